@@ -1,0 +1,356 @@
+"""Every error that dcmsend raises, on one page.
+
+    DcmsendError
+      UsageError                the command line or the log configuration is wrong
+      InputError                something is wrong with what should be sent
+        NoInputFiles            nothing was named that could be sent
+        InvalidInputFile        one input is bad, and bad inputs are not ignored
+        NoValidInputFiles       every input is bad
+        FileUnreadable          the operating system does not give us the file
+        DataSetError            bytes are not what PS3.5 / PS3.10 asks for
+      PlanError                 no presentation context may be proposed, or none was accepted
+      TranscodeError            the data set cannot be had in the accepted transfer syntax
+      ProtocolError
+        LocalProtocolError      we tried something illegal (our bug)
+        RemoteProtocolError     the peer sent something illegal
+      AssociationError
+        AssociationRejected     A-ASSOCIATE-RJ
+        AssociationAborted      A-ABORT
+        AssociationReleased     A-RELEASE-RQ from the peer while we were still sending
+      TransportError
+        ConnectFailed           no TCP connection
+        TimedOut                a deadline passed
+        ConnectionLost          the connection ended under us
+      NegotiationFailed         wraps what ended the opening of an association
+      SendingFailed             wraps what ended the sending (only without --no-halt)
+      NetworkUnusable           the peer's address or the network cannot be used at all
+      ReportError               a report file cannot be written
+      Cancelled                 the user or the caller ended the run
+
+Facts are attributes; the message is built from them and starts with DCMTK's text, because scripts look for it.
+Errors of other libraries are translated once, at the border of the folder that calls them, with ``from``.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "AssociationAborted",
+    "AssociationError",
+    "AssociationRejected",
+    "AssociationReleased",
+    "Cancelled",
+    "ConnectFailed",
+    "ConnectionLost",
+    "DataSetError",
+    "DcmsendError",
+    "FileUnreadable",
+    "InputError",
+    "InvalidInputFile",
+    "LocalProtocolError",
+    "NegotiationFailed",
+    "NetworkUnusable",
+    "NoInputFiles",
+    "NoValidInputFiles",
+    "PlanError",
+    "ProtocolError",
+    "RemoteProtocolError",
+    "ReportError",
+    "SendingFailed",
+    "TimedOut",
+    "TranscodeError",
+    "TransportError",
+    "UsageError",
+]
+
+
+class DcmsendError(Exception):
+    """Root of all errors; catch this one to catch everything dcmsend raises on purpose."""
+
+
+class UsageError(DcmsendError):
+    """The command line, a command file or a log configuration file is wrong.  Source: B§1.7 of DCMTK's behaviour."""
+
+
+class InputError(DcmsendError):
+    """Something is wrong with the inputs."""
+
+
+class NoInputFiles(InputError):
+    """No input name was collected."""
+
+    def __init__(self) -> None:
+        super().__init__("no input files to be processed")
+
+
+class InvalidInputFile(InputError):
+    """A bad input file ended the run (only without ``--no-halt``).
+
+    Attributes:
+        path: file name as collected, ``''`` for an empty name.
+        reason: why it is bad, one line.
+    """
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(f"bad DICOM file: {path or '<empty string>'}: {reason}")
+
+    def __reduce__(self) -> tuple[type[InvalidInputFile], tuple[str, str]]:
+        return type(self), (self.path, self.reason)
+
+
+class NoValidInputFiles(InputError):
+    """Inputs were found, and all of them are bad or hold nothing to be sent."""
+
+    def __init__(self) -> None:
+        super().__init__("no valid input files to be processed")
+
+
+class FileUnreadable(InputError):
+    """The operating system does not give us the file.
+
+    Attributes:
+        reason: the system's text, e.g. ``No such file or directory``.
+        errno: the system's error number, 0 when there is none.
+    """
+
+    def __init__(self, reason: str, errno: int = 0) -> None:
+        self.reason = reason
+        self.errno = errno
+        super().__init__(reason)
+
+    def __reduce__(self) -> tuple[type[FileUnreadable], tuple[str, int]]:
+        return type(self), (self.reason, self.errno)
+
+
+class DataSetError(InputError):
+    """An encoded meta header or data set is truncated, corrupt or lacks what is needed.
+
+    Attributes:
+        condition: DCMTK's text of the condition, e.g. ``Invalid stream`` (``dcmsend`` shows this one).
+        detail: what exactly is wrong and at which offset, for a person; may be empty.
+    """
+
+    def __init__(self, condition: str, detail: str = "") -> None:
+        self.condition = condition
+        self.detail = detail
+        super().__init__(condition)
+
+    def __reduce__(self) -> tuple[type[DataSetError], tuple[str, str]]:
+        return type(self), (self.condition, self.detail)
+
+
+class PlanError(DcmsendError):
+    """No presentation context may be proposed for an instance, or the peer accepted none at all."""
+
+
+class TranscodeError(DcmsendError):
+    """A data set cannot be converted.
+
+    Attributes:
+        condition: DCMTK's text, e.g. ``Pixel representation cannot be changed``.
+        detail: what stands in the way, for a person; may be empty.
+    """
+
+    def __init__(self, condition: str, detail: str = "") -> None:
+        self.condition = condition
+        self.detail = detail
+        super().__init__(condition)
+
+    def __reduce__(self) -> tuple[type[TranscodeError], tuple[str, str]]:
+        return type(self), (self.condition, self.detail)
+
+
+class ProtocolError(DcmsendError):
+    """A message is illegal."""
+
+
+class LocalProtocolError(ProtocolError):
+    """We tried to send something that is not legal now; a bug of ours or of the caller."""
+
+
+class RemoteProtocolError(ProtocolError):
+    """The peer sent something that is not legal.  Source: PS3.8 §9.2.3.
+
+    Attributes:
+        abort_reason: reason to give in our A-ABORT (service provider), PS3.8 Table 9-26.
+    """
+
+    def __init__(self, message: str, abort_reason: int = 0) -> None:
+        self.abort_reason = abort_reason
+        super().__init__(message)
+
+    def __reduce__(self) -> tuple[type[RemoteProtocolError], tuple[str, int]]:
+        return type(self), (str(self), self.abort_reason)
+
+
+class AssociationError(DcmsendError):
+    """The association ended otherwise than by our A-RELEASE."""
+
+
+class AssociationRejected(AssociationError):
+    """The peer answered A-ASSOCIATE-RJ.
+
+    Attributes:
+        result: 1 permanent, 2 transient.
+        source: 1 service user, 2 service provider (ACSE), 3 service provider (presentation).
+        reason: number whose meaning depends on source.
+
+    Source: PS3.8 §9.3.4.
+    """
+
+    def __init__(self, result: int, source: int, reason: int) -> None:
+        self.result = result
+        self.source = source
+        self.reason = reason
+        super().__init__("DUL Association Rejected")
+
+    def __reduce__(self) -> tuple[type[AssociationRejected], tuple[int, int, int]]:
+        return type(self), (self.result, self.source, self.reason)
+
+    @property
+    def is_transient(self) -> bool:
+        """Whether the peer says that a later attempt may succeed."""
+        return self.result == 2
+
+
+class AssociationAborted(AssociationError):
+    """The peer sent A-ABORT.
+
+    Attributes:
+        source: 0 service user, 2 service provider.
+        reason: PS3.8 Table 9-26, meaningful for source 2.
+    """
+
+    def __init__(self, source: int = 0, reason: int = 0) -> None:
+        self.source = source
+        self.reason = reason
+        super().__init__("Peer aborted Association (or never connected)")
+
+    def __reduce__(self) -> tuple[type[AssociationAborted], tuple[int, int]]:
+        return type(self), (self.source, self.reason)
+
+
+class AssociationReleased(AssociationError):
+    """The peer sent A-RELEASE-RQ while instances were still to be sent."""
+
+    def __init__(self) -> None:
+        super().__init__("DUL Peer Requested Release")
+
+
+class TransportError(DcmsendError):
+    """The byte stream to the peer failed."""
+
+
+class ConnectFailed(TransportError):
+    """No connection to the peer.
+
+    Attributes:
+        detail: what happened and what to look at, for a person; may be empty.
+    """
+
+    def __init__(self, message: str, detail: str = "") -> None:
+        self.detail = detail
+        super().__init__(message)
+
+    def __reduce__(self) -> tuple[type[ConnectFailed], tuple[str, str]]:
+        return type(self), (str(self), self.detail)
+
+
+class TimedOut(TransportError):
+    """A deadline passed.
+
+    Attributes:
+        waited_for: what did not come, e.g. ``a C-STORE response``.
+        seconds: how long was waited.
+    """
+
+    def __init__(self, waited_for: str, seconds: float, message: str = "DUL network read timeout") -> None:
+        self.waited_for = waited_for
+        self.seconds = seconds
+        super().__init__(message)
+
+    def __reduce__(self) -> tuple[type[TimedOut], tuple[str, float, str]]:
+        return type(self), (self.waited_for, self.seconds, str(self))
+
+
+class ConnectionLost(TransportError):
+    """The peer or the network closed the connection without A-ABORT.
+
+    Attributes:
+        detail: the system's text, empty for an orderly close.
+    """
+
+    def __init__(self, detail: str = "") -> None:
+        self.detail = detail
+        super().__init__("Peer aborted Association (or never connected)")
+
+    def __reduce__(self) -> tuple[type[ConnectionLost], tuple[str]]:
+        return type(self), (self.detail,)
+
+
+class _Wrapped(DcmsendError):
+    """A lower error together with the phase in which it ended the run.
+
+    Attributes:
+        cause: the lower error.
+    """
+
+    prefix = ""
+
+    def __init__(self, cause: DcmsendError) -> None:
+        self.cause = cause
+        super().__init__(f"{self.prefix}: {cause}")
+
+    def __reduce__(self) -> tuple[type[_Wrapped], tuple[DcmsendError]]:
+        return type(self), (self.cause,)
+
+
+class NegotiationFailed(_Wrapped):
+    """No association could be opened: connection, rejection, abort, silence."""
+
+    prefix = "cannot negotiate network association"
+
+
+class SendingFailed(_Wrapped):
+    """An instance could not be sent, and the run halts on that (no ``--no-halt``)."""
+
+    prefix = "cannot send SOP instance"
+
+
+class NetworkUnusable(_Wrapped):
+    """The network cannot even be tried, e.g. for an impossible peer address."""
+
+    prefix = "cannot initialize network"
+
+
+class ReportError(DcmsendError):
+    """A report cannot be written.
+
+    Attributes:
+        path: the report file.
+        reason: the system's text.
+    """
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(f"cannot write detailed report to file '{path}'")
+
+    def __reduce__(self) -> tuple[type[ReportError], tuple[str, str]]:
+        return type(self), (self.path, self.reason)
+
+
+class Cancelled(DcmsendError):
+    """The run was ended on request.
+
+    Attributes:
+        by: ``SIGINT``, ``SIGTERM`` or ``caller``.
+    """
+
+    def __init__(self, by: str = "caller") -> None:
+        self.by = by
+        super().__init__(f"ended by {by}")
+
+    def __reduce__(self) -> tuple[type[Cancelled], tuple[str]]:
+        return type(self), (self.by,)

@@ -1,0 +1,55 @@
+"""What the index knows of one input."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from dcmsend.dicom.transfer_syntax import TransferSyntax
+from dcmsend.inputs import InputFile
+
+__all__ = ["Instance", "ReadMode", "RejectedInput"]
+
+
+class ReadMode(Enum):
+    """How a file is read.  Source: DCMTK ``+fo``, ``+f``, ``-f``."""
+
+    FILE_ONLY = "file only"
+    FILE_OR_DATA_SET = "file or data set"
+    DATA_SET_ONLY = "data set only"
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One SOP Instance of the transfer list, as the meta header (or the DICOMDIR record) describes it.
+
+    The C-STORE request takes its UIDs from the data set itself, later; these serve planning and report (B§6.2).
+
+    Attributes:
+        input: where it is.
+        sop_class_uid: (0002,0002), (0004,1510) or (0008,0016).
+        sop_instance_uid: (0002,0003), (0004,1511) or (0008,0018).
+        transfer_syntax: (0002,0010), (0004,1512) or guessed (B§3.3).
+        read_mode: how it has to be read again when it is sent.
+    """
+
+    input: InputFile
+    sop_class_uid: str
+    sop_instance_uid: str
+    transfer_syntax: TransferSyntax
+    read_mode: ReadMode
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedInput:
+    """An input that cannot be in the transfer list.
+
+    Attributes:
+        path: file name as collected.
+        reason: DCMTK's text, e.g. ``End of stream``.
+        is_dicom: false for what is no DICOM file at all (no preamble, empty, missing).
+    """
+
+    path: str
+    reason: str
+    is_dicom: bool
