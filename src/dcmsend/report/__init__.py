@@ -1,0 +1,5 @@
+"""Tells people and programs what happened."""
+
+from .options import ReportOptions
+
+__all__ = ["ReportOptions"]

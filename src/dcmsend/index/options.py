@@ -1,0 +1,28 @@
+"""What the user says about reading and checking files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .instance import ReadMode
+
+__all__ = ["IndexOptions"]
+
+
+@dataclass(frozen=True, slots=True)
+class IndexOptions:
+    """How inputs are read and checked.
+
+    Attributes:
+        read_mode: DCMTK ``+fo``, ``+f``, ``-f``.
+        check_uids: false with ``-nuc``.
+        expand_dicomdir: send what a DICOMDIR refers to (``+rd``).
+        dicomdir_allow_outside: follow references that leave the DICOMDIR's directory.
+        halt_on_invalid: the first bad input ends the run (false with ``-nh``).
+    """
+
+    read_mode: ReadMode = ReadMode.FILE_ONLY
+    check_uids: bool = True
+    expand_dicomdir: bool = False
+    dicomdir_allow_outside: bool = False
+    halt_on_invalid: bool = True

@@ -1,0 +1,66 @@
+"""Who the peer is and how to talk to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+__all__ = ["AddressFamily", "Peer", "TransferOptions"]
+
+
+class AddressFamily(Enum):
+    """Which kinds of address a host name may resolve to.  Source: DCMTK 3.6.9 ``-i4``, ``-i6``, ``-i0``."""
+
+    IPV4 = "IPv4"
+    IPV6 = "IPv6"
+    ANY = "any"
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """The Storage SCP and how we introduce ourselves.
+
+    Attributes:
+        host: name or address as given.
+        port: TCP port, 1..65535.
+        called_ae_title: as given; cut to 16 characters on the wire.
+        calling_ae_title: as given; cut to 16 characters on the wire.
+        address_family: which addresses of a host name are used.
+    """
+
+    host: str
+    port: int
+    called_ae_title: str = "ANY-SCP"
+    calling_ae_title: str = "DCMSEND"
+    address_family: AddressFamily = AddressFamily.IPV4
+
+
+@dataclass(frozen=True, slots=True)
+class TransferOptions:
+    """How instances are transferred.  Times in seconds, sizes in bytes.
+
+    Attributes:
+        connect_timeout: for the TCP connect (``-to``); None leaves it to the operating system.
+        acse_timeout: for A-ASSOCIATE-AC, A-RELEASE-RP and the close after A-ABORT (``-ta``).
+        dimse_timeout: for a C-STORE response (``-td``); None waits as long as bytes move, see idle_timeout.
+        idle_timeout: no byte either way for so long ends the association; 0 never.
+        max_pdu: longest PDU we announce to receive (``-pdu``).
+        max_send_pdu: longest PDU we send, None for what the peer takes (``--max-send-pdu``).
+        halt_on_failure: the first instance that cannot be sent ends the run (false with ``-nh``).
+        convert: another transfer syntax than the file's may be produced (false with ``-dn``).
+        deflate_level: zlib level 0..9 for Deflated, None to pass deflated data sets through (``+cl``).
+        normalize: re-encode every data set canonically (``--normalize``).
+        drain_seconds: after a stop request, how long answers are waited for.
+    """
+
+    connect_timeout: float | None = None
+    acse_timeout: float = 30.0
+    dimse_timeout: float | None = None
+    idle_timeout: float = 300.0
+    max_pdu: int = 16384
+    max_send_pdu: int | None = None
+    halt_on_failure: bool = True
+    convert: bool = True
+    deflate_level: int | None = None
+    normalize: bool = False
+    drain_seconds: float = 10.0
