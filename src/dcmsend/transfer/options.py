@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
+
+from dcmsend.transport import AddressFamily
 
 __all__ = ["AddressFamily", "Peer", "TransferOptions"]
-
-
-class AddressFamily(Enum):
-    """Which kinds of address a host name may resolve to.  Source: DCMTK 3.6.9 ``-i4``, ``-i6``, ``-i0``."""
-
-    IPV4 = "IPv4"
-    IPV6 = "IPv6"
-    ANY = "any"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +43,8 @@ class TransferOptions:
         convert: another transfer syntax than the file's may be produced (false with ``-dn``).
         deflate_level: zlib level 0..9 for Deflated, None to pass deflated data sets through (``+cl``).
         normalize: re-encode every data set canonically (``--normalize``).
+        tcp_no_delay: switch the Nagle algorithm off (environment ``TCP_NODELAY=0`` leaves it on).
+        tcp_buffer_length: socket buffers, None for the system's own tuning (environment ``TCP_BUFFER_LENGTH``).
         drain_seconds: after a stop request, how long answers are waited for.
     """
 
@@ -63,4 +58,6 @@ class TransferOptions:
     convert: bool = True
     deflate_level: int | None = None
     normalize: bool = False
+    tcp_no_delay: bool = True
+    tcp_buffer_length: int | None = None
     drain_seconds: float = 10.0

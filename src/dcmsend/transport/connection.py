@@ -1,0 +1,31 @@
+"""What the transfer stage needs of a byte stream."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from .deadline import Deadline
+
+__all__ = ["Connection"]
+
+
+class Connection(Protocol):
+    """A reliable byte stream to a peer.  Source: PS3.8 §9.1."""
+
+    def send(self, data: bytes | bytearray | memoryview, idle: Deadline) -> None:
+        """Send all of ``data``; ``idle`` starts anew whenever a byte was taken.
+
+        Raises TimedOut, ConnectionLost, Cancelled.
+        """
+        ...
+
+    def receive_into(self, buffer: memoryview, deadline: Deadline) -> int:
+        """Wait for at least one byte; the number of bytes put into ``buffer``, 0 when the peer has closed.
+
+        Raises TimedOut, ConnectionLost, Cancelled.
+        """
+        ...
+
+    def close(self) -> None:
+        """Close; never raises, may be called twice."""
+        ...

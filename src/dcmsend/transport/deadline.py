@@ -1,0 +1,34 @@
+"""How long one wait may last."""
+
+from __future__ import annotations
+
+import time
+
+__all__ = ["Deadline"]
+
+
+class Deadline:
+    """A point in time, and what is waited for until then.
+
+    Attributes:
+        what: what is waited for, for the message, e.g. ``the C-STORE response``.
+        seconds: the whole length of the wait; None or 0 is without end.
+    """
+
+    __slots__ = ("_at", "seconds", "what")
+
+    def __init__(self, seconds: float | None, what: str) -> None:
+        self.what = what
+        self.seconds = seconds or None
+        self._at = None if not seconds else time.monotonic() + seconds
+
+    def remaining(self) -> float | None:
+        """Seconds left, never negative; None when there is no end."""
+        if self._at is None:
+            return None
+        return max(0.0, self._at - time.monotonic())
+
+    def restart(self) -> None:
+        """Start the whole wait anew (a byte has moved)."""
+        if self.seconds is not None:
+            self._at = time.monotonic() + self.seconds

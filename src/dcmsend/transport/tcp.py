@@ -1,0 +1,205 @@
+"""TCP without work per byte: one system call for a send, one for a receive, none to look at the clock."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import select
+import socket
+import struct
+import sys
+from enum import Enum
+
+from dcmsend.errors import ConnectFailed, ConnectionLost, TimedOut
+
+from .deadline import Deadline
+from .interrupt import Interrupt
+
+__all__ = ["WAIT_SLICE", "AddressFamily", "TcpConnection", "TcpOptions", "connect"]
+
+WAIT_SLICE = 0.25
+"""Seconds after which a waiting call looks at its deadline and at the Interrupt."""
+
+_QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
+_WOULD_BLOCK = (errno.EAGAIN, errno.EWOULDBLOCK)
+
+
+class AddressFamily(Enum):
+    """Which kinds of address a host name may resolve to.  Source: DCMTK 3.6.9 ``-i4``, ``-i6``, ``-i0``."""
+
+    IPV4 = "IPv4"
+    IPV6 = "IPv6"
+    ANY = "any"
+
+
+class TcpOptions:
+    """How sockets are set up.
+
+    Attributes:
+        no_delay: switch the Nagle algorithm off.
+        buffer_length: SO_SNDBUF and SO_RCVBUF in bytes; None leaves both to the system, which tunes them itself.
+        kernel_timeouts: let the kernel end a wait (SO_RCVTIMEO) instead of polling first; a test switches it off to
+            run what other systems run.
+    """
+
+    __slots__ = ("buffer_length", "kernel_timeouts", "no_delay")
+
+    def __init__(
+        self, *, no_delay: bool = True, buffer_length: int | None = None, kernel_timeouts: bool | None = None
+    ) -> None:
+        self.no_delay = no_delay
+        self.buffer_length = buffer_length
+        self.kernel_timeouts = sys.platform.startswith("linux") if kernel_timeouts is None else kernel_timeouts
+
+
+class TcpConnection:
+    """A connected TCP socket as a Connection.
+
+    The socket blocks, with a kernel time-out of WAIT_SLICE: a wait costs one system call however long it lasts, and
+    deadlines and interrupts are looked at when a slice has passed without a byte.
+    """
+
+    def __init__(self, sock: socket.socket, interrupt: Interrupt, options: TcpOptions | None = None) -> None:
+        options = options or TcpOptions()
+        self._sock = sock
+        self._interrupt = interrupt
+        # Delayed acknowledgements cost 40 ms where the peer has Nagle on; the kernel forgets the wish, so it is
+        # repeated before every receive, also between the parts of one PDU.
+        self._quick_ack = _QUICKACK if sock.family in (socket.AF_INET, socket.AF_INET6) else None
+        if options.kernel_timeouts:
+            sock.settimeout(None)
+            seconds = int(WAIT_SLICE)
+            slice_ = struct.pack("ll", seconds, int((WAIT_SLICE - seconds) * 1_000_000))
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, slice_)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, slice_)
+        else:
+            sock.settimeout(WAIT_SLICE)
+
+    def send(self, data: bytes | bytearray | memoryview, idle: Deadline) -> None:
+        """See Connection.send."""
+        view = memoryview(data)
+        while True:
+            try:
+                sent = self._sock.send(view)
+            except OSError as error:
+                self._after_slice(error, idle)
+                continue
+            if sent == len(view):
+                return
+            view = view[sent:]
+            idle.restart()
+
+    def receive_into(self, buffer: memoryview, deadline: Deadline) -> int:
+        """See Connection.receive_into."""
+        while True:
+            try:
+                if self._quick_ack is not None:
+                    self._sock.setsockopt(socket.IPPROTO_TCP, self._quick_ack, 1)
+                return self._sock.recv_into(buffer)
+            except OSError as error:
+                self._after_slice(error, deadline)
+
+    def close(self) -> None:
+        """See Connection.close."""
+        with contextlib.suppress(OSError):  # nobody could do anything about it
+            self._sock.close()
+
+    def _after_slice(self, error: OSError, deadline: Deadline) -> None:
+        """Return when the call may be repeated; raise otherwise."""
+        if not (isinstance(error, TimeoutError) or error.errno in _WOULD_BLOCK):
+            raise ConnectionLost(os.strerror(error.errno) if error.errno else str(error)) from error
+        self._interrupt.check()
+        if deadline.remaining() == 0.0:
+            raise TimedOut(deadline.what, deadline.seconds or 0.0) from None
+
+
+def connect(
+    host: str,
+    port: int,
+    interrupt: Interrupt,
+    *,
+    family: AddressFamily = AddressFamily.IPV4,
+    timeout: float | None = None,
+    options: TcpOptions | None = None,
+) -> TcpConnection:
+    """Open a TCP connection, trying each address of ``host`` in turn.
+
+    ``timeout`` is in seconds, for all addresses together; None leaves it to the operating system.
+    Raises ConnectFailed (DCMTK's texts) and Cancelled.
+    """
+    options = options or TcpOptions()
+    deadline = Deadline(timeout, "the TCP connection")
+    failure = ConnectFailed(f"Attempt to connect to unknown host: {host}")
+    for address_family, address in _resolve(host, port, family):
+        sock = socket.socket(address_family, socket.SOCK_STREAM)
+        try:
+            _configure(sock, options)
+            _connect(sock, address, deadline, interrupt)
+            return TcpConnection(sock, interrupt, options)
+        except ConnectFailed as error:
+            sock.close()
+            failure = error
+        except BaseException:
+            sock.close()
+            raise
+    raise failure
+
+
+def _configure(sock: socket.socket, options: TcpOptions) -> None:
+    try:
+        if options.buffer_length:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, options.buffer_length)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, options.buffer_length)
+        if options.no_delay:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except OSError as error:
+        raise ConnectFailed(f"TCP Initialization Error: {error.strerror}") from error
+
+
+def _resolve(host: str, port: int, family: AddressFamily) -> list[tuple[int, tuple[str, int]]]:
+    """Addresses of ``host``, without doubles, in the resolver's order."""
+    name = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    if not name:
+        raise ConnectFailed(f"Illegal service parameter: {host}:{port}", "the peer's host name is empty")
+    wanted = {AddressFamily.IPV4: socket.AF_INET, AddressFamily.IPV6: socket.AF_INET6}.get(family, socket.AF_UNSPEC)
+    if ":" in name:  # only an IPv6 literal has a colon
+        wanted = socket.AF_INET6
+    unknown = f"Attempt to connect to unknown host: {host}"
+    try:
+        # bytes spare the import of the IDNA codec, which costs more than a small run
+        asked: str | bytes = name.encode("ascii") if name.isascii() else name
+        found = socket.getaddrinfo(asked, port, wanted, socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        detail = getattr(error, "strerror", None) or str(error)
+        raise ConnectFailed(unknown, f"the name cannot be resolved: {detail}") from error
+    rows: dict[tuple[int, tuple[str, int]], None] = {}
+    for address_family, _type, _protocol, _name, address in found:
+        rows[int(address_family), address] = None  # type: ignore[index]
+    return list(rows)
+
+
+def _connect(sock: socket.socket, address: tuple[str, int], deadline: Deadline, interrupt: Interrupt) -> None:
+    sock.setblocking(False)
+    code = sock.connect_ex(address)
+    if code in (errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EINTR):
+        while not _is_writable(sock, deadline.remaining()):
+            interrupt.check()
+            if deadline.remaining() == 0.0:
+                raise ConnectFailed(
+                    "TCP Initialization Error: Operation now in progress (Timeout)",
+                    f"{address[0]} port {address[1]} did not answer within {deadline.seconds:g} s",
+                )
+        code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if code:
+        text = os.strerror(code)
+        raise ConnectFailed(f"TCP Initialization Error: {text}", f"{address[0]} port {address[1]}: {text}")
+
+
+def _is_writable(sock: socket.socket, remaining: float | None) -> bool:
+    seconds = WAIT_SLICE if remaining is None else min(WAIT_SLICE, remaining)
+    if hasattr(select, "poll"):
+        poll = select.poll()
+        poll.register(sock, select.POLLOUT)
+        return bool(poll.poll(seconds * 1000))
+    return any(select.select([], [sock], [sock], seconds))
