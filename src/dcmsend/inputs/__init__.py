@@ -1,6 +1,8 @@
 """Finds what the user means: files, directories, lists, DICOMDIR."""
 
+from .file_source import FileSource, open_input
+from .find import find_inputs
 from .input_file import DicomdirRecord, InputFile, Origin
 from .options import InputOptions
 
-__all__ = ["DicomdirRecord", "InputFile", "InputOptions", "Origin"]
+__all__ = ["DicomdirRecord", "FileSource", "InputFile", "InputOptions", "Origin", "find_inputs", "open_input"]

@@ -1,0 +1,43 @@
+"""From the names the user gives to the files that are meant, in the order in which DCMTK's dcmsend takes them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import stat
+from collections.abc import Iterable, Iterator
+
+from .input_file import InputFile
+from .options import InputOptions
+
+__all__ = ["find_inputs"]
+
+_log = logging.getLogger("dcmsend.app")
+
+
+def find_inputs(names: Iterable[str], options: InputOptions) -> Iterator[InputFile]:
+    """The inputs that ``names`` stand for, lazily, neither sorted nor made unique.
+
+    A directory is expanded with ``options.scan_directories`` and left out with a warning without it.  Everything else,
+    whether it exists or not, is an input; who reads it finds out.
+    """
+    for name in names:
+        if not _is_directory(name):
+            yield InputFile(name)
+        elif options.scan_directories:
+            from .directory import scan_directory
+
+            yield from scan_directory(name, recurse=options.recurse, pattern=options.scan_pattern)
+        else:
+            _log.warning("ignoring directory because option --scan-directories is not set: %s", name)
+
+
+def _is_directory(name: str) -> bool:
+    """Whether ``name`` is a directory that can be opened; one that cannot is treated as a file, and fails as such."""
+    try:
+        if not stat.S_ISDIR(os.stat(name).st_mode):
+            return False
+        os.scandir(name).close()
+    except (OSError, ValueError):
+        return False
+    return True
