@@ -1,0 +1,21 @@
+"""Application Entity titles.  Source: PS3.8 section 9.3.2, PS3.5 section 6.2 (VR AE)."""
+
+from __future__ import annotations
+
+__all__ = ["AE_TITLE_LENGTH", "encode_ae_title", "is_cut"]
+
+AE_TITLE_LENGTH = 16
+"""Bytes of an AE title on the wire."""
+
+
+def encode_ae_title(text: str) -> bytes:
+    """The 16 bytes of an AE title field: padded with blanks, cut without a word, nothing else changed.
+
+    Bytes of the command line that are no text (surrogate escapes) go out as they came in.
+    """
+    return text.encode("utf-8", "surrogateescape")[:AE_TITLE_LENGTH].ljust(AE_TITLE_LENGTH)
+
+
+def is_cut(text: str) -> bool:
+    """Whether the title is too long for its field."""
+    return len(text.encode("utf-8", "surrogateescape")) > AE_TITLE_LENGTH
