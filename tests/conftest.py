@@ -1,0 +1,65 @@
+"""What every test may use: the ``support`` package, the ``peer`` marker, the command under test."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+sys.path.insert(0, str(TESTS))
+
+from support.programs import installed_dcmsend, missing_peer  # noqa: E402
+
+IN_CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
+MISSING = "PEER MISSING: "
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--dcmsend",
+        metavar="PROGRAM",
+        help="command that the system tests run, default: the one installed with the package",
+    )
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skips a test whose peer is not installed; in CI that is a failure, because an unseen skip proves nothing."""
+    for marker in item.iter_markers("peer"):
+        for name in marker.args:
+            reason = missing_peer(name)
+            if reason and IN_CI:
+                pytest.fail(f"{MISSING}{name}: {reason}", pytrace=False)
+            if reason:
+                pytest.skip(f"{MISSING}{name}: {reason}")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says loudly what was not tested for want of a peer."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    reasons = [report.longrepr[2] for report in skipped if isinstance(report.longrepr, tuple)]
+    missing = [reason.split(MISSING, 1)[1] for reason in reasons if MISSING in reason]
+    if missing:
+        terminalreporter.section("NOT TESTED", sep="!", red=True)
+        for reason in sorted(set(missing)):
+            terminalreporter.line(f"{missing.count(reason)} tests need {reason}")
+
+
+@pytest.fixture(scope="session")
+def dcmsend(request: pytest.FixtureRequest) -> str:
+    """The program under test."""
+    return str(request.config.getoption("--dcmsend") or installed_dcmsend())
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The folder of real DICOM files that come with the tests."""
+    return TESTS / "data"
+
+
+@pytest.fixture(scope="session")
+def session_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for what several tests of a run share."""
+    return tmp_path_factory.mktemp("shared")

@@ -1,0 +1,51 @@
+"""Where the programs are that tests run: our own command, DCMTK's tools, other peers."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+__all__ = ["dcmtk_program", "installed_dcmsend", "missing_peer"]
+
+# What each ``peer`` marker needs: (programs on the search path, modules).
+_NEEDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "dcmtk": (("storescp", "dcmrecv", "dcmqrscp", "dcmdump"), ()),
+    "dcmtk-dcmsend": (("dcmsend",), ()),
+    "orthanc": (("Orthanc",), ()),
+    "pynetdicom": ((), ("pynetdicom",)),
+}
+
+
+def installed_dcmsend() -> str:
+    """The ``dcmsend`` command of this Python environment; tests that want the real thing run this one."""
+    command = Path(sys.executable).with_name("dcmsend")
+    assert command.exists(), f"{command} is missing: install the package first (pip install -e .)"
+    return str(command)
+
+
+def dcmtk_program(name: str) -> str | None:
+    """A program of DCMTK (or Orthanc) on the search path, never one of this Python environment."""
+    own = Path(sys.executable).parent
+    folders = [*os.environ.get("PATH", "").split(os.pathsep), "/usr/bin", "/usr/sbin", "/usr/local/bin"]
+    for folder in folders:
+        if folder and Path(folder) != own:
+            found = shutil.which(name, path=folder)
+            if found is not None:
+                return found
+    return None
+
+
+def missing_peer(name: str) -> str:
+    """Why a peer cannot be had on this machine; empty when it can."""
+    programs, modules = _NEEDS[name]
+    for program in programs:
+        if dcmtk_program(program) is None:
+            return f"program {program} is not installed"
+    for module in modules:
+        try:
+            __import__(module)
+        except ImportError:
+            return f"Python package {module} is not installed"
+    return ""

@@ -1,0 +1,100 @@
+"""Runs a command to its end and keeps what a user and the operating system see of it."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["ReportEntry", "Run", "read_report", "read_summary", "run", "run_measured"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished command.
+
+    Attributes:
+        exit_code: its exit code; minus the signal number when a signal ended it.
+        stdout, stderr: what it wrote.
+    """
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+    def lines(self, level: str) -> list[str]:
+        """The messages of one level (F, E, W, I, D), without the prefix."""
+        return [line[3:] for line in self.stderr.splitlines() if line.startswith(f"{level}: ")]
+
+
+def run(
+    program: str,
+    *arguments: str | Path | int,
+    cwd: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    stdin: bytes = b"",
+    timeout: float = 100.0,
+) -> Run:
+    """Runs a program; one that does not end within ``timeout`` seconds is killed and fails the test."""
+    argv = [program, *(str(argument) for argument in arguments)]
+    try:
+        done = subprocess.run(
+            argv, input=stdin, capture_output=True, cwd=cwd, env={**os.environ, **(environment or {})}, timeout=timeout
+        )
+    except subprocess.TimeoutExpired as error:
+        raise AssertionError(f"still running after {timeout:g} s: {argv}\n{(error.stderr or b'')[-4000:]!r}") from error
+    return Run(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
+
+
+# A process inherits the peak of the one it was forked from, so a small one must stand between pytest and the program.
+_MEASURE = """
+import resource, subprocess, sys
+code = subprocess.run(sys.argv[2:]).returncode
+with open(sys.argv[1], "w") as file:
+    print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=file)
+sys.exit(code)
+"""
+
+
+def run_measured(folder: Path, program: str, *arguments: str | Path | int, timeout: float = 100.0) -> tuple[Run, int]:
+    """Like ``run``, with the largest resident set of the program in bytes."""
+    peak = folder / "peak"
+    done = run(sys.executable, "-I", "-S", "-c", _MEASURE, peak, program, *arguments, timeout=timeout)
+    return done, int(peak.read_text()) * 1024
+
+
+@dataclass(frozen=True)
+class ReportEntry:
+    """One instance of the text report."""
+
+    filename: str
+    sop_instance_uid: str
+    network_transfer_syntax: str
+    status: str
+
+
+def read_report(path: Path) -> list[ReportEntry]:
+    """The entries of a report file, in its order."""
+    entries = []
+    for block in re.split(r"^Number {8}: \d+\n", path.read_text(errors="surrogateescape"), flags=re.MULTILINE)[1:]:
+        fields = dict(re.findall(r"^([A-Z][A-Za-z. ]+?) *: (.*)$", block, flags=re.MULTILINE))
+        entries.append(
+            ReportEntry(
+                fields["Filename"],
+                fields["SOP Instance"],
+                fields["Network Xfer"].split(" = ")[0].strip(),
+                fields["DIMSE Status"],
+            )
+        )
+    return entries
+
+
+def read_summary(text: str) -> dict[str, int]:
+    """The counts of a status summary (of a report file or of INFO lines) by the words in front of them."""
+    summary = text[text.rindex("Status Summary") :].replace("\nI: ", "\n")
+    counts = re.findall(r"^ *(?:[-*] )?(\w.*?) *: (\d+)$", summary, flags=re.MULTILINE)
+    return {name: int(count) for name, count in counts}
