@@ -20,6 +20,7 @@ class Settings:
     Attributes:
         peer: where to send to.
         require_stored: exit codes tell whether everything was stored (``--require-stored``).
+        verbose_contexts: what is proposed and accepted is logged at level INFO, not DEBUG (``+v``).
         dictionary_files: data dictionary files that extend the built-in one (environment ``DCMDICTPATH``).
     """
 
@@ -30,4 +31,5 @@ class Settings:
     transfer: TransferOptions = field(default_factory=TransferOptions)
     report: ReportOptions = field(default_factory=ReportOptions)
     require_stored: bool = False
+    verbose_contexts: bool = False
     dictionary_files: tuple[str, ...] = ()

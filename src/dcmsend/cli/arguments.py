@@ -1,0 +1,225 @@
+"""From a scanned command line to settings: values are checked in DCMTK's order, which decides what error is shown."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Final, TypeVar
+
+from dcmsend.errors import UsageError
+from dcmsend.index import IndexOptions, ReadMode
+from dcmsend.inputs import InputOptions
+from dcmsend.plan import Decompression, PlanOptions
+from dcmsend.report import ReportOptions
+from dcmsend.settings import Settings
+from dcmsend.transfer import AddressFamily, Peer, TransferOptions
+
+from .command_line import CommandLine
+from .numbers import check_limits, invalid_value, parse_duration, scan_unsigned
+from .option_table import Limits, find_option
+
+__all__ = ["LogChoice", "build_settings", "choose_logging", "is_quiet"]
+
+_LOG_LEVELS: Final = {
+    "off": 100, "fatal": 50, "error": 40, "warn": 30, "info": 20, "debug": 10, "trace": 5, "all": 1,
+}
+_MODE_LEVELS: Final = {"--debug": 10, "--verbose": 20, "--quiet": 50}
+_READ_MODES: Final = {
+    "--read-file": ReadMode.FILE_OR_DATA_SET,
+    "--read-file-only": ReadMode.FILE_ONLY,
+    "--read-dataset": ReadMode.DATA_SET_ONLY,
+}
+_RECURSION: Final = {"--no-recurse": False, "--recurse": True}
+_DECOMPRESSION: Final = {
+    "--decompress-never": Decompression.NEVER,
+    "--decompress-lossless": Decompression.LOSSLESS,
+    "--decompress-lossy": Decompression.LOSSY,
+}
+_ADDRESS_FAMILIES: Final = {
+    "--ipv4": AddressFamily.IPV4, "--ipv6": AddressFamily.IPV6, "--ip-auto": AddressFamily.ANY,
+}
+_MULTIPLE_ASSOCIATIONS: Final = {"--multi-associations": True, "--single-association": False}
+_NUMBERS: Final = (
+    "--compression-level", "--timeout", "--acse-timeout", "--dimse-timeout", "--max-pdu", "--max-send-pdu",
+)
+"""Options with limits, in the order in which DCMTK looks at them."""
+_PORT: Final = Limits(1, 65535)
+_LONGEST_WAIT: Final = 2_147_483
+"""Seconds; a longer wait than these 24 days does not fit the operating system's milliseconds."""
+
+_Meaning = TypeVar("_Meaning")
+
+
+class LogChoice:
+    """What the command line says about logging.
+
+    Attributes:
+        level: lowest ``logging`` level shown; without meaning when there is a configuration file.
+        config_file: log configuration file, None for none; nobody has looked into it yet.
+        show_arguments: the expanded command line is wanted.
+    """
+
+    __slots__ = ("config_file", "level", "show_arguments")
+
+    def __init__(self, level: int, config_file: str | None, show_arguments: bool) -> None:
+        self.level: Final = level
+        self.config_file: Final = config_file
+        self.show_arguments: Final = show_arguments
+
+
+def is_quiet(line: CommandLine) -> bool:
+    """Whether errors in values shall not be printed: with ``-q``, ``-ll fatal``, ``-ll off``.
+
+    True even if those options are in conflict with others: DCMTK is quiet from the moment it has seen them.
+    """
+    mode = line.rightmost(*_MODE_LEVELS)
+    if mode is not None:
+        return mode == "--quiet"
+    return (line.value("--log-level") or "").lower() in ("fatal", "off")
+
+
+def choose_logging(line: CommandLine) -> LogChoice:
+    """The options about logging, without a look into the configuration file.
+
+    Raises:
+        UsageError: an unknown level, options that exclude each other.
+    """
+    mode = line.rightmost(*_MODE_LEVELS)
+    level = _MODE_LEVELS[mode] if mode else _LOG_LEVELS["warn"]
+    word = line.value("--log-level")
+    config_file = line.value("--log-config")
+    if word is not None:
+        if mode:
+            raise UsageError("--log-level not allowed with --verbose, --debug or --quiet")
+        if word.lower() not in _LOG_LEVELS:
+            raise UsageError("Invalid log level for --log-level option")
+        level = _LOG_LEVELS[word.lower()]
+    if config_file is not None:
+        if word is not None:
+            raise UsageError("--log-config not allowed with --log-level")
+        if mode:
+            raise UsageError("--log-config not allowed with --verbose, --debug or --quiet")
+    return LogChoice(level, config_file, line.has("--arguments"))
+
+
+def build_settings(line: CommandLine, *, is_verbose: bool) -> tuple[Settings, list[str]]:
+    """Settings and input names; ``is_verbose`` tells whether messages of level INFO are shown.
+
+    Raises:
+        UsageError: the first bad value in DCMTK's order; options of our own are looked at last.
+    """
+    _check_dependences(line, is_verbose)
+    numbers = {option: number for option in _NUMBERS if (number := _number(line, option)) is not None}
+    port = _port(line.parameters[1])
+    halt = not line.has("--no-halt")
+    settings = Settings(
+        peer=_peer(line, port),
+        inputs=_input_options(line),
+        index=_index_options(line, halt),
+        plan=_plan_options(line, halt),
+        transfer=_transfer_options(line, numbers, halt),
+        report=ReportOptions(**_given(text_report=line.value("--create-report-file"))),
+        require_stored=line.has("--require-stored"),
+        verbose_contexts=line.has("--verbose-pc"),
+        dictionary_files=tuple(name for name in os.environ.get("DCMDICTPATH", "").split(os.pathsep) if name),
+    )
+    return settings, line.parameters[2:]
+
+
+def _check_dependences(line: CommandLine, is_verbose: bool) -> None:
+    scans = line.has("--scan-directories")
+    if line.has("--verbose-pc") and not is_verbose:
+        raise UsageError("--verbose-pc only allowed with verbose mode")
+    if line.has("--scan-pattern") and not scans:
+        raise UsageError("--scan-pattern only allowed with --scan-directories")
+    if _choice(line, _RECURSION) and not scans:
+        raise UsageError("--recurse only allowed with --scan-directories")
+
+
+def _peer(line: CommandLine, port: int) -> Peer:
+    return Peer(line.parameters[0], port, **_given(
+        called_ae_title=line.value("--call"),
+        calling_ae_title=line.value("--aetitle"),
+        address_family=_choice(line, _ADDRESS_FAMILIES),
+    ))
+
+
+def _input_options(line: CommandLine) -> InputOptions:
+    return InputOptions(**_given(
+        scan_directories=line.has("--scan-directories"),
+        recurse=_choice(line, _RECURSION),
+        scan_pattern=line.value("--scan-pattern"),
+    ))
+
+
+def _index_options(line: CommandLine, halt: bool) -> IndexOptions:
+    return IndexOptions(**_given(
+        read_mode=_choice(line, _READ_MODES),
+        check_uids=not line.has("--no-uid-checks"),
+        expand_dicomdir=line.has("--read-from-dicomdir"),
+        dicomdir_allow_outside=line.has("--dicomdir-allow-outside"),
+        halt_on_invalid=halt,
+    ))
+
+
+def _plan_options(line: CommandLine, halt: bool) -> PlanOptions:
+    return PlanOptions(**_given(
+        decompression=_choice(line, _DECOMPRESSION),
+        no_illegal_proposal=line.has("--no-illegal-proposal"),
+        multiple_associations=_choice(line, _MULTIPLE_ASSOCIATIONS),
+        halt_on_refusal=halt,
+    ))
+
+
+def _transfer_options(line: CommandLine, numbers: dict[str, int], halt: bool) -> TransferOptions:
+    idle = line.value("--idle-timeout")
+    return TransferOptions(**_given(
+        connect_timeout=_wait(numbers.get("--timeout")),
+        acse_timeout=_wait(numbers.get("--acse-timeout")),
+        dimse_timeout=_wait(numbers.get("--dimse-timeout")),
+        idle_timeout=None if idle is None else _wait(parse_duration("--idle-timeout", idle)),
+        max_pdu=numbers.get("--max-pdu"),
+        max_send_pdu=numbers.get("--max-send-pdu"),
+        halt_on_failure=halt,
+        convert=_choice(line, _DECOMPRESSION) is not Decompression.NEVER,
+        deflate_level=numbers.get("--compression-level"),
+        normalize=line.has("--normalize"),
+    ))
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    """Only what was given: for the rest each group of options has its own default."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _choice(line: CommandLine, meanings: dict[str, _Meaning]) -> _Meaning | None:
+    """What the rightmost option of a group means."""
+    option = line.rightmost(*meanings)
+    return None if option is None else meanings[option]
+
+
+def _number(line: CommandLine, option: str) -> int | None:
+    """The value of an option with limits; a negative number is none, as DCMTK reads option values."""
+    row, text = find_option(option), line.value(option)
+    if text is None or row is None or row.limits is None:
+        return None
+    number = None if text.lstrip(" \t\n\v\f\r").startswith("-") else scan_unsigned(text)
+    if number is None:
+        raise invalid_value(option, text)
+    fault = check_limits(number, row.limits)
+    if fault:
+        raise UsageError(f"Invalid value for option {option} ({fault}: {text})")
+    return number
+
+
+def _wait(seconds: int | None) -> float | None:
+    return None if seconds is None else float(min(seconds, _LONGEST_WAIT))
+
+
+def _port(text: str) -> int:
+    number = scan_unsigned(text)
+    if number is None:
+        raise UsageError(f"Invalid parameter value {text}")
+    fault = check_limits(number, _PORT)
+    if fault:
+        raise UsageError(f"Invalid parameter value {text} ({fault})")
+    return number

@@ -1,0 +1,68 @@
+"""Command files: ``@name`` on the command line stands for the arguments in the text file ``name``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+
+from dcmsend.errors import UsageError
+
+__all__ = ["expand_command_files", "split_arguments"]
+
+_BLANKS = frozenset(b" \t\n\r")
+_QUOTES = frozenset(b"\"'")
+
+
+def expand_command_files(arguments: Iterable[str]) -> list[str]:
+    """Replace every ``@name`` by what stands in the file, once: an ``@`` that comes from a file stays as it is.
+
+    A directory counts as an empty file, and a lone ``@`` is no command file, as in DCMTK.
+
+    Raises:
+        UsageError: the file cannot be opened.
+    """
+    expanded: list[str] = []
+    for argument in arguments:
+        if len(argument) > 1 and argument.startswith("@"):
+            expanded.extend(split_arguments(_content_of(argument[1:])))
+        else:
+            expanded.append(argument)
+    return expanded
+
+
+def _content_of(name: str) -> bytes:
+    try:
+        with open(name, "rb") as file:
+            return file.read()
+    except IsADirectoryError:
+        return b""
+    except (OSError, ValueError) as error:
+        raise UsageError(f"Cannot open command file '{name}'") from error
+
+
+def split_arguments(content: bytes) -> Iterator[str]:
+    """The arguments in the text of a command file, in DCMTK's reading.
+
+    Blanks separate.  A quote of either kind starts a quoted part, which the same quote ends, and the argument with
+    it, even when it is empty; the opening quote does not start a new argument.  Nothing is an escape or a comment.
+    """
+    argument = bytearray()
+    quote = 0  # the open one
+    for byte in content:
+        if quote:
+            if byte == quote:
+                yield os.fsdecode(bytes(argument))
+                argument.clear()
+                quote = 0
+            else:
+                argument.append(byte)
+        elif byte in _QUOTES:
+            quote = byte
+        elif byte in _BLANKS:
+            if argument:
+                yield os.fsdecode(bytes(argument))
+                argument.clear()
+        else:
+            argument.append(byte)
+    if argument:
+        yield os.fsdecode(bytes(argument))

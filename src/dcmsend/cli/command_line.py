@@ -1,0 +1,100 @@
+"""Takes a command line apart into options and parameters, by DCMTK's rules.
+
+argparse cannot express them: names that begin with ``+``, no abbreviation, no ``--name=value``, no ``--``, values that
+look like options, parameters such as ``-5`` anywhere, and groups of which the rightmost member counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dcmsend.errors import UsageError
+
+from .command_file import expand_command_files
+from .option_table import EXCLUSIVE, PARAMETERS, OptionRow, find_option
+
+__all__ = ["CommandLine", "scan_command_line"]
+
+
+class CommandLine:
+    """A command line whose names are all known and whose values are all present; no value has been looked at.
+
+    Attributes:
+        arguments: all arguments after expansion, short names replaced by long ones.
+        parameters: what is neither option nor value, in order.
+    """
+
+    __slots__ = ("_options", "arguments", "parameters")
+
+    def __init__(self) -> None:
+        self.arguments: list[str] = []
+        self.parameters: list[str] = []
+        self._options: list[tuple[str, str]] = []
+
+    def add_option(self, row: OptionRow, value: str | None) -> None:
+        """Note one more occurrence of an option, with its value if it has one."""
+        self.arguments.append(row.long)
+        if value is not None:
+            self.arguments.append(value)
+        self._options.append((row.long, _c_string(value or "")))
+
+    def add_parameter(self, text: str) -> None:
+        """Note one more parameter."""
+        self.arguments.append(text)
+        self.parameters.append(_c_string(text))
+
+    def has(self, long: str) -> bool:
+        """Whether the option was given."""
+        return self.rightmost(long) is not None
+
+    def value(self, long: str) -> str | None:
+        """The value at the rightmost occurrence of an option; None if it was not given."""
+        for name, value in reversed(self._options):
+            if name == long:
+                return value
+        return None
+
+    def rightmost(self, *group: str) -> str | None:
+        """Which one of these options, none of which goes with another, was given last."""
+        for name, _ in reversed(self._options):
+            if name in group:
+                return name
+        return None
+
+    @property
+    def exclusive(self) -> str | None:
+        """The option with which nothing else is done, if there is one."""
+        return next((name for name in EXCLUSIVE if self.has(name)), None)
+
+
+def scan_command_line(argv: Sequence[str]) -> CommandLine:
+    """Expand command files and take the arguments apart; ``argv`` is without the program's name.
+
+    Raises:
+        UsageError: a command file cannot be read, an option is unknown, a value or a parameter is missing.
+    """
+    line = CommandLine()
+    arguments = iter(expand_command_files(argv))
+    for argument in arguments:
+        if not _looks_like_option(argument):
+            line.add_parameter(argument)
+            continue
+        row = find_option(argument)
+        if row is None:
+            raise UsageError(f"Unknown option {argument}")
+        value = next(arguments, None) if row.value else None
+        if row.value and value is None:
+            raise UsageError(f"Missing value for option {row.long}")
+        line.add_option(row, value)
+    if line.arguments and line.exclusive is None and len(line.parameters) < len(PARAMETERS):
+        raise UsageError(f"Missing parameter {PARAMETERS[len(line.parameters)][0]}")
+    return line
+
+
+def _looks_like_option(argument: str) -> bool:
+    return len(argument) > 1 and argument[0] in "-+" and argument[1] not in "0123456789"
+
+
+def _c_string(text: str) -> str:
+    """What a C program sees of it; only a command file can bring a NUL."""
+    return text.partition("\0")[0]

@@ -1,0 +1,105 @@
+"""How a run ends for the shell: one table from errors to exit codes, and the codes of ``--require-stored``."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Final
+
+from dcmsend import errors
+
+__all__ = ["ERROR_CODES", "ExitCode", "exit_code_of_error", "exit_code_of_outcomes"]
+
+
+class ExitCode(IntEnum):
+    """All exit codes.  Up to 65 they are DCMTK's; those above 100 need ``--require-stored`` or an option of ours."""
+
+    OK = 0
+    USAGE = 1
+    NO_INPUT_FILES = 21
+    INVALID_INPUT_FILE = 22
+    NO_VALID_INPUT_FILES = 23
+    CANNOT_WRITE_REPORT = 43
+    CANNOT_INITIALIZE_NETWORK = 60
+    CANNOT_NEGOTIATE_ASSOCIATION = 61
+    CANNOT_SEND_REQUEST = 62
+    CANNOT_ADD_PRESENTATION_CONTEXT = 65
+    INTERNAL_ERROR = 70
+    """A bug of ours; the number is EX_SOFTWARE of sysexits.h, which DCMTK uses for nothing."""
+    SOME_MAY_SUCCEED = 101
+    REST_CANNOT_SUCCEED = 102
+    TIME_WINDOW_OVER = 103
+    JOURNAL = 104
+    PEER_SAYS_NO = 105
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+ERROR_CODES: Final[dict[type[errors.DcmsendError], ExitCode]] = {
+    errors.DcmsendError: ExitCode.INTERNAL_ERROR,
+    errors.UsageError: ExitCode.USAGE,
+    errors.InputError: ExitCode.INVALID_INPUT_FILE,
+    errors.NoInputFiles: ExitCode.NO_INPUT_FILES,
+    errors.InvalidInputFile: ExitCode.INVALID_INPUT_FILE,
+    errors.NoValidInputFiles: ExitCode.NO_VALID_INPUT_FILES,
+    errors.FileUnreadable: ExitCode.INVALID_INPUT_FILE,
+    errors.DataSetError: ExitCode.INVALID_INPUT_FILE,
+    errors.PlanError: ExitCode.CANNOT_ADD_PRESENTATION_CONTEXT,
+    errors.TranscodeError: ExitCode.CANNOT_SEND_REQUEST,
+    errors.ProtocolError: ExitCode.CANNOT_SEND_REQUEST,
+    errors.LocalProtocolError: ExitCode.INTERNAL_ERROR,
+    errors.RemoteProtocolError: ExitCode.CANNOT_SEND_REQUEST,
+    errors.AssociationError: ExitCode.CANNOT_SEND_REQUEST,
+    errors.AssociationRejected: ExitCode.CANNOT_NEGOTIATE_ASSOCIATION,
+    errors.AssociationAborted: ExitCode.CANNOT_SEND_REQUEST,
+    errors.AssociationReleased: ExitCode.CANNOT_SEND_REQUEST,
+    errors.TransportError: ExitCode.CANNOT_SEND_REQUEST,
+    errors.ConnectFailed: ExitCode.CANNOT_NEGOTIATE_ASSOCIATION,
+    errors.TimedOut: ExitCode.CANNOT_SEND_REQUEST,
+    errors.ConnectionLost: ExitCode.CANNOT_SEND_REQUEST,
+    errors.NegotiationFailed: ExitCode.CANNOT_NEGOTIATE_ASSOCIATION,
+    errors.SendingFailed: ExitCode.CANNOT_SEND_REQUEST,
+    errors.NetworkUnusable: ExitCode.CANNOT_INITIALIZE_NETWORK,
+    errors.ReportError: ExitCode.CANNOT_WRITE_REPORT,
+    errors.Cancelled: ExitCode.INTERRUPTED,
+}
+"""The exit code of every error that may end a run; the wrapped ones decide, the bare ones are a safety net."""
+
+_REPLACED: Final = frozenset((
+    ExitCode.OK, ExitCode.CANNOT_INITIALIZE_NETWORK, ExitCode.CANNOT_SEND_REQUEST,
+    ExitCode.CANNOT_ADD_PRESENTATION_CONTEXT,
+))
+"""Codes which say nothing about the instances; ``--require-stored`` puts a better one in their place."""
+
+
+def exit_code_of_error(error: errors.DcmsendError | None) -> ExitCode:
+    """The code of an old command line: DCMTK's, and 130 or 143 when a signal ended the run."""
+    if error is None:
+        return ExitCode.OK
+    if isinstance(error, errors.Cancelled) and error.by == "SIGTERM":
+        return ExitCode.TERMINATED
+    return next(ERROR_CODES[base] for base in type(error).__mro__ if base in ERROR_CODES)
+
+
+def exit_code_of_outcomes(error: errors.DcmsendError | None, *, may_succeed: int, cannot_succeed: int) -> ExitCode:
+    """The code with ``--require-stored``.
+
+    Args:
+        error: what ended the run early, None for its normal end.
+        may_succeed: how many instances were not stored and may be when the same is run again.
+        cannot_succeed: how many instances (broken DICOM files too) were not stored and need a person first.
+    """
+    code = exit_code_of_error(error)
+    if code is ExitCode.CANNOT_NEGOTIATE_ASSOCIATION:
+        return ExitCode.PEER_SAYS_NO if _is_final_refusal(error) else code
+    if code not in _REPLACED and code is not ExitCode.CANNOT_WRITE_REPORT:
+        return code
+    if may_succeed:
+        return ExitCode.SOME_MAY_SUCCEED
+    if cannot_succeed:
+        return ExitCode.REST_CANNOT_SUCCEED
+    return code if code is ExitCode.CANNOT_WRITE_REPORT else ExitCode.OK
+
+
+def _is_final_refusal(error: errors.DcmsendError | None) -> bool:
+    cause = error.cause if isinstance(error, errors.NegotiationFailed) else error
+    return isinstance(cause, errors.AssociationRejected) and not cause.is_transient

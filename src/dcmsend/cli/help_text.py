@@ -1,0 +1,95 @@
+"""Usage, version and decoder list, in DCMTK's layout."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from typing import Final
+
+from dcmsend.version import RELEASE_DATE, VERSION
+
+from .option_table import OPTIONS, PARAMETERS, OptionRow
+
+__all__ = ["HEADER", "IDENTIFICATION", "decoder_list_text", "usage_text", "version_text"]
+
+IDENTIFICATION: Final = f"$dcmsend: dcmsend-py v{VERSION} {RELEASE_DATE} $"
+"""The line by which DCMTK's programs say what they are, under our name."""
+
+HEADER: Final = f"{IDENTIFICATION}\n\ndcmsend: Simple DICOM storage SCU (sender)\n"
+"""First lines of usage, version, decoder list and of every command line error."""
+
+_LONG_WIDTH: Final = max(len(row.long) for row in OPTIONS if not row.is_ours)
+_SHORT_WIDTH: Final = max(len(row.short) for row in OPTIONS)
+_TEXT_COLUMN: Final = 2 + 2 + _SHORT_WIDTH + 2 + _LONG_WIDTH + 2
+
+
+def usage_text() -> str:
+    """Everything that ``--help`` prints; the last line is empty."""
+    return "\n".join((HEADER.rstrip("\n"), *_usage_lines(), "", ""))
+
+
+def _usage_lines() -> Iterator[str]:
+    yield f"usage: dcmsend [options] {' '.join(name for name, _ in PARAMETERS)}..."
+    yield "\nparameters:"
+    for name, text in PARAMETERS:
+        yield f"  {name.ljust(_TEXT_COLUMN - 4)}  {text}"
+    group = subgroup = ""
+    for row in OPTIONS:
+        if row.group != group:
+            group, subgroup = row.group, ""
+            yield ("" if group != OPTIONS[0].group else "\n") + f"{group}:"
+        if row.subgroup != subgroup:
+            subgroup = row.subgroup
+            yield f"  {subgroup}:"
+        yield from _option_lines(row)
+
+
+def _option_lines(row: OptionRow) -> Iterator[str]:
+    indent = 4 if row.subgroup else 2
+    names = " " * indent + row.short.ljust(_SHORT_WIDTH + 4 - indent) + "  " + row.long
+    texts = [row.value, *row.text] if row.value else list(row.text)
+    if len(names) + 2 > _TEXT_COLUMN:  # a long name of ours has a line of its own, so that DCMTK's columns stay
+        yield names
+    else:
+        yield f"{names.ljust(_TEXT_COLUMN)}{texts.pop(0)}"
+    for text in texts:
+        yield " " * _TEXT_COLUMN + text
+
+
+def version_text() -> str:
+    """Everything that ``--version`` prints."""
+    import zlib
+
+    implementation = sys.implementation
+    machine = os.uname().machine if hasattr(os, "uname") else os.environ.get("PROCESSOR_ARCHITECTURE", "unknown")
+    release = ".".join(str(number) for number in sys.version_info[:3])
+    return "\n".join((
+        HEADER,
+        f"Host type: {sys.platform}-{machine}",
+        f"Character encoding: {sys.getfilesystemencoding()}",
+        f"Build options: {implementation.name} {release}",
+        "",
+        "External libraries used:",
+        f"- ZLIB, Version {zlib.ZLIB_RUNTIME_VERSION}",
+        "",
+    ))
+
+
+def decoder_list_text() -> str:
+    """Everything that ``--list-decoders`` prints: what can be rewritten as Explicit VR Little Endian, in truth."""
+    from dcmsend.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN, transfer_syntax
+    from dcmsend.dicom.transfer_syntax_table import TRANSFER_SYNTAXES
+    from dcmsend.transcode import can_convert
+
+    syntaxes = [transfer_syntax(uid) for uid in TRANSFER_SYNTAXES]
+    decodable = [syntax for syntax in syntaxes if can_convert(syntax, EXPLICIT_VR_LITTLE_ENDIAN)]
+    return "\n".join((
+        HEADER,
+        "Transfer syntaxes supported natively:",
+        *(f"- {syntax.name}" for syntax in decodable if syntax.is_native),
+        "",
+        "Transfer syntaxes supported by decoders:",
+        *(f"- {syntax.name}" for syntax in decodable if not syntax.is_native),
+        "",
+    ))

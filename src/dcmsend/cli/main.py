@@ -1,0 +1,98 @@
+"""The command: arguments in, exit code out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from dcmsend.errors import UsageError
+
+from .command_line import CommandLine, scan_command_line
+from .help_text import HEADER, IDENTIFICATION, decoder_list_text, usage_text, version_text
+from .terminal import ErrorStream, write_output
+
+if TYPE_CHECKING:
+    from dcmsend.app import RunEnd
+    from dcmsend.settings import Settings
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program; ``argv`` is without the program's name, None takes that of the process.
+
+    Returns the exit code (``ExitCode``).  No exception leaves this function: a bug of ours is told in one line, with
+    the exit code 70, and its traceback is shown with ``--debug``.
+    """
+    errors = ErrorStream.of_process()
+    try:
+        return _run_command(sys.argv[1:] if argv is None else list(argv), errors)
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        _tell_internal_error(error, errors)
+        return 70
+
+
+def _run_command(argv: list[str], errors: ErrorStream) -> int:
+    try:
+        line = scan_command_line(argv)
+    except UsageError as error:
+        return _usage_error(error, errors)
+    if not line.arguments or line.exclusive == "--help":
+        write_output(usage_text())
+    elif line.exclusive == "--version":
+        write_output(version_text())
+    elif line.exclusive == "--list-decoders":
+        write_output(decoder_list_text())
+    else:
+        return _send(line, errors)
+    return 0
+
+
+def _send(line: CommandLine, errors: ErrorStream) -> int:
+    from .arguments import build_settings, choose_logging, is_quiet
+    from .log_setup import app_log, set_up_logging
+
+    try:
+        set_up_logging(choose_logging(line), line, sys.argv[0], errors)
+        settings, names = build_settings(line, is_verbose=app_log.isEnabledFor(20))
+    except UsageError as error:
+        return 1 if is_quiet(line) else _usage_error(error, errors)
+    app_log.debug("%s\n", IDENTIFICATION)
+    return _exit_code(_run(settings, names), settings)
+
+
+def _run(settings: Settings, names: list[str]) -> RunEnd:
+    from dcmsend.app import run
+    from dcmsend.transport import Interrupt
+
+    from .signals import signals_stop
+
+    interrupt = Interrupt(settings.transfer.drain_seconds)
+    with signals_stop(interrupt):
+        return run(settings, names, interrupt=interrupt)
+
+
+def _exit_code(end: RunEnd, settings: Settings) -> int:
+    from .exit_code import exit_code_of_error, exit_code_of_outcomes
+
+    if settings.require_stored:
+        return exit_code_of_outcomes(end.error, **end.outcome_counts)
+    return exit_code_of_error(end.error)
+
+
+def _usage_error(error: UsageError, errors: ErrorStream) -> int:
+    errors.write(f"{HEADER}error: {error}\n")
+    return 1
+
+
+def _tell_internal_error(error: Exception, errors: ErrorStream) -> None:
+    logging = sys.modules.get("logging")  # not loaded means that not even logging has been set up
+    if logging is not None and logging.getLogger("dcmsend.app").isEnabledFor(logging.DEBUG):
+        import traceback
+
+        errors.write("".join(f"D: {line}\n" for line in "".join(traceback.format_exception(error)).splitlines()))
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    errors.write(f"F: internal error: {text}\n")

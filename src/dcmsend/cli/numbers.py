@@ -1,0 +1,72 @@
+"""Numbers on the command line: DCMTK's forgiving ones, and the strict ones of our own options."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from dcmsend.errors import UsageError
+
+from .option_table import Limits
+
+__all__ = ["check_limits", "invalid_value", "parse_count", "parse_duration", "scan_unsigned"]
+
+_UNSIGNED_LONG_MAX: Final = 2**64 - 1
+_SCANNED: Final = re.compile(r"[ \t\n\v\f\r]*([+-]?)([0-9]+)")
+_COUNT: Final = re.compile(r"([0-9]{1,18})(|k|M|G|Ki|Mi|Gi)")
+_DURATION: Final = re.compile(r"([0-9]{1,9})(|s|m|h)")
+_FACTORS: Final = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
+_SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3600}
+
+
+def scan_unsigned(text: str) -> int | None:
+    """Read a number as C's ``scanf("%lu")`` does; None if there is none.
+
+    What follows the digits is ignored, a negative number wraps around, and one that is too large becomes the largest.
+    """
+    match = _SCANNED.match(text)
+    if match is None:
+        return None
+    digits = match[2].lstrip("0") or "0"
+    if len(digits) > 20 or int(digits) > _UNSIGNED_LONG_MAX:
+        return _UNSIGNED_LONG_MAX
+    number = int(digits)
+    return (_UNSIGNED_LONG_MAX + 1 - number) % (_UNSIGNED_LONG_MAX + 1) if match[1] == "-" else number
+
+
+def check_limits(number: int, limits: Limits) -> str:
+    """``underflow``, ``overflow`` or ``""``."""
+    if number < limits.low:
+        return "underflow"
+    if limits.high is not None and number > limits.high:
+        return "overflow"
+    return ""
+
+
+def invalid_value(option: str, text: str) -> UsageError:
+    """The error for a value that is no number at all, in DCMTK's words."""
+    return UsageError(f"Invalid value for option {option}" + (f" ({text})" if text else ""))
+
+
+def parse_count(option: str, text: str) -> int:
+    """A whole number such as ``100``, ``20k``, ``3M``, ``64Ki``; the option's name is for the message.
+
+    Raises:
+        UsageError: anything else, signs and blanks too.
+    """
+    match = _COUNT.fullmatch(text)
+    if match is None:
+        raise invalid_value(option, text)
+    return int(match[1]) * _FACTORS[match[2]]
+
+
+def parse_duration(option: str, text: str) -> int:
+    """Seconds, from ``90``, ``90s``, ``15m`` or ``7h``; the option's name is for the message.
+
+    Raises:
+        UsageError: anything else, signs, blanks and fractions too.
+    """
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        raise invalid_value(option, text)
+    return int(match[1]) * _SECONDS[match[2]]

@@ -1,0 +1,187 @@
+"""All options of the command line, one row each.
+
+Parsing, the usage text, the documentation and the tests are made from this table and from nothing else.
+Names, value names, groups and checks are those of DCMTK's dcmsend 3.6.7 (and of 3.6.9 for the IP protocol version);
+options of our own stand in groups of their own, at the end.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = ["EXCLUSIVE", "OPTIONS", "PARAMETERS", "Limits", "OptionRow", "find_option"]
+
+
+class Limits:
+    """Inclusive range of a whole number; ``high`` None means no upper limit."""
+
+    __slots__ = ("high", "low")
+
+    def __init__(self, low: int, high: int | None = None) -> None:
+        self.low: Final = low
+        self.high: Final = high
+
+
+class OptionRow:
+    """One option.
+
+    Attributes:
+        long: name with two dashes; messages always show this one.
+        short: short name, ``""`` for none.
+        value: what the usage text says of the value, ``""`` for an option without value.
+        limits: range of a value that is a whole number in DCMTK's way of reading numbers; None for any other value.
+        group: heading in the usage text.
+        subgroup: second heading, ``""`` for none.
+        text: description, line by line, each short enough for the usage text.
+        is_exclusive: with this option nothing else is done.
+        is_ours: not in DCMTK.
+    """
+
+    __slots__ = ("group", "is_exclusive", "is_ours", "limits", "long", "short", "subgroup", "text", "value")
+
+    def __init__(
+        self, long: str, short: str, text: tuple[str, ...], *, group: str, subgroup: str = "", value: str = "",
+        limits: Limits | None = None, is_exclusive: bool = False, is_ours: bool = False,
+    ) -> None:
+        self.long: Final = long
+        self.short: Final = short
+        self.text: Final = text
+        self.group: Final = group
+        self.subgroup: Final = subgroup
+        self.value: Final = value
+        self.limits: Final = limits
+        self.is_exclusive: Final = is_exclusive
+        self.is_ours: Final = is_ours
+
+    def __repr__(self) -> str:
+        return f"OptionRow({self.long!r})"
+
+
+_Row = tuple[str, str, str, Limits | None, tuple[str, ...]]
+"""Short name, long name, value, limits, description."""
+
+PARAMETERS: Final = (
+    ("peer", "host name or address of the peer"),
+    ("port", "TCP port of the peer"),
+    ("dcmfile-in", "DICOM files or directories to be sent"),
+)
+"""Name and description of each mandatory parameter; the last one may be repeated."""
+
+_AT_LEAST_ONE: Final = Limits(1)
+_PDU_LENGTH: Final = Limits(4096, 131072)
+
+_DCMTK_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
+    ("general options", "", (
+        ("-h", "--help", "", None, ("show this text, then exit",)),
+        ("", "--version", "", None, ("show version and libraries, then exit",)),
+        ("", "--list-decoders", "", None, ("show what can be decoded, then exit",)),
+        ("", "--arguments", "", None, ("log the command line after expansion",)),
+        ("-q", "--quiet", "", None, ("only log what is fatal",)),
+        ("-v", "--verbose", "", None, ("log each step",)),
+        ("-d", "--debug", "", None, ("log everything that helps to find a fault",)),
+        ("-ll", "--log-level", "[l]evel: string constant", None, (
+            "(fatal, error, warn, info, debug, trace)", "log messages from level l upwards")),
+        ("-lc", "--log-config", "[f]ilename: string", None, ("log as the configuration file f says",)),
+        ("+v", "--verbose-pc", "", None, ("log what is negotiated (needs verbose mode)",)),
+    )),
+    ("input options", "input file format", (
+        ("+f", "--read-file", "", None, ("take files with or without meta header",)),
+        ("+fo", "--read-file-only", "", None, ("take only files with meta header (default)",)),
+        ("-f", "--read-dataset", "", None, ("take files as data sets without meta header",)),
+    )),
+    ("input options", "input files", (
+        ("+rd", "--read-from-dicomdir", "", None, ("send the files to which a DICOMDIR refers",)),
+        ("+sd", "--scan-directories", "", None, ("send what lies in directories (dcmfile-in)",)),
+        ("+sp", "--scan-pattern", "[p]attern: string (only w/ --scan-directories)", None, (
+            "from directories only names that match p",)),
+        ("-r", "--no-recurse", "", None, ("stay out of sub-directories (default)",)),
+        ("+r", "--recurse", "", None, ("enter sub-directories as well",)),
+    )),
+    ("processing options", "transfer syntax conversion", (
+        ("-dn", "--decompress-never", "", None, ("send every data set as it is",)),
+        ("+dls", "--decompress-lossless", "", None, ("decompress only what is lossless (default)",)),
+        ("+dly", "--decompress-lossy", "", None, ("decompress what is lossy as well",)),
+    )),
+    ("processing options", "deflate compression level", (
+        ("+cl", "--compression-level", "[l]evel: integer (default: 6)", Limits(0, 9), (
+            "0 stores, 1 is fastest, 9 is smallest",)),
+    )),
+    ("processing options", "other processing options", (
+        ("-nh", "--no-halt", "", None, ("go on after an invalid file and after an", "instance that cannot be sent")),
+        ("-nip", "--no-illegal-proposal", "", None, (
+            "never propose a presentation context that", "lacks the default transfer syntax")),
+        ("-nuc", "--no-uid-checks", "", None, ("take the UIDs of files without a check",)),
+    )),
+    ("network options", "IP protocol version", (
+        ("-i4", "--ipv4", "", None, ("look up IPv4 addresses only (default)",)),
+        ("-i6", "--ipv6", "", None, ("look up IPv6 addresses only",)),
+        ("-i0", "--ip-auto", "", None, ("take whatever address the peer has",)),
+    )),
+    ("network options", "application entity titles", (
+        ("-aet", "--aetitle", "[a]etitle: string", None, ("our own AE title (default: DCMSEND)",)),
+        ("-aec", "--call", "[a]etitle: string", None, ("AE title of the peer (default: ANY-SCP)",)),
+    )),
+    ("network options", "association handling", (
+        ("+ma", "--multi-associations", "", None, (
+            "open a further association when one cannot", "carry all instances (default)")),
+        ("-ma", "--single-association", "", None, ("open one association and no more",)),
+    )),
+    ("network options", "other network options", (
+        ("-to", "--timeout", "[s]econds: integer (default: unlimited)", _AT_LEAST_ONE, (
+            "longest wait for a connection",)),
+        ("-ta", "--acse-timeout", "[s]econds: integer (default: 30)", _AT_LEAST_ONE, (
+            "longest wait for an ACSE answer",)),
+        ("-td", "--dimse-timeout", "[s]econds: integer (default: unlimited)", _AT_LEAST_ONE, (
+            "longest wait for a DIMSE response",)),
+        ("-pdu", "--max-pdu", "[n]umber of bytes: integer (4096..131072)", _PDU_LENGTH, (
+            "longest PDU to be received (default: 16384)",)),
+        ("", "--max-send-pdu", "[n]umber of bytes: integer (4096..131072)", _PDU_LENGTH, (
+            "longest PDU to be sent",)),
+    )),
+    ("output options", "general", (
+        ("+crf", "--create-report-file", "[f]ilename: string", None, (
+            "at the end write a report on every instance", "to the text file f")),
+    )),
+)
+
+_OUR_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
+    ("further options (not in DCMTK)", "input files", (
+        ("", "--dicomdir-allow-outside", "", None, ("follow a DICOMDIR out of its directory",)),
+    )),
+    ("further options (not in DCMTK)", "processing", (
+        ("", "--normalize", "", None, ("encode every data set anew in canonical form",)),
+    )),
+    ("further options (not in DCMTK)", "network", (
+        ("", "--idle-timeout", "[d]uration: 90, 90s, 15m, 7h (default: 300)", None, (
+            "give up when no byte moves for d, 0 = never",)),
+    )),
+    ("further options (not in DCMTK)", "result", (
+        ("", "--require-stored", "", None, ("exit codes tell whether everything was stored",)),
+    )),
+)
+
+EXCLUSIVE: Final = ("--help", "--version", "--list-decoders")
+"""Options with which nothing else is done, the strongest first."""
+
+
+def _rows() -> tuple[OptionRow, ...]:
+    rows = []
+    for groups, is_ours in ((_DCMTK_GROUPS, False), (_OUR_GROUPS, True)):
+        for group, subgroup, members in groups:
+            for short, long, value, limits, text in members:
+                rows.append(OptionRow(
+                    long, short, text, group=group, subgroup=subgroup, value=value, limits=limits,
+                    is_exclusive=long in EXCLUSIVE, is_ours=is_ours,
+                ))
+    return tuple(rows)
+
+
+OPTIONS: Final = _rows()
+"""All options in the order of the usage text."""
+
+_BY_NAME: Final = {name: row for row in OPTIONS for name in (row.long, row.short) if name}
+
+
+def find_option(name: str) -> OptionRow | None:
+    """The option with exactly this long or short name."""
+    return _BY_NAME.get(name)

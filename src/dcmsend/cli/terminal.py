@@ -1,0 +1,90 @@
+"""Writes text for people to standard output and standard error; neither file names nor closed pipes can do harm."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Final, TextIO
+
+__all__ = ["ErrorStream", "make_harmless", "to_bytes", "write_output"]
+
+_BIDI_CONTROLS: Final = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+_ESCAPES: Final = {
+    **{code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if code != 0x0A},
+    **{code: f"\\u{code:04x}" for code in _BIDI_CONTROLS},
+    **{0xDC00 + byte: f"\\x{byte:02x}" for byte in range(0x80, 0x100)},  # undecodable bytes of a file name
+}
+
+
+def make_harmless(text: str) -> str:
+    """Replace all that could drive a terminal by visible escapes: control characters, direction marks, stray bytes."""
+    return text.translate(_ESCAPES)
+
+
+def to_bytes(text: str) -> bytes:
+    """Encode for a file or pipe; the bytes of a file name come out as they are in the directory."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # a lone surrogate that is no escaped byte
+        return text.encode("utf-8", "backslashreplace")
+
+
+class ErrorStream:
+    """A text stream of the process, to which every message is written at once, as bytes.
+
+    Trouble with the stream (closed, broken pipe, full disk) ends nothing: further messages are lost.
+    """
+
+    __slots__ = ("_escape", "_stream")
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream = stream
+        self._escape = _is_terminal(stream)
+
+    @classmethod
+    def of_process(cls) -> ErrorStream:
+        """The stream of standard error."""
+        return cls(sys.stderr)
+
+    def write(self, text: str) -> None:
+        """Write text as it is, line ends included, and flush."""
+        stream = self._stream
+        if stream is None:
+            return
+        if self._escape:
+            text = make_harmless(text)
+        try:
+            buffer = getattr(stream, "buffer", None)
+            if buffer is None:
+                stream.write(text)
+            else:
+                buffer.write(to_bytes(text))
+            stream.flush()
+        except BrokenPipeError:
+            self._stream = None
+        except (OSError, ValueError):
+            pass
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    try:
+        return stream is not None and stream.isatty()
+    except (OSError, ValueError):
+        return False
+
+
+def write_output(text: str) -> None:
+    """Write to standard output; who closed it early does not want the rest.
+
+    After a broken pipe standard output leads nowhere, so that the interpreter does not complain when it ends.
+    """
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+    except (OSError, ValueError):
+        pass

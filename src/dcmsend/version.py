@@ -1,0 +1,10 @@
+"""Which release this is."""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = ["RELEASE_DATE", "VERSION"]
+
+VERSION: Final = "0.1.0"
+RELEASE_DATE: Final = "2026-11-22"
