@@ -1,0 +1,72 @@
+"""Value representations: how each one is laid out.  Source: PS3.5 6.2, 7.1.2; names that DCMTK gives to ambiguous ones.
+
+Inside the walk a VR is the 16-bit number that its two letters form in the byte order of the data set, because that is
+what one ``struct`` call yields; everywhere else it is a two-letter string.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = [
+    "AMBIGUOUS_VRS",
+    "LONG_VRS",
+    "SHORT_VRS",
+    "STRING_VRS",
+    "VALUE_WIDTHS",
+    "has_long_header",
+    "is_standard",
+    "vr_code",
+    "vr_from_code",
+]
+
+SHORT_VRS: Final = (
+    "AE", "AS", "AT", "CS", "DA", "DS", "DT", "FD", "FL", "IS", "LO", "LT", "PN", "SH", "SL", "SS", "ST", "TM", "UI",
+    "UL", "US",
+)
+"""Explicit VR header of 8 bytes, 16-bit length."""
+
+LONG_VRS: Final = ("OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV")
+"""Explicit VR header of 12 bytes, 32-bit length."""
+
+AMBIGUOUS_VRS: Final = ("lt", "ox", "px", "up", "xs")
+"""What a dictionary says where the VR depends on other elements: US/SS/OW, OB/OW, OB/OW of pixels, UL offset, US/SS."""
+
+STRING_VRS: Final = frozenset(
+    ("AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "PN", "SH", "ST", "TM", "UC", "UI", "UR", "UT")
+)
+
+VALUE_WIDTHS: Final = {
+    "AT": 2, "FD": 8, "FL": 4, "OD": 8, "OF": 4, "OL": 4, "OV": 8, "OW": 2, "SL": 4, "SS": 2, "SV": 8, "UL": 4, "US": 2,
+    "UV": 8, "lt": 2, "up": 4, "xs": 2,
+}
+"""Bytes that are swapped as one unit when the byte order changes; 1 for a VR that is not listed."""
+
+_INTERNAL_LONG: Final = ("ox", "px", "lt")
+"""Names that mean something inside DCMTK only; found in a file it takes them for a VR with a 32-bit length."""
+
+
+def is_standard(vr: str) -> bool:
+    """Whether the standard defines this VR."""
+    return vr in SHORT_VRS or vr in LONG_VRS
+
+
+def has_long_header(vr: str) -> bool:
+    """Whether an Explicit VR element with these two letters has a 12-byte header.
+
+    Two upper-case letters that are no VR are taken for a VR yet to come, and those all have 32-bit lengths; anything
+    else has a 16-bit length.  Source: PS3.5 6.2, DCMTK's reading of unknown VRs.
+    """
+    if vr in SHORT_VRS:
+        return False
+    return vr in LONG_VRS or vr in _INTERNAL_LONG or ("A" <= vr[0] <= "Z" and "A" <= vr[1] <= "Z")
+
+
+def vr_code(vr: str, *, little_endian: bool = True) -> int:
+    """The number that the two letters form in a data set of that byte order."""
+    return int.from_bytes(vr.encode("latin-1"), "little" if little_endian else "big")
+
+
+def vr_from_code(code: int, *, little_endian: bool = True) -> str:
+    """The two letters (any two bytes as Latin-1 characters) behind the number of ``vr_code``."""
+    return code.to_bytes(2, "little" if little_endian else "big").decode("latin-1")
