@@ -1,0 +1,206 @@
+"""Command sets: DIMSE messages in Implicit VR Little Endian, group 0000.  Source: PS3.7 §6.3, §9.3, E.1."""
+
+from __future__ import annotations
+
+from struct import Struct, error, unpack
+from typing import Final
+
+from dcmsend.errors import LocalProtocolError
+
+from .dimse import CEchoRQ, CEchoRSP, Command, CommandParseError, CStoreRQ, CStoreRSP, UnknownCommand
+from .items import decode_text, decode_uid, encode_text, encode_uid
+
+__all__ = ["decode_command", "encode_command"]
+
+AFFECTED_SOP_CLASS_UID: Final = 0x0002
+COMMAND_FIELD: Final = 0x0100
+MESSAGE_ID: Final = 0x0110
+MESSAGE_ID_BEING_RESPONDED_TO: Final = 0x0120
+PRIORITY: Final = 0x0700
+COMMAND_DATA_SET_TYPE: Final = 0x0800
+STATUS: Final = 0x0900
+OFFENDING_ELEMENT: Final = 0x0901
+ERROR_COMMENT: Final = 0x0902
+ERROR_ID: Final = 0x0903
+AFFECTED_SOP_INSTANCE_UID: Final = 0x1000
+
+DATA_SET_PRESENT: Final = 0x0001
+NO_DATA_SET: Final = 0x0101
+
+_ELEMENT: Final = Struct("<HHI")
+_GROUP_LENGTH: Final = Struct("<HHII")
+_UINT16: Final = Struct("<H")
+_STORE_REQUEST_MIDDLE: Final = Struct("<HHIHHHIHHHIHHHIHHHI")
+
+
+def encode_command(command: Command) -> bytes:
+    """The command set with its group length.  Raises LocalProtocolError when a number does not fit its field."""
+    try:
+        if type(command) is CStoreRQ:
+            return _encode_store_request(command)
+        return _encode_elements(_elements_of(command))
+    except error as fault:
+        raise LocalProtocolError(f"{type(command).__name__} cannot be encoded: {fault}") from fault
+
+
+def _encode_store_request(request: CStoreRQ) -> bytes:
+    """The same bytes as from ``_elements_of``, in two strokes because every instance needs them."""
+    sop_class = _even(encode_uid(request.affected_sop_class_uid))
+    instance = _even(encode_uid(request.affected_sop_instance_uid))
+    middle = _STORE_REQUEST_MIDDLE.pack(
+        0, COMMAND_FIELD, 2, CStoreRQ.command_field,
+        0, MESSAGE_ID, 2, request.message_id,
+        0, PRIORITY, 2, request.priority,
+        0, COMMAND_DATA_SET_TYPE, 2, DATA_SET_PRESENT if request.has_data_set else NO_DATA_SET,
+        0, AFFECTED_SOP_INSTANCE_UID, len(instance),
+    )  # fmt: skip
+    body = _ELEMENT.pack(0, AFFECTED_SOP_CLASS_UID, len(sop_class)) + sop_class + middle + instance
+    return _GROUP_LENGTH.pack(0, 0, 4, len(body)) + body
+
+
+def _even(value: bytes) -> bytes:
+    return value + b"\0" if len(value) & 1 else value
+
+
+def _elements_of(command: Command) -> list[tuple[int, bytes]]:
+    """Element numbers and values in ascending order, without the group length."""
+    if isinstance(command, UnknownCommand):
+        return [(element, value) for element, value in command.elements if element]
+    number = _UINT16.pack
+    elements = {COMMAND_FIELD: number(command.command_field), COMMAND_DATA_SET_TYPE: number(NO_DATA_SET)}
+    if command.affected_sop_class_uid is not None:
+        elements[AFFECTED_SOP_CLASS_UID] = encode_uid(command.affected_sop_class_uid)
+    if isinstance(command, CStoreRQ | CEchoRQ):
+        elements[MESSAGE_ID] = number(command.message_id)
+    else:
+        elements[MESSAGE_ID_BEING_RESPONDED_TO] = number(command.message_id_responded_to)
+        elements[STATUS] = number(command.status)
+    if isinstance(command, CStoreRQ | CStoreRSP):
+        if command.has_data_set:
+            elements[COMMAND_DATA_SET_TYPE] = number(DATA_SET_PRESENT)
+        if command.affected_sop_instance_uid is not None:
+            elements[AFFECTED_SOP_INSTANCE_UID] = encode_uid(command.affected_sop_instance_uid)
+    if isinstance(command, CStoreRQ):
+        elements[PRIORITY] = number(command.priority)
+    if isinstance(command, CStoreRSP):
+        if command.offending_elements:
+            tags = [number(tag >> 16) + number(tag & 0xFFFF) for tag in command.offending_elements]
+            elements[OFFENDING_ELEMENT] = b"".join(tags)
+        if command.error_comment is not None:
+            elements[ERROR_COMMENT] = encode_text(command.error_comment[:64])
+        if command.error_id is not None:
+            elements[ERROR_ID] = number(command.error_id)
+    return sorted(elements.items())
+
+
+def _encode_elements(elements: list[tuple[int, bytes]]) -> bytes:
+    """The elements behind their group length; UIDs are padded with NUL, text with a blank."""
+    parts: list[bytes] = []
+    for element, value in elements:
+        if len(value) & 1:
+            value += b" " if element == ERROR_COMMENT else b"\0"
+        parts.append(_ELEMENT.pack(0, element, len(value)))
+        parts.append(value)
+    body = b"".join(parts)
+    return _GROUP_LENGTH.pack(0, 0, 4, len(body)) + body
+
+
+class _Fault(Exception):
+    """Why bytes are no usable command set; does not leave this module."""
+
+
+def decode_command(data: bytes) -> Command | CommandParseError:
+    """The command in a complete command set, or why there is none; never raises."""
+    try:
+        elements = _decode_elements(data)
+        command_field = _number(elements, COMMAND_FIELD, "CommandField")
+        if command_field == CStoreRSP.command_field:
+            return _store_response(elements)
+        if command_field == CStoreRQ.command_field:
+            return CStoreRQ(
+                _number(elements, MESSAGE_ID, "MessageID"),
+                _uid(elements, AFFECTED_SOP_CLASS_UID, "AffectedSOPClassUID"),
+                _uid(elements, AFFECTED_SOP_INSTANCE_UID, "AffectedSOPInstanceUID"),
+                _number(elements, PRIORITY, "Priority"),
+                _has_data_set(elements),
+            )
+        if command_field == CEchoRSP.command_field:
+            return CEchoRSP(
+                _number(elements, MESSAGE_ID_BEING_RESPONDED_TO, "MessageIDBeingRespondedTo"),
+                _number(elements, STATUS, "Status"),
+                _optional_uid(elements, AFFECTED_SOP_CLASS_UID),
+            )
+        if command_field == CEchoRQ.command_field:
+            return CEchoRQ(
+                _number(elements, MESSAGE_ID, "MessageID"),
+                _uid(elements, AFFECTED_SOP_CLASS_UID, "AffectedSOPClassUID"),
+            )
+    except _Fault as fault:
+        return CommandParseError(f"DIMSE Command Parse Failed: {fault}")
+    return UnknownCommand(command_field, tuple(sorted(elements.items())))
+
+
+def _decode_elements(data: bytes) -> dict[int, bytes]:
+    """Values by element number."""
+    elements: dict[int, bytes] = {}
+    unpack_from = _ELEMENT.unpack_from
+    offset, end = 0, len(data)
+    while offset < end:
+        try:
+            group, element, length = unpack_from(data, offset)
+        except error:
+            raise _Fault("element header is cut off") from None
+        start = offset + 8
+        offset = start + length
+        if group or offset > end:
+            raise _Fault(f"element ({group:04x},{element:04x}) of {length} bytes does not belong to a command set")
+        elements[element] = data[start:offset]
+    return elements
+
+
+def _store_response(elements: dict[int, bytes]) -> CStoreRSP:
+    message_id = _number(elements, MESSAGE_ID_BEING_RESPONDED_TO, "MessageIDBeingRespondedTo")
+    has_data_set = _has_data_set(elements)
+    status = _number(elements, STATUS, "Status")
+    sop_class = _optional_uid(elements, AFFECTED_SOP_CLASS_UID)
+    instance = _optional_uid(elements, AFFECTED_SOP_INSTANCE_UID)
+    if not status:
+        return CStoreRSP(message_id, 0, sop_class, instance, None, (), None, has_data_set)
+    comment = elements.get(ERROR_COMMENT)
+    offending = elements.get(OFFENDING_ELEMENT, b"")
+    halves = unpack(f"<{len(offending) // 4 * 2}H", offending[: len(offending) // 4 * 4])
+    return CStoreRSP(
+        message_id,
+        status,
+        sop_class,
+        instance,
+        None if comment is None else decode_text(comment),
+        tuple([group << 16 | element for group, element in zip(halves[::2], halves[1::2], strict=True)]),
+        _number(elements, ERROR_ID, "ErrorID") if ERROR_ID in elements else None,
+        has_data_set,
+    )
+
+
+def _number(elements: dict[int, bytes], element: int, name: str) -> int:
+    value = elements.get(element)
+    if value is None:
+        raise _Fault(f"{name} (0000,{element:04x}) is missing")
+    if len(value) != 2:
+        raise _Fault(f"{name} (0000,{element:04x}) has {len(value)} bytes")
+    return value[0] | value[1] << 8
+
+
+def _has_data_set(elements: dict[int, bytes]) -> bool:
+    return _number(elements, COMMAND_DATA_SET_TYPE, "CommandDataSetType") != NO_DATA_SET
+
+
+def _uid(elements: dict[int, bytes], element: int, name: str) -> str:
+    value = elements.get(element)
+    if value is None:
+        raise _Fault(f"{name} (0000,{element:04x}) is missing")
+    return decode_uid(value)
+
+
+def _optional_uid(elements: dict[int, bytes], element: int) -> str | None:
+    value = elements.get(element)
+    return None if value is None else decode_uid(value)

@@ -1,0 +1,159 @@
+"""DIMSE messages: C-STORE and C-ECHO as values.  Source: PS3.7 §9.1.1, §9.3.1, §9.3.5."""
+
+# ruff: noqa: RUF023  (the order of __slots__ is the order of the arguments)
+from __future__ import annotations
+
+from typing import Final
+
+from .value import Value
+
+__all__ = [
+    "CEchoRQ",
+    "CEchoRSP",
+    "CStoreRQ",
+    "CStoreRSP",
+    "Command",
+    "CommandParseError",
+    "UnknownCommand",
+]
+
+VERIFICATION_SOP_CLASS: Final = "1.2.840.10008.1.1"
+
+
+class CStoreRQ(Value):
+    """C-STORE-RQ.  Source: PS3.7 §9.3.1.1.
+
+    Attributes:
+        message_id: 0..65535.
+        affected_sop_class_uid, affected_sop_instance_uid: cut to 64 characters on the wire.
+        priority: 0 medium, 1 high, 2 low.
+        has_data_set: true in every legal request.
+    """
+
+    __slots__ = ("message_id", "affected_sop_class_uid", "affected_sop_instance_uid", "priority", "has_data_set")
+    command_field: Final = 0x0001
+
+    def __init__(
+        self,
+        message_id: int,
+        affected_sop_class_uid: str,
+        affected_sop_instance_uid: str,
+        priority: int = 0,
+        has_data_set: bool = True,
+    ) -> None:
+        self.message_id: Final = message_id
+        self.affected_sop_class_uid: Final = affected_sop_class_uid
+        self.affected_sop_instance_uid: Final = affected_sop_instance_uid
+        self.priority: Final = priority
+        self.has_data_set: Final = has_data_set
+
+
+class CStoreRSP(Value):
+    """C-STORE-RSP.  Source: PS3.7 §9.3.1.2, Annex C for the details of the status.
+
+    Attributes:
+        message_id_responded_to: of the request.
+        status: 0..65535, see ``status_class``.
+        affected_sop_class_uid, affected_sop_instance_uid: None if the peer does not repeat them.
+        error_comment: the peer's words, None if it says nothing.
+        offending_elements: tags ``group << 16 | element`` the peer complains of.
+        error_id: a number of the peer's own, None without.
+        has_data_set: a data set follows although none should.
+    """
+
+    __slots__ = (
+        "message_id_responded_to",
+        "status",
+        "affected_sop_class_uid",
+        "affected_sop_instance_uid",
+        "error_comment",
+        "offending_elements",
+        "error_id",
+        "has_data_set",
+    )
+    command_field: Final = 0x8001
+
+    def __init__(
+        self,
+        message_id_responded_to: int,
+        status: int,
+        affected_sop_class_uid: str | None = None,
+        affected_sop_instance_uid: str | None = None,
+        error_comment: str | None = None,
+        offending_elements: tuple[int, ...] = (),
+        error_id: int | None = None,
+        has_data_set: bool = False,
+    ) -> None:
+        self.message_id_responded_to: Final = message_id_responded_to
+        self.status: Final = status
+        self.affected_sop_class_uid: Final = affected_sop_class_uid
+        self.affected_sop_instance_uid: Final = affected_sop_instance_uid
+        self.error_comment: Final = error_comment
+        self.offending_elements: Final = offending_elements
+        self.error_id: Final = error_id
+        self.has_data_set: Final = has_data_set
+
+
+class CEchoRQ(Value):
+    """C-ECHO-RQ.  Source: PS3.7 §9.3.5.1."""
+
+    __slots__ = ("message_id", "affected_sop_class_uid")
+    command_field: Final = 0x0030
+
+    def __init__(self, message_id: int, affected_sop_class_uid: str = VERIFICATION_SOP_CLASS) -> None:
+        self.message_id: Final = message_id
+        self.affected_sop_class_uid: Final = affected_sop_class_uid
+
+
+class CEchoRSP(Value):
+    """C-ECHO-RSP.  Source: PS3.7 §9.3.5.2.
+
+    Attributes:
+        message_id_responded_to: of the request.
+        status: 0..65535.
+        affected_sop_class_uid: None if the peer does not repeat it.
+    """
+
+    __slots__ = ("message_id_responded_to", "status", "affected_sop_class_uid")
+    command_field: Final = 0x8030
+
+    def __init__(
+        self, message_id_responded_to: int, status: int, affected_sop_class_uid: str | None = VERIFICATION_SOP_CLASS
+    ) -> None:
+        self.message_id_responded_to: Final = message_id_responded_to
+        self.status: Final = status
+        self.affected_sop_class_uid: Final = affected_sop_class_uid
+
+
+class UnknownCommand(Value):
+    """Any other DIMSE message.
+
+    Attributes:
+        command_field: (0000,0100).
+        elements: ``(element number, value)`` of the whole command set, in ascending order.
+    """
+
+    __slots__ = ("command_field", "elements")
+
+    def __init__(self, command_field: int, elements: tuple[tuple[int, bytes], ...]) -> None:
+        self.command_field: Final = command_field
+        self.elements: Final = elements
+
+
+class CommandParseError(Value):
+    """Bytes that are no usable command set; a value, because the association may live on.
+
+    Attributes:
+        text: what is wrong, in DCMTK's words as far as it has some.
+    """
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text: Final = text
+
+    def __str__(self) -> str:
+        return self.text
+
+
+Command = CStoreRQ | CStoreRSP | CEchoRQ | CEchoRSP | UnknownCommand

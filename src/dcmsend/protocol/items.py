@@ -1,0 +1,77 @@
+"""Items of the A-ASSOCIATE PDUs: a type, a length, and texts.  Source: PS3.8 §9.3.1, Annex F."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from struct import Struct, pack
+from typing import Final
+
+from dcmsend.errors import LocalProtocolError, RemoteProtocolError
+
+__all__ = [
+    "INVALID_PARAMETER_VALUE",
+    "decode_ae_title",
+    "decode_text",
+    "decode_uid",
+    "encode_item",
+    "encode_text",
+    "encode_uid",
+    "iter_items",
+]
+
+INVALID_PARAMETER_VALUE: Final = 6
+"""Reason for our A-ABORT when a PDU lies about itself.  Source: PS3.8 Table 9-26."""
+
+MAX_UID_LENGTH: Final = 64
+_HEADER: Final = Struct(">BxH")
+
+
+def encode_item(item_type: int, body: bytes) -> bytes:
+    """An item or sub-item with its header.  Raises LocalProtocolError when the body does not fit a 16-bit length."""
+    if len(body) > 0xFFFF:
+        raise LocalProtocolError(f"item {item_type:02X}H of {len(body)} bytes is too long")
+    return pack(">BxH", item_type, len(body)) + body
+
+
+def iter_items(data: bytes, offset: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """Type, first byte and end of the body of each item in ``data[offset:end]``.
+
+    Raises RemoteProtocolError when an item does not fit.
+    """
+    while offset < end:
+        if end - offset < _HEADER.size:
+            raise RemoteProtocolError("item header is cut off", INVALID_PARAMETER_VALUE)
+        item_type, length = _HEADER.unpack_from(data, offset)
+        start = offset + _HEADER.size
+        offset = start + length
+        if offset > end:
+            raise RemoteProtocolError(
+                f"item {item_type:02X}H of {length} bytes does not fit the {end - start} bytes around it",
+                INVALID_PARAMETER_VALUE,
+            )
+        yield item_type, start, offset
+
+
+def encode_uid(uid: str) -> bytes:
+    """A UID without padding, cut at 64 characters as DCMTK does.  Source: PS3.8 Annex F."""
+    return encode_text(uid[:MAX_UID_LENGTH])
+
+
+def decode_uid(data: bytes) -> str:
+    """A UID without the padding that some peers add."""
+    return data.decode("latin-1").rstrip("\0 ")
+
+
+def encode_text(text: str) -> bytes:
+    """Text of the ISO 646 repertoire; what is outside Latin-1 becomes ``?``."""
+    return text.encode("latin-1", "replace")
+
+
+def decode_text(data: bytes) -> str:
+    """Text without trailing padding; any byte is a character."""
+    return data.decode("latin-1").rstrip("\0 ")
+
+
+def decode_ae_title(data: bytes) -> str:
+    """An AE title without trailing padding; the reverse of ``encode_ae_title``."""
+    return data.rstrip(b"\0 ").decode("utf-8", "surrogateescape")

@@ -1,0 +1,260 @@
+"""The DICOM upper layer as a pure conversation: bytes in, events out; PDUs in, bytes out.  Source: PS3.8 §9.2."""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import Final
+
+from dcmsend.errors import LocalProtocolError, RemoteProtocolError
+
+from .contexts import AcceptedContext, accepted_contexts
+from .events import (
+    AssociationAccepted,
+    AssociationRefused,
+    AssociationRequested,
+    Event,
+    PeerAborted,
+    PeerReleaseRequested,
+    ReleaseConfirmed,
+    TransportClosed,
+)
+from .pdu import Abort, AssociateAC, AssociateRJ, AssociateRQ, PDataTF, Pdu, ReleaseRP, ReleaseRQ
+from .pdu_decode import decode_pdu, unrecognized_pdu
+from .pdu_encode import encode_pdu
+from .reassembly import Reassembly
+from .states import TRANSITIONS, Action, Evt, State
+
+__all__ = ["UpperLayer"]
+
+UNEXPECTED_PDU: Final = 2
+INVALID_PARAMETER_VALUE: Final = 6
+
+_HEADER: Final = Struct(">BxI")
+MAX_ASSOCIATE_LENGTH: Final = 1 << 20
+MAX_FIXED_LENGTH: Final = 1024
+"""For the PDUs of four bytes; a peer may mean more one day, but not much more."""
+UNLIMITED_LENGTH: Final = 1 << 24
+"""For P-DATA-TF when we have announced no maximum."""
+LENGTH_SLACK: Final = 1024
+"""Peers differ in whether the maximum length includes headers."""
+
+_SEND_EVENTS: Final[dict[type[Pdu], Evt]] = {
+    AssociateRQ: Evt.ASSOCIATE_REQUEST,
+    AssociateAC: Evt.ASSOCIATE_RESPONSE_ACCEPT,
+    AssociateRJ: Evt.ASSOCIATE_RESPONSE_REJECT,
+    PDataTF: Evt.P_DATA_REQUEST,
+    ReleaseRQ: Evt.RELEASE_REQUEST,
+    ReleaseRP: Evt.RELEASE_RESPONSE,
+    Abort: Evt.ABORT_REQUEST,
+}
+
+_RECEIVE_EVENTS: Final = {
+    AssociateRQ.pdu_type: Evt.ASSOCIATE_RQ_RECEIVED,
+    AssociateAC.pdu_type: Evt.ASSOCIATE_AC_RECEIVED,
+    AssociateRJ.pdu_type: Evt.ASSOCIATE_RJ_RECEIVED,
+    PDataTF.pdu_type: Evt.P_DATA_RECEIVED,
+    ReleaseRQ.pdu_type: Evt.RELEASE_RQ_RECEIVED,
+    ReleaseRP.pdu_type: Evt.RELEASE_RP_RECEIVED,
+    Abort.pdu_type: Evt.ABORT_RECEIVED,
+}
+
+
+class UpperLayer:
+    """One association's protocol state, as requestor or as acceptor; it owns no connection and no clock.
+
+    Who carries the bytes sends what ``send`` returns, hands in what arrives, and closes the connection when the
+    state is IDLE again, or after a time in AWAITING_TRANSPORT_CLOSE (that time is the standard's ARTIM timer).
+
+    A breach by the peer is raised once, after the events before it have been returned: by this call of
+    ``receive_data``, or by the next one if this one still had events (then ``violation`` tells it at once). After it
+    only ``send(Abort(...))`` is of use.
+
+    Attributes:
+        state: PS3.8 Table 9-10.
+        accepted_contexts: contexts by id that may be used, once the association stands.
+        peer_max_length: longest P-DATA-TF PDU the peer takes, 0 for unlimited.
+        peer: the peer's A-ASSOCIATE-AC, None before.
+        violation: what the peer did wrong, None as long as it did nothing.
+    """
+
+    def __init__(self, max_pdu_length: int, *, is_acceptor: bool = False) -> None:
+        """Requestor or acceptor of one association.
+
+        Args:
+            max_pdu_length: longest P-DATA-TF PDU we announce to take, 0 for unlimited.
+            is_acceptor: the peer has connected to us and will send A-ASSOCIATE-RQ.
+        """
+        self.state = State.IDLE
+        self.accepted_contexts: dict[int, AcceptedContext] = {}
+        self.peer_max_length = 0
+        self.peer: AssociateAC | None = None
+        self.violation: RemoteProtocolError | None = None
+        self._is_acceptor = is_acceptor
+        self._max_data_length = max_pdu_length + LENGTH_SLACK if max_pdu_length else UNLIMITED_LENGTH
+        self._request: AssociateRQ | None = None
+        self._received = bytearray()
+        self._reassembly = Reassembly()
+        self._owes_abort = False
+        self._raises_violation = False
+        self._is_deaf = False
+        self._needed = _HEADER.size
+        if is_acceptor:
+            self._enter(self._action(Evt.TRANSPORT_CONNECT_INDICATION))
+
+    def send(self, pdu: Pdu) -> bytes:
+        """The bytes of a PDU that may be sent now.  Raises LocalProtocolError when it may not, or is ill-formed."""
+        encoded = encode_pdu(pdu)
+        if self._owes_abort and isinstance(pdu, Abort):
+            self._owes_abort = False  # the state has changed when the breach was found
+            return encoded
+        action = TRANSITIONS[_SEND_EVENTS[type(pdu)]][self.state]
+        if action is None:
+            raise LocalProtocolError(f"{type(pdu).__name__} cannot be sent in state {self.state.name}")
+        self._enter(action)
+        if isinstance(pdu, AssociateRQ):
+            self._request = pdu
+            self._enter(self._action(Evt.TRANSPORT_CONNECT_CONFIRM))  # bytes are asked for when there is a connection
+        elif isinstance(pdu, AssociateAC) and self._request is not None:
+            self.accepted_contexts = accepted_contexts(self._request.presentation_contexts, pdu.context_results)
+        return encoded
+
+    def check_can_send_data(self) -> None:
+        """Raises LocalProtocolError unless the association stands and nobody has asked for its end.
+
+        Who sends P-DATA-TF PDUs of a FramedBuffer asks here once a message, instead of ``send`` for each PDU.
+        Raises RemoteProtocolError when a breach by the peer has not been raised yet.
+        """
+        if self.state is not State.DATA_TRANSFER:
+            self._raise_violation()
+            raise LocalProtocolError(f"data cannot be sent in state {self.state.name}")
+
+    def receive_data(self, data: bytes | bytearray | memoryview) -> list[Event]:
+        """The events in what has arrived; an incomplete PDU is kept for the next call, as a copy.
+
+        Raises RemoteProtocolError when the peer breaks the protocol, LocalProtocolError when there is no connection.
+        """
+        self._raise_violation()
+        if self._request is None and not self._is_acceptor:
+            raise LocalProtocolError("data cannot come before a connection was made")
+        if self.state is State.IDLE or self._is_deaf:
+            return []
+        received = self._received
+        if received:
+            received += data
+            if len(received) < self._needed:
+                return []
+            data = bytes(received)
+            received.clear()
+        events: list[Event] = []
+        is_closing = self.state is State.AWAITING_TRANSPORT_CLOSE
+        try:
+            self._receive_pdus(bytes(data), events)
+        except RemoteProtocolError as error:
+            self._enter(self._action(Evt.INVALID_PDU_RECEIVED))
+            self._owes_abort = self._is_deaf = True
+            if not is_closing:  # else the end is settled, and nobody waits for news
+                self.violation = error
+                self._raises_violation = True
+            if not events:
+                self._raise_violation()
+        return events
+
+    def receive_closed(self) -> list[Event]:
+        """The events that come of the end of the connection: TransportClosed if the association still stood.
+
+        Raises RemoteProtocolError when a breach by the peer has not been raised yet.
+        """
+        self._raise_violation()
+        self._received.clear()
+        action = TRANSITIONS[Evt.TRANSPORT_CLOSED][self.state]
+        if action is None:
+            return []
+        self._enter(action)
+        return [TransportClosed()] if action.indicates else []
+
+    def artim_expired(self) -> None:
+        """The peer has not closed the connection in time; does nothing in states where that is not waited for."""
+        action = TRANSITIONS[Evt.ARTIM_EXPIRED][self.state]
+        if action is not None:
+            self._enter(action)
+
+    def _receive_pdus(self, data: bytes, events: list[Event]) -> None:
+        """Takes the complete PDUs, and keeps the rest if the connection is to live on."""
+        offset, end = 0, len(data)
+        while True:
+            start = offset + _HEADER.size
+            if start > end:
+                self._needed = _HEADER.size
+                break
+            pdu_type, length = _HEADER.unpack_from(data, offset)
+            self._check_header(pdu_type, length)
+            stop = start + length
+            if stop > end:
+                self._needed = stop - offset
+                break
+            self._receive_pdu(pdu_type, data, start, stop, events)
+            if self.state is State.IDLE or self._is_deaf:
+                return
+            offset = stop
+        self._received += data[offset:]
+
+    def _check_header(self, pdu_type: int, length: int) -> None:
+        """Raises RemoteProtocolError before anything is kept of a PDU that cannot be meant."""
+        if pdu_type == PDataTF.pdu_type:
+            limit = self._max_data_length
+        elif pdu_type == AssociateRQ.pdu_type or pdu_type == AssociateAC.pdu_type:
+            limit = MAX_ASSOCIATE_LENGTH
+        else:
+            limit = MAX_FIXED_LENGTH
+        if pdu_type not in _RECEIVE_EVENTS:
+            raise unrecognized_pdu(pdu_type)
+        if length > limit:
+            raise RemoteProtocolError(
+                f"PDU of type {pdu_type:02X}H has {length} bytes, more than {limit}", INVALID_PARAMETER_VALUE
+            )
+
+    def _receive_pdu(self, pdu_type: int, data: bytes, start: int, stop: int, events: list[Event]) -> None:
+        event = _RECEIVE_EVENTS[pdu_type]
+        action = self._action(event)
+        if action.aborts:
+            raise RemoteProtocolError(f"Unexpected PDU type: {pdu_type:02X}H in {self.state.name}", UNEXPECTED_PDU)
+        if action.indicates:
+            if event is Evt.P_DATA_RECEIVED:
+                self._reassembly.receive(data, start, stop, events)
+            else:
+                events.append(self._indicate(decode_pdu(pdu_type, data[start:stop])))
+        self._enter(action)
+
+    def _indicate(self, pdu: Pdu) -> Event:
+        """Notes what the PDU settles, and gives its event."""
+        if isinstance(pdu, AssociateAC):
+            self.peer = pdu
+            self.peer_max_length = pdu.user_information.max_length
+            if self._request is not None:
+                self.accepted_contexts = accepted_contexts(self._request.presentation_contexts, pdu.context_results)
+            return AssociationAccepted(pdu)
+        if isinstance(pdu, AssociateRQ):
+            self._request = pdu
+            self.peer_max_length = pdu.user_information.max_length
+            return AssociationRequested(pdu)
+        if isinstance(pdu, AssociateRJ):
+            return AssociationRefused(pdu)
+        if isinstance(pdu, Abort):
+            return PeerAborted(pdu)
+        return PeerReleaseRequested() if isinstance(pdu, ReleaseRQ) else ReleaseConfirmed()
+
+    # -- the state machine
+
+    def _action(self, event: Evt) -> Action:
+        action = TRANSITIONS[event][self.state]
+        if action is None:
+            raise LocalProtocolError(f"{event.name} cannot happen in state {self.state.name}")
+        return action
+
+    def _enter(self, action: Action) -> None:
+        self.state = action.acceptor_next_state if self._is_acceptor else action.next_state
+
+    def _raise_violation(self) -> None:
+        if self._raises_violation and self.violation is not None:
+            self._raises_violation = False
+            raise self.violation
