@@ -14,7 +14,7 @@ from dcmsend.dicom.transfer_syntax import (
 
 from .options import Decompression, PlanOptions
 
-__all__ = ["CanDecode", "propose_transfer_syntaxes"]
+__all__ = ["CanDecode", "limitation", "propose_transfer_syntaxes"]
 
 CanDecode = Callable[[TransferSyntax], bool]
 """Whether the pixel data (or the deflated data set) of a transfer syntax can be turned into a native one."""
@@ -30,26 +30,35 @@ _LOSSY_WITHOUT_CODEC: Final = frozenset({"1.2.840.10008.1.2.4.95"})
 
 def propose_transfer_syntaxes(
     syntax: TransferSyntax, options: PlanOptions, can_decode: CanDecode
-) -> tuple[tuple[str, ...], bool]:
-    """The transfer syntaxes to propose, in order, and whether that is less than one could wish.
-
-    Empty when ``-nip`` forbids to propose anything.  The second value asks for a warning: only the own syntax is
-    proposed although conversion might be expected.
-    """
+) -> tuple[str, ...]:
+    """The transfer syntaxes to propose, in order; none when ``-nip`` forbids to propose anything."""
     if syntax.is_native or syntax.uid in _ALWAYS_CONVERTED:
-        return NATIVE, False
+        return NATIVE
     own = (syntax.uid,)
-    if not syntax.is_known:
-        return own, True
     mode = options.decompression
     if syntax.is_lossy:
-        if mode is Decompression.LOSSY:
-            if can_decode(syntax) or syntax.uid in _LOSSY_WITHOUT_CODEC:
-                return own + NATIVE, False
-            return own, True
-        return own, False
+        decodable = can_decode(syntax) or syntax.uid in _LOSSY_WITHOUT_CODEC
+        return own + NATIVE if mode is Decompression.LOSSY and decodable else own
     if mode is not Decompression.NEVER and can_decode(syntax):
-        return own + NATIVE, False
-    if options.no_illegal_proposal:
-        return (), True
-    return own, True
+        return own + NATIVE
+    # Of the lossy and the unknown ones the standard itself allows to propose nothing else (PS3.5 10.1).
+    return () if options.no_illegal_proposal and syntax.is_known else own
+
+
+def limitation(
+    syntax: TransferSyntax, proposal: tuple[str, ...], options: PlanOptions, can_decode: CanDecode
+) -> str:
+    """A remark when less is proposed than a receiver may need, ``""`` otherwise.  It begins with DCMTK's words."""
+    if not syntax.is_known:
+        return f"transfer syntax is unknown, trying to propose only this one: {syntax.uid}"
+    if len(proposal) > 1 or (syntax.is_lossy and options.decompression is not Decompression.LOSSY):
+        return ""
+    kind = "lossy" if syntax.is_lossy else "lossless"
+    allowed = "are not allowed to" if can_decode(syntax) else "cannot"
+    start = f"transfer syntax uses a {kind} compression but we {allowed} decompress it, "
+    if not proposal:
+        return start + "so we cannot add a presentation context for this SOP instance"
+    return (
+        start + "so we are not proposing any uncompressed transfer syntax\n"
+        f"  (a receiver that does not take {syntax.name} will get nothing)"
+    )

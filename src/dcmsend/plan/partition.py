@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 from dcmsend.dicom.transfer_syntax import TransferSyntax
+from dcmsend.protocol import PresentationContext
 
-from .contexts import CanDecode, propose_transfer_syntaxes
+from .contexts import CanDecode, limitation, propose_transfer_syntaxes
 from .options import PlanOptions
-from .plan import AssociationPlan, ProposedContext
+from .plan import AssociationPlan
 
 __all__ = ["MAX_CONTEXTS", "Plannable", "plan_association"]
 
@@ -38,8 +39,9 @@ def plan_association(
     which nothing may be proposed (its context id is 0).
     """
     known: dict[tuple[str, str], int] = {}
-    contexts: list[ProposedContext] = []
+    contexts: list[PresentationContext] = []
     warnings: list[str] = []
+    refusals: list[str] = []
     context_ids = bytearray()
     for index in range(first, len(instances)):
         if len(contexts) == MAX_CONTEXTS:
@@ -49,22 +51,18 @@ def plan_association(
         key = (instance.sop_class_uid, "" if syntax.is_native else syntax.uid)
         context_id = known.get(key)
         if context_id is None:
-            proposal, limited = propose_transfer_syntaxes(syntax, options, can_decode)
-            if limited:
-                warnings.append(_remark(syntax, options, refused=not proposal))
+            proposal = propose_transfer_syntaxes(syntax, options, can_decode)
+            remark = limitation(syntax, proposal, options, can_decode)
+            if remark:
+                (warnings if proposal else refusals).append(remark)
             if proposal:
                 context_id = 2 * len(contexts) + 1
-                contexts.append(ProposedContext(context_id, instance.sop_class_uid, proposal))
+                contexts.append(PresentationContext(context_id, instance.sop_class_uid, proposal))
                 known[key] = context_id
             else:
                 context_id = 0
         context_ids.append(context_id)
         if context_id == 0 and options.halt_on_refusal:
             break
-    return AssociationPlan(first, bytes(context_ids), tuple(contexts), tuple(warnings))
+    return AssociationPlan(first, bytes(context_ids), tuple(contexts), tuple(warnings), tuple(refusals))
 
-
-def _remark(syntax: TransferSyntax, options: PlanOptions, *, refused: bool) -> str:
-    if refused:
-        return f"not proposing a presentation context for {syntax.name}"
-    return f"proposing only {syntax.name}"

@@ -4,22 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["AssociationPlan", "ProposedContext"]
+from dcmsend.protocol import PresentationContext
 
-
-@dataclass(frozen=True, slots=True)
-class ProposedContext:
-    """A presentation context to propose.  Source: PS3.8 §9.3.2.2.
-
-    Attributes:
-        id: odd, 1..255.
-        abstract_syntax: SOP Class UID.
-        transfer_syntaxes: UIDs, the file's own first.
-    """
-
-    id: int
-    abstract_syntax: str
-    transfer_syntaxes: tuple[str, ...]
+__all__ = ["AssociationPlan"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +17,15 @@ class AssociationPlan:
         first: index of the stretch's first instance, from 0.
         context_ids: for each instance of the stretch its planned context id; 0 where nothing may be proposed.
         contexts: at most 128, in the order of their ids.
-        warnings: DCMTK's remarks about limited proposals, in order.
+        warnings: remarks about limited proposals, in order.
+        refusals: remarks about instances for which nothing may be proposed, in order.
     """
 
     first: int
     context_ids: bytes
-    contexts: tuple[ProposedContext, ...]
+    contexts: tuple[PresentationContext, ...]
     warnings: tuple[str, ...] = ()
+    refusals: tuple[str, ...] = ()
 
     @property
     def end(self) -> int:

@@ -1,5 +1,12 @@
 """Carries out the plan over associations; every instance ends in exactly one outcome."""
 
+from .engine import Engine
+from .events import AssociationClosed, AssociationOpened, BytesSent, Observer
 from .options import AddressFamily, Peer, TransferOptions
+from .outcome import Reason, Result, StoreOutcome
+from .tools import Tools
 
-__all__ = ["AddressFamily", "Peer", "TransferOptions"]
+__all__ = [
+    "AddressFamily", "AssociationClosed", "AssociationOpened", "BytesSent", "Engine", "Observer", "Peer", "Reason",
+    "Result", "StoreOutcome", "Tools", "TransferOptions",
+]

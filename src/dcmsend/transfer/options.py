@@ -45,6 +45,7 @@ class TransferOptions:
         normalize: re-encode every data set canonically (``--normalize``).
         tcp_no_delay: switch the Nagle algorithm off (environment ``TCP_NODELAY=0`` leaves it on).
         tcp_buffer_length: socket buffers, None for the system's own tuning (environment ``TCP_BUFFER_LENGTH``).
+        log_negotiation: log both sides of the negotiation already at level INFO (``+v``).
         drain_seconds: after a stop request, how long answers are waited for.
     """
 
@@ -60,4 +61,5 @@ class TransferOptions:
     normalize: bool = False
     tcp_no_delay: bool = True
     tcp_buffer_length: int | None = None
+    log_negotiation: bool = False
     drain_seconds: float = 10.0

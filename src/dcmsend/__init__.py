@@ -1,0 +1,70 @@
+"""Send DICOM files to a Storage SCP.
+
+    >>> from dcmsend import Peer, send
+    >>> for outcome in send("folder", Peer("127.0.0.1", 11112)):  # doctest: +SKIP
+    ...     print(outcome.result.value, outcome.instance.input.path)
+
+Everything a program needs is here; names are loaded when they are first used, so that ``import dcmsend`` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from . import version as _version
+
+if TYPE_CHECKING:
+    from .errors import DcmsendError
+    from .index import IndexOptions, Instance, ReadMode, RejectedInput
+    from .inputs import InputOptions
+    from .library import Transfer, send
+    from .plan import Decompression, PlanOptions
+    from .report import Summary
+    from .transfer import (
+        AddressFamily,
+        AssociationClosed,
+        AssociationOpened,
+        BytesSent,
+        Observer,
+        Peer,
+        Reason,
+        Result,
+        StoreOutcome,
+        TransferOptions,
+    )
+
+__version__ = _version.VERSION
+
+_HOMES = {
+    "errors": ("DcmsendError",),
+    "index": ("IndexOptions", "Instance", "ReadMode", "RejectedInput"),
+    "inputs": ("InputOptions",),
+    "library": ("Transfer", "send"),
+    "plan": ("Decompression", "PlanOptions"),
+    "report": ("Summary",),
+    "transfer": (
+        "AddressFamily", "AssociationClosed", "AssociationOpened", "BytesSent", "Observer", "Peer", "Reason", "Result",
+        "StoreOutcome", "TransferOptions",
+    ),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "AddressFamily", "AssociationClosed", "AssociationOpened", "BytesSent", "DcmsendError", "Decompression",
+    "IndexOptions", "InputOptions", "Instance", "Observer", "Peer", "PlanOptions", "ReadMode", "Reason",
+    "RejectedInput", "Result", "StoreOutcome", "Summary", "Transfer", "TransferOptions", "__version__", "send",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

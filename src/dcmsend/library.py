@@ -1,0 +1,124 @@
+"""The library's face: ``for outcome in send(paths, peer): ...``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+from typing import Any
+
+from dcmsend.app import transfer
+from dcmsend.errors import Cancelled, DcmsendError
+from dcmsend.index import IndexOptions, RejectedInput
+from dcmsend.inputs import InputFile, InputOptions, Origin, find_inputs
+from dcmsend.plan import PlanOptions
+from dcmsend.report import RunRecord, Summary
+from dcmsend.settings import Settings
+from dcmsend.transfer import Observer, Peer, StoreOutcome, TransferOptions
+from dcmsend.transport import Interrupt
+
+__all__ = ["Transfer", "send"]
+
+
+def send(
+    items: Iterable[Any] | str | os.PathLike[str],
+    peer: Peer,
+    *,
+    inputs: InputOptions | None = None,
+    index: IndexOptions | None = None,
+    plan: PlanOptions | None = None,
+    transfer: TransferOptions | None = None,
+    observer: Observer | None = None,
+) -> Transfer:
+    """Send files, folders and pydicom data sets to a Storage SCP.
+
+    Nothing happens before the result is iterated.  Iterating gives one ``StoreOutcome`` for each instance, in order,
+    and then raises what ended the transfer early, if anything did: after the last outcome nothing is unknown.
+    Differently from the command, folders are searched recursively, and an instance that cannot be sent does not end
+    the transfer; pass options to change that.
+
+    Args:
+        items: paths (``str`` or ``os.PathLike``) of files or folders, and ``pydicom.Dataset`` objects, freely mixed;
+            or one path.
+        peer: where to, and under which AE titles.
+        inputs: which files of folders are taken.
+        index: how files are read and checked.
+        plan: which presentation contexts are proposed.
+        transfer: time-outs, PDU lengths, conversion.
+        observer: is told of associations, bytes and outcomes while they happen.
+
+    Raises, while it is iterated: NoInputFiles, NoValidInputFiles, InvalidInputFile, NegotiationFailed, SendingFailed,
+    PlanError; all are ``DcmsendError``.
+    """
+    settings = Settings(
+        peer=peer,
+        inputs=inputs or InputOptions(scan_directories=True, recurse=True),
+        index=index or IndexOptions(halt_on_invalid=False),
+        plan=plan or PlanOptions(halt_on_refusal=False),
+        transfer=transfer or TransferOptions(halt_on_failure=False),
+    )
+    return Transfer(settings, [items] if isinstance(items, str | os.PathLike) else items, observer)
+
+
+class Transfer:
+    """A transfer that runs while it is iterated; may be iterated once.
+
+    As a context manager it gives the association back even if the loop is left early.
+    """
+
+    def __init__(self, settings: Settings, items: Iterable[Any], observer: Observer | None = None) -> None:
+        self._record = RunRecord()
+        self._interrupt = Interrupt(settings.transfer.drain_seconds)
+        self._outcomes = transfer(
+            settings, _inputs_of(items, settings.inputs), self._record, self._interrupt, observer
+        )
+
+    def __iter__(self) -> Iterator[StoreOutcome]:
+        try:
+            yield from self._outcomes
+        except Cancelled as error:
+            if error.by != "caller":
+                raise
+
+    def __enter__(self) -> Transfer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._outcomes.close()
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{count} {result.value}" for result, count in self.summary.results.items() if count)
+        return f"<Transfer: {counts or 'nothing yet'}>"
+
+    @property
+    def summary(self) -> Summary:
+        """Counts of the outcomes so far."""
+        return self._record.summary
+
+    @property
+    def rejected(self) -> tuple[RejectedInput, ...]:
+        """Inputs that are no instances that can be sent, with the reason."""
+        return tuple(self._record.rejected)
+
+    @property
+    def error(self) -> DcmsendError | None:
+        """What ended the transfer early; None while it runs and at its normal end."""
+        return self._record.error
+
+    def cancel(self) -> None:
+        """Ask for the end, from any thread: what is in flight is finished, the rest is not attempted."""
+        self._interrupt.request()
+
+    def abort(self) -> None:
+        """Ask for the end at once, from any thread: the association is aborted."""
+        self._interrupt.abort()
+
+
+def _inputs_of(items: Iterable[Any], options: InputOptions) -> Iterator[InputFile]:
+    for number, item in enumerate(items, start=1):
+        if isinstance(item, str | os.PathLike):
+            yield from find_inputs((os.fspath(item),), options)
+        else:
+            yield InputFile(f"<data set {number}>", Origin.DATA_SET, data_set=item)

@@ -1,0 +1,80 @@
+"""The counts of a run, from the outcomes and from nothing else."""
+
+from __future__ import annotations
+
+from dcmsend.protocol import StatusClass, status_class
+from dcmsend.transfer import Reason, Result, StoreOutcome
+
+__all__ = ["Summary", "format_summary"]
+
+
+class Summary:
+    """Counts outcomes as they come.
+
+    Attributes:
+        results: how many instances ended in each Result.
+        answers: how many answers fell into each StatusClass.
+        no_context: how many could not be sent for want of a presentation context.
+        retryable: how many of the instances that were not stored may succeed when they are sent again.
+    """
+
+    __slots__ = ("answers", "no_context", "results", "retryable")
+
+    def __init__(self) -> None:
+        self.results = dict.fromkeys(Result, 0)
+        self.answers = dict.fromkeys(StatusClass, 0)
+        self.no_context = 0
+        self.retryable = 0
+
+    def add(self, outcome: StoreOutcome) -> None:
+        """Count one outcome."""
+        self.results[outcome.result] += 1
+        if outcome.status is not None:
+            self.answers[status_class(outcome.status)] += 1
+        elif outcome.reason is Reason.NO_CONTEXT:
+            self.no_context += 1
+        if outcome.is_retryable:
+            self.retryable += 1
+
+    @property
+    def total(self) -> int:
+        """How many outcomes were counted."""
+        return sum(self.results.values())
+
+    @property
+    def sent(self) -> int:
+        """How many were answered by the peer, whatever the answer."""
+        return sum(self.answers.values())
+
+    @property
+    def not_stored(self) -> int:
+        """How many the peer has not said to have stored."""
+        return self.total - self.results[Result.STORED]
+
+
+_ANSWER_ROWS = (
+    (StatusClass.SUCCESS, "  * with status SUCCESS  : "),
+    (StatusClass.WARNING, "  * with status WARNING  : "),
+    (StatusClass.ERROR, "  * with status ERROR    : "),
+    (StatusClass.REFUSED, "  * with status REFUSED  : "),
+    (StatusClass.UNKNOWN, "  * with unknown status  : "),
+)
+
+
+def format_summary(summary: Summary, associations: int, contexts: int) -> str:
+    """DCMTK's status summary: lines without a line end after the last."""
+    lines = [
+        "Status Summary",
+        "--------------",
+        f"Number of associations   : {associations}",
+        f"Number of pres. contexts : {contexts}",
+        f"Number of SOP instances  : {summary.total}",
+    ]
+    rows = [("- sent to the peer       : ", summary.sent)]
+    rows += [(label, summary.answers[kind]) for kind, label in _ANSWER_ROWS]
+    rows += [
+        ("- NOT sent to the peer   : ", summary.total - summary.sent),
+        ("  * no acceptable pres.  : ", summary.no_context),
+    ]
+    lines += [f"{label}{count}" for label, count in rows if count]
+    return "\n".join(lines)

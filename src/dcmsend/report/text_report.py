@@ -1,0 +1,77 @@
+"""DCMTK's report, line for line: programs parse it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Iterator
+
+from dcmsend.dicom.sop_class import sop_class_name
+from dcmsend.dicom.transfer_syntax import TransferSyntax
+from dcmsend.errors import ReportError
+from dcmsend.protocol import status_text
+from dcmsend.transfer import Peer, Reason, StoreOutcome
+
+__all__ = ["format_outcome", "format_text_report", "write_text_report"]
+
+
+def format_text_report(
+    peer: Peer, outcomes: Iterable[StoreOutcome], summary: str, now: float | None = None
+) -> Iterator[str]:
+    """The report in pieces; ``now`` in seconds since the epoch, shown in local time."""
+    written = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(now))
+    yield (
+        "Detailed Report on the Transfer of Instances\n"
+        "============================================\n"
+        "\n"
+        f"Communication Peer : {peer.host}:{peer.port}\n"
+        f"AE Titles used     : {peer.calling_ae_title} -> {peer.called_ae_title}\n"
+        f"Current Date/Time  : {written}\n"
+        "\n\n"
+    )
+    for outcome in outcomes:
+        yield format_outcome(outcome)
+    yield f"\n{summary}"
+
+
+def format_outcome(outcome: StoreOutcome) -> str:
+    """The block of one instance, with the empty line after it."""
+    instance = outcome.instance
+    sent = outcome.sent_syntax
+    return (
+        f"Number        : {outcome.index}\n"
+        f"Filename      : {instance.input.path}\n"
+        f"SOP Instance  : {instance.sop_instance_uid}\n"
+        f"SOP Class     : {instance.sop_class_uid} = {sop_class_name(instance.sop_class_uid)}\n"
+        f"Original Xfer : {_syntax(instance.transfer_syntax)}\n"
+        f"Dataset Size  : {outcome.data_set_length} bytes\n"
+        f"Association   : {outcome.association}\n"
+        f"Pres. Context : {outcome.context_id}\n"
+        f"Network Xfer  : {'' if sent is None else _syntax(sent)}\n"
+        f"DIMSE Status  : {_status(outcome)}\n"
+        "\n"
+    )
+
+
+def write_text_report(path: str, pieces: Iterable[str]) -> None:
+    """Write the report to ``path``, replacing what is there; names that are not UTF-8 keep their bytes.
+
+    Raises ReportError.
+    """
+    try:
+        with open(path, "w", encoding="utf-8", errors="surrogateescape", newline="\n") as file:
+            file.writelines(pieces)
+    except OSError as error:
+        raise ReportError(path, error.strerror or os.strerror(error.errno or 0)) from error
+
+
+def _syntax(syntax: TransferSyntax) -> str:
+    return f"{syntax.uid} = {syntax.name}"
+
+
+def _status(outcome: StoreOutcome) -> str:
+    if outcome.status is not None:
+        return f"0x{outcome.status:04x} ({status_text(outcome.status)})"
+    if outcome.reason is Reason.NO_CONTEXT:
+        return "<no acceptable presentation context>"
+    return "<not sent>"

@@ -1,0 +1,263 @@
+"""One association: joins the pure protocol conversation and a connection.  No planning, no files, no retry."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from dcmsend.dicom.transfer_syntax import TransferSyntax, transfer_syntax
+from dcmsend.errors import (
+    AssociationAborted,
+    AssociationRejected,
+    AssociationReleased,
+    ConnectFailed,
+    ConnectionLost,
+    DcmsendError,
+    RemoteProtocolError,
+    TimedOut,
+)
+from dcmsend.protocol import (
+    IMPLEMENTATION_CLASS_UID,
+    IMPLEMENTATION_VERSION_NAME,
+    Abort,
+    AssociateAC,
+    AssociateRQ,
+    AssociationAccepted,
+    AssociationRefused,
+    CEchoRQ,
+    CommandReceived,
+    CStoreRQ,
+    Event,
+    FramedBuffer,
+    PeerAborted,
+    PeerReleaseRequested,
+    PresentationContext,
+    ReleaseConfirmed,
+    ReleaseRQ,
+    TransportClosed,
+    UpperLayer,
+    UserInformation,
+    encode_command,
+    encode_command_pdus,
+    max_fragment_length,
+)
+from dcmsend.transport import Connection, Deadline, Interrupt, TcpOptions, connect
+
+from .options import Peer, TransferOptions
+from .payload import Payload
+
+__all__ = ["BUFFER_SIZE", "Association", "open_association"]
+
+BUFFER_SIZE = 1024 * 1024
+"""Bytes of one framed buffer: what one system call sends."""
+
+_DRAIN_SECONDS = 1.0
+"""How long a failed send waits for the peer's reason."""
+
+_NO_ANSWER = "DIMSE No data available (timeout in non-blocking mode)"
+
+_log = logging.getLogger("dcmsend.network")
+
+
+class Association:
+    """An association as its requestor.
+
+    Attributes:
+        accepted: (id, SOP Class UID, transfer syntax) of each accepted context, in the order of their ids.
+        answer: the peer's A-ASSOCIATE-AC, None before it.
+        fragment_length: data set bytes in each P-DATA-TF PDU.
+    """
+
+    def __init__(self, connection: Connection, options: TransferOptions) -> None:
+        self._connection = connection
+        self._options = options
+        self._layer = UpperLayer(options.max_pdu)
+        self._events: deque[Event] = deque()
+        self._input = memoryview(bytearray(64 * 1024))
+        self._idle = Deadline(options.idle_timeout, "the peer to take data")
+        self._response_seconds = options.dimse_timeout or options.idle_timeout
+        self._buffer: FramedBuffer | None = None
+        self._staged: tuple[Payload, int, bytes, int, bool] | None = None
+        self.accepted: tuple[tuple[int, str, TransferSyntax], ...] = ()
+        self.answer: AssociateAC | None = None
+        self.fragment_length = 0
+
+    def negotiate(self, request: AssociateRQ) -> None:
+        """Ask for the association.
+
+        Raises AssociationRejected, AssociationAborted, ConnectionLost, TimedOut, RemoteProtocolError, Cancelled.
+        """
+        self._send(self._layer.send(request))
+        deadline = Deadline(self._options.acse_timeout, "the answer to the association request")
+        event = self._next_event(deadline)
+        if isinstance(event, AssociationRefused):
+            refusal = event.pdu
+            raise AssociationRejected(refusal.result, refusal.source, refusal.reason)
+        if not isinstance(event, AssociationAccepted):
+            raise RemoteProtocolError("the peer did not answer the association request")
+        self.answer = event.pdu
+        self.accepted = tuple(
+            (context.id, context.abstract_syntax, transfer_syntax(context.transfer_syntax))
+            for context in self._layer.accepted_contexts.values()
+        )
+
+    def prepare_to_send(self) -> None:
+        """Lay the buffer out for the peer's maximum length.  Raises RemoteProtocolError if that is too small."""
+        self.fragment_length = max_fragment_length(self._layer.peer_max_length, self._options.max_send_pdu)
+        self._buffer = FramedBuffer(self.fragment_length, BUFFER_SIZE)
+
+    def stage(self, context_id: int, request: CStoreRQ, payload: Payload) -> None:
+        """Frame the request and the first bytes of its data set; nothing is sent yet.
+
+        May be called as soon as ``send_staged`` of the instance before has returned.  Raises what ``payload`` raises.
+        """
+        assert self._buffer is not None
+        command = encode_command_pdus(encode_command(request), context_id, self.fragment_length)
+        count, is_last = payload.fill(self._buffer)
+        self._staged = (payload, context_id, command, count, is_last)
+
+    def send_staged(self, progress: Callable[[int], None] | None = None) -> int:
+        """Send what was staged and the rest of its data set; the number of data set bytes.
+
+        Raises what the payload raises (then the association cannot be used any more), ConnectionLost,
+        AssociationAborted, TimedOut, Cancelled.
+        """
+        assert self._staged is not None
+        assert self._buffer is not None
+        payload, context_id, command, count, is_last = self._staged
+        self._staged = None
+        self._layer.check_can_send_data()
+        total = 0
+        if len(command) > self._buffer.HEAD_ROOM:
+            self._send(command)
+            command = b""
+        while True:
+            self._send(self._buffer.frame(count, context_id=context_id, is_last=is_last, command=command))
+            total += count
+            if progress is not None:
+                progress(count)
+            if is_last:
+                return total
+            command = b""
+            count, is_last = payload.fill(self._buffer)
+
+    def response_deadline(self) -> Deadline:
+        """How long an answer may take from now on."""
+        return Deadline(self._response_seconds, "the C-STORE response")
+
+    def receive(self, deadline: Deadline) -> CommandReceived:
+        """Wait for the next command.
+
+        Raises AssociationAborted, AssociationReleased, ConnectionLost, TimedOut, RemoteProtocolError, Cancelled.
+        """
+        try:
+            while True:
+                event = self._next_event(deadline)
+                if isinstance(event, CommandReceived):
+                    return event
+        except TimedOut as error:
+            raise TimedOut(error.waited_for, error.seconds, _NO_ANSWER) from None
+
+    def echo(self, context_id: int, message_id: int) -> CommandReceived:
+        """Send C-ECHO and wait for the answer.  Source: PS3.7 §9.1.5."""
+        self._layer.check_can_send_data()
+        command = encode_command(CEchoRQ(message_id))
+        self._send(encode_command_pdus(command, context_id, self.fragment_length))
+        return self.receive(self.response_deadline())
+
+    def release(self) -> None:
+        """Release in order and close.  Raises what the peer or the network do instead."""
+        try:
+            self._send(self._layer.send(ReleaseRQ()))
+            deadline = Deadline(self._options.acse_timeout, "the answer to the release request")
+            while not isinstance(self._next_event(deadline), ReleaseConfirmed):
+                pass
+        finally:
+            self.close()
+
+    def abort(self) -> None:
+        """Send A-ABORT, wait for the peer to close, close; never raises a DcmsendError."""
+        _log.info("Aborting Association")
+        with contextlib.suppress(DcmsendError):
+            self._send(self._layer.send(Abort(0, 0)))
+            deadline = Deadline(self._options.acse_timeout, "the peer to close the connection")
+            while self._connection.receive_into(self._input, deadline):
+                pass
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection without a word."""
+        self._connection.close()
+
+    def _send(self, data: bytes | memoryview) -> None:
+        self._idle.restart()
+        try:
+            self._connection.send(data, self._idle)
+        except ConnectionLost as lost:
+            # The peer's own word, if it still lies in our socket, is a better reason than "broken pipe".
+            with contextlib.suppress(ConnectionLost, TimedOut, RemoteProtocolError):
+                deadline = Deadline(_DRAIN_SECONDS, "the peer's reason")
+                while True:
+                    self._next_event(deadline)
+            raise lost
+
+    def _next_event(self, deadline: Deadline) -> Event:
+        """The next event that is no bad news; bad news is raised."""
+        while not self._events:
+            count = self._connection.receive_into(self._input, deadline)
+            if count:
+                self._events.extend(self._layer.receive_data(self._input[:count]))
+            else:
+                self._events.extend(self._layer.receive_closed())
+        event = self._events.popleft()
+        if isinstance(event, PeerAborted):
+            raise AssociationAborted(event.pdu.source, event.pdu.reason)
+        if isinstance(event, PeerReleaseRequested):
+            raise AssociationReleased
+        if isinstance(event, TransportClosed):
+            raise ConnectionLost
+        return event
+
+
+def open_association(
+    peer: Peer, contexts: Sequence[PresentationContext], options: TransferOptions, interrupt: Interrupt
+) -> Association:
+    """Connect and negotiate.  Raises ConnectFailed and what ``Association.negotiate`` raises."""
+    connection = connect(
+        peer.host,
+        peer.port,
+        interrupt,
+        family=peer.address_family,
+        timeout=options.connect_timeout,
+        options=TcpOptions(no_delay=options.tcp_no_delay, buffer_length=options.tcp_buffer_length),
+    )
+    association = Association(connection, options)
+    try:
+        # DCMTK finds an empty title only when it has connected, and a script may count connections.
+        for title, name in ((peer.calling_ae_title, "Calling"), (peer.called_ae_title, "Called")):
+            if not title:
+                raise ConnectFailed(f"Illegal service parameter: {name} AP Title", "an AE title cannot be empty")
+        _log.info("Requesting Association")
+        association.negotiate(_request(peer, contexts, options))
+    except RemoteProtocolError:
+        association.abort()
+        raise
+    except BaseException:
+        association.close()
+        raise
+    return association
+
+
+def _request(peer: Peer, contexts: Sequence[PresentationContext], options: TransferOptions) -> AssociateRQ:
+    return AssociateRQ(
+        called_ae_title=peer.called_ae_title,
+        calling_ae_title=peer.calling_ae_title,
+        presentation_contexts=tuple(contexts),
+        user_information=UserInformation(
+            max_length=options.max_pdu & ~1,
+            implementation_class_uid=IMPLEMENTATION_CLASS_UID,
+            implementation_version_name=IMPLEMENTATION_VERSION_NAME,
+        ),
+    )

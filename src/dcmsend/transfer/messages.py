@@ -1,0 +1,141 @@
+"""The log lines of a transfer.  Scripts look for DCMTK's words at the beginning of a line, so those are kept."""
+
+from __future__ import annotations
+
+import logging
+
+from dcmsend.dicom.sop_class import modality_abbreviation, sop_class_name
+from dcmsend.errors import (
+    AssociationReleased,
+    Cancelled,
+    DataSetError,
+    DcmsendError,
+    FileUnreadable,
+    NegotiationFailed,
+    SendingFailed,
+    TranscodeError,
+)
+from dcmsend.protocol import CStoreRSP, status_text
+
+from .prepare import Failure, PreparedStore
+
+__all__ = [
+    "log_end", "log_failure", "log_notes", "log_peer_gone", "log_receive_error", "log_request", "log_response",
+]
+
+_log = logging.getLogger("dcmsend.network")
+_app_log = logging.getLogger("dcmsend.app")
+
+_LEVELS = {"W": logging.WARNING, "I": logging.INFO, "D": logging.DEBUG}
+
+_CODES: dict[str, str] = {
+    "Peer aborted Association (or never connected)": "0006:0317 ",
+    "DUL Peer Requested Release": "0006:031b ",
+    "DIMSE No data available (timeout in non-blocking mode)": "0006:0207 ",
+    "DIMSE Bad command type": "0006:0201 ",
+    "DIMSE Failed to receive message": "0006:020d ",
+}
+"""DCMTK's module and condition numbers, which stand before the text in its network messages."""
+
+
+def log_notes(store: PreparedStore) -> None:
+    """Log what was odd about an instance, now that its turn has come."""
+    for level, text in store.notes:
+        _log.log(_LEVELS[level], text)
+
+
+def log_failure(failure: Failure) -> None:
+    """Log why an instance cannot be sent."""
+    for text in failure.log:
+        _log.error(text)
+
+
+def log_end(error: DcmsendError) -> None:
+    """Log what ends the run, with what may help on further lines."""
+    cause = error.cause if isinstance(error, NegotiationFailed | SendingFailed) else error
+    detail = getattr(cause, "detail", "")
+    _app_log.critical("%s%s", error, detail and f"\n{detail}")
+
+
+def log_peer_gone() -> None:
+    """Log that the peer has ended the association."""
+    _log.info("Peer Aborted Association")
+
+
+def log_request(store: PreparedStore) -> None:
+    """Log that an instance is being sent."""
+    if not _log.isEnabledFor(logging.INFO) or store.request is None:
+        return
+    request = store.request
+    if not _log.isEnabledFor(logging.DEBUG):
+        _log.info(
+            "Sending C-STORE Request (MsgID %d, %s)",
+            request.message_id,
+            modality_abbreviation(request.affected_sop_class_uid),
+        )
+        return
+    _log.debug("sending SOP instance from file: %s", store.instance.input.path)
+    _log.info("Sending C-STORE Request")
+    _log.debug(
+        _frame(
+            "OUTGOING",
+            ("Message Type", "C-STORE RQ"),
+            ("Presentation Context ID", str(store.context_id)),
+            ("Message ID", str(request.message_id)),
+            ("Affected SOP Class UID", _class_name(request.affected_sop_class_uid)),
+            ("Affected SOP Instance UID", request.affected_sop_instance_uid),
+            ("Data Set", "present"),
+            ("Priority", "medium"),
+        )
+    )
+
+
+def log_response(store: PreparedStore, response: CStoreRSP) -> None:
+    """Log the peer's answer."""
+    if not _log.isEnabledFor(logging.INFO):
+        return
+    text = status_text(response.status)
+    if not _log.isEnabledFor(logging.DEBUG):
+        _log.info("Received C-STORE Response (%s)", text)
+        return
+    _log.info("Received C-STORE Response")
+    rows = [
+        ("Message Type", "C-STORE RSP"),
+        ("Presentation Context ID", str(store.context_id)),
+        ("Message ID Being Responded To", str(response.message_id_responded_to)),
+        ("Affected SOP Class UID", _class_name(response.affected_sop_class_uid or "") or "none"),
+        ("Affected SOP Instance UID", response.affected_sop_instance_uid or "none"),
+        ("Data Set", "none"),
+        ("DIMSE Status", f"0x{response.status:04x}: {text}"),
+    ]
+    if response.error_comment:
+        rows.append(("Error Comment", response.error_comment))
+    _log.debug(_frame("INCOMING", *rows))
+
+
+def log_receive_error(store: PreparedStore | None, error: DcmsendError) -> None:
+    """Log what ended the sending of an instance (``store``), or the wait for answers (None)."""
+    if isinstance(error, Cancelled):
+        return
+    text = str(error)
+    if store is None or isinstance(error, AssociationReleased):
+        _log.error("Failed receiving DIMSE response: %s%s", _CODES.get(text, ""), text)
+    elif isinstance(error, FileUnreadable | DataSetError | TranscodeError):
+        detail = getattr(error, "detail", "")
+        path = store.instance.input.path
+        _log.error("cannot send SOP instance from file: %s: %s%s", path, text, detail and f"\n{detail}")
+    else:
+        _log.error("Failed sending C-STORE request: %s%s", _CODES.get(text, ""), text)
+
+
+def _class_name(uid: str) -> str:
+    name = sop_class_name(uid)
+    return uid if name == "unknown" else name
+
+
+def _frame(direction: str, *rows: tuple[str, str]) -> str:
+    head = f" {direction} DIMSE MESSAGE "
+    lines = [head.center(65, "=")]
+    lines += [f"{name:<30}: {value}" for name, value in rows]
+    lines.append(" END DIMSE MESSAGE ".center(65, "="))
+    return "\n".join(lines)

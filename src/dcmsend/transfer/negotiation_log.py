@@ -1,0 +1,136 @@
+"""The log lines around the negotiation of an association, in DCMTK's layout (``-d``, and ``+v`` with ``-v``)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from dcmsend.dicom.sop_class import sop_class_name
+from dcmsend.dicom.transfer_syntax import transfer_syntax
+from dcmsend.errors import AssociationRejected, DcmsendError
+from dcmsend.protocol import (
+    IMPLEMENTATION_CLASS_UID,
+    IMPLEMENTATION_VERSION_NAME,
+    AssociateAC,
+    AssociateRJ,
+    PresentationContext,
+)
+
+from .association import Association
+from .options import Peer, TransferOptions
+
+__all__ = ["log_accepted", "log_rejected", "log_request"]
+
+_log = logging.getLogger("dcmsend.network")
+
+_RESULTS = {
+    0: "Accepted",
+    1: "User Rejection",
+    2: "No Reason (Provider Rejection)",
+    3: "Abstract Syntax Not Supported",
+    4: "Transfer Syntaxes Not Supported",
+}
+"""PS3.8 Table 9-18, in DCMTK's words."""
+
+
+def log_request(peer: Peer, contexts: Sequence[PresentationContext], options: TransferOptions) -> None:
+    """Log what we are about to ask for."""
+    level = _level(options)
+    if not _log.isEnabledFor(level):
+        return
+    lines = ["Request Parameters:", _banner("BEGIN A-ASSOCIATE-RQ")]
+    lines += _parameters(peer, options, None)
+    for context in contexts:
+        lines += [
+            f"  Context ID:        {context.id} (Proposed)",
+            f"    Abstract Syntax: ={_class_name(context.abstract_syntax)}",
+            "    Proposed SCP/SCU Role: Default",
+            "    Proposed Transfer Syntax(es):",
+        ]
+        lines += [f"      ={_syntax_name(uid)}" for uid in context.transfer_syntaxes]
+    lines += _negotiation_lines("END A-ASSOCIATE-RQ")
+    _log.log(level, "\n".join(lines))
+
+
+def log_accepted(
+    association: Association, peer: Peer, contexts: Sequence[PresentationContext], options: TransferOptions
+) -> None:
+    """Log what the peer has answered."""
+    level = _level(options)
+    answer = association.answer
+    if answer is not None and _log.isEnabledFor(level):
+        lines = ["Association Parameters Negotiated:", _banner("BEGIN A-ASSOCIATE-AC")]
+        lines += _parameters(peer, options, answer)
+        results = {result.id: result for result in answer.context_results}
+        for context in contexts:
+            result = results.get(context.id)
+            code = 2 if result is None else result.result
+            lines += [
+                f"  Context ID:        {context.id} ({_RESULTS.get(code, f'Result {code}')})",
+                f"    Abstract Syntax: ={_class_name(context.abstract_syntax)}",
+                "    Proposed SCP/SCU Role: Default",
+            ]
+            if result is not None and code == 0:
+                lines += [
+                    "    Accepted SCP/SCU Role: Default",
+                    f"    Accepted Transfer Syntax: ={_syntax_name(result.transfer_syntax)}",
+                ]
+        lines += _negotiation_lines("END A-ASSOCIATE-AC")
+        _log.log(level, "\n".join(lines))
+
+
+def log_rejected(error: DcmsendError) -> None:
+    """Log the reason of a rejection in words."""
+    if isinstance(error, AssociationRejected):
+        words = AssociateRJ(error.result, error.source, error.reason).describe()
+        _log.debug("Association Rejected:\n%s", words)
+
+
+def _level(options: TransferOptions) -> int:
+    return logging.INFO if options.log_negotiation else logging.DEBUG
+
+
+def _banner(text: str) -> str:
+    return f" {text} ".center(65, "=")
+
+
+def _parameters(peer: Peer, options: TransferOptions, answer: AssociateAC | None) -> list[str]:
+    theirs = None if answer is None else answer.user_information
+    rows = (
+        ("Our Implementation Class UID:", IMPLEMENTATION_CLASS_UID),
+        ("Our Implementation Version Name:", IMPLEMENTATION_VERSION_NAME),
+        ("Their Implementation Class UID:", "" if theirs is None else theirs.implementation_class_uid or ""),
+        ("Their Implementation Version Name:", "" if theirs is None else theirs.implementation_version_name or ""),
+    )
+    lines = [f"{name:<34} {value}" for name, value in rows]
+    numbers = (
+        ("Application Context Name:", "1.2.840.10008.3.1.1.1"),
+        ("Calling Application Name:", peer.calling_ae_title),
+        ("Called Application Name:", peer.called_ae_title),
+        ("Responding Application Name:", peer.called_ae_title),
+        ("Our Max PDU Receive Size:", str(options.max_pdu & ~1)),
+        ("Their Max PDU Receive Size:", str(0 if theirs is None else theirs.max_length)),
+    )
+    lines += [f"{name:<28} {value}" for name, value in numbers]
+    lines.append("Presentation Contexts:")
+    return lines
+
+
+def _negotiation_lines(end: str) -> list[str]:
+    return [
+        "Requested Extended Negotiation: none",
+        "Accepted Extended Negotiation:  none",
+        "Requested User Identity Negotiation: none",
+        "User Identity Negotiation Response:  none",
+        _banner(end),
+    ]
+
+
+def _class_name(uid: str) -> str:
+    name = sop_class_name(uid)
+    return uid if name == "unknown" else name
+
+
+def _syntax_name(uid: str) -> str:
+    syntax = transfer_syntax(uid)
+    return syntax.name if syntax.is_known else uid

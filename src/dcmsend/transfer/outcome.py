@@ -1,0 +1,105 @@
+"""What became of one instance: one value, made once, from which every report and exit code follows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from dcmsend.dicom.transfer_syntax import TransferSyntax
+from dcmsend.index import Instance
+
+__all__ = ["Reason", "Result", "StoreOutcome"]
+
+
+class Result(Enum):
+    """The five ends an instance can come to."""
+
+    STORED = "stored"
+    """The peer answered with success or a warning."""
+    REFUSED = "refused"
+    """The peer answered with any other status."""
+    FAILED = "failed"
+    """It could not be sent, or not completely; the peer does not have it."""
+    UNCONFIRMED = "unconfirmed"
+    """It was completely sent and no answer came; the peer may have stored it."""
+    NOT_ATTEMPTED = "not attempted"
+    """Nothing of it was sent."""
+
+
+class Reason(Enum):
+    """Our own reason for everything but an answer of the peer; the names are stable."""
+
+    FILE_UNREADABLE = "file unreadable"
+    DATA_SET_BROKEN = "data set broken"
+    FILE_CHANGED = "file changed"
+    MISSING_UID = "missing UID"
+    NO_CONTEXT = "no acceptable presentation context"
+    CONTEXT_REFUSED = "presentation context refused"
+    NO_DICTIONARY = "data dictionary missing"
+    NOT_CONVERTIBLE = "not convertible"
+    CONNECTION_LOST = "connection lost"
+    ABORTED = "aborted by peer"
+    RELEASED = "released by peer"
+    TIMED_OUT = "timed out"
+    PROTOCOL_ERROR = "protocol error"
+    NO_ASSOCIATION = "no association"
+    HALTED = "halted"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class StoreOutcome:
+    """The one outcome of one instance.
+
+    Attributes:
+        index: place in the transfer list, from 1.
+        instance: what was to be sent.
+        result: one of five.
+        status: the peer's DIMSE status 0x0000..0xFFFF; None unless it answered (PS3.7 §9.1.1.1.9).
+        reason: ours; None when the peer answered.
+        message: one line for a person, ``""`` for a plain success.
+        association: number of the association, from 1; 0 when the instance never was due in one.
+        context_id: id of the presentation context planned for it, 0 for none.
+        sent_syntax: the transfer syntax that was reached; None if the file was never loaded.
+        data_set_length: bytes of the data set in the file (inflated for Deflated), 0 if never loaded.
+        bytes_sent: bytes of the data set that were sent, without PDU headers.
+        message_id: 1..65535, 0 when none was taken.
+        sop_class_uid: Affected SOP Class UID of the request, ``""`` if there was none.
+        sop_instance_uid: Affected SOP Instance UID of the request, ``""`` if there was none.
+        error_comment: (0000,0902) of the answer, ``""`` if missing.
+        offending_elements: tags of (0000,0901) of the answer.
+        started: seconds since the epoch at which it was begun, 0.0 if never.
+        seconds: from then to the outcome.
+    """
+
+    index: int
+    instance: Instance
+    result: Result
+    status: int | None = None
+    reason: Reason | None = None
+    message: str = ""
+    association: int = 0
+    context_id: int = 0
+    sent_syntax: TransferSyntax | None = None
+    data_set_length: int = 0
+    bytes_sent: int = 0
+    message_id: int = 0
+    sop_class_uid: str = ""
+    sop_instance_uid: str = ""
+    error_comment: str = ""
+    offending_elements: tuple[int, ...] = ()
+    started: float = 0.0
+    seconds: float = 0.0
+
+    @property
+    def is_retryable(self) -> bool:
+        """Whether the same instance may be stored when it is sent again, without anybody doing anything."""
+        if self.status is not None:
+            return self.result is Result.REFUSED and (self.status & 0xFF00 == 0xA700 or self.status == 0x0110)
+        return self.reason in _TRANSIENT
+
+
+_TRANSIENT = frozenset({
+    Reason.FILE_CHANGED, Reason.CONNECTION_LOST, Reason.ABORTED, Reason.RELEASED, Reason.TIMED_OUT,
+    Reason.PROTOCOL_ERROR, Reason.NO_ASSOCIATION, Reason.HALTED, Reason.CANCELLED,
+})

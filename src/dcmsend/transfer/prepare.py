@@ -1,0 +1,241 @@
+"""Makes one instance ready to be sent: file checked, context chosen, first bytes framed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Container
+from typing import Final
+
+from dcmsend.dicom.sop_class import sop_class_name
+from dcmsend.dicom.transfer_syntax import TransferSyntax
+from dcmsend.errors import DataSetError, DcmsendError, FileUnreadable, ProtocolError, TranscodeError
+from dcmsend.index import Instance
+from dcmsend.plan import choose_other_context
+from dcmsend.protocol import CStoreRQ
+
+from .association import Association
+from .options import TransferOptions
+from .outcome import Reason
+from .payload import FileChanged, Payload
+from .reader import LoadedInstance, load_instance
+from .tools import Tools
+
+__all__ = ["Failure", "PreparedStore", "Preparer"]
+
+MAX_MESSAGE_ID: Final = 65535
+_DEFAULT_DEFLATE_LEVEL: Final = 6
+
+
+class Failure:
+    """Why an instance cannot be sent.
+
+    Attributes:
+        reason: ours.
+        error: DCMTK's condition is its text.
+        log: what to log as errors, in order, when the instance's turn has come.
+    """
+
+    __slots__ = ("error", "log", "reason")
+
+    def __init__(self, reason: Reason, error: DcmsendError, *log: str) -> None:
+        self.reason = reason
+        self.error = error
+        self.log = log
+
+
+class PreparedStore:
+    """One C-STORE, ready to go, or the reason why it cannot.
+
+    Attributes:
+        index: place in the transfer list, from 0.
+        planned_context_id: what the plan says, for the report.
+        context_id: what is really used.
+        message_id: 0 if none was taken, because the file could not be loaded.
+        length: bytes of the data set in the file, 0 if it could not be loaded.
+        sent_syntax: what goes over the wire; the file's own if it did not come to that; None if never loaded.
+        notes: (level, text) to be logged when the instance's turn has come.
+    """
+
+    __slots__ = (
+        "context_id", "failure", "index", "instance", "length", "message_id", "notes", "payload",
+        "planned_context_id", "request", "sent_syntax", "started",
+    )
+
+    def __init__(self, index: int, instance: Instance, planned_context_id: int) -> None:
+        self.index = index
+        self.instance = instance
+        self.planned_context_id = planned_context_id
+        self.context_id = planned_context_id
+        self.message_id = 0
+        self.length = 0
+        self.sent_syntax: TransferSyntax | None = None
+        self.request: CStoreRQ | None = None
+        self.payload: Payload | None = None
+        self.failure: Failure | None = None
+        self.notes: list[tuple[str, str]] = []
+        self.started = time.time()
+
+    def close(self) -> None:
+        """Give the file back."""
+        if self.payload is not None:
+            self.payload.close()
+
+
+class Preparer:
+    """Prepares the instances of one association, and gives out its message ids."""
+
+    def __init__(self, association: Association, options: TransferOptions, tools: Tools) -> None:
+        self._association = association
+        self._options = options
+        self._tools = tools
+        self._accepted = {row[0]: row for row in association.accepted}
+        self._last_message_id = 0
+
+    def prepare(self, index: int, instance: Instance, context_id: int, outstanding: Container[int]) -> PreparedStore:
+        """Load, check and stage one instance; what is wrong with it becomes its ``failure``.
+
+        ``outstanding`` are the message ids still waiting for an answer.
+        """
+        store = PreparedStore(index, instance, context_id)
+        if self._tools.unusable is not None:
+            store.failure = Failure(Reason.NO_DICTIONARY, self._tools.unusable)
+            return store
+        try:
+            loaded = load_instance(instance, self._tools.dictionary)
+        except (FileUnreadable, DataSetError) as error:
+            reason = Reason.FILE_UNREADABLE if isinstance(error, FileUnreadable) else Reason.DATA_SET_BROKEN
+            store.failure = Failure(
+                reason, error, f"cannot send SOP instance from file: {instance.input.path}: {_explain(error)}"
+            )
+            return store
+        try:
+            store.message_id = self._next_message_id(outstanding)
+            store.length = loaded.length
+            store.sent_syntax = loaded.syntax
+            self._note_oddities(store, loaded)
+            store.failure = (
+                self._check_uids(store, loaded) or self._choose_context(store, loaded) or self._stage(store, loaded)
+            )
+        finally:
+            loaded.close()
+        return store
+
+    def _next_message_id(self, outstanding: Container[int]) -> int:
+        message_id = self._last_message_id
+        while True:
+            message_id = message_id % MAX_MESSAGE_ID + 1
+            if message_id not in outstanding:
+                self._last_message_id = message_id
+                return message_id
+
+    def _note_oddities(self, store: PreparedStore, loaded: LoadedInstance) -> None:
+        notes = store.notes
+        for warning in loaded.warnings:
+            notes.append(("W", warning))
+        instance = store.instance
+        for name, in_data_set, in_list in (
+            ("SOP Class UID", loaded.sop_class_uid, instance.sop_class_uid),
+            ("SOP Instance UID", loaded.sop_instance_uid, instance.sop_instance_uid),
+        ):
+            if in_data_set != in_list:
+                text = f"{name} in dataset differs from the one in the transfer list\n"
+                text += f"- {name} in DICOM dataset: {in_data_set}\n- {name} in transfer list: {in_list}"
+                notes.append(("W", text))
+
+    def _check_uids(self, store: PreparedStore, loaded: LoadedInstance) -> Failure | None:
+        missing = []
+        if not loaded.sop_class_uid:
+            missing.append(("SOP Class UID", "Invalid SOP Class UID"))
+        if not loaded.sop_instance_uid:
+            missing.append(("SOP Instance UID", "Invalid SOP Instance UID"))
+        if missing:
+            names = " and ".join(name for name, _condition in missing)
+            error = DataSetError(missing[0][1], f"the data set has no {names}")
+            return Failure(
+                Reason.MISSING_UID,
+                error,
+                "Cannot send SOP instance, missing information:\n"
+                f"SOP Class UID: {loaded.sop_class_uid}\nSOP Instance UID: {loaded.sop_instance_uid}",
+            )
+        # A UID longer than its field is cut, as DCMTK does (only with -nuc can there be one).
+        store.request = CStoreRQ(store.message_id, loaded.sop_class_uid[:64], loaded.sop_instance_uid[:64])
+        return None
+
+    def _choose_context(self, store: PreparedStore, loaded: LoadedInstance) -> Failure | None:
+        if store.planned_context_id in self._accepted:
+            return None
+        if not self._options.convert:
+            return Failure(
+                Reason.CONTEXT_REFUSED,
+                ProtocolError("ASC Bad presentation context ID"),
+                "Failed sending C-STORE request: 0006:0101 ASC Bad presentation context ID",
+            )
+        instance = store.instance
+        other = choose_other_context(
+            instance.sop_class_uid, loaded.syntax, self._association.accepted, self._tools.can_convert
+        )
+        if other:
+            store.context_id = other
+            return None
+        name = sop_class_name(loaded.sop_class_uid)
+        if name == "unknown":
+            name = loaded.sop_class_uid
+        return Failure(
+            Reason.NO_CONTEXT,
+            ProtocolError("DIMSE No valid Presentation Context ID"),
+            "No presentation context found for sending C-STORE with SOP Class / Transfer Syntax: "
+            f"{name} / {loaded.syntax.name}",
+        )
+
+    def _stage(self, store: PreparedStore, loaded: LoadedInstance) -> Failure | None:
+        target = self._accepted[store.context_id][2]
+        abstract_syntax = self._accepted[store.context_id][1]
+        if abstract_syntax != loaded.sop_class_uid:
+            text = f"Inappropriate presentation context with ID {store.context_id}: "
+            store.notes.append(("W", text + "abstract syntax does not match SOP class UID"))
+        try:
+            store.payload = self._payload(store, loaded, target)
+            store.sent_syntax = target
+            assert store.request is not None
+            self._association.stage(store.context_id, store.request, store.payload)
+        except (FileUnreadable, DataSetError, TranscodeError) as error:
+            store.close()
+            return self._conversion_failure(error, loaded.syntax, target, store)
+        return None
+
+    def _payload(self, store: PreparedStore, loaded: LoadedInstance, target: TransferSyntax) -> Payload:
+        options = self._options
+        level = _DEFAULT_DEFLATE_LEVEL if options.deflate_level is None else options.deflate_level
+        if target is loaded.syntax:
+            deflate_anew = loaded.syntax.is_deflated and options.deflate_level is not None
+            wanted = loaded.must_be_encoded or deflate_anew or options.normalize
+            if not wanted or not loaded.syntax.is_known:
+                return loaded.as_it_stands()
+        elif options.convert:
+            store.notes.append(("I", f"Converting transfer syntax: {loaded.syntax.name} -> {target.name}"))
+        return loaded.encoded(target, self._tools.dictionary, level)
+
+    def _conversion_failure(
+        self, error: DcmsendError, source: TransferSyntax, target: TransferSyntax, store: PreparedStore
+    ) -> Failure:
+        if isinstance(error, FileUnreadable | FileChanged) or not isinstance(error, TranscodeError):
+            reason = Reason.FILE_UNREADABLE if isinstance(error, FileUnreadable) else Reason.DATA_SET_BROKEN
+            path = store.instance.input.path
+            return Failure(reason, error, f"cannot send SOP instance from file: {path}: {_explain(error)}")
+        if not self._options.convert:
+            store.notes.append((
+                "W", f"unable to convert dataset from '{source.name}' transfer syntax to '{target.name}'"
+            ))
+            failed = ProtocolError("DIMSE Failed to send message")
+            return Failure(
+                Reason.NOT_CONVERTIBLE, failed, f"Failed sending C-STORE request: 0006:020e {failed}"
+            )
+        return Failure(
+            Reason.NOT_CONVERTIBLE, error, f"No conversion to transfer syntax {target.name} possible!"
+        )
+
+
+def _explain(error: DcmsendError) -> str:
+    """DCMTK's condition on the first line, what exactly is wrong on a second one."""
+    detail = getattr(error, "detail", "")
+    return f"{error}\n{detail}" if detail else str(error)

@@ -1,0 +1,161 @@
+"""Opens the file of an instance again, checks it to its end, and makes it ready to be sent."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from dcmsend.dicom.byte_source import ByteSource, BytesSource
+from dcmsend.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN, TransferSyntax
+from dcmsend.dicom.walk import WalkResult, walk_data_set
+from dcmsend.errors import DataSetError
+from dcmsend.index import Instance, locate_data_set
+from dcmsend.inputs import FileSource, Origin, open_input
+
+from .payload import ChunkPayload, FilePayload, Payload
+
+if TYPE_CHECKING:
+    from dcmsend.dicom.data_dictionary import DataDictionary
+
+__all__ = ["DictionarySource", "LoadedInstance", "load_instance"]
+
+DictionarySource = Callable[[], "DataDictionary"]
+
+_PIECE = 256 * 1024
+
+
+class LoadedInstance:
+    """An open file whose data set was walked to its end.
+
+    Attributes:
+        syntax: the transfer syntax the data set really has.
+        sop_class_uid: (0008,0016) of the data set; from the meta header when the syntax is unknown.
+        sop_instance_uid: (0008,0018), likewise.
+        length: bytes of the data set (inflated for Deflated).
+        warnings: what was odd about it, for the log.
+        must_be_encoded: why it cannot go out as it stands, ``()`` when it can.
+    """
+
+    __slots__ = (
+        "_data", "_fd", "_offset", "_sendable", "_stamp", "length", "must_be_encoded", "sop_class_uid",
+        "sop_instance_uid", "syntax", "warnings",
+    )
+
+    def __init__(self, fd: int, data: bytes | None = None) -> None:
+        self._fd = fd
+        self._data = data
+        self._offset = 0
+        self._sendable = 0
+        self._stamp = (0, 0)
+        self.syntax: TransferSyntax = EXPLICIT_VR_LITTLE_ENDIAN
+        self.sop_class_uid = ""
+        self.sop_instance_uid = ""
+        self.length = 0
+        self.warnings: tuple[str, ...] = ()
+        self.must_be_encoded: tuple[str, ...] = ()
+
+    def close(self) -> None:
+        """Give the file back unless a payload has taken it over."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def as_it_stands(self) -> Payload:
+        """The data set's bytes of the file; takes the file over."""
+        if self._data is not None:
+            data = memoryview(self._data)[self._offset : self._offset + self._sendable]
+            return ChunkPayload(_pieces(data), _nothing)
+        fd, self._fd = self._fd, -1
+        return FilePayload(fd, self._offset, self._sendable, self._stamp)
+
+    def encoded(self, target: TransferSyntax, dictionary: DictionarySource, deflate_level: int) -> Payload:
+        """The data set in ``target``, canonically encoded; takes the file over.
+
+        Raises DataSetError, TranscodeError, FileUnreadable; the file is then still to be closed.
+        """
+        from dcmsend.transcode import convert_data_set  # not needed for what is sent as it stands
+
+        converted = convert_data_set(
+            self._source(), self.syntax, target, dictionary=dictionary, deflate_level=deflate_level
+        )
+        fd, self._fd = self._fd, -1
+        return ChunkPayload(converted.chunks(), lambda: os.close(fd) if fd >= 0 else None)
+
+    def _source(self) -> ByteSource:
+        if self._data is not None:
+            return BytesSource(self._data[self._offset :])
+        return FileSource(self._fd, self._offset)
+
+
+def load_instance(instance: Instance, dictionary: DictionarySource) -> LoadedInstance:
+    """Open, find the data set, walk it to its end.
+
+    Raises FileUnreadable and DataSetError with DCMTK's condition.
+    """
+    if instance.input.origin is Origin.DATA_SET:
+        loaded = LoadedInstance(-1, _encode_pydicom(instance.input.data_set))
+    else:
+        loaded = LoadedInstance(open_input(instance.input.path))
+    try:
+        _locate_and_walk(loaded, instance, dictionary)
+    except BaseException:
+        loaded.close()
+        raise
+    return loaded
+
+
+def _locate_and_walk(loaded: LoadedInstance, instance: Instance, dictionary: DictionarySource) -> None:
+    whole: ByteSource
+    if loaded._data is not None:
+        whole, size = BytesSource(loaded._data), len(loaded._data)
+    else:
+        status = os.fstat(loaded._fd)
+        whole, size = FileSource(loaded._fd), status.st_size
+        loaded._stamp = (size, status.st_mtime_ns)
+    location = locate_data_set(whole, instance.read_mode, dictionary)
+    loaded._offset = location.offset
+    loaded.syntax = location.transfer_syntax
+    meta = location.meta
+    if not loaded.syntax.is_known:
+        if meta is None:  # a bare data set always has one of the native syntaxes
+            raise DataSetError("File meta information header missing")
+        loaded.sop_class_uid, loaded.sop_instance_uid = meta.sop_class_uid, meta.sop_instance_uid
+        loaded.length = loaded._sendable = size - location.offset
+        return
+    walked = _walk(loaded, dictionary)
+    loaded.sop_class_uid, loaded.sop_instance_uid = walked.sop_class_uid, walked.sop_instance_uid
+    loaded.length = walked.encoded_length
+    loaded._sendable = size - location.offset if loaded.syntax.is_deflated else walked.length
+    loaded.warnings, loaded.must_be_encoded = walked.warnings, walked.repairs
+
+
+def _walk(loaded: LoadedInstance, dictionary: DictionarySource) -> WalkResult:
+    source = loaded._source()
+    if loaded.syntax.is_deflated:
+        from dcmsend.transcode import InflatingSource  # zlib is not needed for anything else
+
+        return walk_data_set(InflatingSource(source), EXPLICIT_VR_LITTLE_ENDIAN, dictionary=dictionary)
+    return walk_data_set(source, loaded.syntax, dictionary=dictionary)
+
+
+def _encode_pydicom(data_set: Any) -> bytes:
+    """A ``pydicom.Dataset`` as a Part 10 file in memory; its own encoding is kept where it has one."""
+    import pydicom  # the caller has made a Dataset, so it is there
+
+    buffer = io.BytesIO()
+    try:
+        pydicom.dcmwrite(buffer, data_set, enforce_file_format=True)
+    except Exception as error:  # pydicom raises many kinds
+        raise DataSetError("Invalid stream", f"pydicom cannot encode the data set: {error}") from error
+    return buffer.getvalue()
+
+
+def _pieces(data: memoryview) -> Iterator[memoryview]:
+    for start in range(0, len(data), _PIECE):
+        yield data[start : start + _PIECE]
+
+
+def _nothing() -> None:
+    """The data set is in memory: there is no file to give back."""

@@ -1,0 +1,37 @@
+"""What the transfer is told about data sets by those who know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from dcmsend.dicom.transfer_syntax import TransferSyntax
+from dcmsend.errors import DcmsendError
+
+from .reader import DictionarySource
+
+__all__ = ["Tools"]
+
+
+class Tools:
+    """What the engine is told about data sets by those who know.
+
+    Attributes:
+        can_decode: whether a transfer syntax may be proposed together with the native ones.
+        can_convert: whether a data set can be had in the second syntax when it is in the first.
+        dictionary: the data dictionary, loaded when first asked for.
+        unusable: why nothing can be sent at all (no dictionary can be loaded), None normally.
+    """
+
+    __slots__ = ("can_convert", "can_decode", "dictionary", "unusable")
+
+    def __init__(
+        self,
+        can_decode: Callable[[TransferSyntax], bool],
+        can_convert: Callable[[TransferSyntax, TransferSyntax], bool],
+        dictionary: DictionarySource,
+        unusable: DcmsendError | None = None,
+    ) -> None:
+        self.unusable = unusable
+        self.can_decode = can_decode
+        self.can_convert = can_convert
+        self.dictionary = dictionary
