@@ -179,6 +179,7 @@ def _walk(
                         creators = {}
                     if builder is not None:
                         builder.begin_item()
+                    in_sequence = False
                     break
                 if tag != SEQUENCE_DELIMITATION:
                     state.fail_sequence(tag, position - 8)
@@ -188,7 +189,7 @@ def _walk(
                 if position != sequence_end != _NO_END:
                     state.repair("a sequence has a wrong length")
                 in_sequence = False
-            if not in_sequence:
+            if not in_sequence:  # it ended
                 end, sequence_end, previous, encoding, creators = frames.pop()
                 if builder is not None:
                     builder.end_sequence()
