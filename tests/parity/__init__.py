@@ -1,0 +1,1 @@
+"""Runs DCMTK's dcmsend and ours side by side against the same scripted peer."""
