@@ -1,25 +1,25 @@
-"""The file meta information header: what a DICOM file says of itself before its data set.  Source: PS3.10 §7.1."""
+"""The file meta information header: what a DICOM file says of itself before its data set.  Source: PS3.10 §7.1.
+
+``read_file_meta`` takes the header as the standard asks for it, in one read, because every file of a run passes here.
+Whatever is unusual, and whatever is worth a warning, is left to ``irregular_meta``.
+"""
 
 from __future__ import annotations
 
-import struct
-from typing import Final
+from struct import Struct
 
 from dcmsend.dicom.byte_source import ByteSource
-from dcmsend.errors import DataSetError
 
 __all__ = ["FileMeta", "read_file_meta"]
 
-END_OF_STREAM: Final = "End of stream"
-PREMATURE_END: Final = "I/O suspension or premature end of stream"
-HEADER_MISSING: Final = "File meta information header missing"
-
 _FIRST_READ = 2048
-_GROUP_LENGTH = b"\x02\x00\x00\x00UL\x04\x00"
-_SHORT_HEADER = struct.Struct("<I2sH")
-_LONG_LENGTH = struct.Struct("<I")
-_LONG_VRS = frozenset((b"OB", b"OW", b"OD", b"OF", b"OL", b"OV", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"))
-# Tags as they read little endian in one go: element << 16 | group.
+_GROUP_LENGTH = b"\x02\x00\x00\x00UL\x04\x00"  # (0002,0000) in Explicit VR Little Endian, its value follows
+_FIRST_ELEMENT = 144  # position of what follows the group length
+_short_header = Struct("<I2sH").unpack_from
+_length = Struct("<I").unpack_from
+_LONG_VRS = frozenset((b"OB", b"UN", b"OW", b"UT", b"UC", b"UR", b"OD", b"OF", b"OL", b"OV", b"SV", b"UV"))
+
+# Tags as they are read little endian in one go: element << 16 | group.
 _SOP_CLASS_UID = 0x00020002
 _SOP_INSTANCE_UID = 0x00030002
 _TRANSFER_SYNTAX_UID = 0x00100002
@@ -46,53 +46,64 @@ class FileMeta:
         self.data_set_offset = data_set_offset
 
 
-def read_file_meta(source: ByteSource) -> FileMeta:
-    """Read the meta header of a DICOM file.
+def read_file_meta(source: ByteSource, *, needs_preamble: bool = True) -> FileMeta:
+    """Read the meta header of a file.
+
+    It is taken to consist of all elements of group 0002, whatever its group length says; DCMTK believes the group
+    length, and loses elements of the data set when it is too large.
+
+    Args:
+        source: the whole file.
+        needs_preamble: false takes a meta header without preamble as well, and a file without any meta header (the
+            result then has empty UIDs and ``data_set_offset`` 0).
 
     Raises:
         DataSetError: ``End of stream`` for an empty file, ``File meta information header missing`` without ``DICM`` at
-            byte 128, ``I/O suspension or premature end of stream`` when it is cut off.
+            byte 128, ``I/O suspension or premature end of stream`` or ``Invalid stream`` when it is cut off.
         FileUnreadable: the system fails.
     """
     data = source.read_at(0, _FIRST_READ)
-    if not data:
-        raise DataSetError(END_OF_STREAM)
-    if len(data) < 12:
-        raise DataSetError(PREMATURE_END)
-    if data[128:132] != b"DICM":
-        raise DataSetError(HEADER_MISSING)
-    if data[132:140] != _GROUP_LENGTH or len(data) < 144:
-        raise DataSetError(PREMATURE_END)
-    end = 144 + _LONG_LENGTH.unpack_from(data, 140)[0]
-    if end > len(data):
-        data = source.read_at(0, min(end, 1 << 20))
-    return _read_explicit(data, end)
+    if data[128:140] == b"DICM" + _GROUP_LENGTH:
+        meta = _read_regular(data)
+        if meta is not None:
+            return meta
+    from .irregular_meta import read_irregular_meta
+
+    return read_irregular_meta(source, needs_preamble=needs_preamble)
 
 
-def _read_explicit(data: bytes, end: int) -> FileMeta:
-    uids = {}
-    position = 144
-    try:
-        while position < end:
-            tag, vr, length = _SHORT_HEADER.unpack_from(data, position)
-            position += 8
-            if vr in _LONG_VRS:
-                length = _LONG_LENGTH.unpack_from(data, position)[0]
-                position += 4
-            elif vr == b"UI":
-                uids[tag] = data[position : position + length]
-            position += length
-    except struct.error:
-        raise DataSetError(PREMATURE_END) from None
-    if position > len(data):
-        raise DataSetError(PREMATURE_END)
-    return FileMeta(
-        _text(uids.get(_SOP_CLASS_UID)),
-        _text(uids.get(_SOP_INSTANCE_UID)),
-        _text(uids.get(_TRANSFER_SYNTAX_UID)),
-        position,
-    )
-
-
-def _text(value: bytes | None) -> str:
-    return value.rstrip(b"\0 ").decode("latin-1") if value else ""
+def _read_regular(data: bytes) -> FileMeta | None:
+    """The header if it lies in ``data`` with the right group length and nothing in it is odd."""
+    size = len(data)
+    if size < _FIRST_ELEMENT:
+        return None
+    end = _FIRST_ELEMENT + _length(data, 140)[0]
+    if end + 2 > size or data[end : end + 2] in (b"\x02\x00", b"\x00\x02"):
+        return None
+    position = _FIRST_ELEMENT
+    uids: dict[int, bytes] = {}
+    last = odd = 0
+    while position + 8 <= end:
+        tag, vr, length = _short_header(data, position)
+        if tag & 0xFFFF != 2 or tag <= last:
+            return None
+        last = tag
+        position += 8
+        if vr == b"UI":
+            uids[tag] = data[position : position + length]
+        elif vr in _LONG_VRS:
+            if position + 4 > end:
+                return None
+            length = _length(data, position)[0]
+            position += 4
+        odd |= length
+        position += length
+    if position != end or odd & 1:
+        return None
+    values = []
+    for tag in (_SOP_CLASS_UID, _SOP_INSTANCE_UID, _TRANSFER_SYNTAX_UID):
+        value = uids.get(tag, b"").rstrip(b"\0")
+        if value.split() != [value]:
+            return None  # missing, or with white space that is removed with a warning
+        values.append(value.decode("latin-1"))
+    return FileMeta(values[0], values[1], values[2], end)

@@ -48,8 +48,10 @@ class RejectedInput:
         path: file name as collected.
         reason: DCMTK's text, e.g. ``End of stream``.
         is_dicom: false for what is no DICOM file at all (no preamble, empty, missing).
+        dicomdir: the DICOMDIR for one of its records, None for a file of its own; DCMTK counts only the latter.
     """
 
     path: str
     reason: str
     is_dicom: bool
+    dicomdir: str | None = None

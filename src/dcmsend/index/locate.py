@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 from dcmsend.dicom.byte_source import ByteSource
 from dcmsend.dicom.transfer_syntax import TransferSyntax, transfer_syntax
-from dcmsend.errors import DataSetError
 
 from .file_meta import FileMeta, read_file_meta
 from .instance import ReadMode
+
+if TYPE_CHECKING:
+    from dcmsend.dicom.data_dictionary import DataDictionary
 
 __all__ = ["DataSetLocation", "locate_data_set"]
 
@@ -17,7 +22,7 @@ class DataSetLocation:
 
     Attributes:
         offset: position in the file of its first byte.
-        transfer_syntax: how it is encoded.
+        transfer_syntax: how it is encoded; ``is_known`` is false for a syntax that is in no table.
         meta: the meta header, None for a data set without one.
     """
 
@@ -29,25 +34,30 @@ class DataSetLocation:
         self.meta = meta
 
 
-def locate_data_set(source: ByteSource, mode: ReadMode, known_syntax: TransferSyntax) -> DataSetLocation:
-    """Find the data set of a file that the scan has accepted.
+def locate_data_set(
+    source: ByteSource, mode: ReadMode, dictionary: Callable[[], DataDictionary] | None = None
+) -> DataSetLocation:
+    """Find the data set in a file.
 
     Args:
         source: the whole file.
         mode: how the file is read, ``Instance.read_mode``.
-        known_syntax: what the scan found, ``Instance.transfer_syntax``; used where no meta header tells.
+        dictionary: makes the data dictionary for the guess where no meta header tells the transfer syntax, None for the
+            built-in one.
 
     Raises:
-        DataSetError: the meta header is missing (though ``mode`` needs it) or cut off.
+        DataSetError: the meta header is cut off, or missing though ``mode`` needs it.
         FileUnreadable: the system fails.
     """
     if mode is ReadMode.DATA_SET_ONLY:
-        return DataSetLocation(0, known_syntax, None)
-    try:
-        meta = read_file_meta(source)
-    except DataSetError:
-        if mode is ReadMode.FILE_ONLY:
-            raise
-        return DataSetLocation(0, known_syntax, None)
+        return DataSetLocation(0, _guess(source, 0, dictionary), None)
+    meta = read_file_meta(source, needs_preamble=mode is ReadMode.FILE_ONLY)
     uid = meta.transfer_syntax_uid
-    return DataSetLocation(meta.data_set_offset, transfer_syntax(uid) if uid else known_syntax, meta)
+    syntax = transfer_syntax(uid) if uid else _guess(source, meta.data_set_offset, dictionary)
+    return DataSetLocation(meta.data_set_offset, syntax, meta if meta.data_set_offset else None)
+
+
+def _guess(source: ByteSource, offset: int, dictionary: Callable[[], DataDictionary] | None) -> TransferSyntax:
+    from .bare_data_set import guess_transfer_syntax
+
+    return guess_transfer_syntax(source.read_at(offset, 6), dictionary)

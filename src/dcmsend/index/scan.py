@@ -3,86 +3,125 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
+from dcmsend.dicom.sop_class import MEDIA_STORAGE_DIRECTORY
 from dcmsend.dicom.transfer_syntax import transfer_syntax
 from dcmsend.errors import DataSetError, FileUnreadable, InvalidInputFile
-from dcmsend.inputs import FileSource, InputFile, open_input
+from dcmsend.inputs import InputFile
 
-from .file_meta import read_file_meta
+from .identify import identify
 from .instance import Instance, RejectedInput
 from .options import IndexOptions
 from .uid_check import check_uids
+
+if TYPE_CHECKING:
+    from dcmsend.dicom.data_dictionary import DataDictionary
 
 __all__ = ["scan"]
 
 _network_log = logging.getLogger("dcmsend.network")
 _app_log = logging.getLogger("dcmsend.app")
-_NOT_DICOM = ("End of stream", "File meta information header missing")
 
 
 def scan(
     inputs: Iterable[InputFile],
     options: IndexOptions,
     on_rejected: Callable[[RejectedInput], None] | None = None,
+    *,
+    dictionary: Callable[[], DataDictionary] | None = None,
 ) -> Iterator[Instance]:
     """The instances of ``inputs``, lazily and in their order.
 
-    A bad input is logged and given to ``on_rejected``.
+    A bad input is logged and given to ``on_rejected``; so is a bad record of a DICOMDIR (``RejectedInput.dicomdir``).
+
+    Args:
+        inputs: files in the order in which they are to be sent; read only as far as the caller asks for instances.
+        options: how they are read and checked.
+        on_rejected: called for each input that yields no instance.
+        dictionary: makes the data dictionary when it is needed, None for the built-in one.
 
     Raises:
         InvalidInputFile: for the first bad input, with ``options.halt_on_invalid``.
     """
-    debug = _network_log.isEnabledFor(logging.DEBUG)
-    for item in inputs:
-        if debug and item.path:
-            _network_log.debug("adding DICOM file '%s'", item.path)
+    return _Scan(options, on_rejected, dictionary).run(inputs)
+
+
+class _Scan:
+    """What the steps of one scan share."""
+
+    def __init__(
+        self,
+        options: IndexOptions,
+        on_rejected: Callable[[RejectedInput], None] | None,
+        dictionary: Callable[[], DataDictionary] | None,
+    ) -> None:
+        self._options = options
+        self._on_rejected = on_rejected
+        self._dictionary = dictionary
+        self._is_debugging = _network_log.isEnabledFor(logging.DEBUG)
+
+    def run(self, inputs: Iterable[InputFile]) -> Iterator[Instance]:
+        options, dictionary = self._options, self._dictionary
+        mode, thorough = options.read_mode, options.check_uids
+        for item in inputs:
+            if self._is_debugging and item.path:
+                _network_log.debug("adding DICOM file '%s'", item.path)
+            try:
+                sop_class, sop_instance, syntax = identify(item, mode, dictionary)
+            except (DataSetError, FileUnreadable) as error:
+                self._reject_file(item, str(error))
+                continue
+            if options.expand_dicomdir and sop_class == MEDIA_STORAGE_DIRECTORY:
+                yield from self._expand(item)
+                continue
+            reason = check_uids(sop_class, sop_instance, syntax, thorough=thorough)
+            if reason:
+                self._reject_file(item, reason)
+                continue
+            if self._is_debugging:
+                _network_log.debug("successfully added SOP instance %s to the transfer list", sop_instance)
+            yield Instance(item, sop_class, sop_instance, transfer_syntax(syntax), mode)
+
+    def _expand(self, item: InputFile) -> Iterator[Instance]:
+        """The instances of a DICOMDIR.  Its own verdict is that on its last record (DCMTK, ``--no-halt``)."""
+        from .dicomdir_scan import scan_dicomdir
+
+        count, reason = 0, ""
         try:
-            instance = _read_instance(item, options)
+            for found in scan_dicomdir(item, self._options, self._dictionary):
+                if isinstance(found, Instance):
+                    count, reason = count + 1, ""
+                    yield found
+                    continue
+                reason = found.reason
+                self._tell(found)
+                if self._options.halt_on_invalid:
+                    break
         except (DataSetError, FileUnreadable) as error:
-            _reject(item.path, str(error), options, on_rejected, is_dicom=_is_dicom(error))
+            reason = str(error)
+        if reason:
+            _network_log.error("cannot add DICOM files from DICOMDIR to the transfer list: %s: %s", item.path, reason)
+            self._reject(item, reason, is_dicom=True)
+        elif count and self._is_debugging:
+            _network_log.debug("successfully added %d SOP instances from DICOMDIR to the transfer list", count)
+
+    def _reject_file(self, item: InputFile, reason: str) -> None:
+        if item.path:
+            _network_log.error("cannot add DICOM file to the transfer list: %s: %s", item.path, reason)
         else:
-            if debug:
-                _network_log.debug(
-                    "successfully added SOP instance %s to the transfer list", instance.sop_instance_uid
-                )
-            yield instance
+            _network_log.error("cannot add DICOM file with empty filename")
+        from .identify import is_dicom
 
+        self._reject(item, reason, is_dicom=is_dicom(item))
 
-def _read_instance(item: InputFile, options: IndexOptions) -> Instance:
-    if not item.path:
-        raise DataSetError("Illegal parameter")
-    descriptor = open_input(item.path)
-    try:
-        meta = read_file_meta(FileSource(descriptor))
-    finally:
-        os.close(descriptor)
-    sop_class, sop_instance, syntax = meta.sop_class_uid, meta.sop_instance_uid, meta.transfer_syntax_uid
-    reason = check_uids(sop_class, sop_instance, syntax, thorough=options.check_uids)
-    if reason:
-        raise DataSetError(reason)
-    return Instance(item, sop_class, sop_instance, transfer_syntax(syntax), options.read_mode)
+    def _reject(self, item: InputFile, reason: str, *, is_dicom: bool) -> None:
+        self._tell(RejectedInput(item.path, reason, is_dicom))
+        if self._options.halt_on_invalid:
+            raise InvalidInputFile(item.path, reason)
+        _app_log.warning("bad DICOM file: %s: %s, ignoring file", item.path or "<empty string>", reason)
 
-
-def _is_dicom(error: DataSetError | FileUnreadable) -> bool:
-    return isinstance(error, DataSetError) and error.condition not in _NOT_DICOM
-
-
-def _reject(
-    path: str,
-    reason: str,
-    options: IndexOptions,
-    on_rejected: Callable[[RejectedInput], None] | None,
-    *,
-    is_dicom: bool,
-) -> None:
-    if path:
-        _network_log.error("cannot add DICOM file to the transfer list: %s: %s", path, reason)
-    else:
-        _network_log.error("cannot add DICOM file with empty filename")
-    if on_rejected is not None:
-        on_rejected(RejectedInput(path, reason, is_dicom))
-    if options.halt_on_invalid:
-        raise InvalidInputFile(path, reason)
-    _app_log.warning("bad DICOM file: %s: %s, ignoring file", path or "<empty string>", reason)
+    def _tell(self, rejected: RejectedInput) -> None:
+        if self._on_rejected is not None:
+            self._on_rejected(rejected)

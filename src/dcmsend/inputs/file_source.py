@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
-from dcmsend.errors import FileUnreadable
+from dcmsend.errors import DataSetError, FileUnreadable
 
 __all__ = ["FileSource", "open_input"]
 
-_FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+_FLAGS = os.O_RDONLY
+for _name in ("O_BINARY", "O_CLOEXEC", "O_NOCTTY", "O_NONBLOCK"):  # those that the system has
+    _FLAGS |= getattr(os, _name, 0)
 _LARGEST_READ = 1 << 20
 _pread = getattr(os, "pread", None)
 
@@ -20,14 +23,16 @@ def open_input(path: str) -> int:
     Never blocks: a FIFO without a writer is opened as well, and then refused, because an input is read more than once.
 
     Raises:
-        FileUnreadable: the system refuses (its own text), or the file is neither regular nor empty by nature.
+        FileUnreadable: the system refuses, in its own words; a pipe: ``Illegal seek``.
+        DataSetError: what DCMTK finds in a directory (``I/O suspension or premature end of stream``) and in a device
+            (``End of stream``).
     """
     try:
         descriptor = os.open(path, _FLAGS)
     except OSError as error:
         raise FileUnreadable(error.strerror or str(error), error.errno or 0) from error
     except ValueError as error:  # a NUL inside the name: no such file can exist
-        raise FileUnreadable("No such file or directory", 2) from error
+        raise FileUnreadable(os.strerror(errno.ENOENT), errno.ENOENT) from error
     try:
         mode = os.fstat(descriptor).st_mode
         if not stat.S_ISREG(mode):
@@ -40,9 +45,11 @@ def open_input(path: str) -> int:
 
 def _refuse_special(mode: int) -> None:
     if stat.S_ISDIR(mode):
-        raise FileUnreadable(os.strerror(21), 21)
-    if stat.S_ISFIFO(mode):
-        raise FileUnreadable("Illegal seek", 29)
+        raise DataSetError("I/O suspension or premature end of stream", "it is a directory")
+    if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
+        raise FileUnreadable(os.strerror(errno.ESPIPE), errno.ESPIPE)
+    if not stat.S_ISBLK(mode):
+        raise DataSetError("End of stream", "it is a device")
 
 
 class FileSource:
@@ -93,5 +100,5 @@ def _read(fd: int, size: int, position: int) -> bytes:
         os.lseek(fd, position, os.SEEK_SET)
         return os.read(fd, size)
     except (OSError, OverflowError) as error:
-        errno = getattr(error, "errno", None) or 0
-        raise FileUnreadable(getattr(error, "strerror", None) or str(error), errno) from error
+        number = getattr(error, "errno", None) or 0
+        raise FileUnreadable(getattr(error, "strerror", None) or str(error), number) from error

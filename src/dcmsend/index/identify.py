@@ -1,0 +1,115 @@
+"""What one input is: its SOP Class, SOP Instance and transfer syntax, wherever they stand."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from dcmsend.errors import DataSetError, FileUnreadable
+from dcmsend.inputs import FileSource, InputFile, open_input
+
+from .file_meta import FileMeta, read_file_meta
+from .instance import ReadMode
+
+if TYPE_CHECKING:
+    from dcmsend.dicom.data_dictionary import DataDictionary
+
+__all__ = ["Identity", "identify", "is_dicom"]
+
+
+_NOTHING_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ENXIO, errno.ESPIPE)
+_FIRST_GROUPS = (b"\x02\x00", b"\x08\x00", b"\x00\x02", b"\x00\x08")
+
+
+class Identity(NamedTuple):
+    """The three UIDs of an instance, ``''`` where missing."""
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    transfer_syntax_uid: str
+
+
+def identify(item: InputFile, mode: ReadMode, dictionary: Callable[[], DataDictionary] | None = None) -> Identity:
+    """Read what ``item`` says it is.
+
+    Raises DataSetError when it cannot be read as ``mode`` asks, FileUnreadable when the system does not give it.
+    """
+    if item.data_set is not None:
+        return _identify_in_memory(item.data_set)
+    if not item.path:
+        raise DataSetError("Illegal parameter", "the name is empty")
+    descriptor = open_input(item.path)
+    try:
+        if mode is ReadMode.FILE_ONLY:
+            return _from_meta(read_file_meta(FileSource(descriptor)))
+        return _identify_thoroughly(descriptor, mode, dictionary)
+    finally:
+        os.close(descriptor)
+
+
+def _from_meta(meta: FileMeta) -> Identity:
+    return Identity(meta.sop_class_uid, meta.sop_instance_uid, meta.transfer_syntax_uid)
+
+
+def _identify_thoroughly(
+    descriptor: int, mode: ReadMode, dictionary: Callable[[], DataDictionary] | None
+) -> Identity:
+    """Fill in from the data set what the meta header does not tell (it is not looked at in ``DATA_SET_ONLY``)."""
+    source = FileSource(descriptor)
+    identity = Identity("", "", "")
+    if mode is ReadMode.FILE_OR_DATA_SET:
+        with suppress(DataSetError):  # no meta header, or a broken one: now the whole file must be readable
+            identity = _from_meta(read_file_meta(source))
+        if all(identity):
+            return identity
+    from .bare_data_set import guess_transfer_syntax, read_data_set_uids
+    from .locate import locate_data_set
+
+    location = locate_data_set(source, mode, dictionary)
+    syntax = location.transfer_syntax
+    if not syntax.is_known:
+        syntax = guess_transfer_syntax(source.read_at(location.offset, 6), dictionary)
+    sop_class, sop_instance = read_data_set_uids(FileSource(descriptor, location.offset), syntax, dictionary)
+    return Identity(
+        identity.sop_class_uid or sop_class,
+        identity.sop_instance_uid or sop_instance,
+        identity.transfer_syntax_uid or syntax.uid,
+    )
+
+
+def _identify_in_memory(data_set: Any) -> Identity:
+    """The UIDs of a ``pydicom.Dataset``; its encoding is the one of its meta header, else the one it was read with."""
+    meta = getattr(data_set, "file_meta", None)
+    syntax = str(getattr(meta, "TransferSyntaxUID", None) or "")
+    if not syntax:
+        is_implicit_vr, is_little_endian = getattr(data_set, "original_encoding", None) or (None, None)
+        if is_implicit_vr and is_little_endian:
+            syntax = "1.2.840.10008.1.2"
+        else:
+            syntax = "1.2.840.10008.1.2.2" if is_little_endian is False else "1.2.840.10008.1.2.1"
+    return Identity(str(data_set.get("SOPClassUID") or ""), str(data_set.get("SOPInstanceUID") or ""), syntax)
+
+
+def is_dicom(item: InputFile) -> bool:
+    """Whether an input that was found bad is a DICOM file all the same, or may be one.
+
+    It has ``DICM`` at byte 128, or begins like a data set (group 0002 or 0008), or exists and cannot be read.
+    """
+    if item.data_set is not None:
+        return True
+    if not item.path:
+        return False
+    try:
+        descriptor = open_input(item.path)
+        try:
+            head = FileSource(descriptor).read_at(0, 132)
+        finally:
+            os.close(descriptor)
+    except FileUnreadable as error:
+        return error.errno not in _NOTHING_THERE
+    except DataSetError:
+        return False
+    return head[128:] == b"DICM" or head[:2] in _FIRST_GROUPS
