@@ -3,7 +3,8 @@
     python scripts/generate_tables.py            write the tables
     python scripts/generate_tables.py --check    exit 1 when a table differs from what would be written
 
-Needs pydicom (any 3.0; the tables say which one was used).  Sources: PS3.6 through pydicom, `scripts/dcmtk_names.py`.
+Needs pydicom (the tables say which version was used).  Sources: PS3.6 through pydicom, and what is written down by hand
+in `dcmtk_names.py` and `dictionary_corrections.py` beside this script.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import dcmtk_names as dcmtk
+import generate_dictionary as dictionary
 import pydicom
 from pydicom._uid_dict import UID_dictionary
 
@@ -120,10 +122,40 @@ def uid_table() -> str:
     ) + dict_literal("UID_NAMES", "dict[str, str]", rows)
 
 
+def data_dictionary_table() -> str:
+    return (
+        header("The data elements of the standard.  Source: PS3.6 chapters 6 to 9, PS3.7 Annex E.")
+        + "# group -> four digits of the element and the VR, again and again.  xs, ox, px, lt: depend on others.\n"
+        + dictionary.packed_elements()
+        + "\n# mask -> masked tag -> (VR, DCMTK's name)\n"
+        + dictionary.repeating_elements()
+    )
+
+
+def element_name_table() -> str:
+    return (
+        header("DCMTK's names of the data elements of the standard: PS3.6's keywords, with RETIRED_.")
+        + "# group -> names, in the order of data_dictionary_table.DATA_ELEMENTS\n"
+        + dictionary.packed_keywords()
+    )
+
+
+def private_dictionary_table() -> str:
+    return (
+        header("VRs of private data elements.  Source: GDCM's dictionary through pydicom.")
+        + "# creator -> group, colon, two digits of the element and the VR again and again; comma; next group.\n"
+        + "# An even group stands for all odd groups with its first two digits.\n"
+        + dictionary.private_elements()
+    )
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "transfer_syntax_table.py": transfer_syntax_table,
     "sop_class_table.py": sop_class_table,
     "uid_table.py": uid_table,
+    "data_dictionary_table.py": data_dictionary_table,
+    "element_name_table.py": element_name_table,
+    "private_dictionary_table.py": private_dictionary_table,
 }
 
 
