@@ -231,7 +231,7 @@ def _walk(
                     break
                 if not frames:
                     if tag == PIXEL_DATA:
-                        state.note_pixel_data(start, length, is_encapsulated)
+                        state.pixel_data = state.pixel_data or (start, length)
                     elif tag == TRAILING_PADDING:
                         padding_start, padding_end = position, start + length
             elif group < 9:
@@ -292,6 +292,8 @@ def _walk(
                 builder.end_item()
             in_sequence, is_new = True, False
 
+    if is_encapsulated:
+        state.check_pixel_data()
     if position == padding_end:
         return padding_start, position
     return position, position

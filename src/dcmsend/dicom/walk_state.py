@@ -50,7 +50,7 @@ class StructureBuilder(Protocol):
     """Told of everything that the walk meets, in the order of the bytes; positions count from the data set's start."""
 
     def element(self, tag: int, vr: str, position: int, length: int) -> None:
-        """An element that is no sequence; its value lies at ``position``."""
+        """An element that is no sequence; its value lies at ``position``.  ``??`` stands for a VR that is none."""
 
     def begin_sequence(self, tag: int, implicit: bool) -> None:
         """A sequence; with ``implicit`` its items are in Implicit VR Little Endian."""
@@ -155,9 +155,8 @@ class WalkState:
 
     def fail_truncated(self, tag: int, start: int, length: int) -> NoReturn:
         """The value of the last element reaches past the end of the source."""
-        condition = "Invalid stream"
-        if length <= _IN_MEMORY and not self.source.read_at(start, 1):
-            condition = PREMATURE
+        is_loaded = length <= _IN_MEMORY and self.source.read_at(start, 1)
+        condition = "Invalid stream" if is_loaded else PREMATURE
         raise DataSetError(condition, f"value of {tag_text(tag)} at {start} with length {length} is cut off")
 
     # -- findings
@@ -248,7 +247,7 @@ class WalkState:
         vr = vr_from_code(code, little_endian=little_endian)
         if tag == PIXEL_DATA and vr in ("OB", "OW", "UN", "ox", "px"):
             return FRAGMENTS
-        if vr == "UN":
+        if vr in ("UN", "??"):
             self.warn(
                 f"Found element {tag_text(tag)} with VR UN and undefined length, "
                 "reading a sequence with transfer syntax LittleEndianImplicit (CP-246)"
@@ -273,21 +272,19 @@ class WalkState:
                 *(c if ord(c) >= 32 else " " for c in letters), *map(ord, letters), tag_text(tag), 4 if is_long else 2
             ),
         )
-        taken_for = vr_code("OW" if letters == "OX" and tag == PIXEL_DATA else "UN", little_endian=little_endian)
+        taken_for = vr_code("OW" if letters == "OX" and tag == PIXEL_DATA else "??", little_endian=little_endian)
         if not is_long:
             return position + 8, taken_for, length
         field = self.data[position - self.base + 8 : position - self.base + 12]
         return position + 12, taken_for, int.from_bytes(field, "little" if little_endian else "big")
 
-    def note_pixel_data(self, start: int, length: int, is_encapsulated: bool) -> None:
-        """Pixel Data at top level."""
-        if is_encapsulated and length != UNDEFINED:
+    def check_pixel_data(self) -> None:
+        """At the end: Pixel Data at top level of a compressed data set has to be encapsulated."""
+        if self.pixel_data is not None and self.pixel_data[1] != UNDEFINED:
             raise DataSetError(
                 "Pixel data in top level dataset in compressed Transfer Syntax uses explicit length",
-                f"{length} bytes at {start}",
+                "{1} bytes at {0}".format(*self.pixel_data),
             )
-        if self.pixel_data is None:
-            self.pixel_data = (start, length)
 
     def note_odd_item(self, tag: int) -> None:
         self.repair(
