@@ -13,7 +13,7 @@ from .help_text import HEADER, IDENTIFICATION, decoder_list_text, usage_text, ve
 from .terminal import ErrorStream, write_output
 
 if TYPE_CHECKING:
-    from dcmsend.app import RunEnd
+    from dcmsend.report import RunRecord
     from dcmsend.settings import Settings
 
 __all__ = ["main"]
@@ -64,7 +64,7 @@ def _send(line: CommandLine, errors: ErrorStream) -> int:
     return _exit_code(_run(settings, names), settings)
 
 
-def _run(settings: Settings, names: list[str]) -> RunEnd:
+def _run(settings: Settings, names: list[str]) -> RunRecord:
     from dcmsend.app import run
     from dcmsend.transport import Interrupt
 
@@ -75,12 +75,13 @@ def _run(settings: Settings, names: list[str]) -> RunEnd:
         return run(settings, names, interrupt=interrupt)
 
 
-def _exit_code(end: RunEnd, settings: Settings) -> int:
+def _exit_code(end: RunRecord, settings: Settings) -> int:
     from .exit_code import exit_code_of_error, exit_code_of_outcomes
 
+    error = end.error or end.report_error
     if settings.require_stored:
-        return exit_code_of_outcomes(end.error, **end.outcome_counts)
-    return exit_code_of_error(end.error)
+        return exit_code_of_outcomes(error, may_succeed=end.may_succeed, cannot_succeed=end.cannot_succeed)
+    return exit_code_of_error(error)
 
 
 def _usage_error(error: UsageError, errors: ErrorStream) -> int:

@@ -12,7 +12,6 @@ from dcmsend.errors import (
     DcmsendError,
     FileUnreadable,
     NegotiationFailed,
-    SendingFailed,
     TranscodeError,
 )
 from dcmsend.protocol import CStoreRSP, status_text
@@ -51,9 +50,8 @@ def log_failure(failure: Failure) -> None:
 
 
 def log_end(error: DcmsendError) -> None:
-    """Log what ends the run, with what may help on further lines."""
-    cause = error.cause if isinstance(error, NegotiationFailed | SendingFailed) else error
-    detail = getattr(cause, "detail", "")
+    """Log what ends the run; what may help stands on a further line unless an error line has just told it."""
+    detail = getattr(error.cause, "detail", "") if isinstance(error, NegotiationFailed) else ""
     _app_log.critical("%s%s", error, detail and f"\n{detail}")
 
 

@@ -23,6 +23,9 @@ __all__ = ["log_accepted", "log_rejected", "log_request"]
 
 _log = logging.getLogger("dcmsend.network")
 
+LONGEST_PDU = 131072
+PDV_OVERHEAD = 12
+
 _RESULTS = {
     0: "Accepted",
     1: "User Rejection",
@@ -77,6 +80,10 @@ def log_accepted(
                 ]
         lines += _negotiation_lines("END A-ASSOCIATE-AC")
         _log.log(level, "\n".join(lines))
+    if answer is not None and association.accepted:
+        # DCMTK leaves --max-send-pdu out of this number
+        longest = min(answer.user_information.max_length or LONGEST_PDU, LONGEST_PDU)
+        _log.info("Association Accepted (Max Send PDV: %d)", (longest & ~1) - PDV_OVERHEAD)
 
 
 def log_rejected(error: DcmsendError) -> None:
