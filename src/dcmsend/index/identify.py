@@ -70,13 +70,14 @@ def _identify_thoroughly(
 
     location = locate_data_set(source, mode, dictionary)
     syntax = location.transfer_syntax
+    first_bytes = source.read_at(location.offset, 6)
     if not syntax.is_known:
-        syntax = guess_transfer_syntax(source.read_at(location.offset, 6), dictionary)
+        syntax = guess_transfer_syntax(first_bytes, dictionary)
     sop_class, sop_instance = read_data_set_uids(FileSource(descriptor, location.offset), syntax, dictionary)
     return Identity(
         identity.sop_class_uid or sop_class,
         identity.sop_instance_uid or sop_instance,
-        identity.transfer_syntax_uid or syntax.uid,
+        identity.transfer_syntax_uid or (syntax.uid if first_bytes else ""),  # of nothing there is nothing to guess
     )
 
 

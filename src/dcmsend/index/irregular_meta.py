@@ -59,6 +59,7 @@ class _MetaParser:
         self._source = source
         self._position = start
         # The standard allows Explicit VR Little Endian only; DCMTK guesses from the first element.
+        self._group: Final = first[:2]
         self._order: Final = "little" if first[0] == 2 else "big"
         self._is_explicit: Final = is_standard(first[4:6].decode("latin-1"))
         self._announced_end: int | None = None
@@ -84,7 +85,7 @@ class _MetaParser:
     def _belongs_to_meta(self, header: bytes) -> bool:
         within = self._announced_end is not None and self._position < self._announced_end
         if len(header) < 4:
-            if header and within:
+            if header and (within or self._group.startswith(header[:2])):
                 raise self._cut_off(f"{len(header)} bytes of an element header")
             return False
         group = self._number(header[:2])
@@ -96,7 +97,10 @@ class _MetaParser:
         tag = self._number(header[:2]) << 16 | self._number(header[2:4])
         vr, header_length, length = self._layout(header)
         value_start = self._position + header_length
-        value = self._read_value(tag, value_start, length)
+        try:
+            value = self._read_value(tag, value_start, length)
+        except DataSetError as error:
+            raise DataSetError(_INVALID_STREAM, error.detail) if is_first else error from None
         self._position = value_start + length
         if length & 1:
             _log.warning("DcmItem: Length of element %s is odd", _tag_text(tag))
