@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from support.scripted_peer import ScriptedPeer
 from support.senders import OURS, Program, Run, reference_program, run_program
 
 HOST = "127.0.0.1"
+PeerWanted = Script | tuple[Script, ...] | Callable[[], ScriptedPeer]
 
 
 class Duel:
@@ -35,7 +36,7 @@ class Duel:
     def __call__(
         self,
         *arguments: str,
-        peer: Script | tuple[Script, ...] = (),
+        peer: PeerWanted = (),
         environment: dict[str, str] | None = None,
         directory: Path | None = None,
     ) -> Pair:
@@ -45,7 +46,7 @@ class Duel:
     def verbatim(
         self,
         *words: str,
-        peer: Script | tuple[Script, ...] = (),
+        peer: PeerWanted = (),
         environment: dict[str, str] | None = None,
         directory: Path | None = None,
     ) -> Pair:
@@ -59,7 +60,7 @@ class Duel:
             theirs, ours = pool.map(run, self._programs)
         return Pair(theirs, ours)
 
-    def ours(self, *arguments: str, peer: Script | tuple[Script, ...] = ()) -> Run:
+    def ours(self, *arguments: str, peer: PeerWanted = ()) -> Run:
         """Run ours alone, for what DCMTK's program never comes to an end with, or has no option for."""
         self._runs += 1
         return self._run(OURS, _sending(arguments), peer, None, None)
@@ -68,18 +69,24 @@ class Duel:
         self,
         program: Program,
         words: Sequence[str],
-        peer: Script | tuple[Script, ...],
+        peer: PeerWanted,
         environment: dict[str, str] | None,
         directory: Path | None,
     ) -> Run:
         return run_program(
             program,
             words,
-            ScriptedPeer(*((peer,) if isinstance(peer, Script) else peer)),
+            _make_peer(peer),
             working_directory=directory or self._directory,
             own_directory=self._own_directory / f"{self._runs}-{program.name}",
             environment=environment,
         )
+
+
+def _make_peer(wanted: PeerWanted) -> ScriptedPeer:
+    if isinstance(wanted, Script):
+        return ScriptedPeer(wanted)
+    return ScriptedPeer(*wanted) if isinstance(wanted, tuple) else wanted()
 
 
 def _sending(arguments: Sequence[str]) -> list[str]:

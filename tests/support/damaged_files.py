@@ -184,3 +184,12 @@ _rewritten("ODD-OW", 139, after=explicit_element(0x7FE1, 0x10, "LO", b"OWNER ")
 def _swapped(files: FixtureFiles, path: Path) -> None:
     """CT's pixels with the bytes of each word exchanged, to see what a receiver of big endian gets."""
     path.write_bytes(swap_words(files.data_set_bytes("CT")[-512:]))
+
+
+@fixture_file("JLL-CORRUPT")
+def _corrupt_jpeg(files: FixtureFiles, path: Path) -> None:
+    """The JPEG stream is overwritten from its first marker on; the fragments around it are sound."""
+    content = bytearray(files.bytes("JLL"))
+    start = content.index(b"\xff\xd8\xff")
+    content[start + 2 : start + 40] = b"\x55" * 38
+    path.write_bytes(bytes(content))

@@ -1,0 +1,85 @@
+"""Rows 100 and 110: the report file, and a missing data dictionary."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from parity.conftest import HOST, Duel
+from parity.rows import row
+from support.fixture_files import FixtureFiles
+from support.report_file import TITLE, parse_report
+from support.senders import Run
+
+pytestmark = pytest.mark.peer("dcmtk-dcmsend")
+
+SENDING = (HOST, "{port}")
+
+
+def sent_without_report(run: Run) -> bool:
+    return len(run.peer.stores) == 1 and run.peer.connections[0].course[-2:] == ["release", "end"]
+
+
+@row(100)
+@pytest.mark.parametrize("place", ["{own}/none/report.txt", "{own}"])
+def test_report_that_cannot_be_written(duel: Duel, files: FixtureFiles, place: str) -> None:
+    pair = duel.verbatim(*SENDING, files("CT"), "-v", "+crf", place)
+    pair.assert_same(43)
+    for run in pair:
+        assert len(run.peer.stores) == 1
+        assert any("cannot write detailed report to file" in line for line in run.lines("E"))
+        assert "Status Summary" not in run.stderr
+
+
+@row(100)
+def test_existing_report_is_overwritten(duel: Duel, files: FixtureFiles, tmp_path: Path) -> None:
+    existing = tmp_path / "shared.txt"
+    existing.write_text("old\n" * 1000)
+    pair = duel.verbatim(*SENDING, files("CT"), "+crf", str(existing))
+    pair.assert_same(0)
+    assert existing.read_text().startswith(TITLE)
+    for run in pair:
+        assert any("already exists, overwriting" in line for line in run.lines("W"))
+
+
+@row(100)
+def test_empty_report_name_means_none(duel: Duel, files: FixtureFiles) -> None:
+    pair = duel.verbatim(*SENDING, files("CT"), "+crf", "")
+    pair.assert_same(0)
+    for run in pair:
+        assert run.report is None
+
+
+@row(100)
+def test_report_on_standard_output(duel: Duel, files: FixtureFiles) -> None:
+    pair = duel.verbatim(*SENDING, files("CT"), "+crf", "/dev/stdout")
+    pair.assert_same(0, but={"stdout": "D32"})
+    theirs, ours = (parse_report(run.stdout) for run in pair)
+    assert theirs == ours
+
+
+@row(100)
+def test_summary_on_standard_error(duel: Duel, files: FixtureFiles) -> None:
+    """The summary at info level is the report's, line by line; so are all lines of an ordinary verbose run."""
+    pair = duel(files("CT"), files("DEFL"), files("MR"), "-v")
+    pair.assert_same(0, but={"data_sets": "D08", "layout": "D08"})
+    theirs, ours = (run.lines("I") for run in pair)
+    assert theirs == ours
+
+
+@row(110)
+def test_missing_data_dictionary(duel: Duel, files: FixtureFiles) -> None:
+    """DCMTK cannot read anything without its dictionary file; ours has one built in."""
+    pair = duel(files("CT"), environment={"DCMDICTPATH": "/nonexistent"})
+    changed = ("exit_code", "course", "commands", "data_sets", "layout", "report", "errors", "warnings")
+    pair.assert_same(but=dict.fromkeys(changed, "D33"))
+    assert pair.theirs.exit_code == 62
+    assert pair.ours.exit_code == 0
+    assert bytes(pair.ours.peer.stores[0].data_set) == files.data_set_bytes("CT")
+    assert pair.ours.lines("W")
+
+
+@row(110)
+def test_empty_data_dictionary_path_is_as_unset(duel: Duel, files: FixtureFiles) -> None:
+    duel(files("CT"), environment={"DCMDICTPATH": ""}).assert_same(0)
