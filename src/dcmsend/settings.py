@@ -20,7 +20,6 @@ class Settings:
     Attributes:
         peer: where to send to.
         require_stored: exit codes tell whether everything was stored (``--require-stored``).
-        verbose_contexts: what is proposed and accepted is logged at level INFO, not DEBUG (``+v``).
         dictionary_files: data dictionary files that extend the built-in one (environment ``DCMDICTPATH``).
     """
 
@@ -31,5 +30,4 @@ class Settings:
     transfer: TransferOptions = field(default_factory=TransferOptions)
     report: ReportOptions = field(default_factory=ReportOptions)
     require_stored: bool = False
-    verbose_contexts: bool = False
     dictionary_files: tuple[str, ...] = ()

@@ -14,15 +14,15 @@ from dcmsend.settings import Settings
 from dcmsend.transfer import AddressFamily, Peer, TransferOptions
 
 from .command_line import CommandLine
+from .log_words import LOG_LEVELS
 from .numbers import check_limits, invalid_value, parse_duration, scan_unsigned
 from .option_table import Limits, find_option
 
-__all__ = ["LogChoice", "build_settings", "choose_logging", "is_quiet"]
+__all__ = ["LogChoice", "build_settings", "choose_logging"]
 
-_LOG_LEVELS: Final = {
-    "off": 100, "fatal": 50, "error": 40, "warn": 30, "info": 20, "debug": 10, "trace": 5, "all": 1,
+_MODE_LEVELS: Final = {
+    "--debug": LOG_LEVELS["DEBUG"], "--verbose": LOG_LEVELS["INFO"], "--quiet": LOG_LEVELS["FATAL"],
 }
-_MODE_LEVELS: Final = {"--debug": 10, "--verbose": 20, "--quiet": 50}
 _READ_MODES: Final = {
     "--read-file": ReadMode.FILE_OR_DATA_SET,
     "--read-file-only": ReadMode.FILE_ONLY,
@@ -66,17 +66,6 @@ class LogChoice:
         self.show_arguments: Final = show_arguments
 
 
-def is_quiet(line: CommandLine) -> bool:
-    """Whether errors in values shall not be printed: with ``-q``, ``-ll fatal``, ``-ll off``.
-
-    True even if those options are in conflict with others: DCMTK is quiet from the moment it has seen them.
-    """
-    mode = line.rightmost(*_MODE_LEVELS)
-    if mode is not None:
-        return mode == "--quiet"
-    return (line.value("--log-level") or "").lower() in ("fatal", "off")
-
-
 def choose_logging(line: CommandLine) -> LogChoice:
     """The options about logging, without a look into the configuration file.
 
@@ -84,15 +73,15 @@ def choose_logging(line: CommandLine) -> LogChoice:
         UsageError: an unknown level, options that exclude each other.
     """
     mode = line.rightmost(*_MODE_LEVELS)
-    level = _MODE_LEVELS[mode] if mode else _LOG_LEVELS["warn"]
+    level = _MODE_LEVELS[mode] if mode else LOG_LEVELS["WARN"]
     word = line.value("--log-level")
     config_file = line.value("--log-config")
     if word is not None:
         if mode:
             raise UsageError("--log-level not allowed with --verbose, --debug or --quiet")
-        if word.lower() not in _LOG_LEVELS:
+        if word.upper() not in LOG_LEVELS:
             raise UsageError("Invalid log level for --log-level option")
-        level = _LOG_LEVELS[word.lower()]
+        level = LOG_LEVELS[word.upper()]
     if config_file is not None:
         if word is not None:
             raise UsageError("--log-config not allowed with --log-level")
@@ -119,7 +108,6 @@ def build_settings(line: CommandLine, *, is_verbose: bool) -> tuple[Settings, li
         transfer=_transfer_options(line, numbers, halt),
         report=ReportOptions(**_given(text_report=line.value("--create-report-file"))),
         require_stored=line.has("--require-stored"),
-        verbose_contexts=line.has("--verbose-pc"),
         dictionary_files=tuple(name for name in os.environ.get("DCMDICTPATH", "").split(os.pathsep) if name),
     )
     return settings, line.parameters[2:]
@@ -183,7 +171,16 @@ def _transfer_options(line: CommandLine, numbers: dict[str, int], halt: bool) ->
         convert=_choice(line, _DECOMPRESSION) is not Decompression.NEVER,
         deflate_level=numbers.get("--compression-level"),
         normalize=line.has("--normalize"),
+        log_negotiation=line.has("--verbose-pc"),
+        tcp_no_delay=_environment_number("TCP_NODELAY") != 0,
+        tcp_buffer_length=_environment_number("TCP_BUFFER_LENGTH"),
     ))
+
+
+def _environment_number(name: str) -> int | None:
+    """A number in the environment, read in DCMTK's way; None if there is none that a C ``int`` can hold."""
+    number = scan_unsigned(os.environ.get(name, ""))
+    return number if number is not None and number < 2**31 else None
 
 
 def _given(**values: Any) -> dict[str, Any]:

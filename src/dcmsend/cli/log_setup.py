@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from .arguments import LogChoice
 from .command_line import CommandLine
+from .log_words import level_word, message_of
 from .terminal import ErrorStream
 
-__all__ = ["LineHandler", "app_log", "level_letter", "set_up_logging"]
+if TYPE_CHECKING:
+    from .log_config import LogConfiguration
+
+__all__ = ["LineHandler", "LogSetup", "app_log"]
 
 app_log = logging.getLogger("dcmsend.app")
 
@@ -22,45 +27,48 @@ class LineHandler(logging.Handler):
         self._stream = stream
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one message; a message that cannot be put together is shown as it was written in the program."""
-        try:
-            message = record.getMessage()
-        except Exception:
-            message = str(record.msg)
-        letter = level_letter(record.levelno)
-        self._stream.write("".join(f"{letter}: {line}\n" for line in message.split("\n")))
+        """Write one message."""
+        letter = level_word(record.levelno)[0]
+        self._stream.write("".join(f"{letter}: {line}\n" for line in message_of(record).split("\n")))
 
 
-def level_letter(level: int) -> str:
-    """DCMTK's letter for a ``logging`` level."""
-    for lowest, letter in ((logging.CRITICAL, "F"), (logging.ERROR, "E"), (logging.WARNING, "W"), (logging.INFO, "I"),
-                           (logging.DEBUG, "D")):
-        if level >= lowest:
-            return letter
-    return "T"
+class LogSetup:
+    """The logging of one run.
 
-
-def set_up_logging(choice: LogChoice, line: CommandLine, program: str, errors: ErrorStream) -> None:
-    """Send the messages of this package where the command line wants them, and log the arguments if asked to.
-
-    Raises:
-        UsageError: the log configuration file is not usable.
+    Attributes:
+        is_quiet: not even errors are shown, so those of the command line are not either.
     """
-    logging.raiseExceptions = False  # no traceback for a message that cannot be written
-    root = logging.getLogger("dcmsend")
-    root.propagate = False
-    log_always: Callable[[logging.LogRecord], object]
-    if choice.config_file is None:
-        handler = LineHandler(errors)
-        root.handlers[:] = [handler]
-        root.setLevel(choice.level)
-        log_always = handler.handle
-    else:
-        from .log_config import configure_from_file
 
-        log_always = configure_from_file(choice.config_file, errors)
-    if choice.show_arguments:
-        log_always(logging.LogRecord("root", logging.INFO, "", 0, _describe(line, program), None, None))
+    def __init__(self, choice: LogChoice, line: CommandLine, program: str, errors: ErrorStream) -> None:
+        """Send the messages of this package where the command line wants them, and log the arguments if asked to.
+
+        Raises:
+            UsageError: the log configuration file is not usable.
+        """
+        logging.raiseExceptions = False  # no traceback for a message that cannot be written
+        self._configuration: LogConfiguration | None = None
+        if choice.config_file is None:
+            level = choice.level
+            handler = LineHandler(errors)
+            root = logging.getLogger("dcmsend")
+            root.handlers[:] = [handler]
+            root.propagate = False
+            root.setLevel(level)
+            log_always: Callable[[logging.LogRecord], object] = handler.handle
+        else:
+            from .log_config import LogConfiguration
+
+            self._configuration = LogConfiguration(choice.config_file, program, errors)
+            level = self._configuration.root_level
+            log_always = self._configuration.log_always
+        self.is_quiet = level > logging.ERROR
+        if choice.show_arguments:
+            log_always(logging.LogRecord("root", logging.INFO, __file__, 0, _describe(line, program), None, None))
+
+    def close(self) -> None:
+        """Close log files."""
+        if self._configuration is not None:
+            self._configuration.close()
 
 
 def _describe(line: CommandLine, program: str) -> str:

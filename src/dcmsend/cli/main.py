@@ -52,19 +52,24 @@ def _run_command(argv: list[str], errors: ErrorStream) -> int:
 
 
 def _send(line: CommandLine, errors: ErrorStream) -> int:
-    from .arguments import build_settings, choose_logging, is_quiet
-    from .log_setup import app_log, set_up_logging
+    from .arguments import build_settings, choose_logging
+    from .log_setup import LogSetup, app_log
 
     try:
-        set_up_logging(choose_logging(line), line, sys.argv[0], errors)
-        settings, names = build_settings(line, is_verbose=app_log.isEnabledFor(20))
+        log_setup = LogSetup(choose_logging(line), line, sys.argv[0], errors)
     except UsageError as error:
-        return 1 if is_quiet(line) else _usage_error(error, errors)
-    app_log.debug("%s\n", IDENTIFICATION)
-    return _exit_code(_run(settings, names), settings)
+        return _usage_error(error, errors)
+    try:
+        settings, names = build_settings(line, is_verbose=app_log.isEnabledFor(20))
+        app_log.debug("%s\n", IDENTIFICATION)
+        return _exit_code(settings, _transfer(settings, names))
+    except UsageError as error:
+        return 1 if log_setup.is_quiet else _usage_error(error, errors)
+    finally:
+        log_setup.close()
 
 
-def _run(settings: Settings, names: list[str]) -> RunRecord:
+def _transfer(settings: Settings, names: list[str]) -> RunRecord:
     from dcmsend.app import run
     from dcmsend.transport import Interrupt
 
@@ -75,12 +80,14 @@ def _run(settings: Settings, names: list[str]) -> RunRecord:
         return run(settings, names, interrupt=interrupt)
 
 
-def _exit_code(end: RunRecord, settings: Settings) -> int:
+def _exit_code(settings: Settings, record: RunRecord) -> int:
     from .exit_code import exit_code_of_error, exit_code_of_outcomes
 
-    error = end.error or end.report_error
+    error = record.error or record.report_error
     if settings.require_stored:
-        return exit_code_of_outcomes(error, may_succeed=end.may_succeed, cannot_succeed=end.cannot_succeed)
+        return exit_code_of_outcomes(
+            error, may_succeed=record.may_succeed, cannot_succeed=record.cannot_succeed
+        )
     return exit_code_of_error(error)
 
 
@@ -90,7 +97,7 @@ def _usage_error(error: UsageError, errors: ErrorStream) -> int:
 
 
 def _tell_internal_error(error: Exception, errors: ErrorStream) -> None:
-    logging = sys.modules.get("logging")  # not loaded means that not even logging has been set up
+    logging = sys.modules.get("logging")  # if it is not loaded, not even logging has been set up
     if logging is not None and logging.getLogger("dcmsend.app").isEnabledFor(logging.DEBUG):
         import traceback
 

@@ -1,0 +1,41 @@
+"""DCMTK's words for the levels and the loggers of ``logging``."""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+__all__ = ["LOG_LEVELS", "dcmtk_logger_name", "level_word", "message_of"]
+
+LOG_LEVELS: Final = {
+    "OFF": 100, "FATAL": 50, "ERROR": 40, "WARN": 30, "INFO": 20, "DEBUG": 10, "TRACE": 5, "ALL": 1,
+}
+"""Level words and the levels of ``logging`` for them; OFF is above and ALL below every message."""
+
+_LOGGERS: Final = {
+    "root": "root",
+    "dcmsend": "dcmtk",
+    "dcmsend.app": "dcmtk.apps.dcmsend",
+    "dcmsend.data": "dcmtk.dcmdata",
+}
+"""Our loggers and DCMTK's; what is not here is said by ``dcmtk.dcmnet``."""
+
+_WORDS: Final = tuple((level, word) for word, level in LOG_LEVELS.items() if 5 <= level <= 50)
+
+
+def level_word(level: int) -> str:
+    """The word for the level of a message, ``FATAL`` to ``TRACE``; its first letter is the prefix of a line."""
+    return next((word for lowest, word in _WORDS if level >= lowest), "TRACE")
+
+
+def dcmtk_logger_name(name: str) -> str:
+    """The name of DCMTK's logger that says what ours of this name says."""
+    return _LOGGERS.get(name, "dcmtk.dcmnet")
+
+
+def message_of(record: logging.LogRecord) -> str:
+    """The message; one that cannot be put together is shown as it was written in the program."""
+    try:
+        return record.getMessage()
+    except Exception:
+        return str(record.msg)
