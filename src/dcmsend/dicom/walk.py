@@ -30,6 +30,7 @@ from .walk_state import (
     TRAILING_PADDING,
     UNDEFINED,
     VALUE,
+    VOI_LUT_SEQUENCE,
     StructureBuilder,
     WalkState,
 )
@@ -45,8 +46,10 @@ _NO_END: Final = 1 << 62
 class _Encoding:
     """Unpackers and VR numbers of one of the three native encodings."""
 
-    __slots__ = ("is_explicit", "is_little", "long", "sequence", "short", "uid", "unpack_element", "unpack_item",
-                 "unpack_length")
+    __slots__ = (
+        "bytes_or_words", "is_explicit", "is_little", "long", "sequence", "short", "uid", "unpack_element",
+        "unpack_item", "unpack_length",
+    )
 
     def __init__(self, is_explicit: bool, is_little: bool) -> None:
         order = "<" if is_little else ">"
@@ -59,6 +62,7 @@ class _Encoding:
         self.long = frozenset(vr_code(vr, little_endian=is_little) for vr in LONG_VRS)
         self.sequence = vr_code("SQ", little_endian=is_little)
         self.uid = vr_code("UI", little_endian=is_little)
+        self.bytes_or_words = frozenset(vr_code(vr, little_endian=is_little) for vr in ("OB", "OW"))
 
 
 _IMPLICIT: Final = _Encoding(False, True)
@@ -145,8 +149,8 @@ def _walk(
     while True:
         if encoding is not bound:
             bound = encoding
-            explicit, little, short, long, sequence, uid = (
-                bound.is_explicit, bound.is_little, bound.short, bound.long, bound.sequence, bound.uid)
+            explicit, little, short, long = bound.is_explicit, bound.is_little, bound.short, bound.long
+            sequence, uid, bytes_or_words = bound.sequence, bound.uid, bound.bytes_or_words
             unpack_element, unpack_item, unpack_length = bound.unpack_element, bound.unpack_item, bound.unpack_length
             vr_codes = {} if explicit else state.known_vrs()
 
@@ -210,6 +214,8 @@ def _walk(
                 elif vr in long:
                     start = position + 12
                     (length,) = unpack_length(window, position - base + 8)
+                    if tag == VOI_LUT_SEQUENCE and length != UNDEFINED and vr in bytes_or_words:
+                        state.fail_voi_lut_sequence(start)
                 elif tag not in DELIMITERS:
                     start, vr, length = state.unusual_vr(tag, vr, length, position, little)
             else:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NoReturn, Protocol
 from dcmsend.errors import DataSetError
 
 from .byte_source import ByteSource
-from .vr import has_long_header, vr_code, vr_from_code
+from .vr import AMBIGUOUS_VRS, has_long_header, vr_code, vr_from_code
 
 if TYPE_CHECKING:
     from .data_dictionary import DataDictionary
@@ -44,6 +44,10 @@ _MAX_NOTES = 100
 _WHITE_SPACE = b" \t\n\v\f\r"
 _IN_MEMORY = 4096
 """DCMTK reads values up to this length at once, and longer ones when they are written; its conditions differ."""
+
+
+_IMPOSSIBLE_VRS = {"na": "Invalid tag", "pi": "Item Delimitation Item missing"}
+"""Names of DCMTK for items and for fragments; found in a file they end its parsing."""
 
 
 class StructureBuilder(Protocol):
@@ -245,7 +249,7 @@ class WalkState:
     def undefined_length(self, tag: int, code: int, little_endian: bool, explicit: bool) -> int:
         """What an element that is no sequence by its VR is when it has an undefined length."""
         vr = vr_from_code(code, little_endian=little_endian)
-        if tag == PIXEL_DATA and vr in ("OB", "OW", "UN", "ox", "px"):
+        if (tag == PIXEL_DATA and vr in ("OB", "OW", "UN", "ox")) or vr == "px":
             return FRAGMENTS
         if vr in ("UN", "??"):
             self.warn(
@@ -265,6 +269,8 @@ class WalkState:
         """Where the value lies, the VR to take it for, and its length, for a header with two letters that are no VR."""
         letters = vr_from_code(code, little_endian=little_endian)
         is_long = has_long_header(letters)
+        if letters in _IMPOSSIBLE_VRS:
+            raise DataSetError(_IMPOSSIBLE_VRS[letters], f"VR {letters} at {position}")
         self.repair(
             "an element has a non-standard VR",
             "DcmItem: Non-standard VR '{}{}' ({:02x}\\{:02x}) encountered while parsing element {}, assuming {} byte "
@@ -272,11 +278,14 @@ class WalkState:
                 *(c if ord(c) >= 32 else " " for c in letters), *map(ord, letters), tag_text(tag), 4 if is_long else 2
             ),
         )
-        taken_for = vr_code("OW" if letters == "OX" and tag == PIXEL_DATA else "??", little_endian=little_endian)
+        if letters == "OX" and tag == PIXEL_DATA:
+            code = vr_code("OW", little_endian=little_endian)
+        elif letters not in AMBIGUOUS_VRS:
+            code = vr_code("??", little_endian=little_endian)
         if not is_long:
-            return position + 8, taken_for, length
+            return position + 8, code, length
         field = self.data[position - self.base + 8 : position - self.base + 12]
-        return position + 12, taken_for, int.from_bytes(field, "little" if little_endian else "big")
+        return position + 12, code, int.from_bytes(field, "little" if little_endian else "big")
 
     def check_pixel_data(self) -> None:
         """At the end: Pixel Data at top level of a compressed data set has to be encapsulated."""
@@ -292,9 +301,15 @@ class WalkState:
             f"DcmSequenceOfItems: Length of item in sequence {self.name(tag)} {tag_text(tag)} is odd",
         )
 
+    def fail_voi_lut_sequence(self, start: int) -> NoReturn:
+        raise DataSetError(
+            "Illegal VOI LUT Sequence element with OB or OW Value Representation and explicit length encountered",
+            f"value at {start}",
+        )
+
     def check_delimiter(self, tag: int, start: int, length: int, end: int) -> None:
         """A delimiter that is no item delimiter, or has a length: DCMTK does not skip that many bytes."""
-        if start <= end < start + length:
+        if start <= end < start + length and length != UNDEFINED:
             self.fail_too_long(tag, start)
         if tag != ITEM_DELIMITATION:
             condition = "Invalid tag" if tag == ITEM else "Item Delimitation Item missing"
