@@ -1,6 +1,6 @@
 """Data sets written byte by byte from a short description, right or wrong on purpose, in the three native encodings.
 
-    [(0x00080016, "UI", b"1.2\\0"), (0x00081140, "SQ", [[...item...], [...]]), (0x7FE00010, "OB", Fragments([b"", b"..."]))]
+    [(0x00080016, "UI", b"1.2\\0"), (0x00081140, "SQ", [[...item...], [...]]), (0x7FE00010, "OB", Fragments([b"..."]))]
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from dcmsend.dicom.vr import LONG_VRS
 
-__all__ = ["ENCODINGS", "Element", "Encoding", "Fragments", "Raw", "Sequence_", "file_with", "meta_header"]
+__all__ = ["ENCODINGS", "Element", "Encoding", "Fragments", "Items", "Raw", "file_with", "meta_header"]
 
 Element = tuple[int, str, Any]
 UNDEFINED = 0xFFFFFFFF
@@ -35,8 +35,8 @@ class Encoding:
                 self.item_header(0xE000, len(part)) + part for part in value.parts
             ) + self.item_header(0xE0DD, 0)
         if isinstance(value, list):
-            value = Sequence_(value)
-        if isinstance(value, Sequence_):
+            value = Items(value)
+        if isinstance(value, Items):
             return self.sequence(tag, vr, value, length)
         if isinstance(value, str):
             value = value.encode("latin-1")
@@ -55,7 +55,7 @@ class Encoding:
     def item_header(self, element: int, length: int) -> bytes:
         return struct.pack(self.order + "HHL", 0xFFFE, element, length)
 
-    def sequence(self, tag: int, vr: str, value: Sequence_, length: int | None = None) -> bytes:
+    def sequence(self, tag: int, vr: str, value: Items, length: int | None = None) -> bytes:
         body = b""
         for item in value.items:
             content = self.encode(item)
@@ -73,7 +73,7 @@ class Encoding:
 
 
 @dataclass(frozen=True)
-class Sequence_:
+class Items:
     """Items of a sequence, and whether lengths are undefined."""
 
     items: Sequence[Sequence[Element]]

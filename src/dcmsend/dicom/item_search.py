@@ -1,0 +1,89 @@
+"""Finds the sequence items that contain an element, e.g. the records of a DICOMDIR that refer to a file.
+
+Source: PS3.3 F.3.2.2; DCMTK looks for them at any depth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from struct import Struct
+from typing import TYPE_CHECKING, Final
+
+from .byte_source import ByteSource
+from .transfer_syntax import TransferSyntax
+from .walk import walk_data_set
+
+if TYPE_CHECKING:
+    from .data_dictionary import DataDictionary
+
+__all__ = ["find_items_with"]
+
+_LONGEST_VALUE: Final = 64 * 1024
+_ENTRY: Final = Struct("<LQL")  # tag, position, length
+_ONE_READ: Final = 256 * 1024
+
+
+def find_items_with(
+    source: ByteSource,
+    syntax: TransferSyntax,
+    tag: int,
+    *,
+    dictionary: Callable[[], DataDictionary] | None = None,
+) -> Iterator[dict[int, bytes]]:
+    """Every sequence item at any depth that contains the element ``tag``, in the order in which these elements stand.
+
+    Yields the values of the item's own elements (no sequences, no pixel fragments) by tag, raw, the first one where an
+    element appears twice; values longer than 64 KiB are left out.  The whole data set is walked before the first one
+    is given; kept of it are 16 bytes for each element of an item that was found.
+
+    Raises DataSetError when the data set is truncated or corrupt, FileUnreadable from the source.
+    """
+    collector = _Collector(tag)
+    walk_data_set(source, syntax, dictionary=dictionary, builder=collector)
+    for _, elements in sorted(collector.found, key=lambda item: item[0]):
+        yield _values(source, elements)
+
+
+def _values(source: ByteSource, elements: bytes) -> dict[int, bytes]:
+    """Read the values of one item, with one call if they lie close together."""
+    entries = list(_ENTRY.iter_unpack(elements))
+    first = entries[0][1]
+    span = entries[-1][1] + entries[-1][2] - first
+    together = source.read_at(first, span) if span <= _ONE_READ else b""
+    values: dict[int, bytes] = {}
+    for tag, position, length in entries:
+        if tag not in values:
+            offset = position - first
+            values[tag] = together[offset : offset + length] if together else source.read_at(position, length)
+    return values
+
+
+class _Collector:
+    """Keeps, for each item that is open, where its elements lie, and the items that contain ``tag``."""
+
+    def __init__(self, tag: int) -> None:
+        self.found: list[tuple[int, bytes]] = []
+        self._tag = tag
+        self._open: list[bytearray] = []
+        self._hits: list[int] = []
+
+    def element(self, tag: int, vr: str, position: int, length: int) -> None:
+        if self._open and length <= _LONGEST_VALUE:
+            self._open[-1] += _ENTRY.pack(tag, position, length)
+            if tag == self._tag and self._hits[-1] < 0:
+                self._hits[-1] = position
+
+    def begin_item(self) -> None:
+        self._open.append(bytearray())
+        self._hits.append(-1)
+
+    def end_item(self) -> None:
+        elements, hit = self._open.pop(), self._hits.pop()
+        if hit >= 0:
+            self.found.append((hit, bytes(elements)))
+
+    def begin_sequence(self, tag: int, implicit: bool) -> None: ...
+    def end_sequence(self) -> None: ...
+    def begin_fragments(self, tag: int) -> None: ...
+    def fragment(self, position: int, length: int) -> None: ...
+    def end_fragments(self) -> None: ...
