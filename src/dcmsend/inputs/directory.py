@@ -12,30 +12,49 @@ __all__ = ["scan_directory"]
 
 _log = logging.getLogger("dcmsend.app")
 
-_Entries = Iterator["os.DirEntry[str]"]
+_MOST_OPEN = 64
+"""Directories that are kept open at a time; the rest of an outer one is read into memory before going deeper."""
+
+_SEPARATORS = "/" if os.sep == "/" else "/\\"
 
 
 class _Level:
     """One directory that is being read.
 
     Attributes:
-        prefix: what stands before each name of it, with the slash.
+        prefix: what stands before each name of it, with the separator.
         identity: device and inode, by which a link back to it is recognised.
-        entries: what is left of its content.
     """
 
-    __slots__ = ("entries", "identity", "prefix")
+    __slots__ = ("_entries", "_remaining", "identity", "prefix")
 
     def __init__(self, path: str, prefix: str) -> None:
+        """Raises OSError when the directory cannot be opened."""
         status = os.stat(path)
         self.identity = (status.st_dev, status.st_ino)
         self.prefix = prefix
-        self.entries: _Entries = os.scandir(path)
+        self._entries = os.scandir(path)
+        self._remaining: Iterator[os.DirEntry[str]] | None = None
+
+    def next_entry(self) -> os.DirEntry[str] | None:
+        """The next entry, None at the end."""
+        try:
+            return next(self._remaining or self._entries, None)
+        except OSError as error:
+            _log.warning("cannot read all of directory %s: %s", self.prefix, error.strerror)
+            return None
+
+    def read_ahead(self) -> None:
+        """Read what is left and give the handle back."""
+        if self._remaining is None:
+            entries = []
+            while (entry := self.next_entry()) is not None:
+                entries.append(entry)
+            self._remaining = iter(entries)
+            self._entries.close()
 
     def close(self) -> None:
-        closer = getattr(self.entries, "close", None)
-        if closer is not None:
-            closer()
+        self._entries.close()
 
 
 def scan_directory(path: str, *, recurse: bool, pattern: str) -> Iterator[InputFile]:
@@ -46,26 +65,27 @@ def scan_directory(path: str, *, recurse: bool, pattern: str) -> Iterator[InputF
     is left out with a warning.  ``pattern`` applies to file names, see ``file_name_matcher``.
     """
     matches = _matcher(pattern)
-    stripped = path.rstrip("/" if os.sep == "/" else "/\\")
-    top = stripped or path[:1]
-    prefix = "" if stripped == "." else ("/" if not stripped else stripped + "/")
+    stripped = path.rstrip(_SEPARATORS)
     try:
-        levels = [_Level(top or ".", prefix)]
+        levels = [_Level(path, "" if stripped == "." else stripped + os.sep)]
     except OSError:
+        yield InputFile(path)  # it could be opened a moment ago; who reads it says what is wrong
         return
     try:
         while levels:
             level = levels[-1]
-            entry = next(level.entries, None)
+            entry = level.next_entry()
             if entry is None:
                 levels.pop().close()
                 continue
-            name = entry.name
-            inner = _enter(entry, level.prefix + name) if _is_directory(entry) else None
+            path = level.prefix + entry.name
+            inner = _enter(path) if _is_directory(entry) else None
             if inner is None:
-                if matches is None or matches(name):
-                    yield InputFile(level.prefix + name, Origin.DIRECTORY)
+                if matches is None or matches(entry.name):
+                    yield InputFile(path, Origin.DIRECTORY)
             elif recurse and not _is_own_ancestor(inner, levels):
+                if len(levels) >= _MOST_OPEN:
+                    levels[-_MOST_OPEN].read_ahead()
                 levels.append(inner)
             else:
                 inner.close()
@@ -89,9 +109,9 @@ def _is_directory(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _enter(entry: os.DirEntry[str], path: str) -> _Level | None:
+def _enter(path: str) -> _Level | None:
     try:
-        return _Level(entry.path, path + "/")
+        return _Level(path, path + os.sep)
     except OSError:
         return None
 
