@@ -35,12 +35,12 @@ class CommandLine:
         """Note one more occurrence of an option, with its value if it has one."""
         self.arguments.append(row.long)
         if value is not None:
-            self.arguments.append(value)
+            self.arguments.append(_c_string(value))
         self._options.append((row.long, _c_string(value or "")))
 
     def add_parameter(self, text: str) -> None:
         """Note one more parameter."""
-        self.arguments.append(text)
+        self.arguments.append(_c_string(text))
         self.parameters.append(_c_string(text))
 
     def has(self, long: str) -> bool:
@@ -81,7 +81,7 @@ def scan_command_line(argv: Sequence[str]) -> CommandLine:
             continue
         row = find_option(argument)
         if row is None:
-            raise UsageError(f"Unknown option {argument}")
+            raise UsageError(f"Unknown option {_c_string(argument)}")
         value = next(arguments, None) if row.value else None
         if row.value and value is None:
             raise UsageError(f"Missing value for option {row.long}")

@@ -7,6 +7,7 @@ from typing import Final
 
 from dcmsend.errors import UsageError
 
+from .line_handler import LineHandler
 from .log_appenders import Appender, make_appender
 from .log_properties import LogTrouble, as_bool, expand_variables, read_properties, subset
 from .log_words import LOG_LEVELS, dcmtk_logger_name
@@ -16,6 +17,9 @@ __all__ = ["LogConfiguration"]
 
 _OUR_LOGGERS: Final = ("dcmsend", "dcmsend.app", "dcmsend.data", "dcmsend.index", "dcmsend.network")
 
+_ROOT: Final = ""
+"""Our name for the root logger, whose setting has a key of its own; a logger *named* root is an ordinary one."""
+
 
 class _LoggerSetting:
     """What the file says about one of DCMTK's loggers."""
@@ -23,7 +27,7 @@ class _LoggerSetting:
     __slots__ = ("appenders", "is_additive", "level")
 
     def __init__(self) -> None:
-        self.appenders: list[Appender] = []
+        self.appenders: list[logging.Handler] = []
         self.is_additive = True
         self.level: int | None = None
 
@@ -44,9 +48,13 @@ class LogConfiguration:
         self._trouble = LogTrouble(errors)
         properties = subset(expand_variables(read_properties(path), program, self._trouble), "log4cplus.")
         self._appenders = self._make_appenders(subset(properties, "appender."))
-        self._settings: dict[str, _LoggerSetting] = {"root": _LoggerSetting()}
-        self._set_logger(self._settings["root"], "root", properties.get("rootLogger", ""))
-        self.root_level = self._level_of_root()
+        root = _LoggerSetting()
+        root.level, root.appenders = logging.INFO, [LineHandler(errors)]  # stays if the file's setting is invalid
+        self._settings = {_ROOT: root}
+        self._set_logger(root, "root", properties.get("rootLogger", ""))
+        if root.level is None:
+            raise UsageError("Specified --log-config file sets an invalid log level for log4cplus.rootLogger")
+        self.root_level = root.level
         for name, value in sorted(subset(properties, "logger.").items()):
             self._set_logger(self._settings.setdefault(name, _LoggerSetting()), name, value)
         additivity = subset(properties, "additivity.")
@@ -58,7 +66,7 @@ class LogConfiguration:
 
     def log_always(self, record: logging.LogRecord) -> None:
         """Log a record of the root logger, whatever its level."""
-        handlers = self._handlers(["root"]) or [_NoAppender(self._trouble)]
+        handlers = self._handlers([_ROOT]) or [_NoAppender(self._trouble)]
         for handler in handlers:
             handler.handle(record)
 
@@ -83,9 +91,8 @@ class LogConfiguration:
             self._trouble.error(
                 f'PropertyConfigurator::configureLogger()- Invalid config string(Logger = {name}): "{value}"'
             )
-            if name == "root":
-                setting.level = logging.INFO
             return
+        setting.appenders = []
         setting.level = LOG_LEVELS.get(words[0].upper())
         for word in filter(None, words[1:]):
             appender = self._appenders.get(word)
@@ -94,16 +101,10 @@ class LogConfiguration:
             elif appender not in setting.appenders:
                 setting.appenders.append(appender)
 
-    def _level_of_root(self) -> int:
-        level = self._settings["root"].level
-        if level is None:
-            raise UsageError("Specified --log-config file sets an invalid log level for log4cplus.rootLogger")
-        return level
-
     def _apply(self, logger: logging.Logger, name: str) -> None:
         """Give one of our loggers the level and the appenders that DCMTK's logger has, inherited ones included."""
         parts = name.split(".")
-        chain = [".".join(parts[:length]) for length in range(len(parts), 0, -1)] + ["root"]
+        chain = [".".join(parts[:length]) for length in range(len(parts), 0, -1)] + [_ROOT]
         levels = (self._settings[ancestor].level for ancestor in chain if ancestor in self._settings)
         logger.setLevel(next((level for level in levels if level is not None), self.root_level))
         logger.handlers[:] = self._handlers(chain) or [_NoAppender(self._trouble)]

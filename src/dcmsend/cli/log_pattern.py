@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import threading
@@ -154,7 +155,10 @@ def _date(pattern: str, *, utc: bool) -> _Converter:
 def _host(*, qualified: bool) -> _Converter:
     import socket
 
-    name = socket.getfqdn() if qualified else socket.gethostname()
+    name = socket.gethostname()
+    if qualified:
+        with contextlib.suppress(OSError):
+            name = socket.gethostbyname_ex(name)[0]
     return lambda record, message: name
 
 

@@ -8,28 +8,15 @@ from typing import TYPE_CHECKING
 
 from .arguments import LogChoice
 from .command_line import CommandLine
-from .log_words import level_word, message_of
+from .line_handler import LineHandler
 from .terminal import ErrorStream
 
 if TYPE_CHECKING:
     from .log_config import LogConfiguration
 
-__all__ = ["LineHandler", "LogSetup", "app_log"]
+__all__ = ["LogSetup", "app_log"]
 
 app_log = logging.getLogger("dcmsend.app")
-
-
-class LineHandler(logging.Handler):
-    """Writes every line of a message as ``X: text``, also an empty one, X being the level's letter."""
-
-    def __init__(self, stream: ErrorStream) -> None:
-        super().__init__()
-        self._stream = stream
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Write one message."""
-        letter = level_word(record.levelno)[0]
-        self._stream.write("".join(f"{letter}: {line}\n" for line in message_of(record).split("\n")))
 
 
 class LogSetup:
