@@ -1,6 +1,5 @@
 """Reads just enough of each input to know what it is, and checks its UIDs."""
 
-from .bare_data_set import guess_transfer_syntax
 from .file_meta import FileMeta, read_file_meta
 from .instance import Instance, ReadMode, RejectedInput
 from .locate import DataSetLocation, locate_data_set
@@ -16,7 +15,6 @@ __all__ = [
     "ReadMode",
     "RejectedInput",
     "check_uids",
-    "guess_transfer_syntax",
     "locate_data_set",
     "read_file_meta",
     "scan",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from dcmsend.dicom.data_dictionary import DataDictionary
 
 __all__ = ["guess_transfer_syntax", "read_data_set_uids"]
+
+_log = logging.getLogger("dcmsend.data")
 
 _IMPLICIT_VR_BIG_ENDIAN: Final = TransferSyntax("", "Virtual Big Endian Implicit", "nib")
 """No transfer syntax of the standard, but what the first bytes may look like; without UID it cannot be sent."""
@@ -75,4 +78,6 @@ def read_data_set_uids(
 
         source, syntax = InflatingSource(source), EXPLICIT_VR_LITTLE_ENDIAN
     result = walk_data_set(source, syntax, dictionary=dictionary)
+    for warning in result.warnings:
+        _log.warning("%s", warning)
     return result.sop_class_uid, result.sop_instance_uid

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dcmsend.errors import DataSetError, FileUnreadable
-from dcmsend.inputs import FileSource, InputFile, open_input
+from dcmsend.inputs import FileSource, InputFile, Origin, open_input
 
 from .file_meta import FileMeta, read_file_meta
 from .instance import ReadMode
@@ -97,7 +97,8 @@ def _identify_in_memory(data_set: Any) -> Identity:
 def is_dicom(item: InputFile) -> bool:
     """Whether an input that was found bad is a DICOM file all the same, or may be one.
 
-    It has ``DICM`` at byte 128, or begins like a data set (group 0002 or 0008), or exists and cannot be read.
+    It has ``DICM`` at byte 128, or begins like a data set (group 0002 or 0008), or cannot be read at all: what the user
+    has named is missed when it is not sent; only in a directory there may be dangling links and the like.
     """
     if item.data_set is not None:
         return True
@@ -110,7 +111,7 @@ def is_dicom(item: InputFile) -> bool:
         finally:
             os.close(descriptor)
     except FileUnreadable as error:
-        return error.errno not in _NOTHING_THERE
+        return item.origin is not Origin.DIRECTORY or error.errno not in _NOTHING_THERE
     except DataSetError:
         return False
     return head[128:] == b"DICM" or head[:2] in _FIRST_GROUPS

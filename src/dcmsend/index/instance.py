@@ -47,11 +47,14 @@ class RejectedInput:
     Attributes:
         path: file name as collected.
         reason: DCMTK's text, e.g. ``End of stream``.
-        is_dicom: false for what is no DICOM file at all (no preamble, empty, missing).
+        is_dicom: false for what is no DICOM file at all (no preamble, empty, a dangling link); true for what was named
+            and cannot be read, because it may be one.
         dicomdir: the DICOMDIR for one of its records, None for a file of its own; DCMTK counts only the latter.
+        detail: what exactly is wrong and where, for a person; may be empty.
     """
 
     path: str
     reason: str
     is_dicom: bool
     dicomdir: str | None = None
+    detail: str = ""

@@ -71,7 +71,7 @@ class _Scan:
             try:
                 sop_class, sop_instance, syntax = identify(item, mode, dictionary)
             except (DataSetError, FileUnreadable) as error:
-                self._reject_file(item, str(error))
+                self._reject_file(item, str(error), getattr(error, "detail", ""))
                 continue
             if options.expand_dicomdir and sop_class == MEDIA_STORAGE_DIRECTORY:
                 yield from self._expand(item)
@@ -88,7 +88,7 @@ class _Scan:
         """The instances of a DICOMDIR.  Its own verdict is that on its last record (DCMTK, ``--no-halt``)."""
         from .dicomdir_scan import scan_dicomdir
 
-        count, reason = 0, ""
+        count, reason, detail = 0, "", ""
         try:
             for found in scan_dicomdir(item, self._options, self._dictionary):
                 if isinstance(found, Instance):
@@ -100,27 +100,29 @@ class _Scan:
                 if self._options.halt_on_invalid:
                     break
         except (DataSetError, FileUnreadable) as error:
-            reason = str(error)
+            reason, detail = str(error), getattr(error, "detail", "")
         if reason:
             _network_log.error("cannot add DICOM files from DICOMDIR to the transfer list: %s: %s", item.path, reason)
-            self._reject(item, reason, is_dicom=True)
+            self._reject(RejectedInput(item.path, reason, is_dicom=True, detail=detail))
         elif count and self._is_debugging:
             _network_log.debug("successfully added %d SOP instances from DICOMDIR to the transfer list", count)
 
-    def _reject_file(self, item: InputFile, reason: str) -> None:
+    def _reject_file(self, item: InputFile, reason: str, detail: str = "") -> None:
         if item.path:
             _network_log.error("cannot add DICOM file to the transfer list: %s: %s", item.path, reason)
         else:
             _network_log.error("cannot add DICOM file with empty filename")
         from .identify import is_dicom
 
-        self._reject(item, reason, is_dicom=is_dicom(item))
+        self._reject(RejectedInput(item.path, reason, is_dicom(item), detail=detail))
 
-    def _reject(self, item: InputFile, reason: str, *, is_dicom: bool) -> None:
-        self._tell(RejectedInput(item.path, reason, is_dicom))
+    def _reject(self, rejected: RejectedInput) -> None:
+        self._tell(rejected)
         if self._options.halt_on_invalid:
-            raise InvalidInputFile(item.path, reason)
-        _app_log.warning("bad DICOM file: %s: %s, ignoring file", item.path or "<empty string>", reason)
+            raise InvalidInputFile(rejected.path, rejected.reason)
+        _app_log.warning(
+            "bad DICOM file: %s: %s, ignoring file", rejected.path or "<empty string>", rejected.reason
+        )
 
     def _tell(self, rejected: RejectedInput) -> None:
         if self._on_rejected is not None:

@@ -32,8 +32,8 @@ _named_set = re.compile(rb"\[:([a-z]*):\]|\[=(.)=\]|\[\.(.)\.\]", re.DOTALL).mat
 def file_name_matcher(pattern: str) -> Callable[[str], bool]:
     """A predicate that tells whether a file name (without directory) matches ``pattern``.
 
-    ``*`` is any run of bytes, ``?`` one byte, ``[...]`` and ``[!...]`` one of a set; a backslash takes away a character's
-    meaning.  A leading dot is nothing special, case matters, and a pattern with a slash matches no name.  As for DCMTK,
+    ``*`` is any run of bytes, ``?`` one byte, ``[...]`` and ``[!...]`` one of a set; a backslash quotes what follows
+    it.  A leading dot is nothing special, case matters, and a pattern with a slash matches no name.  As for DCMTK,
     which sets no locale, a character outside ASCII is as many bytes as its encoding has.
     """
     expression = re.compile(_translate(os.fsencode(pattern)), re.DOTALL)
@@ -108,7 +108,7 @@ def _translate_set(pattern: bytes, position: int) -> tuple[bytes, int]:
 
 
 def _set_member(pattern: bytes, position: int) -> tuple[bytes, int]:
-    """One byte of a set, escaped or as ``[.x.]`` or as it is, and the position behind it; ``b''`` if nothing follows."""
+    """One byte of a set, quoted or as ``[.x.]`` or as it is, and the position behind it; ``b''`` at the end."""
     named = _named_set(pattern, position)
     if named is not None and named[3] is not None:
         return named[3], named.end()
