@@ -79,6 +79,8 @@ class DiscardingPeer:
                 connection.sendall(wire.associate_accept(request, results, self._max_pdu_length))
             elif message.type == wire.RELEASE_RQ:
                 connection.sendall(wire.release_response())
+            elif message.type == wire.ABORT:
+                return
             elif message.type == wire.P_DATA:
                 for context_id, flags, data in wire.presentation_data_values(message.body):
                     if flags & 1:

@@ -231,7 +231,7 @@ def recording_scp(
     """pynetdicom as a peer.
 
     Without ``transfer_syntaxes`` it takes any storage SOP Class in the first syntax proposed, private ones too; with
-    them the standard's storage SOP Classes in the first of these that is proposed.  ``on_store`` gives the status.
+    them the storage SOP Classes that are not retired, in the first of these proposed.  ``on_store`` gives the status.
     """
     from pynetdicom import AE, AllStoragePresentationContexts, _config, evt
 

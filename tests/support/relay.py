@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import struct
 import threading
 
 __all__ = ["Relay"]
@@ -14,7 +15,7 @@ class Relay:
 
     It forwards ``pause_after`` bytes from the sender, sets ``paused`` and takes no more until ``resume()``; meanwhile
     at most some 100 KiB more fit into its receive buffer, so a sender of something larger must stand still.  ``cut()``
-    resets what is connected.  Later connections are not paused.
+    ends what is connected, while it is paused with a reset.  Later connections are not paused.
 
     Attributes:
         port: where a sender connects.
@@ -29,7 +30,7 @@ class Relay:
         self._pause_after = pause_after
         self._go_on = threading.Event()
         self._threads: list[threading.Thread] = []
-        self._sockets: list[socket.socket] = []
+        self._pairs: list[tuple[socket.socket, socket.socket]] = []
         self._listener = socket.socket()
         # Inherited by accepted sockets; must be small, or a whole file disappears into the buffer.
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
@@ -55,14 +56,17 @@ class Relay:
         self._go_on.set()
 
     def cut(self, *, reset: bool = True) -> None:
-        """Breaks all connections; with ``reset`` both ends see a connection reset."""
-        for each in self._sockets:
+        """Breaks all connections; with ``reset`` (only while paused) the sender sees a connection reset."""
+        for sender, peer in self._pairs:
             with contextlib.suppress(OSError):
                 if reset:
-                    each.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-                    each.close()
+                    # Closed without lingering while no thread waits for it: the sender sees RST, not FIN.
+                    sender.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    sender.close()
                 else:
-                    each.shutdown(socket.SHUT_RDWR)
+                    sender.shutdown(socket.SHUT_RDWR)
+            with contextlib.suppress(OSError):
+                peer.shutdown(socket.SHUT_RDWR)
 
     def _start(self, target: object, *arguments: object) -> None:
         thread = threading.Thread(target=target, args=arguments, daemon=True)  # type: ignore[arg-type]
@@ -78,7 +82,7 @@ class Relay:
             peer = socket.create_connection(("127.0.0.1", self._peer_port))
             for each in (sender, peer):
                 each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._sockets += [sender, peer]
+            self._pairs.append((sender, peer))
             self.connections += 1
             self._start(self._forward, sender, peer, self._pause_after if self.connections == 1 else None)
             self._start(self._forward, peer, sender, None)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["ReportEntry", "Run", "read_report", "read_summary", "run", "run_measured"]
+__all__ = ["Run", "read_summary", "run", "run_measured"]
 
 
 @dataclass(frozen=True)
@@ -65,32 +65,6 @@ def run_measured(folder: Path, program: str, *arguments: str | Path | int, timeo
     peak = folder / "peak"
     done = run(sys.executable, "-I", "-S", "-c", _MEASURE, peak, program, *arguments, timeout=timeout)
     return done, int(peak.read_text()) * 1024
-
-
-@dataclass(frozen=True)
-class ReportEntry:
-    """One instance of the text report."""
-
-    filename: str
-    sop_instance_uid: str
-    network_transfer_syntax: str
-    status: str
-
-
-def read_report(path: Path) -> list[ReportEntry]:
-    """The entries of a report file, in its order."""
-    entries = []
-    for block in re.split(r"^Number {8}: \d+\n", path.read_text(errors="surrogateescape"), flags=re.MULTILINE)[1:]:
-        fields = dict(re.findall(r"^([A-Z][A-Za-z. ]+?) *: (.*)$", block, flags=re.MULTILINE))
-        entries.append(
-            ReportEntry(
-                fields["Filename"],
-                fields["SOP Instance"],
-                fields["Network Xfer"].split(" = ")[0].strip(),
-                fields["DIMSE Status"],
-            )
-        )
-    return entries
 
 
 def read_summary(text: str) -> dict[str, int]:

@@ -1,0 +1,52 @@
+"""Large inputs: memory stays flat, nothing is lost."""
+
+from __future__ import annotations
+
+import zlib
+from pathlib import Path
+
+import pytest
+
+from support.discarding_peer import DiscardingPeer
+from support.part10 import read_part10
+from support.run import read_summary, run_measured
+from support.trees import tiny_instance_uid, write_multi_frame, write_tree
+
+MIB = 1 << 20
+FRAME = 512 * 512 * 2
+
+
+@pytest.mark.slow
+def test_three_gigabytes_in_a_hundred_megabytes_of_memory(dcmsend: str, tmp_path: Path) -> None:
+    path = tmp_path / "large.dcm"
+    length = write_multi_frame(path, 3_000_000_000 // FRAME * FRAME)
+    with DiscardingPeer() as peer:
+        done, peak = run_measured(tmp_path, dcmsend, "-v", "127.0.0.1", peer.port, path)
+    assert done.exit_code == 0, done.stderr
+    assert peer.error is None
+    assert [stored.length for stored in peer.stored] == [length]
+    assert peer.stored[0].crc32 == crc32_of_data_set(path)
+    assert peak < 100 * MIB
+
+
+def crc32_of_data_set(path: Path) -> int:
+    checksum = 0
+    with path.open("rb") as file:
+        file.seek(read_part10(path).data_set_offset)
+        while block := file.read(MIB):
+            checksum = zlib.crc32(block, checksum)
+    return checksum
+
+
+@pytest.mark.slow
+def test_tree_of_twenty_thousand_files(dcmsend: str, tmp_path: Path) -> None:
+    count = 20_000
+    write_tree(tmp_path / "tree", count)
+    with DiscardingPeer() as peer:
+        done, peak = run_measured(tmp_path, dcmsend, "-v", "+sd", "+r", "127.0.0.1", peer.port, tmp_path / "tree")
+    assert done.exit_code == 0, done.stderr[-4000:]
+    assert peer.error is None
+    assert read_summary(done.stderr)["with status SUCCESS"] == count
+    assert sorted(stored.sop_instance_uid for stored in peer.stored) == [tiny_instance_uid(n) for n in range(count)]
+    assert len({stored.length for stored in peer.stored}) == 1
+    assert peak < 100 * MIB

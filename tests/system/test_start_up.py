@@ -1,0 +1,35 @@
+"""A run that sends one file loads nothing it does not use."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from support.corpus import DATA
+from support.discarding_peer import DiscardingPeer
+from support.programs import installed_dcmsend
+from support.run import run
+
+UNUSED = ("pydicom", "numpy", "ssl", "asyncio", "argparse", "json", "sqlite3", "tempfile", "subprocess")
+
+
+def test_modules_of_a_plain_send() -> None:
+    file = DATA / "pydicom" / "CT_small.dcm"
+    with DiscardingPeer() as peer:
+        done = run(sys.executable, "-X", "importtime", "-m", "dcmsend", "127.0.0.1", peer.port, file)
+    assert done.exit_code == 0, done.stderr
+    assert len(peer.stored) == 1
+    lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
+    loaded = {line.rpartition("|")[2].strip() for line in lines}
+    assert "dcmsend" in loaded
+    assert loaded.isdisjoint(UNUSED), loaded & set(UNUSED)
+
+
+@pytest.mark.parametrize("name", ["dcmsend", "dcmsend-py"])
+def test_both_commands_are_installed(name: str) -> None:
+    command = installed_dcmsend().removesuffix("dcmsend") + name
+    done = run(command, "--version")
+    assert done.exit_code == 0
+    assert done.stdout.startswith("$dcmsend: ")
+    assert done.stderr == ""
