@@ -33,9 +33,12 @@ PRIVATE_CREATOR_ALIASES = {
 PRIVATE_ELEMENTS = {
     # Number of Stack Slices is SS under (2001,xx2D), too.
     ("Philips MR Imaging DD 001", 0x2005): ((0x2D,), "SS"),
+    # GE's ultrasound devices put encapsulated pixel data there; DCMTK reads it as such.
+    ("GEMS_Ultrasound_MovieGroup_001", 0x7FE1): ((0x60,), "px"),
     # Here the sources do not agree how long a value is, or whether it is text.  UN is always right: the bytes stay.
     ("CARDIO-D.R. 1.0", 0x0029): ((0x02, 0x03), "UN"),
     ("DLX_LKUP_01", 0x6000): ((0x01, 0x02), "UN"),
+    ("ELSCINT1", 0x01F1): ((0x26,), "UN"),
     ("GEMS_GENIE_1", 0x0013): ((0x1C, 0x1D), "UN"),
     ("GEMS_IDEN_01", 0x0009): ((0xE8,), "UN"),
     ("INTEGRIS 1.0", 0x0041): ((0x20, 0x30, 0x40, 0x41), "UN"),

@@ -81,12 +81,12 @@ def private_vrs() -> dict[str, dict[int, dict[int, str]]]:
     """creator -> group -> low byte of the element -> VR, without those that are UN anyway.
 
     Some entries name the block (`00E11021`) or write it as 00; a block may lie anywhere, so only the low byte counts.
-    An entry with a free block wins over one with a fixed block.  Group 0x6000 stands for all of 6001..60FF.
+    As in pydicom an entry with a fixed block wins over one with a free block.  Group 0x6000 stands for 6001..60FF.
     """
     vrs: dict[str, dict[int, dict[int, str]]] = {}
     for creator, rows in private_dictionaries.items():
         groups: dict[int, dict[int, str]] = defaultdict(dict)
-        for pattern, (vr, *_) in sorted(rows.items(), key=lambda item: "x" in item[0]):
+        for pattern, (vr, *_) in sorted(rows.items(), key=lambda item: "x" not in item[0]):
             if pattern.endswith("xx"):  # the private creator element itself
                 continue
             groups[int(pattern[:4].replace("x", "0"), 16)][int(pattern[6:], 16)] = two_letters(vr)
