@@ -78,7 +78,7 @@ def test_orthanc_stores_what_we_sent(dcmsend: str, tmp_path: Path) -> None:
         stored = peer.instances()
         assert set(stored) == {read_part10(file.path).sop_instance_uid for file in files}
         for file in files:
-            if file.name.startswith("highdicom/"):
+            if file.name.startswith("dcmqi/"):
                 content = peer.get_bytes(f"/instances/{stored[read_part10(file.path).sop_instance_uid]}/file")
                 assert pydicom.dcmread(io.BytesIO(content)) == pydicom.dcmread(file.path), file.name
 
