@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -24,19 +25,26 @@ def usage_error(pair: Pair, text: str) -> None:
 
 
 def assert_help(pair: Pair) -> None:
-    """Ours holds every line of DCMTK's help in the same order, and more."""
+    """Ours holds every option of DCMTK's help in the same order, with the same value names, under the same heading."""
     theirs, ours = (run.stdout.splitlines() for run in pair)
     assert IDENTIFICATION.fullmatch(ours[0])
     position = 0
     for line in theirs[1:]:
-        assert line in ours[position:], line
-        position = ours.index(line, position) + 1
+        option = re.match(r" +(\S\S* +)?--[a-z-]+", line)
+        wanted = option[0] if option else line if line.endswith(":") or line.startswith("usage: ") else ""
+        found = [
+            number
+            for number, each in enumerate(ours)
+            if number >= position and re.match(re.escape(wanted) + r"( |$)", each)
+        ]
+        assert found, line
+        position = found[0] + 1 if wanted else position
 
 
 @row(1)
 def test_no_arguments_print_the_usage(duel: Duel) -> None:
     pair = duel.verbatim()
-    pair.assert_same(0, but={"stdout": "D30"})
+    pair.assert_same(0, but={"stdout": "D20"})
     assert_help(pair)
 
 
@@ -44,14 +52,14 @@ def test_no_arguments_print_the_usage(duel: Duel) -> None:
 @pytest.mark.parametrize("option", ["--help", "-h"])
 def test_help(duel: Duel, option: str) -> None:
     pair = duel.verbatim(option)
-    pair.assert_same(0, but={"stdout": "D30"})
+    pair.assert_same(0, but={"stdout": "D20"})
     assert_help(pair)
 
 
 @row(2)
 def test_version(duel: Duel) -> None:
     pair = duel.verbatim("--version")
-    pair.assert_same(0, but={"stdout": "D20"})
+    pair.assert_same(0, but={"stdout": "D19"})
     theirs, ours = (run.stdout.splitlines() for run in pair)
     assert ours[1:3] == theirs[1:3]
     assert [line.partition(":")[0] for line in ours if ":" in line and line[0].isalpha()] == [
@@ -70,7 +78,7 @@ def test_list_decoders(duel: Duel) -> None:
 @row(2)
 def test_help_wins_over_version_and_both_over_other_options(duel: Duel) -> None:
     pair = duel.verbatim("--version", "--help", "-ta", "0")
-    pair.assert_same(0, but={"stdout": "D30"})
+    pair.assert_same(0, but={"stdout": "D20"})
     assert_help(pair)
 
 
@@ -298,9 +306,9 @@ def test_command_file_tokens(duel: Duel, tmp_path: Path, content: str) -> None:
     (tmp_path / "arguments").write_text(content)
     pair = duel.verbatim("--arguments", HOST, "1", "nofile", f"@{tmp_path / 'arguments'}")
     pair.assert_same(22, but={})
-    theirs, ours = ([line for line in run.lines("I") if "calling" in line] for run in pair)
-    assert theirs == ours
-    assert theirs[0].startswith("I: calling 'dcmsend' with ")
+    theirs, ours = (run.lines("I")[0].partition(" with ") for run in pair)
+    assert theirs[2] == ours[2]
+    assert theirs[0] == "I: calling 'dcmsend'"
 
 
 @row(23)
@@ -308,7 +316,7 @@ def test_command_file_tokens(duel: Duel, tmp_path: Path, content: str) -> None:
 def test_empty_command_file_alone_prints_the_usage(duel: Duel, tmp_path: Path, content: str) -> None:
     (tmp_path / "arguments").write_text(content)
     pair = duel.verbatim(f"@{tmp_path / 'arguments'}")
-    pair.assert_same(0, but={"stdout": "D30"})
+    pair.assert_same(0, but={"stdout": "D20"})
     assert_help(pair)
 
 
@@ -318,6 +326,5 @@ def test_arguments_are_printed_even_when_quiet(duel: Duel) -> None:
     pair.assert_same(22)
     for run in pair:
         assert run.lines("I")[1] == "I: "
-        assert run.lines("I")[0].startswith(
-            "I: calling 'dcmsend' with 6 arguments: '--arguments' '--quiet' '127.0.0.1'"
-        )
+        words = "with 6 arguments: '--arguments' '--quiet' '127.0.0.1' 'PORT' 'nofile' "
+        assert run.lines("I")[0].endswith(words)

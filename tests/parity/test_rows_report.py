@@ -54,9 +54,8 @@ def test_empty_report_name_means_none(duel: Duel, files: FixtureFiles) -> None:
 @row(100)
 def test_report_on_standard_output(duel: Duel, files: FixtureFiles) -> None:
     pair = duel.verbatim(*SENDING, files("CT"), "+crf", "/dev/stdout")
-    pair.assert_same(0, but={"stdout": "D32"})
-    theirs, ours = (parse_report(run.stdout) for run in pair)
-    assert theirs == ours
+    pair.assert_same(0)
+    assert len(parse_report(pair.ours.stdout).entries) == 1
 
 
 @row(100)
@@ -70,14 +69,11 @@ def test_summary_on_standard_error(duel: Duel, files: FixtureFiles) -> None:
 
 @row(110)
 def test_missing_data_dictionary(duel: Duel, files: FixtureFiles) -> None:
-    """DCMTK cannot read anything without its dictionary file; ours has one built in."""
+    """Ours has one built in, and still takes a wrong ``DCMDICTPATH`` for the mistake it is."""
     pair = duel(files("CT"), environment={"DCMDICTPATH": "/nonexistent"})
-    changed = ("exit_code", "course", "commands", "data_sets", "layout", "report", "errors", "warnings")
-    pair.assert_same(but=dict.fromkeys(changed, "D33"))
-    assert pair.theirs.exit_code == 62
-    assert pair.ours.exit_code == 0
-    assert bytes(pair.ours.peer.stores[0].data_set) == files.data_set_bytes("CT")
-    assert pair.ours.lines("W")
+    pair.assert_same(62)
+    for run in pair:
+        assert "F: cannot send SOP instance: Data dictionary missing" in run.lines("F")
 
 
 @row(110)
