@@ -4,7 +4,7 @@
     python scripts/generate_tables.py --check    exit 1 when a table differs from what would be written
 
 Needs pydicom (the tables say which version was used).  Sources: PS3.6 through pydicom, and what is written down by hand
-in `dcmtk_names.py` and `dictionary_corrections.py` beside this script.
+in `dcmtk_names.py`, `transfer_syntaxes.py` and `dictionary_corrections.py` beside this script.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 import dcmtk_names as dcmtk
 import generate_dictionary as dictionary
 import pydicom
+import transfer_syntaxes as syntaxes
 from pydicom._uid_dict import UID_dictionary
 
 FOLDER = Path(__file__).resolve().parent.parent / "src" / "dcmsend" / "dicom"
@@ -88,12 +89,12 @@ def literal(value: object) -> str:
 
 
 def transfer_syntax_table() -> str:
-    standard = dcmtk.TRANSFER_SYNTAXES | dcmtk.YOUNGER_TRANSFER_SYNTAXES
-    rows = {dcmtk.ROOT + short: row for short, row in standard.items()} | dcmtk.PRIVATE_TRANSFER_SYNTAXES
+    standard = syntaxes.TRANSFER_SYNTAXES | syntaxes.YOUNGER_TRANSFER_SYNTAXES
+    rows = {dcmtk.ROOT + short: row for short, row in standard.items()} | syntaxes.PRIVATE_TRANSFER_SYNTAXES
     registered = {uid for uid, (_, kind, *_) in UID_dictionary.items() if kind == "Transfer Syntax"}
-    forgotten = registered - set(rows) - {dcmtk.ROOT + short for short in dcmtk.NOT_A_DATA_SET_ENCODING}
+    forgotten = registered - set(rows) - {dcmtk.ROOT + short for short in syntaxes.NOT_A_DATA_SET_ENCODING}
     if forgotten:
-        raise SystemExit(f"transfer syntaxes of PS3.6 without a row in dcmtk_names.py: {sorted(forgotten)}")
+        raise SystemExit(f"transfer syntaxes of PS3.6 without a row in transfer_syntaxes.py: {sorted(forgotten)}")
     return (
         header("Transfer syntaxes: UID -> (DCMTK's display name, flags).  Source: PS3.6 Annex A.")
         + "# n native (uncompressed), i implicit VR, b big endian, d deflated data set, e encapsulated pixel data,\n"
