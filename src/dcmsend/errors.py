@@ -81,6 +81,9 @@ class NoInputFiles(InputError):
     def __init__(self) -> None:
         super().__init__("no input files to be processed")
 
+    def __reduce__(self) -> tuple[type[NoInputFiles], tuple[()]]:
+        return type(self), ()
+
 
 class InvalidInputFile(InputError):
     """A bad input file ended the run (only without ``--no-halt``).
@@ -104,6 +107,9 @@ class NoValidInputFiles(InputError):
 
     def __init__(self) -> None:
         super().__init__("no valid input files to be processed")
+
+    def __reduce__(self) -> tuple[type[NoValidInputFiles], tuple[()]]:
+        return type(self), ()
 
 
 class FileUnreadable(InputError):
@@ -236,6 +242,9 @@ class AssociationReleased(AssociationError):
 
     def __init__(self) -> None:
         super().__init__("DUL Peer Requested Release")
+
+    def __reduce__(self) -> tuple[type[AssociationReleased], tuple[()]]:
+        return type(self), ()
 
 
 class TransportError(DcmsendError):

@@ -15,6 +15,7 @@ from dcmsend.errors import (
     ConnectFailed,
     ConnectionLost,
     DcmsendError,
+    LocalProtocolError,
     RemoteProtocolError,
     TimedOut,
 )
@@ -70,8 +71,9 @@ class Association:
         fragment_length: data set bytes in each P-DATA-TF PDU.
     """
 
-    def __init__(self, connection: Connection, options: TransferOptions) -> None:
+    def __init__(self, connection: Connection, options: TransferOptions, interrupt: Interrupt) -> None:
         self._connection = connection
+        self._interrupt = interrupt
         self._options = options
         self._layer = UpperLayer(options.max_pdu)
         self._events: deque[Event] = deque()
@@ -80,6 +82,7 @@ class Association:
         self._response_seconds = options.dimse_timeout or options.idle_timeout
         self._buffer: FramedBuffer | None = None
         self._staged: tuple[Payload, int, bytes, int, bool] | None = None
+        self._is_torn = False
         self.accepted: tuple[tuple[int, str, TransferSyntax], ...] = ()
         self.answer: AssociateAC | None = None
         self.fragment_length = 0
@@ -118,6 +121,18 @@ class Association:
         count, is_last = payload.fill(self._buffer)
         self._staged = (payload, context_id, command, count, is_last)
 
+    def check_usable(self) -> None:
+        """Raise the bad news that came together with the last answer, before anything more is sent.
+
+        Raises AssociationAborted, AssociationReleased, RemoteProtocolError.
+        """
+        try:
+            self._layer.check_can_send_data()
+        except LocalProtocolError:
+            deadline = Deadline(_DRAIN_SECONDS, "the peer's reason")
+            while True:
+                self._next_event(deadline)
+
     def send_staged(self, progress: Callable[[int], None] | None = None) -> int:
         """Send what was staged and the rest of its data set; the number of data set bytes.
 
@@ -140,6 +155,7 @@ class Association:
                 progress(count)
             if is_last:
                 return total
+            self._interrupt.check()
             command = b""
             count, is_last = payload.fill(self._buffer)
 
@@ -170,6 +186,7 @@ class Association:
     def release(self) -> None:
         """Release in order and close.  Raises what the peer or the network do instead."""
         try:
+            self.check_usable()
             self._send(self._layer.send(ReleaseRQ()))
             deadline = Deadline(self._options.acse_timeout, "the answer to the release request")
             while not isinstance(self._next_event(deadline), ReleaseConfirmed):
@@ -177,14 +194,20 @@ class Association:
         finally:
             self.close()
 
-    def abort(self) -> None:
-        """Send A-ABORT, wait for the peer to close, close; never raises a DcmsendError."""
+    def abort(self, patience: float | None = None) -> None:
+        """Send A-ABORT, wait for the peer to close, close; never raises a DcmsendError.
+
+        ``patience`` is the longest wait in seconds, None for ``TransferOptions.acse_timeout``.
+        """
         _log.info("Aborting Association")
         with contextlib.suppress(DcmsendError):
-            self._send(self._layer.send(Abort(0, 0)))
-            deadline = Deadline(self._options.acse_timeout, "the peer to close the connection")
-            while self._connection.receive_into(self._input, deadline):
-                pass
+            # In the middle of a PDU the peer would take A-ABORT for data, perhaps for the last bytes of an instance.
+            if not self._is_torn:
+                seconds = self._options.acse_timeout if patience is None else patience
+                deadline = Deadline(seconds, "the peer to close the connection")
+                self._connection.send(self._layer.send(Abort(0, 0)), deadline)
+                while self._connection.receive_into(self._input, deadline):
+                    pass
         self.close()
 
     def close(self) -> None:
@@ -193,15 +216,17 @@ class Association:
 
     def _send(self, data: bytes | memoryview) -> None:
         self._idle.restart()
+        self._is_torn = True
         try:
             self._connection.send(data, self._idle)
-        except ConnectionLost as lost:
+        except (ConnectionLost, TimedOut) as failure:
             # The peer's own word, if it still lies in our socket, is a better reason than "broken pipe".
             with contextlib.suppress(ConnectionLost, TimedOut, RemoteProtocolError):
                 deadline = Deadline(_DRAIN_SECONDS, "the peer's reason")
                 while True:
                     self._next_event(deadline)
-            raise lost
+            raise failure
+        self._is_torn = False
 
     def _next_event(self, deadline: Deadline) -> Event:
         """The next event that is no bad news; bad news is raised."""
@@ -209,8 +234,10 @@ class Association:
             count = self._connection.receive_into(self._input, deadline)
             if count:
                 self._events.extend(self._layer.receive_data(self._input[:count]))
-            else:
-                self._events.extend(self._layer.receive_closed())
+                continue
+            self._events.extend(self._layer.receive_closed())
+            if not self._events:
+                raise ConnectionLost
         event = self._events.popleft()
         if isinstance(event, PeerAborted):
             raise AssociationAborted(event.pdu.source, event.pdu.reason)
@@ -233,7 +260,7 @@ def open_association(
         timeout=options.connect_timeout,
         options=TcpOptions(no_delay=options.tcp_no_delay, buffer_length=options.tcp_buffer_length),
     )
-    association = Association(connection, options)
+    association = Association(connection, options, interrupt)
     try:
         # DCMTK finds an empty title only when it has connected, and a script may count connections.
         for title, name in ((peer.calling_ae_title, "Calling"), (peer.called_ae_title, "Called")):

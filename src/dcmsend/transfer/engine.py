@@ -32,6 +32,9 @@ __all__ = ["Engine"]
 _MAX_FRUITLESS = 3
 """Associations in a row without a single answer after which the run is given up."""
 
+_PATIENCE = 1.0
+"""Seconds that are granted to the peer when the caller has left."""
+
 _log = logging.getLogger("dcmsend.network")
 _app_log = logging.getLogger("dcmsend.app")
 
@@ -65,6 +68,7 @@ class Engine:
         self._next = 0
         self._fruitless = 0
         self._disturbed = False
+        self._how = ""
         self.error: DcmsendError | None = None
         self.associations = 0
         self.contexts = 0
@@ -120,18 +124,28 @@ class Engine:
         self.associations += 1
         self.contexts += len(plan.contexts)
         number = self.associations
-        how = "aborted"
+        self._how = "aborted"
         try:
-            if not association.accepted:
-                yield from self._nothing_accepted(association, plan)
-                how = "released"
-            else:
+            if association.accepted:
                 yield from self._stretch(association, plan, number)
-                how = "released" if self.error is None else str(self.error)
+            else:
+                self._tell_opened(association, plan, number)
+                yield from self._nothing_accepted(association, plan)
+        except BaseException:  # nobody takes the outcomes any more, or an observer has failed
+            association.abort(_PATIENCE)
+            raise
         finally:
             association.close()
             if self._observer is not None:
-                self._observer.association_closed(AssociationClosed(number, how))
+                self._observer.association_closed(AssociationClosed(number, self._how))
+
+    def _tell_opened(self, association: Association, plan: AssociationPlan, number: int) -> None:
+        if self._observer is not None:
+            self._observer.association_opened(
+                AssociationOpened(
+                    number, len(plan.contexts), len(association.accepted), association.fragment_length
+                )
+            )
 
     def _open(self, plan: AssociationPlan) -> Association | None:
         _app_log.info("starting association #%d", self.associations + 1)
@@ -166,14 +180,10 @@ class Engine:
         try:
             association.prepare_to_send()
         except RemoteProtocolError as error:
+            self._tell_opened(association, plan, number)
             yield from self._illegal_length(association, plan, error)
             return
-        if self._observer is not None:
-            self._observer.association_opened(
-                AssociationOpened(
-                    number, len(plan.contexts), len(association.accepted), association.fragment_length
-                )
-            )
+        self._tell_opened(association, plan, number)
         _app_log.info("sending SOP instances ...")
         loop = StoreLoop(
             association,
@@ -185,29 +195,29 @@ class Engine:
             interrupt=self._interrupt,
             observer=self._observer,
         )
-        try:
-            yield from loop.run()
-        except GeneratorExit:
-            association.abort()
-            raise
-        finally:
-            self._next = loop.next_index
+        yield from loop.run()
+        self._next = loop.next_index
         if loop.error is None:
             self._fruitless = 0
             self._release(association)
             return
+        self._how = str(getattr(loop.error, "cause", loop.error))
         self._disturbed = True
         self._fruitless = 0 if loop.answered else self._fruitless + 1
         if loop.halted or self._fruitless >= _MAX_FRUITLESS:
             self.error = loop.error
+            if not loop.halted:
+                log_end(loop.error)
 
     def _release(self, association: Association) -> None:
         _log.info("Releasing Association")
         try:
             association.release()
+            self._how = "released"
         except Cancelled:
             pass  # everything has its outcome already
         except DcmsendError as error:
+            self._how = str(error)
             _log.error("Association Release Failed: %s", error)
 
     def _illegal_length(

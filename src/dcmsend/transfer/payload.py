@@ -18,6 +18,9 @@ class FileChanged(DataSetError):
     def __init__(self, detail: str) -> None:
         super().__init__("Invalid stream", detail)
 
+    def __reduce__(self) -> tuple[type[FileChanged], tuple[str]]:  # type: ignore[override]
+        return type(self), (self.detail,)
+
 
 class Payload(Protocol):
     """The bytes of one data set, in order."""
@@ -139,7 +142,12 @@ class ChunkPayload:
             filled += size
 
     def close(self) -> None:
-        self._close()
+        close, self._close = self._close, _nothing
+        close()
+
+
+def _nothing() -> None:
+    """What is left to do when a payload was closed."""
 
 
 def _scatter(buffer: FramedBuffer, start: int, data: memoryview) -> None:

@@ -83,7 +83,7 @@ class StoreLoop:
         self._interrupt = interrupt
         self._observer = observer
         self._outstanding: dict[int, tuple[PreparedStore, int]] = {}
-        self._answered_ids: set[int] = set()
+        self._settled_ids: set[int] = set()
         self.next_index = plan.first
         self.error: DcmsendError | None = None
         self.halted = False
@@ -105,7 +105,7 @@ class StoreLoop:
             store = self._preparer.prepare(index, self._instances[index], context_id, self._outstanding)
             try:
                 yield from self._collect()
-                if self.error is not None or self._interrupt.requested:
+                if self.error is not None or self._interrupt.requested or not self._is_usable():
                     return
                 yield from self._start(store)
                 if self.error is not None:
@@ -137,6 +137,16 @@ class StoreLoop:
         else:
             self._outstanding[store.message_id] = (store, sent)
 
+    def _is_usable(self) -> bool:
+        """Whether the next instance may be sent; if not it stays without an outcome, because nothing of it was sent."""
+        try:
+            self._association.check_usable()
+        except DcmsendError as error:
+            log_receive_error(None, error)
+            self._lose(error)
+            return False
+        return True
+
     def _collect(self) -> Iterator[StoreOutcome]:
         """Wait until nothing is outstanding."""
         deadline = self._association.response_deadline()
@@ -165,7 +175,7 @@ class StoreLoop:
                 deadline.restart()
 
     def _check(self, context_id: int, command: object) -> DcmsendError | None:
-        """What is wrong with an answer, if anything; None also for a second answer to the same request."""
+        """What is wrong with an answer, if anything; None also for a further answer to a request that is settled."""
         if not any(context_id == row[0] for row in self._association.accepted):
             return RemoteProtocolError("ASC Bad presentation context ID")
         if isinstance(command, CommandParseError):
@@ -173,14 +183,14 @@ class StoreLoop:
         if not isinstance(command, CStoreRSP):
             return RemoteProtocolError("DIMSE Bad command type")
         message_id = command.message_id_responded_to
-        if message_id in self._outstanding or message_id in self._answered_ids:
+        if message_id in self._outstanding or message_id in self._settled_ids:
             return None
         return RemoteProtocolError("DIMSE Failed to receive message")
 
     def _answered(self, store: PreparedStore, sent: int, response: CStoreRSP) -> StoreOutcome:
         log_response(store, response)
         self.answered += 1
-        self._answered_ids.add(store.message_id)
+        self._settled_ids.add(store.message_id)
         status = response.status
         return self._outcome(
             store,
@@ -242,6 +252,7 @@ class StoreLoop:
 
     def _take_all(self) -> list[tuple[PreparedStore, int]]:
         entries = list(self._outstanding.values())
+        self._settled_ids.update(self._outstanding)
         self._outstanding.clear()
         return entries
 

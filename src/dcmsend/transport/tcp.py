@@ -23,6 +23,7 @@ WAIT_SLICE = 0.25
 
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 _WOULD_BLOCK = (errno.EAGAIN, errno.EWOULDBLOCK)
+_LONGEST_BUFFER = (1 << 31) - 1  # the option is an int; the system cuts it to its own limit anyway
 
 
 class AddressFamily(Enum):
@@ -93,6 +94,7 @@ class TcpConnection:
     def receive_into(self, buffer: memoryview, deadline: Deadline) -> int:
         """See Connection.receive_into."""
         while True:
+            self._check(deadline)  # a peer that never stops sending must not keep us from looking
             try:
                 if self._quick_ack is not None:
                     self._sock.setsockopt(socket.IPPROTO_TCP, self._quick_ack, 1)
@@ -109,6 +111,9 @@ class TcpConnection:
         """Return when the call may be repeated; raise otherwise."""
         if not (isinstance(error, TimeoutError) or error.errno in _WOULD_BLOCK):
             raise ConnectionLost(os.strerror(error.errno) if error.errno else str(error)) from error
+        self._check(deadline)
+
+    def _check(self, deadline: Deadline) -> None:
         self._interrupt.check()
         if deadline.remaining() == 0.0:
             raise TimedOut(deadline.what, deadline.seconds or 0.0) from None
@@ -132,29 +137,31 @@ def connect(
     deadline = Deadline(timeout, "the TCP connection")
     failure = ConnectFailed(f"Attempt to connect to unknown host: {host}")
     for address_family, address in _resolve(host, port, family):
-        sock = socket.socket(address_family, socket.SOCK_STREAM)
         try:
-            _configure(sock, options)
-            _connect(sock, address, deadline, interrupt)
-            return TcpConnection(sock, interrupt, options)
+            return _open(address_family, address, deadline, interrupt, options)
         except ConnectFailed as error:
-            sock.close()
             failure = error
-        except BaseException:
-            sock.close()
-            raise
+        except OSError as error:  # no descriptor left, a kind of address the system cannot do, a refused option
+            failure = ConnectFailed(f"TCP Initialization Error: {error.strerror or error}")
     raise failure
 
 
-def _configure(sock: socket.socket, options: TcpOptions) -> None:
+def _open(
+    family: int, address: tuple[str, int], deadline: Deadline, interrupt: Interrupt, options: TcpOptions
+) -> TcpConnection:
+    sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         if options.buffer_length:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, options.buffer_length)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, options.buffer_length)
+            length = min(options.buffer_length, _LONGEST_BUFFER)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, length)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, length)
         if options.no_delay:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    except OSError as error:
-        raise ConnectFailed(f"TCP Initialization Error: {error.strerror}") from error
+        _connect(sock, address, deadline, interrupt)
+        return TcpConnection(sock, interrupt, options)
+    except BaseException:
+        sock.close()
+        raise
 
 
 def _resolve(host: str, port: int, family: AddressFamily) -> list[tuple[int, tuple[str, int]]]:
@@ -166,6 +173,8 @@ def _resolve(host: str, port: int, family: AddressFamily) -> list[tuple[int, tup
     if ":" in name:  # only an IPv6 literal has a colon
         wanted = socket.AF_INET6
     unknown = f"Attempt to connect to unknown host: {host}"
+    if "\0" in name:
+        raise ConnectFailed(unknown, "the name contains a NUL")
     try:
         # bytes spare the import of the IDNA codec, which costs more than a small run
         asked: str | bytes = name.encode("ascii") if name.isascii() else name
