@@ -27,6 +27,12 @@ AFFECTED_SOP_INSTANCE_UID: Final = 0x1000
 DATA_SET_PRESENT: Final = 0x0001
 NO_DATA_SET: Final = 0x0101
 
+OTHER_COMMAND_FIELDS: Final = frozenset((
+    0x0010, 0x0020, 0x0021, 0x0100, 0x0110, 0x0120, 0x0130, 0x0140, 0x0150, 0x0FFF,
+    0x8010, 0x8020, 0x8021, 0x8100, 0x8110, 0x8120, 0x8130, 0x8140, 0x8150,
+))  # fmt: skip
+"""C-GET, C-FIND, C-MOVE, N-EVENT-REPORT, N-GET, N-SET, N-ACTION, N-CREATE, N-DELETE, C-CANCEL; and the responses."""
+
 _ELEMENT: Final = Struct("<HHI")
 _GROUP_LENGTH: Final = Struct("<HHII")
 _UINT16: Final = Struct("<H")
@@ -75,13 +81,12 @@ def _elements_of(command: Command) -> list[tuple[int, bytes]]:
     else:
         elements[MESSAGE_ID_BEING_RESPONDED_TO] = number(command.message_id_responded_to)
         elements[STATUS] = number(command.status)
-    if isinstance(command, CStoreRQ | CStoreRSP):
-        if command.has_data_set:
-            elements[COMMAND_DATA_SET_TYPE] = number(DATA_SET_PRESENT)
-        if command.affected_sop_instance_uid is not None:
-            elements[AFFECTED_SOP_INSTANCE_UID] = encode_uid(command.affected_sop_instance_uid)
+    if isinstance(command, CStoreRQ | CStoreRSP) and command.affected_sop_instance_uid is not None:
+        elements[AFFECTED_SOP_INSTANCE_UID] = encode_uid(command.affected_sop_instance_uid)
     if isinstance(command, CStoreRQ):
         elements[PRIORITY] = number(command.priority)
+        if command.has_data_set:
+            elements[COMMAND_DATA_SET_TYPE] = number(DATA_SET_PRESENT)
     if isinstance(command, CStoreRSP):
         if command.offending_elements:
             tags = [number(tag >> 16) + number(tag & 0xFFFF) for tag in command.offending_elements]
@@ -106,37 +111,36 @@ def _encode_elements(elements: list[tuple[int, bytes]]) -> bytes:
 
 
 class _Fault(Exception):
-    """Why bytes are no usable command set; does not leave this module."""
+    """Why bytes are no usable command; does not leave this module."""
+
+    def __init__(self, text: str, code: str, detail: str = "") -> None:
+        self.error = CommandParseError(text, code, detail)
 
 
 def decode_command(data: bytes) -> Command | CommandParseError:
-    """The command in a complete command set, or why there is none; never raises."""
+    """The command in a complete command set, or why there is none; never raises.
+
+    What DCMTK puts up with is put up with: elements in any order, twice (the first counts), of other groups, a group
+    length that is missing or wrong. What it does not, is a CommandParseError: an odd length, an element that does not
+    fit, a mandatory one that is missing or empty, a response that announces a data set.
+    """
     try:
         elements = _decode_elements(data)
+        if COMMAND_FIELD not in elements:
+            raise _Fault("DIMSE_parseCmdObject: Missing CommandField", "0006:020b")
         command_field = _number(elements, COMMAND_FIELD, "CommandField")
         if command_field == CStoreRSP.command_field:
-            return _store_response(elements)
+            return _decode_store_response(elements)
         if command_field == CStoreRQ.command_field:
-            return CStoreRQ(
-                _number(elements, MESSAGE_ID, "MessageID"),
-                _uid(elements, AFFECTED_SOP_CLASS_UID, "AffectedSOPClassUID"),
-                _uid(elements, AFFECTED_SOP_INSTANCE_UID, "AffectedSOPInstanceUID"),
-                _number(elements, PRIORITY, "Priority"),
-                _has_data_set(elements),
-            )
+            return _decode_store_request(elements)
         if command_field == CEchoRSP.command_field:
-            return CEchoRSP(
-                _number(elements, MESSAGE_ID_BEING_RESPONDED_TO, "MessageIDBeingRespondedTo"),
-                _number(elements, STATUS, "Status"),
-                _optional_uid(elements, AFFECTED_SOP_CLASS_UID),
-            )
+            return _decode_echo_response(elements)
         if command_field == CEchoRQ.command_field:
-            return CEchoRQ(
-                _number(elements, MESSAGE_ID, "MessageID"),
-                _uid(elements, AFFECTED_SOP_CLASS_UID, "AffectedSOPClassUID"),
-            )
+            return _decode_echo_request(elements)
+        if command_field not in OTHER_COMMAND_FIELDS:
+            raise _Fault(f"DIMSE_parseCmdObject: Invalid Command Message: 0x{command_field:04x}", "0006:0201")
     except _Fault as fault:
-        return CommandParseError(f"DIMSE Command Parse Failed: {fault}")
+        return fault.error
     return UnknownCommand(command_field, tuple(sorted(elements.items())))
 
 
@@ -149,58 +153,90 @@ def _decode_elements(data: bytes) -> dict[int, bytes]:
         try:
             group, element, length = unpack_from(data, offset)
         except error:
-            raise _Fault("element header is cut off") from None
+            detail = f"element header of {end - offset} bytes"
+            if end & 1:
+                raise _Fault("DIMSE_parseCmdObject: Missing CommandField", "0006:020b", detail) from None
+            raise _Fault("DIMSE: receiveCommand: cmdSet->read() Failed", "0006:020d", detail) from None
         start = offset + 8
         offset = start + length
-        if group or offset > end:
-            raise _Fault(f"element ({group:04x},{element:04x}) of {length} bytes does not belong to a command set")
-        elements[element] = data[start:offset]
+        if offset > end:
+            detail = f"({group:04x},{element:04x}) of {length} bytes, {end - start} are left"
+            raise _Fault("DIMSE: receiveCommand: cmdSet->read() Failed", "0006:020d", detail)
+        if length & 1:
+            detail = f"({group:04x},{element:04x}) has an odd length"
+            raise _Fault("DIMSE_parseCmdObject: Missing CommandField", "0006:020b", detail)
+        if not group and element not in elements:
+            elements[element] = data[start:offset]
     return elements
 
 
-def _store_response(elements: dict[int, bytes]) -> CStoreRSP:
+def _decode_store_response(elements: dict[int, bytes]) -> CStoreRSP:
     message_id = _number(elements, MESSAGE_ID_BEING_RESPONDED_TO, "MessageIDBeingRespondedTo")
-    has_data_set = _has_data_set(elements)
-    status = _number(elements, STATUS, "Status")
-    sop_class = _optional_uid(elements, AFFECTED_SOP_CLASS_UID)
-    instance = _optional_uid(elements, AFFECTED_SOP_INSTANCE_UID)
-    if not status:
-        return CStoreRSP(message_id, 0, sop_class, instance, None, (), None, has_data_set)
+    _require_no_data_set(elements)
     comment = elements.get(ERROR_COMMENT)
-    offending = elements.get(OFFENDING_ELEMENT, b"")
-    halves = unpack(f"<{len(offending) // 4 * 2}H", offending[: len(offending) // 4 * 4])
+    error_id = elements.get(ERROR_ID)
     return CStoreRSP(
         message_id,
-        status,
-        sop_class,
-        instance,
+        _number(elements, STATUS, "Status"),
+        _optional_uid(elements, AFFECTED_SOP_CLASS_UID),
+        _optional_uid(elements, AFFECTED_SOP_INSTANCE_UID),
         None if comment is None else decode_text(comment),
-        tuple([group << 16 | element for group, element in zip(halves[::2], halves[1::2], strict=True)]),
-        _number(elements, ERROR_ID, "ErrorID") if ERROR_ID in elements else None,
-        has_data_set,
+        _decode_tags(elements[OFFENDING_ELEMENT]) if OFFENDING_ELEMENT in elements else (),
+        _UINT16.unpack_from(error_id)[0] if error_id else None,
     )
+
+
+def _decode_store_request(elements: dict[int, bytes]) -> CStoreRQ:
+    return CStoreRQ(
+        _number(elements, MESSAGE_ID, "MessageID"),
+        _uid(elements, AFFECTED_SOP_CLASS_UID, "AffectedSOPClassUID"),
+        _uid(elements, AFFECTED_SOP_INSTANCE_UID, "AffectedSOPInstanceUID"),
+        _number(elements, PRIORITY, "Priority"),
+        _number(elements, COMMAND_DATA_SET_TYPE, "CommandDataSetType") != NO_DATA_SET,
+    )
+
+
+def _decode_echo_response(elements: dict[int, bytes]) -> CEchoRSP:
+    message_id = _number(elements, MESSAGE_ID_BEING_RESPONDED_TO, "MessageIDBeingRespondedTo")
+    _require_no_data_set(elements)
+    return CEchoRSP(message_id, _number(elements, STATUS, "Status"), _optional_uid(elements, AFFECTED_SOP_CLASS_UID))
+
+
+def _decode_echo_request(elements: dict[int, bytes]) -> CEchoRQ:
+    message_id = _number(elements, MESSAGE_ID, "MessageID")
+    _require_no_data_set(elements)
+    return CEchoRQ(message_id, _uid(elements, AFFECTED_SOP_CLASS_UID, "AffectedSOPClassUID"))
+
+
+def _decode_tags(value: bytes) -> tuple[int, ...]:
+    """Tags ``group << 16 | element``; what is left over at the end is dropped."""
+    halves = unpack(f"<{len(value) // 4 * 2}H", value[: len(value) // 4 * 4])
+    return tuple([group << 16 | element for group, element in zip(halves[::2], halves[1::2], strict=True)])
+
+
+def _require_no_data_set(elements: dict[int, bytes]) -> None:
+    if _number(elements, COMMAND_DATA_SET_TYPE, "CommandDataSetType") != NO_DATA_SET:
+        raise _Fault("DIMSE Badly formed message", "0006:0203", "a message without data set announces one")
 
 
 def _number(elements: dict[int, bytes], element: int, name: str) -> int:
     value = elements.get(element)
-    if value is None:
-        raise _Fault(f"{name} (0000,{element:04x}) is missing")
-    if len(value) != 2:
-        raise _Fault(f"{name} (0000,{element:04x}) has {len(value)} bytes")
+    if not value:
+        raise _missing(element, name)
     return value[0] | value[1] << 8
-
-
-def _has_data_set(elements: dict[int, bytes]) -> bool:
-    return _number(elements, COMMAND_DATA_SET_TYPE, "CommandDataSetType") != NO_DATA_SET
 
 
 def _uid(elements: dict[int, bytes], element: int, name: str) -> str:
     value = elements.get(element)
-    if value is None:
-        raise _Fault(f"{name} (0000,{element:04x}) is missing")
+    if not value:
+        raise _missing(element, name)
     return decode_uid(value)
 
 
 def _optional_uid(elements: dict[int, bytes], element: int) -> str | None:
     value = elements.get(element)
     return None if value is None else decode_uid(value)
+
+
+def _missing(element: int, name: str) -> _Fault:
+    return _Fault(f"DIMSE: Command Parse Failed: Element: (0000,{element:04x}) {name}", "0006:020b")

@@ -56,7 +56,7 @@ class ContextResult(Value):
 
     def describe(self) -> str:
         """The result in DCMTK's words, e.g. ``Transfer Syntaxes Not Supported``."""
-        return RESULT_TEXTS.get(self.result, f"Unknown Result: {self.result}")
+        return RESULT_TEXTS.get(self.result, "--Invalid Result/Reason--")
 
 
 class AcceptedContext(Value):

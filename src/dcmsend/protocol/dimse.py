@@ -58,7 +58,6 @@ class CStoreRSP(Value):
         error_comment: the peer's words, None if it says nothing.
         offending_elements: tags ``group << 16 | element`` the peer complains of.
         error_id: a number of the peer's own, None without.
-        has_data_set: a data set follows although none should.
     """
 
     __slots__ = (
@@ -69,7 +68,6 @@ class CStoreRSP(Value):
         "error_comment",
         "offending_elements",
         "error_id",
-        "has_data_set",
     )
     command_field: Final = 0x8001
 
@@ -82,7 +80,6 @@ class CStoreRSP(Value):
         error_comment: str | None = None,
         offending_elements: tuple[int, ...] = (),
         error_id: int | None = None,
-        has_data_set: bool = False,
     ) -> None:
         self.message_id_responded_to: Final = message_id_responded_to
         self.status: Final = status
@@ -91,7 +88,6 @@ class CStoreRSP(Value):
         self.error_comment: Final = error_comment
         self.offending_elements: Final = offending_elements
         self.error_id: Final = error_id
-        self.has_data_set: Final = has_data_set
 
 
 class CEchoRQ(Value):
@@ -126,10 +122,10 @@ class CEchoRSP(Value):
 
 
 class UnknownCommand(Value):
-    """Any other DIMSE message.
+    """A DIMSE message of another kind (C-FIND, N-CREATE, ...).
 
     Attributes:
-        command_field: (0000,0100).
+        command_field: (0000,0100), one of PS3.7 E.1.
         elements: ``(element number, value)`` of the whole command set, in ascending order.
     """
 
@@ -141,16 +137,20 @@ class UnknownCommand(Value):
 
 
 class CommandParseError(Value):
-    """Bytes that are no usable command set; a value, because the association may live on.
+    """Bytes that are no usable command; a value and no exception, because the association may live on.
 
     Attributes:
-        text: what is wrong, in DCMTK's words as far as it has some.
+        text: what is wrong, in DCMTK's words.
+        code: DCMTK's module and condition number, e.g. ``0006:020b``.
+        detail: where it is wrong, for a person; may be empty.
     """
 
-    __slots__ = ("text",)
+    __slots__ = ("text", "code", "detail")
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, code: str, detail: str = "") -> None:
         self.text: Final = text
+        self.code: Final = code
+        self.detail: Final = detail
 
     def __str__(self) -> str:
         return self.text

@@ -16,6 +16,7 @@ __all__ = [
     "encode_item",
     "encode_text",
     "encode_uid",
+    "ill_formed",
     "iter_items",
 ]
 
@@ -24,6 +25,11 @@ INVALID_PARAMETER_VALUE: Final = 6
 
 MAX_UID_LENGTH: Final = 64
 _HEADER: Final = Struct(">BxH")
+
+
+def ill_formed(detail: str) -> RemoteProtocolError:
+    """The error for a PDU that lies about itself, in DCMTK's words."""
+    return RemoteProtocolError(f"DUL Illegal or ill-formed PDU: {detail}", INVALID_PARAMETER_VALUE)
 
 
 def encode_item(item_type: int, body: bytes) -> bytes:
@@ -40,15 +46,12 @@ def iter_items(data: bytes, offset: int, end: int) -> Iterator[tuple[int, int, i
     """
     while offset < end:
         if end - offset < _HEADER.size:
-            raise RemoteProtocolError("item header is cut off", INVALID_PARAMETER_VALUE)
+            raise ill_formed("item header is cut off")
         item_type, length = _HEADER.unpack_from(data, offset)
         start = offset + _HEADER.size
         offset = start + length
         if offset > end:
-            raise RemoteProtocolError(
-                f"item {item_type:02X}H of {length} bytes does not fit the {end - start} bytes around it",
-                INVALID_PARAMETER_VALUE,
-            )
+            raise ill_formed(f"item {item_type:02X}H has {length} bytes, {end - start} are left")
         yield item_type, start, offset
 
 

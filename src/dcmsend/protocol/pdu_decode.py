@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from struct import Struct
-from typing import Final, NoReturn
+from typing import Final
 
 from dcmsend.errors import RemoteProtocolError
 
 from .contexts import ContextResult, PresentationContext
-from .items import INVALID_PARAMETER_VALUE, decode_ae_title, decode_uid, iter_items
+from .items import INVALID_PARAMETER_VALUE, decode_ae_title, decode_uid, ill_formed, iter_items
 from .pdu import (
     Abort,
     AssociateAC,
@@ -30,32 +31,36 @@ from .pdu_encode import (
 from .user_information import UserInformation
 from .user_information_items import USER_INFORMATION, decode_user_information
 
-__all__ = ["UNRECOGNIZED_PDU", "decode_data_values", "decode_pdu", "unrecognized_pdu"]
+__all__ = ["UNRECOGNIZED_PDU", "decode_pdu", "iter_data_values", "unrecognized_pdu"]
 
 UNRECOGNIZED_PDU: Final = 1
 """Reason for our A-ABORT.  Source: PS3.8 Table 9-26."""
 
 _ASSOCIATE_FIXED: Final = Struct(">H2x16s16s32x")
-_PDV_HEADER: Final = Struct(">IBB")
 
 
 def decode_pdu(pdu_type: int, body: bytes | memoryview) -> Pdu:
     """The PDU whose header gave ``pdu_type`` and the length of ``body``.
 
-    Unknown items are skipped, reserved fields not tested, what follows the fixed fields of a short PDU is ignored.
+    Unknown items are skipped, reserved fields not tested. A-ASSOCIATE-RJ, A-RELEASE and A-ABORT mean the same
+    whatever their length; missing fields are 0.
     Raises RemoteProtocolError for an unknown type and for lengths that lie.
     """
     data = bytes(body)
     if pdu_type == PDataTF.pdu_type:
-        return PDataTF(tuple(decode_data_values(data, 0, len(data))))
+        return PDataTF(
+            tuple(
+                PresentationDataValue(context_id, bool(flags & 1), bool(flags & 2), data[start:stop])
+                for context_id, flags, start, stop in iter_data_values(data, 0, len(data))
+            )
+        )
     if pdu_type == AssociateRQ.pdu_type:
         return _decode_request(data)
     if pdu_type == AssociateAC.pdu_type:
         return _decode_acceptance(data)
     if not AssociateRJ.pdu_type <= pdu_type <= Abort.pdu_type:
         raise unrecognized_pdu(pdu_type)
-    if len(data) < 4:
-        _refuse(f"PDU of type {pdu_type:02X}H has only {len(data)} bytes")
+    data = data.ljust(4, b"\0")
     if pdu_type == AssociateRJ.pdu_type:
         return AssociateRJ(data[1], data[2], data[3])
     if pdu_type == Abort.pdu_type:
@@ -68,23 +73,33 @@ def unrecognized_pdu(pdu_type: int) -> RemoteProtocolError:
     return RemoteProtocolError(f"Unrecognized PDU type: {pdu_type:2x}", UNRECOGNIZED_PDU)
 
 
-def decode_data_values(data: bytes, offset: int, end: int) -> list[PresentationDataValue]:
-    """The presentation data values in ``data[offset:end]``.  Raises RemoteProtocolError for lengths that lie."""
-    values: list[PresentationDataValue] = []
+def iter_data_values(data: bytes, offset: int, end: int) -> Iterator[tuple[int, int, int, int]]:
+    """Context id, message control header, start and end of each fragment in the P-DATA-TF body ``data[offset:end]``.
+
+    Raises RemoteProtocolError for lengths that lie, and when there is no fragment at all.
+    """
+    if offset == end:
+        raise RemoteProtocolError("PDU without any PDVs encountered.", INVALID_PARAMETER_VALUE)
+    count = 0
     while offset < end:
-        if end - offset < 6:
-            _refuse("presentation data value is cut off")
-        length, context_id, flags = _PDV_HEADER.unpack_from(data, offset)
-        start = offset + 6
-        offset += 4 + length
-        if length < 2 or offset > end:
-            _refuse(f"presentation data value of {length} bytes does not fit its PDU")
-        values.append(PresentationDataValue(context_id, bool(flags & 1), bool(flags & 2), data[start:offset]))
-    return values
-
-
-def _refuse(message: str) -> NoReturn:
-    raise RemoteProtocolError(message, INVALID_PARAMETER_VALUE)
+        count += 1
+        stop = offset + 4
+        if stop <= end:
+            length = int.from_bytes(data[offset:stop], "big")
+            if length < 2:
+                raise RemoteProtocolError(
+                    f"PDV with invalid length {length} encountered. This probably indicates a malformed P DATA PDU.",
+                    INVALID_PARAMETER_VALUE,
+                )
+            stop += length
+        if stop > end:
+            raise RemoteProtocolError(
+                f"PDV lengths don't add up correctly: {count} PDVs. This probably indicates a malformed P-DATA PDU. "
+                "PDU type is 04.",
+                INVALID_PARAMETER_VALUE,
+            )
+        yield data[offset + 4], data[offset + 5], offset + 6, stop
+        offset = stop
 
 
 class _Associate:
@@ -94,7 +109,7 @@ class _Associate:
 
     def __init__(self, data: bytes, context_item: int) -> None:
         if len(data) < _ASSOCIATE_FIXED.size:
-            _refuse(f"A-ASSOCIATE PDU has only {len(data)} bytes")
+            raise ill_formed(f"A-ASSOCIATE PDU has only {len(data)} bytes")
         self.version, called, calling = _ASSOCIATE_FIXED.unpack_from(data)
         self.called = decode_ae_title(called)
         self.calling = decode_ae_title(calling)
@@ -104,7 +119,7 @@ class _Associate:
         for item_type, start, end in iter_items(data, _ASSOCIATE_FIXED.size, len(data)):
             if item_type == context_item:
                 if end - start < 4:
-                    _refuse("presentation context item is too short")
+                    raise ill_formed("presentation context item is too short")
                 self.contexts.append((start, end))
             elif item_type == APPLICATION_CONTEXT_ITEM:
                 self.application_context = decode_uid(data[start:end])

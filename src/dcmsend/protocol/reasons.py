@@ -16,7 +16,7 @@ _SOURCES: Final = {
 
 _REASONS: Final = {
     (1, 1): "No Reason",
-    (1, 2): "Application Context Name Not Supported",
+    (1, 2): "App Context Name Not Supported",
     (1, 3): "Calling AE Title Not Recognized",
     (1, 7): "Called AE Title Not Recognized",
     (2, 1): "No Reason",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from struct import Struct
 from typing import Final
 
 from dcmsend.errors import RemoteProtocolError
@@ -10,13 +9,13 @@ from dcmsend.errors import RemoteProtocolError
 from .command_set import decode_command
 from .events import CommandReceived, DataReceived, Event
 from .items import INVALID_PARAMETER_VALUE
+from .pdu_decode import iter_data_values
 
 __all__ = ["MAX_COMMAND_LENGTH", "Reassembly"]
 
 MAX_COMMAND_LENGTH: Final = 65536
-"""A command set longer than this is an attack; the longest legal ones stay below 1 KiB."""
+"""A command set longer than this is an attack; the longest legal ones stay far below 1 KiB."""
 
-_PDV_HEADER: Final = Struct(">IBB")
 _COMMAND: Final = 1
 _LAST: Final = 2
 
@@ -28,47 +27,29 @@ class Reassembly:
 
     def __init__(self) -> None:
         self._command = bytearray()
-        self._context_id = 0
+        self._context_id: int | None = None  # of the command that is not complete yet
 
     def receive(self, data: bytes, offset: int, end: int, events: list[Event]) -> None:
         """Appends the events of the P-DATA-TF body ``data[offset:end]``.
 
         Raises RemoteProtocolError for lengths that lie, for messages that are mixed up, and for endless commands.
         """
-        while offset < end:
-            if end - offset < _PDV_HEADER.size:
-                raise RemoteProtocolError("presentation data value is cut off", INVALID_PARAMETER_VALUE)
-            length, context_id, flags = _PDV_HEADER.unpack_from(data, offset)
-            start = offset + _PDV_HEADER.size
-            offset += 4 + length
-            if length < 2 or offset > end:
-                raise RemoteProtocolError(
-                    f"presentation data value of {length} bytes does not fit its PDU", INVALID_PARAMETER_VALUE
-                )
-            if flags & _COMMAND:
-                command = self._receive_command(data[start:offset], context_id, flags)
-                if command is not None:
-                    events.append(command)
-            elif self._command:
-                raise RemoteProtocolError("Unexpected PDV Type: data set within a command", INVALID_PARAMETER_VALUE)
+        for context_id, flags, start, stop in iter_data_values(data, offset, end):
+            if not flags & _COMMAND:
+                if self._context_id is not None:
+                    raise RemoteProtocolError("DIMSE: Command PDV Expected", INVALID_PARAMETER_VALUE)
+                events.append(DataReceived(context_id, data[start:stop], bool(flags & _LAST)))
+                continue
+            if self._context_id is not None and context_id != self._context_id:
+                text = f"DIMSE: Different PresIDs inside Command Set: {self._context_id} != {context_id}"
+                raise RemoteProtocolError(text, INVALID_PARAMETER_VALUE)
+            if len(self._command) + stop - start > MAX_COMMAND_LENGTH:
+                text = f"command set is longer than {MAX_COMMAND_LENGTH} bytes"
+                raise RemoteProtocolError(text, INVALID_PARAMETER_VALUE)
+            if flags & _LAST:
+                events.append(CommandReceived(context_id, decode_command(bytes(self._command) + data[start:stop])))
+                self._command.clear()
+                self._context_id = None
             else:
-                events.append(DataReceived(context_id, data[start:offset], bool(flags & _LAST)))
-
-    def _receive_command(self, fragment: bytes, context_id: int, flags: int) -> CommandReceived | None:
-        if self._command:
-            if context_id != self._context_id:
-                raise RemoteProtocolError(
-                    f"Different PresIDs inside Command Set: {self._context_id} != {context_id}",
-                    INVALID_PARAMETER_VALUE,
-                )
-            if len(self._command) + len(fragment) > MAX_COMMAND_LENGTH:
-                raise RemoteProtocolError(
-                    f"command set is longer than {MAX_COMMAND_LENGTH} bytes", INVALID_PARAMETER_VALUE
-                )
-            fragment = bytes(self._command + fragment) if flags & _LAST else fragment
-        if flags & _LAST:
-            self._command.clear()
-            return CommandReceived(context_id, decode_command(fragment))
-        self._context_id = context_id
-        self._command += fragment
-        return None
+                self._command += data[start:stop]
+                self._context_id = context_id

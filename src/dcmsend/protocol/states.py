@@ -6,7 +6,9 @@ The table can be laid beside the standard's: a row for each event, a column for 
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Final, NamedTuple
+from typing import Final
+
+from .value import Value
 
 __all__ = ["ACTIONS", "TRANSITIONS", "Action", "Evt", "State"]
 
@@ -77,7 +79,7 @@ Evt19   -    AA-1 AA-8 -    AA-8 AA-8 AA-8 AA-8 AA-8 AA-8  AA-8  AA-8  AA-7
 """
 
 
-class Action(NamedTuple):
+class Action(Value):
     """What one action of Table 9-10 comes to for a core that has no transport and no timer of its own.
 
     Attributes:
@@ -90,50 +92,49 @@ class Action(NamedTuple):
     Source: PS3.8 Tables 9-6 to 9-9.
     """
 
-    name: str
-    next_state: State
-    acceptor_next_state: State
-    indicates: bool = False
-    aborts: bool = False
+    __slots__ = ("aborts", "acceptor_next_state", "indicates", "name", "next_state")
 
-
-def _action(
-    name: str, next_state: int, *, acceptor: int = 0, indicates: bool = False, aborts: bool = False
-) -> Action:
-    return Action(name, State(next_state), State(acceptor or next_state), indicates, aborts)
+    def __init__(
+        self, name: str, next_state: int, *, acceptor: int = 0, indicates: bool = False, aborts: bool = False
+    ) -> None:
+        self.name: Final = name
+        self.next_state: Final = State(next_state)
+        self.acceptor_next_state: Final = State(acceptor or next_state)
+        self.indicates: Final = indicates
+        self.aborts: Final = aborts
 
 
 ACTIONS: Final = {
     action.name: action
     for action in (
-        _action("AE-1", 4),  # issue TRANSPORT CONNECT request
-        _action("AE-2", 5),  # send A-ASSOCIATE-RQ
-        _action("AE-3", 6, indicates=True),  # A-ASSOCIATE confirmation (accept)
-        _action("AE-4", 1, indicates=True),  # A-ASSOCIATE confirmation (reject)
-        _action("AE-5", 2),  # issue TRANSPORT CONNECT response, start ARTIM
-        _action("AE-6", 3, indicates=True),  # A-ASSOCIATE indication; the user rejects also on the provider's behalf
-        _action("AE-7", 6),  # send A-ASSOCIATE-AC
-        _action("AE-8", 13),  # send A-ASSOCIATE-RJ, start ARTIM
-        _action("DT-1", 6),  # send P-DATA-TF
-        _action("DT-2", 6, indicates=True),  # P-DATA indication
-        _action("AR-1", 7),  # send A-RELEASE-RQ
-        _action("AR-2", 8, indicates=True),  # A-RELEASE indication
-        _action("AR-3", 1, indicates=True),  # A-RELEASE confirmation
-        _action("AR-4", 13),  # send A-RELEASE-RP, start ARTIM
-        _action("AR-5", 1),  # stop ARTIM
-        _action("AR-6", 7, indicates=True),  # P-DATA indication
-        _action("AR-7", 8),  # send P-DATA-TF
-        _action("AR-8", 9, acceptor=10, indicates=True),  # A-RELEASE indication (release collision)
-        _action("AR-9", 11),  # send A-RELEASE-RP
-        _action("AR-10", 12, indicates=True),  # A-RELEASE confirmation
-        _action("AA-1", 13, aborts=True),  # send A-ABORT (service user), start ARTIM
-        _action("AA-2", 1),  # stop ARTIM
-        _action("AA-3", 1, indicates=True),  # A-ABORT or A-P-ABORT indication
-        _action("AA-4", 1, indicates=True),  # A-P-ABORT indication
-        _action("AA-5", 1),  # stop ARTIM
-        _action("AA-6", 13),  # ignore the PDU
-        _action("AA-7", 13, aborts=True),  # send A-ABORT
-        _action("AA-8", 13, indicates=True, aborts=True),  # send A-ABORT (provider), A-P-ABORT indication, start ARTIM
+        Action("AE-1", 4),  # issue TRANSPORT CONNECT request
+        Action("AE-2", 5),  # send A-ASSOCIATE-RQ
+        Action("AE-3", 6, indicates=True),  # A-ASSOCIATE confirmation (accept)
+        Action("AE-4", 1, indicates=True),  # A-ASSOCIATE confirmation (reject)
+        Action("AE-5", 2),  # issue TRANSPORT CONNECT response, start ARTIM
+        Action("AE-6", 3, indicates=True),  # A-ASSOCIATE indication; the user rejects also on the provider's behalf
+        Action("AE-7", 6),  # send A-ASSOCIATE-AC
+        Action("AE-8", 13),  # send A-ASSOCIATE-RJ, start ARTIM
+        Action("DT-1", 6),  # send P-DATA-TF
+        Action("DT-2", 6, indicates=True),  # P-DATA indication
+        Action("AR-1", 7),  # send A-RELEASE-RQ
+        Action("AR-2", 8, indicates=True),  # A-RELEASE indication
+        Action("AR-3", 1, indicates=True),  # A-RELEASE confirmation
+        Action("AR-4", 13),  # send A-RELEASE-RP, start ARTIM
+        Action("AR-5", 1),  # stop ARTIM
+        Action("AR-6", 7, indicates=True),  # P-DATA indication
+        Action("AR-7", 8),  # send P-DATA-TF
+        Action("AR-8", 9, acceptor=10, indicates=True),  # A-RELEASE indication (release collision)
+        Action("AR-9", 11),  # send A-RELEASE-RP
+        Action("AR-10", 12, indicates=True),  # A-RELEASE confirmation
+        Action("AA-1", 13, aborts=True),  # send A-ABORT (service user), start ARTIM
+        Action("AA-2", 1),  # stop ARTIM
+        Action("AA-3", 1, indicates=True),  # A-ABORT or A-P-ABORT indication
+        Action("AA-4", 1, indicates=True),  # A-P-ABORT indication
+        Action("AA-5", 1),  # stop ARTIM
+        Action("AA-6", 13),  # ignore the PDU
+        Action("AA-7", 13, aborts=True),  # send A-ABORT
+        Action("AA-8", 13, indicates=True, aborts=True),  # send A-ABORT (provider), A-P-ABORT indication, start ARTIM
     )
 }
 

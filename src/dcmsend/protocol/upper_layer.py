@@ -18,6 +18,7 @@ from .events import (
     ReleaseConfirmed,
     TransportClosed,
 )
+from .items import INVALID_PARAMETER_VALUE
 from .pdu import Abort, AssociateAC, AssociateRJ, AssociateRQ, PDataTF, Pdu, ReleaseRP, ReleaseRQ
 from .pdu_decode import decode_pdu, unrecognized_pdu
 from .pdu_encode import encode_pdu
@@ -27,7 +28,8 @@ from .states import TRANSITIONS, Action, Evt, State
 __all__ = ["UpperLayer"]
 
 UNEXPECTED_PDU: Final = 2
-INVALID_PARAMETER_VALUE: Final = 6
+"""Reason for our A-ABORT.  Source: PS3.8 Table 9-26."""
+PROTOCOL_VERSION_1: Final = 1
 
 _HEADER: Final = Struct(">BxI")
 MAX_ASSOCIATE_LENGTH: Final = 1 << 20
@@ -57,6 +59,10 @@ _RECEIVE_EVENTS: Final = {
     ReleaseRP.pdu_type: Evt.RELEASE_RP_RECEIVED,
     Abort.pdu_type: Evt.ABORT_RECEIVED,
 }
+
+
+def _too_long(text: str) -> RemoteProtocolError:
+    return RemoteProtocolError(text, INVALID_PARAMETER_VALUE)
 
 
 class UpperLayer:
@@ -90,6 +96,7 @@ class UpperLayer:
         self.peer: AssociateAC | None = None
         self.violation: RemoteProtocolError | None = None
         self._is_acceptor = is_acceptor
+        self._max_pdu_length = max_pdu_length
         self._max_data_length = max_pdu_length + LENGTH_SLACK if max_pdu_length else UNLIMITED_LENGTH
         self._request: AssociateRQ | None = None
         self._received = bytearray()
@@ -109,6 +116,7 @@ class UpperLayer:
             return encoded
         action = TRANSITIONS[_SEND_EVENTS[type(pdu)]][self.state]
         if action is None:
+            self._raise_violation()
             raise LocalProtocolError(f"{type(pdu).__name__} cannot be sent in state {self.state.name}")
         self._enter(action)
         if isinstance(pdu, AssociateRQ):
@@ -193,7 +201,7 @@ class UpperLayer:
                 self._needed = stop - offset
                 break
             self._receive_pdu(pdu_type, data, start, stop, events)
-            if self.state is State.IDLE or self._is_deaf:
+            if self.state is State.IDLE:
                 return
             offset = stop
         self._received += data[offset:]
@@ -201,17 +209,15 @@ class UpperLayer:
     def _check_header(self, pdu_type: int, length: int) -> None:
         """Raises RemoteProtocolError before anything is kept of a PDU that cannot be meant."""
         if pdu_type == PDataTF.pdu_type:
-            limit = self._max_data_length
+            if length > self._max_data_length:
+                raise _too_long(f"DUL Illegal PDU Length {length}.  Max expected {self._max_pdu_length}")
         elif pdu_type == AssociateRQ.pdu_type or pdu_type == AssociateAC.pdu_type:
-            limit = MAX_ASSOCIATE_LENGTH
-        else:
-            limit = MAX_FIXED_LENGTH
-        if pdu_type not in _RECEIVE_EVENTS:
+            if length > MAX_ASSOCIATE_LENGTH:
+                raise _too_long(f"A-ASSOCIATE PDU too large: {length} bytes")
+        elif pdu_type not in _RECEIVE_EVENTS:
             raise unrecognized_pdu(pdu_type)
-        if length > limit:
-            raise RemoteProtocolError(
-                f"PDU of type {pdu_type:02X}H has {length} bytes, more than {limit}", INVALID_PARAMETER_VALUE
-            )
+        elif length > MAX_FIXED_LENGTH:
+            raise _too_long("DUL Illegal PDU Length")
 
     def _receive_pdu(self, pdu_type: int, data: bytes, start: int, stop: int, events: list[Event]) -> None:
         event = _RECEIVE_EVENTS[pdu_type]
@@ -228,6 +234,9 @@ class UpperLayer:
     def _indicate(self, pdu: Pdu) -> Event:
         """Notes what the PDU settles, and gives its event."""
         if isinstance(pdu, AssociateAC):
+            if not pdu.protocol_version & PROTOCOL_VERSION_1:
+                text = f"DUL Unsupported peer protocol {pdu.protocol_version:04x}; expected 0001"
+                raise RemoteProtocolError(text, INVALID_PARAMETER_VALUE)
             self.peer = pdu
             self.peer_max_length = pdu.user_information.max_length
             if self._request is not None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from struct import Struct, pack
 from typing import Final
 
-from dcmsend.errors import LocalProtocolError, RemoteProtocolError
+from dcmsend.errors import LocalProtocolError
 
-from .items import INVALID_PARAMETER_VALUE, decode_text, decode_uid, encode_item, encode_text, encode_uid, iter_items
+from .items import decode_text, decode_uid, encode_item, encode_text, encode_uid, ill_formed, iter_items
 from .user_information import (
     AsynchronousOperationsWindow,
     RoleSelection,
@@ -101,9 +101,7 @@ class _Fields:
         start = self._position
         self._position += size
         if self._position > self._end:
-            raise RemoteProtocolError(
-                f"user information item {self._item_type:02X}H is too short", INVALID_PARAMETER_VALUE
-            )
+            raise ill_formed(f"user information item {self._item_type:02X}H is too short")
         return self._data[start : self._position]
 
     def take_counted(self) -> bytes:
