@@ -34,7 +34,7 @@ def tree(files: FixtureFiles, tmp_path: Path) -> Path:
 
 def test_recursive_scan_with_pattern_and_report(duel: Duel, tree: Path) -> None:
     (tree / "F" / "sub" / "broken.dcm").unlink()
-    words = "-nuc +r +sd +sp *.dcm -to 60 +crf {own}/report.txt".split()
+    words = ["-nuc", "+r", "+sd", "+sp", "*.dcm", "-to", "60", "+crf", "{own}/report.txt"]
     pair = duel.verbatim(HOST, "{port}", *words, "F", directory=tree)
     pair.assert_same(0)
     for run in pair:
@@ -44,7 +44,7 @@ def test_recursive_scan_with_pattern_and_report(duel: Duel, tree: Path) -> None:
 def test_large_pdus_and_no_halt(duel: Duel, tree: Path, files: FixtureFiles) -> None:
     """Rubbish and a broken file on the way, and a DICOMDIR."""
     shutil.copytree(files.path("media/good/DICOMDIR").parent, tree / "F" / "medium")
-    words = "--max-pdu 131072 --max-send-pdu 131072 --no-uid-checks +sd +r +rd -nh".split()
+    words = ["--max-pdu", "131072", "--max-send-pdu", "131072", "--no-uid-checks", "+sd", "+r", "+rd", "-nh"]
     pair = duel(*words, "F", directory=tree)
     pair.assert_same(0)
 

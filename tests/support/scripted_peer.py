@@ -92,7 +92,13 @@ class ConnectionRecord:
 
 
 class ScriptedPeer:
-    """The listening peer; use it as a context manager. ``connections`` is complete once it has been left."""
+    """The listening peer; use it as a context manager. ``connections`` is complete once it has been left.
+
+    Attributes:
+        patience: seconds that ``stop`` waits for senders to close.
+    """
+
+    patience = 5.0
 
     def __init__(self, *scripts: Script) -> None:
         self.scripts = scripts or (Script(),)
@@ -120,7 +126,7 @@ class ScriptedPeer:
         self._stopping.set()
         self._wake_writer.send(b"x")
         self._acceptor.join(10)
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + self.patience
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
         for connection in self._sockets:
