@@ -17,6 +17,8 @@ from support.run import read_summary, run
 
 COLOR_PALETTE = "1.2.840.10008.5.1.4.39.1"  # no patient, so most archives refuse it
 RETIRED_ULTRASOUND = "1.2.840.10008.5.1.4.1.1.6"
+# Process 14, process 14 SV1, JPEG-LS, RLE: proposed together with the native syntaxes, because DCMTK can decode them.
+LOSSLESS_WITH_DECODER = tuple(f"1.2.840.10008.1.2.{suffix}" for suffix in ("4.57", "4.70", "4.80", "5"))
 DATA_SET_TRAILING_PADDING = 0xFFFCFFFC
 FILE_SET = DATA / "fileset"
 
@@ -61,13 +63,25 @@ def test_dcmqrscp_by_its_ae_title(dcmsend: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.peer("orthanc")
-def test_orthanc_stores_what_we_sent(dcmsend: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "wants_decoder",
+    [
+        pytest.param(False, id="as they are"),
+        pytest.param(
+            True,
+            id="decompressed",
+            marks=pytest.mark.xfail(strict=True, reason="Orthanc prefers native syntaxes; no decoder yet"),
+        ),
+    ],
+)
+def test_orthanc_stores_what_we_sent(dcmsend: str, tmp_path: Path, wants_decoder: bool) -> None:
     # Orthanc wants the UIDs of patient, study and series, and gives up on known elements encoded as UN.
     files = [
         file
         for file in select(lambda file: file.dcmtk_exit == 0 and file.sop_class_uid != COLOR_PALETTE)
         if file.name.split("/")[0] in ("ct-matrix", "highdicom", "dcmqi", "dcmjs-dimse", "pydicom-data")
         and file.name != "pydicom-data/explicit_VR-UN.dcm"
+        and (file.transfer_syntax in LOSSLESS_WITH_DECODER) == wants_decoder
     ]
     report = tmp_path / "report.txt"
     with orthanc(tmp_path) as peer:

@@ -119,5 +119,7 @@ def test_converted_data_sets_are_those_that_dcmtk_makes(both: Both) -> None:
         for entry in both.ours.report.entries
         if entry["Network Xfer"] == entry["Original Xfer"]
     }
-    different = [key for key in converted - passed if both.ours.received.get(key) != both.dcmtk.received.get(key)]
+    odd = read_part10(DATA / "highdicom" / "dx_image.dcm")  # DCMTK sends its odd OW value without a pad byte
+    compared = converted - passed - {(odd.sop_class_uid, odd.sop_instance_uid)}
+    different = [key for key in compared if both.ours.received.get(key) != both.dcmtk.received.get(key)]
     assert different == []
