@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from dcmsend.dicom.transfer_syntax import TransferSyntax
-from dcmsend.errors import DataSetError, DcmsendError, InputError, NoInputFiles, NoValidInputFiles, ReportError
+from dcmsend.errors import (
+    Cancelled,
+    DataSetError,
+    DcmsendError,
+    InputError,
+    NoInputFiles,
+    NoValidInputFiles,
+    ReportError,
+)
 from dcmsend.index import Instance, scan
 from dcmsend.inputs import InputFile, find_inputs
 from dcmsend.report import RunRecord, format_summary, format_text_report, write_text_report
@@ -56,7 +64,7 @@ def transfer(
     """Send ``inputs``: yields each outcome in list order while ``record`` is kept, then raises what ended it early."""
     interrupt = interrupt or Interrupt(settings.transfer.drain_seconds)
     try:
-        instances = _list_instances(settings, inputs, record)
+        instances = _list_instances(settings, _until(interrupt, inputs), record, interrupt)
         record.listed = True
         tools = Tools(_can_decode, _can_convert, *_dictionary(settings))
         engine = Engine(instances, settings.peer, settings.transfer, settings.plan, tools, interrupt, observer)
@@ -72,13 +80,23 @@ def transfer(
         raise
 
 
-def _list_instances(settings: Settings, inputs: Iterable[InputFile], record: RunRecord) -> list[Instance]:
+def _until(interrupt: Interrupt, inputs: Iterable[InputFile]) -> Iterator[InputFile]:
+    """The inputs while nobody asks for the end; then Cancelled is raised."""
+    for item in inputs:
+        if interrupt.requested:
+            raise Cancelled(interrupt.by)
+        yield item
+
+
+def _list_instances(
+    settings: Settings, inputs: Iterable[InputFile], record: RunRecord, interrupt: Interrupt
+) -> list[Instance]:
     # DCMTK remarks on all directories before it reads the first file: the list is made first.
     found = list(inputs)
     if not found:
         raise NoInputFiles
     _log.info("checking input files ...")
-    instances = list(scan(found, settings.index, on_rejected=record.reject))
+    instances = list(scan(_until(interrupt, found), settings.index, on_rejected=record.reject))
     _log.debug(
         "in total, there are %d SOP instances to be sent, %d invalid files are ignored",
         len(instances), len(record.rejected),
@@ -148,7 +166,7 @@ def _write_report(settings: Settings, record: RunRecord, path: str, summary: str
     """The report gets its own name only at the normal end; under it scripts would take it for complete."""
     if record.error is None:
         _log.info("creating detailed report on the transfer ...")
-        if os.path.exists(path):
+        if os.path.isfile(path):
             _log.warning("file '%s' already exists, overwriting", path)
     else:
         path += ".partial"

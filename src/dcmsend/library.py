@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import Any
@@ -19,9 +21,12 @@ from dcmsend.transport import Interrupt
 
 __all__ = ["Transfer", "send"]
 
+# What is logged is shown only if the program asks for it.
+logging.getLogger("dcmsend").addHandler(logging.NullHandler())
+
 
 def send(
-    items: Iterable[Any] | str | os.PathLike[str],
+    items: Iterable[Any] | str | bytes | os.PathLike[str] | os.PathLike[bytes],
     peer: Peer,
     *,
     inputs: InputOptions | None = None,
@@ -38,8 +43,8 @@ def send(
     the transfer; pass options to change that.
 
     Args:
-        items: paths (``str`` or ``os.PathLike``) of files or folders, and ``pydicom.Dataset`` objects, freely mixed;
-            or one path.
+        items: paths (``str``, ``bytes`` or ``os.PathLike``) of files or folders, and ``pydicom.Dataset`` objects,
+            freely mixed; or one of them.  All are looked at before the first one is sent.
         peer: where to, and under which AE titles.
         inputs: which files of folders are taken.
         index: how files are read and checked.
@@ -48,7 +53,7 @@ def send(
         observer: is told of associations, bytes and outcomes while they happen.
 
     Raises, while it is iterated: NoInputFiles, NoValidInputFiles, InvalidInputFile, NegotiationFailed, SendingFailed,
-    PlanError; all are ``DcmsendError``.
+    PlanError; all are ``DcmsendError``.  TypeError for an item of another type.
     """
     settings = Settings(
         peer=peer,
@@ -57,7 +62,9 @@ def send(
         plan=plan or PlanOptions(halt_on_refusal=False),
         transfer=transfer or TransferOptions(halt_on_failure=False),
     )
-    return Transfer(settings, [items] if isinstance(items, str | os.PathLike) else items, observer)
+    if isinstance(items, str | bytes | os.PathLike) or _is_data_set(items):
+        items = (items,)
+    return Transfer(settings, items, observer)
 
 
 class Transfer:
@@ -118,7 +125,14 @@ class Transfer:
 
 def _inputs_of(items: Iterable[Any], options: InputOptions) -> Iterator[InputFile]:
     for number, item in enumerate(items, start=1):
-        if isinstance(item, str | os.PathLike):
-            yield from find_inputs((os.fspath(item),), options)
-        else:
+        if isinstance(item, str | bytes | os.PathLike):
+            yield from find_inputs((os.fsdecode(item),), options)
+        elif _is_data_set(item):
             yield InputFile(f"<data set {number}>", Origin.DATA_SET, data_set=item)
+        else:
+            raise TypeError(f"item {number} is neither a path nor a pydicom.Dataset but {type(item).__name__}")
+
+
+def _is_data_set(item: object) -> bool:
+    pydicom = sys.modules.get("pydicom")  # who has a Dataset has loaded it
+    return pydicom is not None and isinstance(item, pydicom.Dataset)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from dcmsend.transport import AddressFamily
 
 __all__ = ["AddressFamily", "Peer", "TransferOptions"]
 
+SHORTEST_PDU: Final = 14
+"""A P-DATA-TF PDU that carries two bytes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """The Storage SCP and how we introduce ourselves.
+    """The Storage SCP and how we introduce ourselves.  Raises ValueError for an impossible port.
 
     Attributes:
         host: name or address as given.
@@ -27,10 +31,14 @@ class Peer:
     calling_ae_title: str = "DCMSEND"
     address_family: AddressFamily = AddressFamily.IPV4
 
+    def __post_init__(self) -> None:
+        if not 0 < self.port < 65536:  # the system would take such a number modulo 65536
+            raise ValueError(f"port {self.port} is not between 1 and 65535")
+
 
 @dataclass(frozen=True, slots=True)
 class TransferOptions:
-    """How instances are transferred.  Times in seconds, sizes in bytes.
+    """How instances are transferred.  Times in seconds, sizes in bytes.  Raises ValueError for impossible ones.
 
     Attributes:
         connect_timeout: for the TCP connect (``-to``); None leaves it to the operating system.
@@ -38,7 +46,7 @@ class TransferOptions:
         dimse_timeout: for a C-STORE response (``-td``); None waits as long as bytes move, see idle_timeout.
         idle_timeout: no byte either way for so long ends the association; 0 never.
         max_pdu: longest PDU we announce to receive (``-pdu``).
-        max_send_pdu: longest PDU we send, None for what the peer takes (``--max-send-pdu``).
+        max_send_pdu: longest PDU we send, at least 14, None for what the peer takes (``--max-send-pdu``).
         halt_on_failure: the first instance that cannot be sent ends the run (false with ``-nh``).
         convert: another transfer syntax than the file's may be produced (false with ``-dn``).
         deflate_level: zlib level 0..9 for Deflated, None to pass deflated data sets through (``+cl``).
@@ -63,3 +71,19 @@ class TransferOptions:
     tcp_buffer_length: int | None = None
     log_negotiation: bool = False
     drain_seconds: float = 10.0
+
+    def __post_init__(self) -> None:
+        _check("acse_timeout", self.acse_timeout > 0)
+        _check("connect_timeout", self.connect_timeout is None or self.connect_timeout > 0)
+        _check("dimse_timeout", self.dimse_timeout is None or self.dimse_timeout > 0)
+        _check("idle_timeout", self.idle_timeout >= 0)
+        _check("drain_seconds", self.drain_seconds >= 0)
+        _check("max_pdu", 1 < self.max_pdu < 1 << 32)
+        _check("max_send_pdu", self.max_send_pdu is None or self.max_send_pdu >= SHORTEST_PDU)
+        _check("deflate_level", self.deflate_level is None or 0 <= self.deflate_level <= 9)
+        _check("tcp_buffer_length", self.tcp_buffer_length is None or self.tcp_buffer_length >= 0)
+
+
+def _check(name: str, is_possible: bool) -> None:
+    if not is_possible:
+        raise ValueError(f"TransferOptions: impossible {name}")

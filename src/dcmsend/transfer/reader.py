@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dcmsend.dicom.byte_source import ByteSource, BytesSource
 from dcmsend.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN, TransferSyntax
 from dcmsend.dicom.walk import WalkResult, walk_data_set
-from dcmsend.errors import DataSetError
+from dcmsend.errors import DataSetError, FileUnreadable
 from dcmsend.index import Instance, locate_data_set
 from dcmsend.inputs import FileSource, Origin, open_input
 
@@ -95,9 +94,8 @@ def load_instance(instance: Instance, dictionary: DictionarySource) -> LoadedIns
     Raises FileUnreadable and DataSetError with DCMTK's condition.
     """
     if instance.input.origin is Origin.DATA_SET:
-        loaded = LoadedInstance(-1, _encode_pydicom(instance.input.data_set))
-    else:
-        loaded = LoadedInstance(open_input(instance.input.path))
+        return _load_data_set(instance, dictionary)
+    loaded = LoadedInstance(open_input(instance.input.path))
     try:
         _locate_and_walk(loaded, instance, dictionary)
     except BaseException:
@@ -106,15 +104,28 @@ def load_instance(instance: Instance, dictionary: DictionarySource) -> LoadedIns
     return loaded
 
 
-def _locate_and_walk(loaded: LoadedInstance, instance: Instance, dictionary: DictionarySource) -> None:
-    whole: ByteSource
-    if loaded._data is not None:
-        whole, size = BytesSource(loaded._data), len(loaded._data)
+def _load_data_set(instance: Instance, dictionary: DictionarySource) -> LoadedInstance:
+    from .data_set import encode_data_set  # only the library has data sets
+
+    data = encode_data_set(instance.input.data_set, instance.transfer_syntax)
+    loaded = LoadedInstance(-1, data)
+    loaded.syntax = instance.transfer_syntax
+    if loaded.syntax.is_known:
+        _check(loaded, len(data), dictionary)
     else:
+        loaded.sop_class_uid, loaded.sop_instance_uid = instance.sop_class_uid, instance.sop_instance_uid
+        loaded.length = loaded._sendable = len(data)
+    return loaded
+
+
+def _locate_and_walk(loaded: LoadedInstance, instance: Instance, dictionary: DictionarySource) -> None:
+    try:
         status = os.fstat(loaded._fd)
-        whole, size = FileSource(loaded._fd), status.st_size
-        loaded._stamp = (size, status.st_mtime_ns)
-    location = locate_data_set(whole, instance.read_mode, dictionary)
+    except OSError as error:  # a network file system may have lost the file since it was opened
+        raise FileUnreadable(error.strerror or str(error), error.errno or 0) from error
+    size = status.st_size
+    loaded._stamp = (size, status.st_mtime_ns)
+    location = locate_data_set(FileSource(loaded._fd), instance.read_mode, dictionary)
     loaded._offset = location.offset
     loaded.syntax = location.transfer_syntax
     meta = location.meta
@@ -124,10 +135,15 @@ def _locate_and_walk(loaded: LoadedInstance, instance: Instance, dictionary: Dic
         loaded.sop_class_uid, loaded.sop_instance_uid = meta.sop_class_uid, meta.sop_instance_uid
         loaded.length = loaded._sendable = size - location.offset
         return
+    _check(loaded, size - location.offset, dictionary)
+
+
+def _check(loaded: LoadedInstance, size: int, dictionary: DictionarySource) -> None:
+    """Walk the data set, which has ``size`` bytes in the file, to its end."""
     walked = _walk(loaded, dictionary)
     loaded.sop_class_uid, loaded.sop_instance_uid = walked.sop_class_uid, walked.sop_instance_uid
     loaded.length = walked.encoded_length
-    loaded._sendable = size - location.offset if loaded.syntax.is_deflated else walked.length
+    loaded._sendable = size if loaded.syntax.is_deflated else walked.length
     loaded.warnings, loaded.must_be_encoded = walked.warnings, walked.repairs
 
 
@@ -138,18 +154,6 @@ def _walk(loaded: LoadedInstance, dictionary: DictionarySource) -> WalkResult:
 
         return walk_data_set(InflatingSource(source), EXPLICIT_VR_LITTLE_ENDIAN, dictionary=dictionary)
     return walk_data_set(source, loaded.syntax, dictionary=dictionary)
-
-
-def _encode_pydicom(data_set: Any) -> bytes:
-    """A ``pydicom.Dataset`` as a Part 10 file in memory; its own encoding is kept where it has one."""
-    import pydicom  # the caller has made a Dataset, so it is there
-
-    buffer = io.BytesIO()
-    try:
-        pydicom.dcmwrite(buffer, data_set, enforce_file_format=True)
-    except Exception as error:  # pydicom raises many kinds
-        raise DataSetError("Invalid stream", f"pydicom cannot encode the data set: {error}") from error
-    return buffer.getvalue()
 
 
 def _pieces(data: memoryview) -> Iterator[memoryview]:
