@@ -180,14 +180,16 @@ class RemoteProtocolError(ProtocolError):
 
     Attributes:
         abort_reason: reason to give in our A-ABORT (service provider), PS3.8 Table 9-26.
+        code: DCMTK's module and condition number, e.g. ``0006:020b``; may be empty.
     """
 
-    def __init__(self, message: str, abort_reason: int = 0) -> None:
+    def __init__(self, message: str, abort_reason: int = 0, code: str = "") -> None:
         self.abort_reason = abort_reason
+        self.code = code
         super().__init__(message)
 
-    def __reduce__(self) -> tuple[type[RemoteProtocolError], tuple[str, int]]:
-        return type(self), (str(self), self.abort_reason)
+    def __reduce__(self) -> tuple[type[RemoteProtocolError], tuple[str, int, str]]:
+        return type(self), (str(self), self.abort_reason, self.code)
 
 
 class AssociationError(DcmsendError):

@@ -175,6 +175,10 @@ class Association:
                     return event
         except TimedOut as error:
             raise TimedOut(error.waited_for, error.seconds, _NO_ANSWER) from None
+        except RemoteProtocolError as error:
+            inner = f"0006:0321 {error}" if str(error).startswith("Unrecognized PDU type") else str(error)
+            text = f"DIMSE Failed to receive message\n0006:020c DIMSE Read PDV failed\n{inner}"
+            raise RemoteProtocolError(text, error.abort_reason) from error
 
     def echo(self, context_id: int, message_id: int) -> CommandReceived:
         """Send C-ECHO and wait for the answer.  Source: PS3.7 §9.1.5."""
@@ -265,6 +269,7 @@ def open_association(
         # DCMTK finds an empty title only when it has connected, and a script may count connections.
         for title, name in ((peer.calling_ae_title, "Calling"), (peer.called_ae_title, "Called")):
             if not title:
+                _log.error("Illegal service parameter: %s AP Title", name)
                 raise ConnectFailed(f"Illegal service parameter: {name} AP Title", "an AE title cannot be empty")
         _log.info("Requesting Association")
         association.negotiate(_request(peer, contexts, options))

@@ -19,8 +19,8 @@ from dcmsend.transport import Interrupt
 
 from .association import Association, open_association
 from .events import AssociationClosed, AssociationOpened, Observer
-from .messages import log_end
-from .negotiation_log import log_accepted, log_rejected, log_request
+from .messages import log_end, with_code
+from .negotiation_log import log_accepted, log_rejected, log_request, warn_of_adjustments
 from .options import Peer, TransferOptions
 from .outcome import Reason, Result, StoreOutcome
 from .prepare import Preparer
@@ -90,6 +90,10 @@ class Engine:
             if not self._plan_options.multiple_associations:
                 break
             remaining = len(self._instances) - self._next
+            if self._fruitless >= _MAX_FRUITLESS and self.error is None:
+                # With --no-halt no trouble with single instances is an error of the run, as in DCMTK.
+                _app_log.error("%d associations in a row ended without an answer, giving up", self._fruitless)
+                break
             if remaining and self.error is None and self._disturbed:
                 _app_log.warning(
                     "trying to continue with a new association in order to send the remaining %d SOP instances",
@@ -152,6 +156,7 @@ class Engine:
         _app_log.info("initializing network ...")
         _app_log.info("negotiating network association ...")
         log_request(self._peer, plan.contexts, self._options)
+        warn_of_adjustments(self._peer, self._options)
         try:
             association = open_association(self._peer, plan.contexts, self._options, self._interrupt)
         except Cancelled as error:
@@ -204,10 +209,8 @@ class Engine:
         self._how = str(getattr(loop.error, "cause", loop.error))
         self._disturbed = True
         self._fruitless = 0 if loop.answered else self._fruitless + 1
-        if loop.halted or self._fruitless >= _MAX_FRUITLESS:
+        if loop.halted:
             self.error = loop.error
-            if not loop.halted:
-                log_end(loop.error)
 
     def _release(self, association: Association) -> None:
         _log.info("Releasing Association")
@@ -218,7 +221,7 @@ class Engine:
             pass  # everything has its outcome already
         except DcmsendError as error:
             self._how = str(error)
-            _log.error("Association Release Failed: %s", error)
+            _log.error("Association Release Failed: %s", with_code(error))
 
     def _illegal_length(
         self, association: Association, plan: AssociationPlan, error: RemoteProtocolError
@@ -257,7 +260,7 @@ class Engine:
 
     def _not_attempted(self) -> Iterator[StoreOutcome]:
         cancelled = isinstance(self.error, Cancelled)
-        reason = Reason.HALTED
+        reason = Reason.NO_ASSOCIATION if self.error is None else Reason.HALTED
         if cancelled:
             reason = Reason.CANCELLED
         elif isinstance(self.error, NegotiationFailed):

@@ -19,7 +19,8 @@ from dcmsend.protocol import CStoreRSP, status_text
 from .prepare import Failure, PreparedStore
 
 __all__ = [
-    "log_end", "log_failure", "log_notes", "log_peer_gone", "log_receive_error", "log_request", "log_response",
+    "log_aborting_for_release", "log_end", "log_failure", "log_notes", "log_peer_gone", "log_receive_error",
+    "log_request", "log_response", "log_unexpected_command", "with_code",
 ]
 
 _log = logging.getLogger("dcmsend.network")
@@ -28,13 +29,24 @@ _app_log = logging.getLogger("dcmsend.app")
 _LEVELS = {"W": logging.WARNING, "I": logging.INFO, "D": logging.DEBUG}
 
 _CODES: dict[str, str] = {
-    "Peer aborted Association (or never connected)": "0006:0317 ",
-    "DUL Peer Requested Release": "0006:031b ",
-    "DIMSE No data available (timeout in non-blocking mode)": "0006:0207 ",
-    "DIMSE Bad command type": "0006:0201 ",
-    "DIMSE Failed to receive message": "0006:020d ",
+    "ASC Bad presentation context ID": "0006:0101",
+    "DIMSE Bad command type": "0006:0201",
+    "DIMSE Failed to receive message": "0006:020d",
+    "DIMSE Failed to send message": "0006:020e",
+    "DIMSE No data available (timeout in non-blocking mode)": "0006:0207",
+    "DUL Peer Requested Release": "0006:0319",
+    "DUL network read timeout": "0006:031a",
+    "Data dictionary missing": "0006:0213",
+    "Peer aborted Association (or never connected)": "0006:0317",
 }
 """DCMTK's module and condition numbers, which stand before the text in its network messages."""
+
+
+def with_code(error: DcmsendError) -> str:
+    """The message of an error with DCMTK's number before it, as far as there is one."""
+    text = str(error)
+    code = getattr(error, "code", "") or _CODES.get(text.split("\n", 1)[0], "")
+    return f"{code} {text}" if code else text
 
 
 def log_notes(store: PreparedStore) -> None:
@@ -115,15 +127,24 @@ def log_receive_error(store: PreparedStore | None, error: DcmsendError) -> None:
     """Log what ended the sending of an instance (``store``), or the wait for answers (None)."""
     if isinstance(error, Cancelled):
         return
-    text = str(error)
     if store is None or isinstance(error, AssociationReleased):
-        _log.error("Failed receiving DIMSE response: %s%s", _CODES.get(text, ""), text)
+        _log.error("Failed receiving DIMSE response: %s", with_code(error))
     elif isinstance(error, FileUnreadable | DataSetError | TranscodeError):
         detail = getattr(error, "detail", "")
         path = store.instance.input.path
-        _log.error("cannot send SOP instance from file: %s: %s%s", path, text, detail and f"\n{detail}")
+        _log.error("cannot send SOP instance from file: %s: %s%s", path, error, detail and f"\n{detail}")
     else:
-        _log.error("Failed sending C-STORE request: %s%s", _CODES.get(text, ""), text)
+        _log.error("Failed sending C-STORE request: %s", with_code(error))
+
+
+def log_unexpected_command(command_field: int) -> None:
+    """Log that the peer has sent something else than an answer."""
+    _log.error("Expected C-STORE response but received DIMSE command 0x%04x", command_field)
+
+
+def log_aborting_for_release() -> None:
+    """Log that a request of the peer to release is answered by an abort."""
+    _log.error("Protocol Error: Peer requested release (Aborting)")
 
 
 def _class_name(uid: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
+from dcmsend.dicom.ae_title import is_cut
 from dcmsend.dicom.sop_class import sop_class_name
 from dcmsend.dicom.transfer_syntax import transfer_syntax
 from dcmsend.errors import AssociationRejected, DcmsendError
@@ -19,7 +20,7 @@ from dcmsend.protocol import (
 from .association import Association
 from .options import Peer, TransferOptions
 
-__all__ = ["log_accepted", "log_rejected", "log_request"]
+__all__ = ["log_accepted", "log_rejected", "log_request", "warn_of_adjustments"]
 
 _log = logging.getLogger("dcmsend.network")
 
@@ -53,6 +54,15 @@ def log_request(peer: Peer, contexts: Sequence[PresentationContext], options: Tr
         lines += [f"      ={_syntax_name(uid)}" for uid in context.transfer_syntaxes]
     lines += _negotiation_lines("END A-ASSOCIATE-RQ")
     _log.log(level, "\n".join(lines))
+
+
+def warn_of_adjustments(peer: Peer, options: TransferOptions) -> None:
+    """Warn of what goes out otherwise than it was given."""
+    for which, title in (("calling", peer.calling_ae_title), ("called", peer.called_ae_title)):
+        if is_cut(title):
+            _log.warning("%s AE title '%s' is longer than 16 characters, only '%s' is used", which, title, title[:16])
+    if options.max_pdu & 1:
+        _log.warning("ASSOC: PDV receive length %d is odd (using %d)", options.max_pdu, options.max_pdu & ~1)
 
 
 def log_accepted(

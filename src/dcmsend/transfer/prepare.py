@@ -98,7 +98,10 @@ class Preparer:
         """
         store = PreparedStore(index, instance, context_id)
         if self._tools.unusable is not None:
-            store.failure = Failure(Reason.NO_DICTIONARY, self._tools.unusable)
+            unusable = self._tools.unusable
+            store.failure = Failure(
+                Reason.NO_DICTIONARY, unusable, f"Failed sending C-STORE request: 0006:0213 {unusable}"
+            )
             return store
         try:
             loaded = load_instance(instance, self._tools.dictionary)
@@ -155,7 +158,10 @@ class Preparer:
                 Reason.MISSING_UID,
                 error,
                 "Cannot send SOP instance, missing information:\n"
-                f"SOP Class UID: {loaded.sop_class_uid}\nSOP Instance UID: {loaded.sop_instance_uid}",
+                f"  SOP Class UID    : {loaded.sop_class_uid}\n"
+                f"  SOP Instance UID : {loaded.sop_instance_uid}\n"
+                f"  Transfer Syntax  : {loaded.syntax.name}\n"
+                f"  Pres. Context ID : {store.planned_context_id}",
             )
         # A UID longer than its field is cut, as DCMTK does (only with -nuc can there be one).
         store.request = CStoreRQ(store.message_id, loaded.sop_class_uid[:64], loaded.sop_instance_uid[:64])
@@ -190,7 +196,7 @@ class Preparer:
     def _stage(self, store: PreparedStore, loaded: LoadedInstance) -> Failure | None:
         target = self._accepted[store.context_id][2]
         abstract_syntax = self._accepted[store.context_id][1]
-        if abstract_syntax != loaded.sop_class_uid:
+        if self._options.convert and abstract_syntax[:64] != loaded.sop_class_uid:
             text = f"Inappropriate presentation context with ID {store.context_id}: "
             store.notes.append(("W", text + "abstract syntax does not match SOP class UID"))
         try:

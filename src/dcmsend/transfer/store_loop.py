@@ -26,7 +26,17 @@ from dcmsend.transport import Interrupt
 
 from .association import Association
 from .events import BytesSent, Observer
-from .messages import log_end, log_failure, log_notes, log_peer_gone, log_receive_error, log_request, log_response
+from .messages import (
+    log_aborting_for_release,
+    log_end,
+    log_failure,
+    log_notes,
+    log_peer_gone,
+    log_receive_error,
+    log_request,
+    log_response,
+    log_unexpected_command,
+)
 from .outcome import Reason, Result, StoreOutcome
 from .payload import FileChanged
 from .prepare import PreparedStore, Preparer
@@ -161,7 +171,6 @@ class StoreLoop:
                 return
             problem = self._check(event.context_id, event.command)
             if problem is not None:
-                log_receive_error(None, problem)
                 for store, sent in self._take_all():
                     yield self._unconfirmed(store, sent, problem)
                 if self._halt_on_failure:
@@ -177,15 +186,20 @@ class StoreLoop:
     def _check(self, context_id: int, command: object) -> DcmsendError | None:
         """What is wrong with an answer, if anything; None also for a further answer to a request that is settled."""
         if not any(context_id == row[0] for row in self._association.accepted):
-            return RemoteProtocolError("ASC Bad presentation context ID")
-        if isinstance(command, CommandParseError):
-            return RemoteProtocolError("DIMSE Failed to receive message")
-        if not isinstance(command, CStoreRSP):
+            problem = RemoteProtocolError("DIMSE Failed to receive message\n0006:0101 ASC Bad presentation context ID")
+        elif isinstance(command, CommandParseError):
+            problem = RemoteProtocolError(command.text, code=command.code)
+        elif not isinstance(command, CStoreRSP):
+            log_unexpected_command(getattr(command, "command_field", 0))
             return RemoteProtocolError("DIMSE Bad command type")
-        message_id = command.message_id_responded_to
-        if message_id in self._outstanding or message_id in self._settled_ids:
-            return None
-        return RemoteProtocolError("DIMSE Failed to receive message")
+        else:
+            message_id = command.message_id_responded_to
+            if message_id in self._outstanding or message_id in self._settled_ids:
+                return None
+            text = f"DIMSE Failed to receive message\nthe peer answers message {message_id}, which was not sent"
+            problem = RemoteProtocolError(text)
+        log_receive_error(None, problem)
+        return problem
 
     def _answered(self, store: PreparedStore, sent: int, response: CStoreRSP) -> StoreOutcome:
         log_response(store, response)
@@ -271,6 +285,8 @@ class StoreLoop:
             self.error, self.halted = SendingFailed(error), self._halt_on_failure
             if self.halted:
                 log_end(self.error)
+        if isinstance(error, AssociationReleased):
+            log_aborting_for_release()
         if isinstance(error, _PEER_HAS_GONE):
             log_peer_gone()
             self._association.close()
