@@ -28,6 +28,8 @@ _MOST_ELEMENTS = 1000
 _LARGEST_UID = 256  # more than any UID needs, and enough to see that it is none
 _WHITE_SPACE = b" \t\n\v\f\r"
 
+_NO_GROUP_LENGTH = "DcmMetaInfo: No Group Length available in Meta Information Header"
+
 _log = logging.getLogger("dcmsend.data")
 
 
@@ -100,7 +102,10 @@ class _MetaParser:
         try:
             value = self._read_value(tag, value_start, length)
         except DataSetError as error:
-            raise DataSetError(_INVALID_STREAM, error.detail) if is_first else error from None
+            if not is_first:
+                raise
+            _log.warning(_NO_GROUP_LENGTH)
+            raise DataSetError(_INVALID_STREAM, error.detail) from None
         self._position = value_start + length
         if length & 1:
             _log.warning("DcmItem: Length of element %s is odd", _tag_text(tag))
@@ -108,7 +113,7 @@ class _MetaParser:
             if tag == _GROUP_LENGTH and length >= 4 and vr in ("UL", ""):
                 self._announced_end = self._position + self._number(value[:4])
             else:
-                _log.warning("DcmMetaInfo: No Group Length available in Meta Information Header")
+                _log.warning(_NO_GROUP_LENGTH)
         elif tag < self._last:
             _log.warning("DcmItem: Dataset not in ascending tag order, at element %s", _tag_text(tag))
         self._last = max(tag, self._last)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dcmsend.dicom.sop_class import is_storage_sop_class
+import logging
+
+from dcmsend.dicom.sop_class import is_storage_sop_class, sop_class_name
 from dcmsend.dicom.transfer_syntax import transfer_syntax
 from dcmsend.dicom.uid import is_named_standard_uid, is_valid_uid
 
@@ -10,32 +12,47 @@ __all__ = ["check_uids"]
 
 _STANDARD_ROOT = "1.2.840.10008"
 
+_log = logging.getLogger("dcmsend.network")
+
 
 def check_uids(sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str, *, thorough: bool = True) -> str:
     """The first reason not to send an instance with these UIDs, in DCMTK's words; ``''`` if there is none.
 
-    An empty UID is always a reason.  What the UIDs are is looked at only if ``thorough`` (not with ``-nuc``).
+    An empty UID is always a reason.  What the UIDs are is looked at only if ``thorough`` (not with ``-nuc``).  Why
+    exactly is logged as a debug message.
     """
-    if not sop_class_uid:
-        return "Invalid SOP Class UID"
-    if thorough:
-        reason = _sop_class_reason(sop_class_uid)
-        if reason:
-            return reason
-    if not sop_instance_uid or (thorough and not is_valid_uid(sop_instance_uid)):
-        return "Invalid SOP Instance UID"
-    if not transfer_syntax_uid:
-        return "Invalid Transfer Syntax UID"
-    if thorough and not transfer_syntax(transfer_syntax_uid).is_known:
-        return "Unknown Transfer Syntax" if is_valid_uid(transfer_syntax_uid) else "Invalid Transfer Syntax UID"
-    return ""
+    return (
+        _check_form("SOP Class UID", sop_class_uid, thorough)
+        or (_check_class(sop_class_uid) if thorough else "")
+        or _check_form("SOP Instance UID", sop_instance_uid, thorough)
+        or _check_form("Transfer Syntax UID", transfer_syntax_uid, thorough)
+        or (_check_syntax(transfer_syntax_uid) if thorough else "")
+    )
 
 
-def _sop_class_reason(uid: str) -> str:
-    if is_storage_sop_class(uid):
-        return "" if is_valid_uid(uid) else "Invalid SOP Class UID"
-    if not is_valid_uid(uid):
-        return "Invalid SOP Class UID"
-    if not uid.startswith(_STANDARD_ROOT):
+def _check_form(name: str, uid: str, thorough: bool) -> str:
+    if not uid:
+        _log.debug("empty or missing %s", name)
+    elif thorough and not is_valid_uid(uid):
+        violated = "Multiplicity" if "\\" in uid else "Representation"
+        _log.debug("invalid %s %s: Value %s violated", name, uid, violated)
+    else:
         return ""
-    return "Invalid SOP Class UID" if is_named_standard_uid(uid) else "Unknown Storage SOP Class"
+    return f"Invalid {name}"
+
+
+def _check_class(uid: str) -> str:
+    if is_storage_sop_class(uid) or not uid.startswith(_STANDARD_ROOT):
+        return ""  # a UID of somebody else is supposed to be a private storage class
+    if is_named_standard_uid(uid):
+        _log.debug("unexpected standard UID (no storage SOP class): %s (%s)", uid, sop_class_name(uid))
+        return "Invalid SOP Class UID"
+    _log.debug("unknown standard UID (probably no storage SOP class): %s", uid)
+    return "Unknown Storage SOP Class"
+
+
+def _check_syntax(uid: str) -> str:
+    if transfer_syntax(uid).is_known:
+        return ""
+    _log.debug("unknown standard UID (probably no transfer syntax): %s", uid)
+    return "Unknown Transfer Syntax"

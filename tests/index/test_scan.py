@@ -1,0 +1,133 @@
+"""The scan as its callers see it: lazy, in order, every bad input told once."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pydicom.dataset import Dataset, FileMetaDataset
+
+from dcmsend.errors import InvalidInputFile
+from dcmsend.index import IndexOptions, RejectedInput, scan
+from dcmsend.inputs import InputFile, Origin
+from support.data_set_bytes import file_with
+from support.reading_judge import collected_log
+
+EXPLICIT = "1.2.840.10008.1.2.1"
+GO_ON = IndexOptions(halt_on_invalid=False)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "good").write_bytes(file_with(b"", EXPLICIT))
+    (tmp_path / "text").write_text("nothing of the kind " * 20)
+    (tmp_path / "empty").write_bytes(b"")
+    (tmp_path / "short").write_bytes(file_with(b"", EXPLICIT)[:200])
+    (tmp_path / "dangling").symlink_to("nowhere")
+    return tmp_path
+
+
+def inputs(folder: Path, *names: str, origin: Origin = Origin.PARAMETER) -> list[InputFile]:
+    return [InputFile(str(folder / name) if name else "", origin) for name in names]
+
+
+def test_the_first_bad_input_ends_the_scan_after_what_was_good(folder: Path) -> None:
+    found = scan(inputs(folder, "good", "text", "good"), IndexOptions())
+    assert next(found).sop_instance_uid == "1.2.3.4"
+    with pytest.raises(InvalidInputFile) as error:
+        next(found)
+    assert str(error.value) == f"bad DICOM file: {folder / 'text'}: File meta information header missing"
+
+
+def test_bad_inputs_are_told_and_left_out(folder: Path) -> None:
+    rejected: list[RejectedInput] = []
+    with collected_log() as lines:
+        names = ("good", "text", "", "empty", "short", "missing", "good")
+        found = list(scan(inputs(folder, *names), GO_ON, rejected.append))
+    assert [instance.input.path for instance in found] == [str(folder / "good")] * 2
+    assert [(Path(row.path).name, row.reason, row.is_dicom) for row in rejected] == [
+        ("text", "File meta information header missing", False),
+        ("", "Illegal parameter", False),
+        ("empty", "End of stream", False),
+        ("short", "I/O suspension or premature end of stream", True),
+        ("missing", os.strerror(2), True),  # named by the user: it may be what he wanted to send
+    ]
+    assert "E: cannot add DICOM file with empty filename" in lines
+    assert "W: bad DICOM file: <empty string>: Illegal parameter, ignoring file" in lines
+    assert f"E: cannot add DICOM file to the transfer list: {folder / 'empty'}: End of stream" in lines
+
+
+def test_a_dangling_link_of_a_directory_is_no_dicom_file(folder: Path) -> None:
+    rejected: list[RejectedInput] = []
+    list(scan(inputs(folder, "dangling", origin=Origin.DIRECTORY), GO_ON, rejected.append))
+    list(scan(inputs(folder, "dangling"), GO_ON, rejected.append))
+    assert [row.is_dicom for row in rejected] == [False, True]
+
+
+def test_no_input_is_read_before_it_is_asked_for(folder: Path) -> None:
+    taken = []
+
+    def watched() -> Iterator[InputFile]:
+        for item in inputs(folder, "good", "good", "good"):
+            taken.append(item)
+            yield item
+
+    found = scan(watched(), IndexOptions())
+    assert taken == []
+    next(found)
+    assert len(taken) == 1
+
+
+def test_names_need_not_be_utf_8(folder: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.dcm")
+    shutil.copyfile(folder / "good", folder / name)
+    (instance,) = scan(inputs(folder, name), IndexOptions())
+    assert os.fsencode(instance.input.path).endswith(b"/caf\xe9.dcm")
+
+
+def test_names_that_no_file_can_have(folder: Path) -> None:
+    rejected: list[RejectedInput] = []
+    assert list(scan(inputs(folder, "a\0b", "\ud800"), GO_ON, rejected.append)) == []
+    assert [row.reason for row in rejected] == [os.strerror(2)] * 2
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/zero"), reason="needs Unix devices")
+@pytest.mark.timeout(20)
+def test_what_is_no_regular_file_does_not_hang(folder: Path) -> None:
+    os.mkfifo(folder / "fifo")
+    reading, writing = os.pipe()
+    rejected: list[RejectedInput] = []
+    try:
+        items = [*inputs(folder, "fifo", "."), *map(InputFile, ("/dev/zero", "/dev/null", f"/dev/fd/{reading}"))]
+        assert list(scan(items, GO_ON, rejected.append)) == []
+    finally:
+        os.close(reading)
+        os.close(writing)
+    assert [row.reason for row in rejected] == [
+        "Illegal seek", "I/O suspension or premature end of stream", "End of stream", "End of stream", "Illegal seek",
+    ]  # fmt: skip
+
+
+def test_files_are_closed_whatever_they_are(folder: Path) -> None:
+    descriptors = Path("/proc/self/fd")
+    if not descriptors.exists():
+        pytest.skip("the system does not show open descriptors")
+    before = len(os.listdir(descriptors))
+    list(scan(inputs(folder, *["good", "text", "empty", "short", "missing", "."] * 20), GO_ON))
+    assert len(os.listdir(descriptors)) == before
+
+
+def test_data_sets_in_memory() -> None:
+    data_set = Dataset()
+    data_set.SOPClassUID, data_set.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.2", "1.2.3"
+    data_set.file_meta = FileMetaDataset()
+    data_set.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2"
+    rejected: list[RejectedInput] = []
+    items = [InputFile(f"<data set {number}>", Origin.DATA_SET, data_set=item) for number, item in
+             enumerate((data_set, Dataset()))]  # fmt: skip
+    (instance,) = scan(items, GO_ON, rejected.append)
+    assert (instance.sop_instance_uid, instance.transfer_syntax.uid) == ("1.2.3", "1.2.840.10008.1.2")
+    assert [(row.path, row.reason) for row in rejected] == [("<data set 1>", "Invalid SOP Class UID")]
