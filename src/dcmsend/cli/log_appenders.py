@@ -13,7 +13,7 @@ from .log_files import DailyRollingLogFile, LogFile, RollingLogFile
 from .log_filters import is_accepted, make_filters
 from .log_layout import make_layout
 from .log_pattern import format_time
-from .log_properties import LogTrouble, as_bool, as_integer
+from .log_properties import LogTrouble, as_bool, as_integer, host_name
 from .log_words import LOG_LEVELS, dcmtk_logger_name
 from .terminal import ErrorStream, make_harmless, to_bytes
 
@@ -90,7 +90,7 @@ class _SysLogAppender(Appender):
             import socket
 
             self._address = (properties["host"], as_integer(properties, "port", 514))
-            self._host_name = socket.getfqdn()
+            self._host_name = host_name(qualified=True)
             self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             self._send = self._send_to_server
         else:

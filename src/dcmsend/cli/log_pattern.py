@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import threading
@@ -10,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from .log_properties import LogTrouble
+from .log_properties import LogTrouble, host_name
 from .log_words import dcmtk_logger_name, level_word, message_of
 
 __all__ = ["PatternLayout", "format_time"]
@@ -153,12 +152,7 @@ def _date(pattern: str, *, utc: bool) -> _Converter:
 
 
 def _host(*, qualified: bool) -> _Converter:
-    import socket
-
-    name = socket.gethostname()
-    if qualified:
-        with contextlib.suppress(OSError):
-            name = socket.gethostbyname_ex(name)[0]
+    name = host_name(qualified=qualified)
     return lambda record, message: name
 
 

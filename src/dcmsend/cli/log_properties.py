@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import time
@@ -11,7 +12,7 @@ from dcmsend.errors import UsageError
 
 from .terminal import ErrorStream
 
-__all__ = ["LogTrouble", "as_bool", "as_integer", "expand_variables", "read_properties", "subset"]
+__all__ = ["LogTrouble", "as_bool", "as_integer", "expand_variables", "host_name", "read_properties", "subset"]
 
 _BLANKS: Final = " \t\n\v\f\r"
 _MOST_EXPANSIONS: Final = 1000
@@ -86,7 +87,7 @@ def expand_variables(properties: dict[str, str], program: str, trouble: LogTroub
     now = time.localtime()
     expanded = properties | {
         "appname": os.path.basename(program),
-        "hostname": _host_name(),
+        "hostname": host_name(qualified=False),
         "pid": str(os.getpid()),
         "date": time.strftime("%Y%m%d", now),
         "time": time.strftime("%H%M%S", now),
@@ -119,10 +120,15 @@ def _expand(text: str, properties: dict[str, str], trouble: LogTrouble) -> str:
     raise UsageError("Specified --log-config file contains a variable that refers to itself")
 
 
-def _host_name() -> str:
+def host_name(*, qualified: bool) -> str:
+    """The name of this machine, with ``qualified`` as the resolver completes it."""
     import socket
 
-    return socket.gethostname()
+    name = socket.gethostname()
+    if qualified:
+        with contextlib.suppress(OSError):
+            return socket.gethostbyname_ex(name)[0]
+    return name
 
 
 def subset(properties: dict[str, str], prefix: str) -> dict[str, str]:

@@ -1,0 +1,23 @@
+"""DCMTK's ordinary log: lines with a letter in front."""
+
+from __future__ import annotations
+
+import logging
+
+from .log_words import level_word, message_of
+from .terminal import ErrorStream
+
+__all__ = ["LineHandler"]
+
+
+class LineHandler(logging.Handler):
+    """Writes every line of a message as ``X: text``, also an empty one, X being the level's letter."""
+
+    def __init__(self, stream: ErrorStream) -> None:
+        super().__init__()
+        self._stream = stream
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one message."""
+        letter = level_word(record.levelno)[0]
+        self._stream.write("".join(f"{letter}: {line}\n" for line in message_of(record).split("\n")))

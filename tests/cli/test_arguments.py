@@ -1,0 +1,151 @@
+"""What each option means for the settings of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
+
+import pytest
+
+from dcmsend.cli.arguments import LogChoice, build_settings, choose_logging
+from dcmsend.cli.command_line import scan_command_line
+from dcmsend.cli.option_table import OPTIONS
+from dcmsend.errors import UsageError
+from dcmsend.index import ReadMode
+from dcmsend.plan import Decompression
+from dcmsend.settings import Settings
+from dcmsend.transfer import AddressFamily
+
+
+def settings_for(*arguments: str) -> Settings:
+    return build_settings(scan_command_line([*arguments, "host", "104", "file"]), is_verbose=True)[0]
+
+
+def differences(one: Any, other: Any, prefix: str = "") -> dict[str, Any]:
+    """Fields of nested dataclasses that differ, with the second one's value."""
+    found: dict[str, Any] = {}
+    for field in fields(one):
+        mine, theirs = getattr(one, field.name), getattr(other, field.name)
+        if hasattr(mine, "__dataclass_fields__"):
+            found |= differences(mine, theirs, f"{prefix}{field.name}.")
+        elif mine != theirs:
+            found[prefix + field.name] = theirs
+    return found
+
+
+MEANINGS: dict[str, tuple[list[str], dict[str, Any]]] = {
+    "--read-file": (["+f"], {"index.read_mode": ReadMode.FILE_OR_DATA_SET}),
+    "--read-file-only": (["-f", "+fo"], {}),
+    "--read-dataset": (["-f"], {"index.read_mode": ReadMode.DATA_SET_ONLY}),
+    "--read-from-dicomdir": (["+rd"], {"index.expand_dicomdir": True}),
+    "--scan-directories": (["+sd"], {"inputs.scan_directories": True}),
+    "--scan-pattern": (["+sd", "+sp", "*"], {"inputs.scan_directories": True, "inputs.scan_pattern": "*"}),
+    "--recurse": (["+sd", "+r"], {"inputs.scan_directories": True, "inputs.recurse": True}),
+    "--no-recurse": (["+sd", "+r", "-r"], {"inputs.scan_directories": True}),
+    "--decompress-never": (["-dn"], {"plan.decompression": Decompression.NEVER, "transfer.convert": False}),
+    "--decompress-lossless": (["-dn", "+dls"], {}),
+    "--decompress-lossy": (["+dly"], {"plan.decompression": Decompression.LOSSY}),
+    "--compression-level": (["+cl", "0"], {"transfer.deflate_level": 0}),
+    "--no-halt": (
+        ["-nh"], {"index.halt_on_invalid": False, "plan.halt_on_refusal": False, "transfer.halt_on_failure": False},
+    ),
+    "--no-illegal-proposal": (["-nip"], {"plan.no_illegal_proposal": True}),
+    "--no-uid-checks": (["-nuc"], {"index.check_uids": False}),
+    "--ipv4": (["-i6", "-i4"], {}),
+    "--ipv6": (["-i6"], {"peer.address_family": AddressFamily.IPV6}),
+    "--ip-auto": (["-i0"], {"peer.address_family": AddressFamily.ANY}),
+    "--aetitle": (["-aet", ""], {"peer.calling_ae_title": ""}),
+    "--call": (["-aec", "PACS"], {"peer.called_ae_title": "PACS"}),
+    "--multi-associations": (["-ma", "+ma"], {}),
+    "--single-association": (["-ma"], {"plan.multiple_associations": False}),
+    "--timeout": (["-to", "5x"], {"transfer.connect_timeout": 5.0}),
+    "--acse-timeout": (["-ta", "99999999999999999999"], {"transfer.acse_timeout": 2_147_483.0}),
+    "--dimse-timeout": (["-td", "1"], {"transfer.dimse_timeout": 1.0}),
+    "--max-pdu": (["-pdu", "131072"], {"transfer.max_pdu": 131072}),
+    "--max-send-pdu": (["--max-send-pdu", "4096"], {"transfer.max_send_pdu": 4096}),
+    "--create-report-file": (["+crf", "r"], {"report.text_report": "r"}),
+    "--verbose-pc": (["+v"], {"transfer.log_negotiation": True}),
+    "--dicomdir-allow-outside": (["--dicomdir-allow-outside"], {"index.dicomdir_allow_outside": True}),
+    "--normalize": (["--normalize"], {"transfer.normalize": True}),
+    "--idle-timeout": (["--idle-timeout", "15m"], {"transfer.idle_timeout": 900.0}),
+    "--require-stored": (["--require-stored"], {"require_stored": True}),
+}
+NOT_FOR_THE_RUN = {
+    "--help", "--version", "--list-decoders", "--arguments", "--quiet", "--verbose", "--debug", "--log-level",
+    "--log-config",
+}
+
+
+@pytest.mark.parametrize(("arguments", "changed"), MEANINGS.values(), ids=MEANINGS.keys())
+def test_meaning(arguments: list[str], changed: dict[str, Any]) -> None:
+    assert differences(settings_for(), settings_for(*arguments)) == changed
+
+
+def test_every_option_has_its_meaning_here() -> None:
+    assert MEANINGS.keys() | NOT_FOR_THE_RUN == {row.long for row in OPTIONS}
+
+
+@pytest.mark.parametrize(
+    ("variables", "changed"),
+    [
+        ({}, {}),
+        ({"DCMDICTPATH": ""}, {}),
+        ({"DCMDICTPATH": "a.dic:b.dic"}, {"dictionary_files": ("a.dic", "b.dic")}),
+        ({"TCP_NODELAY": "0"}, {"transfer.tcp_no_delay": False}),
+        ({"TCP_NODELAY": "1"}, {}),
+        ({"TCP_NODELAY": "x"}, {}),
+        ({"TCP_BUFFER_LENGTH": "131072"}, {"transfer.tcp_buffer_length": 131072}),
+        ({"TCP_BUFFER_LENGTH": "99999999999"}, {}),
+        ({"TCP_BUFFER_LENGTH": "-1"}, {}),
+    ],
+)
+def test_environment(variables: dict[str, str], changed: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DCMDICTPATH", "TCP_NODELAY", "TCP_BUFFER_LENGTH"):
+        monkeypatch.delenv(name, raising=False)
+    plain = settings_for()
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert differences(plain, settings_for()) == changed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "level"),
+    [
+        ([], 30), (["-v"], 20), (["-d"], 10), (["-q"], 50), (["-q", "-d", "-v"], 20), (["-ll", "Trace"], 5),
+        (["-ll", "x", "-ll", "warn"], 30), (["-ll", "FATAL"], 50),
+    ],
+)
+def test_log_level(arguments: list[str], level: int) -> None:
+    choice = choose_logging(scan_command_line([*arguments, "host", "104", "file"]))
+    assert isinstance(choice, LogChoice)
+    assert choice.level == level
+    assert choice.config_file is None
+
+
+def _error(action: Callable[[], object]) -> str:
+    with pytest.raises(UsageError) as caught:
+        action()
+    return str(caught.value)
+
+
+def test_errors_come_in_dcmtks_order_and_ours_last() -> None:
+    """Each command line holds its own fault and all those that DCMTK would look at later."""
+    faults = [
+        (["+sp", "x"], "--scan-pattern only allowed"),
+        (["+r"], "--recurse only allowed"),
+        (["+cl", "x"], "Invalid value for option --compression-level (x)"),
+        (["-to", "0"], "Invalid value for option --timeout (underflow: 0)"),
+        (["-ta", "0"], "Invalid value for option --acse-timeout (underflow: 0)"),
+        (["-td", "0"], "Invalid value for option --dimse-timeout (underflow: 0)"),
+        (["-pdu", "1"], "Invalid value for option --max-pdu (underflow: 1)"),
+        (["--max-send-pdu", "1"], "Invalid value for option --max-send-pdu (underflow: 1)"),
+        (["--idle-timeout", "x"], "Invalid value for option --idle-timeout (x)"),
+    ]
+    for place, (_, expected) in enumerate(faults[:-1]):
+        words = [word for arguments, _ in reversed(faults[place:]) for word in arguments]
+        line = scan_command_line([*words, "host", "port", "file"])
+        assert _error(lambda line=line: build_settings(line, is_verbose=True)).startswith(expected)
+    words = faults[-1][0]
+    line = scan_command_line([*words, "host", "port", "file"])
+    assert _error(lambda: build_settings(line, is_verbose=True)) == "Invalid parameter value port"

@@ -1,0 +1,164 @@
+"""Options that DCMTK's dcmsend 3.6.7 does not have, from the installed command to a peer that answers."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+
+from support.corpus import DATA
+from support.fixture_files import FixtureFiles
+from support.peer_script import Accept, Reject, Respond, Script, Silence, refuse
+from support.processes import free_port
+from support.programs import installed_dcmsend
+from support.run import Run, run
+from support.scripted_peer import ScriptedPeer
+
+CT = DATA / "pydicom" / "CT_small.dcm"
+MR = DATA / "pydicom" / "MR_small.dcm"
+HOST = "127.0.0.1"
+
+
+def send(*arguments: str | Path | int, script: Script | None = None) -> tuple[Run, ScriptedPeer]:
+    with ScriptedPeer(script or Script()) as peer:
+        done = run(installed_dcmsend(), HOST, peer.port, *arguments)
+    return done, peer
+
+
+class Listener:
+    """Takes one connection on an IPv6 address and closes it."""
+
+    def __init__(self) -> None:
+        try:
+            self._socket = socket.create_server(("::1", 0), family=socket.AF_INET6)
+        except OSError as error:
+            pytest.skip(f"no IPv6 on this machine: {error}")
+        self.port: int = self._socket.getsockname()[1]
+        self.was_called = threading.Event()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+
+    def __enter__(self) -> Listener:
+        self._thread.start()
+        return self
+
+    def _serve(self) -> None:
+        try:
+            connection, _ = self._socket.accept()
+        except OSError:
+            return
+        self.was_called.set()
+        connection.close()
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        self._thread.join(10)
+
+
+@pytest.mark.parametrize("option", ["--ipv4", "-i4", "--ip-auto", "-i0"])
+def test_host_name_with_an_ipv4_address(option: str) -> None:
+    with ScriptedPeer() as peer:
+        done = run(installed_dcmsend(), option, "localhost", peer.port, CT)
+    assert done.exit_code == 0, done.stderr
+    assert len(peer.connections[0].stores) == 1
+
+
+@pytest.mark.parametrize("options", [["--ipv6"], ["-i6"], ["-i4", "-i0"], [], ["--ipv4"]])
+def test_ipv6_literal(options: list[str]) -> None:
+    with Listener() as listener:
+        done = run(installed_dcmsend(), *options, "::1", listener.port, CT)
+        assert listener.was_called.wait(10)
+    assert done.exit_code == 61, done.stderr
+
+
+@pytest.mark.parametrize("option", ["--ipv6", "-i6"])
+def test_ipv6_only_never_takes_an_ipv4_address(option: str) -> None:
+    done, peer = send(option, CT)
+    assert done.exit_code == 61
+    assert not peer.connections
+
+
+@pytest.mark.parametrize(("options", "associations"), [(["-ma", "+ma"], 2), (["+ma", "--single-association"], 1)])
+def test_number_of_associations(options: list[str], associations: int, tmp_path: Path) -> None:
+    """129 SOP Classes do not fit into one association; of the two options the last one counts."""
+    files = FixtureFiles(tmp_path)
+    names = [files(f"C{number}") for number in range(1, 130)]
+    with ScriptedPeer() as peer:
+        done = run(installed_dcmsend(), *options, HOST, peer.port, *names, cwd=tmp_path)
+    assert done.exit_code == 0, done.stderr
+    assert len(peer.connections) == associations
+    assert sum(len(connection.stores) for connection in peer.connections) == (129 if associations == 2 else 128)
+
+
+def test_idle_timeout() -> None:
+    """A peer that swallows an instance and says nothing is given up."""
+    done, _ = send("--idle-timeout", "1s", "-ta", "1", CT, script=Script(stores={1: Silence()}))
+    assert done.exit_code == 62
+    assert "F: cannot send SOP instance" in done.stderr
+
+
+@pytest.mark.parametrize("value", ["", "-1", "1.5", "5x", " 5", "1d", "7H", "1e3", "9999999999"])
+def test_durations_are_read_strictly(value: str) -> None:
+    done = run(installed_dcmsend(), "--idle-timeout", value, HOST, 104, CT)
+    assert done.exit_code == 1
+    shown = f" ({value})" if value else ""
+    assert done.stderr.splitlines()[-1] == f"error: Invalid value for option --idle-timeout{shown}"
+
+
+@pytest.mark.parametrize(
+    ("code", "script"),
+    [
+        (0, Script()),
+        (0, Script(stores={2: Respond(0xB007)})),
+        (101, Script(stores={2: Respond(0xA700)})),
+        (101, Script(stores={2: Respond(0x0110)})),
+        (102, Script(stores={2: Respond(0xA900)})),
+        (102, Script(stores={2: Respond(0xC123)})),
+        (101, Script(stores={1: Respond(0xA900), 2: Respond(0xA701)})),
+        (102, Script(associate=Accept(contexts=refuse()))),
+        (61, Script(associate=Reject(2, 3, 1))),
+        (105, Script(associate=Reject(1, 1, 7))),
+    ],
+)
+def test_exit_code_tells_whether_everything_was_stored(code: int, script: Script) -> None:
+    assert send("--require-stored", CT, MR, script=script)[0].exit_code == code
+    old = {101: 0, 102: 0, 105: 61}.get(code, code)
+    assert send(CT, MR, script=script)[0].exit_code == old
+
+
+def test_require_stored_with_a_broken_and_an_unrelated_file(tmp_path: Path) -> None:
+    unrelated, broken = tmp_path / "notes.txt", tmp_path / "broken.dcm"
+    unrelated.write_text("no DICOM in here")
+    broken.write_bytes(CT.read_bytes()[:200])
+    assert send("--require-stored", "-nh", unrelated, CT)[0].exit_code == 0
+    assert send("--require-stored", "-nh", broken, CT)[0].exit_code == 102
+    assert send("--require-stored", broken, CT)[0].exit_code == 22
+    assert send("--require-stored", "-nh", unrelated)[0].exit_code == 23
+
+
+def test_require_stored_without_a_peer() -> None:
+    assert run(installed_dcmsend(), "--require-stored", HOST, free_port(), CT).exit_code == 61
+
+
+def test_require_stored_and_a_report_that_cannot_be_written(tmp_path: Path) -> None:
+    report = tmp_path / "missing" / "report.txt"
+    assert send("--require-stored", "+crf", report, CT)[0].exit_code == 43
+    refusing = Script(stores={1: Respond(0xA900)})
+    assert send("--require-stored", "+crf", report, CT, script=refusing)[0].exit_code == 102
+
+
+def test_normalize_sends_the_canonical_form() -> None:
+    """A padded data set goes out as it is, and with the option without its padding (FFFC,FFFC)."""
+    file = DATA / "pydicom" / "MR_small_padded.dcm"
+    plain, padded = send("--normalize", file)[1].connections[0].stores, send(file)[1].connections[0].stores
+    assert bytes(padded[0].data_set) in file.read_bytes()
+    assert b"\xfc\xff\xfc\xff" not in bytes(plain[0].data_set)[-4096:]
+
+
+def test_without_wish_for_compression_deflated_is_passed_through() -> None:
+    done, peer = send("-v", DATA / "pydicom" / "image_dfl.dcm")
+    assert done.exit_code == 0, done.stderr
+    file = (DATA / "pydicom" / "image_dfl.dcm").read_bytes()
+    assert bytes(peer.connections[0].stores[0].data_set) in file
