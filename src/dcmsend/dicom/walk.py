@@ -251,7 +251,7 @@ def _walk(
                 if length == UNDEFINED:
                     is_structure = True
                 else:
-                    state.note_odd(tag)
+                    state.note_odd(tag, vr, explicit, little)
             if vr == uid and length:
                 state.check_uid(tag, start, length)
             if not is_structure:
@@ -298,8 +298,7 @@ def _walk(
                 builder.end_item()
             in_sequence, is_new = True, False
 
-    if is_encapsulated:
-        state.check_pixel_data()
+    state.check_pixel_data(is_encapsulated)
     if position == padding_end:
         return padding_start, position
     return position, position

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NoReturn, Protocol
 from dcmsend.errors import DataSetError
 
 from .byte_source import ByteSource
-from .vr import AMBIGUOUS_VRS, has_long_header, vr_code, vr_from_code
+from .vr import AMBIGUOUS_VRS, VALUE_WIDTHS, has_long_header, vr_code, vr_from_code
 
 if TYPE_CHECKING:
     from .data_dictionary import DataDictionary
@@ -84,11 +84,13 @@ class WalkState:
         repairs: reasons why the data set has to be written anew, in order of appearance, each once.
         warnings: what DCMTK would log as a warning, at most 100.
         uids: values of (0008,0016) and (0008,0018) at top level.
+        pixel_data: position and length of the value of the top-level Pixel Data.
+        is_encapsulated: whether there is encapsulated pixel data at any depth.
     """
 
     __slots__ = (
-        "base", "data", "dictionary_source", "limit", "pixel_data", "repairs", "size", "source", "uids",
-        "vr_codes", "warnings",
+        "base", "data", "dictionary_source", "is_encapsulated", "limit", "pixel_data", "repairs", "size", "source",
+        "uids", "vr_codes", "warnings",
     )
 
     def __init__(self, source: ByteSource, dictionary: Callable[[], DataDictionary] | None) -> None:
@@ -102,6 +104,7 @@ class WalkState:
         self.warnings: list[str] = []
         self.uids: dict[int, bytes] = {}
         self.pixel_data: tuple[int, int] | None = None
+        self.is_encapsulated = False
         self.vr_codes: dict[int, int] | None = None
 
     # -- bytes
@@ -188,7 +191,10 @@ class WalkState:
                 f"DcmItem: Dataset not in ascending tag order, at element {tag_text(tag)}",
             )
 
-    def note_odd(self, tag: int) -> None:
+    def note_odd(self, tag: int, code: int, encoding_is_explicit: bool, little_endian: bool) -> None:
+        vr = vr_from_code(code, little_endian=little_endian)
+        if encoding_is_explicit and vr in VALUE_WIDTHS:
+            self.warn(f"DcmItem: Length of element {tag_text(tag)} is not a multiple of {VALUE_WIDTHS[vr]} (VR={vr})")
         self.repair("an element has an odd length", f"DcmItem: Length of element {tag_text(tag)} is odd")
 
     def check_uid(self, tag: int, position: int, length: int) -> None:
@@ -249,7 +255,8 @@ class WalkState:
     def undefined_length(self, tag: int, code: int, little_endian: bool, explicit: bool) -> int:
         """What an element that is no sequence by its VR is when it has an undefined length."""
         vr = vr_from_code(code, little_endian=little_endian)
-        if (tag == PIXEL_DATA and vr in ("OB", "OW", "UN", "ox")) or vr == "px":
+        if (tag == PIXEL_DATA and vr in ("OB", "OW", "ox")) or vr == "px":
+            self.is_encapsulated = True
             return FRAGMENTS
         if vr in ("UN", "??"):
             self.warn(
@@ -287,9 +294,14 @@ class WalkState:
         field = self.data[position - self.base + 8 : position - self.base + 12]
         return position + 12, code, int.from_bytes(field, "little" if little_endian else "big")
 
-    def check_pixel_data(self) -> None:
-        """At the end: Pixel Data at top level of a compressed data set has to be encapsulated."""
-        if self.pixel_data is not None and self.pixel_data[1] != UNDEFINED:
+    def check_pixel_data(self, is_encapsulated_syntax: bool) -> None:
+        """At the end: top-level Pixel Data of a compressed data set has to be encapsulated, and no other may be."""
+        if not is_encapsulated_syntax:
+            if self.is_encapsulated:
+                raise DataSetError(
+                    "DIMSE Failed to send message", "encapsulated Pixel Data in an uncompressed transfer syntax"
+                )
+        elif self.pixel_data is not None and self.pixel_data[1] != UNDEFINED:
             raise DataSetError(
                 "Pixel data in top level dataset in compressed Transfer Syntax uses explicit length",
                 "{1} bytes at {0}".format(*self.pixel_data),

@@ -1,0 +1,130 @@
+"""Conversion of one data set into another transfer syntax, or into the canonical form of its own, in two passes.
+
+The first pass walks the data set and records its structure, because lengths stand in front of what they count; the
+second one streams the values.  Nothing of the size of a value is ever in memory.  The output is what DCMTK would put on
+the wire.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Final
+
+from dcmsend.dicom.byte_source import ByteSource
+from dcmsend.dicom.transfer_syntax import (
+    DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
+    EXPLICIT_VR_LITTLE_ENDIAN,
+    TransferSyntax,
+    transfer_syntax,
+)
+from dcmsend.dicom.walk import walk_data_set
+from dcmsend.errors import TranscodeError
+
+from .deflate import InflatingSource, deflated
+from .layout import Layout
+from .structure import StructureRecorder
+from .writing import DataSetWriter
+
+if TYPE_CHECKING:
+    from dcmsend.dicom.data_dictionary import DataDictionary
+
+__all__ = ["ConvertedDataSet", "can_convert", "can_decode", "convert_data_set"]
+
+GE_PRIVATE: Final = transfer_syntax("1.2.840.113619.5.2")
+"""Implicit VR Little Endian with big endian words in Pixel Data."""
+
+_DECODABLE: Final = frozenset(
+    "1.2.840.10008.1.2." + suffix
+    for suffix in ("1.99", "4.50", "4.51", "4.53", "4.55", "4.57", "4.70", "4.80", "4.81", "5")
+)
+
+
+def can_decode(syntax: TransferSyntax) -> bool:
+    """Whether DCMTK's dcmsend has a decoder for this transfer syntax."""
+    return syntax.uid in _DECODABLE
+
+
+def can_convert(source: TransferSyntax, target: TransferSyntax) -> bool:
+    """Whether a data set in ``source`` can be had in ``target``."""
+    if source is target:
+        return source.is_native or source.is_encapsulated or source is DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN
+    is_readable = source.is_native or source in (DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN, GE_PRIVATE)
+    return is_readable and (target.is_native or target is DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN)
+
+
+class ConvertedDataSet:
+    """A data set that is ready to be written in its target transfer syntax.
+
+    Attributes:
+        length: bytes it has there; None for Deflated, where only writing tells.
+        warnings: what DCMTK would log as warnings.
+        sop_class_uid, sop_instance_uid: (0008,0016) and (0008,0018).
+    """
+
+    __slots__ = ("_deflate_level", "_writer", "length", "sop_class_uid", "sop_instance_uid", "warnings")
+
+    def __init__(
+        self,
+        writer: DataSetWriter,
+        length: int | None,
+        deflate_level: int,
+        warnings: tuple[str, ...],
+        uids: tuple[str, str],
+    ) -> None:
+        self._writer = writer
+        self._deflate_level = deflate_level
+        self.length = length
+        self.warnings = warnings
+        self.sop_class_uid, self.sop_instance_uid = uids
+
+    def chunks(self) -> Iterator[bytes]:
+        """The encoded data set in pieces of at most 256 KiB; may be called again.
+
+        Raises DataSetError when the source has changed under us, FileUnreadable from it.
+        """
+        if self.length is None:
+            return deflated(self._writer.chunks(), self._deflate_level)
+        return self._writer.chunks()
+
+
+def convert_data_set(
+    source: ByteSource,
+    source_syntax: TransferSyntax,
+    target_syntax: TransferSyntax,
+    *,
+    dictionary: Callable[[], DataDictionary],
+    deflate_level: int = 6,
+) -> ConvertedDataSet:
+    """First pass over the data set that fills ``source``.
+
+    Args:
+        source: the data set as it is in the file, also deflated; it is read again by ``chunks()``.
+        source_syntax, target_syntax: may be the same, which gives the canonical form.
+        dictionary: called when VRs are needed that the data set does not name.
+        deflate_level: 0 to 9, as DCMTK's ``--compression-level``.
+
+    Raises DataSetError when the data set is corrupt, TranscodeError when there is no conversion, FileUnreadable.
+    """
+    if source_syntax.is_deflated:
+        source, parsed_as = InflatingSource(source), EXPLICIT_VR_LITTLE_ENDIAN
+    else:
+        parsed_as = source_syntax
+    recorder = StructureRecorder(
+        source,
+        is_big_endian=not parsed_as.is_little_endian,
+        has_big_endian_pixels=parsed_as is GE_PRIVATE,
+    )
+    walked = walk_data_set(source, parsed_as, dictionary=dictionary, builder=recorder)
+    structure = recorder.finish()
+    if source_syntax is not target_syntax and (target_syntax.is_encapsulated or structure.encapsulated):
+        raise TranscodeError("Pixel representation cannot be changed", f"{source_syntax.name} -> {target_syntax.name}")
+    if not (target_syntax.is_native or target_syntax.is_encapsulated or target_syntax.is_deflated):
+        raise TranscodeError(f"DIMSE Unsupported transfer syntax: {target_syntax.uid}")
+    layout = Layout(structure, is_explicit=not target_syntax.is_implicit_vr)
+    return ConvertedDataSet(
+        DataSetWriter(structure, layout, source, target_syntax),
+        None if target_syntax.is_deflated else layout.sizes[0],
+        deflate_level,
+        walked.warnings,
+        (walked.sop_class_uid, walked.sop_instance_uid),
+    )

@@ -1,0 +1,120 @@
+"""Deflated data sets: raw deflate streams, read at any position and written in pieces.
+
+Source: PS3.5 Annex A.5, RFC 1951.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from dcmsend.dicom.byte_source import ByteSource
+from dcmsend.errors import DataSetError
+
+__all__ = ["InflatingSource", "deflated"]
+
+_RAW: Final = -15
+_MEMORY_LEVEL: Final = 8
+_INPUT: Final = 64 * 1024
+_STEP: Final = 256 * 1024
+_KEPT: Final = 512 * 1024
+_LARGEST: Final = 8 << 30
+_MOST_WORK: Final = 32 << 30
+_MOST_POINTS: Final = 32
+_FIRST_DISTANCE: Final = 16 << 20
+
+
+class InflatingSource:
+    """A ByteSource over what a raw deflate stream inflates to.
+
+    The last 512 KiB are kept, and up to 32 states of the decompressor (about 50 KiB each), so that reading goes forward
+    at the speed of zlib and backward without starting from the beginning.  A stream that inflates to more than 8 GiB,
+    or that is read back and forth until 32 GiB have been inflated, is an error.
+    """
+
+    __slots__ = ("_data", "_distance", "_eof", "_inflater", "_input", "_points", "_position", "_source", "_work")
+
+    def __init__(self, source: ByteSource) -> None:
+        self._source = source
+        self._points: list[tuple[int, int, zlib._Decompress]] = []
+        self._distance = _FIRST_DISTANCE
+        self._work = 0
+        self._data = b""
+        self._position = 0  # of the first byte of _data
+        self._input = 0
+        self._eof = False
+        self._inflater = zlib.decompressobj(_RAW)
+
+    def read_at(self, position: int, size: int) -> bytes:
+        """See ByteSource.  Raises DataSetError when the stream is corrupt, truncated or too large."""
+        if position < self._position:
+            self._go_back(position)
+        while position + size > self._position + len(self._data) and not self._eof:
+            self._inflate(position)
+        offset = position - self._position
+        return self._data[offset : offset + size]
+
+    def _inflate(self, wanted: int) -> None:
+        """Inflate up to 256 KiB more; drop what lies far before ``wanted``."""
+        inflater = self._inflater
+        pending = inflater.unconsumed_tail
+        if not pending:
+            pending = self._source.read_at(self._input, _INPUT)
+            self._input += len(pending)
+        try:
+            piece = inflater.decompress(pending, _STEP)
+        except zlib.error as error:
+            raise DataSetError("Invalid stream", f"deflate stream: {error}") from error
+        if inflater.eof:
+            self._eof = True
+        elif not piece and not pending:
+            self._eof = True
+            raise DataSetError("Invalid stream", "the deflate stream is cut off")
+        self._work += len(piece)
+        end = self._position + len(self._data) + len(piece)
+        if end > _LARGEST or self._work > _MOST_WORK:
+            raise DataSetError("Invalid stream", f"the deflate stream inflates to more than {_LARGEST} bytes")
+        data = self._data + piece
+        kept = max(0, min(len(data) - _KEPT, wanted - self._position))
+        self._data = data[kept:]
+        self._position += kept
+        self._remember(end)
+
+    def _remember(self, position: int) -> None:
+        """Keep the decompressor's state from time to time; when there are many, every other one is dropped."""
+        last = self._points[-1][0] if self._points else 0
+        if position < last + self._distance or self._eof or self._inflater.unconsumed_tail:
+            return
+        self._points.append((position, self._input, self._inflater.copy()))
+        if len(self._points) > _MOST_POINTS:
+            del self._points[::2]
+            self._distance *= 2
+
+    def _go_back(self, position: int) -> None:
+        """Start again from the nearest state before ``position``."""
+        point = next((point for point in reversed(self._points) if point[0] <= position), None)
+        self._data = b""
+        self._eof = False
+        if point is None:
+            self._position = self._input = 0
+            self._inflater = zlib.decompressobj(_RAW)
+        else:
+            self._position, self._input = point[:2]
+            self._inflater = point[2].copy()
+
+
+def deflated(chunks: Iterable[bytes], level: int) -> Iterator[bytes]:
+    """The chunks as one raw deflate stream, with a zero byte behind it if its length is odd."""
+    compressor = zlib.compressobj(level, zlib.DEFLATED, _RAW, _MEMORY_LEVEL)
+    total = 0
+    for chunk in chunks:
+        piece = compressor.compress(chunk)
+        if piece:
+            total += len(piece)
+            yield piece
+    rest = compressor.flush()
+    total += len(rest)
+    yield rest
+    if total & 1:
+        yield b"\0"
