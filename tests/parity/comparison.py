@@ -19,8 +19,11 @@ _ADDITIONS = (
     re.compile(r"E: \d+ of \d+ SOP instances? (was|were) not stored"),
     re.compile(r"W: .*\.partial"),
 )
-# What DCMTK's parser says begins with the name of a class of its library; the second is an echo of an earlier error.
-_NOISE = re.compile(r"[EW]: Dcm(?!DataDictionary)[A-Z]\w+: |E: Association Abort Failed: .* Finite State Machine Error")
+# What DCMTK's parser says begins with the name of a class of its library; what follows an earlier error by necessity;
+# a remark in parentheses, which each program makes in its own words.
+_NOISE = re.compile(
+    r"[EW]: Dcm(?!DataDictionary)[A-Z]\w+: |E: Association Abort Failed: .* Finite State Machine Error|W:   \("
+)
 _COURSE = re.compile(r"request|echo|store |abort |release|pdu ")
 
 

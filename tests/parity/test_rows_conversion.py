@@ -7,15 +7,13 @@ import zlib
 import pytest
 
 from parity.conftest import Duel
-from parity.outcomes import CHANGED_COURSE, report_of
+from parity.outcomes import CHANGED_COURSE, needs_codecs, report_of
 from parity.rows import row
 from support.fixture_files import DEFLATED, EB, EI, II, FixtureFiles
 from support.peer_script import Accept, Script, insist_on, prefer
 from support.senders import Run
 
 pytestmark = pytest.mark.peer("dcmtk-dcmsend")
-
-needs_codecs = pytest.mark.skip(reason="waits for the conversion of compressed pixel data")
 
 
 def taking(syntax: str) -> Script:

@@ -1,0 +1,100 @@
+"""What only our program does, where no row of the comparison shows it."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+
+import pytest
+
+from parity.conftest import HOST, Duel
+from parity.outcomes import statuses
+from support import wire
+from support.fixture_files import FixtureFiles
+from support.peer_script import Abort, Accept, Reject, Respond, Script, refuse
+from support.senders import OURS, Run
+
+pytestmark = pytest.mark.peer("dcmtk-dcmsend")
+
+PARTIAL = "report.txt.partial"
+
+
+@pytest.mark.parametrize(
+    ("words", "peer", "exit_code"),
+    [
+        (("CT", "ZERO"), Script(), 22),
+        (("CT", "MR"), Script(associate=Reject(1, 1, 7)), 61),
+        (("CT", "MR"), Script(stores={2: Abort()}), 62),
+        (("CT", "MR", "-ma"), Script(associate=Accept(contexts=refuse())), 65),
+    ],
+    ids=str,
+)
+def test_partial_report(duel: Duel, files: FixtureFiles, words: tuple[str, ...], peer: Script, exit_code: int) -> None:
+    """The report of a run that ended early has another name, so that nobody takes it for a whole one."""
+    pair = duel(*(word if word[0] == "-" else files(word) for word in words), peer=peer)
+    pair.assert_same(exit_code)
+    assert (pair.theirs.report, pair.theirs.leftovers) == (None, ())
+    assert (pair.ours.report, pair.ours.leftovers) == (None, (PARTIAL,))
+    assert any(PARTIAL in line for line in pair.ours.lines("W"))
+
+
+def not_stored(run: Run) -> list[str]:
+    return [line for line in run.lines("E") if "not stored" in line]
+
+
+def test_exit_0_is_not_silent(duel: Duel, files: FixtureFiles) -> None:
+    """DCMTK ends in 0 whatever the peer answers; so do we, but with a word about it."""
+    names = [files(name) for name in ("CT", "MR", "CT2")]
+    pair = duel(*names, peer=Script(stores={2: Respond(0xA700), 3: Respond(0xB000)}))
+    pair.assert_same(0)
+    assert not_stored(pair.ours) == ["E: 1 of 3 SOP instances were not stored"]
+    assert not not_stored(duel(*names, peer=Script(stores={2: Respond(0xB000)})).ours)
+    assert not duel(*names, "-q", peer=Script(other_stores=Respond(0xA700))).ours.stderr
+
+
+def test_our_name(duel: Duel, files: FixtureFiles) -> None:
+    pair = duel(files("CT"))
+    pair.assert_same(0)
+    names = []
+    for run in pair:
+        request = run.peer.connections[0].request
+        assert request is not None
+        names.append([item for kind, item in request.user_items if kind in (0x52, 0x55)])
+    assert names[0] == [b"1.2.276.0.7230010.3.0.3.6.7", b"OFFIS_DCMTK_367"]
+    assert names[1][0].startswith(b"2.25.")
+    assert names[1][1].startswith(b"DCMSEND_PY_")
+    assert len(names[1][0]) <= 64
+    assert len(names[1][1]) <= 16
+
+
+def test_small_instance_is_one_write(files: FixtureFiles) -> None:
+    """Command and data set leave together; DCMTK writes them one after the other, which Nagle punishes with 40 ms."""
+    expected = len(files.data_set_bytes("CT"))
+    with socket.create_server((HOST, 0)) as listener:
+        words = [*OURS.command, HOST, str(listener.getsockname()[1]), files("CT")]
+        with subprocess.Popen(words, cwd=files.directory, stderr=subprocess.PIPE) as sender:
+            connection, _ = listener.accept()
+            with connection:
+                message = wire.receive_pdu(connection)
+                assert message is not None
+                request = wire.parse_associate_request(message)
+                syntax = request.contexts[0].transfer_syntaxes[0]
+                connection.sendall(wire.associate_accept(request, [(1, 0, syntax)], 16384))
+                received = connection.recv(1 << 16)
+            sender.communicate(timeout=30)
+    command_length = int.from_bytes(received[2:6], "big") + 6
+    assert len(received) == command_length + 12 + expected
+
+
+def test_report_is_complete_after_a_lost_association(duel: Duel, files: FixtureFiles) -> None:
+    names = [files(f"C{number}") for number in range(1, 6)]
+    run = duel.ours(*names, "-nh", peer=(Script(stores={2: Abort()}), Script(stores={2: Abort()}), Script()))
+    assert run.exit_code == 0
+    assert statuses(run) == [
+        "0x0000 (Success)",
+        "<not sent>",
+        "0x0000 (Success)",
+        "<not sent>",
+        "0x0000 (Success)",
+    ]
+    assert [len(each.stores) for each in run.peer.connections] == [2, 2, 1]
