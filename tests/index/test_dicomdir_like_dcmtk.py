@@ -104,7 +104,7 @@ def test_made_dicomdirs(options: tuple[str, ...], tmp_path: Path) -> None:
         ours, theirs = logged_by_both(str(path), *options)
         assert ours == theirs, name
         accepted += sum("successfully added SOP instance" in line for line in theirs)
-    assert accepted > 20 or "+rd" not in options
+    assert accepted > 15 or "+rd" not in options
 
 
 @pytest.mark.peer("dcmtk-dcmsend")

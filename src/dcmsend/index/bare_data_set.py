@@ -14,11 +14,15 @@ from dcmsend.dicom.transfer_syntax import (
     TransferSyntax,
 )
 from dcmsend.dicom.vr import is_standard
+from dcmsend.errors import DataSetError
 
 if TYPE_CHECKING:
     from dcmsend.dicom.data_dictionary import DataDictionary
 
 __all__ = ["guess_transfer_syntax", "read_data_set_uids"]
+
+_CANNOT_BE_SENT: Final = "DIMSE Failed to send message"
+"""The walk's condition for encapsulated pixel data in an uncompressed transfer syntax."""
 
 _log = logging.getLogger("dcmsend.data")
 
@@ -77,7 +81,14 @@ def read_data_set_uids(
         from dcmsend.transcode import InflatingSource
 
         source, syntax = InflatingSource(source), EXPLICIT_VR_LITTLE_ENDIAN
-    result = walk_data_set(source, syntax, dictionary=dictionary)
+    try:
+        result = walk_data_set(source, syntax, dictionary=dictionary)
+    except DataSetError as error:
+        if error.condition != _CANNOT_BE_SENT:
+            raise
+        # The guess says nothing of encapsulated pixel data; whether it can be sent is not asked here.
+        flags = "e" + "i" * syntax.is_implicit_vr + "b" * (not syntax.is_little_endian)
+        result = walk_data_set(source, TransferSyntax(syntax.uid, syntax.name, flags), dictionary=dictionary)
     for warning in result.warnings:
         _log.warning("%s", warning)
     return result.sop_class_uid, result.sop_instance_uid
