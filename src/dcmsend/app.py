@@ -166,7 +166,7 @@ def _write_report(settings: Settings, record: RunRecord, path: str, summary: str
     """The report gets its own name only at the normal end; under it scripts would take it for complete."""
     if record.error is None:
         _log.info("creating detailed report on the transfer ...")
-        if os.path.isfile(path):
+        if os.path.exists(path) and not os.path.isdir(path):
             _log.warning("file '%s' already exists, overwriting", path)
     else:
         path += ".partial"

@@ -45,16 +45,14 @@ def propose_transfer_syntaxes(
     return () if options.no_illegal_proposal and syntax.is_known else own
 
 
-def limitation(
-    syntax: TransferSyntax, proposal: tuple[str, ...], options: PlanOptions, can_decode: CanDecode
-) -> str:
+def limitation(syntax: TransferSyntax, proposal: tuple[str, ...], options: PlanOptions) -> str:
     """A remark when less is proposed than a receiver may need, ``""`` otherwise.  It begins with DCMTK's words."""
     if not syntax.is_known:
         return f"transfer syntax is unknown, trying to propose only this one: {syntax.uid}"
     if len(proposal) > 1 or (syntax.is_lossy and options.decompression is not Decompression.LOSSY):
         return ""
     kind = "lossy" if syntax.is_lossy else "lossless"
-    allowed = "are not allowed to" if can_decode(syntax) else "cannot"
+    allowed = "are not allowed to" if options.decompression is Decompression.NEVER else "cannot"
     start = f"transfer syntax uses a {kind} compression but we {allowed} decompress it, "
     if not proposal:
         return start + "so we cannot add a presentation context for this SOP instance"

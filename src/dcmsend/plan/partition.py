@@ -52,7 +52,7 @@ def plan_association(
         context_id = known.get(key)
         if context_id is None:
             proposal = propose_transfer_syntaxes(syntax, options, can_decode)
-            remark = limitation(syntax, proposal, options, can_decode)
+            remark = limitation(syntax, proposal, options)
             if remark:
                 (warnings if proposal else refusals).append(remark)
             if proposal:

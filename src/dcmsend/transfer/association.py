@@ -274,7 +274,7 @@ def open_association(
         _log.info("Requesting Association")
         association.negotiate(_request(peer, contexts, options))
     except RemoteProtocolError:
-        association.abort()
+        association.abort()  # PS3.8 Table 9-10, AA-8
         raise
     except BaseException:
         association.close()

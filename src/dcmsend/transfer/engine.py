@@ -186,7 +186,8 @@ class Engine:
             association.prepare_to_send()
         except RemoteProtocolError as error:
             self._tell_opened(association, plan, number)
-            yield from self._illegal_length(association, plan, error)
+            text = f"DIMSE Failed to send message\n0006:0308 {error}"
+            yield from self._illegal_length(association, plan, RemoteProtocolError(text))
             return
         self._tell_opened(association, plan, number)
         _app_log.info("sending SOP instances ...")
@@ -229,7 +230,7 @@ class Engine:
         """The peer takes PDUs too short for any data: nothing can be sent over this association."""
         _app_log.info("sending SOP instances ...")
         for index in range(plan.first, plan.end):
-            _log.error("Failed sending C-STORE request: %s", error)
+            _log.error("Failed sending C-STORE request: %s", with_code(error))
             self._next = index + 1
             yield StoreOutcome(
                 index=index + 1,

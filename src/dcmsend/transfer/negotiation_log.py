@@ -24,6 +24,9 @@ __all__ = ["log_accepted", "log_rejected", "log_request", "warn_of_adjustments"]
 
 _log = logging.getLogger("dcmsend.network")
 
+_REASONS_OF_SOURCE = {1: (1, 2, 3, 7), 2: (1, 2), 3: (1, 2)}
+"""Reasons of a rejection that PS3.8 Table 9-21 gives a meaning, for each source."""
+
 LONGEST_PDU = 131072
 PDV_OVERHEAD = 12
 
@@ -93,12 +96,23 @@ def log_accepted(
     if answer is not None and association.accepted:
         # DCMTK leaves --max-send-pdu out of this number
         longest = min(answer.user_information.max_length or LONGEST_PDU, LONGEST_PDU)
+        if longest & 1:
+            _log.warning("ASSOC: PDV send length %d is odd (using %d)", longest, longest & ~1)
+        if longest <= PDV_OVERHEAD + 1:
+            _log.warning("ASSOC: PDV send length %d (using default)", (longest & ~1) - PDV_OVERHEAD)
         _log.info("Association Accepted (Max Send PDV: %d)", (longest & ~1) - PDV_OVERHEAD)
 
 
 def log_rejected(error: DcmsendError) -> None:
     """Log the reason of a rejection in words."""
     if isinstance(error, AssociationRejected):
+        for what, value, known in (
+            ("result", error.result, error.result in (1, 2)),
+            ("source", error.source, error.source in _REASONS_OF_SOURCE),
+            ("reason", error.source << 8 | error.reason, error.reason in _REASONS_OF_SOURCE.get(error.source, ())),
+        ):
+            if not known:
+                _log.error("Received invalid A-ASSOCIATE-RJ reject %s 0x%04x, using default.", what, value)
         words = AssociateRJ(error.result, error.source, error.reason).describe()
         _log.debug("Association Rejected:\n%s", words)
 

@@ -8,7 +8,14 @@ from typing import Final
 
 from dcmsend.dicom.sop_class import sop_class_name
 from dcmsend.dicom.transfer_syntax import TransferSyntax
-from dcmsend.errors import DataSetError, DcmsendError, FileUnreadable, ProtocolError, TranscodeError
+from dcmsend.errors import (
+    DataSetError,
+    DcmsendError,
+    FileUnreadable,
+    ProtocolError,
+    RemoteProtocolError,
+    TranscodeError,
+)
 from dcmsend.index import Instance
 from dcmsend.plan import choose_other_context
 from dcmsend.protocol import CStoreRQ
@@ -194,11 +201,17 @@ class Preparer:
         )
 
     def _stage(self, store: PreparedStore, loaded: LoadedInstance) -> Failure | None:
-        target = self._accepted[store.context_id][2]
-        abstract_syntax = self._accepted[store.context_id][1]
+        _id, abstract_syntax, target = self._accepted[store.context_id]
         if self._options.convert and abstract_syntax[:64] != loaded.sop_class_uid:
             text = f"Inappropriate presentation context with ID {store.context_id}: "
             store.notes.append(("W", text + "abstract syntax does not match SOP class UID"))
+        if not target.is_known and target is not loaded.syntax:
+            unsupported = RemoteProtocolError(
+                f"DIMSE Failed to receive message\n0006:0212 DIMSE Unsupported transfer syntax: {target.uid}"
+            )
+            return Failure(
+                Reason.NOT_CONVERTIBLE, unsupported, f"Failed sending C-STORE request: 0006:020d {unsupported}"
+            )
         try:
             store.payload = self._payload(store, loaded, target)
             store.sent_syntax = target
