@@ -47,7 +47,7 @@ class InflatingSource:
         self._inflater = zlib.decompressobj(_RAW)
 
     def read_at(self, position: int, size: int) -> bytes:
-        """See ByteSource.  Raises DataSetError when the stream is corrupt, truncated or too large."""
+        """See ByteSource.  Raises DataSetError when the stream is corrupt, cut off or too large."""
         if position < self._position:
             self._go_back(position)
         while position + size > self._position + len(self._data) and not self._eof:
@@ -65,12 +65,12 @@ class InflatingSource:
         try:
             piece = inflater.decompress(pending, _STEP)
         except zlib.error as error:
-            raise DataSetError("Invalid stream", f"deflate stream: {error}") from error
+            reason = str(error).rpartition(": ")[2]
+            raise DataSetError(f"ZLib Error: {reason}", f"deflate stream, near byte {self._input}") from error
         if inflater.eof:
             self._eof = True
         elif not piece and not pending:
-            self._eof = True
-            raise DataSetError("Invalid stream", "the deflate stream is cut off")
+            raise DataSetError("I/O suspension or premature end of stream", "the deflate stream is cut off")
         self._work += len(piece)
         end = self._position + len(self._data) + len(piece)
         if end > _LARGEST or self._work > _MOST_WORK:
