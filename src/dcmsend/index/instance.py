@@ -23,13 +23,13 @@ class ReadMode(Enum):
 class Instance:
     """One SOP Instance of the transfer list, as the meta header (or the DICOMDIR record) describes it.
 
-    The C-STORE request takes its UIDs from the data set itself, later; these serve planning and report (B§6.2).
+    The C-STORE request takes its UIDs from the data set itself, later; these serve planning and report.
 
     Attributes:
         input: where it is.
         sop_class_uid: (0002,0002), (0004,1510) or (0008,0016).
         sop_instance_uid: (0002,0003), (0004,1511) or (0008,0018).
-        transfer_syntax: (0002,0010), (0004,1512) or guessed (B§3.3).
+        transfer_syntax: (0002,0010), (0004,1512), or guessed from the first bytes.
         read_mode: how it has to be read again when it is sent.
     """
 
