@@ -1,0 +1,226 @@
+"""The bytes of a data set reach the slots of a framed buffer in order, however they are read."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dcmsend.errors import FileUnreadable
+from dcmsend.protocol import FramedBuffer
+from dcmsend.transfer import payload as payload_module
+from dcmsend.transfer.payload import ChunkPayload, FileChanged, FilePayload, Payload
+from support import wire
+
+Reader = Callable[[int, Sequence[memoryview], int], int]
+
+
+def sent_by(payload: Payload, buffer: FramedBuffer) -> tuple[bytes, list[int]]:
+    """What would go over the wire: the data set, and the length of each fragment."""
+    data = bytearray()
+    lengths = []
+    lasts = []
+    while True:
+        count, is_last = payload.fill(buffer)
+        assert count == buffer.capacity or is_last
+        frame = bytes(buffer.frame(count, context_id=7, is_last=is_last))
+        while frame:
+            end = 6 + int.from_bytes(frame[2:6], "big")
+            for context_id, flags, fragment in wire.presentation_data_values(frame[6:end]):
+                assert context_id == 7
+                assert not flags & 1
+                data += fragment
+                lengths.append(len(fragment))
+                lasts.append(bool(flags & 2))
+            frame = frame[end:]
+        if is_last:
+            assert lasts == [False] * (len(lasts) - 1) + [True]
+            return bytes(data), lengths
+
+
+def expected_lengths(total: int, fragment: int) -> list[int]:
+    """All fragments are full but the last, and there is no empty one behind a full one."""
+    full, rest = divmod(total, fragment)
+    return [fragment] * full + [rest] * (rest > 0 or total == 0)
+
+
+def open_payload(path: Path, start: int, length: int) -> FilePayload:
+    fd = os.open(path, os.O_RDONLY)
+    status = os.fstat(fd)
+    return FilePayload(fd, start, length, (status.st_size, status.st_mtime_ns))
+
+
+def whole(fd: int, targets: Sequence[memoryview], offset: int) -> int:
+    return os.preadv(fd, targets, offset)
+
+
+def short(fd: int, targets: Sequence[memoryview], offset: int) -> int:
+    """A file system that gives a little less than asked, anywhere in the middle of a slot."""
+    wanted = random.Random(offset).randint(1, sum(len(target) for target in targets))
+    cut = []
+    for target in targets:
+        cut.append(target[:wanted])
+        wanted -= len(cut[-1])
+        if not wanted:
+            break
+    return os.preadv(fd, cut, offset)
+
+
+READERS: dict[str, Reader] = {
+    "preadv": whole,
+    "short reads": short,
+    "without preadv": payload_module._read_into_by_slot,
+}
+
+
+@pytest.fixture(params=list(READERS))
+def any_reader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr(payload_module, "read_into", READERS[request.param])
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def content() -> bytes:
+    return random.Random(5).randbytes(100_000)
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> Path:
+    path = tmp_path_factory.mktemp("payload") / "file"
+    path.write_bytes(content)
+    return path
+
+
+def test_what_the_system_has_is_used() -> None:
+    assert payload_module.read_into is getattr(os, "preadv", payload_module._read_into_by_slot)
+
+
+@pytest.mark.usefixtures("any_reader")
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_file(file: Path, content: bytes, data: st.DataObject) -> None:
+    fragment = data.draw(st.one_of(st.integers(1, 40), st.integers(1000, 40_000)), "fragment")
+    capacity = data.draw(st.integers(1, 60_000), "capacity")
+    start = data.draw(st.integers(0, len(content)), "start")
+    longest = min(len(content) - start, 400 * fragment)
+    length = data.draw(st.integers(0, longest), "length")
+    buffer = FramedBuffer(fragment, capacity)
+    payload = open_payload(file, start, length)
+    try:
+        assert sent_by(payload, buffer) == (content[start : start + length], expected_lengths(length, fragment))
+    finally:
+        payload.close()
+
+
+@pytest.mark.usefixtures("any_reader")
+def test_one_buffer_for_many_files_of_all_lengths(file: Path, content: bytes) -> None:
+    buffer = FramedBuffer(100, 1000)
+    capacity = buffer.capacity
+    for length in (0, 1, 99, 100, 101, capacity - 1, capacity, capacity + 1, 3 * capacity, 5, 2 * capacity + 37):
+        payload = open_payload(file, 11, length)
+        assert sent_by(payload, buffer) == (content[11 : 11 + length], expected_lengths(length, 100))
+        payload.close()
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.binary(max_size=300), max_size=12), st.integers(1, 60), st.integers(1, 400), st.booleans())
+def test_pieces(pieces: list[bytes], fragment: int, capacity: int, as_views: bool) -> None:
+    whole_data = b"".join(pieces)
+    chunks: Iterator[bytes | memoryview] = iter([memoryview(piece) if as_views else piece for piece in pieces])
+    payload = ChunkPayload(chunks, lambda: None)
+    lengths = expected_lengths(len(whole_data), fragment)
+    assert sent_by(payload, FramedBuffer(fragment, capacity)) == (whole_data, lengths)
+
+
+def test_an_error_of_the_pieces_is_passed_on() -> None:
+    def pieces() -> Iterator[bytes]:
+        yield bytes(1000)
+        raise FileUnreadable("Input/output error", 5)
+
+    with pytest.raises(FileUnreadable):
+        sent_by(ChunkPayload(pieces(), lambda: None), FramedBuffer(100, 300))
+
+
+def test_pieces_are_closed_once_however_often_one_asks() -> None:
+    """A second close would hit whatever file has got the descriptor meanwhile."""
+    closed = []
+    payload = ChunkPayload(iter(()), lambda: closed.append(1))
+    payload.close()
+    payload.close()
+    assert closed == [1]
+
+
+def test_a_file_is_closed_once_however_often_one_asks(file: Path) -> None:
+    payload = open_payload(file, 0, 10)
+    payload.close()
+    fd = os.open(file, os.O_RDONLY)  # gets the number that has become free
+    payload.close()
+    os.fstat(fd)
+    os.close(fd)
+
+
+# --- files that do not stay as they were
+
+
+def shrink(path: Path) -> None:
+    os.truncate(path, 900)
+
+
+def grow(path: Path) -> None:
+    with path.open("ab") as file:
+        file.write(b"more")
+
+
+def rewrite(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.write(b"changed")
+
+
+def touch(path: Path) -> None:
+    os.utime(path, ns=(1, 1))
+
+
+@pytest.mark.usefixtures("any_reader")
+@pytest.mark.parametrize("change", [shrink, grow, rewrite, touch])
+@pytest.mark.parametrize("when", ["before the first byte", "in the middle"])
+def test_a_file_that_changes_is_never_taken_for_sent(
+    tmp_path: Path, change: Callable[[Path], None], when: str
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(bytes(1000))
+    os.utime(path, ns=(0, 10**18))  # the clock of a file system may be too coarse for a change right after
+    payload = open_payload(path, 0, 1000)
+    buffer = FramedBuffer(50, 200)
+    if when == "in the middle":
+        payload.fill(buffer)
+    change(path)
+    with pytest.raises(FileChanged) as caught:
+        sent_by(payload, buffer)
+    payload.close()
+    assert str(caught.value) == "Invalid stream"
+    assert caught.value.detail
+
+
+def test_a_replaced_file_is_sent_as_it_was(tmp_path: Path) -> None:
+    """Who saves by renaming a new file does no harm: the old one is still open."""
+    path = tmp_path / "file"
+    path.write_bytes(b"old" * 100)
+    payload = open_payload(path, 0, 300)
+    (tmp_path / "new").write_bytes(b"new" * 100)
+    (tmp_path / "new").replace(path)
+    assert sent_by(payload, FramedBuffer(50, 200))[0] == b"old" * 100
+    payload.close()
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    fd = os.open(tmp_path, os.O_RDONLY)
+    payload = FilePayload(fd, 0, 100, (0, 0))
+    with pytest.raises(FileUnreadable) as caught:
+        payload.fill(FramedBuffer(50, 200))
+    payload.close()
+    assert caught.value.reason == "Is a directory"
