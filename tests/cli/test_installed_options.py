@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 import threading
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from support.corpus import DATA
 from support.fixture_files import FixtureFiles
+from support.full_backlog import FullBacklogPeer
 from support.peer_script import Accept, Reject, Respond, Script, Silence, refuse
 from support.processes import free_port
 from support.programs import installed_dcmsend
@@ -90,6 +92,28 @@ def test_number_of_associations(options: list[str], associations: int, tmp_path:
     assert done.exit_code == 0, done.stderr
     assert len(peer.connections) == associations
     assert sum(len(connection.stores) for connection in peer.connections) == (129 if associations == 2 else 128)
+
+
+def test_read_file_only_is_the_default(tmp_path: Path) -> None:
+    """A data set without meta header is not taken, unless another read mode is given and not taken back."""
+    bare = DATA / "pydicom" / "ExplVR_LitEndNoMeta.dcm"
+    assert send(bare)[0].exit_code == 22
+    assert send("-f", "--read-file-only", bare)[0].exit_code == 22
+    assert send("+fo", "-f", bare)[0].exit_code == 0
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="queue lengths are the system's own")
+def test_connection_that_takes_too_long() -> None:
+    with FullBacklogPeer() as peer:
+        done = run(installed_dcmsend(), "--timeout", "1", HOST, peer.port, CT)
+    assert done.exit_code == 61
+    assert "TCP Initialization Error: Operation now in progress (Timeout)" in done.stderr
+
+
+def test_answer_that_does_not_come() -> None:
+    done, _ = send("-td", "1", "-ta", "1", CT, script=Script(stores={1: Silence()}))
+    assert done.exit_code == 62
+    assert "F: cannot send SOP instance" in done.stderr
 
 
 def test_idle_timeout() -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Final
 
 from dcmsend.transport import Interrupt
 
 __all__ = ["signals_stop"]
+
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
@@ -23,19 +27,18 @@ def signals_stop(interrupt: Interrupt) -> Iterator[None]:
         name = signal.Signals(number).name
         if interrupt.requested:
             interrupt.abort(name)
-            signal.signal(number, signal.SIG_DFL)
+            for each in taken:
+                signal.signal(each, signal.SIG_DFL)
         else:
             interrupt.request(name)
 
-    previous = {}
-    try:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                previous[number] = signal.signal(number, on_signal)
-    except ValueError:
-        pass
+    is_main = threading.current_thread() is threading.main_thread()
+    before = {each: signal.getsignal(each) for each in _SIGNALS}
+    taken = [each for each in _SIGNALS if is_main and before[each] not in (signal.SIG_IGN, None)]
+    for each in taken:
+        signal.signal(each, on_signal)
     try:
         yield
     finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+        for each in taken:
+            signal.signal(each, before[each])

@@ -23,10 +23,11 @@ def make_harmless(text: str) -> str:
 
 def to_bytes(text: str) -> bytes:
     """Encode for a file or pipe; the bytes of a file name come out as they are in the directory."""
+    encoding = sys.getfilesystemencoding()
     try:
-        return text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:  # a lone surrogate that is no escaped byte
-        return text.encode("utf-8", "backslashreplace")
+        return text.encode(encoding, "surrogateescape")
+    except UnicodeEncodeError:  # from a peer or a data set, not a file name
+        return text.encode(encoding, "backslashreplace")
 
 
 class ErrorStream:

@@ -1,0 +1,60 @@
+"""Which test exercises which option from the installed command; ``test_option_coverage`` fails on a gap.
+
+Who adds an option adds a line here.  Node ids are those of functions, without parameters, from the folder ``tests``.
+"""
+
+from __future__ import annotations
+
+__all__ = ["OPTION_COVERAGE"]
+
+_COMMAND_LINE = "parity/test_rows_command_line.py::"
+_CONFIGURATION = "cli/test_log_configuration.py::"
+_INSTALLED = "cli/test_installed_options.py::"
+_OPTION_SETS = "parity/test_option_sets.py::"
+_PLANNING = "parity/test_rows_planning.py::"
+_READING = "parity/test_rows_reading.py::"
+
+OPTION_COVERAGE: dict[str, str] = {
+    "--help": _COMMAND_LINE + "test_help",
+    "--version": _COMMAND_LINE + "test_version",
+    "--list-decoders": _COMMAND_LINE + "test_list_decoders",
+    "--arguments": _COMMAND_LINE + "test_arguments_are_printed_even_when_quiet",
+    "--quiet": _COMMAND_LINE + "test_quiet_hides_late_usage_errors",
+    "--verbose": _OPTION_SETS + "test_usual_options",
+    "--debug": _OPTION_SETS + "test_usual_options",
+    "--log-level": _COMMAND_LINE + "test_verbose_pc_needs_verbose_mode",
+    "--log-config": _CONFIGURATION + "test_syslog_server",
+    "--verbose-pc": _COMMAND_LINE + "test_verbose_pc_needs_verbose_mode",
+    "--read-file": _READING + "test_read_modes",
+    "--read-file-only": _INSTALLED + "test_read_file_only_is_the_default",
+    "--read-dataset": _READING + "test_read_modes",
+    "--read-from-dicomdir": "parity/test_rows_dicomdir.py::test_dicomdir",
+    "--scan-directories": _OPTION_SETS + "test_recursive_scan_with_pattern_and_report",
+    "--scan-pattern": _OPTION_SETS + "test_recursive_scan_with_pattern_and_report",
+    "--no-recurse": _COMMAND_LINE + "test_a_group_is_checked_for_its_winner_only",
+    "--recurse": _OPTION_SETS + "test_recursive_scan_with_pattern_and_report",
+    "--decompress-never": _PLANNING + "test_decompress_never",
+    "--decompress-lossless": _OPTION_SETS + "test_usual_options",
+    "--decompress-lossy": _PLANNING + "test_decodable_lossy_syntaxes",
+    "--compression-level": "parity/test_rows_conversion.py::test_compression_level",
+    "--no-halt": _OPTION_SETS + "test_large_pdus_and_no_halt",
+    "--no-illegal-proposal": _PLANNING + "test_lossy_syntaxes_are_never_illegal",
+    "--no-uid-checks": _READING + "test_bad_sop_class",
+    "--ipv4": _INSTALLED + "test_host_name_with_an_ipv4_address",
+    "--ipv6": _INSTALLED + "test_ipv6_only_never_takes_an_ipv4_address",
+    "--ip-auto": _INSTALLED + "test_host_name_with_an_ipv4_address",
+    "--aetitle": "parity/test_rows_association.py::test_titles_go_out_as_given",
+    "--call": "parity/test_rows_association.py::test_titles_go_out_as_given",
+    "--multi-associations": _INSTALLED + "test_number_of_associations",
+    "--single-association": _PLANNING + "test_single_association_leaves_the_rest",
+    "--timeout": _INSTALLED + "test_connection_that_takes_too_long",
+    "--acse-timeout": "parity/test_rows_responses.py::test_release_is_never_confirmed",
+    "--dimse-timeout": _INSTALLED + "test_answer_that_does_not_come",
+    "--max-pdu": "parity/test_rows_sending.py::test_max_pdu_does_not_change_what_is_sent",
+    "--max-send-pdu": "parity/test_rows_sending.py::test_max_send_pdu",
+    "--create-report-file": _OPTION_SETS + "test_recursive_scan_with_pattern_and_report",
+    "--dicomdir-allow-outside": "parity/test_rows_dicomdir.py::test_references_that_leave_the_directory",
+    "--normalize": _INSTALLED + "test_normalize_sends_the_canonical_form",
+    "--idle-timeout": _INSTALLED + "test_idle_timeout",
+    "--require-stored": _INSTALLED + "test_exit_code_tells_whether_everything_was_stored",
+}

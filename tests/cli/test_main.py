@@ -1,0 +1,89 @@
+"""The command as a function: what becomes of bugs, and what is loaded for the simple answers."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+import dcmsend.app
+from dcmsend.cli.main import main
+from support.run import run
+
+
+@pytest.fixture(autouse=True)
+def _keep_logging() -> Iterator[None]:
+    """The command sets up the logging of the whole process."""
+    logger = logging.getLogger("dcmsend")
+    before = logger.handlers[:], logger.level, logger.propagate, logging.raiseExceptions
+    yield
+    logger.handlers[:], logger.level, logger.propagate, logging.raiseExceptions = before
+    logger.setLevel(before[1])
+
+
+def _break(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    def fail(*arguments: object, **more: object) -> None:
+        raise error
+
+    monkeypatch.setattr(dcmsend.app, "run", fail)
+
+
+@pytest.mark.parametrize(
+    "error", [ZeroDivisionError("one\ntwo"), MemoryError(), RecursionError("deep"), OSError(5, "x")],
+)
+def test_bug_is_one_line(
+    error: BaseException, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    _break(monkeypatch, error)
+    assert main(["host", "104", "file"]) == 70
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.startswith(f"F: internal error: {type(error).__name__}:")
+    assert err.count("\n") == 1
+
+
+def test_bug_has_a_traceback_with_debug(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    _break(monkeypatch, ZeroDivisionError("x"))
+    assert main(["-d", "host", "104", "file"]) == 70
+    lines = capfd.readouterr().err.splitlines()
+    assert "D: Traceback (most recent call last):" in lines
+    assert lines[-1] == "F: internal error: ZeroDivisionError: x"
+    assert all(line[:3] in ("D: ", "F: ") for line in lines)
+
+
+def test_keyboard_interrupt_is_an_exit_code(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    _break(monkeypatch, KeyboardInterrupt())
+    assert main(["host", "104", "file"]) == 130
+    assert capfd.readouterr().err == ""
+
+
+def test_message_that_cannot_be_put_together_is_shown_as_it_stands(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def run_badly(*arguments: object, **more: object) -> None:
+        logging.getLogger("dcmsend.app").error("%d files", "many")
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(dcmsend.app, "run", run_badly)
+    main(["host", "104", "file"])
+    assert capfd.readouterr().err.splitlines()[0] == "E: %d files"
+
+
+@pytest.mark.parametrize("option", ["--version", "--help", "--bogus"])
+def test_simple_answers_load_almost_nothing(option: str) -> None:
+    done = run(sys.executable, "-X", "importtime", "-m", "dcmsend", option)
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+    assert loaded.isdisjoint({
+        "logging", "dataclasses", "socket", "threading", "dcmsend.settings", "dcmsend.app", "dcmsend.transfer",
+        "dcmsend.dicom", "dcmsend.cli.arguments", "dcmsend.cli.log_setup",
+    })
+
+
+def test_plain_command_line_loads_no_log_configuration() -> None:
+    done = run(sys.executable, "-X", "importtime", "-m", "dcmsend", "localhost", "1", "nofile")
+    assert done.exit_code == 22
+    assert "dcmsend.cli.log_setup" in done.stderr
+    assert "dcmsend.cli.log_config" not in done.stderr
+    assert "dcmsend.cli.log_pattern" not in done.stderr

@@ -1,0 +1,86 @@
+"""What SIGINT and SIGTERM do to a run; the whole way to a peer is in the system tests."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from dcmsend.cli.signals import signals_stop
+from dcmsend.transport import Interrupt
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_first_asks_second_aborts(number: signal.Signals) -> None:
+    interrupt = Interrupt()
+    before = signal.getsignal(number)
+    with signals_stop(interrupt):
+        assert not interrupt.requested
+        signal.raise_signal(number)
+        assert interrupt.requested
+        assert not interrupt.aborted
+        signal.raise_signal(number)
+        assert interrupt.aborted
+        assert interrupt.by == number.name
+        assert {signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)} == {signal.SIG_DFL}
+    assert signal.getsignal(number) is before
+
+
+def test_reason_is_the_first_signal() -> None:
+    interrupt = Interrupt()
+    with signals_stop(interrupt):
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGINT)
+    assert interrupt.aborted
+    assert interrupt.by == "SIGTERM"
+
+
+def test_ignored_signal_stays_ignored() -> None:
+    """As for a program started with nohup or in the background of a script."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        interrupt = Interrupt()
+        with signals_stop(interrupt):
+            signal.raise_signal(signal.SIGINT)
+            assert not interrupt.requested
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_other_threads_may_run_the_command() -> None:
+    errors: list[BaseException] = []
+
+    def enter() -> None:
+        try:
+            with signals_stop(Interrupt()):
+                pass
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=enter)
+    thread.start()
+    thread.join()
+    assert errors == []
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs a pipe with a name")
+def test_interrupt_before_the_run_is_no_traceback(tmp_path: object) -> None:
+    """While the command line is still being read: here it waits for a command file that nobody writes."""
+    fifo = os.path.join(str(tmp_path), "arguments")
+    os.mkfifo(fifo)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dcmsend", f"@{fifo}"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    writer = os.open(fifo, os.O_WRONLY)  # comes back when the program has opened it
+    try:
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=30)
+    finally:
+        os.close(writer)
+        process.kill()
+    assert (process.returncode, stdout, stderr) == (130, b"", b"")
