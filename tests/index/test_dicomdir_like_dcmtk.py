@@ -164,6 +164,29 @@ def test_the_record_goes_with_the_instance(tmp_path: Path) -> None:
     assert instance.input.record.sop_instance_uid == "1.2.31"
 
 
+@pytest.mark.parametrize(
+    ("content", "syntax"),
+    [
+        (meta_header(EI.uid), EI.uid),
+        (meta_header("1.2.3.4"), EB.uid),
+        (meta_header(EB.uid), EB.uid),
+        (meta_header(EI.uid)[:150], EB.uid),
+        (None, EB.uid),
+    ],
+    ids=["differs", "unknown", "same", "cut off", "missing"],
+)
+def test_the_files_own_transfer_syntax_is_proposed(content: bytes | None, syntax: str, tmp_path: Path) -> None:
+    """DCMTK proposes that of the record, so that a file whose record is wrong cannot be sent."""
+    (tmp_path / "DICOMDIR").write_bytes(dicomdir(record(b"A", "1.2.31", syntax=EB.uid)))
+    if content is not None:
+        (tmp_path / "A").write_bytes(content + EI.element(0x00080005, "CS", b""))
+    with collected_log() as lines:
+        (instance,) = scan([InputFile(str(tmp_path / "DICOMDIR"))], IndexOptions(expand_dicomdir=True))
+    assert instance.transfer_syntax.uid == syntax
+    assert instance.sop_instance_uid == "1.2.31"
+    assert sum(line.startswith("W: transfer syntax in DICOMDIR record") for line in lines) == (syntax == EI.uid)
+
+
 def test_raw_bytes_in_a_file_id_are_those_of_the_file_name(tmp_path: Path) -> None:
     path = tmp_path / "DICOMDIR"
     path.write_bytes(dicomdir(record(b"IMG\\\xe9")))

@@ -1,4 +1,8 @@
-"""The instances that a DICOMDIR refers to; its files are not even looked for.  Source: DCMTK dcmsend, ``+rd``."""
+"""The instances that a DICOMDIR refers to.  Source: DCMTK dcmsend, ``+rd``.
+
+What the records say is what is checked and reported; a missing file is found missing when it is sent.  Only the
+transfer syntax is looked up in the file where that is possible: with a wrong one proposed it could not be sent.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +11,11 @@ import os
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from dcmsend.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN, transfer_syntax
-from dcmsend.errors import DataSetError
+from dcmsend.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN, TransferSyntax, transfer_syntax
+from dcmsend.errors import DataSetError, FileUnreadable
 from dcmsend.inputs import DicomdirRecord, FileSource, InputFile, leads_outside, open_input, read_dicomdir
 
-from .file_meta import read_file_meta
+from .file_meta import read_file_meta, read_regular_meta
 from .instance import Instance, RejectedInput
 from .options import IndexOptions
 from .uid_check import check_uids
@@ -62,14 +66,36 @@ def scan_dicomdir(
             if debug:
                 _log.debug("successfully added SOP instance %s to the transfer list", record.sop_instance_uid)
             yield Instance(
-                found,
-                record.sop_class_uid,
-                record.sop_instance_uid,
-                transfer_syntax(record.transfer_syntax_uid),
-                options.read_mode,
+                found, record.sop_class_uid, record.sop_instance_uid, _syntax_of(found), options.read_mode
             )
     finally:
         os.close(descriptor)
+
+
+def _syntax_of(found: InputFile) -> TransferSyntax:
+    """The transfer syntax of the file's meta header if it has an ordinary one, else that of the record."""
+    assert found.record is not None
+    recorded = transfer_syntax(found.record.transfer_syntax_uid)
+    try:
+        descriptor = open_input(found.path)
+    except (DataSetError, FileUnreadable):
+        return recorded
+    try:
+        meta = read_regular_meta(FileSource(descriptor))
+    except FileUnreadable:
+        return recorded
+    finally:
+        os.close(descriptor)
+    if meta is None or meta.transfer_syntax_uid == recorded.uid:
+        return recorded
+    actual = transfer_syntax(meta.transfer_syntax_uid)
+    if not actual.is_known:
+        return recorded
+    _log.warning(
+        "transfer syntax in DICOMDIR record (%s) differs from that in file (%s), using the latter: %s",
+        recorded.name, actual.name, found.path,
+    )  # fmt: skip
+    return actual
 
 
 def _reason_against(record: DicomdirRecord, options: IndexOptions) -> str:

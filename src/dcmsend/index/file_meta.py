@@ -10,10 +10,10 @@ from struct import Struct
 
 from dcmsend.dicom.byte_source import ByteSource
 
-__all__ = ["FileMeta", "read_file_meta"]
+__all__ = ["FileMeta", "read_file_meta", "read_regular_meta"]
 
 _FIRST_READ = 2048
-_GROUP_LENGTH = b"\x02\x00\x00\x00UL\x04\x00"  # (0002,0000) in Explicit VR Little Endian, its value follows
+_BEGINNING = b"DICM\x02\x00\x00\x00UL\x04\x00"  # then (0002,0000) in Explicit VR Little Endian, its value follows
 _FIRST_ELEMENT = 144  # position of what follows the group length
 _short_header = Struct("<I2sH").unpack_from
 _length = Struct("<I").unpack_from
@@ -62,20 +62,22 @@ def read_file_meta(source: ByteSource, *, needs_preamble: bool = True) -> FileMe
             byte 128, ``I/O suspension or premature end of stream`` or ``Invalid stream`` when it is cut off.
         FileUnreadable: the system fails.
     """
-    data = source.read_at(0, _FIRST_READ)
-    if data[128:140] == b"DICM" + _GROUP_LENGTH:
-        meta = _read_regular(data)
-        if meta is not None:
-            return meta
+    meta = read_regular_meta(source)
+    if meta is not None:
+        return meta
     from .irregular_meta import read_irregular_meta
 
     return read_irregular_meta(source, needs_preamble=needs_preamble)
 
 
-def _read_regular(data: bytes) -> FileMeta | None:
-    """The header if it lies in ``data`` with the right group length and nothing in it is odd."""
+def read_regular_meta(source: ByteSource) -> FileMeta | None:
+    """The meta header if it is short, has the right group length, all three UIDs, and nothing is odd about it.
+
+    Logs nothing.  Raises FileUnreadable.
+    """
+    data = source.read_at(0, _FIRST_READ)
     size = len(data)
-    if size < _FIRST_ELEMENT:
+    if size < _FIRST_ELEMENT or data[128:140] != _BEGINNING:
         return None
     end = _FIRST_ELEMENT + _length(data, 140)[0]
     if end + 2 > size or data[end : end + 2] in (b"\x02\x00", b"\x00\x02"):
