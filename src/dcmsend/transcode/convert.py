@@ -22,7 +22,7 @@ from dcmsend.errors import TranscodeError
 
 from .deflate import InflatingSource, deflated
 from .layout import Layout
-from .structure import StructureRecorder
+from .recorder import StructureRecorder
 from .writing import DataSetWriter
 
 if TYPE_CHECKING:

@@ -65,7 +65,7 @@ class DataSetWriter:
     def __init__(self, structure: Structure, layout: Layout, source: ByteSource, target: TransferSyntax) -> None:
         self._structure = structure
         self._layout = layout
-        self._source = source
+        self._reader = BufferedReader(source)
         self._is_explicit = not target.is_implicit_vr
         self._is_big = not target.is_little_endian
         order = ">" if self._is_big else "<"
@@ -82,11 +82,11 @@ class DataSetWriter:
         """
         structure = self._structure
         kinds, ends, lengths = structure.kinds, structure.ends, structure.lengths
-        reader = BufferedReader(self._source)
+        supplied = structure.supplied
         unsorted = frozenset(structure.unsorted)
         out = bytearray()
         stack: list[tuple[int, int] | bytes] = []
-        self._descend(0, len(kinds), unsorted, stack)
+        self._descend(0, ends[0], unsorted, stack)
         while stack:
             entry = stack.pop()
             if isinstance(entry, bytes):
@@ -102,8 +102,8 @@ class DataSetWriter:
                 next_node = node + 1
                 if kind & KIND == ELEMENT or kind & KIND > FRAGMENTS:
                     next_node = ends[node]
-                    if lengths[node] <= _SMALL:
-                        out += self._value(node, reader)
+                    if lengths[node] <= _SMALL and node not in supplied:
+                        out += self._value(node)
                     else:
                         yield bytes(out)
                         out.clear()
@@ -166,7 +166,7 @@ class DataSetWriter:
             is_big = False  # written as UN
         return width if bool(structure.kinds[node] & BIG_ENDIAN) != is_big else 1
 
-    def _value(self, node: int, reader: BufferedReader) -> bytes:
+    def _value(self, node: int) -> bytes:
         """A short value, padded, in the target's byte order."""
         structure = self._structure
         group_length = self._layout.group_lengths.get(node)
@@ -176,41 +176,48 @@ class DataSetWriter:
         if kind & WHITE_SPACE:
             value = b"".join(self._without_white_space(node))
         else:
-            value = reader.read(position, length)
+            value = self._reader.read(position, length)
         if length & 1:
             value += b" " if kind & BLANK_PADDED else b"\0"
         width = self._swap_width(node)
         return swap_words(value, width) if width > 1 else value
 
     def _long_value(self, node: int) -> Iterator[bytes]:
-        """A long value in pieces of at most 256 KiB."""
+        """A long or supplied value in pieces, padded, in the target's byte order."""
         structure = self._structure
-        length, position, kind = structure.lengths[node], structure.positions[node], structure.kinds[node]
-        if kind & WHITE_SPACE:
+        kind = structure.kinds[node]
+        missing = structure.lengths[node]
+        pad = b"" if not missing & 1 else b" " if kind & BLANK_PADDED else b"\0"
+        width = self._swap_width(node)
+        for piece in self._source_pieces(node):
+            missing -= len(piece)
+            if not missing and pad:
+                piece += pad
+            yield swap_words(piece, width) if width > 1 else piece
+
+    def _source_pieces(self, node: int) -> Iterator[bytes]:
+        """A value as it is in the source (or was supplied), in pieces of at most 256 KiB."""
+        structure = self._structure
+        supplied = structure.supplied.get(node)
+        if supplied is not None:
+            yield from supplied()
+        elif structure.kinds[node] & WHITE_SPACE:
             yield from self._without_white_space(node)
         else:
-            width = self._swap_width(node)
-            reader = BufferedReader(self._source)
-            end = position + length
+            position = structure.positions[node]
+            end = position + structure.lengths[node]
             while position < end:
-                piece = reader.read(position, min(_PIECE, end - position))
-                position += len(piece)
-                if position == end and length & 1 and width > 1:
-                    piece += b"\0"
-                yield swap_words(piece, width) if width > 1 else piece
-            if length & 1 and width > 1:
-                return
-        if length & 1:
-            yield b" " if kind & BLANK_PADDED else b"\0"
+                size = min(_PIECE, end - position)
+                yield self._reader.read(position, size)
+                position += size
 
     def _without_white_space(self, node: int) -> Iterator[bytes]:
         structure = self._structure
         position, missing = structure.positions[node], structure.lengths[node]
         end = position + structure.source_lengths[node]
-        reader = BufferedReader(self._source)
-        while position < end and missing:
-            piece = reader.read(position, min(_PIECE, end - position))
-            position += len(piece)
-            piece = piece.translate(None, _WHITE)[:missing]
+        while missing:
+            size = min(_PIECE, end - position)
+            piece = self._reader.read(position, size).translate(None, _WHITE)[:missing]
+            position += size
             missing -= len(piece)
             yield piece

@@ -1,0 +1,187 @@
+"""The first pass of a conversion: records the structure of a data set while it is walked."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dcmsend.dicom.byte_source import ByteSource
+from dcmsend.dicom.vr import AMBIGUOUS_VRS, STRING_VRS
+
+from .ambiguous_vr import AmbiguousVRs
+from .reading import BufferedReader
+from .structure import (
+    BIG_ENDIAN,
+    BLANK_PADDED,
+    DROPPED,
+    ELEMENT,
+    FRAGMENT,
+    FRAGMENTS,
+    ITEM,
+    KIND,
+    SEQUENCE,
+    VR_NUMBERS,
+    WHITE_SPACE,
+    Structure,
+)
+
+__all__ = ["StructureRecorder"]
+
+_WRITTEN_AS: Final = {"ox": "OB", "px": "OW", "lt": "OW", "xs": "US", "up": "UL"}
+
+_TRAILING_PADDING: Final = 0xFFFCFFFC
+_PIXEL_DATA: Final = 0x7FE00010
+_WHITE: Final = b" \t\n\v\f\r"
+_PIECE: Final = 64 * 1024
+
+
+class StructureRecorder:
+    """Builds a ``Structure`` while the data set is walked.
+
+    Args:
+        source: the data set; values of strings are looked at for their padding.
+        is_big_endian: of explicit VR parts.
+        has_big_endian_pixels: GE's private syntax.
+    """
+
+    def __init__(self, source: ByteSource, *, is_big_endian: bool, has_big_endian_pixels: bool) -> None:
+        self.structure = Structure()
+        self._reader = BufferedReader(source)
+        self._big_endian = BIG_ENDIAN if is_big_endian else 0
+        self._has_big_endian_pixels = has_big_endian_pixels
+        self._ambiguous = AmbiguousVRs(self._reader)
+        self._open: list[int] = []
+        self._implicit: list[bool] = []
+        self._last_tags: list[int] = []
+        self.begin_item()
+
+    def finish(self) -> Structure:
+        """The data set has ended."""
+        self.end_item()
+        structure = self.structure
+        structure.unsorted = list(dict.fromkeys(structure.unsorted))
+        for item in structure.unsorted:
+            self._drop_repeated(item)
+        return structure
+
+    # -- what the walk tells
+
+    def element(self, tag: int, vr: str, position: int, length: int) -> None:
+        if tag == _TRAILING_PADDING:
+            return
+        structure = self.structure
+        node = self._add(tag, ELEMENT | self._order(tag))
+        if vr in AMBIGUOUS_VRS:
+            vr = self._ambiguous.decide(tag, vr)
+            vr = _WRITTEN_AS.get(vr, vr)
+        self._ambiguous.note(tag, position, length, bool(structure.kinds[node] & BIG_ENDIAN))
+        structure.positions[node] = position
+        structure.lengths[node] = length
+        if vr in STRING_VRS:
+            self._trim(node, vr, position, length)
+        structure.vrs[node] = VR_NUMBERS.get(vr, VR_NUMBERS["UN"])
+        if not tag & 0xFFFF:
+            self._make_group_length(node)
+
+    def begin_sequence(self, tag: int, implicit: bool) -> None:
+        node = self._add(tag, SEQUENCE | (DROPPED if tag == _TRAILING_PADDING else 0))
+        self.structure.vrs[node] = VR_NUMBERS["SQ"]
+        self._open.append(node)
+        self._implicit.append(implicit or (bool(self._implicit) and self._implicit[-1]))
+
+    def end_sequence(self) -> None:
+        self._implicit.pop()
+        self._close()
+
+    def begin_item(self) -> None:
+        self._open.append(self._add(None, ITEM))
+        self._last_tags.append(-1)
+        self._ambiguous.begin_item()
+
+    def end_item(self) -> None:
+        self._ambiguous.end_item()
+        self._last_tags.pop()
+        self._close()
+
+    def begin_fragments(self, tag: int) -> None:
+        node = self._add(tag, FRAGMENTS)
+        self.structure.vrs[node] = VR_NUMBERS["OB"]
+        self.structure.encapsulated.append(node)
+        self._open.append(node)
+
+    def fragment(self, position: int, length: int) -> None:
+        node = self._add(None, FRAGMENT)
+        self.structure.positions[node] = position
+        self.structure.lengths[node] = length
+
+    def end_fragments(self) -> None:
+        self._close()
+
+    # -- nodes
+
+    def _add(self, tag: int | None, kind: int) -> int:
+        """A new node inside the innermost open one; without tag an item or a fragment."""
+        structure = self.structure
+        parent = self._open[-1] if self._open else 0
+        node = structure.add(tag, kind, parent)
+        if tag is not None:
+            if tag > self._last_tags[-1]:
+                self._last_tags[-1] = tag
+            elif not structure.unsorted or structure.unsorted[-1] != parent:
+                structure.unsorted.append(parent)
+        return node
+
+    def _close(self) -> None:
+        """The innermost open node has ended."""
+        structure = self.structure
+        node = self._open.pop()
+        structure.ends[node] = len(structure.tags)
+        if structure.kinds[node] & KIND != ITEM and not structure.tags[node] & 0xFFFF:
+            self._make_group_length(node)
+
+    def _make_group_length(self, node: int) -> None:
+        """(gggg,0000) is a UL and gets its value later, whatever it has been in the source."""
+        structure = self.structure
+        structure.kinds[node] = ELEMENT | structure.kinds[node] & DROPPED
+        structure.vrs[node] = VR_NUMBERS["UL"]
+        structure.lengths[node] = 4
+        structure.group_lengths.append(node)
+
+    def _order(self, tag: int) -> int:
+        if self._has_big_endian_pixels and tag == _PIXEL_DATA:
+            return BIG_ENDIAN
+        return 0 if self._implicit and self._implicit[-1] else self._big_endian
+
+    def _trim(self, node: int, vr: str, position: int, length: int) -> None:
+        """Find how much of a string is written: DCMTK takes the padding away, and all white space in UIDs.
+
+        A text of odd length is kept and gets a zero, because that zero then counts as its last character.
+        """
+        structure, reader = self.structure, self._reader
+        if vr == "UI":
+            kept = zeros = 0  # bytes that are not white, and how many zeros are at their end
+            for start in range(position, position + length, _PIECE):
+                piece = reader.read(start, min(_PIECE, position + length - start)).translate(None, _WHITE)
+                significant = len(piece.rstrip(b"\0"))
+                zeros = len(piece) - significant if significant else zeros + len(piece)
+                kept += len(piece)
+            if kept != length:
+                structure.kinds[node] |= WHITE_SPACE
+                structure.source_lengths[node] = length
+            structure.lengths[node] = kept - zeros
+        elif not length & 1:
+            end = position + length
+            while end > position and reader.read(end - 1, 1) == b" ":
+                start = max(position, end - _PIECE)
+                end = start + len(reader.read(start, end - start).rstrip(b" "))
+            structure.lengths[node] = end - position
+            structure.kinds[node] |= BLANK_PADDED
+
+    def _drop_repeated(self, item: int) -> None:
+        """Of elements with the same tag only the first one is written."""
+        structure = self.structure
+        seen: set[int] = set()
+        for child in structure.children(item):
+            tag = structure.tags[child]
+            if tag in seen:
+                structure.kinds[child] |= DROPPED
+            seen.add(tag)
