@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,16 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
                 pytest.fail(f"{MISSING}{name}: {reason}", pytrace=False)
             if reason:
                 pytest.skip(f"{MISSING}{name}: {reason}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Logged file names may hold bytes that are no UTF-8; pytest-xdist cannot carry them from worker to controller."""
+    report = yield
+    report.sections = [
+        (heading, text.encode("utf-8", "backslashreplace").decode("utf-8")) for heading, text in report.sections
+    ]
+    return report
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
