@@ -21,7 +21,7 @@ from dcmsend.index import Instance, scan
 from dcmsend.inputs import InputFile, find_inputs
 from dcmsend.report import RunRecord, format_summary, format_text_report, write_text_report
 from dcmsend.settings import Settings
-from dcmsend.transfer import Engine, Observer, StoreOutcome, Tools
+from dcmsend.transfer import Engine, Observer, StoreOutcome, Tools, not_attempted
 from dcmsend.transport import Interrupt
 
 if TYPE_CHECKING:
@@ -63,9 +63,16 @@ def transfer(
 ) -> Generator[StoreOutcome, None, None]:
     """Send ``inputs``: yields each outcome in list order while ``record`` is kept, then raises what ended it early."""
     interrupt = interrupt or Interrupt(settings.transfer.drain_seconds)
+    instances: list[Instance] = []
     try:
-        instances = _list_instances(settings, _until(interrupt, inputs), record, interrupt)
-        record.listed = True
+        _list_instances(settings, inputs, record, interrupt, instances)
+    except DcmsendError as error:
+        record.error = error
+        for outcome in not_attempted(instances, 0, error):
+            record.add(outcome)
+            yield outcome
+        raise
+    try:
         tools = Tools(_can_decode, _can_convert, *_dictionary(settings))
         engine = Engine(instances, settings.peer, settings.transfer, settings.plan, tools, interrupt, observer)
         for outcome in engine.run():
@@ -89,21 +96,26 @@ def _until(interrupt: Interrupt, inputs: Iterable[InputFile]) -> Iterator[InputF
 
 
 def _list_instances(
-    settings: Settings, inputs: Iterable[InputFile], record: RunRecord, interrupt: Interrupt
-) -> list[Instance]:
+    settings: Settings,
+    inputs: Iterable[InputFile],
+    record: RunRecord,
+    interrupt: Interrupt,
+    instances: list[Instance],
+) -> None:
+    """Fill ``instances``; those found before an error are in it too."""
     # DCMTK remarks on all directories before it reads the first file: the list is made first.
-    found = list(inputs)
+    found = list(_until(interrupt, inputs))
     if not found:
         raise NoInputFiles
+    record.listed = True
     _log.info("checking input files ...")
-    instances = list(scan(_until(interrupt, found), settings.index, on_rejected=record.reject))
+    instances.extend(scan(_until(interrupt, found), settings.index, on_rejected=record.reject))
     _log.debug(
         "in total, there are %d SOP instances to be sent, %d invalid files are ignored",
         len(instances), len(record.rejected),
     )
     if not instances:
         raise NoValidInputFiles
-    return instances
 
 
 def _dictionary(settings: Settings) -> tuple[Callable[[], DataDictionary], DcmsendError | None]:

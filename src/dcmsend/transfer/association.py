@@ -69,6 +69,7 @@ class Association:
         accepted: (id, SOP Class UID, transfer syntax) of each accepted context, in the order of their ids.
         answer: the peer's A-ASSOCIATE-AC, None before it.
         fragment_length: data set bytes in each P-DATA-TF PDU.
+        unusable: why no data can be sent at all, None normally.
     """
 
     def __init__(self, connection: Connection, options: TransferOptions, interrupt: Interrupt) -> None:
@@ -86,6 +87,7 @@ class Association:
         self.accepted: tuple[tuple[int, str, TransferSyntax], ...] = ()
         self.answer: AssociateAC | None = None
         self.fragment_length = 0
+        self.unusable: RemoteProtocolError | None = None
 
     def negotiate(self, request: AssociateRQ) -> None:
         """Ask for the association.
@@ -107,9 +109,13 @@ class Association:
         )
 
     def prepare_to_send(self) -> None:
-        """Lay the buffer out for the peer's maximum length.  Raises RemoteProtocolError if that is too small."""
-        self.fragment_length = max_fragment_length(self._layer.peer_max_length, self._options.max_send_pdu)
-        self._buffer = FramedBuffer(self.fragment_length, BUFFER_SIZE)
+        """Lay the buffer out for the peer's maximum length; ``unusable`` is set if that leaves no room for data."""
+        try:
+            self.fragment_length = max_fragment_length(self._layer.peer_max_length, self._options.max_send_pdu)
+        except RemoteProtocolError as error:
+            self.unusable = RemoteProtocolError(f"DIMSE Failed to send message\n0006:0308 {error}")
+        else:
+            self._buffer = FramedBuffer(self.fragment_length, BUFFER_SIZE)
 
     def stage(self, context_id: int, request: CStoreRQ, payload: Payload) -> None:
         """Frame the request and the first bytes of its data set; nothing is sent yet.

@@ -10,8 +10,6 @@ from dcmsend.errors import (
     DcmsendError,
     NegotiationFailed,
     PlanError,
-    RemoteProtocolError,
-    SendingFailed,
 )
 from dcmsend.index import Instance
 from dcmsend.plan import AssociationPlan, PlanOptions, plan_association
@@ -27,7 +25,7 @@ from .prepare import Preparer
 from .store_loop import StoreLoop
 from .tools import Tools
 
-__all__ = ["Engine"]
+__all__ = ["Engine", "not_attempted"]
 
 _MAX_FRUITLESS = 3
 """Associations in a row without a single answer after which the run is given up."""
@@ -101,7 +99,8 @@ class Engine:
                 )
         if self.error is None and self._interrupt.requested and self._next < len(self._instances):
             self.error = Cancelled(self._interrupt.by)
-        yield from self._not_attempted()
+        yield from not_attempted(self._instances, self._next, self.error)
+        self._next = len(self._instances)
 
     def _plan(self) -> AssociationPlan:
         self._disturbed = False
@@ -152,7 +151,8 @@ class Engine:
             )
 
     def _open(self, plan: AssociationPlan) -> Association | None:
-        _app_log.info("starting association #%d", self.associations + 1)
+        if self._plan_options.multiple_associations:
+            _app_log.info("starting association #%d", self.associations + 1)
         _app_log.info("initializing network ...")
         _app_log.info("negotiating network association ...")
         log_request(self._peer, plan.contexts, self._options)
@@ -182,13 +182,7 @@ class Engine:
             self.error = PlanError(text)
 
     def _stretch(self, association: Association, plan: AssociationPlan, number: int) -> Iterator[StoreOutcome]:
-        try:
-            association.prepare_to_send()
-        except RemoteProtocolError as error:
-            self._tell_opened(association, plan, number)
-            text = f"DIMSE Failed to send message\n0006:0308 {error}"
-            yield from self._illegal_length(association, plan, RemoteProtocolError(text))
-            return
+        association.prepare_to_send()
         self._tell_opened(association, plan, number)
         _app_log.info("sending SOP instances ...")
         loop = StoreLoop(
@@ -224,29 +218,6 @@ class Engine:
             self._how = str(error)
             _log.error("Association Release Failed: %s", with_code(error))
 
-    def _illegal_length(
-        self, association: Association, plan: AssociationPlan, error: RemoteProtocolError
-    ) -> Iterator[StoreOutcome]:
-        """The peer takes PDUs too short for any data: nothing can be sent over this association."""
-        _app_log.info("sending SOP instances ...")
-        for index in range(plan.first, plan.end):
-            _log.error("Failed sending C-STORE request: %s", with_code(error))
-            self._next = index + 1
-            yield StoreOutcome(
-                index=index + 1,
-                instance=self._instances[index],
-                result=Result.FAILED,
-                reason=Reason.PROTOCOL_ERROR,
-                message=str(error),
-                context_id=plan.context_ids[index - plan.first],
-            )
-            if self._options.halt_on_failure:
-                self.error = SendingFailed(error)
-                log_end(self.error)
-                association.abort()
-                return
-        self._release(association)
-
     def _no_context(self, plan: AssociationPlan) -> Iterator[StoreOutcome]:
         for offset, context_id in enumerate(plan.context_ids):
             self._next = plan.first + offset + 1
@@ -259,20 +230,16 @@ class Engine:
                 context_id=context_id,
             )
 
-    def _not_attempted(self) -> Iterator[StoreOutcome]:
-        cancelled = isinstance(self.error, Cancelled)
-        reason = Reason.NO_ASSOCIATION if self.error is None else Reason.HALTED
-        if cancelled:
-            reason = Reason.CANCELLED
-        elif isinstance(self.error, NegotiationFailed):
-            reason = Reason.NO_ASSOCIATION
-        message = "" if self.error is None else str(self.error)
-        for index in range(self._next, len(self._instances)):
-            self._next = index + 1
-            yield StoreOutcome(
-                index=index + 1,
-                instance=self._instances[index],
-                result=Result.NOT_ATTEMPTED,
-                reason=reason,
-                message=message,
-            )
+
+def not_attempted(
+    instances: Sequence[Instance], first: int, error: DcmsendError | None
+) -> Iterator[StoreOutcome]:
+    """The outcomes of all instances from index ``first`` on, none of which was begun, and why."""
+    reason = Reason.NO_ASSOCIATION if error is None or isinstance(error, NegotiationFailed) else Reason.HALTED
+    if isinstance(error, Cancelled):
+        reason = Reason.CANCELLED
+    message = "" if error is None else "; ".join(str(error).splitlines())
+    for index in range(first, len(instances)):
+        yield StoreOutcome(
+            index=index + 1, instance=instances[index], result=Result.NOT_ATTEMPTED, reason=reason, message=message
+        )

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from dcmsend.dicom.ae_title import is_cut
 from dcmsend.dicom.sop_class import sop_class_name
-from dcmsend.dicom.transfer_syntax import transfer_syntax
 from dcmsend.errors import AssociationRejected, DcmsendError
 from dcmsend.protocol import (
     IMPLEMENTATION_CLASS_UID,
@@ -50,11 +49,11 @@ def log_request(peer: Peer, contexts: Sequence[PresentationContext], options: Tr
     for context in contexts:
         lines += [
             f"  Context ID:        {context.id} (Proposed)",
-            f"    Abstract Syntax: ={_class_name(context.abstract_syntax)}",
+            f"    Abstract Syntax: ={_name(context.abstract_syntax)}",
             "    Proposed SCP/SCU Role: Default",
             "    Proposed Transfer Syntax(es):",
         ]
-        lines += [f"      ={_syntax_name(uid)}" for uid in context.transfer_syntaxes]
+        lines += [f"      ={_name(uid)}" for uid in context.transfer_syntaxes]
     lines += _negotiation_lines("END A-ASSOCIATE-RQ")
     _log.log(level, "\n".join(lines))
 
@@ -83,14 +82,13 @@ def log_accepted(
             code = 2 if result is None else result.result
             lines += [
                 f"  Context ID:        {context.id} ({_RESULTS.get(code, f'Result {code}')})",
-                f"    Abstract Syntax: ={_class_name(context.abstract_syntax)}",
+                f"    Abstract Syntax: ={_name(context.abstract_syntax)}",
                 "    Proposed SCP/SCU Role: Default",
             ]
+            if result is not None:
+                lines.append("    Accepted SCP/SCU Role: Default")
             if result is not None and code == 0:
-                lines += [
-                    "    Accepted SCP/SCU Role: Default",
-                    f"    Accepted Transfer Syntax: ={_syntax_name(result.transfer_syntax)}",
-                ]
+                lines.append(f"    Accepted Transfer Syntax: ={_name(result.transfer_syntax)}")
         lines += _negotiation_lines("END A-ASSOCIATE-AC")
         _log.log(level, "\n".join(lines))
     if answer is not None and association.accepted:
@@ -157,11 +155,6 @@ def _negotiation_lines(end: str) -> list[str]:
     ]
 
 
-def _class_name(uid: str) -> str:
+def _name(uid: str) -> str:
     name = sop_class_name(uid)
     return uid if name == "unknown" else name
-
-
-def _syntax_name(uid: str) -> str:
-    syntax = transfer_syntax(uid)
-    return syntax.name if syntax.is_known else uid

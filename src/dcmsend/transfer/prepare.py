@@ -212,6 +212,11 @@ class Preparer:
             return Failure(
                 Reason.NOT_CONVERTIBLE, unsupported, f"Failed sending C-STORE request: 0006:020d {unsupported}"
             )
+        unusable = self._association.unusable
+        if unusable is not None:
+            return Failure(
+                Reason.PROTOCOL_ERROR, unusable, f"Failed sending C-STORE request: 0006:020e {unusable}"
+            )
         try:
             store.payload = self._payload(store, loaded, target)
             store.sent_syntax = target
