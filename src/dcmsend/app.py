@@ -64,8 +64,9 @@ def transfer(
     """Send ``inputs``: yields each outcome in list order while ``record`` is kept, then raises what ended it early."""
     interrupt = interrupt or Interrupt(settings.transfer.drain_seconds)
     instances: list[Instance] = []
+    dictionary, unusable = _dictionary(settings)
     try:
-        _list_instances(settings, inputs, record, interrupt, instances)
+        _list_instances(settings, inputs, record, interrupt, dictionary, instances)
     except DcmsendError as error:
         record.error = error
         for outcome in not_attempted(instances, 0, error):
@@ -73,7 +74,7 @@ def transfer(
             yield outcome
         raise
     try:
-        tools = Tools(_can_decode, _can_convert, *_dictionary(settings))
+        tools = Tools(_can_decode, _can_convert, dictionary, unusable)
         engine = Engine(instances, settings.peer, settings.transfer, settings.plan, tools, interrupt, observer)
         for outcome in engine.run():
             record.add(outcome)
@@ -100,6 +101,7 @@ def _list_instances(
     inputs: Iterable[InputFile],
     record: RunRecord,
     interrupt: Interrupt,
+    dictionary: Callable[[], DataDictionary],
     instances: list[Instance],
 ) -> None:
     """Fill ``instances``; those found before an error are in it too."""
@@ -109,10 +111,10 @@ def _list_instances(
         raise NoInputFiles
     record.listed = True
     _log.info("checking input files ...")
-    instances.extend(scan(_until(interrupt, found), settings.index, on_rejected=record.reject))
+    instances.extend(scan(_until(interrupt, found), settings.index, record.reject, dictionary=dictionary))
     _log.debug(
         "in total, there are %d SOP instances to be sent, %d invalid files are ignored",
-        len(instances), len(record.rejected),
+        len(instances), record.invalid_files,
     )
     if not instances:
         raise NoValidInputFiles

@@ -68,7 +68,7 @@ class DcmsendError(Exception):
 
 
 class UsageError(DcmsendError):
-    """The command line, a command file or a log configuration file is wrong.  Source: B§1.7 of DCMTK's behaviour."""
+    """The command line, a command file or a log configuration file is wrong.  Source: DCMTK dcmsend."""
 
 
 class InputError(DcmsendError):

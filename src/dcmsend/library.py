@@ -74,7 +74,7 @@ class Transfer:
     """
 
     def __init__(self, settings: Settings, items: Iterable[Any], observer: Observer | None = None) -> None:
-        self._record = RunRecord()
+        self._record = RunRecord(keep_rejected=True)
         self._interrupt = Interrupt(settings.transfer.drain_seconds)
         self._outcomes = transfer(
             settings, _inputs_of(items, settings.inputs), self._record, self._interrupt, observer

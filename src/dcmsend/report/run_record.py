@@ -20,7 +20,10 @@ class RunRecord:
     Attributes:
         summary: counts of all outcomes.
         outcomes: all outcomes in list order; empty unless a report asked for them (they take memory).
-        rejected: inputs that could not be added to the transfer list.
+        keep_rejected: whether ``rejected`` is filled; a tree may hold millions of files that are no DICOM.
+        rejected: inputs and DICOMDIR records that could not be added to the transfer list.
+        invalid_files: how many inputs could not be added, without DICOMDIR records.
+        broken_files: how many inputs and records that could not be added are DICOM files, or may be.
         associations: negotiations that were answered.
         contexts: presentation contexts proposed over all associations.
         listed: whether the transfer list was complete, so that there is something to report on.
@@ -30,7 +33,10 @@ class RunRecord:
 
     summary: Summary = field(default_factory=Summary)
     outcomes: list[StoreOutcome] = field(default_factory=list)
+    keep_rejected: bool = False
     rejected: list[RejectedInput] = field(default_factory=list)
+    invalid_files: int = 0
+    broken_files: int = 0
     associations: int = 0
     contexts: int = 0
     listed: bool = False
@@ -43,7 +49,10 @@ class RunRecord:
 
     def reject(self, rejected: RejectedInput) -> None:
         """Note an input that is not sent."""
-        self.rejected.append(rejected)
+        self.invalid_files += rejected.dicomdir is None
+        self.broken_files += rejected.is_dicom
+        if self.keep_rejected:
+            self.rejected.append(rejected)
 
     @property
     def may_succeed(self) -> int:
@@ -53,4 +62,4 @@ class RunRecord:
     @property
     def cannot_succeed(self) -> int:
         """How many instances were not stored and need a person first; broken DICOM files count, other files do not."""
-        return self.summary.not_stored - self.summary.retryable + sum(row.is_dicom for row in self.rejected)
+        return self.summary.not_stored - self.summary.retryable + self.broken_files
