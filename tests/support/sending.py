@@ -46,17 +46,15 @@ class Sent:
         return [[each for each in link.course if not each.startswith(ends)] for link in self.peer.connections]
 
 
-def run_transfer(transfer: Transfer, peer: ScriptedPeer) -> Sent:
-    """Iterate a transfer to its end, and stop the peer."""
+def run_transfer(transfer: Transfer) -> tuple[tuple[StoreOutcome, ...], DcmsendError | None]:
+    """Iterate a transfer to its end: the outcomes, and what was raised after them."""
     outcomes: list[StoreOutcome] = []
-    error = None
     try:
-        outcomes.extend(transfer)
-    except DcmsendError as raised:
-        error = raised
-    finally:
-        peer.stop()
-    return Sent(tuple(outcomes), error, transfer, peer)
+        for outcome in transfer:
+            outcomes.append(outcome)  # noqa: PERF402  (extend would lose them when an error is raised)
+    except DcmsendError as error:
+        return tuple(outcomes), error
+    return tuple(outcomes), None
 
 
 def send_all(
@@ -83,7 +81,8 @@ def send_all(
             index=index,
             transfer=TransferOptions(halt_on_failure=halt, **{"acse_timeout": 10, **options}),
         )
-        return run_transfer(transfer, peer)
+        outcomes, error = run_transfer(transfer)
+    return Sent(outcomes, error, transfer, peer)
 
 
 def instance_uid(number: int) -> str:
