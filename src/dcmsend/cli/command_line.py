@@ -6,12 +6,14 @@ look like options, parameters such as ``-5`` anywhere, and groups of which the r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from dcmsend.errors import UsageError
 
 from .command_file import expand_command_files
 from .option_table import EXCLUSIVE, PARAMETERS, OptionRow, find_option
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["CommandLine", "scan_command_line"]
 

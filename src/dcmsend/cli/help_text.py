@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
-from typing import Final
 
 from dcmsend.version import RELEASE_DATE, VERSION
 
 from .option_table import OPTIONS, PARAMETERS, OptionRow
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Final
 
 __all__ = ["HEADER", "IDENTIFICATION", "decoder_list_text", "usage_text", "version_text"]
 

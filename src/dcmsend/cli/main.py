@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from dcmsend.errors import UsageError
 
@@ -12,7 +10,10 @@ from .command_line import CommandLine, scan_command_line
 from .help_text import HEADER, IDENTIFICATION, decoder_list_text, usage_text, version_text
 from .terminal import ErrorStream, write_output
 
+TYPE_CHECKING = False  # known to type checkers; `typing` itself would cost a third of --version
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from dcmsend.report import RunRecord
     from dcmsend.settings import Settings
 

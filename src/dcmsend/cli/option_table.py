@@ -7,7 +7,9 @@ options of our own stand in groups of their own, at the end.
 
 from __future__ import annotations
 
-from typing import Final
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 __all__ = ["EXCLUSIVE", "OPTIONS", "PARAMETERS", "Limits", "OptionRow", "find_option"]
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Final, TextIO
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final, TextIO
 
 __all__ = ["ErrorStream", "make_harmless", "to_bytes", "write_output"]
 
