@@ -28,7 +28,8 @@ class Payload(Protocol):
     def fill(self, buffer: FramedBuffer) -> tuple[int, bool]:
         """Put the next bytes into the slots of ``buffer``: how many, and whether the data set ends with them.
 
-        All slots are filled except at the end.  Raises FileUnreadable, DataSetError, TranscodeError.
+        All slots are filled except at the end; a data set of odd length (only a deflated one, or one in an unknown
+        syntax, can have it) gets one zero byte (PS3.5 A.5).  Raises FileUnreadable, DataSetError, TranscodeError.
         """
         ...
 
@@ -67,7 +68,9 @@ class FilePayload:
                 self._check_unchanged()
         except OSError as error:
             raise FileUnreadable(error.strerror or str(error), error.errno or 0) from error
-        return got, self._remaining == 0
+        if self._remaining == 0:
+            return _padded(buffer, got), True
+        return got, False
 
     def close(self) -> None:
         if self._fd >= 0:
@@ -78,6 +81,17 @@ class FilePayload:
         status = os.fstat(self._fd)
         if (status.st_size, status.st_mtime_ns) != self._stamp:
             raise FileChanged("the file was changed while it was sent")
+
+
+def _padded(buffer: FramedBuffer, length: int) -> int:
+    """The even length of what lies in the slots, after a zero byte where it was odd.
+
+    Slots are even, so a full buffer never needs one.
+    """
+    if length & 1:
+        _targets(buffer, length, length + 1)[0][0] = 0
+        return length + 1
+    return length
 
 
 def _targets(buffer: FramedBuffer, start: int, end: int) -> Sequence[memoryview]:
@@ -132,7 +146,7 @@ class ChunkPayload:
             while not self._rest:
                 piece = next(self._chunks, None)
                 if piece is None:
-                    return filled, True
+                    return _padded(buffer, filled), True
                 self._rest = memoryview(piece)
             if filled == capacity:
                 return filled, False
