@@ -42,7 +42,7 @@ _STORE_REQUEST_MIDDLE: Final = Struct("<HHIHHHIHHHIHHHIHHHI")
 def encode_command(command: Command) -> bytes:
     """The command set with its group length.  Raises LocalProtocolError when a number does not fit its field."""
     try:
-        if type(command) is CStoreRQ:
+        if isinstance(command, CStoreRQ):
             return _encode_store_request(command)
         return _encode_elements(_elements_of(command))
     except error as fault:
@@ -50,7 +50,7 @@ def encode_command(command: Command) -> bytes:
 
 
 def _encode_store_request(request: CStoreRQ) -> bytes:
-    """The same bytes as from ``_elements_of``, in two strokes because every instance needs them."""
+    """Ascending elements, packed in two strokes because every instance needs them."""
     sop_class = _even(encode_uid(request.affected_sop_class_uid))
     instance = _even(encode_uid(request.affected_sop_instance_uid))
     middle = _STORE_REQUEST_MIDDLE.pack(
@@ -68,7 +68,7 @@ def _even(value: bytes) -> bytes:
     return value + b"\0" if len(value) & 1 else value
 
 
-def _elements_of(command: Command) -> list[tuple[int, bytes]]:
+def _elements_of(command: CStoreRSP | CEchoRQ | CEchoRSP | UnknownCommand) -> list[tuple[int, bytes]]:
     """Element numbers and values in ascending order, without the group length."""
     if isinstance(command, UnknownCommand):
         return [(element, value) for element, value in command.elements if element]
@@ -76,18 +76,14 @@ def _elements_of(command: Command) -> list[tuple[int, bytes]]:
     elements = {COMMAND_FIELD: number(command.command_field), COMMAND_DATA_SET_TYPE: number(NO_DATA_SET)}
     if command.affected_sop_class_uid is not None:
         elements[AFFECTED_SOP_CLASS_UID] = encode_uid(command.affected_sop_class_uid)
-    if isinstance(command, CStoreRQ | CEchoRQ):
+    if isinstance(command, CEchoRQ):
         elements[MESSAGE_ID] = number(command.message_id)
     else:
         elements[MESSAGE_ID_BEING_RESPONDED_TO] = number(command.message_id_responded_to)
         elements[STATUS] = number(command.status)
-    if isinstance(command, CStoreRQ | CStoreRSP) and command.affected_sop_instance_uid is not None:
-        elements[AFFECTED_SOP_INSTANCE_UID] = encode_uid(command.affected_sop_instance_uid)
-    if isinstance(command, CStoreRQ):
-        elements[PRIORITY] = number(command.priority)
-        if command.has_data_set:
-            elements[COMMAND_DATA_SET_TYPE] = number(DATA_SET_PRESENT)
     if isinstance(command, CStoreRSP):
+        if command.affected_sop_instance_uid is not None:
+            elements[AFFECTED_SOP_INSTANCE_UID] = encode_uid(command.affected_sop_instance_uid)
         if command.offending_elements:
             tags = [number(tag >> 16) + number(tag & 0xFFFF) for tag in command.offending_elements]
             elements[OFFENDING_ELEMENT] = b"".join(tags)

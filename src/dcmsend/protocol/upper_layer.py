@@ -114,11 +114,10 @@ class UpperLayer:
         if self._owes_abort and isinstance(pdu, Abort):
             self._owes_abort = False  # the state has changed when the breach was found
             return encoded
-        action = TRANSITIONS[_SEND_EVENTS[type(pdu)]][self.state]
-        if action is None:
+        event = _SEND_EVENTS[type(pdu)]
+        if TRANSITIONS[event][self.state] is None:
             self._raise_violation()
-            raise LocalProtocolError(f"{type(pdu).__name__} cannot be sent in state {self.state.name}")
-        self._enter(action)
+        self._enter(self._action(event))
         if isinstance(pdu, AssociateRQ):
             self._request = pdu
             self._enter(self._action(Evt.TRANSPORT_CONNECT_CONFIRM))  # bytes are asked for when there is a connection
