@@ -13,7 +13,7 @@ from support.part10 import read_part10
 from support.peers import storescp
 from support.programs import dcmtk_program
 
-__all__ = ["ACCEPTING", "identified", "refusals", "sent_data_sets"]
+__all__ = ["ACCEPTING", "identified", "refusals", "sent_data_sets", "sent_files"]
 
 _REFUSED = re.compile(r"E: cannot send SOP instance from file: .*?/(\d+)\.dcm: (.*)")
 _AT_ONCE = 400
@@ -59,15 +59,22 @@ def sent_data_sets(
         options: further options for dcmsend.
         at_once: files for each call; a failure spoils those behind it.
     """
-    names = _write(folder, files)
+    sent = sent_files(folder, _write(folder, files), accept, *options, at_once=at_once)
+    return [sent.get(f"1.2.3.{number}") for number in range(len(files))]
+
+
+def sent_files(
+    folder: Path, names: Sequence[str], accept: str, *options: str, at_once: int = _AT_ONCE
+) -> dict[str, tuple[str, bytes]]:
+    """Transfer syntax UID and data set of everything that went over the wire, by SOP Instance UID."""
+    answers = {}
     with storescp(folder, "+B", "-pm", "-pdu", "131072", *ACCEPTING[accept]) as peer:
         for start in range(0, len(names), at_once):
             _send(peer.port, names[start : start + at_once], *options)
-        answers: list[tuple[str, bytes] | None] = [None] * len(files)
         for path in peer.files:
-            part10 = read_part10(path)
-            content = path.read_bytes()[part10.data_set_offset :]
-            answers[int(part10.sop_instance_uid.rpartition(".")[2])] = part10.transfer_syntax, content
+            part10, content = read_part10(path), path.read_bytes()
+            offset = 144 + int.from_bytes(content[140:144], "little")  # group 0002 may also be in the data set
+            answers[part10.sop_instance_uid] = part10.transfer_syntax, content[offset:]
     return answers
 
 

@@ -109,10 +109,11 @@ def deflated(chunks: Iterable[bytes], level: int) -> Iterator[bytes]:
     compressor = zlib.compressobj(level, zlib.DEFLATED, _RAW, _MEMORY_LEVEL)
     total = 0
     for chunk in chunks:
-        piece = compressor.compress(chunk)
-        if piece:
-            total += len(piece)
-            yield piece
+        for start in range(0, len(chunk), _INPUT):  # without compression the pieces become a little longer
+            piece = compressor.compress(chunk[start : start + _INPUT])
+            if piece:
+                total += len(piece)
+                yield piece
     rest = compressor.flush()
     total += len(rest)
     yield rest
