@@ -8,10 +8,10 @@ import subprocess
 import pytest
 
 from parity.conftest import HOST, Duel
-from parity.outcomes import statuses
+from parity.outcomes import report_of, statuses
 from support import wire
-from support.fixture_files import FixtureFiles
-from support.peer_script import Abort, Accept, Reject, Respond, Script, refuse
+from support.fixture_files import EI, UID_ROOT, FixtureFiles
+from support.peer_script import Abort, Accept, Reject, Respond, Script, prefer, refuse
 from support.senders import OURS, Run
 
 pytestmark = pytest.mark.peer("dcmtk-dcmsend")
@@ -27,7 +27,7 @@ PARTIAL = "report.txt.partial"
         (("CT", "MR"), Script(stores={2: Abort()}), 62),
         (("CT", "MR", "-ma"), Script(associate=Accept(contexts=refuse())), 65),
     ],
-    ids=str,
+    ids=["bad file", "rejected", "aborted", "all refused"],
 )
 def test_partial_report(duel: Duel, files: FixtureFiles, words: tuple[str, ...], peer: Script, exit_code: int) -> None:
     """The report of a run that ended early has another name, so that nobody takes it for a whole one."""
@@ -84,6 +84,31 @@ def test_small_instance_is_one_write(files: FixtureFiles) -> None:
             sender.communicate(timeout=30)
     command_length = int.from_bytes(received[2:6], "big") + 6
     assert len(received) == command_length + 12 + expected
+
+
+def test_uids_of_unknown_vr(duel: Duel, files: FixtureFiles) -> None:
+    """DCMTK takes the hexadecimal dump of the first byte for the UID."""
+    pair = duel(files("UID-AS-UN"))
+    pair.assert_same(0, but=dict.fromkeys(("commands", "layout", "warnings"), "D27"))
+    assert pair.theirs.peer.stores[0].sop_instance_uid == "31"
+    assert pair.ours.peer.stores[0].sop_instance_uid == f"{UID_ROOT}.1.1"
+
+
+def test_private_elements_that_dcmtk_does_not_know(duel: Duel, files: FixtureFiles) -> None:
+    """From implicit to explicit: UN in DCMTK, the vendor's VR in ours."""
+    pair = duel(files("PRIVATE-IMPLICIT"), peer=Script(associate=Accept(contexts=prefer(EI))))
+    pair.assert_same(0, but={"data_sets": "D28", "layout": "D28"})
+    assert b"\x45\x00\x01\x10UN\0\0\x02\0\0\0\x08\0" in bytes(pair.theirs.peer.stores[0].data_set)
+    assert b"\x45\x00\x01\x10SS\x02\0\x08\0" in bytes(pair.ours.peer.stores[0].data_set)
+
+
+def test_names_of_young_classes(duel: Duel, files: FixtureFiles) -> None:
+    pair = duel(files("YOUNG-CLASS"))
+    pair.assert_same(0, but={"report.SOP Class": "D29"})
+    assert [report_of(run).column("SOP Class") for run in pair] == [
+        ["1.2.840.10008.5.1.4.1.1.66.7 = unknown"],
+        ["1.2.840.10008.5.1.4.1.1.66.7 = LabelMapSegmentationStorage"],
+    ]
 
 
 def test_report_is_complete_after_a_lost_association(duel: Duel, files: FixtureFiles) -> None:

@@ -193,3 +193,25 @@ def _corrupt_jpeg(files: FixtureFiles, path: Path) -> None:
     start = content.index(b"\xff\xd8\xff")
     content[start + 2 : start + 40] = b"\x55" * 38
     path.write_bytes(bytes(content))
+
+
+@fixture_file("UID-AS-UN")
+def _uids_of_unknown_vr(files: FixtureFiles, path: Path) -> None:
+    """SOP Class and Instance UID have VR UN in the data set, as some anonymisers write them."""
+    content = files.bytes("CT")
+    for element in (b"\x08\x00\x16\x00", b"\x08\x00\x18\x00"):
+        place = content.index(element + b"UI")
+        length = content[place + 6 : place + 8]
+        content = content[:place] + element + b"UN\0\0" + length + b"\0\0" + content[place + 8 :]
+    path.write_bytes(content)
+
+
+@fixture_file("PRIVATE-IMPLICIT")
+def _private_element_in_implicit_vr(files: FixtureFiles, path: Path) -> None:
+    """A private element that the vendor describes as SS; DCMTK's private dictionary does not hold it."""
+    data_set = instance(140)
+    data_set.private_block(0x0045, "GEMS_HELIOS_01", create=True).add_new(0x01, "SS", 8)
+    write_part10(path, data_set, II)
+
+
+_of_class("YOUNG-CLASS", 141, "1.2.840.10008.5.1.4.1.1.66.7")
