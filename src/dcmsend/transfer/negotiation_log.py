@@ -49,11 +49,11 @@ def log_request(peer: Peer, contexts: Sequence[PresentationContext], options: Tr
     for context in contexts:
         lines += [
             f"  Context ID:        {context.id} (Proposed)",
-            f"    Abstract Syntax: ={_name(context.abstract_syntax)}",
+            f"    Abstract Syntax: {_name(context.abstract_syntax)}",
             "    Proposed SCP/SCU Role: Default",
             "    Proposed Transfer Syntax(es):",
         ]
-        lines += [f"      ={_name(uid)}" for uid in context.transfer_syntaxes]
+        lines += [f"      {_name(uid)}" for uid in context.transfer_syntaxes]
     lines += _negotiation_lines("END A-ASSOCIATE-RQ")
     _log.log(level, "\n".join(lines))
 
@@ -82,13 +82,13 @@ def log_accepted(
             code = 2 if result is None else result.result
             lines += [
                 f"  Context ID:        {context.id} ({_RESULTS.get(code, f'Result {code}')})",
-                f"    Abstract Syntax: ={_name(context.abstract_syntax)}",
+                f"    Abstract Syntax: {_name(context.abstract_syntax)}",
                 "    Proposed SCP/SCU Role: Default",
             ]
             if result is not None:
                 lines.append("    Accepted SCP/SCU Role: Default")
             if result is not None and code == 0:
-                lines.append(f"    Accepted Transfer Syntax: ={_name(result.transfer_syntax)}")
+                lines.append(f"    Accepted Transfer Syntax: {_name(result.transfer_syntax)}")
         lines += _negotiation_lines("END A-ASSOCIATE-AC")
         _log.log(level, "\n".join(lines))
     if answer is not None and association.accepted:
@@ -157,4 +157,4 @@ def _negotiation_lines(end: str) -> list[str]:
 
 def _name(uid: str) -> str:
     name = sop_class_name(uid)
-    return uid if name == "unknown" else name
+    return uid if name == "unknown" else f"={name}"
