@@ -115,8 +115,11 @@ def test_ge_private_syntax(duel: Duel, files: FixtureFiles, syntax: str) -> None
 
 @row(111)
 def test_jpip(duel: Duel, files: FixtureFiles) -> None:
-    duel(files("JPIP")).assert_same(62)
-    duel(files("JPIP"), "-dn").assert_same(0)
+    """What refers to its pixels by a URL cannot be converted, as far as anything is converted."""
+    for name in "JPIP", "URL":
+        duel(files(name), peer=taking(II)).assert_same(62)
+        duel(files(name), "-dn", peer=taking(II)).assert_same(0)
+    duel(files("URL")).assert_same(0)
 
 
 @row(111)

@@ -325,6 +325,11 @@ def _jpip_deflate(files: FixtureFiles, path: Path) -> None:
     _write_jpip(path, 43, "1.2.840.10008.1.2.4.95")
 
 
+@fixture_file("URL")
+def _provider_url(files: FixtureFiles, path: Path) -> None:
+    _write_jpip(path, 44, EI)
+
+
 def _write_jpip(path: Path, number: int, transfer_syntax: str) -> None:
     data_set = instance(number, pixels=False)
     describe_pixels(data_set, samples=1, bits=16)
