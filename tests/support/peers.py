@@ -238,11 +238,12 @@ def recording_scp(
     peer = RecordingPeer(0)
 
     def handle_store(event: evt.Event) -> int:
+        request: Any = event.request
         stored = StoredObject(
-            str(event.request.AffectedSOPClassUID),
-            str(event.request.AffectedSOPInstanceUID),
+            str(request.AffectedSOPClassUID),
+            str(request.AffectedSOPInstanceUID),
             str(event.context.transfer_syntax),
-            event.request.DataSet.getvalue(),
+            request.DataSet.getvalue(),
         )
         peer.stored.append(stored)
         return on_store(stored)
@@ -252,11 +253,11 @@ def recording_scp(
     entity.network_timeout = entity.dimse_timeout = entity.acse_timeout = 120
     if transfer_syntaxes is not None:
         for context in AllStoragePresentationContexts:
-            entity.add_supported_context(context.abstract_syntax, list(transfer_syntaxes))
+            entity.add_supported_context(str(context.abstract_syntax), list(transfer_syntaxes))
     before = _config.UNRESTRICTED_STORAGE_SERVICE
     _config.UNRESTRICTED_STORAGE_SERVICE = transfer_syntaxes is None
     try:
-        server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_STORE, handle_store)])
+        server: Any = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_STORE, handle_store)])
         peer.port = server.socket.getsockname()[1]
         yield peer
     finally:

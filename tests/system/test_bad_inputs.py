@@ -7,6 +7,7 @@ import shutil
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -72,7 +73,7 @@ def directory_object(_: Path) -> Path:
     return DATA / "fileset" / "DICOMDIR"
 
 
-NOT_LISTED: list[tuple[Callable[[Path], Path], str]] = [
+NOT_LISTED: list[Any] = [
     (missing, "No such file or directory"),
     (empty, "End of stream"),
     (text_file, "File meta information header missing"),

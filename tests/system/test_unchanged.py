@@ -6,6 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pydicom
 import pytest
@@ -34,9 +35,9 @@ def data_set(path: Path) -> bytes:
     """What stands behind the meta header, without Data Set Trailing Padding, a deflate stream of even length."""
     content = path.read_bytes()
     end = len(content)
-    last = pydicom.dcmread(path).get_item(DATA_SET_TRAILING_PADDING)
+    last: Any = pydicom.dcmread(path).get_item(DATA_SET_TRAILING_PADDING)
     if last is not None:
-        end = last.value_tell - 12  # type: ignore[union-attr]
+        end = last.value_tell - 12
     encoded = content[read_part10(path).data_set_offset : end]
     return encoded + b"\0" * (len(encoded) % 2)
 
