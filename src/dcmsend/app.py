@@ -182,6 +182,9 @@ def _write_report(settings: Settings, record: RunRecord, path: str, summary: str
         _log.info("creating detailed report on the transfer ...")
         if os.path.exists(path) and not os.path.isdir(path):
             _log.warning("file '%s' already exists, overwriting", path)
+    elif os.path.exists(path) and not os.path.isfile(path):
+        _log.warning("the transfer is not complete; no report is written to '%s'", path)  # a device, a pipe
+        return
     else:
         path += ".partial"
         _log.warning("the transfer is not complete; what became of each instance is in '%s'", path)

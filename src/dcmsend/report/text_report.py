@@ -63,6 +63,8 @@ def write_text_report(path: str, pieces: Iterable[str]) -> None:
             file.writelines(pieces)
     except OSError as error:
         raise ReportError(path, error.strerror or os.strerror(error.errno or 0)) from error
+    except ValueError as error:  # a NUL in the name, characters that have no bytes
+        raise ReportError(path, str(error)) from error
 
 
 def _syntax(syntax: TransferSyntax) -> str:
