@@ -10,6 +10,7 @@ from typing import Final
 from dcmsend.dicom.byte_source import ByteSource
 from dcmsend.dicom.transfer_syntax import TransferSyntax
 from dcmsend.dicom.vr import LONG_VRS, VALUE_WIDTHS
+from dcmsend.errors import TranscodeError
 
 from .layout import LARGEST_LENGTH, LARGEST_SHORT_LENGTH, Layout
 from .reading import BufferedReader
@@ -194,6 +195,8 @@ class DataSetWriter:
             if not missing and pad:
                 piece += pad
             yield swap_words(piece, width) if width > 1 else piece
+        if missing:
+            raise TranscodeError("Pixel representation cannot be changed", "a value has not the length it should have")
 
     def _source_pieces(self, node: int) -> Iterator[bytes]:
         """A value as it is in the source (or was supplied), in pieces of at most 256 KiB."""
