@@ -113,13 +113,18 @@ def test_ge_private_syntax(duel: Duel, files: FixtureFiles, syntax: str) -> None
     duel(files("GE"), peer=taking(syntax)).assert_same(0)
 
 
+@needs_codecs
 @row(111)
-def test_jpip(duel: Duel, files: FixtureFiles) -> None:
-    """What refers to its pixels by a URL cannot be converted, as far as anything is converted."""
-    for name in "JPIP", "URL":
-        duel(files(name), peer=taking(II)).assert_same(62)
-        duel(files(name), "-dn", peer=taking(II)).assert_same(0)
-    duel(files("URL")).assert_same(0)
+@pytest.mark.parametrize("name", ["JPIP", "URL"])
+def test_pixels_behind_a_url(duel: Duel, files: FixtureFiles, name: str) -> None:
+    """What refers to its pixels by a URL is not converted."""
+    duel(files(name), peer=taking(II)).assert_same(62)
+
+
+@row(111)
+@pytest.mark.parametrize(("words", "syntax"), [(["JPIP", "-dn"], II), (["URL", "-dn"], II), (["URL"], EI)], ids=str)
+def test_pixels_behind_a_url_without_conversion(duel: Duel, files: FixtureFiles, words: list[str], syntax: str) -> None:
+    duel(files(words[0]), *words[1:], peer=taking(syntax)).assert_same(0)
 
 
 @row(111)
