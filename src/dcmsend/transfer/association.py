@@ -27,9 +27,11 @@ from dcmsend.protocol import (
     AssociateRQ,
     AssociationAccepted,
     AssociationRefused,
+    AsynchronousOperationsWindow,
     CEchoRQ,
     CommandReceived,
     CStoreRQ,
+    DataReceived,
     Event,
     FramedBuffer,
     PeerAborted,
@@ -69,6 +71,7 @@ class Association:
         accepted: (id, SOP Class UID, transfer syntax) of each accepted context, in the order of their ids.
         answer: the peer's A-ASSOCIATE-AC, None before it.
         fragment_length: data set bytes in each P-DATA-TF PDU.
+        window: how many requests may be without an answer, from 1 (PS3.7 D.3.3.3).
         unusable: why no data can be sent at all, None normally.
     """
 
@@ -80,13 +83,14 @@ class Association:
         self._events: deque[Event] = deque()
         self._input = memoryview(bytearray(64 * 1024))
         self._idle = Deadline(options.idle_timeout, "the peer to take data")
-        self._response_seconds = options.dimse_timeout or options.idle_timeout
+        self._answer_idle = Deadline(options.idle_timeout, "the C-STORE response")
         self._buffer: FramedBuffer | None = None
         self._staged: tuple[Payload, int, bytes, int, bool] | None = None
         self._is_torn = False
         self.accepted: tuple[tuple[int, str, TransferSyntax], ...] = ()
         self.answer: AssociateAC | None = None
         self.fragment_length = 0
+        self.window = 1
         self.unusable: RemoteProtocolError | None = None
 
     def negotiate(self, request: AssociateRQ) -> None:
@@ -103,6 +107,7 @@ class Association:
         if not isinstance(event, AssociationAccepted):
             raise RemoteProtocolError("the peer did not answer the association request")
         self.answer = event.pdu
+        self.window = _granted_window(self._options.async_window, event.pdu.user_information)
         self.accepted = tuple(
             (context.id, context.abstract_syntax, transfer_syntax(context.transfer_syntax))
             for context in self._layer.accepted_contexts.values()
@@ -166,8 +171,18 @@ class Association:
             count, is_last = payload.fill(self._buffer)
 
     def response_deadline(self) -> Deadline:
-        """How long an answer may take from now on."""
-        return Deadline(self._response_seconds, "the C-STORE response")
+        """How long the answer to what was just sent may take.
+
+        Without an explicit limit one wait serves all requests in flight, and begins anew with every answer.
+        """
+        if self._options.dimse_timeout:
+            return Deadline(self._options.dimse_timeout, "the C-STORE response")
+        self._answer_idle.restart()
+        return self._answer_idle
+
+    def has_input(self) -> bool:
+        """Whether an answer can be taken without a wait; asked only where several requests may be in flight."""
+        return self.window > 1 and (bool(self._events) or self._connection.has_input())
 
     def receive(self, deadline: Deadline) -> CommandReceived:
         """Wait for the next command.
@@ -178,10 +193,15 @@ class Association:
             while True:
                 event = self._next_event(deadline)
                 if isinstance(event, CommandReceived):
+                    self._answer_idle.restart()
                     return event
+                if isinstance(event, DataReceived):
+                    raise RemoteProtocolError("DIMSE: Command PDV Expected", code="0006:020f")
         except TimedOut as error:
             raise TimedOut(error.waited_for, error.seconds, _NO_ANSWER) from None
         except RemoteProtocolError as error:
+            if error.code:
+                raise
             inner = f"0006:0321 {error}" if str(error).startswith("Unrecognized PDU type") else str(error)
             text = f"DIMSE Failed to receive message\n0006:020c DIMSE Read PDV failed\n{inner}"
             raise RemoteProtocolError(text, error.abort_reason) from error
@@ -241,6 +261,8 @@ class Association:
     def _next_event(self, deadline: Deadline) -> Event:
         """The next event that is no bad news; bad news is raised."""
         while not self._events:
+            if self._layer.violation is not None:
+                self._layer.receive_data(b"")  # raises what came together with the last good event
             count = self._connection.receive_into(self._input, deadline)
             if count:
                 self._events.extend(self._layer.receive_data(self._input[:count]))
@@ -288,7 +310,17 @@ def open_association(
     return association
 
 
+def _granted_window(asked: int, answer: UserInformation) -> int:
+    """Requests that may be in flight: what was asked for as far as granted; no answer grants nothing."""
+    granted = answer.asynchronous_operations_window
+    if asked < 2 or granted is None:
+        return 1
+    invoked = granted.max_invoked
+    return asked if invoked == 0 else max(1, min(asked, invoked))
+
+
 def _request(peer: Peer, contexts: Sequence[PresentationContext], options: TransferOptions) -> AssociateRQ:
+    window = AsynchronousOperationsWindow(options.async_window, 1) if options.async_window > 1 else None
     return AssociateRQ(
         called_ae_title=peer.called_ae_title,
         calling_ae_title=peer.calling_ae_title,
@@ -297,5 +329,6 @@ def _request(peer: Peer, contexts: Sequence[PresentationContext], options: Trans
             max_length=options.max_pdu & ~1,
             implementation_class_uid=IMPLEMENTATION_CLASS_UID,
             implementation_version_name=IMPLEMENTATION_VERSION_NAME,
+            asynchronous_operations_window=window,
         ),
     )

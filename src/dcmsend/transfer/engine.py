@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 
 from dcmsend.errors import (
     Cancelled,
@@ -15,23 +15,18 @@ from dcmsend.index import Instance
 from dcmsend.plan import AssociationPlan, PlanOptions, plan_association
 from dcmsend.transport import Interrupt
 
-from .association import Association, open_association
-from .events import AssociationClosed, AssociationOpened, Observer
-from .messages import log_end, with_code
-from .negotiation_log import log_accepted, log_rejected, log_request, warn_of_adjustments
+from .events import Observer
+from .messages import log_end
 from .options import Peer, TransferOptions
 from .outcome import Reason, Result, StoreOutcome
-from .prepare import Preparer
-from .store_loop import StoreLoop
+from .runner import Counter, Runner
 from .tools import Tools
+from .work import OutcomesInOrder, Work
 
 __all__ = ["Engine", "not_attempted"]
 
 _MAX_FRUITLESS = 3
 """Associations in a row without a single answer after which the run is given up."""
-
-_PATIENCE = 1.0
-"""Seconds that are granted to the peer when the caller has left."""
 
 _log = logging.getLogger("dcmsend.network")
 _app_log = logging.getLogger("dcmsend.app")
@@ -42,8 +37,6 @@ class Engine:
 
     Attributes:
         error: why the run ended early; None at a normal end.  Valid when ``run`` is exhausted.
-        associations: how many negotiations were answered, also by "no context accepted".
-        contexts: how many presentation contexts were proposed over all associations.
     """
 
     def __init__(
@@ -63,13 +56,21 @@ class Engine:
         self._tools = tools
         self._interrupt = interrupt
         self._observer = observer
-        self._next = 0
         self._fruitless = 0
         self._disturbed = False
-        self._how = ""
+        self._order = OutcomesInOrder()
+        self._counter = Counter()
         self.error: DcmsendError | None = None
-        self.associations = 0
-        self.contexts = 0
+
+    @property
+    def associations(self) -> int:
+        """How many negotiations were answered, also by "no context accepted"."""
+        return self._counter.associations
+
+    @property
+    def contexts(self) -> int:
+        """How many presentation contexts were proposed over all associations."""
+        return self._counter.contexts
 
     def run(self) -> Iterator[StoreOutcome]:
         """Transfer; one outcome for each instance, in the order of the list."""
@@ -80,14 +81,15 @@ class Engine:
             yield outcome
 
     def _outcomes(self) -> Iterator[StoreOutcome]:
-        while self._next < len(self._instances) and self.error is None:
+        while self._order.next_index < len(self._instances) and self.error is None:
             if self._interrupt.requested:
                 self.error = Cancelled(self._interrupt.by)
                 break
-            yield from self._association(self._plan())
+            for outcome in self._round(self._plan()):
+                yield from self._order.add(outcome)
             if not self._plan_options.multiple_associations:
                 break
-            remaining = len(self._instances) - self._next
+            remaining = len(self._instances) - self._order.next_index
             if self._fruitless >= _MAX_FRUITLESS and self.error is None:
                 # With --no-halt no trouble with single instances is an error of the run, as in DCMTK.
                 _app_log.error("%d associations in a row ended without an answer, giving up", self._fruitless)
@@ -97,22 +99,23 @@ class Engine:
                     "trying to continue with a new association in order to send the remaining %d SOP instances",
                     remaining,
                 )
-        if self.error is None and self._interrupt.requested and self._next < len(self._instances):
+        if self.error is None and self._interrupt.requested and self._order.next_index < len(self._instances):
             self.error = Cancelled(self._interrupt.by)
-        yield from not_attempted(self._instances, self._next, self.error)
-        self._next = len(self._instances)
+        done = self._order.held
+        for outcome in not_attempted(self._instances, self._order.next_index, self.error, done=done):
+            yield from self._order.add(outcome)
 
     def _plan(self) -> AssociationPlan:
         self._disturbed = False
-        plan = plan_association(self._instances, self._next, self._plan_options, self._tools.can_decode)
+        plan = plan_association(self._instances, self._order.next_index, self._plan_options, self._tools.can_decode)
         for warning in plan.warnings:
             _log.warning(warning)
         for refusal in plan.refusals:
             _log.error(refusal)
         return plan
 
-    def _association(self, plan: AssociationPlan) -> Iterator[StoreOutcome]:
-        """Open one association, send its stretch, end it."""
+    def _round(self, plan: AssociationPlan) -> Iterator[StoreOutcome]:
+        """Send the stretch of a plan over one association, or over several at the same time."""
         if plan.refusals and self._plan_options.halt_on_refusal:
             text = "Unsupported compression or encryption"
             _app_log.error("cannot add presentation contexts: %s", text)
@@ -121,108 +124,71 @@ class Engine:
         if not plan.contexts:
             yield from self._no_context(plan)
             return
-        association = self._open(plan)
-        if association is None:
+        interrupt = Interrupt(parent=self._interrupt)
+        runner = self._make_runner(interrupt)
+        if not runner.open(plan.contexts):
+            self.error = runner.error
+            if isinstance(self.error, NegotiationFailed):
+                log_end(self.error)
             return
-        self.associations += 1
-        self.contexts += len(plan.contexts)
-        number = self.associations
-        self._how = "aborted"
-        try:
-            if association.accepted:
-                yield from self._stretch(association, plan, number)
-            else:
-                self._tell_opened(association, plan, number)
-                yield from self._nothing_accepted(association, plan)
-        except BaseException:  # nobody takes the outcomes any more, or an observer has failed
-            association.abort(_PATIENCE)
-            raise
-        finally:
-            association.close()
-            if self._observer is not None:
-                self._observer.association_closed(AssociationClosed(number, self._how))
+        if runner.association is not None and not runner.association.accepted:
+            yield from self._nothing_accepted(runner, plan)
+            return
+        _app_log.info("sending SOP instances ...")
+        work = Work(plan, self._instances, self._order.held)
+        count = min(self._options.parallel_associations, len(plan.context_ids))
+        if count > 1 and self._plan_options.multiple_associations:
+            yield from self._parallel(runner, interrupt, count, plan, work)
+        else:
+            yield from runner.run(work)
+            self._judge(runner.error if runner.halted else None, runner.answered, was_lost=runner.error is not None)
 
-    def _tell_opened(self, association: Association, plan: AssociationPlan, number: int) -> None:
-        if self._observer is not None:
-            self._observer.association_opened(
-                AssociationOpened(
-                    number, len(plan.contexts), len(association.accepted), association.fragment_length
-                )
-            )
+    def _parallel(
+        self, first: Runner, interrupt: Interrupt, count: int, plan: AssociationPlan, work: Work
+    ) -> Iterator[StoreOutcome]:
+        from .parallel import ParallelRunners  # one association needs no threads
 
-    def _open(self, plan: AssociationPlan) -> Association | None:
-        if self._plan_options.multiple_associations:
-            _app_log.info("starting association #%d", self.associations + 1)
-        _app_log.info("initializing network ...")
-        _app_log.info("negotiating network association ...")
-        log_request(self._peer, plan.contexts, self._options)
-        warn_of_adjustments(self._peer, self._options)
-        try:
-            association = open_association(self._peer, plan.contexts, self._options, self._interrupt)
-        except Cancelled as error:
-            self.error = error
-            return None
-        except DcmsendError as error:
-            log_rejected(error)
-            self.error = NegotiationFailed(error)
-            log_end(self.error)
-            return None
-        log_accepted(association, self._peer, plan.contexts, self._options)
-        return association
+        runners = ParallelRunners(first, interrupt, count, plan, work, self._interrupt, self._make_runner)
+        for outcome in runners.run():
+            yield outcome
+            work.finished_before(self._order.next_index)
+        self._judge(runners.error, runners.answered, was_lost=self._order.next_index < plan.end)
 
-    def _nothing_accepted(self, association: Association, plan: AssociationPlan) -> Iterator[StoreOutcome]:
+    def _judge(self, error: DcmsendError | None, answered: int, *, was_lost: bool) -> None:
+        """Decide after a round how it goes on."""
+        self.error = error
+        self._disturbed = was_lost
+        self._fruitless = self._fruitless + 1 if was_lost and not answered else 0
+
+    def _make_runner(self, interrupt: Interrupt) -> Runner:
+        return Runner(
+            self._peer,
+            self._options,
+            self._tools,
+            self._counter,
+            interrupt,
+            self._observer,
+            is_numbered=self._plan_options.multiple_associations,
+        )
+
+    def _nothing_accepted(self, runner: Runner, plan: AssociationPlan) -> Iterator[StoreOutcome]:
         _log.error("No Acceptable Presentation Contexts")
         _app_log.error("cannot negotiate network association: No acceptable Presentation Contexts")
         self._disturbed = True
         yield from self._no_context(plan)
-        self._release(association)
+        runner.release()
+        runner.close()
         if not self._plan_options.multiple_associations:
             text = "No acceptable Presentation Contexts"
             _app_log.error("cannot add presentation contexts: %s", text)
             self.error = PlanError(text)
 
-    def _stretch(self, association: Association, plan: AssociationPlan, number: int) -> Iterator[StoreOutcome]:
-        association.prepare_to_send()
-        self._tell_opened(association, plan, number)
-        _app_log.info("sending SOP instances ...")
-        loop = StoreLoop(
-            association,
-            number,
-            self._instances,
-            plan,
-            Preparer(association, self._options, self._tools),
-            halt_on_failure=self._options.halt_on_failure,
-            interrupt=self._interrupt,
-            observer=self._observer,
-        )
-        yield from loop.run()
-        self._next = loop.next_index
-        if loop.error is None:
-            self._fruitless = 0
-            self._release(association)
-            return
-        self._how = str(getattr(loop.error, "cause", loop.error))
-        self._disturbed = True
-        self._fruitless = 0 if loop.answered else self._fruitless + 1
-        if loop.halted:
-            self.error = loop.error
-
-    def _release(self, association: Association) -> None:
-        _log.info("Releasing Association")
-        try:
-            association.release()
-            self._how = "released"
-        except Cancelled:
-            pass  # everything has its outcome already
-        except DcmsendError as error:
-            self._how = str(error)
-            _log.error("Association Release Failed: %s", with_code(error))
-
     def _no_context(self, plan: AssociationPlan) -> Iterator[StoreOutcome]:
         for offset, context_id in enumerate(plan.context_ids):
-            self._next = plan.first + offset + 1
+            if plan.first + offset in self._order.held:
+                continue
             yield StoreOutcome(
-                index=self._next,
+                index=plan.first + offset + 1,
                 instance=self._instances[plan.first + offset],
                 result=Result.FAILED,
                 reason=Reason.NO_CONTEXT,
@@ -232,7 +198,7 @@ class Engine:
 
 
 def not_attempted(
-    instances: Sequence[Instance], first: int, error: DcmsendError | None
+    instances: Sequence[Instance], first: int, error: DcmsendError | None, done: Container[int] = ()
 ) -> Iterator[StoreOutcome]:
     """The outcomes of all instances from index ``first`` on, none of which was begun, and why."""
     reason = Reason.NO_ASSOCIATION if error is None or isinstance(error, NegotiationFailed) else Reason.HALTED
@@ -240,6 +206,7 @@ def not_attempted(
         reason = Reason.CANCELLED
     message = "" if error is None else "; ".join(str(error).splitlines())
     for index in range(first, len(instances)):
-        yield StoreOutcome(
-            index=index + 1, instance=instances[index], result=Result.NOT_ATTEMPTED, reason=reason, message=message
-        )
+        if index not in done:
+            yield StoreOutcome(
+                index=index + 1, instance=instances[index], result=Result.NOT_ATTEMPTED, reason=reason, message=message
+            )

@@ -29,15 +29,6 @@ _REASONS_OF_SOURCE = {1: (1, 2, 3, 7), 2: (1, 2), 3: (1, 2)}
 LONGEST_PDU = 131072
 PDV_OVERHEAD = 12
 
-_RESULTS = {
-    0: "Accepted",
-    1: "User Rejection",
-    2: "No Reason (Provider Rejection)",
-    3: "Abstract Syntax Not Supported",
-    4: "Transfer Syntaxes Not Supported",
-}
-"""PS3.8 Table 9-18, in DCMTK's words."""
-
 
 def log_request(peer: Peer, contexts: Sequence[PresentationContext], options: TransferOptions) -> None:
     """Log what we are about to ask for."""
@@ -79,15 +70,15 @@ def log_accepted(
         results = {result.id: result for result in answer.context_results}
         for context in contexts:
             result = results.get(context.id)
-            code = 2 if result is None else result.result
+            words = "No Reason" if result is None else result.describe()
             lines += [
-                f"  Context ID:        {context.id} ({_RESULTS.get(code, f'Result {code}')})",
+                f"  Context ID:        {context.id} ({words})",
                 f"    Abstract Syntax: {_name(context.abstract_syntax)}",
                 "    Proposed SCP/SCU Role: Default",
             ]
             if result is not None:
                 lines.append("    Accepted SCP/SCU Role: Default")
-            if result is not None and code == 0:
+            if result is not None and result.result == 0:
                 lines.append(f"    Accepted Transfer Syntax: {_name(result.transfer_syntax)}")
         lines += _negotiation_lines("END A-ASSOCIATE-AC")
         _log.log(level, "\n".join(lines))

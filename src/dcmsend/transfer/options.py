@@ -51,6 +51,8 @@ class TransferOptions:
         convert: another transfer syntax than the file's may be produced (false with ``-dn``).
         deflate_level: zlib level 0..9 for Deflated, None to pass deflated data sets through (``+cl``).
         normalize: re-encode every data set canonically (``--normalize``).
+        parallel_associations: how many associations may be open at the same time, from 1.
+        async_window: how many requests without an answer to ask for, 2..65535; 0 for none (PS3.7 D.3.3.3).
         tcp_no_delay: switch the Nagle algorithm off (environment ``TCP_NODELAY=0`` leaves it on).
         tcp_buffer_length: socket buffers, None for the system's own tuning (environment ``TCP_BUFFER_LENGTH``).
         log_negotiation: log both sides of the negotiation already at level INFO (``+v``).
@@ -67,6 +69,8 @@ class TransferOptions:
     convert: bool = True
     deflate_level: int | None = None
     normalize: bool = False
+    parallel_associations: int = 1
+    async_window: int = 0
     tcp_no_delay: bool = True
     tcp_buffer_length: int | None = None
     log_negotiation: bool = False

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from dcmsend.errors import (
     AssociationAborted,
@@ -13,16 +14,15 @@ from dcmsend.errors import (
     DataSetError,
     DcmsendError,
     FileUnreadable,
+    PlanError,
     ProtocolError,
     RemoteProtocolError,
     SendingFailed,
     TimedOut,
     TranscodeError,
 )
-from dcmsend.index import Instance
-from dcmsend.plan import AssociationPlan
 from dcmsend.protocol import CommandParseError, CStoreRSP, is_stored, status_text
-from dcmsend.transport import Interrupt
+from dcmsend.transport import Deadline, Interrupt
 
 from .association import Association
 from .events import BytesSent, Observer
@@ -39,7 +39,8 @@ from .messages import (
 )
 from .outcome import Reason, Result, StoreOutcome
 from .payload import FileChanged
-from .prepare import PreparedStore, Preparer
+from .prepare import Failure, PreparedStore, Preparer
+from .work import Work
 
 __all__ = ["StoreLoop"]
 
@@ -59,6 +60,24 @@ _PEER_HAS_GONE = (AssociationAborted, ConnectionLost)
 """Errors after which there is nobody to send A-ABORT to."""
 
 
+MAX_OUTSTANDING_BYTES = 64 * 1024 * 1024
+"""Data set bytes that may be without an answer, so that a large window is not a large loss."""
+
+
+class _Sent(NamedTuple):
+    """An instance that is completely sent and waits for its answer.
+
+    Attributes:
+        store: what was sent.
+        length: data set bytes that were sent.
+        deadline: until when the answer has to come.
+    """
+
+    store: PreparedStore
+    length: int
+    deadline: Deadline
+
+
 class StoreLoop:
     """The C-STOREs of one association.
 
@@ -66,7 +85,6 @@ class StoreLoop:
     That changes no order: what is wrong with the next one is told after the outcome of the one before.
 
     Attributes:
-        next_index: first instance of the list that has no outcome yet.
         error: what ended the association before its time; None while it is good.
         halted: the run has to end because of ``error``.
         answered: how many answers came.
@@ -76,8 +94,7 @@ class StoreLoop:
         self,
         association: Association,
         number: int,
-        instances: Sequence[Instance],
-        plan: AssociationPlan,
+        work: Work,
         preparer: Preparer,
         *,
         halt_on_failure: bool,
@@ -86,43 +103,46 @@ class StoreLoop:
     ) -> None:
         self._association = association
         self._number = number
-        self._instances = instances
-        self._plan = plan
+        self._work = work
         self._preparer = preparer
         self._halt_on_failure = halt_on_failure
         self._interrupt = interrupt
         self._observer = observer
-        self._outstanding: dict[int, tuple[PreparedStore, int]] = {}
+        self._outstanding: dict[int, _Sent] = {}
+        self._outstanding_bytes = 0
         self._settled_ids: set[int] = set()
-        self.next_index = plan.first
         self.error: DcmsendError | None = None
         self.halted = False
         self.answered = 0
 
     def run(self) -> Iterator[StoreOutcome]:
-        """Send the stretch; one outcome for each instance that was begun, in the order of the list."""
-        plan = self._plan
-        for offset, context_id in enumerate(plan.context_ids):
-            if self._interrupt.requested:
+        """Send while there is work; one outcome for each instance that was begun.
+
+        In the order of the work, but that answers to several requests in flight may come in any order.
+        """
+        window = self._association.window
+        while not self._interrupt.requested:
+            task = self._work.take()
+            if task is None:
                 break
-            index = plan.first + offset
+            index, instance, context_id = task
             if context_id == 0:
-                yield from self._collect()
-                if self.error is None:
-                    yield self._refused_by_plan(index)
-                    continue
-                return
-            store = self._preparer.prepare(index, self._instances[index], context_id, self._outstanding)
+                store = PreparedStore(index, instance, 0)
+                store.failure = Failure(Reason.NO_CONTEXT, PlanError("nothing may be proposed for it"))
+            else:
+                store = self._preparer.prepare(index, instance, context_id, self._outstanding)
             try:
-                yield from self._collect()
-                if self.error is not None or self._interrupt.requested or not self._is_usable():
-                    return
-                yield from self._start(store)
+                # What is wrong with an instance is told when everything before it is known.
+                yield from self._collect(0 if store.failure is not None else window - 1)
+                if self.error is None and not self._interrupt.requested and self._is_usable():
+                    yield from self._start(store)
+                else:
+                    self._work.give_back(index)
                 if self.error is not None:
                     return
             finally:
                 store.close()
-        yield from self._collect()
+        yield from self._collect(0)
 
     def _start(self, store: PreparedStore) -> Iterator[StoreOutcome]:
         """Send a prepared instance; yields only if that fails."""
@@ -130,7 +150,7 @@ class StoreLoop:
         if store.failure is not None:
             log_failure(store.failure)
             yield self._outcome(store, Result.FAILED, reason=store.failure.reason, message=str(store.failure.error))
-            if self._halt_on_failure:
+            if self._halt_on_failure and store.planned_context_id:
                 self._halt(store.failure.error)
             return
         log_request(store)
@@ -145,7 +165,8 @@ class StoreLoop:
             yield self._failed(store, error)
             self._lose(error)
         else:
-            self._outstanding[store.message_id] = (store, sent)
+            self._outstanding[store.message_id] = _Sent(store, sent, self._association.response_deadline())
+            self._outstanding_bytes += sent
 
     def _is_usable(self) -> bool:
         """Whether the next instance may be sent; if not it stays without an outcome, because nothing of it was sent."""
@@ -157,22 +178,26 @@ class StoreLoop:
             return False
         return True
 
-    def _collect(self) -> Iterator[StoreOutcome]:
-        """Wait until nothing is outstanding."""
-        deadline = self._association.response_deadline()
-        while self._outstanding:
+    def _collect(self, limit: int) -> Iterator[StoreOutcome]:
+        """Take answers: at least until no more than ``limit`` are outstanding, and those that are there already."""
+        while self._outstanding and (
+            len(self._outstanding) > limit
+            or self._outstanding_bytes > MAX_OUTSTANDING_BYTES
+            or self._association.has_input()
+        ):
+            oldest = next(iter(self._outstanding.values()))
             try:
-                event = self._association.receive(deadline)
+                event = self._association.receive(oldest.deadline)
             except DcmsendError as error:
                 log_receive_error(None, error)
-                for store, sent in self._take_all():
-                    yield self._unconfirmed(store, sent, error)
+                for sent in self._take_all():
+                    yield self._unconfirmed(sent, error)
                 self._lose(error)
                 return
             problem = self._check(event.context_id, event.command)
             if problem is not None:
-                for store, sent in self._take_all():
-                    yield self._unconfirmed(store, sent, problem)
+                for sent in self._take_all():
+                    yield self._unconfirmed(sent, problem)
                 if self._halt_on_failure:
                     self._halt(problem)
                 return
@@ -180,8 +205,8 @@ class StoreLoop:
             assert isinstance(response, CStoreRSP)
             entry = self._outstanding.pop(response.message_id_responded_to, None)
             if entry is not None:
-                yield self._answered(*entry, response)
-                deadline.restart()
+                self._outstanding_bytes -= entry.length
+                yield self._answered(entry, response)
 
     def _check(self, context_id: int, command: object) -> DcmsendError | None:
         """What is wrong with an answer, if anything; None also for a further answer to a request that is settled."""
@@ -201,7 +226,8 @@ class StoreLoop:
         log_receive_error(None, problem)
         return problem
 
-    def _answered(self, store: PreparedStore, sent: int, response: CStoreRSP) -> StoreOutcome:
+    def _answered(self, sent: _Sent, response: CStoreRSP) -> StoreOutcome:
+        store = sent.store
         log_response(store, response)
         self.answered += 1
         self._settled_ids.add(store.message_id)
@@ -211,22 +237,18 @@ class StoreLoop:
             Result.STORED if is_stored(status) else Result.REFUSED,
             status=status,
             message="" if status == 0 else status_text(status),
-            bytes_sent=sent,
+            bytes_sent=sent.length,
             error_comment=response.error_comment or "",
             offending_elements=tuple(response.offending_elements),
         )
 
-    def _unconfirmed(self, store: PreparedStore, sent: int, error: DcmsendError) -> StoreOutcome:
+    def _unconfirmed(self, sent: _Sent, error: DcmsendError) -> StoreOutcome:
         return self._outcome(
-            store, Result.UNCONFIRMED, reason=_reason_of(error), message=str(error), bytes_sent=sent
+            sent.store, Result.UNCONFIRMED, reason=_reason_of(error), message=str(error), bytes_sent=sent.length
         )
 
     def _failed(self, store: PreparedStore, error: DcmsendError) -> StoreOutcome:
         return self._outcome(store, Result.FAILED, reason=_reason_of(error), message=str(error))
-
-    def _refused_by_plan(self, index: int) -> StoreOutcome:
-        store = PreparedStore(index, self._instances[index], 0)
-        return self._outcome(store, Result.FAILED, reason=Reason.NO_CONTEXT, message="nothing may be proposed for it")
 
     def _outcome(
         self,
@@ -241,7 +263,6 @@ class StoreLoop:
         offending_elements: tuple[int, ...] = (),
     ) -> StoreOutcome:
         store.close()
-        self.next_index = store.index + 1
         request = store.request
         return StoreOutcome(
             index=store.index + 1,
@@ -264,8 +285,9 @@ class StoreLoop:
             seconds=time.time() - store.started,
         )
 
-    def _take_all(self) -> list[tuple[PreparedStore, int]]:
+    def _take_all(self) -> list[_Sent]:
         entries = list(self._outstanding.values())
+        self._outstanding_bytes = 0
         self._settled_ids.update(self._outstanding)
         self._outstanding.clear()
         return entries

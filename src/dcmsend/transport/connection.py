@@ -26,6 +26,10 @@ class Connection(Protocol):
         """
         ...
 
+    def has_input(self) -> bool:
+        """Whether ``receive_into`` would return at once."""
+        ...
+
     def close(self) -> None:
         """Close; never raises, may be called twice."""
         ...

@@ -16,37 +16,50 @@ class Interrupt:
     called from a signal handler and from any thread; who waits for the network looks at the object every
     ``transport.WAIT_SLICE`` seconds.
 
+    A child ends when its parent does, and may be ended alone: one association that nobody waits for any more.
+
     Attributes:
-        by: who asked, e.g. ``SIGINT``; ``""`` while nobody has.
-        drain_until: ``time.monotonic()`` value until which answers may still be waited for; None while nobody asked.
-        aborted: everything has to end now.
+        drain_seconds: how long answers are waited for after a request.
     """
 
-    __slots__ = ("aborted", "by", "drain_seconds", "drain_until")
+    __slots__ = ("_aborted", "_by", "_drain_until", "_parent", "drain_seconds")
 
-    def __init__(self, drain_seconds: float = 10.0) -> None:
-        self.by = ""
+    def __init__(self, drain_seconds: float = 10.0, parent: Interrupt | None = None) -> None:
         self.drain_seconds = drain_seconds
-        self.drain_until: float | None = None
-        self.aborted = False
+        self._parent = parent
+        self._by = ""
+        self._drain_until: float | None = None
+        self._aborted = False
+
+    @property
+    def by(self) -> str:
+        """Who asked, e.g. ``SIGINT``; ``""`` while nobody has."""
+        return self._by or (self._parent.by if self._parent is not None else "")
 
     @property
     def requested(self) -> bool:
         """Whether the run shall end: nothing new may be started."""
-        return self.drain_until is not None
+        return self._drain_until is not None or (self._parent is not None and self._parent.requested)
+
+    @property
+    def aborted(self) -> bool:
+        """Whether everything has to end now."""
+        return self._aborted or (self._parent is not None and self._parent.aborted)
 
     def request(self, by: str = "caller") -> None:
         """Ask to finish what is in flight and to start nothing new; a second request changes nothing."""
-        if self.drain_until is None:
-            self.by = by
-            self.drain_until = time.monotonic() + self.drain_seconds
+        if self._drain_until is None:
+            self._by = by
+            self._drain_until = time.monotonic() + self.drain_seconds
 
     def abort(self, by: str = "caller") -> None:
         """Ask to end at once."""
         self.request(by)
-        self.aborted = True
+        self._aborted = True
 
     def check(self) -> None:
         """Raise Cancelled when not even what is in flight may be waited for any longer."""
-        if self.aborted or (self.drain_until is not None and time.monotonic() >= self.drain_until):
-            raise Cancelled(self.by)
+        if self._aborted or (self._drain_until is not None and time.monotonic() >= self._drain_until):
+            raise Cancelled(self._by)
+        if self._parent is not None:
+            self._parent.check()

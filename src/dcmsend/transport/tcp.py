@@ -102,6 +102,10 @@ class TcpConnection:
             except OSError as error:
                 self._after_slice(error, deadline)
 
+    def has_input(self) -> bool:
+        """See Connection.has_input."""
+        return _is_ready(self._sock, 0.0, for_writing=False)
+
     def close(self) -> None:
         """See Connection.close."""
         with contextlib.suppress(OSError):  # nobody could do anything about it
@@ -206,9 +210,13 @@ def _connect(sock: socket.socket, address: tuple[str, int], deadline: Deadline, 
 
 
 def _is_writable(sock: socket.socket, remaining: float | None) -> bool:
-    seconds = WAIT_SLICE if remaining is None else min(WAIT_SLICE, remaining)
+    return _is_ready(sock, WAIT_SLICE if remaining is None else min(WAIT_SLICE, remaining), for_writing=True)
+
+
+def _is_ready(sock: socket.socket, seconds: float, *, for_writing: bool) -> bool:
     if hasattr(select, "poll"):
         poll = select.poll()
-        poll.register(sock, select.POLLOUT)
+        poll.register(sock, select.POLLOUT if for_writing else select.POLLIN)
         return bool(poll.poll(seconds * 1000))
-    return any(select.select([], [sock], [sock], seconds))
+    readers, writers = ([], [sock]) if for_writing else ([sock], [])
+    return any(select.select(readers, writers, [sock], seconds))

@@ -1,0 +1,143 @@
+"""Several associations at the same time, each on its own thread, fed from the same work."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable, Iterator
+
+from dcmsend.errors import DcmsendError
+from dcmsend.plan import AssociationPlan
+from dcmsend.transport import Interrupt
+
+from .outcome import StoreOutcome
+from .runner import Runner
+from .work import Work
+
+__all__ = ["ParallelRunners"]
+
+_QUEUE_LENGTH = 256
+_MAX_FRUITLESS = 3
+
+_app_log = logging.getLogger("dcmsend.app")
+
+
+class _Line:
+    """One thread and its association, opened anew when it is lost."""
+
+    def __init__(self, runner: Runner | None, interrupt: Interrupt) -> None:
+        self.runner = runner
+        self.interrupt = interrupt
+        self.is_open = runner is not None
+
+
+class ParallelRunners:
+    """Serves the work of a plan over up to ``count`` associations.
+
+    A peer that refuses a further association, or leaves it waiting, gets the work over those it has accepted.
+
+    Attributes:
+        error: what ended the run early; None at its normal end.
+        answered: how many answers came over all associations.
+    """
+
+    def __init__(
+        self,
+        first: Runner,
+        first_interrupt: Interrupt,
+        count: int,
+        plan: AssociationPlan,
+        work: Work,
+        interrupt: Interrupt,
+        make_runner: Callable[[Interrupt], Runner],
+    ) -> None:
+        self._plan = plan
+        self._work = work
+        self._make_runner = make_runner
+        self._lines = [_Line(first, first_interrupt)]
+        self._lines += [_Line(None, Interrupt(parent=interrupt)) for _ in range(count - 1)]
+        self._queue: queue.Queue[StoreOutcome | _Line | BaseException] = queue.Queue(_QUEUE_LENGTH)
+        self.error: DcmsendError | None = None
+        self.answered = 0
+
+    def run(self) -> Iterator[StoreOutcome]:
+        """The outcomes as they come, in no particular order."""
+        threads = [
+            threading.Thread(target=self._serve, args=(line,), name=f"association-{number}", daemon=True)
+            for number, line in enumerate(self._lines, start=1)
+        ]
+        running = set(self._lines)
+        for thread in threads:
+            thread.start()
+        try:
+            while running:
+                item = self._queue.get()
+                if isinstance(item, StoreOutcome):
+                    yield item
+                elif isinstance(item, _Line):
+                    running.discard(item)
+                    self._let_go(running)
+                else:
+                    raise item
+        finally:
+            # The caller may have left early; the threads must not be stuck at the queue.
+            self._work.stop()
+            for line in running:
+                line.interrupt.abort()
+            while running:
+                item = self._queue.get()
+                if isinstance(item, _Line):
+                    running.discard(item)
+            for thread in threads:
+                thread.join()
+
+    def _let_go(self, running: set[_Line]) -> None:
+        """When no work is left nobody has to wait any longer for a peer that does not answer."""
+        if self._work.is_empty and not any(line.is_open for line in running):
+            for line in running:
+                line.interrupt.abort()
+
+    def _serve(self, line: _Line) -> None:
+        fruitless = 0
+        try:
+            while fruitless < _MAX_FRUITLESS and not line.interrupt.requested:
+                runner = self._opened(line)
+                if runner is None:
+                    return
+                for outcome in runner.run(self._work):
+                    self._queue.put(outcome)
+                line.is_open = False
+                line.runner = None
+                self.answered += runner.answered
+                if runner.error is None:
+                    return
+                if runner.halted:
+                    self.error = self.error or runner.error
+                    self._work.stop()
+                    return
+                fruitless = 0 if runner.answered else fruitless + 1
+                if self._work.is_empty:
+                    return
+        except BaseException as error:  # a bug, or an observer that fails: told where the outcomes are taken
+            line.is_open = False
+            self._queue.put(error)
+        finally:
+            self._queue.put(line)
+
+    def _opened(self, line: _Line) -> Runner | None:
+        if line.runner is not None:
+            return line.runner
+        if self._work.is_empty:
+            return None
+        runner = self._make_runner(line.interrupt)
+        if not runner.open(self._plan.contexts):
+            if not line.interrupt.requested:
+                _app_log.warning("no further association: %s\ngoing on with those that are open", runner.error)
+            return None
+        if runner.association is not None and not runner.association.accepted:
+            runner.release()
+            runner.close()
+            return None
+        line.is_open = True
+        return runner

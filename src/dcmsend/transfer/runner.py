@@ -1,0 +1,165 @@
+"""Opens an association, has it serve work, ends it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator, Sequence
+
+from dcmsend.errors import Cancelled, DcmsendError, NegotiationFailed
+from dcmsend.protocol import PresentationContext
+from dcmsend.transport import Interrupt
+
+from .association import Association, open_association
+from .events import AssociationClosed, AssociationOpened, Observer
+from .messages import with_code
+from .negotiation_log import log_accepted, log_rejected, log_request, warn_of_adjustments
+from .options import Peer, TransferOptions
+from .outcome import StoreOutcome
+from .prepare import Preparer
+from .store_loop import StoreLoop
+from .tools import Tools
+from .work import Work
+
+__all__ = ["Counter", "Runner"]
+
+_PATIENCE = 1.0
+"""Seconds that are granted to the peer when the caller has left."""
+
+_log = logging.getLogger("dcmsend.network")
+_app_log = logging.getLogger("dcmsend.app")
+
+
+class Counter:
+    """Counts over all associations of a transfer; safe to be shared by threads.
+
+    Attributes:
+        associations: negotiations that were answered, also by "no context accepted".
+        contexts: presentation contexts proposed in them.
+    """
+
+    __slots__ = ("_lock", "associations", "contexts")
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.associations = 0
+        self.contexts = 0
+
+    def add(self, contexts: int) -> int:
+        """Count an association; its number, from 1."""
+        with self._lock:
+            self.associations += 1
+            self.contexts += contexts
+            return self.associations
+
+
+class Runner:
+    """One association from its opening to its end.
+
+    Attributes:
+        association: None before ``open``.
+        error: what ended it before its time; None while it is good.
+        halted: the run has to end because of ``error``.
+        answered: how many answers came.
+    """
+
+    def __init__(
+        self,
+        peer: Peer,
+        options: TransferOptions,
+        tools: Tools,
+        counter: Counter,
+        interrupt: Interrupt,
+        observer: Observer | None,
+        *,
+        is_numbered: bool,
+    ) -> None:
+        self._peer = peer
+        self._options = options
+        self._tools = tools
+        self._counter = counter
+        self._interrupt = interrupt
+        self._observer = observer
+        self._is_numbered = is_numbered
+        self._number = 0
+        self._how = "aborted"
+        self.association: Association | None = None
+        self.error: DcmsendError | None = None
+        self.halted = False
+        self.answered = 0
+
+    def open(self, contexts: Sequence[PresentationContext]) -> bool:
+        """Connect and negotiate; false, and ``error`` set to NegotiationFailed or Cancelled, if that fails."""
+        if self._is_numbered:
+            _app_log.info("starting association #%d", self._counter.associations + 1)
+        _app_log.info("initializing network ...")
+        _app_log.info("negotiating network association ...")
+        log_request(self._peer, contexts, self._options)
+        warn_of_adjustments(self._peer, self._options)
+        try:
+            self.association = open_association(self._peer, contexts, self._options, self._interrupt)
+        except Cancelled as error:
+            self.error = error
+            return False
+        except DcmsendError as error:
+            log_rejected(error)
+            self.error = NegotiationFailed(error)
+            return False
+        log_accepted(self.association, self._peer, contexts, self._options)
+        self._number = self._counter.add(len(contexts))
+        if self.association.accepted:
+            self.association.prepare_to_send()
+        if self._observer is not None:
+            accepted = len(self.association.accepted)
+            self._observer.association_opened(
+                AssociationOpened(self._number, len(contexts), accepted, self.association.fragment_length)
+            )
+        return True
+
+    def run(self, work: Work) -> Iterator[StoreOutcome]:
+        """Serve ``work`` until there is no more, or until the association has ended; then release it."""
+        assert self.association is not None
+        loop = StoreLoop(
+            self.association,
+            self._number,
+            work,
+            Preparer(self.association, self._options, self._tools),
+            halt_on_failure=self._options.halt_on_failure,
+            interrupt=self._interrupt,
+            observer=self._observer,
+        )
+        try:
+            yield from loop.run()
+            self.error, self.halted, self.answered = loop.error, loop.halted, loop.answered
+            if self.error is None:
+                self.release()
+            else:
+                self._how = str(getattr(self.error, "cause", self.error))
+        except BaseException:  # nobody takes the outcomes any more, or an observer has failed
+            self.association.abort(_PATIENCE)
+            raise
+        finally:
+            self.close()
+
+    def release(self) -> None:
+        """Release in order; the log tells if the peer does something else."""
+        assert self.association is not None
+        _log.info("Releasing Association")
+        try:
+            self.association.release()
+            self._how = "released"
+        except Cancelled:
+            pass  # everything has its outcome already
+        except DcmsendError as error:
+            self._how = str(error)
+            _log.error("Association Release Failed: %s", with_code(error))
+
+    def close(self) -> None:
+        """Close the connection and tell the observer how it ended."""
+        if self.association is None:
+            return
+        self.association.close()
+        self.association = None
+        if self._observer is not None:
+            self._observer.association_closed(AssociationClosed(self._number, self._how))
+

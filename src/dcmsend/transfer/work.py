@@ -1,0 +1,112 @@
+"""What is to be sent over one or several associations, handed out one instance at a time."""
+
+from __future__ import annotations
+
+import heapq
+import threading
+from collections.abc import Container, Iterator, Sequence
+
+from dcmsend.index import Instance
+from dcmsend.plan import AssociationPlan
+
+from .outcome import StoreOutcome
+
+__all__ = ["OutcomesInOrder", "Task", "Work"]
+
+Task = tuple[int, Instance, int]
+"""Index in the transfer list from 0, instance, planned context id (0: nothing may be proposed for it)."""
+
+_MAX_AHEAD = 10_000
+"""How far the front may run ahead of the slowest instance: so many outcomes may have to be held back."""
+
+
+class Work:
+    """The instances of one plan in the order of the list; safe to be shared by threads."""
+
+    def __init__(self, plan: AssociationPlan, instances: Sequence[Instance], done: Container[int] = ()) -> None:
+        self._plan = plan
+        self._instances = instances
+        self._done = done
+        self._next = plan.first
+        self._returned: list[int] = []
+        self._oldest = plan.first
+        self._stopped = False
+        self._changed = threading.Condition()
+
+    def take(self) -> Task | None:
+        """The next instance, None when there is none left, or after ``stop``.
+
+        Waits while the instances handed out before are too far behind.
+        """
+        with self._changed:
+            while True:
+                if self._stopped:
+                    return None
+                if self._returned:
+                    return self._task(heapq.heappop(self._returned))
+                while self._next < self._plan.end and self._next in self._done:
+                    self._next += 1
+                if self._next >= self._plan.end:
+                    return None
+                if self._next < self._oldest + _MAX_AHEAD:
+                    self._next += 1
+                    return self._task(self._next - 1)
+                self._changed.wait()
+
+    def give_back(self, index: int) -> None:
+        """Return an instance of which nothing was sent."""
+        with self._changed:
+            heapq.heappush(self._returned, index)
+            self._changed.notify_all()
+
+    def finished_before(self, index: int) -> None:
+        """Everything before ``index`` has its outcome."""
+        if index >= self._oldest + _MAX_AHEAD // 10:  # now and then is enough
+            with self._changed:
+                self._oldest = index
+                self._changed.notify_all()
+
+    def stop(self) -> None:
+        """Hand out nothing more."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is left to be handed out."""
+        with self._changed:
+            return self._stopped or not (self._returned or self._next < self._plan.end)
+
+    def _task(self, index: int) -> Task:
+        return index, self._instances[index], self._plan.context_ids[index - self._plan.first]
+
+
+class OutcomesInOrder:
+    """Puts outcomes into the order of the list again.
+
+    Attributes:
+        next_index: the first instance without an outcome.
+        held: outcomes by index that came before those of earlier instances.
+    """
+
+    def __init__(self) -> None:
+        self.next_index = 0
+        self.held: dict[int, StoreOutcome] = {}
+
+    def add(self, outcome: StoreOutcome) -> Iterator[StoreOutcome]:
+        """Take an outcome; yields what can go on now."""
+        index = outcome.index - 1
+        if index != self.next_index:
+            self.held[index] = outcome
+            return
+        self.next_index += 1
+        yield outcome
+        yield from self.release()
+
+    def release(self) -> Iterator[StoreOutcome]:
+        """Yield held outcomes as long as none is missing before them."""
+        while self.next_index in self.held:
+            outcome = self.held.pop(self.next_index)
+            self.next_index += 1
+            yield outcome
