@@ -15,7 +15,7 @@ from dcmsend.transfer import AddressFamily, Peer, TransferOptions
 
 from .command_line import CommandLine
 from .log_words import LOG_LEVELS
-from .numbers import check_limits, invalid_value, parse_duration, scan_unsigned
+from .numbers import check_limits, invalid_value, parse_count, parse_duration, scan_unsigned
 from .option_table import Limits, find_option
 
 __all__ = ["LogChoice", "build_settings", "choose_logging"]
@@ -43,6 +43,8 @@ _NUMBERS: Final = (
 )
 """Options with limits, in the order in which DCMTK looks at them."""
 _PORT: Final = Limits(1, 65535)
+_PARALLEL: Final = Limits(1, 128)
+_WINDOW: Final = Limits(2, 65535)
 _LONGEST_WAIT: Final = 2_147_483
 """Seconds; a longer wait than these 24 days does not fit the operating system's milliseconds."""
 
@@ -121,6 +123,8 @@ def _check_dependences(line: CommandLine, is_verbose: bool) -> None:
         raise UsageError("--scan-pattern only allowed with --scan-directories")
     if _choice(line, _RECURSION) and not scans:
         raise UsageError("--recurse only allowed with --scan-directories")
+    if line.has("--parallel-associations") and _choice(line, _MULTIPLE_ASSOCIATIONS) is False:
+        raise UsageError("--parallel-associations not allowed with --single-association")
 
 
 def _peer(line: CommandLine, port: int) -> Peer:
@@ -172,6 +176,8 @@ def _transfer_options(line: CommandLine, numbers: dict[str, int], halt: bool) ->
         deflate_level=numbers.get("--compression-level"),
         normalize=line.has("--normalize"),
         log_negotiation=line.has("--verbose-pc"),
+        parallel_associations=_strict_number(line, "--parallel-associations", _PARALLEL),
+        async_window=_strict_number(line, "--async-window", _WINDOW),
         tcp_no_delay=_environment_number("TCP_NODELAY") != 0,
         tcp_buffer_length=_environment_number("TCP_BUFFER_LENGTH"),
     ))
@@ -203,6 +209,18 @@ def _number(line: CommandLine, option: str) -> int | None:
     if number is None:
         raise invalid_value(option, text)
     fault = check_limits(number, row.limits)
+    if fault:
+        raise UsageError(f"Invalid value for option {option} ({fault}: {text})")
+    return number
+
+
+def _strict_number(line: CommandLine, option: str, limits: Limits) -> int | None:
+    """The value of an option of our own that is a number."""
+    text = line.value(option)
+    if text is None:
+        return None
+    number = parse_count(option, text)
+    fault = check_limits(number, limits)
     if fault:
         raise UsageError(f"Invalid value for option {option} ({fault}: {text})")
     return number

@@ -154,6 +154,10 @@ _OUR_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
         ("", "--normalize", "", None, ("encode every data set anew in canonical form",)),
     )),
     ("further options (not in DCMTK)", "network", (
+        ("", "--parallel-associations", "[n]umber: integer (1..128, default: 1)", None, (
+            "send over n associations at the same time",)),
+        ("", "--async-window", "[n]umber: integer (2..65535)", None, (
+            "propose to have n requests in flight",)),
         ("", "--idle-timeout", "[d]uration: 90, 90s, 15m, 7h (default: 300)", None, (
             "give up when no byte moves for d, 0 = never",)),
     )),
