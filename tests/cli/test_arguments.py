@@ -69,6 +69,8 @@ MEANINGS: dict[str, tuple[list[str], dict[str, Any]]] = {
     "--dicomdir-allow-outside": (["--dicomdir-allow-outside"], {"index.dicomdir_allow_outside": True}),
     "--normalize": (["--normalize"], {"transfer.normalize": True}),
     "--idle-timeout": (["--idle-timeout", "15m"], {"transfer.idle_timeout": 900.0}),
+    "--parallel-associations": (["--parallel-associations", "4"], {"transfer.parallel_associations": 4}),
+    "--async-window": (["--async-window", "1k"], {"transfer.async_window": 1000}),
     "--require-stored": (["--require-stored"], {"require_stored": True}),
 }
 NOT_FOR_THE_RUN = {

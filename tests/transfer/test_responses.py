@@ -167,7 +167,7 @@ ROWS = {
 
 
 def timeouts(row: Row) -> dict[str, float]:
-    return {"dimse_timeout": 0.15, "acse_timeout": 10} if row.reason == "timed out" else {"dimse_timeout": 20}
+    return {"dimse_timeout": 1.0, "acse_timeout": 10} if row.reason == "timed out" else {"dimse_timeout": 20}
 
 
 @pytest.mark.parametrize("name", ROWS)

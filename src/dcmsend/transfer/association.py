@@ -31,7 +31,6 @@ from dcmsend.protocol import (
     CEchoRQ,
     CommandReceived,
     CStoreRQ,
-    DataReceived,
     Event,
     FramedBuffer,
     PeerAborted,
@@ -195,13 +194,9 @@ class Association:
                 if isinstance(event, CommandReceived):
                     self._answer_idle.restart()
                     return event
-                if isinstance(event, DataReceived):
-                    raise RemoteProtocolError("DIMSE: Command PDV Expected", code="0006:020f")
         except TimedOut as error:
             raise TimedOut(error.waited_for, error.seconds, _NO_ANSWER) from None
         except RemoteProtocolError as error:
-            if error.code:
-                raise
             inner = f"0006:0321 {error}" if str(error).startswith("Unrecognized PDU type") else str(error)
             text = f"DIMSE Failed to receive message\n0006:020c DIMSE Read PDV failed\n{inner}"
             raise RemoteProtocolError(text, error.abort_reason) from error

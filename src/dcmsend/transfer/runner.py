@@ -109,12 +109,20 @@ class Runner:
         self._number = self._counter.add(len(contexts))
         if self.association.accepted:
             self.association.prepare_to_send()
-        if self._observer is not None:
-            accepted = len(self.association.accepted)
-            self._observer.association_opened(
-                AssociationOpened(self._number, len(contexts), accepted, self.association.fragment_length)
-            )
+        self._tell_opened(self.association, len(contexts))
         return True
+
+    def _tell_opened(self, association: Association, proposed: int) -> None:
+        if self._observer is None:
+            return
+        try:
+            self._observer.association_opened(
+                AssociationOpened(self._number, proposed, len(association.accepted), association.fragment_length)
+            )
+        except BaseException:
+            association.abort(_PATIENCE)
+            self.close()
+            raise
 
     def run(self, work: Work) -> Iterator[StoreOutcome]:
         """Serve ``work`` until there is no more, or until the association has ended; then release it."""
