@@ -70,6 +70,8 @@ def transfer(
     except DcmsendError as error:
         record.error = error
         for outcome in not_attempted(instances, 0, error):
+            if observer is not None:
+                observer.outcome(outcome)
             record.add(outcome)
             yield outcome
         raise
