@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from .byte_source import ByteSource
 from .transfer_syntax import TransferSyntax
-from .vr import LONG_VRS, SHORT_VRS, vr_code, vr_from_code
+from .vr import AMBIGUOUS_VRS, LONG_VRS, SHORT_VRS, vr_code
 from .walk_state import (
     DELIMITERS,
     FRAGMENTS,
@@ -29,7 +29,6 @@ from .walk_state import (
     SEQUENCE_DELIMITATION,
     TRAILING_PADDING,
     UNDEFINED,
-    VALUE,
     VOI_LUT_SEQUENCE,
     StructureBuilder,
     WalkState,
@@ -47,7 +46,7 @@ class _Encoding:
     """Unpackers and VR numbers of one of the three native encodings."""
 
     __slots__ = (
-        "bytes_or_words", "is_explicit", "is_little", "long", "sequence", "short", "uid", "unpack_element",
+        "bytes_or_words", "is_explicit", "is_little", "long", "names", "sequence", "short", "uid", "unpack_element",
         "unpack_item", "unpack_length",
     )
 
@@ -63,6 +62,8 @@ class _Encoding:
         self.sequence = vr_code("SQ", little_endian=is_little)
         self.uid = vr_code("UI", little_endian=is_little)
         self.bytes_or_words = frozenset(vr_code(vr, little_endian=is_little) for vr in ("OB", "OW"))
+        known = (*SHORT_VRS, *LONG_VRS, *AMBIGUOUS_VRS)
+        self.names = {vr_code(vr, little_endian=is_little): vr for vr in known}
 
 
 _IMPLICIT: Final = _Encoding(False, True)
@@ -150,7 +151,7 @@ def _walk(
         if encoding is not bound:
             bound = encoding
             explicit, little, short, long = bound.is_explicit, bound.is_little, bound.short, bound.long
-            sequence, uid, bytes_or_words = bound.sequence, bound.uid, bound.bytes_or_words
+            sequence, uid, bytes_or_words, names = bound.sequence, bound.uid, bound.bytes_or_words, bound.names
             unpack_element, unpack_item, unpack_length = bound.unpack_element, bound.unpack_item, bound.unpack_length
             vr_codes = {} if explicit else state.known_vrs()
 
@@ -259,7 +260,7 @@ def _walk(
                 if position > end and start <= end:
                     state.fail_too_long(tag, start)
                 if builder is not None:
-                    builder.element(tag, vr_from_code(vr, little_endian=little), start, length)
+                    builder.element(tag, names.get(vr, "??"), start, length)
                 continue
 
             # A sequence, encapsulated pixel data, or an undefined length where none may be.
@@ -270,9 +271,6 @@ def _walk(
                 position, limit = _walk_fragments(state, unpack_item, tag, start, builder), -1
                 continue
             position = start
-            if kind == VALUE:
-                position += length
-                continue
             if builder is not None:
                 builder.begin_sequence(tag, kind == IMPLICIT_SEQUENCE)
             if not length:

@@ -27,7 +27,6 @@ VOI_LUT_SEQUENCE: Final = 0x00283010
 TRAILING_PADDING: Final = 0xFFFCFFFC
 DELIMITERS: Final = frozenset((ITEM, ITEM_DELIMITATION, SEQUENCE_DELIMITATION))
 
-VALUE: Final = 0
 SEQUENCE: Final = 1
 IMPLICIT_SEQUENCE: Final = 2
 FRAGMENTS: Final = 3
@@ -268,7 +267,7 @@ class WalkState:
             raise DataSetError(
                 "Illegal element with OB or OW Value Representation and undefined length encountered", tag_text(tag)
             )
-        return VALUE
+        raise DataSetError(PREMATURE, f"{tag_text(tag)} with VR {vr} and undefined length")
 
     # -- rare element headers
 

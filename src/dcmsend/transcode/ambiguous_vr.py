@@ -9,10 +9,13 @@ from typing import Final
 
 from .reading import BufferedReader
 
-__all__ = ["AmbiguousVRs"]
+__all__ = ["DECIDING", "AmbiguousVRs"]
 
 _PIXEL_REPRESENTATION: Final = 0x00280103
 _WAVEFORM_BITS_ALLOCATED: Final = 0x54001004
+
+DECIDING: Final = frozenset((_PIXEL_REPRESENTATION, _WAVEFORM_BITS_ALLOCATED))
+"""Elements that VRs depend on."""
 
 _BY_PIXEL_REPRESENTATION: Final = frozenset((
     0x00189810, 0x00280106, 0x00280107, 0x00280108, 0x00280109, 0x00280120, 0x00280121, 0x00283002, 0x00409211,
@@ -39,8 +42,8 @@ class AmbiguousVRs:
         self._items.pop()
 
     def note(self, tag: int, position: int, length: int, is_big_endian: bool) -> None:
-        """An element of the current item."""
-        if tag in (_PIXEL_REPRESENTATION, _WAVEFORM_BITS_ALLOCATED) and length >= 2:
+        """An element of the current item that is one of ``DECIDING``."""
+        if length >= 2:
             value = self._reader.read(position, 2)
             self._items[-1].setdefault(tag, int.from_bytes(value, "big" if is_big_endian else "little"))
 

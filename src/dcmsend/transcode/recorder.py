@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from dcmsend.dicom.byte_source import ByteSource
-from dcmsend.dicom.vr import AMBIGUOUS_VRS, STRING_VRS
+from dcmsend.dicom.vr import STRING_VRS
 
-from .ambiguous_vr import AmbiguousVRs
+from .ambiguous_vr import DECIDING, AmbiguousVRs
 from .reading import BufferedReader
 from .structure import (
     BIG_ENDIAN,
@@ -70,10 +70,11 @@ class StructureRecorder:
             return
         structure = self.structure
         node = self._add(tag, ELEMENT | self._order(tag))
-        if vr in AMBIGUOUS_VRS:
+        if vr in _WRITTEN_AS:
             vr = self._ambiguous.decide(tag, vr)
             vr = _WRITTEN_AS.get(vr, vr)
-        self._ambiguous.note(tag, position, length, bool(structure.kinds[node] & BIG_ENDIAN))
+        elif tag in DECIDING:
+            self._ambiguous.note(tag, position, length, bool(structure.kinds[node] & BIG_ENDIAN))
         structure.positions[node] = position
         structure.lengths[node] = length
         if vr in STRING_VRS:
