@@ -37,6 +37,8 @@ _FIRST_WINDOW = 16 * 1024
 _LARGEST_WINDOW = 256 * 1024
 _HEADER = 12
 _MAX_CREATORS = 4096
+_MAX_CODES = 16384
+"""Files may hold any number of tags and creators; those of a dictionary are fewer."""
 _LO = vr_code("LO")
 _UN = vr_code("UN")
 _MAX_NOTES = 100
@@ -88,8 +90,8 @@ class WalkState:
     """
 
     __slots__ = (
-        "base", "data", "dictionary_source", "is_encapsulated", "limit", "pixel_data", "repairs", "size", "source",
-        "uids", "vr_codes", "warnings",
+        "base", "data", "dictionary_source", "is_encapsulated", "limit", "pixel_data", "private_codes", "repairs",
+        "size", "source", "uids", "vr_codes", "warnings",
     )
 
     def __init__(self, source: ByteSource, dictionary: Callable[[], DataDictionary] | None) -> None:
@@ -105,6 +107,7 @@ class WalkState:
         self.pixel_data: tuple[int, int] | None = None
         self.is_encapsulated = False
         self.vr_codes: dict[int, int] | None = None
+        self.private_codes: dict[tuple[int, str], int] = {}
 
     # -- bytes
 
@@ -225,7 +228,7 @@ class WalkState:
         if self.dictionary_source is None:
             return {}
         if self.vr_codes is None:
-            self.vr_codes = _codes_of(self.dictionary_source())
+            self.vr_codes, self.private_codes = _codes_of(self.dictionary_source())
         return self.vr_codes
 
     def look_up(self, tag: int, position: int, length: int, creators: dict[int, str]) -> int:
@@ -235,21 +238,26 @@ class WalkState:
         """
         if self.dictionary_source is None:
             return _UN
-        dictionary = self.dictionary_source()
-        if not tag & 0x10000:
-            code = vr_code(dictionary.vr_of(tag))
-            if code != _UN:  # a file may hold any number of unknown tags
-                self.known_vrs()[tag] = code
-            return code
         element = tag & 0xFFFF
-        if element >= 0x1000:
+        if tag & 0x10000 and element > 0xFF:
             creator = creators.get((tag & 0xFFFF0000) | element >> 8)
-            return vr_code(dictionary.vr_of(tag, creator)) if creator is not None else _UN
-        if 0x10 <= element <= 0xFF:
+            if creator is None or element < 0x1000:
+                return _UN
+            code = self.private_codes.get((tag, creator))
+            if code is None:
+                code = vr_code(self.dictionary_source().vr_of(tag, creator))
+                if len(self.private_codes) < _MAX_CODES:
+                    self.private_codes[tag, creator] = code
+            return code
+        if tag & 0x10000 and element >= 0x10:
             if len(creators) < _MAX_CREATORS:
                 creators[tag] = self.value(position, length, 64).strip(b" \0").decode("latin-1")
             return _LO
-        return vr_code(dictionary.vr_of(tag))
+        codes = self.known_vrs()
+        code = vr_code(self.dictionary_source().vr_of(tag))
+        if len(codes) < _MAX_CODES:
+            codes[tag] = code
+        return code
 
     def undefined_length(self, tag: int, code: int, little_endian: bool, explicit: bool) -> int:
         """What an element that is no sequence by its VR is when it has an undefined length."""
@@ -342,12 +350,13 @@ class WalkState:
         raise DataSetError("Corrupted data", f"{tag_text(tag)} at {start}: sequences deeper than {MAX_DEPTH} levels")
 
 
-_cached_codes: tuple[DataDictionary, dict[int, int]] | None = None
+_Codes = tuple[dict[int, int], dict[tuple[int, str], int]]
+_cached_codes: tuple[DataDictionary, _Codes] | None = None
 
 
-def _codes_of(dictionary: DataDictionary) -> dict[int, int]:
-    """VR numbers of standard tags looked up so far in this dictionary; never more than it has entries."""
+def _codes_of(dictionary: DataDictionary) -> _Codes:
+    """VR numbers looked up so far in this dictionary: by tag, and of private elements by tag and creator."""
     global _cached_codes
     if _cached_codes is None or _cached_codes[0] is not dictionary:
-        _cached_codes = (dictionary, {})
+        _cached_codes = (dictionary, ({}, {}))
     return _cached_codes[1]
