@@ -1,0 +1,211 @@
+"""The cases: what is measured, against whom, and what was promised."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .case import Case, Check, Entry, Judged, Measure, Receiver, Relation, Scale
+from .scaling_cases import associations, growth, million, scan, slow_open, wide_area
+from .trees import TreeSpec
+
+__all__ = ["CASES"]
+
+OURS, BEST, SHIPPED, LIMIT = "dcmsend", "DCMTK dcmsend at its best", "DCMTK dcmsend as shipped", "limit"
+NAGLE_SINK = Receiver("null-sink", ("--nagle-two-writes",))
+
+
+def _peers(kind: str, count: int, slow: int) -> tuple[Entry, ...]:
+    """The other programs; the slow ones send fewer instances."""
+    few = TreeSpec(kind, min(slow, count))
+    all_of_them = TreeSpec(kind, count)
+    return (
+        Entry("dcmtk-best", BEST, all_of_them),
+        Entry("storescu-best", "DCMTK storescu at its best", all_of_them),
+        Entry("dcmtk", SHIPPED, few, stands_for=count),
+        Entry("storescu", "DCMTK storescu as shipped", few, stands_for=count),
+        Entry("pynetdicom", "pynetdicom storescu", few, stands_for=count),
+        Entry("dcmjs", "dcmjs-dimse", few, stands_for=count),
+    )
+
+
+def _ct(scale: Scale) -> Case:
+    count = scale.count(4000, 60)
+    tree = TreeSpec("ct", count)
+    return Case(
+        "ct",
+        f"{count} CT of 0.5 MB, null sink, one association",
+        (Entry("dcmsend", OURS, tree), Entry("limit", LIMIT, tree), *_peers("ct", count, scale.count(200, 10))),
+        (
+            Check(OURS, BEST, Measure.WALL, 0.7, 0.5),
+            Check(OURS, BEST, Measure.CPU, 0.8, 0.6),
+            Check(OURS, LIMIT, Measure.WALL, 2.5, 1.6),
+        ),
+        scale.rounds(),
+    )
+
+
+def _small(scale: Scale) -> Case:
+    count = scale.count(20_000, 300)
+    tree = TreeSpec("small", count)
+    return Case(
+        "small",
+        f"{count} instances of 3 kB, null sink",
+        (Entry("dcmsend", OURS, tree), Entry("limit", LIMIT, tree), *_peers("small", count, scale.count(200, 10))),
+        (
+            Check(OURS, BEST, Measure.WALL, 0.75, 0.5),
+            Check(OURS, BEST, Measure.CPU, 0.8, None),
+            Check(OURS, LIMIT, Measure.WALL, None, None),
+        ),
+        scale.rounds(),
+    )
+
+
+def _rich(kind: str, name: str, title: str, full: int, short: int) -> Callable[[Scale], Case]:
+    def case(scale: Scale) -> Case:
+        count = scale.count(full, short)
+        tree = TreeSpec(kind, count)
+        return Case(
+            name,
+            f"{count} x {title}, null sink",
+            (Entry("dcmsend", OURS, tree), Entry("dcmtk-best", BEST, tree), Entry("limit", LIMIT, tree)),
+            (Check(OURS, BEST, Measure.CPU, 0.5, 0.2), Check(OURS, BEST, Measure.WALL, None, None)),
+            scale.rounds(),
+        )
+
+    return case
+
+
+def _nagle(scale: Scale) -> Case:
+    count = scale.count(1000, 40)
+    tree = TreeSpec("medium", count)
+    return Case(
+        "nagle",
+        f"{count} CT of 50 kB to a null sink with Nagle on that answers in two writes",
+        (
+            Entry("dcmsend", OURS, tree, receiver=NAGLE_SINK),
+            Entry("dcmtk", SHIPPED, TreeSpec("medium", scale.count(200, 10)), receiver=NAGLE_SINK, stands_for=count),
+            Entry("dcmtk-best", BEST, TreeSpec("medium", scale.count(200, 10)), receiver=NAGLE_SINK, stands_for=count),
+        ),
+        (Check(OURS, SHIPPED, Measure.WALL, 20, 60, Relation.AT_LEAST, Judged.WORST),),
+        scale.rounds(10, 2),
+    )
+
+
+def _storescp(kind: str, name: str, title: str) -> Callable[[Scale], Case]:
+    def case(scale: Scale) -> Case:
+        count = scale.count(1000, 40)
+        few = TreeSpec(kind, scale.count(100, 10))
+        receiver = Receiver("storescp")
+        return Case(
+            name,
+            f"{count} {title} to an unmodified storescp --ignore",
+            (
+                Entry("dcmsend", OURS, TreeSpec(kind, count), receiver=receiver),
+                Entry("dcmtk", SHIPPED, few, receiver=receiver, stands_for=count),
+                Entry("dcmtk-best", BEST, few, receiver=receiver, stands_for=count),
+                Entry("pynetdicom", "pynetdicom storescu", few, receiver=receiver, stands_for=count),
+            ),
+            (
+                Check(OURS, SHIPPED, Measure.WALL, 20, 60, Relation.AT_LEAST, Judged.WORST),
+                Check(OURS, BEST, Measure.WALL, None, None, Relation.AT_LEAST, Judged.WORST),
+            ),
+            scale.rounds(10, 2),
+        )
+
+    return case
+
+
+def _orthanc(scale: Scale) -> Case:
+    count = scale.count(400, 20)
+    tree, receiver = TreeSpec("ct", count), Receiver("orthanc")
+    four = "dcmsend, 4 associations"
+    parallel = ("--parallel-associations", "4")
+    return Case(
+        "orthanc",
+        f"{count} CT of 0.5 MB to Orthanc, which is started anew for each run",
+        (
+            Entry("dcmsend", OURS, tree, receiver=receiver),
+            Entry("dcmsend", four, tree, parallel, receiver, needs=parallel[:1], in_order=False),
+            Entry("dcmtk-best", BEST, tree, receiver=receiver),
+        ),
+        (Check(OURS, BEST, Measure.WALL, 1.0, None), Check(four, OURS, Measure.WALL, 1.0, None)),
+        scale.rounds(),
+    )
+
+
+def _dcmrecv(scale: Scale) -> Case:
+    count = scale.count(400, 20)
+    receiver = Receiver("dcmrecv")
+    few = TreeSpec("ct", scale.count(100, 10))
+    return Case(
+        "dcmrecv",
+        f"{count} CT of 0.5 MB to dcmrecv, which writes them to disk",
+        (
+            Entry("dcmsend", OURS, TreeSpec("ct", count), receiver=receiver),
+            Entry("dcmtk-best", BEST, TreeSpec("ct", count), receiver=receiver),
+            Entry("dcmtk", SHIPPED, few, receiver=receiver, stands_for=count),
+        ),
+        (Check(OURS, BEST, Measure.WALL, 1.0, None),),
+        scale.rounds(),
+    )
+
+
+def _large(scale: Scale) -> Case:
+    kind = "multi-frame-64" if scale.is_short else "multi-frame-4000"
+    tree = TreeSpec(kind, 1)
+    return Case(
+        "large",
+        f"one multi-frame of {kind.rsplit('-', 1)[1]} MiB, null sink",
+        (Entry("dcmsend", OURS, tree), Entry("dcmtk-best", BEST, tree), Entry("limit", LIMIT, tree)),
+        (Check(OURS, BEST, Measure.WALL, 0.7, None), Check(OURS, "", Measure.PEAK, 64, None)),
+        scale.rounds(),
+        "Pixel Data is a hole in the file, so that the disk does not take part.",
+    )
+
+
+def _start_up(scale: Scale) -> Case:
+    one = TreeSpec("small", 1)
+    bare, version, usage, send = "bare interpreter", "dcmsend --version", "dcmsend --help", "dcmsend, one 3 kB file"
+    return Case(
+        "start-up",
+        "start-up",
+        (
+            Entry("dcmsend", version, options=("--version",), delivers=False),
+            Entry("dcmsend", usage, options=("--help",), delivers=False),
+            Entry("dcmsend", send, one),
+            Entry("python", bare, delivers=False),
+            Entry("dcmtk", "DCMTK dcmsend --version", options=("--version",), delivers=False),
+            Entry("dcmtk-best", "DCMTK dcmsend, one 3 kB file", one),
+        ),
+        (
+            Check(version, bare, Measure.WALL, 3, 2),
+            Check(usage, bare, Measure.WALL, 3, 2),
+            Check(send, bare, Measure.WALL, 7, 4),
+            Check(version, bare, Measure.CPU, None, None),
+            Check(send, bare, Measure.CPU, None, None),
+        ),
+        scale.rounds(30, 5),
+        warm_up=True,
+    )
+
+
+CASES: dict[str, Callable[[Scale], Case]] = {
+    "ct": _ct,
+    "small": _small,
+    "functional-mr": _rich("functional-mr", "functional-mr", "functional MR with 10,000 elements", 200, 4),
+    "sr": _rich("sr", "sr", "structured report with 500 elements", 4000, 60),
+    "nagle": _nagle,
+    "storescp-ct": _storescp("ct", "storescp-ct", "CT of 0.5 MB"),
+    "storescp-small": _storescp("small", "storescp-small", "instances of 3 kB"),
+    "orthanc": _orthanc,
+    "dcmrecv": _dcmrecv,
+    "large": _large,
+    "wide-area": wide_area,
+    "scan": scan,
+    "slow-open": slow_open,
+    "million": million,
+    "start-up": _start_up,
+    "growth": growth,
+    "associations": associations,
+}
+"""By name, in the order of the table."""

@@ -1,0 +1,126 @@
+"""Finds the programs that take part, and compiles our own small ones."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+__all__ = ["Programs", "clean_environment"]
+
+C_SOURCES = Path(__file__).resolve().parent.parent / "c"
+_MEANINGFUL_VARIABLES = ("TCP_NODELAY", "TCP_BUFFER_LENGTH", "DCMDICTPATH", "PYTHONPATH", "PYTHONPROFILEIMPORTTIME")
+
+
+def clean_environment(**changes: str) -> dict[str, str]:
+    """Our environment without what would change a sender or receiver, and with ``changes``."""
+    kept = {name: value for name, value in os.environ.items() if name not in _MEANINGFUL_VARIABLES}
+    return {**kept, **changes}
+
+
+class Programs:
+    """Where everything is.
+
+    Attributes:
+        dcmsend: our command.
+        options: the long options that it lists.
+        interpreter: the Python that runs it.
+    """
+
+    def __init__(self, dcmsend: Path, cache: Path) -> None:
+        self.dcmsend = dcmsend
+        self._binaries = cache / "bin"
+        listing = self.output([str(dcmsend), "--help"])
+        self.options = frozenset(re.findall(r"(?<!\S)--[a-z][-a-z0-9]*", listing))
+        self.interpreter = _interpreter_of(dcmsend)
+        self._missing: dict[str, str] = {}
+
+    def find(self, name: str) -> str | None:
+        """A program of DCMTK or Orthanc on the search path, never one of a Python environment."""
+        own = (self.dcmsend.parent.resolve(), Path(sys.executable).parent)
+        for folder in [*os.environ.get("PATH", "").split(os.pathsep), "/usr/bin", "/usr/sbin", "/usr/local/bin"]:
+            if not folder or Path(folder) in own or Path(folder).resolve() in own:
+                continue
+            found = shutil.which(name, path=folder)
+            if found is not None and not _is_script(Path(found)):
+                return found
+        return None
+
+    def compiled(self, name: str) -> str:
+        """Our own program ``name`` (``*.so``: library), compiled if need be.  Raises RuntimeError."""
+        source = C_SOURCES / f"{name.removesuffix('.so')}.c"
+        stamp = hashlib.sha256(source.read_bytes()).hexdigest()[:12]
+        target = self._binaries / f"{stamp}-{name}"
+        if target.exists():
+            return str(target)
+        compiler = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc")
+        if compiler is None:
+            raise RuntimeError("there is no C compiler")
+        self._binaries.mkdir(parents=True, exist_ok=True)
+        unfinished = target.with_name(f"{target.name}.{os.getpid()}")
+        shared = ["-shared", "-fPIC"] if name.endswith(".so") else []
+        command = [compiler, "-O2", "-Wall", *shared, "-o", str(unfinished), str(source), "-ldl"]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(f"{source.name} cannot be compiled: {done.stderr[-500:]}")
+        unfinished.replace(target)
+        return str(target)
+
+    def python_module(self, name: str) -> str | None:
+        """An interpreter that can import ``name``."""
+        for interpreter in dict.fromkeys((sys.executable, self.interpreter)):
+            if subprocess.run([interpreter, "-c", f"import {name}"], capture_output=True).returncode == 0:
+                return interpreter
+        return None
+
+    def node_with_dcmjs(self) -> str | None:
+        """Node.js, if it finds the package dcmjs-dimse (NODE_PATH is respected)."""
+        node = shutil.which("node")
+        if node is None:
+            return None
+        tried = subprocess.run([node, "-e", "require('dcmjs-dimse')"], capture_output=True)
+        return node if tried.returncode == 0 else None
+
+    def versions(self) -> dict[str, str]:
+        """What takes part, by name, as far as it tells."""
+        asked = {
+            "dcmsend": str(self.dcmsend),
+            "DCMTK": self.find("dcmsend"),
+            "Orthanc": self.find("Orthanc"),
+            "Python": self.interpreter,
+            "C compiler": os.environ.get("CC") or shutil.which("cc"),
+        }
+        found = {}
+        for name, program in asked.items():
+            if program is not None:
+                first = self.output([program, "--version"]).strip().splitlines()[:1]
+                found[name] = " ".join(first).strip("$ ")
+        interpreter = self.python_module("pynetdicom")
+        if interpreter is not None:
+            code = "import pynetdicom; print(pynetdicom.__version__)"
+            found["pynetdicom"] = self.output([interpreter, "-c", code]).strip()
+        return found
+
+    def output(self, command: list[str]) -> str:
+        """Standard output of a command."""
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", env=clean_environment())
+        return done.stdout
+
+
+def _is_script(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(2) == b"#!"
+
+
+def _interpreter_of(command: Path) -> str:
+    """The Python in the first line of an installed command."""
+    with command.open("rb") as file:
+        line = file.readline(4096).decode(errors="replace")
+    words = line[2:].split() if line.startswith("#!") else []
+    if words and "python" in words[0] and Path(words[0]).exists():
+        return words[0]
+    return sys.executable
