@@ -140,7 +140,9 @@ class Engine:
         if count > 1 and self._plan_options.multiple_associations:
             yield from self._parallel(runner, interrupt, count, plan, work)
         else:
-            yield from runner.run(work)
+            for outcome in runner.run(work):
+                yield outcome
+                work.finished_before(self._order.next_index)
             self._judge(runner.error if runner.halted else None, runner.answered, was_lost=runner.error is not None)
 
     def _parallel(

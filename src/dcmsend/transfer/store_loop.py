@@ -122,9 +122,14 @@ class StoreLoop:
         """
         window = self._association.window
         while not self._interrupt.requested:
-            task = self._work.take()
+            task = self._work.take(may_wait=not self._outstanding)
             if task is None:
-                break
+                if not self._outstanding:
+                    break
+                yield from self._collect(len(self._outstanding) - 1)
+                if self.error is not None:
+                    return
+                continue
             index, instance, context_id = task
             if context_id == 0:
                 store = PreparedStore(index, instance, 0)

@@ -33,25 +33,27 @@ class Work:
         self._stopped = False
         self._changed = threading.Condition()
 
-    def take(self) -> Task | None:
-        """The next instance, None when there is none left, or after ``stop``.
+    def take(self, *, may_wait: bool = True) -> Task | None:
+        """The next instance; None when there is none left, or after ``stop``.
 
-        Waits while the instances handed out before are too far behind.
+        While the instances handed out before are too far behind it waits.  Who has requests without an answer must not
+        wait here, because the answer that everybody waits for may be among his: with ``may_wait`` false None is given.
         """
         with self._changed:
-            while True:
-                if self._stopped:
-                    return None
+            while not self._stopped:
                 if self._returned:
                     return self._task(heapq.heappop(self._returned))
                 while self._next < self._plan.end and self._next in self._done:
                     self._next += 1
                 if self._next >= self._plan.end:
-                    return None
+                    break
                 if self._next < self._oldest + _MAX_AHEAD:
                     self._next += 1
                     return self._task(self._next - 1)
+                if not may_wait:
+                    break
                 self._changed.wait()
+            return None
 
     def give_back(self, index: int) -> None:
         """Return an instance of which nothing was sent."""
@@ -102,10 +104,6 @@ class OutcomesInOrder:
             return
         self.next_index += 1
         yield outcome
-        yield from self.release()
-
-    def release(self) -> Iterator[StoreOutcome]:
-        """Yield held outcomes as long as none is missing before them."""
         while self.next_index in self.held:
             outcome = self.held.pop(self.next_index)
             self.next_index += 1
