@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from dcmsend.dicom.transfer_syntax import TransferSyntax
@@ -19,6 +20,7 @@ from dcmsend.errors import (
 )
 from dcmsend.index import Instance, scan
 from dcmsend.inputs import InputFile, find_inputs
+from dcmsend.plan import Decompression
 from dcmsend.report import RunRecord, format_summary, format_text_report, write_text_report
 from dcmsend.settings import Settings
 from dcmsend.transfer import Engine, Observer, StoreOutcome, Tools, not_attempted
@@ -76,7 +78,7 @@ def transfer(
             yield outcome
         raise
     try:
-        tools = Tools(_can_decode, _can_convert, dictionary, unusable)
+        tools = Tools(_can_decode, partial(_can_convert, settings.plan.decompression), dictionary, unusable)
         engine = Engine(instances, settings.peer, settings.transfer, settings.plan, tools, interrupt, observer)
         for outcome in engine.run():
             record.add(outcome)
@@ -154,9 +156,11 @@ def _can_decode(syntax: TransferSyntax) -> bool:
     return can_decode(syntax)
 
 
-def _can_convert(source: TransferSyntax, target: TransferSyntax) -> bool:
+def _can_convert(allowed: Decompression, source: TransferSyntax, target: TransferSyntax) -> bool:
     from dcmsend.transcode import can_convert
 
+    if source.is_lossy and source is not target and allowed is not Decompression.LOSSY:
+        return False
     return can_convert(source, target)
 
 

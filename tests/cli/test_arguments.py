@@ -68,6 +68,7 @@ MEANINGS: dict[str, tuple[list[str], dict[str, Any]]] = {
     "--verbose-pc": (["+v"], {"transfer.log_negotiation": True}),
     "--dicomdir-allow-outside": (["--dicomdir-allow-outside"], {"index.dicomdir_allow_outside": True}),
     "--normalize": (["--normalize"], {"transfer.normalize": True}),
+    "--keep-ybr": (["--keep-ybr"], {"transfer.keep_ybr": True}),
     "--idle-timeout": (["--idle-timeout", "15m"], {"transfer.idle_timeout": 900.0}),
     "--parallel-associations": (["--parallel-associations", "4"], {"transfer.parallel_associations": 4}),
     "--async-window": (["--async-window", "1k"], {"transfer.async_window": 1000}),

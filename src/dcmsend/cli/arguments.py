@@ -175,6 +175,7 @@ def _transfer_options(line: CommandLine, numbers: dict[str, int], halt: bool) ->
         convert=_choice(line, _DECOMPRESSION) is not Decompression.NEVER,
         deflate_level=numbers.get("--compression-level"),
         normalize=line.has("--normalize"),
+        keep_ybr=line.has("--keep-ybr"),
         log_negotiation=line.has("--verbose-pc"),
         parallel_associations=_strict_number(line, "--parallel-associations", _PARALLEL),
         async_window=_strict_number(line, "--async-window", _WINDOW),

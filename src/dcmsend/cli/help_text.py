@@ -80,19 +80,26 @@ def version_text() -> str:
 
 
 def decoder_list_text() -> str:
-    """Everything that ``--list-decoders`` prints: what can be rewritten as Explicit VR Little Endian, in truth."""
-    from dcmsend.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN, transfer_syntax
+    """Everything that ``--list-decoders`` prints: what this installation can really decode."""
+    from dcmsend.dicom.transfer_syntax import transfer_syntax
     from dcmsend.dicom.transfer_syntax_table import TRANSFER_SYNTAXES
-    from dcmsend.transcode import can_convert
+    from dcmsend.transcode import PACKAGE, decodable, missing
 
-    syntaxes = [transfer_syntax(uid) for uid in TRANSFER_SYNTAXES]
-    decodable = [syntax for syntax in syntaxes if can_convert(syntax, EXPLICIT_VR_LITTLE_ENDIAN)]
-    return "\n".join((
+    syntaxes = map(transfer_syntax, TRANSFER_SYNTAXES)
+    lines = [
         HEADER,
         "Transfer syntaxes supported natively:",
-        *(f"- {syntax.name}" for syntax in decodable if syntax.is_native),
+        *(f"- {syntax.name}" for syntax in syntaxes if syntax.is_native),
         "",
         "Transfer syntaxes supported by decoders:",
-        *(f"- {syntax.name}" for syntax in decodable if not syntax.is_native),
+        *(f"- {syntax.name}" for syntax in decodable()),
         "",
-    ))
+    ]
+    absent = missing()
+    if absent:
+        lines += [
+            f"Transfer syntaxes that need the package {PACKAGE} (pip install {PACKAGE}):",
+            *(f"- {syntax.name}" for syntax in absent),
+            "",
+        ]
+    return "\n".join(lines)

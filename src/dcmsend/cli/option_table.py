@@ -152,6 +152,7 @@ _OUR_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
     )),
     ("further options (not in DCMTK)", "processing", (
         ("", "--normalize", "", None, ("encode every data set anew in canonical form",)),
+        ("", "--keep-ybr", "", None, ("do not convert YBR to RGB where lossless JPEG is", "decompressed")),
     )),
     ("further options (not in DCMTK)", "network", (
         ("", "--parallel-associations", "[n]umber: integer (1..128, default: 1)", None, (

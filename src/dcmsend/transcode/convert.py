@@ -20,35 +20,31 @@ from dcmsend.dicom.transfer_syntax import (
 from dcmsend.dicom.walk import walk_data_set
 from dcmsend.errors import TranscodeError
 
+from .codec import cannot_change
 from .deflate import InflatingSource, deflated
 from .layout import Layout
+from .native_pixels import NativePixels
 from .recorder import StructureRecorder
+from .registry import can_decode
+from .spool import MemorySpool, RunJobs, Spool, run_in_turn
 from .writing import DataSetWriter
 
 if TYPE_CHECKING:
     from dcmsend.dicom.data_dictionary import DataDictionary
 
-__all__ = ["ConvertedDataSet", "can_convert", "can_decode", "convert_data_set"]
+__all__ = ["ConvertedDataSet", "can_convert", "convert_data_set"]
 
 GE_PRIVATE: Final = transfer_syntax("1.2.840.113619.5.2")
 """Implicit VR Little Endian with big endian words in Pixel Data."""
 
-_DECODABLE: Final = frozenset(
-    "1.2.840.10008.1.2." + suffix
-    for suffix in ("1.99", "4.50", "4.51", "4.53", "4.55", "4.57", "4.70", "4.80", "4.81", "5")
-)
-
-
-def can_decode(syntax: TransferSyntax) -> bool:
-    """Whether DCMTK's dcmsend has a decoder for this transfer syntax."""
-    return syntax.uid in _DECODABLE
+_NEEDS_NO_CODEC: Final = (DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN, GE_PRIVATE)
 
 
 def can_convert(source: TransferSyntax, target: TransferSyntax) -> bool:
     """Whether a data set in ``source`` can be had in ``target``."""
     if source is target:
         return source.is_native or source.is_encapsulated or source is DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN
-    is_readable = source.is_native or source in (DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN, GE_PRIVATE)
+    is_readable = source.is_native or source in _NEEDS_NO_CODEC or can_decode(source)
     return is_readable and (target.is_native or target is DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN)
 
 
@@ -58,10 +54,13 @@ class ConvertedDataSet:
     Attributes:
         length: bytes it has there; None for Deflated, where only writing tells.
         warnings: what DCMTK would log as warnings.
+        notes: (level, text) of what is to be told about compressed pixel data.
         sop_class_uid, sop_instance_uid: (0008,0016) and (0008,0018).
     """
 
-    __slots__ = ("_deflate_level", "_writer", "length", "sop_class_uid", "sop_instance_uid", "warnings")
+    __slots__ = (
+        "_deflate_level", "_pixels", "_writer", "length", "notes", "sop_class_uid", "sop_instance_uid", "warnings",
+    )
 
     def __init__(
         self,
@@ -70,12 +69,30 @@ class ConvertedDataSet:
         deflate_level: int,
         warnings: tuple[str, ...],
         uids: tuple[str, str],
+        pixels: NativePixels,
     ) -> None:
         self._writer = writer
+        self._pixels = pixels
+        self.notes = tuple(pixels.notes)
         self._deflate_level = deflate_level
         self.length = length
         self.warnings = warnings
         self.sop_class_uid, self.sop_instance_uid = uids
+
+    def decode(self, make_spool: Callable[[int], Spool] = MemorySpool, run: RunJobs = run_in_turn) -> None:
+        """Decode compressed pixel data completely; without any it does nothing.  To be called before ``chunks``.
+
+        Args:
+            make_spool: gives a spool for so many bytes.
+            run: carries the work out.
+
+        Raises TranscodeError, DataSetError, FileUnreadable, and what the two arguments raise.
+        """
+        self._pixels.decode(make_spool, run)
+
+    def close(self) -> None:
+        """Give the decoded pixels back; may be called twice."""
+        self._pixels.close()
 
     def chunks(self) -> Iterator[bytes]:
         """The encoded data set in pieces of at most 256 KiB; may be called again.
@@ -94,6 +111,8 @@ def convert_data_set(
     *,
     dictionary: Callable[[], DataDictionary],
     deflate_level: int = 6,
+    decompress: bool = True,
+    keep_ybr: bool = False,
 ) -> ConvertedDataSet:
     """First pass over the data set that fills ``source``.
 
@@ -102,6 +121,8 @@ def convert_data_set(
         source_syntax, target_syntax: may be the same, which gives the canonical form.
         dictionary: called when VRs are needed that the data set does not name.
         deflate_level: 0 to 9, as DCMTK's ``--compression-level``.
+        decompress: false forbids what is more than another encoding of the same elements.
+        keep_ybr: losslessly compressed YBR is not converted to RGB.
 
     Raises DataSetError when the data set is corrupt, TranscodeError when there is no conversion, FileUnreadable.
     """
@@ -116,10 +137,14 @@ def convert_data_set(
     )
     walked = walk_data_set(source, parsed_as, dictionary=dictionary, builder=recorder)
     structure = recorder.finish()
-    if source_syntax is not target_syntax and (target_syntax.is_encapsulated or structure.encapsulated):
-        raise TranscodeError("Pixel representation cannot be changed", f"{source_syntax.name} -> {target_syntax.name}")
     if not (target_syntax.is_native or target_syntax.is_encapsulated or target_syntax.is_deflated):
         raise TranscodeError(f"DIMSE Unsupported transfer syntax: {target_syntax.uid}")
+    pixels = NativePixels(structure, source, source_syntax, keep_ybr=keep_ybr)
+    if source_syntax is not target_syntax:
+        if target_syntax.is_encapsulated or (structure.encapsulated and not decompress):
+            raise cannot_change(f"{source_syntax.name} -> {target_syntax.name}")
+        if decompress:
+            pixels.plan()
     layout = Layout(structure, is_explicit=not target_syntax.is_implicit_vr)
     return ConvertedDataSet(
         DataSetWriter(structure, layout, source, target_syntax),
@@ -127,4 +152,5 @@ def convert_data_set(
         deflate_level,
         walked.warnings,
         (walked.sop_class_uid, walked.sop_instance_uid),
+        pixels,
     )

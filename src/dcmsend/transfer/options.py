@@ -51,6 +51,8 @@ class TransferOptions:
         convert: another transfer syntax than the file's may be produced (false with ``-dn``).
         deflate_level: zlib level 0..9 for Deflated, None to pass deflated data sets through (``+cl``).
         normalize: re-encode every data set canonically (``--normalize``).
+        keep_ybr: losslessly compressed YBR pixels that are decompressed stay YBR (``--keep-ybr``).
+        decode_workers: threads that decompress the frames of one instance, from 1.
         parallel_associations: how many associations may be open at the same time, from 1.
         async_window: how many requests without an answer to ask for, 2..65535; 0 for none (PS3.7 D.3.3.3).
         tcp_no_delay: switch the Nagle algorithm off (environment ``TCP_NODELAY=0`` leaves it on).
@@ -69,6 +71,8 @@ class TransferOptions:
     convert: bool = True
     deflate_level: int | None = None
     normalize: bool = False
+    keep_ybr: bool = False
+    decode_workers: int = 2
     parallel_associations: int = 1
     async_window: int = 0
     tcp_no_delay: bool = True
@@ -85,6 +89,7 @@ class TransferOptions:
         _check("max_pdu", 1 < self.max_pdu < 1 << 32)
         _check("max_send_pdu", self.max_send_pdu is None or self.max_send_pdu >= SHORTEST_PDU)
         _check("deflate_level", self.deflate_level is None or 0 <= self.deflate_level <= 9)
+        _check("decode_workers", self.decode_workers >= 1)
         _check("tcp_buffer_length", self.tcp_buffer_length is None or self.tcp_buffer_length >= 0)
 
 

@@ -9,7 +9,7 @@ from typing import Protocol
 from dcmsend.errors import DataSetError, FileUnreadable
 from dcmsend.protocol import FramedBuffer
 
-__all__ = ["ChunkPayload", "FileChanged", "FilePayload", "Payload"]
+__all__ = ["ChunkPayload", "FileChanged", "FilePayload", "Payload", "check_unchanged"]
 
 
 class FileChanged(DataSetError):
@@ -65,7 +65,7 @@ class FilePayload:
                 self._offset += count
                 self._remaining -= count
             if self._remaining == 0:
-                self._check_unchanged()
+                check_unchanged(self._fd, self._stamp)
         except OSError as error:
             raise FileUnreadable(error.strerror or str(error), error.errno or 0) from error
         if self._remaining == 0:
@@ -77,10 +77,12 @@ class FilePayload:
             os.close(self._fd)
             self._fd = -1
 
-    def _check_unchanged(self) -> None:
-        status = os.fstat(self._fd)
-        if (status.st_size, status.st_mtime_ns) != self._stamp:
-            raise FileChanged("the file was changed while it was sent")
+
+def check_unchanged(fd: int, stamp: tuple[int, int]) -> None:
+    """Compare size and time of modification (nanoseconds) of an open file.  Raises FileChanged, OSError."""
+    status = os.fstat(fd)
+    if (status.st_size, status.st_mtime_ns) != stamp:
+        raise FileChanged("the file was changed while it was sent")
 
 
 def _padded(buffer: FramedBuffer, length: int) -> int:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Container
+from collections.abc import Callable, Container, Iterator
 from typing import Final
 
 from dcmsend.dicom.sop_class import sop_class_name
 from dcmsend.dicom.transfer_syntax import TransferSyntax
 from dcmsend.errors import (
+    Cancelled,
     DataSetError,
     DcmsendError,
     FileUnreadable,
@@ -19,12 +20,13 @@ from dcmsend.errors import (
 from dcmsend.index import Instance
 from dcmsend.plan import choose_other_context
 from dcmsend.protocol import CStoreRQ
+from dcmsend.transport import Interrupt
 
 from .association import Association
 from .options import TransferOptions
 from .outcome import Reason
 from .payload import FileChanged, Payload
-from .reader import LoadedInstance, load_instance
+from .reader import LoadedInstance, Recoding, load_instance
 from .tools import Tools
 
 __all__ = ["Failure", "PreparedStore", "Preparer"]
@@ -91,7 +93,10 @@ class PreparedStore:
 class Preparer:
     """Prepares the instances of one association, and gives out its message ids."""
 
-    def __init__(self, association: Association, options: TransferOptions, tools: Tools) -> None:
+    def __init__(
+        self, association: Association, options: TransferOptions, tools: Tools, interrupt: Interrupt | None = None
+    ) -> None:
+        self._interrupt = interrupt or Interrupt()
         self._association = association
         self._options = options
         self._tools = tools
@@ -225,6 +230,8 @@ class Preparer:
         except (FileUnreadable, DataSetError, TranscodeError) as error:
             store.close()
             return self._conversion_failure(error, loaded.syntax, target, store)
+        except Cancelled:  # while pixels were decoded: who asked for the end does not start this one either
+            store.close()
         return None
 
     def _payload(self, store: PreparedStore, loaded: LoadedInstance, target: TransferSyntax) -> Payload:
@@ -237,7 +244,16 @@ class Preparer:
                 return loaded.as_it_stands()
         elif options.convert:
             store.notes.append(("I", f"Converting transfer syntax: {loaded.syntax.name} -> {target.name}"))
-        return loaded.encoded(target, self._tools.dictionary, level)
+        recoding = Recoding(self._tools.dictionary, level, options.convert, options.keep_ybr, self._run_jobs)
+        try:
+            return loaded.encoded(target, recoding)
+        finally:
+            store.notes.extend(loaded.notes)
+
+    def _run_jobs(self, jobs: Iterator[Callable[[], None]], memory: int) -> None:
+        from .decode_workers import DecodeWorkers  # only for what is decoded
+
+        DecodeWorkers(self._options.decode_workers, self._interrupt)(jobs, memory)
 
     def _conversion_failure(
         self, error: DcmsendError, source: TransferSyntax, target: TransferSyntax, store: PreparedStore
@@ -254,9 +270,8 @@ class Preparer:
             return Failure(
                 Reason.NOT_CONVERTIBLE, failed, f"Failed sending C-STORE request: 0006:020e {failed}"
             )
-        return Failure(
-            Reason.NOT_CONVERTIBLE, error, f"No conversion to transfer syntax {target.name} possible!"
-        )
+        text = f"No conversion to transfer syntax {target.name} possible!"
+        return Failure(Reason.NOT_CONVERTIBLE, error, f"{text}\n{error.detail}" if error.detail else text)
 
 
 def _explain(error: DcmsendError) -> str:

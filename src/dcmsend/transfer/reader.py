@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from dcmsend.dicom.byte_source import ByteSource, BytesSource
 from dcmsend.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN, TransferSyntax
@@ -13,16 +13,35 @@ from dcmsend.errors import DataSetError, FileUnreadable
 from dcmsend.index import Instance, locate_data_set
 from dcmsend.inputs import FileSource, Origin, open_input
 
-from .payload import ChunkPayload, FilePayload, Payload
+from .payload import ChunkPayload, FilePayload, Payload, check_unchanged
 
 if TYPE_CHECKING:
     from dcmsend.dicom.data_dictionary import DataDictionary
+    from dcmsend.transcode import RunJobs, Spool
 
-__all__ = ["DictionarySource", "LoadedInstance", "load_instance"]
+__all__ = ["DictionarySource", "LoadedInstance", "Recoding", "load_instance"]
 
 DictionarySource = Callable[[], "DataDictionary"]
 
 _PIECE = 256 * 1024
+
+
+class Recoding(NamedTuple):
+    """How a data set is encoded anew.
+
+    Attributes:
+        dictionary: the data dictionary, loaded when first asked for.
+        deflate_level: 0 to 9, for Deflated.
+        decompress: false forbids what is more than another encoding of the same elements (``-dn``).
+        keep_ybr: losslessly compressed YBR is not converted to RGB.
+        run_jobs: carries out the decoding.
+    """
+
+    dictionary: DictionarySource
+    deflate_level: int
+    decompress: bool
+    keep_ybr: bool
+    run_jobs: RunJobs
 
 
 class LoadedInstance:
@@ -35,10 +54,11 @@ class LoadedInstance:
         length: bytes of the data set (inflated for Deflated).
         warnings: what was odd about it, for the log.
         must_be_encoded: why it cannot go out as it stands, ``()`` when it can.
+        notes: (level, text) of what is to be told about its conversion.
     """
 
     __slots__ = (
-        "_data", "_fd", "_offset", "_sendable", "_stamp", "length", "must_be_encoded", "sop_class_uid",
+        "_data", "_fd", "_offset", "_sendable", "_stamp", "length", "must_be_encoded", "notes", "sop_class_uid",
         "sop_instance_uid", "syntax", "warnings",
     )
 
@@ -54,6 +74,7 @@ class LoadedInstance:
         self.length = 0
         self.warnings: tuple[str, ...] = ()
         self.must_be_encoded: tuple[str, ...] = ()
+        self.notes: tuple[tuple[str, str], ...] = ()
 
     def close(self) -> None:
         """Give the file back unless a payload has taken it over."""
@@ -69,18 +90,46 @@ class LoadedInstance:
         fd, self._fd = self._fd, -1
         return FilePayload(fd, self._offset, self._sendable, self._stamp)
 
-    def encoded(self, target: TransferSyntax, dictionary: DictionarySource, deflate_level: int) -> Payload:
-        """The data set in ``target``, canonically encoded; takes the file over.
+    def encoded(self, target: TransferSyntax, recoding: Recoding) -> Payload:
+        """The data set in ``target``, canonically encoded, its pixels decoded if need be; takes the file over.
 
-        Raises DataSetError, TranscodeError, FileUnreadable; the file is then still to be closed.
+        What is to be told about it is appended to ``notes``.
+        Raises DataSetError, TranscodeError, FileUnreadable, Cancelled; the file is then still to be closed.
         """
         from dcmsend.transcode import convert_data_set  # not needed for what is sent as it stands
 
         converted = convert_data_set(
-            self._source(), self.syntax, target, dictionary=dictionary, deflate_level=deflate_level
+            self._source(),
+            self.syntax,
+            target,
+            dictionary=recoding.dictionary,
+            deflate_level=recoding.deflate_level,
+            decompress=recoding.decompress,
+            keep_ybr=recoding.keep_ybr,
         )
+        self.notes += converted.notes
+        try:
+            converted.decode(_make_spool, recoding.run_jobs)
+        except BaseException:
+            converted.close()
+            raise
         fd, self._fd = self._fd, -1
-        return ChunkPayload(converted.chunks(), lambda: os.close(fd) if fd >= 0 else None)
+
+        def close() -> None:
+            converted.close()
+            if fd >= 0:
+                os.close(fd)
+
+        return ChunkPayload(self._unchanged(fd, converted.chunks()), close)
+
+    def _unchanged(self, fd: int, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        """The chunks, if the file is still what it was when it was opened.  Raises FileChanged."""
+        yield from chunks
+        if fd >= 0:
+            try:
+                check_unchanged(fd, self._stamp)
+            except OSError as error:
+                raise FileUnreadable(error.strerror or str(error), error.errno or 0) from error
 
     def _source(self) -> ByteSource:
         if self._data is not None:
@@ -159,6 +208,12 @@ def _walk(loaded: LoadedInstance, dictionary: DictionarySource) -> WalkResult:
 def _pieces(data: memoryview) -> Iterator[memoryview]:
     for start in range(0, len(data), _PIECE):
         yield data[start : start + _PIECE]
+
+
+def _make_spool(size: int) -> Spool:
+    from .spool import make_spool  # only for what is decoded
+
+    return make_spool(size)
 
 
 def _nothing() -> None:

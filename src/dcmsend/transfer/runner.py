@@ -131,7 +131,7 @@ class Runner:
             self.association,
             self._number,
             work,
-            Preparer(self.association, self._options, self._tools),
+            Preparer(self.association, self._options, self._tools, self._interrupt),
             halt_on_failure=self._options.halt_on_failure,
             interrupt=self._interrupt,
             observer=self._observer,

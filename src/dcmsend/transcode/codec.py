@@ -1,0 +1,113 @@
+"""What a codec is: a module that knows one family of compressed frames.
+
+A codec module is chosen by ``registry`` and loaded when the first frame of its kind has to be decoded.  It looks at the
+Image Pixel attributes and at the first frame, and gives a ``FrameDecoder`` that turns each frame into native pixels
+(little endian, as in Explicit VR Little Endian), or says why that cannot be done.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+from dcmsend.dicom.transfer_syntax import TransferSyntax
+from dcmsend.errors import TranscodeError
+
+__all__ = [
+    "CANNOT_CHANGE", "Codec", "FrameDecoder", "Image", "NativeImage", "cannot_change", "requires_planes",
+]
+
+CANNOT_CHANGE = "Pixel representation cannot be changed"
+"""DCMTK's condition for a conversion that is not possible."""
+
+_HARDCOPY_COLOR = "1.2.840.10008.5.1.1.30"
+_ULTRASOUND = ("1.2.840.10008.5.1.4.1.1.6.1", "1.2.840.10008.5.1.4.1.1.3.1")
+
+
+class Image(NamedTuple):
+    """The Image Pixel attributes of the item that the frames are in.  Source: PS3.3 C.7.6.3.
+
+    Attributes:
+        rows, columns: 1..65535.
+        samples: Samples per Pixel, 1..15.
+        bits_allocated, bits_stored, high_bit: as they stand there; the last two None when they are missing.
+        is_signed: Pixel Representation is 1; None when it is missing.
+        photometric_interpretation: upper case without blanks, ``""`` when it is missing.
+        planar_configuration: None when it is missing.
+        sop_class_uid: of the same item, ``""`` in a nested one.
+    """
+
+    rows: int
+    columns: int
+    samples: int
+    bits_allocated: int
+    bits_stored: int | None
+    high_bit: int | None
+    is_signed: bool | None
+    photometric_interpretation: str
+    planar_configuration: int | None
+    sop_class_uid: str
+
+
+class NativeImage(NamedTuple):
+    """What the frames become.
+
+    Attributes:
+        bits_allocated: of each sample of a native frame.
+        changes: what the data set has to say differently: numbers (US) and strings (CS) by tag.
+        notes: (level, text) for the log.
+    """
+
+    bits_allocated: int
+    changes: dict[int, int | str]
+    notes: tuple[tuple[str, str], ...] = ()
+
+    def frame_bits(self, image: Image) -> int:
+        """Bits of one native frame."""
+        return image.rows * image.columns * image.samples * self.bits_allocated
+
+
+class FrameDecoder(Protocol):
+    """Decodes the frames of one image; may be called by several threads at a time."""
+
+    @property
+    def native(self) -> NativeImage: ...
+
+    def decode(self, frame: bytes, target: memoryview) -> None:
+        """Fill ``target``, which has exactly the bytes of one native frame (the last ones not used filled with zeros).
+
+        Raises TranscodeError; any other exception is taken for damaged data.
+        """
+        ...
+
+
+class Codec(Protocol):
+    """What a codec module has at top level."""
+
+    DAMAGED: str
+    """DCMTK's condition for a frame that its decoder cannot read."""
+
+    @staticmethod
+    def open_decoder(image: Image, syntax: TransferSyntax, first_frame: bytes, keep_ybr: bool) -> FrameDecoder:
+        """The decoder for an image with this first frame.
+
+        ``keep_ybr`` leaves losslessly compressed YBR as it is.  Raises TranscodeError when the two contradict each
+        other or are not supported.
+        """
+        ...
+
+    @staticmethod
+    def starts_frame(head: bytes, image: Image) -> bool:
+        """Whether a fragment that begins with ``head`` (up to 64 bytes) surely begins a frame."""
+        ...
+
+
+def cannot_change(detail: str) -> TranscodeError:
+    """The error for frames or attributes that are not supported or contradict each other."""
+    return TranscodeError(CANNOT_CHANGE, detail)
+
+
+def requires_planes(sop_class_uid: str, photometric_interpretation: str) -> bool:
+    """Whether DCMTK writes colour by plane: Hardcopy Color, and ultrasound in YBR_FULL, as in the standard of 1996."""
+    if sop_class_uid == _HARDCOPY_COLOR:
+        return True
+    return sop_class_uid in _ULTRASOUND and photometric_interpretation == "YBRFULL"

@@ -1,0 +1,1 @@
+"""The codecs, one module for each family of compressed frames; ``registry`` says which is for what."""

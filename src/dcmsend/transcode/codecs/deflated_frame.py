@@ -1,0 +1,41 @@
+"""Deflated Image Frame Compression: each frame is a raw deflate stream of its own.  Source: PS3.5 A.4.14, 8.2.16."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Final
+
+from dcmsend.dicom.transfer_syntax import TransferSyntax
+
+from ..codec import Image, NativeImage, cannot_change
+
+__all__ = ["DAMAGED", "open_decoder", "starts_frame"]
+
+DAMAGED: Final = "Pixel representation cannot be changed"
+
+
+def starts_frame(_head: bytes, _image: Image) -> bool:
+    """A deflate stream has nothing at its start by which it could be known."""
+    return False
+
+
+def open_decoder(image: Image, _syntax: TransferSyntax, _first_frame: bytes, _keep_ybr: bool) -> DeflatedFrameDecoder:
+    """See Codec."""
+    if image.bits_allocated not in (1, 8, 16, 32, 64):
+        raise cannot_change(f"Bits Allocated {image.bits_allocated}")
+    return DeflatedFrameDecoder(image)
+
+
+class DeflatedFrameDecoder:
+    """Decodes the frames of one image."""
+
+    def __init__(self, image: Image) -> None:
+        self.native: Final = NativeImage(image.bits_allocated, {})
+
+    def decode(self, frame: bytes, target: memoryview) -> None:
+        """See FrameDecoder; a frame of odd length may be followed by one byte of padding."""
+        inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+        data = inflater.decompress(frame, len(target) + 2)
+        if len(data) not in (len(target), len(target) + 1) or not inflater.eof:
+            raise cannot_change(f"the frame inflates to another length than {len(target)} bytes, or is cut off")
+        target[:] = data[: len(target)]

@@ -1,0 +1,172 @@
+"""JPEG processes 1, 2+4, 6+8, 10+12 and 14: sequential, progressive and lossless, Huffman coded.
+
+Colour is a matter of Photometric Interpretation alone, as in DCMTK; what the stream's own markers say is ignored.
+Source: PS3.5 A.4.1, 8.2.1; ITU-T T.81.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import imagecodecs
+import numpy as np
+
+from dcmsend.dicom.transfer_syntax import TransferSyntax
+from dcmsend.errors import TranscodeError
+
+from ..codec import Image, NativeImage, cannot_change, requires_planes
+from ..codestream import JpegHeader, has_jpeg_end, point_transform, read_jpeg_header
+from . import ybr
+from .library import Pixels, pixels, store_planes, to_little_endian
+
+__all__ = ["DAMAGED", "open_decoder", "starts_frame"]
+
+DAMAGED: Final = "Pixel representation cannot be changed"
+
+_LOSSLESS: Final = 3
+_YBR: Final = frozenset(("YBRFULL", "YBRFULL422", "YBRPARTIAL422"))
+_BLOCK: Final = 8
+_UNUSED_BITS: Final = (
+    "BitsStored < BitsAllocated for JPEG compressed image with YCbCr color model, "
+    "color space conversion will probably not work properly"
+)
+
+_SAMPLES: Final = 0x00280002
+_PHOTOMETRIC_INTERPRETATION: Final = 0x00280004
+_PLANAR_CONFIGURATION: Final = 0x00280006
+_BITS_ALLOCATED: Final = 0x00280100
+_BITS_STORED: Final = 0x00280101
+_HIGH_BIT: Final = 0x00280102
+_LOSSY_IMAGE_COMPRESSION: Final = 0x00282110
+
+
+def starts_frame(head: bytes, _image: Image) -> bool:
+    """A start marker (SOI) and another marker behind it; entropy-coded data never look so."""
+    return head.startswith(b"\xff\xd8\xff")
+
+
+def open_decoder(image: Image, syntax: TransferSyntax, first_frame: bytes, keep_ybr: bool) -> JpegDecoder:
+    """See Codec."""
+    for name, value in (
+        ("Bits Stored", image.bits_stored), ("High Bit", image.high_bit), ("Pixel Representation", image.is_signed)
+    ):
+        if value is None:
+            raise TranscodeError("Tag not found", f"{name} is missing")
+    if imagecodecs.JPEG8.legacy:
+        raise cannot_change("the installed imagecodecs is made with a libjpeg-turbo older than 3.0")
+    header = read_jpeg_header(first_frame)
+    if header.process > _LOSSLESS:
+        raise cannot_change(f"unsupported JPEG process: SOF{header.process}")
+    if header.components not in (1, 3) or header.components != image.samples:
+        raise cannot_change(f"{header.components} components in the stream, Samples per Pixel is {image.samples}")
+    return JpegDecoder(image, header, keeps_ybr=keep_ybr and header.process == _LOSSLESS, is_lossy=syntax.is_lossy)
+
+
+class JpegDecoder:
+    """Decodes the frames of one image."""
+
+    def __init__(self, image: Image, first: JpegHeader, *, keeps_ybr: bool, is_lossy: bool) -> None:
+        self._image = image
+        self._first = first
+        is_ybr = image.photometric_interpretation in _YBR
+        self._converts = is_ybr and not keeps_ybr
+        if self._converts and image.is_signed:
+            raise TranscodeError(
+                "Codec does not support this kind of color conversion", "signed samples in a YBR colour model"
+            )
+        self._bits_allocated = 8 if first.precision <= 8 else 16
+        if self._converts:
+            interpretation = "RGB" if image.samples == 3 else "MONOCHROME2"
+        else:
+            interpretation = {
+                "YBRFULL": "YBR_FULL", "YBRFULL422": "YBR_FULL", "YBRPARTIAL422": "YBR_FULL", "RGB": "RGB",
+                "MONOCHROME2": "MONOCHROME2",
+            }.get(image.photometric_interpretation, "")
+        self._is_planar = image.samples == 3 and requires_planes(image.sop_class_uid, interpretation.replace("_", ""))
+        is_odd = self._converts and (image.bits_stored or 0) < image.bits_allocated
+        notes = (("W", _UNUSED_BITS),) if is_odd else ()
+        self.native: Final = NativeImage(self._bits_allocated, self._changes(interpretation, is_lossy), notes)
+
+    def _changes(self, interpretation: str, is_lossy: bool) -> dict[int, int | str]:
+        image, precision = self._image, self._first.precision
+        changes: dict[int, int | str] = {_BITS_ALLOCATED: self._bits_allocated}
+        if interpretation:
+            changes[_PHOTOMETRIC_INTERPRETATION] = interpretation
+            changes[_SAMPLES] = image.samples
+        if image.samples > 1:
+            changes[_PLANAR_CONFIGURATION] = int(self._is_planar)
+        if image.bits_stored is not None and image.bits_stored > precision:
+            changes[_BITS_STORED] = precision
+        if image.high_bit is not None and image.high_bit >= precision:
+            changes[_HIGH_BIT] = precision - 1
+        if is_lossy:
+            changes[_LOSSY_IMAGE_COMPRESSION] = "01"
+        return changes
+
+    def decode(self, frame: bytes, target: memoryview) -> None:
+        """See FrameDecoder."""
+        header = read_jpeg_header(frame)
+        self._check(header, frame)
+        array = pixels(target, self._image, self._bits_allocated)
+        if header.process == _LOSSLESS:
+            self._decode_lossless(frame, array)
+            if self._converts and self._image.samples == 3:
+                ybr.convert_to_rgb(array, header.precision)
+        elif self._image.samples == 1:
+            imagecodecs.jpeg8_decode(frame, out=array)
+        else:
+            colour_space = "YCBCR" if self._converts else "RGB"
+            imagecodecs.jpeg8_decode(frame, colorspace=colour_space, outcolorspace="RGB", out=array)
+        to_little_endian(array)
+        if self._is_planar:
+            store_planes(array, target)
+
+    def _check(self, header: JpegHeader, frame: bytes) -> None:
+        """The frame header against the attributes and the first frame; the end marker, which libraries do without."""
+        image, first = self._image, self._first
+        if (header.rows, header.columns) != (image.rows, image.columns):
+            bits = 8 if header.precision <= 8 else 12 if header.precision <= 12 else 16
+            is_larger = header.rows * header.columns > image.rows * image.columns
+            raise TranscodeError(
+                f"Buffer for decompressed image ({bits} bits/sample) too small" if is_larger else DAMAGED,
+                f"{header.columns} x {header.rows} pixels in the stream, "
+                f"{image.columns} x {image.rows} in the data set",
+            )
+        if (header.precision, header.components) != (first.precision, first.components):
+            raise cannot_change("not all frames have the same precision and the same number of components")
+        if header.process > _LOSSLESS:
+            raise cannot_change(f"unsupported JPEG process: SOF{header.process}")
+        if not has_jpeg_end(frame, header.position):
+            raise TranscodeError("Illegal call, perhaps wrong parameters", "the stream has no end")
+        units = header.rows * header.columns * header.components
+        if header.process != _LOSSLESS:  # a block of the first component at least takes a bit
+            units = -(-header.rows // _BLOCK) * -(-header.columns // _BLOCK)
+        if 8 * len(frame) < units:
+            raise TranscodeError(DAMAGED, f"{len(frame)} bytes are too few for the image that the stream announces")
+
+    def _decode_lossless(self, frame: bytes, array: Pixels) -> None:
+        """Process 14; libjpeg-turbo refuses some odd Huffman tables that other decoders read."""
+        try:
+            if self._image.samples == 3:
+                imagecodecs.jpeg8_decode(frame, colorspace="RGB", outcolorspace="RGB", out=array)
+            else:
+                imagecodecs.jpeg8_decode(frame, out=array)
+        except imagecodecs.Jpeg8Error as error:
+            if "Huffman" not in str(error):
+                raise
+            samples = _decode_otherwise(frame)
+            if samples is None or samples.shape != array.shape or samples.itemsize > array.itemsize:
+                raise
+            array[...] = samples
+
+
+def _decode_otherwise(frame: bytes) -> Pixels | None:
+    """The other two decoders for lossless JPEG; both get point transforms wrong, so they are not asked about those."""
+    if point_transform(frame, read_jpeg_header(frame).position):
+        return None
+    for decode in (imagecodecs.ljpeg_decode, imagecodecs.jpegsof3_decode):
+        try:
+            return np.asarray(decode(frame))
+        except Exception:  # whatever it is, the first decoder's error is the one to tell
+            continue
+    return None

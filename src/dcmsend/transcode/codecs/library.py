@@ -1,0 +1,60 @@
+"""numpy arrays over the buffers that frames are decoded into, for the codecs that use imagecodecs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..codec import Image, cannot_change
+
+__all__ = ["Pixels", "extend_sign", "pixels", "store_pixels", "store_planes", "to_little_endian", "widened"]
+
+Pixels = NDArray[Any]
+"""rows x columns; rows x columns x samples, colour by pixel; samples x rows x columns, colour by plane."""
+
+
+def pixels(
+    target: memoryview, image: Image, bits_allocated: int, *, is_signed: bool = False, is_planar: bool = False
+) -> Pixels:
+    """An array over ``target`` for one frame, in the byte order of this machine."""
+    shape: tuple[int, ...] = (image.rows, image.columns)
+    if image.samples > 1:
+        shape = (image.samples, *shape) if is_planar else (*shape, image.samples)
+    return np.frombuffer(target, f"{'i' if is_signed else 'u'}{bits_allocated // 8}").reshape(shape)
+
+
+def widened(samples: Pixels, array: Pixels, bits_stored: int | None) -> None:
+    """Copy samples into an array of wider ones; their sign is extended from ``bits_stored`` unless that is None."""
+    if samples.shape != array.shape:
+        raise cannot_change(f"a frame of the shape {samples.shape} instead of {array.shape}")
+    array[...] = samples
+    if bits_stored is not None:
+        extend_sign(array, bits_stored)
+
+
+def extend_sign(array: Pixels, bits_stored: int) -> None:
+    """Make the bits above ``bits_stored`` what they are in negative numbers."""
+    signed = array.view(f"i{array.itemsize}")
+    shift = 8 * array.itemsize - bits_stored
+    np.left_shift(signed, shift, out=signed)
+    np.right_shift(signed, shift, out=signed)
+
+
+def store_planes(array: Pixels, target: memoryview) -> None:
+    """Rearrange a frame from colour by pixel to colour by plane, in place."""
+    planes = np.ascontiguousarray(np.moveaxis(array, -1, 0))
+    np.frombuffer(target, array.dtype)[:] = planes.reshape(-1)
+
+
+def store_pixels(array: Pixels, target: memoryview) -> None:
+    """Rearrange a frame from colour by plane to colour by pixel, in place."""
+    by_pixel = np.ascontiguousarray(np.moveaxis(array, 0, -1))
+    np.frombuffer(target, array.dtype)[:] = by_pixel.reshape(-1)
+
+
+def to_little_endian(array: Pixels) -> None:
+    """Native Pixel Data is little endian in the spool, whatever this machine is."""
+    if array.itemsize > 1 and not np.little_endian:
+        array.byteswap(inplace=True)

@@ -1,0 +1,118 @@
+"""RLE Lossless: byte planes in PackBits.  Needs nothing but Python; imagecodecs makes it fast.
+
+Source: PS3.5 Annex G.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from struct import Struct
+from typing import Final
+
+from dcmsend.dicom.transfer_syntax import TransferSyntax
+from dcmsend.errors import TranscodeError
+
+from ..codec import Image, NativeImage, cannot_change
+
+__all__ = ["DAMAGED", "open_decoder", "starts_frame", "unpack_bits"]
+
+DAMAGED: Final = "Pixel representation cannot be changed"
+
+_HEADER: Final = Struct("<16L")
+_MOST_SEGMENTS: Final = 15
+
+
+def starts_frame(head: bytes, image: Image) -> bool:
+    """A header for as many segments as the image needs, its unused entries zero."""
+    if len(head) < _HEADER.size:
+        return False
+    count, *offsets = _HEADER.unpack_from(head)
+    return count == _segments(image) and offsets[0] == _HEADER.size and not any(offsets[count:])
+
+
+def open_decoder(image: Image, _syntax: TransferSyntax, _first_frame: bytes, _keep_ybr: bool) -> RleDecoder:
+    """See Codec."""
+    if image.bits_allocated < 8 or image.bits_allocated % 8:
+        raise cannot_change("The RLE decoder only supports images where BitsAllocated is a multiple of 8.")
+    if not 1 <= _segments(image) <= _MOST_SEGMENTS:
+        raise cannot_change(f"{image.samples} samples of {image.bits_allocated} bits need more than 15 segments")
+    if image.samples > 1 and image.planar_configuration is None:
+        raise TranscodeError("Tag not found", "Planar Configuration is missing")
+    return RleDecoder(image)
+
+
+def _segments(image: Image) -> int:
+    return image.samples * (image.bits_allocated // 8)
+
+
+class RleDecoder:
+    """Decodes the frames of one image."""
+
+    def __init__(self, image: Image) -> None:
+        self._image = image
+        self._unpack = _fast_unpack_bits() or unpack_bits
+        self.native: Final = NativeImage(image.bits_allocated, {})
+
+    def decode(self, frame: bytes, target: memoryview) -> None:
+        """See FrameDecoder."""
+        image = self._image
+        if len(frame) < _HEADER.size:
+            raise cannot_change("Pixel item shorter than 64 bytes, RLE header incomplete.")
+        count, *offsets = _HEADER.unpack_from(frame)
+        expected = _segments(image)
+        if count != expected:
+            raise cannot_change(f"Number of stripes in RLE header incorrect: found {count}, expected {expected}")
+        ends = [*offsets[1:count], len(frame)]
+        size = image.rows * image.columns
+        width = image.bits_allocated // 8
+        step = width if image.planar_configuration else width * image.samples
+        for segment, (start, end) in enumerate(zip(offsets, ends, strict=False)):
+            if not _HEADER.size <= start <= end <= len(frame):
+                raise cannot_change("Byte offset in RLE header is wrong.")
+            sample, byte = divmod(segment, width)
+            first = sample * width * (size if image.planar_configuration else 1) + width - 1 - byte
+            target[first : first + (size - 1) * step + 1 : step] = self._stripe(frame[start:end], size, segment)
+
+    def _stripe(self, data: bytes, size: int, segment: int) -> bytes | bytearray:
+        """One byte plane of exactly ``size`` bytes."""
+        try:
+            stripe = self._unpack(data, size)
+        except Exception:  # the library wants the packets to fill the plane exactly, we forgive rubbish behind them
+            stripe = unpack_bits(data, size + self._image.columns)
+            if len(stripe) >= size + self._image.columns:
+                raise cannot_change(f"segment {segment + 1} holds more than rows x columns") from None
+            stripe = stripe[:size]
+        if len(stripe) < size:
+            raise cannot_change(
+                "RLE decoder is finished but has produced insufficient data for this stripe\n"
+                f"{len(stripe)} of {size} bytes in segment {segment + 1}"
+            )
+        return stripe
+
+
+def unpack_bits(data: bytes, size: int) -> bytes | bytearray:
+    """What the packets hold, at most ``size`` bytes; a last packet that is cut off ends it.  Source: PS3.5 G.3.2."""
+    out = bytearray()
+    position, end = 0, len(data)
+    while position < end - 1 and len(out) < size:
+        count = data[position]
+        if count < 128:
+            position += 1
+            out += data[position : position + count + 1]
+            position += count + 1
+        elif count > 128:
+            out += data[position + 1 : position + 2] * (257 - count)
+            position += 2
+        else:
+            position += 1
+    del out[size:]
+    return out
+
+
+def _fast_unpack_bits() -> Callable[[bytes, int], bytes | bytearray] | None:
+    if find_spec("imagecodecs") is None or find_spec("numpy") is None:
+        return None
+    from imagecodecs import packbits_decode
+
+    return lambda data, size: packbits_decode(data, out=size)

@@ -1,0 +1,39 @@
+"""Encapsulated Uncompressed: frames that stand as they are in fragments.  Source: PS3.5 A.4.11."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dcmsend.dicom.transfer_syntax import TransferSyntax
+
+from ..codec import Image, NativeImage, cannot_change
+
+__all__ = ["DAMAGED", "open_decoder", "starts_frame"]
+
+DAMAGED: Final = "Pixel representation cannot be changed"
+
+
+def starts_frame(_head: bytes, _image: Image) -> bool:
+    """Pixels have nothing at their start by which they could be known."""
+    return False
+
+
+def open_decoder(image: Image, _syntax: TransferSyntax, _first_frame: bytes, _keep_ybr: bool) -> UncompressedDecoder:
+    """See Codec."""
+    if image.bits_allocated not in (1, 8, 16, 32, 64):
+        raise cannot_change(f"Bits Allocated {image.bits_allocated}")
+    return UncompressedDecoder(image)
+
+
+class UncompressedDecoder:
+    """Copies the frames of one image."""
+
+    def __init__(self, image: Image) -> None:
+        self.native: Final = NativeImage(image.bits_allocated, {})
+
+    def decode(self, frame: bytes, target: memoryview) -> None:
+        """See FrameDecoder; a frame of odd length is followed by one byte of padding."""
+        size = len(target)
+        if len(frame) != size + size % 2:
+            raise cannot_change(f"a frame of {len(frame)} bytes instead of {size}")
+        target[:] = frame[:size]

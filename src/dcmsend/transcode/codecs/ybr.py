@@ -1,0 +1,52 @@
+"""YCbCr to RGB with the numbers of the IJG's library, for lossless JPEG: DCMTK converts it, libjpeg-turbo does not.
+
+Source: ITU-T T.871 7, in the fixed point arithmetic of jdcolor.c.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Final
+
+import numpy as np
+
+from .library import Pixels
+
+__all__ = ["convert_to_rgb"]
+
+_SCALE_BITS: Final = 16
+_HALF: Final = 1 << (_SCALE_BITS - 1)
+_PIECE: Final = 1 << 16
+"""Pixels converted at once; what is needed for them stays in the processor's cache."""
+
+
+def _fixed(number: float) -> int:
+    return int(number * (1 << _SCALE_BITS) + 0.5)
+
+
+@cache
+def _tables(precision: int) -> tuple[Pixels, Pixels, Pixels, Pixels]:
+    """What Cr adds to R, Cb to B, and (scaled) Cb and Cr to G, for each value of a sample."""
+    chroma = np.arange(1 << precision, dtype=np.int64) - (1 << (precision - 1))
+    return (
+        ((_fixed(1.40200) * chroma + _HALF) >> _SCALE_BITS).astype(np.int32),
+        ((_fixed(1.77200) * chroma + _HALF) >> _SCALE_BITS).astype(np.int32),
+        (-_fixed(0.34414) * chroma + _HALF).astype(np.int64),
+        (-_fixed(0.71414) * chroma).astype(np.int64),
+    )
+
+
+def convert_to_rgb(array: Pixels, precision: int) -> None:
+    """Convert unsigned samples, colour by pixel, in place."""
+    precision = 8 if precision <= 8 else 12 if precision <= 12 else 16
+    red, blue, green_cb, green_cr = _tables(precision)
+    largest = (1 << precision) - 1
+    flat = array.reshape(-1, 3)
+    for start in range(0, len(flat), _PIECE):
+        piece = flat[start : start + _PIECE]
+        y = piece[:, 0].astype(np.int32)
+        cb, cr = np.minimum(piece[:, 1], largest), np.minimum(piece[:, 2], largest)
+        green = ((green_cb[cb] + green_cr[cr]) >> _SCALE_BITS).astype(np.int32)
+        for sample, addend in ((0, red[cr]), (1, green), (2, blue[cb])):
+            np.clip(y + addend, 0, largest, out=addend)
+            piece[:, sample] = addend

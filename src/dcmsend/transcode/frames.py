@@ -1,0 +1,140 @@
+"""From fragments to frames: which items of encapsulated pixel data make up which frame.
+
+Source: PS3.5 A.4, PS3.3 C.7.6.3.1.8.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from dcmsend.dicom.byte_source import ByteSource
+from dcmsend.errors import DataSetError, TranscodeError
+
+from .codec import cannot_change
+
+__all__ = ["HEAD", "Frames", "OffsetTables", "divide"]
+
+HEAD: Final = 64
+"""Bytes of a fragment that are looked at to tell whether a frame begins in it."""
+
+_LARGEST_FRAME: Final = 1 << 30
+_ITEM_HEADER: Final = 8
+
+
+class OffsetTables:
+    """Where a data set says that its frames begin; both may be empty.
+
+    Attributes:
+        basic: value of the first item.
+        extended: value of Extended Offset Table (7FE0,0001).
+    """
+
+    __slots__ = ("basic", "extended")
+
+    def __init__(self, basic: bytes = b"", extended: bytes = b"") -> None:
+        self.basic = basic
+        self.extended = extended
+
+    def read(self, frame_count: int) -> list[array[int]]:
+        """The tables that have as many entries as there are frames, the extended one first."""
+        found = []
+        for code, value in (("Q", self.extended), ("I", self.basic)):
+            table = array(code)
+            if len(value) == frame_count * table.itemsize:
+                table.frombytes(value)
+                if _IS_BIG_ENDIAN_HOST:
+                    table.byteswap()
+                found.append(table)
+        return found
+
+
+_IS_BIG_ENDIAN_HOST: Final = array("H", [1]).tobytes() == b"\0\1"
+
+
+class Frames:
+    """The compressed frames of one element; read one by one.
+
+    Frame ``n`` consists of the fragments ``starts[n]`` to ``starts[n + 1]``.
+    """
+
+    __slots__ = ("_lengths", "_positions", "_source", "_starts")
+
+    def __init__(
+        self, source: ByteSource, positions: Sequence[int], lengths: Sequence[int], starts: Sequence[int]
+    ) -> None:
+        self._source = source
+        self._positions = positions
+        self._lengths = lengths
+        self._starts = starts
+
+    def __len__(self) -> int:
+        return len(self._starts) - 1
+
+    def read(self, number: int) -> bytes:
+        """The bytes of one frame, from 0.  Raises DataSetError when they are no longer there, FileUnreadable."""
+        fragments = range(self._starts[number], self._starts[number + 1])
+        total = sum(self._lengths[fragment] for fragment in fragments)
+        if total > _LARGEST_FRAME:
+            raise cannot_change(f"a compressed frame of {total} bytes")
+        parts = [self._source.read_at(self._positions[fragment], self._lengths[fragment]) for fragment in fragments]
+        frame = parts[0] if len(parts) == 1 else b"".join(parts)
+        if len(frame) != total:
+            raise DataSetError("I/O suspension or premature end of stream", f"frame {number + 1} is cut off")
+        return frame
+
+
+def divide(
+    source: ByteSource,
+    positions: Sequence[int],
+    lengths: Sequence[int],
+    frame_count: int,
+    tables: OffsetTables,
+    starts_frame: Callable[[bytes], bool],
+) -> Frames:
+    """Map fragments (without the first item, the Basic Offset Table) to frames.
+
+    One fragment for each frame needs no table, and a table that says otherwise is ignored.  With more fragments their
+    beginnings are looked at; an offset table is believed only where they tell nothing, and only if it is possible.
+
+    Raises TranscodeError when there are not as many frames as there should be, or when it cannot be told.
+    """
+    count = len(lengths)
+    while count > frame_count and not lengths[count - 1]:
+        count -= 1
+    if count < frame_count:
+        raise TranscodeError(
+            "Illegal call, perhaps wrong parameters", f"{count} fragments for {frame_count} frames: frames are missing"
+        )
+    if count == frame_count:
+        return Frames(source, positions, lengths, range(count + 1))
+    begun = [n for n in range(count) if starts_frame(source.read_at(positions[n], min(HEAD, lengths[n])))]
+    if len(begun) > frame_count:
+        raise cannot_change(f"{len(begun)} frames where Number of Frames says {frame_count}")
+    if frame_count == 1:
+        return Frames(source, positions, lengths, (0, count))
+    if len(begun) == frame_count and begun[0] == 0:
+        return Frames(source, positions, lengths, array("I", [*begun, count]))
+    for table in tables.read(frame_count):
+        starts = _starts_by_table(table, lengths, count)
+        if starts is not None:
+            return Frames(source, positions, lengths, starts)
+    raise cannot_change(f"{count} fragments for {frame_count} frames, and nothing tells where a frame begins")
+
+
+def _starts_by_table(table: Sequence[int], lengths: Sequence[int], count: int) -> array[int] | None:
+    """First fragments by an offset table; None when an entry is not the place of an item, or not behind the last."""
+    starts = array("I")
+    fragment = offset = 0
+    for entry in table:
+        while offset < entry and fragment < count:
+            offset += _ITEM_HEADER + lengths[fragment]
+            fragment += 1
+        if offset != entry or fragment == count or (starts and starts[-1] == fragment):
+            return None
+        starts.append(fragment)
+    if starts[0] != 0:
+        return None
+    starts.append(count)
+    return starts

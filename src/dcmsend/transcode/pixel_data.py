@@ -1,0 +1,171 @@
+"""Encapsulated pixel data and its native value: decoded completely into a spool before anything of it is written.
+
+Source: PS3.5 8.2, A.4; what changes in the data set is what DCMTK changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Final
+
+from dcmsend.dicom.byte_source import ByteSource
+from dcmsend.dicom.transfer_syntax import TransferSyntax
+from dcmsend.errors import DcmsendError, TranscodeError
+
+from .codec import FrameDecoder, Image, cannot_change
+from .frames import Frames, OffsetTables, divide
+from .image_attributes import NUMBER_OF_FRAMES, ImageAttributes
+from .layout import LARGEST_LENGTH
+from .reading import BufferedReader
+from .registry import codec_for
+from .spool import Job, MemorySpool, RunJobs, Spool
+from .structure import FRAGMENT, KIND, Structure
+
+__all__ = ["PixelData"]
+
+_EXTENDED_OFFSET_TABLE: Final = 0x7FE00001
+_OFFSET_TABLES: Final = (0x7FE00001, 0x7FE00002, 0x7FE00003)
+_LOSSY_IMAGE_COMPRESSION: Final = 0x00282110
+_LARGEST_TABLE: Final = 64 << 20
+_LARGEST_FRAME: Final = 1 << 30
+_PIECE: Final = 256 * 1024
+_BATCH: Final = 1 << 20
+"""Native bytes that are worth a job of their own; smaller frames are decoded several at a time."""
+
+
+class PixelData:
+    """One encapsulated Pixel Data element that is to become native.
+
+    Args:
+        node: of kind FRAGMENTS.
+        source: the data set.
+        syntax: how its frames are compressed.
+        keep_ybr: losslessly compressed YBR stays as it is.
+
+    Raises TranscodeError when attributes, fragments and the first frame do not fit together, or cannot be decoded.
+
+    Attributes:
+        length: bytes of the native value, without padding.
+        notes: (level, text) for the log.
+    """
+
+    def __init__(
+        self, structure: Structure, node: int, source: ByteSource, syntax: TransferSyntax, *, keep_ybr: bool
+    ) -> None:
+        self._structure = structure
+        self._node = node
+        self._spool: Spool = MemorySpool(0)
+        codec = codec_for(syntax)
+        self._damaged = codec.DAMAGED
+        item = structure.parents[node]
+        self._attributes = ImageAttributes(structure, item, BufferedReader(source))
+        self._image: Image = self._attributes.image()
+        self._frames = self._divide(source, codec.starts_frame)
+        first = self._frames.read(0)
+        self._decoder: FrameDecoder = codec.open_decoder(self._image, syntax, first, keep_ybr)
+        native = self._decoder.native
+        self.notes = native.notes
+        self._frame_bits = native.frame_bits(self._image)
+        self._frame_length = (self._frame_bits + 7) // 8
+        self.length = (self._frame_bits * len(self._frames) + 7) // 8
+        if self._frame_length > _LARGEST_FRAME:
+            raise cannot_change(f"a frame of {self._frame_length} bytes")
+        if self.length > LARGEST_LENGTH - 1:
+            raise cannot_change(f"native Pixel Data of {self.length} bytes does not fit a data element")
+
+    def _divide(self, source: ByteSource, starts_frame: Callable[[bytes, Image], bool]) -> Frames:
+        structure, attributes = self._structure, self._attributes
+        items = [node for node in structure.children(self._node) if structure.kinds[node] & KIND == FRAGMENT]
+        if len(items) < 2:
+            raise TranscodeError("Illegal call, perhaps wrong parameters", "encapsulated Pixel Data without fragments")
+        positions = [structure.positions[node] for node in items]
+        lengths = [structure.lengths[node] for node in items]
+        tables = OffsetTables(
+            source.read_at(positions[0], min(lengths[0], _LARGEST_TABLE)),
+            attributes.value(_EXTENDED_OFFSET_TABLE, _LARGEST_TABLE),
+        )
+        frame_count = max(1, attributes.number_of_frames() or 1)
+        image = self._image
+        return divide(
+            source, positions[1:], lengths[1:], frame_count, tables, lambda head: starts_frame(head, image)
+        )
+
+    def change_data_set(self) -> None:
+        """Write down in the structure what the data set is when these pixels are native, to be read from the spool."""
+        attributes = self._attributes
+        is_present = attributes.number_of_frames() is not None
+        for tag, value in self._decoder.native.changes.items():
+            # What happened to the pixels concerns the instance, not an icon in it.
+            if tag != _LOSSY_IMAGE_COMPRESSION or not self._structure.parents[self._node]:
+                attributes.change(tag, value)
+        if is_present:
+            attributes.change(NUMBER_OF_FRAMES, str(len(self._frames)))
+        for tag in _OFFSET_TABLES:
+            attributes.drop(tag)
+        self._structure.replace(self._node, "OW", self.length, self._pieces)
+
+    def _pieces(self) -> Iterator[bytes]:
+        for position in range(0, self.length, _PIECE):
+            yield self._spool.read_at(position, min(_PIECE, self.length - position))
+
+    def decode(self, spool: Spool, run: RunJobs) -> None:
+        """Decode all frames into ``spool``, which has room for ``length`` bytes and is closed by ``close``.
+
+        Raises TranscodeError, DataSetError, FileUnreadable, and what the spool and ``run`` raise.
+        """
+        self._spool = spool
+        if self._frame_bits % 8:
+            self._decode_bits(spool)
+        else:
+            run(self._jobs(spool), self._frame_length)
+
+    def close(self) -> None:
+        """Give the spool back."""
+        self._spool.close()
+
+    def _jobs(self, spool: Spool) -> Iterator[Job]:
+        count = max(1, _BATCH // self._frame_length)
+        for start in range(0, len(self._frames), count):
+            stop = min(start + count, len(self._frames))
+            frames = [self._frames.read(number) for number in range(start, stop)]
+            yield partial(self._decode_frames, start, frames, spool)
+
+    def _decode_frames(self, start: int, frames: list[bytes], spool: Spool) -> None:
+        size = self._frame_length
+        with spool.reserve(start * size, len(frames) * size) as room:
+            for number, frame in enumerate(frames):
+                with room[number * size : (number + 1) * size] as target:
+                    self._decode_frame(start + number, frame, target)
+            spool.store(start * size, room)
+
+    def _decode_frame(self, number: int, frame: bytes, target: memoryview) -> None:
+        try:
+            self._decoder.decode(frame, target)
+        except TranscodeError as error:
+            raise TranscodeError(error.condition, f"frame {number + 1}: {error.detail}") from error
+        except DcmsendError:
+            raise
+        except Exception as error:  # libraries raise many kinds
+            detail = f"frame {number + 1}: {type(error).__name__}: {error}"
+            raise TranscodeError(self._damaged, detail) from error
+
+    def _decode_bits(self, spool: Spool) -> None:
+        """Frames of single bits whose number is no multiple of eight: one frame begins within the last byte of another.
+
+        Source: PS3.5 8.1.1.
+        """
+        frame_bits, rest, rest_bits, position = self._frame_bits, 0, 0, 0
+        for number in range(len(self._frames)):
+            target = memoryview(bytearray(self._frame_length))
+            self._decode_frame(number, self._frames.read(number), target)
+            pixels = int.from_bytes(target, "little") & ((1 << frame_bits) - 1)
+            rest |= pixels << rest_bits
+            rest_bits += frame_bits
+            whole = rest_bits // 8 if number < len(self._frames) - 1 else (rest_bits + 7) // 8
+            with spool.reserve(position, whole) as room:
+                room[:] = (rest & ((1 << 8 * whole) - 1)).to_bytes(whole, "little")
+                spool.store(position, room)
+            position += whole
+            rest >>= 8 * whole
+            rest_bits -= min(rest_bits, 8 * whole)

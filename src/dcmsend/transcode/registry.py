@@ -1,0 +1,118 @@
+"""Which codec module decodes which transfer syntax, and whether what it needs is installed.
+
+Nothing is imported to answer that; the module of a codec is loaded when its first frame is decoded.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from dcmsend.dicom.transfer_syntax import TransferSyntax, transfer_syntax
+from dcmsend.errors import TranscodeError
+
+if TYPE_CHECKING:
+    from .codec import Codec
+
+__all__ = ["PACKAGE", "can_decode", "codec_for", "decodable", "missing"]
+
+PACKAGE: Final = "imagecodecs"
+"""What has to be installed for the syntaxes that we do not decode ourselves."""
+
+
+
+
+class _Row(NamedTuple):
+    """How one transfer syntax is decoded.
+
+    Attributes:
+        module: in ``codecs``; ``""`` for the one that is no matter of frames.
+        extension: the part of the package that it needs, ``""`` for none.
+    """
+
+    module: str
+    extension: str = ""
+
+
+_JPEG: Final = _Row("jpeg", "_jpeg8")
+_JPEG_LS: Final = _Row("jpeg_ls", "_jpegls")
+_JPEG_2000: Final = _Row("jpeg_2000", "_jpeg2k")
+_JPEG_XL: Final = _Row("jpeg_xl", "_jpegxl")
+
+_DECODERS: Final = {
+    "1.2.840.10008.1.2." + suffix: row
+    for suffix, row in (
+        ("1.99", _Row("")),
+        ("4.50", _JPEG),
+        ("4.51", _JPEG),
+        ("4.53", _JPEG),
+        ("4.55", _JPEG),
+        ("4.57", _JPEG),
+        ("4.70", _JPEG),
+        ("4.80", _JPEG_LS),
+        ("4.81", _JPEG_LS),
+        ("5", _Row("rle")),
+        # DCMTK 3.6.7 has no decoder for those that follow.
+        ("1.98", _Row("uncompressed")),
+        ("4.90", _JPEG_2000),
+        ("4.91", _JPEG_2000),
+        ("4.110", _JPEG_XL),
+        ("4.111", _JPEG_XL),
+        ("4.112", _JPEG_XL),
+        ("4.201", _JPEG_2000),
+        ("4.202", _JPEG_2000),
+        ("4.203", _JPEG_2000),
+        ("8.1", _Row("deflated_frame")),
+    )
+}
+"""In the order in which decoders are listed: DCMTK's, then ours."""
+
+_installed: dict[str, bool] = {}
+
+
+def _is_installed(extension: str) -> bool:
+    """Whether the package has this extension module; found without an import of either."""
+    known = _installed.get(extension)
+    if known is None:
+        from importlib.machinery import PathFinder
+        from importlib.util import find_spec
+
+        package = find_spec(PACKAGE) if find_spec("numpy") is not None else None
+        places = package.submodule_search_locations if package is not None else None
+        known = bool(places) and PathFinder.find_spec(extension, list(places or ())) is not None
+        _installed[extension] = known
+    return known
+
+
+def can_decode(syntax: TransferSyntax) -> bool:
+    """Whether this installation can turn a data set in this transfer syntax into a native one."""
+    row = _DECODERS.get(syntax.uid)
+    return row is not None and (not row.extension or _is_installed(row.extension))
+
+
+def decodable() -> list[TransferSyntax]:
+    """All transfer syntaxes that this installation can decode, DCMTK's first."""
+    return [syntax for syntax in map(transfer_syntax, _DECODERS) if can_decode(syntax)]
+
+
+def missing() -> list[TransferSyntax]:
+    """Those that it could decode if ``PACKAGE`` were installed."""
+    return [syntax for syntax in map(transfer_syntax, _DECODERS) if not can_decode(syntax)]
+
+
+def codec_for(syntax: TransferSyntax) -> Codec:
+    """The codec module for the frames of this transfer syntax.
+
+    Raises TranscodeError when there is none, or when what it needs is not installed.
+    """
+    row = _DECODERS.get(syntax.uid)
+    if row is None or not row.module:
+        raise TranscodeError("Pixel representation cannot be changed", f"there is no decoder for {syntax.name}")
+    if not can_decode(syntax):
+        raise TranscodeError(
+            "Pixel representation cannot be changed",
+            f"decoding {syntax.name} needs the package {PACKAGE}: pip install {PACKAGE}",
+        )
+    from importlib import import_module
+
+    codec: Codec = import_module(f"{__package__}.codecs.{row.module}")  # type: ignore[assignment]
+    return codec

@@ -1,0 +1,103 @@
+"""Worker threads that decode the frames of one instance, several at a time.
+
+The codecs let go of the interpreter's lock while they decode, so that threads are enough.  They live as long as the
+instance is being decoded: starting them costs nothing beside a megabyte of pixels.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator
+from typing import Final
+
+from dcmsend.errors import Cancelled
+from dcmsend.transcode import Job
+from dcmsend.transport import Interrupt
+
+__all__ = ["DecodeWorkers"]
+
+_MOST_MEMORY: Final = 64 << 20
+"""Frames that are together larger than this are decoded one by one."""
+
+
+class DecodeWorkers:
+    """Runs jobs in up to ``count`` threads; see ``transcode.RunJobs``.
+
+    Raises Cancelled, between two jobs, once the end of the run was requested: nothing of the instance is in flight.
+    """
+
+    def __init__(self, count: int, interrupt: Interrupt) -> None:
+        self._count = count
+        self._interrupt = interrupt
+
+    def __call__(self, jobs: Iterator[Job], memory: int) -> None:
+        first, second = next(jobs, None), next(jobs, None)
+        if first is None:
+            return
+        count = min(self._count, max(1, _MOST_MEMORY // max(1, memory)))
+        if second is None or count == 1:
+            self._check()
+            first()
+            while second is not None:
+                self._check()
+                second()
+                second = next(jobs, None)
+            return
+        crew = _Crew(count)
+        try:
+            crew.take(first)
+            crew.take(second)
+            for job in jobs:
+                self._check()
+                if not crew.take(job):
+                    break
+        finally:
+            crew.finish()
+        self._check()
+        crew.raise_failure()
+
+    def _check(self) -> None:
+        if self._interrupt.requested:
+            raise Cancelled(self._interrupt.by)
+
+
+class _Crew:
+    """Threads that take jobs from a short queue; of several failures the earliest job's counts."""
+
+    def __init__(self, count: int) -> None:
+        self._jobs: queue.Queue[tuple[int, Job] | None] = queue.Queue(count)
+        self._failures: dict[int, BaseException] = {}
+        self._taken = 0
+        self._threads = [threading.Thread(target=self._work, name="dcmsend-decode", daemon=True) for _ in range(count)]
+        for thread in self._threads:
+            thread.start()
+
+    def take(self, job: Job) -> bool:
+        """Queue a job, waiting for a free place; false when one has failed, and no more are needed."""
+        if self._failures:
+            return False
+        self._jobs.put((self._taken, job))
+        self._taken += 1
+        return True
+
+    def finish(self) -> None:
+        """Wait until all are done; after a failure those that have not begun are left."""
+        for _thread in self._threads:
+            self._jobs.put(None)
+        for thread in self._threads:
+            thread.join()
+
+    def raise_failure(self) -> None:
+        if self._failures:
+            raise self._failures[min(self._failures)]
+
+    def _work(self) -> None:
+        while (entry := self._jobs.get()) is not None:
+            number, job = entry
+            if self._failures:
+                continue
+            try:
+                job()
+            except BaseException as error:  # told by the thread that waits
+                self._failures[number] = error

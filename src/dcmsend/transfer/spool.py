@@ -1,0 +1,79 @@
+"""Where decoded pixels wait: in memory while they are few, in a temporary file that has no name otherwise."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+from typing import Final
+
+from dcmsend.errors import FileUnreadable, TranscodeError
+from dcmsend.transcode import MemorySpool, Spool
+
+__all__ = ["LARGEST_IN_MEMORY", "FileSpool", "make_spool"]
+
+LARGEST_IN_MEMORY: Final = 32 << 20
+"""Bytes of native pixels that are kept in memory."""
+
+_CANNOT_CHANGE: Final = "Pixel representation cannot be changed"
+
+
+def make_spool(size: int) -> Spool:
+    """A spool for ``size`` bytes.  Raises TranscodeError when there is no room for it."""
+    return MemorySpool(size) if size <= LARGEST_IN_MEMORY else FileSpool()
+
+
+class FileSpool:
+    """A temporary file that is deleted as soon as it is open, so that nothing is left behind however the run ends.
+
+    It lies where ``tempfile`` puts it (``TMPDIR``), can be read by nobody else, and is as large as the native pixels.
+    Raises TranscodeError when it cannot be made or written.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        try:
+            self._file = tempfile.TemporaryFile(prefix="dcmsend-", buffering=0)  # noqa: SIM115 (closed by close)
+        except OSError as error:
+            raise _failure(error) from error
+
+    def reserve(self, _position: int, size: int) -> memoryview:
+        """Room in memory for a few frames; ``store`` writes it to the file."""
+        return memoryview(bytearray(size))
+
+    def store(self, position: int, data: memoryview) -> None:
+        try:
+            while data:
+                count = self._write_at(position, data)
+                position += count
+                data = data[count:]
+        except OSError as error:
+            raise _failure(error) from error
+
+    def read_at(self, position: int, size: int) -> bytes:
+        """As a ByteSource; raises FileUnreadable."""
+        try:
+            return self._read_at(position, size)
+        except OSError as error:
+            raise FileUnreadable(error.strerror or str(error), error.errno or 0) from error
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _write_at(self, position: int, data: memoryview) -> int:
+        if hasattr(os, "pwrite"):
+            return os.pwrite(self._file.fileno(), data, position)
+        with self._lock:
+            self._file.seek(position)
+            return self._file.write(data)
+
+    def _read_at(self, position: int, size: int) -> bytes:
+        if hasattr(os, "pread"):
+            return os.pread(self._file.fileno(), size, position)
+        with self._lock:
+            self._file.seek(position)
+            return self._file.read(size)
+
+
+def _failure(error: OSError) -> TranscodeError:
+    return TranscodeError(_CANNOT_CHANGE, f"temporary file for the decompressed pixels: {error.strerror or error}")
