@@ -19,6 +19,7 @@
         AssociationReleased     A-RELEASE-RQ from the peer while we were still sending
       TransportError
         ConnectFailed           no TCP connection
+          TlsFailed             no TLS session
         TimedOut                a deadline passed
         ConnectionLost          the connection ended under us
       NegotiationFailed         wraps what ended the opening of an association
@@ -57,6 +58,7 @@ __all__ = [
     "ReportError",
     "SendingFailed",
     "TimedOut",
+    "TlsFailed",
     "TranscodeError",
     "TransportError",
     "UsageError",
@@ -266,6 +268,22 @@ class ConnectFailed(TransportError):
 
     def __reduce__(self) -> tuple[type[ConnectFailed], tuple[str, str]]:
         return type(self), (str(self), self.detail)
+
+
+class TlsFailed(ConnectFailed):
+    """No TLS session with the peer.
+
+    Attributes:
+        detail: what is wrong and which option has to do with it, for a person.
+        is_permanent: a person has to do something (certificates, versions); a later attempt will not succeed.
+    """
+
+    def __init__(self, message: str, detail: str = "", is_permanent: bool = False) -> None:
+        self.is_permanent = is_permanent
+        super().__init__(message, detail)
+
+    def __reduce__(self) -> tuple[type[TlsFailed], tuple[str, str, bool]]:  # type: ignore[override]
+        return type(self), (str(self), self.detail, self.is_permanent)
 
 
 class TimedOut(TransportError):

@@ -1,10 +1,27 @@
 """Carries bytes to a peer and back, with deadlines."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+
 from .connection import Connection
 from .deadline import Deadline
 from .interrupt import Interrupt
 from .tcp import WAIT_SLICE, AddressFamily, TcpConnection, TcpOptions, connect
+from .tls_options import TlsOptions, TlsProfile
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .tls_client import TlsClient
 
 __all__ = [
-    "WAIT_SLICE", "AddressFamily", "Connection", "Deadline", "Interrupt", "TcpConnection", "TcpOptions", "connect",
+    "WAIT_SLICE", "AddressFamily", "Connection", "Deadline", "Interrupt", "TcpConnection", "TcpOptions", "TlsClient",
+    "TlsOptions", "TlsProfile", "connect", "load_tls",
 ]
+
+
+def load_tls(options: TlsOptions, ask_password: Callable[[], str] | None = None) -> TlsClient:
+    """See TlsClient.  Raises UsageError."""
+    from .tls_client import TlsClient  # OpenSSL is loaded for those who use it
+
+    return TlsClient(options, ask_password)

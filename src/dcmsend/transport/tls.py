@@ -1,0 +1,204 @@
+"""TLS over any other connection: bytes are encrypted in memory, and the connection below waits for the network."""
+
+from __future__ import annotations
+
+import contextlib
+import ssl
+from collections.abc import Callable
+from typing import Any, Final, cast
+
+from dcmsend.errors import Cancelled, ConnectionLost, DcmsendError, TimedOut, TlsFailed, TransportError
+
+from .connection import Connection
+from .deadline import Deadline
+from .tls_failure import not_tls, tls_failure
+
+__all__ = ["TlsConnection"]
+
+_PART: Final = 256 * 1024
+"""Bytes that are encrypted at once: few calls, and what is encrypted still lies in the processor's cache."""
+
+_RECORD_TYPES: Final = range(0x14, 0x19)
+"""First byte of every TLS record.  Source: RFC 8446 B.1, RFC 6520."""
+
+_LAST_WORD_SECONDS: Final = 0.1
+
+_NO_TLS_HERE: Final = "a peer that expects DICOM without TLS on this port does so"
+
+
+class TlsConnection:
+    """A Connection that runs through a TLS session, as its client.
+
+    Waiting, deadlines and interrupts are those of the connection below, which is closed with this one.  A peer that
+    closes without TLS's own farewell is taken to have closed: DICOM releases its associations itself, so nobody can
+    cut something off unnoticed.
+    """
+
+    def __init__(
+        self, connection: Connection, context: ssl.SSLContext, server_name: str, *, has_certificate: bool
+    ) -> None:
+        self._connection = connection
+        self._has_certificate = has_certificate
+        self._incoming = ssl.MemoryBIO()
+        self._outgoing = ssl.MemoryBIO()
+        self._session = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
+        self._input = memoryview(bytearray(64 * 1024))
+        self._plain = memoryview(b"")  # decrypted, and not asked for yet
+        self._failure: DcmsendError | None = None  # ends every further receive
+        self._is_torn = False
+        self._is_established = False
+        self._has_received = False
+
+    def handshake(self, deadline: Deadline) -> None:
+        """Establish the session.  Raises TlsFailed, ConnectionLost, Cancelled."""
+        while True:
+            try:
+                self._session.do_handshake()
+            except ssl.SSLWantReadError:
+                pass
+            except ssl.SSLError as error:
+                with contextlib.suppress(DcmsendError):  # the peer shall know why
+                    self._flush(Deadline(_LAST_WORD_SECONDS, "the peer to take an alert"))
+                raise tls_failure(error, has_certificate=self._has_certificate) from error
+            else:
+                self._flush(deadline)
+                self._is_established = True
+                return
+            try:
+                self._flush(deadline)
+                is_open = self._fetch(deadline)
+            except TimedOut as error:
+                text = f"TLS error: no answer to the handshake within {error.seconds:g} s"
+                raise TlsFailed(text, _NO_TLS_HERE) from error
+            except ConnectionLost as error:
+                detail = f"{error.detail}; {_NO_TLS_HERE}" if error.detail else _NO_TLS_HERE
+                raise TlsFailed("TLS error: the peer broke off the handshake", detail) from error
+            if not is_open:
+                raise TlsFailed("TLS error: the peer closed the connection during the handshake", _NO_TLS_HERE)
+
+    @property
+    def version(self) -> str:
+        """The protocol version, e.g. ``TLSv1.3``."""
+        return self._session.version() or ""
+
+    @property
+    def cipher(self) -> str:
+        """OpenSSL's name of the cipher suite."""
+        cipher = self._session.cipher()
+        return cipher[0] if cipher else ""
+
+    @property
+    def certificate(self) -> dict[str, Any]:
+        """The peer's certificate as ``ssl`` shows it; empty if it was not verified."""
+        return self._session.getpeercert() or {}
+
+    def send(
+        self, data: bytes | bytearray | memoryview, idle: Deadline, on_stall: Callable[[], None] | None = None
+    ) -> None:
+        """See Connection.send."""
+        if self._is_torn:
+            raise ConnectionLost("a TLS record was left unfinished")
+        view = memoryview(data)
+        for start in range(0, len(view), _PART):
+            if start:
+                idle.restart()
+            try:
+                self._session.write(view[start : start + _PART])
+            except ssl.SSLError as error:
+                raise self._broken(error) from error
+            self._flush(idle, on_stall)
+
+    def receive_into(self, buffer: memoryview, deadline: Deadline) -> int:
+        """See Connection.receive_into; also raises TlsFailed if the peer objects to our certificate."""
+        if self._plain:
+            count = min(len(buffer), len(self._plain))
+            buffer[:count] = self._plain[:count]
+            self._plain = self._plain[count:]
+            return count
+        if self._failure is not None:
+            raise self._failure
+        while True:
+            try:
+                return self._read(buffer)
+            except ssl.SSLWantReadError:
+                self._flush(deadline)  # an answer to what the peer has asked of TLS
+            except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+                return 0
+            except ssl.SSLError as error:
+                raise self._broken(error) from error
+            if not self._fetch(deadline):
+                return 0
+
+    def has_input(self) -> bool:
+        """See Connection.has_input; what is for TLS alone is no input."""
+        while not self._plain and self._failure is None:
+            if not (self._session.pending() or self._incoming.pending or self._connection.has_input()):
+                return False
+            buffer = memoryview(bytearray(16 * 1024))
+            try:
+                count = self._receive_at_once(buffer)
+            except (TransportError, Cancelled) as error:
+                self._failure = error
+            else:
+                if count is None:
+                    continue
+                self._plain = buffer[:count]
+                if not count:
+                    return True
+        return True
+
+    def _receive_at_once(self, buffer: memoryview) -> int | None:
+        """What there is; 0 if the peer has closed, None if it was nothing for us."""
+        try:
+            return self._read(buffer)
+        except ssl.SSLWantReadError:
+            deadline = Deadline(_LAST_WORD_SECONDS, "the peer")
+            self._flush(deadline)
+            if not self._connection.has_input():
+                return None
+            return None if self._fetch(deadline) else 0
+        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+            return 0
+        except ssl.SSLError as error:
+            raise self._broken(error) from error
+
+    def close(self) -> None:
+        """See Connection.close."""
+        self._failure = ConnectionLost("the connection is closed")
+        if self._is_established and not self._is_torn:
+            self._is_established = False
+            with contextlib.suppress(DcmsendError, ssl.SSLError):
+                with contextlib.suppress(ssl.SSLWantReadError):
+                    self._session.unwrap()
+                self._flush(Deadline(_LAST_WORD_SECONDS, "the peer to take the farewell"))
+        self._is_torn = True
+        self._plain = memoryview(b"")
+        self._connection.close()
+
+    def _read(self, buffer: memoryview) -> int:
+        count: int = cast(Any, self._session).read(len(buffer), buffer)  # typeshed knows one of its two forms
+        self._has_received = True
+        return count
+
+    def _flush(self, deadline: Deadline, on_stall: Callable[[], None] | None = None) -> None:
+        """Send what TLS has to say; not in the middle of a send, after whose end it is sent."""
+        while not self._is_torn and (data := self._outgoing.read()):
+            self._is_torn = True
+            self._connection.send(data, deadline, on_stall)
+            self._is_torn = False
+
+    def _fetch(self, deadline: Deadline) -> bool:
+        """Wait for bytes and give them to TLS; false when the peer has closed."""
+        count = self._connection.receive_into(self._input, deadline)
+        if not count:
+            self._incoming.write_eof()
+            return False
+        if not self._is_established and self._input[0] not in _RECORD_TYPES and not self._session.version():
+            raise not_tls(self._input[0])
+        self._incoming.write(self._input[:count])
+        return True
+
+    def _broken(self, error: ssl.SSLError) -> TransportError:
+        """What an error of the session means: before the first byte from the peer it does not want us."""
+        failure = tls_failure(error, has_certificate=self._has_certificate)
+        return ConnectionLost(str(failure)) if self._has_received else failure

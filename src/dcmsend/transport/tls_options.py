@@ -1,0 +1,50 @@
+"""What a TLS connection shall be like; plain values, so that nothing of TLS is loaded where it is not used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+__all__ = ["TlsOptions", "TlsProfile"]
+
+
+class TlsProfile(Enum):
+    """Secure transport connection profiles, as DCMTK's storescu has them.  Source: PS3.15 B.9 to B.11."""
+
+    NON_DOWNGRADING_BCP195 = "Non-downgrading BCP 195"
+    """TLS 1.2 and 1.3 with forward secrecy and authenticated encryption (``+py``)."""
+    BCP195 = "BCP 195"
+    """Falls back to TLS 1.0 and to a cipher suite of that time (``+px``); RFC 8996 advises against it."""
+    EXTENDED_BCP195 = "Extended BCP 195"
+    """TLS 1.2 with the cipher suites of PS3.15 B.11 only (``+pz``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class TlsOptions:
+    """How to secure connections.  Files are PEM.  Raises ValueError for half a key pair.
+
+    Attributes:
+        key_file, certificate_file: our private key, and our certificate with what leads to its issuer; None for an
+            anonymous client.
+        key_password: opens an encrypted ``key_file``.
+        ca_files: files of certificates that are trusted.
+        ca_directories: folders of such files.  Without any file and folder the system's certificates are trusted.
+        verify: the peer must have a certificate that we trust.
+        check_host_name: ... and that is for the name we call it by.
+        server_name: that name; None for the peer's host name.
+        profile: protocol versions and cipher suites.
+    """
+
+    key_file: str | None = None
+    certificate_file: str | None = None
+    key_password: str | None = field(default=None, repr=False)
+    ca_files: tuple[str, ...] = ()
+    ca_directories: tuple[str, ...] = ()
+    verify: bool = True
+    check_host_name: bool = True
+    server_name: str | None = None
+    profile: TlsProfile = TlsProfile.NON_DOWNGRADING_BCP195
+
+    def __post_init__(self) -> None:
+        if (self.key_file is None) is not (self.certificate_file is None):
+            raise ValueError("a private key and a certificate go together")
