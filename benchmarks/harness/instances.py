@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from .encoding import element, meta_header, sequence, short_text
+from .functional_groups import functional_groups
 
 __all__ = ["KINDS", "LARGEST_PIXEL_DATA", "Kind", "instance_uid"]
 
@@ -106,45 +107,16 @@ def _ct(rows: int, columns: int, title: str) -> Kind:
     return Kind(title, meta + head, _pixels(rows * columns * 2), len(meta), 26 + 3 + 18 + 8 + 3 + 1)
 
 
-def _functional_group(frame: int) -> tuple[bytes, int]:
-    """The functional groups of one frame, and how many elements they are."""
-    groups: dict[int, list[tuple[int, str, str | int | float]]] = {
-        0x00189112: [
-            (0x00180080, "DS", "2000"), (0x00180091, "IS", "1"), (0x00181314, "DS", "90"),
-            (0x00189240, "US", 0), (0x00189241, "US", 63),
-        ],
-        0x00189114: [(0x00189082, "FD", 30.0)],
-        0x00189119: [(0x00180083, "DS", "1")],
-        0x00189226: [
-            (0x00089007, "CS", "ORIGINAL\\PRIMARY\\FMRI\\NONE"), (0x00089205, "CS", "MONOCHROME"),
-            (0x00089206, "CS", "VOLUME"), (0x00089207, "CS", "NONE"), (0x00089208, "CS", "MAGNITUDE"),
-            (0x00089209, "CS", "T2_STAR"),
-        ],
-        0x00209111: [
-            (0x00189074, "DT", f"20200101120{frame % 1000:03d}"), (0x00189151, "DT", f"20200101120{frame % 1000:03d}"),
-            (0x00189220, "FD", 2000.0), (0x00209056, "SH", "1"), (0x00209057, "UL", frame + 1),
-            (0x00209128, "UL", frame + 1), (0x00209156, "US", frame + 1), (0x00209157, "UL", frame + 1),
-        ],
-        0x00209113: [(0x00200032, "DS", f"-112.0\\-112.0\\{frame}.5")],
-        0x00209116: [(0x00200037, "DS", "1\\0\\0\\0\\1\\0")],
-        0x00289110: [(0x00180050, "DS", "3.5"), (0x00180088, "DS", "3.5"), (0x00280030, "DS", "3.5\\3.5")],
-        0x00289132: [(0x00281050, "DS", "512"), (0x00281051, "DS", "1024")],
-        0x00289145: [(0x00281052, "DS", "0"), (0x00281053, "DS", "1"), (0x00281054, "LO", "US")],
-    }  # fmt: skip
-    encoded = b"".join(sequence(tag, [short_text(*rows)]) for tag, rows in groups.items())
-    return encoded, sum(1 + len(rows) for rows in groups.values())
-
-
 def _functional_mr(title: str) -> Kind:
     """An Enhanced MR of 64 x 64 with as many frames as make 10,000 elements."""
-    per_frame = _functional_group(0)[1]
-    frames = (10_000 - 60) // per_frame
+    _example, per_frame = functional_groups(0)
+    frames = (10_000 - 44) // per_frame
     meta = meta_header(ENHANCED_MR_IMAGE, instance_uid(0))
     before = _image_head("MR", ENHANCED_MR_IMAGE) + short_text(
         (0x00180023, "CS", "2D"), (0x00180087, "DS", "3"), (0x0020000D, "UI", _STUDY), (0x0020000E, "UI", _SERIES),
         (0x00200011, "IS", "5"), (0x00200013, "IS", "1"), (0x00200052, "UI", _FRAME_OF_REFERENCE),
     )  # fmt: skip
-    groups = sequence(0x52009230, [_functional_group(frame)[0] for frame in range(frames)])
+    groups = sequence(0x52009230, [functional_groups(frame)[0] for frame in range(frames)])
     length = frames * 64 * 64 * 2
     head = before + _pixel_module(64, 64, frames) + groups + _pixel_data_header(length)
     return Kind(title, meta + head, _pixels(length), len(meta), 26 + 7 + 9 + 1 + frames * per_frame + 1)

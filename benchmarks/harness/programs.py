@@ -13,12 +13,13 @@ from pathlib import Path
 __all__ = ["Programs", "clean_environment"]
 
 C_SOURCES = Path(__file__).resolve().parent.parent / "c"
-_MEANINGFUL_VARIABLES = ("TCP_NODELAY", "TCP_BUFFER_LENGTH", "DCMDICTPATH", "PYTHONPATH", "PYTHONPROFILEIMPORTTIME")
+_MEANINGFUL_VARIABLES = ("TCP_NODELAY", "TCP_BUFFER_LENGTH", "DCMDICTPATH", "PYTHON")
+"""How the names of variables begin that change how a program works, or how fast."""
 
 
 def clean_environment(**changes: str) -> dict[str, str]:
     """Our environment without what would change a sender or receiver, and with ``changes``."""
-    kept = {name: value for name, value in os.environ.items() if name not in _MEANINGFUL_VARIABLES}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_MEANINGFUL_VARIABLES)}
     return {**kept, **changes}
 
 

@@ -14,7 +14,7 @@ from .instances import KINDS, Kind, instance_uid
 
 __all__ = ["Tree", "TreeSpec", "make_tree"]
 
-VERSION = 1
+VERSION = 2
 """Raise it when a kind changes, so that cached trees are made anew."""
 
 PER_DIRECTORY = 500
