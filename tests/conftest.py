@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Generator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,6 +14,9 @@ TESTS = Path(__file__).parent
 sys.path.insert(0, str(TESTS))
 
 from support.programs import installed_dcmsend, missing_peer  # noqa: E402
+
+if TYPE_CHECKING:
+    from support.certificates import Certificates
 
 IN_CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 MISSING = "PEER MISSING: "
@@ -68,6 +72,14 @@ def dcmsend(request: pytest.FixtureRequest) -> str:
 def data() -> Path:
     """The folder of real DICOM files that come with the tests."""
     return TESTS / "data"
+
+
+@pytest.fixture(scope="session")
+def certificates(session_path: Path) -> Certificates:
+    """The certificates of an authority of this test run."""
+    from support.certificates import Certificates  # most tests need neither it nor cryptography
+
+    return Certificates(session_path / "certificates")
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import contextlib
 import random
 import signal
 import socket
+import ssl
 import struct
 import sys
 import threading
@@ -14,29 +15,48 @@ from collections.abc import Iterator
 import pytest
 
 from dcmsend.errors import Cancelled, ConnectionLost, TimedOut, TransportError
-from dcmsend.transport import Deadline, Interrupt, TcpConnection, TcpOptions, connect, tcp
+from dcmsend.transport import Connection, Deadline, Interrupt, TcpOptions, TlsOptions, connect, load_tls, tcp
+from support.certificates import Certificates
+from support.tls_peers import server_context
 
 KINDS = {
-    "kernel time-outs": TcpOptions(buffer_length=4096, kernel_timeouts=True),
-    "portable": TcpOptions(buffer_length=4096, kernel_timeouts=False),
+    "kernel time-outs": (TcpOptions(buffer_length=4096, kernel_timeouts=True), None),
+    "portable": (TcpOptions(buffer_length=4096, kernel_timeouts=False), None),
+    "TLS 1.2": (TcpOptions(buffer_length=4096, kernel_timeouts=True), ssl.TLSVersion.TLSv1_2),
+    "TLS 1.3": (TcpOptions(buffer_length=4096, kernel_timeouts=True), ssl.TLSVersion.TLSv1_3),
+    "portable TLS": (TcpOptions(buffer_length=4096, kernel_timeouts=False), ssl.TLSVersion.TLSv1_3),
 }
 
 
 class Line:
     """A connection under test and the socket at its other end."""
 
-    def __init__(self, options: TcpOptions) -> None:
+    def __init__(self, options: TcpOptions, version: ssl.TLSVersion | None, certificates: Certificates) -> None:
         self.interrupt = Interrupt()
+        self.near: Connection
+        self.far: socket.socket
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         listener.bind(("127.0.0.1", 0))
         listener.listen(1)
         with listener:
-            self.near: TcpConnection = connect(
+            tcp_connection = connect(
                 "127.0.0.1", listener.getsockname()[1], self.interrupt, options=options, timeout=10
             )
             self.far, _ = listener.accept()
         self.far.settimeout(30)
+        self.near = tcp_connection
+        if version is not None:
+            self._secure(version, certificates)
+
+    def _secure(self, version: ssl.TLSVersion, certificates: Certificates) -> None:
+        context = server_context(certificates.server_key, certificates.server)
+        context.maximum_version = context.minimum_version = version
+        client = load_tls(TlsOptions(ca_files=(str(certificates.ca),)))
+        below, plain, secured = self.near, self.far, []
+        with running(lambda: secured.append(context.wrap_socket(plain, server_side=True))):
+            self.near = client.connect(lambda: below, "localhost", 30)
+        self.far = secured[0]
 
     def far_reads_all(self) -> bytes:
         received = bytearray()
@@ -50,11 +70,14 @@ class Line:
 
 
 @pytest.fixture(params=list(KINDS), autouse=True)
-def line(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Line]:
-    if KINDS[request.param].kernel_timeouts and not sys.platform.startswith("linux"):
+def line(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, certificates: Certificates
+) -> Iterator[Line]:
+    options, version = KINDS[request.param]
+    if options.kernel_timeouts and not sys.platform.startswith("linux"):
         pytest.skip("SO_RCVTIMEO is used on Linux only")
     monkeypatch.setattr(tcp, "WAIT_SLICE", 0.02)
-    made = Line(KINDS[request.param])
+    made = Line(options, version, certificates)
     yield made
     made.close()
 

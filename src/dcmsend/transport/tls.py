@@ -164,15 +164,16 @@ class TlsConnection:
 
     def close(self) -> None:
         """See Connection.close."""
-        self._failure = ConnectionLost("the connection is closed")
         if self._is_established and not self._is_torn:
             self._is_established = False
+            self.has_input()  # whoever closes with unread session tickets resets, and the peer may lose our last words
             with contextlib.suppress(DcmsendError, ssl.SSLError):
                 with contextlib.suppress(ssl.SSLWantReadError):
                     self._session.unwrap()
                 self._flush(Deadline(_LAST_WORD_SECONDS, "the peer to take the farewell"))
         self._is_torn = True
         self._plain = memoryview(b"")
+        self._failure = ConnectionLost("the connection is closed")
         self._connection.close()
 
     def _read(self, buffer: memoryview) -> int:
