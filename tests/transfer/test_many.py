@@ -37,7 +37,7 @@ from support.sending import instance_uid, send_all, write_instances, write_large
 class _Silent:
     """A connection that nothing is expected of."""
 
-    def send(self, data: object, idle: object) -> None: ...
+    def send(self, data: object, idle: object, on_stall: object = None) -> None: ...
 
     def receive_into(self, buffer: object, deadline: object) -> int:
         return 0
@@ -104,7 +104,7 @@ def test_a_small_instance_is_one_piece_on_the_wire(tmp_path: Path, monkeypatch: 
     lengths = []
     real = TcpConnection.send
 
-    def send(self: TcpConnection, data: memoryview, idle: object) -> None:
+    def send(self: TcpConnection, data: memoryview, idle: object, on_stall: object = None) -> None:
         lengths.append(len(data))
         real(self, data, idle)  # type: ignore[arg-type]
 

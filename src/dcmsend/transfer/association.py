@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import NoReturn
 
 from dcmsend.dicom.transfer_syntax import TransferSyntax, transfer_syntax
 from dcmsend.errors import (
@@ -54,6 +55,9 @@ __all__ = ["BUFFER_SIZE", "Association", "open_association"]
 
 BUFFER_SIZE = 1024 * 1024
 """Bytes of one framed buffer: what one system call sends."""
+
+_MOST_READS = 64
+"""How often input is read before anything else is looked at; a peer may send without an end."""
 
 _DRAIN_SECONDS = 1.0
 """How long a failed send waits for the peer's reason."""
@@ -139,9 +143,14 @@ class Association:
         try:
             self._layer.check_can_send_data()
         except LocalProtocolError:
-            deadline = Deadline(_DRAIN_SECONDS, "the peer's reason")
-            while True:
-                self._next_event(deadline)
+            self._raise_reason()
+
+    def take_answers(self) -> Iterator[CommandReceived]:
+        """What has come before the bad news that ended the association; no wait."""
+        while self._events and isinstance(self._events[0], CommandReceived):
+            event = self._events.popleft()
+            assert isinstance(event, CommandReceived)
+            yield event
 
     def send_staged(self, progress: Callable[[int], None] | None = None) -> int:
         """Send what was staged and the rest of its data set; the number of data set bytes.
@@ -189,6 +198,8 @@ class Association:
         Raises AssociationAborted, AssociationReleased, ConnectionLost, TimedOut, RemoteProtocolError, Cancelled.
         """
         try:
+            if not self._events and deadline.remaining() == 0.0:
+                self._take_waiting()  # it may have come in time, while we were busy
             while True:
                 event = self._next_event(deadline)
                 if isinstance(event, CommandReceived):
@@ -243,28 +254,53 @@ class Association:
         self._idle.restart()
         self._is_torn = True
         try:
-            self._connection.send(data, self._idle)
+            self._connection.send(data, self._idle, self._on_stall if self.window > 1 else None)
         except (ConnectionLost, TimedOut) as failure:
             # The peer's own word, if it still lies in our socket, is a better reason than "broken pipe".
             with contextlib.suppress(ConnectionLost, TimedOut, RemoteProtocolError):
-                deadline = Deadline(_DRAIN_SECONDS, "the peer's reason")
-                while True:
-                    self._next_event(deadline)
+                self._raise_reason()
             raise failure
         self._is_torn = False
+
+    def _raise_reason(self) -> NoReturn:
+        """Raise the bad news that came, or comes soon; answers before it are kept for ``take_answers``."""
+        deadline = Deadline(_DRAIN_SECONDS, "the peer's reason")
+        answers: list[Event] = []
+        try:
+            while True:
+                event = self._next_event(deadline)
+                if len(answers) < self.window:
+                    answers.append(event)
+        finally:
+            self._events.extendleft(reversed(answers))
+
+    def _on_stall(self) -> None:
+        """A peer may be stuck with its answers to earlier requests, and not read before it has got rid of them."""
+        self._take_waiting()
+        self.check_usable()
+
+    def _take_waiting(self) -> None:
+        """Take what has come already, as far as it can be the answers to what is in flight."""
+        for _ in range(_MOST_READS):
+            if len(self._events) >= self.window or not self._connection.has_input():
+                return
+            self._read(Deadline(None, ""))
+
+    def _read(self, deadline: Deadline) -> None:
+        count = self._connection.receive_into(self._input, deadline)
+        if count:
+            self._events.extend(self._layer.receive_data(self._input[:count]))
+            return
+        self._events.extend(self._layer.receive_closed())
+        if not self._events:
+            raise ConnectionLost
 
     def _next_event(self, deadline: Deadline) -> Event:
         """The next event that is no bad news; bad news is raised."""
         while not self._events:
             if self._layer.violation is not None:
                 self._layer.receive_data(b"")  # raises what came together with the last good event
-            count = self._connection.receive_into(self._input, deadline)
-            if count:
-                self._events.extend(self._layer.receive_data(self._input[:count]))
-                continue
-            self._events.extend(self._layer.receive_closed())
-            if not self._events:
-                raise ConnectionLost
+            self._read(deadline)
         event = self._events.popleft()
         if isinstance(event, PeerAborted):
             raise AssociationAborted(event.pdu.source, event.pdu.reason)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Container, Iterator, Sequence
+from contextlib import closing
 
 from dcmsend.errors import (
     Cancelled,
@@ -15,7 +16,7 @@ from dcmsend.index import Instance
 from dcmsend.plan import AssociationPlan, PlanOptions, plan_association
 from dcmsend.transport import Interrupt
 
-from .events import Observer
+from .events import Observer, SerialObserver
 from .messages import log_end
 from .options import Peer, TransferOptions
 from .outcome import Reason, Result, StoreOutcome
@@ -55,6 +56,8 @@ class Engine:
         self._plan_options = plan_options
         self._tools = tools
         self._interrupt = interrupt
+        if observer is not None and options.parallel_associations > 1:
+            observer = SerialObserver(observer)
         self._observer = observer
         self._fruitless = 0
         self._disturbed = False
@@ -151,9 +154,10 @@ class Engine:
         from .parallel import ParallelRunners  # one association needs no threads
 
         runners = ParallelRunners(first, interrupt, count, plan, work, self._interrupt, self._make_runner)
-        for outcome in runners.run():
-            yield outcome
-            work.finished_before(self._order.next_index)
+        with closing(runners.run()) as outcomes:
+            for outcome in outcomes:
+                yield outcome
+                work.finished_before(self._order.next_index)
         self._judge(runners.error, runners.answered, was_lost=self._order.next_index < plan.end)
 
     def _judge(self, error: DcmsendError | None, answered: int, *, was_lost: bool) -> None:

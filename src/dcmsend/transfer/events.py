@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from typing import NamedTuple
 
 from .outcome import StoreOutcome
 
-__all__ = ["AssociationClosed", "AssociationOpened", "BytesSent", "Observer"]
+__all__ = ["AssociationClosed", "AssociationOpened", "BytesSent", "Observer", "SerialObserver"]
 
 
 class AssociationOpened(NamedTuple):
@@ -52,7 +53,9 @@ class BytesSent(NamedTuple):
 class Observer:
     """Override what you want to hear of.
 
-    Calls come from the thread that transfers and have to be quick; an exception ends the run.
+    Calls have to be quick; an exception ends the run.  They come from the thread that takes the outcomes; with several
+    associations at the same time also from those of the associations, but never two at once.  All ``bytes_sent`` of an
+    instance come before its ``outcome``.
     """
 
     def association_opened(self, event: AssociationOpened) -> None:
@@ -65,4 +68,28 @@ class Observer:
         """A piece of a data set was sent."""
 
     def outcome(self, outcome: StoreOutcome) -> None:
-        """An instance has come to its end."""
+        """An instance has come to its end; in the order of the list."""
+
+
+class SerialObserver(Observer):
+    """Hands on to another observer, one call after the other, whatever threads they come from."""
+
+    def __init__(self, observer: Observer) -> None:
+        self._observer = observer
+        self._lock = threading.RLock()
+
+    def association_opened(self, event: AssociationOpened) -> None:
+        with self._lock:
+            self._observer.association_opened(event)
+
+    def association_closed(self, event: AssociationClosed) -> None:
+        with self._lock:
+            self._observer.association_closed(event)
+
+    def bytes_sent(self, event: BytesSent) -> None:
+        with self._lock:
+            self._observer.bytes_sent(event)
+
+    def outcome(self, outcome: StoreOutcome) -> None:
+        with self._lock:
+            self._observer.outcome(outcome)

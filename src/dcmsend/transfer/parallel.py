@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 
 from dcmsend.errors import DcmsendError
 from dcmsend.plan import AssociationPlan
@@ -30,6 +30,7 @@ class _Line:
         self.runner = runner
         self.interrupt = interrupt
         self.is_open = runner is not None
+        self.answered = 0
 
 
 class ParallelRunners:
@@ -39,7 +40,6 @@ class ParallelRunners:
 
     Attributes:
         error: what ended the run early; None at its normal end.
-        answered: how many answers came over all associations.
     """
 
     def __init__(
@@ -59,9 +59,13 @@ class ParallelRunners:
         self._lines += [_Line(None, Interrupt(parent=interrupt)) for _ in range(count - 1)]
         self._queue: queue.Queue[StoreOutcome | _Line | BaseException] = queue.Queue(_QUEUE_LENGTH)
         self.error: DcmsendError | None = None
-        self.answered = 0
 
-    def run(self) -> Iterator[StoreOutcome]:
+    @property
+    def answered(self) -> int:
+        """How many answers came over all associations."""
+        return sum(line.answered for line in self._lines)
+
+    def run(self) -> Generator[StoreOutcome, None, None]:
         """The outcomes as they come, in no particular order."""
         threads = [
             threading.Thread(target=self._serve, args=(line,), name=f"association-{number}", daemon=True)
@@ -109,7 +113,7 @@ class ParallelRunners:
                     self._queue.put(outcome)
                 line.is_open = False
                 line.runner = None
-                self.answered += runner.answered
+                line.answered += runner.answered
                 if runner.error is None:
                     return
                 if runner.halted:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import NamedTuple
 
 from dcmsend.errors import (
@@ -21,7 +21,7 @@ from dcmsend.errors import (
     TimedOut,
     TranscodeError,
 )
-from dcmsend.protocol import CommandParseError, CStoreRSP, is_stored, status_text
+from dcmsend.protocol import CommandParseError, CommandReceived, CStoreRSP, is_stored, status_text
 from dcmsend.transport import Deadline, Interrupt
 
 from .association import Association
@@ -114,6 +114,7 @@ class StoreLoop:
         self.error: DcmsendError | None = None
         self.halted = False
         self.answered = 0
+        self._contexts = {row[0] for row in association.accepted}
 
     def run(self) -> Iterator[StoreOutcome]:
         """Send while there is work; one outcome for each instance that was begun.
@@ -121,14 +122,12 @@ class StoreLoop:
         In the order of the work, but that answers to several requests in flight may come in any order.
         """
         window = self._association.window
-        while not self._interrupt.requested:
+        while self.error is None and not self._interrupt.requested:
             task = self._work.take(may_wait=not self._outstanding)
             if task is None:
                 if not self._outstanding:
                     break
                 yield from self._collect(len(self._outstanding) - 1)
-                if self.error is not None:
-                    return
                 continue
             index, instance, context_id = task
             if context_id == 0:
@@ -139,12 +138,10 @@ class StoreLoop:
             try:
                 # What is wrong with an instance is told when everything before it is known.
                 yield from self._collect(0 if store.failure is not None else window - 1)
-                if self.error is None and not self._interrupt.requested and self._is_usable():
+                if self.error is None and not self._interrupt.requested and (yield from self._is_usable()):
                     yield from self._start(store)
                 else:
                     self._work.give_back(index)
-                if self.error is not None:
-                    return
             finally:
                 store.close()
         yield from self._collect(0)
@@ -167,18 +164,20 @@ class StoreLoop:
         except DcmsendError as error:
             # Half a data set is on the wire and cannot be taken back: the association has to be given up.
             log_receive_error(store, error)
+            yield from self._give_up_outstanding(error)
             yield self._failed(store, error)
             self._lose(error)
         else:
             self._outstanding[store.message_id] = _Sent(store, sent, self._association.response_deadline())
             self._outstanding_bytes += sent
 
-    def _is_usable(self) -> bool:
+    def _is_usable(self) -> Generator[StoreOutcome, None, bool]:
         """Whether the next instance may be sent; if not it stays without an outcome, because nothing of it was sent."""
         try:
             self._association.check_usable()
         except DcmsendError as error:
             log_receive_error(None, error)
+            yield from self._give_up_outstanding(error)
             self._lose(error)
             return False
         return True
@@ -195,27 +194,42 @@ class StoreLoop:
                 event = self._association.receive(oldest.deadline)
             except DcmsendError as error:
                 log_receive_error(None, error)
-                for sent in self._take_all():
-                    yield self._unconfirmed(sent, error)
+                yield from self._give_up_outstanding(error)
                 self._lose(error)
                 return
             problem = self._check(event.context_id, event.command)
             if problem is not None:
-                for sent in self._take_all():
-                    yield self._unconfirmed(sent, problem)
+                yield from self._give_up_outstanding(problem)
                 if self._halt_on_failure:
                     self._halt(problem)
                 return
-            response = event.command
-            assert isinstance(response, CStoreRSP)
-            entry = self._outstanding.pop(response.message_id_responded_to, None)
-            if entry is not None:
-                self._outstanding_bytes -= entry.length
-                yield self._answered(entry, response)
+            yield from self._settle(event)
+
+    def _settle(self, event: CommandReceived) -> Iterator[StoreOutcome]:
+        """The outcome of the request that a proper answer belongs to; none if it has its outcome already."""
+        response = event.command
+        if not isinstance(response, CStoreRSP):
+            return
+        entry = self._outstanding.pop(response.message_id_responded_to, None)
+        if entry is not None:
+            self._outstanding_bytes -= entry.length
+            yield self._answered(entry, response)
+
+    def _give_up_outstanding(self, error: DcmsendError) -> Iterator[StoreOutcome]:
+        """The outcomes of all requests in flight: by the answers that had come before the bad news, else by these."""
+        for event in self._association.take_answers():
+            if event.context_id in self._contexts:
+                yield from self._settle(event)
+        entries = list(self._outstanding.values())
+        self._outstanding_bytes = 0
+        self._settled_ids.update(self._outstanding)
+        self._outstanding.clear()
+        for sent in entries:
+            yield self._unconfirmed(sent, error)
 
     def _check(self, context_id: int, command: object) -> DcmsendError | None:
         """What is wrong with an answer, if anything; None also for a further answer to a request that is settled."""
-        if not any(context_id == row[0] for row in self._association.accepted):
+        if context_id not in self._contexts:
             problem = RemoteProtocolError("DIMSE Failed to receive message\n0006:0101 ASC Bad presentation context ID")
         elif isinstance(command, CommandParseError):
             problem = RemoteProtocolError(command.text, code=command.code)
@@ -290,17 +304,11 @@ class StoreLoop:
             seconds=time.time() - store.started,
         )
 
-    def _take_all(self) -> list[_Sent]:
-        entries = list(self._outstanding.values())
-        self._outstanding_bytes = 0
-        self._settled_ids.update(self._outstanding)
-        self._outstanding.clear()
-        return entries
-
     def _halt(self, error: DcmsendError) -> None:
         """End the run: the first instance that cannot be sent ends it."""
         self.halted = True
         self.error = SendingFailed(error)
+        self._work.stop()
         log_end(self.error)
         self._association.abort()
 
@@ -311,6 +319,7 @@ class StoreLoop:
         else:
             self.error, self.halted = SendingFailed(error), self._halt_on_failure
             if self.halted:
+                self._work.stop()
                 log_end(self.error)
         if isinstance(error, AssociationReleased):
             log_aborting_for_release()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from .deadline import Deadline
@@ -12,10 +13,13 @@ __all__ = ["Connection"]
 class Connection(Protocol):
     """A reliable byte stream to a peer.  Source: PS3.8 §9.1."""
 
-    def send(self, data: bytes | bytearray | memoryview, idle: Deadline) -> None:
+    def send(
+        self, data: bytes | bytearray | memoryview, idle: Deadline, on_stall: Callable[[], None] | None = None
+    ) -> None:
         """Send all of ``data``; ``idle`` starts anew whenever a byte was taken.
 
-        Raises TimedOut, ConnectionLost, Cancelled.
+        ``on_stall`` is called whenever nothing could be sent for ``WAIT_SLICE`` seconds.
+        Raises TimedOut, ConnectionLost, Cancelled, and what ``on_stall`` raises.
         """
         ...
 

@@ -9,6 +9,7 @@ import select
 import socket
 import struct
 import sys
+from collections.abc import Callable
 from enum import Enum
 
 from dcmsend.errors import ConnectFailed, ConnectionLost, TimedOut
@@ -77,7 +78,9 @@ class TcpConnection:
         else:
             sock.settimeout(WAIT_SLICE)
 
-    def send(self, data: bytes | bytearray | memoryview, idle: Deadline) -> None:
+    def send(
+        self, data: bytes | bytearray | memoryview, idle: Deadline, on_stall: Callable[[], None] | None = None
+    ) -> None:
         """See Connection.send."""
         view = memoryview(data)
         while True:
@@ -85,6 +88,8 @@ class TcpConnection:
                 sent = self._sock.send(view)
             except OSError as error:
                 self._after_slice(error, idle)
+                if on_stall is not None:
+                    on_stall()
                 continue
             if sent == len(view):
                 return
