@@ -1,0 +1,179 @@
+"""Every example of ``docs/library.md`` runs, and is typed."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import dcmsend
+from dcmsend.transfer import association
+from dcmsend.transport import TcpConnection, connect
+from support.corpus import DATA
+from support.peer_script import Abort, Reject, Respond, Script
+from support.scripted_peer import ScriptedPeer
+from support.sending import write_instances
+
+PAGE = Path(__file__).parents[2] / "docs" / "library.md"
+EXAMPLES = re.findall(r"^## (.*?)$|^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+PYTHON = [code for _, code in EXAMPLES if code]
+SENDING = [code for code in PYTHON if "send(" in code]
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory with the files that the page speaks of."""
+    write_instances(tmp_path / "study" / "deeper", 3)
+    write_instances(tmp_path / "other", 2, first=4)
+    (tmp_path / "study" / "notes.txt").write_text("no DICOM")
+    shutil.copy(DATA / "pydicom" / "CT_small.dcm", tmp_path / "one.dcm")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def redirected(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Connections to the page's peer go to the port that is put into the list; no pause is really made."""
+    ports: list[int] = []
+
+    def connect_elsewhere(host: str, port: int, *arguments: Any, **keywords: Any) -> TcpConnection:
+        assert (host, port) == ("pacs.example.org", 104)
+        return connect("127.0.0.1", ports[0], *arguments, **keywords)
+
+    monkeypatch.setattr(association, "connect", connect_elsewhere)
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    return ports
+
+
+def run_example(code: str) -> dict[str, Any]:
+    names: dict[str, Any] = {"__name__": "example"}
+    exec(compile(code, str(PAGE), "exec"), names)
+    return names
+
+
+def test_there_are_examples() -> None:
+    assert len(PYTHON) >= 10
+
+
+@pytest.mark.usefixtures("place")
+@pytest.mark.parametrize("code", SENDING, ids=lambda code: f"{SENDING.index(code)}")
+def test_example_with_a_friendly_peer(code: str, redirected: list[int], capsys: pytest.CaptureFixture[str]) -> None:
+    with ScriptedPeer() as peer:
+        redirected.append(peer.port)
+        run_example(code)
+    assert peer.stores
+    assert all(store.complete for store in peer.stores)
+    assert not peer.complaints
+
+
+TROUBLE = {
+    "refused": (Script(other_stores=Respond(0xA900)),),
+    "out of resources": (Script(other_stores=Respond(0xA700)),),
+    "aborted": (Script(stores={2: Abort()}), Script()),
+    "rejected": (Script(associate=Reject(2, 3, 2)),),
+}
+
+
+@pytest.mark.usefixtures("place")
+@pytest.mark.parametrize("trouble", TROUBLE)
+@pytest.mark.parametrize("code", SENDING, ids=lambda code: f"{SENDING.index(code)}")
+def test_example_with_another_peer(code: str, trouble: str, redirected: list[int]) -> None:
+    """Where an example does not catch an error, it is one of ours that comes out, and nothing else."""
+    with ScriptedPeer(*TROUBLE[trouble]) as peer:
+        redirected.append(peer.port)
+        try:
+            run_example(code)
+        except dcmsend.DcmsendError:
+            assert trouble == "rejected"
+
+
+def test_remaining_examples() -> None:
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    try:
+        for code in PYTHON:
+            if code not in SENDING:
+                run_example(code)
+    finally:
+        root.handlers[:], root.level = before
+        logging.getLogger("dcmsend").setLevel(logging.NOTSET)
+
+
+def test_what_the_page_says_about_outcomes(
+    place: Path, redirected: list[int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (broken,) = write_instances(place / "study", 1, first=9)
+    broken.write_bytes(broken.read_bytes()[:-1])
+    (code,) = (code for code in PYTHON if "needs a person" in code)
+    with ScriptedPeer(Script(stores={1: Respond(0xA900), 2: Abort()}), Script()) as peer:
+        redirected.append(peer.port)
+        run_example(code)
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == 3
+    assert sum("the peer says 0xa900, Error: DataSetDoesNotMatchSOPClass" in line for line in said) == 1
+    assert sum(line.endswith("000009.dcm: needs a person") for line in said) == 1
+    assert sum("worth another try" in line for line in said) == 1
+
+
+def test_what_the_page_says_about_errors(
+    place: Path, redirected: list[int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (code,) = (code for code in PYTHON if "is_transient" in code)
+    with ScriptedPeer(Script(associate=Reject(1, 1, 7))) as peer:
+        redirected.append(peer.port)
+        run_example(code)
+    assert capsys.readouterr().out.splitlines() == [
+        "not attempted", "not attempted", "not attempted", "rejected: for good",
+        "3 instances, 3 of them not stored",
+    ]  # fmt: skip
+
+
+def test_what_the_page_says_about_sending_again(place: Path, redirected: list[int]) -> None:
+    (code,) = (code for code in PYTHON if "again.append" in code)
+    scripts = (Script(stores={2: Respond(0xA700)}), Script(associate=Reject(2, 3, 2)), Script())
+    with ScriptedPeer(*scripts) as peer:
+        redirected.append(peer.port)
+        names = run_example(code)
+    assert [len(link.stores) for link in peer.connections] == [3, 0, 1]
+    assert names["items"] == []
+
+
+def test_names_on_the_page_exist() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    for name in re.findall(r"`((?:Result|Reason)\.\w+)`", text):
+        kind, member = name.split(".")
+        assert member in getattr(dcmsend, kind).__members__
+    for name in re.findall(r"`(\w+(?:Error|Failed|Files?|Rejected|TimedOut))`", text):
+        assert hasattr(dcmsend.errors, name) or name in ("TypeError", "ValueError"), name
+
+
+def test_examples_and_package_are_typed(tmp_path: Path) -> None:
+    """A program of a user passes ``mypy --strict`` with what the package declares."""
+    api = pytest.importorskip("mypy.api")
+    for number, code in enumerate(PYTHON):
+        (tmp_path / f"example_{number}.py").write_text(code, encoding="utf-8")
+    misuse = tmp_path / "misuse.py"
+    misuse.write_text(
+        "from dcmsend import Peer, send\n"
+        'for outcome in send("study", Peer("host", "104")):\n'
+        "    print(outcome.status + 1)\n"
+        "    outcome.status = 1\n"
+        "    outcome.result.no_such_thing\n"
+    )
+    (tmp_path / "mypy.ini").write_text("[mypy]\n")
+    here = os.getcwd()
+    os.chdir(tmp_path)
+    try:
+        good = api.run(["--strict", *(f"example_{number}.py" for number in range(len(PYTHON)))])
+        bad = api.run(["--strict", "misuse.py"])
+    finally:
+        os.chdir(here)
+    assert good[2] == 0, good[0]
+    lines = [line for line in bad[0].splitlines() if line.startswith("misuse.py:")]
+    assert [line.split(":")[1] for line in lines if "error" in line] == ["2", "3", "4", "5"], bad[0]
