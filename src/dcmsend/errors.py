@@ -158,15 +158,17 @@ class TranscodeError(DcmsendError):
     Attributes:
         condition: DCMTK's text, e.g. ``Pixel representation cannot be changed``.
         detail: what stands in the way, for a person; may be empty.
+        remark: what DCMTK's decoder logs as an error of its own; may be empty.
     """
 
-    def __init__(self, condition: str, detail: str = "") -> None:
+    def __init__(self, condition: str, detail: str = "", remark: str = "") -> None:
         self.condition = condition
         self.detail = detail
+        self.remark = remark
         super().__init__(condition)
 
-    def __reduce__(self) -> tuple[type[TranscodeError], tuple[str, str]]:
-        return type(self), (self.condition, self.detail)
+    def __reduce__(self) -> tuple[type[TranscodeError], tuple[str, str, str]]:
+        return type(self), (self.condition, self.detail, self.remark)
 
 
 class ProtocolError(DcmsendError):

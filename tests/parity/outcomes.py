@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
 from support.report_file import ReportFile, parse_report
 from support.senders import Run
-
-needs_codecs = pytest.mark.skip(reason="waits for the conversion of compressed pixel data")
 
 # Everything that follows when one of the two programs goes another way.
 CHANGED_COURSE = (

@@ -9,7 +9,6 @@ import pytest
 
 from parity.comparison import IDENTIFICATION, Pair
 from parity.conftest import HOST, Duel
-from parity.outcomes import needs_codecs
 from parity.rows import row
 from support.fixture_files import FixtureFiles
 
@@ -68,7 +67,6 @@ def test_version(duel: Duel) -> None:
     ]
 
 
-@needs_codecs
 @row(2)
 def test_list_decoders(duel: Duel) -> None:
     pair = duel.verbatim("--list-decoders")

@@ -7,7 +7,7 @@ import zlib
 import pytest
 
 from parity.conftest import Duel
-from parity.outcomes import CHANGED_COURSE, needs_codecs, report_of
+from parity.outcomes import CHANGED_COURSE, report_of
 from parity.rows import row
 from support.fixture_files import DEFLATED, EB, EI, II, FixtureFiles
 from support.peer_script import Accept, Script, insist_on, prefer
@@ -43,7 +43,6 @@ def test_deflated_to_native(duel: Duel, files: FixtureFiles, syntax: str) -> Non
             assert data_set_of(run) == zlib.decompress(files.data_set_bytes("DEFL"), -15)
 
 
-@needs_codecs
 @row(61)
 @pytest.mark.parametrize("syntax", [EI, II, EB])
 @pytest.mark.parametrize("name", ["JLL", "J14", "JLS", "RLE", "RLE-RGB"])
@@ -52,13 +51,11 @@ def test_lossless_to_native(duel: Duel, files: FixtureFiles, name: str, syntax: 
     pair.assert_same(0)
 
 
-@needs_codecs
 @row(62)
 def test_lossy_to_native(duel: Duel, files: FixtureFiles) -> None:
     duel(files("JB"), "+dly", peer=taking(II)).assert_same(0)
 
 
-@needs_codecs
 @row(63)
 def test_corrupt_compressed_pixel_data(duel: Duel, files: FixtureFiles) -> None:
     duel(files("JLL-CORRUPT"), peer=taking(EI)).assert_same(62)
@@ -113,7 +110,6 @@ def test_ge_private_syntax(duel: Duel, files: FixtureFiles, syntax: str) -> None
     duel(files("GE"), peer=taking(syntax)).assert_same(0)
 
 
-@needs_codecs
 @row(111)
 @pytest.mark.parametrize("name", ["JPIP", "URL"])
 def test_pixels_behind_a_url(duel: Duel, files: FixtureFiles, name: str) -> None:

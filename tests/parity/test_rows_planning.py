@@ -6,7 +6,7 @@ import pytest
 
 from parity.comparison import Pair
 from parity.conftest import Duel
-from parity.outcomes import CHANGED_COURSE, needs_codecs, proposed, report_of, statuses
+from parity.outcomes import CHANGED_COURSE, proposed, report_of, statuses
 from parity.rows import row
 from support.fixture_files import EB, EI, II, FixtureFiles
 from support.peer_script import Abort, Accept, Close, Reject, Script, refuse
@@ -85,7 +85,6 @@ def test_lossy_syntaxes_are_never_illegal(duel: Duel, files: FixtureFiles) -> No
         assert proposed(run) == [(SYNTAX_OF["JB"],)]
 
 
-@needs_codecs
 @row(57)
 def test_jpeg_2000_lossless(duel: Duel, files: FixtureFiles) -> None:
     """DCMTK has no decoder for it, ours has: the three are proposed too, so that nothing is illegal about it."""

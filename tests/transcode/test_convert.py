@@ -21,6 +21,7 @@ from support.data_set_bytes import EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT, Elem
 
 JPEG = "1.2.840.10008.1.2.4.50"
 RLE = "1.2.840.10008.1.2.5"
+MPEG2 = "1.2.840.10008.1.2.4.100"
 DEFLATED = "1.2.840.10008.1.2.1.99"
 GE_PRIVATE = "1.2.840.113619.5.2"
 NATIVE = [encoding.uid for encoding in (EXPLICIT_LITTLE, EXPLICIT_BIG, IMPLICIT)]
@@ -49,7 +50,8 @@ def written(structure: Structure, data: bytes, target: str) -> bytes:
         *((a, b, True) for a in NATIVE for b in NATIVE), *((DEFLATED, b, True) for b in (*NATIVE, DEFLATED)),
         *((a, DEFLATED, True) for a in NATIVE), *((GE_PRIVATE, b, True) for b in NATIVE),
         (GE_PRIVATE, GE_PRIVATE, False), (EXPLICIT_LITTLE.uid, GE_PRIVATE, False), (JPEG, JPEG, True),
-        (EXPLICIT_LITTLE.uid, JPEG, False), (JPEG, RLE, False),
+        (EXPLICIT_LITTLE.uid, JPEG, False), (JPEG, RLE, False), (JPEG, DEFLATED, True), (MPEG2, NATIVE[0], False),
+        *((a, b, True) for a in (JPEG, RLE) for b in NATIVE),
     ],
 )
 def test_what_can_be_converted(source: str, target: str, expected: bool) -> None:
@@ -59,7 +61,7 @@ def test_what_can_be_converted(source: str, target: str, expected: bool) -> None
 def test_what_dcmtk_can_decode() -> None:
     suffixes = ("1.99", "4.50", "4.51", "4.53", "4.55", "4.57", "4.70", "4.80", "4.81", "5")
     assert all(can_decode(transfer_syntax("1.2.840.10008.1.2." + suffix)) for suffix in suffixes)
-    assert not any(can_decode(transfer_syntax(uid)) for uid in (*NATIVE, "1.2.840.10008.1.2.4.90", "1.2.3"))
+    assert not any(can_decode(transfer_syntax(uid)) for uid in (*NATIVE, MPEG2, "1.2.3"))
 
 
 def test_pixel_data_that_would_have_to_be_coded() -> None:
@@ -68,7 +70,17 @@ def test_pixel_data_that_would_have_to_be_coded() -> None:
     for data, source, target in ((compressed, JPEG, NATIVE[0]), (compressed, JPEG, RLE), (native, NATIVE[0], JPEG)):
         with pytest.raises(TranscodeError) as error:
             converted(data, source, target)
-        assert error.value.condition == "Pixel representation cannot be changed"
+        if target is not NATIVE[0]:
+            assert error.value.condition == "Pixel representation cannot be changed"
+
+
+def test_pixel_data_stay_compressed_when_that_is_asked_for() -> None:
+    data = EXPLICIT_LITTLE.encode([*UIDS, (0x7FE00010, "OB", Fragments([b"", b"ab"]))])
+    with pytest.raises(TranscodeError, match="Pixel representation cannot be changed"):
+        convert_data_set(
+            BytesSource(data), transfer_syntax(JPEG), transfer_syntax(NATIVE[0]), dictionary=default_dictionary,
+            decompress=False,
+        )
 
 
 def test_a_compressed_syntax_without_pixel_data_is_no_obstacle() -> None:

@@ -2,7 +2,7 @@
 
 Parsing, the usage text, the documentation and the tests are made from this table and from nothing else.
 Names, value names, groups and checks are those of DCMTK's dcmsend 3.6.7 (and of 3.6.9 for the IP protocol version);
-options of our own stand in groups of their own, at the end.
+options of DCMTK's storescu and of our own stand in groups of their own, at the end.
 """
 
 from __future__ import annotations
@@ -11,7 +11,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
-__all__ = ["EXCLUSIVE", "OPTIONS", "PARAMETERS", "Limits", "OptionRow", "find_option"]
+__all__ = [
+    "EXCLUSIVE", "OPTIONS", "PARAMETERS", "SECRET", "SECURITY_OPTIONS", "STORESCU_GROUP", "Limits", "OptionRow",
+    "find_option",
+]
 
 
 class Limits:
@@ -30,13 +33,14 @@ class OptionRow:
     Attributes:
         long: name with two dashes; messages always show this one.
         short: short name, ``""`` for none.
-        value: what the usage text says of the value, ``""`` for an option without value.
+        value: what the usage text says of the value, ``""`` for an option without value; each of several values
+            has a letter in brackets.
         limits: range of a value that is a whole number in DCMTK's way of reading numbers; None for any other value.
         group: heading in the usage text.
         subgroup: second heading, ``""`` for none.
         text: description, line by line, each short enough for the usage text.
         is_exclusive: with this option nothing else is done.
-        is_ours: not in DCMTK.
+        is_ours: not in DCMTK's dcmsend.
     """
 
     __slots__ = ("group", "is_exclusive", "is_ours", "limits", "long", "short", "subgroup", "text", "value")
@@ -54,6 +58,11 @@ class OptionRow:
         self.limits: Final = limits
         self.is_exclusive: Final = is_exclusive
         self.is_ours: Final = is_ours
+
+    @property
+    def value_count(self) -> int:
+        """How many arguments after the option belong to it."""
+        return self.value.count("[")
 
     def __repr__(self) -> str:
         return f"OptionRow({self.long!r})"
@@ -146,13 +155,52 @@ _DCMTK_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
     )),
 )
 
+STORESCU_GROUP: Final = "further options (as in DCMTK's storescu)"
+
+_STORESCU_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
+    (STORESCU_GROUP, "user identity", (
+        ("-usr", "--user", "[u]ser name: string", None, ("tell the peer that the user is u",)),
+        ("-pwd", "--password", "[p]assword: string (only with --user)", None, (
+            "... whose password is p; others can see it in", "the list of processes")),
+        ("-epw", "--empty-password", "", None, ("... whose password is empty",)),
+        ("-kt", "--kerberos", "[f]ilename: string", None, ("identify the user by the Kerberos ticket in f",)),
+        ("", "--saml", "[f]ilename: string", None, ("identify the user by the SAML assertion in f",)),
+        ("", "--jwt", "[f]ilename: string", None, ("identify the user by the JSON Web Token in f",)),
+        ("-rsp", "--pos-response", "", None, ("give up unless the peer confirms the user",)),
+    )),
+    (STORESCU_GROUP, "transport layer security (TLS)", (
+        ("-tls", "--disable-tls", "", None, ("connect without TLS (default)",)),
+        ("+tls", "--enable-tls", "[p]rivate key file, [c]ertificate file: string", None, (
+            "connect with TLS and show our certificate",)),
+        ("+tla", "--anonymous-tls", "", None, ("connect with TLS, without a certificate",)),
+    )),
+    (STORESCU_GROUP, "TLS: password of the private key (only with --enable-tls)", (
+        ("+ps", "--std-passwd", "", None, ("ask for it if there is one (default)",)),
+        ("+pw", "--use-passwd", "[p]assword: string", None, ("it is p; see --password",)),
+        ("-pw", "--null-passwd", "", None, ("it is empty",)),
+    )),
+    (STORESCU_GROUP, "TLS: who is trusted (default: whom the system trusts)", (
+        ("+cf", "--add-cert-file", "[f]ilename: string", None, ("trust the certificates in the PEM file f",)),
+        ("+cd", "--add-cert-dir", "[d]irectory: string", None, ("trust those in the PEM files of directory d",)),
+    )),
+    (STORESCU_GROUP, "TLS: security profile", (
+        ("+py", "--profile-bcp195-nd", "", None, ("non-downgrading BCP 195: TLS 1.2, 1.3 (default)",)),
+        ("+px", "--profile-bcp195", "", None, ("BCP 195: also falls back to TLS 1.0 and 1.1",)),
+        ("+pz", "--profile-bcp195-ex", "", None, ("extended BCP 195: TLS 1.2, six cipher suites",)),
+    )),
+    (STORESCU_GROUP, "TLS: authentication of the peer", (
+        ("-rc", "--require-peer-cert", "", None, ("the peer's certificate must be good (default)",)),
+        ("-ic", "--ignore-peer-cert", "", None, ("any peer will do; somebody may listen",)),
+    )),
+)
+
 _OUR_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
     ("further options (not in DCMTK)", "input files", (
         ("", "--dicomdir-allow-outside", "", None, ("follow a DICOMDIR out of its directory",)),
     )),
     ("further options (not in DCMTK)", "processing", (
         ("", "--normalize", "", None, ("encode every data set anew in canonical form",)),
-        ("", "--keep-ybr", "", None, ("do not convert YBR to RGB where lossless JPEG is", "decompressed")),
+        ("", "--keep-ybr", "", None, ("no YBR to RGB conversion of lossless JPEG",)),
     )),
     ("further options (not in DCMTK)", "network", (
         ("", "--parallel-associations", "[n]umber: integer (1..128, default: 1)", None, (
@@ -161,6 +209,14 @@ _OUR_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
             "propose to have n requests in flight",)),
         ("", "--idle-timeout", "[d]uration: 90, 90s, 15m, 7h (default: 300)", None, (
             "give up when no byte moves for d, 0 = never",)),
+    )),
+    ("further options (not in DCMTK)", "security", (
+        ("", "--password-file", "[f]ilename: string (only with --user)", None, (
+            "the password is the first line of f",)),
+        ("", "--tls-key-password-file", "[f]ilename: string (only with --enable-tls)", None, (
+            "the password of the private key is the first", "line of f")),
+        ("", "--tls-server-name", "[n]ame: string", None, ("the certificate must be for n (default: peer)",)),
+        ("", "--tls-no-hostname-check", "", None, ("the certificate may be for any host",)),
     )),
     ("further options (not in DCMTK)", "result", (
         ("", "--require-stored", "", None, ("exit codes tell whether everything was stored",)),
@@ -171,9 +227,13 @@ EXCLUSIVE: Final = ("--help", "--version", "--list-decoders")
 """Options with which nothing else is done, the strongest first."""
 
 
+SECRET: Final = frozenset(("--password", "--use-passwd"))
+"""Options whose value is never shown."""
+
+
 def _rows() -> tuple[OptionRow, ...]:
     rows = []
-    for groups, is_ours in ((_DCMTK_GROUPS, False), (_OUR_GROUPS, True)):
+    for groups, is_ours in ((_DCMTK_GROUPS, False), (_STORESCU_GROUPS, True), (_OUR_GROUPS, True)):
         for group, subgroup, members in groups:
             for short, long, value, limits, text in members:
                 rows.append(OptionRow(
@@ -185,6 +245,11 @@ def _rows() -> tuple[OptionRow, ...]:
 
 OPTIONS: Final = _rows()
 """All options in the order of the usage text."""
+
+SECURITY_OPTIONS: Final = frozenset(
+    row.long for row in OPTIONS if row.group == STORESCU_GROUP or row.subgroup == "security"
+)
+"""TLS and user identity: without any of these nothing of them is loaded."""
 
 _BY_NAME: Final = {name: row for row in OPTIONS for name in (row.long, row.short) if name}
 

@@ -101,9 +101,9 @@ class Codec(Protocol):
         ...
 
 
-def cannot_change(detail: str) -> TranscodeError:
-    """The error for frames or attributes that are not supported or contradict each other."""
-    return TranscodeError(CANNOT_CHANGE, detail)
+def cannot_change(detail: str, remark: str = "") -> TranscodeError:
+    """The error for frames or attributes that are not supported or contradict each other; see TranscodeError."""
+    return TranscodeError(CANNOT_CHANGE, detail, remark)
 
 
 def requires_planes(sop_class_uid: str, photometric_interpretation: str) -> bool:

@@ -50,9 +50,11 @@ def read_jpeg_header(data: bytes) -> JpegHeader:
     """The first frame header of a stream.  Raises TranscodeError if there is none."""
     if not data:
         raise TranscodeError("Corrupted data", "an empty frame")
-    position, end = 0, len(data)
+    position, end, remark = 0, len(data), ""
     while position + 4 < end:
-        if data[position] != 0xFF:
+        if data[position] != 0xFF or not data[position + 1]:
+            found = data[position : position + 2].hex()
+            remark = f"found invalid marker in JPEG stream while scanning for bit depth: 0x{found}"
             break
         marker = data[position + 1]
         if marker == 0xFF:
@@ -72,7 +74,7 @@ def read_jpeg_header(data: bytes) -> JpegHeader:
             rows, columns = int.from_bytes(body[1:3], "big"), int.from_bytes(body[3:5], "big")
             return JpegHeader(process, body[0], rows, columns, body[5], position + 2 + length)
         position += 2 + length
-    raise TranscodeError(CANNOT_CHANGE, f"no frame header in a JPEG stream of {end} bytes")
+    raise TranscodeError(CANNOT_CHANGE, f"no frame header in a JPEG stream of {end} bytes", remark)
 
 
 def has_jpeg_end(data: bytes, position: int) -> bool:

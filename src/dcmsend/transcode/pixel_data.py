@@ -143,7 +143,7 @@ class PixelData:
         try:
             self._decoder.decode(frame, target)
         except TranscodeError as error:
-            raise TranscodeError(error.condition, f"frame {number + 1}: {error.detail}") from error
+            raise TranscodeError(error.condition, f"frame {number + 1}: {error.detail}", error.remark) from error
         except DcmsendError:
             raise
         except Exception as error:  # libraries raise many kinds

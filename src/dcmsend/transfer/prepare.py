@@ -271,7 +271,8 @@ class Preparer:
                 Reason.NOT_CONVERTIBLE, failed, f"Failed sending C-STORE request: 0006:020e {failed}"
             )
         text = f"No conversion to transfer syntax {target.name} possible!"
-        return Failure(Reason.NOT_CONVERTIBLE, error, f"{text}\n{error.detail}" if error.detail else text)
+        remarks = (error.remark,) if error.remark else ()
+        return Failure(Reason.NOT_CONVERTIBLE, error, *remarks, f"{text}\n{error.detail}" if error.detail else text)
 
 
 def _explain(error: DcmsendError) -> str:

@@ -34,7 +34,10 @@ def starts_frame(head: bytes, image: Image) -> bool:
 def open_decoder(image: Image, _syntax: TransferSyntax, _first_frame: bytes, _keep_ybr: bool) -> RleDecoder:
     """See Codec."""
     if image.bits_allocated < 8 or image.bits_allocated % 8:
-        raise cannot_change("The RLE decoder only supports images where BitsAllocated is a multiple of 8.")
+        raise cannot_change(
+            f"Bits Allocated {image.bits_allocated}",
+            "The RLE decoder only supports images where BitsAllocated is a multiple of 8.",
+        )
     if not 1 <= _segments(image) <= _MOST_SEGMENTS:
         raise cannot_change(f"{image.samples} samples of {image.bits_allocated} bits need more than 15 segments")
     if image.samples > 1 and image.planar_configuration is None:
@@ -58,18 +61,24 @@ class RleDecoder:
         """See FrameDecoder."""
         image = self._image
         if len(frame) < _HEADER.size:
-            raise cannot_change("Pixel item shorter than 64 bytes, RLE header incomplete.")
+            raise cannot_change(
+                f"only {len(frame)} bytes", "Pixel item shorter than 64 bytes, RLE header incomplete."
+            )
         count, *offsets = _HEADER.unpack_from(frame)
         expected = _segments(image)
         if count != expected:
-            raise cannot_change(f"Number of stripes in RLE header incorrect: found {count}, expected {expected}")
+            raise cannot_change(
+                f"{count} segments", f"Number of stripes in RLE header incorrect: found {count}, expected {expected}"
+            )
         ends = [*offsets[1:count], len(frame)]
         size = image.rows * image.columns
         width = image.bits_allocated // 8
         step = width if image.planar_configuration else width * image.samples
         for segment, (start, end) in enumerate(zip(offsets, ends, strict=False)):
             if not _HEADER.size <= start <= end <= len(frame):
-                raise cannot_change("Byte offset in RLE header is wrong.")
+                raise cannot_change(
+                    f"segment {segment + 1} at {start} of {len(frame)} bytes", "Byte offset in RLE header is wrong."
+                )
             sample, byte = divmod(segment, width)
             first = sample * width * (size if image.planar_configuration else 1) + width - 1 - byte
             target[first : first + (size - 1) * step + 1 : step] = self._stripe(frame[start:end], size, segment)
@@ -85,8 +94,8 @@ class RleDecoder:
             stripe = stripe[:size]
         if len(stripe) < size:
             raise cannot_change(
-                "RLE decoder is finished but has produced insufficient data for this stripe\n"
-                f"{len(stripe)} of {size} bytes in segment {segment + 1}"
+                f"{len(stripe)} of {size} bytes in segment {segment + 1}",
+                "RLE decoder is finished but has produced insufficient data for this stripe",
             )
         return stripe
 
