@@ -57,5 +57,7 @@ OPTION_COVERAGE: dict[str, str] = {
     "--normalize": _INSTALLED + "test_normalize_sends_the_canonical_form",
     "--keep-ybr": "transcode/codecs/test_colour.py::test_keep_ybr",
     "--idle-timeout": _INSTALLED + "test_idle_timeout",
+    "--parallel-associations": "system/test_parallel_peers.py::test_storescp",
+    "--async-window": "system/test_parallel_peers.py::test_answers_out_of_order",
     "--require-stored": _INSTALLED + "test_exit_code_tells_whether_everything_was_stored",
 }

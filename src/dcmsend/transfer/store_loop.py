@@ -199,7 +199,7 @@ class StoreLoop:
                 return
             problem = self._check(event.context_id, event.command)
             if problem is not None:
-                yield from self._give_up_outstanding(problem)
+                yield from self._leave_unconfirmed(problem)
                 if self._halt_on_failure:
                     self._halt(problem)
                 return
@@ -220,6 +220,9 @@ class StoreLoop:
         for event in self._association.take_answers():
             if event.context_id in self._contexts:
                 yield from self._settle(event)
+        yield from self._leave_unconfirmed(error)
+
+    def _leave_unconfirmed(self, error: DcmsendError) -> Iterator[StoreOutcome]:
         entries = list(self._outstanding.values())
         self._outstanding_bytes = 0
         self._settled_ids.update(self._outstanding)
