@@ -28,11 +28,15 @@ def _fixed(number: float) -> int:
 def _tables(precision: int) -> tuple[Pixels, Pixels, Pixels, Pixels]:
     """What Cr adds to R, Cb to B, and (scaled) Cb and Cr to G, for each value of a sample."""
     chroma = np.arange(1 << precision, dtype=np.int64) - (1 << (precision - 1))
+    if precision <= 12:
+        red, blue = ((_fixed(factor) * chroma + _HALF) >> _SCALE_BITS for factor in (1.40200, 1.77200))
+    else:  # would not fit 32 bits, so DCMTK's library calculates with floating point numbers, and cuts them
+        red, blue = (np.trunc(factor * chroma + 0.5) for factor in (1.40200, 1.77200))
     return (
-        ((_fixed(1.40200) * chroma + _HALF) >> _SCALE_BITS).astype(np.int32),
-        ((_fixed(1.77200) * chroma + _HALF) >> _SCALE_BITS).astype(np.int32),
-        (-_fixed(0.34414) * chroma + _HALF).astype(np.int64),
-        (-_fixed(0.71414) * chroma).astype(np.int64),
+        red.astype(np.int32),
+        blue.astype(np.int32),
+        -_fixed(0.34414) * chroma + _HALF,
+        -_fixed(0.71414) * chroma,
     )
 
 
