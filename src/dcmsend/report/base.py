@@ -1,0 +1,29 @@
+"""What every report is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dcmsend.index import RejectedInput
+from dcmsend.transfer import Observer
+
+if TYPE_CHECKING:
+    from .run_record import RunRecord
+
+__all__ = ["Report"]
+
+
+class Report(Observer):
+    """Hears of everything while it happens, keeps nothing it can write down, and is completed at the end.
+
+    Each method may raise ReportError; then the report is told nothing more, and the run goes on.
+    """
+
+    def begin(self) -> None:
+        """The run begins; nothing has been looked for yet."""
+
+    def rejected(self, rejected: RejectedInput) -> None:
+        """An input is not in the transfer list."""
+
+    def finish(self, record: RunRecord) -> None:
+        """The run has ended, in whatever way; ``record`` tells how."""

@@ -1,0 +1,49 @@
+"""One row for each instance and for each input that was not taken.  Columns: ``docs/report-schema.md``."""
+
+from __future__ import annotations
+
+import csv
+from typing import Any, Final
+
+from dcmsend.index import RejectedInput
+from dcmsend.transfer import StoreOutcome
+
+from .base import Report
+from .outcome_fields import INSTANCE_FIELDS, outcome_fields, rejected_fields
+from .report_file import ReportFile
+from .run_record import RunRecord
+
+__all__ = ["CsvReport"]
+
+_BOOLEANS: Final = {True: "true", False: "false"}
+
+
+class CsvReport(Report):
+    """Comma separated values with a header row (RFC 4180, but with plain line ends), in UTF-8."""
+
+    def __init__(self, path: str) -> None:
+        self._file = ReportFile(path)
+        self._rows = csv.writer(self._file, lineterminator="\n")
+
+    def begin(self) -> None:
+        self._rows.writerow(INSTANCE_FIELDS)
+
+    def rejected(self, rejected: RejectedInput) -> None:
+        self._add(rejected_fields(rejected))
+
+    def outcome(self, outcome: StoreOutcome) -> None:
+        self._add(outcome_fields(outcome))
+
+    def finish(self, record: RunRecord) -> None:
+        self._file.close()
+
+    def _add(self, fields: dict[str, Any]) -> None:
+        self._rows.writerow(_cell(fields.get(name), name) for name in INSTANCE_FIELDS)
+
+
+def _cell(value: Any, name: str) -> Any:
+    if isinstance(value, bool):
+        return _BOOLEANS[value]
+    if isinstance(value, list):
+        return len(value) if name == "attempts" else " ".join(value)
+    return value

@@ -1,0 +1,59 @@
+"""One JSON object a line, as it happens; for programs that watch a run.  Fields: ``docs/report-schema.md``."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from dcmsend.index import RejectedInput
+from dcmsend.transfer import BytesSent, StoreOutcome
+
+from .base import Report
+from .outcome_fields import format_time, outcome_fields, rejected_fields
+from .report_file import ReportFile
+from .run_fields import RunFields
+from .run_record import RunRecord
+
+__all__ = ["JsonLinesReport"]
+
+_PROGRESS_SECONDS: Final = 10.0
+
+
+class JsonLinesReport(Report):
+    """Every line is handed to the operating system at once; ``clock`` gives seconds and never goes back."""
+
+    def __init__(self, path: str, run: RunFields, clock: Callable[[], float] = time.monotonic) -> None:
+        self._run = run
+        self._file = ReportFile(path, is_streamed=True)
+        self._clock = clock
+        self._next_progress = clock() + _PROGRESS_SECONDS
+
+    def begin(self) -> None:
+        self._add("start", self._run.start())
+
+    def rejected(self, rejected: RejectedInput) -> None:
+        self._add("outcome", rejected_fields(rejected))
+        self._tell_progress()
+
+    def outcome(self, outcome: StoreOutcome) -> None:
+        self._add("outcome", outcome_fields(outcome))
+        self._tell_progress()
+
+    def bytes_sent(self, event: BytesSent) -> None:
+        self._tell_progress()
+
+    def finish(self, record: RunRecord) -> None:
+        self._add("summary", {**self._run.start(), **self._run.end(record)})
+        self._file.close()
+
+    def _tell_progress(self) -> None:
+        now = self._clock()
+        if now >= self._next_progress:
+            self._next_progress = now + _PROGRESS_SECONDS
+            self._add("progress", {"time": format_time(time.time()), "totals": self._run.totals()})
+
+    def _add(self, kind: str, fields: dict[str, Any]) -> None:
+        self._file.write(json.dumps({"type": kind, **fields}, ensure_ascii=False) + "\n")
+        self._file.flush()

@@ -1,0 +1,117 @@
+"""The one place that turns an outcome, or an input that was not taken, into the fields of a report.
+
+Names and meanings are those of ``docs/report-schema.md``; they hold nothing of the data set but its UIDs.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from dcmsend.dicom.sop_class import sop_class_name
+from dcmsend.index import RejectedInput
+from dcmsend.transfer import StoreOutcome
+
+__all__ = ["INSTANCE_FIELDS", "clean", "format_time", "outcome_fields", "rejected_fields", "status_field"]
+
+INSTANCE_FIELDS: Final = (
+    "index", "path", "path_base64", "size", "mtime", "sop_class_uid", "sop_class_name", "sop_instance_uid",
+    "series_uid", "study_uid", "syntax_file", "syntax_sent", "converted", "bytes_sent", "association", "context_id",
+    "message_id", "outcome", "status", "error_comment", "offending_elements", "reason", "message", "retryable",
+    "attempts", "started", "seconds",
+)  # fmt: skip
+"""All fields of an instance, in order; ``path_base64`` is there only where it is needed."""
+
+
+def outcome_fields(outcome: StoreOutcome) -> dict[str, Any]:
+    """The fields of an instance; sizes in bytes, times as RFC 3339 text, durations in seconds, None for unknown."""
+    instance, sent = outcome.instance, outcome.sent_syntax
+    name = _outcome_name(outcome)
+    status = status_field(outcome.status)
+    reason = None if outcome.reason is None else outcome.reason.name.lower()
+    started = format_time(outcome.started)
+    in_memory = instance.input.data_set is not None
+    sop_class = outcome.sop_class_uid or instance.sop_class_uid
+    return {
+        "index": outcome.index,
+        **_file_fields(instance.input.path, is_file=not in_memory),
+        "sop_class_uid": clean(sop_class),
+        "sop_class_name": sop_class_name(sop_class),
+        "sop_instance_uid": clean(outcome.sop_instance_uid or instance.sop_instance_uid),
+        "series_uid": None,
+        "study_uid": None,
+        "syntax_file": clean(instance.transfer_syntax.uid),
+        "syntax_sent": None if sent is None else clean(sent.uid),
+        "converted": sent is not None and sent.uid != instance.transfer_syntax.uid,
+        "bytes_sent": outcome.bytes_sent,
+        "association": outcome.association or None,
+        "context_id": outcome.context_id or None,
+        "message_id": outcome.message_id or None,
+        "outcome": name,
+        "status": status,
+        "error_comment": clean(outcome.error_comment),
+        "offending_elements": [f"({tag >> 16:04X},{tag & 0xFFFF:04X})" for tag in outcome.offending_elements],
+        "reason": reason,
+        "message": clean(outcome.message),
+        "retryable": outcome.is_retryable,
+        "attempts": [{"time": started, "outcome": name, "status": status, "reason": reason}] if started else [],
+        "started": started,
+        "seconds": round(outcome.seconds, 6),
+    }
+
+
+def rejected_fields(rejected: RejectedInput) -> dict[str, Any]:
+    """The fields of an input that is no instance of the transfer list, ``index`` None."""
+    message = f"{rejected.reason} ({rejected.detail})" if rejected.detail else rejected.reason
+    fields: dict[str, Any] = {name: None for name in INSTANCE_FIELDS if name != "path_base64"}
+    name = "invalid" if rejected.is_dicom else "not_dicom"
+    fields |= _file_fields(rejected.path, is_file=True)
+    fields |= {
+        "sop_class_uid": "", "sop_class_name": "", "sop_instance_uid": "", "syntax_file": "", "converted": False,
+        "bytes_sent": 0, "outcome": name, "error_comment": "", "offending_elements": [], "reason": name,
+        "message": clean(message), "retryable": False, "attempts": [], "seconds": 0.0,
+    }  # fmt: skip
+    return fields
+
+
+def status_field(status: int | None) -> str | None:
+    """A DIMSE status as ``0xA700``, None without an answer."""
+    return None if status is None else f"0x{status:04X}"
+
+
+def format_time(seconds: float) -> str | None:
+    """Seconds since the epoch in RFC 3339, in UTC to the millisecond; None for 0.0, which stands for never."""
+    if not seconds:
+        return None
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:23] + "Z"
+    except (OverflowError, ValueError, OSError):  # a file can be from any year
+        return None
+
+
+def clean(text: str) -> str:
+    """Text that has UTF-8 bytes: the escapes that stand for other bytes in file names become U+FFFD."""
+    if text.isascii():
+        return text
+    return "".join("\ufffd" if "\ud800" <= character <= "\udfff" else character for character in text)
+
+
+def _outcome_name(outcome: StoreOutcome) -> str:
+    return outcome.result.value.replace(" ", "_")
+
+
+def _file_fields(path: str, *, is_file: bool) -> dict[str, Any]:
+    fields: dict[str, Any] = {"path": clean(path)}
+    if fields["path"] != path:
+        fields["path_base64"] = base64.b64encode(path.encode("utf-8", "surrogateescape")).decode()
+    size = mtime = None
+    if is_file:
+        try:
+            status = os.stat(path)
+        except (OSError, ValueError):
+            pass
+        else:
+            size, mtime = status.st_size, format_time(status.st_mtime)
+    return {**fields, "size": size, "mtime": mtime}

@@ -1,0 +1,136 @@
+"""All reports of a run as one observer."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import IntEnum
+
+from dcmsend.errors import ReportError
+from dcmsend.index import RejectedInput
+from dcmsend.transfer import AssociationClosed, AssociationOpened, BytesSent, Observer, Peer, StoreOutcome
+
+from .base import Report
+from .options import ReportOptions
+from .run_record import RunRecord
+
+__all__ = ["Reports", "open_reports"]
+
+_log = logging.getLogger("dcmsend.app")
+
+
+class Reports(Observer):
+    """Hands everything to each report, and to the caller's own observer.
+
+    A report that cannot be written is given up with a message; neither the run nor the other reports suffer.
+
+    Attributes:
+        error: why the first report that could not be written could not; None while all can.
+    """
+
+    def __init__(self, observer: Observer | None = None) -> None:
+        self._observer = observer
+        self._reports: list[Report] = []
+        self.error: ReportError | None = None
+
+    @property
+    def observer(self) -> Observer | None:
+        """What the transfer has to tell; None if nobody wants to know."""
+        return self if self._reports else self._observer
+
+    def add(self, make: Callable[[], Report]) -> None:
+        """Open one more report and begin it."""
+        try:
+            report = make()
+            report.begin()
+        except ReportError as error:
+            self._note(error)
+        else:
+            self._reports.append(report)
+
+    def rejected(self, rejected: RejectedInput) -> None:
+        """An input is not in the transfer list."""
+        for report in tuple(self._reports):
+            with self._given_up(report):
+                report.rejected(rejected)
+
+    def outcome(self, outcome: StoreOutcome) -> None:
+        for report in tuple(self._reports):
+            with self._given_up(report):
+                report.outcome(outcome)
+        if self._observer is not None:
+            self._observer.outcome(outcome)
+
+    def association_opened(self, event: AssociationOpened) -> None:
+        for report in tuple(self._reports):
+            with self._given_up(report):
+                report.association_opened(event)
+        if self._observer is not None:
+            self._observer.association_opened(event)
+
+    def association_closed(self, event: AssociationClosed) -> None:
+        for report in tuple(self._reports):
+            with self._given_up(report):
+                report.association_closed(event)
+        if self._observer is not None:
+            self._observer.association_closed(event)
+
+    def bytes_sent(self, event: BytesSent) -> None:
+        for report in tuple(self._reports):
+            with self._given_up(report):
+                report.bytes_sent(event)
+        if self._observer is not None:
+            self._observer.bytes_sent(event)
+
+    def finish(self, record: RunRecord, judge: Callable[[RunRecord], IntEnum] | None) -> None:
+        """Complete all reports; ``judge`` gives the exit code, which changes when a report cannot be written."""
+        for report in tuple(self._reports):
+            self._conclude(record, judge)
+            with self._given_up(report):
+                report.finish(record)
+        self._conclude(record, judge)
+
+    def _conclude(self, record: RunRecord, judge: Callable[[RunRecord], IntEnum] | None) -> None:
+        record.report_error = self.error
+        record.exit_code = None if judge is None else judge(record)
+
+    @contextmanager
+    def _given_up(self, report: Report) -> Iterator[None]:
+        """Take a report off the list when it cannot be written."""
+        try:
+            yield
+        except ReportError as error:
+            self._note(error)
+            self._reports.remove(report)
+
+    def _note(self, error: ReportError) -> None:
+        _log.error("%s\n%s", error, error.reason)
+        self.error = self.error or error
+
+
+def open_reports(options: ReportOptions, peer: Peer, observer: Observer | None) -> Reports:
+    """Open all reports that are wanted; what only a report needs is loaded only for it."""
+    reports = Reports(observer)
+    if options.text_report:
+        from .text_report import TextReport
+
+        reports.add(lambda: TextReport(options.text_report, peer))
+    if options.csv_report:
+        from .csv_report import CsvReport
+
+        reports.add(lambda: CsvReport(options.csv_report))
+    if options.json_report or options.jsonl_report:
+        from .run_fields import RunFields
+
+        run = RunFields(peer, command_line=options.command_line)
+        reports.add(lambda: run)
+        if options.json_report:
+            from .json_report import JsonReport
+
+            reports.add(lambda: JsonReport(options.json_report, run))
+        if options.jsonl_report:
+            from .jsonl_report import JsonLinesReport
+
+            reports.add(lambda: JsonLinesReport(options.jsonl_report, run))
+    return reports

@@ -1,0 +1,184 @@
+"""What the reports say of a run as a whole, collected while it goes on."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Sequence
+from typing import Any, Final
+
+from dcmsend.dicom.sop_class import sop_class_name
+from dcmsend.dicom.transfer_syntax import transfer_syntax
+from dcmsend.errors import Cancelled
+from dcmsend.index import RejectedInput
+from dcmsend.transfer import AssociationClosed, AssociationOpened, Peer, Result, StoreOutcome
+from dcmsend.version import VERSION
+
+from .base import Report
+from .outcome_fields import clean, format_time, status_field
+from .run_record import RunRecord
+from .summary import Summary
+
+__all__ = ["SCHEMA_VERSION", "RunFields"]
+
+SCHEMA_VERSION: Final = "1.0"
+"""The first number changes when a reader of an older version would go wrong."""
+
+_Counts = dict[str, dict[str, Any]]
+
+
+class RunFields(Report):
+    """Writes nothing, but describes the run to the reports that do.
+
+    It grows with the kinds of things (classes, syntaxes, associations), not with files.
+
+    Args:
+        peer: where the run sends to.
+        command_line: the arguments, secrets already masked.
+    """
+
+    def __init__(self, peer: Peer, command_line: Sequence[str] = ()) -> None:
+        self._peer = peer
+        self._command_line = command_line
+        self._run_id = str(uuid.uuid4())
+        self._started = time.time()
+        self._clock = time.monotonic()
+        self._summary = Summary()
+        self._with_warning = 0
+        self._not_dicom = 0
+        self._invalid = 0
+        self._bytes = 0
+        self._by_status: _Counts = {}
+        self._by_class: _Counts = {}
+        self._by_syntax: _Counts = {}
+        self._associations: dict[int, dict[str, Any]] = {}
+
+    def start(self) -> dict[str, Any]:
+        """What is known before anything has happened."""
+        peer = self._peer
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "program": f"dcmsend {VERSION}",
+            "argv": [clean(argument) for argument in self._command_line],
+            "run_id": self._run_id,
+            "started": format_time(self._started),
+            "peer": {
+                "host": clean(peer.host),
+                "port": peer.port,
+                "called": clean(peer.called_ae_title),
+                "calling": clean(peer.calling_ae_title),
+                "tls": peer.tls is not None,
+            },
+            "journal": None,
+        }
+
+    def end(self, record: RunRecord) -> dict[str, Any]:
+        """What is known at the end."""
+        return {
+            "ended": format_time(time.time()),
+            "complete": record.is_complete,
+            "ended_by": _ended_by(record),
+            "exit": _exit(record),
+            "totals": self.totals(),
+            "by_status": self._by_status,
+            "by_sop_class": self._by_class,
+            "by_syntax": self._by_syntax,
+            "by_study": {},
+            "associations": list(self._associations.values()),
+        }
+
+    def totals(self) -> dict[str, Any]:
+        """The counts until now."""
+        results = {result.value.replace(" ", "_"): count for result, count in self._summary.results.items()}
+        return {
+            "found": self._summary.total + self._not_dicom + self._invalid,
+            "not_dicom": self._not_dicom,
+            "invalid": self._invalid,
+            "already_stored": 0,
+            "stored": results["stored"],
+            "stored_with_warning": self._with_warning,
+            "refused": results["refused"],
+            "failed": results["failed"],
+            "unconfirmed": results["unconfirmed"],
+            "not_attempted": results["not_attempted"],
+            "retryable": self._summary.retryable,
+            "bytes": self._bytes,
+            "seconds": round(time.monotonic() - self._clock, 3),
+        }
+
+    def rejected(self, rejected: RejectedInput) -> None:
+        """Count an input that was not taken."""
+        if rejected.is_dicom:
+            self._invalid += 1
+        else:
+            self._not_dicom += 1
+
+    def outcome(self, outcome: StoreOutcome) -> None:
+        """Count an outcome."""
+        self._summary.add(outcome)
+        self._bytes += outcome.bytes_sent
+        is_stored = outcome.result is Result.STORED
+        self._with_warning += is_stored and outcome.status != 0
+        instance = outcome.instance
+        status = status_field(outcome.status)
+        if status is not None:
+            self._by_status[status] = counts = self._by_status.get(status) or {"instances": 0}
+            counts["instances"] += 1
+        for table, key, name in (
+            (self._by_class, instance.sop_class_uid, sop_class_name),
+            (self._by_syntax, instance.transfer_syntax.uid, _syntax_name),
+        ):
+            key = clean(key)
+            counts = table.get(key) or table.setdefault(
+                key, {"name": name(key), "instances": 0, "stored": 0, "bytes": 0}
+            )
+            counts["instances"] += 1
+            counts["stored"] += is_stored
+            counts["bytes"] += outcome.bytes_sent
+        association = self._associations.get(outcome.association)
+        if association is not None and outcome.message_id:
+            association["instances"] += 1
+            association["bytes"] += outcome.bytes_sent
+
+    def association_opened(self, event: AssociationOpened) -> None:
+        """Note an association."""
+        self._associations[event.number] = {
+            "n": event.number, "started": format_time(time.time()), "ended": None, "end": None,
+            "contexts": event.accepted, "contexts_proposed": event.proposed,
+            "max_pdu": event.fragment_length + _PDU_OVERHEAD, "window": event.window, "instances": 0, "bytes": 0,
+        }  # fmt: skip
+
+    def association_closed(self, event: AssociationClosed) -> None:
+        """Note how an association ended."""
+        association = self._associations.get(event.number)
+        if association is not None:
+            association["ended"] = format_time(time.time())
+            association["end"] = clean(event.how)
+
+
+_PDU_OVERHEAD: Final = 12
+"""Bytes of headers in a P-DATA-TF PDU with one value."""
+
+
+def _ended_by(record: RunRecord) -> str:
+    if not record.ended:
+        return "internal error"
+    if record.error is None:
+        return "end"
+    return record.error.by if isinstance(record.error, Cancelled) else "error"
+
+
+def _exit(record: RunRecord) -> dict[str, Any] | None:
+    if record.exit_code is None:
+        return None
+    error = record.error or record.report_error
+    return {
+        "code": int(record.exit_code),
+        "name": record.exit_code.name.lower(),
+        "retryable": record.may_succeed > 0 and record.exit_code.name != "PEER_SAYS_NO",
+        "message": "" if error is None else clean("; ".join(str(error).splitlines())),
+    }
+
+
+def _syntax_name(uid: str) -> str:
+    return transfer_syntax(uid).name
