@@ -59,5 +59,7 @@ OPTION_COVERAGE: dict[str, str] = {
     "--idle-timeout": _INSTALLED + "test_idle_timeout",
     "--parallel-associations": "system/test_parallel_peers.py::test_storescp",
     "--async-window": "system/test_parallel_peers.py::test_answers_out_of_order",
+    "--max-rate": "cli/test_speed_options.py::test_max_rate",
+    "--max-instances-rate": "cli/test_speed_options.py::test_max_instances_rate",
     "--require-stored": _INSTALLED + "test_exit_code_tells_whether_everything_was_stored",
 }

@@ -72,6 +72,8 @@ MEANINGS: dict[str, tuple[list[str], dict[str, Any]]] = {
     "--idle-timeout": (["--idle-timeout", "15m"], {"transfer.idle_timeout": 900.0}),
     "--parallel-associations": (["--parallel-associations", "4"], {"transfer.parallel_associations": 4}),
     "--async-window": (["--async-window", "1k"], {"transfer.async_window": 1000}),
+    "--max-rate": (["--max-rate", "20Mi"], {"transfer.max_rate": 20 << 20}),
+    "--max-instances-rate": (["--max-instances-rate", "50"], {"transfer.max_instances_rate": 50}),
     "--require-stored": (["--require-stored"], {"require_stored": True}),
 }
 NOT_FOR_THE_RUN = {

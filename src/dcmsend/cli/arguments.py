@@ -45,6 +45,7 @@ _NUMBERS: Final = (
 _PORT: Final = Limits(1, 65535)
 _PARALLEL: Final = Limits(1, 128)
 _WINDOW: Final = Limits(2, 65535)
+_RATE: Final = Limits(1, 10**12)
 _LONGEST_WAIT: Final = 2_147_483
 """Seconds; a longer wait than these 24 days does not fit the operating system's milliseconds."""
 
@@ -179,6 +180,8 @@ def _transfer_options(line: CommandLine, numbers: dict[str, int], halt: bool) ->
         log_negotiation=line.has("--verbose-pc"),
         parallel_associations=_strict_number(line, "--parallel-associations", _PARALLEL),
         async_window=_strict_number(line, "--async-window", _WINDOW),
+        max_rate=_strict_number(line, "--max-rate", _RATE),
+        max_instances_rate=_strict_number(line, "--max-instances-rate", _RATE),
         tcp_no_delay=_environment_number("TCP_NODELAY") != 0,
         tcp_buffer_length=_environment_number("TCP_BUFFER_LENGTH"),
     ))

@@ -207,6 +207,10 @@ _OUR_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
             "send over n associations at the same time",)),
         ("", "--async-window", "[n]umber: integer (2..65535)", None, (
             "propose to have n requests in flight",)),
+        ("", "--max-rate", "[n]umber of bytes: 500k, 20M, 1Gi (default: off)", None, (
+            "send at most n bytes a second",)),
+        ("", "--max-instances-rate", "[n]umber: integer (default: off)", None, (
+            "send at most n instances a second",)),
         ("", "--idle-timeout", "[d]uration: 90, 90s, 15m, 7h (default: 300)", None, (
             "give up when no byte moves for d, 0 = never",)),
     )),

@@ -50,6 +50,7 @@ from dcmsend.transport import Connection, Deadline, Interrupt, TcpOptions, conne
 
 from .options import Peer, TransferOptions
 from .payload import Payload
+from .rate import Pace
 
 __all__ = ["BUFFER_SIZE", "Association", "open_association"]
 
@@ -82,6 +83,7 @@ class Association:
         self._connection = connection
         self._interrupt = interrupt
         self._options = options
+        self._pace: Pace | None = None
         self._layer = UpperLayer(options.max_pdu)
         self._events: deque[Event] = deque()
         self._input = memoryview(bytearray(64 * 1024))
@@ -116,8 +118,12 @@ class Association:
             for context in self._layer.accepted_contexts.values()
         )
 
-    def prepare_to_send(self) -> None:
-        """Lay the buffer out for the peer's maximum length; ``unusable`` is set if that leaves no room for data."""
+    def prepare_to_send(self, pace: Pace | None = None) -> None:
+        """Lay the buffer out for the peer's maximum length; ``unusable`` is set if that leaves no room for data.
+
+        ``pace`` is how fast data sets may be sent, None for no limit.
+        """
+        self._pace = pace
         try:
             self.fragment_length = max_fragment_length(self._layer.peer_max_length, self._options.max_send_pdu)
         except RemoteProtocolError as error:
@@ -168,7 +174,7 @@ class Association:
             self._send(command)
             command = b""
         while True:
-            self._send(self._buffer.frame(count, context_id=context_id, is_last=is_last, command=command))
+            self._send_paced(self._buffer.frame(count, context_id=context_id, is_last=is_last, command=command))
             total += count
             if progress is not None:
                 progress(count)
@@ -249,6 +255,18 @@ class Association:
     def close(self) -> None:
         """Close the connection without a word."""
         self._connection.close()
+
+    def _send_paced(self, data: memoryview) -> None:
+        pace = self._pace
+        if pace is None or not pace.limits_bytes:
+            self._send(data)
+            return
+        for start in range(0, len(data), pace.piece):
+            part = data[start : start + pace.piece]
+            pace.wait_for_bytes(len(part), self._interrupt)
+            self._send(part)
+            self._is_torn = True  # the end of a piece is not the end of a PDU
+        self._is_torn = False
 
     def _send(self, data: bytes | memoryview) -> None:
         self._idle.restart()

@@ -20,6 +20,7 @@ from .events import Observer, SerialObserver
 from .messages import log_end
 from .options import Peer, TransferOptions
 from .outcome import Reason, Result, StoreOutcome
+from .rate import Pace
 from .runner import Counter, Runner
 from .tools import Tools
 from .work import OutcomesInOrder, Work
@@ -59,6 +60,8 @@ class Engine:
         if observer is not None and options.parallel_associations > 1:
             observer = SerialObserver(observer)
         self._observer = observer
+        limited = options.max_rate or options.max_instances_rate
+        self._pace = Pace(options.max_rate, options.max_instances_rate) if limited else None
         self._fruitless = 0
         self._disturbed = False
         self._order = OutcomesInOrder()
@@ -175,6 +178,7 @@ class Engine:
             interrupt,
             self._observer,
             is_numbered=self._plan_options.multiple_associations,
+            pace=self._pace,
         )
 
     def _nothing_accepted(self, runner: Runner, plan: AssociationPlan) -> Iterator[StoreOutcome]:

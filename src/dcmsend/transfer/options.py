@@ -55,6 +55,8 @@ class TransferOptions:
         decode_workers: threads that decompress the frames of one instance, from 1.
         parallel_associations: how many associations may be open at the same time, from 1.
         async_window: how many requests without an answer to ask for, 2..65535; 0 for none (PS3.7 D.3.3.3).
+        max_rate: bytes a second over all associations, 0 for no limit; PDU headers count.
+        max_instances_rate: instances a second over all associations, 0 for no limit.
         tcp_no_delay: switch the Nagle algorithm off (environment ``TCP_NODELAY=0`` leaves it on).
         tcp_buffer_length: socket buffers, None for the system's own tuning (environment ``TCP_BUFFER_LENGTH``).
         log_negotiation: log both sides of the negotiation already at level INFO (``+v``).
@@ -75,6 +77,8 @@ class TransferOptions:
     decode_workers: int = 2
     parallel_associations: int = 1
     async_window: int = 0
+    max_rate: int = 0
+    max_instances_rate: int = 0
     tcp_no_delay: bool = True
     tcp_buffer_length: int | None = None
     log_negotiation: bool = False
@@ -86,6 +90,10 @@ class TransferOptions:
         _check("dimse_timeout", self.dimse_timeout is None or self.dimse_timeout > 0)
         _check("idle_timeout", self.idle_timeout >= 0)
         _check("drain_seconds", self.drain_seconds >= 0)
+        _check("parallel_associations", self.parallel_associations >= 1)
+        _check("async_window", 0 <= self.async_window <= 65535)
+        _check("max_rate", self.max_rate >= 0)
+        _check("max_instances_rate", self.max_instances_rate >= 0)
         _check("max_pdu", 1 < self.max_pdu < 1 << 32)
         _check("max_send_pdu", self.max_send_pdu is None or self.max_send_pdu >= SHORTEST_PDU)
         _check("deflate_level", self.deflate_level is None or 0 <= self.deflate_level <= 9)

@@ -17,6 +17,7 @@ from .negotiation_log import log_accepted, log_rejected, log_request, warn_of_ad
 from .options import Peer, TransferOptions
 from .outcome import StoreOutcome
 from .prepare import Preparer
+from .rate import Pace
 from .store_loop import StoreLoop
 from .tools import Tools
 from .work import Work
@@ -73,6 +74,7 @@ class Runner:
         observer: Observer | None,
         *,
         is_numbered: bool,
+        pace: Pace | None = None,
     ) -> None:
         self._peer = peer
         self._options = options
@@ -81,6 +83,7 @@ class Runner:
         self._interrupt = interrupt
         self._observer = observer
         self._is_numbered = is_numbered
+        self._pace = pace
         self._number = 0
         self._how = "aborted"
         self.association: Association | None = None
@@ -108,7 +111,7 @@ class Runner:
         log_accepted(self.association, self._peer, contexts, self._options)
         self._number = self._counter.add(len(contexts))
         if self.association.accepted:
-            self.association.prepare_to_send()
+            self.association.prepare_to_send(self._pace)
         self._tell_opened(self.association, len(contexts))
         return True
 
@@ -135,6 +138,7 @@ class Runner:
             halt_on_failure=self._options.halt_on_failure,
             interrupt=self._interrupt,
             observer=self._observer,
+            pace=self._pace,
         )
         try:
             yield from loop.run()

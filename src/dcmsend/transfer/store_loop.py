@@ -40,6 +40,7 @@ from .messages import (
 from .outcome import Reason, Result, StoreOutcome
 from .payload import FileChanged
 from .prepare import Failure, PreparedStore, Preparer
+from .rate import Pace
 from .work import Work
 
 __all__ = ["StoreLoop"]
@@ -100,6 +101,7 @@ class StoreLoop:
         halt_on_failure: bool,
         interrupt: Interrupt,
         observer: Observer | None,
+        pace: Pace | None = None,
     ) -> None:
         self._association = association
         self._number = number
@@ -108,6 +110,7 @@ class StoreLoop:
         self._halt_on_failure = halt_on_failure
         self._interrupt = interrupt
         self._observer = observer
+        self._pace = pace
         self._outstanding: dict[int, _Sent] = {}
         self._outstanding_bytes = 0
         self._settled_ids: set[int] = set()
@@ -138,6 +141,8 @@ class StoreLoop:
             try:
                 # What is wrong with an instance is told when everything before it is known.
                 yield from self._collect(0 if store.failure is not None else window - 1)
+                if self._pace is not None and self.error is None and store.failure is None:
+                    self._pace.wait_for_instance(self._interrupt)
                 if self.error is None and not self._interrupt.requested and (yield from self._is_usable()):
                     yield from self._start(store)
                 else:
