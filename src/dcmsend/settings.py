@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
+from dcmsend.dicom.record import Record
 from dcmsend.index import IndexOptions
 from dcmsend.inputs import InputOptions
 from dcmsend.plan import PlanOptions
@@ -13,8 +12,7 @@ from dcmsend.transfer import Peer, TransferOptions
 __all__ = ["Settings"]
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Record):
     """Everything a run needs to know beside its inputs.
 
     Attributes:
@@ -24,10 +22,10 @@ class Settings:
     """
 
     peer: Peer
-    inputs: InputOptions = field(default_factory=InputOptions)
-    index: IndexOptions = field(default_factory=IndexOptions)
-    plan: PlanOptions = field(default_factory=PlanOptions)
-    transfer: TransferOptions = field(default_factory=TransferOptions)
-    report: ReportOptions = field(default_factory=ReportOptions)
+    inputs: InputOptions = InputOptions()
+    index: IndexOptions = IndexOptions()
+    plan: PlanOptions = PlanOptions()
+    transfer: TransferOptions = TransferOptions()
+    report: ReportOptions = ReportOptions()
     require_stored: bool = False
     dictionary_files: tuple[str, ...] = ()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from dcmsend.cli.arguments import LogChoice, build_settings, choose_logging
 from dcmsend.cli.command_line import scan_command_line
 from dcmsend.cli.option_table import OPTIONS
+from dcmsend.dicom.record import Record
 from dcmsend.errors import UsageError
 from dcmsend.index import ReadMode
 from dcmsend.plan import Decompression
@@ -23,14 +23,14 @@ def settings_for(*arguments: str) -> Settings:
 
 
 def differences(one: Any, other: Any, prefix: str = "") -> dict[str, Any]:
-    """Fields of nested dataclasses that differ, with the second one's value."""
+    """Fields of nested options that differ, with the second one's value."""
     found: dict[str, Any] = {}
-    for field in fields(one):
-        mine, theirs = getattr(one, field.name), getattr(other, field.name)
-        if hasattr(mine, "__dataclass_fields__"):
-            found |= differences(mine, theirs, f"{prefix}{field.name}.")
+    for name in vars(one):
+        mine, theirs = getattr(one, name), getattr(other, name)
+        if isinstance(mine, Record):
+            found |= differences(mine, theirs, f"{prefix}{name}.")
         elif mine != theirs:
-            found[prefix + field.name] = theirs
+            found[prefix + name] = theirs
     return found
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from dcmsend.dicom.transfer_syntax import TransferSyntax
 from dcmsend.inputs import InputFile
@@ -19,8 +19,7 @@ class ReadMode(Enum):
     DATA_SET_ONLY = "data set only"
 
 
-@dataclass(frozen=True, slots=True)
-class Instance:
+class Instance(NamedTuple):
     """One SOP Instance of the transfer list, as the meta header (or the DICOMDIR record) describes it.
 
     The C-STORE request takes its UIDs from the data set itself, later; these serve planning and report.
@@ -40,8 +39,7 @@ class Instance:
     read_mode: ReadMode
 
 
-@dataclass(frozen=True, slots=True)
-class RejectedInput:
+class RejectedInput(NamedTuple):
     """An input that cannot be in the transfer list.
 
     Attributes:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dcmsend.dicom.record import Record
 
 from .instance import ReadMode
 
 __all__ = ["IndexOptions"]
 
 
-@dataclass(frozen=True, slots=True)
-class IndexOptions:
+class IndexOptions(Record):
     """How inputs are read and checked.
 
     Attributes:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 __all__ = ["DicomdirRecord", "InputFile", "Origin"]
 
@@ -18,8 +17,7 @@ class Origin(Enum):
     DATA_SET = "data set"
 
 
-@dataclass(frozen=True, slots=True)
-class DicomdirRecord:
+class DicomdirRecord(NamedTuple):
     """What a directory record says of the file it refers to.  Source: PS3.3 F.3.2.2.
 
     Attributes:
@@ -35,8 +33,7 @@ class DicomdirRecord:
     transfer_syntax_uid: str
 
 
-@dataclass(frozen=True, slots=True)
-class InputFile:
+class InputFile(NamedTuple):
     """One file (or one data set in memory) in the order in which it was named or found.
 
     Attributes:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dcmsend.dicom.record import Record
 
 __all__ = ["InputOptions"]
 
 
-@dataclass(frozen=True, slots=True)
-class InputOptions:
+class InputOptions(Record):
     """Which names become inputs.
 
     Attributes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+
+from dcmsend.dicom.record import Record
 
 __all__ = ["Decompression", "PlanOptions"]
 
@@ -16,8 +17,7 @@ class Decompression(Enum):
     LOSSY = "lossy"
 
 
-@dataclass(frozen=True, slots=True)
-class PlanOptions:
+class PlanOptions(Record):
     """How presentation contexts are proposed.
 
     Attributes:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from dcmsend.protocol import PresentationContext
 
 __all__ = ["AssociationPlan"]
 
 
-@dataclass(frozen=True, slots=True)
-class AssociationPlan:
+class AssociationPlan(NamedTuple):
     """The next stretch of the transfer list and how it is to be sent.
 
     Attributes:

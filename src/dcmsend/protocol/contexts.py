@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from .value import Value
+from dcmsend.dicom.value import Value
 
 __all__ = ["AcceptedContext", "ContextResult", "PresentationContext", "accepted_contexts"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from .value import Value
+from dcmsend.dicom.value import Value
 
 __all__ = [
     "CEchoRQ",

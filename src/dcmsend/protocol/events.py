@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from dcmsend.dicom.value import Value
+
 from .dimse import Command, CommandParseError
 from .pdu import Abort, AssociateAC, AssociateRJ, AssociateRQ
-from .value import Value
 
 __all__ = [
     "AssociationAccepted",

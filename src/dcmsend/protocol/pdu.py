@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from dcmsend.dicom.value import Value
+
 from .contexts import ContextResult, PresentationContext
 from .reasons import abort_text, rejection_reason_text, rejection_result_text, rejection_source_text
 from .user_information import UserInformation
-from .value import Value
 
 __all__ = [
     "APPLICATION_CONTEXT",

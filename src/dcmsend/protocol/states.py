@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Final
 
-from .value import Value
+from dcmsend.dicom.value import Value
 
 __all__ = ["ACTIONS", "TRANSITIONS", "Action", "Evt", "State"]
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from dcmsend.dicom.value import Value
+
 from .implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
-from .value import Value
 
 __all__ = [
     "AsynchronousOperationsWindow",

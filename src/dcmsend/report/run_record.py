@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from enum import IntEnum
 
 from dcmsend.errors import DcmsendError
 from dcmsend.index import RejectedInput
 from dcmsend.transfer import StoreOutcome
 
-from .summary import Summary
+from .summary import Summary, format_summary
 
 __all__ = ["RunRecord"]
 
 
-@dataclass(slots=True)
 class RunRecord:
     """One run.
 
     Attributes:
         summary: counts of all outcomes.
-        outcomes: all outcomes in list order; empty unless a report asked for them (they take memory).
         keep_rejected: whether ``rejected`` is filled; a tree may hold millions of files that are no DICOM.
         rejected: inputs and DICOMDIR records that could not be added to the transfer list.
         invalid_files: how many inputs could not be added, without DICOMDIR records.
@@ -27,21 +26,28 @@ class RunRecord:
         associations: negotiations that were answered.
         contexts: presentation contexts proposed over all associations.
         listed: whether the transfer list was complete, so that there is something to report on.
+        ended: whether the run has come to an end of its own, not by a fault of ours.
         error: why the run ended early, None at its normal end.
-        report_error: why the report could not be written.
+        report_error: why a report could not be written.
+        exit_code: what the command will end with; None while nobody has said so.
     """
 
-    summary: Summary = field(default_factory=Summary)
-    outcomes: list[StoreOutcome] = field(default_factory=list)
-    keep_rejected: bool = False
-    rejected: list[RejectedInput] = field(default_factory=list)
-    invalid_files: int = 0
-    broken_files: int = 0
-    associations: int = 0
-    contexts: int = 0
-    listed: bool = False
-    error: DcmsendError | None = None
-    report_error: DcmsendError | None = None
+    def __init__(
+        self, *, keep_rejected: bool = False, on_rejected: Callable[[RejectedInput], None] | None = None
+    ) -> None:
+        self.summary = Summary()
+        self.keep_rejected = keep_rejected
+        self._on_rejected = on_rejected
+        self.rejected: list[RejectedInput] = []
+        self.invalid_files = 0
+        self.broken_files = 0
+        self.associations = 0
+        self.contexts = 0
+        self.listed = False
+        self.ended = False
+        self.error: DcmsendError | None = None
+        self.report_error: DcmsendError | None = None
+        self.exit_code: IntEnum | None = None
 
     def add(self, outcome: StoreOutcome) -> None:
         """Count an outcome."""
@@ -53,6 +59,17 @@ class RunRecord:
         self.broken_files += rejected.is_dicom
         if self.keep_rejected:
             self.rejected.append(rejected)
+        if self._on_rejected is not None:
+            self._on_rejected(rejected)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the run has come to its normal end."""
+        return self.ended and self.error is None
+
+    def format_summary(self) -> str:
+        """DCMTK's status summary."""
+        return format_summary(self.summary, self.associations, self.contexts)
 
     @property
     def may_succeed(self) -> int:

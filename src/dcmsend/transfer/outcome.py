@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from dcmsend.dicom.transfer_syntax import TransferSyntax
 from dcmsend.index import Instance
@@ -47,8 +47,7 @@ class Reason(Enum):
     CANCELLED = "cancelled"
 
 
-@dataclass(frozen=True, slots=True)
-class StoreOutcome:
+class StoreOutcome(NamedTuple):
     """The one outcome of one instance.
 
     Attributes:
@@ -72,7 +71,7 @@ class StoreOutcome:
         seconds: from then to the outcome.
     """
 
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody misses
     instance: Instance
     result: Result
     status: int | None = None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import Enum
+from typing import ClassVar
+
+from dcmsend.dicom.record import Record
 
 __all__ = ["TlsOptions", "TlsProfile"]
 
@@ -19,8 +21,7 @@ class TlsProfile(Enum):
     """TLS 1.2 with the cipher suites of PS3.15 B.11 only (``+pz``)."""
 
 
-@dataclass(frozen=True, slots=True)
-class TlsOptions:
+class TlsOptions(Record):
     """How to secure connections.  Files are PEM.  Raises ValueError for half a key pair.
 
     Attributes:
@@ -35,9 +36,11 @@ class TlsOptions:
         profile: protocol versions and cipher suites.
     """
 
+    _hidden: ClassVar[tuple[str, ...]] = ("key_password",)
+
     key_file: str | None = None
     certificate_file: str | None = None
-    key_password: str | None = field(default=None, repr=False)
+    key_password: str | None = None
     ca_files: tuple[str, ...] = ()
     ca_directories: tuple[str, ...] = ()
     verify: bool = True
@@ -45,6 +48,6 @@ class TlsOptions:
     server_name: str | None = None
     profile: TlsProfile = TlsProfile.NON_DOWNGRADING_BCP195
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
         if (self.key_file is None) is not (self.certificate_file is None):
             raise ValueError("a private key and a certificate go together")

@@ -1,4 +1,4 @@
-"""Base of the small values of the protocol."""
+"""Base of small values that are made often, or of which there are many."""
 
 from __future__ import annotations
 
