@@ -17,6 +17,7 @@
         AssociationRejected     A-ASSOCIATE-RJ
         AssociationAborted      A-ABORT
         AssociationReleased     A-RELEASE-RQ from the peer while we were still sending
+        UserIdentityNotConfirmed  the peer is silent about the user, against our wish
       TransportError
         ConnectFailed           no TCP connection
           TlsFailed             no TLS session
@@ -62,6 +63,7 @@ __all__ = [
     "TranscodeError",
     "TransportError",
     "UsageError",
+    "UserIdentityNotConfirmed",
 ]
 
 
@@ -250,6 +252,16 @@ class AssociationReleased(AssociationError):
         super().__init__("DUL Peer Requested Release")
 
     def __reduce__(self) -> tuple[type[AssociationReleased], tuple[()]]:
+        return type(self), ()
+
+
+class UserIdentityNotConfirmed(AssociationError):
+    """The peer took the association, but did not confirm the user's identity as we wished.  Source: PS3.7 D.3.3.7."""
+
+    def __init__(self) -> None:
+        super().__init__("User Identity Negotiation failed: Positive response requested but none received")
+
+    def __reduce__(self) -> tuple[type[UserIdentityNotConfirmed], tuple[()]]:
         return type(self), ()
 
 

@@ -10,7 +10,7 @@ from itertools import takewhile
 import pytest
 
 from dcmsend.cli.help_text import usage_text
-from dcmsend.cli.option_table import EXCLUSIVE, OPTIONS, PARAMETERS, find_option
+from dcmsend.cli.option_table import EXCLUSIVE, OPTIONS, PARAMETERS, STORESCU_GROUP, find_option
 from support.programs import dcmtk_program
 
 _VALUE = re.compile(r"\[\w\][\w ]*: .*")
@@ -46,10 +46,10 @@ def test_usage_text_fits_a_terminal_and_holds_every_option() -> None:
 
 
 def test_our_options_come_last_and_have_no_short_names() -> None:
-    """So that a later DCMTK can have every short name."""
+    """So that a later DCMTK can have every short name; those of storescu mean what they mean there."""
     ours = [row.is_ours for row in OPTIONS]
     assert ours == sorted(ours)
-    assert all(not row.short for row in OPTIONS if row.is_ours)
+    assert all(not row.short for row in OPTIONS if row.is_ours and row.group != STORESCU_GROUP)
     assert {row.group for row in OPTIONS if row.is_ours}.isdisjoint(row.group for row in OPTIONS if not row.is_ours)
 
 
@@ -60,6 +60,17 @@ def test_layout_is_dcmtks() -> None:
     assert program is not None
     theirs = subprocess.run([program, "--help"], capture_output=True, text=True).stdout
     assert list(_skeleton(usage_text())) == list(_skeleton(theirs))
+
+
+@pytest.mark.peer("dcmtk")
+def test_options_of_storescu_have_its_names_and_values() -> None:
+    program = dcmtk_program("storescu")
+    assert program is not None
+    theirs = subprocess.run([program, "--help"], capture_output=True, text=True).stdout
+    for row in OPTIONS:
+        if row.group == STORESCU_GROUP:
+            line = rf"^ +{re.escape(row.short)} +{re.escape(row.long)} +" + re.escape(row.value.partition(" (only")[0])
+            assert re.search(line, theirs, flags=re.MULTILINE), row
 
 
 def _skeleton(text: str) -> Iterator[str]:

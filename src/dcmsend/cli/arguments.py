@@ -16,7 +16,7 @@ from dcmsend.transfer import AddressFamily, Peer, TransferOptions
 from .command_line import CommandLine
 from .log_words import LOG_LEVELS
 from .numbers import check_limits, invalid_value, parse_count, parse_duration, scan_unsigned
-from .option_table import Limits, find_option
+from .option_table import SECURITY_OPTIONS, Limits, find_option
 
 __all__ = ["LogChoice", "build_settings", "choose_logging"]
 
@@ -104,12 +104,12 @@ def build_settings(line: CommandLine, *, is_verbose: bool) -> tuple[Settings, li
     port = _port(line.parameters[1])
     halt = not line.has("--no-halt")
     settings = Settings(
-        peer=_peer(line, port),
         inputs=_input_options(line),
         index=_index_options(line, halt),
         plan=_plan_options(line, halt),
         transfer=_transfer_options(line, numbers, halt),
         report=ReportOptions(**_given(text_report=line.value("--create-report-file"))),
+        peer=_peer(line, port),  # the last one, because passwords may be asked for
         require_stored=line.has("--require-stored"),
         dictionary_files=tuple(name for name in os.environ.get("DCMDICTPATH", "").split(os.pathsep) if name),
     )
@@ -133,7 +133,17 @@ def _peer(line: CommandLine, port: int) -> Peer:
         called_ae_title=line.value("--call"),
         calling_ae_title=line.value("--aetitle"),
         address_family=_choice(line, _ADDRESS_FAMILIES),
+        **_security(line),
     ))
+
+
+def _security(line: CommandLine) -> dict[str, Any]:
+    if line.rightmost(*SECURITY_OPTIONS) is None:
+        return {}
+    from .identity_arguments import user_identity
+    from .tls_arguments import tls_client
+
+    return {"user_identity": user_identity(line), "tls": tls_client(line)}
 
 
 def _input_options(line: CommandLine) -> InputOptions:

@@ -6,10 +6,12 @@ look like options, parameters such as ``-5`` anywhere, and groups of which the r
 
 from __future__ import annotations
 
+from itertools import islice
+
 from dcmsend.errors import UsageError
 
 from .command_file import expand_command_files
-from .option_table import EXCLUSIVE, PARAMETERS, OptionRow, find_option
+from .option_table import EXCLUSIVE, PARAMETERS, SECRET, OptionRow, find_option
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ class CommandLine:
     """A command line whose names are all known and whose values are all present; no value has been looked at.
 
     Attributes:
-        arguments: all arguments after expansion, short names replaced by long ones.
+        arguments: all arguments after expansion, short names replaced by long ones, passwords by asterisks.
         parameters: what is neither option nor value, in order.
     """
 
@@ -31,14 +33,14 @@ class CommandLine:
     def __init__(self) -> None:
         self.arguments: list[str] = []
         self.parameters: list[str] = []
-        self._options: list[tuple[str, str]] = []
+        self._options: list[tuple[str, tuple[str, ...]]] = []
 
-    def add_option(self, row: OptionRow, value: str | None) -> None:
-        """Note one more occurrence of an option, with its value if it has one."""
+    def add_option(self, row: OptionRow, *values: str) -> None:
+        """Note one more occurrence of an option, with its values if it has any."""
+        seen = tuple(_c_string(value) for value in values)
         self.arguments.append(row.long)
-        if value is not None:
-            self.arguments.append(_c_string(value))
-        self._options.append((row.long, _c_string(value or "")))
+        self.arguments.extend("***" if row.long in SECRET else value for value in seen)
+        self._options.append((row.long, seen))
 
     def add_parameter(self, text: str) -> None:
         """Note one more parameter."""
@@ -51,10 +53,13 @@ class CommandLine:
 
     def value(self, long: str) -> str | None:
         """The value at the rightmost occurrence of an option; None if it was not given."""
-        for name, value in reversed(self._options):
-            if name == long:
-                return value
+        for values in reversed(self.values(long)):
+            return values[0]
         return None
+
+    def values(self, long: str) -> list[tuple[str, ...]]:
+        """The values at every occurrence of an option."""
+        return [values for name, values in self._options if name == long]
 
     def rightmost(self, *group: str) -> str | None:
         """Which one of these options, none of which goes with another, was given last."""
@@ -84,10 +89,10 @@ def scan_command_line(argv: Sequence[str]) -> CommandLine:
         row = find_option(argument)
         if row is None:
             raise UsageError(f"Unknown option {_c_string(argument)}")
-        value = next(arguments, None) if row.value else None
-        if row.value and value is None:
+        values = tuple(islice(arguments, row.value_count))
+        if len(values) < row.value_count:
             raise UsageError(f"Missing value for option {row.long}")
-        line.add_option(row, value)
+        line.add_option(row, *values)
     if line.arguments and line.exclusive is None and len(line.parameters) < len(PARAMETERS):
         raise UsageError(f"Missing parameter {PARAMETERS[len(line.parameters)][0]}")
     return line

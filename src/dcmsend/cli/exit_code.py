@@ -52,8 +52,10 @@ ERROR_CODES: Final[dict[type[errors.DcmsendError], ExitCode]] = {
     errors.AssociationRejected: ExitCode.CANNOT_NEGOTIATE_ASSOCIATION,
     errors.AssociationAborted: ExitCode.CANNOT_SEND_REQUEST,
     errors.AssociationReleased: ExitCode.CANNOT_SEND_REQUEST,
+    errors.UserIdentityNotConfirmed: ExitCode.CANNOT_NEGOTIATE_ASSOCIATION,
     errors.TransportError: ExitCode.CANNOT_SEND_REQUEST,
     errors.ConnectFailed: ExitCode.CANNOT_NEGOTIATE_ASSOCIATION,
+    errors.TlsFailed: ExitCode.CANNOT_NEGOTIATE_ASSOCIATION,
     errors.TimedOut: ExitCode.CANNOT_SEND_REQUEST,
     errors.ConnectionLost: ExitCode.CANNOT_SEND_REQUEST,
     errors.NegotiationFailed: ExitCode.CANNOT_NEGOTIATE_ASSOCIATION,
@@ -102,4 +104,8 @@ def exit_code_of_outcomes(error: errors.DcmsendError | None, *, may_succeed: int
 
 def _is_final_refusal(error: errors.DcmsendError | None) -> bool:
     cause = error.cause if isinstance(error, errors.NegotiationFailed) else error
-    return isinstance(cause, errors.AssociationRejected) and not cause.is_transient
+    if isinstance(cause, errors.AssociationRejected):
+        return not cause.is_transient
+    if isinstance(cause, errors.TlsFailed):
+        return cause.is_permanent
+    return isinstance(cause, errors.UserIdentityNotConfirmed)

@@ -183,10 +183,10 @@ _STORESCU_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
         ("+cf", "--add-cert-file", "[f]ilename: string", None, ("trust the certificates in the PEM file f",)),
         ("+cd", "--add-cert-dir", "[d]irectory: string", None, ("trust those in the PEM files of directory d",)),
     )),
-    (STORESCU_GROUP, "TLS: security profile", (
-        ("+py", "--profile-bcp195-nd", "", None, ("non-downgrading BCP 195: TLS 1.2, 1.3 (default)",)),
-        ("+px", "--profile-bcp195", "", None, ("BCP 195: also falls back to TLS 1.0 and 1.1",)),
-        ("+pz", "--profile-bcp195-ex", "", None, ("extended BCP 195: TLS 1.2, six cipher suites",)),
+    (STORESCU_GROUP, "TLS: profile of BCP 195", (
+        ("+py", "--profile-bcp195-nd", "", None, ("TLS 1.2 or 1.3, non-downgrading (default)",)),
+        ("+px", "--profile-bcp195", "", None, ("... or TLS 1.0 or 1.1, for old peers",)),
+        ("+pz", "--profile-bcp195-ex", "", None, ("TLS 1.2 with a few cipher suites, extended",)),
     )),
     (STORESCU_GROUP, "TLS: authentication of the peer", (
         ("-rc", "--require-peer-cert", "", None, ("the peer's certificate must be good (default)",)),

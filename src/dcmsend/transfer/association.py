@@ -19,6 +19,7 @@ from dcmsend.errors import (
     LocalProtocolError,
     RemoteProtocolError,
     TimedOut,
+    UserIdentityNotConfirmed,
 )
 from dcmsend.protocol import (
     IMPLEMENTATION_CLASS_UID,
@@ -63,6 +64,12 @@ _MOST_READS = 64
 _DRAIN_SECONDS = 1.0
 """How long a failed send waits for the peer's reason."""
 
+_TLS_ALERT = "Unrecognized PDU type: 15"
+"""What a TLS alert looks like to who does not expect one."""
+
+_SURELY_TLS = "the peer answers with TLS; +tla and +tls use it"
+_MAYBE_TLS = "the peer has closed the connection without an answer; if it wants TLS, +tla and +tls use it"
+
 _NO_ANSWER = "DIMSE No data available (timeout in non-blocking mode)"
 
 _log = logging.getLogger("dcmsend.network")
@@ -79,8 +86,11 @@ class Association:
         unusable: why no data can be sent at all, None normally.
     """
 
-    def __init__(self, connection: Connection, options: TransferOptions, interrupt: Interrupt) -> None:
+    def __init__(
+        self, connection: Connection, options: TransferOptions, interrupt: Interrupt, *, is_secured: bool = False
+    ) -> None:
         self._connection = connection
+        self._is_secured = is_secured
         self._interrupt = interrupt
         self._options = options
         self._pace: Pace | None = None
@@ -101,22 +111,38 @@ class Association:
     def negotiate(self, request: AssociateRQ) -> None:
         """Ask for the association.
 
-        Raises AssociationRejected, AssociationAborted, ConnectionLost, TimedOut, RemoteProtocolError, Cancelled.
+        Raises AssociationRejected, UserIdentityNotConfirmed, AssociationAborted, ConnectionLost, TimedOut,
+        RemoteProtocolError, Cancelled; TlsFailed if the peer objects to our certificate.
         """
         self._send(self._layer.send(request))
-        deadline = Deadline(self._options.acse_timeout, "the answer to the association request")
-        event = self._next_event(deadline)
+        event = self._answer_to_request()
         if isinstance(event, AssociationRefused):
             refusal = event.pdu
             raise AssociationRejected(refusal.result, refusal.source, refusal.reason)
         if not isinstance(event, AssociationAccepted):
             raise RemoteProtocolError("the peer did not answer the association request")
+        identity = request.user_information.user_identity
+        is_confirmed = event.pdu.user_information.user_identity_response is not None
+        if identity is not None and identity.response_requested and not is_confirmed:
+            raise UserIdentityNotConfirmed
         self.answer = event.pdu
         self.window = _granted_window(self._options.async_window, event.pdu.user_information)
         self.accepted = tuple(
             (context.id, context.abstract_syntax, transfer_syntax(context.transfer_syntax))
             for context in self._layer.accepted_contexts.values()
         )
+
+    def _answer_to_request(self) -> Event:
+        try:
+            return self._next_event(Deadline(self._options.acse_timeout, "the answer to the association request"))
+        except ConnectionLost as error:
+            if self._is_secured:
+                raise
+            raise ConnectionLost(f"{error.detail}\n{_MAYBE_TLS}".lstrip()) from error
+        except RemoteProtocolError as error:
+            if str(error) != _TLS_ALERT:
+                raise
+            raise RemoteProtocolError(f"{error}\n{_SURELY_TLS}", error.abort_reason, error.code) from error
 
     def prepare_to_send(self, pace: Pace | None = None) -> None:
         """Lay the buffer out for the peer's maximum length; ``unusable`` is set if that leaves no room for data.
@@ -333,15 +359,8 @@ def open_association(
     peer: Peer, contexts: Sequence[PresentationContext], options: TransferOptions, interrupt: Interrupt
 ) -> Association:
     """Connect and negotiate.  Raises ConnectFailed and what ``Association.negotiate`` raises."""
-    connection = connect(
-        peer.host,
-        peer.port,
-        interrupt,
-        family=peer.address_family,
-        timeout=options.connect_timeout,
-        options=TcpOptions(no_delay=options.tcp_no_delay, buffer_length=options.tcp_buffer_length),
-    )
-    association = Association(connection, options, interrupt)
+    connection = _connect(peer, options, interrupt)
+    association = Association(connection, options, interrupt, is_secured=peer.tls is not None)
     try:
         # DCMTK finds an empty title only when it has connected, and a script may count connections.
         for title, name in ((peer.calling_ae_title, "Calling"), (peer.called_ae_title, "Called")):
@@ -350,13 +369,29 @@ def open_association(
                 raise ConnectFailed(f"Illegal service parameter: {name} AP Title", "an AE title cannot be empty")
         _log.info("Requesting Association")
         association.negotiate(_request(peer, contexts, options))
-    except RemoteProtocolError:
+    except (RemoteProtocolError, UserIdentityNotConfirmed):
         association.abort()  # PS3.8 Table 9-10, AA-8
         raise
     except BaseException:
         association.close()
         raise
     return association
+
+
+def _connect(peer: Peer, options: TransferOptions, interrupt: Interrupt) -> Connection:
+    def open_connection() -> Connection:
+        return connect(
+            peer.host,
+            peer.port,
+            interrupt,
+            family=peer.address_family,
+            timeout=options.connect_timeout,
+            options=TcpOptions(no_delay=options.tcp_no_delay, buffer_length=options.tcp_buffer_length),
+        )
+
+    if peer.tls is None:
+        return open_connection()
+    return peer.tls.connect(open_connection, peer.host, options.connect_timeout or options.acse_timeout)
 
 
 def _granted_window(asked: int, answer: UserInformation) -> int:
@@ -379,5 +414,6 @@ def _request(peer: Peer, contexts: Sequence[PresentationContext], options: Trans
             implementation_class_uid=IMPLEMENTATION_CLASS_UID,
             implementation_version_name=IMPLEMENTATION_VERSION_NAME,
             asynchronous_operations_window=window,
+            user_identity=peer.user_identity,
         ),
     )

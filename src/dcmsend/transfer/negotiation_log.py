@@ -14,6 +14,7 @@ from dcmsend.protocol import (
     AssociateAC,
     AssociateRJ,
     PresentationContext,
+    UserIdentity,
 )
 
 from .association import Association
@@ -25,6 +26,14 @@ _log = logging.getLogger("dcmsend.network")
 
 _REASONS_OF_SOURCE = {1: (1, 2, 3, 7), 2: (1, 2), 3: (1, 2)}
 """Reasons of a rejection that PS3.8 Table 9-21 gives a meaning, for each source."""
+
+_IDENTITY_TYPES = {
+    1: ("Username", ""),
+    2: ("Username/Password", ""),
+    3: ("Kerberos", "Kerberos Service Ticket"),
+    4: ("SAML", "SAML Assertion"),
+    5: ("JWT", "JSON Web Token"),
+}
 
 LONGEST_PDU = 131072
 PDV_OVERHEAD = 12
@@ -45,7 +54,7 @@ def log_request(peer: Peer, contexts: Sequence[PresentationContext], options: Tr
             "    Proposed Transfer Syntax(es):",
         ]
         lines += [f"      {_name(uid)}" for uid in context.transfer_syntaxes]
-    lines += _negotiation_lines("END A-ASSOCIATE-RQ")
+    lines += _negotiation_lines("END A-ASSOCIATE-RQ", peer.user_identity, None)
     _log.log(level, "\n".join(lines))
 
 
@@ -80,7 +89,8 @@ def log_accepted(
                 lines.append("    Accepted SCP/SCU Role: Default")
             if result is not None and result.result == 0:
                 lines.append(f"    Accepted Transfer Syntax: {_name(result.transfer_syntax)}")
-        lines += _negotiation_lines("END A-ASSOCIATE-AC")
+        response = answer.user_information.user_identity_response
+        lines += _negotiation_lines("END A-ASSOCIATE-AC", peer.user_identity, response)
         _log.log(level, "\n".join(lines))
     if answer is not None and association.accepted:
         # DCMTK leaves --max-send-pdu out of this number
@@ -136,14 +146,30 @@ def _parameters(peer: Peer, options: TransferOptions, answer: AssociateAC | None
     return lines
 
 
-def _negotiation_lines(end: str) -> list[str]:
+def _negotiation_lines(end: str, identity: UserIdentity | None, response: bytes | None) -> list[str]:
     return [
         "Requested Extended Negotiation: none",
         "Accepted Extended Negotiation:  none",
-        "Requested User Identity Negotiation: none",
-        "User Identity Negotiation Response:  none",
+        *_identity_lines(identity),
+        "User Identity Negotiation Response:  " + ("none" if response is None else f"length: {len(response)}"),
         _banner(end),
     ]
+
+
+def _identity_lines(identity: UserIdentity | None) -> list[str]:
+    """Who the user is; a secret is not even logged at the lowest level."""
+    if identity is None:
+        return ["Requested User Identity Negotiation: none"]
+    mode, ticket = _IDENTITY_TYPES[identity.identity_type]
+    lines = ["Requested User Identity Negotiation:", f"  Authentication mode {identity.identity_type}: {mode}"]
+    if ticket:
+        lines.append(f"  {ticket} (not dumped) length: {len(identity.primary_field)}")
+    else:
+        lines.append(f"  Username: [{identity.primary_field.decode('utf-8', 'replace')}]")
+        if identity.identity_type == 2:
+            lines.append("  Password: (not dumped)")
+    lines.append(f"  Positive Response requested: {'Yes' if identity.response_requested else 'No'}")
+    return lines
 
 
 def _name(uid: str) -> str:

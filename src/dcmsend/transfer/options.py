@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
-from dcmsend.dicom.record import Record
 from dcmsend.protocol import UserIdentity
 from dcmsend.transport import AddressFamily
 
@@ -18,7 +18,8 @@ SHORTEST_PDU: Final = 14
 """A P-DATA-TF PDU that carries two bytes."""
 
 
-class Peer(Record):
+@dataclass(frozen=True, slots=True)
+class Peer:
     """The Storage SCP and how we introduce ourselves.  Raises ValueError for an impossible port.
 
     Attributes:
@@ -39,12 +40,13 @@ class Peer(Record):
     tls: TlsClient | None = None
     user_identity: UserIdentity | None = None
 
-    def check(self) -> None:
+    def __post_init__(self) -> None:
         if not 0 < self.port < 65536:  # the system would take such a number modulo 65536
             raise ValueError(f"port {self.port} is not between 1 and 65535")
 
 
-class TransferOptions(Record):
+@dataclass(frozen=True, slots=True)
+class TransferOptions:
     """How instances are transferred.  Times in seconds, sizes in bytes.  Raises ValueError for impossible ones.
 
     Attributes:
@@ -91,7 +93,7 @@ class TransferOptions(Record):
     log_negotiation: bool = False
     drain_seconds: float = 10.0
 
-    def check(self) -> None:
+    def __post_init__(self) -> None:
         _check("acse_timeout", self.acse_timeout > 0)
         _check("connect_timeout", self.connect_timeout is None or self.connect_timeout > 0)
         _check("dimse_timeout", self.dimse_timeout is None or self.dimse_timeout > 0)

@@ -1,0 +1,30 @@
+"""Secrets that stand in files, where other users' lists of processes do not show them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dcmsend.errors import UsageError
+
+__all__ = ["read_first_line", "read_secret"]
+
+_LONGEST_PASSWORD: Final = 1024
+
+
+def read_secret(path: str, what: str, limit: int) -> bytes:
+    """The first ``limit`` bytes of a file.  Raises UsageError."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(limit)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UsageError(f"Unable to open {what} file '{path}': {reason}") from error
+
+
+def read_first_line(path: str, option: str) -> bytes:
+    """The first line of a password file, without its end; may be empty.  Raises UsageError."""
+    line, _, _ = read_secret(path, "password", _LONGEST_PASSWORD + 2).partition(b"\n")
+    line = line.removesuffix(b"\r")
+    if len(line) > _LONGEST_PASSWORD:
+        raise UsageError(f"{option}: the first line of '{path}' is longer than {_LONGEST_PASSWORD} bytes")
+    return line
