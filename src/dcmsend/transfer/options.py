@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
+from dcmsend.dicom.record import Record
 from dcmsend.protocol import UserIdentity
 from dcmsend.transport import AddressFamily
 
@@ -18,8 +18,7 @@ SHORTEST_PDU: Final = 14
 """A P-DATA-TF PDU that carries two bytes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Peer:
+class Peer(Record):
     """The Storage SCP and how we introduce ourselves.  Raises ValueError for an impossible port.
 
     Attributes:
@@ -40,13 +39,12 @@ class Peer:
     tls: TlsClient | None = None
     user_identity: UserIdentity | None = None
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
         if not 0 < self.port < 65536:  # the system would take such a number modulo 65536
             raise ValueError(f"port {self.port} is not between 1 and 65535")
 
 
-@dataclass(frozen=True, slots=True)
-class TransferOptions:
+class TransferOptions(Record):
     """How instances are transferred.  Times in seconds, sizes in bytes.  Raises ValueError for impossible ones.
 
     Attributes:
@@ -93,7 +91,7 @@ class TransferOptions:
     log_negotiation: bool = False
     drain_seconds: float = 10.0
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
         _check("acse_timeout", self.acse_timeout > 0)
         _check("connect_timeout", self.connect_timeout is None or self.connect_timeout > 0)
         _check("dimse_timeout", self.dimse_timeout is None or self.dimse_timeout > 0)
