@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import re
+import socket
 import sys
 from pathlib import Path
 
 import pytest
 
+from dcmsend.cli.exit_code import ExitCode
 from support.corpus import DATA
 from support.discarding_peer import DiscardingPeer
+from support.peer_script import Abort, Accept, Reject, Respond, Script, refuse
+from support.processes import free_port
 from support.run import run
+from support.scripted_peer import ScriptedPeer
+from support.sending import write_instances
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "changes" / "README.md", DATA / "README.md"]
@@ -50,3 +56,148 @@ def test_command_lines_use_options_that_exist(dcmsend: str) -> None:
                     words = line.split("#")[0].split()
                     used = {word for word in words if word[0] in "-+"}
                     assert used <= known, (page.name, line)
+
+
+def _text(name: str) -> str:
+    return (ROOT / "docs" / name).read_text(encoding="utf-8")
+
+
+def _blocks(name: str, language: str = "") -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", _text(name), flags=re.DOTALL | re.MULTILINE)
+
+
+CT = DATA / "pydicom" / "CT_small.dcm"
+SECTIONS = dict(re.findall(r"^## ([\d, and]+)\n(.*?)(?=^## |\Z)", _text("exit-codes.md"), re.DOTALL | re.MULTILINE))
+NEVER = {60, 103, 104, 70}  # DCMTK's, those that are reserved, and bugs (tests/cli/test_main.py)
+
+
+def test_every_exit_code_is_explained() -> None:
+    explained = {int(number) for title in SECTIONS for number in re.findall(r"\d+", title)}
+    assert explained == {int(code) for code in ExitCode} - {103, 104}
+    listed = re.findall(r"^\| \[([\d, ]+)\]\(#([\d-]*)", _text("exit-codes.md"), flags=re.MULTILINE)
+    assert {int(number) for title, _ in listed for number in title.split(", ")} == explained
+
+
+PRODUCED: dict[str, tuple[int, list[str], Script | None]] = {
+    "normal end": (0, [str(CT)], Script(other_stores=Respond(0xA700))),
+    "usage": (1, [str(CT), "--no-such-option"], None),
+    "no input": (21, [str(DATA)], None),
+    "no such file": (22, ["missing.dcm"], None),
+    "no DICOM": (22, [str(DATA / "README.md")], None),
+    "nothing valid": (23, ["-nh", "missing.dcm"], None),
+    "report": (43, [str(CT), "+crf", "missing/report.txt"], Script()),
+    "no peer": (61, [str(CT)], None),
+    "rejected": (61, [str(CT)], Script(associate=Reject(1, 1, 7))),
+    "aborted at once": (61, [str(CT)], Script(associate=Abort())),
+    "aborted": (62, [str(CT)], Script(stores={1: Abort()})),
+    "no context": (65, ["-ma", str(CT)], Script(associate=Accept(contexts=refuse()))),
+    "out of resources": (101, ["--require-stored", str(CT)], Script(other_stores=Respond(0xA700))),
+    "refused": (102, ["--require-stored", str(CT)], Script(other_stores=Respond(0xA900))),
+    "rejected for good": (105, ["--require-stored", str(CT)], Script(associate=Reject(1, 1, 7))),
+}
+
+
+def test_every_exit_code_is_produced() -> None:
+    produced = {code for code, _, _ in PRODUCED.values()} | {130, 143}  # signals: tests/system/test_interrupted.py
+    assert produced | NEVER == {int(code) for code in ExitCode}
+
+
+@pytest.mark.parametrize("case", PRODUCED)
+def test_exit_code_and_message_are_as_explained(case: str, dcmsend: str, tmp_path: Path) -> None:
+    """The first line that says why the run ended begins as the section of its exit code says."""
+    code, arguments, script = PRODUCED[case]
+    if script is None:
+        done = run(dcmsend, "127.0.0.1", free_port(), *arguments, cwd=tmp_path)
+    else:
+        with ScriptedPeer(script) as peer:
+            done = run(dcmsend, "127.0.0.1", peer.port, *arguments, cwd=tmp_path)
+    assert done.exit_code == code, done.stderr
+    shown = re.findall(r"`((?:[FE]: |error: ).*?)`", SECTIONS[str(code)])
+    if not shown:
+        return  # the codes of --require-stored stand for the end of the run that another section describes
+    patterns = [re.sub(r"(\\\.){3}|NAME|REASON|\b[nm]\b", ".*", re.escape(text)) for text in shown]
+    assert any(re.match(pattern, line) for pattern in patterns for line in done.stderr.splitlines()), done.stderr
+    causes = re.findall(r"^\| (`.*?) \|", SECTIONS[str(code)], flags=re.MULTILINE)
+    if causes:
+        words = [text.rstrip(".") for cause in causes for text in re.findall(r"`(.*?)`", cause)]
+        assert any(word in line for word in words for line in done.stderr.splitlines()), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [(0, "all stored"), (0xA700, "run it again later"), (0xA900, "somebody has to look at it")],
+)
+def test_script_that_looks_at_the_exit_code(status: int, message: str, dcmsend: str, tmp_path: Path) -> None:
+    (script,) = (block for block in _blocks("exit-codes.md") if "case" in block)
+    write_instances(tmp_path / "study", 2)
+    with ScriptedPeer(Script(other_stores=Respond(status))) as peer:
+        for shown, real in {
+            "dcmsend ": f"{dcmsend} ", "pacs.example.org 104": f"127.0.0.1 {peer.port}", "/data/study": "study"
+        }.items():
+            assert shown in script
+            script = script.replace(shown, real)
+        assert run("sh", "-c", script, cwd=tmp_path).stdout.splitlines() == [message]
+
+
+LOG_CONFIGURATIONS = _blocks("logging.md", "properties")
+
+
+def _run_with_log(dcmsend: str, configuration: str, folder: Path) -> str:
+    """Sends one file to a peer that rejects it, for which there are messages of all levels."""
+    (folder / "log.cfg").write_text(configuration)
+    with ScriptedPeer(Script(other_stores=Respond(0xA900))) as peer:
+        done = run(dcmsend, "-lc", "log.cfg", "127.0.0.1", peer.port, CT, cwd=folder)
+    assert done.exit_code == 0, done.stderr
+    assert "log4cplus:" not in done.stderr
+    return done.stderr
+
+
+def test_log_file_of_a_day(dcmsend: str, tmp_path: Path) -> None:
+    shown = _run_with_log(dcmsend, LOG_CONFIGURATIONS[0], tmp_path).splitlines()
+    assert shown
+    assert {line[:3] for line in shown} <= {"W: ", "E: "}
+    (path,) = tmp_path.glob("dcmsend-????????.log")
+    lines = path.read_text().splitlines()
+    assert all(re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} [A-Z]{4,5} +dcmtk\.", line) for line in lines)
+    loggers = {line.split()[3] for line in lines}
+    assert loggers >= {"dcmtk.apps.dcmsend", "dcmtk.dcmnet"}
+    assert all(f"`{logger}`" in _text("logging.md") for logger in loggers)
+
+
+def test_log_of_the_network(dcmsend: str, tmp_path: Path) -> None:
+    assert _run_with_log(dcmsend, LOG_CONFIGURATIONS[1], tmp_path) == ""
+    log = (tmp_path / "network.log").read_text()
+    assert " DEBUG dcmtk.dcmnet " in log
+    assert not re.search(r" (INFO|DEBUG) dcmtk\.apps", log)
+
+
+def test_log_server(dcmsend: str, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        server.settimeout(10)
+        configuration = LOG_CONFIGURATIONS[2]
+        assert "port = 514\n" in configuration
+        _run_with_log(dcmsend, configuration.replace("514", str(server.getsockname()[1])), tmp_path)
+        packet = server.recv(4096)
+    assert packet.startswith(b"<155>1 ")  # local3, error
+    assert b"not stored" in packet
+
+
+def test_log_configurations_are_all_tested() -> None:
+    assert len(LOG_CONFIGURATIONS) == 3
+
+
+@pytest.mark.parametrize(
+    ("option", "shown"),
+    [
+        (["-ll", "off"], ""), (["-q"], "F"), ([], "EF"), (["-v"], "EFI"), (["-d"], "DEFI"), (["-ll", "trace"], "DEFI"),
+        (["-ll", "fatal"], "F"), (["-ll", "error"], "EF"), (["-ll", "warn"], "EF"), (["-ll", "info"], "EFI"),
+        (["-ll", "debug"], "DEFI"),
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_levels(option: list[str], shown: str, dcmsend: str) -> None:
+    """A run that ends early: it has no warning."""
+    done = run(dcmsend, *option, "127.0.0.1", free_port(), CT)
+    assert {line[0] for line in done.stderr.splitlines()} == set(shown)
+    assert all(re.match(r"[A-Z]: |[A-Z]:$", line) for line in done.stderr.splitlines())
