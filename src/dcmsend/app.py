@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from enum import IntEnum
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -16,12 +16,11 @@ from dcmsend.errors import (
     InputError,
     NoInputFiles,
     NoValidInputFiles,
-    ReportError,
 )
 from dcmsend.index import Instance, scan
 from dcmsend.inputs import InputFile, find_inputs
 from dcmsend.plan import Decompression
-from dcmsend.report import RunRecord, format_summary, format_text_report, write_text_report
+from dcmsend.report import Reports, RunRecord, open_reports
 from dcmsend.settings import Settings
 from dcmsend.transfer import Engine, Observer, StoreOutcome, Tools, not_attempted
 from dcmsend.transport import Interrupt
@@ -35,24 +34,31 @@ _log = logging.getLogger("dcmsend.app")
 
 
 def run(
-    settings: Settings, names: Sequence[str], *, interrupt: Interrupt | None = None, observer: Observer | None = None
+    settings: Settings,
+    names: Sequence[str],
+    *,
+    interrupt: Interrupt | None = None,
+    observer: Observer | None = None,
+    judge: Callable[[RunRecord], IntEnum] | None = None,
 ) -> RunRecord:
     """Send what ``names`` mean and report on it, as the command does.
 
-    Nothing is raised: how the run ended is in the record, and in the log.
+    Nothing is raised: how the run ended is in the record, and in the log.  ``judge`` gives its exit code, for reports.
     """
-    record = RunRecord()
-    keep = bool(settings.report.text_report)
+    reports = open_reports(settings.report, settings.peer, observer)
+    record = RunRecord(on_rejected=reports.rejected)
     if settings.inputs.scan_directories:
         _log.info("determining input files ...")
     try:
-        for outcome in transfer(settings, find_inputs(names, settings.inputs), record, interrupt, observer):
-            if keep:
-                record.outcomes.append(outcome)
+        for _ in transfer(settings, find_inputs(names, settings.inputs), record, interrupt, reports.observer):
+            pass
+        record.ended = True
     except DcmsendError as error:
+        record.ended = True
         if isinstance(error, InputError):
             _log.critical("%s", error)
-    _report(settings, record)
+    finally:
+        _conclude(record, reports, judge)
     return record
 
 
@@ -164,34 +170,10 @@ def _can_convert(allowed: Decompression, source: TransferSyntax, target: Transfe
     return can_convert(source, target)
 
 
-def _report(settings: Settings, record: RunRecord) -> None:
-    """Write the report and log the summary, as far as the end of the run calls for them."""
-    if not record.listed:
-        return
-    if record.summary.not_stored:
+def _conclude(record: RunRecord, reports: Reports, judge: Callable[[RunRecord], IntEnum] | None) -> None:
+    """Complete the reports and log the summary, as far as the end of the run calls for it."""
+    if record.listed and record.summary.not_stored:
         _log.error("%d of %d SOP instances were not stored", record.summary.not_stored, record.summary.total)
-    summary = format_summary(record.summary, record.associations, record.contexts)
-    if settings.report.text_report:
-        try:
-            _write_report(settings, record, settings.report.text_report, summary)
-        except ReportError as error:
-            _log.error("%s\n%s", error, error.reason)
-            record.report_error = error
-            return
-    if record.error is None:
-        _log.info("\n%s", summary)
-
-
-def _write_report(settings: Settings, record: RunRecord, path: str, summary: str) -> None:
-    """The report gets its own name only at the normal end; under it scripts would take it for complete."""
-    if record.error is None:
-        _log.info("creating detailed report on the transfer ...")
-        if os.path.exists(path) and not os.path.isdir(path):
-            _log.warning("file '%s' already exists, overwriting", path)
-    elif os.path.exists(path) and not os.path.isfile(path):
-        _log.warning("the transfer is not complete; no report is written to '%s'", path)  # a device, a pipe
-        return
-    else:
-        path += ".partial"
-        _log.warning("the transfer is not complete; what became of each instance is in '%s'", path)
-    write_text_report(path, format_text_report(settings.peer, record.outcomes, summary))
+    reports.finish(record, judge)
+    if record.is_complete and record.report_error is None:
+        _log.info("\n%s", record.format_summary())

@@ -12,6 +12,7 @@ _CONFIGURATION = "cli/test_log_configuration.py::"
 _INSTALLED = "cli/test_installed_options.py::"
 _OPTION_SETS = "parity/test_option_sets.py::"
 _PLANNING = "parity/test_rows_planning.py::"
+_REPORTS = "report/test_machine_reports.py::"
 _READING = "parity/test_rows_reading.py::"
 
 OPTION_COVERAGE: dict[str, str] = {
@@ -61,5 +62,8 @@ OPTION_COVERAGE: dict[str, str] = {
     "--async-window": "system/test_parallel_peers.py::test_answers_out_of_order",
     "--max-rate": "cli/test_speed_options.py::test_max_rate",
     "--max-instances-rate": "cli/test_speed_options.py::test_max_instances_rate",
+    "--report-json": _REPORTS + "test_report_json_tells_what_the_peer_has_seen",
+    "--report-jsonl": _REPORTS + "test_report_jsonl_to_standard_output",
+    "--report-csv": _REPORTS + "test_report_csv_to_standard_output",
     "--require-stored": _INSTALLED + "test_exit_code_tells_whether_everything_was_stored",
 }

@@ -34,6 +34,11 @@ def differences(one: Any, other: Any, prefix: str = "") -> dict[str, Any]:
     return found
 
 
+def report_meaning(field: str, option: str, value: str) -> tuple[list[str], dict[str, Any]]:
+    """A report also shows the command line."""
+    return [option, value], {f"report.{field}": value, "report.command_line": (option, value, "host", "104", "file")}
+
+
 MEANINGS: dict[str, tuple[list[str], dict[str, Any]]] = {
     "--read-file": (["+f"], {"index.read_mode": ReadMode.FILE_OR_DATA_SET}),
     "--read-file-only": (["-f", "+fo"], {}),
@@ -74,6 +79,9 @@ MEANINGS: dict[str, tuple[list[str], dict[str, Any]]] = {
     "--async-window": (["--async-window", "1k"], {"transfer.async_window": 1000}),
     "--max-rate": (["--max-rate", "20Mi"], {"transfer.max_rate": 20 << 20}),
     "--max-instances-rate": (["--max-instances-rate", "50"], {"transfer.max_instances_rate": 50}),
+    "--report-json": report_meaning("json_report", "--report-json", "-"),
+    "--report-jsonl": report_meaning("jsonl_report", "--report-jsonl", "r"),
+    "--report-csv": report_meaning("csv_report", "--report-csv", "r"),
     "--require-stored": (["--require-stored"], {"require_stored": True}),
 }
 NOT_FOR_THE_RUN = {

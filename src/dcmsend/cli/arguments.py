@@ -108,7 +108,7 @@ def build_settings(line: CommandLine, *, is_verbose: bool) -> tuple[Settings, li
         index=_index_options(line, halt),
         plan=_plan_options(line, halt),
         transfer=_transfer_options(line, numbers, halt),
-        report=ReportOptions(**_given(text_report=line.value("--create-report-file"))),
+        report=_report_options(line),
         peer=_peer(line, port),  # the last one, because passwords may be asked for
         require_stored=line.has("--require-stored"),
         dictionary_files=tuple(name for name in os.environ.get("DCMDICTPATH", "").split(os.pathsep) if name),
@@ -194,6 +194,24 @@ def _transfer_options(line: CommandLine, numbers: dict[str, int], halt: bool) ->
         max_instances_rate=_strict_number(line, "--max-instances-rate", _RATE),
         tcp_no_delay=_environment_number("TCP_NODELAY") != 0,
         tcp_buffer_length=_environment_number("TCP_BUFFER_LENGTH"),
+    ))
+
+
+def _report_options(line: CommandLine) -> ReportOptions:
+    options = ("--report-json", "--report-jsonl", "--report-csv")
+    files = {option: path for option in options if (path := line.value(option)) is not None}
+    for option, path in files.items():
+        if not path:
+            raise invalid_value(option, path)
+        for other in files:
+            if other != option and files[other] == path:
+                raise UsageError(f"{option} not allowed with {other} for the same file")
+    return ReportOptions(**_given(
+        text_report=line.value("--create-report-file"),
+        json_report=files.get("--report-json"),
+        jsonl_report=files.get("--report-jsonl"),
+        csv_report=files.get("--report-csv"),
+        command_line=tuple(line.arguments) if files else None,
     ))
 
 

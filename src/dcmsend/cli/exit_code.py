@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from dcmsend import errors
 
-__all__ = ["ERROR_CODES", "ExitCode", "exit_code_of_error", "exit_code_of_outcomes"]
+if TYPE_CHECKING:
+    from dcmsend.report import RunRecord
+
+__all__ = ["ERROR_CODES", "ExitCode", "exit_code_of_error", "exit_code_of_outcomes", "exit_code_of_run"]
 
 
 class ExitCode(IntEnum):
@@ -100,6 +103,16 @@ def exit_code_of_outcomes(error: errors.DcmsendError | None, *, may_succeed: int
     if cannot_succeed:
         return ExitCode.REST_CANNOT_SUCCEED
     return code if code is ExitCode.CANNOT_WRITE_REPORT else ExitCode.OK
+
+
+def exit_code_of_run(record: RunRecord, *, require_stored: bool) -> ExitCode:
+    """The code of a run from its record, with or without ``--require-stored``."""
+    if not record.ended:
+        return ExitCode.INTERNAL_ERROR
+    error = record.error or record.report_error
+    if not require_stored:
+        return exit_code_of_error(error)
+    return exit_code_of_outcomes(error, may_succeed=record.may_succeed, cannot_succeed=record.cannot_succeed)
 
 
 def _is_final_refusal(error: errors.DcmsendError | None) -> bool:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from dcmsend.report import RunRecord
     from dcmsend.settings import Settings
 
+    from .exit_code import ExitCode
+
 __all__ = ["main"]
 
 
@@ -63,33 +65,26 @@ def _send(line: CommandLine, errors: ErrorStream) -> int:
     try:
         settings, names = build_settings(line, is_verbose=app_log.isEnabledFor(20))
         app_log.debug("%s\n", IDENTIFICATION)
-        return _exit_code(settings, _transfer(settings, names))
+        return _transfer(settings, names)
     except UsageError as error:
         return 1 if log_setup.is_quiet else _usage_error(error, errors)
     finally:
         log_setup.close()
 
 
-def _transfer(settings: Settings, names: list[str]) -> RunRecord:
+def _transfer(settings: Settings, names: list[str]) -> int:
     from dcmsend.app import run
     from dcmsend.transport import Interrupt
 
+    from .exit_code import exit_code_of_run
     from .signals import signals_stop
+
+    def judge(record: RunRecord) -> ExitCode:
+        return exit_code_of_run(record, require_stored=settings.require_stored)
 
     interrupt = Interrupt(settings.transfer.drain_seconds)
     with signals_stop(interrupt):
-        return run(settings, names, interrupt=interrupt)
-
-
-def _exit_code(settings: Settings, record: RunRecord) -> int:
-    from .exit_code import exit_code_of_error, exit_code_of_outcomes
-
-    error = record.error or record.report_error
-    if settings.require_stored:
-        return exit_code_of_outcomes(
-            error, may_succeed=record.may_succeed, cannot_succeed=record.cannot_succeed
-        )
-    return exit_code_of_error(error)
+        return judge(run(settings, names, interrupt=interrupt, judge=judge))
 
 
 def _usage_error(error: UsageError, errors: ErrorStream) -> int:

@@ -224,6 +224,11 @@ _OUR_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
     )),
     ("further options (not in DCMTK)", "result", (
         ("", "--require-stored", "", None, ("exit codes tell whether everything was stored",)),
+        ("", "--report-json", "[f]ilename: string", None, (
+            "write a report as one JSON object to f (- is", "the standard output)")),
+        ("", "--report-jsonl", "[f]ilename: string", None, (
+            "the same as one JSON object a line, while it", "happens")),
+        ("", "--report-csv", "[f]ilename: string", None, ("the same as comma separated values",)),
     )),
 )
 

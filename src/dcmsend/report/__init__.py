@@ -1,8 +1,27 @@
 """Tells people and programs what happened."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from .options import ReportOptions
+from .reports import Reports, open_reports
 from .run_record import RunRecord
 from .summary import Summary, format_summary
-from .text_report import format_text_report, write_text_report
 
-__all__ = ["ReportOptions", "RunRecord", "Summary", "format_summary", "format_text_report", "write_text_report"]
+if TYPE_CHECKING:
+    from .text_report import format_outcome, format_text_report, write_text_report
+
+__all__ = [
+    "ReportOptions", "Reports", "RunRecord", "Summary", "format_outcome", "format_summary", "format_text_report",
+    "open_reports", "write_text_report",
+]
+
+
+def __getattr__(name: str) -> object:
+    """What is seldom needed is loaded when it is."""
+    if name in ("format_outcome", "format_text_report", "write_text_report"):
+        from . import text_report
+
+        return getattr(text_report, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

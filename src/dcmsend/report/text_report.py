@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from dcmsend.dicom.sop_class import sop_class_name
 from dcmsend.dicom.transfer_syntax import TransferSyntax
@@ -12,13 +14,22 @@ from dcmsend.errors import ReportError
 from dcmsend.protocol import status_text
 from dcmsend.transfer import Peer, Reason, StoreOutcome
 
-__all__ = ["format_outcome", "format_text_report", "write_text_report"]
+from .base import Report
+from .run_record import RunRecord
+from .spool import Spool
+
+__all__ = ["TextReport", "format_outcome", "format_text_report", "write_text_report"]
+
+_log = logging.getLogger("dcmsend.app")
 
 
 def format_text_report(
-    peer: Peer, outcomes: Iterable[StoreOutcome], summary: str, now: float | None = None
+    peer: Peer, blocks: Iterable[str], summary: str, now: float | None = None
 ) -> Iterator[str]:
-    """The report in pieces; ``now`` in seconds since the epoch, shown in local time."""
+    """The report in pieces, with the ``blocks`` of the instances (``format_outcome``).
+
+    ``now`` is in seconds since the epoch and shown in local time.
+    """
     written = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(now))
     yield (
         "Detailed Report on the Transfer of Instances\n"
@@ -29,8 +40,7 @@ def format_text_report(
         f"Current Date/Time  : {written}\n"
         "\n\n"
     )
-    for outcome in outcomes:
-        yield format_outcome(outcome)
+    yield from blocks
     yield f"\n{summary}"
 
 
@@ -58,9 +68,44 @@ def write_text_report(path: str, pieces: Iterable[str]) -> None:
 
     Raises ReportError.
     """
+    with _translated(path), open(path, "w", encoding="utf-8", errors="surrogateescape", newline="\n") as file:
+        file.writelines(pieces)
+
+
+class TextReport(Report):
+    """Written at the end, as DCMTK does: its file tells the time, and that the transfer is complete."""
+
+    def __init__(self, path: str, peer: Peer) -> None:
+        self._path = path
+        self._peer = peer
+        self._blocks = Spool()
+
+    def outcome(self, outcome: StoreOutcome) -> None:
+        with _translated(self._path):
+            self._blocks.add(format_outcome(outcome))
+
+    def finish(self, record: RunRecord) -> None:
+        """The report gets its own name only at the normal end; under it scripts would take it for complete."""
+        if not record.listed:
+            return
+        path = self._path
+        if record.is_complete:
+            _log.info("creating detailed report on the transfer ...")
+            if os.path.exists(path) and not os.path.isdir(path):
+                _log.warning("file '%s' already exists, overwriting", path)
+        elif os.path.exists(path) and not os.path.isfile(path):
+            _log.warning("the transfer is not complete; no report is written to '%s'", path)  # a device, a pipe
+            return
+        else:
+            path += ".partial"
+            _log.warning("the transfer is not complete; what became of each instance is in '%s'", path)
+        write_text_report(path, format_text_report(self._peer, self._blocks, record.format_summary()))
+
+
+@contextmanager
+def _translated(path: str) -> Iterator[None]:
     try:
-        with open(path, "w", encoding="utf-8", errors="surrogateescape", newline="\n") as file:
-            file.writelines(pieces)
+        yield
     except OSError as error:
         raise ReportError(path, error.strerror or os.strerror(error.errno or 0)) from error
     except ValueError as error:  # a NUL in the name, characters that have no bytes

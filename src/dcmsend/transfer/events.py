@@ -18,12 +18,14 @@ class AssociationOpened(NamedTuple):
         proposed: how many presentation contexts were proposed.
         accepted: how many of them were accepted.
         fragment_length: data set bytes in each PDU.
+        window: how many requests may be without an answer.
     """
 
     number: int
     proposed: int
     accepted: int
     fragment_length: int
+    window: int = 1
 
 
 class AssociationClosed(NamedTuple):

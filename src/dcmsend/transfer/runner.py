@@ -120,7 +120,9 @@ class Runner:
             return
         try:
             self._observer.association_opened(
-                AssociationOpened(self._number, proposed, len(association.accepted), association.fragment_length)
+                AssociationOpened(
+                    self._number, proposed, len(association.accepted), association.fragment_length, association.window
+                )
             )
         except BaseException:
             association.abort(_PATIENCE)

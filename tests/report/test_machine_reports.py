@@ -1,0 +1,290 @@
+"""JSON, JSON lines and CSV from the installed command: against the published schema, the peer, and each other."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import json
+import os
+import signal
+import stat
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator, FormatChecker
+
+from dcmsend import Reason, Result
+from support.corpus import DATA
+from support.peer_script import Abort, Accept, Reject, Respond, Script, Silence, prefer, refuse
+from support.processes import free_port, wait_until
+from support.programs import installed_dcmsend
+from support.run import Run, run
+from support.scripted_peer import ScriptedPeer
+
+DOCS = Path(__file__).parents[2] / "docs"
+SCHEMA = json.loads((DOCS / "report-schema.json").read_text())
+CT = DATA / "pydicom" / "CT_small.dcm"
+MR = DATA / "pydicom" / "MR_small.dcm"
+HOST = "127.0.0.1"
+
+
+def check(value: Any, pointer: str = "") -> Any:
+    """The value, which has to be as the schema (or the part of it at ``pointer``) says."""
+    schema = {"$defs": SCHEMA["$defs"], "$ref": f"#/$defs/{pointer}"} if pointer else SCHEMA
+    Draft202012Validator(schema, format_checker=FormatChecker()).validate(value)
+    return value
+
+
+def send(folder: Path, *arguments: str | Path | int, script: Script | None = None) -> tuple[Run, ScriptedPeer]:
+    folder.mkdir(exist_ok=True)
+    with ScriptedPeer(script or Script()) as peer:
+        done = run(installed_dcmsend(), HOST, peer.port, *arguments, cwd=folder)
+    return done, peer
+
+
+def send_and_report(
+    folder: Path, *arguments: str | Path | int, script: Script | None = None
+) -> tuple[Run, ScriptedPeer, dict[str, Any]]:
+    """The JSON report of a run that has written all three, after a look at whether they agree."""
+    names = ("--report-json", "r.json", "--report-jsonl", "r.jsonl", "--report-csv", "r.csv")
+    done, peer = send(folder, *names, *arguments, script=script)
+    report = check(json.loads((folder / "r.json").read_text()))
+    lines = [check(json.loads(line), "line") for line in (folder / "r.jsonl").read_text().splitlines()]
+    assert [line["type"] for line in lines] == ["start", *["outcome"] * (len(lines) - 2), "summary"]
+    instances = [{name: value for name, value in line.items() if name != "type"} for line in lines[1:-1]]
+    assert instances == report["instances"]
+    assert _without_time(lines[-1]) == {"type": "summary", **_without_time(report)}
+    assert lines[0].items() <= {**report, "type": "start"}.items()
+    with open(folder / "r.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["path"] for row in rows] == [instance["path"] for instance in instances]
+    assert [row["outcome"] for row in rows] == [instance["outcome"] for instance in instances]
+    for row, instance in zip(rows, instances, strict=True):
+        for name in ("index", "size", "status", "reason", "sop_instance_uid", "started", "message_id"):
+            assert row[name] == ("" if instance[name] is None else str(instance[name]))
+        assert row["retryable"] == str(instance["retryable"]).lower()
+        assert row["attempts"] == str(len(instance["attempts"]))
+    assert report["exit"]["code"] == done.exit_code
+    assert not list(folder.glob("*.tmp"))
+    _check_totals(report)
+    return done, peer, report
+
+
+def _without_time(report: dict[str, Any]) -> dict[str, Any]:
+    kept = {name: value for name, value in report.items() if name not in ("instances", "ended")}
+    kept["totals"] = {name: value for name, value in report["totals"].items() if name != "seconds"}
+    return kept
+
+
+def _check_totals(report: dict[str, Any]) -> None:
+    """The totals are those of the instances that are listed."""
+    totals, instances = report["totals"], report["instances"]
+    for outcome in ("stored", "refused", "failed", "unconfirmed", "not_attempted", "invalid", "not_dicom"):
+        assert totals[outcome] == sum(instance["outcome"] == outcome for instance in instances), outcome
+    assert totals["found"] == len(instances)
+    assert totals["retryable"] == sum(instance["retryable"] for instance in instances)
+    assert totals["bytes"] == sum(instance["bytes_sent"] for instance in instances)
+    for table, field in (("by_sop_class", "sop_class_uid"), ("by_syntax", "syntax_file")):
+        for uid, counts in report[table].items():
+            members = [instance for instance in instances if instance["index"] and instance[field] == uid]
+            assert counts["instances"] == len(members)
+            assert counts["stored"] == sum(instance["outcome"] == "stored" for instance in members)
+    for status, counts in report["by_status"].items():
+        assert counts["instances"] == sum(instance["status"] == status for instance in instances)
+    for association in report["associations"]:
+        members = [instance for instance in instances if instance["association"] == association["n"]]
+        assert association["instances"] == sum(instance["message_id"] is not None for instance in members)
+
+
+def test_report_json_tells_what_the_peer_has_seen(tmp_path: Path) -> None:
+    script = Script(stores={1: Respond(0xB007), 2: Respond(0xA700)})
+    done, peer, report = send_and_report(tmp_path, "-aec", "STORE", "-nh", CT, MR, tmp_path / "r.csv", script=script)
+    assert done.exit_code == 0
+    stores = peer.connections[0].stores
+    instances = [instance for instance in report["instances"] if instance["index"]]
+    for instance, store, file in zip(instances, stores, (CT, MR), strict=True):
+        assert instance["path"] == str(file)
+        assert instance["size"] == file.stat().st_size
+        assert instance["sop_instance_uid"] == store.sop_instance_uid
+        assert instance["bytes_sent"] == len(store.data_set)
+        assert (instance["context_id"], instance["message_id"]) == (store.context_id, store.message_id)
+        assert instance["attempts"][0]["time"] == instance["started"]
+    assert [instance["outcome"] for instance in instances] == ["stored", "refused"]
+    assert [instance["retryable"] for instance in instances] == [False, True]
+    assert report["peer"] == {"host": HOST, "port": peer.port, "called": "STORE", "calling": "DCMSEND", "tls": False}
+    assert report["totals"]["stored_with_warning"] == 1
+    assert report["by_status"] == {"0xB007": {"instances": 1}, "0xA700": {"instances": 1}}
+    assert report["argv"][:3] == [HOST, str(peer.port), "--report-json"]
+    assert (report["complete"], report["ended_by"]) == (True, "end")
+    assert [association["end"] for association in report["associations"]] == ["released"]
+
+
+def test_report_jsonl_to_standard_output(tmp_path: Path) -> None:
+    done, _ = send(tmp_path, "--report-jsonl", "-", CT)
+    types = [check(json.loads(line), "line")["type"] for line in done.stdout.splitlines()]
+    assert types == ["start", "outcome", "summary"]
+
+
+def test_each_line_is_there_as_soon_as_it_happens(tmp_path: Path) -> None:
+    """While the second answer is waited for the first outcome can be read; a signal brings the summary."""
+    file = tmp_path / "r.jsonl"
+    with ScriptedPeer(Script(stores={2: Silence()})) as peer:
+        command = [installed_dcmsend(), HOST, str(peer.port), "--report-jsonl", str(file), str(CT), str(MR)]
+        with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+            try:
+                wait_until(lambda: file.exists() and file.read_text().count("\n") == 2, 30, "the first outcome")
+                assert process.poll() is None
+                process.send_signal(signal.SIGTERM)
+                process.send_signal(signal.SIGTERM)
+                process.wait(60)
+            finally:
+                process.kill()
+    lines = [check(json.loads(line), "line") for line in file.read_text().splitlines()]
+    assert [line.get("outcome") for line in lines] == [None, "stored", "unconfirmed", None]
+    assert lines[-1]["ended_by"] == "SIGTERM"
+    assert lines[-1]["exit"]["code"] == process.returncode == 143
+
+
+def test_report_csv_to_standard_output(tmp_path: Path) -> None:
+    done, _ = send(tmp_path, "--report-csv", "-", CT)
+    assert [row["path"] for row in csv.DictReader(done.stdout.splitlines())] == [str(CT)]
+
+
+def test_inputs_that_are_not_taken_are_listed(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no DICOM in here")
+    (tmp_path / "broken.dcm").write_bytes(CT.read_bytes()[:200])
+    _, _, report = send_and_report(tmp_path, "-nh", "notes.txt", "broken.dcm", "missing.dcm", CT)
+    listed = {instance["path"]: instance for instance in report["instances"]}
+    assert listed["notes.txt"]["outcome"] == "not_dicom"
+    assert listed["broken.dcm"]["outcome"] == "invalid"
+    assert listed["missing.dcm"]["size"] is None
+    assert [listed[name]["index"] for name in ("notes.txt", "broken.dcm", str(CT))] == [None, None, 1]
+
+
+@pytest.mark.parametrize(
+    ("script", "options", "outcomes", "ended"),
+    [
+        (Script(associate=Reject(1, 1, 7)), [], ["not_attempted"] * 2, "error"),
+        (Script(stores={1: Abort()}), [], ["failed", "not_attempted"], "error"),
+        (Script(stores={1: Silence()}), ["-td", "1", "-ta", "1"], ["unconfirmed", "not_attempted"], "error"),
+        (Script(associate=Accept(refuse())), ["-nh"], ["failed", "failed"], "end"),
+    ],
+    ids=["rejected", "aborted", "silent", "no context"],
+)
+def test_every_end_has_its_reports(
+    tmp_path: Path, script: Script, options: list[str], outcomes: list[str], ended: str
+) -> None:
+    _, _, report = send_and_report(tmp_path, *options, CT, MR, script=script)
+    got = [instance["outcome"] for instance in report["instances"]]
+    assert got == outcomes or got == ["unconfirmed", *outcomes[1:]]  # an abort may come when all was sent
+    assert (report["ended_by"], report["complete"]) == (ended, ended == "end")
+    assert all(instance["reason"] for instance in report["instances"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"), [(["missing.dcm"], 22), (["-nh", "missing.dcm"], 23), (["."], 21), ([str(CT)], 61)]
+)
+def test_reports_of_runs_that_never_reach_a_peer(tmp_path: Path, arguments: list[str], code: int) -> None:
+    done = run(installed_dcmsend(), HOST, free_port(), "--report-json", "r.json", *arguments, cwd=tmp_path)
+    report = check(json.loads((tmp_path / "r.json").read_text()))
+    assert (done.exit_code, report["exit"]["code"], report["complete"]) == (code, code, False)
+    assert report["exit"]["message"]
+    assert report["associations"] == []
+
+
+def test_conversion_is_told(tmp_path: Path) -> None:
+    explicit = "1.2.840.10008.1.2.1"
+    script = Script(Accept(prefer(explicit)))
+    _, peer, report = send_and_report(tmp_path, DATA / "pydicom" / "MR_small_bigendian.dcm", script=script)
+    (instance,) = report["instances"]
+    assert instance["syntax_file"] != instance["syntax_sent"] == explicit
+    assert instance["converted"]
+    assert instance["bytes_sent"] == len(peer.connections[0].stores[0].data_set)
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9.dcm", "\u65e5\u672c.dcm".encode(), b'a,"b"\n=1+1.dcm', b"<script>.dcm"])
+def test_any_file_name(tmp_path: Path, name: bytes) -> None:
+    with open(os.path.join(os.fsencode(tmp_path), name), "wb") as file:
+        file.write(CT.read_bytes())
+    _, _, report = send_and_report(tmp_path, os.fsdecode(name))
+    (instance,) = report["instances"]
+    try:
+        assert instance["path"] == name.decode()
+        assert "path_base64" not in instance
+    except UnicodeDecodeError:
+        assert base64.b64decode(instance["path_base64"]) == name
+
+
+def test_files_are_for_the_owner_only(tmp_path: Path) -> None:
+    for name in ("r.json", "r.jsonl", "r.csv"):
+        (tmp_path / name).write_text("of yesterday")
+        (tmp_path / name).chmod(0o666)
+    send_and_report(tmp_path, CT)
+    for name in ("r.json", "r.jsonl", "r.csv"):
+        assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "r.json").symlink_to("real/report.json")
+    send_and_report(tmp_path, CT)
+    assert (tmp_path / "r.json").is_symlink()
+    assert (tmp_path / "real" / "report.json").is_file()
+
+
+@pytest.mark.parametrize("option", ["--report-json", "--report-jsonl", "--report-csv"])
+@pytest.mark.parametrize("place", ["none/report", ".", "/dev/full"])
+def test_a_report_that_cannot_be_written(tmp_path: Path, option: str, place: str) -> None:
+    done, peer = send(tmp_path, option, place, "--require-stored", CT)
+    assert done.exit_code == 43
+    assert len(peer.connections[0].stores) == 1
+    assert done.lines("E")[0] == f"cannot write detailed report to file '{place}'"
+    refusing = Script(stores={1: Respond(0xA900)})
+    assert send(tmp_path, option, place, "--require-stored", CT, script=refusing)[0].exit_code == 102
+    assert send(tmp_path, option, place, CT)[0].exit_code == 43
+    assert not list(tmp_path.iterdir())
+
+
+def test_other_reports_tell_that_one_could_not_be_written(tmp_path: Path) -> None:
+    done, _ = send(tmp_path, "+crf", "none/report.txt", "--report-csv", "none/r.csv", "--report-json", "r.json", CT)
+    report = check(json.loads((tmp_path / "r.json").read_text()))
+    assert (done.exit_code, report["exit"]["code"]) == (43, 43)
+    assert report["totals"]["stored"] == 1
+
+
+def test_standard_output_that_is_closed(tmp_path: Path) -> None:
+    with ScriptedPeer() as peer:
+        command = f"exec {installed_dcmsend()} {HOST} {peer.port} --report-json - {CT} >&-"
+        done = run("/bin/sh", "-c", command)
+    assert done.exit_code == 43, done.stderr
+    assert len(peer.connections[0].stores) == 1
+
+
+@pytest.mark.parametrize("place", ["-", "report"])
+def test_two_reports_do_not_go_to_the_same_place(tmp_path: Path, place: str) -> None:
+    done, peer = send(tmp_path, "--report-json", place, "--report-csv", place, CT)
+    assert done.exit_code == 1
+    assert done.stderr.splitlines()[-1] == "error: --report-json not allowed with --report-csv for the same file"
+    assert not peer.connections
+
+
+def test_schema_has_every_reason_and_result() -> None:
+    reasons = {reason.name.lower() for reason in Reason} | {"invalid", "not_dicom", None}
+    assert set(SCHEMA["$defs"]["instance"]["properties"]["reason"]["enum"]) == reasons
+    results = {result.value.replace(" ", "_") for result in Result} | {"invalid", "not_dicom"}
+    assert set(SCHEMA["$defs"]["instance"]["properties"]["outcome"]["enum"]) == results
+
+
+def test_page_names_every_field_of_the_schema() -> None:
+    page = (DOCS / "report-schema.md").read_text()
+    parts = (SCHEMA, *SCHEMA["$defs"].values())
+    fields = {field for part in parts for field in part.get("properties", ())}
+    assert {field for field in fields if f"`{field}`" not in page} == set()
+
+
+def test_passwords_are_not_in_reports(tmp_path: Path) -> None:
+    _, _, report = send_and_report(tmp_path, "-usr", "NIGHT", "-pwd", "s3cret", CT)
+    assert "--user" in report["argv"]
+    assert not any("s3cret" in file.read_text() for file in tmp_path.iterdir())
