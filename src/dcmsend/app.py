@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from enum import IntEnum
 from functools import partial
@@ -17,7 +18,7 @@ from dcmsend.errors import (
     NoInputFiles,
     NoValidInputFiles,
 )
-from dcmsend.index import Instance, scan
+from dcmsend.index import Instance, RejectedInput, scan
 from dcmsend.inputs import InputFile, find_inputs
 from dcmsend.plan import Decompression
 from dcmsend.report import Reports, RunRecord, open_reports
@@ -73,6 +74,11 @@ def transfer(
     interrupt = interrupt or Interrupt(settings.transfer.drain_seconds)
     instances: list[Instance] = []
     dictionary, unusable = _dictionary(settings)
+    if settings.send_while_scanning:
+        rejected: deque[RejectedInput] = deque()
+        found = _find_instances(settings, inputs, record, rejected.append, interrupt, dictionary)
+        yield from _send(settings, found, record, interrupt, observer, dictionary, unusable, rejected)
+        return
     try:
         _list_instances(settings, inputs, record, interrupt, dictionary, instances)
     except DcmsendError as error:
@@ -83,13 +89,29 @@ def transfer(
             record.add(outcome)
             yield outcome
         raise
+    yield from _send(settings, instances, record, interrupt, observer, dictionary, unusable)
+
+
+def _send(
+    settings: Settings,
+    instances: Sequence[Instance] | Iterator[Instance],
+    record: RunRecord,
+    interrupt: Interrupt,
+    observer: Observer | None,
+    dictionary: Callable[[], DataDictionary],
+    unusable: DcmsendError | None,
+    rejected: deque[RejectedInput] | None = None,
+) -> Generator[StoreOutcome, None, None]:
+    """``rejected`` is filled meanwhile, on whatever thread; who hears of it hears of everything on this one."""
     try:
         tools = Tools(_can_decode, partial(_can_convert, settings.plan.decompression), dictionary, unusable)
         engine = Engine(instances, settings.peer, settings.transfer, settings.plan, tools, interrupt, observer)
         for outcome in engine.run():
+            _note(rejected, record)
             record.add(outcome)
             record.associations, record.contexts = engine.associations, engine.contexts
             yield outcome
+        _note(rejected, record)
         record.associations, record.contexts = engine.associations, engine.contexts
         if engine.error is not None:
             raise engine.error
@@ -104,6 +126,39 @@ def _until(interrupt: Interrupt, inputs: Iterable[InputFile]) -> Iterator[InputF
         if interrupt.requested:
             raise Cancelled(interrupt.by)
         yield item
+
+
+def _note(rejected: deque[RejectedInput] | None, record: RunRecord) -> None:
+    while rejected:
+        record.reject(rejected.popleft())
+
+
+def _find_instances(
+    settings: Settings,
+    inputs: Iterable[InputFile],
+    record: RunRecord,
+    on_rejected: Callable[[RejectedInput], None],
+    interrupt: Interrupt,
+    dictionary: Callable[[], DataDictionary],
+) -> Iterator[Instance]:
+    """The instances of ``inputs``, looked for only as they are asked for."""
+
+    def noted() -> Iterator[InputFile]:
+        for item in _until(interrupt, inputs):
+            if not record.listed:
+                record.listed = True
+                _log.info("checking input files ...")
+            yield item
+
+    count = 0
+    for instance in scan(noted(), settings.index, on_rejected, dictionary=dictionary):
+        count += 1
+        yield instance
+    if not record.listed:
+        raise NoInputFiles
+    _log.debug("in total, there were %d SOP instances to be sent", count)
+    if not count:
+        raise NoValidInputFiles
 
 
 def _list_instances(

@@ -34,6 +34,7 @@ def send(
     plan: PlanOptions | None = None,
     transfer: TransferOptions | None = None,
     observer: Observer | None = None,
+    send_while_scanning: bool = False,
 ) -> Transfer:
     """Send files, folders and pydicom data sets to a Storage SCP.
 
@@ -51,6 +52,8 @@ def send(
         plan: which presentation contexts are proposed.
         transfer: time-outs, PDU lengths, conversion.
         observer: is told of associations, bytes and outcomes while they happen.
+        send_while_scanning: items are looked at only as they can be sent, and forgotten when they are done; for lists
+            without an end in sight.  They are drawn on the threads that send.
 
     Raises, while it is iterated: NoInputFiles, NoValidInputFiles, InvalidInputFile, NegotiationFailed, SendingFailed,
     PlanError; all are ``DcmsendError``.  TypeError for an item of another type.
@@ -61,6 +64,7 @@ def send(
         index=index or IndexOptions(halt_on_invalid=False),
         plan=plan or PlanOptions(halt_on_refusal=False),
         transfer=transfer or TransferOptions(halt_on_failure=False),
+        send_while_scanning=send_while_scanning,
     )
     if isinstance(items, str | bytes | os.PathLike) or _is_data_set(items):
         items = (items,)

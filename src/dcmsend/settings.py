@@ -18,6 +18,7 @@ class Settings(Record):
     Attributes:
         peer: where to send to.
         require_stored: exit codes tell whether everything was stored (``--require-stored``).
+        send_while_scanning: inputs are looked for while others are sent, and forgotten when done.
         dictionary_files: data dictionary files that extend the built-in one (environment ``DCMDICTPATH``).
     """
 
@@ -28,4 +29,5 @@ class Settings(Record):
     transfer: TransferOptions = TransferOptions()
     report: ReportOptions = ReportOptions()
     require_stored: bool = False
+    send_while_scanning: bool = False
     dictionary_files: tuple[str, ...] = ()

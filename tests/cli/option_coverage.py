@@ -60,6 +60,8 @@ OPTION_COVERAGE: dict[str, str] = {
     "--idle-timeout": _INSTALLED + "test_idle_timeout",
     "--parallel-associations": "system/test_parallel_peers.py::test_storescp",
     "--async-window": "system/test_parallel_peers.py::test_answers_out_of_order",
+    "--send-while-scanning": "cli/test_speed_options.py::test_send_while_scanning",
+    "--halt": "cli/test_speed_options.py::test_halt",
     "--max-rate": "cli/test_speed_options.py::test_max_rate",
     "--max-instances-rate": "cli/test_speed_options.py::test_max_instances_rate",
     "--report-json": _REPORTS + "test_report_json_tells_what_the_peer_has_seen",

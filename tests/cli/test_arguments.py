@@ -77,6 +77,16 @@ MEANINGS: dict[str, tuple[list[str], dict[str, Any]]] = {
     "--idle-timeout": (["--idle-timeout", "15m"], {"transfer.idle_timeout": 900.0}),
     "--parallel-associations": (["--parallel-associations", "4"], {"transfer.parallel_associations": 4}),
     "--async-window": (["--async-window", "1k"], {"transfer.async_window": 1000}),
+    "--send-while-scanning": (
+        ["--send-while-scanning"],
+        {
+            "index.halt_on_invalid": False, "plan.halt_on_refusal": False, "transfer.halt_on_failure": False,
+            "require_stored": True, "send_while_scanning": True,
+        },
+    ),
+    "--halt": (
+        ["-nh", "--send-while-scanning", "--halt"], {"require_stored": True, "send_while_scanning": True},
+    ),
     "--max-rate": (["--max-rate", "20Mi"], {"transfer.max_rate": 20 << 20}),
     "--max-instances-rate": (["--max-instances-rate", "50"], {"transfer.max_instances_rate": 50}),
     "--report-json": report_meaning("json_report", "--report-json", "-"),

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from support.corpus import DATA
+from support.discarding_peer import DiscardingPeer
 from support.programs import installed_dcmsend
-from support.run import Run, run
+from support.report_file import parse_report
+from support.run import Run, read_summary, run, run_measured
 from support.scripted_peer import ScriptedPeer
 from support.sending import write_instances
 
@@ -52,3 +54,54 @@ def test_rates_are_read_strictly(option: str, value: str) -> None:
     done = run(installed_dcmsend(), option, value, "127.0.0.1", 104, CT)
     assert done.exit_code == 1
     assert option in done.stderr.splitlines()[-1]
+
+
+def test_send_while_scanning(tmp_path: Path) -> None:
+    """Bad files are told and left out, the exit code tells the truth, the report is in order."""
+    files = write_instances(tmp_path / "files", 30)
+    files[7].write_bytes(files[7].read_bytes()[:100])
+    report = tmp_path / "report.txt"
+    done, peer = send("-v", "--send-while-scanning", "+crf", report, "+sd", tmp_path / "files")
+    assert done.exit_code == 0, done.stderr  # what is no DICOM file is not counted
+    assert len(peer.stores) == 29
+    entries = parse_report(report.read_text()).entries
+    assert [entry["Number"] for entry in entries] == [str(number) for number in range(1, 30)]
+    assert {entry["DIMSE Status"] for entry in entries} == {"0x0000 (Success)"}
+    assert read_summary(done.stderr)["Number of SOP instances"] == 29
+
+
+def test_halt(tmp_path: Path) -> None:
+    """A bad file ends it, when what stands before it is sent."""
+    files = write_instances(tmp_path, 9)
+    files[4].write_bytes(b"no DICOM")
+    with ScriptedPeer() as peer:
+        done = run(installed_dcmsend(), "--send-while-scanning", "--halt", "127.0.0.1", peer.port, *files)
+    assert done.exit_code == 22
+    assert len(peer.stores) == 4
+
+
+def test_send_while_scanning_needs_further_associations() -> None:
+    done = run(installed_dcmsend(), "--send-while-scanning", "-ma", "127.0.0.1", 104, CT)
+    assert done.exit_code == 1
+    assert done.stderr.splitlines()[-1] == "error: --send-while-scanning not allowed with --single-association"
+
+
+@pytest.mark.slow
+def test_memory_stays_flat(tmp_path: Path) -> None:
+    """A list four times as long takes no more memory."""
+    (tmp_path / "files").mkdir()
+    original = write_instances(tmp_path, 1)[0]
+    peaks = []
+    for count in (8_000, 32_000):
+        for number in range(count):
+            path = tmp_path / "files" / f"{number:06d}"
+            if not path.exists():
+                path.hardlink_to(original)
+        with DiscardingPeer() as peer:
+            done, peak = run_measured(
+                tmp_path, installed_dcmsend(), "--send-while-scanning", "+sd", "127.0.0.1", peer.port,
+                tmp_path / "files",
+            )  # fmt: skip
+        assert done.exit_code == 0, done.stderr
+        peaks.append(peak)
+    assert peaks[1] < peaks[0] + (3 << 20)

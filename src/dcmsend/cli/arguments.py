@@ -37,6 +37,9 @@ _DECOMPRESSION: Final = {
 _ADDRESS_FAMILIES: Final = {
     "--ipv4": AddressFamily.IPV4, "--ipv6": AddressFamily.IPV6, "--ip-auto": AddressFamily.ANY,
 }
+_HALTING: Final = {"--no-halt": False, "--halt": True}
+_NEW_WAYS: Final = ("--send-while-scanning",)
+"""Options that imply ``--no-halt`` and ``--require-stored``."""
 _MULTIPLE_ASSOCIATIONS: Final = {"--multi-associations": True, "--single-association": False}
 _NUMBERS: Final = (
     "--compression-level", "--timeout", "--acse-timeout", "--dimse-timeout", "--max-pdu", "--max-send-pdu",
@@ -102,7 +105,7 @@ def build_settings(line: CommandLine, *, is_verbose: bool) -> tuple[Settings, li
     _check_dependences(line, is_verbose)
     numbers = {option: number for option in _NUMBERS if (number := _number(line, option)) is not None}
     port = _port(line.parameters[1])
-    halt = not line.has("--no-halt")
+    halt = _halts(line)
     settings = Settings(
         inputs=_input_options(line),
         index=_index_options(line, halt),
@@ -110,10 +113,21 @@ def build_settings(line: CommandLine, *, is_verbose: bool) -> tuple[Settings, li
         transfer=_transfer_options(line, numbers, halt),
         report=_report_options(line),
         peer=_peer(line, port),  # the last one, because passwords may be asked for
-        require_stored=line.has("--require-stored"),
+        require_stored=line.has("--require-stored") or _is_new(line),
+        send_while_scanning=line.has("--send-while-scanning"),
         dictionary_files=tuple(name for name in os.environ.get("DCMDICTPATH", "").split(os.pathsep) if name),
     )
     return settings, line.parameters[2:]
+
+
+def _is_new(line: CommandLine) -> bool:
+    """Whether the command line uses an option with which it cannot be one of DCMTK's, so that it may mean more."""
+    return any(line.has(option) for option in _NEW_WAYS)
+
+
+def _halts(line: CommandLine) -> bool:
+    chosen = _choice(line, _HALTING)
+    return not _is_new(line) if chosen is None else chosen
 
 
 def _check_dependences(line: CommandLine, is_verbose: bool) -> None:
@@ -124,8 +138,9 @@ def _check_dependences(line: CommandLine, is_verbose: bool) -> None:
         raise UsageError("--scan-pattern only allowed with --scan-directories")
     if _choice(line, _RECURSION) and not scans:
         raise UsageError("--recurse only allowed with --scan-directories")
-    if line.has("--parallel-associations") and _choice(line, _MULTIPLE_ASSOCIATIONS) is False:
-        raise UsageError("--parallel-associations not allowed with --single-association")
+    for option in ("--parallel-associations", "--send-while-scanning"):
+        if line.has(option) and _choice(line, _MULTIPLE_ASSOCIATIONS) is False:
+            raise UsageError(f"{option} not allowed with --single-association")
 
 
 def _peer(line: CommandLine, port: int) -> Peer:

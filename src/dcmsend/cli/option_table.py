@@ -199,6 +199,9 @@ _OUR_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
         ("", "--dicomdir-allow-outside", "", None, ("follow a DICOMDIR out of its directory",)),
     )),
     ("further options (not in DCMTK)", "processing", (
+        ("", "--send-while-scanning", "", None, (
+            "do not look at all files before the first one", "is sent; implies --no-halt, --require-stored")),
+        ("", "--halt", "", None, ("stop at the first trouble even so",)),
         ("", "--normalize", "", None, ("encode every data set anew in canonical form",)),
         ("", "--keep-ybr", "", None, ("no YBR to RGB conversion of lossless JPEG",)),
     )),
@@ -207,9 +210,9 @@ _OUR_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
             "send over n associations at the same time",)),
         ("", "--async-window", "[n]umber: integer (2..65535)", None, (
             "propose to have n requests in flight",)),
-        ("", "--max-rate", "[n]umber of bytes: 500k, 20M, 1Gi (default: off)", None, (
+        ("", "--max-rate", "[n]umber of bytes: 500k, 20M, 1Gi", None, (
             "send at most n bytes a second",)),
-        ("", "--max-instances-rate", "[n]umber: integer (default: off)", None, (
+        ("", "--max-instances-rate", "[n]umber: integer", None, (
             "send at most n instances a second",)),
         ("", "--idle-timeout", "[d]uration: 90, 90s, 15m, 7h (default: 300)", None, (
             "give up when no byte moves for d, 0 = never",)),

@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final, Protocol
+from collections.abc import Iterable, Sequence
 
-from dcmsend.dicom.transfer_syntax import TransferSyntax
-from dcmsend.protocol import PresentationContext
-
-from .contexts import CanDecode, limitation, propose_transfer_syntaxes
+from .context_table import MAX_CONTEXTS, ContextTable, Plannable
+from .contexts import CanDecode
 from .options import PlanOptions
 from .plan import AssociationPlan
 
-__all__ = ["MAX_CONTEXTS", "Plannable", "plan_association"]
-
-MAX_CONTEXTS: Final = 128
-"""Ids are odd and fit a byte.  Source: PS3.8 §9.3.2.2."""
-
-
-class Plannable(Protocol):
-    """What planning asks of an instance."""
-
-    @property
-    def sop_class_uid(self) -> str: ...
-
-    @property
-    def transfer_syntax(self) -> TransferSyntax: ...
+__all__ = ["MAX_CONTEXTS", "Plannable", "plan_association", "plan_open_association"]
 
 
 def plan_association(
@@ -38,31 +22,45 @@ def plan_association(
     is made, even if the next instance could share one, because DCMTK does; and, without ``-nh``, after an instance for
     which nothing may be proposed (its context id is 0).
     """
-    known: dict[tuple[str, str], int] = {}
-    contexts: list[PresentationContext] = []
-    warnings: list[str] = []
-    refusals: list[str] = []
+    table = ContextTable(options, can_decode)
+    return _plan(table, instances, first, options)
+
+
+def plan_open_association(
+    instances: Sequence[Plannable],
+    first: int,
+    options: PlanOptions,
+    can_decode: CanDecode,
+    expected: Iterable[Plannable],
+) -> tuple[AssociationPlan, ContextTable]:
+    """Plan an association for a list that is not at its end, and the table by which it may go on.
+
+    After the contexts of the instances known come those of ``expected`` ones, as far as there is room.
+    """
+    table = ContextTable(options, can_decode)
+    plan = _plan(table, instances, first, options)
+    for instance in expected:
+        if table.is_full:
+            break
+        if table.find(instance) is None:
+            table.add(instance)
+    return AssociationPlan(first, plan.context_ids, tuple(table.contexts), plan.warnings, plan.refusals), table
+
+
+def _plan(
+    table: ContextTable, instances: Sequence[Plannable], first: int, options: PlanOptions
+) -> AssociationPlan:
     context_ids = bytearray()
     for index in range(first, len(instances)):
-        if len(contexts) == MAX_CONTEXTS:
+        if table.is_full:
             break
         instance = instances[index]
-        syntax = instance.transfer_syntax
-        key = (instance.sop_class_uid, "" if syntax.is_native else syntax.uid)
-        context_id = known.get(key)
+        context_id = table.find(instance)
         if context_id is None:
-            proposal = propose_transfer_syntaxes(syntax, options, can_decode)
-            remark = limitation(syntax, proposal, options)
-            if remark:
-                (warnings if proposal else refusals).append(remark)
-            if proposal:
-                context_id = 2 * len(contexts) + 1
-                contexts.append(PresentationContext(context_id, instance.sop_class_uid, proposal))
-                known[key] = context_id
-            else:
-                context_id = 0
+            context_id = table.add(instance)
         context_ids.append(context_id)
         if context_id == 0 and options.halt_on_refusal:
             break
-    return AssociationPlan(first, bytes(context_ids), tuple(contexts), tuple(warnings), tuple(refusals))
-
+    return AssociationPlan(
+        first, bytes(context_ids), tuple(table.contexts), tuple(table.warnings), tuple(table.refusals)
+    )

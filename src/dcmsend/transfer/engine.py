@@ -13,7 +13,7 @@ from dcmsend.errors import (
     PlanError,
 )
 from dcmsend.index import Instance
-from dcmsend.plan import AssociationPlan, PlanOptions, plan_association
+from dcmsend.plan import AssociationPlan, PlanOptions, plan_association, plan_open_association
 from dcmsend.transport import Interrupt
 
 from .events import Observer, SerialObserver
@@ -25,6 +25,10 @@ from .runner import Counter, Runner
 from .tools import Tools
 from .work import OutcomesInOrder, Work
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .feed import Feed, Growth
+
 __all__ = ["Engine", "not_attempted"]
 
 _MAX_FRUITLESS = 3
@@ -35,7 +39,7 @@ _app_log = logging.getLogger("dcmsend.app")
 
 
 class Engine:
-    """One transfer.
+    """One transfer.  From an iterator, instances are taken only as they can be sent, and kept until they are done.
 
     Attributes:
         error: why the run ended early; None at a normal end.  Valid when ``run`` is exhausted.
@@ -43,7 +47,7 @@ class Engine:
 
     def __init__(
         self,
-        instances: Sequence[Instance],
+        instances: Sequence[Instance] | Iterator[Instance],
         peer: Peer,
         options: TransferOptions,
         plan_options: PlanOptions,
@@ -51,7 +55,12 @@ class Engine:
         interrupt: Interrupt,
         observer: Observer | None = None,
     ) -> None:
-        self._instances = instances
+        self._feed: Feed | None = None
+        if not isinstance(instances, Sequence):
+            from .feed import Feed  # only where the scan goes on meanwhile
+
+            instances = self._feed = Feed(instances)
+        self._instances: Sequence[Instance] = instances
         self._peer = peer
         self._options = options
         self._plan_options = plan_options
@@ -87,12 +96,15 @@ class Engine:
             yield outcome
 
     def _outcomes(self) -> Iterator[StoreOutcome]:
-        while self._order.next_index < len(self._instances) and self.error is None:
+        while self._has_more() and self.error is None:
             if self._interrupt.requested:
                 self.error = Cancelled(self._interrupt.by)
                 break
-            for outcome in self._round(self._plan()):
+            plan, growth = self._plan()
+            for outcome in self._round(plan, growth):
                 yield from self._order.add(outcome)
+                if self._feed is not None:
+                    self._feed.forget_before(self._order.next_index)
             if not self._plan_options.multiple_associations:
                 break
             remaining = len(self._instances) - self._order.next_index
@@ -100,27 +112,42 @@ class Engine:
                 # With --no-halt no trouble with single instances is an error of the run, as in DCMTK.
                 _app_log.error("%d associations in a row ended without an answer, giving up", self._fruitless)
                 break
-            if remaining and self.error is None and self._disturbed:
+            if remaining and self.error is None and self._disturbed and not self._interrupt.requested:
                 _app_log.warning(
                     "trying to continue with a new association in order to send the remaining %d SOP instances",
                     remaining,
                 )
+        if self.error is None and self._feed is not None:
+            self.error = self._feed.error
         if self.error is None and self._interrupt.requested and self._order.next_index < len(self._instances):
             self.error = Cancelled(self._interrupt.by)
         done = self._order.held
         for outcome in not_attempted(self._instances, self._order.next_index, self.error, done=done):
             yield from self._order.add(outcome)
 
-    def _plan(self) -> AssociationPlan:
+    def _has_more(self) -> bool:
+        """Whether there is an instance without an outcome; has the scan look ahead if it goes on."""
+        first = self._order.next_index
+        return self._feed.look_ahead(first) if self._feed is not None else first < len(self._instances)
+
+    def _plan(self) -> tuple[AssociationPlan, Growth | None]:
         self._disturbed = False
-        plan = plan_association(self._instances, self._order.next_index, self._plan_options, self._tools.can_decode)
+        first, options, can_decode = self._order.next_index, self._plan_options, self._tools.can_decode
+        growth = None
+        if self._feed is None:
+            plan = plan_association(self._instances, first, options, can_decode)
+        else:
+            from .feed import Growth
+
+            plan, table = plan_open_association(self._feed, first, options, can_decode, self._feed.kinds)
+            growth = Growth(self._feed, table)
         for warning in plan.warnings:
             _log.warning(warning)
         for refusal in plan.refusals:
             _log.error(refusal)
-        return plan
+        return plan, growth
 
-    def _round(self, plan: AssociationPlan) -> Iterator[StoreOutcome]:
+    def _round(self, plan: AssociationPlan, growth: Growth | None) -> Iterator[StoreOutcome]:
         """Send the stretch of a plan over one association, or over several at the same time."""
         if plan.refusals and self._plan_options.halt_on_refusal:
             text = "Unsupported compression or encryption"
@@ -141,8 +168,10 @@ class Engine:
             yield from self._nothing_accepted(runner, plan)
             return
         _app_log.info("sending SOP instances ...")
-        work = Work(plan, self._instances, self._order.held)
-        count = min(self._options.parallel_associations, len(plan.context_ids))
+        work = Work(plan, self._instances, self._order.held, growth)
+        count = self._options.parallel_associations
+        if growth is None:
+            count = min(count, len(plan.context_ids))
         if count > 1 and self._plan_options.multiple_associations:
             yield from self._parallel(runner, interrupt, count, plan, work)
         else:
@@ -161,7 +190,7 @@ class Engine:
             for outcome in outcomes:
                 yield outcome
                 work.finished_before(self._order.next_index)
-        self._judge(runners.error, runners.answered, was_lost=self._order.next_index < plan.end)
+        self._judge(runners.error, runners.answered, was_lost=self._order.next_index < work.end)
 
     def _judge(self, error: DcmsendError | None, answered: int, *, was_lost: bool) -> None:
         """Decide after a round how it goes on."""

@@ -11,6 +11,10 @@ from dcmsend.plan import AssociationPlan
 
 from .outcome import StoreOutcome
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .feed import Growth
+
 __all__ = ["OutcomesInOrder", "Task", "Work"]
 
 Task = tuple[int, Instance, int]
@@ -23,8 +27,16 @@ _MAX_AHEAD = 10_000
 class Work:
     """The instances of one plan in the order of the list; safe to be shared by threads."""
 
-    def __init__(self, plan: AssociationPlan, instances: Sequence[Instance], done: Container[int] = ()) -> None:
+    def __init__(
+        self,
+        plan: AssociationPlan,
+        instances: Sequence[Instance],
+        done: Container[int] = (),
+        growth: Growth | None = None,
+    ) -> None:
         self._plan = plan
+        self._growth = growth
+        self._end = plan.end
         self._instances = instances
         self._done = done
         self._next = plan.first
@@ -43,9 +55,9 @@ class Work:
             while not self._stopped:
                 if self._returned:
                     return self._task(heapq.heappop(self._returned))
-                while self._next < self._plan.end and self._next in self._done:
+                while self._next < self._end and self._next in self._done:
                     self._next += 1
-                if self._next >= self._plan.end:
+                if self._next >= self._end and not self._grow():
                     break
                 if self._next < self._oldest + _MAX_AHEAD:
                     self._next += 1
@@ -78,10 +90,26 @@ class Work:
     def is_empty(self) -> bool:
         """Whether nothing is left to be handed out."""
         with self._changed:
-            return self._stopped or not (self._returned or self._next < self._plan.end)
+            may_grow = self._growth is not None and not self._growth.is_over
+            return self._stopped or not (self._returned or self._next < self._end or may_grow)
+
+    @property
+    def end(self) -> int:
+        """Index after the last instance that belongs to the work, as far as it is known."""
+        return self._end
+
+    def _grow(self) -> bool:
+        if self._growth is None or not self._growth.covers(self._end):
+            return False
+        self._end += 1
+        return True
 
     def _task(self, index: int) -> Task:
-        return index, self._instances[index], self._plan.context_ids[index - self._plan.first]
+        if index < self._plan.end:
+            return index, self._instances[index], self._plan.context_ids[index - self._plan.first]
+        assert self._growth is not None
+        instance = self._instances[index]
+        return index, instance, self._growth.context_id_of(instance)
 
 
 class OutcomesInOrder:

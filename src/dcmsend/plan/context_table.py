@@ -1,0 +1,68 @@
+"""The presentation contexts of one association while they are chosen, and which instance goes over which of them."""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+from dcmsend.dicom.transfer_syntax import TransferSyntax
+from dcmsend.protocol import PresentationContext
+
+from .contexts import CanDecode, limitation, propose_transfer_syntaxes
+from .options import PlanOptions
+
+__all__ = ["MAX_CONTEXTS", "ContextTable", "Plannable"]
+
+MAX_CONTEXTS: Final = 128
+"""Ids are odd and fit a byte.  Source: PS3.8 §9.3.2.2."""
+
+
+class Plannable(Protocol):
+    """What planning asks of an instance."""
+
+    @property
+    def sop_class_uid(self) -> str: ...
+
+    @property
+    def transfer_syntax(self) -> TransferSyntax: ...
+
+
+class ContextTable:
+    """At most 128 contexts, shared by instances of one SOP Class that are uncompressed or have one transfer syntax.
+
+    Attributes:
+        contexts: in the order of their ids.
+        warnings: remarks about limited proposals, in order.
+        refusals: remarks about instances for which nothing may be proposed, in order.
+    """
+
+    def __init__(self, options: PlanOptions, can_decode: CanDecode) -> None:
+        self._options = options
+        self._can_decode = can_decode
+        self._ids: dict[tuple[str, str], int] = {}
+        self.contexts: list[PresentationContext] = []
+        self.warnings: list[str] = []
+        self.refusals: list[str] = []
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no further context fits."""
+        return len(self.contexts) == MAX_CONTEXTS
+
+    def find(self, instance: Plannable) -> int | None:
+        """The id of the context an instance shares with an earlier one, None if there is none."""
+        syntax = instance.transfer_syntax
+        return self._ids.get((instance.sop_class_uid, "" if syntax.is_native else syntax.uid))
+
+    def add(self, instance: Plannable) -> int:
+        """A new context for an instance that shares none; its id, 0 if nothing may be proposed."""
+        syntax = instance.transfer_syntax
+        proposal = propose_transfer_syntaxes(syntax, self._options, self._can_decode)
+        remark = limitation(syntax, proposal, self._options)
+        if remark:
+            (self.warnings if proposal else self.refusals).append(remark)
+        if not proposal:
+            return 0
+        context_id = 2 * len(self.contexts) + 1
+        self.contexts.append(PresentationContext(context_id, instance.sop_class_uid, proposal))
+        self._ids[instance.sop_class_uid, "" if syntax.is_native else syntax.uid] = context_id
+        return context_id

@@ -1,0 +1,128 @@
+"""The transfer list while it is still being made: instances come from the scan as they are needed, and go when done.
+
+The scan runs where an instance is wanted next, between a request and its answer, and so while the peer works.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import overload
+
+from dcmsend.dicom.transfer_syntax import TransferSyntax
+from dcmsend.errors import DcmsendError
+from dcmsend.index import Instance
+from dcmsend.plan import ContextTable
+
+__all__ = ["Feed", "Growth", "Kind"]
+
+_LONGEST_LOOK_AHEAD = 10_000
+_LONGEST_LOOK = 1.0
+"""Instances and seconds that are looked ahead when an association is planned."""
+
+
+class Kind:
+    """What decides about the presentation context of an instance."""
+
+    __slots__ = ("sop_class_uid", "transfer_syntax")
+
+    def __init__(self, instance: Instance) -> None:
+        self.sop_class_uid = instance.sop_class_uid
+        self.transfer_syntax = instance.transfer_syntax
+
+
+class Feed(Sequence[Instance]):
+    """A list that grows at its end, on demand, and is forgotten at its beginning.
+
+    ``len`` counts everything that was ever in it.  Only one thread at a time may have it grow.
+
+    Attributes:
+        error: what ended the scan early; it counts when everything before it has its outcome.
+        is_complete: whether nothing more will come.
+    """
+
+    def __init__(self, instances: Iterator[Instance], clock: Callable[[], float] = time.monotonic) -> None:
+        self._instances = instances
+        self._clock = clock
+        self._known: dict[int, Instance] = {}
+        self._first = 0
+        self._end = 0
+        self._kinds: dict[tuple[str, TransferSyntax], Kind] = {}
+        self.error: DcmsendError | None = None
+        self.is_complete = False
+
+    def __len__(self) -> int:
+        return self._end
+
+    @overload
+    def __getitem__(self, index: int) -> Instance: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Instance]: ...
+    def __getitem__(self, index: int | slice) -> Instance | list[Instance]:
+        if isinstance(index, slice):
+            return [self._known[each] for each in range(*index.indices(self._end))]
+        return self._known[index]
+
+    @property
+    def kinds(self) -> list[Kind]:
+        """One example of each kind of instance so far, in order."""
+        return list(self._kinds.values())
+
+    def pull(self) -> bool:
+        """Have the scan give one instance more; false when there is none."""
+        if self.is_complete:
+            return False
+        try:
+            instance = next(self._instances, None)
+        except DcmsendError as error:
+            self.error, instance = error, None
+        if instance is None:
+            self.is_complete = True
+            return False
+        key = (instance.sop_class_uid, instance.transfer_syntax)
+        if key not in self._kinds:
+            self._kinds[key] = Kind(instance)
+        self._known[self._end] = instance
+        self._end += 1
+        return True
+
+    def look_ahead(self, index: int) -> bool:
+        """Gather instances from ``index`` on, so that one plan serves many; false when there is none.
+
+        Ends after 10,000 instances or one second.
+        """
+        until = self._clock() + _LONGEST_LOOK
+        while self._end < index + _LONGEST_LOOK_AHEAD and (self._end <= index or self._clock() < until):
+            if not self.pull():
+                break
+        return self._end > index
+
+    def forget_before(self, index: int) -> None:
+        """Everything before ``index`` has its outcome."""
+        while self._first < index:
+            self._known.pop(self._first, None)
+            self._first += 1
+
+
+class Growth:
+    """Lets an association go on with what the scan finds, as long as its contexts serve.
+
+    Attributes:
+        is_over: whether nothing more can be added.
+    """
+
+    def __init__(self, feed: Feed, table: ContextTable) -> None:
+        self._feed = feed
+        self._table = table
+        self.is_over = False
+
+    def covers(self, index: int) -> bool:
+        """Whether the instance ``index``, found now if need be, can go over this association."""
+        if not self.is_over:
+            is_there = index < len(self._feed) or self._feed.pull()
+            self.is_over = not is_there or self._table.find(self._feed[index]) is None
+        return not self.is_over
+
+    def context_id_of(self, instance: Instance) -> int:
+        """The context of an instance that is covered."""
+        return self._table.find(instance) or 0
