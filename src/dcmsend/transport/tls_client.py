@@ -63,7 +63,7 @@ class TlsClient:
         if options.server_name is not None:
             try:
                 self._context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname=options.server_name)
-            except (ValueError, ssl.SSLError) as error:
+            except (ValueError, TypeError, ssl.SSLError) as error:  # a NUL is a TypeError
                 raise UsageError(f"impossible TLS server name '{options.server_name}': {error}") from error
 
     def __eq__(self, other: object) -> bool:
@@ -119,7 +119,7 @@ def _open(
     try:
         try:
             connection = TlsConnection(below, context, name, has_certificate=has_certificate)
-        except (ValueError, ssl.SSLError) as error:
+        except (ValueError, TypeError, ssl.SSLError) as error:  # a NUL is a TypeError
             detail = f"the peer's host name cannot be used with TLS: {error}; see --tls-server-name"
             raise TlsFailed("TLS error: bad server name", detail, True) from error
         connection.handshake(Deadline(seconds, "the TLS handshake"))
