@@ -1,0 +1,1 @@
+complete -c dcmsend-py -w dcmsend
