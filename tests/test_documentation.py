@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import socket
 import sys
 from pathlib import Path
@@ -19,6 +20,7 @@ from support.scripted_peer import ScriptedPeer
 from support.sending import write_instances
 
 ROOT = Path(__file__).parent.parent
+CT = DATA / "pydicom" / "CT_small.dcm"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "changes" / "README.md", DATA / "README.md"]
 
 
@@ -47,15 +49,36 @@ def test_library_example(tmp_path: Path) -> None:
     assert done.stdout.count("stored") == 8
 
 
+def command_lines(page: Path) -> list[str]:
+    """Lines of the blocks of a page that call the program, without what follows a ``#``."""
+    blocks = re.findall(r"^```\n(.*?)^```", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    return [
+        line.split(" #")[0].rstrip()
+        for block in blocks for line in block.splitlines() if re.match(r"dcmsend(-py)? ", line)
+    ]  # fmt: skip
+
+
+LINES = [(page.name, line) for page in PAGES for line in command_lines(page)]
+
+
 def test_command_lines_use_options_that_exist(dcmsend: str) -> None:
     known = set(re.findall(r"(?<!\S)[-+][-\w]+", run(dcmsend, "--help").stdout))
-    for page in (ROOT / "README.md", ROOT / "docs" / "getting-started.md"):
-        for block in re.findall(r"```\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL):
-            for line in block.splitlines():
-                if line.startswith("dcmsend "):
-                    words = line.split("#")[0].split()
-                    used = {word for word in words if word[0] in "-+"}
-                    assert used <= known, (page.name, line)
+    for page, line in LINES:
+        assert {word for word in line.split() if word[0] in "-+"} <= known, (page, line)
+
+
+@pytest.mark.parametrize(("page", "line"), [row for row in LINES if "+tl" not in row[1]], ids=lambda each: each)
+def test_command_line_works(page: str, line: str, dcmsend: str, tmp_path: Path) -> None:
+    """Every command line of the documentation that needs nothing but files and an ordinary peer."""
+    write_instances(tmp_path / "data" / "study", 3)
+    shutil.copy(CT, tmp_path / "image.dcm")
+    shutil.copytree(DATA / "fileset", tmp_path, dirs_exist_ok=True)
+    (tmp_path / "DICOMDIR-empty.dcm").unlink()
+    with ScriptedPeer() as peer:
+        real = line.replace("pacs.example.org 104", f"127.0.0.1 {peer.port}").replace("/data/study", "data/study")
+        done = run("sh", "-c", re.sub(r"^dcmsend(-py)?(?= )", dcmsend, real), cwd=tmp_path)
+    assert done.exit_code == 0, done.stderr
+    assert peer.stores or "104" not in line
 
 
 def _text(name: str) -> str:
@@ -66,7 +89,6 @@ def _blocks(name: str, language: str = "") -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", _text(name), flags=re.DOTALL | re.MULTILINE)
 
 
-CT = DATA / "pydicom" / "CT_small.dcm"
 SECTIONS = dict(re.findall(r"^## ([\d, and]+)\n(.*?)(?=^## |\Z)", _text("exit-codes.md"), re.DOTALL | re.MULTILINE))
 NEVER = {60, 103, 104, 70}  # DCMTK's, those that are reserved, and bugs (tests/cli/test_main.py)
 
