@@ -16,7 +16,7 @@ from . import version as _version
 
 if TYPE_CHECKING:
     from .errors import DcmsendError
-    from .index import IndexOptions, Instance, ReadMode, RejectedInput
+    from .index import IndexOptions, Instance, KeepTogether, ReadMode, RejectedInput
     from .inputs import InputOptions
     from .library import Transfer, send
     from .plan import Decompression, PlanOptions
@@ -38,7 +38,7 @@ __version__ = _version.VERSION
 
 _HOMES = {
     "errors": ("DcmsendError",),
-    "index": ("IndexOptions", "Instance", "ReadMode", "RejectedInput"),
+    "index": ("IndexOptions", "Instance", "KeepTogether", "ReadMode", "RejectedInput"),
     "inputs": ("InputOptions",),
     "library": ("Transfer", "send"),
     "plan": ("Decompression", "PlanOptions"),
@@ -52,7 +52,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "AddressFamily", "AssociationClosed", "AssociationOpened", "BytesSent", "DcmsendError", "Decompression",
-    "IndexOptions", "InputOptions", "Instance", "Observer", "Peer", "PlanOptions", "ReadMode", "Reason",
+    "IndexOptions", "InputOptions", "Instance", "KeepTogether", "Observer", "Peer", "PlanOptions", "ReadMode", "Reason",
     "RejectedInput", "Result", "StoreOutcome", "Summary", "Transfer", "TransferOptions", "__version__", "send",
 ]
 

@@ -62,6 +62,7 @@ OPTION_COVERAGE: dict[str, str] = {
     "--async-window": "system/test_parallel_peers.py::test_answers_out_of_order",
     "--send-while-scanning": "cli/test_speed_options.py::test_send_while_scanning",
     "--halt": "cli/test_speed_options.py::test_halt",
+    "--keep-together": "cli/test_speed_options.py::test_keep_together",
     "--max-rate": "cli/test_speed_options.py::test_max_rate",
     "--max-instances-rate": "cli/test_speed_options.py::test_max_instances_rate",
     "--report-json": _REPORTS + "test_report_json_tells_what_the_peer_has_seen",

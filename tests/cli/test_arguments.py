@@ -12,7 +12,7 @@ from dcmsend.cli.command_line import scan_command_line
 from dcmsend.cli.option_table import OPTIONS
 from dcmsend.dicom.record import Record
 from dcmsend.errors import UsageError
-from dcmsend.index import ReadMode
+from dcmsend.index import KeepTogether, ReadMode
 from dcmsend.plan import Decompression
 from dcmsend.settings import Settings
 from dcmsend.transfer import AddressFamily
@@ -87,6 +87,7 @@ MEANINGS: dict[str, tuple[list[str], dict[str, Any]]] = {
     "--halt": (
         ["-nh", "--send-while-scanning", "--halt"], {"require_stored": True, "send_while_scanning": True},
     ),
+    "--keep-together": (["--keep-together", "series"], {"index.keep_together": KeepTogether.SERIES}),
     "--max-rate": (["--max-rate", "20Mi"], {"transfer.max_rate": 20 << 20}),
     "--max-instances-rate": (["--max-instances-rate", "50"], {"transfer.max_instances_rate": 50}),
     "--report-json": report_meaning("json_report", "--report-json", "-"),

@@ -105,3 +105,21 @@ def test_memory_stays_flat(tmp_path: Path) -> None:
         assert done.exit_code == 0, done.stderr
         peaks.append(peak)
     assert peaks[1] < peaks[0] + (3 << 20)
+
+
+def test_keep_together(tmp_path: Path) -> None:
+    for name in "abcd":
+        write_instances(tmp_path / name, 10)
+    done, peer = send("--keep-together", "directory", "--parallel-associations", "3", "+sd", "+r", tmp_path)
+    assert done.exit_code == 0, done.stderr
+    assert len(peer.stores) == 40
+    for link in peer.connections:  # the same names in each directory: of each there is one after the other, or none
+        numbers = [int((store.sop_instance_uid or "").rpartition(".")[2]) for store in link.stores]
+        assert len(numbers) % 10 == 0
+
+
+@pytest.mark.parametrize("value", ["", "Series", "patient"])
+def test_groups_that_do_not_exist(value: str) -> None:
+    done = run(installed_dcmsend(), "--keep-together", value, "127.0.0.1", 104, CT)
+    assert done.exit_code == 1
+    assert "--keep-together" in done.stderr.splitlines()[-1]

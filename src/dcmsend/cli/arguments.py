@@ -6,7 +6,7 @@ import os
 from typing import Any, Final, TypeVar
 
 from dcmsend.errors import UsageError
-from dcmsend.index import IndexOptions, ReadMode
+from dcmsend.index import IndexOptions, KeepTogether, ReadMode
 from dcmsend.inputs import InputOptions
 from dcmsend.plan import Decompression, PlanOptions
 from dcmsend.report import ReportOptions
@@ -175,8 +175,19 @@ def _index_options(line: CommandLine, halt: bool) -> IndexOptions:
         check_uids=not line.has("--no-uid-checks"),
         expand_dicomdir=line.has("--read-from-dicomdir"),
         dicomdir_allow_outside=line.has("--dicomdir-allow-outside"),
+        keep_together=_keep_together(line),
         halt_on_invalid=halt,
     ))
+
+
+def _keep_together(line: CommandLine) -> KeepTogether | None:
+    word = line.value("--keep-together")
+    if word is None:
+        return None
+    try:
+        return KeepTogether(word)
+    except ValueError:
+        raise invalid_value("--keep-together", word) from None
 
 
 def _plan_options(line: CommandLine, halt: bool) -> PlanOptions:

@@ -208,6 +208,8 @@ _OUR_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
     ("further options (not in DCMTK)", "network", (
         ("", "--parallel-associations", "[n]umber: integer (1..128, default: 1)", None, (
             "send over n associations at the same time",)),
+        ("", "--keep-together", "[g]roup: none, directory, series, study", None, (
+            "send a group over one of the associations, in", "order (default: none)")),
         ("", "--async-window", "[n]umber: integer (2..65535)", None, (
             "propose to have n requests in flight",)),
         ("", "--max-rate", "[n]umber of bytes: 500k, 20M, 1Gi", None, (

@@ -3,7 +3,7 @@
 from .file_meta import FileMeta, read_file_meta
 from .instance import Instance, ReadMode, RejectedInput
 from .locate import DataSetLocation, locate_data_set
-from .options import IndexOptions
+from .options import IndexOptions, KeepTogether
 from .scan import scan
 from .uid_check import check_uids
 
@@ -12,6 +12,7 @@ __all__ = [
     "FileMeta",
     "IndexOptions",
     "Instance",
+    "KeepTogether",
     "ReadMode",
     "RejectedInput",
     "check_uids",

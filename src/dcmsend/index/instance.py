@@ -30,6 +30,7 @@ class Instance(NamedTuple):
         sop_instance_uid: (0002,0003), (0004,1511) or (0008,0018).
         transfer_syntax: (0002,0010), (0004,1512), or guessed from the first bytes.
         read_mode: how it has to be read again when it is sent.
+        group: instances with the same one go over one association, ``""`` for any.
     """
 
     input: InputFile
@@ -37,6 +38,7 @@ class Instance(NamedTuple):
     sop_instance_uid: str
     transfer_syntax: TransferSyntax
     read_mode: ReadMode
+    group: str = ""
 
 
 class RejectedInput(NamedTuple):

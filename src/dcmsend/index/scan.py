@@ -13,7 +13,7 @@ from dcmsend.inputs import InputFile
 
 from .identify import identify
 from .instance import Instance, RejectedInput
-from .options import IndexOptions
+from .options import IndexOptions, KeepTogether
 from .uid_check import check_uids
 
 if TYPE_CHECKING:
@@ -45,7 +45,12 @@ def scan(
     Raises:
         InvalidInputFile: for the first bad input, with ``options.halt_on_invalid``.
     """
-    return _Scan(options, on_rejected, dictionary).run(inputs)
+    instances = _Scan(options, on_rejected, dictionary).run(inputs)
+    if options.keep_together is KeepTogether.NONE:
+        return instances
+    from .grouping import with_groups  # only asked for with several associations
+
+    return with_groups(instances, options.keep_together, dictionary)
 
 
 class _Scan:

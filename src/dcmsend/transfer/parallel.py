@@ -127,6 +127,7 @@ class ParallelRunners:
             line.is_open = False
             self._queue.put(error)
         finally:
+            self._work.leave()
             self._queue.put(line)
 
     def _opened(self, line: _Line) -> Runner | None:

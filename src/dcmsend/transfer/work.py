@@ -25,7 +25,11 @@ _MAX_AHEAD = 10_000
 
 
 class Work:
-    """The instances of one plan in the order of the list; safe to be shared by threads."""
+    """The instances of one plan in the order of the list; safe to be shared by threads.
+
+    Whoever gets the first instance of a group gets all of it.  A thread is taken for one association, with those that
+    replace it.
+    """
 
     def __init__(
         self,
@@ -41,6 +45,8 @@ class Work:
         self._done = done
         self._next = plan.first
         self._returned: list[int] = []
+        self._owners: dict[str, int] = {}
+        self._kept: dict[int, list[int]] = {}
         self._oldest = plan.first
         self._stopped = False
         self._changed = threading.Condition()
@@ -53,24 +59,53 @@ class Work:
         """
         with self._changed:
             while not self._stopped:
-                if self._returned:
-                    return self._task(heapq.heappop(self._returned))
-                while self._next < self._end and self._next in self._done:
-                    self._next += 1
-                if self._next >= self._end and not self._grow():
-                    break
-                if self._next < self._oldest + _MAX_AHEAD:
-                    self._next += 1
-                    return self._task(self._next - 1)
-                if not may_wait:
+                index = self._next_for(threading.get_ident())
+                if index is not None:
+                    return self._task(index)
+                if self._next >= self._end or not may_wait:
                     break
                 self._changed.wait()
             return None
 
+    def _next_for(self, taker: int) -> int | None:
+        """The next index for a thread; on the way to it, what belongs to others is put aside for them."""
+        kept = self._kept.get(taker)
+        if kept:
+            return heapq.heappop(kept)
+        while (index := self._next_index()) is not None:
+            group = self._instances[index].group
+            owner = self._owners.setdefault(group, taker) if group else taker
+            if owner == taker:
+                return index
+            heapq.heappush(self._kept.setdefault(owner, []), index)
+            self._changed.notify_all()
+        return None
+
+    def _next_index(self) -> int | None:
+        if self._returned:
+            return heapq.heappop(self._returned)
+        while self._next < self._end and self._next in self._done:
+            self._next += 1
+        if (self._next >= self._end and not self._grow()) or self._next >= self._oldest + _MAX_AHEAD:
+            return None
+        self._next += 1
+        return self._next - 1
+
     def give_back(self, index: int) -> None:
         """Return an instance of which nothing was sent."""
+        taker = threading.get_ident()
         with self._changed:
-            heapq.heappush(self._returned, index)
+            is_kept = self._owners.get(self._instances[index].group) == taker
+            heapq.heappush(self._kept.setdefault(taker, []) if is_kept else self._returned, index)
+            self._changed.notify_all()
+
+    def leave(self) -> None:
+        """The calling thread takes nothing more; what is kept for it goes to others."""
+        taker = threading.get_ident()
+        with self._changed:
+            for index in self._kept.pop(taker, ()):
+                heapq.heappush(self._returned, index)
+            self._owners = {group: owner for group, owner in self._owners.items() if owner != taker}
             self._changed.notify_all()
 
     def finished_before(self, index: int) -> None:
@@ -91,7 +126,8 @@ class Work:
         """Whether nothing is left to be handed out."""
         with self._changed:
             may_grow = self._growth is not None and not self._growth.is_over
-            return self._stopped or not (self._returned or self._next < self._end or may_grow)
+            is_left = self._returned or any(self._kept.values()) or self._next < self._end
+            return self._stopped or not (is_left or may_grow)
 
     @property
     def end(self) -> int:
