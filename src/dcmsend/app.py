@@ -51,7 +51,8 @@ def run(
     if settings.inputs.scan_directories:
         _log.info("determining input files ...")
     try:
-        for _ in transfer(settings, find_inputs(names, settings.inputs), record, interrupt, reports.observer):
+        inputs = find_inputs(_all_names(settings, names), settings.inputs)
+        for _ in transfer(settings, inputs, record, interrupt, reports.observer):
             pass
         record.ended = True
     except DcmsendError as error:
@@ -61,6 +62,15 @@ def run(
     finally:
         _conclude(record, reports, judge)
     return record
+
+
+def _all_names(settings: Settings, names: Sequence[str]) -> Iterator[str]:
+    yield from names
+    if settings.file_lists:
+        from dcmsend.inputs import read_file_list  # seldom needed
+
+        for file_list in settings.file_lists:
+            yield from read_file_list(file_list)
 
 
 def transfer(

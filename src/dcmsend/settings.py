@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dcmsend.dicom.record import Record
 from dcmsend.index import IndexOptions
-from dcmsend.inputs import InputOptions
+from dcmsend.inputs import FileList, InputOptions
 from dcmsend.plan import PlanOptions
 from dcmsend.report import ReportOptions
 from dcmsend.transfer import Peer, TransferOptions
@@ -19,6 +19,7 @@ class Settings(Record):
         peer: where to send to.
         require_stored: exit codes tell whether everything was stored (``--require-stored``).
         send_while_scanning: inputs are looked for while others are sent, and forgotten when done.
+        file_lists: where more names of inputs stand (``--files-from``, ``--files-from0``).
         dictionary_files: data dictionary files that extend the built-in one (environment ``DCMDICTPATH``).
     """
 
@@ -30,4 +31,5 @@ class Settings(Record):
     report: ReportOptions = ReportOptions()
     require_stored: bool = False
     send_while_scanning: bool = False
+    file_lists: tuple[FileList, ...] = ()
     dictionary_files: tuple[str, ...] = ()

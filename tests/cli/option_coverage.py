@@ -9,11 +9,14 @@ __all__ = ["OPTION_COVERAGE"]
 
 _COMMAND_LINE = "parity/test_rows_command_line.py::"
 _CONFIGURATION = "cli/test_log_configuration.py::"
+_IDENTITY = "cli/test_user_identity.py::"
 _INSTALLED = "cli/test_installed_options.py::"
+_LISTS = "cli/test_file_lists.py::"
 _OPTION_SETS = "parity/test_option_sets.py::"
 _PLANNING = "parity/test_rows_planning.py::"
 _REPORTS = "report/test_machine_reports.py::"
 _READING = "parity/test_rows_reading.py::"
+_TLS = "cli/test_tls_options.py::"
 
 OPTION_COVERAGE: dict[str, str] = {
     "--help": _COMMAND_LINE + "test_help",
@@ -65,8 +68,35 @@ OPTION_COVERAGE: dict[str, str] = {
     "--keep-together": "cli/test_speed_options.py::test_keep_together",
     "--max-rate": "cli/test_speed_options.py::test_max_rate",
     "--max-instances-rate": "cli/test_speed_options.py::test_max_instances_rate",
+    "--files-from": _LISTS + "test_files_from",
+    "--files-from0": _LISTS + "test_files_from0",
+    "--min-age": _LISTS + "test_min_age",
     "--report-json": _REPORTS + "test_report_json_tells_what_the_peer_has_seen",
     "--report-jsonl": _REPORTS + "test_report_jsonl_to_standard_output",
     "--report-csv": _REPORTS + "test_report_csv_to_standard_output",
+    "--user": _IDENTITY + "test_user_name",
+    "--password": _IDENTITY + "test_user_name",
+    "--empty-password": _IDENTITY + "test_user_name",
+    "--password-file": _IDENTITY + "test_password_from_file_and_environment",
+    "--kerberos": _IDENTITY + "test_tickets",
+    "--saml": _IDENTITY + "test_tickets",
+    "--jwt": _IDENTITY + "test_tickets",
+    "--pos-response": _IDENTITY + "test_positive_response",
+    "--disable-tls": _TLS + "test_disable_tls",
+    "--enable-tls": _TLS + "test_client_certificate",
+    "--anonymous-tls": _TLS + "test_authority",
+    "--std-passwd": _TLS + "test_key_password_from_standard_input",
+    "--use-passwd": _TLS + "test_key_passwords",
+    "--null-passwd": _TLS + "test_key_passwords",
+    "--tls-key-password-file": _TLS + "test_key_passwords",
+    "--add-cert-file": _TLS + "test_authority",
+    "--add-cert-dir": _TLS + "test_directory",
+    "--profile-bcp195-nd": _TLS + "test_profiles",
+    "--profile-bcp195": _TLS + "test_profiles",
+    "--profile-bcp195-ex": _TLS + "test_profiles",
+    "--require-peer-cert": _TLS + "test_authority",
+    "--ignore-peer-cert": _TLS + "test_unknown_authority",
+    "--tls-server-name": _TLS + "test_wrong_host",
+    "--tls-no-hostname-check": _TLS + "test_wrong_host",
     "--require-stored": _INSTALLED + "test_exit_code_tells_whether_everything_was_stored",
 }

@@ -9,10 +9,11 @@ import pytest
 
 from dcmsend.cli.arguments import LogChoice, build_settings, choose_logging
 from dcmsend.cli.command_line import scan_command_line
-from dcmsend.cli.option_table import OPTIONS
+from dcmsend.cli.option_table import OPTIONS, SECURITY_OPTIONS
 from dcmsend.dicom.record import Record
 from dcmsend.errors import UsageError
 from dcmsend.index import KeepTogether, ReadMode
+from dcmsend.inputs import FileList
 from dcmsend.plan import Decompression
 from dcmsend.settings import Settings
 from dcmsend.transfer import AddressFamily
@@ -90,6 +91,11 @@ MEANINGS: dict[str, tuple[list[str], dict[str, Any]]] = {
     "--keep-together": (["--keep-together", "series"], {"index.keep_together": KeepTogether.SERIES}),
     "--max-rate": (["--max-rate", "20Mi"], {"transfer.max_rate": 20 << 20}),
     "--max-instances-rate": (["--max-instances-rate", "50"], {"transfer.max_instances_rate": 50}),
+    "--files-from": (["--files-from", "-"], {"file_lists": (FileList("-", b"\n"),)}),
+    "--files-from0": (
+        ["--files-from0", "l", "--files-from", "m"], {"file_lists": (FileList("m", b"\n"), FileList("l", b"\0"))},
+    ),
+    "--min-age": (["--min-age", "15m"], {"inputs.min_age": 900.0}),
     "--report-json": report_meaning("json_report", "--report-json", "-"),
     "--report-jsonl": report_meaning("jsonl_report", "--report-jsonl", "r"),
     "--report-csv": report_meaning("csv_report", "--report-csv", "r"),
@@ -107,7 +113,8 @@ def test_meaning(arguments: list[str], changed: dict[str, Any]) -> None:
 
 
 def test_every_option_has_its_meaning_here() -> None:
-    assert MEANINGS.keys() | NOT_FOR_THE_RUN == {row.long for row in OPTIONS}
+    """Those about TLS and the user are in test_tls_options and test_user_identity."""
+    assert MEANINGS.keys() | NOT_FOR_THE_RUN | SECURITY_OPTIONS == {row.long for row in OPTIONS}
 
 
 @pytest.mark.parametrize(

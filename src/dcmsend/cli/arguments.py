@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 
 from dcmsend.errors import UsageError
 from dcmsend.index import IndexOptions, KeepTogether, ReadMode
-from dcmsend.inputs import InputOptions
+from dcmsend.inputs import FileList, InputOptions
 from dcmsend.plan import Decompression, PlanOptions
 from dcmsend.report import ReportOptions
 from dcmsend.settings import Settings
@@ -114,6 +114,7 @@ def build_settings(line: CommandLine, *, is_verbose: bool) -> tuple[Settings, li
         report=_report_options(line),
         peer=_peer(line, port),  # the last one, because passwords may be asked for
         require_stored=line.has("--require-stored") or _is_new(line),
+        file_lists=_file_lists(line),
         send_while_scanning=line.has("--send-while-scanning"),
         dictionary_files=tuple(name for name in os.environ.get("DCMDICTPATH", "").split(os.pathsep) if name),
     )
@@ -166,7 +167,16 @@ def _input_options(line: CommandLine) -> InputOptions:
         scan_directories=line.has("--scan-directories"),
         recurse=_choice(line, _RECURSION),
         scan_pattern=line.value("--scan-pattern"),
+        min_age=_duration(line, "--min-age"),
     ))
+
+
+def _file_lists(line: CommandLine) -> tuple[FileList, ...]:
+    lists = [FileList(path) for (path,) in line.values("--files-from")]
+    lists += [FileList(path, b"\0") for (path,) in line.values("--files-from0")]
+    if sum(source.path == "-" for source in lists) > 1:
+        raise UsageError("the standard input can be only one list of files")
+    return tuple(lists)
 
 
 def _index_options(line: CommandLine, halt: bool) -> IndexOptions:
@@ -282,6 +292,11 @@ def _strict_number(line: CommandLine, option: str, limits: Limits) -> int | None
     if fault:
         raise UsageError(f"Invalid value for option {option} ({fault}: {text})")
     return number
+
+
+def _duration(line: CommandLine, option: str) -> float | None:
+    text = line.value(option)
+    return None if text is None else float(parse_duration(option, text))
 
 
 def _wait(seconds: int | None) -> float | None:

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from typing import Final
 
 __all__ = [
-    "EXCLUSIVE", "OPTIONS", "PARAMETERS", "SECRET", "SECURITY_OPTIONS", "STORESCU_GROUP", "Limits", "OptionRow",
-    "find_option",
+    "EXCLUSIVE", "FILE_LISTS", "OPTIONS", "PARAMETERS", "SECRET", "SECURITY_OPTIONS", "STORESCU_GROUP", "Limits",
+    "OptionRow", "find_option",
 ]
 
 
@@ -197,6 +197,12 @@ _STORESCU_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
 _OUR_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
     ("further options (not in DCMTK)", "input files", (
         ("", "--dicomdir-allow-outside", "", None, ("follow a DICOMDIR out of its directory",)),
+        ("", "--files-from", "[f]ilename: string", None, (
+            "also send what is named in f, one name a line", "(- is the standard input)")),
+        ("", "--files-from0", "[f]ilename: string", None, (
+            "the same for names that end with a NUL byte",)),
+        ("", "--min-age", "[d]uration: 90, 90s, 15m, 7h", None, (
+            "leave files for the next run that were modified", "less than d ago")),
     )),
     ("further options (not in DCMTK)", "processing", (
         ("", "--send-while-scanning", "", None, (
@@ -240,6 +246,9 @@ _OUR_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
 EXCLUSIVE: Final = ("--help", "--version", "--list-decoders")
 """Options with which nothing else is done, the strongest first."""
 
+
+FILE_LISTS: Final = ("--files-from", "--files-from0")
+"""Options in place of the last parameter."""
 
 SECRET: Final = frozenset(("--password", "--use-passwd"))
 """Options whose value is never shown."""

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 from .file_source import FileSource, open_input
 from .find import find_inputs
 from .input_file import DicomdirRecord, InputFile, Origin
-from .options import InputOptions
+from .options import FileList, InputOptions
 
 if TYPE_CHECKING:
     from .dicomdir import leads_outside, read_dicomdir
+    from .file_list import read_file_list
 
 __all__ = [
     "DicomdirRecord",
+    "FileList",
     "FileSource",
     "InputFile",
     "InputOptions",
@@ -22,6 +24,7 @@ __all__ = [
     "leads_outside",
     "open_input",
     "read_dicomdir",
+    "read_file_list",
 ]
 
 
@@ -31,4 +34,8 @@ def __getattr__(name: str) -> object:
         from . import dicomdir
 
         return getattr(dicomdir, name)
+    if name == "read_file_list":
+        from .file_list import read_file_list
+
+        return read_file_list
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

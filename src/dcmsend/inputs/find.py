@@ -19,8 +19,18 @@ def find_inputs(names: Iterable[str], options: InputOptions) -> Iterator[InputFi
     """The inputs that ``names`` stand for, lazily, neither sorted nor made unique.
 
     A directory is expanded with ``options.scan_directories`` and left out with a warning without it.  Everything else,
-    whether it exists or not, is an input; who reads it finds out.
+    whether it exists or not, is an input; who reads it finds out.  Files younger than ``options.min_age`` are left out
+    with a message.
     """
+    found = _find(names, options)
+    if not options.min_age:
+        return found
+    from .age import old_enough
+
+    return old_enough(found, options.min_age)
+
+
+def _find(names: Iterable[str], options: InputOptions) -> Iterator[InputFile]:
     for name in names:
         if not _is_directory(name):
             yield InputFile(name)

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from dcmsend.dicom.record import Record
 
-__all__ = ["InputOptions"]
+__all__ = ["FileList", "InputOptions"]
+
+
+class FileList(NamedTuple):
+    """Where names of inputs stand.
+
+    Attributes:
+        path: a file, ``-`` for standard input.
+        separator: the byte after each name, a line end or NUL.
+    """
+
+    path: str
+    separator: bytes = b"\n"
 
 
 class InputOptions(Record):
@@ -14,8 +28,10 @@ class InputOptions(Record):
         scan_directories: take the files of directories (DCMTK ``+sd``).
         recurse: enter sub-directories too (``+r``).
         scan_pattern: shell pattern for names found in directories, ``""`` for all (``+sp``).
+        min_age: seconds; files modified less than so long ago are left out (``--min-age``), 0 takes all.
     """
 
     scan_directories: bool = False
     recurse: bool = False
     scan_pattern: str = ""
+    min_age: float = 0.0

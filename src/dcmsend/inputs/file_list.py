@@ -1,0 +1,73 @@
+"""Names of files in a file or a pipe, as ``find`` and other programs write them."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from dcmsend.errors import FileUnreadable
+
+from .options import FileList
+
+__all__ = ["read_file_list"]
+
+_PIECE: Final = 1 << 16
+_LONGEST_NAME: Final = 1 << 16
+"""No system takes a longer one; what has no separator is no list of names."""
+_WAIT_SECONDS: Final = 0.2
+
+
+def read_file_list(source: FileList, check: Callable[[], None] | None = None) -> Iterator[str]:
+    """The names in a list, verbatim and lazily; empty ones are left out.
+
+    ``check`` is called often, also while a pipe has nothing to say, and may raise to end the wait.
+
+    Raises FileUnreadable, also for a list with a name that no file can have.
+    """
+    descriptor = None
+    try:
+        descriptor = _open(source.path)
+        waits = not stat.S_ISREG(os.fstat(descriptor).st_mode) and sys.platform != "win32"
+        rest = b""
+        while True:
+            if waits:
+                _wait_for_data(descriptor, check)
+            data = os.read(descriptor, _PIECE)
+            if not data:
+                break
+            *names, rest = (rest + data).split(source.separator)
+            for name in names:
+                if name:
+                    yield os.fsdecode(name)
+            if len(rest) > _LONGEST_NAME:
+                raise _unreadable(source.path, f"a name is longer than {_LONGEST_NAME} bytes")
+        if rest:
+            yield os.fsdecode(rest)
+    except OSError as error:
+        raise _unreadable(source.path, error.strerror or str(error), error.errno or 0) from error
+    except ValueError as error:  # a NUL in the name of the list
+        raise _unreadable(source.path, str(error)) from error
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _open(path: str) -> int:
+    if path == "-":
+        return os.dup(0)
+    return os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0))
+
+
+def _wait_for_data(descriptor: int, check: Callable[[], None] | None) -> None:
+    import select
+
+    while not select.select([descriptor], (), (), _WAIT_SECONDS)[0]:
+        if check is not None:
+            check()
+
+
+def _unreadable(path: str, reason: str, number: int = 0) -> FileUnreadable:
+    return FileUnreadable(f"cannot read list of files '{path}': {reason}", number)
