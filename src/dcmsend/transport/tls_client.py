@@ -204,14 +204,14 @@ def _load_key(
 ) -> None:
     asked = False
 
-    def give_password() -> str:
+    def give_password() -> bytes:
         nonlocal asked
         asked = True
         given = password if password is not None or ask_password is None else ask_password()
         if given is None:
             why = "it is encrypted, and there is no password"
             raise UsageError(f"Unable to load private TLS key from '{key_file}': {why}")
-        return given
+        return os.fsencode(given)
 
     _check_readable(key_file, "private TLS key")
     _check_readable(certificate_file, "certificate")
