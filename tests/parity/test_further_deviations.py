@@ -24,6 +24,7 @@ from support.data_set_bytes import (
     meta_header,
 )
 from support.dcmtk_judge import identified
+from support.fixture_files import FixtureFiles
 from support.peer_script import Accept, Respond, Script, prefer
 from support.senders import Run
 
@@ -190,3 +191,16 @@ def test_log_settings_without_effect(duel: Duel, write: Writer, tmp_path: Path) 
     assert run.exit_code == 0
     assert run.stderr == "log4cplus:ERROR UseLockFile is not supported by this program\n"
     assert (tmp_path / "x.log").stat().st_size > 0
+
+
+def test_jpeg_without_a_decoder(duel: Duel, files: FixtureFiles, write: Writer, tmp_path: Path) -> None:
+    """An empty package hides the one that decodes."""
+    write(b"", "hidden/imagecodecs/__init__.py")
+    pair = duel(files("JLL"), peer=TO_IMPLICIT, environment={"PYTHONPATH": str(tmp_path / "hidden")})
+    pair.assert_same(0, but=dict.fromkeys(CHANGED_COURSE, "D50"))
+    assert len(pair.theirs.peer.stores) == 1
+    assert pair.ours.peer.stores == []
+    assert "E: 1 of 1 SOP instances were not stored" in pair.ours.lines("E")
+    listed = duel.verbatim("--list-decoders", environment={"PYTHONPATH": str(tmp_path / "hidden")}).ours.stdout
+    assert "pip install imagecodecs" in listed
+    assert listed.index("RLE Lossless") < listed.index("pip install") < listed.index("JPEG Baseline")
