@@ -11,6 +11,7 @@ _COMMAND_LINE = "parity/test_rows_command_line.py::"
 _CONFIGURATION = "cli/test_log_configuration.py::"
 _IDENTITY = "cli/test_user_identity.py::"
 _INSTALLED = "cli/test_installed_options.py::"
+_LISTS = "cli/test_file_lists.py::"
 _OPTION_SETS = "parity/test_option_sets.py::"
 _PLANNING = "parity/test_rows_planning.py::"
 _REPORTS = "report/test_machine_reports.py::"
@@ -67,6 +68,9 @@ OPTION_COVERAGE: dict[str, str] = {
     "--keep-together": "cli/test_speed_options.py::test_keep_together",
     "--max-rate": "cli/test_speed_options.py::test_max_rate",
     "--max-instances-rate": "cli/test_speed_options.py::test_max_instances_rate",
+    "--files-from": _LISTS + "test_files_from",
+    "--files-from0": _LISTS + "test_files_from0",
+    "--min-age": _LISTS + "test_min_age",
     "--report-json": _REPORTS + "test_report_json_tells_what_the_peer_has_seen",
     "--report-jsonl": _REPORTS + "test_report_jsonl_to_standard_output",
     "--report-csv": _REPORTS + "test_report_csv_to_standard_output",

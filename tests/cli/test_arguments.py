@@ -13,6 +13,7 @@ from dcmsend.cli.option_table import OPTIONS, SECURITY_OPTIONS
 from dcmsend.dicom.record import Record
 from dcmsend.errors import UsageError
 from dcmsend.index import KeepTogether, ReadMode
+from dcmsend.inputs import FileList
 from dcmsend.plan import Decompression
 from dcmsend.settings import Settings
 from dcmsend.transfer import AddressFamily
@@ -90,6 +91,11 @@ MEANINGS: dict[str, tuple[list[str], dict[str, Any]]] = {
     "--keep-together": (["--keep-together", "series"], {"index.keep_together": KeepTogether.SERIES}),
     "--max-rate": (["--max-rate", "20Mi"], {"transfer.max_rate": 20 << 20}),
     "--max-instances-rate": (["--max-instances-rate", "50"], {"transfer.max_instances_rate": 50}),
+    "--files-from": (["--files-from", "-"], {"file_lists": (FileList("-", b"\n"),)}),
+    "--files-from0": (
+        ["--files-from0", "l", "--files-from", "m"], {"file_lists": (FileList("m", b"\n"), FileList("l", b"\0"))},
+    ),
+    "--min-age": (["--min-age", "15m"], {"inputs.min_age": 900.0}),
     "--report-json": report_meaning("json_report", "--report-json", "-"),
     "--report-jsonl": report_meaning("jsonl_report", "--report-jsonl", "r"),
     "--report-csv": report_meaning("csv_report", "--report-csv", "r"),

@@ -11,7 +11,7 @@ from itertools import islice
 from dcmsend.errors import UsageError
 
 from .command_file import expand_command_files
-from .option_table import EXCLUSIVE, PARAMETERS, SECRET, OptionRow, find_option
+from .option_table import EXCLUSIVE, FILE_LISTS, PARAMETERS, SECRET, OptionRow, find_option
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -93,7 +93,8 @@ def scan_command_line(argv: Sequence[str]) -> CommandLine:
         if len(values) < row.value_count:
             raise UsageError(f"Missing value for option {row.long}")
         line.add_option(row, *values)
-    if line.arguments and line.exclusive is None and len(line.parameters) < len(PARAMETERS):
+    needed = len(PARAMETERS) - (line.rightmost(*FILE_LISTS) is not None)
+    if line.arguments and line.exclusive is None and len(line.parameters) < needed:
         raise UsageError(f"Missing parameter {PARAMETERS[len(line.parameters)][0]}")
     return line
 
