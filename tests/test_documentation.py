@@ -145,6 +145,24 @@ def test_exit_code_and_message_are_as_explained(case: str, dcmsend: str, tmp_pat
         assert any(word in line for word in words for line in done.stderr.splitlines()), done.stderr
 
 
+REJECTIONS = [(1, 1), (1, 2), (1, 3), (1, 7), (2, 1), (2, 2), (3, 1), (3, 2)]  # PS3.8 Table 9-21: source, reason
+
+
+@pytest.mark.parametrize("result", [1, 2])
+def test_every_reason_of_a_rejection_is_explained(result: int, dcmsend: str) -> None:
+    reasons = set(re.findall(r"`([^`]*)`", "".join(re.findall(r"^\| (`.*?) \|", _text("rejections.md"), re.MULTILINE))))
+    seen = set()
+    for source, reason in REJECTIONS:
+        with ScriptedPeer(Script(associate=Reject(result, source, reason))) as peer:
+            done = run(dcmsend, "-d", "--require-stored", "127.0.0.1", peer.port, CT)
+        assert done.exit_code == (105 if result == 1 else 61)
+        assert f"Rejected {'Permanent' if result == 1 else 'Transient'}" in done.stderr
+        assert "F: cannot negotiate network association: DUL Association Rejected" in done.stderr.splitlines()
+        (word,) = re.findall(r"^D: Reason: (.*?)$", done.stderr, flags=re.MULTILINE)
+        seen.add(word)
+    assert seen == reasons
+
+
 @pytest.mark.parametrize(
     ("status", "message"),
     [(0, "all stored"), (0xA700, "run it again later"), (0xA900, "somebody has to look at it")],
