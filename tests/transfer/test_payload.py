@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from dcmsend.errors import FileUnreadable
 from dcmsend.protocol import FramedBuffer
 from dcmsend.transfer import payload as payload_module
-from dcmsend.transfer.payload import ChunkPayload, FileChanged, FilePayload, Payload
+from dcmsend.transfer.payload import BytesPayload, ChunkPayload, FileChanged, FilePayload, Payload
 from support import wire
 
 Reader = Callable[[int, Sequence[memoryview], int], int]
@@ -143,6 +143,14 @@ def test_pieces(pieces: list[bytes], half: int, capacity: int, as_views: bool) -
     payload = ChunkPayload(chunks, lambda: None)
     lengths = expected_lengths(len(whole_data), fragment)
     assert sent_by(payload, FramedBuffer(fragment, capacity)) == (whole_data, lengths)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.binary(max_size=2000), st.integers(1, 600), st.integers(1, 900))
+def test_bytes(content: bytes, half: int, capacity: int) -> None:
+    expected = padded(content)
+    lengths = expected_lengths(len(expected), 2 * half)
+    assert sent_by(BytesPayload(memoryview(content)), FramedBuffer(2 * half, capacity)) == (expected, lengths)
 
 
 def test_an_error_of_the_pieces_is_passed_on() -> None:

@@ -9,7 +9,7 @@ from typing import Protocol
 from dcmsend.errors import DataSetError, FileUnreadable
 from dcmsend.protocol import FramedBuffer
 
-__all__ = ["ChunkPayload", "FileChanged", "FilePayload", "Payload", "check_unchanged"]
+__all__ = ["BytesPayload", "ChunkPayload", "FileChanged", "FilePayload", "Payload", "check_unchanged"]
 
 
 class FileChanged(DataSetError):
@@ -36,6 +36,32 @@ class Payload(Protocol):
     def close(self) -> None:
         """Give the file back; may be called twice."""
         ...
+
+
+class BytesPayload:
+    """A data set that is in memory already, because it is small."""
+
+    __slots__ = ("_data", "_position")
+
+    def __init__(self, data: memoryview) -> None:
+        self._data = data
+        self._position = 0
+
+    def fill(self, buffer: FramedBuffer) -> tuple[int, bool]:
+        start = self._position
+        length = len(self._data) - start
+        if not start and length <= buffer.slot_bytes:
+            buffer.slots[0][:length] = self._data
+            return _padded(buffer, length), True
+        size = min(length, buffer.capacity)
+        _scatter(buffer, 0, self._data[start : start + size])
+        self._position += size
+        if size == length:
+            return _padded(buffer, size), True
+        return size, False
+
+    def close(self) -> None:
+        """Nothing to give back."""
 
 
 class FilePayload:

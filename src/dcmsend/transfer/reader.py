@@ -13,7 +13,7 @@ from dcmsend.errors import DataSetError, FileUnreadable
 from dcmsend.index import Instance, locate_data_set
 from dcmsend.inputs import FileSource, Origin, open_input
 
-from .payload import ChunkPayload, FilePayload, Payload, check_unchanged
+from .payload import BytesPayload, ChunkPayload, FilePayload, Payload, check_unchanged
 
 if TYPE_CHECKING:
     from dcmsend.dicom.data_dictionary import DataDictionary
@@ -24,6 +24,8 @@ __all__ = ["DictionarySource", "LoadedInstance", "Recoding", "load_instance"]
 DictionarySource = Callable[[], "DataDictionary"]
 
 _PIECE = 256 * 1024
+_HEAD = 16 * 1024
+"""Bytes that are read at once when a file is opened: more than most headers have, and all of a small instance."""
 
 
 class Recoding(NamedTuple):
@@ -58,13 +60,14 @@ class LoadedInstance:
     """
 
     __slots__ = (
-        "_data", "_fd", "_offset", "_sendable", "_stamp", "length", "must_be_encoded", "notes", "sop_class_uid",
-        "sop_instance_uid", "syntax", "warnings",
+        "_data", "_fd", "_head", "_offset", "_sendable", "_stamp", "length", "must_be_encoded", "notes",
+        "sop_class_uid", "sop_instance_uid", "syntax", "warnings",
     )
 
     def __init__(self, fd: int, data: bytes | None = None) -> None:
         self._fd = fd
         self._data = data
+        self._head = b""
         self._offset = 0
         self._sendable = 0
         self._stamp = (0, 0)
@@ -87,6 +90,8 @@ class LoadedInstance:
         if self._data is not None:
             data = memoryview(self._data)[self._offset : self._offset + self._sendable]
             return ChunkPayload(_pieces(data), _nothing)
+        if len(self._head) == self._stamp[0]:  # what was checked is all there is, so nothing can change any more
+            return BytesPayload(memoryview(self._head)[self._offset : self._offset + self._sendable])
         fd, self._fd = self._fd, -1
         return FilePayload(fd, self._offset, self._sendable, self._stamp)
 
@@ -134,7 +139,26 @@ class LoadedInstance:
     def _source(self) -> ByteSource:
         if self._data is not None:
             return BytesSource(self._data[self._offset :])
-        return FileSource(self._fd, self._offset)
+        return _HeadedSource(self._fd, self._stamp[0], self._head, self._offset)
+
+
+class _HeadedSource:
+    """A ByteSource over an open file of known size whose beginning has been read already."""
+
+    __slots__ = ("_fd", "_head", "_size", "_start")
+
+    def __init__(self, fd: int, size: int, head: bytes, start: int = 0) -> None:
+        self._fd = fd
+        self._size = size
+        self._head = head
+        self._start = start
+
+    def read_at(self, position: int, size: int) -> bytes:
+        position += self._start
+        end = min(position + size, self._size)
+        if end <= len(self._head):
+            return self._head[position:end]
+        return FileSource(self._fd).read_at(position, end - position)
 
 
 def load_instance(instance: Instance, dictionary: DictionarySource) -> LoadedInstance:
@@ -174,7 +198,8 @@ def _locate_and_walk(loaded: LoadedInstance, instance: Instance, dictionary: Dic
         raise FileUnreadable(error.strerror or str(error), error.errno or 0) from error
     size = status.st_size
     loaded._stamp = (size, status.st_mtime_ns)
-    location = locate_data_set(FileSource(loaded._fd), instance.read_mode, dictionary)
+    loaded._head = FileSource(loaded._fd).read_at(0, min(size, _HEAD))
+    location = locate_data_set(_HeadedSource(loaded._fd, size, loaded._head), instance.read_mode, dictionary)
     loaded._offset = location.offset
     loaded.syntax = location.transfer_syntax
     meta = location.meta
