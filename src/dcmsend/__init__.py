@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .inputs import InputOptions
     from .library import Transfer, send
     from .plan import Decompression, PlanOptions
+    from .protocol import UserIdentity
     from .report import Summary
     from .transfer import (
         AddressFamily,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
         StoreOutcome,
         TransferOptions,
     )
+    from .transport import TlsOptions, TlsProfile, load_tls
 
 __version__ = _version.VERSION
 
@@ -41,19 +43,22 @@ _HOMES = {
     "index": ("IndexOptions", "Instance", "KeepTogether", "ReadMode", "RejectedInput"),
     "inputs": ("InputOptions",),
     "library": ("Transfer", "send"),
+    "protocol": ("UserIdentity",),
     "plan": ("Decompression", "PlanOptions"),
     "report": ("Summary",),
     "transfer": (
         "AddressFamily", "AssociationClosed", "AssociationOpened", "BytesSent", "Observer", "Peer", "Reason", "Result",
         "StoreOutcome", "TransferOptions",
     ),
+    "transport": ("TlsOptions", "TlsProfile", "load_tls"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "AddressFamily", "AssociationClosed", "AssociationOpened", "BytesSent", "DcmsendError", "Decompression",
     "IndexOptions", "InputOptions", "Instance", "KeepTogether", "Observer", "Peer", "PlanOptions", "ReadMode", "Reason",
-    "RejectedInput", "Result", "StoreOutcome", "Summary", "Transfer", "TransferOptions", "__version__", "send",
+    "RejectedInput", "Result", "StoreOutcome", "Summary", "TlsOptions", "TlsProfile", "Transfer", "TransferOptions",
+    "UserIdentity", "__version__", "load_tls", "send",
 ]
 
 
