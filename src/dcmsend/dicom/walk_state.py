@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Final, NoReturn, Protocol
 from dcmsend.errors import DataSetError
 
 from .byte_source import ByteSource
+from .tag import format_tag
 from .vr import AMBIGUOUS_VRS, VALUE_WIDTHS, has_long_header, vr_code, vr_from_code
 
 if TYPE_CHECKING:
     from .data_dictionary import DataDictionary
 
-__all__ = ["MAX_DEPTH", "StructureBuilder", "WalkState", "tag_text"]
+__all__ = ["MAX_DEPTH", "StructureBuilder", "WalkState"]
 
 MAX_DEPTH: Final = 64
 """Sequences inside sequences; real objects stay below 10, and DCMTK would recurse until its stack ends."""
@@ -69,11 +70,6 @@ class StructureBuilder(Protocol):
 
     def fragment(self, position: int, length: int) -> None: ...
     def end_fragments(self) -> None: ...
-
-
-def tag_text(tag: int) -> str:
-    """``(gggg,eeee)`` in lower case, as DCMTK writes it."""
-    return f"({tag >> 16:04x},{tag & 0xFFFF:04x})"
 
 
 class WalkState:
@@ -166,7 +162,7 @@ class WalkState:
         """The value of the last element reaches past the end of the source."""
         is_loaded = length <= _IN_MEMORY and self.source.read_at(start, 1)
         condition = "Invalid stream" if is_loaded else PREMATURE
-        raise DataSetError(condition, f"value of {tag_text(tag)} at {start} with length {length} is cut off")
+        raise DataSetError(condition, f"value of {format_tag(tag)} at {start} with length {length} is cut off")
 
     # -- findings
 
@@ -185,19 +181,19 @@ class WalkState:
         if tag == previous:
             self.repair(
                 "an element appears twice",
-                f"DcmItem: Element {tag_text(tag)} found twice in one data set or item, ignoring second entry",
+                f"DcmItem: Element {format_tag(tag)} found twice in one data set or item, ignoring second entry",
             )
         else:
             self.repair(
                 "elements are not in ascending order",
-                f"DcmItem: Dataset not in ascending tag order, at element {tag_text(tag)}",
+                f"DcmItem: Dataset not in ascending tag order, at element {format_tag(tag)}",
             )
 
     def note_odd(self, tag: int, code: int, encoding_is_explicit: bool, little_endian: bool) -> None:
         vr = vr_from_code(code, little_endian=little_endian)
         if encoding_is_explicit and vr in VALUE_WIDTHS:
-            self.warn(f"DcmItem: Length of element {tag_text(tag)} is not a multiple of {VALUE_WIDTHS[vr]} (VR={vr})")
-        self.repair("an element has an odd length", f"DcmItem: Length of element {tag_text(tag)} is odd")
+            self.warn(f"DcmItem: Length of element {format_tag(tag)} is not a multiple of {VALUE_WIDTHS[vr]} (VR={vr})")
+        self.repair("an element has an odd length", f"DcmItem: Length of element {format_tag(tag)} is odd")
 
     def check_uid(self, tag: int, position: int, length: int) -> None:
         """White space in a UI value is removed by DCMTK."""
@@ -205,8 +201,8 @@ class WalkState:
         if value.translate(None, _WHITE_SPACE) != value:
             self.repair(
                 "a UID contains white space",
-                f"DcmUniqueIdentifier: Element {self.name(tag)} {tag_text(tag)} contains one or more space characters, "
-                "which were removed",
+                f"DcmUniqueIdentifier: Element {self.name(tag)} {format_tag(tag)} contains one or more space "
+                "characters, which were removed",
             )
 
     def name(self, tag: int) -> str:
@@ -219,7 +215,7 @@ class WalkState:
             if not depth and tag not in self.uids:
                 self.uids[tag] = self.value(position, length)
         elif tag >> 16 in (1, 2, 3, 5, 7):
-            self.warn(f"DcmItem: Invalid Element {tag_text(tag)} found in data set")
+            self.warn(f"DcmItem: Invalid Element {format_tag(tag)} found in data set")
 
     # -- VRs that the header does not tell
 
@@ -267,15 +263,15 @@ class WalkState:
             return FRAGMENTS
         if vr in ("UN", "??"):
             self.warn(
-                f"Found element {tag_text(tag)} with VR UN and undefined length, "
+                f"Found element {format_tag(tag)} with VR UN and undefined length, "
                 "reading a sequence with transfer syntax LittleEndianImplicit (CP-246)"
             )
             return IMPLICIT_SEQUENCE
         if vr in ("OB", "OW") and tag & 0xFF01FFFF != 0x60003000:
             raise DataSetError(
-                "Illegal element with OB or OW Value Representation and undefined length encountered", tag_text(tag)
+                "Illegal element with OB or OW Value Representation and undefined length encountered", format_tag(tag)
             )
-        raise DataSetError(PREMATURE, f"{tag_text(tag)} with VR {vr} and undefined length")
+        raise DataSetError(PREMATURE, f"{format_tag(tag)} with VR {vr} and undefined length")
 
     # -- rare element headers
 
@@ -289,7 +285,7 @@ class WalkState:
             "an element has a non-standard VR",
             "DcmItem: Non-standard VR '{}{}' ({:02x}\\{:02x}) encountered while parsing element {}, assuming {} byte "
             "length field".format(
-                *(c if ord(c) >= 32 else " " for c in letters), *map(ord, letters), tag_text(tag), 4 if is_long else 2
+                *(c if ord(c) >= 32 else " " for c in letters), *map(ord, letters), format_tag(tag), 4 if is_long else 2
             ),
         )
         if letters == "OX" and tag == PIXEL_DATA:
@@ -317,7 +313,7 @@ class WalkState:
     def note_odd_item(self, tag: int) -> None:
         self.repair(
             "an item has an odd length",
-            f"DcmSequenceOfItems: Length of item in sequence {self.name(tag)} {tag_text(tag)} is odd",
+            f"DcmSequenceOfItems: Length of item in sequence {self.name(tag)} {format_tag(tag)} is odd",
         )
 
     def fail_voi_lut_sequence(self, start: int) -> NoReturn:
@@ -334,20 +330,21 @@ class WalkState:
             condition = "Invalid tag" if tag == ITEM else "Item Delimitation Item missing"
             if tag == SEQUENCE_DELIMITATION and start > end:
                 condition = "Sequence Delimitation Item occurred before Item was completely read"
-            raise DataSetError(condition, f"{tag_text(tag)} at {start - 8} instead of an element")
+            raise DataSetError(condition, f"{format_tag(tag)} at {start - 8} instead of an element")
         self.repair("a delimiter has a length")
 
     def fail_sequence(self, tag: int, position: int) -> NoReturn:
         """Something else than an item or the delimiter in a sequence."""
-        raise DataSetError("Sequence Delimitation Item missing", f"{tag_text(tag)} at {position} instead of an item")
+        raise DataSetError("Sequence Delimitation Item missing", f"{format_tag(tag)} at {position} instead of an item")
 
     def fail_too_long(self, tag: int, start: int) -> NoReturn:
         raise DataSetError(
-            "Length of element larger than explicit length of surrounding item", f"value of {tag_text(tag)} at {start}"
+            "Length of element larger than explicit length of surrounding item",
+            f"value of {format_tag(tag)} at {start}",
         )
 
     def fail_too_deep(self, tag: int, start: int) -> NoReturn:
-        raise DataSetError("Corrupted data", f"{tag_text(tag)} at {start}: sequences deeper than {MAX_DEPTH} levels")
+        raise DataSetError("Corrupted data", f"{format_tag(tag)} at {start}: sequences deeper than {MAX_DEPTH} levels")
 
 
 _Codes = tuple[dict[int, int], dict[tuple[int, str], int]]

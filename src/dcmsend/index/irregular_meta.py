@@ -9,6 +9,7 @@ import logging
 from typing import Final
 
 from dcmsend.dicom.byte_source import ByteSource
+from dcmsend.dicom.tag import format_tag
 from dcmsend.dicom.vr import STRING_VRS, has_long_header, is_standard
 from dcmsend.errors import DataSetError
 
@@ -108,20 +109,20 @@ class _MetaParser:
             raise DataSetError(_INVALID_STREAM, error.detail) from None
         self._position = value_start + length
         if length & 1:
-            _log.warning("DcmItem: Length of element %s is odd", _tag_text(tag))
+            _log.warning("DcmItem: Length of element %s is odd", format_tag(tag))
         if is_first:
             if tag == _GROUP_LENGTH and length >= 4 and vr in ("UL", ""):
                 self._announced_end = self._position + self._number(value[:4])
             else:
                 _log.warning(_NO_GROUP_LENGTH)
         elif tag < self._last:
-            _log.warning("DcmItem: Dataset not in ascending tag order, at element %s", _tag_text(tag))
+            _log.warning("DcmItem: Dataset not in ascending tag order, at element %s", format_tag(tag))
         self._last = max(tag, self._last)
         if tag >> 16 != 2:
-            _log.warning("DcmMetaInfo: Invalid Element %s found in Meta Information Header", _tag_text(tag))
+            _log.warning("DcmMetaInfo: Invalid Element %s found in Meta Information Header", format_tag(tag))
         if tag in self._values:
             _log.warning(
-                "DcmItem: Element %s found twice in one data set or item, ignoring second entry", _tag_text(tag)
+                "DcmItem: Element %s found twice in one data set or item, ignoring second entry", format_tag(tag)
             )
         elif tag in _UIDS:
             self._values[tag] = _uid_text(tag, vr or "UI", value)
@@ -166,7 +167,7 @@ class _MetaParser:
         from dcmsend.dicom.data_dictionary import default_dictionary
 
         name = default_dictionary().keyword(tag)
-        _log.error("DcmElement: %s %s larger (%d) than remaining %s", name, _tag_text(tag), length, remaining)
+        _log.error("DcmElement: %s %s larger (%d) than remaining %s", name, format_tag(tag), length, remaining)
 
 
 def _uid_text(tag: int, vr: str, value: bytes) -> str:
@@ -181,10 +182,6 @@ def _uid_text(tag: int, vr: str, value: bytes) -> str:
         _log.warning(
             "DcmUniqueIdentifier: Element %s %s contains one or more space characters, which were removed",
             default_dictionary().keyword(tag),
-            _tag_text(tag),
+            format_tag(tag),
         )
     return stripped.rstrip(b"\0").decode("latin-1")
-
-
-def _tag_text(tag: int) -> str:
-    return f"({tag >> 16:04x},{tag & 0xFFFF:04x})"
