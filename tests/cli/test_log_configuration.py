@@ -221,6 +221,16 @@ def test_syslog_server(facility: str, tmp_path: Path) -> None:
     assert b" WHEN " in received[1][0]
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1\nlog4cplus.appender.s.port = 99999", "\xe9..x", "nowhere.invalid"])
+def test_syslog_server_that_cannot_be(address: str, tmp_path: Path) -> None:
+    (tmp_path / "log.cfg").write_text(
+        "log4cplus.rootLogger = INFO, s\nlog4cplus.appender.s = log4cplus::SysLogAppender\n"
+        f"log4cplus.appender.s.host = {address}\n"
+    )
+    done = raw_run(installed_dcmsend(), ["-lc", "log.cfg", "localhost", "1", "nofile"], tmp_path)
+    assert (done.returncode, done.stderr) == (22, b"")
+
+
 @pytest.mark.parametrize("kind", ["SocketAppender", "NTEventLogAppender", "AsyncAppender", "Log4jUdpAppender"])
 def test_unsupported_appenders_are_told(kind: str, tmp_path: Path) -> None:
     (tmp_path / "log.cfg").write_text(CONSOLE + f"log4cplus.appender.d = log4cplus::{kind}\n")

@@ -115,7 +115,8 @@ class _SysLogAppender(Appender):
     def _send_to_server(self, priority: int, text: str, record: logging.LogRecord) -> None:
         when = format_time("%Y-%m-%dT%H:%M:%S.%qZ", record.created, utc=True)
         head = f"<{priority}>1 {when} {self._host_name} {self._ident} {os.getpid()} {dcmtk_logger_name(record.name)} - "
-        with contextlib.suppress(OSError):  # a log server that is away must not stop a transfer
+        # A log server that is away, or cannot exist (its name, its port), must not stop a transfer.
+        with contextlib.suppress(OSError, OverflowError, TypeError, UnicodeError):
             self._socket.sendto(to_bytes(head + text), self._address)
 
     def close(self) -> None:
