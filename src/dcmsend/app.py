@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from dcmsend.dicom.transfer_syntax import TransferSyntax
 from dcmsend.errors import (
-    Cancelled,
     DataSetError,
     DcmsendError,
     InputError,
@@ -29,7 +28,7 @@ from dcmsend.transport import Interrupt
 if TYPE_CHECKING:
     from dcmsend.dicom.data_dictionary import DataDictionary
 
-__all__ = ["run", "transfer"]
+__all__ = ["list_instances", "run", "transfer"]
 
 _log = logging.getLogger("dcmsend.app")
 
@@ -48,10 +47,11 @@ def run(
     """
     reports = open_reports(settings.report, settings.peer, observer)
     record = RunRecord(on_rejected=reports.rejected)
+    interrupt = interrupt or Interrupt(settings.transfer.drain_seconds)
+    inputs = find_inputs(_all_names(settings, names, interrupt), settings.inputs, interrupt.check_request)
     if settings.inputs.scan_directories:
         _log.info("determining input files ...")
     try:
-        inputs = find_inputs(_all_names(settings, names), settings.inputs)
         for _ in transfer(settings, inputs, record, interrupt, reports.observer):
             pass
         record.ended = True
@@ -64,13 +64,13 @@ def run(
     return record
 
 
-def _all_names(settings: Settings, names: Sequence[str]) -> Iterator[str]:
+def _all_names(settings: Settings, names: Sequence[str], interrupt: Interrupt) -> Iterator[str]:
     yield from names
     if settings.file_lists:
         from dcmsend.inputs import read_file_list  # seldom needed
 
         for file_list in settings.file_lists:
-            yield from read_file_list(file_list)
+            yield from read_file_list(file_list, interrupt.check_request)
 
 
 def transfer(
@@ -102,6 +102,23 @@ def transfer(
     yield from _send(settings, instances, record, interrupt, observer, dictionary, unusable)
 
 
+def list_instances(
+    settings: Settings, names: Sequence[str], record: RunRecord, interrupt: Interrupt
+) -> tuple[Sequence[Instance], Tools]:
+    """What a run would send, and what it would do it with.  Raises what ends the search early."""
+    instances: list[Instance] = []
+    dictionary, unusable = _dictionary(settings)
+    inputs = find_inputs(_all_names(settings, names, interrupt), settings.inputs, interrupt.check_request)
+    _list_instances(settings, inputs, record, interrupt, dictionary, instances)
+    return instances, _tools(settings, dictionary, unusable)
+
+
+def _tools(
+    settings: Settings, dictionary: Callable[[], DataDictionary], unusable: DcmsendError | None
+) -> Tools:
+    return Tools(_can_decode, partial(_can_convert, settings.plan.decompression), dictionary, unusable)
+
+
 def _send(
     settings: Settings,
     instances: Sequence[Instance] | Iterator[Instance],
@@ -114,7 +131,7 @@ def _send(
 ) -> Generator[StoreOutcome, None, None]:
     """``rejected`` is filled meanwhile, on whatever thread; who hears of it hears of everything on this one."""
     try:
-        tools = Tools(_can_decode, partial(_can_convert, settings.plan.decompression), dictionary, unusable)
+        tools = _tools(settings, dictionary, unusable)
         engine = Engine(instances, settings.peer, settings.transfer, settings.plan, tools, interrupt, observer)
         for outcome in engine.run():
             _note(rejected, record)
@@ -133,8 +150,7 @@ def _send(
 def _until(interrupt: Interrupt, inputs: Iterable[InputFile]) -> Iterator[InputFile]:
     """The inputs while nobody asks for the end; then Cancelled is raised."""
     for item in inputs:
-        if interrupt.requested:
-            raise Cancelled(interrupt.by)
+        interrupt.check_request()
         yield item
 
 
@@ -186,7 +202,9 @@ def _list_instances(
         raise NoInputFiles
     record.listed = True
     _log.info("checking input files ...")
-    instances.extend(scan(_until(interrupt, found), settings.index, record.reject, dictionary=dictionary))
+    for instance in scan(_until(interrupt, found), settings.index, record.reject, dictionary=dictionary):
+        interrupt.check_request()  # one DICOMDIR may stand for any number of them
+        instances.append(instance)
     _log.debug(
         "in total, there are %d SOP instances to be sent, %d invalid files are ignored",
         len(instances), record.invalid_files,

@@ -81,7 +81,7 @@ class Transfer:
         self._record = RunRecord(keep_rejected=True)
         self._interrupt = Interrupt(settings.transfer.drain_seconds)
         self._outcomes = transfer(
-            settings, _inputs_of(items, settings.inputs), self._record, self._interrupt, observer
+            settings, _inputs_of(items, settings.inputs, self._interrupt), self._record, self._interrupt, observer
         )
 
     def __iter__(self) -> Iterator[StoreOutcome]:
@@ -127,10 +127,10 @@ class Transfer:
         self._interrupt.abort()
 
 
-def _inputs_of(items: Iterable[Any], options: InputOptions) -> Iterator[InputFile]:
+def _inputs_of(items: Iterable[Any], options: InputOptions, interrupt: Interrupt) -> Iterator[InputFile]:
     for number, item in enumerate(items, start=1):
         if isinstance(item, str | bytes | os.PathLike):
-            yield from find_inputs((os.fsdecode(item),), options)
+            yield from find_inputs((os.fsdecode(item),), options, interrupt.check_request)
         elif _is_data_set(item):
             yield InputFile(f"<data set {number}>", Origin.DATA_SET, data_set=item)
         else:

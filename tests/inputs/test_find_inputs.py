@@ -151,3 +151,17 @@ def test_a_sub_directory_that_cannot_be_opened_counts_as_a_file() -> None:
 def test_a_pattern_never_applies_to_what_was_named(tree: Path) -> None:
     found = list(find_inputs([str(tree / "a.dcm")], InputOptions(True, False, "*.nothing")))
     assert [item.path for item in found] == [str(tree / "a.dcm")]
+
+
+def test_a_search_that_finds_nothing_can_be_ended(tree: Path) -> None:
+    entries = 0
+
+    def give_up() -> None:
+        nonlocal entries
+        entries += 1
+        if entries == 5:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        list(find_inputs([str(tree)], InputOptions(True, True, "*.nothing"), give_up))
+    assert entries == 5

@@ -7,7 +7,7 @@ import os
 import resource
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -171,10 +171,12 @@ def test_the_time_is_for_all_addresses_together(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize("by", ["SIGINT", "caller"])
-def test_interrupt_while_nobody_answers(by: str) -> None:
-    interrupt = Interrupt()
+@pytest.mark.parametrize("ask", [Interrupt.request, Interrupt.abort])
+def test_interrupt_while_nobody_answers(ask: Callable[[Interrupt, str], None], by: str) -> None:
+    """Nothing is in flight that a first signal would have to be patient for."""
+    interrupt = Interrupt(drain_seconds=60)
     with FullBacklogPeer() as peer:
-        timer = threading.Timer(0.05, interrupt.abort, (by,))
+        timer = threading.Timer(0.05, ask, (interrupt, by))
         timer.start()
         with pytest.raises(Cancelled) as caught:
             connect("127.0.0.1", peer.port, interrupt)

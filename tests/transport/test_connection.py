@@ -243,6 +243,28 @@ def test_a_peer_that_never_stops_sending_does_not_hide_an_interrupt(line: Line) 
     assert caught.value.by == "SIGTERM"
 
 
+def test_a_peer_that_takes_a_little_at_a_time_does_not_hide_an_interrupt(line: Line) -> None:
+    """Over a slow network no single wait is so long that it would be looked at."""
+    idle = WatchedDeadline(30, "the thing")
+    over = threading.Event()
+
+    def read_a_little_whenever_a_part_was_taken() -> None:
+        with contextlib.suppress(OSError):  # a TLS session that ends in the middle
+            while not over.is_set():
+                assert idle.restarted.wait(30)
+                idle.restarted.clear()
+                line.far.recv(1 << 14)
+
+    line.interrupt.abort("SIGTERM")
+    with running(read_a_little_whenever_a_part_was_taken):
+        with pytest.raises(Cancelled) as caught:
+            line.near.send(bytes(20_000_000), idle)  # more than the system buffers
+        over.set()
+        line.near.close()
+        idle.restarted.set()
+    assert caught.value.by == "SIGTERM"
+
+
 def test_abort_ends_a_wait_to_receive(line: Line) -> None:
     timer = threading.Timer(0.05, line.interrupt.abort)
     timer.start()

@@ -84,6 +84,18 @@ def test_second_request_gives_no_more_time(clock: Clock) -> None:
     assert caught.value.by == "SIGINT"
 
 
+def test_nothing_new_is_begun_after_a_request(clock: Clock) -> None:
+    wish = Interrupt(drain_seconds=10)
+    part = Interrupt(parent=wish)
+    wish.check_request()
+    wish.request("SIGTERM")
+    for each in (wish, part):
+        each.check()  # what is in flight has its time
+        with pytest.raises(Cancelled) as caught:
+            each.check_request()
+        assert caught.value.by == "SIGTERM"
+
+
 def test_abort_is_not_patient(clock: Clock) -> None:
     wish = Interrupt()
     wish.abort()

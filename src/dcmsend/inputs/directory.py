@@ -57,12 +57,15 @@ class _Level:
         self._entries.close()
 
 
-def scan_directory(path: str, *, recurse: bool, pattern: str) -> Iterator[InputFile]:
+def scan_directory(
+    path: str, *, recurse: bool, pattern: str, check: Callable[[], None] | None = None
+) -> Iterator[InputFile]:
     """The files in ``path``, and with ``recurse`` those below it, each sub-directory at the point where it is met.
 
     Names are ``path/name``; for the current directory only ``name``.  Hidden files are taken, links are followed; a
     dangling link or a sub-directory that cannot be opened is treated as a file.  A directory that is its own ancestor
-    is left out with a warning.  ``pattern`` applies to file names, see ``file_name_matcher``.
+    is left out with a warning.  ``pattern`` applies to file names, see ``file_name_matcher``.  ``check`` is called
+    before each entry, whether it matches or not, and may raise to end a long search.
     """
     matches = _matcher(pattern)
     stripped = path.rstrip(_SEPARATORS)
@@ -73,6 +76,8 @@ def scan_directory(path: str, *, recurse: bool, pattern: str) -> Iterator[InputF
         return
     try:
         while levels:
+            if check is not None:
+                check()
             level = levels[-1]
             entry = level.next_entry()
             if entry is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from .input_file import InputFile
 from .options import InputOptions
@@ -15,14 +15,16 @@ __all__ = ["find_inputs"]
 _log = logging.getLogger("dcmsend.app")
 
 
-def find_inputs(names: Iterable[str], options: InputOptions) -> Iterator[InputFile]:
+def find_inputs(
+    names: Iterable[str], options: InputOptions, check: Callable[[], None] | None = None
+) -> Iterator[InputFile]:
     """The inputs that ``names`` stand for, lazily, neither sorted nor made unique.
 
     A directory is expanded with ``options.scan_directories`` and left out with a warning without it.  Everything else,
-    whether it exists or not, is an input; who reads it finds out.  Files younger than ``options.min_age`` are left out
-    with a message.
+    whether it exists or not, is an input; who reads it finds out.  ``check`` is called often, also while nothing is
+    found, and may raise to end the search.  Files younger than ``options.min_age`` are left out with a message.
     """
-    found = _find(names, options)
+    found = _find(names, options, check)
     if not options.min_age:
         return found
     from .age import old_enough
@@ -30,14 +32,14 @@ def find_inputs(names: Iterable[str], options: InputOptions) -> Iterator[InputFi
     return old_enough(found, options.min_age)
 
 
-def _find(names: Iterable[str], options: InputOptions) -> Iterator[InputFile]:
+def _find(names: Iterable[str], options: InputOptions, check: Callable[[], None] | None) -> Iterator[InputFile]:
     for name in names:
         if not _is_directory(name):
             yield InputFile(name)
         elif options.scan_directories:
             from .directory import scan_directory
 
-            yield from scan_directory(name, recurse=options.recurse, pattern=options.scan_pattern)
+            yield from scan_directory(name, recurse=options.recurse, pattern=options.scan_pattern, check=check)
         else:
             _log.warning("ignoring directory because option --scan-directories is not set: %s", name)
 

@@ -57,6 +57,11 @@ class Interrupt:
         self.request(by)
         self._aborted = True
 
+    def check_request(self) -> None:
+        """Raise Cancelled once the end was asked for: before something new is begun, and where nothing is in flight."""
+        if self.requested:
+            raise Cancelled(self.by)
+
     def check(self) -> None:
         """Raise Cancelled when not even what is in flight may be waited for any longer."""
         if self._aborted or (self._drain_until is not None and time.monotonic() >= self._drain_until):

@@ -95,6 +95,7 @@ class TcpConnection:
                 return
             view = view[sent:]
             idle.restart()
+            self._interrupt.check()  # a peer that takes a little at a time must not keep us from looking
 
     def receive_into(self, buffer: memoryview, deadline: Deadline) -> int:
         """See Connection.receive_into."""
@@ -202,7 +203,7 @@ def _connect(sock: socket.socket, address: tuple[str, int], deadline: Deadline, 
     code = sock.connect_ex(address)
     if code in (errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EINTR):
         while not _is_writable(sock, deadline.remaining()):
-            interrupt.check()
+            interrupt.check_request()  # nothing is in flight that could be waited for
             if deadline.remaining() == 0.0:
                 raise ConnectFailed(
                     "TCP Initialization Error: Operation now in progress (Timeout)",
