@@ -221,6 +221,8 @@ EXAMPLES: dict[str, DcmsendError] = {
     "AssociationReleased": errors.AssociationReleased(),
     "TransportError": errors.TransportError("text"),
     "ConnectFailed": errors.ConnectFailed("text", "detail"),
+    "TlsFailed": errors.TlsFailed("text", "detail", True),
+    "UserIdentityNotConfirmed": errors.UserIdentityNotConfirmed(),
     "TimedOut": errors.TimedOut("an answer", 3.5, "text"),
     "ConnectionLost": errors.ConnectionLost("Broken pipe"),
     "_Wrapped": errors._Wrapped(errors.ConnectionLost()),

@@ -50,6 +50,10 @@ from support.processes import free_port
 from support.sending import instance_uid, send_all, tiny_data_set, write_instances
 
 
+LOSSLESS_WITHOUT_CODEC = "1.2.840.10008.1.2.4.92"
+"""JPEG 2000 Part 2: with ``-nip`` nothing may be proposed for it."""
+
+
 class Watcher(Observer):
     """Keeps what it is told of associations."""
 
@@ -138,8 +142,9 @@ def test_no_context_is_accepted(tmp_path: Path, answer: Accept, halt: bool) -> N
     assert not any(outcome.is_retryable for outcome in sent.outcomes)
     assert sent.error is None
     assert sent.courses == [["request", "release"]]
-    assert watcher.opened == [(1, 1, 0, 0)]
-    assert watcher.closed == [(1, "released")]
+    (opened,), (closed,) = watcher.opened, watcher.closed
+    assert (opened.number, opened.proposed, opened.accepted, opened.fragment_length) == (1, 1, 0, 0)
+    assert (closed.number, closed.how) == (1, "released")
 
 
 def test_no_context_is_accepted_in_the_first_of_two_associations(tmp_path: Path) -> None:
@@ -194,8 +199,7 @@ def test_another_context_of_the_class_is_used_when_the_own_one_is_refused(tmp_pa
 def test_nothing_may_be_proposed(tmp_path: Path, halt: bool) -> None:
     """``-nip``: without halting it is left out, with halting nothing is opened for it."""
     files = write_instances(tmp_path, 3)
-    jpeg_2000 = "1.2.840.10008.1.2.4.90"
-    files[1].write_bytes(meta_header(CT_CLASS, "1.2.3", jpeg_2000) + tiny_data_set(2))
+    files[1].write_bytes(meta_header(CT_CLASS, "1.2.3", LOSSLESS_WITHOUT_CODEC) + tiny_data_set(2))
     sent = send_all(files, halt=halt, plan=PlanOptions(no_illegal_proposal=True, halt_on_refusal=halt))
     if halt:
         assert sent.results == ["not attempted"] * 3
@@ -211,7 +215,7 @@ def test_nothing_may_be_proposed_at_all(tmp_path: Path) -> None:
     """With DCMTK and a peer that refuses, this never ends."""
     files = write_instances(tmp_path, 2)
     for path in files:
-        path.write_bytes(meta_header(CT_CLASS, "1.2.3", "1.2.840.10008.1.2.4.90") + tiny_data_set(2))
+        path.write_bytes(meta_header(CT_CLASS, "1.2.3", LOSSLESS_WITHOUT_CODEC) + tiny_data_set(2))
     sent = send_all(files, plan=PlanOptions(no_illegal_proposal=True, halt_on_refusal=False))
     assert sent.results == ["failed"] * 2
     assert sent.peer.connections == []
@@ -219,7 +223,7 @@ def test_nothing_may_be_proposed_at_all(tmp_path: Path) -> None:
 
 def test_refusing_peer_and_nothing_to_propose_in_the_middle(tmp_path: Path) -> None:
     files = write_instances(tmp_path, 5, (CT_CLASS, MR_CLASS))
-    files[2].write_bytes(meta_header(CT_CLASS, "1.2.3", "1.2.840.10008.1.2.4.90") + tiny_data_set(2))
+    files[2].write_bytes(meta_header(CT_CLASS, "1.2.3", LOSSLESS_WITHOUT_CODEC) + tiny_data_set(2))
     plan = PlanOptions(no_illegal_proposal=True, halt_on_refusal=False)
     sent = send_all(files, Script(associate=Accept(refuse())), plan=plan)
     assert sent.results == ["failed"] * 5

@@ -102,6 +102,7 @@ class Association:
         self._buffer: FramedBuffer | None = None
         self._staged: tuple[Payload, int, bytes, int, bool] | None = None
         self._is_torn = False
+        self._may_catch_up = True
         self.accepted: tuple[tuple[int, str, TransferSyntax], ...] = ()
         self.answer: AssociateAC | None = None
         self.fragment_length = 0
@@ -215,10 +216,15 @@ class Association:
 
         Without an explicit limit one wait serves all requests in flight, and begins anew with every answer.
         """
+        self.note_answer()
         if self._options.dimse_timeout:
             return Deadline(self._options.dimse_timeout, "the C-STORE response")
-        self._answer_idle.restart()
         return self._answer_idle
+
+    def note_answer(self) -> None:
+        """An answer that was waited for has come: the idle time begins anew."""
+        self._may_catch_up = True
+        self._answer_idle.restart()
 
     def has_input(self) -> bool:
         """Whether an answer can be taken without a wait; asked only where several requests may be in flight."""
@@ -230,12 +236,12 @@ class Association:
         Raises AssociationAborted, AssociationReleased, ConnectionLost, TimedOut, RemoteProtocolError, Cancelled.
         """
         try:
-            if not self._events and deadline.remaining() == 0.0:
+            if not self._events and self._may_catch_up and deadline.remaining() == 0.0:
+                self._may_catch_up = False  # once, or a peer that talks for ever would never be late
                 self._take_waiting()  # it may have come in time, while we were busy
             while True:
                 event = self._next_event(deadline)
                 if isinstance(event, CommandReceived):
-                    self._answer_idle.restart()
                     return event
         except TimedOut as error:
             raise TimedOut(error.waited_for, error.seconds, _NO_ANSWER) from None

@@ -218,6 +218,7 @@ class StoreLoop:
         entry = self._outstanding.pop(response.message_id_responded_to, None)
         if entry is not None:
             self._outstanding_bytes -= entry.length
+            self._association.note_answer()
             yield self._answered(entry, response)
 
     def _give_up_outstanding(self, error: DcmsendError) -> Iterator[StoreOutcome]:
@@ -309,7 +310,7 @@ class StoreLoop:
             error_comment=error_comment,
             offending_elements=offending_elements,
             started=store.started,
-            seconds=time.time() - store.started,
+            seconds=max(0.0, time.time() - store.started),  # the clock may have been set back
         )
 
     def _halt(self, error: DcmsendError) -> None:
