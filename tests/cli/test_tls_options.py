@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import pty
+import ssl
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -150,6 +152,24 @@ def test_directory(certificates: Certificates, tmp_path: Path, option: str) -> N
 )
 def test_profiles(certificates: Certificates, profile: str) -> None:
     assert send(certificates, "+tla", profile, "+cf", certificates.ca)[0].exit_code == 0
+
+
+def test_the_session_is_logged(certificates: Certificates) -> None:
+    done, _ = send(certificates, "-d", "+tla", "+cf", certificates.ca)
+    assert any(line.startswith("TLS session: TLSv1.3, TLS_") for line in done.lines("D"))
+
+
+def test_old_version_is_warned_of(certificates: Certificates) -> None:
+    context = server_context(certificates.server_key, certificates.server)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = ssl.TLSVersion.TLSv1
+        context.maximum_version = ssl.TLSVersion.TLSv1_1
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    with ScriptedPeer() as peer, TlsFront(context, peer.port) as front:
+        done = run(installed_dcmsend(), "+tla", "+px", "+cf", certificates.ca, "localhost", front.port, CT)
+    assert done.exit_code == 0
+    assert done.stderr == "W: the connection is secured by TLSv1.1 only, which is no longer safe\n"
 
 
 @pytest.mark.parametrize("option", ["-ic", "--ignore-peer-cert"])

@@ -472,6 +472,39 @@ def test_what_is_for_tls_alone_is_no_input(certificates: Certificates) -> None:
         thread.join(30)
 
 
+def test_answers_are_taken_in_the_middle_of_a_send(certificates: Certificates) -> None:
+    """The peer reads on only when it has got rid of what it has to say."""
+    context = server_context(certificates.server_key, certificates.server)
+    size = 30_000_000
+    received: list[int] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        taken = threading.Event()
+
+        def serve() -> None:
+            plain, _ = listener.accept()
+            with context.wrap_socket(plain, server_side=True) as secured:
+                secured.sendall(bytes(1000))
+                assert taken.wait(30)
+                while sum(received) < size:
+                    received.append(len(secured.recv(1 << 16)))
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        connection = open_tls(trusting(certificates), listener.getsockname()[1])
+        answer: list[int] = []
+
+        def take() -> None:
+            while sum(answer) < 1000 and connection.has_input():
+                answer.append(receives(connection))
+            if sum(answer) == 1000:
+                taken.set()
+
+        connection.send(bytes(size), Deadline(30, "the peer"), take)
+        thread.join(30)
+        connection.close()
+    assert sum(received) == size
+
+
 def test_damaged_record(certificates: Certificates) -> None:
     """Whoever changes a byte on the way is found out."""
     context = server_context(certificates.server_key, certificates.server)

@@ -12,11 +12,11 @@ from .tls_options import TlsOptions, TlsProfile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .tls_client import TlsClient
+    from .tls_client import TlsClient as TlsClient  # the name of the type; load_tls makes them
 
 __all__ = [
-    "WAIT_SLICE", "AddressFamily", "Connection", "Deadline", "Interrupt", "TcpConnection", "TcpOptions", "TlsClient",
-    "TlsOptions", "TlsProfile", "connect", "load_tls",
+    "WAIT_SLICE", "AddressFamily", "Connection", "Deadline", "Interrupt", "TcpConnection", "TcpOptions", "TlsOptions",
+    "TlsProfile", "connect", "load_tls",
 ]
 
 
