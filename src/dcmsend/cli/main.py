@@ -16,10 +16,32 @@ if TYPE_CHECKING:
 
     from dcmsend.report import RunRecord
     from dcmsend.settings import Settings
+    from dcmsend.transport import Interrupt
 
     from .exit_code import ExitCode
 
-__all__ = ["main"]
+__all__ = ["console", "main"]
+
+
+def console() -> None:
+    """The installed command: ``main``, and then the end of the process with its exit code.
+
+    Taking the interpreter apart takes as long as half of a small run, and longer with a hundred thousand instances in
+    memory, so the process ends as soon as everything is written.
+    """
+    import gc
+    import os
+    from contextlib import suppress
+
+    gc.disable()  # what is imported stays; ``_transfer`` switches it on again
+    code = main()
+    logging = sys.modules.get("logging")
+    if logging is not None:
+        logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):  # perhaps nobody listens any more
+            stream.flush()
+    os._exit(code)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -73,6 +95,8 @@ def _send(line: CommandLine, errors: ErrorStream) -> int:
 
 
 def _transfer(settings: Settings, names: list[str]) -> int:
+    import gc
+
     from dcmsend.app import run
     from dcmsend.transport import Interrupt
 
@@ -82,9 +106,26 @@ def _transfer(settings: Settings, names: list[str]) -> int:
     def judge(record: RunRecord) -> ExitCode:
         return exit_code_of_run(record, require_stored=settings.require_stored)
 
+    gc.freeze()  # what is loaded stays, and need not be looked at again and again
+    gc.enable()
     interrupt = Interrupt(settings.transfer.drain_seconds)
     with signals_stop(interrupt):
+        if settings.preview is not None:
+            return judge(_preview(settings, names, interrupt))
         return judge(run(settings, names, interrupt=interrupt, judge=judge))
+
+
+def _preview(settings: Settings, names: list[str], interrupt: Interrupt) -> RunRecord:
+    import logging
+
+    from dcmsend.preview import preview
+    from dcmsend.settings import Preview
+
+    if any((settings.report.text_report, settings.report.json_report, settings.report.jsonl_report,
+            settings.report.csv_report)):  # fmt: skip
+        logging.getLogger("dcmsend.app").warning("no report is written, because nothing is sent")
+    ask_peer = settings.preview is Preview.PROBE_PEER
+    return preview(settings, names, write_output, interrupt=interrupt, ask_peer=ask_peer)
 
 
 def _usage_error(error: UsageError, errors: ErrorStream) -> int:

@@ -6,6 +6,8 @@ import logging
 
 from dcmsend.dicom.sop_class import modality_abbreviation, sop_class_name
 from dcmsend.errors import (
+    AssociationAborted,
+    AssociationRejected,
     AssociationReleased,
     Cancelled,
     DataSetError,
@@ -14,7 +16,7 @@ from dcmsend.errors import (
     NegotiationFailed,
     TranscodeError,
 )
-from dcmsend.protocol import CStoreRSP, status_text
+from dcmsend.protocol import Abort, AssociateRJ, CStoreRSP, status_text
 
 from .prepare import Failure, PreparedStore
 
@@ -63,8 +65,17 @@ def log_failure(failure: Failure) -> None:
 
 def log_end(error: DcmsendError) -> None:
     """Log what ends the run; what may help stands on a further line unless an error line has just told it."""
-    detail = getattr(error.cause, "detail", "") if isinstance(error, NegotiationFailed) else ""
+    detail = _explain(error.cause) if isinstance(error, NegotiationFailed) else ""
     _app_log.critical("%s%s", error, detail and f"\n{detail}")
+
+
+def _explain(cause: DcmsendError) -> str:
+    """Why no association came about, in words; ``""`` when the message says all."""
+    if isinstance(cause, AssociationRejected):
+        return AssociateRJ(cause.result, cause.source, cause.reason).describe()
+    if isinstance(cause, AssociationAborted):
+        return Abort(cause.source, cause.reason).describe()
+    return str(getattr(cause, "detail", ""))
 
 
 def log_peer_gone() -> None:
