@@ -98,6 +98,8 @@ complete -c dcmsend -l tls-key-password-file -r -F -d 'the password of the priva
 complete -c dcmsend -l tls-server-name -x -d 'the certificate must be for n (default: peer)'
 complete -c dcmsend -l tls-no-hostname-check -d 'the certificate may be for any host'
 complete -c dcmsend -l require-stored -d 'exit codes tell whether everything was stored'
+complete -c dcmsend -l dry-run -d 'check and plan, tell what would be proposed, but do not connect'
+complete -c dcmsend -l probe-peer -d 'the same, and ask the peer whether it would take it; nothing is stored'
 complete -c dcmsend -l report-json -r -F -d 'write a report as one JSON object to f (- is the standard output)'
 complete -c dcmsend -l report-jsonl -r -F -d 'the same as one JSON object a line, while it happens'
 complete -c dcmsend -l report-csv -r -F -d 'the same as comma separated values'

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import Enum
+
 from dcmsend.dicom.record import Record
 from dcmsend.index import IndexOptions
 from dcmsend.inputs import FileList, InputOptions
@@ -9,7 +11,16 @@ from dcmsend.plan import PlanOptions
 from dcmsend.report import ReportOptions
 from dcmsend.transfer import Peer, TransferOptions
 
-__all__ = ["Settings"]
+__all__ = ["Preview", "Settings"]
+
+
+class Preview(Enum):
+    """What is done instead of a transfer."""
+
+    DRY_RUN = "dry run"
+    """Everything that needs no connection."""
+    PROBE_PEER = "probe peer"
+    """The peer is asked as well."""
 
 
 class Settings(Record):
@@ -19,6 +30,7 @@ class Settings(Record):
         peer: where to send to.
         require_stored: exit codes tell whether everything was stored (``--require-stored``).
         send_while_scanning: inputs are looked for while others are sent, and forgotten when done.
+        preview: only look at what would be done; None to do it.
         file_lists: where more names of inputs stand (``--files-from``, ``--files-from0``).
         dictionary_files: data dictionary files that extend the built-in one (environment ``DCMDICTPATH``).
     """
@@ -31,5 +43,6 @@ class Settings(Record):
     report: ReportOptions = ReportOptions()
     require_stored: bool = False
     send_while_scanning: bool = False
+    preview: Preview | None = None
     file_lists: tuple[FileList, ...] = ()
     dictionary_files: tuple[str, ...] = ()

@@ -71,6 +71,8 @@ OPTION_COVERAGE: dict[str, str] = {
     "--files-from": _LISTS + "test_files_from",
     "--files-from0": _LISTS + "test_files_from0",
     "--min-age": _LISTS + "test_min_age",
+    "--dry-run": "cli/test_preview.py::test_dry_run_tells_the_contexts",
+    "--probe-peer": "cli/test_preview.py::test_probe_peer_stores_nothing",
     "--report-json": _REPORTS + "test_report_json_tells_what_the_peer_has_seen",
     "--report-jsonl": _REPORTS + "test_report_jsonl_to_standard_output",
     "--report-csv": _REPORTS + "test_report_csv_to_standard_output",

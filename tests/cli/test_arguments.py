@@ -15,7 +15,7 @@ from dcmsend.errors import UsageError
 from dcmsend.index import KeepTogether, ReadMode
 from dcmsend.inputs import FileList
 from dcmsend.plan import Decompression
-from dcmsend.settings import Settings
+from dcmsend.settings import Preview, Settings
 from dcmsend.transfer import AddressFamily
 
 
@@ -96,6 +96,8 @@ MEANINGS: dict[str, tuple[list[str], dict[str, Any]]] = {
         ["--files-from0", "l", "--files-from", "m"], {"file_lists": (FileList("m", b"\n"), FileList("l", b"\0"))},
     ),
     "--min-age": (["--min-age", "15m"], {"inputs.min_age": 900.0}),
+    "--dry-run": (["--dry-run"], {"preview": Preview.DRY_RUN}),
+    "--probe-peer": (["--probe-peer"], {"preview": Preview.PROBE_PEER}),
     "--report-json": report_meaning("json_report", "--report-json", "-"),
     "--report-jsonl": report_meaning("jsonl_report", "--report-jsonl", "r"),
     "--report-csv": report_meaning("csv_report", "--report-csv", "r"),

@@ -10,7 +10,7 @@ from dcmsend.index import IndexOptions, KeepTogether, ReadMode
 from dcmsend.inputs import FileList, InputOptions
 from dcmsend.plan import Decompression, PlanOptions
 from dcmsend.report import ReportOptions
-from dcmsend.settings import Settings
+from dcmsend.settings import Preview, Settings
 from dcmsend.transfer import AddressFamily, Peer, TransferOptions
 
 from .command_line import CommandLine
@@ -37,6 +37,7 @@ _DECOMPRESSION: Final = {
 _ADDRESS_FAMILIES: Final = {
     "--ipv4": AddressFamily.IPV4, "--ipv6": AddressFamily.IPV6, "--ip-auto": AddressFamily.ANY,
 }
+_PREVIEWS: Final = {"--dry-run": Preview.DRY_RUN, "--probe-peer": Preview.PROBE_PEER}
 _HALTING: Final = {"--no-halt": False, "--halt": True}
 _NEW_WAYS: Final = ("--send-while-scanning",)
 """Options that imply ``--no-halt`` and ``--require-stored``."""
@@ -115,6 +116,7 @@ def build_settings(line: CommandLine, *, is_verbose: bool) -> tuple[Settings, li
         peer=_peer(line, port),  # the last one, because passwords may be asked for
         require_stored=line.has("--require-stored") or _is_new(line),
         file_lists=_file_lists(line),
+        preview=_choice(line, _PREVIEWS),
         send_while_scanning=line.has("--send-while-scanning"),
         dictionary_files=tuple(name for name in os.environ.get("DCMDICTPATH", "").split(os.pathsep) if name),
     )
@@ -139,6 +141,8 @@ def _check_dependences(line: CommandLine, is_verbose: bool) -> None:
         raise UsageError("--scan-pattern only allowed with --scan-directories")
     if _choice(line, _RECURSION) and not scans:
         raise UsageError("--recurse only allowed with --scan-directories")
+    if line.has("--probe-peer") and line.has("--dry-run"):
+        raise UsageError("--probe-peer not allowed with --dry-run")
     for option in ("--parallel-associations", "--send-while-scanning"):
         if line.has(option) and _choice(line, _MULTIPLE_ASSOCIATIONS) is False:
             raise UsageError(f"{option} not allowed with --single-association")

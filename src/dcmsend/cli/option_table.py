@@ -202,7 +202,7 @@ _OUR_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
         ("", "--files-from0", "[f]ilename: string", None, (
             "the same for names that end with a NUL byte",)),
         ("", "--min-age", "[d]uration: 90, 90s, 15m, 7h", None, (
-            "leave files for the next run that were modified", "less than d ago")),
+            "leave files for the next run that were", "modified less than d ago")),
     )),
     ("further options (not in DCMTK)", "processing", (
         ("", "--send-while-scanning", "", None, (
@@ -235,6 +235,9 @@ _OUR_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
     )),
     ("further options (not in DCMTK)", "result", (
         ("", "--require-stored", "", None, ("exit codes tell whether everything was stored",)),
+        ("", "--dry-run", "", None, ("check and plan, tell what would be proposed,", "but do not connect")),
+        ("", "--probe-peer", "", None, (
+            "the same, and ask the peer whether it would", "take it; nothing is stored")),
         ("", "--report-json", "[f]ilename: string", None, (
             "write a report as one JSON object to f (- is", "the standard output)")),
         ("", "--report-jsonl", "[f]ilename: string", None, (

@@ -1,12 +1,28 @@
 """Carries out the plan over associations; every instance ends in exactly one outcome."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from .engine import Engine, not_attempted
 from .events import AssociationClosed, AssociationOpened, BytesSent, Observer
 from .options import AddressFamily, Peer, TransferOptions
 from .outcome import Reason, Result, StoreOutcome
 from .tools import Tools
 
+if TYPE_CHECKING:
+    from .probing import ProbeAnswer, echo, probe
+
 __all__ = [
-    "AddressFamily", "AssociationClosed", "AssociationOpened", "BytesSent", "Engine", "Observer", "Peer", "Reason",
-    "Result", "StoreOutcome", "Tools", "TransferOptions", "not_attempted",
+    "AddressFamily", "AssociationClosed", "AssociationOpened", "BytesSent", "Engine", "Observer", "Peer",
+    "ProbeAnswer", "Reason", "Result", "StoreOutcome", "Tools", "TransferOptions", "echo", "not_attempted", "probe",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """What is seldom needed is loaded when it is."""
+    if name in ("ProbeAnswer", "echo", "probe"):
+        from . import probing
+
+        return getattr(probing, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,163 @@
+"""What a run would do: everything but the sending (``--dry-run``), and the peer's word on it (``--probe-peer``)."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+
+from dcmsend.app import list_instances
+from dcmsend.dicom.sop_class import sop_class_name
+from dcmsend.dicom.transfer_syntax import transfer_syntax
+from dcmsend.errors import Cancelled, DcmsendError, InputError, NegotiationFailed, PlanError
+from dcmsend.index import Instance
+from dcmsend.plan import AssociationPlan, choose_other_context, plan_association
+from dcmsend.protocol import PresentationContext, status_text
+from dcmsend.report import RunRecord
+from dcmsend.settings import Settings
+from dcmsend.transfer import ProbeAnswer, Reason, Result, StoreOutcome, Tools, echo, not_attempted, probe
+from dcmsend.transport import Interrupt
+
+__all__ = ["preview"]
+
+_log = logging.getLogger("dcmsend.app")
+_network_log = logging.getLogger("dcmsend.network")
+
+
+def preview(
+    settings: Settings, names: Sequence[str], write: Callable[[str], None], *, interrupt: Interrupt, ask_peer: bool
+) -> RunRecord:
+    """Look for what ``names`` mean, check and plan it, and tell with ``write`` what would be proposed.
+
+    With ``ask_peer`` the peer is asked by C-ECHO, and then for exactly the contexts of the plan; nothing is stored.
+    Nothing is raised: the record tells whether a run would start, and counts the instances that could not be sent.
+    """
+    record = RunRecord()
+    try:
+        instances, tools = list_instances(settings, names, record, interrupt)
+        _Preview(settings, instances, tools, record, interrupt, write).run(ask_peer=ask_peer)
+    except DcmsendError as error:
+        record.error = error
+        if isinstance(error, InputError | NegotiationFailed):
+            detail = getattr(getattr(error, "cause", None), "detail", "")
+            _log.critical("%s%s", error, detail and f"\n{detail}")
+    record.ended = True
+    return record
+
+
+class _Preview:
+    """One preview."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        instances: Sequence[Instance],
+        tools: Tools,
+        record: RunRecord,
+        interrupt: Interrupt,
+        write: Callable[[str], None],
+    ) -> None:
+        self._settings = settings
+        self._instances = instances
+        self._tools = tools
+        self._record = record
+        self._interrupt = interrupt
+        self._write = write
+        self._refused = False
+
+    def run(self, *, ask_peer: bool) -> None:
+        count, ignored = len(self._instances), self._record.invalid_files
+        self._tell(f"{count} SOP instances to be sent, {ignored} files ignored; nothing is sent now")
+        if ask_peer:
+            self._echo()
+        first = number = 0
+        while first < count:
+            self._interrupt.check_request()
+            plan = plan_association(self._instances, first, self._settings.plan, self._tools.can_decode)
+            number += 1
+            self._tell_plan(number, plan, ask_peer=ask_peer)
+            first = plan.end
+            if not self._settings.plan.multiple_associations:
+                break
+        if first < count:
+            self._tell(f"{count - first} SOP instances do not fit into a single association")
+        if self._refused:
+            raise PlanError("the peer does not take all SOP instances")
+
+    def _tell_plan(self, number: int, plan: AssociationPlan, *, ask_peer: bool) -> None:
+        for refusal in plan.refusals:
+            _network_log.error(refusal)
+        for warning in plan.warnings:
+            _network_log.warning(warning)
+        if plan.refusals and self._settings.plan.halt_on_refusal:
+            error = PlanError("Unsupported compression or encryption")
+            for outcome in not_attempted(self._instances, plan.first, error):
+                self._record.add(outcome)
+            raise error
+        self._tell(f"association {number}: {len(plan.contexts)} presentation contexts")
+        options = self._settings.transfer
+        asks = ask_peer and bool(plan.contexts)
+        answer = probe(self._settings.peer, plan.contexts, options, self._interrupt) if asks else None
+        counts = Counter(plan.context_ids)
+        for context in plan.contexts:
+            self._tell(*_context_lines(context, counts[context.id], answer))
+        impossible = self._note_impossible(plan, answer)
+        if impossible:
+            self._tell(f"  cannot be sent: {impossible} SOP instances")
+
+    def _note_impossible(self, plan: AssociationPlan, answer: ProbeAnswer | None) -> int:
+        """Count the instances of a plan for which there is no context."""
+        count = 0
+        for offset, context_id in enumerate(plan.context_ids):
+            instance = self._instances[plan.first + offset]
+            if self._can_be_sent(instance, context_id, answer):
+                continue
+            count += 1
+            self._refused = self._refused or context_id != 0
+            self._record.add(
+                StoreOutcome(plan.first + offset + 1, instance, Result.FAILED, reason=Reason.NO_CONTEXT)
+            )
+        return count
+
+    def _can_be_sent(self, instance: Instance, context_id: int, answer: ProbeAnswer | None) -> bool:
+        if answer is None or context_id == 0:
+            return context_id != 0
+        syntax, convert = instance.transfer_syntax, self._settings.transfer.convert
+        for id_, _, target in answer.accepted:
+            if id_ == context_id:
+                return target is syntax or (convert and self._tools.can_convert(syntax, target))
+        return convert and bool(
+            choose_other_context(instance.sop_class_uid, syntax, answer.accepted, self._tools.can_convert)
+        )
+
+    def _echo(self) -> None:
+        """A peer that stores need not answer C-ECHO; only that it cannot be reached ends the preview."""
+        try:
+            status = echo(self._settings.peer, self._settings.transfer, self._interrupt)
+        except (NegotiationFailed, Cancelled):
+            raise
+        except DcmsendError as error:
+            _log.warning("no answer to C-ECHO: %s", error)
+            return
+        if status:
+            _log.warning("the peer refuses C-ECHO: 0x%04x (%s)", status, status_text(status))
+        else:
+            self._tell("the peer answers C-ECHO")
+
+    def _tell(self, *lines: str) -> None:
+        self._write("".join(f"{line}\n" for line in lines))
+
+
+def _context_lines(context: PresentationContext, count: int, answer: ProbeAnswer | None) -> Iterator[str]:
+    name = sop_class_name(context.abstract_syntax)
+    yield f"  {context.id}: {context.abstract_syntax} = {name}, {count} SOP instances"
+    yield f"    proposed: {', '.join(_syntax_name(uid) for uid in context.transfer_syntaxes)}"
+    if answer is None:
+        return
+    accepted = next((target for id_, _, target in answer.accepted if id_ == context.id), None)
+    yield f"    {answer.refusals[context.id]}" if accepted is None else f"    accepted: {_syntax_name(accepted.uid)}"
+
+
+def _syntax_name(uid: str) -> str:
+    syntax = transfer_syntax(uid)
+    return syntax.name if syntax.is_known else uid

@@ -1,0 +1,102 @@
+"""Asks a peer what it would take, and sends it nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from dcmsend.dicom.transfer_syntax import IMPLICIT_VR_LITTLE_ENDIAN, TransferSyntax
+from dcmsend.errors import Cancelled, DcmsendError, NegotiationFailed, RemoteProtocolError
+from dcmsend.protocol import CEchoRSP, PresentationContext
+from dcmsend.transport import Interrupt
+
+from .association import Association, open_association
+from .negotiation_log import log_accepted, log_rejected, log_request, warn_of_adjustments
+from .options import Peer, TransferOptions
+
+__all__ = ["ProbeAnswer", "echo", "probe"]
+
+_VERIFICATION: Final = "1.2.840.10008.1.1"
+_PATIENCE: Final = 1.0
+"""Seconds that are granted to a peer that does not behave."""
+_REFUSALS: Final = {
+    1: "refused by the user of the service", 2: "refused without a reason",
+    3: "refused: SOP Class not supported", 4: "refused: none of these transfer syntaxes is supported",
+}  # fmt: skip
+"""PS3.8 Table 9-18."""
+
+
+class ProbeAnswer(NamedTuple):
+    """What a peer says to a set of presentation contexts.
+
+    Attributes:
+        accepted: (id, SOP Class UID, transfer syntax) of each accepted context, in the order of their ids.
+        refusals: for each other context id why it was refused, in words.
+    """
+
+    accepted: tuple[tuple[int, str, TransferSyntax], ...]
+    refusals: dict[int, str]
+
+
+def probe(
+    peer: Peer, contexts: Sequence[PresentationContext], options: TransferOptions, interrupt: Interrupt
+) -> ProbeAnswer:
+    """Negotiate exactly these contexts, and release.  Raises NegotiationFailed, Cancelled."""
+    association = _open(peer, contexts, options, interrupt)
+    results = {result.id: result.result for result in association.answer.context_results} if association.answer else {}
+    taken = {context[0] for context in association.accepted}
+    refusals = {
+        context.id: _REFUSALS.get(results.get(context.id, 2), "accepted in a way that cannot be used")
+        for context in contexts if context.id not in taken
+    }  # fmt: skip
+    answer = ProbeAnswer(association.accepted, refusals)
+    _release(association)
+    return answer
+
+
+def echo(peer: Peer, options: TransferOptions, interrupt: Interrupt) -> int:
+    """The status of a C-ECHO over an association of its own.  Source: PS3.7 §9.1.5.
+
+    Raises NegotiationFailed, RemoteProtocolError when the peer accepts an association but no C-ECHO, and all that may
+    end an association.
+    """
+    context = PresentationContext(1, _VERIFICATION, (IMPLICIT_VR_LITTLE_ENDIAN.uid,))
+    association = _open(peer, (context,), options, interrupt)
+    try:
+        if not association.accepted:
+            raise RemoteProtocolError("the peer does not take the Verification SOP Class")
+        association.prepare_to_send()
+        if association.unusable is not None:
+            raise association.unusable
+        command = association.echo(1, 1).command
+    except BaseException:
+        association.abort(_PATIENCE)
+        raise
+    if not isinstance(command, CEchoRSP):
+        association.abort(_PATIENCE)
+        raise RemoteProtocolError("the peer answers C-ECHO with something else")
+    _release(association)
+    return command.status
+
+
+def _open(
+    peer: Peer, contexts: Sequence[PresentationContext], options: TransferOptions, interrupt: Interrupt
+) -> Association:
+    log_request(peer, contexts, options)
+    warn_of_adjustments(peer, options)
+    try:
+        association = open_association(peer, contexts, options, interrupt)
+    except Cancelled:
+        raise
+    except DcmsendError as error:
+        log_rejected(error)
+        raise NegotiationFailed(error) from error
+    log_accepted(association, peer, contexts, options)
+    return association
+
+
+def _release(association: Association) -> None:
+    try:
+        association.release()
+    except DcmsendError:
+        association.close()  # what was to be known is known
