@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -217,3 +218,73 @@ def test_whatever_happens(tmp_path: Path, seed: int) -> None:
     assert len(set(uids)) == len(uids)
 
 
+
+
+def test_a_slow_scan_gets_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Same instances, same order; the thread is bounded, and ends when it is told to."""
+    monkeypatch.setattr(feed_module, "_LONGEST_LOOK_AHEAD", 50)
+    before = threading.active_count()
+    drawn: list[int] = []
+
+    def instances() -> Iterator[Instance]:
+        for number in range(5_000):
+            drawn.append(number)
+            yield some_instance(number)
+
+    times = iter(range(10**9))
+    feed = Feed(instances(), clock=lambda: next(times) / 1000)
+    for index in range(1000):
+        assert feed.look_ahead(index)
+        assert feed[index].sop_instance_uid == f"1.{index}"
+        feed.forget_before(index + 1)
+    assert threading.active_count() == before + 1
+    assert len(drawn) <= 1000 + 50 + 50 + 2
+    feed.close()
+    assert threading.active_count() == before
+    assert not feed.pull()
+
+
+@pytest.mark.parametrize("error", [InvalidInputFile("x", "y"), TypeError("no path")])
+def test_errors_come_from_the_thread(error: Exception) -> None:
+    def instances() -> Iterator[Instance]:
+        yield from map(some_instance, range(100))
+        raise error
+
+    times = iter(range(10**9))
+    feed = Feed(instances(), clock=lambda: next(times) / 40)
+    assert feed.look_ahead(0)
+    assert feed._ahead is not None
+    if isinstance(error, TypeError):
+        with pytest.raises(TypeError):
+            feed.look_ahead(10_000)
+    else:
+        assert not feed.look_ahead(10_000)
+        assert feed.error is error
+    feed.close()
+
+
+@pytest.mark.parametrize("end", ["all", "leave", "cancel"])
+@pytest.mark.parametrize("parallel", [1, 3])
+def test_no_thread_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str, parallel: int) -> None:
+    monkeypatch.setattr(feed_module, "_SLOW", 0.0)
+    monkeypatch.setattr(feed_module, "_LONGEST_LOOK_AHEAD", 40)
+    before = threading.active_count()
+    with ScriptedPeer() as peer:
+        transfer = send(
+            write_instances(tmp_path, 300),
+            Peer("127.0.0.1", peer.port),
+            transfer=TransferOptions(halt_on_failure=False, parallel_associations=parallel),
+            send_while_scanning=True,
+        )
+        count = 0
+        with transfer:
+            for outcome in transfer:
+                count += 1
+                assert outcome.index == count
+                if count == 20 and end == "leave":
+                    break
+                if count == 20 and end == "cancel":
+                    transfer.cancel()
+    assert threading.active_count() == before
+    if end == "all":
+        assert count == 300

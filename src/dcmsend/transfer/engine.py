@@ -90,10 +90,14 @@ class Engine:
     def run(self) -> Iterator[StoreOutcome]:
         """Transfer; one outcome for each instance, in the order of the list."""
         observer = self._observer
-        for outcome in self._outcomes():
-            if observer is not None:
-                observer.outcome(outcome)
-            yield outcome
+        try:
+            for outcome in self._outcomes():
+                if observer is not None:
+                    observer.outcome(outcome)
+                yield outcome
+        finally:
+            if self._feed is not None:
+                self._feed.close()
 
     def _outcomes(self) -> Iterator[StoreOutcome]:
         while self._has_more() and self.error is None:
