@@ -18,6 +18,7 @@ from dcmsend.errors import UsageError
 from dcmsend.transport import TlsOptions, TlsProfile
 from support.certificates import KEY_PASSWORD, Certificates
 from support.corpus import DATA
+from support.peer_script import Script, Send
 from support.programs import installed_dcmsend
 from support.run import Run, run
 from support.scripted_peer import ScriptedPeer
@@ -208,6 +209,15 @@ def test_plain_client_and_tls_port(certificates: Certificates) -> None:
     assert done.exit_code == 61
     assert done.lines("F")[0] == "cannot negotiate network association: Peer aborted Association (or never connected)"
     assert "+tla and +tls" in done.lines("F")[-1]
+
+
+def test_plain_client_and_a_port_that_answers_with_an_alert() -> None:
+    alert = Send(bytes.fromhex("15030300020246"))  # protocol version
+    with ScriptedPeer(Script(associate=alert)) as peer:
+        done = run(installed_dcmsend(), "127.0.0.1", peer.port, CT)
+    assert done.exit_code == 61
+    assert done.lines("F")[0] == "cannot negotiate network association: Unrecognized PDU type: 15"
+    assert "+tla and +tls" in done.lines("F")[1]
 
 
 def test_tls_client_and_plain_port(certificates: Certificates) -> None:

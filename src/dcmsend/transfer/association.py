@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import NoReturn
 
 from dcmsend.dicom.transfer_syntax import TransferSyntax, transfer_syntax
@@ -13,7 +13,6 @@ from dcmsend.errors import (
     AssociationAborted,
     AssociationRejected,
     AssociationReleased,
-    ConnectFailed,
     ConnectionLost,
     DcmsendError,
     LocalProtocolError,
@@ -22,14 +21,11 @@ from dcmsend.errors import (
     UserIdentityNotConfirmed,
 )
 from dcmsend.protocol import (
-    IMPLEMENTATION_CLASS_UID,
-    IMPLEMENTATION_VERSION_NAME,
     Abort,
     AssociateAC,
     AssociateRQ,
     AssociationAccepted,
     AssociationRefused,
-    AsynchronousOperationsWindow,
     CEchoRQ,
     CommandReceived,
     CStoreRQ,
@@ -37,7 +33,6 @@ from dcmsend.protocol import (
     FramedBuffer,
     PeerAborted,
     PeerReleaseRequested,
-    PresentationContext,
     ReleaseConfirmed,
     ReleaseRQ,
     TransportClosed,
@@ -47,13 +42,13 @@ from dcmsend.protocol import (
     encode_command_pdus,
     max_fragment_length,
 )
-from dcmsend.transport import Connection, Deadline, Interrupt, TcpOptions, connect
+from dcmsend.transport import Connection, Deadline, Interrupt
 
-from .options import Peer, TransferOptions
+from .options import TransferOptions
 from .payload import Payload
 from .rate import Pace
 
-__all__ = ["BUFFER_SIZE", "Association", "open_association"]
+__all__ = ["BUFFER_SIZE", "Association"]
 
 BUFFER_SIZE = 1024 * 1024
 """Bytes of one framed buffer: what one system call sends."""
@@ -63,12 +58,6 @@ _MOST_READS = 64
 
 _DRAIN_SECONDS = 1.0
 """How long a failed send waits for the peer's reason."""
-
-_TLS_ALERT = "Unrecognized PDU type: 15"
-"""What a TLS alert looks like to who does not expect one."""
-
-_SURELY_TLS = "the peer answers with TLS; +tla and +tls use it"
-_MAYBE_TLS = "the peer has closed the connection without an answer; if it wants TLS, +tla and +tls use it"
 
 _NO_ANSWER = "DIMSE No data available (timeout in non-blocking mode)"
 
@@ -86,11 +75,8 @@ class Association:
         unusable: why no data can be sent at all, None normally.
     """
 
-    def __init__(
-        self, connection: Connection, options: TransferOptions, interrupt: Interrupt, *, is_secured: bool = False
-    ) -> None:
+    def __init__(self, connection: Connection, options: TransferOptions, interrupt: Interrupt) -> None:
         self._connection = connection
-        self._is_secured = is_secured
         self._interrupt = interrupt
         self._options = options
         self._pace: Pace | None = None
@@ -116,7 +102,7 @@ class Association:
         RemoteProtocolError, Cancelled; TlsFailed if the peer objects to our certificate.
         """
         self._send(self._layer.send(request))
-        event = self._answer_to_request()
+        event = self._next_event(Deadline(self._options.acse_timeout, "the answer to the association request"))
         if isinstance(event, AssociationRefused):
             refusal = event.pdu
             raise AssociationRejected(refusal.result, refusal.source, refusal.reason)
@@ -132,18 +118,6 @@ class Association:
             (context.id, context.abstract_syntax, transfer_syntax(context.transfer_syntax))
             for context in self._layer.accepted_contexts.values()
         )
-
-    def _answer_to_request(self) -> Event:
-        try:
-            return self._next_event(Deadline(self._options.acse_timeout, "the answer to the association request"))
-        except ConnectionLost as error:
-            if self._is_secured:
-                raise
-            raise ConnectionLost(f"{error.detail}\n{_MAYBE_TLS}".lstrip()) from error
-        except RemoteProtocolError as error:
-            if str(error) != _TLS_ALERT:
-                raise
-            raise RemoteProtocolError(f"{error}\n{_SURELY_TLS}", error.abort_reason, error.code) from error
 
     def prepare_to_send(self, pace: Pace | None = None) -> None:
         """Lay the buffer out for the peer's maximum length; ``unusable`` is set if that leaves no room for data.
@@ -361,45 +335,6 @@ class Association:
         return event
 
 
-def open_association(
-    peer: Peer, contexts: Sequence[PresentationContext], options: TransferOptions, interrupt: Interrupt
-) -> Association:
-    """Connect and negotiate.  Raises ConnectFailed and what ``Association.negotiate`` raises."""
-    connection = _connect(peer, options, interrupt)
-    association = Association(connection, options, interrupt, is_secured=peer.tls is not None)
-    try:
-        # DCMTK finds an empty title only when it has connected, and a script may count connections.
-        for title, name in ((peer.calling_ae_title, "Calling"), (peer.called_ae_title, "Called")):
-            if not title:
-                _log.error("Illegal service parameter: %s AP Title", name)
-                raise ConnectFailed(f"Illegal service parameter: {name} AP Title", "an AE title cannot be empty")
-        _log.info("Requesting Association")
-        association.negotiate(_request(peer, contexts, options))
-    except (RemoteProtocolError, UserIdentityNotConfirmed):
-        association.abort()  # PS3.8 Table 9-10, AA-8
-        raise
-    except BaseException:
-        association.close()
-        raise
-    return association
-
-
-def _connect(peer: Peer, options: TransferOptions, interrupt: Interrupt) -> Connection:
-    def open_connection() -> Connection:
-        return connect(
-            peer.host,
-            peer.port,
-            interrupt,
-            family=peer.address_family,
-            timeout=options.connect_timeout,
-            options=TcpOptions(no_delay=options.tcp_no_delay, buffer_length=options.tcp_buffer_length),
-        )
-
-    if peer.tls is None:
-        return open_connection()
-    return peer.tls.connect(open_connection, peer.host, options.connect_timeout or options.acse_timeout)
-
-
 def _granted_window(asked: int, answer: UserInformation) -> int:
     """Requests that may be in flight: what was asked for as far as granted; no answer grants nothing."""
     granted = answer.asynchronous_operations_window
@@ -407,19 +342,3 @@ def _granted_window(asked: int, answer: UserInformation) -> int:
         return 1
     invoked = granted.max_invoked
     return asked if invoked == 0 else max(1, min(asked, invoked))
-
-
-def _request(peer: Peer, contexts: Sequence[PresentationContext], options: TransferOptions) -> AssociateRQ:
-    window = AsynchronousOperationsWindow(options.async_window, 1) if options.async_window > 1 else None
-    return AssociateRQ(
-        called_ae_title=peer.called_ae_title,
-        calling_ae_title=peer.calling_ae_title,
-        presentation_contexts=tuple(contexts),
-        user_information=UserInformation(
-            max_length=options.max_pdu & ~1,
-            implementation_class_uid=IMPLEMENTATION_CLASS_UID,
-            implementation_version_name=IMPLEMENTATION_VERSION_NAME,
-            asynchronous_operations_window=window,
-            user_identity=peer.user_identity,
-        ),
-    )

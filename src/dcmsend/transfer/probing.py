@@ -10,8 +10,9 @@ from dcmsend.errors import Cancelled, DcmsendError, NegotiationFailed, RemotePro
 from dcmsend.protocol import CEchoRSP, PresentationContext
 from dcmsend.transport import Interrupt
 
-from .association import Association, open_association
+from .association import Association
 from .negotiation_log import log_accepted, log_rejected, log_request, warn_of_adjustments
+from .opening import open_association
 from .options import Peer, TransferOptions
 
 __all__ = ["ProbeAnswer", "echo", "probe"]

@@ -10,10 +10,11 @@ from dcmsend.errors import Cancelled, DcmsendError, NegotiationFailed
 from dcmsend.protocol import PresentationContext
 from dcmsend.transport import Interrupt
 
-from .association import Association, open_association
+from .association import Association
 from .events import AssociationClosed, AssociationOpened, Observer
 from .messages import with_code
 from .negotiation_log import log_accepted, log_rejected, log_request, warn_of_adjustments
+from .opening import open_association
 from .options import Peer, TransferOptions
 from .outcome import StoreOutcome
 from .prepare import Preparer

@@ -1,0 +1,99 @@
+"""How an association comes about: connection, security, request."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from dcmsend.errors import ConnectFailed, ConnectionLost, RemoteProtocolError, UserIdentityNotConfirmed
+from dcmsend.protocol import (
+    IMPLEMENTATION_CLASS_UID,
+    IMPLEMENTATION_VERSION_NAME,
+    AssociateRQ,
+    AsynchronousOperationsWindow,
+    PresentationContext,
+    UserInformation,
+)
+from dcmsend.transport import Connection, Interrupt, TcpOptions, connect
+
+from .association import Association
+from .options import Peer, TransferOptions
+
+__all__ = ["open_association"]
+
+_TLS_ALERT = "Unrecognized PDU type: 15"
+"""What a TLS alert looks like to who does not expect one."""
+
+_SURELY_TLS = "the peer answers with TLS; +tla and +tls use it"
+_MAYBE_TLS = "the peer has closed the connection without an answer; if it wants TLS, +tla and +tls use it"
+
+_log = logging.getLogger("dcmsend.network")
+
+
+def open_association(
+    peer: Peer, contexts: Sequence[PresentationContext], options: TransferOptions, interrupt: Interrupt
+) -> Association:
+    """Connect and negotiate.  Raises ConnectFailed and what ``Association.negotiate`` raises."""
+    connection = _connect(peer, options, interrupt)
+    association = Association(connection, options, interrupt)
+    try:
+        # DCMTK finds an empty title only when it has connected, and a script may count connections.
+        for title, name in ((peer.calling_ae_title, "Calling"), (peer.called_ae_title, "Called")):
+            if not title:
+                _log.error("Illegal service parameter: %s AP Title", name)
+                raise ConnectFailed(f"Illegal service parameter: {name} AP Title", "an AE title cannot be empty")
+        _log.info("Requesting Association")
+        _negotiate(association, _request(peer, contexts, options), is_secured=peer.tls is not None)
+    except (RemoteProtocolError, UserIdentityNotConfirmed):
+        association.abort()  # PS3.8 Table 9-10, AA-8
+        raise
+    except BaseException:
+        association.close()
+        raise
+    return association
+
+
+def _connect(peer: Peer, options: TransferOptions, interrupt: Interrupt) -> Connection:
+    def open_connection() -> Connection:
+        return connect(
+            peer.host,
+            peer.port,
+            interrupt,
+            family=peer.address_family,
+            timeout=options.connect_timeout,
+            options=TcpOptions(no_delay=options.tcp_no_delay, buffer_length=options.tcp_buffer_length),
+        )
+
+    if peer.tls is None:
+        return open_connection()
+    return peer.tls.connect(open_connection, peer.host, options.connect_timeout or options.acse_timeout)
+
+
+def _negotiate(association: Association, request: AssociateRQ, *, is_secured: bool) -> None:
+    """Ask for the association; what may have to do with TLS is said."""
+    try:
+        association.negotiate(request)
+    except ConnectionLost as error:
+        if is_secured:
+            raise
+        raise ConnectionLost(f"{error.detail}\n{_MAYBE_TLS}".lstrip()) from error
+    except RemoteProtocolError as error:
+        if str(error) != _TLS_ALERT:
+            raise
+        raise RemoteProtocolError(f"{error}\n{_SURELY_TLS}", error.abort_reason, error.code) from error
+
+
+def _request(peer: Peer, contexts: Sequence[PresentationContext], options: TransferOptions) -> AssociateRQ:
+    window = AsynchronousOperationsWindow(options.async_window, 1) if options.async_window > 1 else None
+    return AssociateRQ(
+        called_ae_title=peer.called_ae_title,
+        calling_ae_title=peer.calling_ae_title,
+        presentation_contexts=tuple(contexts),
+        user_information=UserInformation(
+            max_length=options.max_pdu & ~1,
+            implementation_class_uid=IMPLEMENTATION_CLASS_UID,
+            implementation_version_name=IMPLEMENTATION_VERSION_NAME,
+            asynchronous_operations_window=window,
+            user_identity=peer.user_identity,
+        ),
+    )
