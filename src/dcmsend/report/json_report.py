@@ -9,7 +9,7 @@ from dcmsend.index import RejectedInput
 from dcmsend.transfer import StoreOutcome
 
 from .base import Report
-from .outcome_fields import outcome_fields, rejected_fields
+from .outcome_fields import outcome_fields, rejected_fields, to_json
 from .report_file import ReportFile
 from .run_fields import RunFields
 from .run_record import RunRecord
@@ -41,5 +41,5 @@ class JsonReport(Report):
         self._file.close()
 
     def _add(self, fields: dict[str, Any]) -> None:
-        self._file.write(f"{self._separator}  {json.dumps(fields, ensure_ascii=False)}")
+        self._file.write(f"{self._separator}  {to_json(fields)}")
         self._separator = ",\n"

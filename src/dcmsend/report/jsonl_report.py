@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from typing import Any, Final
@@ -11,7 +10,7 @@ from dcmsend.index import RejectedInput
 from dcmsend.transfer import BytesSent, StoreOutcome
 
 from .base import Report
-from .outcome_fields import format_time, outcome_fields, rejected_fields
+from .outcome_fields import format_time, outcome_fields, rejected_fields, to_json
 from .report_file import ReportFile
 from .run_fields import RunFields
 from .run_record import RunRecord
@@ -55,5 +54,5 @@ class JsonLinesReport(Report):
             self._add("progress", {"time": format_time(time.time()), "totals": self._run.totals()})
 
     def _add(self, kind: str, fields: dict[str, Any]) -> None:
-        self._file.write(json.dumps({"type": kind, **fields}, ensure_ascii=False) + "\n")
+        self._file.write(to_json({"type": kind, **fields}) + "\n")
         self._file.flush()

@@ -6,6 +6,7 @@ Names and meanings are those of ``docs/report-schema.md``; they hold nothing of 
 from __future__ import annotations
 
 import base64
+import json
 import os
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -14,7 +15,7 @@ from dcmsend.dicom.sop_class import sop_class_name
 from dcmsend.index import RejectedInput
 from dcmsend.transfer import StoreOutcome
 
-__all__ = ["INSTANCE_FIELDS", "clean", "format_time", "outcome_fields", "rejected_fields", "status_field"]
+__all__ = ["INSTANCE_FIELDS", "clean", "format_time", "outcome_fields", "rejected_fields", "status_field", "to_json"]
 
 INSTANCE_FIELDS: Final = (
     "index", "path", "path_base64", "size", "mtime", "sop_class_uid", "sop_class_name", "sop_instance_uid",
@@ -23,6 +24,9 @@ INSTANCE_FIELDS: Final = (
     "attempts", "started", "seconds",
 )  # fmt: skip
 """All fields of an instance, in order; ``path_base64`` is there only where it is needed."""
+
+to_json: Final = json.JSONEncoder(ensure_ascii=False).encode
+"""Fields as one line of JSON."""
 
 
 def outcome_fields(outcome: StoreOutcome) -> dict[str, Any]:
