@@ -176,7 +176,7 @@ _STORESCU_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
     )),
     (STORESCU_GROUP, "TLS: password of the private key (only with --enable-tls)", (
         ("+ps", "--std-passwd", "", None, ("ask for it if there is one (default)",)),
-        ("+pw", "--use-passwd", "[p]assword: string", None, ("it is p; see --password",)),
+        ("+pw", "--use-passwd", "[p]assword: string", None, ("it is p; others can see it",)),
         ("-pw", "--null-passwd", "", None, ("it is empty",)),
     )),
     (STORESCU_GROUP, "TLS: who is trusted (default: whom the system trusts)", (
