@@ -107,15 +107,14 @@ class TlsFront:
                 thread.start()
 
     def _serve(self, plain: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            with self._context.wrap_socket(plain, server_side=True) as secured:
-                self._sockets.append(secured)
-                self.versions.append(secured.version() or "")
-                if not self._peer_port:
-                    secured.recv(1)  # until the client goes
-                    return
-                with socket.create_connection(("127.0.0.1", self._peer_port)) as inner:
-                    _pass_on(secured, inner)
+        with contextlib.suppress(OSError), self._context.wrap_socket(plain, server_side=True) as secured:
+            self._sockets.append(secured)
+            self.versions.append(secured.version() or "")
+            if not self._peer_port:
+                secured.recv(1)  # until the client goes
+                return
+            with socket.create_connection(("127.0.0.1", self._peer_port)) as inner:
+                _pass_on(secured, inner)
 
 
 def _pass_on(secured: ssl.SSLSocket, inner: socket.socket) -> None:
