@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import dcmsend
-from dcmsend.transfer import association
+from dcmsend.transfer import opening
 from dcmsend.transport import TcpConnection, connect
 from support.corpus import DATA
 from support.peer_script import Abort, Reject, Respond, Script
@@ -46,7 +46,7 @@ def redirected(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         assert (host, port) == ("pacs.example.org", 104)
         return connect("127.0.0.1", ports[0], *arguments, **keywords)
 
-    monkeypatch.setattr(association, "connect", connect_elsewhere)
+    monkeypatch.setattr(opening, "connect", connect_elsewhere)
     monkeypatch.setattr(time, "sleep", lambda _: None)
     return ports
 
