@@ -66,10 +66,16 @@ def format_outcome(outcome: StoreOutcome) -> str:
 def write_text_report(path: str, pieces: Iterable[str]) -> None:
     """Write the report to ``path``, replacing what is there; names that are not UTF-8 keep their bytes.
 
-    Raises ReportError.
+    A report that cannot be written to its end is removed: scripts would take it for complete.  Raises ReportError.
     """
     with _translated(path), open(path, "w", encoding="utf-8", errors="surrogateescape", newline="\n") as file:
-        file.writelines(pieces)
+        try:
+            file.writelines(pieces)
+            file.flush()
+        except BaseException:
+            if os.path.isfile(path):
+                os.unlink(path)
+            raise
 
 
 class TextReport(Report):
@@ -98,8 +104,9 @@ class TextReport(Report):
             return
         else:
             path += ".partial"
-            _log.warning("the transfer is not complete; what became of each instance is in '%s'", path)
         write_text_report(path, format_text_report(self._peer, self._blocks, record.format_summary()))
+        if path != self._path:
+            _log.warning("the transfer is not complete; what became of each instance is in '%s'", path)
 
 
 @contextmanager

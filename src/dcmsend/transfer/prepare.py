@@ -116,7 +116,9 @@ class Preparer:
             )
             return store
         try:
-            loaded = load_instance(instance, self._tools.dictionary)
+            loaded = load_instance(instance, self._tools.dictionary, self._interrupt.check_request)
+        except Cancelled:  # who asked for the end does not start this one either
+            return store
         except (FileUnreadable, DataSetError) as error:
             reason = Reason.FILE_UNREADABLE if isinstance(error, FileUnreadable) else Reason.DATA_SET_BROKEN
             store.failure = Failure(

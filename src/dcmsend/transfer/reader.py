@@ -60,12 +60,13 @@ class LoadedInstance:
     """
 
     __slots__ = (
-        "_data", "_fd", "_head", "_offset", "_sendable", "_stamp", "length", "must_be_encoded", "notes",
+        "_check", "_data", "_fd", "_head", "_offset", "_sendable", "_stamp", "length", "must_be_encoded", "notes",
         "sop_class_uid", "sop_instance_uid", "syntax", "warnings",
     )
 
-    def __init__(self, fd: int, data: bytes | None = None) -> None:
+    def __init__(self, fd: int, data: bytes | None = None, check: Callable[[], None] | None = None) -> None:
         self._fd = fd
+        self._check = check
         self._data = data
         self._head = b""
         self._offset = 0
@@ -136,18 +137,21 @@ class LoadedInstance:
             except OSError as error:
                 raise FileUnreadable(error.strerror or str(error), error.errno or 0) from error
 
-    def _source(self) -> ByteSource:
+    def _source(self, check: Callable[[], None] | None = None) -> ByteSource:
         if self._data is not None:
             return BytesSource(self._data[self._offset :])
-        return _HeadedSource(self._fd, self._stamp[0], self._head, self._offset)
+        return _HeadedSource(self._fd, self._stamp[0], self._head, self._offset, check)
 
 
 class _HeadedSource:
     """A ByteSource over an open file of known size whose beginning has been read already."""
 
-    __slots__ = ("_fd", "_head", "_size", "_start")
+    __slots__ = ("_check", "_fd", "_head", "_size", "_start")
 
-    def __init__(self, fd: int, size: int, head: bytes, start: int = 0) -> None:
+    def __init__(
+        self, fd: int, size: int, head: bytes, start: int = 0, check: Callable[[], None] | None = None
+    ) -> None:
+        self._check = check
         self._fd = fd
         self._size = size
         self._head = head
@@ -158,17 +162,22 @@ class _HeadedSource:
         end = min(position + size, self._size)
         if end <= len(self._head):
             return self._head[position:end]
+        if self._check is not None:
+            self._check()
         return FileSource(self._fd).read_at(position, end - position)
 
 
-def load_instance(instance: Instance, dictionary: DictionarySource) -> LoadedInstance:
+def load_instance(
+    instance: Instance, dictionary: DictionarySource, check: Callable[[], None] | None = None
+) -> LoadedInstance:
     """Open, find the data set, walk it to its end.
 
-    Raises FileUnreadable and DataSetError with DCMTK's condition.
+    ``check`` is called now and then while a long one is walked and may raise.  Raises FileUnreadable and DataSetError
+    with DCMTK's condition.
     """
     if instance.input.origin is Origin.DATA_SET:
         return _load_data_set(instance, dictionary)
-    loaded = LoadedInstance(open_input(instance.input.path))
+    loaded = LoadedInstance(open_input(instance.input.path), check=check)
     try:
         _locate_and_walk(loaded, instance, dictionary)
     except BaseException:
@@ -222,7 +231,7 @@ def _check(loaded: LoadedInstance, size: int, dictionary: DictionarySource) -> N
 
 
 def _walk(loaded: LoadedInstance, dictionary: DictionarySource) -> WalkResult:
-    source = loaded._source()
+    source = loaded._source(loaded._check)
     if loaded.syntax.is_deflated:
         from dcmsend.transcode import InflatingSource  # zlib is not needed for anything else
 

@@ -26,7 +26,7 @@ from .work import Work
 __all__ = ["Counter", "Runner"]
 
 _PATIENCE = 1.0
-"""Seconds that are granted to the peer when the caller has left."""
+"""Seconds that are granted to the peer when the caller has left, and for a release when the end was asked for."""
 
 _log = logging.getLogger("dcmsend.network")
 _app_log = logging.getLogger("dcmsend.app")
@@ -100,6 +100,7 @@ class Runner:
         _app_log.info("negotiating network association ...")
         log_request(self._peer, contexts, self._options)
         warn_of_adjustments(self._peer, self._options)
+        patience, self._interrupt.drain_seconds = self._interrupt.drain_seconds, 0.0  # nothing is in flight yet
         try:
             self.association = open_association(self._peer, contexts, self._options, self._interrupt)
         except Cancelled as error:
@@ -109,6 +110,8 @@ class Runner:
             log_rejected(error)
             self.error = NegotiationFailed(error)
             return False
+        finally:
+            self._interrupt.drain_seconds = patience
         log_accepted(self.association, self._peer, contexts, self._options)
         self._number = self._counter.add(len(contexts))
         if self.association.accepted:
@@ -160,6 +163,7 @@ class Runner:
         """Release in order; the log tells if the peer does something else."""
         assert self.association is not None
         _log.info("Releasing Association")
+        self._interrupt.drain_seconds = min(self._interrupt.drain_seconds, _PATIENCE)
         try:
             self.association.release()
             self._how = "released"

@@ -19,16 +19,17 @@ class Interrupt:
     A child ends when its parent does, and may be ended alone: one association that nobody waits for any more.
 
     Attributes:
-        drain_seconds: how long answers are waited for after a request.
+        drain_seconds: how long may be waited after a request for what is in flight; a child has its own, because
+            while its association is opened or released nothing is in flight.
     """
 
-    __slots__ = ("_aborted", "_by", "_drain_until", "_parent", "drain_seconds")
+    __slots__ = ("_aborted", "_by", "_parent", "_requested_at", "drain_seconds")
 
     def __init__(self, drain_seconds: float = 10.0, parent: Interrupt | None = None) -> None:
-        self.drain_seconds = drain_seconds
+        self.drain_seconds: float = drain_seconds if parent is None else parent.drain_seconds
         self._parent = parent
         self._by = ""
-        self._drain_until: float | None = None
+        self._requested_at: float | None = None
         self._aborted = False
 
     @property
@@ -39,7 +40,7 @@ class Interrupt:
     @property
     def requested(self) -> bool:
         """Whether the run shall end: nothing new may be started."""
-        return self._drain_until is not None or (self._parent is not None and self._parent.requested)
+        return self._requested_at is not None or (self._parent is not None and self._parent.requested)
 
     @property
     def aborted(self) -> bool:
@@ -48,9 +49,9 @@ class Interrupt:
 
     def request(self, by: str = "caller") -> None:
         """Ask to finish what is in flight and to start nothing new; a second request changes nothing."""
-        if self._drain_until is None:
+        if self._requested_at is None:
             self._by = by
-            self._drain_until = time.monotonic() + self.drain_seconds
+            self._requested_at = time.monotonic()
 
     def abort(self, by: str = "caller") -> None:
         """Ask to end at once."""
@@ -64,7 +65,13 @@ class Interrupt:
 
     def check(self) -> None:
         """Raise Cancelled when not even what is in flight may be waited for any longer."""
-        if self._aborted or (self._drain_until is not None and time.monotonic() >= self._drain_until):
-            raise Cancelled(self._by)
-        if self._parent is not None:
-            self._parent.check()
+        if self.aborted:
+            raise Cancelled(self.by)
+        since = self._request_time()
+        if since is not None and time.monotonic() >= since + self.drain_seconds:
+            raise Cancelled(self.by)
+
+    def _request_time(self) -> float | None:
+        if self._requested_at is None and self._parent is not None:
+            return self._parent._request_time()
+        return self._requested_at
