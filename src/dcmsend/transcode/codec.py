@@ -7,13 +7,14 @@ Image Pixel attributes and at the first frame, and gives a ``FrameDecoder`` that
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from dcmsend.dicom.transfer_syntax import TransferSyntax
 from dcmsend.errors import TranscodeError
 
 __all__ = [
-    "CANNOT_CHANGE", "Codec", "FrameDecoder", "Image", "NativeImage", "cannot_change", "requires_planes",
+    "CANNOT_CHANGE", "Codec", "FrameDecoder", "Image", "NativeImage", "VerifyingDecoder", "cannot_change",
+    "requires_planes",
 ]
 
 CANNOT_CHANGE = "Pixel representation cannot be changed"
@@ -73,10 +74,19 @@ class FrameDecoder(Protocol):
     def native(self) -> NativeImage: ...
 
     def decode(self, frame: bytes, target: memoryview) -> None:
-        """Fill ``target``, which has exactly the bytes of one native frame (the last ones not used filled with zeros).
+        """Fill all of ``target``, which has exactly the bytes of one native frame.
 
         Raises TranscodeError; any other exception is taken for damaged data.
         """
+        ...
+
+
+@runtime_checkable
+class VerifyingDecoder(FrameDecoder, Protocol):
+    """A decoder that can find out at little cost whether ``decode`` will succeed: its frames need not be kept."""
+
+    def verify(self, frame: bytes) -> None:
+        """Raise what ``decode`` would raise."""
         ...
 
 

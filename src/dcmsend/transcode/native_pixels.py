@@ -98,8 +98,9 @@ class NativePixels:
     def decode(self, make_spool: Callable[[int], Spool], run: RunJobs) -> None:
         """Decode everything.  See ``ConvertedDataSet.decode``."""
         for element in self._elements:
-            self._decoded.append(element)
-            element.decode(make_spool(element.length), run)
+            if not element.verify(run):
+                self._decoded.append(element)
+                element.decode(make_spool(element.length), run)
 
     def close(self) -> None:
         """Give all spools back."""

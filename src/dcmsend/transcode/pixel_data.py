@@ -13,7 +13,7 @@ from dcmsend.dicom.byte_source import ByteSource
 from dcmsend.dicom.transfer_syntax import TransferSyntax
 from dcmsend.errors import DcmsendError, TranscodeError
 
-from .codec import FrameDecoder, Image, cannot_change
+from .codec import FrameDecoder, Image, VerifyingDecoder, cannot_change
 from .frames import Frames, OffsetTables, divide
 from .image_attributes import NUMBER_OF_FRAMES, ImageAttributes
 from .layout import LARGEST_LENGTH
@@ -56,6 +56,7 @@ class PixelData:
         self._structure = structure
         self._node = node
         self._spool: Spool = MemorySpool(0)
+        self._is_verified = False
         codec = codec_for(syntax)
         self._damaged = codec.DAMAGED
         item = structure.parents[node]
@@ -106,8 +107,26 @@ class PixelData:
         self._structure.replace(self._node, "OW", self.length, self._pieces)
 
     def _pieces(self) -> Iterator[bytes]:
+        """The native value, from the spool, or decoded while it is written."""
+        if self._is_verified:
+            yield from self._decoded_pieces()
+            return
         for position in range(0, self.length, _PIECE):
             yield self._spool.read_at(position, min(_PIECE, self.length - position))
+
+    def _decoded_pieces(self) -> Iterator[bytes]:
+        size = self._frame_length
+        rest = 0  # bytes of the frame before that are left, because pieces have a multiple of eight bytes
+        data = memoryview(bytearray(8 + size))
+        for number in range(len(self._frames)):
+            self._decode_frame(number, self._frames.read(number), data[rest : rest + size])
+            end = rest + size & -8
+            for start in range(0, end, _PIECE):
+                yield bytes(data[start : min(start + _PIECE, end)])
+            last, rest = end, (rest + size) % 8
+            data[:rest] = data[last : last + rest]
+        if rest:
+            yield bytes(data[:rest])
 
     def decode(self, spool: Spool, run: RunJobs) -> None:
         """Decode all frames into ``spool``, which has room for ``length`` bytes and is closed by ``close``.
@@ -119,6 +138,24 @@ class PixelData:
             self._decode_bits(spool)
         else:
             run(self._jobs(spool), self._frame_length)
+
+    def verify(self, run: RunJobs) -> bool:
+        """Do without a spool if all frames can be checked at little cost; else false, and ``decode`` is needed.
+
+        Raises what ``decode`` raises.
+        """
+        decoder = self._decoder
+        if self._frame_bits % 8 or not isinstance(decoder, VerifyingDecoder):
+            return False
+        verify = decoder.verify
+
+        def jobs() -> Iterator[Job]:
+            for number in range(len(self._frames)):
+                yield partial(self._guarded, number, partial(verify, self._frames.read(number)))
+
+        run(jobs(), self._frame_length)
+        self._is_verified = True
+        return True
 
     def close(self) -> None:
         """Give the spool back."""
@@ -140,8 +177,12 @@ class PixelData:
             spool.store(start * size, room)
 
     def _decode_frame(self, number: int, frame: bytes, target: memoryview) -> None:
+        self._guarded(number, partial(self._decoder.decode, frame, target))
+
+    def _guarded(self, number: int, work: Callable[[], None]) -> None:
+        """Do something with a frame; an error says with which one."""
         try:
-            self._decoder.decode(frame, target)
+            work()
         except TranscodeError as error:
             raise TranscodeError(error.condition, f"frame {number + 1}: {error.detail}", error.remark) from error
         except DcmsendError:

@@ -24,7 +24,7 @@ class Spool(Protocol):
     """Where native pixels wait until all of them are there."""
 
     def reserve(self, position: int, size: int) -> memoryview:
-        """Room for the bytes from ``position``, zeros; filled by one thread."""
+        """Room for the bytes from ``position``, with anything in it; filled completely, by one thread."""
         ...
 
     def store(self, position: int, data: memoryview) -> None:

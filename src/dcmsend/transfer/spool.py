@@ -32,16 +32,23 @@ class FileSpool:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._free: list[bytearray] = []
         try:
             self._file = tempfile.TemporaryFile(prefix="dcmsend-", buffering=0)  # noqa: SIM115 (closed by close)
         except OSError as error:
             raise _failure(error) from error
 
     def reserve(self, _position: int, size: int) -> memoryview:
-        """Room in memory for a few frames; ``store`` writes it to the file."""
-        return memoryview(bytearray(size))
+        """Room in memory for a few frames; ``store`` writes it to the file.  The same room is used again and again."""
+        try:
+            room = self._free.pop()
+        except IndexError:
+            room = bytearray(size)
+        return memoryview(room if len(room) == size else bytearray(size))
 
     def store(self, position: int, data: memoryview) -> None:
+        room = data.obj
+        assert isinstance(room, bytearray)
         try:
             while data:
                 count = self._write_at(position, data)
@@ -49,6 +56,7 @@ class FileSpool:
                 data = data[count:]
         except OSError as error:
             raise _failure(error) from error
+        self._free.append(room)
 
     def read_at(self, position: int, size: int) -> bytes:
         """As a ByteSource; raises FileUnreadable."""

@@ -31,9 +31,14 @@ class UncompressedDecoder:
     def __init__(self, image: Image) -> None:
         self.native: Final = NativeImage(image.bits_allocated, {})
 
+        self._size = (self.native.frame_bits(image) + 7) // 8
+
+    def verify(self, frame: bytes) -> None:
+        """See VerifyingDecoder; a frame of odd length is followed by one byte of padding."""
+        if len(frame) != self._size + self._size % 2:
+            raise cannot_change(f"a frame of {len(frame)} bytes instead of {self._size}")
+
     def decode(self, frame: bytes, target: memoryview) -> None:
-        """See FrameDecoder; a frame of odd length is followed by one byte of padding."""
-        size = len(target)
-        if len(frame) != size + size % 2:
-            raise cannot_change(f"a frame of {len(frame)} bytes instead of {size}")
-        target[:] = frame[:size]
+        """See FrameDecoder."""
+        self.verify(frame)
+        target[:] = frame[: self._size]

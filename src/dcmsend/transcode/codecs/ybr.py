@@ -16,7 +16,7 @@ __all__ = ["convert_to_rgb"]
 
 _SCALE_BITS: Final = 16
 _HALF: Final = 1 << (_SCALE_BITS - 1)
-_PIECE: Final = 1 << 16
+_PIECE: Final = 1 << 15
 """Pixels converted at once; what is needed for them stays in the processor's cache."""
 
 
@@ -43,14 +43,41 @@ def _tables(precision: int) -> tuple[Pixels, Pixels, Pixels, Pixels]:
 def convert_to_rgb(array: Pixels, precision: int) -> None:
     """Convert unsigned samples, colour by pixel, in place."""
     precision = 8 if precision <= 8 else 12 if precision <= 12 else 16
+    convert = _convert_bytes if precision == 8 else _convert_words
+    pixels = array.reshape(-1, 3)
+    for start in range(0, len(pixels), _PIECE):
+        convert(pixels[start : start + _PIECE], precision)
+
+
+@cache
+def _byte_tables() -> tuple[Pixels, Pixels, Pixels]:
+    """R by Y and Cr, B by Y and Cb, and what Cb and Cr add to G; two bytes are one index."""
+    red, blue, green_cb, green_cr = _tables(8)
+    y = np.arange(256)[:, None]
+    return (
+        np.clip(y + red, 0, 255).astype(np.uint8).reshape(-1),
+        np.clip(y + blue, 0, 255).astype(np.uint8).reshape(-1),
+        ((green_cb[:, None] + green_cr) >> _SCALE_BITS).astype(np.int16).reshape(-1),
+    )
+
+
+def _convert_bytes(pixels: Pixels, _precision: int) -> None:
+    red, blue, chroma_to_green = _byte_tables()
+    y, cb, cr = pixels[:, 0].astype(np.uint16), pixels[:, 1].astype(np.uint16), pixels[:, 2]
+    high_y = y << 8
+    green = chroma_to_green.take((cb << 8) | cr)
+    green += y.view(np.int16)
+    np.clip(green, 0, 255, out=green)
+    pixels[:, 0], pixels[:, 2] = red.take(high_y | cr), blue.take(high_y | cb)
+    pixels[:, 1] = green
+
+
+def _convert_words(pixels: Pixels, precision: int) -> None:
     red, blue, green_cb, green_cr = _tables(precision)
     largest = (1 << precision) - 1
-    flat = array.reshape(-1, 3)
-    for start in range(0, len(flat), _PIECE):
-        piece = flat[start : start + _PIECE]
-        y = piece[:, 0].astype(np.int32)
-        cb, cr = np.minimum(piece[:, 1], largest), np.minimum(piece[:, 2], largest)
-        green = ((green_cb[cb] + green_cr[cr]) >> _SCALE_BITS).astype(np.int32)
-        for sample, addend in ((0, red[cr]), (1, green), (2, blue[cb])):
-            np.clip(y + addend, 0, largest, out=addend)
-            piece[:, sample] = addend
+    y = pixels[:, 0].astype(np.int32)
+    cb, cr = np.minimum(pixels[:, 1], largest), np.minimum(pixels[:, 2], largest)
+    green = ((green_cb[cb] + green_cr[cr]) >> _SCALE_BITS).astype(np.int32)
+    for sample, addend in ((0, red[cr]), (1, green), (2, blue[cb])):
+        np.clip(y + addend, 0, largest, out=addend)
+        pixels[:, sample] = addend
