@@ -18,6 +18,9 @@ from support.fixture_files import CT_CLASS, EI, explicit_element, meta_header
 from support.peer_script import Abort, Reject, Respond, Script
 from support.sending import Sent, instance_uid, send_all, tiny_data_set
 
+FIRST_IS_SLOW = Script(stores={1: Respond(delay=2)})
+"""So that others are open, and have something to do, before it goes on."""
+
 
 def write_series(folder: Path, names: list[tuple[str, str]]) -> list[Path]:
     """A file for each (study, series), with a sequence before the UIDs that holds UIDs of others."""
@@ -52,7 +55,7 @@ def test_groups_stay_together(tmp_path: Path, keep: KeepTogether, seed: int) -> 
     chance = random.Random(seed)
     names = [(f"1.2.{(series := chance.randint(1, 9)) % 3}", f"1.3.{series}") for _ in range(80)]
     sent = send_all(
-        write_series(tmp_path, names), Script(other_stores=Respond(delay=0.001)), parallel_associations=4,
+        write_series(tmp_path, names), FIRST_IS_SLOW, Script(), parallel_associations=4,
         index=IndexOptions(keep_together=keep),
     )  # fmt: skip
     assert sent.results == ["stored"] * 80
@@ -70,7 +73,7 @@ def test_directories_stay_together(tmp_path: Path) -> None:
     for number, path in enumerate(sorted(tmp_path.rglob("0*")), start=1):
         path.write_bytes(meta_header(CT_CLASS, instance_uid(number), EI) + tiny_data_set(number))
     sent = send_all(
-        [tmp_path], Script(other_stores=Respond(delay=0.002)), parallel_associations=3,
+        [tmp_path], FIRST_IS_SLOW, Script(), parallel_associations=3,
         index=IndexOptions(keep_together=KeepTogether.DIRECTORY),
     )  # fmt: skip
     assert sent.results == ["stored"] * 36
@@ -78,7 +81,7 @@ def test_directories_stay_together(tmp_path: Path) -> None:
         outcome.instance.sop_instance_uid: str(Path(outcome.instance.input.path).parent) for outcome in sent.outcomes
     }
     assert all(len({number for number, _ in route}) == 1 for route in routes(sent, groups).values())
-    assert len({outcome.association for outcome in sent.outcomes}) == 3
+    assert len({outcome.association for outcome in sent.outcomes}) > 1
 
 
 @pytest.mark.parametrize("seed", range(15))
