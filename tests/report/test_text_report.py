@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Iterator
@@ -189,3 +190,20 @@ def test_a_long_report_is_never_in_memory_as_a_whole(tmp_path: Path) -> None:
     next(pieces)
     assert alive == 1
     assert sum(1 for _ in pieces) == 1000
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
+def test_report_on_a_full_disk_is_not_left_half_written(tmp_path: Path) -> None:
+    """A regular file is removed, a device is left alone."""
+    report = tmp_path / "report.txt"
+
+    def pieces() -> Iterator[str]:
+        yield "x" * 100_000
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(ReportError, match="cannot write detailed report"):
+        write_text_report(str(report), pieces())
+    assert not report.exists()
+    with pytest.raises(ReportError):
+        write_text_report("/dev/full", ["x" * 100_000])
+    assert os.path.exists("/dev/full")

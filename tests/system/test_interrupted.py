@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import threading
 from pathlib import Path
@@ -137,3 +138,34 @@ def test_same_run_twice_gives_the_same(dcmsend: str) -> None:
         assert run(dcmsend, "127.0.0.1", peer.port, CT, MR).exit_code == 0
         assert run(dcmsend, "127.0.0.1", peer.port, CT, MR).exit_code == 0
     assert peer.stored[:2] == peer.stored[2:]
+
+
+def test_signal_while_an_endless_data_set_is_walked(dcmsend: str, tmp_path: Path) -> None:
+    """A header and 400 MiB of zeros: a hundred million elements; nothing of it is in flight, so nothing is waited for."""
+    path, good = tmp_path / "zeros.dcm", tmp_path / "good.dcm"
+    path.write_bytes(CT.read_bytes()[:336])
+    os.truncate(path, 400 << 20)
+    good.write_bytes(CT.read_bytes())
+    with DiscardingPeer() as peer:
+        process = start(dcmsend, "-nh", "-v", "127.0.0.1", peer.port, good, path, good)
+        assert process.stderr is not None
+        lines = []
+        for line in process.stderr:
+            lines.append(line)
+            if "Sending C-STORE Request" in line:  # while the answer is on its way the next one is walked
+                process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+    assert process.returncode == 130, "".join(lines)
+    assert len(peer.stored) == 1
+    assert "E: 2 of 3 SOP instances were not stored\n" in lines
+
+
+def test_signal_while_the_peer_does_not_answer_the_request(dcmsend: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        process = start(dcmsend, "-ta", 600, "127.0.0.1", server.getsockname()[1], CT)
+        connection, _ = server.accept()
+        with connection:
+            assert connection.recv(10)
+            process.send_signal(signal.SIGTERM)
+            _, stderr = process.communicate(timeout=8)  # the ten seconds are for what is in flight
+    assert process.returncode == 143, stderr
