@@ -141,7 +141,7 @@ def test_same_run_twice_gives_the_same(dcmsend: str) -> None:
 
 
 def test_signal_while_an_endless_data_set_is_walked(dcmsend: str, tmp_path: Path) -> None:
-    """A header and 400 MiB of zeros: a hundred million elements; nothing of it is in flight, so nothing is waited for."""
+    """A header and 400 MiB of zeros: millions of elements; nothing of it is in flight, so nothing is waited for."""
     path, good = tmp_path / "zeros.dcm", tmp_path / "good.dcm"
     path.write_bytes(CT.read_bytes()[:336])
     os.truncate(path, 400 << 20)

@@ -49,7 +49,6 @@ from support.peer_script import (
 from support.processes import free_port
 from support.sending import instance_uid, send_all, tiny_data_set, write_instances
 
-
 LOSSLESS_WITHOUT_CODEC = "1.2.840.10008.1.2.4.92"
 """JPEG 2000 Part 2: with ``-nip`` nothing may be proposed for it."""
 
