@@ -25,7 +25,6 @@
         ConnectionLost          the connection ended under us
       NegotiationFailed         wraps what ended the opening of an association
       SendingFailed             wraps what ended the sending (only without --no-halt)
-      NetworkUnusable           the peer's address or the network cannot be used at all
       ReportError               a report file cannot be written
       Cancelled                 the user or the caller ended the run
 
@@ -50,7 +49,6 @@ __all__ = [
     "InvalidInputFile",
     "LocalProtocolError",
     "NegotiationFailed",
-    "NetworkUnusable",
     "NoInputFiles",
     "NoValidInputFiles",
     "PlanError",
@@ -359,12 +357,6 @@ class SendingFailed(_Wrapped):
     """An instance could not be sent, and the run halts on that (no ``--no-halt``)."""
 
     prefix = "cannot send SOP instance"
-
-
-class NetworkUnusable(_Wrapped):
-    """The network cannot even be tried, e.g. for an impossible peer address."""
-
-    prefix = "cannot initialize network"
 
 
 class ReportError(DcmsendError):

@@ -228,7 +228,6 @@ EXAMPLES: dict[str, DcmsendError] = {
     "_Wrapped": errors._Wrapped(errors.ConnectionLost()),
     "NegotiationFailed": errors.NegotiationFailed(errors.AssociationRejected(1, 1, 7)),
     "SendingFailed": errors.SendingFailed(FileChanged("it is longer")),
-    "NetworkUnusable": errors.NetworkUnusable(errors.ConnectFailed("text")),
     "ReportError": errors.ReportError("path", "reason"),
     "Cancelled": errors.Cancelled("SIGTERM"),
 }

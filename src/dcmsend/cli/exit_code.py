@@ -23,6 +23,7 @@ class ExitCode(IntEnum):
     NO_VALID_INPUT_FILES = 23
     CANNOT_WRITE_REPORT = 43
     CANNOT_INITIALIZE_NETWORK = 60
+    """DCMTK's; nothing here ends with it."""
     CANNOT_NEGOTIATE_ASSOCIATION = 61
     CANNOT_SEND_REQUEST = 62
     CANNOT_ADD_PRESENTATION_CONTEXT = 65
@@ -63,14 +64,13 @@ ERROR_CODES: Final[dict[type[errors.DcmsendError], ExitCode]] = {
     errors.ConnectionLost: ExitCode.CANNOT_SEND_REQUEST,
     errors.NegotiationFailed: ExitCode.CANNOT_NEGOTIATE_ASSOCIATION,
     errors.SendingFailed: ExitCode.CANNOT_SEND_REQUEST,
-    errors.NetworkUnusable: ExitCode.CANNOT_INITIALIZE_NETWORK,
     errors.ReportError: ExitCode.CANNOT_WRITE_REPORT,
     errors.Cancelled: ExitCode.INTERRUPTED,
 }
 """The exit code of every error that may end a run; the wrapped ones decide, the bare ones are a safety net."""
 
 _REPLACED: Final = frozenset((
-    ExitCode.OK, ExitCode.CANNOT_INITIALIZE_NETWORK, ExitCode.CANNOT_SEND_REQUEST,
+    ExitCode.OK, ExitCode.CANNOT_SEND_REQUEST,
     ExitCode.CANNOT_ADD_PRESENTATION_CONTEXT,
 ))
 """Codes which say nothing about the instances; ``--require-stored`` puts a better one in their place."""

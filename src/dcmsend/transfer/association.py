@@ -254,8 +254,9 @@ class Association:
                 seconds = self._options.acse_timeout if patience is None else patience
                 deadline = Deadline(seconds, "the peer to close the connection")
                 self._connection.send(self._layer.send(Abort(0, 0)), deadline)
-                while self._connection.receive_into(self._input, deadline):
-                    pass
+                for _ in range(_MOST_READS):  # a peer that goes on talking is not listened to for ever
+                    if not self._connection.receive_into(self._input, deadline):
+                        break
         self.close()
 
     def close(self) -> None:

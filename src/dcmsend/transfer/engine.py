@@ -21,7 +21,7 @@ from .messages import log_end
 from .options import Peer, TransferOptions
 from .outcome import Reason, Result, StoreOutcome
 from .rate import Pace
-from .runner import Counter, Runner
+from .runner import MAX_FRUITLESS, Counter, Runner
 from .tools import Tools
 from .work import OutcomesInOrder, Work
 
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
     from .feed import Feed, Growth
 
 __all__ = ["Engine", "not_attempted"]
-
-_MAX_FRUITLESS = 3
-"""Associations in a row without a single answer after which the run is given up."""
 
 _log = logging.getLogger("dcmsend.network")
 _app_log = logging.getLogger("dcmsend.app")
@@ -112,7 +109,7 @@ class Engine:
             if not self._plan_options.multiple_associations:
                 break
             remaining = len(self._instances) - self._order.next_index
-            if self._fruitless >= _MAX_FRUITLESS and self.error is None:
+            if self._fruitless >= MAX_FRUITLESS and self.error is None:
                 # With --no-halt no trouble with single instances is an error of the run, as in DCMTK.
                 _app_log.error("%d associations in a row ended without an answer, giving up", self._fruitless)
                 break

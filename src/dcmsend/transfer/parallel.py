@@ -12,13 +12,12 @@ from dcmsend.plan import AssociationPlan
 from dcmsend.transport import Interrupt
 
 from .outcome import StoreOutcome
-from .runner import Runner
+from .runner import MAX_FRUITLESS, Runner
 from .work import Work
 
 __all__ = ["ParallelRunners"]
 
 _QUEUE_LENGTH = 256
-_MAX_FRUITLESS = 3
 
 _app_log = logging.getLogger("dcmsend.app")
 
@@ -105,7 +104,7 @@ class ParallelRunners:
     def _serve(self, line: _Line) -> None:
         fruitless = 0
         try:
-            while fruitless < _MAX_FRUITLESS and not line.interrupt.requested:
+            while fruitless < MAX_FRUITLESS and not line.interrupt.requested:
                 runner = self._opened(line)
                 if runner is None:
                     return

@@ -23,7 +23,10 @@ from .store_loop import StoreLoop
 from .tools import Tools
 from .work import Work
 
-__all__ = ["Counter", "Runner"]
+__all__ = ["MAX_FRUITLESS", "Counter", "Runner"]
+
+MAX_FRUITLESS = 3
+"""Associations in a row without a single answer after which the run is given up."""
 
 _PATIENCE = 1.0
 """Seconds that are granted to the peer when the caller has left, and for a release when the end was asked for."""
