@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from functools import cache as cache_calls
 from pathlib import Path
 
 __all__ = ["Programs", "clean_environment"]
@@ -30,6 +31,7 @@ class Programs:
         dcmsend: our command.
         options: the long options that it lists.
         interpreter: the Python that runs it.
+        find, python_module, node_with_dcmjs: see the methods behind them; each question is asked once.
     """
 
     def __init__(self, dcmsend: Path, cache: Path) -> None:
@@ -38,9 +40,11 @@ class Programs:
         listing = self.output([str(dcmsend), "--help"])
         self.options = frozenset(re.findall(r"(?<!\S)--[a-z][-a-z0-9]*", listing))
         self.interpreter = _interpreter_of(dcmsend)
-        self._missing: dict[str, str] = {}
+        self.find = cache_calls(self._find)
+        self.python_module = cache_calls(self._python_module)
+        self.node_with_dcmjs = cache_calls(self._node_with_dcmjs)
 
-    def find(self, name: str) -> str | None:
+    def _find(self, name: str) -> str | None:
         """A program of DCMTK or Orthanc on the search path, never one of a Python environment."""
         own = (self.dcmsend.parent.resolve(), Path(sys.executable).parent)
         for folder in [*os.environ.get("PATH", "").split(os.pathsep), "/usr/bin", "/usr/sbin", "/usr/local/bin"]:
@@ -71,14 +75,14 @@ class Programs:
         unfinished.replace(target)
         return str(target)
 
-    def python_module(self, name: str) -> str | None:
+    def _python_module(self, name: str) -> str | None:
         """An interpreter that can import ``name``."""
         for interpreter in dict.fromkeys((sys.executable, self.interpreter)):
             if subprocess.run([interpreter, "-c", f"import {name}"], capture_output=True).returncode == 0:
                 return interpreter
         return None
 
-    def node_with_dcmjs(self) -> str | None:
+    def _node_with_dcmjs(self) -> str | None:
         """Node.js, if it finds the package dcmjs-dimse (NODE_PATH is respected)."""
         node = shutil.which("node")
         if node is None:

@@ -1,0 +1,149 @@
+"""The benchmark works: a short run gives complete results, and every program delivered what it claims.
+
+How long anything takes is not looked at: this machine may have other things to do.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import sys
+import xml.etree.ElementTree
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.run import Run, run
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+CASES = ("small", "functional-mr", "nagle", "large", "wide-area", "scan", "slow-open", "start-up", "growth")
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+IN_CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _compiler() -> None:
+    """The null sink and the other small programs are compiled when they are needed."""
+    if shutil.which(os.environ.get("CC") or "cc") is None:
+        reason = "PEER MISSING: C compiler: no cc on the search path"
+        if IN_CI:
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
+
+
+class ShortRun:
+    """A finished short run.
+
+    Attributes:
+        folder: where its files are.
+        done: the command.
+        results: its JSON file.
+    """
+
+    def __init__(self, folder: Path, dcmsend: str) -> None:
+        self.folder = folder
+        options = [word for case in CASES for word in ("--case", case)]
+        self.done: Run = run(
+            sys.executable, BENCHMARKS / "run", "--short", *options, "--dcmsend", dcmsend,
+            "--cache", folder / "cache", "--json", folder / "results.json", "--markdown", folder / "results.md",
+            "--plots", folder / "plots", timeout=360.0,
+        )  # fmt: skip
+        self.results: dict[str, Any] = json.loads((folder / "results.json").read_text())
+
+    def entries(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Case name and entry of all that ran."""
+        for name, case in self.results["cases"].items():
+            for entry in case["entries"]:
+                if not entry["skipped"]:
+                    yield name, entry
+
+
+@pytest.fixture(scope="module")
+def short_run(tmp_path_factory: pytest.TempPathFactory, dcmsend: str) -> ShortRun:
+    return ShortRun(tmp_path_factory.mktemp("benchmark"), dcmsend)
+
+
+def test_every_program_delivers_what_it_claims(short_run: ShortRun) -> None:
+    problems = {(case, entry["label"]): entry["problem"] for case, entry in short_run.entries() if entry["problem"]}
+    assert problems == {}
+    assert short_run.done.exit_code == 0, short_run.done.stderr[-2000:]
+    counted = 0
+    for case, entry in short_run.entries():
+        for seen in (one["arrival"] for one in entry["runs"]):
+            if seen["instances"] and case not in ("scan", "start-up"):
+                assert seen["instances"] == entry["sent"], (case, entry["label"])
+                counted += 1
+    assert counted > 20
+
+
+def test_our_command_takes_part_in_every_case(short_run: ShortRun) -> None:
+    assert set(short_run.results["cases"]) == set(CASES)
+    ran = {(case, entry["program"]) for case, entry in short_run.entries()}
+    for case in CASES:
+        assert (case, "dcmsend") in ran
+    for case in ("small", "functional-mr", "large"):
+        assert (case, "limit") in ran
+
+
+def test_results_are_complete(short_run: ShortRun) -> None:
+    results = short_run.results
+    assert {"date", "machine", "versions", "size"} <= results.keys()
+    assert "dcmsend" in results["versions"]
+    for name, case in results["cases"].items():
+        for entry in case["entries"]:
+            if entry["skipped"]:
+                assert entry["runs"] == []
+                continue
+            assert len(entry["runs"]) == case["rounds"], (name, entry["label"])
+            for one in entry["runs"]:
+                assert one["wall"] > 0
+                assert one["user"] + one["system"] > 0
+                assert one["peak_bytes"] > 100_000
+            figures = entry["figures"]
+            assert figures["wall_best"] <= figures["wall"] <= figures["wall_worst"]
+        labels = [entry["label"] for entry in case["entries"]]
+        assert len(labels) == len(set(labels))
+        for check in case["checks"]:
+            assert check["verdict"] in ("aim", "must", "missed", "measured", "not measured")
+            assert {check["subject"], check["reference"]} - {""} <= set(labels)
+            assert (check["value"] is None) == (check["verdict"] == "not measured")
+
+
+def test_tables_name_every_program(short_run: ShortRun) -> None:
+    text = (short_run.folder / "results.md").read_text()
+    assert text == short_run.done.stdout[:-1]
+    for _case, entry in short_run.entries():
+        assert f"| {entry['label']}" in text
+    for case in short_run.results["cases"].values():
+        assert case["title"] in text
+
+
+def test_plots_are_pictures(short_run: ShortRun) -> None:
+    plots = sorted((short_run.folder / "plots").iterdir())
+    assert {plot.name for plot in plots} >= {"growth.svg"}
+    for plot in plots:
+        assert xml.etree.ElementTree.parse(plot).getroot().tag.endswith("svg")
+
+
+def test_files_are_removed(short_run: ShortRun) -> None:
+    assert not (short_run.folder / "cache" / "trees").exists()
+    assert (short_run.folder / "cache" / "bin").exists()
+
+
+def test_a_sender_that_delivers_nothing_is_found_out(tmp_path: Path) -> None:
+    """A program that says it is dcmsend, ends well, and sends nothing."""
+    liar = tmp_path / "liar"
+    liar.write_text(f"#!{sys.executable}\n")
+    liar.chmod(0o755)
+    done = run(
+        sys.executable, BENCHMARKS / "run", "--short", "--case", "functional-mr", "--dcmsend", liar,
+        "--cache", tmp_path / "cache", "--json", tmp_path / "results.json",
+    )  # fmt: skip
+    assert done.exit_code == 1
+    case = json.loads((tmp_path / "results.json").read_text())["cases"]["functional-mr"]
+    assert re.fullmatch(r"0 of \d+ instances arrived", case["entries"][0]["problem"])
+    assert {check["verdict"] for check in case["checks"]} == {"not measured"}
