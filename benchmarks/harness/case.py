@@ -17,12 +17,14 @@ class Receiver:
     Attributes:
         kind: a key of RECEIVERS.
         options: of the null sink.
+        no_delay: started with TCP_NODELAY=1 in its environment, which hardly anybody does.
         round_trip: seconds that a line between the two adds to each round trip.
     """
 
     kind: str = "null-sink"
     options: tuple[str, ...] = ()
     round_trip: float = 0.0
+    no_delay: bool = False
 
 
 NULL_SINK = Receiver()

@@ -103,7 +103,8 @@ class Programs:
         for name, program in asked.items():
             if program is not None:
                 first = self.output([program, "--version"]).strip().splitlines()[:1]
-                found[name] = " ".join(first).strip("$ ")
+                words = " ".join(first).strip("$ ").split()
+                found[name] = " ".join(word for word in words if "/" not in word and not word.endswith(":"))
         interpreter = self.python_module("pynetdicom")
         if interpreter is not None:
             code = "import pynetdicom; print(pynetdicom.__version__)"

@@ -192,7 +192,8 @@ def _null_sink(programs: Programs, receiver: Receiver, folder: Path) -> Iterator
 @contextlib.contextmanager
 def _storescp(programs: Programs, receiver: Receiver, folder: Path) -> Iterator[RunningReceiver]:
     port = _free_port()
-    with _serving(programs, [_installed(programs, "storescp"), "--ignore", str(port)], port, folder) as process:
+    argv = [_installed(programs, "storescp"), "--ignore", str(port)]
+    with _serving(programs, receiver, argv, port, folder) as process:
         yield _Storescp(process, port)
 
 
@@ -208,7 +209,7 @@ def _dcmrecv(programs: Programs, receiver: Receiver, folder: Path) -> Iterator[R
     configuration.write_text("\n".join(lines))
     port = _free_port()
     argv = [_installed(programs, "dcmrecv"), "-xf", str(configuration), "Default", "-od", str(received), str(port)]
-    with _serving(programs, argv, port, folder):
+    with _serving(programs, receiver, argv, port, folder):
         yield _Folder(port, received)
 
 
@@ -224,7 +225,8 @@ def _orthanc(programs: Programs, receiver: Receiver, folder: Path) -> Iterator[R
             "DicomCheckCalledAet": False, "DicomAlwaysAllowStore": True, "UnknownSopClassAccepted": True,
         })
     )  # fmt: skip
-    with _serving(programs, [_installed(programs, "Orthanc"), str(configuration)], port, folder):
+    argv = [_installed(programs, "Orthanc"), str(configuration)]
+    with _serving(programs, receiver, argv, port, folder):
         _wait(lambda: _is_listening(http_port))
         yield _Orthanc(port, http_port)
 
@@ -280,12 +282,15 @@ def _installed(programs: Programs, name: str) -> str:
 
 
 @contextlib.contextmanager
-def _serving(programs: Programs, argv: list[str], port: int, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A server, as it is shipped: with nothing in its environment that would make it faster."""
+def _serving(
+    programs: Programs, receiver: Receiver, argv: list[str], port: int, folder: Path
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A server with nothing in its environment that would make it faster, unless ``receiver`` says so."""
+    environment = clean_environment(TCP_NODELAY="1") if receiver.no_delay else clean_environment()
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             [programs.compiled("measure"), "--serve", *argv], stdin=subprocess.DEVNULL, stdout=log,
-            stderr=subprocess.STDOUT, env=clean_environment(), cwd=folder,
+            stderr=subprocess.STDOUT, env=environment, cwd=folder,
         )  # fmt: skip
     try:
         _wait(lambda: _is_listening(port) or process.poll() is not None, _START_SECONDS)
