@@ -59,7 +59,7 @@ OPTION_COVERAGE: dict[str, str] = {
     "--create-report-file": _OPTION_SETS + "test_recursive_scan_with_pattern_and_report",
     "--dicomdir-allow-outside": "parity/test_rows_dicomdir.py::test_references_that_leave_the_directory",
     "--normalize": _INSTALLED + "test_normalize_sends_the_canonical_form",
-    "--keep-ybr": "transcode/codecs/test_colour.py::test_keep_ybr",
+    "--keep-ybr": _INSTALLED + "test_keep_ybr",
     "--idle-timeout": _INSTALLED + "test_idle_timeout",
     "--parallel-associations": "system/test_parallel_peers.py::test_storescp",
     "--async-window": "system/test_parallel_peers.py::test_answers_out_of_order",

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import socket
+import subprocess
 import sys
 import threading
 from pathlib import Path
 
+import pydicom
 import pytest
+from pydicom.filereader import read_dataset
+from pydicom.uid import ExplicitVRLittleEndian
 
 from support.corpus import DATA
 from support.fixture_files import FixtureFiles
 from support.full_backlog import FullBacklogPeer
-from support.peer_script import Accept, Reject, Respond, Script, Silence, refuse
+from support.peer_script import Accept, Reject, Respond, Script, Silence, prefer, refuse
 from support.processes import free_port
 from support.programs import installed_dcmsend
 from support.run import Run, run
@@ -188,3 +193,20 @@ def test_without_wish_for_compression_deflated_is_passed_through() -> None:
     data_set = bytes(peer.connections[0].stores[0].data_set)
     assert data_set.removesuffix(b"\0") in file  # an odd length is made even by one zero byte
     assert len(data_set) % 2 == 0
+
+
+@pytest.mark.peer("dcmtk")
+@pytest.mark.parametrize(("option", "photometric_interpretation"), [((), "RGB"), (("--keep-ybr",), "YBR_FULL")])
+def test_keep_ybr(tmp_path: Path, option: tuple[str, ...], photometric_interpretation: str) -> None:
+    """Lossless JPEG of YBR pixels, made by DCMTK's encoder, goes to a peer that takes it uncompressed only."""
+    native = pydicom.dcmread(DATA / "pydicom" / "SC_rgb_small_odd.dcm")
+    native.PhotometricInterpretation = "YBR_FULL"  # the same samples, read as other colours
+    pydicom.dcmwrite(tmp_path / "native.dcm", native)
+    subprocess.run(["dcmcjpeg", "+e1", tmp_path / "native.dcm", tmp_path / "jpeg.dcm"], check=True, timeout=60)
+    script = Script(associate=Accept(contexts=prefer(ExplicitVRLittleEndian)))
+    done, peer = send(*option, tmp_path / "jpeg.dcm", script=script)
+    assert done.exit_code == 0, done.stderr
+    data_set = io.BytesIO(bytes(peer.connections[0].stores[0].data_set))
+    arrived = read_dataset(data_set, is_implicit_VR=False, is_little_endian=True)
+    assert arrived.PhotometricInterpretation == photometric_interpretation
+    assert (arrived.PixelData == native.PixelData) is bool(option)

@@ -67,11 +67,7 @@ def test_dcmqrscp_by_its_ae_title(dcmsend: str, tmp_path: Path) -> None:
     "wants_decoder",
     [
         pytest.param(False, id="as they are"),
-        pytest.param(
-            True,
-            id="decompressed",
-            marks=pytest.mark.xfail(strict=True, reason="Orthanc prefers native syntaxes; no decoder yet"),
-        ),
+        pytest.param(True, id="decompressed"),
     ],
 )
 def test_orthanc_stores_what_we_sent(dcmsend: str, tmp_path: Path, wants_decoder: bool) -> None:

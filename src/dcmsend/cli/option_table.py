@@ -206,7 +206,7 @@ _OUR_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
     )),
     ("further options (not in DCMTK)", "processing", (
         ("", "--send-while-scanning", "", None, (
-            "do not look at all files before the first one", "is sent; implies --no-halt, --require-stored")),
+            "do not look at all files before the first one", "is sent; no halt, truthful exit codes")),
         ("", "--halt", "", None, ("stop at the first trouble even so",)),
         ("", "--normalize", "", None, ("encode every data set anew in canonical form",)),
         ("", "--keep-ybr", "", None, ("no YBR to RGB conversion of lossless JPEG",)),
