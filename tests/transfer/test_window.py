@@ -165,7 +165,8 @@ def test_the_peer_ends_it_in_the_middle_of_a_window(tmp_path: Path, how: str, an
     check_truth(peer, outcomes)
     counts = {value: results(outcomes).count(value) for value in set(results(outcomes))}
     lost = sum(counts.get(value, 0) for value in ("unconfirmed", "failed"))
-    assert lost == sum(not request.statuses for request in peer.links[0].requests) + counts.get("failed", 0)
+    # one more may have left us while the peer was closing, and never have reached it
+    assert lost >= sum(not request.statuses for request in peer.links[0].requests) + counts.get("failed", 0)
     assert 5 - answered <= lost <= 6
     assert len([outcome for outcome in outcomes if outcome.status == 0xB000]) == answered
     assert len(peer.links) == 2

@@ -17,7 +17,7 @@ __all__ = [
 
 
 class TransferSyntax:
-    """One transfer syntax; there is one object for each UID, so ``is`` compares.
+    """One transfer syntax; compare the UIDs: of an unknown one there may be several objects.
 
     Attributes:
         uid: the UID, without padding.

@@ -25,7 +25,7 @@ def choose_other_context(
     """
     candidates = [(id_, target) for id_, abstract, target in accepted if abstract == sop_class_uid]
     for id_, target in candidates:
-        if target is syntax:
+        if target.uid == syntax.uid:
             return id_
     for id_, target in candidates:
         if can_convert(syntax, target):

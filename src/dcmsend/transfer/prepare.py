@@ -212,7 +212,7 @@ class Preparer:
         if self._options.convert and abstract_syntax[:64] != loaded.sop_class_uid:
             text = f"Inappropriate presentation context with ID {store.context_id}: "
             store.notes.append(("W", text + "abstract syntax does not match SOP class UID"))
-        if not target.is_known and target is not loaded.syntax:
+        if not target.is_known and target.uid != loaded.syntax.uid:
             unsupported = RemoteProtocolError(
                 f"DIMSE Failed to receive message\n0006:0212 DIMSE Unsupported transfer syntax: {target.uid}"
             )
@@ -239,7 +239,7 @@ class Preparer:
     def _payload(self, store: PreparedStore, loaded: LoadedInstance, target: TransferSyntax) -> Payload:
         options = self._options
         level = _DEFAULT_DEFLATE_LEVEL if options.deflate_level is None else options.deflate_level
-        if target is loaded.syntax:
+        if target.uid == loaded.syntax.uid:
             deflate_anew = loaded.syntax.is_deflated and options.deflate_level is not None
             wanted = loaded.must_be_encoded or deflate_anew or options.normalize
             if not wanted or not loaded.syntax.is_known:
