@@ -7,6 +7,7 @@ of the data set first.  Source: ITU-T T.81 Annex B (JPEG), T.87 Annex C (JPEG-LS
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from dcmsend.errors import TranscodeError
@@ -14,19 +15,24 @@ from dcmsend.errors import TranscodeError
 from .codec import CANNOT_CHANGE
 
 __all__ = [
-    "Jpeg2000Header", "JpegHeader", "components_of_scan", "has_jpeg_end", "point_transform", "read_jpeg_2000_header",
-    "read_jpeg_header",
+    "Jpeg2000Header", "JpegHeader", "components_of_scan", "fault_of_scans", "has_all_ones_codes", "has_jpeg_ls_end",
+    "point_transform", "read_jpeg_2000_header", "read_jpeg_header",
 ]
 
 _SOF55: Final = 0xF7
 _FRAME_MARKERS: Final = frozenset((*range(0xC0, 0xD0), _SOF55)) - {0xC4, 0xC8, 0xCC}
 _STANDALONE: Final = frozenset((0x01, *range(0xD0, 0xDA)))
 _SOS: Final = 0xDA
+_DHT: Final = 0xC4
+_NO_END: Final = "Illegal call, perhaps wrong parameters"
 _SOI: Final = 0xD8
 _EOI: Final = 0xD9
 
 _NEXT_MARKER: Final = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 """In entropy-coded data: not a stuffed zero, not a fill byte, not a restart marker."""
+
+_NEXT_MARKER_LS: Final = re.compile(rb"\xff[\x80-\xcf\xd8-\xfe]")
+"""In JPEG-LS a zero bit is stuffed behind eight ones."""
 
 
 class JpegHeader(NamedTuple):
@@ -77,33 +83,119 @@ def read_jpeg_header(data: bytes) -> JpegHeader:
     raise TranscodeError(CANNOT_CHANGE, f"no frame header in a JPEG stream of {end} bytes", remark)
 
 
-def has_jpeg_end(data: bytes, position: int) -> bool:
-    """Whether a stream has an end marker (EOI) behind its scans; ``position`` is behind the frame header.
+def fault_of_scans(data: bytes, header: JpegHeader) -> str:
+    """What is wrong with the scans of a JPEG stream and libraries do not mind, in DCMTK's words; ``""`` for nothing.
 
-    What stands behind that marker is not looked at.
+    Every scan must have the Huffman tables that it names, and an end marker (EOI) must come; what stands behind that is
+    not looked at.
     """
-    end = len(data)
+    position, end = header.position, len(data)
+    tables = _tables_before(data, position)
     in_scan = False
     while True:
         if in_scan:
             found = _NEXT_MARKER.search(data, position)
             if found is None:
-                return False
+                return _NO_END
             position = found.start()
         if position + 2 > end:
-            return False
+            return _NO_END
         marker = data[position + 1]
-        if marker == _EOI and in_scan:
-            return True
-        if in_scan and marker == _SOI:
-            return False
-        if data[position] != 0xFF or marker in _STANDALONE:
+        if in_scan and marker in (_SOI, _EOI):
+            return "" if marker == _EOI else _NO_END
+        if data[position] != 0xFF or marker in _STANDALONE or marker in (0, 0xFF):
             position += 1  # decoders look for the next marker too
             continue
         if position + 4 > end:
+            return _NO_END
+        length = data[position + 2] << 8 | data[position + 3]
+        segment = data[position + 4 : position + 2 + length]
+        if marker == _DHT:
+            tables.update(identifier for identifier, _, _ in huffman_tables(segment))
+        elif marker == _SOS:
+            in_scan = True
+            for table in _tables_of_scan(segment, header.process):
+                if table not in tables:
+                    return f"Huffman table 0x{table & 0x0F:02x} was not defined"
+        position += 2 + length
+
+
+def _tables_before(data: bytes, end: int) -> set[int]:
+    """Huffman tables that are defined before the frame header."""
+    tables: set[int] = set()
+    position = 0
+    while position + 4 < end:
+        marker = data[position + 1]
+        if marker in _STANDALONE or marker == 0xFF:
+            position += 1 if marker == 0xFF else 2
+            continue
+        length = data[position + 2] << 8 | data[position + 3]
+        if marker == _DHT:
+            tables.update(identifier for identifier, _, _ in huffman_tables(data[position + 4 : position + 2 + length]))
+        position += 2 + length
+    return tables
+
+
+def huffman_tables(segment: bytes) -> Iterator[tuple[int, bytes, bytes]]:
+    """Class and number (``0x10`` is the first one for AC), code counts by length, and symbols of each table of a DHT.
+
+    Source: ITU-T T.81 B.2.4.2.
+    """
+    position = 0
+    while position + 17 <= len(segment):
+        counts = segment[position + 1 : position + 17]
+        yield segment[position], counts, segment[position + 17 : position + 17 + sum(counts)]
+        position += 17 + sum(counts)
+
+
+def has_all_ones_codes(data: bytes) -> bool:
+    """Whether the Huffman tables for lossless scans are sound but for codes that consist of ones only."""
+    is_full = False
+    position = data.find(b"\xff\xc4")
+    while position >= 0 and position + 4 <= len(data):
+        length = data[position + 2] << 8 | data[position + 3]
+        for _, counts, symbols in huffman_tables(data[position + 4 : position + 2 + length]):
+            used = sum(count << (15 - index) for index, count in enumerate(counts))
+            if used > 1 << 16 or len(symbols) != sum(counts) or max(symbols, default=0) > 16:
+                return False
+            is_full = is_full or used == 1 << 16
+        position = data.find(b"\xff\xc4", position + 2 + length)
+    return is_full
+
+
+def _tables_of_scan(scan: bytes, process: int) -> list[int]:
+    """Huffman tables that the components of a scan are decoded with."""
+    count = scan[0] if scan else 0
+    if len(scan) < 4 + 2 * count:
+        return []
+    selectors = scan[2 : 2 + 2 * count : 2]
+    first_coefficient, approximation = scan[-3], scan[-1]
+    tables = []
+    for selector in selectors:
+        is_refined = process == 2 and approximation >> 4
+        if not (process == 2 and (first_coefficient or is_refined)):
+            tables.append(selector >> 4)
+        if process in (0, 1) or (process == 2 and first_coefficient):
+            tables.append(0x10 | selector & 0x0F)
+    return tables
+
+
+def has_jpeg_ls_end(data: bytes, header: JpegHeader) -> bool:
+    """Whether a JPEG-LS stream has an end marker (EOI); without one CharLS may read on for seconds."""
+    position = header.position
+    is_in_scan = False
+    while True:
+        if is_in_scan:
+            found = _NEXT_MARKER_LS.search(data, position)
+            if found is None:
+                return False
+            position = found.start()
+            if data[position + 1] == _EOI:
+                return True
+        if position + 4 > len(data) or data[position] != 0xFF:
             return False
+        is_in_scan = is_in_scan or data[position + 1] == _SOS
         position += 2 + (data[position + 2] << 8 | data[position + 3])
-        in_scan = in_scan or marker == _SOS
 
 
 def components_of_scan(data: bytes, position: int) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Final
+from typing import Final, TypeVar
 
 from dcmsend.dicom.byte_source import ByteSource
 from dcmsend.dicom.transfer_syntax import TransferSyntax
@@ -32,6 +32,9 @@ _LARGEST_FRAME: Final = 1 << 30
 _PIECE: Final = 256 * 1024
 _BATCH: Final = 1 << 20
 """Native bytes that are worth a job of their own; smaller frames are decoded several at a time."""
+
+
+_Result = TypeVar("_Result")
 
 
 class PixelData:
@@ -64,7 +67,9 @@ class PixelData:
         self._image: Image = self._attributes.image()
         self._frames = self._divide(source, codec.starts_frame)
         first = self._frames.read(0)
-        self._decoder: FrameDecoder = codec.open_decoder(self._image, syntax, first, keep_ybr)
+        self._decoder: FrameDecoder = self._guarded(
+            0, partial(codec.open_decoder, self._image, syntax, first, keep_ybr)
+        )
         native = self._decoder.native
         self.notes = native.notes
         self._frame_bits = native.frame_bits(self._image)
@@ -179,10 +184,10 @@ class PixelData:
     def _decode_frame(self, number: int, frame: bytes, target: memoryview) -> None:
         self._guarded(number, partial(self._decoder.decode, frame, target))
 
-    def _guarded(self, number: int, work: Callable[[], None]) -> None:
+    def _guarded(self, number: int, work: Callable[[], _Result]) -> _Result:
         """Do something with a frame; an error says with which one."""
         try:
-            work()
+            return work()
         except TranscodeError as error:
             raise TranscodeError(error.condition, f"frame {number + 1}: {error.detail}", error.remark) from error
         except DcmsendError:

@@ -15,7 +15,7 @@ from dcmsend.dicom.transfer_syntax import TransferSyntax
 from dcmsend.errors import TranscodeError
 
 from ..codec import Image, NativeImage, cannot_change, requires_planes
-from ..codestream import JpegHeader, has_jpeg_end, point_transform, read_jpeg_header
+from ..codestream import JpegHeader, fault_of_scans, has_all_ones_codes, point_transform, read_jpeg_header
 from . import ybr
 from .library import Pixels, pixels, store_planes, to_little_endian
 
@@ -26,6 +26,11 @@ DAMAGED: Final = "Pixel representation cannot be changed"
 _LOSSLESS: Final = 3
 _YBR: Final = frozenset(("YBRFULL", "YBRFULL422", "YBRPARTIAL422"))
 _BLOCK: Final = 8
+_LARGEST_PRECISION: Final = {
+    "1.2.840.10008.1.2.4.50": 8, "1.2.840.10008.1.2.4.51": 12, "1.2.840.10008.1.2.4.53": 12,
+    "1.2.840.10008.1.2.4.55": 12,
+}
+"""Bits of a sample, where the transfer syntax allows less than the format."""
 _UNUSED_BITS: Final = (
     "BitsStored < BitsAllocated for JPEG compressed image with YCbCr color model, "
     "color space conversion will probably not work properly"
@@ -57,6 +62,9 @@ def open_decoder(image: Image, syntax: TransferSyntax, first_frame: bytes, keep_
     header = read_jpeg_header(first_frame)
     if header.process > _LOSSLESS:
         raise cannot_change(f"unsupported JPEG process: SOF{header.process}")
+    possible = range(2, 17) if header.process == _LOSSLESS else (8, 12)
+    if header.precision not in possible or header.precision > _LARGEST_PRECISION.get(syntax.uid, 16):
+        raise TranscodeError(f"Unsupported JPEG data precision {header.precision}", f"process SOF{header.process}")
     if header.components not in (1, 3) or header.components != image.samples:
         raise cannot_change(f"{header.components} components in the stream, Samples per Pixel is {image.samples}")
     return JpegDecoder(image, header, keeps_ybr=keep_ybr and header.process == _LOSSLESS, is_lossy=syntax.is_lossy)
@@ -107,9 +115,15 @@ class JpegDecoder:
         """See FrameDecoder."""
         header = read_jpeg_header(frame)
         self._check(header, frame)
+        try:
+            self._decode(frame, header, target)
+        except imagecodecs.Jpeg8Error as error:
+            raise TranscodeError(str(error), "libjpeg-turbo cannot decode it") from error
+
+    def _decode(self, frame: bytes, header: JpegHeader, target: memoryview) -> None:
         array = pixels(target, self._image, self._bits_allocated)
         if header.process == _LOSSLESS:
-            self._decode_lossless(frame, array)
+            self._decode_lossless(frame, header, array)
             if self._converts and self._image.samples == 3:
                 ybr.convert_to_rgb(array, header.precision)
         elif self._image.samples == 1:
@@ -136,23 +150,26 @@ class JpegDecoder:
             raise cannot_change("not all frames have the same precision and the same number of components")
         if header.process > _LOSSLESS:
             raise cannot_change(f"unsupported JPEG process: SOF{header.process}")
-        if not has_jpeg_end(frame, header.position):
-            raise TranscodeError("Illegal call, perhaps wrong parameters", "the stream has no end")
+        fault = fault_of_scans(frame, header)
+        if fault:
+            raise TranscodeError(fault, "the stream is not complete")
         units = header.rows * header.columns * header.components
         if header.process != _LOSSLESS:  # a block of the first component at least takes a bit
             units = -(-header.rows // _BLOCK) * -(-header.columns // _BLOCK)
         if 8 * len(frame) < units:
             raise TranscodeError(DAMAGED, f"{len(frame)} bytes are too few for the image that the stream announces")
 
-    def _decode_lossless(self, frame: bytes, array: Pixels) -> None:
-        """Process 14; libjpeg-turbo refuses some odd Huffman tables that other decoders read."""
+    def _decode_lossless(self, frame: bytes, header: JpegHeader, array: Pixels) -> None:
+        """Process 14."""
         try:
             if self._image.samples == 3:
                 imagecodecs.jpeg8_decode(frame, colorspace="RGB", outcolorspace="RGB", out=array)
             else:
                 imagecodecs.jpeg8_decode(frame, out=array)
-        except imagecodecs.Jpeg8Error as error:
-            if "Huffman" not in str(error):
+        except imagecodecs.Jpeg8Error:
+            # libjpeg refuses codes of nothing but ones, as the standard does; some encoders use them.  The other
+            # decoders read them, but get point transforms wrong.
+            if not has_all_ones_codes(frame) or point_transform(frame, header.position):
                 raise
             samples = _decode_otherwise(frame)
             if samples is None or samples.shape != array.shape or samples.itemsize > array.itemsize:
@@ -161,9 +178,6 @@ class JpegDecoder:
 
 
 def _decode_otherwise(frame: bytes) -> Pixels | None:
-    """The other two decoders for lossless JPEG; both get point transforms wrong, so they are not asked about those."""
-    if point_transform(frame, read_jpeg_header(frame).position):
-        return None
     for decode in (imagecodecs.ljpeg_decode, imagecodecs.jpegsof3_decode):
         try:
             return np.asarray(decode(frame))

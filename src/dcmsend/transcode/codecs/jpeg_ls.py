@@ -14,7 +14,7 @@ from dcmsend.dicom.transfer_syntax import TransferSyntax
 from dcmsend.errors import TranscodeError
 
 from ..codec import Image, NativeImage, requires_planes
-from ..codestream import JpegHeader, components_of_scan, read_jpeg_header
+from ..codestream import JpegHeader, components_of_scan, has_jpeg_ls_end, read_jpeg_header
 from .library import pixels, store_pixels, store_planes, to_little_endian, widened
 
 __all__ = ["DAMAGED", "open_decoder", "starts_frame"]
@@ -91,6 +91,8 @@ class JpegLsDecoder:
                 f"{header.columns} x {header.rows} x {header.components} samples of {header.precision} bits in the "
                 f"stream, {image.columns} x {image.rows} x {image.samples} in the data set",
             )
+        if not has_jpeg_ls_end(frame, header):
+            raise TranscodeError(DAMAGED, "the stream has no end")
         is_planar_stream = image.samples == 3 and components_of_scan(frame, header.position) == 1
         array = pixels(target, image, image.bits_allocated, is_planar=is_planar_stream)
         if self._is_widened:
