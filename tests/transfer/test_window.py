@@ -265,7 +265,7 @@ def test_whatever_the_peer_does(tmp_path: Path, seed: int) -> None:
         files[number].write_bytes(files[number].read_bytes()[:-1])
     with WindowPeer(answer, hold=chance.randint(1, 8)) as peer:
         outcomes, error = send_to(
-            peer, files, chance.choice([2, 5, 9]), dimse_timeout=0.3, parallel_associations=chance.choice([1, 1, 3])
+            peer, files, chance.choice([2, 5, 9]), dimse_timeout=2, parallel_associations=chance.choice([1, 1, 3])
         )
     assert error is None
     check_truth(peer, outcomes)
