@@ -1,13 +1,15 @@
 /* Runs a program and says what it took.  A small process of its own, because a child's peak memory begins with that of
  * the process that starts it, and because a Python runner would add its own start-up to short runs.
  *
- *   measure RESULT_FILE SECONDS PROGRAM [ARGUMENT...]     runs it, at most SECONDS long
- *   measure --serve PROGRAM [ARGUMENT...]                 becomes PROGRAM, which dies with our parent
+ *   measure RESULT_FILE SECONDS CPUS PROGRAM [ARGUMENT...]     runs it, at most SECONDS long
+ *   measure --serve CPUS PROGRAM [ARGUMENT...]                 becomes PROGRAM, which dies with our parent
  *
+ * CPUS are the processors it may use, as in "0,2"; "all" changes nothing.
  * RESULT_FILE gets one line: wall seconds, user seconds, system seconds, peak resident set in KiB, exit code (minus the
  * signal that ended it). */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,25 +35,29 @@ static double now(void) {
 
 static double seconds(struct timeval time) { return time.tv_sec + time.tv_usec / 1e6; }
 
-int main(int argc, char **argv) {
-    if (argc > 2 && !strcmp(argv[1], "--serve")) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        execvp(argv[2], argv + 2);
-        perror(argv[2]);
-        return 127;
+/* Becomes the program; does not return. */
+static void become(const char *cpus, char **argv) {
+    cpu_set_t set;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (strcmp(cpus, "all")) {
+        CPU_ZERO(&set);
+        for (char *next = (char *)cpus; *next; next += *next == ',') CPU_SET(strtoul(next, &next, 10), &set);
+        if (sched_setaffinity(0, sizeof set, &set)) perror("sched_setaffinity");
     }
-    if (argc < 4) return fprintf(stderr, "usage: measure RESULT_FILE SECONDS PROGRAM [ARGUMENT...]\n"), 2;
+    execvp(argv[0], argv);
+    perror(argv[0]);
+    _exit(127);
+}
+
+int main(int argc, char **argv) {
+    if (argc > 3 && !strcmp(argv[1], "--serve")) become(argv[2], argv + 3);
+    if (argc < 5) return fprintf(stderr, "usage: measure RESULT_FILE SECONDS CPUS PROGRAM [ARGUMENT...]\n"), 2;
     struct rusage used;
     int status;
     double began = now();
     child = fork();
     if (child < 0) return perror("fork"), 1;
-    if (!child) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        execvp(argv[3], argv + 3);
-        perror(argv[3]);
-        _exit(127);
-    }
+    if (!child) become(argv[3], argv + 4);
     signal(SIGALRM, kill_child);
     signal(SIGTERM, kill_child);
     alarm(atoi(argv[2]));

@@ -7,6 +7,8 @@ import platform
 from datetime import UTC, datetime
 from pathlib import Path
 
+from .programs import Programs
+
 __all__ = ["describe_machine", "today"]
 
 
@@ -15,13 +17,17 @@ def today() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
-def describe_machine() -> dict[str, str]:
-    """Processor, memory, kernel, load."""
+def describe_machine(programs: Programs) -> dict[str, str]:
+    """Processor, memory, kernel, load, and who runs where."""
+    places = "anywhere"
+    if programs.sender_processors != "all":
+        places = f"null sink and line on {programs.receiver_processors}, their senders on {programs.sender_processors}"
     return {
         "processor": _first("/proc/cpuinfo", "model name") or platform.processor() or platform.machine(),
         "cores": str(os.cpu_count()),
         "memory": f"{_kib('MemTotal') / (1 << 20):.0f} GiB",
         "system": f"{platform.system()} {platform.release()}",
+        "processors used": places,
         "load at the beginning": "{:.1f} {:.1f} {:.1f}".format(*os.getloadavg()),
     }
 

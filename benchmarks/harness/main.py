@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if command is None:
         print("there is no installed dcmsend command beside this Python; name it with --dcmsend", file=sys.stderr)
         return 2
-    programs = Programs(command, cache)
+    programs = Programs(command, cache, pin=not arguments.no_pinning)
     scale = Scale(arguments.short, arguments.scale, arguments.rounds)
     names = arguments.case or [name for name in CASES if not (arguments.short and name in NOT_IN_SHORT_RUNS)]
     results = _start_results(arguments, programs)
@@ -80,6 +80,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     option("--dcmsend", type=Path, metavar="PROGRAM", help="our command (default: the one beside this Python)")
     option("--cache", type=Path, default=_default_cache(), metavar="FOLDER",
            help="for compiled programs and files (default: %(default)s)")
+    option("--no-pinning", action="store_true", help="let the null sink and its senders share processors")
     option("--keep-files", action="store_true", help="keep the files that were sent, for the next run")
     return parser.parse_args(argv)  # fmt: skip
 
@@ -106,8 +107,8 @@ def _start_results(arguments: argparse.Namespace, programs: Programs) -> dict[st
         earlier = json.loads(arguments.json.read_text())["cases"]
     size = "short" if arguments.short else f"{arguments.scale:g} x the full numbers"
     return {
-        "format": 1, "date": today(), "size": size, "machine": describe_machine(), "versions": programs.versions(),
-        "cases": earlier,
+        "format": 1, "date": today(), "size": size, "machine": describe_machine(programs),
+        "versions": programs.versions(), "cases": earlier,
     }  # fmt: skip
 
 

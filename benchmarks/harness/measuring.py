@@ -199,7 +199,8 @@ class _Bench:
             environment["LD_PRELOAD"] = self._programs.compiled("slow_open.so")
             environment["SLOW_OPEN_PREFIX"] = f"{tree.root}/"
             environment["SLOW_OPEN_MICROSECONDS"] = str(round(entry.slow_open * 1_000_000))
-        argv = [self._programs.compiled("measure"), str(result), str(_LONGEST_SECONDS), *command.argv]
+        processors = self._programs.sender_processors if entry.receiver.kind == "null-sink" else "all"
+        argv = [self._programs.compiled("measure"), str(result), str(_LONGEST_SECONDS), processors, *command.argv]
         output = self._cache / "output"
         with output.open("wb") as file:
             done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=file, stderr=file, env=environment)

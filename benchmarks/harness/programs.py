@@ -31,10 +31,16 @@ class Programs:
         dcmsend: our command.
         options: the long options that it lists.
         interpreter: the Python that runs it.
+        receiver_processors, sender_processors: where our own receivers, and those who send to them, may run ("all" for
+            anywhere): a receiver is another machine, it takes no time from the sender.
         find, python_module, node_with_dcmjs: see the methods behind them; each question is asked once.
     """
 
-    def __init__(self, dcmsend: Path, cache: Path) -> None:
+    def __init__(self, dcmsend: Path, cache: Path, *, pin: bool = True) -> None:
+        processors = sorted(os.sched_getaffinity(0))
+        is_pinned = pin and len(processors) > 1
+        self.receiver_processors = str(processors[-1]) if is_pinned else "all"
+        self.sender_processors = ",".join(map(str, processors[:-1])) if is_pinned else "all"
         self.dcmsend = dcmsend
         self._binaries = cache / "bin"
         listing = self.output([str(dcmsend), "--help"])

@@ -70,14 +70,15 @@ class RunningReceiver(Protocol):
 class _OwnServer:
     """One of our C programs: says its port on its first line, ends with its standard input."""
 
-    def __init__(self, argv: list[str]) -> None:
+    def __init__(self, programs: Programs, name: str, *arguments: str) -> None:
+        argv = [programs.compiled("measure"), "--serve", programs.receiver_processors, programs.compiled(name)]
         self.process = subprocess.Popen(
-            argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=clean_environment()
+            [*argv, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=clean_environment()
         )
         assert self.process.stdout is not None
         line = self.process.stdout.readline().split()
         if line[:1] != ["listening"]:
-            raise RuntimeError(f"{argv[0]} did not start")
+            raise RuntimeError(f"{name} did not start")
         self.port = int(line[1])
 
     def ask(self, word: str) -> dict[str, Any]:
@@ -182,7 +183,7 @@ class _Closed:
 
 @contextlib.contextmanager
 def _null_sink(programs: Programs, receiver: Receiver, folder: Path) -> Iterator[RunningReceiver]:
-    server = _OwnServer([programs.compiled("null_sink"), *receiver.options])
+    server = _OwnServer(programs, "null_sink", *receiver.options)
     try:
         yield _NullSink(server)
     finally:
@@ -267,7 +268,7 @@ def open_receiver(programs: Programs, receiver: Receiver, folder: Path) -> Itera
             yield running
             return
         one_way = round(receiver.round_trip * 1_000_000 / 2)
-        line = _OwnServer([programs.compiled("delay_proxy"), str(running.port), str(one_way)])
+        line = _OwnServer(programs, "delay_proxy", str(running.port), str(one_way))
         try:
             yield _BehindLine(running, line.port)
         finally:
@@ -289,7 +290,7 @@ def _serving(
     environment = clean_environment(TCP_NODELAY="1") if receiver.no_delay else clean_environment()
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [programs.compiled("measure"), "--serve", *argv], stdin=subprocess.DEVNULL, stdout=log,
+            [programs.compiled("measure"), "--serve", "all", *argv], stdin=subprocess.DEVNULL, stdout=log,
             stderr=subprocess.STDOUT, env=environment, cwd=folder,
         )  # fmt: skip
     try:
