@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import struct
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from support.data_set_bytes import EXPLICIT_LITTLE, Element, meta_header
+from support.data_set_bytes import EXPLICIT_LITTLE, Element, Fragments, meta_header
 from support.programs import dcmtk_program
 
-__all__ = ["CATALOGUE", "Native", "Stream", "encoded_file", "native_file", "with_fragments"]
+__all__ = [
+    "CATALOGUE", "Native", "Stream", "encapsulated_data_set", "encoded_file", "native_file", "with_attribute",
+    "with_fragments",
+]
 
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 ULTRASOUND = "1.2.840.10008.5.1.4.1.1.6.1"
@@ -94,6 +98,23 @@ class Native:
 
 def padded(text: str, pad: str = " ") -> bytes:
     return (text + pad * (len(text) % 2)).encode()
+
+
+def encapsulated_data_set(
+    native: Native, items: Sequence[bytes], changes: Mapping[int, tuple[str, Any] | None] | None = None
+) -> bytes:
+    """A data set with compressed frames (the Basic Offset Table first) instead of the native ones.
+
+    ``changes`` are (VR, value) of other elements by tag; None leaves one out.
+    """
+    elements = {element[0]: element for element in native.elements("1.2.3")}
+    elements.pop(0xFFFCFFFC)
+    elements[0x7FE00010] = (0x7FE00010, "OB", Fragments([part + b"\0" * (len(part) % 2) for part in items]))
+    for tag, change in (changes or {}).items():
+        elements.pop(tag, None)
+        if change is not None:
+            elements[tag] = (tag, *change)
+    return EXPLICIT_LITTLE.encode(sorted(elements.values(), key=lambda element: element[0]))
 
 
 def native_file(path: Path, native: Native, uid: str) -> Path:
