@@ -272,7 +272,7 @@ def test_single_bits(size: tuple[int, int], frames: int, suffix: str, encode: Ca
         ("4.90", Native(), {0x00280002: 3}, "1 components"),
         ("4.90", Native(allocated=16, stored=12), {0x00280100: 8}, "16 bits a sample"),
         ("4.90", Native(signed=True), {0x00280103: 0}, "says unsigned"),
-        ("4.110", Native(), {0x00280010: 34}, "out.shape"),
+        ("4.110", Native(), {0x00280010: 34}, "47 x 33 pixels in the stream"),
         ("4.110", Native(), {0x00280103: 1}, "signed"),
         ("4.110", Native(allocated=16, stored=12), {0x00280100: 8}, "out.dtype"),
         ("4.90", Native(), {0x00280100: 12}, "Bits Allocated is 12"),

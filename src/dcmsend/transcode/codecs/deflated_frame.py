@@ -13,17 +13,23 @@ __all__ = ["DAMAGED", "open_decoder", "starts_frame"]
 
 DAMAGED: Final = "Pixel representation cannot be changed"
 
+_MOST_EXPANSION: Final = 1032
+"""Source: RFC 1951 3.2.5: 258 bytes take two bits at least."""
+
 
 def starts_frame(_head: bytes, _image: Image) -> bool:
     """A deflate stream has nothing at its start by which it could be known."""
     return False
 
 
-def open_decoder(image: Image, _syntax: TransferSyntax, _first_frame: bytes, _keep_ybr: bool) -> DeflatedFrameDecoder:
+def open_decoder(image: Image, _syntax: TransferSyntax, first_frame: bytes, _keep_ybr: bool) -> DeflatedFrameDecoder:
     """See Codec."""
     if image.bits_allocated not in (1, 8, 16, 32, 64):
         raise cannot_change(f"Bits Allocated {image.bits_allocated}")
-    return DeflatedFrameDecoder(image)
+    decoder = DeflatedFrameDecoder(image)
+    if decoder.native.frame_bits(image) // 8 > _MOST_EXPANSION * len(first_frame):
+        raise cannot_change(f"{len(first_frame)} bytes cannot inflate to a frame")
+    return decoder
 
 
 class DeflatedFrameDecoder:

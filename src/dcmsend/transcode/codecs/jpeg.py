@@ -67,7 +67,9 @@ def open_decoder(image: Image, syntax: TransferSyntax, first_frame: bytes, keep_
         raise TranscodeError(f"Unsupported JPEG data precision {header.precision}", f"process SOF{header.process}")
     if header.components not in (1, 3) or header.components != image.samples:
         raise cannot_change(f"{header.components} components in the stream, Samples per Pixel is {image.samples}")
-    return JpegDecoder(image, header, keeps_ybr=keep_ybr and header.process == _LOSSLESS, is_lossy=syntax.is_lossy)
+    decoder = JpegDecoder(image, header, keeps_ybr=keep_ybr and header.process == _LOSSLESS, is_lossy=syntax.is_lossy)
+    decoder.check(header, first_frame)
+    return decoder
 
 
 class JpegDecoder:
@@ -114,7 +116,7 @@ class JpegDecoder:
     def decode(self, frame: bytes, target: memoryview) -> None:
         """See FrameDecoder."""
         header = read_jpeg_header(frame)
-        self._check(header, frame)
+        self.check(header, frame)
         try:
             self._decode(frame, header, target)
         except imagecodecs.Jpeg8Error as error:
@@ -135,7 +137,7 @@ class JpegDecoder:
         if self._is_planar:
             store_planes(array, target)
 
-    def _check(self, header: JpegHeader, frame: bytes) -> None:
+    def check(self, header: JpegHeader, frame: bytes) -> None:
         """The frame header against the attributes and the first frame; the end marker, which libraries do without."""
         image, first = self._image, self._first
         if (header.rows, header.columns) != (image.rows, image.columns):

@@ -35,7 +35,10 @@ def starts_frame(head: bytes, _image: Image) -> bool:
 
 def open_decoder(image: Image, syntax: TransferSyntax, first_frame: bytes, _keep_ybr: bool) -> Jpeg2000Decoder:
     """See Codec."""
-    return Jpeg2000Decoder(image, read_jpeg_2000_header(first_frame), is_lossy=syntax.is_lossy)
+    header = read_jpeg_2000_header(first_frame)
+    decoder = Jpeg2000Decoder(image, header, is_lossy=syntax.is_lossy)
+    decoder.check(header)
+    return decoder
 
 
 class Jpeg2000Decoder:
@@ -65,13 +68,7 @@ class Jpeg2000Decoder:
     def decode(self, frame: bytes, target: memoryview) -> None:
         """See FrameDecoder."""
         image, first = self._image, self._first
-        header = read_jpeg_2000_header(frame)
-        if (header.rows, header.columns) != (image.rows, image.columns):
-            raise cannot_change(
-                f"{header.columns} x {header.rows} pixels in the stream, {image.columns} x {image.rows} in the data set"
-            )
-        if header[2:5] != first[2:5]:
-            raise cannot_change("not all frames have the same components")
+        self.check(read_jpeg_2000_header(frame))
         array = pixels(target, image, image.bits_allocated, is_signed=first.is_signed)
         # A stream of unsigned samples may be meant as signed: what stands above Bits Stored is then the sign.
         bits_stored = image.bits_stored if image.is_signed and not first.is_signed else None
@@ -84,3 +81,13 @@ class Jpeg2000Decoder:
             if bits_stored is not None:
                 extend_sign(array, bits_stored)
         to_little_endian(array)
+
+    def check(self, header: Jpeg2000Header) -> None:
+        """The codestream header against the attributes and the first frame."""
+        image = self._image
+        if (header.rows, header.columns) != (image.rows, image.columns):
+            raise cannot_change(
+                f"{header.columns} x {header.rows} pixels in the stream, {image.columns} x {image.rows} in the data set"
+            )
+        if header[2:5] != self._first[2:5]:
+            raise cannot_change("not all frames have the same components")

@@ -39,7 +39,10 @@ def open_decoder(image: Image, syntax: TransferSyntax, first_frame: bytes, _keep
     for name, value in (("Bits Stored", image.bits_stored), ("High Bit", image.high_bit)):
         if value is None:
             raise TranscodeError("Tag not found", f"{name} is missing")
-    return JpegLsDecoder(image, _header(first_frame), is_lossy=syntax.is_lossy)
+    header = _header(first_frame)
+    decoder = JpegLsDecoder(image, header, is_lossy=syntax.is_lossy)
+    decoder.check(header, first_frame)
+    return decoder
 
 
 def _header(frame: bytes) -> JpegHeader:
@@ -85,14 +88,7 @@ class JpegLsDecoder:
     def decode(self, frame: bytes, target: memoryview) -> None:
         """See FrameDecoder."""
         image, header = self._image, _header(frame)
-        if header[1:5] != (self._first.precision, image.rows, image.columns, image.samples):
-            raise TranscodeError(
-                _MISMATCH,
-                f"{header.columns} x {header.rows} x {header.components} samples of {header.precision} bits in the "
-                f"stream, {image.columns} x {image.rows} x {image.samples} in the data set",
-            )
-        if not has_jpeg_ls_end(frame, header):
-            raise TranscodeError(DAMAGED, "the stream has no end")
+        self.check(header, frame)
         is_planar_stream = image.samples == 3 and components_of_scan(frame, header.position) == 1
         array = pixels(target, image, image.bits_allocated, is_planar=is_planar_stream)
         if self._is_widened:
@@ -106,3 +102,17 @@ class JpegLsDecoder:
             store_pixels(array, target)
         elif self._is_planar and not is_planar_stream:
             store_planes(array, target)
+
+    def check(self, header: JpegHeader, frame: bytes) -> None:
+        """The frame header against the attributes and the first frame; the end marker."""
+        image = self._image
+        if header[1:5] != (self._first.precision, image.rows, image.columns, image.samples):
+            raise TranscodeError(
+                _MISMATCH,
+                f"{header.columns} x {header.rows} x {header.components} samples of {header.precision} bits in the "
+                f"stream, {image.columns} x {image.rows} x {image.samples} in the data set",
+            )
+        if 8 * len(frame) < image.rows:  # a line takes a bit at least
+            raise TranscodeError(DAMAGED, f"{len(frame)} bytes are too few for the image that the stream announces")
+        if not has_jpeg_ls_end(frame, header):
+            raise TranscodeError(DAMAGED, "the stream has no end")

@@ -1,6 +1,6 @@
 """JPEG XL.
 
-Its header is coded in single bits, so that the size is checked by libjxl, against the array that it decodes into.
+Of its header only the size is read here; everything else libjxl checks against the array that it decodes into.
 Source: PS3.5 A.4.15, 8.2.18; ISO/IEC 18181-1.
 """
 
@@ -14,6 +14,7 @@ import numpy as np
 from dcmsend.dicom.transfer_syntax import TransferSyntax
 
 from ..codec import Image, NativeImage, cannot_change
+from ..jpeg_xl_header import read_jpeg_xl_size
 from .library import pixels, to_little_endian, widened
 
 __all__ = ["DAMAGED", "open_decoder", "starts_frame"]
@@ -40,7 +41,9 @@ def open_decoder(image: Image, syntax: TransferSyntax, first_frame: bytes, _keep
         raise cannot_change("JPEG XL of signed samples is not supported")
     if image.bits_allocated not in (8, 16):
         raise cannot_change(f"JPEG XL with Bits Allocated {image.bits_allocated} is not supported")
-    return JpegXlDecoder(image, syntax)
+    decoder = JpegXlDecoder(image, syntax)
+    decoder.check(first_frame)
+    return decoder
 
 
 class JpegXlDecoder:
@@ -61,6 +64,7 @@ class JpegXlDecoder:
 
     def decode(self, frame: bytes, target: memoryview) -> None:
         """See FrameDecoder."""
+        self.check(frame)
         array = pixels(target, self._image, self._image.bits_allocated)
         try:
             imagecodecs.jpegxl_decode(frame, numthreads=1, out=array)
@@ -71,3 +75,12 @@ class JpegXlDecoder:
             imagecodecs.jpegxl_decode(frame, numthreads=1, out=samples)
             widened(samples, array, None)
         to_little_endian(array)
+
+    def check(self, frame: bytes) -> None:
+        """The size in the codestream against the attributes."""
+        image, size = self._image, read_jpeg_xl_size(frame)
+        if sorted(size) != sorted((image.rows, image.columns)):
+            rows, columns = size
+            raise cannot_change(
+                f"{columns} x {rows} pixels in the stream, {image.columns} x {image.rows} in the data set"
+            )

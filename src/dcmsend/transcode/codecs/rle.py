@@ -21,6 +21,8 @@ DAMAGED: Final = "Pixel representation cannot be changed"
 
 _HEADER: Final = Struct("<16L")
 _MOST_SEGMENTS: Final = 15
+_MOST_EXPANSION: Final = 64
+"""Two bytes stand for at most 128."""
 
 
 def starts_frame(head: bytes, image: Image) -> bool:
@@ -97,19 +99,25 @@ class RleDecoder:
 
     def _stripe(self, data: bytes, size: int, segment: int) -> bytes | bytearray:
         """One byte plane of exactly ``size`` bytes."""
-        try:
-            stripe = self._unpack(data, size)
-        except Exception:  # the library wants the packets to fill the plane exactly, we forgive rubbish behind them
-            stripe = unpack_bits(data, size + self._image.columns)
-            if len(stripe) >= size + self._image.columns:
-                raise cannot_change(f"segment {segment + 1} holds more than rows x columns") from None
-            stripe = stripe[:size]
+        stripe: bytes | bytearray = b""
+        if size <= _MOST_EXPANSION * len(data):
+            stripe = self._unpack_exactly(data, size, segment)
         if len(stripe) < size:
             raise cannot_change(
                 f"{len(stripe)} of {size} bytes in segment {segment + 1}",
                 "RLE decoder is finished but has produced insufficient data for this stripe",
             )
         return stripe
+
+    def _unpack_exactly(self, data: bytes, size: int, segment: int) -> bytes | bytearray:
+        """Up to ``size`` bytes; a line more than that is an error."""
+        try:
+            return self._unpack(data, size)
+        except Exception:  # the library wants the packets to fill the plane exactly, we forgive rubbish behind them
+            stripe = unpack_bits(data, size + self._image.columns)
+            if len(stripe) >= size + self._image.columns:
+                raise cannot_change(f"segment {segment + 1} holds more than rows x columns") from None
+            return stripe[:size]
 
 
 def unpack_bits(data: bytes, size: int) -> bytes | bytearray:
