@@ -28,14 +28,17 @@ class DiscardedObject:
 
 
 class DiscardingPeer:
-    """Accepts everything in the first syntax proposed and answers success; serves one connection after the other.
+    """Accepts everything and answers success; serves one connection after the other.
+
+    Takes the transfer syntax ``preferred`` where it is proposed, else the first one.
 
     Attributes:
         stored: what it has received completely.
         error: what broke the last connection, None if nothing.
     """
 
-    def __init__(self, *, max_pdu_length: int = 131072) -> None:
+    def __init__(self, *, max_pdu_length: int = 131072, preferred: str = "") -> None:
+        self._preferred = preferred
         self.stored: list[DiscardedObject] = []
         self.error: Exception | None = None
         self._max_pdu_length = max_pdu_length
@@ -75,7 +78,7 @@ class DiscardingPeer:
         while (message := wire.receive_pdu(connection)) is not None:
             if message.type == wire.ASSOCIATE_RQ:
                 request = wire.parse_associate_request(message)
-                results = [(context.id, 0, context.transfer_syntaxes[0]) for context in request.contexts]
+                results = [(context.id, 0, self._choose(context.transfer_syntaxes)) for context in request.contexts]
                 connection.sendall(wire.associate_accept(request, results, self._max_pdu_length))
             elif message.type == wire.RELEASE_RQ:
                 connection.sendall(wire.release_response())
@@ -92,6 +95,9 @@ class DiscardingPeer:
                     if flags & 2:
                         self.stored.append(current)
                         connection.sendall(wire.command_pdu(context_id, self._response(command)))
+
+    def _choose(self, proposed: tuple[str, ...]) -> str:
+        return self._preferred if self._preferred in proposed else proposed[0]
 
     @staticmethod
     def _response(command: dict[int, bytes]) -> bytes:

@@ -1,0 +1,169 @@
+"""Decompression inside a transfer: nothing of a broken instance leaves, and a request to end is heard."""
+
+from __future__ import annotations
+
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dcmsend import BytesSent, Decompression, Observer, Peer, PlanOptions, StoreOutcome, Transfer, TransferOptions, send
+from support.compressed_files import Native, encapsulated_data_set
+from support.corpus import NATIVE
+from support.data_set_bytes import EXPLICIT_LITTLE, meta_header
+from support.discarding_peer import DiscardingPeer
+from support.fixture_files import SC_CLASS
+from support.peer_script import Accept, Script, prefer, refuse
+from support.run import run_measured
+from support.scripted_peer import ScriptedPeer
+from support.sending import run_transfer
+
+ic = pytest.importorskip("imagecodecs")
+
+JPEG_LOSSLESS, JPEG_BASELINE = "1.2.840.10008.1.2.4.70", "1.2.840.10008.1.2.4.50"
+RLE = "1.2.840.10008.1.2.5"
+NATIVE_ONLY = Script(associate=Accept(contexts=prefer(NATIVE[0])))
+
+
+def jpeg_lossless(pixels: np.ndarray) -> bytes:
+    return bytes(ic.jpeg8_encode(pixels, lossless=True, bitspersample=8 * pixels.itemsize))
+
+
+def write(path: Path, data_set: bytes, syntax: str) -> Path:
+    path.write_bytes(meta_header(syntax, SC_CLASS, "1.2.3") + data_set)
+    return path
+
+
+def multi_frame(path: Path, frames: int, *, size: int = 64, broken: bool = False) -> Path:
+    """Lossless JPEG, the last frame without its end if ``broken``."""
+    native = Native(rows=size, columns=size, frames=frames)
+    items = [jpeg_lossless(np.ascontiguousarray(frame[0])) for frame in native.pixels()]
+    if broken:
+        items[-1] = items[-1][: len(items[-1]) // 2]
+    return write(path, encapsulated_data_set(native, [b"", *items]), JPEG_LOSSLESS)
+
+
+def transferred(
+    files: list[Path], *scripts: Script, plan: PlanOptions | None = None
+) -> tuple[list[StoreOutcome], ScriptedPeer]:
+    with ScriptedPeer(*scripts) as peer:
+        transfer = send(files, Peer("127.0.0.1", peer.port), plan=plan, transfer=TransferOptions(halt_on_failure=False))
+        outcomes, error = run_transfer(transfer)
+    assert error is None
+    return list(outcomes), peer
+
+
+@pytest.mark.parametrize(("frames", "size"), [(1, 64), (5, 64), (40, 1024)], ids=["one", "small", "in a file"])
+def test_an_instance_whose_last_frame_is_broken_never_begins_to_leave(tmp_path: Path, frames: int, size: int) -> None:
+    files = [
+        multi_frame(tmp_path / "good", 2), multi_frame(tmp_path / "bad", frames, size=size, broken=True),
+        multi_frame(tmp_path / "last", 1),
+    ]
+    outcomes, peer = transferred(files, NATIVE_ONLY)
+    assert [outcome.result.value for outcome in outcomes] == ["stored", "failed", "stored"]
+    assert outcomes[1].reason is not None
+    assert outcomes[1].reason.value == "not convertible"
+    (connection,) = peer.connections
+    assert len(connection.stores) == 2
+    assert not [event for event in connection.course if event.startswith("abort")]
+
+
+class EndsIt(Observer):
+    """Asks for the end when the first bytes of the first instance leave."""
+
+    transfer: Transfer | None = None
+
+    def bytes_sent(self, event: BytesSent) -> None:
+        assert self.transfer is not None
+        if event.number == 1:
+            self.transfer.cancel()
+
+
+def test_a_request_to_end_is_heard_while_the_next_instance_is_decoded(tmp_path: Path) -> None:
+    files = [multi_frame(tmp_path / name, 40, size=512) for name in ("1", "2")]
+    observer = EndsIt()
+    with ScriptedPeer(NATIVE_ONLY) as peer:
+        observer.transfer = send(files, Peer("127.0.0.1", peer.port), observer=observer)
+        outcomes, error = run_transfer(observer.transfer)
+    assert error is None
+    assert [outcome.result.value for outcome in outcomes] == ["stored", "not attempted"]
+    assert len(peer.connections[0].stores) == 1
+
+
+@pytest.mark.parametrize(
+    ("mode", "result"), [(Decompression.LOSSLESS, "failed"), (Decompression.LOSSY, "stored")], ids=["+dls", "+dly"]
+)
+def test_lossy_pixels_go_to_another_context_only_if_lossy_decompression_is_allowed(
+    tmp_path: Path, mode: Decompression, result: str
+) -> None:
+    native = Native()
+    lossy = encapsulated_data_set(native, [b"", bytes(ic.jpeg8_encode(native.pixels()[0, 0], level=90))])
+    plain = EXPLICIT_LITTLE.encode(native.elements("1.2.3"))
+    files = [write(tmp_path / "plain", plain, NATIVE[0]), write(tmp_path / "lossy", lossy, JPEG_BASELINE)]
+    outcomes, _ = transferred(
+        files, Script(associate=Accept(contexts=refuse(3))), plan=PlanOptions(decompression=mode)
+    )
+    assert [outcome.result.value for outcome in outcomes] == ["stored", result]
+
+
+def test_no_room_for_the_decompressed_pixels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dcmsend.transfer import spool
+
+    def no_room() -> None:
+        raise spool._failure(OSError(28, "No space left on device"))
+
+    monkeypatch.setattr(spool, "LARGEST_IN_MEMORY", 0)
+    monkeypatch.setattr(spool, "FileSpool", no_room)
+    ((outcome,), peer) = transferred([multi_frame(tmp_path / "file", 2)], NATIVE_ONLY)
+    assert outcome.result.value == "failed"
+    assert outcome.message == "Pixel representation cannot be changed"
+    assert peer.connections[0].stores == []
+
+
+@pytest.mark.parametrize("decode_workers", [0, -1])
+def test_impossible_number_of_workers(decode_workers: int) -> None:
+    with pytest.raises(ValueError, match="decode_workers"):
+        TransferOptions(decode_workers=decode_workers)
+
+
+def rle(pixels: np.ndarray) -> bytes:
+    packed = [ic.packbits_encode((pixels >> shift).astype("u1").tobytes()) for shift in (8, 0)]
+    header = np.zeros(16, "<u4")
+    header[:3] = 2, 64, 64 + len(packed[0])
+    return header.tobytes() + packed[0] + packed[1]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize(("syntax", "encode"), [(JPEG_LOSSLESS, jpeg_lossless), (RLE, rle)], ids=["JPEG", "RLE"])
+def test_two_gigabytes_in_little_memory(
+    syntax: str, encode: object, dcmsend: str, tmp_path: Path
+) -> None:
+    """Decoded completely before they are sent, and each byte arrives."""
+    count = 1023
+    native = Native(rows=1024, columns=1024, allocated=16, stored=16)
+    y, x = np.mgrid[0:1024, 0:1024]
+    pixels = ((x // 64 + y // 64) * 517).astype("<u2")
+    frame = encode(pixels)  # type: ignore[operator]
+    plain = {element[0]: element for element in native.elements("1.2.3")}
+    del plain[0xFFFCFFFC], plain[0x7FE00010]
+    plain[0x00280008] = (0x00280008, "IS", str(count).encode())
+    head = EXPLICIT_LITTLE.encode([plain[tag] for tag in sorted(plain)])
+    with (tmp_path / "file").open("wb") as file:
+        file.write(meta_header(syntax, SC_CLASS, "1.2.3") + head + EXPLICIT_LITTLE.header(0x7FE00010, "OB", 0xFFFFFFFF))
+        file.write(EXPLICIT_LITTLE.item_header(0xE000, 0))
+        item = EXPLICIT_LITTLE.item_header(0xE000, len(frame) + len(frame) % 2) + frame + b"\0" * (len(frame) % 2)
+        for _ in range(count):
+            file.write(item)
+        file.write(EXPLICIT_LITTLE.item_header(0xE0DD, 0))
+    expected = head + EXPLICIT_LITTLE.header(0x7FE00010, "OW", count * pixels.nbytes)
+    crc32 = zlib.crc32(expected)
+    for _ in range(count):
+        crc32 = zlib.crc32(pixels.tobytes(), crc32)
+    with DiscardingPeer(preferred=NATIVE[0]) as peer:
+        done, peak = run_measured(tmp_path, dcmsend, "127.0.0.1", peer.port, tmp_path / "file")
+    assert done.exit_code == 0, done.stderr
+    (stored,) = peer.stored
+    assert (stored.length, stored.crc32) == (len(expected) + count * pixels.nbytes, crc32)
+    assert peak < 150 << 20

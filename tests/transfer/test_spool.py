@@ -1,0 +1,94 @@
+"""Where decoded pixels wait."""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dcmsend.errors import FileUnreadable, TranscodeError
+from dcmsend.transcode import MemorySpool, Spool
+from dcmsend.transfer.spool import LARGEST_IN_MEMORY, FileSpool, make_spool
+from support.descriptors import open_descriptors
+
+
+@pytest.fixture(params=["memory", "file", "file without pwrite"])
+def spool(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Spool:
+    """One with room for 1000 bytes; the last one as on a system that cannot read and write at a position."""
+    if request.param == "memory":
+        return MemorySpool(1000)
+    if request.param != "file":
+        monkeypatch.delattr(os, "pwrite")
+        monkeypatch.delattr(os, "pread")
+    return FileSpool()
+
+
+def test_what_is_stored_in_any_order_is_read(spool: Spool) -> None:
+    content = random.Random(1).randbytes(1000)
+    for position in (300, 0, 700, 100, 200, 500, 400, 600, 900, 800):
+        room = spool.reserve(position, 100)
+        assert len(room) == 100
+        room[:] = content[position : position + 100]
+        spool.store(position, room)
+    assert b"".join(spool.read_at(position, 130) for position in range(0, 1000, 130)) == content
+    assert spool.read_at(995, 10) == content[995:]
+    assert spool.read_at(1000, 10) == b""
+    spool.close()
+    spool.close()
+
+
+def test_a_file_has_no_name_and_goes_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    before = open_descriptors()
+    spool = FileSpool()
+    room = spool.reserve(0, 10)
+    room[:] = b"0123456789"
+    spool.store(0, room)
+    assert list(tmp_path.iterdir()) == []
+    spool.close()
+    assert open_descriptors() == before
+
+
+def test_rooms_are_used_again() -> None:
+    """Fresh memory for each frame would cost more than many a codec."""
+    spool = FileSpool()
+    first = spool.reserve(0, 1000)
+    spool.store(0, first)
+    assert spool.reserve(1000, 1000).obj is first.obj
+    assert len(spool.reserve(2000, 10)) == 10
+    spool.close()
+
+
+@pytest.mark.parametrize(("size", "kind"), [(1, MemorySpool), (LARGEST_IN_MEMORY, MemorySpool), (1 << 40, FileSpool)])
+def test_what_is_large_goes_to_a_file(size: int, kind: type) -> None:
+    spool = make_spool(size)
+    assert type(spool) is kind
+    spool.close()
+
+
+def no_room(*_: Any, **__: Any) -> Any:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_no_room_for_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "TemporaryFile", no_room)
+    with pytest.raises(TranscodeError) as error:
+        FileSpool()
+    assert error.value.detail == "temporary file for the decompressed pixels: No space left on device"
+
+
+def test_no_room_while_it_grows(monkeypatch: pytest.MonkeyPatch) -> None:
+    spool = FileSpool()
+    room = spool.reserve(0, 10)
+    monkeypatch.setattr(os, "pwrite", no_room)
+    with pytest.raises(TranscodeError, match="Pixel representation cannot be changed"):
+        spool.store(0, room)
+    monkeypatch.setattr(os, "pread", no_room)
+    with pytest.raises(FileUnreadable):
+        spool.read_at(0, 1)
+    spool.close()
