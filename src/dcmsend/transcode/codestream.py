@@ -15,8 +15,8 @@ from dcmsend.errors import TranscodeError
 from .codec import CANNOT_CHANGE
 
 __all__ = [
-    "Jpeg2000Header", "JpegHeader", "components_of_scan", "fault_of_scans", "has_all_ones_codes", "has_jpeg_ls_end",
-    "point_transform", "read_jpeg_2000_header", "read_jpeg_header",
+    "Jpeg2000Header", "JpegHeader", "components_of_scan", "fault_of_scans", "has_jpeg_ls_end", "read_jpeg_2000_header",
+    "read_jpeg_header",
 ]
 
 _SOF55: Final = 0xF7
@@ -111,7 +111,7 @@ def fault_of_scans(data: bytes, header: JpegHeader) -> str:
         length = data[position + 2] << 8 | data[position + 3]
         segment = data[position + 4 : position + 2 + length]
         if marker == _DHT:
-            tables.update(identifier for identifier, _, _ in huffman_tables(segment))
+            tables.update(_huffman_tables(segment))
         elif marker == _SOS:
             in_scan = True
             for table in _tables_of_scan(segment, header.process):
@@ -131,36 +131,17 @@ def _tables_before(data: bytes, end: int) -> set[int]:
             continue
         length = data[position + 2] << 8 | data[position + 3]
         if marker == _DHT:
-            tables.update(identifier for identifier, _, _ in huffman_tables(data[position + 4 : position + 2 + length]))
+            tables.update(_huffman_tables(data[position + 4 : position + 2 + length]))
         position += 2 + length
     return tables
 
 
-def huffman_tables(segment: bytes) -> Iterator[tuple[int, bytes, bytes]]:
-    """Class and number (``0x10`` is the first one for AC), code counts by length, and symbols of each table of a DHT.
-
-    Source: ITU-T T.81 B.2.4.2.
-    """
+def _huffman_tables(segment: bytes) -> Iterator[int]:
+    """Class and number (``0x10`` is the first one for AC) of each table of a DHT.  Source: ITU-T T.81 B.2.4.2."""
     position = 0
     while position + 17 <= len(segment):
-        counts = segment[position + 1 : position + 17]
-        yield segment[position], counts, segment[position + 17 : position + 17 + sum(counts)]
-        position += 17 + sum(counts)
-
-
-def has_all_ones_codes(data: bytes) -> bool:
-    """Whether the Huffman tables for lossless scans are sound but for codes that consist of ones only."""
-    is_full = False
-    position = data.find(b"\xff\xc4")
-    while position >= 0 and position + 4 <= len(data):
-        length = data[position + 2] << 8 | data[position + 3]
-        for _, counts, symbols in huffman_tables(data[position + 4 : position + 2 + length]):
-            used = sum(count << (15 - index) for index, count in enumerate(counts))
-            if used > 1 << 16 or len(symbols) != sum(counts) or max(symbols, default=0) > 16:
-                return False
-            is_full = is_full or used == 1 << 16
-        position = data.find(b"\xff\xc4", position + 2 + length)
-    return is_full
+        yield segment[position]
+        position += 17 + sum(segment[position + 1 : position + 17])
 
 
 def _tables_of_scan(scan: bytes, process: int) -> list[int]:
@@ -202,12 +183,6 @@ def components_of_scan(data: bytes, position: int) -> int:
     """How many components the first scan has, 0 if there is none; ``position`` is behind the frame header."""
     header = _scan_header(data, position)
     return header[0] if header else 0
-
-
-def point_transform(data: bytes, position: int) -> int:
-    """Bits by which lossless samples were shifted (Al of the first scan), 0 if there is no scan."""
-    header = _scan_header(data, position)
-    return header[-1] & 0x0F if header else 0
 
 
 def _scan_header(data: bytes, position: int) -> bytes:

@@ -20,7 +20,7 @@ _HEADER_BYTES: Final = 16
 
 
 def read_jpeg_xl_size(data: bytes) -> tuple[int, int]:
-    """Rows and columns as they are coded; an orientation may exchange them.  Raises TranscodeError if there are none."""
+    """Rows and columns as they are coded; an orientation may swap them.  Raises TranscodeError if there are none."""
     start = _codestream_start(data)
     if data[start : start + 2] != _CODESTREAM:
         raise cannot_change("no codestream in a JPEG XL stream")

@@ -9,15 +9,14 @@ from __future__ import annotations
 from typing import Final
 
 import imagecodecs
-import numpy as np
 
 from dcmsend.dicom.transfer_syntax import TransferSyntax
 from dcmsend.errors import TranscodeError
 
 from ..codec import Image, NativeImage, cannot_change, requires_planes
-from ..codestream import JpegHeader, fault_of_scans, has_all_ones_codes, point_transform, read_jpeg_header
+from ..codestream import JpegHeader, fault_of_scans, read_jpeg_header
 from . import ybr
-from .library import Pixels, pixels, store_planes, to_little_endian
+from .library import pixels, store_planes, to_little_endian
 
 __all__ = ["DAMAGED", "open_decoder", "starts_frame"]
 
@@ -124,12 +123,12 @@ class JpegDecoder:
 
     def _decode(self, frame: bytes, header: JpegHeader, target: memoryview) -> None:
         array = pixels(target, self._image, self._bits_allocated)
-        if header.process == _LOSSLESS:
-            self._decode_lossless(frame, header, array)
-            if self._converts and self._image.samples == 3:
-                ybr.convert_to_rgb(array, header.precision)
-        elif self._image.samples == 1:
+        if self._image.samples == 1:
             imagecodecs.jpeg8_decode(frame, out=array)
+        elif header.process == _LOSSLESS:  # libjpeg-turbo converts nothing there
+            imagecodecs.jpeg8_decode(frame, colorspace="RGB", outcolorspace="RGB", out=array)
+            if self._converts:
+                ybr.convert_to_rgb(array, header.precision)
         else:
             colour_space = "YCBCR" if self._converts else "RGB"
             imagecodecs.jpeg8_decode(frame, colorspace=colour_space, outcolorspace="RGB", out=array)
@@ -160,29 +159,3 @@ class JpegDecoder:
             units = -(-header.rows // _BLOCK) * -(-header.columns // _BLOCK)
         if 8 * len(frame) < units:
             raise TranscodeError(DAMAGED, f"{len(frame)} bytes are too few for the image that the stream announces")
-
-    def _decode_lossless(self, frame: bytes, header: JpegHeader, array: Pixels) -> None:
-        """Process 14."""
-        try:
-            if self._image.samples == 3:
-                imagecodecs.jpeg8_decode(frame, colorspace="RGB", outcolorspace="RGB", out=array)
-            else:
-                imagecodecs.jpeg8_decode(frame, out=array)
-        except imagecodecs.Jpeg8Error:
-            # libjpeg refuses codes of nothing but ones, as the standard does; some encoders use them.  The other
-            # decoders read them, but get point transforms wrong.
-            if not has_all_ones_codes(frame) or point_transform(frame, header.position):
-                raise
-            samples = _decode_otherwise(frame)
-            if samples is None or samples.shape != array.shape or samples.itemsize > array.itemsize:
-                raise
-            array[...] = samples
-
-
-def _decode_otherwise(frame: bytes) -> Pixels | None:
-    for decode in (imagecodecs.ljpeg_decode, imagecodecs.jpegsof3_decode):
-        try:
-            return np.asarray(decode(frame))
-        except Exception:  # whatever it is, the first decoder's error is the one to tell
-            continue
-    return None

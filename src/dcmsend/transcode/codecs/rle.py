@@ -56,7 +56,7 @@ class RleDecoder:
 
     def __init__(self, image: Image) -> None:
         self._image = image
-        self._unpack, self._spread = _fast_functions() or (unpack_bits, _spread)
+        self._unpack, self._spread = _fast_functions() or (_unpack_all, _spread)
         self.native: Final = NativeImage(image.bits_allocated, {})
 
     def verify(self, frame: bytes) -> None:
@@ -139,6 +139,14 @@ def unpack_bits(data: bytes, size: int) -> bytes | bytearray:
     return out
 
 
+def _unpack_all(data: bytes, size: int) -> bytes | bytearray:
+    """What the packets hold; ValueError if that is more than ``size`` bytes."""
+    unpacked = unpack_bits(data, size + 1)
+    if len(unpacked) > size:
+        raise ValueError("too many bytes")
+    return unpacked
+
+
 _Store = Callable[[slice, bytes | bytearray], None]
 _Functions = tuple[Callable[[bytes, int], bytes | bytearray], Callable[[memoryview], _Store]]
 
@@ -153,7 +161,7 @@ def _spread(target: memoryview) -> _Store:
 
 
 def _fast_functions() -> _Functions | None:
-    """``unpack_bits`` and ``_spread`` with imagecodecs and numpy, ten times as fast; None where these are missing."""
+    """``_unpack_all`` and ``_spread`` with imagecodecs and numpy, ten times as fast; None where these are missing."""
     if find_spec("imagecodecs") is None or find_spec("numpy") is None:
         return None
     import numpy as np
