@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import dcmsend as dcmsend_package
 from dcmsend.cli.exit_code import ExitCode
 from support.corpus import DATA
 from support.discarding_peer import DiscardingPeer
@@ -29,6 +30,16 @@ def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
         if "://" not in target:
             assert (page.parent / target).exists(), target
+
+
+def test_every_decision_is_listed() -> None:
+    pages = sorted(path.name for path in (ROOT / "docs" / "decisions").glob("[0-9]*.md"))
+    assert re.findall(r"^\* \[.*?\]\((.*?)\)$", _text("decisions/index.md"), flags=re.MULTILINE) == pages
+
+
+def test_every_public_name_is_in_the_reference() -> None:
+    shown = re.findall(r"^::: dcmsend\.(\w+)$", _text("library-reference.md"), flags=re.MULTILINE)
+    assert sorted([*shown, "DcmsendError", "__version__"]) == sorted([*dcmsend_package.__all__, "errors"])
 
 
 def test_library_example(tmp_path: Path) -> None:
