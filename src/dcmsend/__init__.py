@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         AddressFamily,
         AssociationClosed,
         AssociationOpened,
+        Attempt,
         BytesSent,
         Observer,
         Peer,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
         Result,
         StoreOutcome,
         TransferOptions,
+        Waiting,
     )
     from .transport import TlsOptions, TlsProfile, load_tls
 
@@ -47,18 +49,18 @@ _HOMES = {
     "plan": ("Decompression", "PlanOptions"),
     "report": ("Summary",),
     "transfer": (
-        "AddressFamily", "AssociationClosed", "AssociationOpened", "BytesSent", "Observer", "Peer", "Reason", "Result",
-        "StoreOutcome", "TransferOptions",
+        "AddressFamily", "AssociationClosed", "AssociationOpened", "Attempt", "BytesSent", "Observer", "Peer", "Reason",
+        "Result", "StoreOutcome", "TransferOptions", "Waiting",
     ),
     "transport": ("TlsOptions", "TlsProfile", "load_tls"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
-    "AddressFamily", "AssociationClosed", "AssociationOpened", "BytesSent", "DcmsendError", "Decompression",
+    "AddressFamily", "AssociationClosed", "AssociationOpened", "Attempt", "BytesSent", "DcmsendError", "Decompression",
     "IndexOptions", "InputOptions", "Instance", "KeepTogether", "Observer", "Peer", "PlanOptions", "ReadMode", "Reason",
     "RejectedInput", "Result", "StoreOutcome", "Summary", "TlsOptions", "TlsProfile", "Transfer", "TransferOptions",
-    "UserIdentity", "__version__", "load_tls", "send",
+    "UserIdentity", "Waiting", "__version__", "load_tls", "send",
 ]
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from dcmsend.dicom.sop_class import sop_class_name
 from dcmsend.index import RejectedInput
-from dcmsend.transfer import StoreOutcome
+from dcmsend.transfer import Attempt, Reason, Result, StoreOutcome
 
 __all__ = ["INSTANCE_FIELDS", "clean", "format_time", "outcome_fields", "rejected_fields", "status_field", "to_json"]
 
@@ -32,10 +32,6 @@ to_json: Final = json.JSONEncoder(ensure_ascii=False).encode
 def outcome_fields(outcome: StoreOutcome) -> dict[str, Any]:
     """The fields of an instance; sizes in bytes, times as RFC 3339 text, durations in seconds, None for unknown."""
     instance, sent = outcome.instance, outcome.sent_syntax
-    name = _outcome_name(outcome)
-    status = status_field(outcome.status)
-    reason = None if outcome.reason is None else outcome.reason.name.lower()
-    started = format_time(outcome.started)
     in_memory = instance.input.data_set is not None
     sop_class = outcome.sop_class_uid or instance.sop_class_uid
     return {
@@ -53,15 +49,15 @@ def outcome_fields(outcome: StoreOutcome) -> dict[str, Any]:
         "association": outcome.association or None,
         "context_id": outcome.context_id or None,
         "message_id": outcome.message_id or None,
-        "outcome": name,
-        "status": status,
+        "outcome": _outcome_name(outcome.result),
+        "status": status_field(outcome.status),
         "error_comment": clean(outcome.error_comment),
         "offending_elements": [f"({tag >> 16:04X},{tag & 0xFFFF:04X})" for tag in outcome.offending_elements],
-        "reason": reason,
+        "reason": _reason_name(outcome.reason),
         "message": clean(outcome.message),
         "retryable": outcome.is_retryable,
-        "attempts": [{"time": started, "outcome": name, "status": status, "reason": reason}] if started else [],
-        "started": started,
+        "attempts": [_attempt_fields(attempt) for attempt in outcome.attempts],
+        "started": format_time(outcome.started),
         "seconds": round(outcome.seconds, 6),
     }
 
@@ -102,8 +98,21 @@ def clean(text: str) -> str:
     return "".join("\ufffd" if "\ud800" <= character <= "\udfff" else character for character in text)
 
 
-def _outcome_name(outcome: StoreOutcome) -> str:
-    return outcome.result.value.replace(" ", "_")
+def _attempt_fields(attempt: Attempt) -> dict[str, Any]:
+    return {
+        "time": format_time(attempt.time),
+        "outcome": _outcome_name(attempt.result),
+        "status": status_field(attempt.status),
+        "reason": _reason_name(attempt.reason),
+    }
+
+
+def _outcome_name(result: Result) -> str:
+    return result.value.replace(" ", "_")
+
+
+def _reason_name(reason: Reason | None) -> str | None:
+    return None if reason is None else reason.name.lower()
 
 
 def _file_fields(path: str, *, is_file: bool) -> dict[str, Any]:

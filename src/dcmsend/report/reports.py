@@ -9,7 +9,7 @@ from enum import IntEnum
 
 from dcmsend.errors import ReportError
 from dcmsend.index import RejectedInput
-from dcmsend.transfer import AssociationClosed, AssociationOpened, BytesSent, Observer, Peer, StoreOutcome
+from dcmsend.transfer import AssociationClosed, AssociationOpened, BytesSent, Observer, Peer, StoreOutcome, Waiting
 
 from .base import Report
 from .options import ReportOptions
@@ -82,6 +82,13 @@ class Reports(Observer):
                 report.bytes_sent(event)
         if self._observer is not None:
             self._observer.bytes_sent(event)
+
+    def waiting(self, event: Waiting | None) -> None:
+        for report in tuple(self._reports):
+            with self._given_up(report):
+                report.waiting(event)
+        if self._observer is not None:
+            self._observer.waiting(event)
 
     def finish(self, record: RunRecord, judge: Callable[[RunRecord], IntEnum] | None) -> None:
         """Complete all reports; ``judge`` gives the exit code, which changes when a report cannot be written."""

@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .engine import Engine, not_attempted
-from .events import AssociationClosed, AssociationOpened, BytesSent, Observer
+from .events import AssociationClosed, AssociationOpened, BytesSent, Observer, Waiting
 from .options import AddressFamily, Peer, TransferOptions
-from .outcome import Reason, Result, StoreOutcome
+from .outcome import Attempt, Reason, Result, StoreOutcome
 from .tools import Tools
 
 if TYPE_CHECKING:
     from .probing import ProbeAnswer, echo, probe
 
 __all__ = [
-    "AddressFamily", "AssociationClosed", "AssociationOpened", "BytesSent", "Engine", "Observer", "Peer",
-    "ProbeAnswer", "Reason", "Result", "StoreOutcome", "Tools", "TransferOptions", "echo", "not_attempted", "probe",
+    "AddressFamily", "AssociationClosed", "AssociationOpened", "Attempt", "BytesSent", "Engine", "Observer", "Peer",
+    "ProbeAnswer", "Reason", "Result", "StoreOutcome", "Tools", "TransferOptions", "Waiting", "echo", "not_attempted",
+    "probe",
 ]
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from .outcome import StoreOutcome
 
-__all__ = ["AssociationClosed", "AssociationOpened", "BytesSent", "Observer", "SerialObserver"]
+__all__ = ["AssociationClosed", "AssociationOpened", "BytesSent", "Observer", "SerialObserver", "Waiting"]
 
 
 class AssociationOpened(NamedTuple):
@@ -52,6 +52,18 @@ class BytesSent(NamedTuple):
     length: int
 
 
+class Waiting(NamedTuple):
+    """Nothing is sent for a while, because the peer cannot take it now; then it is tried again.
+
+    Attributes:
+        why: one line for a person, e.g. ``peer out of resources (0xA700)``.
+        until: when it is tried again, in seconds since the epoch.
+    """
+
+    why: str
+    until: float
+
+
 class Observer:
     """Override what you want to hear of.
 
@@ -68,6 +80,9 @@ class Observer:
 
     def bytes_sent(self, event: BytesSent) -> None:
         """A piece of a data set was sent."""
+
+    def waiting(self, event: Waiting | None) -> None:
+        """The transfer waits before it tries again; None when the wait is over, for whatever reason."""
 
     def outcome(self, outcome: StoreOutcome) -> None:
         """An instance has come to its end; in the order of the list."""
@@ -91,6 +106,10 @@ class SerialObserver(Observer):
     def bytes_sent(self, event: BytesSent) -> None:
         with self._lock:
             self._observer.bytes_sent(event)
+
+    def waiting(self, event: Waiting | None) -> None:
+        with self._lock:
+            self._observer.waiting(event)
 
     def outcome(self, outcome: StoreOutcome) -> None:
         with self._lock:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from dcmsend.dicom.transfer_syntax import TransferSyntax
 from dcmsend.index import Instance
 
-__all__ = ["Reason", "Result", "StoreOutcome"]
+__all__ = ["Attempt", "Reason", "Result", "StoreOutcome"]
 
 
 class Result(Enum):
@@ -45,6 +45,23 @@ class Reason(Enum):
     NO_ASSOCIATION = "no association"
     HALTED = "halted"
     CANCELLED = "cancelled"
+    TIME_WINDOW = "time window over"
+
+
+class Attempt(NamedTuple):
+    """One attempt to store an instance, and how it ended.
+
+    Attributes:
+        time: seconds since the epoch at which it was begun.
+        result: what would have become of the instance if it had been the last attempt.
+        status: the peer's DIMSE status; None unless it answered.
+        reason: ours; None when the peer answered.
+    """
+
+    time: float
+    result: Result
+    status: int | None
+    reason: Reason | None
 
 
 class StoreOutcome(NamedTuple):
@@ -69,6 +86,7 @@ class StoreOutcome(NamedTuple):
         offending_elements: tags of (0000,0901) of the answer.
         started: seconds since the epoch at which it was begun, 0.0 if never.
         seconds: from then to the outcome.
+        earlier: the attempts before the one that all this tells of, in order.
     """
 
     index: int  # type: ignore[assignment]  # hides tuple.index, which nobody misses
@@ -89,6 +107,14 @@ class StoreOutcome(NamedTuple):
     offending_elements: tuple[int, ...] = ()
     started: float = 0.0
     seconds: float = 0.0
+    earlier: tuple[Attempt, ...] = ()
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """All attempts, in order; none for what was never begun."""
+        if not self.started:
+            return self.earlier
+        return (*self.earlier, Attempt(self.started, self.result, self.status, self.reason))
 
     @property
     def is_retryable(self) -> bool:
@@ -100,5 +126,5 @@ class StoreOutcome(NamedTuple):
 
 _TRANSIENT = frozenset({
     Reason.FILE_CHANGED, Reason.CONNECTION_LOST, Reason.ABORTED, Reason.RELEASED, Reason.TIMED_OUT,
-    Reason.PROTOCOL_ERROR, Reason.NO_ASSOCIATION, Reason.HALTED, Reason.CANCELLED,
+    Reason.PROTOCOL_ERROR, Reason.NO_ASSOCIATION, Reason.HALTED, Reason.CANCELLED, Reason.TIME_WINDOW,
 })
