@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-import shutil
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from dcmsend.cli.option_table import OPTIONS
+from support.programs import dcmtk_program
 from support.run import run
 
 ROOT = Path(__file__).parent.parent
@@ -18,9 +19,8 @@ NAMES = {name for row in OPTIONS for name in (row.short, row.long) if name}
 
 
 def need(program: str) -> str:
-    path = shutil.which(program)
-    if path is None:
-        pytest.skip(f"{program} is not installed")
+    path = dcmtk_program(program)
+    assert path is not None, f"{program} is not installed"
     return path
 
 
@@ -29,11 +29,13 @@ def test_generated_files_are_up_to_date() -> None:
     assert done.exit_code == 0, done.stdout + done.stderr
 
 
+@pytest.mark.peer("groff")
 def test_manual_page_is_without_faults() -> None:
     done = run(need("groff"), "-man", "-ww", "-z", ROOT / "docs" / "dcmsend.1")
     assert (done.exit_code, done.stderr) == (0, "")
 
 
+@pytest.mark.peer("groff")
 def test_manual_page_shows_every_option_and_exit_code() -> None:
     done = run(need("groff"), "-man", "-Tascii", "-P-cbou", "-rLL=200n", ROOT / "docs" / "dcmsend.1")
     text = " ".join(done.stdout.split())
@@ -74,6 +76,7 @@ def fish_answer(line: str, cwd: Path) -> set[str]:
     return {offer.split("\t")[0] for offer in done.stdout.splitlines()}
 
 
+@pytest.mark.peer("fish")
 def test_fish(tmp_path: Path) -> None:
     (tmp_path / "one.dcm").touch()
     assert fish_answer("dcmsend --", tmp_path) == {name for name in NAMES if name.startswith("--")}
@@ -84,10 +87,58 @@ def test_fish(tmp_path: Path) -> None:
     assert "one.dcm" in fish_answer("dcmsend peer 104 o", tmp_path)
 
 
-def test_zsh() -> None:
-    path = COMPLETIONS / "zsh" / "_dcmsend"
-    done = run(need("zsh"), "-n", path)
+_ZSH = """
+zmodload zsh/zpty
+zpty shell zsh -f -i
+zpty -w shell "PROMPT= ; fpath=($1 \\$fpath); autoload -Uz compinit; compinit -u -D; OUT=$2"
+zpty -w shell 'compadd() {
+    if [[ "${@[1,(i)(-|--)]}" == *-(O|A|D)\\ * ]]; then builtin compadd "$@"; return; fi
+    local -a hits; builtin compadd -A hits "$@"; print -rl -- $hits >> $OUT; builtin compadd "$@"
+}'
+zpty -w shell 'done-hook() { print -r -- /END >> $OUT; }; comppostfuncs=(done-hook); LISTMAX=100000'
+zpty -w -n shell "$3"$'\\t'
+repeat 300; do [[ -e $2 ]] && grep -q '^/END$' $2 && break; sleep 0.1; done
+zpty -d shell
+"""
+"""Presses the tabulator key in a zsh on a terminal of its own, and writes down what is offered."""
+
+
+def zsh_answer(line: str, cwd: Path) -> set[str]:
+    (cwd / "driver.zsh").write_text(_ZSH, encoding="utf-8")
+    offers = cwd / "offers"
+    offers.unlink(missing_ok=True)
+    done = run(need("zsh"), "-f", cwd / "driver.zsh", COMPLETIONS / "zsh", offers, line, cwd=cwd)
     assert (done.exit_code, done.stderr) == (0, "")
-    text = path.read_text(encoding="utf-8")
-    assert text.startswith("#compdef dcmsend dcmsend-py\n")
-    assert set(re.findall(r"^  '\*([-+][^\[]+)\[", text, flags=re.MULTILINE)) == NAMES
+    answer = offers.read_text(encoding="utf-8").splitlines()
+    assert answer[-1] == "/END"
+    return {each for each in answer if each and each != "/END"}
+
+
+@pytest.mark.peer("zsh")
+def test_zsh(tmp_path: Path) -> None:
+    (tmp_path / "one.dcm").touch()
+    assert zsh_answer("dcmsend --", tmp_path) == {name for name in NAMES if name.startswith("--")}
+    assert zsh_answer("dcmsend +", tmp_path) == {name for name in NAMES if name.startswith("+")}
+    assert zsh_answer("dcmsend-py --no-h", tmp_path) == {"--no-halt"}
+    assert zsh_answer("dcmsend -ll d", tmp_path) == {"debug"}
+    assert zsh_answer("dcmsend peer 104 on", tmp_path) == {"one.dcm"}
+    assert zsh_answer("dcmsend -aec ", tmp_path) == set()
+
+
+def test_installed_with_the_package(tmp_path: Path) -> None:
+    """The wheel puts the manual page and the completions where man and the shells look for them."""
+    done = run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path, cwd=ROOT)
+    assert done.exit_code == 0, done.stderr
+    (wheel,) = tmp_path.glob("*.whl")
+    shared = {
+        name.partition(".data/data/share/")[2]: name for name in zipfile.ZipFile(wheel).namelist() if ".data/" in name
+    }
+    for command in ("dcmsend", "dcmsend-py"):
+        assert {
+            f"man/man1/{command}.1",
+            f"bash-completion/completions/{command}",
+            f"fish/vendor_completions.d/{command}.fish",
+        } <= set(shared)
+    assert "zsh/site-functions/_dcmsend" in shared
+    page = zipfile.ZipFile(wheel).read(shared["man/man1/dcmsend.1"])
+    assert page == (ROOT / "docs" / "dcmsend.1").read_bytes()

@@ -15,6 +15,9 @@ _NEEDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "dcmtk-dcmsend": (("dcmsend",), ()),
     "orthanc": (("Orthanc",), ()),
     "pynetdicom": ((), ("pynetdicom",)),
+    "fish": (("fish",), ()),
+    "groff": (("groff",), ()),
+    "zsh": (("zsh",), ()),
 }
 
 
