@@ -45,8 +45,9 @@ def run(
 
     Nothing is raised: how the run ended is in the record, and in the log.  ``judge`` gives its exit code, for reports.
     """
-    reports = open_reports(settings.report, settings.peer, observer)
-    record = RunRecord(on_rejected=reports.rejected)
+    record = RunRecord()
+    reports = open_reports(settings.report, settings.peer, record, observer)
+    record.on_rejected = reports.rejected
     interrupt = interrupt or Interrupt(settings.transfer.drain_seconds)
     inputs = find_inputs(_all_names(settings, names, interrupt), settings.inputs, interrupt.check_request)
     if settings.inputs.scan_directories:

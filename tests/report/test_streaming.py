@@ -35,12 +35,12 @@ def test_spool_gives_back_what_it_was_given() -> None:
 
 def test_memory_does_not_grow_with_the_number_of_outcomes(tmp_path: Path) -> None:
     outcome = outcome_of(tmp_path / "in")
-    run = RunFields(PEER)
+    record = RunRecord()
+    run = RunFields(PEER, record)
     reports = [
         run, JsonReport(str(tmp_path / "r.json"), run), JsonLinesReport(str(tmp_path / "r.jsonl"), run),
         CsvReport(str(tmp_path / "r.csv")), TextReport(str(tmp_path / "r.txt"), PEER),
     ]  # fmt: skip
-    record = RunRecord()
     record.listed = record.ended = True
     for report in reports:
         report.begin()
@@ -68,7 +68,7 @@ def test_memory_does_not_grow_with_the_number_of_outcomes(tmp_path: Path) -> Non
 def test_progress_comes_every_ten_seconds(tmp_path: Path) -> None:
     outcome = outcome_of(tmp_path / "in")
     times = iter((100.0, 100.0, 105.0, 110.0, 115.0, 119.0, 121.0))
-    report = JsonLinesReport(str(tmp_path / "r.jsonl"), RunFields(PEER), clock=lambda: next(times))
+    report = JsonLinesReport(str(tmp_path / "r.jsonl"), RunFields(PEER, RunRecord()), clock=lambda: next(times))
     for _ in range(6):
         report.outcome(outcome)
     lines = [json.loads(line)["type"] for line in (tmp_path / "r.jsonl").read_text().splitlines()]

@@ -116,8 +116,8 @@ class Reports(Observer):
         self.error = self.error or error
 
 
-def open_reports(options: ReportOptions, peer: Peer, observer: Observer | None) -> Reports:
-    """Open all reports that are wanted; what only a report needs is loaded only for it."""
+def open_reports(options: ReportOptions, peer: Peer, record: RunRecord, observer: Observer | None) -> Reports:
+    """Open all reports of the run ``record``; what only a report needs is loaded only for it."""
     reports = Reports(observer)
     if options.text_report:
         from .text_report import TextReport
@@ -130,7 +130,7 @@ def open_reports(options: ReportOptions, peer: Peer, observer: Observer | None) 
     if options.json_report or options.jsonl_report:
         from .run_fields import RunFields
 
-        run = RunFields(peer, command_line=options.command_line)
+        run = RunFields(peer, record, options.command_line)
         reports.add(lambda: run)
         if options.json_report:
             from .json_report import JsonReport

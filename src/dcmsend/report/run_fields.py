@@ -34,11 +34,13 @@ class RunFields(Report):
 
     Args:
         peer: where the run sends to.
+        record: what the run knows of itself.
         command_line: the arguments, secrets already masked.
     """
 
-    def __init__(self, peer: Peer, command_line: Sequence[str] = ()) -> None:
+    def __init__(self, peer: Peer, record: RunRecord, command_line: Sequence[str] = ()) -> None:
         self._peer = peer
+        self._record = record
         self._command_line = command_line
         self._run_id = str(uuid.uuid4())
         self._started = time.time()
@@ -69,7 +71,7 @@ class RunFields(Report):
                 "calling": clean(peer.calling_ae_title),
                 "tls": peer.tls is not None,
             },
-            "journal": None,
+            "journal": None if self._record.journal is None else clean(self._record.journal),
         }
 
     def end(self, record: RunRecord) -> dict[str, Any]:
@@ -91,10 +93,10 @@ class RunFields(Report):
         """The counts until now."""
         results = {result.value.replace(" ", "_"): count for result, count in self._summary.results.items()}
         return {
-            "found": self._summary.total + self._not_dicom + self._invalid,
+            "found": self._summary.total + self._not_dicom + self._invalid + self._record.already_stored,
             "not_dicom": self._not_dicom,
             "invalid": self._invalid,
-            "already_stored": 0,
+            "already_stored": self._record.already_stored,
             "stored": results["stored"],
             "stored_with_warning": self._with_warning,
             "refused": results["refused"],

@@ -20,9 +20,12 @@ class RunRecord:
     Attributes:
         summary: counts of all outcomes.
         keep_rejected: whether ``rejected`` is filled; a tree may hold millions of files that are no DICOM.
+        on_rejected: hears of each input that could not be added; None if nobody wants to know.
         rejected: inputs and DICOMDIR records that could not be added to the transfer list.
         invalid_files: how many inputs could not be added, without DICOMDIR records.
         broken_files: how many inputs and records that could not be added are DICOM files, or may be.
+        already_stored: how many files were left out because the journal says that they are stored.
+        journal: file name of the journal, None without one.
         associations: negotiations that were answered.
         contexts: presentation contexts proposed over all associations.
         listed: whether the transfer list was complete, so that there is something to report on.
@@ -32,15 +35,15 @@ class RunRecord:
         exit_code: what the command will end with; None while nobody has said so.
     """
 
-    def __init__(
-        self, *, keep_rejected: bool = False, on_rejected: Callable[[RejectedInput], None] | None = None
-    ) -> None:
+    def __init__(self, *, keep_rejected: bool = False) -> None:
         self.summary = Summary()
         self.keep_rejected = keep_rejected
-        self._on_rejected = on_rejected
+        self.on_rejected: Callable[[RejectedInput], None] | None = None
         self.rejected: list[RejectedInput] = []
         self.invalid_files = 0
         self.broken_files = 0
+        self.already_stored = 0
+        self.journal: str | None = None
         self.associations = 0
         self.contexts = 0
         self.listed = False
@@ -59,8 +62,8 @@ class RunRecord:
         self.broken_files += rejected.is_dicom
         if self.keep_rejected:
             self.rejected.append(rejected)
-        if self._on_rejected is not None:
-            self._on_rejected(rejected)
+        if self.on_rejected is not None:
+            self.on_rejected(rejected)
 
     @property
     def is_complete(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import closing
 
 from dcmsend.errors import (
@@ -38,6 +38,8 @@ _app_log = logging.getLogger("dcmsend.app")
 class Engine:
     """One transfer.  From an iterator, instances are taken only as they can be sent, and kept until they are done.
 
+    ``note`` is told of an outcome as soon as it is final, in no particular order, unless the instance was never begun.
+
     Attributes:
         error: why the run ended early; None at a normal end.  Valid when ``run`` is exhausted.
     """
@@ -51,7 +53,9 @@ class Engine:
         tools: Tools,
         interrupt: Interrupt,
         observer: Observer | None = None,
+        note: Callable[[StoreOutcome], None] | None = None,
     ) -> None:
+        self._note = note
         self._feed: Feed | None = None
         if not isinstance(instances, Sequence):
             from .feed import Feed  # only where the scan goes on meanwhile
@@ -103,6 +107,8 @@ class Engine:
                 break
             plan, growth = self._plan()
             for outcome in self._round(plan, growth):
+                if self._note is not None:
+                    self._note(outcome)
                 yield from self._order.add(outcome)
                 if self._feed is not None:
                     self._feed.forget_before(self._order.next_index)

@@ -87,6 +87,8 @@ class StoreOutcome(NamedTuple):
         started: seconds since the epoch at which it was begun, 0.0 if never.
         seconds: from then to the outcome.
         earlier: the attempts before the one that all this tells of, in order.
+        file_stamp: size in bytes and time of modification in nanoseconds of the file when it was opened to be sent,
+            None if it could not be loaded.
     """
 
     index: int  # type: ignore[assignment]  # hides tuple.index, which nobody misses
@@ -108,6 +110,7 @@ class StoreOutcome(NamedTuple):
     started: float = 0.0
     seconds: float = 0.0
     earlier: tuple[Attempt, ...] = ()
+    file_stamp: tuple[int, int] | None = None
 
     @property
     def attempts(self) -> tuple[Attempt, ...]:

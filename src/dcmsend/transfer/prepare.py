@@ -61,13 +61,14 @@ class PreparedStore:
         context_id: what is really used.
         message_id: 0 if none was taken, because the file could not be loaded.
         length: bytes of the data set in the file, 0 if it could not be loaded.
+        stamp: size and time of modification of the file at its opening, None if it could not be loaded.
         sent_syntax: what goes over the wire; the file's own if it did not come to that; None if never loaded.
         notes: (level, text) to be logged when the instance's turn has come.
     """
 
     __slots__ = (
         "context_id", "failure", "index", "instance", "length", "message_id", "notes", "payload",
-        "planned_context_id", "request", "sent_syntax", "started",
+        "planned_context_id", "request", "sent_syntax", "stamp", "started",
     )
 
     def __init__(self, index: int, instance: Instance, planned_context_id: int) -> None:
@@ -77,6 +78,7 @@ class PreparedStore:
         self.context_id = planned_context_id
         self.message_id = 0
         self.length = 0
+        self.stamp: tuple[int, int] | None = None
         self.sent_syntax: TransferSyntax | None = None
         self.request: CStoreRQ | None = None
         self.payload: Payload | None = None
@@ -128,6 +130,7 @@ class Preparer:
         try:
             store.message_id = self._next_message_id(outstanding)
             store.length = loaded.length
+            store.stamp = loaded.stamp
             store.sent_syntax = loaded.syntax
             self._note_oddities(store, loaded)
             store.failure = (

@@ -50,6 +50,7 @@ class LoadedInstance:
     """An open file whose data set was walked to its end.
 
     Attributes:
+        stamp: size in bytes and time of modification in nanoseconds at its opening; (0, 0) for a data set in memory.
         syntax: the transfer syntax the data set really has.
         sop_class_uid: (0008,0016) of the data set; from the meta header when the syntax is unknown.
         sop_instance_uid: (0008,0018), likewise.
@@ -60,8 +61,8 @@ class LoadedInstance:
     """
 
     __slots__ = (
-        "_check", "_data", "_fd", "_head", "_offset", "_sendable", "_stamp", "length", "must_be_encoded", "notes",
-        "sop_class_uid", "sop_instance_uid", "syntax", "warnings",
+        "_check", "_data", "_fd", "_head", "_offset", "_sendable", "length", "must_be_encoded", "notes",
+        "sop_class_uid", "sop_instance_uid", "stamp", "syntax", "warnings",
     )
 
     def __init__(self, fd: int, data: bytes | None = None, check: Callable[[], None] | None = None) -> None:
@@ -71,7 +72,7 @@ class LoadedInstance:
         self._head = b""
         self._offset = 0
         self._sendable = 0
-        self._stamp = (0, 0)
+        self.stamp = (0, 0)
         self.syntax: TransferSyntax = EXPLICIT_VR_LITTLE_ENDIAN
         self.sop_class_uid = ""
         self.sop_instance_uid = ""
@@ -91,10 +92,10 @@ class LoadedInstance:
         if self._data is not None:
             data = memoryview(self._data)[self._offset : self._offset + self._sendable]
             return ChunkPayload(_pieces(data), _nothing)
-        if len(self._head) == self._stamp[0]:  # what was checked is all there is, so nothing can change any more
+        if len(self._head) == self.stamp[0]:  # what was checked is all there is, so nothing can change any more
             return BytesPayload(memoryview(self._head)[self._offset : self._offset + self._sendable])
         fd, self._fd = self._fd, -1
-        return FilePayload(fd, self._offset, self._sendable, self._stamp)
+        return FilePayload(fd, self._offset, self._sendable, self.stamp)
 
     def encoded(self, target: TransferSyntax, recoding: Recoding) -> Payload:
         """The data set in ``target``, canonically encoded, its pixels decoded if need be; takes the file over.
@@ -133,14 +134,14 @@ class LoadedInstance:
         yield from chunks
         if fd >= 0:
             try:
-                check_unchanged(fd, self._stamp)
+                check_unchanged(fd, self.stamp)
             except OSError as error:
                 raise FileUnreadable(error.strerror or str(error), error.errno or 0) from error
 
     def _source(self, check: Callable[[], None] | None = None) -> ByteSource:
         if self._data is not None:
             return BytesSource(self._data[self._offset :])
-        return _HeadedSource(self._fd, self._stamp[0], self._head, self._offset, check)
+        return _HeadedSource(self._fd, self.stamp[0], self._head, self._offset, check)
 
 
 class _HeadedSource:
@@ -206,7 +207,7 @@ def _locate_and_walk(loaded: LoadedInstance, instance: Instance, dictionary: Dic
     except OSError as error:  # a network file system may have lost the file since it was opened
         raise FileUnreadable(error.strerror or str(error), error.errno or 0) from error
     size = status.st_size
-    loaded._stamp = (size, status.st_mtime_ns)
+    loaded.stamp = (size, status.st_mtime_ns)
     loaded._head = FileSource(loaded._fd).read_at(0, min(size, _HEAD))
     location = locate_data_set(_HeadedSource(loaded._fd, size, loaded._head), instance.read_mode, dictionary)
     loaded._offset = location.offset

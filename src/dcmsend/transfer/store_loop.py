@@ -311,6 +311,7 @@ class StoreLoop:
             offending_elements=offending_elements,
             started=store.started,
             seconds=max(0.0, time.time() - store.started),  # the clock may have been set back
+            file_stamp=store.stamp,
         )
 
     def _halt(self, error: DcmsendError) -> None:
