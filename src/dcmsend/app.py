@@ -14,6 +14,7 @@ from dcmsend.errors import (
     DataSetError,
     DcmsendError,
     InputError,
+    JournalError,
     NoInputFiles,
     NoValidInputFiles,
 )
@@ -27,6 +28,7 @@ from dcmsend.transport import Interrupt
 
 if TYPE_CHECKING:
     from dcmsend.dicom.data_dictionary import DataDictionary
+    from dcmsend.journal import Journal, JournalView
 
 __all__ = ["list_instances", "run", "transfer"]
 
@@ -46,6 +48,7 @@ def run(
     Nothing is raised: how the run ended is in the record, and in the log.  ``judge`` gives its exit code, for reports.
     """
     record = RunRecord()
+    record.journal = None if settings.journal is None else settings.journal.path
     reports = open_reports(settings.report, settings.peer, record, observer)
     record.on_rejected = reports.rejected
     interrupt = interrupt or Interrupt(settings.transfer.drain_seconds)
@@ -58,7 +61,7 @@ def run(
         record.ended = True
     except DcmsendError as error:
         record.ended = True
-        if isinstance(error, InputError):
+        if isinstance(error, InputError | JournalError):
             _log.critical("%s", error)
     finally:
         _conclude(record, reports, judge)
@@ -83,15 +86,48 @@ def transfer(
 ) -> Generator[StoreOutcome, None, None]:
     """Send ``inputs``: yields each outcome in list order while ``record`` is kept, then raises what ended it early."""
     interrupt = interrupt or Interrupt(settings.transfer.drain_seconds)
+    if settings.journal is None:
+        yield from _transfer(settings, inputs, record, interrupt, observer)
+        return
+    from dcmsend.journal import Journal  # SQLite is loaded only for it
+
+    error: DcmsendError | None = None
+    try:
+        journal = Journal(settings.journal, settings.peer, interrupt)
+    except JournalError as failure:
+        record.error = failure
+        raise
+    try:
+        yield from _transfer(settings, inputs, record, interrupt, observer, journal)
+    except DcmsendError as failure:
+        error = failure
+    finally:
+        journal.close()
+    error = journal.error or error  # the run was ended because of the journal: that is the reason, not the end
+    if error is not None:
+        record.error = error
+        raise error
+
+
+def _transfer(
+    settings: Settings,
+    inputs: Iterable[InputFile],
+    record: RunRecord,
+    interrupt: Interrupt,
+    observer: Observer | None,
+    journal: Journal | None = None,
+) -> Generator[StoreOutcome, None, None]:
     instances: list[Instance] = []
+    skip = None if journal is None else partial(_is_done, journal, record)
+    note = None if journal is None else journal.note
     dictionary, unusable = _dictionary(settings)
     if settings.send_while_scanning:
         rejected: deque[RejectedInput] = deque()
-        found = _find_instances(settings, inputs, record, rejected.append, interrupt, dictionary)
-        yield from _send(settings, found, record, interrupt, observer, dictionary, unusable, rejected)
+        found = _find_instances(settings, inputs, record, rejected.append, interrupt, dictionary, skip)
+        yield from _send(settings, found, record, interrupt, observer, dictionary, unusable, note, rejected)
         return
     try:
-        _list_instances(settings, inputs, record, interrupt, dictionary, instances)
+        _list_instances(settings, inputs, record, interrupt, dictionary, instances, skip)
     except DcmsendError as error:
         record.error = error
         for outcome in not_attempted(instances, 0, error):
@@ -100,7 +136,7 @@ def transfer(
             record.add(outcome)
             yield outcome
         raise
-    yield from _send(settings, instances, record, interrupt, observer, dictionary, unusable)
+    yield from _send(settings, instances, record, interrupt, observer, dictionary, unusable, note)
 
 
 def list_instances(
@@ -108,10 +144,30 @@ def list_instances(
 ) -> tuple[Sequence[Instance], Tools]:
     """What a run would send, and what it would do it with.  Raises what ends the search early."""
     instances: list[Instance] = []
+    journal = None
+    if settings.journal is not None:
+        from dcmsend.journal import JournalView
+
+        journal = JournalView(settings.journal, settings.peer)
     dictionary, unusable = _dictionary(settings)
     inputs = find_inputs(_all_names(settings, names, interrupt), settings.inputs, interrupt.check_request)
-    _list_instances(settings, inputs, record, interrupt, dictionary, instances)
+    skip = None if journal is None else partial(_is_done, journal, record)
+    try:
+        _list_instances(settings, inputs, record, interrupt, dictionary, instances, skip)
+    finally:
+        if journal is not None:
+            journal.close()
     return instances, _tools(settings, dictionary, unusable)
+
+
+def _is_done(journal: Journal | JournalView, record: RunRecord, item: InputFile) -> bool:
+    """Whether an input is to be left out; those that are stored are counted."""
+    if journal.leaves_out(item):
+        return True
+    if not journal.is_stored(item):
+        return False
+    record.already_stored += 1
+    return True
 
 
 def _tools(
@@ -128,12 +184,13 @@ def _send(
     observer: Observer | None,
     dictionary: Callable[[], DataDictionary],
     unusable: DcmsendError | None,
+    note: Callable[[StoreOutcome], None] | None = None,
     rejected: deque[RejectedInput] | None = None,
 ) -> Generator[StoreOutcome, None, None]:
     """``rejected`` is filled meanwhile, on whatever thread; who hears of it hears of everything on this one."""
     try:
         tools = _tools(settings, dictionary, unusable)
-        engine = Engine(instances, settings.peer, settings.transfer, settings.plan, tools, interrupt, observer)
+        engine = Engine(instances, settings.peer, settings.transfer, settings.plan, tools, interrupt, observer, note)
         for outcome in engine.run():
             _note(rejected, record)
             record.add(outcome)
@@ -167,6 +224,7 @@ def _find_instances(
     on_rejected: Callable[[RejectedInput], None],
     interrupt: Interrupt,
     dictionary: Callable[[], DataDictionary],
+    skip: Callable[[InputFile], bool] | None = None,
 ) -> Iterator[Instance]:
     """The instances of ``inputs``, looked for only as they are asked for."""
 
@@ -178,13 +236,13 @@ def _find_instances(
             yield item
 
     count = 0
-    for instance in scan(noted(), settings.index, on_rejected, dictionary=dictionary):
+    for instance in scan(noted(), settings.index, on_rejected, dictionary=dictionary, skip=skip):
         count += 1
         yield instance
     if not record.listed:
         raise NoInputFiles
     _log.debug("in total, there were %d SOP instances to be sent", count)
-    if not count:
+    if not count and not record.already_stored:
         raise NoValidInputFiles
 
 
@@ -195,6 +253,7 @@ def _list_instances(
     interrupt: Interrupt,
     dictionary: Callable[[], DataDictionary],
     instances: list[Instance],
+    skip: Callable[[InputFile], bool] | None = None,
 ) -> None:
     """Fill ``instances``; those found before an error are in it too."""
     # DCMTK remarks on all directories before it reads the first file: the list is made first.
@@ -203,14 +262,16 @@ def _list_instances(
         raise NoInputFiles
     record.listed = True
     _log.info("checking input files ...")
-    for instance in scan(_until(interrupt, found), settings.index, record.reject, dictionary=dictionary):
+    for instance in scan(
+        _until(interrupt, found), settings.index, record.reject, dictionary=dictionary, skip=skip
+    ):
         interrupt.check_request()  # one DICOMDIR may stand for any number of them
         instances.append(instance)
     _log.debug(
         "in total, there are %d SOP instances to be sent, %d invalid files are ignored",
         len(instances), record.invalid_files,
     )
-    if not instances:
+    if not instances and not record.already_stored:
         raise NoValidInputFiles
 
 
@@ -258,6 +319,8 @@ def _conclude(record: RunRecord, reports: Reports, judge: Callable[[RunRecord], 
     """Complete the reports and log the summary, as far as the end of the run calls for it."""
     if record.listed and record.summary.not_stored:
         _log.error("%d of %d SOP instances were not stored", record.summary.not_stored, record.summary.total)
+    if record.already_stored:
+        _log.info("%d files are already stored according to the journal", record.already_stored)
     reports.finish(record, judge)
     if record.is_complete and record.report_error is None:
         _log.info("\n%s", record.format_summary())

@@ -26,6 +26,7 @@
       NegotiationFailed         wraps what ended the opening of an association
       SendingFailed             wraps what ended the sending (only without --no-halt)
       ReportError               a report file cannot be written
+      JournalError              the journal cannot be used
       Cancelled                 the user or the caller ended the run
 
 Facts are attributes; the message is built from them and starts with DCMTK's text, because scripts look for it.
@@ -47,6 +48,7 @@ __all__ = [
     "FileUnreadable",
     "InputError",
     "InvalidInputFile",
+    "JournalError",
     "LocalProtocolError",
     "NegotiationFailed",
     "NoInputFiles",
@@ -69,6 +71,16 @@ class DcmsendError(Exception):
     """Root of all errors; catch this one to catch everything dcmsend raises on purpose."""
 
 
+class _WithoutFacts(DcmsendError):
+    text = ""
+
+    def __init__(self) -> None:
+        super().__init__(self.text)
+
+    def __reduce__(self) -> tuple[type[_WithoutFacts], tuple[()]]:
+        return type(self), ()
+
+
 class UsageError(DcmsendError):
     """The command line, a command file or a log configuration file is wrong.  Source: DCMTK dcmsend."""
 
@@ -77,14 +89,10 @@ class InputError(DcmsendError):
     """Something is wrong with the inputs."""
 
 
-class NoInputFiles(InputError):
+class NoInputFiles(_WithoutFacts, InputError):
     """No input name was collected."""
 
-    def __init__(self) -> None:
-        super().__init__("no input files to be processed")
-
-    def __reduce__(self) -> tuple[type[NoInputFiles], tuple[()]]:
-        return type(self), ()
+    text = "no input files to be processed"
 
 
 class InvalidInputFile(InputError):
@@ -104,14 +112,10 @@ class InvalidInputFile(InputError):
         return type(self), (self.path, self.reason)
 
 
-class NoValidInputFiles(InputError):
+class NoValidInputFiles(_WithoutFacts, InputError):
     """Inputs were found, and all of them are bad or hold nothing to be sent."""
 
-    def __init__(self) -> None:
-        super().__init__("no valid input files to be processed")
-
-    def __reduce__(self) -> tuple[type[NoValidInputFiles], tuple[()]]:
-        return type(self), ()
+    text = "no valid input files to be processed"
 
 
 class FileUnreadable(InputError):
@@ -243,24 +247,16 @@ class AssociationAborted(AssociationError):
         return type(self), (self.source, self.reason)
 
 
-class AssociationReleased(AssociationError):
+class AssociationReleased(_WithoutFacts, AssociationError):
     """The peer sent A-RELEASE-RQ while instances were still to be sent."""
 
-    def __init__(self) -> None:
-        super().__init__("DUL Peer Requested Release")
-
-    def __reduce__(self) -> tuple[type[AssociationReleased], tuple[()]]:
-        return type(self), ()
+    text = "DUL Peer Requested Release"
 
 
-class UserIdentityNotConfirmed(AssociationError):
+class UserIdentityNotConfirmed(_WithoutFacts, AssociationError):
     """The peer took the association, but did not confirm the user's identity as we wished.  Source: PS3.7 D.3.3.7."""
 
-    def __init__(self) -> None:
-        super().__init__("User Identity Negotiation failed: Positive response requested but none received")
-
-    def __reduce__(self) -> tuple[type[UserIdentityNotConfirmed], tuple[()]]:
-        return type(self), ()
+    text = "User Identity Negotiation failed: Positive response requested but none received"
 
 
 class TransportError(DcmsendError):
@@ -359,21 +355,30 @@ class SendingFailed(_Wrapped):
     prefix = "cannot send SOP instance"
 
 
-class ReportError(DcmsendError):
-    """A report cannot be written.
+class _FileTrouble(DcmsendError):
+    """A file of ours (``path``) cannot be used; ``reason`` is what is wrong with it, in the system's words or ours."""
 
-    Attributes:
-        path: the report file.
-        reason: the system's text.
-    """
+    text = "{path}: {reason}"
 
     def __init__(self, path: str, reason: str) -> None:
         self.path = path
         self.reason = reason
-        super().__init__(f"cannot write detailed report to file '{path}'")
+        super().__init__(self.text.format(path=path, reason=reason))
 
-    def __reduce__(self) -> tuple[type[ReportError], tuple[str, str]]:
+    def __reduce__(self) -> tuple[type[_FileTrouble], tuple[str, str]]:
         return type(self), (self.path, self.reason)
+
+
+class ReportError(_FileTrouble):
+    """A report cannot be written."""
+
+    text = "cannot write detailed report to file '{path}'"
+
+
+class JournalError(_FileTrouble):
+    """The journal cannot be used, or not any longer."""
+
+    text = "cannot use journal '{path}': {reason}"
 
 
 class Cancelled(DcmsendError):

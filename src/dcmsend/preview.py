@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dcmsend.app import list_instances
 from dcmsend.dicom.sop_class import sop_class_name
 from dcmsend.dicom.transfer_syntax import transfer_syntax
-from dcmsend.errors import Cancelled, DcmsendError, InputError, NegotiationFailed, PlanError
+from dcmsend.errors import Cancelled, DcmsendError, InputError, JournalError, NegotiationFailed, PlanError
 from dcmsend.index import Instance
 from dcmsend.plan import AssociationPlan, choose_other_context, plan_association
 from dcmsend.protocol import PresentationContext, status_text
@@ -38,7 +38,7 @@ def preview(
         _Preview(settings, instances, tools, record, interrupt, write).run(ask_peer=ask_peer)
     except DcmsendError as error:
         record.error = error
-        if isinstance(error, InputError | NegotiationFailed):
+        if isinstance(error, InputError | JournalError | NegotiationFailed):
             detail = getattr(getattr(error, "cause", None), "detail", "")
             _log.critical("%s%s", error, detail and f"\n{detail}")
     record.ended = True
@@ -67,7 +67,8 @@ class _Preview:
 
     def run(self, *, ask_peer: bool) -> None:
         count, ignored = len(self._instances), self._record.invalid_files
-        self._tell(f"{count} SOP instances to be sent, {ignored} files ignored; nothing is sent now")
+        done = f", {self._record.already_stored} stored already" if self._settings.journal is not None else ""
+        self._tell(f"{count} SOP instances to be sent, {ignored} files ignored{done}; nothing is sent now")
         if ask_peer:
             self._echo()
         first = number = 0

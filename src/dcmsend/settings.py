@@ -7,6 +7,7 @@ from enum import Enum
 from dcmsend.dicom.record import Record
 from dcmsend.index import IndexOptions
 from dcmsend.inputs import FileList, InputOptions
+from dcmsend.journal import JournalOptions
 from dcmsend.plan import PlanOptions
 from dcmsend.report import ReportOptions
 from dcmsend.transfer import Peer, TransferOptions
@@ -32,6 +33,7 @@ class Settings(Record):
         send_while_scanning: inputs are looked for while others are sent, and forgotten when done.
         preview: only look at what would be done; None to do it.
         file_lists: where more names of inputs stand (``--files-from``, ``--files-from0``).
+        journal: where outcomes are kept from run to run; None for nowhere.
         dictionary_files: data dictionary files that extend the built-in one (environment ``DCMDICTPATH``).
     """
 
@@ -45,4 +47,5 @@ class Settings(Record):
     send_while_scanning: bool = False
     preview: Preview | None = None
     file_lists: tuple[FileList, ...] = ()
+    journal: JournalOptions | None = None
     dictionary_files: tuple[str, ...] = ()

@@ -14,6 +14,7 @@ from dcmsend.dicom.record import Record
 from dcmsend.errors import UsageError
 from dcmsend.index import KeepTogether, ReadMode
 from dcmsend.inputs import FileList
+from dcmsend.journal import JournalOptions
 from dcmsend.plan import Decompression
 from dcmsend.settings import Preview, Settings
 from dcmsend.transfer import AddressFamily
@@ -38,6 +39,14 @@ def differences(one: Any, other: Any, prefix: str = "") -> dict[str, Any]:
 def report_meaning(field: str, option: str, value: str) -> tuple[list[str], dict[str, Any]]:
     """A report also shows the command line."""
     return [option, value], {f"report.{field}": value, "report.command_line": (option, value, "host", "104", "file")}
+
+
+def journal_meaning(options: JournalOptions) -> dict[str, Any]:
+    """A command line with a journal is none of DCMTK's."""
+    return {
+        "index.halt_on_invalid": False, "plan.halt_on_refusal": False, "transfer.halt_on_failure": False,
+        "require_stored": True, "journal": options,
+    }  # fmt: skip
 
 
 MEANINGS: dict[str, tuple[list[str], dict[str, Any]]] = {
@@ -96,6 +105,9 @@ MEANINGS: dict[str, tuple[list[str], dict[str, Any]]] = {
         ["--files-from0", "l", "--files-from", "m"], {"file_lists": (FileList("m", b"\n"), FileList("l", b"\0"))},
     ),
     "--min-age": (["--min-age", "15m"], {"inputs.min_age": 900.0}),
+    "--journal": (["--journal", "j"], journal_meaning(JournalOptions("j"))),
+    "--resume": (["--journal", "j", "--resume"], journal_meaning(JournalOptions("j", resume=True))),
+    "--move-sent": (["--journal", "j", "--move-sent", "d"], journal_meaning(JournalOptions("j", move_sent="d"))),
     "--dry-run": (["--dry-run"], {"preview": Preview.DRY_RUN}),
     "--probe-peer": (["--probe-peer"], {"preview": Preview.PROBE_PEER}),
     "--report-json": report_meaning("json_report", "--report-json", "-"),

@@ -229,6 +229,9 @@ EXAMPLES: dict[str, DcmsendError] = {
     "NegotiationFailed": errors.NegotiationFailed(errors.AssociationRejected(1, 1, 7)),
     "SendingFailed": errors.SendingFailed(FileChanged("it is longer")),
     "ReportError": errors.ReportError("path", "reason"),
+    "JournalError": errors.JournalError("path", "reason"),
+    "_FileTrouble": errors._FileTrouble("path", "reason"),
+    "_WithoutFacts": errors._WithoutFacts(),
     "Cancelled": errors.Cancelled("SIGTERM"),
 }
 

@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 from dcmsend.errors import UsageError
 from dcmsend.index import IndexOptions, KeepTogether, ReadMode
 from dcmsend.inputs import FileList, InputOptions
+from dcmsend.journal import JournalOptions
 from dcmsend.plan import Decompression, PlanOptions
 from dcmsend.report import ReportOptions
 from dcmsend.settings import Preview, Settings
@@ -16,7 +17,7 @@ from dcmsend.transfer import AddressFamily, Peer, TransferOptions
 from .command_line import CommandLine
 from .log_words import LOG_LEVELS
 from .numbers import check_limits, invalid_value, parse_count, parse_duration, scan_unsigned
-from .option_table import SECURITY_OPTIONS, Limits, find_option
+from .option_table import JOURNAL_OPTIONS, SECURITY_OPTIONS, Limits, find_option
 
 __all__ = ["LogChoice", "build_settings", "choose_logging"]
 
@@ -39,7 +40,7 @@ _ADDRESS_FAMILIES: Final = {
 }
 _PREVIEWS: Final = {"--dry-run": Preview.DRY_RUN, "--probe-peer": Preview.PROBE_PEER}
 _HALTING: Final = {"--no-halt": False, "--halt": True}
-_NEW_WAYS: Final = ("--send-while-scanning",)
+_NEW_WAYS: Final = ("--send-while-scanning", "--journal", "--move-sent")
 """Options that imply ``--no-halt`` and ``--require-stored``."""
 _MULTIPLE_ASSOCIATIONS: Final = {"--multi-associations": True, "--single-association": False}
 _NUMBERS: Final = (
@@ -118,6 +119,7 @@ def build_settings(line: CommandLine, *, is_verbose: bool) -> tuple[Settings, li
         file_lists=_file_lists(line),
         preview=_choice(line, _PREVIEWS),
         send_while_scanning=line.has("--send-while-scanning"),
+        journal=_journal(line),
         dictionary_files=tuple(name for name in os.environ.get("DCMDICTPATH", "").split(os.pathsep) if name),
     )
     return settings, line.parameters[2:]
@@ -164,6 +166,14 @@ def _security(line: CommandLine) -> dict[str, Any]:
     from .tls_arguments import tls_client
 
     return {"user_identity": user_identity(line), "tls": tls_client(line)}
+
+
+def _journal(line: CommandLine) -> JournalOptions | None:
+    if line.rightmost(*JOURNAL_OPTIONS) is None:
+        return None
+    from .journal_arguments import journal_options
+
+    return journal_options(line)
 
 
 def _input_options(line: CommandLine) -> InputOptions:

@@ -65,6 +65,7 @@ ERROR_CODES: Final[dict[type[errors.DcmsendError], ExitCode]] = {
     errors.NegotiationFailed: ExitCode.CANNOT_NEGOTIATE_ASSOCIATION,
     errors.SendingFailed: ExitCode.CANNOT_SEND_REQUEST,
     errors.ReportError: ExitCode.CANNOT_WRITE_REPORT,
+    errors.JournalError: ExitCode.JOURNAL,
     errors.Cancelled: ExitCode.INTERRUPTED,
 }
 """The exit code of every error that may end a run; the wrapped ones decide, the bare ones are a safety net."""

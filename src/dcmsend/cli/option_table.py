@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from typing import Final
 
 __all__ = [
-    "EXCLUSIVE", "FILE_LISTS", "OPTIONS", "PARAMETERS", "SECRET", "SECURITY_OPTIONS", "STORESCU_GROUP", "Limits",
-    "OptionRow", "find_option",
+    "EXCLUSIVE", "FILE_LISTS", "JOURNAL_OPTIONS", "OPTIONS", "PARAMETERS", "SECRET", "SECURITY_OPTIONS",
+    "STORESCU_GROUP", "Limits", "OptionRow", "find_option",
 ]
 
 
@@ -211,6 +211,13 @@ _OUR_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
         ("", "--normalize", "", None, ("encode every data set anew in canonical form",)),
         ("", "--keep-ybr", "", None, ("no YBR to RGB conversion of lossless JPEG",)),
     )),
+    ("further options (not in DCMTK)", "several runs", (
+        ("", "--journal", "[f]ilename: string", None, (
+            "keep in f what becomes of each instance; no", "halt, truthful exit codes")),
+        ("", "--resume", "", None, ("go on with f: send all that is not stored",)),
+        ("", "--move-sent", "[d]irectory: string", None, (
+            "move files to d once they are stored",)),
+    )),
     ("further options (not in DCMTK)", "network", (
         ("", "--parallel-associations", "[n]umber: integer (1..128, default: 1)", None, (
             "send over n associations at the same time",)),
@@ -249,6 +256,9 @@ _OUR_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
 EXCLUSIVE: Final = ("--help", "--version", "--list-decoders")
 """Options with which nothing else is done, the strongest first."""
 
+
+JOURNAL_OPTIONS: Final = ("--journal", "--resume", "--move-sent")
+"""Options about what is kept from run to run."""
 
 FILE_LISTS: Final = ("--files-from", "--files-from0")
 """Options in place of the last parameter."""

@@ -32,11 +32,15 @@ _OUTSIDE = "Referenced File ID leads outside the DICOMDIR's directory (--dicomdi
 
 
 def scan_dicomdir(
-    item: InputFile, options: IndexOptions, dictionary: Callable[[], DataDictionary] | None
+    item: InputFile,
+    options: IndexOptions,
+    dictionary: Callable[[], DataDictionary] | None,
+    skip: Callable[[InputFile], bool] | None = None,
 ) -> Iterator[Instance | RejectedInput]:
     """One instance or one rejection for each record with a Referenced File ID, in document order.
 
-    The DICOMDIR needs its meta header, whatever the read mode is.  Each rejection is logged.
+    The DICOMDIR needs its meta header, whatever the read mode is.  What ``skip`` is true for is left out.
+    Each rejection is logged.
     Raises DataSetError and FileUnreadable where the DICOMDIR itself cannot be read.
     """
     debug = _log.isEnabledFor(logging.DEBUG)
@@ -62,6 +66,8 @@ def scan_dicomdir(
             if reason:
                 _log_bad_record(record, reason)
                 yield RejectedInput(found.path, reason, is_dicom=True, dicomdir=item.path)
+                continue
+            if skip is not None and skip(found):
                 continue
             if debug:
                 _log.debug("successfully added SOP instance %s to the transfer list", record.sop_instance_uid)

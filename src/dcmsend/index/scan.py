@@ -31,6 +31,7 @@ def scan(
     on_rejected: Callable[[RejectedInput], None] | None = None,
     *,
     dictionary: Callable[[], DataDictionary] | None = None,
+    skip: Callable[[InputFile], bool] | None = None,
 ) -> Iterator[Instance]:
     """The instances of ``inputs``, lazily and in their order.
 
@@ -41,11 +42,12 @@ def scan(
         options: how they are read and checked.
         on_rejected: called for each input that yields no instance.
         dictionary: makes the data dictionary when it is needed, None for the built-in one.
+        skip: asked before a file is opened, also of those that a DICOMDIR refers to; true leaves it out.
 
     Raises:
         InvalidInputFile: for the first bad input, with ``options.halt_on_invalid``.
     """
-    instances = _Scan(options, on_rejected, dictionary).run(inputs)
+    instances = _Scan(options, on_rejected, dictionary, skip).run(inputs)
     if options.keep_together is KeepTogether.NONE:
         return instances
     from .grouping import with_groups  # only asked for with several associations
@@ -61,16 +63,20 @@ class _Scan:
         options: IndexOptions,
         on_rejected: Callable[[RejectedInput], None] | None,
         dictionary: Callable[[], DataDictionary] | None,
+        skip: Callable[[InputFile], bool] | None,
     ) -> None:
         self._options = options
         self._on_rejected = on_rejected
         self._dictionary = dictionary
+        self._skip = skip
         self._is_debugging = _network_log.isEnabledFor(logging.DEBUG)
 
     def run(self, inputs: Iterable[InputFile]) -> Iterator[Instance]:
-        options, dictionary = self._options, self._dictionary
+        options, dictionary, skip = self._options, self._dictionary, self._skip
         mode, thorough = options.read_mode, options.check_uids
         for item in inputs:
+            if skip is not None and skip(item):
+                continue
             if self._is_debugging and item.path:
                 _network_log.debug("adding DICOM file '%s'", item.path)
             try:
@@ -95,7 +101,7 @@ class _Scan:
 
         count, reason, detail = 0, "", ""
         try:
-            for found in scan_dicomdir(item, self._options, self._dictionary):
+            for found in scan_dicomdir(item, self._options, self._dictionary, self._skip):
                 if isinstance(found, Instance):
                     count, reason = count + 1, ""
                     yield found

@@ -74,6 +74,7 @@ def scan_directory(
     except OSError:
         yield InputFile(path)  # it could be opened a moment ago; who reads it says what is wrong
         return
+    root = levels[0].prefix
     try:
         while levels:
             if check is not None:
@@ -87,7 +88,7 @@ def scan_directory(
             inner = _enter(path) if _is_directory(entry) else None
             if inner is None:
                 if matches is None or matches(entry.name):
-                    yield InputFile(path, Origin.DIRECTORY)
+                    yield InputFile(path, Origin.DIRECTORY, root=root)
             elif recurse and not _is_own_ancestor(inner, levels):
                 if len(levels) >= _MOST_OPEN:
                     levels[-_MOST_OPEN].read_ahead()

@@ -42,9 +42,11 @@ class InputFile(NamedTuple):
         origin: where it comes from.
         record: the DICOMDIR record, for ``Origin.DICOMDIR``.
         data_set: a ``pydicom.Dataset``, for ``Origin.DATA_SET`` (library only).
+        root: what ``path`` begins with for ``Origin.DIRECTORY``: the directory that was searched, with a separator.
     """
 
     path: str
     origin: Origin = Origin.PARAMETER
     record: DicomdirRecord | None = None
     data_set: Any = None
+    root: str = ""

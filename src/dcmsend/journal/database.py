@@ -1,0 +1,209 @@
+"""Opens the database of a journal: makes it, checks that it is one and whose, and puts SQLite's errors into our words.
+
+Write-ahead log: whoever reads a journal while a run writes it hinders nobody.  ``synchronous=FULL``: a commit is on the
+disk when it returns, so that a power failure costs no more than a kill does (``docs/decisions``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from dcmsend.dicom.ae_title import AE_TITLE_LENGTH
+from dcmsend.errors import JournalError
+from dcmsend.transfer import Peer
+
+from .schema import APPLICATION_ID, CREATE, VERSION
+
+__all__ = ["Binding", "open_database", "open_read_only", "reason_of", "translated"]
+
+_MODE: Final = 0o600
+"""Names of files may tell who was examined."""
+_PATIENCE: Final = 60.0
+"""Seconds; only where there is no write-ahead log a reader can be in the way of a commit."""
+_CHECKED_AT_ONCE: Final = 32 << 20
+"""Bytes of a journal that is wholly checked at its opening; damage in a larger one is found when it is reached."""
+_CACHE_KIB: Final = 16 * 1024
+
+
+class Binding(NamedTuple):
+    """To which peer a journal belongs.
+
+    Attributes:
+        called_ae_title: as it goes over the wire.
+        host: as given, in lower case.
+        port: TCP port.
+        created, opened: milliseconds since the epoch at which it was made and last used by a run; 0 for not yet.
+    """
+
+    called_ae_title: str
+    host: str
+    port: int
+    created: int = 0
+    opened: int = 0
+
+    @classmethod
+    def of(cls, peer: Peer) -> Binding:
+        """What a journal for ``peer`` is bound to."""
+        return cls(peer.called_ae_title.strip()[:AE_TITLE_LENGTH], peer.host.lower(), peer.port)
+
+    def __str__(self) -> str:
+        return f"{self.called_ae_title}@{self.host}:{self.port}"
+
+
+@contextlib.contextmanager
+def translated(path: str) -> Iterator[None]:
+    """Turn errors of SQLite and of the system into JournalError."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise JournalError(path, reason_of(error)) from error
+    except OSError as error:
+        raise JournalError(path, error.strerror or str(error)) from error
+    except ValueError as error:  # a NUL in the name
+        raise JournalError(path, str(error)) from error
+
+
+def open_database(path: str, peer: Peer, *, resume: bool) -> sqlite3.Connection:
+    """Make a journal, or open an existing one with ``resume``; it is known to take a row then.
+
+    The caller holds its lock.  The connection may be handed from thread to thread, and begins no transaction by itself.
+    Raises JournalError.
+    """
+    with translated(path):
+        is_new = _make_file(path, resume=resume)
+        connection = _connect(path)
+        try:
+            _set_up(connection, path, peer)
+        except BaseException:
+            connection.close()
+            if is_new:
+                _remove(path)
+            raise
+    return connection
+
+
+def open_read_only(path: str) -> tuple[sqlite3.Connection, Binding]:
+    """Open a journal without ever writing to it, also while a run does.  Raises JournalError."""
+    with translated(path):
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise JournalError(path, "is not a regular file")
+        connection = _connect_read_only(path)
+        try:
+            return connection, _read_binding(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+
+
+def _make_file(path: str, *, resume: bool) -> bool:
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), _MODE))
+    except FileExistsError:
+        if not resume:
+            raise JournalError(path, "exists already (--resume goes on with it)") from None
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise JournalError(path, "is not a regular file") from None
+        return False
+    return True
+
+
+def _remove(path: str) -> None:
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        with contextlib.suppress(OSError):
+            os.unlink(path + suffix)
+
+
+def _connect(path: str) -> sqlite3.Connection:
+    uri = f"{Path(os.path.realpath(path)).as_uri()}?mode=rw"
+    connection = sqlite3.connect(uri, uri=True, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
+    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+    return connection
+
+
+def _connect_read_only(path: str) -> sqlite3.Connection:
+    uri = Path(os.path.realpath(path)).as_uri()
+    options: dict[str, object] = {"uri": True, "timeout": _PATIENCE, "isolation_level": None}
+    connection = sqlite3.connect(f"{uri}?mode=ro", check_same_thread=False, **options)  # type: ignore[call-overload]
+    assert isinstance(connection, sqlite3.Connection)
+    try:
+        connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError:
+        connection.close()
+        if os.path.exists(f"{os.path.realpath(path)}-wal"):
+            raise
+        # A directory that cannot be written to, or a medium: nobody can be writing.
+        connection = sqlite3.connect(f"{uri}?immutable=1", check_same_thread=False, **options)  # type: ignore[call-overload]
+        assert isinstance(connection, sqlite3.Connection)
+    connection.execute("PRAGMA query_only = 1")
+    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+    return connection
+
+
+def _set_up(connection: sqlite3.Connection, path: str, peer: Peer) -> None:
+    now = time.time_ns() // 1_000_000
+    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    is_new = not tables and not _pragma(connection, "application_id")
+    if not is_new:
+        found, wanted = _read_binding(connection, path), Binding.of(peer)
+        if found[:3] != wanted[:3]:
+            raise JournalError(path, f"belongs to another peer: {found}, not {wanted}")
+        if os.path.getsize(path) <= _CHECKED_AT_ONCE:
+            verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+            if verdict != "ok":
+                raise JournalError(path, f"is damaged: {' '.join(str(verdict).split())}")
+    connection.execute("PRAGMA journal_mode = WAL").fetchone()  # stays as it is where that is not possible
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("BEGIN IMMEDIATE")
+    if is_new:
+        for statement in CREATE:
+            connection.execute(statement)
+        connection.execute("INSERT INTO peer VALUES (?, ?, ?, ?, ?)", (*Binding.of(peer)[:3], now, now))
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+    else:
+        connection.execute("UPDATE peer SET opened = ?", (now,))
+    connection.execute("COMMIT")
+
+
+def _read_binding(connection: sqlite3.Connection, path: str) -> Binding:
+    if _pragma(connection, "application_id") != APPLICATION_ID:
+        raise JournalError(path, "is not a journal of dcmsend")
+    version = _pragma(connection, "user_version")
+    if version != VERSION:
+        raise JournalError(path, f"has version {version}; this program knows version {VERSION}")
+    row = connection.execute("SELECT called_ae_title, host, port, created, opened FROM peer").fetchone()
+    if row is None:
+        raise JournalError(path, "is damaged: it belongs to no peer")
+    return Binding(*row)
+
+
+def _pragma(connection: sqlite3.Connection, name: str) -> int:
+    value = connection.execute(f"PRAGMA {name}").fetchone()[0]
+    assert isinstance(value, int)
+    return value
+
+
+_REASONS: Final = {
+    "SQLITE_NOTADB": "is not a journal of dcmsend",
+    "SQLITE_CORRUPT": "is damaged",
+    "SQLITE_FULL": "the disk is full",
+    "SQLITE_READONLY": "cannot be written to",
+    "SQLITE_CANTOPEN": "cannot be opened",
+    "SQLITE_BUSY": "in use by another program",
+    "SQLITE_PERM": "cannot be opened",
+    "SQLITE_IOERR": "the disk fails",
+}
+
+
+def reason_of(error: sqlite3.Error) -> str:
+    """What went wrong, for a person."""
+    name = getattr(error, "sqlite_errorname", "")
+    known = next((text for prefix, text in _REASONS.items() if name.startswith(prefix)), "")
+    return f"{known} ({error})" if known else str(error)

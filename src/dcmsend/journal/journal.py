@@ -1,0 +1,141 @@
+"""The journal as a run uses it: what is stored already, what became of an instance, what can be moved."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Sequence
+from contextlib import suppress
+
+from dcmsend.errors import JournalError
+from dcmsend.inputs import InputFile
+from dcmsend.transfer import Peer, StoreOutcome
+from dcmsend.transport import Interrupt
+
+from .database import Binding, open_database, open_read_only, translated
+from .lock import JournalLock
+from .mover import Mover
+from .options import JournalOptions
+from .resume import StoredFiles
+from .writer import GroupWriter, is_kept
+
+__all__ = ["Journal", "JournalView"]
+
+
+class Journal:
+    """A journal that a run writes.
+
+    When it cannot be written any more the run is asked to end: what is in flight is finished, nothing new is begun.
+    """
+
+    def __init__(self, options: JournalOptions, peer: Peer, interrupt: Interrupt) -> None:
+        """Lock it, open it and see that it can be written.  Raises JournalError."""
+        self._interrupt = interrupt
+        self._path = os.path.realpath(options.path) if "\0" not in options.path else options.path
+        self._mover: Mover | None = None
+        self._stored: StoredFiles | None = None
+        self._lock = JournalLock(options.path)
+        try:
+            self._connection = open_database(options.path, peer, resume=options.resume)
+        except BaseException:
+            self._lock.release()
+            raise
+        try:
+            with translated(options.path):
+                self._stored = StoredFiles(open_read_only(self._path)[0], options.path)
+            if options.move_sent:
+                self._mover = Mover(options.move_sent, options.path)
+            self._writer = GroupWriter(self._connection, options.path, self._on_commit, self._on_error)
+        except BaseException:
+            self._close_all()
+            raise
+
+    @property
+    def error(self) -> JournalError | None:
+        """Why it cannot be written any more."""
+        return self._writer.error
+
+    def is_stored(self, item: InputFile) -> bool:
+        """Whether an input need not be sent, because it is stored and has not changed.  Raises JournalError."""
+        assert self._stored is not None
+        found = self._stored.find(item)
+        if found is not None and self._mover is not None and found.status == 0:
+            # the run before came to its end between the commit and the move
+            self._mover.wait_while_behind()
+            self._mover.add(item, found.stamp)
+        return found is not None
+
+    def leaves_out(self, item: InputFile) -> bool:
+        """Whether an input lies where sent files are moved to."""
+        return (
+            self._mover is not None
+            and self._stored is not None
+            and item.data_set is None
+            and item.path != ""
+            and self._mover.holds(self._stored.directory_of(item))
+        )
+
+    def note(self, outcome: StoreOutcome) -> None:
+        """Have an outcome written soon."""
+        if is_kept(outcome):
+            if self._mover is not None and self._mover.is_behind:
+                self._mover.wait_while_behind()
+            self._writer.add(outcome)
+
+    def close(self) -> None:
+        """Write what is left, move what can be moved; ``error`` tells whether that was possible."""
+        self._writer.close()
+        self._close_all()
+
+    def _close_all(self) -> None:
+        if self._mover is not None:
+            self._mover.close(at_once=self._interrupt.requested)
+        if self._stored is not None:
+            self._stored.close()
+        with suppress(sqlite3.Error):  # at rest a journal is one file; while somebody reads it, it stays as it is
+            self._connection.execute("PRAGMA journal_mode = DELETE").fetchone()
+        with suppress(sqlite3.Error):
+            self._connection.close()
+        self._lock.release()
+
+    def _on_commit(self, outcomes: Sequence[StoreOutcome]) -> None:
+        if self._mover is not None:
+            for outcome in outcomes:
+                if outcome.status == 0 and outcome.file_stamp is not None:
+                    self._mover.add(outcome.instance.input, outcome.file_stamp)
+
+    def _on_error(self) -> None:
+        self._interrupt.request("journal")
+
+
+class JournalView:
+    """A journal that is only asked what is stored already (``--dry-run``)."""
+
+    def __init__(self, options: JournalOptions, peer: Peer) -> None:
+        """Raises JournalError for everything that a run would object to, but for one that uses it now."""
+        self._stored: StoredFiles | None = None
+        if not os.path.lexists(options.path):
+            return
+        if not options.resume:
+            raise JournalError(options.path, "exists already (--resume goes on with it)")
+        if not os.path.getsize(options.path):
+            return
+        connection, found = open_read_only(options.path)
+        wanted = Binding.of(peer)
+        if found[:3] != wanted[:3]:
+            connection.close()
+            raise JournalError(options.path, f"belongs to another peer: {found}, not {wanted}")
+        self._stored = StoredFiles(connection, options.path)
+
+    def leaves_out(self, item: InputFile) -> bool:
+        """Nothing is."""
+        return False
+
+    def is_stored(self, item: InputFile) -> bool:
+        """Whether an input need not be sent.  Raises JournalError."""
+        return self._stored is not None and self._stored.find(item) is not None
+
+    def close(self) -> None:
+        """Give it back."""
+        if self._stored is not None:
+            self._stored.close()

@@ -1,0 +1,91 @@
+"""Keeps a second run away from a journal; the lock vanishes with the process that holds it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from typing import Final
+
+from dcmsend.errors import JournalError
+
+__all__ = ["JournalLock"]
+
+_FLAGS: Final = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
+_MODE: Final = 0o600
+
+
+class JournalLock:
+    """A locked file beside the journal, with the number of the process in it.
+
+    Not the journal itself: SQLite's own locks on it would end with ours on some systems, and hinder it on others.
+    """
+
+    def __init__(self, path: str) -> None:
+        """Raises JournalError, also when somebody else holds it."""
+        self._path = f"{os.path.realpath(path)}-lock"
+        self._fd = -1
+        try:
+            while self._fd < 0:
+                self._fd = self._acquired(path)
+            os.ftruncate(self._fd, 0)
+            os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0) if hasattr(os, "pwrite") else None
+        except OSError as error:
+            self.release()
+            raise JournalError(path, f"cannot be locked: {error.strerror or error}") from error
+        except ValueError as error:  # a NUL in the name
+            raise JournalError(path, str(error)) from error
+
+    def _acquired(self, path: str) -> int:
+        """A descriptor of the locked file; -1 if that was removed meanwhile by the run that ended."""
+        fd = os.open(self._path, _FLAGS, _MODE)
+        try:
+            if not _try_lock(fd):
+                raise JournalError(path, f"in use by another run{_holder(fd)}")
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(fd), os.stat(self._path)):
+                    return fd
+        except BaseException:
+            os.close(fd)
+            raise
+        os.close(fd)
+        return -1
+
+    def release(self) -> None:
+        """Give the lock back and leave nothing behind."""
+        if self._fd < 0:
+            return
+        with contextlib.suppress(OSError):  # who waits for it sees that it is gone, and makes another one
+            os.unlink(self._path)
+        os.close(self._fd)
+        self._fd = -1
+
+
+def _holder(fd: int) -> str:
+    with contextlib.suppress(OSError, ValueError):
+        return f" (process {int(os.read(fd, 32))})"
+    return ""
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _try_lock(fd: int) -> bool:
+        try:
+            os.lseek(fd, 1 << 30, os.SEEK_SET)  # behind the number, which others may read
+            msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        finally:
+            os.lseek(fd, 0, os.SEEK_SET)
+        return True
+
+else:
+    import fcntl
+
+    def _try_lock(fd: int) -> bool:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True

@@ -1,0 +1,124 @@
+"""Moves one file without ever overwriting another one and without a moment in which it is nowhere."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import stat
+from typing import Final
+
+__all__ = ["NotMoved", "move_file"]
+
+_PIECE: Final = 1 << 20
+_NO_LINK: Final = frozenset((
+    errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOSYS, errno.EINVAL, errno.EACCES,
+    getattr(errno, "EOPNOTSUPP", errno.ENOSYS), getattr(errno, "ENOTSUP", errno.ENOSYS),
+))  # fmt: skip
+"""Why a further name for a file may be refused where a copy is possible."""
+
+
+class NotMoved(Exception):
+    """A file stays where it is; the text says why."""
+
+
+def move_file(source: str, target: str, stamp: tuple[int, int]) -> None:
+    """Move ``source`` to ``target``, and make the directories above that.
+
+    Within a file system the file gets its new name before it loses the old one.  Otherwise it is copied, the copy is
+    brought to the disk, and only then the original is removed.  When that was interrupted before, it is completed.
+
+    Args:
+        source, target: full names.
+        stamp: size in bytes and time of modification in nanoseconds that the file must have.
+
+    Raises NotMoved, OSError; ``source`` is still there then.
+    """
+    status = os.lstat(source)
+    if not stat.S_ISREG(status.st_mode):
+        raise NotMoved("it is a link")
+    if (status.st_size, status.st_mtime_ns) != stamp:
+        raise NotMoved("it was changed since it was sent")
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        if not _is_same(source, target, status):
+            raise NotMoved("the name is taken") from None
+    except (OSError, NotImplementedError) as error:
+        if isinstance(error, OSError) and error.errno not in _NO_LINK:
+            raise
+        _copy(source, target, stamp)
+    os.unlink(source)
+
+
+def _is_same(source: str, target: str, status: os.stat_result) -> bool:
+    """Whether an earlier attempt got as far as the new name."""
+    there = os.lstat(target)
+    if os.path.samestat(there, status):
+        return True
+    return stat.S_ISREG(there.st_mode) and there.st_size == status.st_size and _have_same_bytes(source, target)
+
+
+def _have_same_bytes(one: str, other: str) -> bool:
+    with open(one, "rb") as first, open(other, "rb") as second:
+        while True:
+            piece = first.read(_PIECE)
+            if piece != second.read(_PIECE):
+                return False
+            if not piece:
+                return True
+
+
+def _copy(source: str, target: str, stamp: tuple[int, int]) -> None:
+    """Copy to a temporary name in the directory of ``target``, then give it that name if nobody has it."""
+    if os.path.lexists(target):
+        if not _is_same(source, target, os.lstat(source)):
+            raise NotMoved("the name is taken")
+        return
+    directory = os.path.dirname(target)
+    temporary = os.path.join(directory, f".{os.path.basename(target)[:200]}.{os.getpid()}.tmp")
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(temporary)  # of a process that is no more
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        with open(source, "rb") as original, open(os.open(temporary, flags, 0o600), "wb") as copy:
+            shutil.copyfileobj(original, copy, _PIECE)
+            copy.flush()
+            os.fsync(copy.fileno())
+            status = os.fstat(original.fileno())
+            if (status.st_size, status.st_mtime_ns) != stamp:
+                raise NotMoved("it was changed since it was sent")
+        shutil.copystat(source, temporary)
+        _name(temporary, target)
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+    _sync_directory(directory)
+
+
+def _name(temporary: str, target: str) -> None:
+    """Give a complete file its name."""
+    try:
+        os.link(temporary, target)
+    except FileExistsError:
+        raise NotMoved("the name is taken") from None
+    except (OSError, NotImplementedError) as error:
+        if isinstance(error, OSError) and error.errno not in _NO_LINK:
+            raise
+        # No links there: the name is taken with an empty file, which nobody but us replaces.
+        try:
+            os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        except FileExistsError:
+            raise NotMoved("the name is taken") from None
+        os.replace(temporary, target)
+
+
+def _sync_directory(directory: str) -> None:
+    with contextlib.suppress(OSError):  # not every system can
+        descriptor = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,109 @@
+"""Moves files out of the way once they are stored and the journal knows it (``--move-sent``)."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections import deque
+from typing import Final
+
+from dcmsend.errors import JournalError
+from dcmsend.inputs import InputFile, Origin
+
+from .move_file import NotMoved, move_file
+
+__all__ = ["Mover"]
+
+_MOST_WAITING: Final = 1000
+_WAIT_SECONDS: Final = 0.05
+
+_log = logging.getLogger("dcmsend.app")
+
+
+class Mover:
+    """Moves files on a thread of its own, another file system may be slow; what cannot be moved is a warning."""
+
+    def __init__(self, directory: str, journal: str) -> None:
+        """Make the directory.  Raises JournalError where that is impossible."""
+        try:
+            os.makedirs(directory, exist_ok=True)
+            self._directory = os.path.realpath(directory)
+            if not os.access(self._directory, os.W_OK | os.X_OK):
+                raise PermissionError(13, os.strerror(13))
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise JournalError(journal, f"files cannot be moved to '{directory}': {reason}") from error
+        self._real = os.fsencode(self._directory)
+        self._waiting: deque[tuple[InputFile, tuple[int, int]]] = deque()
+        self._changed = threading.Condition()
+        self._stopping = False
+        self._has_told = False
+        self._thread = threading.Thread(target=self._run, name="move-sent", daemon=True)
+        self._thread.start()
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the sending should rather wait."""
+        return len(self._waiting) >= _MOST_WAITING
+
+    def wait_while_behind(self) -> None:
+        """Wait until there is room for more."""
+        with self._changed:
+            while self.is_behind and self._thread.is_alive():
+                self._changed.wait(_WAIT_SECONDS)
+
+    def add(self, item: InputFile, stamp: tuple[int, int]) -> None:
+        """Have a file moved; those that a DICOMDIR refers to belong to it and stay."""
+        if item.origin not in (Origin.PARAMETER, Origin.DIRECTORY):
+            return
+        with self._changed:
+            self._waiting.append((item, stamp))
+            self._changed.notify_all()
+
+    def holds(self, directory: bytes) -> bool:
+        """Whether a directory (without links) is where files are moved to: they are not to be sent again."""
+        real = self._real
+        if directory != real and not directory.startswith(real.rstrip(os.fsencode(os.sep)) + os.fsencode(os.sep)):
+            return False
+        if not self._has_told:
+            self._has_told = True
+            _log.warning("ignoring files in the directory to which sent files are moved: %s", self._directory)
+        return True
+
+    def close(self, *, at_once: bool) -> None:
+        """Move what waits; ``at_once`` leaves it for the next run."""
+        with self._changed:
+            self._stopping = True
+            if at_once:
+                self._waiting.clear()
+            self._changed.notify_all()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                while not self._waiting and not self._stopping:
+                    self._changed.wait()
+                if not self._waiting:
+                    return
+                item, stamp = self._waiting[0]
+            self._move(item, stamp)
+            with self._changed:
+                if self._waiting:
+                    self._waiting.popleft()
+                self._changed.notify_all()
+
+    def _move(self, item: InputFile, stamp: tuple[int, int]) -> None:
+        below = item.path[len(item.root) :] if item.origin is Origin.DIRECTORY else os.path.basename(item.path)
+        target = os.path.join(self._directory, below.lstrip(os.sep))
+        try:
+            move_file(item.path, target, stamp)
+        except FileNotFoundError as error:
+            # named twice and moved already, or taken away by somebody
+            _log.debug("cannot move sent file to '%s': %s: %s", target, item.path, error.strerror)
+        except NotMoved as error:
+            _log.warning("sent file is not moved to '%s': %s: %s", target, item.path, error)
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            _log.warning("cannot move sent file to '%s': %s: %s", target, item.path, reason)

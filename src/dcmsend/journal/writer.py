@@ -1,0 +1,174 @@
+"""Writes outcomes to the journal in groups, on a thread of its own: the transfer waits for no disk."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+from dcmsend.errors import JournalError
+from dcmsend.transfer import Result, StoreOutcome
+
+from .database import translated
+from .path_key import PathKeys
+from .schema import CODES, upsert
+
+__all__ = ["GROUP_ROWS", "GROUP_SECONDS", "GroupWriter"]
+
+GROUP_ROWS: Final = 256
+GROUP_SECONDS: Final = 0.2
+"""A group is written when it has so many rows, or when its first one is so old."""
+
+_MOST_KNOWN: Final = 4096
+
+
+class GroupWriter:
+    """Takes outcomes from one thread and commits them on another.
+
+    Never more than two groups are without a commit: one that is being written and one that is being gathered.
+
+    Attributes:
+        error: why nothing more is written; None while all is well.
+    """
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        path: str,
+        on_commit: Callable[[Sequence[StoreOutcome]], None],
+        on_error: Callable[[], None],
+    ) -> None:
+        """``on_commit`` is told what is safe, ``on_error`` once that nothing more will be; both on the other thread."""
+        self._connection = connection
+        self._path = path
+        self._on_commit = on_commit
+        self._on_error = on_error
+        self._keys = PathKeys()
+        self._directories: dict[bytes, int] = {}
+        self._classes: dict[str, int] = {}
+        self._statement = upsert(GROUP_ROWS)
+        self._gathered: list[StoreOutcome] = []
+        self._stopping = False
+        self._changed = threading.Condition()
+        self.error: JournalError | None = None
+        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
+        self._thread.start()
+
+    def add(self, outcome: StoreOutcome) -> None:
+        """Have an outcome written soon; waits only while one group is being written and another one is complete."""
+        with self._changed:
+            while len(self._gathered) >= GROUP_ROWS and self.error is None:
+                self._changed.wait()
+            self._gathered.append(outcome)
+            if len(self._gathered) in (1, GROUP_ROWS):
+                self._changed.notify_all()
+
+    def close(self) -> None:
+        """Write what is left; after an error it is tried once more, because the disk may have room again."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        self._thread.join()
+
+    def _run(self) -> None:
+        failed: list[StoreOutcome] = []
+        while group := self._next_group():
+            try:
+                if self.error is None:
+                    self._commit(group)
+                else:
+                    failed += group
+            except JournalError as error:
+                failed += group
+                self._fail(error)
+            except BaseException as error:  # a bug: told where the run ends, not lost with this thread
+                failed += group
+                self._fail(JournalError(self._path, f"{type(error).__name__}: {error}"))
+        for start in range(0, len(failed), GROUP_ROWS):
+            with suppress(Exception):
+                self._commit(failed[start : start + GROUP_ROWS])
+
+    def _next_group(self) -> list[StoreOutcome]:
+        """What has gathered, as soon as it is due; empty at the end."""
+        with self._changed:
+            while not self._gathered and not self._stopping:
+                self._changed.wait()
+            self._changed.wait_for(lambda: len(self._gathered) >= GROUP_ROWS or self._stopping, GROUP_SECONDS)
+            group, self._gathered = self._gathered, []
+            self._changed.notify_all()
+        return group
+
+    def _fail(self, error: JournalError) -> None:
+        with self._changed:
+            self.error = error
+            self._changed.notify_all()
+        self._on_error()
+
+    def _commit(self, group: list[StoreOutcome]) -> None:
+        connection = self._connection
+        with translated(self._path):
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                values: list[Any] = []
+                for outcome in group:
+                    values += self._row(outcome)
+                # One statement for all: SQLite works on it without the interpreter, which the transfer needs.
+                full = len(group) == GROUP_ROWS
+                connection.execute(self._statement if full else upsert(len(group)), values)
+                connection.execute("COMMIT")
+            except BaseException:
+                self._directories.clear()  # of rows that are taken back
+                self._classes.clear()
+                with suppress(sqlite3.Error):
+                    connection.execute("ROLLBACK")
+                raise
+        self._on_commit(group)
+
+    def _row(self, outcome: StoreOutcome) -> tuple[Any, ...]:
+        directory, name = self._keys.split(outcome.instance.input.path)
+        size, mtime_ns = outcome.file_stamp or (None, None)
+        return (
+            self._directory_id(directory),
+            name,
+            size,
+            mtime_ns,
+            CODES[outcome.result],
+            outcome.status,
+            None if outcome.reason is None else outcome.reason.name.lower(),
+            max(1, len(outcome.attempts)),
+            time.time_ns() // 1_000_000,
+            self._class_id(outcome.sop_class_uid or outcome.instance.sop_class_uid),
+            outcome.sop_instance_uid or outcome.instance.sop_instance_uid,
+        )
+
+    def _directory_id(self, path: bytes) -> int:
+        known = self._directories.get(path)
+        if known is None:
+            known = self._id("directory", "path", path)
+            if len(self._directories) >= _MOST_KNOWN:
+                self._directories.clear()
+            self._directories[path] = known
+        return known
+
+    def _class_id(self, uid: str) -> int:
+        known = self._classes.get(uid)
+        if known is None:
+            known = self._id("sop_class", "uid", uid)
+            if len(self._classes) >= _MOST_KNOWN:
+                self._classes.clear()
+            self._classes[uid] = known
+        return known
+
+    def _id(self, table: str, column: str, value: bytes | str) -> int:
+        connection = self._connection
+        connection.execute(f"INSERT INTO {table} ({column}) VALUES (?) ON CONFLICT DO NOTHING", (value,))
+        row = connection.execute(f"SELECT id FROM {table} WHERE {column} = ?", (value,)).fetchone()
+        return int(row[0])
+
+
+def is_kept(outcome: StoreOutcome) -> bool:
+    """Whether an outcome has a place in a journal: of a file, and begun."""
+    return outcome.result is not Result.NOT_ATTEMPTED and outcome.instance.input.data_set is None
