@@ -10,11 +10,13 @@ Everything a program needs is here; names are loaded when they are first used, s
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
 from . import version as _version
 
+TYPE_CHECKING = False  # known to type checkers; `typing` itself would be most of the start-up
 if TYPE_CHECKING:
+    from typing import Any
+
     from .errors import DcmsendError
     from .index import IndexOptions, Instance, KeepTogether, ReadMode, RejectedInput
     from .inputs import InputOptions

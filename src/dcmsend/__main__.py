@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dcmsend.cli.main import console
+from dcmsend.cli.console import console
 
 if __name__ == "__main__":
     console()

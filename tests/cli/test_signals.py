@@ -83,4 +83,20 @@ def test_interrupt_before_the_run_is_no_traceback(tmp_path: object) -> None:
     finally:
         os.close(writer)
         process.kill()
-    assert (process.returncode, stdout, stderr) == (130, b"", b"")
+    assert (process.returncode, stdout, stderr) == (-signal.SIGINT, b"", b"")  # for a shell that is 130, too
+
+
+def test_signal_before_the_run_ends_it_without_a_word() -> None:
+    """Python would show a traceback of what is being imported at that time."""
+    code = "import os, signal, dcmsend.cli.console; os.kill(os.getpid(), signal.SIGINT); print('still here')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, b"", b"")
+
+
+def test_signal_ignored_by_the_parent_is_ignored_from_the_beginning() -> None:
+    code = "import os, signal, dcmsend.cli.console; os.kill(os.getpid(), signal.SIGINT); print('still here')"
+    done = subprocess.run(
+        ["sh", "-c", "trap '' INT; exec \"$0\" -c \"$1\"", sys.executable, code],
+        capture_output=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"still here\n", b"")

@@ -93,7 +93,9 @@ def test_ipv6_literal_always_works(listener_6: socket.socket, host: str, family:
 def test_family_decides_for_names(listener_6: socket.socket) -> None:
     asked = []
 
-    def look_up(host: object, port: int, family: int, kind: int) -> list[object]:
+    def look_up(host: object, port: int, family: int, kind: int, protocol: int = 0, flags: int = 0) -> list[object]:
+        if flags & socket.AI_NUMERICHOST:
+            raise socket.gaierror(socket.EAI_NONAME, "a name")
         asked.append(family)
         return [(socket.AF_INET6, kind, 6, "", ("::1", port, 0, 0))]
 
@@ -102,6 +104,46 @@ def test_family_decides_for_names(listener_6: socket.socket) -> None:
         for family in AddressFamily:
             connect("both.example", port_of(listener_6), Interrupt(), family=family).close()
     assert asked == [socket.AF_INET, socket.AF_INET6, socket.AF_UNSPEC]
+
+
+@pytest.fixture
+def silent_name_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Looking up a name does not come back before the test has ended."""
+    ended = threading.Event()
+    look_up = socket.getaddrinfo
+
+    def wait(*arguments: object) -> object:
+        if len(arguments) < 6:  # not only a number that is to be read
+            ended.wait(60)
+        return look_up(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket, "getaddrinfo", wait)
+    yield
+    ended.set()
+    for thread in threading.enumerate():
+        if thread.name == "resolver":
+            thread.join()
+
+
+@pytest.mark.usefixtures("silent_name_server")
+def test_name_server_that_does_not_answer() -> None:
+    error = failure("localhost", 104, timeout=0.1)
+    assert str(error) == "Attempt to connect to unknown host: localhost"
+    assert error.detail == "the name cannot be resolved: no name server has answered within 0.1 s"
+
+
+@pytest.mark.usefixtures("silent_name_server")
+def test_end_is_asked_for_while_a_name_is_looked_up() -> None:
+    interrupt = Interrupt()
+    threading.Timer(0.05, interrupt.request, ["SIGINT"]).start()
+    with pytest.raises(Cancelled) as caught:
+        connect("localhost", 104, interrupt)
+    assert caught.value.by == "SIGINT"
+
+
+@pytest.mark.usefixtures("silent_name_server")
+def test_addresses_need_no_name_server(listener: socket.socket) -> None:
+    connect("127.1", port_of(listener), Interrupt()).close()
 
 
 def test_second_address_when_the_first_refuses(

@@ -20,28 +20,7 @@ if TYPE_CHECKING:
 
     from .exit_code import ExitCode
 
-__all__ = ["console", "main"]
-
-
-def console() -> None:
-    """The installed command: ``main``, and then the end of the process with its exit code.
-
-    Taking the interpreter apart takes as long as half of a small run, and longer with a hundred thousand instances in
-    memory, so the process ends as soon as everything is written.
-    """
-    import gc
-    import os
-    from contextlib import suppress
-
-    gc.disable()  # what is imported stays; ``_transfer`` switches it on again
-    code = main()
-    logging = sys.modules.get("logging")
-    if logging is not None:
-        logging.shutdown()
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError, AttributeError):  # perhaps nobody listens any more
-            stream.flush()
-    os._exit(code)
+__all__ = ["main"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from .address import AddressFamily
 from .connection import Connection
-from .deadline import Deadline
+from .deadline import WAIT_SLICE, Deadline
 from .interrupt import Interrupt
-from .tcp import WAIT_SLICE, AddressFamily, TcpConnection, TcpOptions, connect
+from .tcp import TcpConnection, TcpOptions, connect
 from .tls_options import TlsOptions, TlsProfile
 
 TYPE_CHECKING = False

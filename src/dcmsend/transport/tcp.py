@@ -10,29 +10,18 @@ import socket
 import struct
 import sys
 from collections.abc import Callable
-from enum import Enum
 
 from dcmsend.errors import ConnectFailed, ConnectionLost, TimedOut
 
-from .deadline import Deadline
+from .address import AddressFamily, resolve
+from .deadline import WAIT_SLICE, Deadline
 from .interrupt import Interrupt
 
-__all__ = ["WAIT_SLICE", "AddressFamily", "TcpConnection", "TcpOptions", "connect"]
-
-WAIT_SLICE = 0.25
-"""Seconds after which a waiting call looks at its deadline and at the Interrupt."""
+__all__ = ["TcpConnection", "TcpOptions", "connect"]
 
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 _WOULD_BLOCK = (errno.EAGAIN, errno.EWOULDBLOCK)
 _LONGEST_BUFFER = (1 << 31) - 1  # the option is an int; the system cuts it to its own limit anyway
-
-
-class AddressFamily(Enum):
-    """Which kinds of address a host name may resolve to.  Source: DCMTK 3.6.9 ``-i4``, ``-i6``, ``-i0``."""
-
-    IPV4 = "IPv4"
-    IPV6 = "IPv6"
-    ANY = "any"
 
 
 class TcpOptions:
@@ -140,13 +129,13 @@ def connect(
 ) -> TcpConnection:
     """Open a TCP connection, trying each address of ``host`` in turn.
 
-    ``timeout`` is in seconds, for all addresses together; None leaves it to the operating system.
+    ``timeout`` is in seconds, for the look-up and all addresses together; None leaves it to the operating system.
     Raises ConnectFailed (DCMTK's texts) and Cancelled.
     """
     options = options or TcpOptions()
     deadline = Deadline(timeout, "the TCP connection")
     failure = ConnectFailed(f"Attempt to connect to unknown host: {host}")
-    for address_family, address in _resolve(host, port, family):
+    for address_family, address in resolve(host, port, family, deadline, interrupt):
         try:
             return _open(address_family, address, deadline, interrupt, options)
         except ConnectFailed as error:
@@ -172,30 +161,6 @@ def _open(
     except BaseException:
         sock.close()
         raise
-
-
-def _resolve(host: str, port: int, family: AddressFamily) -> list[tuple[int, tuple[str, int]]]:
-    """Addresses of ``host``, without doubles, in the resolver's order."""
-    name = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    if not name:
-        raise ConnectFailed(f"Illegal service parameter: {host}:{port}", "the peer's host name is empty")
-    wanted = {AddressFamily.IPV4: socket.AF_INET, AddressFamily.IPV6: socket.AF_INET6}.get(family, socket.AF_UNSPEC)
-    if ":" in name:  # only an IPv6 literal has a colon
-        wanted = socket.AF_INET6
-    unknown = f"Attempt to connect to unknown host: {host}"
-    if "\0" in name:
-        raise ConnectFailed(unknown, "the name contains a NUL")
-    try:
-        # bytes spare the import of the IDNA codec, which costs more than a small run
-        asked: str | bytes = name.encode("ascii") if name.isascii() else name
-        found = socket.getaddrinfo(asked, port, wanted, socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        detail = getattr(error, "strerror", None) or str(error)
-        raise ConnectFailed(unknown, f"the name cannot be resolved: {detail}") from error
-    rows: dict[tuple[int, tuple[str, int]], None] = {}
-    for address_family, _type, _protocol, _name, address in found:
-        rows[int(address_family), address] = None  # type: ignore[index]
-    return list(rows)
 
 
 def _connect(sock: socket.socket, address: tuple[str, int], deadline: Deadline, interrupt: Interrupt) -> None:

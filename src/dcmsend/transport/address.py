@@ -1,0 +1,87 @@
+"""From a host name to addresses, without hanging at a name server that does not answer."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from enum import Enum
+
+from dcmsend.errors import ConnectFailed
+
+from .deadline import WAIT_SLICE, Deadline
+from .interrupt import Interrupt
+
+__all__ = ["AddressFamily", "resolve"]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class AddressFamily(Enum):
+    """Which kinds of address a host name may resolve to.  Source: DCMTK 3.6.9 ``-i4``, ``-i6``, ``-i0``."""
+
+    IPV4 = "IPv4"
+    IPV6 = "IPv6"
+    ANY = "any"
+
+
+def resolve(
+    host: str, port: int, family: AddressFamily, deadline: Deadline, interrupt: Interrupt
+) -> list[tuple[int, tuple[str, int]]]:
+    """Address families and addresses of ``host``, without doubles, in the resolver's order.
+
+    Raises ConnectFailed (DCMTK's texts) and Cancelled.
+    """
+    name = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    if not name:
+        raise ConnectFailed(f"Illegal service parameter: {host}:{port}", "the peer's host name is empty")
+    wanted = {AddressFamily.IPV4: socket.AF_INET, AddressFamily.IPV6: socket.AF_INET6}.get(family, socket.AF_UNSPEC)
+    if ":" in name:  # only an IPv6 literal has a colon
+        wanted = socket.AF_INET6
+    unknown = f"Attempt to connect to unknown host: {host}"
+    if "\0" in name:
+        raise ConnectFailed(unknown, "the name contains a NUL")
+    try:
+        found = _addresses(name, port, wanted, deadline, interrupt)
+    except TimeoutError as error:
+        detail = f"no name server has answered within {deadline.seconds:g} s"
+        raise ConnectFailed(unknown, f"the name cannot be resolved: {detail}") from error
+    except (OSError, UnicodeError) as error:
+        detail = getattr(error, "strerror", None) or str(error)
+        raise ConnectFailed(unknown, f"the name cannot be resolved: {detail}") from error
+    rows: dict[tuple[int, tuple[str, int]], None] = {}
+    for address_family, _type, _protocol, _name, address in found:
+        rows[int(address_family), address] = None
+    return list(rows)
+
+
+def _addresses(name: str, port: int, family: int, deadline: Deadline, interrupt: Interrupt) -> list[Any]:
+    """What ``getaddrinfo`` knows.  Raises what it raises, TimeoutError and Cancelled."""
+    # bytes spare the import of the IDNA codec, which costs more than a small run
+    asked: str | bytes = name.encode("ascii") if name.isascii() else name
+    try:
+        return socket.getaddrinfo(asked, port, family, socket.SOCK_STREAM, 0, socket.AI_NUMERICHOST)
+    except OSError:
+        pass  # no address but a name
+    answer: list[Any] = []
+    failure: list[Exception] = []
+
+    def ask() -> None:
+        try:
+            answer.extend(socket.getaddrinfo(asked, port, family, socket.SOCK_STREAM))
+        except Exception as error:  # raised where the answer is waited for
+            failure.append(error)
+
+    # The call cannot be interrupted; a thread that nobody waits for any more does no harm.
+    thread = threading.Thread(target=ask, name="resolver", daemon=True)
+    thread.start()
+    while thread.is_alive():
+        left = deadline.remaining()
+        thread.join(WAIT_SLICE if left is None else min(WAIT_SLICE, left))
+        interrupt.check_request()  # nothing is in flight that could be waited for
+        if left == 0.0 and thread.is_alive():
+            raise TimeoutError
+    if failure:
+        raise failure[0]
+    return answer
