@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -46,10 +48,19 @@ def stored_names(journal: Path) -> set[str]:
 
 
 def stored_uids(journal: Path) -> set[str]:
-    """SOP Instance UIDs that the journal calls stored; read without our code."""
-    connection = sqlite3.connect(f"file:{journal}?mode=ro", uri=True)
-    try:
-        rows = connection.execute("SELECT sop_instance_uid FROM instance WHERE outcome = 0").fetchall()
-    finally:
-        connection.close()
+    """SOP Instance UIDs that the journal calls stored, read without our code, from a copy.
+
+    SQLite mends what a killed process has left, and here the program shall do that.
+    """
+    with tempfile.TemporaryDirectory() as copy:
+        for suffix in ("", "-wal", "-journal"):
+            if journal.with_name(journal.name + suffix).exists():
+                shutil.copy(f"{journal}{suffix}", f"{copy}/j{suffix}")
+        connection = sqlite3.connect(f"{copy}/j")
+        try:
+            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'instance'").fetchone():
+                return set()  # killed while it was made
+            rows = connection.execute("SELECT sop_instance_uid FROM instance WHERE outcome = 0").fetchall()
+        finally:
+            connection.close()
     return {uid for (uid,) in rows}

@@ -194,6 +194,7 @@ _REASONS: Final = {
     "SQLITE_NOTADB": "is not a journal of dcmsend",
     "SQLITE_CORRUPT": "is damaged",
     "SQLITE_FULL": "the disk is full",
+    "SQLITE_READONLY_ROLLBACK": "was not closed in order; the next run with --resume mends it",
     "SQLITE_READONLY": "cannot be written to",
     "SQLITE_CANTOPEN": "cannot be opened",
     "SQLITE_BUSY": "in use by another program",
