@@ -95,6 +95,15 @@ class Sender:
         """What it has said."""
         return self._stderr.read_text(errors="replace")
 
+    @property
+    def pid(self) -> int:
+        """Number of the process."""
+        return self._process.pid
+
+    def signal(self, number: int) -> None:
+        """Send a signal."""
+        self._process.send_signal(number)
+
     def kill(self) -> bool:
         """SIGKILL; false if it was too late for that."""
         self._process.kill()
