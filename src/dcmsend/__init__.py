@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .errors import DcmsendError
     from .index import IndexOptions, Instance, KeepTogether, ReadMode, RejectedInput
     from .inputs import InputOptions
+    from .journal import JournalOptions
     from .library import Transfer, send
     from .plan import Decompression, PlanOptions
     from .protocol import UserIdentity
@@ -46,6 +47,7 @@ _HOMES = {
     "errors": ("DcmsendError",),
     "index": ("IndexOptions", "Instance", "KeepTogether", "ReadMode", "RejectedInput"),
     "inputs": ("InputOptions",),
+    "journal": ("JournalOptions",),
     "library": ("Transfer", "send"),
     "protocol": ("UserIdentity",),
     "plan": ("Decompression", "PlanOptions"),
@@ -60,9 +62,9 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "AddressFamily", "AssociationClosed", "AssociationOpened", "Attempt", "BytesSent", "DcmsendError", "Decompression",
-    "IndexOptions", "InputOptions", "Instance", "KeepTogether", "Observer", "Peer", "PlanOptions", "ReadMode", "Reason",
-    "RejectedInput", "Result", "StoreOutcome", "Summary", "TlsOptions", "TlsProfile", "Transfer", "TransferOptions",
-    "UserIdentity", "Waiting", "__version__", "load_tls", "send",
+    "IndexOptions", "InputOptions", "Instance", "JournalOptions", "KeepTogether", "Observer", "Peer", "PlanOptions",
+    "ReadMode", "Reason", "RejectedInput", "Result", "StoreOutcome", "Summary", "TlsOptions", "TlsProfile", "Transfer",
+    "TransferOptions", "UserIdentity", "Waiting", "__version__", "load_tls", "send",
 ]
 
 

@@ -13,6 +13,7 @@ from dcmsend.app import transfer
 from dcmsend.errors import Cancelled, DcmsendError
 from dcmsend.index import IndexOptions, RejectedInput
 from dcmsend.inputs import InputFile, InputOptions, Origin, find_inputs
+from dcmsend.journal import JournalOptions
 from dcmsend.plan import PlanOptions
 from dcmsend.report import RunRecord, Summary
 from dcmsend.settings import Settings
@@ -35,6 +36,7 @@ def send(
     transfer: TransferOptions | None = None,
     observer: Observer | None = None,
     send_while_scanning: bool = False,
+    journal: JournalOptions | None = None,
 ) -> Transfer:
     """Send files, folders and pydicom data sets to a Storage SCP.
 
@@ -54,9 +56,10 @@ def send(
         observer: is told of associations, bytes and outcomes while they happen.
         send_while_scanning: items are looked at only as they can be sent, and forgotten when they are done; for lists
             without an end in sight.  They are drawn on the threads that send.
+        journal: where outcomes are kept, so that a later transfer sends only what is missing.
 
     Raises, while it is iterated: NoInputFiles, NoValidInputFiles, InvalidInputFile, NegotiationFailed, SendingFailed,
-    PlanError; all are ``DcmsendError``.  TypeError for an item of another type.
+    PlanError, JournalError; all are ``DcmsendError``.  TypeError for an item of another type.
     """
     settings = Settings(
         peer=peer,
@@ -65,6 +68,7 @@ def send(
         plan=plan or PlanOptions(halt_on_refusal=False),
         transfer=transfer or TransferOptions(halt_on_failure=False),
         send_while_scanning=send_while_scanning,
+        journal=journal,
     )
     if isinstance(items, str | bytes | os.PathLike) or _is_data_set(items):
         items = (items,)
@@ -112,6 +116,11 @@ class Transfer:
     def rejected(self) -> tuple[RejectedInput, ...]:
         """Inputs that are no instances that can be sent, with the reason."""
         return tuple(self._record.rejected)
+
+    @property
+    def already_stored(self) -> int:
+        """How many files were left out because the journal says that they are stored."""
+        return self._record.already_stored
 
     @property
     def error(self) -> DcmsendError | None:

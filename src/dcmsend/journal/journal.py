@@ -93,6 +93,7 @@ class Journal:
         if self._stored is not None:
             self._stored.close()
         with suppress(sqlite3.Error):  # at rest a journal is one file; while somebody reads it, it stays as it is
+            self._connection.execute("PRAGMA busy_timeout = 0")
             self._connection.execute("PRAGMA journal_mode = DELETE").fetchone()
         with suppress(sqlite3.Error):
             self._connection.close()

@@ -1,0 +1,237 @@
+"""Moving files away when they are stored."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import sqlite3
+import time
+from pathlib import Path
+
+import pytest
+
+from dcmsend import JournalOptions, Peer
+from dcmsend import send as library_send
+from dcmsend.journal import move_file as module
+from dcmsend.journal.move_file import NotMoved, move_file
+from support.corpus import DATA
+from support.peer_script import Respond, Script
+from support.programs import installed_dcmsend
+from support.run import run
+from support.scripted_peer import ScriptedPeer
+from support.sending import write_instances
+
+from .runs import outcomes, run_with_journal, send
+
+
+def names(folder: Path) -> list[str]:
+    """Files below a folder, by their names below it."""
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir())
+
+
+def test_files_that_are_named_keep_their_base_name(tmp_path: Path) -> None:
+    (path,) = write_instances(tmp_path / "a" / "b", 1)
+    with ScriptedPeer() as peer:
+        done = run(
+            installed_dcmsend(), "--journal", tmp_path / "journal", "--move-sent", "sent", "127.0.0.1", peer.port,
+            path, cwd=tmp_path,
+        )  # fmt: skip
+    assert done.exit_code == 0, done.stderr
+    assert names(tmp_path / "sent") == [path.name]
+    assert not path.exists()
+
+
+def test_a_name_that_is_taken(tmp_path: Path) -> None:
+    write_instances(tmp_path / "in", 2)
+    (tmp_path / "sent").mkdir()
+    (tmp_path / "sent" / "000001.dcm").write_bytes(b"mine")
+    with ScriptedPeer() as peer:
+        done, sent = send(tmp_path, peer, "--move-sent", tmp_path / "sent")
+        (line,) = done.lines("W")
+        assert line == (
+            f"sent file is not moved to '{tmp_path}/sent/000001.dcm': {tmp_path}/in/000001.dcm: the name is taken"
+        )
+        assert (done.exit_code, len(sent)) == (0, 2)
+        again, nothing = send(tmp_path, peer, "--resume", "--move-sent", tmp_path / "sent")
+        assert (again.exit_code, nothing, again.lines("W")) == (0, [], [line])
+    assert (tmp_path / "sent" / "000001.dcm").read_bytes() == b"mine"
+    assert names(tmp_path / "in") == ["000001.dcm"]
+
+
+def test_what_an_earlier_run_has_left(tmp_path: Path) -> None:
+    """Also what was stored without the option; but nothing that the peer took with a warning."""
+    write_instances(tmp_path / "in" / "deep", 4)
+    with ScriptedPeer(Script(stores={2: Respond(0xB007)}, other_stores=Respond(0))) as peer:
+        send(tmp_path, peer)
+        warned = {name for name, row in outcomes(tmp_path / "journal").items() if row[1] == 0xB007}
+        done, sent = send(tmp_path, peer, "--resume", "--move-sent", tmp_path / "sent")
+    assert (done.exit_code, sent) == (0, [])
+    assert names(tmp_path / "in") == [f"deep/{name}" for name in warned]
+    assert len(names(tmp_path / "sent")) == 3
+
+
+def test_the_directory_may_lie_where_is_searched(tmp_path: Path) -> None:
+    write_instances(tmp_path / "in", 3)
+    options = ("--resume", "--move-sent", tmp_path / "in" / "sent", "--send-while-scanning")
+    with ScriptedPeer() as peer:
+        assert len(send(tmp_path, peer, *options)[1]) == 3
+        write_instances(tmp_path / "in", 1, first=4)
+        done, sent = send(tmp_path, peer, *options)
+    assert (done.exit_code, len(sent)) == (0, 1)
+    assert names(tmp_path / "in") == [f"sent/00000{number}.dcm" for number in (1, 2, 3, 4)]
+    assert done.lines("W") == [
+        f"ignoring files in the directory to which sent files are moved: {tmp_path}/in/sent"
+    ]
+
+
+def test_the_files_of_a_dicomdir_stay(tmp_path: Path) -> None:
+    shutil.copytree(DATA / "fileset", tmp_path / "in")
+    before = names(tmp_path / "in")
+    options = ("--journal", tmp_path / "journal", "--resume", "--move-sent", tmp_path / "sent", "+rd", "127.0.0.1")
+    with ScriptedPeer() as peer:
+        done = run(installed_dcmsend(), *options, peer.port, tmp_path / "in" / "DICOMDIR")
+        assert done.exit_code == 0, done.stderr
+        count = len(peer.stores)
+        assert count == len(outcomes(tmp_path / "journal")) > 1
+        done = run(installed_dcmsend(), *options, peer.port, tmp_path / "in" / "DICOMDIR")
+        assert (done.exit_code, len(peer.stores)) == (0, count), "what is stored is not sent again"
+        victim = next(path for path in (tmp_path / "in").rglob("*") if path.name in outcomes(tmp_path / "journal"))
+        os.utime(victim, ns=(5, 5))
+        done = run(installed_dcmsend(), *options, peer.port, tmp_path / "in" / "DICOMDIR")
+        assert (done.exit_code, len(peer.stores)) == (0, count + 1)
+    assert names(tmp_path / "in") == before
+    assert names(tmp_path / "sent") == []
+
+
+def test_a_directory_that_cannot_be_made(tmp_path: Path) -> None:
+    write_instances(tmp_path / "in", 1)
+    (tmp_path / "file").write_text("")
+    done = run_with_journal(tmp_path, 104, "--move-sent", tmp_path / "file" / "sent")
+    assert done.exit_code == 104
+    assert done.lines("F") == [
+        f"cannot use journal '{tmp_path}/journal': files cannot be moved to '{tmp_path}/file/sent': Not a directory"
+    ]
+
+
+def test_the_commit_comes_first(tmp_path: Path) -> None:
+    """While somebody else keeps the journal from being written nothing is moved; then it is."""
+    write_instances(tmp_path / "in", 5)
+    with ScriptedPeer() as peer:
+        send(tmp_path, peer)
+        for path in (tmp_path / "in").iterdir():
+            os.utime(path)
+        blocker = sqlite3.connect(tmp_path / "journal", isolation_level=None)
+        moved: list[str] = []
+        transfer = library_send(
+            tmp_path / "in", Peer("127.0.0.1", peer.port),
+            journal=JournalOptions(str(tmp_path / "journal"), resume=True, move_sent=str(tmp_path / "sent")),
+        )  # fmt: skip
+        outcomes_seen = []
+        for outcome in transfer:
+            if not outcomes_seen:
+                blocker.execute("BEGIN IMMEDIATE")
+            outcomes_seen.append(outcome)
+            if len(outcomes_seen) == 5:
+                time.sleep(0.6)  # time enough to move them all
+                moved = names(tmp_path / "sent")
+                blocker.execute("COMMIT")
+        blocker.close()
+    assert len(moved) <= 1, "only what was committed before the journal was blocked"
+    assert len(names(tmp_path / "sent")) == 5
+
+
+@pytest.fixture(params=["same file system", "no links", "another file system"])
+def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where files are moved to."""
+    target = tmp_path / "target"
+    if request.param == "another file system":
+        # there is not everywhere a second one that can be written to: what the system says to a link is the same
+        def link(source: str, name: str) -> None:
+            if os.path.dirname(source) != os.path.dirname(name):
+                raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+            os_link(source, name)
+
+        os_link = os.link
+        monkeypatch.setattr(module.os, "link", link)
+    elif request.param == "no links":
+
+        def no_link(source: str, name: str) -> None:
+            raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+        monkeypatch.setattr(module.os, "link", no_link)
+    return target
+
+
+def stamp_of(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
+
+
+def test_move(tmp_path: Path, place: Path) -> None:
+    source = tmp_path / "x"
+    source.write_bytes(b"content" * 300_000)
+    source.chmod(0o640)
+    os.utime(source, ns=(10**18 + 7, 10**18 + 7))
+    stamp = stamp_of(source)
+    move_file(str(source), str(place / "a" / "x"), stamp)
+    assert not source.exists()
+    assert (place / "a" / "x").read_bytes() == b"content" * 300_000
+    assert stamp_of(place / "a" / "x") == stamp
+    assert (place / "a" / "x").stat().st_mode & 0o777 == 0o640
+    assert names(place) == ["a/x"]
+
+
+def test_nothing_is_overwritten(tmp_path: Path, place: Path) -> None:
+    source = tmp_path / "x"
+    source.write_bytes(b"one")
+    place.mkdir()
+    (place / "x").write_bytes(b"two")
+    with pytest.raises(NotMoved, match="taken"):
+        move_file(str(source), str(place / "x"), stamp_of(source))
+    assert (source.read_bytes(), (place / "x").read_bytes()) == (b"one", b"two")
+    assert names(place) == ["x"]
+
+
+def test_what_was_interrupted_is_completed(tmp_path: Path, place: Path) -> None:
+    """Between the new name, or the complete copy, and the removal of the old name."""
+    source = tmp_path / "x"
+    source.write_bytes(b"one")
+    place.mkdir()
+    shutil.copy2(source, place / "x")
+    move_file(str(source), str(place / "x"), stamp_of(source))
+    assert not source.exists()
+    assert (place / "x").read_bytes() == b"one"
+
+
+def test_a_file_that_has_changed_stays(tmp_path: Path, place: Path) -> None:
+    source = tmp_path / "x"
+    source.write_bytes(b"one")
+    size, mtime = stamp_of(source)
+    with pytest.raises(NotMoved, match="changed"):
+        move_file(str(source), str(place / "x"), (size, mtime - 1))
+    assert source.exists()
+
+
+def test_a_link_stays(tmp_path: Path, place: Path) -> None:
+    (tmp_path / "real").write_bytes(b"one")
+    (tmp_path / "x").symlink_to("real")
+    with pytest.raises(NotMoved, match="link"):
+        move_file(str(tmp_path / "x"), str(place / "x"), stamp_of(tmp_path / "real"))
+    assert (tmp_path / "x").is_symlink()
+
+
+def test_a_real_other_file_system(tmp_path: Path) -> None:
+    other = Path("/dev/shm")
+    if not other.is_dir() or other.stat().st_dev == tmp_path.stat().st_dev or not os.access(other, os.W_OK):
+        pytest.skip("NOT TESTED: there is no second file system")
+    write_instances(tmp_path / "in" / "a", 3)
+    target = other / f"dcmsend-test-{os.getpid()}"
+    try:
+        with ScriptedPeer() as peer:
+            done, sent = send(tmp_path, peer, "--move-sent", target)
+        assert (done.exit_code, len(sent)) == (0, 3)
+        assert names(target) == ["a/000001.dcm", "a/000002.dcm", "a/000003.dcm"]
+        assert names(tmp_path / "in") == []
+    finally:
+        shutil.rmtree(target, ignore_errors=True)
