@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         Peer,
         Reason,
         Result,
+        RetryOptions,
         StoreOutcome,
         TransferOptions,
         Waiting,
@@ -54,7 +55,7 @@ _HOMES = {
     "report": ("Summary",),
     "transfer": (
         "AddressFamily", "AssociationClosed", "AssociationOpened", "Attempt", "BytesSent", "Observer", "Peer", "Reason",
-        "Result", "StoreOutcome", "TransferOptions", "Waiting",
+        "Result", "RetryOptions", "StoreOutcome", "TransferOptions", "Waiting",
     ),
     "transport": ("TlsOptions", "TlsProfile", "load_tls"),
 }
@@ -63,7 +64,8 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "AddressFamily", "AssociationClosed", "AssociationOpened", "Attempt", "BytesSent", "DcmsendError", "Decompression",
     "IndexOptions", "InputOptions", "Instance", "JournalOptions", "KeepTogether", "Observer", "Peer", "PlanOptions",
-    "ReadMode", "Reason", "RejectedInput", "Result", "StoreOutcome", "Summary", "TlsOptions", "TlsProfile", "Transfer",
+    "ReadMode", "Reason", "RejectedInput", "Result", "RetryOptions", "StoreOutcome", "Summary", "TlsOptions",
+    "TlsProfile", "Transfer",
     "TransferOptions", "UserIdentity", "Waiting", "__version__", "load_tls", "send",
 ]
 

@@ -25,6 +25,7 @@
         ConnectionLost          the connection ended under us
       NegotiationFailed         wraps what ended the opening of an association
       SendingFailed             wraps what ended the sending (only without --no-halt)
+      GivenUp                   too much or too long was tried in vain
       ReportError               a report file cannot be written
       JournalError              the journal cannot be used
       Cancelled                 the user or the caller ended the run
@@ -46,6 +47,7 @@ __all__ = [
     "DataSetError",
     "DcmsendError",
     "FileUnreadable",
+    "GivenUp",
     "InputError",
     "InvalidInputFile",
     "JournalError",
@@ -348,11 +350,25 @@ class NegotiationFailed(_Wrapped):
 
     prefix = "cannot negotiate network association"
 
+    @property
+    def is_permanent(self) -> bool:
+        """Whether the same will be refused again until a person has done something."""
+        cause = self.cause
+        if isinstance(cause, AssociationRejected):
+            return not cause.is_transient
+        if isinstance(cause, TlsFailed):
+            return cause.is_permanent
+        return isinstance(cause, UserIdentityNotConfirmed)
+
 
 class SendingFailed(_Wrapped):
     """An instance could not be sent, and the run halts on that (no ``--no-halt``)."""
 
     prefix = "cannot send SOP instance"
+
+
+class GivenUp(DcmsendError):
+    """The run ended because so much, or for so long, was tried in vain; the message says what."""
 
 
 class _FileTrouble(DcmsendError):
@@ -385,12 +401,14 @@ class Cancelled(DcmsendError):
     """The run was ended on request.
 
     Attributes:
-        by: ``SIGINT``, ``SIGTERM`` or ``caller``.
+        by: ``SIGINT``, ``SIGTERM``, ``caller`` or ``TIME_WINDOW``.
     """
+
+    TIME_WINDOW = "time window"
 
     def __init__(self, by: str = "caller") -> None:
         self.by = by
-        super().__init__(f"ended by {by}")
+        super().__init__("the time window is over" if by == self.TIME_WINDOW else f"ended by {by}")
 
     def __reduce__(self) -> tuple[type[Cancelled], tuple[str]]:
         return type(self), (self.by,)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from .engine import Engine, not_attempted
 from .events import AssociationClosed, AssociationOpened, BytesSent, Observer, Waiting
-from .options import AddressFamily, Peer, TransferOptions
+from .options import AddressFamily, Peer, RetryOptions, TransferOptions
 from .outcome import Attempt, Reason, Result, StoreOutcome
 from .tools import Tools
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AddressFamily", "AssociationClosed", "AssociationOpened", "Attempt", "BytesSent", "Engine", "Observer", "Peer",
-    "ProbeAnswer", "Reason", "Result", "StoreOutcome", "Tools", "TransferOptions", "Waiting", "echo", "not_attempted",
-    "probe",
+    "ProbeAnswer", "Reason", "Result", "RetryOptions", "StoreOutcome", "Tools", "TransferOptions", "Waiting", "echo",
+    "not_attempted", "probe",
 ]
 
 

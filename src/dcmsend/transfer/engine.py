@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import closing
 
 from dcmsend.errors import (
     Cancelled,
     DcmsendError,
+    GivenUp,
     NegotiationFailed,
     PlanError,
+    SendingFailed,
 )
 from dcmsend.index import Instance
 from dcmsend.plan import AssociationPlan, PlanOptions, plan_association, plan_open_association
 from dcmsend.transport import Interrupt
 
-from .events import Observer, SerialObserver
+from .events import Observer, SerialObserver, Waiting
 from .messages import log_end
 from .options import Peer, TransferOptions
 from .outcome import Reason, Result, StoreOutcome
@@ -28,6 +31,7 @@ from .work import OutcomesInOrder, Work
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .feed import Feed, Growth
+    from .retry import Retries
 
 __all__ = ["Engine", "not_attempted"]
 
@@ -72,6 +76,13 @@ class Engine:
         self._observer = observer
         limited = options.max_rate or options.max_instances_rate
         self._pace = Pace(options.max_rate, options.max_instances_rate) if limited else None
+        self._retries: Retries | None = None
+        if options.retry.attempts:
+            from .retry import Retries  # seldom asked for
+
+            self._retries = Retries(options.retry)
+        self._work: Work | None = None
+        self._in_vain = 0
         self._fruitless = 0
         self._disturbed = False
         self._order = OutcomesInOrder()
@@ -107,13 +118,14 @@ class Engine:
                 break
             plan, growth = self._plan()
             for outcome in self._round(plan, growth):
-                if self._note is not None:
-                    self._note(outcome)
-                yield from self._order.add(outcome)
+                yield from self._settle(outcome)
                 if self._feed is not None:
                     self._feed.forget_before(self._order.next_index)
             if not self._plan_options.multiple_associations:
                 break
+            if self._retries is not None:
+                self._wait(self._retries)
+                continue
             remaining = len(self._instances) - self._order.next_index
             if self._fruitless >= MAX_FRUITLESS and self.error is None:
                 # With --no-halt no trouble with single instances is an error of the run, as in DCMTK.
@@ -128,9 +140,65 @@ class Engine:
             self.error = self._feed.error
         if self.error is None and self._interrupt.requested and self._order.next_index < len(self._instances):
             self.error = Cancelled(self._interrupt.by)
+        for outcome in self._retries.take_pending() if self._retries is not None else ():
+            if self._note is not None:
+                self._note(outcome)
+            yield from self._order.add(outcome)
         done = self._order.held
         for outcome in not_attempted(self._instances, self._order.next_index, self.error, done=done):
             yield from self._order.add(outcome)
+
+    def _settle(self, outcome: StoreOutcome) -> Iterator[StoreOutcome]:
+        """Take the end of an attempt; yields the outcomes that are final now."""
+        if self._retries is not None:
+            final = self._retries.settle(outcome)
+            if final is None:
+                _app_log.info("SOP instance %d will be sent again: %s", outcome.index, self._retries.why)
+                if self._work is not None:
+                    self._work.defer(outcome.index - 1)
+                return
+            outcome = final
+        if self._note is not None:
+            self._note(outcome)
+        self._watch(outcome)
+        yield from self._order.add(outcome)
+
+    def _watch(self, outcome: StoreOutcome) -> None:
+        """End the run when enough was in vain."""
+        if outcome.result is Result.STORED:
+            self._in_vain = 0
+            return
+        self._in_vain += 1
+        is_ours = outcome.result in (Result.FAILED, Result.UNCONFIRMED) and outcome.context_id
+        if self._retries is not None and self._options.halt_on_failure and is_ours:
+            self._halt(SendingFailed(DcmsendError(outcome.message)))
+        elif self._in_vain == self._options.stop_after_failures:
+            self._halt(GivenUp(f"{self._in_vain} SOP instances in a row were not stored"))
+
+    def _halt(self, error: DcmsendError) -> None:
+        if self.error is None:
+            self.error = error
+            log_end(error)
+        if self._work is not None:
+            self._work.stop()
+
+    def _wait(self, retries: Retries) -> None:
+        """Wait before the next association, if the last one gives cause to."""
+        if self.error is not None or not self._has_more():
+            return
+        try:
+            seconds = retries.next_wait()
+        except DcmsendError as error:
+            self._halt(error)
+            return
+        if not seconds or self._interrupt.requested:
+            return
+        _app_log.warning("%s\nnext attempt in %.0f s", retries.why, seconds)
+        if self._observer is not None:
+            self._observer.waiting(Waiting(retries.why, time.time() + seconds))
+        retries.wait(seconds, self._interrupt)
+        if self._observer is not None:
+            self._observer.waiting(None)
 
     def _has_more(self) -> bool:
         """Whether there is an instance without an outcome; has the scan look ahead if it goes on."""
@@ -164,9 +232,19 @@ class Engine:
         if not plan.contexts:
             yield from self._no_context(plan)
             return
+        retries, done = self._retries, self._order.held
+        if retries is None:
+            work = Work(plan, self._instances, done, growth)
+        else:
+            work = Work(plan, self._instances, retries.skipping(done), growth, retries.aside)
+            if work.is_empty:
+                retries.end_association(None)
+                return
         interrupt = Interrupt(parent=self._interrupt)
         runner = self._make_runner(interrupt)
         if not runner.open(plan.contexts):
+            if retries is not None and retries.may_help(runner.error):
+                return
             self.error = runner.error
             if isinstance(self.error, NegotiationFailed):
                 log_end(self.error)
@@ -175,7 +253,7 @@ class Engine:
             yield from self._nothing_accepted(runner, plan)
             return
         _app_log.info("sending SOP instances ...")
-        work = Work(plan, self._instances, self._order.held, growth)
+        self._work = work
         count = self._options.parallel_associations
         if growth is None:
             count = min(count, len(plan.context_ids))
@@ -185,6 +263,8 @@ class Engine:
             for outcome in runner.run(work):
                 yield outcome
                 work.finished_before(self._order.next_index)
+            if retries is not None:
+                retries.end_association(runner.error)
             self._judge(runner.error if runner.halted else None, runner.answered, was_lost=runner.error is not None)
 
     def _parallel(
@@ -192,16 +272,23 @@ class Engine:
     ) -> Iterator[StoreOutcome]:
         from .parallel import ParallelRunners  # one association needs no threads
 
-        runners = ParallelRunners(first, interrupt, count, plan, work, self._interrupt, self._make_runner)
+        retries = self._retries
+        runners = ParallelRunners(
+            first, interrupt, count, plan, work, self._interrupt, self._make_runner,
+            wait_after=None if retries is None else retries.wait_after,
+        )  # fmt: skip
         with closing(runners.run()) as outcomes:
             for outcome in outcomes:
                 yield outcome
                 work.finished_before(self._order.next_index)
+        if retries is not None:
+            retries.end_association(runners.lost)
         self._judge(runners.error, runners.answered, was_lost=self._order.next_index < work.end)
 
     def _judge(self, error: DcmsendError | None, answered: int, *, was_lost: bool) -> None:
         """Decide after a round how it goes on."""
-        self.error = error
+        self._work = None
+        self.error = self.error or error
         self._disturbed = was_lost
         self._fruitless = self._fruitless + 1 if was_lost and not answered else 0
 
@@ -214,6 +301,7 @@ class Engine:
             interrupt,
             self._observer,
             is_numbered=self._plan_options.multiple_associations,
+            tries_again=self._retries is not None,
             pace=self._pace,
         )
 

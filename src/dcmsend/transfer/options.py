@@ -12,10 +12,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dcmsend.transport import TlsClient
 
-__all__ = ["AddressFamily", "Peer", "TransferOptions"]
+__all__ = ["AddressFamily", "Peer", "RetryOptions", "TransferOptions"]
 
 SHORTEST_PDU: Final = 14
 """A P-DATA-TF PDU that carries two bytes."""
+
+
+def _check(name: str, is_possible: bool, group: str = "TransferOptions") -> None:
+    if not is_possible:
+        raise ValueError(f"{group}: impossible {name}")
 
 
 class Peer(Record):
@@ -44,6 +49,32 @@ class Peer(Record):
             raise ValueError(f"port {self.port} is not between 1 and 65535")
 
 
+class RetryOptions(Record):
+    """What is tried again after a passing failure.  Times in seconds.  Raises ValueError for impossible ones.
+
+    Passing are: no connection, a transient rejection, a lost or aborted association, a time-out, no answer to what was
+    completely sent, and the statuses 0xA7xx and 0x0110.
+
+    Attributes:
+        attempts: further attempts for each instance, 0 for none (``--retry``).
+        delay: before the next attempt; doubled as long as nothing is stored, 25 % more or less by chance
+            (``--retry-delay``).
+        longest_delay: up to which it is doubled.
+        max_time: how long is tried without a single stored instance (``--retry-max-time``).
+    """
+
+    attempts: int = 0
+    delay: float = 5.0
+    longest_delay: float = 300.0
+    max_time: float = 3600.0
+
+    def check(self) -> None:
+        _check("attempts", self.attempts >= 0, "RetryOptions")
+        _check("delay", self.delay >= 0, "RetryOptions")
+        _check("longest_delay", self.longest_delay >= 0, "RetryOptions")
+        _check("max_time", self.max_time >= 0, "RetryOptions")
+
+
 class TransferOptions(Record):
     """How instances are transferred.  Times in seconds, sizes in bytes.  Raises ValueError for impossible ones.
 
@@ -68,6 +99,10 @@ class TransferOptions(Record):
         tcp_buffer_length: socket buffers, None for the system's own tuning (environment ``TCP_BUFFER_LENGTH``).
         log_negotiation: log both sides of the negotiation already at level INFO (``+v``).
         drain_seconds: after a stop request, how long answers are waited for.
+        retry: what is tried again, and how often.
+        stop_after_failures: so many instances in a row that are not stored end the run; 0 never.
+        stop_at: when the time window is over, in seconds since the epoch; None never (``--stop-at``).
+        max_duration: for the whole transfer, looking for inputs included; None for no limit (``--max-duration``).
     """
 
     connect_timeout: float | None = None
@@ -90,6 +125,10 @@ class TransferOptions(Record):
     tcp_buffer_length: int | None = None
     log_negotiation: bool = False
     drain_seconds: float = 10.0
+    retry: RetryOptions = RetryOptions()
+    stop_after_failures: int = 0
+    stop_at: float | None = None
+    max_duration: float | None = None
 
     def check(self) -> None:
         _check("acse_timeout", self.acse_timeout > 0)
@@ -97,6 +136,8 @@ class TransferOptions(Record):
         _check("dimse_timeout", self.dimse_timeout is None or self.dimse_timeout > 0)
         _check("idle_timeout", self.idle_timeout >= 0)
         _check("drain_seconds", self.drain_seconds >= 0)
+        _check("stop_after_failures", self.stop_after_failures >= 0)
+        _check("max_duration", self.max_duration is None or self.max_duration > 0)
         _check("parallel_associations", self.parallel_associations >= 1)
         _check("async_window", 0 <= self.async_window <= 65535)
         _check("max_rate", self.max_rate >= 0)
@@ -106,8 +147,3 @@ class TransferOptions(Record):
         _check("deflate_level", self.deflate_level is None or 0 <= self.deflate_level <= 9)
         _check("decode_workers", self.decode_workers >= 1)
         _check("tcp_buffer_length", self.tcp_buffer_length is None or self.tcp_buffer_length >= 0)
-
-
-def _check(name: str, is_possible: bool) -> None:
-    if not is_possible:
-        raise ValueError(f"TransferOptions: impossible {name}")

@@ -120,10 +120,15 @@ class StoreOutcome(NamedTuple):
         return (*self.earlier, Attempt(self.started, self.result, self.status, self.reason))
 
     @property
+    def is_out_of_resources(self) -> bool:
+        """Whether the peer says that it can take nothing at the moment (0xA7xx)."""
+        return self.status is not None and self.status & 0xFF00 == 0xA700
+
+    @property
     def is_retryable(self) -> bool:
         """Whether the same instance may be stored when it is sent again, without anybody doing anything."""
         if self.status is not None:
-            return self.result is Result.REFUSED and (self.status & 0xFF00 == 0xA700 or self.status == 0x0110)
+            return self.result is Result.REFUSED and (self.is_out_of_resources or self.status == 0x0110)
         return self.reason in _TRANSIENT
 
 

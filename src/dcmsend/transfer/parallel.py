@@ -39,6 +39,11 @@ class ParallelRunners:
 
     Attributes:
         error: what ended the run early; None at its normal end.
+        lost: what has ended one of the associations before its time, None if nothing has.
+
+    Args:
+        wait_after: waits before an association is opened in place of one that was lost, for the given number of
+            failures in a row; None opens it at once.
     """
 
     def __init__(
@@ -50,14 +55,17 @@ class ParallelRunners:
         work: Work,
         interrupt: Interrupt,
         make_runner: Callable[[Interrupt], Runner],
+        wait_after: Callable[[int, Interrupt], None] | None = None,
     ) -> None:
         self._plan = plan
         self._work = work
         self._make_runner = make_runner
+        self._wait_after = wait_after
         self._lines = [_Line(first, first_interrupt)]
         self._lines += [_Line(None, Interrupt(parent=interrupt)) for _ in range(count - 1)]
         self._queue: queue.Queue[StoreOutcome | _Line | BaseException] = queue.Queue(_QUEUE_LENGTH)
         self.error: DcmsendError | None = None
+        self.lost: DcmsendError | None = None
 
     @property
     def answered(self) -> int:
@@ -115,6 +123,7 @@ class ParallelRunners:
                 line.answered += runner.answered
                 if runner.error is None:
                     return
+                self.lost = runner.error
                 if runner.halted:
                     self.error = self.error or runner.error
                     self._work.stop()
@@ -122,6 +131,8 @@ class ParallelRunners:
                 fruitless = 0 if runner.answered else fruitless + 1
                 if self._work.is_empty:
                     return
+                if self._wait_after is not None:
+                    self._wait_after(max(1, fruitless), line.interrupt)
         except BaseException as error:  # a bug, or an observer that fails: told where the outcomes are taken
             line.is_open = False
             self._queue.put(error)

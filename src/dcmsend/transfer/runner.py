@@ -78,6 +78,7 @@ class Runner:
         observer: Observer | None,
         *,
         is_numbered: bool,
+        tries_again: bool = False,
         pace: Pace | None = None,
     ) -> None:
         self._peer = peer
@@ -87,6 +88,7 @@ class Runner:
         self._interrupt = interrupt
         self._observer = observer
         self._is_numbered = is_numbered
+        self._tries_again = tries_again
         self._pace = pace
         self._number = 0
         self._how = "aborted"
@@ -144,13 +146,16 @@ class Runner:
             self._number,
             work,
             Preparer(self.association, self._options, self._tools, self._interrupt),
-            halt_on_failure=self._options.halt_on_failure,
+            halt_on_failure=self._options.halt_on_failure and not self._tries_again,
             interrupt=self._interrupt,
             observer=self._observer,
             pace=self._pace,
         )
         try:
-            yield from loop.run()
+            for outcome in loop.run():
+                if self._tries_again and outcome.is_out_of_resources:
+                    work.stop()  # for all associations
+                yield outcome
             self.error, self.halted, self.answered = loop.error, loop.halted, loop.answered
             if self.error is None:
                 self.release()

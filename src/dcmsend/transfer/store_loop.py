@@ -143,13 +143,16 @@ class StoreLoop:
                 yield from self._collect(0 if store.failure is not None else window - 1)
                 if self._pace is not None and self.error is None and store.failure is None:
                     self._pace.wait_for_instance(self._interrupt)
-                if self.error is None and not self._interrupt.requested and (yield from self._is_usable()):
+                if self._may_begin() and (yield from self._is_usable()):
                     yield from self._start(store)
                 else:
                     self._work.give_back(index)
             finally:
                 store.close()
         yield from self._collect(0)
+
+    def _may_begin(self) -> bool:
+        return self.error is None and not self._work.is_stopped and not self._interrupt.requested
 
     def _start(self, store: PreparedStore) -> Iterator[StoreOutcome]:
         """Send a prepared instance; yields only if that fails."""

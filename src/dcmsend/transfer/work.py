@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import threading
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 
 from dcmsend.index import Instance
 from dcmsend.plan import AssociationPlan
@@ -23,6 +23,9 @@ Task = tuple[int, Instance, int]
 _MAX_AHEAD = 10_000
 """How far the front may run ahead of the slowest instance: so many outcomes may have to be held back."""
 
+_MAX_AHEAD_OF_DEFERRED = 1_000
+"""The same for an instance that waits for the next association: the sooner that comes, the better."""
+
 
 class Work:
     """The instances of one plan in the order of the list; safe to be shared by threads.
@@ -37,6 +40,7 @@ class Work:
         instances: Sequence[Instance],
         done: Container[int] = (),
         growth: Growth | None = None,
+        deferred: Iterable[int] = (),
     ) -> None:
         self._plan = plan
         self._growth = growth
@@ -48,6 +52,7 @@ class Work:
         self._owners: dict[str, int] = {}
         self._kept: dict[int, list[int]] = {}
         self._oldest = plan.first
+        self._deferred = min(deferred, default=None)
         self._stopped = False
         self._changed = threading.Condition()
 
@@ -62,7 +67,7 @@ class Work:
                 index = self._next_for(threading.get_ident())
                 if index is not None:
                     return self._task(index)
-                if self._next >= self._end or not may_wait:
+                if self._next >= self._end or not may_wait or self._is_held_up:
                     break
                 self._changed.wait()
             return None
@@ -84,9 +89,9 @@ class Work:
     def _next_index(self) -> int | None:
         if self._returned:
             return heapq.heappop(self._returned)
-        while self._next < self._end and self._next in self._done:
-            self._next += 1
-        if (self._next >= self._end and not self._grow()) or self._next >= self._oldest + _MAX_AHEAD:
+        if self._is_held_up or not (self._has_next() or self._grow()):
+            return None
+        if self._next >= self._oldest + _MAX_AHEAD:
             return None
         self._next += 1
         return self._next - 1
@@ -97,6 +102,15 @@ class Work:
         with self._changed:
             is_kept = self._owners.get(self._instances[index].group) == taker
             heapq.heappush(self._kept.setdefault(taker, []) if is_kept else self._returned, index)
+            self._changed.notify_all()
+
+    def defer(self, index: int) -> None:
+        """An instance that was handed out will be sent over another association, when this work is done.
+
+        So that it is not waited for too long, the work ends a bounded number of instances after it.
+        """
+        with self._changed:
+            self._deferred = index if self._deferred is None else min(self._deferred, index)
             self._changed.notify_all()
 
     def leave(self) -> None:
@@ -122,17 +136,31 @@ class Work:
             self._changed.notify_all()
 
     @property
+    def is_stopped(self) -> bool:
+        """Whether nothing more is to be begun."""
+        return self._stopped
+
+    @property
     def is_empty(self) -> bool:
         """Whether nothing is left to be handed out."""
         with self._changed:
             may_grow = self._growth is not None and not self._growth.is_over
-            is_left = self._returned or any(self._kept.values()) or self._next < self._end
-            return self._stopped or not (is_left or may_grow)
+            is_ahead = not self._is_held_up and (self._has_next() or may_grow)
+            return self._stopped or not (self._returned or any(self._kept.values()) or is_ahead)
 
     @property
     def end(self) -> int:
         """Index after the last instance that belongs to the work, as far as it is known."""
         return self._end
+
+    @property
+    def _is_held_up(self) -> bool:
+        return self._deferred is not None and self._next >= self._deferred + _MAX_AHEAD_OF_DEFERRED
+
+    def _has_next(self) -> bool:
+        while self._next < self._end and self._next in self._done:
+            self._next += 1
+        return self._next < self._end
 
     def _grow(self) -> bool:
         if self._growth is None or not self._growth.covers(self._end):

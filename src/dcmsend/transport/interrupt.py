@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from dcmsend.errors import Cancelled
 
@@ -23,7 +24,7 @@ class Interrupt:
             while its association is opened or released nothing is in flight.
     """
 
-    __slots__ = ("_aborted", "_by", "_parent", "_requested_at", "drain_seconds")
+    __slots__ = ("_aborted", "_by", "_is_over", "_parent", "_requested_at", "drain_seconds")
 
     def __init__(self, drain_seconds: float = 10.0, parent: Interrupt | None = None) -> None:
         self.drain_seconds: float = drain_seconds if parent is None else parent.drain_seconds
@@ -31,6 +32,7 @@ class Interrupt:
         self._by = ""
         self._requested_at: float | None = None
         self._aborted = False
+        self._is_over: Callable[[], bool] | None = None
 
     @property
     def by(self) -> str:
@@ -40,7 +42,7 @@ class Interrupt:
     @property
     def requested(self) -> bool:
         """Whether the run shall end: nothing new may be started."""
-        return self._requested_at is not None or (self._parent is not None and self._parent.requested)
+        return self._request_time() is not None
 
     @property
     def aborted(self) -> bool:
@@ -58,6 +60,17 @@ class Interrupt:
         self.request(by)
         self._aborted = True
 
+    def request_when(self, is_over: Callable[[], bool], by: str) -> None:
+        """Count as asked, by ``by``, as soon as ``is_over()`` is true; it is called often, and by any thread."""
+
+        def look() -> bool:
+            if is_over():
+                self.request(by)
+                return True
+            return False
+
+        self._is_over = look
+
     def check_request(self) -> None:
         """Raise Cancelled once the end was asked for: before something new is begun, and where nothing is in flight."""
         if self.requested:
@@ -72,6 +85,9 @@ class Interrupt:
             raise Cancelled(self.by)
 
     def _request_time(self) -> float | None:
-        if self._requested_at is None and self._parent is not None:
-            return self._parent._request_time()
+        if self._requested_at is None:
+            if self._is_over is not None:
+                self._is_over()
+            elif self._parent is not None:
+                return self._parent._request_time()
         return self._requested_at

@@ -1,0 +1,205 @@
+"""Tries again what a later attempt may store: which instances, how often, and after which pause.
+
+Every attempt that ends for a passing reason is put back until the next association, so outcomes keep the order of the
+list.  An instance that was under way when two associations broke down is put aside until the others are through: if it
+is the culprit it costs them nothing more, and if the line is bad it still gets all its attempts.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Container, Iterator
+from typing import Final
+
+from dcmsend.errors import AssociationError, DcmsendError, GivenUp, NegotiationFailed, ProtocolError, TransportError
+from dcmsend.transport import WAIT_SLICE, Interrupt
+
+from .options import RetryOptions
+from .outcome import Reason, Result, StoreOutcome
+
+__all__ = ["Retries", "delay_after"]
+
+_NETWORK: Final = frozenset({
+    Reason.CONNECTION_LOST, Reason.ABORTED, Reason.RELEASED, Reason.TIMED_OUT, Reason.PROTOCOL_ERROR,
+})
+"""Reasons that have to do with the association, not with the file."""
+
+_DUPLICATE_SOP_INSTANCE: Final = 0x0111
+_KILLS: Final = 2
+"""So many broken associations an instance may have been under way in before it is put aside."""
+
+
+def delay_after(failures: int, options: RetryOptions, chance: float) -> float:
+    """Seconds to wait after so many failures in a row (from 1): doubled each time, and 25 % more or less by chance.
+
+    ``chance`` is from 0.0 to 1.0.  Several senders that lost the same peer do not come back at the same moment.
+    """
+    seconds = options.delay * 2.0 ** min(failures - 1, 30) * (0.75 + 0.5 * chance)
+    return min(seconds, options.longest_delay)
+
+
+class Retries:
+    """What is known of attempts that were in vain; used by the one thread that takes the outcomes.
+
+    Args:
+        options: how often and how long.
+        clock: seconds from any beginning, never going backwards.
+        sleep: waits for some seconds, at most WAIT_SLICE at a time.
+        chance: a number from 0.0 to 1.0, each time another one.
+    """
+
+    def __init__(
+        self,
+        options: RetryOptions,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._options = options
+        self._clock = clock
+        self._sleep = sleep
+        self._chance = chance
+        self._pending: dict[int, StoreOutcome] = {}
+        self._kills: dict[int, int] = {}
+        self._aside: set[int] = set()
+        self._failures = 0
+        self._failing_since: float | None = None
+        self._failed_at: float | None = None
+        self._negotiation: NegotiationFailed | None = None
+        self.why = ""
+
+    def settle(self, outcome: StoreOutcome) -> StoreOutcome | None:
+        """The final outcome of an instance, with its earlier attempts; None if it will be tried again."""
+        index = outcome.index - 1
+        before = self._pending.pop(index, None)
+        is_transient = _is_transient(outcome)
+        if before is not None:
+            outcome = _joined(before, outcome)
+        if outcome.result is Result.STORED:
+            self._failures = 0
+            self._failing_since = None
+        elif is_transient:
+            self._note(_describe(outcome))
+            self._negotiation = None
+            if outcome.status is None and outcome.reason in _NETWORK:
+                self._kills[index] = self._kills.get(index, 0) + 1
+            if len(outcome.earlier) < self._options.attempts:
+                self._pending[index] = outcome
+                if self._kills.get(index, 0) >= _KILLS:
+                    self._aside.add(index)
+                return None
+        self._kills.pop(index, None)
+        self._aside.discard(index)
+        return outcome
+
+    def may_help(self, error: DcmsendError | None) -> bool:
+        """Whether an association that could not be opened may be opened later; if so, the failure is noted."""
+        if not isinstance(error, NegotiationFailed) or error.is_permanent:
+            return False
+        self._note(_one_line(error.cause))
+        self._negotiation = error
+        return True
+
+    def end_association(self, error: DcmsendError | None) -> None:
+        """Note how the last association of a round ended: None for a release in order."""
+        cause = getattr(error, "cause", error)
+        if cause is None:
+            self._aside.clear()  # the others are through
+        elif isinstance(cause, AssociationError | TransportError | ProtocolError):
+            self._note(_one_line(cause))
+            self._negotiation = None
+
+    @property
+    def aside(self) -> frozenset[int]:
+        """Indices of the instances that wait until the others are through."""
+        return frozenset(self._aside)
+
+    def skipping(self, done: Container[int]) -> Container[int]:
+        """What an association has nothing to do with: what is done, and what is put aside now."""
+        return _Either(done, self.aside)
+
+    def take_pending(self) -> Iterator[StoreOutcome]:
+        """The last attempts of what is not tried again any more, because the run has ended; in order."""
+        for index in sorted(self._pending):
+            yield self._pending.pop(index)
+
+    def next_wait(self) -> float:
+        """Seconds to wait before the next association; 0.0 if there was no trouble, or long ago.
+
+        Raises NegotiationFailed, GivenUp: nothing was stored for too long.
+        """
+        if self._failed_at is None:
+            return 0.0
+        self._failures += 1
+        due = self._failed_at + delay_after(self._failures, self._options, self._chance())
+        self._failed_at = None
+        now = self._clock()
+        if self._failing_since is not None:
+            last = self._failing_since + self._options.max_time
+            if now >= last:
+                raise self._negotiation or GivenUp(f"nothing was stored for {self._options.max_time:g} s: {self.why}")
+            due = min(due, last)
+        return max(0.0, due - now)
+
+    def wait(self, seconds: float, interrupt: Interrupt) -> None:
+        """Wait, unless the end is asked for."""
+        until = self._clock() + seconds
+        while (left := until - self._clock()) > 0 and not interrupt.requested:
+            self._sleep(min(left, WAIT_SLICE))
+
+    def wait_after(self, failures: int, interrupt: Interrupt) -> None:
+        """Wait before one of several associations is opened again; may be called by any thread."""
+        self.wait(delay_after(failures, self._options, self._chance()), interrupt)
+
+    def _note(self, why: str) -> None:
+        self.why = why
+        self._failed_at = self._clock()
+        if self._failing_since is None:
+            self._failing_since = self._failed_at
+
+
+class _Either:
+    """What is in one of two containers."""
+
+    def __init__(self, first: Container[int], second: Container[int]) -> None:
+        self._first = first
+        self._second = second
+
+    def __contains__(self, index: object) -> bool:
+        return index in self._first or index in self._second
+
+
+def _is_transient(outcome: StoreOutcome) -> bool:
+    """Whether it may be stored if the same file is sent again by this run."""
+    if outcome.status is not None:
+        return outcome.is_retryable
+    if outcome.result is Result.UNCONFIRMED:
+        return outcome.reason is not Reason.CANCELLED
+    return outcome.result is Result.FAILED and outcome.reason in _NETWORK
+
+
+def _joined(before: StoreOutcome, outcome: StoreOutcome) -> StoreOutcome:
+    """The outcome of a further attempt in the light of those before it."""
+    earlier = before.attempts
+    result, message = outcome.result, outcome.message
+    if outcome.status == _DUPLICATE_SOP_INSTANCE:
+        result, message = Result.STORED, "the peer has it from an earlier attempt (0x0111)"
+    elif result in (Result.FAILED, Result.NOT_ATTEMPTED) and any(
+        attempt.result is Result.UNCONFIRMED for attempt in earlier
+    ):
+        result = Result.UNCONFIRMED  # this attempt was in vain, but an earlier one was not answered
+        message = f"{message}; an earlier attempt was completely sent and not answered"
+    return outcome._replace(result=result, message=message, earlier=earlier)
+
+
+def _describe(outcome: StoreOutcome) -> str:
+    if outcome.status is None:
+        return outcome.message
+    what = "peer out of resources" if outcome.is_out_of_resources else "peer cannot process an instance"
+    return f"{what} (0x{outcome.status:04X})"
+
+
+def _one_line(error: DcmsendError) -> str:
+    return "; ".join(str(error).splitlines())
