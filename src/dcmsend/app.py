@@ -23,7 +23,7 @@ from dcmsend.inputs import InputFile, find_inputs
 from dcmsend.plan import Decompression
 from dcmsend.report import Reports, RunRecord, open_reports
 from dcmsend.settings import Settings
-from dcmsend.transfer import Engine, Observer, StoreOutcome, Tools, not_attempted
+from dcmsend.transfer import Engine, Observer, StoreOutcome, Tools, limit_time, not_attempted
 from dcmsend.transport import Interrupt
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ def transfer(
 ) -> Generator[StoreOutcome, None, None]:
     """Send ``inputs``: yields each outcome in list order while ``record`` is kept, then raises what ended it early."""
     interrupt = interrupt or Interrupt(settings.transfer.drain_seconds)
+    limit_time(settings.transfer, interrupt)
     if settings.journal is None:
         yield from _transfer(settings, inputs, record, interrupt, observer)
         return

@@ -16,8 +16,8 @@ from dcmsend.transfer import AddressFamily, Peer, TransferOptions
 
 from .command_line import CommandLine
 from .log_words import LOG_LEVELS
-from .numbers import check_limits, invalid_value, parse_count, parse_duration, scan_unsigned
-from .option_table import JOURNAL_OPTIONS, SECURITY_OPTIONS, Limits, find_option
+from .numbers import check_limits, invalid_value, parse_duration, parse_limited, scan_unsigned
+from .option_table import JOURNAL_OPTIONS, RETRY_OPTIONS, SECURITY_OPTIONS, Limits, find_option
 
 __all__ = ["LogChoice", "build_settings", "choose_logging"]
 
@@ -40,7 +40,7 @@ _ADDRESS_FAMILIES: Final = {
 }
 _PREVIEWS: Final = {"--dry-run": Preview.DRY_RUN, "--probe-peer": Preview.PROBE_PEER}
 _HALTING: Final = {"--no-halt": False, "--halt": True}
-_NEW_WAYS: Final = ("--send-while-scanning", "--journal", "--move-sent")
+_NEW_WAYS: Final = ("--retry", "--send-while-scanning", "--journal", "--move-sent")
 """Options that imply ``--no-halt`` and ``--require-stored``."""
 _MULTIPLE_ASSOCIATIONS: Final = {"--multi-associations": True, "--single-association": False}
 _NUMBERS: Final = (
@@ -145,7 +145,7 @@ def _check_dependences(line: CommandLine, is_verbose: bool) -> None:
         raise UsageError("--recurse only allowed with --scan-directories")
     if line.has("--probe-peer") and line.has("--dry-run"):
         raise UsageError("--probe-peer not allowed with --dry-run")
-    for option in ("--parallel-associations", "--send-while-scanning"):
+    for option in ("--parallel-associations", "--retry", "--send-while-scanning"):
         if line.has(option) and _choice(line, _MULTIPLE_ASSOCIATIONS) is False:
             raise UsageError(f"{option} not allowed with --single-association")
 
@@ -242,9 +242,18 @@ def _transfer_options(line: CommandLine, numbers: dict[str, int], halt: bool) ->
         async_window=_strict_number(line, "--async-window", _WINDOW),
         max_rate=_strict_number(line, "--max-rate", _RATE),
         max_instances_rate=_strict_number(line, "--max-instances-rate", _RATE),
+        **_retry_and_stop(line),
         tcp_no_delay=_environment_number("TCP_NODELAY") != 0,
         tcp_buffer_length=_environment_number("TCP_BUFFER_LENGTH"),
     ))
+
+
+def _retry_and_stop(line: CommandLine) -> dict[str, Any]:
+    if line.rightmost(*RETRY_OPTIONS) is None:
+        return {}
+    from .retry_arguments import retry_and_stop_options
+
+    return retry_and_stop_options(line)
 
 
 def _report_options(line: CommandLine) -> ReportOptions:
@@ -299,13 +308,7 @@ def _number(line: CommandLine, option: str) -> int | None:
 def _strict_number(line: CommandLine, option: str, limits: Limits) -> int | None:
     """The value of an option of our own that is a number."""
     text = line.value(option)
-    if text is None:
-        return None
-    number = parse_count(option, text)
-    fault = check_limits(number, limits)
-    if fault:
-        raise UsageError(f"Invalid value for option {option} ({fault}: {text})")
-    return number
+    return None if text is None else parse_limited(option, text, limits)
 
 
 def _duration(line: CommandLine, option: str) -> float | None:

@@ -64,6 +64,7 @@ ERROR_CODES: Final[dict[type[errors.DcmsendError], ExitCode]] = {
     errors.ConnectionLost: ExitCode.CANNOT_SEND_REQUEST,
     errors.NegotiationFailed: ExitCode.CANNOT_NEGOTIATE_ASSOCIATION,
     errors.SendingFailed: ExitCode.CANNOT_SEND_REQUEST,
+    errors.GivenUp: ExitCode.CANNOT_SEND_REQUEST,
     errors.ReportError: ExitCode.CANNOT_WRITE_REPORT,
     errors.JournalError: ExitCode.JOURNAL,
     errors.Cancelled: ExitCode.INTERRUPTED,
@@ -77,33 +78,48 @@ _REPLACED: Final = frozenset((
 """Codes which say nothing about the instances; ``--require-stored`` puts a better one in their place."""
 
 
+_CODES_OF_ENDS: Final = {
+    "SIGTERM": ExitCode.TERMINATED, errors.Cancelled.TIME_WINDOW: ExitCode.TIME_WINDOW_OVER,
+}  # fmt: skip
+"""The code of a run that was ended, by who ended it; 130 for others."""
+
+
+_YIELDING: Final = frozenset((ExitCode.CANNOT_WRITE_REPORT, ExitCode.TIME_WINDOW_OVER))
+"""Codes that give way to those which say more of the instances."""
+
+
 def exit_code_of_error(error: errors.DcmsendError | None) -> ExitCode:
-    """The code of an old command line: DCMTK's, and 130 or 143 when a signal ended the run."""
+    """The code of an old command line: DCMTK's, 130 or 143 when a signal ended the run, 103 after its time window."""
     if error is None:
         return ExitCode.OK
-    if isinstance(error, errors.Cancelled) and error.by == "SIGTERM":
-        return ExitCode.TERMINATED
+    if isinstance(error, errors.Cancelled) and error.by in _CODES_OF_ENDS:
+        return _CODES_OF_ENDS[error.by]
     return next(ERROR_CODES[base] for base in type(error).__mro__ if base in ERROR_CODES)
 
 
-def exit_code_of_outcomes(error: errors.DcmsendError | None, *, may_succeed: int, cannot_succeed: int) -> ExitCode:
+def exit_code_of_outcomes(
+    error: errors.DcmsendError | None, *, may_succeed: int, cannot_succeed: int, left_for_later: int = 0
+) -> ExitCode:
     """The code with ``--require-stored``.
 
     Args:
         error: what ended the run early, None for its normal end.
         may_succeed: how many instances were not stored and may be when the same is run again.
         cannot_succeed: how many instances (broken DICOM files too) were not stored and need a person first.
+        left_for_later: how many of those that may succeed were not begun because the time window was over.
     """
     code = exit_code_of_error(error)
     if code is ExitCode.CANNOT_NEGOTIATE_ASSOCIATION:
         return ExitCode.PEER_SAYS_NO if _is_final_refusal(error) else code
-    if code not in _REPLACED and code is not ExitCode.CANNOT_WRITE_REPORT:
+    if code not in _REPLACED and code not in _YIELDING:
         return code
-    if may_succeed:
+    if may_succeed > left_for_later:
         return ExitCode.SOME_MAY_SUCCEED
+    if code is ExitCode.TIME_WINDOW_OVER:
+        return code
     if cannot_succeed:
         return ExitCode.REST_CANNOT_SUCCEED
-    return code if code is ExitCode.CANNOT_WRITE_REPORT else ExitCode.OK
+    return code if code in _YIELDING else ExitCode.OK
 
 
 def exit_code_of_run(record: RunRecord, *, require_stored: bool) -> ExitCode:
@@ -113,13 +129,13 @@ def exit_code_of_run(record: RunRecord, *, require_stored: bool) -> ExitCode:
     error = record.error or record.report_error
     if not require_stored:
         return exit_code_of_error(error)
-    return exit_code_of_outcomes(error, may_succeed=record.may_succeed, cannot_succeed=record.cannot_succeed)
+    return exit_code_of_outcomes(
+        error,
+        may_succeed=record.may_succeed,
+        cannot_succeed=record.cannot_succeed,
+        left_for_later=record.summary.left_for_later,
+    )
 
 
 def _is_final_refusal(error: errors.DcmsendError | None) -> bool:
-    cause = error.cause if isinstance(error, errors.NegotiationFailed) else error
-    if isinstance(cause, errors.AssociationRejected):
-        return not cause.is_transient
-    if isinstance(cause, errors.TlsFailed):
-        return cause.is_permanent
-    return isinstance(cause, errors.UserIdentityNotConfirmed)
+    return isinstance(error, errors.NegotiationFailed) and error.is_permanent

@@ -9,7 +9,7 @@ from dcmsend.errors import UsageError
 
 from .option_table import Limits
 
-__all__ = ["check_limits", "invalid_value", "parse_count", "parse_duration", "scan_unsigned"]
+__all__ = ["check_limits", "invalid_value", "parse_count", "parse_duration", "parse_limited", "scan_unsigned"]
 
 _UNSIGNED_LONG_MAX: Final = 2**64 - 1
 _SCANNED: Final = re.compile(r"[ \t\n\v\f\r]*([+-]?)([0-9]+)")
@@ -58,6 +58,15 @@ def parse_count(option: str, text: str) -> int:
     if match is None:
         raise invalid_value(option, text)
     return int(match[1]) * _FACTORS[match[2]]
+
+
+def parse_limited(option: str, text: str, limits: Limits) -> int:
+    """A whole number like that of ``parse_count``, within limits.  Raises UsageError."""
+    number = parse_count(option, text)
+    fault = check_limits(number, limits)
+    if fault:
+        raise UsageError(f"Invalid value for option {option} ({fault}: {text})")
+    return number
 
 
 def parse_duration(option: str, text: str) -> int:

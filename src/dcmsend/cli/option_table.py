@@ -232,6 +232,20 @@ _OUR_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
         ("", "--idle-timeout", "[d]uration: 90, 90s, 15m, 7h (default: 300)", None, (
             "give up when no byte moves for d, 0 = never",)),
     )),
+    ("further options (not in DCMTK)", "further attempts, end", (
+        ("", "--retry", "[n]umber: integer (default: 0)", None, (
+            "send an instance up to n times more when the", "trouble may pass; no halt, truthful exit codes")),
+        ("", "--retry-delay", "[d]uration: 90, 90s, 15m, 7h (default: 5)", None, (
+            "wait d before it, twice as long each time that", "nothing is stored, up to 5 minutes")),
+        ("", "--retry-max-time", "[d]uration: 90, 90s, 15m, 7h (default: 1h)", None, (
+            "give up when nothing is stored for d",)),
+        ("", "--stop-after-failures", "[n]umber: integer (with --retry: 100)", None, (
+            "stop when n instances in a row are not stored",)),
+        ("", "--stop-at", "[t]ime: HH:MM", None, (
+            "begin nothing more when the clock shows t",)),
+        ("", "--max-duration", "[d]uration: 90, 90s, 15m, 7h", None, (
+            "begin nothing more after d",)),
+    )),
     ("further options (not in DCMTK)", "security", (
         ("", "--password-file", "[f]ilename: string (only with --user)", None, (
             "the password is the first line of f",)),
@@ -286,6 +300,9 @@ SECURITY_OPTIONS: Final = frozenset(
     row.long for row in OPTIONS if row.group == STORESCU_GROUP or row.subgroup == "security"
 )
 """TLS and user identity: without any of these nothing of them is loaded."""
+
+RETRY_OPTIONS: Final = frozenset(row.long for row in OPTIONS if row.subgroup == "further attempts, end")
+"""Further attempts and when to stop; looked at by a module of their own."""
 
 _BY_NAME: Final = {name: row for row in OPTIONS for name in (row.long, row.short) if name}
 

@@ -16,15 +16,17 @@ class Summary:
         answers: how many answers fell into each StatusClass.
         no_context: how many could not be sent for want of a presentation context.
         retryable: how many of the instances that were not stored may succeed when they are sent again.
+        left_for_later: how many of these were not begun because the time window was over.
     """
 
-    __slots__ = ("answers", "no_context", "results", "retryable")
+    __slots__ = ("answers", "left_for_later", "no_context", "results", "retryable")
 
     def __init__(self) -> None:
         self.results = dict.fromkeys(Result, 0)
         self.answers = dict.fromkeys(StatusClass, 0)
         self.no_context = 0
         self.retryable = 0
+        self.left_for_later = 0
 
     def add(self, outcome: StoreOutcome) -> None:
         """Count one outcome."""
@@ -35,6 +37,7 @@ class Summary:
             self.no_context += 1
         if outcome.is_retryable:
             self.retryable += 1
+            self.left_for_later += outcome.reason is Reason.TIME_WINDOW and outcome.result is Result.NOT_ATTEMPTED
 
     @property
     def total(self) -> int:

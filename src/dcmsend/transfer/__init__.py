@@ -8,6 +8,7 @@ from .engine import Engine, not_attempted
 from .events import AssociationClosed, AssociationOpened, BytesSent, Observer, Waiting
 from .options import AddressFamily, Peer, RetryOptions, TransferOptions
 from .outcome import Attempt, Reason, Result, StoreOutcome
+from .time_window import limit_time
 from .tools import Tools
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AddressFamily", "AssociationClosed", "AssociationOpened", "Attempt", "BytesSent", "Engine", "Observer", "Peer",
     "ProbeAnswer", "Reason", "Result", "RetryOptions", "StoreOutcome", "Tools", "TransferOptions", "Waiting", "echo",
-    "not_attempted", "probe",
+    "limit_time", "not_attempted", "probe",
 ]
 
 

@@ -337,7 +337,7 @@ def not_attempted(
     """The outcomes of all instances from index ``first`` on, none of which was begun, and why."""
     reason = Reason.NO_ASSOCIATION if error is None or isinstance(error, NegotiationFailed) else Reason.HALTED
     if isinstance(error, Cancelled):
-        reason = Reason.CANCELLED
+        reason = Reason.TIME_WINDOW if error.by == Cancelled.TIME_WINDOW else Reason.CANCELLED
     message = "" if error is None else "; ".join(str(error).splitlines())
     for index in range(first, len(instances)):
         if index not in done:

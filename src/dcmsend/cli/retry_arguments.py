@@ -1,0 +1,85 @@
+"""Options about further attempts, and about when to stop."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Any, Final
+
+from dcmsend.errors import UsageError
+from dcmsend.transfer import RetryOptions
+
+from .command_line import CommandLine
+from .numbers import invalid_value, parse_duration, parse_limited
+from .option_table import Limits
+
+__all__ = ["next_time_of_day", "retry_and_stop_options"]
+
+_ATTEMPTS: Final = Limits(0, 1_000)
+_FAILURES: Final = Limits(1, 10**9)
+_FAILURES_WITH_RETRY: Final = 100
+"""So many failures in a row are enough for somebody who is not there to see them."""
+_TIME_OF_DAY: Final = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
+
+
+def retry_and_stop_options(line: CommandLine) -> dict[str, Any]:
+    """What the command line says about them, as values of ``TransferOptions``.  Raises UsageError."""
+    retry = _retry_options(line)
+    failures = _count(line, "--stop-after-failures", _FAILURES)
+    if failures is None and retry is not None and retry.attempts:
+        failures = _FAILURES_WITH_RETRY
+    text = line.value("--stop-at")
+    given = {
+        "retry": retry,
+        "stop_after_failures": failures,
+        "stop_at": None if text is None else _stop_at(text),
+        "max_duration": _seconds(line, "--max-duration"),
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def next_time_of_day(hour: int, minute: int, now: float) -> float:
+    """When it is next so late by the local clock, in seconds since the epoch; a full day later if it is so now."""
+    day = time.localtime(now)
+    for days in (0, 1):
+        moment = time.mktime((day.tm_year, day.tm_mon, day.tm_mday + days, hour, minute, 0, 0, 0, -1))
+        if moment > now:
+            break
+    return moment
+
+
+def _retry_options(line: CommandLine) -> RetryOptions | None:
+    attempts = _count(line, "--retry", _ATTEMPTS)
+    if attempts is None:
+        for option in ("--retry-delay", "--retry-max-time"):
+            if line.has(option):
+                raise UsageError(f"{option} only allowed with --retry")
+        return None
+    given: dict[str, Any] = {
+        "attempts": attempts,
+        "delay": _seconds(line, "--retry-delay", least=0),
+        "max_time": _seconds(line, "--retry-max-time", least=0),
+    }
+    return RetryOptions(**{name: value for name, value in given.items() if value is not None})
+
+
+def _stop_at(text: str) -> float:
+    match = _TIME_OF_DAY.fullmatch(text)
+    if match is None:
+        raise invalid_value("--stop-at", text)
+    return next_time_of_day(int(match[1]), int(match[2]), time.time())
+
+
+def _count(line: CommandLine, option: str, limits: Limits) -> int | None:
+    text = line.value(option)
+    return None if text is None else parse_limited(option, text, limits)
+
+
+def _seconds(line: CommandLine, option: str, least: int = 1) -> float | None:
+    text = line.value(option)
+    if text is None:
+        return None
+    seconds = parse_duration(option, text)
+    if seconds < least:
+        raise UsageError(f"Invalid value for option {option} (underflow: {text})")
+    return float(seconds)

@@ -1,0 +1,35 @@
+"""When a transfer has to be at its end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from dcmsend.errors import Cancelled
+from dcmsend.transport import Interrupt
+
+from .options import TransferOptions
+
+__all__ = ["limit_time"]
+
+
+def limit_time(
+    options: TransferOptions,
+    interrupt: Interrupt,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    now: Callable[[], float] = time.time,
+) -> None:
+    """Have the run end in order, like after a signal, when its time is over; the duration counts from now.
+
+    ``clock`` never goes backwards; ``now`` is the clock that users see, in seconds since the epoch.
+    """
+    stop_at = options.stop_at
+    end = None if options.max_duration is None else clock() + options.max_duration
+    if stop_at is None and end is None:
+        return
+
+    def is_over() -> bool:
+        return (end is not None and clock() >= end) or (stop_at is not None and now() >= stop_at)
+
+    interrupt.request_when(is_over, Cancelled.TIME_WINDOW)
