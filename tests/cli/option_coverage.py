@@ -16,6 +16,7 @@ _OPTION_SETS = "parity/test_option_sets.py::"
 _PLANNING = "parity/test_rows_planning.py::"
 _REPORTS = "report/test_machine_reports.py::"
 _READING = "parity/test_rows_reading.py::"
+_RETRY = "cli/test_retry_options.py::"
 _TLS = "cli/test_tls_options.py::"
 
 OPTION_COVERAGE: dict[str, str] = {
@@ -68,6 +69,12 @@ OPTION_COVERAGE: dict[str, str] = {
     "--keep-together": "cli/test_speed_options.py::test_keep_together",
     "--max-rate": "cli/test_speed_options.py::test_max_rate",
     "--max-instances-rate": "cli/test_speed_options.py::test_max_instances_rate",
+    "--retry": _RETRY + "test_retry",
+    "--retry-delay": _RETRY + "test_retry_delay",
+    "--retry-max-time": _RETRY + "test_retry_max_time",
+    "--stop-after-failures": _RETRY + "test_stop_after_failures",
+    "--stop-at": _RETRY + "test_stop_at",
+    "--max-duration": _RETRY + "test_max_duration",
     "--files-from": _LISTS + "test_files_from",
     "--files-from0": _LISTS + "test_files_from0",
     "--min-age": _LISTS + "test_min_age",

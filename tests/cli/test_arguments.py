@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -97,6 +98,23 @@ MEANINGS: dict[str, tuple[list[str], dict[str, Any]]] = {
     "--halt": (
         ["-nh", "--send-while-scanning", "--halt"], {"require_stored": True, "send_while_scanning": True},
     ),
+    "--retry": (
+        ["--retry", "4"],
+        {
+            "index.halt_on_invalid": False, "plan.halt_on_refusal": False, "transfer.halt_on_failure": False,
+            "require_stored": True, "transfer.retry.attempts": 4, "transfer.stop_after_failures": 100,
+        },
+    ),
+    "--retry-delay": (
+        ["--retry", "0", "--halt", "--retry-delay", "2m"],
+        {"require_stored": True, "transfer.retry.delay": 120.0},
+    ),
+    "--retry-max-time": (
+        ["--retry", "0", "--halt", "--retry-max-time", "7h"],
+        {"require_stored": True, "transfer.retry.max_time": 25200.0},
+    ),
+    "--stop-after-failures": (["--stop-after-failures", "1k"], {"transfer.stop_after_failures": 1000}),
+    "--max-duration": (["--max-duration", "15m"], {"transfer.max_duration": 900.0}),
     "--keep-together": (["--keep-together", "series"], {"index.keep_together": KeepTogether.SERIES}),
     "--max-rate": (["--max-rate", "20Mi"], {"transfer.max_rate": 20 << 20}),
     "--max-instances-rate": (["--max-instances-rate", "50"], {"transfer.max_instances_rate": 50}),
@@ -127,8 +145,16 @@ def test_meaning(arguments: list[str], changed: dict[str, Any]) -> None:
 
 
 def test_every_option_has_its_meaning_here() -> None:
-    """Those about TLS and the user are in test_tls_options and test_user_identity."""
-    assert MEANINGS.keys() | NOT_FOR_THE_RUN | SECURITY_OPTIONS == {row.long for row in OPTIONS}
+    """Those about TLS and the user are in test_tls_options and test_user_identity, that about time below."""
+    assert MEANINGS.keys() | NOT_FOR_THE_RUN | SECURITY_OPTIONS | {"--stop-at"} == {row.long for row in OPTIONS}
+
+
+def test_stop_at() -> None:
+    """The next time at which the clock shows it."""
+    stop_at = settings_for("--stop-at", "06:30").transfer.stop_at
+    assert stop_at is not None
+    assert 0 < stop_at - time.time() <= 25 * 3600
+    assert time.localtime(stop_at)[3:6] == (6, 30, 0)
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,8 @@ def make(clock: Clock | None = None, **options: Any) -> Retries:
 
 
 def outcome(number: int, result: Result, **fields: Any) -> StoreOutcome:
-    instance = Instance(InputFile(f"{number}.dcm"), CT_CLASS, f"1.2.{number}", EXPLICIT_VR_LITTLE_ENDIAN, ReadMode.FILE_ONLY)
+    file = InputFile(f"{number}.dcm")
+    instance = Instance(file, CT_CLASS, f"1.2.{number}", EXPLICIT_VR_LITTLE_ENDIAN, ReadMode.FILE_ONLY)
     return StoreOutcome(number, instance, result, **{"started": 10.0, **fields})
 
 
@@ -145,11 +146,20 @@ def test_culprit_is_put_aside_after_the_second_broken_association() -> None:
     retries.settle(lost(1))
     assert 0 in retries.skipping({})
     retries.end_association(SendingFailed(AssociationAborted()))
-    assert 0 in retries.skipping({})
     retries.end_association(None)
-    assert 0 not in retries.skipping({})
-    retries.settle(lost(1))
     assert 0 in retries.skipping({})
+    retries.settle(stored(1))
+    assert 0 not in retries.skipping({})
+
+
+def test_suspects_are_tried_in_turn() -> None:
+    retries = make(attempts=9)
+    for number in (1, 2, 3, 1, 2, 3):
+        retries.settle(lost(number))
+    assert retries.next_suspect(end=3) == 0
+    retries.settle(lost(1))
+    assert retries.next_suspect(end=3) == 1
+    assert retries.next_suspect(end=1) == 0
 
 
 def test_an_answer_never_puts_an_instance_aside() -> None:
@@ -216,9 +226,9 @@ def test_no_pause_without_trouble() -> None:
     retries.settle(stored(1))
     retries.settle(refused(2, 0xA900))
     retries.end_association(None)
-    assert retries.next_wait() == 0.0
+    assert retries.next_wait() is None
     retries.end_association(SendingFailed(DataSetError("Invalid stream")))  # a file of ours is the cause
-    assert retries.next_wait() == 0.0
+    assert retries.next_wait() is None
 
 
 def test_time_since_the_trouble_counts() -> None:
@@ -236,11 +246,13 @@ def test_gives_up_when_nothing_is_stored_for_too_long() -> None:
     clock = Clock()
     retries = make(clock, attempts=99, max_time=60.0)
     waits = []
+    while clock.now < 1060:
+        retries.settle(refused(1, 0xA700))
+        waits.append(retries.next_wait())
+        clock.now += waits[-1] or 0
+    retries.settle(refused(1, 0xA700))
     with pytest.raises(GivenUp, match=r"nothing was stored for 60 s: peer out of resources \(0xA700\)"):
-        while True:
-            retries.settle(refused(1, 0xA700))
-            waits.append(retries.next_wait())
-            clock.now += waits[-1]
+        retries.next_wait()
     assert waits == [5, 10, 20, 25]  # the last attempt is made when the time is up
 
 
@@ -249,7 +261,7 @@ def test_time_of_vain_attempts_begins_anew_with_each_success() -> None:
     retries = make(clock, attempts=99, max_time=60.0)
     for number in range(1, 50):
         retries.settle(lost(number))
-        clock.now += retries.next_wait() + 50
+        clock.now += (retries.next_wait() or 0) + 50
         retries.settle(stored(number))
 
 
@@ -257,9 +269,12 @@ def test_peer_that_is_not_there_is_the_reason_to_give_up() -> None:
     clock = Clock()
     retries = make(clock, max_time=30.0)
     error = NegotiationFailed(ConnectFailed("nobody there"))
+    while clock.now < 1030:
+        assert retries.may_help(error)
+        clock.now += retries.next_wait() or 0
+    assert retries.may_help(error)
     with pytest.raises(NegotiationFailed) as caught:
-        while retries.may_help(error):
-            clock.now += retries.next_wait()
+        retries.next_wait()
     assert caught.value is error
 
 

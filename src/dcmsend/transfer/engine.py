@@ -191,7 +191,7 @@ class Engine:
         except DcmsendError as error:
             self._halt(error)
             return
-        if not seconds or self._interrupt.requested:
+        if seconds is None or self._interrupt.requested:
             return
         _app_log.warning("%s\nnext attempt in %.0f s", retries.why, seconds)
         if self._observer is not None:
@@ -232,14 +232,7 @@ class Engine:
         if not plan.contexts:
             yield from self._no_context(plan)
             return
-        retries, done = self._retries, self._order.held
-        if retries is None:
-            work = Work(plan, self._instances, done, growth)
-        else:
-            work = Work(plan, self._instances, retries.skipping(done), growth, retries.aside)
-            if work.is_empty:
-                retries.end_association(None)
-                return
+        retries, work = self._retries, self._make_work(plan, growth)
         interrupt = Interrupt(parent=self._interrupt)
         runner = self._make_runner(interrupt)
         if not runner.open(plan.contexts):
@@ -266,6 +259,18 @@ class Engine:
             if retries is not None:
                 retries.end_association(runner.error)
             self._judge(runner.error if runner.halted else None, runner.answered, was_lost=runner.error is not None)
+
+    def _make_work(self, plan: AssociationPlan, growth: Growth | None) -> Work:
+        """What has no outcome yet; without what is put aside, as long as there is anything else."""
+        done, retries = self._order.held, self._retries
+        if retries is None:
+            return Work(plan, self._instances, done, growth)
+        work = Work(plan, self._instances, retries.skipping(done), growth, retries.aside)
+        if retries.aside and not work.look():
+            from .retry import AllBut
+
+            work = Work(plan, self._instances, AllBut(retries.next_suspect(plan.end)))
+        return work
 
     def _parallel(
         self, first: Runner, interrupt: Interrupt, count: int, plan: AssociationPlan, work: Work

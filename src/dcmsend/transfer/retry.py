@@ -1,8 +1,9 @@
 """Tries again what a later attempt may store: which instances, how often, and after which pause.
 
 Every attempt that ends for a passing reason is put back until the next association, so outcomes keep the order of the
-list.  An instance that was under way when two associations broke down is put aside until the others are through: if it
-is the culprit it costs them nothing more, and if the line is bad it still gets all its attempts.
+list.  An instance that was under way when two associations broke down is put aside until the others are through, and
+then sent over an association of its own: if it is the culprit it costs them nothing more, and if the line is bad it
+still gets all its attempts.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from dcmsend.transport import WAIT_SLICE, Interrupt
 from .options import RetryOptions
 from .outcome import Reason, Result, StoreOutcome
 
-__all__ = ["Retries", "delay_after"]
+__all__ = ["AllBut", "Retries", "delay_after"]
 
 _NETWORK: Final = frozenset({
     Reason.CONNECTION_LOST, Reason.ABORTED, Reason.RELEASED, Reason.TIMED_OUT, Reason.PROTOCOL_ERROR,
@@ -103,11 +104,9 @@ class Retries:
         return True
 
     def end_association(self, error: DcmsendError | None) -> None:
-        """Note how the last association of a round ended: None for a release in order."""
+        """Note how an association ended: None for a release in order."""
         cause = getattr(error, "cause", error)
-        if cause is None:
-            self._aside.clear()  # the others are through
-        elif isinstance(cause, AssociationError | TransportError | ProtocolError):
+        if isinstance(cause, AssociationError | TransportError | ProtocolError):
             self._note(_one_line(cause))
             self._negotiation = None
 
@@ -115,6 +114,10 @@ class Retries:
     def aside(self) -> frozenset[int]:
         """Indices of the instances that wait until the others are through."""
         return frozenset(self._aside)
+
+    def next_suspect(self, end: int) -> int:
+        """The instance put aside, before index ``end``, that is to be sent now, over an association of its own."""
+        return min((index for index in self._aside if index < end), key=lambda index: (self._kills[index], index))
 
     def skipping(self, done: Container[int]) -> Container[int]:
         """What an association has nothing to do with: what is done, and what is put aside now."""
@@ -125,13 +128,13 @@ class Retries:
         for index in sorted(self._pending):
             yield self._pending.pop(index)
 
-    def next_wait(self) -> float:
-        """Seconds to wait before the next association; 0.0 if there was no trouble, or long ago.
+    def next_wait(self) -> float | None:
+        """Seconds to wait before the next association, 0.0 if the trouble was long ago; None without any.
 
         Raises NegotiationFailed, GivenUp: nothing was stored for too long.
         """
         if self._failed_at is None:
-            return 0.0
+            return None
         self._failures += 1
         due = self._failed_at + delay_after(self._failures, self._options, self._chance())
         self._failed_at = None
@@ -158,6 +161,16 @@ class Retries:
         self._failed_at = self._clock()
         if self._failing_since is None:
             self._failing_since = self._failed_at
+
+
+class AllBut:
+    """Every index but one."""
+
+    def __init__(self, index: int) -> None:
+        self._index = index
+
+    def __contains__(self, index: object) -> bool:
+        return index != self._index
 
 
 class _Either:

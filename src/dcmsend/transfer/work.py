@@ -148,6 +148,13 @@ class Work:
             is_ahead = not self._is_held_up and (self._has_next() or may_grow)
             return self._stopped or not (self._returned or any(self._kept.values()) or is_ahead)
 
+    def look(self) -> bool:
+        """Whether there is anything to be handed out; the scan goes on if it must."""
+        with self._changed:
+            if self._is_held_up:
+                return False
+            return self._has_next() or (self._growth is not None and self._growth.covers(self._end))
+
     @property
     def end(self) -> int:
         """Index after the last instance that belongs to the work, as far as it is known."""
