@@ -13,6 +13,7 @@ from dcmsend.errors import (
     Cancelled,
     ConnectFailed,
     DcmsendError,
+    GivenUp,
     InvalidInputFile,
     NegotiationFailed,
     PlanError,
@@ -55,6 +56,8 @@ def test_codes_of_dcmtk_are_all_reached() -> None:
         (ReportError("f", "x"), 43),
         (Cancelled("SIGINT"), 130),
         (Cancelled("SIGTERM"), 143),
+        (Cancelled(Cancelled.TIME_WINDOW), 103),
+        (GivenUp("x"), 62),
     ],
 )
 def test_codes_of_an_old_command_line(error: DcmsendError | None, code: int) -> None:
@@ -66,6 +69,20 @@ def test_a_class_derived_elsewhere_has_the_code_of_its_base() -> None:
         pass
 
     assert exit_code_of_error(Special("x")) == 61
+
+
+@pytest.mark.parametrize(
+    ("may", "later", "cannot", "code"),
+    [
+        (5, 5, 0, ExitCode.TIME_WINDOW_OVER),
+        (5, 5, 3, ExitCode.TIME_WINDOW_OVER),
+        (6, 5, 0, ExitCode.SOME_MAY_SUCCEED),
+    ],
+)
+def test_codes_after_the_time_window(may: int, later: int, cannot: int, code: ExitCode) -> None:
+    error = Cancelled(Cancelled.TIME_WINDOW)
+    found = exit_code_of_outcomes(error, may_succeed=may, cannot_succeed=cannot, left_for_later=later)
+    assert found is code
 
 
 @pytest.mark.parametrize(
