@@ -8,6 +8,7 @@ from parity.comparison import Pair
 from parity.conftest import Duel
 from parity.outcomes import CHANGED_COURSE, proposed, report_of, statuses
 from parity.rows import row
+from support.corpus import DATA
 from support.fixture_files import EB, EI, II, FixtureFiles
 from support.peer_script import Abort, Accept, Close, Reject, Script, refuse
 
@@ -87,12 +88,26 @@ def test_lossy_syntaxes_are_never_illegal(duel: Duel, files: FixtureFiles) -> No
 
 @row(57)
 def test_jpeg_2000_lossless(duel: Duel, files: FixtureFiles) -> None:
-    """DCMTK has no decoder for it, ours has: the three are proposed too, so that nothing is illegal about it."""
-    changed = dict.fromkeys(("requests", "warnings"), "D11")
+    """DCMTK has no decoder for it, ours has: the three are proposed too, so that nothing is illegal about it.
+
+    They have a context of their own behind all others, so that a peer that takes JPEG 2000 gets it, as from DCMTK.
+    """
+    changed = dict.fromkeys(("requests", "warnings", "report"), "D11")
     pair = duel(files("J2L"))
     pair.assert_same(0, but=changed)
     assert proposed(pair.theirs) == [(SYNTAX_OF["J2L"],)]
-    assert proposed(pair.ours) == [(SYNTAX_OF["J2L"], *THREE)]
+    assert proposed(pair.ours) == [(SYNTAX_OF["J2L"],), THREE]
+    assert report_of(pair.ours).entries == report_of(pair.theirs).entries
+
+    pair = duel(files("J2L"), files("MR"))
+    assert proposed(pair.theirs) == [(SYNTAX_OF["J2L"],), THREE]
+    assert proposed(pair.ours) == [(SYNTAX_OF["J2L"],), THREE, THREE]
+    assert [store.context_id for store in pair.ours.peer.stores] == [1, 3]
+
+    pair = duel(str(DATA / "pydicom" / "MR_small_jp2klossless.dcm"), peer=Script(associate=Accept(contexts=refuse(1))))
+    assert statuses(pair.theirs) == ["<no acceptable presentation context>"]
+    assert statuses(pair.ours) == ["0x0000 (Success)"]
+    assert [store.context_id for store in pair.ours.peer.stores] == [3]
 
     pair = duel(files("J2L"), "-nip")
     pair.assert_same(but=changed | dict.fromkeys(CHANGED_COURSE, "D11"))
@@ -121,10 +136,11 @@ def test_undecodable_lossless_syntax_is_illegal(duel: Duel, files: FixtureFiles)
 @row(58)
 @pytest.mark.parametrize("name", ["J2", "MPG"])
 def test_lossy_syntaxes_that_cannot_be_decoded(duel: Duel, files: FixtureFiles, name: str) -> None:
-    changed = dict.fromkeys(("requests", "warnings"), "D11") if name == "J2" else {}
+    changed = dict.fromkeys(("requests", "warnings", "report"), "D11") if name == "J2" else {}
     pair = duel(files(name), "+dly")
     pair.assert_same(0, but=changed)
     assert proposed(pair.theirs) == [(SYNTAX_OF[name],)]
+    assert proposed(pair.ours) == [(SYNTAX_OF[name],), *([THREE] if name == "J2" else [])]
     duel(files(name)).assert_same(0)
 
 

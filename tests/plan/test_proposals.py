@@ -6,8 +6,19 @@ import pytest
 
 from dcmsend.dicom.transfer_syntax import transfer_syntax
 from dcmsend.dicom.transfer_syntax_table import TRANSFER_SYNTAXES
-from dcmsend.plan import PlanOptions, propose_transfer_syntaxes
-from plan.transfer_lists import DECODABLE, MODES, NATIVE, PRIVATE_SYNTAX, can_decode, classes, plan_from
+from dcmsend.plan import PlanOptions, plan_association, propose_transfer_syntaxes
+from plan.transfer_lists import (
+    DECODABLE,
+    EI,
+    JPEG_LOSSLESS,
+    MODES,
+    NATIVE,
+    PRIVATE_SYNTAX,
+    can_decode,
+    classes,
+    entries,
+    plan_from,
+)
 
 # What is proposed beside the own syntax: N the three native ones too, n only those, o nothing; ! with a remark.
 # A capital X: with -nip nothing is proposed at all.
@@ -114,6 +125,27 @@ def test_a_new_decoder_for_a_lossless_syntax_is_used() -> None:
     assert propose_transfer_syntaxes(syntax, PlanOptions(), lambda _: True) == (uid, *NATIVE)
     never = PlanOptions(decompression=MODES["-dn"])
     assert propose_transfer_syntaxes(syntax, never, lambda _: True) == (uid,)
+
+
+def test_a_decoder_dcmtk_lacks_changes_none_of_its_contexts() -> None:
+    """What such a peer needs comes last: one context for each SOP Class that has no native one."""
+    j2k, young = "1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.201"
+    rows = [("1.2.3.1", j2k), ("1.2.3.2", j2k), ("1.2.3.1", young), ("1.2.3.2", EI), ("1.2.3.1", JPEG_LOSSLESS)]
+    plan = plan_association(entries(*rows), 0, PlanOptions(), lambda _: True)
+    assert list(plan.context_ids) == [1, 3, 5, 7, 9]
+    assert [(context.abstract_syntax, context.transfer_syntaxes) for context in plan.contexts] == [
+        ("1.2.3.1", (j2k,)), ("1.2.3.2", (j2k,)), ("1.2.3.1", (young,)), ("1.2.3.2", NATIVE),
+        ("1.2.3.1", (JPEG_LOSSLESS, *NATIVE)), ("1.2.3.1", NATIVE),
+    ]  # fmt: skip
+    assert plan.warnings == ()
+
+
+def test_fallbacks_take_no_room_from_others() -> None:
+    plan = plan_association(
+        classes(*range(130), syntax="1.2.840.10008.1.2.4.90"), 0, PlanOptions(), lambda _: True
+    )
+    assert len(plan.contexts) == len(plan.context_ids) == 128
+    assert {context.transfer_syntaxes for context in plan.contexts} == {("1.2.840.10008.1.2.4.90",)}
 
 
 def test_a_remark_begins_with_the_words_dcmtk_uses() -> None:

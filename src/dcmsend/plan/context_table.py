@@ -7,7 +7,7 @@ from typing import Final, Protocol
 from dcmsend.dicom.transfer_syntax import TransferSyntax
 from dcmsend.protocol import PresentationContext
 
-from .contexts import CanDecode, limitation, propose_transfer_syntaxes
+from .contexts import NATIVE, CanDecode, are_proposed_together, limitation, propose_transfer_syntaxes
 from .options import PlanOptions
 
 __all__ = ["MAX_CONTEXTS", "ContextTable", "Plannable"]
@@ -39,6 +39,7 @@ class ContextTable:
         self._options = options
         self._can_decode = can_decode
         self._ids: dict[tuple[str, str], int] = {}
+        self._want_native: dict[str, None] = {}
         self.contexts: list[PresentationContext] = []
         self.warnings: list[str] = []
         self.refusals: list[str] = []
@@ -62,7 +63,22 @@ class ContextTable:
             (self.warnings if proposal else self.refusals).append(remark)
         if not proposal:
             return 0
+        if proposal == (syntax.uid, *NATIVE) and not are_proposed_together(syntax):
+            self._want_native[instance.sop_class_uid] = None
+            proposal = (syntax.uid,)
+        return self._append(instance.sop_class_uid, "" if syntax.is_native else syntax.uid, proposal)
+
+    def add_fallbacks(self) -> None:
+        """Add the contexts over which compressed instances go when theirs are refused, as far as there is room.
+
+        They come after all others, so that those have the ids that DCMTK gives them.
+        """
+        for sop_class_uid in self._want_native:
+            if not self.is_full and (sop_class_uid, "") not in self._ids:
+                self._append(sop_class_uid, "", NATIVE)
+
+    def _append(self, sop_class_uid: str, syntax: str, proposal: tuple[str, ...]) -> int:
         context_id = 2 * len(self.contexts) + 1
-        self.contexts.append(PresentationContext(context_id, instance.sop_class_uid, proposal))
-        self._ids[instance.sop_class_uid, "" if syntax.is_native else syntax.uid] = context_id
+        self.contexts.append(PresentationContext(context_id, sop_class_uid, proposal))
+        self._ids[sop_class_uid, syntax] = context_id
         return context_id

@@ -14,12 +14,19 @@ from dcmsend.dicom.transfer_syntax import (
 
 from .options import Decompression, PlanOptions
 
-__all__ = ["CanDecode", "limitation", "propose_transfer_syntaxes"]
+__all__ = ["NATIVE", "CanDecode", "are_proposed_together", "limitation", "propose_transfer_syntaxes"]
 
 CanDecode = Callable[[TransferSyntax], bool]
 """Whether the pixel data (or the deflated data set) of a transfer syntax can be turned into a native one."""
 
 NATIVE: Final = (EXPLICIT_VR_LITTLE_ENDIAN.uid, EXPLICIT_VR_BIG_ENDIAN.uid, IMPLICIT_VR_LITTLE_ENDIAN.uid)
+"""In the order in which they are proposed."""
+
+_DECODED_BY_DCMTK: Final = frozenset(
+    f"1.2.840.10008.1.2.{suffix}"
+    for suffix in ("1.99", "4.50", "4.51", "4.53", "4.55", "4.57", "4.70", "4.80", "4.81", "4.95", "5")
+)
+"""What DCMTK 3.6.7 proposes in one context with the native syntaxes."""
 
 _ALWAYS_CONVERTED: Final = frozenset({"1.2.840.10008.1.2.4.94", "1.2.840.113619.5.2"})
 """JPIP Referenced and GE's private syntax: no peer is offered them, they go out as native ones."""
@@ -43,6 +50,16 @@ def propose_transfer_syntaxes(
         return own + NATIVE
     # Of the lossy and the unknown ones the standard itself allows to propose nothing else (PS3.5 10.1).
     return () if options.no_illegal_proposal and syntax.is_known else own
+
+
+def are_proposed_together(syntax: TransferSyntax) -> bool:
+    """Whether the native transfer syntaxes stand in the same context as a compressed one that can be decoded.
+
+    In one context the peer chooses, and many choose to have the image decompressed.  DCMTK leaves it to them for what
+    it can decode.  For all others a peer that takes the compressed one shall get it, as it does from DCMTK, so the
+    native ones get a context of their own.
+    """
+    return syntax.uid in _DECODED_BY_DCMTK
 
 
 def limitation(syntax: TransferSyntax, proposal: tuple[str, ...], options: PlanOptions) -> str:

@@ -23,7 +23,8 @@ def plan_association(
     which nothing may be proposed (its context id is 0).
     """
     table = ContextTable(options, can_decode)
-    return _plan(table, instances, first, options)
+    context_ids = _walk(table, instances, first, options)
+    return _complete(table, first, context_ids)
 
 
 def plan_open_association(
@@ -38,18 +39,21 @@ def plan_open_association(
     After the contexts of the instances known come those of ``expected`` ones, as far as there is room.
     """
     table = ContextTable(options, can_decode)
-    plan = _plan(table, instances, first, options)
+    context_ids = _walk(table, instances, first, options)
     for instance in expected:
         if table.is_full:
             break
         if table.find(instance) is None:
             table.add(instance)
-    return AssociationPlan(first, plan.context_ids, tuple(table.contexts), plan.warnings, plan.refusals), table
+    return _complete(table, first, context_ids), table
 
 
-def _plan(
-    table: ContextTable, instances: Sequence[Plannable], first: int, options: PlanOptions
-) -> AssociationPlan:
+def _complete(table: ContextTable, first: int, context_ids: bytes) -> AssociationPlan:
+    table.add_fallbacks()
+    return AssociationPlan(first, context_ids, tuple(table.contexts), tuple(table.warnings), tuple(table.refusals))
+
+
+def _walk(table: ContextTable, instances: Sequence[Plannable], first: int, options: PlanOptions) -> bytes:
     context_ids = bytearray()
     for index in range(first, len(instances)):
         if table.is_full:
@@ -61,6 +65,4 @@ def _plan(
         context_ids.append(context_id)
         if context_id == 0 and options.halt_on_refusal:
             break
-    return AssociationPlan(
-        first, bytes(context_ids), tuple(table.contexts), tuple(table.warnings), tuple(table.refusals)
-    )
+    return bytes(context_ids)
