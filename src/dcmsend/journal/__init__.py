@@ -8,9 +8,9 @@ from .options import JournalOptions
 
 if TYPE_CHECKING:
     from .journal import Journal, JournalView
-    from .listing import JournalFilter, JournalReader, JournalRow
+    from .listing import JournalFilter, JournalGroup, JournalReader, JournalRow
 
-__all__ = ["Journal", "JournalFilter", "JournalOptions", "JournalReader", "JournalRow", "JournalView"]
+__all__ = ["Journal", "JournalFilter", "JournalGroup", "JournalOptions", "JournalReader", "JournalRow", "JournalView"]
 
 
 def __getattr__(name: str) -> object:
@@ -19,7 +19,7 @@ def __getattr__(name: str) -> object:
         from . import journal
 
         return getattr(journal, name)
-    if name in ("JournalFilter", "JournalReader", "JournalRow"):
+    if name in ("JournalFilter", "JournalGroup", "JournalReader", "JournalRow"):
         from . import listing
 
         return getattr(listing, name)

@@ -10,11 +10,12 @@ from .run_record import RunRecord
 from .summary import Summary, format_summary
 
 if TYPE_CHECKING:
+    from .outcome_fields import format_time, path_fields, status_field
     from .text_report import format_outcome, format_text_report, write_text_report
 
 __all__ = [
     "ReportOptions", "Reports", "RunRecord", "Summary", "format_outcome", "format_summary", "format_text_report",
-    "open_reports", "write_text_report",
+    "format_time", "open_reports", "path_fields", "status_field", "write_text_report",
 ]
 
 
@@ -24,4 +25,8 @@ def __getattr__(name: str) -> object:
         from . import text_report
 
         return getattr(text_report, name)
+    if name in ("format_time", "path_fields", "status_field"):
+        from . import outcome_fields
+
+        return getattr(outcome_fields, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -15,7 +15,10 @@ from dcmsend.dicom.sop_class import sop_class_name
 from dcmsend.index import RejectedInput
 from dcmsend.transfer import Attempt, Reason, Result, StoreOutcome
 
-__all__ = ["INSTANCE_FIELDS", "clean", "format_time", "outcome_fields", "rejected_fields", "status_field", "to_json"]
+__all__ = [
+    "INSTANCE_FIELDS", "clean", "format_time", "outcome_fields", "path_fields", "rejected_fields", "status_field",
+    "to_json",
+]
 
 INSTANCE_FIELDS: Final = (
     "index", "path", "path_base64", "size", "mtime", "sop_class_uid", "sop_class_name", "sop_instance_uid",
@@ -115,10 +118,16 @@ def _reason_name(reason: Reason | None) -> str | None:
     return None if reason is None else reason.name.lower()
 
 
-def _file_fields(path: str, *, is_file: bool) -> dict[str, Any]:
-    fields: dict[str, Any] = {"path": clean(path)}
+def path_fields(path: str) -> dict[str, Any]:
+    """The fields of a file name; ``path_base64`` is there only where it is needed."""
+    fields = {"path": clean(path)}
     if fields["path"] != path:
         fields["path_base64"] = base64.b64encode(path.encode("utf-8", "surrogateescape")).decode()
+    return fields
+
+
+def _file_fields(path: str, *, is_file: bool) -> dict[str, Any]:
+    fields = path_fields(path)
     size = mtime = None
     if is_file:
         try:

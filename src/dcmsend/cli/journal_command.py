@@ -1,0 +1,261 @@
+"""``dcmsend-journal``: shows, filters and exports a journal; never writes to it, and works while a run does."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Final, NoReturn
+
+from dcmsend.errors import JournalError
+from dcmsend.journal import JournalFilter, JournalGroup, JournalReader, JournalRow
+from dcmsend.protocol import status_text
+from dcmsend.report import format_time, path_fields, status_field
+from dcmsend.transfer import Reason, Result
+from dcmsend.version import VERSION
+
+from .exit_code import ExitCode
+from .terminal import make_harmless, to_bytes
+
+__all__ = ["console", "journal_parser", "main"]
+
+_RESULTS: Final = {
+    result.value.replace(" ", "_"): result for result in Result if result is not Result.NOT_ATTEMPTED
+}
+_REASONS: Final = tuple(reason.name.lower() for reason in Reason)
+_FORMATS: Final = ("text", "json", "csv", "paths", "paths0")
+_FIELDS: Final = (
+    "path", "path_base64", "size", "mtime", "sop_class_uid", "sop_instance_uid", "outcome", "status", "reason",
+    "attempts", "time",
+)  # fmt: skip
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(ExitCode.USAGE, f"{self.prog}: error: {message}\n")
+
+
+def journal_parser() -> argparse.ArgumentParser:
+    """The options; the manual page is made from them."""
+    parser = _Parser(
+        prog="dcmsend-journal",
+        description="Show a journal of dcmsend: its totals, or the instances that the filters want.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("journal", help="file that dcmsend --journal has made")
+    parser.add_argument(
+        "--outcome", action="append", choices=tuple(_RESULTS), default=[],
+        help="only instances with this outcome; may be repeated",
+    )  # fmt: skip
+    parser.add_argument(
+        "--status", action="append", type=_status, default=[], metavar="CODE",
+        help="only instances for which the peer answered so, e.g. 0xA700; may be repeated",
+    )  # fmt: skip
+    parser.add_argument(
+        "--reason", action="append", choices=_REASONS, default=[], metavar="NAME",
+        help="only instances without an answer for this reason, e.g. connection_lost; may be repeated",
+    )  # fmt: skip
+    parser.add_argument(
+        "--path", action="append", default=[], metavar="GLOB",
+        help="only files whose full name matches; * matches a slash too; may be repeated",
+    )  # fmt: skip
+    parser.add_argument(
+        "--format", choices=_FORMATS,
+        help="how instances are listed: text (default), json, csv, or only names of files, each ended by a line end "
+        "(paths) or a NUL byte (paths0) for --files-from0",
+    )  # fmt: skip
+    parser.add_argument("--list", action="store_true", help="list instances also without a filter or a format")
+    parser.add_argument("--totals", action="store_true", help="count the wanted instances instead of listing them")
+    parser.add_argument("--check", action="store_true", help="read all of the journal and tell whether it is damaged")
+    parser.add_argument("--version", action="version", version=f"dcmsend-journal {VERSION}")
+    return parser
+
+
+def console() -> None:
+    """The installed command."""
+    sys.exit(main())
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; ``argv`` is without the program's name.  Returns the exit code: 0, 1 (usage) or 104."""
+    options = journal_parser().parse_args(argv)
+    try:
+        with JournalReader(options.journal) as reader:
+            return _show(reader, options)
+    except JournalError as error:
+        sys.stderr.write(make_harmless(f"dcmsend-journal: {error}").replace("\n", "\\x0a") + "\n")
+        return ExitCode.JOURNAL
+    except BrokenPipeError:  # who closed the pipe early does not want the rest
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 1)
+        return ExitCode.OK
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+
+
+def _show(reader: JournalReader, options: argparse.Namespace) -> int:
+    if options.check:
+        damage = reader.find_damage()
+        if damage:
+            raise JournalError(options.journal, f"is damaged: {damage}")
+        _write((f"{options.journal}: no damage found\n",))
+        return ExitCode.OK
+    wanted = JournalFilter(
+        tuple(_RESULTS[name] for name in options.outcome), tuple(options.status), tuple(options.reason),
+        tuple(options.path),
+    )  # fmt: skip
+    has_filter = wanted != JournalFilter()
+    if options.totals or not (has_filter or options.list or options.format):
+        style = options.format or "text"
+        if style not in _TOTALS:
+            journal_parser().error(f"--totals not allowed with --format {style}")
+        _write(_TOTALS[style](reader, reader.totals(wanted)))
+    else:
+        _write(_LISTS[options.format or "text"](reader.rows(wanted)))
+    return ExitCode.OK
+
+
+def _status(text: str) -> int:
+    number = int(text, 16 if text.lower().startswith("0x") else 10)
+    if not 0 <= number <= 0xFFFF:
+        raise ValueError
+    return number
+
+
+_status.__name__ = "status"  # what argparse calls it in a message
+
+
+def _write(texts: Iterable[str]) -> None:
+    """Write bytes as they are in names of files, whatever the locale is."""
+    stream = sys.stdout.buffer
+    for text in texts:
+        stream.write(to_bytes(text))
+    stream.flush()
+
+
+def _one_line(text: str) -> str:
+    return make_harmless(text).replace("\n", "\\x0a")
+
+
+def _list_text(rows: Iterator[JournalRow]) -> Iterator[str]:
+    for row in rows:
+        answer = status_field(row.status) or row.reason or ""
+        yield (
+            f"{_name(row.result):12} {answer:20} {format_time(row.time) or '':24} {_one_line(row.sop_instance_uid)} "
+            f"{_one_line(row.path)}\n"
+        )
+
+
+def _list_json(rows: Iterator[JournalRow]) -> Iterator[str]:
+    separator = "[\n"
+    for row in rows:
+        yield f"{separator} {json.dumps(_fields(row), ensure_ascii=False)}"
+        separator = ",\n"
+    yield "[]\n" if separator == "[\n" else "\n]\n"
+
+
+class _Line:
+    """A file for the csv module that gives back what is written."""
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    def write(self, text: str) -> None:
+        self.text = text
+
+
+def _list_csv(rows: Iterator[JournalRow]) -> Iterator[str]:
+    line = _Line()
+    writer = csv.writer(line, lineterminator="\n")
+    writer.writerow(_FIELDS)
+    yield line.text
+    for row in rows:
+        fields = _fields(row)
+        writer.writerow(fields.get(name) for name in _FIELDS)
+        yield line.text
+
+
+def _list_paths(end: str) -> Callable[[Iterator[JournalRow]], Iterator[str]]:
+    return lambda rows: (f"{row.path}{end}" for row in rows)
+
+
+_LISTS: Final[dict[str, Callable[[Iterator[JournalRow]], Iterator[str]]]] = {
+    "text": _list_text, "json": _list_json, "csv": _list_csv, "paths": _list_paths("\n"), "paths0": _list_paths("\0"),
+}  # fmt: skip
+
+
+def _fields(row: JournalRow) -> dict[str, Any]:
+    """Names and meanings are those of the reports, ``docs/report-schema.md``."""
+    return {
+        **path_fields(row.path),
+        "size": row.size,
+        "mtime": None if row.mtime_ns is None else format_time(row.mtime_ns / 1e9),
+        "sop_class_uid": row.sop_class_uid,
+        "sop_instance_uid": row.sop_instance_uid,
+        "outcome": _name(row.result),
+        "status": status_field(row.status),
+        "reason": row.reason,
+        "attempts": row.attempts,
+        "time": format_time(row.time),
+    }
+
+
+def _name(result: Result) -> str:
+    return result.value.replace(" ", "_")
+
+
+def _count_text(reader: JournalReader, groups: list[JournalGroup]) -> Iterator[str]:
+    binding = reader.binding
+    yield f"journal of {_one_line(str(binding))}, begun {format_time(binding.created / 1000)}\n"
+    for result in _RESULTS.values():
+        mine = [group for group in groups if group.result is result]
+        yield f"{_name(result):12} {sum(group.instances for group in mine):12}\n"
+        for group in mine:
+            answer = _one_line(group.reason or "")
+            if group.status is not None:
+                answer = f"{status_field(group.status)} {status_text(group.status)}"
+            if group.status != 0:
+                yield f"  {group.instances:23}  {answer}\n"
+
+
+def _count_json(reader: JournalReader, groups: list[JournalGroup]) -> Iterator[str]:
+    binding = reader.binding
+    totals = dict.fromkeys(_RESULTS, 0)
+    for group in groups:
+        totals[_name(group.result)] += group.instances
+    yield json.dumps(
+        {
+            "peer": {"host": binding.host, "port": binding.port, "called": binding.called_ae_title},
+            "created": format_time(binding.created / 1000),
+            "opened": format_time(binding.opened / 1000),
+            "totals": totals,
+            "groups": [_group_fields(group) for group in groups],
+        },
+        ensure_ascii=False,
+        indent=1,
+    ) + "\n"
+
+
+def _count_csv(reader: JournalReader, groups: list[JournalGroup]) -> Iterator[str]:
+    line = _Line()
+    writer = csv.writer(line, lineterminator="\n")
+    writer.writerow(("outcome", "status", "reason", "instances"))
+    yield line.text
+    for group in groups:
+        writer.writerow(_group_fields(group).values())
+        yield line.text
+
+
+def _group_fields(group: JournalGroup) -> dict[str, Any]:
+    return {
+        "outcome": _name(group.result), "status": status_field(group.status), "reason": group.reason,
+        "instances": group.instances,
+    }  # fmt: skip
+
+
+_TOTALS: Final[dict[str, Callable[[JournalReader, list[JournalGroup]], Iterator[str]]]] = {
+    "text": _count_text, "json": _count_json, "csv": _count_csv,
+}  # fmt: skip
