@@ -1,6 +1,6 @@
-"""Writes the manual page and the completions for bash, zsh and fish from the option table.
+"""Writes the manual pages and the completions for bash, zsh and fish from the option table.
 
-    python scripts/generate_manual.py            writes docs/dcmsend.1, docs/dcmsend-py.1 and completions/*
+    python scripts/generate_manual.py            writes docs/*.1 and completions/*
     python scripts/generate_manual.py --check    exit 1 when one of them differs from what would be written
 """
 
@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from completions import bash_completion, fish_completion, zsh_completion
+from journal_manual_page import journal_manual_page
 from manual_page import manual_page
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -19,6 +20,7 @@ def generated() -> dict[str, str]:
     """Content of each generated file by its path in the repository.  ``dcmsend-py`` is the same program."""
     return {
         "docs/dcmsend.1": manual_page(ROOT / "docs"),
+        "docs/dcmsend-journal.1": journal_manual_page(),
         "docs/dcmsend-py.1": ".so man1/dcmsend.1\n",
         "completions/bash/dcmsend": bash_completion(),
         "completions/bash/dcmsend-py": '. "${BASH_SOURCE[0]%-py}"\n',

@@ -9,7 +9,7 @@ from pathlib import Path
 from dcmsend.cli.option_table import OPTIONS, OptionRow
 from dcmsend.version import RELEASE_DATE, VERSION
 
-__all__ = ["manual_page"]
+__all__ = ["escape", "manual_page"]
 
 _DESCRIPTION = """
 sends DICOM files to a Storage SCP: a PACS, an archive, a workstation.
@@ -64,8 +64,8 @@ def manual_page(docs: Path) -> str:
         ".SH EXAMPLES",
     ]
     for text, command in _EXAMPLES:
-        lines += [".PP", _escape(text), ".PP", ".RS 4", ".EX", _escape(command), ".EE", ".RE"]
-    lines += [".SH SEE ALSO", ".BR storescp (1),", ".BR storescu (1),", ".BR dcmdump (1)"]
+        lines += [".PP", escape(text), ".PP", ".RS 4", ".EX", escape(command), ".EE", ".RE"]
+    lines += [".SH SEE ALSO", ".BR dcmsend\\-journal (1),", ".BR storescp (1),", ".BR storescu (1),", ".BR dcmdump (1)"]
     return "\n".join(lines) + "\n"
 
 
@@ -74,37 +74,37 @@ def _options() -> Iterator[str]:
     for row in OPTIONS:
         if row.group != group:
             group, subgroup = row.group, ""
-            yield f".SS {_escape(group)}"
+            yield f".SS {escape(group)}"
         if row.subgroup != subgroup:
             subgroup = row.subgroup
             yield ".PP"
-            yield f".I {_escape(subgroup)}"
+            yield f".I {escape(subgroup)}"
         yield from _option(row)
 
 
 def _option(row: OptionRow) -> Iterator[str]:
-    names = ", ".join(f"\\fB{_escape(name)}\\fR" for name in (row.short, row.long) if name)
+    names = ", ".join(f"\\fB{escape(name)}\\fR" for name in (row.short, row.long) if name)
     yield ".TP"
-    yield f"{names}  {_escape(row.value)}".rstrip()
-    yield _escape(" ".join(row.text))
+    yield f"{names}  {escape(row.value)}".rstrip()
+    yield escape(" ".join(row.text))
 
 
 def _exit_codes(page: Path) -> Iterator[str]:
     for code, text in re.findall(r"^\| \[([\d, ]+)\]\(#.*?\) \| (.*?) \|", page.read_text("utf-8"), re.MULTILINE):
-        yield from (".TP", f".B {_escape(code)}", _plain(text))
+        yield from (".TP", f".B {escape(code)}", _plain(text))
 
 
 def _environment(page: Path) -> Iterator[str]:
     _, _, section = page.read_text("utf-8").partition("## Environment\n")
     for name, text in re.findall(r"^\| `(.*?)` \| (.*?) \|$", section, re.MULTILINE):
-        yield from (".TP", f".B {_escape(name)}", _plain(text))
+        yield from (".TP", f".B {escape(name)}", _plain(text))
 
 
 def _plain(markdown: str) -> str:
-    return _escape(re.sub(r"[`*]|\[([^]]*)\]\([^)]*\)", r"\1", markdown))
+    return escape(re.sub(r"[`*]|\[([^]]*)\]\([^)]*\)", r"\1", markdown))
 
 
-def _escape(text: str) -> str:
+def escape(text: str) -> str:
     """Hyphens are minus signs; nothing at the start of a line is a request."""
     text = text.replace("\\", "\\e").replace("-", "\\-")
     return "\\&" + text if text[:1] in (".", "'") else text

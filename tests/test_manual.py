@@ -30,8 +30,9 @@ def test_generated_files_are_up_to_date() -> None:
 
 
 @pytest.mark.peer("groff")
-def test_manual_page_is_without_faults() -> None:
-    done = run(need("groff"), "-man", "-ww", "-z", ROOT / "docs" / "dcmsend.1")
+@pytest.mark.parametrize("page", ["dcmsend.1", "dcmsend-journal.1"])
+def test_manual_page_is_without_faults(page: str) -> None:
+    done = run(need("groff"), "-man", "-ww", "-z", ROOT / "docs" / page)
     assert (done.exit_code, done.stderr) == (0, "")
 
 

@@ -92,6 +92,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         with open(os.devnull, "wb") as nowhere:
             os.dup2(nowhere.fileno(), 1)
         return ExitCode.OK
+    except Exception as error:  # a bug of ours: no traceback reaches a user
+        text = " ".join(f"{type(error).__name__}: {error}".split())
+        sys.stderr.write(make_harmless(f"dcmsend-journal: internal error: {text}") + "\n")
+        return ExitCode.INTERNAL_ERROR
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
 
