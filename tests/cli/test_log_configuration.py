@@ -8,15 +8,20 @@ from __future__ import annotations
 import os
 import re
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from support.corpus import DATA
 from support.programs import dcmtk_program, installed_dcmsend
 
 from .both_programs import masked, raw_run
 
 pytestmark = pytest.mark.peer("dcmtk-dcmsend")
+
+CT = DATA / "pydicom" / "CT_small.dcm"
+D02 = "ERROR - 1 of 1 SOP instances were not stored"
 
 CONSOLE = "log4cplus.rootLogger = INFO, c\nlog4cplus.appender.c = log4cplus::ConsoleAppender\n"
 PATTERN = (
@@ -184,6 +189,42 @@ def test_files_that_roll_over(settings: list[str], runs: int, tmp_path: Path) ->
     assert ours == theirs
 
 
+SCHEDULES = ("MONTHLY", "WEEKLY", "DAILY", "TWICE_DAILY", "HOURLY", "MINUTELY")
+
+
+@pytest.mark.peer("faketime")
+def test_files_that_roll_over_while_the_program_runs(tmp_path: Path) -> None:
+    """A run of four seconds over the end of a month, for each schedule; the week goes on."""
+    files: dict[tuple[str, str], dict[str, str]] = {}
+    with socket.create_server(("127.0.0.1", 0)) as silent_peer:
+        runs = {}
+        for schedule in SCHEDULES:
+            for name, program in (("theirs", dcmtk_program("dcmsend")), ("ours", installed_dcmsend())):
+                folder = tmp_path / schedule / name
+                folder.mkdir(parents=True)
+                (folder / "x.log").write_text("of the period before\n")
+                settings = f"DailyRollingFileAppender\nlog4cplus.appender.f.Schedule = {schedule}\n"
+                (folder / "log.cfg").write_text(FILE + settings)
+                words = [dcmtk_program("faketime"), "-f", "@2026-03-31 23:59:58", program]
+                words += ["-lc", "log.cfg", "-ta", "4", "127.0.0.1", silent_peer.getsockname()[1], CT]
+                runs[schedule, name] = subprocess.Popen(
+                    list(map(str, words)), cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                    env={**os.environ, "TZ": "UTC"},
+                )  # fmt: skip
+        for (schedule, name), process in runs.items():
+            output = process.communicate(timeout=60)
+            assert (process.returncode, *output) == (61, b"", b"")
+            folder = tmp_path / schedule / name
+            files[schedule, name] = {path.name: path.read_text() for path in folder.iterdir() if path.name != "log.cfg"}
+    for schedule in SCHEDULES:
+        theirs, ours = (
+            {name: [line for line in text.splitlines() if line != D02] for name, text in found.items()}
+            for found in (files[schedule, "theirs"], files[schedule, "ours"])
+        )
+        assert ours == theirs
+        assert len(theirs) == (2 if schedule == "WEEKLY" else 3)
+
+
 def test_directives_for_place_and_time(tmp_path: Path) -> None:
     """Their values differ between two programs; their kinds do not."""
     directives = {
@@ -219,6 +260,28 @@ def test_syslog_server(facility: str, tmp_path: Path) -> None:
         received[-1].append(done.stderr)
     assert received[1] == received[0]
     assert b" WHEN " in received[1][0]
+
+
+@pytest.mark.skipif(os.path.exists("/dev/log") or not os.access("/dev", os.W_OK), reason="needs to play the system's log")
+def test_log_of_the_system(tmp_path: Path) -> None:
+    received = []
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
+        log.bind("/dev/log")
+        try:
+            log.settimeout(10)
+            (tmp_path / "log.cfg").write_text(
+                "log4cplus.rootLogger = INFO, s\nlog4cplus.appender.s = log4cplus::SysLogAppender\n"
+                "log4cplus.appender.s.ident = me\nlog4cplus.appender.s.facility = LOCAL3\n"
+            )
+            for program in (dcmtk_program("dcmsend"), installed_dcmsend()):
+                done = raw_run(str(program), ["-lc", "log.cfg", "localhost", "1", "nofile"], tmp_path)
+                packets = [log.recv(4096) for _ in range(3)]
+                received.append([re.sub(rb"> ?\w+ +\d+ [\d:]+ ", b"> WHEN ", packet) for packet in packets])
+                received[-1].append(done.stderr)
+        finally:
+            os.unlink("/dev/log")
+    assert received[1] == received[0]
+    assert received[0][0].startswith(b"<158> WHEN me: ")  # facility 19, severity 6
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1\nlog4cplus.appender.s.port = 99999", "\xe9..x", "nowhere.invalid"])

@@ -15,6 +15,7 @@ _NEEDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "dcmtk-dcmsend": (("dcmsend",), ()),
     "orthanc": (("Orthanc",), ()),
     "pynetdicom": ((), ("pynetdicom",)),
+    "faketime": (("faketime",), ()),
     "fish": (("fish",), ()),
     "groff": (("groff",), ()),
     "zsh": (("zsh",), ()),
