@@ -7,7 +7,11 @@ from enum import Enum
 
 from .trees import TreeSpec
 
-__all__ = ["Case", "Check", "Entry", "Judged", "Measure", "Receiver", "Relation", "Scale"]
+__all__ = ["NEW_JOURNAL", "Case", "Check", "Entry", "Judged", "Measure", "Receiver", "Relation", "Scale"]
+
+
+NEW_JOURNAL = "JOURNAL"
+"""As an option of an entry: the name of a journal that is not there yet when a run begins."""
 
 
 @dataclass(frozen=True)

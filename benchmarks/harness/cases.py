@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .case import Case, Check, Entry, Judged, Measure, Receiver, Relation, Scale
+from .case import NEW_JOURNAL, Case, Check, Entry, Judged, Measure, Receiver, Relation, Scale
 from .scaling_cases import associations, growth, million, scan, slow_open, wide_area
 from .trees import TreeSpec
 
@@ -58,6 +58,25 @@ def _small(scale: Scale) -> Case:
             Check(OURS, LIMIT, Measure.WALL, None, None),
         ),
         scale.rounds(),
+    )
+
+
+def _journal(scale: Scale) -> Case:
+    tree = TreeSpec("small", scale.count(20_000, 300))
+    with_journal, whole = "dcmsend --journal", ("--journal", NEW_JOURNAL)
+    return Case(
+        "journal",
+        f"{tree.count} instances of 3 kB, null sink, with and without a journal",
+        (
+            Entry("dcmsend", with_journal, tree, whole, needs=whole[:1]),
+            Entry("dcmsend", OURS, tree, ("-nh",)),
+        ),
+        (
+            Check(with_journal, OURS, Measure.WALL, 1.25, 1.1),
+            Check(with_journal, OURS, Measure.CPU, None, None),
+        ),
+        scale.rounds(),
+        "1.25 times the time is a rate of 0.8.  Each group of outcomes goes to the disk while the next one is sent.",
     )
 
 
@@ -202,6 +221,7 @@ def _start_up(scale: Scale) -> Case:
 CASES: dict[str, Callable[[Scale], Case]] = {
     "ct": _ct,
     "small": _small,
+    "journal": _journal,
     "functional-mr": _rich("functional-mr", "functional-mr", "functional MR with 10,000 elements", 200, 4),
     "sr": _rich("sr", "sr", "structured report with 500 elements", 4000, 60),
     "nagle": _nagle,

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from .case import Case, Entry, Receiver
+from .case import NEW_JOURNAL, Case, Entry, Receiver
 from .programs import Programs, clean_environment
 from .receivers import FRESH_FOR_EACH_RUN, Arrival, RunningReceiver, open_receiver
 from .senders import SENDERS, Command, MissingProgram
@@ -173,10 +173,18 @@ class _Bench:
             receiver.begin()
             tree = self._trees[spec] if spec is not None else None
             inputs = tree.arguments if tree is not None else []
-            command = SENDERS[entry.program].command(self._programs, entry.options, receiver.port, inputs)
+            command = SENDERS[entry.program].command(
+                self._programs, self._options(entry), receiver.port, inputs
+            )
             (wall, user, system, peak, code), output = self._measure(entry, command, tree)
             arrival = receiver.arrived() if entry.delivers and tree is not None else Arrival()
         return Run(wall, user, system, peak, code, arrival, _problem(entry, tree, code, arrival, output))
+
+    def _options(self, entry: Entry) -> list[str]:
+        journal = self._cache / "journal"
+        for left in self._cache.glob("journal*"):
+            left.unlink()
+        return [str(journal) if option == NEW_JOURNAL else option for option in entry.options]
 
     @contextlib.contextmanager
     def _receiver(self, wanted: Receiver) -> Iterator[RunningReceiver]:

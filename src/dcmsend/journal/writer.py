@@ -113,8 +113,9 @@ class GroupWriter:
             try:
                 connection.execute("BEGIN IMMEDIATE")
                 values: list[Any] = []
+                now = time.time_ns() // 1_000_000
                 for outcome in group:
-                    values += self._row(outcome)
+                    values += self._row(outcome, now)
                 # One statement for all: SQLite works on it without the interpreter, which the transfer needs.
                 full = len(group) == GROUP_ROWS
                 connection.execute(self._statement if full else upsert(len(group)), values)
@@ -127,7 +128,7 @@ class GroupWriter:
                 raise
         self._on_commit(group)
 
-    def _row(self, outcome: StoreOutcome) -> tuple[Any, ...]:
+    def _row(self, outcome: StoreOutcome, now: int) -> tuple[Any, ...]:
         directory, name = self._keys.split(outcome.instance.input.path)
         size, mtime_ns = outcome.file_stamp or (None, None)
         return (
@@ -138,8 +139,8 @@ class GroupWriter:
             CODES[outcome.result],
             outcome.status,
             None if outcome.reason is None else outcome.reason.name.lower(),
-            max(1, len(outcome.attempts)),
-            time.time_ns() // 1_000_000,
+            len(outcome.earlier) + 1,
+            now,
             self._class_id(outcome.sop_class_uid or outcome.instance.sop_class_uid),
             outcome.sop_instance_uid or outcome.instance.sop_instance_uid,
         )
