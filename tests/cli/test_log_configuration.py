@@ -262,7 +262,7 @@ def test_syslog_server(facility: str, tmp_path: Path) -> None:
     assert b" WHEN " in received[1][0]
 
 
-@pytest.mark.skipif(os.path.exists("/dev/log") or not os.access("/dev", os.W_OK), reason="needs to play the system's log")
+@pytest.mark.skipif(os.path.exists("/dev/log") or not os.access("/dev", os.W_OK), reason="needs the place of the log")
 def test_log_of_the_system(tmp_path: Path) -> None:
     received = []
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
