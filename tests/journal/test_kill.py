@@ -22,7 +22,7 @@ from support.scripted_peer import ScriptedPeer
 from support.sending import instance_uid, write_instances
 
 from .archive import Sender, Storescp, uids_in, uids_of
-from .runs import stored_uids
+from .runs import outcomes, stored_uids
 
 ROUNDS = int(os.environ.get("KILL_ROUNDS", "10"))
 INSTANCES = 500
@@ -118,3 +118,27 @@ def test_receiver_is_killed(number: int, instances: Path, tmp_path: Path) -> Non
     originals = {instance_uid(int(path.name[:6])): data_set_digest(path) for path in instances.rglob("*.dcm")}
     copies = {path.name.partition(".")[2]: data_set_digest(path) for path in archive.directory.iterdir()}
     assert copies == originals
+
+
+@pytest.mark.peer("dcmtk")
+@pytest.mark.parametrize("number", range(max(1, ROUNDS // 10)))
+def test_receiver_is_killed_and_the_run_goes_on(number: int, instances: Path, tmp_path: Path) -> None:
+    """With ``--retry`` one run is enough, however often the receiver dies, as long as it comes back."""
+    chance = random.Random(number)
+    (tmp_path / "in").symlink_to(instances)
+    archive = Storescp(tmp_path)
+    with archive.running():
+        sender = Sender(
+            tmp_path, archive.port, "--retry", "20", "--retry-delay", "1", "--max-instances-rate", "300"
+        )
+        for _ in range(3):
+            wanted = len(uids_in(archive.directory)) + chance.randrange(1, INSTANCES // 4)
+            wait_until(
+                lambda: sender.has_ended or len(uids_in(archive.directory)) >= wanted, 60, "the transfer"  # noqa: B023
+            )
+            archive.kill()
+            assert claimed(tmp_path) <= uids_in(archive.directory)
+            archive.start()
+        assert sender.wait() == 0, sender.stderr
+    assert claimed(tmp_path) == ALL == uids_in(archive.directory)
+    assert any(attempts > 1 for *_, attempts in outcomes(tmp_path / "journal").values())
