@@ -147,3 +147,10 @@ def test_a_sender_that_delivers_nothing_is_found_out(tmp_path: Path) -> None:
     case = json.loads((tmp_path / "results.json").read_text())["cases"]["functional-mr"]
     assert re.fullmatch(r"0 of \d+ instances arrived", case["entries"][0]["problem"])
     assert {check["verdict"] for check in case["checks"]} == {"not measured"}
+
+
+def test_journal_of_generated_rows() -> None:
+    done = run(sys.executable, BENCHMARKS / "journal.py", "--rows", "3000")
+    assert done.exit_code == 0, done.stderr
+    assert re.search(r"^size +[\d.]+ GB, \d+ bytes a row$", done.stdout, re.MULTILINE)
+    assert re.search(r"^resume .* us a file, \d+ MB more memory$", done.stdout, re.MULTILINE)

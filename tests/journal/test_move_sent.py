@@ -77,6 +77,8 @@ def test_the_directory_may_lie_where_is_searched(tmp_path: Path) -> None:
     with ScriptedPeer() as peer:
         assert len(send(tmp_path, peer, *options)[1]) == 3
         write_instances(tmp_path / "in", 1, first=4)
+        dry, nothing = send(tmp_path, peer, *options, "--dry-run")
+        assert ("1 SOP instances to be sent" in dry.stdout, nothing) == (True, [])
         done, sent = send(tmp_path, peer, *options)
     assert (done.exit_code, len(sent)) == (0, 1)
     assert names(tmp_path / "in") == [f"sent/00000{number}.dcm" for number in (1, 2, 3, 4)]

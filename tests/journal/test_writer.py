@@ -76,6 +76,19 @@ def test_groups(kept: Kept) -> None:
     assert len(kept.groups) < 100, "hardly anything was written together"
 
 
+def test_an_old_sqlite_takes_fewer_values_at_a_time(tmp_path: Path) -> None:
+    connection = open_database(str(tmp_path / "journal"), Peer("host", 104), resume=False)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 999)
+    groups: list[int] = []
+    writer = GroupWriter(connection, "journal", lambda outcomes: groups.append(len(outcomes)), lambda: None)
+    for number in range(600):
+        writer.add(outcome_of(number))
+    writer.close()
+    assert writer.error is None
+    assert sum(groups) == connection.execute("SELECT count(*) FROM instance").fetchone()[0] == 600
+    connection.close()
+
+
 def test_never_more_than_two_groups_are_without_a_commit(kept: Kept) -> None:
     blocker = sqlite3.connect(kept.path, isolation_level=None)
     blocker.execute("BEGIN IMMEDIATE")

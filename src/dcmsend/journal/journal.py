@@ -14,8 +14,9 @@ from dcmsend.transport import Interrupt
 
 from .database import Binding, open_database, open_read_only, translated
 from .lock import JournalLock
-from .mover import Mover
+from .mover import Mover, is_within
 from .options import JournalOptions
+from .path_key import PathKeys
 from .resume import StoredFiles
 from .writer import GroupWriter, is_kept
 
@@ -115,6 +116,8 @@ class JournalView:
     def __init__(self, options: JournalOptions, peer: Peer) -> None:
         """Raises JournalError for everything that a run would object to, but for one that uses it now."""
         self._stored: StoredFiles | None = None
+        self._keys = PathKeys()
+        self._sent = os.fsencode(os.path.realpath(options.move_sent)) if options.move_sent else None
         if not os.path.lexists(options.path):
             return
         if not options.resume:
@@ -129,8 +132,8 @@ class JournalView:
         self._stored = StoredFiles(connection, options.path)
 
     def leaves_out(self, item: InputFile) -> bool:
-        """Nothing is."""
-        return False
+        """Whether an input lies where sent files are moved to."""
+        return self._sent is not None and item.path != "" and is_within(self._keys.split(item.path)[0], self._sent)
 
     def is_stored(self, item: InputFile) -> bool:
         """Whether an input need not be sent.  Raises JournalError."""

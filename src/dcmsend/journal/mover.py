@@ -13,12 +13,18 @@ from dcmsend.inputs import InputFile, Origin
 
 from .move_file import NotMoved, move_file
 
-__all__ = ["Mover"]
+__all__ = ["Mover", "is_within"]
 
 _MOST_WAITING: Final = 1000
 _WAIT_SECONDS: Final = 0.05
 
 _log = logging.getLogger("dcmsend.app")
+
+
+def is_within(directory: bytes, outer: bytes) -> bool:
+    """Whether a directory is ``outer`` or lies somewhere in it; both without links."""
+    separator = os.fsencode(os.sep)
+    return directory == outer or directory.startswith(outer.rstrip(separator) + separator)
 
 
 class Mover:
@@ -63,8 +69,7 @@ class Mover:
 
     def holds(self, directory: bytes) -> bool:
         """Whether a directory (without links) is where files are moved to: they are not to be sent again."""
-        real = self._real
-        if directory != real and not directory.startswith(real.rstrip(os.fsencode(os.sep)) + os.fsencode(os.sep)):
+        if not is_within(directory, self._real):
             return False
         if not self._has_told:
             self._has_told = True

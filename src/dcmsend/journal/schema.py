@@ -11,7 +11,7 @@ from typing import Final
 
 from dcmsend.transfer import Result
 
-__all__ = ["APPLICATION_ID", "CODES", "CREATE", "LOOK_UP", "RESULTS", "VERSION", "upsert"]
+__all__ = ["APPLICATION_ID", "CODES", "COLUMNS", "CREATE", "LOOK_UP", "RESULTS", "VERSION", "upsert"]
 
 APPLICATION_ID: Final = 0x64736A6E
 """In the header of the database file, so that another database is never taken for a journal."""
@@ -51,13 +51,13 @@ CREATE: Final = (
 
 LOOK_UP: Final = "SELECT size, mtime_ns, status FROM instance WHERE directory = ? AND name = ? AND outcome = 0"
 
-_COLUMNS: Final = (
+COLUMNS: Final = (
     "directory", "name", "size", "mtime_ns", "outcome", "status", "reason", "attempts", "time", "sop_class",
     "sop_instance_uid",
 )  # fmt: skip
 _CHANGES: Final = ", ".join(
     f"{name} = excluded.{name}" if name != "attempts" else "attempts = instance.attempts + excluded.attempts"
-    for name in _COLUMNS[2:]
+    for name in COLUMNS[2:]
 )
 
 
@@ -67,9 +67,9 @@ def upsert(rows: int) -> str:
     What is stored stays stored, unless the file is another one by now: it may be named twice in one run, and the peer
     may refuse the second as a duplicate.
     """
-    places = ", ".join(["(" + ", ".join("?" * len(_COLUMNS)) + ")"] * rows)
+    places = ", ".join(["(" + ", ".join("?" * len(COLUMNS)) + ")"] * rows)
     return (
-        f"INSERT INTO instance ({', '.join(_COLUMNS)}) VALUES {places} "
+        f"INSERT INTO instance ({', '.join(COLUMNS)}) VALUES {places} "
         f"ON CONFLICT (directory, name) DO UPDATE SET {_CHANGES} "
         "WHERE instance.outcome <> 0 OR excluded.outcome = 0 "
         "OR (excluded.size, excluded.mtime_ns) <> (instance.size, instance.mtime_ns)"

@@ -14,7 +14,7 @@ from dcmsend.transfer import Result, StoreOutcome
 
 from .database import translated
 from .path_key import PathKeys
-from .schema import CODES, upsert
+from .schema import CODES, COLUMNS, upsert
 
 __all__ = ["GROUP_ROWS", "GROUP_SECONDS", "GroupWriter"]
 
@@ -49,7 +49,9 @@ class GroupWriter:
         self._keys = PathKeys()
         self._directories: dict[bytes, int] = {}
         self._classes: dict[str, int] = {}
-        self._statement = upsert(GROUP_ROWS)
+        limit = connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)  # 999 before SQLite 3.32
+        self._rows = min(GROUP_ROWS, limit // len(COLUMNS))
+        self._statement = upsert(self._rows)
         self._gathered: list[StoreOutcome] = []
         self._stopping = False
         self._changed = threading.Condition()
@@ -112,13 +114,14 @@ class GroupWriter:
         with translated(self._path):
             try:
                 connection.execute("BEGIN IMMEDIATE")
-                values: list[Any] = []
                 now = time.time_ns() // 1_000_000
-                for outcome in group:
-                    values += self._row(outcome, now)
-                # One statement for all: SQLite works on it without the interpreter, which the transfer needs.
-                full = len(group) == GROUP_ROWS
-                connection.execute(self._statement if full else upsert(len(group)), values)
+                for start in range(0, len(group), self._rows):
+                    values: list[Any] = []
+                    part = group[start : start + self._rows]
+                    for outcome in part:
+                        values += self._row(outcome, now)
+                    # One statement for all: SQLite works on it without the interpreter, which the transfer needs.
+                    connection.execute(self._statement if len(part) == self._rows else upsert(len(part)), values)
                 connection.execute("COMMIT")
             except BaseException:
                 self._directories.clear()  # of rows that are taken back

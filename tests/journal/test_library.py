@@ -1,0 +1,85 @@
+"""The journal from Python."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pydicom
+import pytest
+
+from dcmsend import JournalOptions, Peer, Result, StoreOutcome, Transfer, send
+from dcmsend.errors import JournalError
+from support.corpus import DATA
+from support.processes import wait_until
+from support.scripted_peer import ScriptedPeer
+from support.sending import write_instances
+
+from .runs import outcomes, stored_names
+
+
+def start(folder: Path, peer: ScriptedPeer, *, resume: bool = True) -> Transfer:
+    return send(
+        folder / "in", Peer("127.0.0.1", peer.port), journal=JournalOptions(str(folder / "journal"), resume=resume)
+    )
+
+
+def test_second_transfer(tmp_path: Path) -> None:
+    write_instances(tmp_path / "in", 4)
+    with ScriptedPeer() as peer:
+        assert len(list(start(tmp_path, peer))) == 4
+        write_instances(tmp_path / "in", 1, first=5)
+        again = start(tmp_path, peer)
+        (outcome,) = again
+        assert (outcome.instance.input.path, again.already_stored) == (str(tmp_path / "in" / "000005.dcm"), 4)
+        assert list(start(tmp_path, peer)) == []
+
+
+def test_nothing_happens_before_it_is_iterated(tmp_path: Path) -> None:
+    write_instances(tmp_path / "in", 1)
+    with ScriptedPeer() as peer:
+        start(tmp_path, peer)
+        assert not (tmp_path / "journal").exists()
+        list(start(tmp_path, peer))
+        transfer = start(tmp_path, peer, resume=False)
+        with pytest.raises(JournalError, match="exists already"):
+            next(iter(transfer))
+        assert isinstance(transfer.error, JournalError)
+    assert len(peer.stores) == 1
+
+
+def test_loop_that_is_left_early(tmp_path: Path) -> None:
+    """What was seen is in the journal; the journal is free again."""
+    write_instances(tmp_path / "in", 9)
+    seen: list[StoreOutcome] = []
+    with ScriptedPeer() as peer:
+        with start(tmp_path, peer) as transfer:
+            for outcome in transfer:
+                seen.append(outcome)
+                if len(seen) == 3:
+                    break
+        assert len(stored_names(tmp_path / "journal")) >= 3
+        assert len(list(start(tmp_path, peer))) <= 6
+    assert len(stored_names(tmp_path / "journal")) == 9
+
+
+def test_while_the_loop_body_runs_outcomes_are_written(tmp_path: Path) -> None:
+    write_instances(tmp_path / "in", 2)
+    with ScriptedPeer() as peer, start(tmp_path, peer) as transfer:
+        next(iter(transfer))
+        wait_until(lambda: len(outcomes(tmp_path / "journal")) == 1, 30, "the commit")
+
+
+def test_data_sets_in_memory_are_not_kept(tmp_path: Path) -> None:
+    data_set = pydicom.dcmread(DATA / "pydicom" / "CT_small.dcm")
+    journal = JournalOptions(str(tmp_path / "journal"), resume=True)
+    with ScriptedPeer() as peer:
+        for _ in range(2):
+            (outcome,) = send(data_set, Peer("127.0.0.1", peer.port), journal=journal)
+            assert outcome.result is Result.STORED
+    assert outcomes(tmp_path / "journal") == {}
+    assert len(peer.stores) == 2
+
+
+def test_options_are_checked() -> None:
+    with pytest.raises(ValueError, match="empty path"):
+        JournalOptions("")
