@@ -28,6 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="PROGRAM",
         help="command that the system tests run, default: the one installed with the package",
     )
+    parser.addoption("--all-faults", action="store_true", help="tests/faults: every place of every PDU")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -215,10 +215,15 @@ class StoredObject:
 
 @dataclass
 class RecordingPeer:
-    """A Storage SCP of pynetdicom in this process that keeps what it received."""
+    """A Storage SCP of pynetdicom in this process that keeps what it received.
+
+    Attributes:
+        associations: how many it has at the moment.
+    """
 
     port: int
     stored: list[StoredObject] = field(default_factory=list)
+    associations: Callable[[], int] = lambda: 0
 
 
 @contextmanager
@@ -258,6 +263,7 @@ def recording_scp(
     _config.UNRESTRICTED_STORAGE_SERVICE = transfer_syntaxes is None
     try:
         server: Any = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_STORE, handle_store)])
+        peer.associations = lambda: len(entity.active_associations)
         peer.port = server.socket.getsockname()[1]
         yield peer
     finally:

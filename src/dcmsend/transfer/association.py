@@ -56,6 +56,9 @@ BUFFER_SIZE = 1024 * 1024
 _MOST_READS = 64
 """How often input is read before anything else is looked at; a peer may send without an end."""
 
+_MOST_TALK = 64 * 1024
+"""So many bytes that are no answer keep a peer from being taken for silent."""
+
 _DRAIN_SECONDS = 1.0
 """How long a failed send waits for the peer's reason."""
 
@@ -89,6 +92,8 @@ class Association:
         self._staged: tuple[Payload, int, bytes, int, bool] | None = None
         self._is_torn = False
         self._may_catch_up = True
+        self._talk = 0
+        self._unsent: int | None = None
         self.accepted: tuple[tuple[int, str, TransferSyntax], ...] = ()
         self.answer: AssociateAC | None = None
         self.fragment_length = 0
@@ -198,6 +203,8 @@ class Association:
     def note_answer(self) -> None:
         """An answer that was waited for has come: the idle time begins anew."""
         self._may_catch_up = True
+        self._talk = 0
+        self._unsent = None
         self._answer_idle.restart()
 
     def has_input(self) -> bool:
@@ -214,7 +221,12 @@ class Association:
                 self._may_catch_up = False  # once, or a peer that talks for ever would never be late
                 self._take_waiting()  # it may have come in time, while we were busy
             while True:
-                event = self._next_event(deadline)
+                try:
+                    event = self._next_event(deadline)
+                except TimedOut:
+                    if deadline is self._answer_idle and self._moves():
+                        continue
+                    raise
                 if isinstance(event, CommandReceived):
                     return event
         except TimedOut as error:
@@ -223,6 +235,14 @@ class Association:
             inner = f"0006:0321 {error}" if str(error).startswith("Unrecognized PDU type") else str(error)
             text = f"DIMSE Failed to receive message\n0006:020c DIMSE Read PDV failed\n{inner}"
             raise RemoteProtocolError(text, error.abort_reason) from error
+
+    def _moves(self) -> bool:
+        """Whether the peer takes data all the same, though slowly: the system keeps megabytes of it for us."""
+        before, self._unsent = self._unsent, self._connection.unsent()
+        moves = self._unsent > 0 if before is None else self._unsent < before
+        if moves:
+            self._answer_idle.restart()
+        return moves
 
     def echo(self, context_id: int, message_id: int) -> CommandReceived:
         """Send C-ECHO and wait for the answer.  Source: PS3.7 §9.1.5."""
@@ -314,6 +334,9 @@ class Association:
     def _read(self, deadline: Deadline) -> None:
         count = self._connection.receive_into(self._input, deadline)
         if count:
+            self._talk += count
+            if self._talk <= _MOST_TALK:
+                self._answer_idle.restart()
             self._events.extend(self._layer.receive_data(self._input[:count]))
             return
         self._events.extend(self._layer.receive_closed())

@@ -34,6 +34,10 @@ class Connection(Protocol):
         """Whether ``receive_into`` would return at once."""
         ...
 
+    def unsent(self) -> int:
+        """Bytes that ``send`` has taken and the peer has not got yet, as far as the system tells; else 0."""
+        ...
+
     def close(self) -> None:
         """Close; never raises, may be called twice."""
         ...

@@ -101,6 +101,18 @@ class TcpConnection:
         """See Connection.has_input."""
         return _is_ready(self._sock, 0.0, for_writing=False)
 
+    def unsent(self) -> int:
+        """See Connection.unsent.  Source: tcp(7), SIOCOUTQ."""
+        if not sys.platform.startswith("linux"):
+            return 0
+        import fcntl  # wanted only where nothing has happened for minutes
+        import termios
+
+        answer = bytearray(4)
+        with contextlib.suppress(OSError):
+            fcntl.ioctl(self._sock, termios.TIOCOUTQ, answer)
+        return int.from_bytes(answer, sys.byteorder)
+
     def close(self) -> None:
         """See Connection.close."""
         with contextlib.suppress(OSError):  # nobody could do anything about it

@@ -162,6 +162,10 @@ class TlsConnection:
         except ssl.SSLError as error:
             raise self._broken(error) from error
 
+    def unsent(self) -> int:
+        """See Connection.unsent."""
+        return self._connection.unsent()
+
     def close(self) -> None:
         """See Connection.close."""
         if self._is_established and not self._is_torn:

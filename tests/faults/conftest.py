@@ -1,0 +1,19 @@
+"""Fixtures of the tests with a network or a peer that fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from dcmsend.transport import tcp
+from support.descriptors import open_descriptors
+
+
+@pytest.fixture(autouse=True)
+def no_descriptor_is_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Whatever happens to a transfer, its files and sockets are given back; time-outs are noticed sooner."""
+    monkeypatch.setattr(tcp, "WAIT_SLICE", 0.02)
+    before = open_descriptors()
+    yield
+    assert open_descriptors() == before
