@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from support.peer_script import Abort, Respond, Script, Silence
 from support.scripted_peer import ScriptedPeer
 from support.sending import run_transfer, send_all, write_instances, write_large
 from support.stalling_peer import StallingPeer
+from support.trickling_peer import TricklingPeer
 
 LARGE = 24 * 1024 * 1024
 FOR_EVER = 3600.0
@@ -52,6 +54,25 @@ def test_the_time_for_a_response_may_be_longer_than_the_idle_time(tmp_path: Path
     script = Script(stores={1: Respond(delay=0.4)})
     sent = send_all(write_instances(tmp_path, 2), script, halt=True, dimse_timeout=30, idle_timeout=0.1)
     assert sent.results == ["stored", "stored"]
+
+
+def test_slow_line_is_not_taken_for_a_silent_peer(tmp_path: Path) -> None:
+    """Both the data, megabytes of which the system keeps for us, and the answer take longer than the idle time."""
+    begin = time.monotonic()
+    with TricklingPeer(step=50_000, pause=0.03) as peer:
+        results, error = send_to(peer.port, [write_large(tmp_path / "x", 6_000_000)], idle_timeout=1.5)
+    assert (results, error) == ([("stored", "")], None)
+    assert time.monotonic() - begin > 2 * 1.5
+
+
+@pytest.mark.parametrize("window", [1, 4])
+def test_slow_line_that_comes_to_a_stop(tmp_path: Path, window: int) -> None:
+    """All is with the system, and the peer takes no more of it."""
+    with TricklingPeer(step=50_000, pause=0.001, stop_after=300_000) as peer:
+        files = [write_large(tmp_path / "x", 500_000), *write_instances(tmp_path, 1)]
+        asked = window if window > 1 else 0
+        results, _ = send_to(peer.port, files, idle_timeout=0.3, acse_timeout=0.3, async_window=asked)
+    assert results == [("unconfirmed", "timed out"), ("not attempted", "halted")]
 
 
 def test_peer_that_takes_no_data(tmp_path: Path) -> None:
@@ -134,11 +155,12 @@ BABBLE = {
 }
 
 
+@pytest.mark.parametrize("limit", ["dimse_timeout", "idle_timeout"])
 @pytest.mark.parametrize("babble", BABBLE.values(), ids=BABBLE)
-def test_peer_that_never_stops_talking(tmp_path: Path, babble: bytes) -> None:
+def test_peer_that_never_stops_talking(tmp_path: Path, babble: bytes, limit: str) -> None:
     """Neither the wait for the answer nor that for the close after A-ABORT is without end, and memory does not grow."""
     with Babbler(babble) as peer:
-        results, error = send_to(peer.port, write_instances(tmp_path, 2), dimse_timeout=0.2, acse_timeout=0.2)
+        results, error = send_to(peer.port, write_instances(tmp_path, 2), acse_timeout=0.2, **{limit: 0.2})
     assert results == [("unconfirmed", "timed out"), ("not attempted", "halted")]
     assert isinstance(error, SendingFailed)
 
