@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from enum import IntEnum
 from functools import partial
 from typing import TYPE_CHECKING
@@ -237,9 +238,12 @@ def _find_instances(
             yield item
 
     count = 0
-    for instance in scan(noted(), settings.index, on_rejected, dictionary=dictionary, skip=skip):
-        count += 1
-        yield instance
+    check = interrupt.check_request
+    instances = scan(noted(), settings.index, on_rejected, dictionary=dictionary, skip=skip, check=check)
+    with closing(instances):
+        for instance in instances:
+            count += 1
+            yield instance
     if not record.listed:
         raise NoInputFiles
     _log.debug("in total, there were %d SOP instances to be sent", count)
@@ -263,11 +267,13 @@ def _list_instances(
         raise NoInputFiles
     record.listed = True
     _log.info("checking input files ...")
-    for instance in scan(
-        _until(interrupt, found), settings.index, record.reject, dictionary=dictionary, skip=skip
-    ):
-        interrupt.check_request()  # one DICOMDIR may stand for any number of them
-        instances.append(instance)
+    check = interrupt.check_request
+    inputs = _until(interrupt, found)
+    scanned = scan(inputs, settings.index, record.reject, dictionary=dictionary, skip=skip, check=check)
+    with closing(scanned):
+        for instance in scanned:
+            check()  # one DICOMDIR may stand for any number of them
+            instances.append(instance)
     _log.debug(
         "in total, there are %d SOP instances to be sent, %d invalid files are ignored",
         len(instances), record.invalid_files,

@@ -10,9 +10,10 @@ from struct import Struct
 
 from dcmsend.dicom.byte_source import ByteSource
 
-__all__ = ["FileMeta", "read_file_meta", "read_regular_meta"]
+__all__ = ["FIRST_READ", "FileMeta", "parse_regular_meta", "read_file_meta", "read_regular_meta"]
 
-_FIRST_READ = 2048
+FIRST_READ = 2048
+"""Bytes in which a regular meta header has to lie."""
 _BEGINNING = b"DICM\x02\x00\x00\x00UL\x04\x00"  # then (0002,0000) in Explicit VR Little Endian, its value follows
 _FIRST_ELEMENT = 144  # position of what follows the group length
 _short_header = Struct("<I2sH").unpack_from
@@ -75,7 +76,11 @@ def read_regular_meta(source: ByteSource) -> FileMeta | None:
 
     Logs nothing.  Raises FileUnreadable.
     """
-    data = source.read_at(0, _FIRST_READ)
+    return parse_regular_meta(source.read_at(0, FIRST_READ))
+
+
+def parse_regular_meta(data: bytes) -> FileMeta | None:
+    """``read_regular_meta`` for the first bytes of a file."""
     size = len(data)
     if size < _FIRST_ELEMENT or data[128:140] != _BEGINNING:
         return None

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Generator
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Final
 
 from dcmsend.dicom.byte_source import ByteSource
@@ -28,16 +28,17 @@ _LONGEST_UID: Final = 64
 
 
 def with_groups(
-    instances: Iterable[Instance], keep: KeepTogether, dictionary: Callable[[], DataDictionary] | None
-) -> Iterator[Instance]:
+    instances: Generator[Instance, None, None], keep: KeepTogether, dictionary: Callable[[], DataDictionary] | None
+) -> Generator[Instance, None, None]:
     """The instances with their ``group``; for series and study each file is opened once more and read up to the UID.
 
     An instance whose group cannot be read has none; what is wrong with it is told when it is sent.
     """
     names: dict[str, str] = {}  # one string for each group, however many instances it has
-    for instance in instances:
-        group = _group_of(instance, keep, dictionary)
-        yield instance._replace(group=names.setdefault(group, group))
+    with closing(instances):
+        for instance in instances:
+            group = _group_of(instance, keep, dictionary)
+            yield instance._replace(group=names.setdefault(group, group))
 
 
 def _group_of(

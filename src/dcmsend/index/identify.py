@@ -9,16 +9,18 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dcmsend.errors import DataSetError, FileUnreadable
-from dcmsend.inputs import FileSource, InputFile, Origin, open_input
+from dcmsend.inputs import FileSource, InputFile, Origin
 
-from .file_meta import FileMeta, read_file_meta
+from .file_meta import FileMeta, parse_regular_meta, read_file_meta
 from .instance import ReadMode
 
 if TYPE_CHECKING:
     from dcmsend.dicom.data_dictionary import DataDictionary
 
-__all__ = ["Identity", "identify", "is_dicom"]
+__all__ = ["Identity", "Opened", "identify", "is_dicom"]
 
+Opened = tuple[int, bytes] | DataSetError | FileUnreadable
+"""Descriptor and first bytes of an input, or why it cannot be opened."""
 
 _NOTHING_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ENXIO, errno.ESPIPE)
 _FIRST_GROUPS = (b"\x02\x00", b"\x08\x00", b"\x00\x02", b"\x00\x08")
@@ -32,8 +34,10 @@ class Identity(NamedTuple):
     transfer_syntax_uid: str
 
 
-def identify(item: InputFile, mode: ReadMode, dictionary: Callable[[], DataDictionary] | None = None) -> Identity:
-    """Read what ``item`` says it is.
+def identify(
+    item: InputFile, opened: Opened, mode: ReadMode, dictionary: Callable[[], DataDictionary] | None = None
+) -> Identity:
+    """Read what ``item`` says it is; closes ``opened``, which is of no meaning for a data set in memory.
 
     Raises DataSetError when it cannot be read as ``mode`` asks, FileUnreadable when the system does not give it.
     """
@@ -41,11 +45,13 @@ def identify(item: InputFile, mode: ReadMode, dictionary: Callable[[], DataDicti
         return _identify_in_memory(item.data_set)
     if not item.path:
         raise DataSetError("Illegal parameter", "the name is empty")
-    descriptor = open_input(item.path)
+    if not isinstance(opened, tuple):
+        raise opened
+    descriptor, beginning = opened
     try:
-        if mode is ReadMode.FILE_ONLY:
-            return _from_meta(read_file_meta(FileSource(descriptor)))
-        return _identify_thoroughly(descriptor, mode, dictionary)
+        if mode is not ReadMode.FILE_ONLY:
+            return _identify_thoroughly(descriptor, mode, dictionary)
+        return _from_meta(parse_regular_meta(beginning) or read_file_meta(FileSource(descriptor)))
     finally:
         os.close(descriptor)
 
@@ -94,7 +100,7 @@ def _identify_in_memory(data_set: Any) -> Identity:
     return Identity(str(data_set.get("SOPClassUID") or ""), str(data_set.get("SOPInstanceUID") or ""), syntax)
 
 
-def is_dicom(item: InputFile) -> bool:
+def is_dicom(item: InputFile, opened: Opened) -> bool:
     """Whether an input that was found bad is a DICOM file all the same, or may be one.
 
     It has ``DICM`` at byte 128, or begins like a data set (group 0002 or 0008), or cannot be read at all: what the user
@@ -104,14 +110,9 @@ def is_dicom(item: InputFile) -> bool:
         return True
     if not item.path:
         return False
-    try:
-        descriptor = open_input(item.path)
-        try:
-            head = FileSource(descriptor).read_at(0, 132)
-        finally:
-            os.close(descriptor)
-    except FileUnreadable as error:
-        return item.origin is not Origin.DIRECTORY or error.errno not in _NOTHING_THERE
-    except DataSetError:
+    if isinstance(opened, FileUnreadable):
+        return item.origin is not Origin.DIRECTORY or opened.errno not in _NOTHING_THERE
+    if isinstance(opened, DataSetError):
         return False
-    return head[128:] == b"DICM" or head[:2] in _FIRST_GROUPS
+    head = opened[1]
+    return head[128:132] == b"DICM" or head[:2] in _FIRST_GROUPS

@@ -4,24 +4,35 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .file_source import FileSource, open_input
+from .file_source import FileSource, OpenFile, open_beginning, open_file, open_input
 from .find import find_inputs
 from .input_file import DicomdirRecord, InputFile, Origin
+from .open_watch import OpenWatch
 from .options import FileList, InputOptions
 
 if TYPE_CHECKING:
+    from .ahead import MOST_AHEAD, STRETCH, Ticket, TicketWorkers, in_order
     from .dicomdir import leads_outside, read_dicomdir
     from .file_list import read_file_list
 
 __all__ = [
+    "MOST_AHEAD",
+    "STRETCH",
     "DicomdirRecord",
     "FileList",
     "FileSource",
     "InputFile",
     "InputOptions",
+    "OpenFile",
+    "OpenWatch",
     "Origin",
+    "Ticket",
+    "TicketWorkers",
     "find_inputs",
+    "in_order",
     "leads_outside",
+    "open_beginning",
+    "open_file",
     "open_input",
     "read_dicomdir",
     "read_file_list",
@@ -34,6 +45,10 @@ def __getattr__(name: str) -> object:
         from . import dicomdir
 
         return getattr(dicomdir, name)
+    if name in ("MOST_AHEAD", "STRETCH", "Ticket", "TicketWorkers", "in_order"):
+        from . import ahead
+
+        return getattr(ahead, name)
     if name == "read_file_list":
         from .file_list import read_file_list
 

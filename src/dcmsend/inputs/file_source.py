@@ -8,13 +8,79 @@ import stat
 
 from dcmsend.errors import DataSetError, FileUnreadable
 
-__all__ = ["FileSource", "open_input"]
+__all__ = ["FileSource", "OpenFile", "open_beginning", "open_file", "open_input"]
 
 _FLAGS = os.O_RDONLY
 for _name in ("O_BINARY", "O_CLOEXEC", "O_NOCTTY", "O_NONBLOCK"):  # those that the system has
     _FLAGS |= getattr(os, _name, 0)
 _LARGEST_READ = 1 << 20
 _pread = getattr(os, "pread", None)
+
+
+class OpenFile:
+    """An open file and its first bytes.
+
+    Attributes:
+        descriptor: who takes it over closes it; -1 when the file has no other bytes than those of ``head``.
+        size, modified: bytes, and nanoseconds since the epoch, both at its opening.
+        head: the first bytes.
+    """
+
+    __slots__ = ("descriptor", "head", "modified", "size")
+
+    def __init__(self, descriptor: int, size: int, modified: int, head: bytes) -> None:
+        self.descriptor = descriptor
+        self.size = size
+        self.modified = modified
+        self.head = head
+
+    def close(self) -> None:
+        """Give the descriptor back if nobody has taken it over."""
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+
+
+def open_file(path: str, head_size: int) -> OpenFile:
+    """Open a file and read its first bytes.  Raises as ``open_input`` does."""
+    descriptor = _open(path)
+    try:
+        status = _status(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            _refuse_special(status.st_mode)
+        size = status.st_size
+        wanted = min(size, head_size)
+        head = _read(descriptor, wanted, 0)
+        if len(head) < wanted:
+            head = FileSource(descriptor).read_at(0, wanted)
+        if len(head) == size:
+            os.close(descriptor)
+            descriptor = -1
+        return OpenFile(descriptor, size, status.st_mtime_ns, head)
+    except BaseException:
+        if descriptor >= 0:
+            os.close(descriptor)
+        raise
+
+
+def open_beginning(path: str, size: int) -> tuple[int, bytes]:
+    """Open a file and read up to ``size`` bytes: the descriptor, which the caller closes, and what was read.
+
+    What begins as a DICOM file does is not asked whether it is a special file.  Raises as ``open_input`` does.
+    """
+    descriptor = _open(path)
+    try:
+        try:
+            data = _read(descriptor, size, 0)
+        except FileUnreadable:
+            _check_kind(descriptor)
+            raise
+        if data[128:132] != b"DICM":
+            _check_kind(descriptor)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor, data
 
 
 def open_input(path: str) -> int:
@@ -27,20 +93,35 @@ def open_input(path: str) -> int:
         DataSetError: what DCMTK finds in a directory (``I/O suspension or premature end of stream``) and in a device
             (``End of stream``).
     """
+    descriptor = _open(path)
     try:
-        descriptor = os.open(path, _FLAGS)
-    except OSError as error:
-        raise FileUnreadable(error.strerror or str(error), error.errno or 0) from error
-    except ValueError as error:  # a NUL inside the name: no such file can exist
-        raise FileUnreadable(os.strerror(errno.ENOENT), errno.ENOENT) from error
-    try:
-        mode = os.fstat(descriptor).st_mode
-        if not stat.S_ISREG(mode):
-            _refuse_special(mode)
+        _check_kind(descriptor)
     except BaseException:
         os.close(descriptor)
         raise
     return descriptor
+
+
+def _open(path: str) -> int:
+    try:
+        return os.open(path, _FLAGS)
+    except OSError as error:
+        raise FileUnreadable(error.strerror or str(error), error.errno or 0) from error
+    except ValueError as error:  # a NUL inside the name: no such file can exist
+        raise FileUnreadable(os.strerror(errno.ENOENT), errno.ENOENT) from error
+
+
+def _status(descriptor: int) -> os.stat_result:
+    try:
+        return os.fstat(descriptor)
+    except OSError as error:  # a network file system may have lost the file since it was opened
+        raise FileUnreadable(error.strerror or str(error), error.errno or 0) from error
+
+
+def _check_kind(descriptor: int) -> None:
+    mode = _status(descriptor).st_mode
+    if not stat.S_ISREG(mode):
+        _refuse_special(mode)
 
 
 def _refuse_special(mode: int) -> None:

@@ -20,6 +20,7 @@ from dcmsend.plan import AssociationPlan, PlanOptions, plan_association, plan_op
 from dcmsend.transport import Interrupt
 
 from .events import Observer, SerialObserver, Waiting
+from .files_ahead import FilesAhead
 from .messages import log_end
 from .options import Peer, TransferOptions
 from .outcome import Reason, Result, StoreOutcome
@@ -83,6 +84,7 @@ class Engine:
             self._retries = Retries(options.retry)
         self._work: Work | None = None
         self._in_vain = 0
+        self._files = FilesAhead(self._instances, self._feed)
         self._fruitless = 0
         self._disturbed = False
         self._order = OutcomesInOrder()
@@ -108,6 +110,7 @@ class Engine:
                     observer.outcome(outcome)
                 yield outcome
         finally:
+            self._files.close()
             if self._feed is not None:
                 self._feed.close()
 
@@ -302,6 +305,7 @@ class Engine:
             self._peer,
             self._options,
             self._tools,
+            self._files,
             self._counter,
             interrupt,
             self._observer,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
 from typing import overload
 
@@ -23,6 +23,9 @@ __all__ = ["Feed", "Growth", "Kind"]
 _LONGEST_LOOK_AHEAD = 10_000
 _LONGEST_LOOK = 1.0
 """Instances and seconds that are looked ahead when an association is planned."""
+
+MOST_KNOWN_AHEAD = 64
+"""Instances that are taken from the scan before they are wanted, if it has them, so that their files can be opened."""
 
 _FEWEST_JUDGED = 32
 _SLOW = 0.0005
@@ -57,6 +60,7 @@ class Feed(Sequence[Instance]):
         self._end = 0
         self._kinds: dict[tuple[str, TransferSyntax], Kind] = {}
         self._ahead: _Ahead | None = None
+        self._wants_thread = False
         self.error: DcmsendError | None = None
         self.is_complete = False
 
@@ -112,14 +116,33 @@ class Feed(Sequence[Instance]):
     def _judge(self, count: int, seconds: float) -> None:
         """Give a slow scan a thread."""
         if self._ahead is None and not self.is_complete and count >= _FEWEST_JUDGED and seconds > count * _SLOW:
-            self._ahead = _Ahead(self._instances)
-            self._instances = iter(self._ahead)
+            self._start_thread()
+
+    def run_ahead(self) -> None:
+        """Have the scan go on, on a thread of its own, before its instances are wanted; may be called by any thread."""
+        self._wants_thread = True
+
+    def pull_what_is_there(self, end: int) -> None:
+        """Take instances that the scan's thread has found, up to index ``end``; does not wait."""
+        if self._ahead is None:
+            if not self._wants_thread or self.is_complete:
+                return
+            self._start_thread()
+        assert self._ahead is not None
+        while self._end < end and self._ahead.has_some and self.pull():
+            pass
+
+    def _start_thread(self) -> None:
+        self._ahead = _Ahead(self._instances)
+        self._instances = iter(self._ahead)
 
     def close(self) -> None:
         """End the scan."""
         self.is_complete = True
         if self._ahead is not None:
             self._ahead.close()
+        else:
+            _close(self._instances)
 
     def forget_before(self, index: int) -> None:
         """Everything before ``index`` has its outcome."""
@@ -144,6 +167,11 @@ class _Ahead:
                 raise item
             yield item
 
+    @property
+    def has_some(self) -> bool:
+        """Whether the next one, or the end, can be had without a wait."""
+        return not self._queue.empty()
+
     def _run(self) -> None:
         try:
             for instance in self._instances:
@@ -153,6 +181,8 @@ class _Ahead:
             self._queue.put(None)
         except BaseException as error:  # raised where the instances are taken
             self._queue.put(error)
+        finally:
+            _close(self._instances)
 
     def close(self) -> None:
         """End the thread as soon as the file is read that it is at."""
@@ -161,6 +191,12 @@ class _Ahead:
             with suppress(queue.Empty):  # it may wait for room in the queue
                 self._queue.get_nowait()
             self._thread.join(0.01)
+
+
+def _close(instances: Iterator[Instance]) -> None:
+    """End a generator, so that what it has open is closed."""
+    if isinstance(instances, Generator):
+        instances.close()
 
 
 class Growth:
@@ -179,6 +215,7 @@ class Growth:
         """Whether the instance ``index``, found now if need be, can go over this association."""
         if not self.is_over:
             is_there = index < len(self._feed) or self._feed.pull()
+            self._feed.pull_what_is_there(index + MOST_KNOWN_AHEAD)
             self.is_over = not is_there or self._table.find(self._feed[index]) is None
         return not self.is_over
 

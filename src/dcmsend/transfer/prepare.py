@@ -18,11 +18,13 @@ from dcmsend.errors import (
     TranscodeError,
 )
 from dcmsend.index import Instance
+from dcmsend.inputs import Origin
 from dcmsend.plan import choose_other_context
 from dcmsend.protocol import CStoreRQ
 from dcmsend.transport import Interrupt
 
 from .association import Association
+from .files_ahead import FilesAhead
 from .options import TransferOptions
 from .outcome import Reason
 from .payload import FileChanged, Payload
@@ -96,8 +98,14 @@ class Preparer:
     """Prepares the instances of one association, and gives out its message ids."""
 
     def __init__(
-        self, association: Association, options: TransferOptions, tools: Tools, interrupt: Interrupt | None = None
+        self,
+        association: Association,
+        options: TransferOptions,
+        tools: Tools,
+        files: FilesAhead,
+        interrupt: Interrupt | None = None,
     ) -> None:
+        self._files = files
         self._interrupt = interrupt or Interrupt()
         self._association = association
         self._options = options
@@ -118,7 +126,10 @@ class Preparer:
             )
             return store
         try:
-            loaded = load_instance(instance, self._tools.dictionary, self._interrupt.check_request)
+            check = self._interrupt.check_request
+            in_memory = instance.input.origin is Origin.DATA_SET
+            file = None if in_memory else self._files.open(index, instance, check)
+            loaded = load_instance(instance, file, self._tools.dictionary, check)
         except Cancelled:  # who asked for the end does not start this one either
             return store
         except (FileUnreadable, DataSetError) as error:

@@ -1,4 +1,4 @@
-"""Opens the file of an instance again, checks it to its end, and makes it ready to be sent."""
+"""Checks the data set of an open file to its end, and makes it ready to be sent."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dcmsend.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN, TransferSyn
 from dcmsend.dicom.walk import WalkResult, walk_data_set
 from dcmsend.errors import DataSetError, FileUnreadable
 from dcmsend.index import Instance, locate_data_set
-from dcmsend.inputs import FileSource, Origin, open_input
+from dcmsend.inputs import FileSource, OpenFile
 
 from .payload import BytesPayload, ChunkPayload, FilePayload, Payload, check_unchanged
 
@@ -24,8 +24,6 @@ __all__ = ["DictionarySource", "LoadedInstance", "Recoding", "load_instance"]
 DictionarySource = Callable[[], "DataDictionary"]
 
 _PIECE = 256 * 1024
-_HEAD = 16 * 1024
-"""Bytes that are read at once when a file is opened: more than most headers have, and all of a small instance."""
 
 
 class Recoding(NamedTuple):
@@ -65,14 +63,17 @@ class LoadedInstance:
         "sop_class_uid", "sop_instance_uid", "stamp", "syntax", "warnings",
     )
 
-    def __init__(self, fd: int, data: bytes | None = None, check: Callable[[], None] | None = None) -> None:
-        self._fd = fd
+    def __init__(
+        self, file: OpenFile | None, data: bytes | None = None, check: Callable[[], None] | None = None
+    ) -> None:
         self._check = check
         self._data = data
-        self._head = b""
         self._offset = 0
         self._sendable = 0
-        self.stamp = (0, 0)
+        if file is None:
+            self._fd, self._head, self.stamp = -1, b"", (0, 0)
+        else:
+            self._fd, self._head, self.stamp = file.descriptor, file.head, (file.size, file.modified)
         self.syntax: TransferSyntax = EXPLICIT_VR_LITTLE_ENDIAN
         self.sop_class_uid = ""
         self.sop_instance_uid = ""
@@ -169,16 +170,19 @@ class _HeadedSource:
 
 
 def load_instance(
-    instance: Instance, dictionary: DictionarySource, check: Callable[[], None] | None = None
+    instance: Instance,
+    file: OpenFile | None,
+    dictionary: DictionarySource,
+    check: Callable[[], None] | None = None,
 ) -> LoadedInstance:
-    """Open, find the data set, walk it to its end.
+    """Find the data set in an open file (None: it is in memory), which is taken over, and walk it to its end.
 
     ``check`` is called now and then while a long one is walked and may raise.  Raises FileUnreadable and DataSetError
     with DCMTK's condition.
     """
-    if instance.input.origin is Origin.DATA_SET:
+    if file is None:
         return _load_data_set(instance, dictionary)
-    loaded = LoadedInstance(open_input(instance.input.path), check=check)
+    loaded = LoadedInstance(file, check=check)
     try:
         _locate_and_walk(loaded, instance, dictionary)
     except BaseException:
@@ -191,7 +195,7 @@ def _load_data_set(instance: Instance, dictionary: DictionarySource) -> LoadedIn
     from .data_set import encode_data_set  # only the library has data sets
 
     data = encode_data_set(instance.input.data_set, instance.transfer_syntax)
-    loaded = LoadedInstance(-1, data)
+    loaded = LoadedInstance(None, data)
     loaded.syntax = instance.transfer_syntax
     if loaded.syntax.is_known:
         _check(loaded, len(data), dictionary)
@@ -202,13 +206,7 @@ def _load_data_set(instance: Instance, dictionary: DictionarySource) -> LoadedIn
 
 
 def _locate_and_walk(loaded: LoadedInstance, instance: Instance, dictionary: DictionarySource) -> None:
-    try:
-        status = os.fstat(loaded._fd)
-    except OSError as error:  # a network file system may have lost the file since it was opened
-        raise FileUnreadable(error.strerror or str(error), error.errno or 0) from error
-    size = status.st_size
-    loaded.stamp = (size, status.st_mtime_ns)
-    loaded._head = FileSource(loaded._fd).read_at(0, min(size, _HEAD))
+    size = loaded.stamp[0]
     location = locate_data_set(_HeadedSource(loaded._fd, size, loaded._head), instance.read_mode, dictionary)
     loaded._offset = location.offset
     loaded.syntax = location.transfer_syntax

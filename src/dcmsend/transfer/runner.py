@@ -12,6 +12,7 @@ from dcmsend.transport import Interrupt
 
 from .association import Association
 from .events import AssociationClosed, AssociationOpened, Observer
+from .files_ahead import FilesAhead
 from .messages import with_code
 from .negotiation_log import log_accepted, log_rejected, log_request, warn_of_adjustments
 from .opening import open_association
@@ -73,6 +74,7 @@ class Runner:
         peer: Peer,
         options: TransferOptions,
         tools: Tools,
+        files: FilesAhead,
         counter: Counter,
         interrupt: Interrupt,
         observer: Observer | None,
@@ -84,6 +86,7 @@ class Runner:
         self._peer = peer
         self._options = options
         self._tools = tools
+        self._files = files
         self._counter = counter
         self._interrupt = interrupt
         self._observer = observer
@@ -145,7 +148,7 @@ class Runner:
             self.association,
             self._number,
             work,
-            Preparer(self.association, self._options, self._tools, self._interrupt),
+            Preparer(self.association, self._options, self._tools, self._files, self._interrupt),
             halt_on_failure=self._options.halt_on_failure and not self._tries_again,
             interrupt=self._interrupt,
             observer=self._observer,

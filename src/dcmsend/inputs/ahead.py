@@ -1,0 +1,230 @@
+"""Opens files ahead of their turn, on threads, where opening one takes long: a network file system, a tape library.
+
+Where files open quickly nothing of this is used: threads that hand over small files cost more than they save.  Whether
+opens are slow is measured (``OpenWatch``), at first and then now and again.
+"""
+
+from __future__ import annotations
+
+import errno
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from queue import SimpleQueue
+from typing import Final, Generic, TypeVar
+
+from dcmsend.errors import FileUnreadable
+
+__all__ = ["MOST_AHEAD", "STRETCH", "Ticket", "TicketWorkers", "in_order"]
+
+THREADS: Final = 16
+MOST_AHEAD: Final = 48
+"""How many files may be open, or being opened, ahead of their turn: each may hold a descriptor."""
+
+STRETCH: Final = 4096
+"""Files after which it is measured again whether threads are of use."""
+
+_WAIT_SLICE: Final = 0.25
+_LONGEST_WAIT: Final = 1.0
+_NO_DESCRIPTOR: Final = (errno.EMFILE, errno.ENFILE)
+
+Item = TypeVar("Item")
+Opened = TypeVar("Opened")
+
+
+class Ticket(Generic[Opened]):
+    """A file that is being opened on another thread."""
+
+    __slots__ = ("_discard", "_done", "_error", "_is_dropped", "_lock", "_open", "_opened")
+
+    def __init__(self, open_: Callable[[], Opened], discard: Callable[[Opened], None]) -> None:
+        self._open = open_
+        self._discard = discard
+        self._done = threading.Lock()  # an Event would cost as much as the open of a quick file
+        self._done.acquire()
+        self._lock = threading.Lock()
+        self._is_dropped = False
+        self._opened: Opened | None = None
+        self._error: BaseException | None = None
+
+    def work(self) -> None:
+        """Open the file; never raises."""
+        with self._lock:
+            if self._is_dropped:
+                return
+        try:
+            opened = self._open()
+        except BaseException as error:  # raised where the file is asked for
+            self._error = error
+        else:
+            with self._lock:
+                if not self._is_dropped:
+                    self._opened = opened
+            if self._opened is None:
+                self._discard(opened)
+        self._done.release()
+
+    def result(self, check: Callable[[], None] | None) -> Opened:
+        """Wait for the file.  Raises what opening it has raised; ``check`` is called now and then, and may raise."""
+        try:
+            while not self._done.acquire(timeout=_WAIT_SLICE):
+                if check is not None:
+                    check()
+        except BaseException:
+            self.drop()
+            raise
+        found = self._opened if self._error is None else self._error
+        if isinstance(found, FileUnreadable) and found.errno in _NO_DESCRIPTOR:
+            return self._open()  # now that those before it are closed
+        if self._error is not None:
+            raise self._error
+        assert self._opened is not None
+        return self._opened
+
+    def drop(self) -> None:
+        """The file is not asked for any more."""
+        with self._lock:
+            self._is_dropped = True
+            opened, self._opened = self._opened, None
+        if opened is not None:
+            self._discard(opened)
+
+
+class TicketWorkers(Generic[Opened]):
+    """Threads that work on tickets in the order in which they are handed in."""
+
+    def __init__(self) -> None:
+        self._queue: SimpleQueue[Ticket[Opened] | None] = SimpleQueue()
+        self._threads = _start_threads(self._run, "open")
+
+    def add(self, ticket: Ticket[Opened]) -> None:
+        """Have a file opened."""
+        self._queue.put(ticket)
+
+    def close(self) -> None:
+        """End the threads when the tickets are done."""
+        for _ in self._threads:
+            self._queue.put(None)
+        _wait_for(self._threads)
+
+    def _run(self) -> None:
+        while (ticket := self._queue.get()) is not None:
+            ticket.work()
+
+
+def _start_threads(target: Callable[[], None], name: str) -> list[threading.Thread]:
+    threads = [threading.Thread(target=target, name=f"{name}-{n + 1}", daemon=True) for n in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
+def _wait_for(threads: list[threading.Thread]) -> None:
+    """Wait until threads have closed what they were opening, but not for those that hang in the system."""
+    end = time.monotonic() + _LONGEST_WAIT
+    for thread in threads:
+        thread.join(max(0.0, end - time.monotonic()))
+
+
+class _End:
+    """What ended the iteration of the items."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+def in_order(
+    items: Iterator[Item],
+    open_: Callable[[Item], Opened],
+    discard: Callable[[Opened], None],
+    check: Callable[[], None] | None = None,
+) -> Iterator[tuple[Item, Ticket[Opened]]]:
+    """The next 4096 items, each with the ticket for its file, in order; opened ahead, on threads.
+
+    ``items`` is advanced on the threads, too, by one at a time, so that one that has nothing to give for a while keeps
+    nobody from what it has given.  What it raises is raised after everything before it.
+    """
+    run = _InOrder(items, open_, discard)
+    try:
+        while True:
+            entry = run.next(check)
+            if entry is None:
+                return
+            yield entry
+    finally:
+        run.close()
+
+
+class _InOrder(Generic[Item, Opened]):
+    """The threads of ``in_order``."""
+
+    def __init__(
+        self, items: Iterator[Item], open_: Callable[[Item], Opened], discard: Callable[[Opened], None]
+    ) -> None:
+        self._items = items
+        self._open = open_
+        self._discard = discard
+        self._left = STRETCH
+        self._pull_lock = threading.Lock()
+        self._changed = threading.Condition()
+        self._entries: deque[tuple[Item, Ticket[Opened]] | _End] = deque()
+        self._closed = False
+        self._threads = _start_threads(self._run, "scan")
+
+    def next(self, check: Callable[[], None] | None) -> tuple[Item, Ticket[Opened]] | None:
+        """The next entry; None after the last one of the stretch.  Raises what the items raise."""
+        with self._changed:
+            while not self._entries:
+                if not self._changed.wait(_WAIT_SLICE) and check is not None:
+                    check()
+            entry = self._entries.popleft()
+            self._changed.notify()
+        if not isinstance(entry, _End):
+            return entry
+        if isinstance(entry.error, StopIteration):
+            return None
+        raise entry.error
+
+    def close(self) -> None:
+        """End the threads; who is about to open a file does so and closes it."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+            entries = list(self._entries)
+        for entry in entries:
+            if not isinstance(entry, _End):
+                entry[1].drop()
+        _wait_for(self._threads)
+
+    def _run(self) -> None:
+        while (ticket := self._pull()) is not None:
+            ticket.work()
+
+    def _pull(self) -> Ticket[Opened] | None:
+        """A ticket for the next item, when there is room for it; None when there is nothing left to do."""
+        with self._pull_lock:
+            with self._changed:
+                while len(self._entries) >= MOST_AHEAD and not self._closed:
+                    self._changed.wait()
+                if self._closed:
+                    return None
+            if self._left < 0:
+                return None
+            self._left -= 1
+            entry: tuple[Item, Ticket[Opened]] | _End
+            try:
+                if self._left < 0:
+                    raise StopIteration
+                item = next(self._items)
+            except BaseException as error:
+                self._left = -1
+                entry = _End(error)
+            else:
+                entry = (item, Ticket(lambda: self._open(item), self._discard))
+            with self._changed:
+                self._entries.append(entry)
+                self._changed.notify_all()
+                return None if isinstance(entry, _End) or self._closed else entry[1]

@@ -1,0 +1,33 @@
+"""Whether files are slow to open, so that it pays to open them ahead on threads."""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = ["OpenWatch"]
+
+_FEWEST_JUDGED: Final = 16
+_SLOW: Final = 0.0005
+"""Seconds that a slow open takes on average, and how many opens are needed to say so."""
+_LONGEST_COUNTED: Final = 0.002
+"""One open that takes very long, because this process had to wait for its turn, is not taken for slow opens."""
+
+
+class OpenWatch:
+    """Judges by the time that opens take whether they are slow."""
+
+    __slots__ = ("_count", "_seconds")
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._seconds = 0.0
+
+    def note(self, seconds: float) -> bool:
+        """Count one open; true when those counted were slow."""
+        self._count += 1
+        self._seconds += seconds if seconds < _LONGEST_COUNTED else _LONGEST_COUNTED
+        if self._count < _FEWEST_JUDGED:
+            return False
+        is_slow = self._seconds > self._count * _SLOW
+        self._count, self._seconds = 0, 0.0
+        return is_slow

@@ -1,0 +1,107 @@
+"""The files of the transfer list as they are sent: opened one by one, or ahead of their turn where that takes long."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from dcmsend.index import Instance
+from dcmsend.inputs import OpenFile, OpenWatch, Origin, open_file
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from dcmsend.inputs import Ticket, TicketWorkers
+
+    from .feed import Feed
+
+__all__ = ["FilesAhead"]
+
+HEAD = 16 * 1024
+"""Bytes that are read at once when a file is opened: more than most headers have, and all of a small instance."""
+
+_clock = time.perf_counter
+
+
+class FilesAhead:
+    """Opens the files of instances; shared by all associations of a transfer.
+
+    Where opens turn out to be slow, the next files of the list are opened on threads meanwhile.  That changes no order:
+    what is wrong with a file is raised when it is asked for.
+    """
+
+    def __init__(self, instances: Sequence[Instance], feed: Feed | None = None) -> None:
+        self._instances = instances
+        self._feed = feed
+        self._watch = OpenWatch()
+        self._lock = threading.Lock()
+        self._workers: TicketWorkers[OpenFile] | None = None
+        self._tickets: dict[int, Ticket[OpenFile]] = {}
+        self._next = 0
+        self._left = 0
+
+    def open(self, index: int, instance: Instance, check: Callable[[], None] | None = None) -> OpenFile:
+        """The file of an instance, which is no data set in memory.
+
+        ``check`` is called now and then during a wait and may raise.  Raises FileUnreadable and DataSetError, too.
+        """
+        if self._workers is None:
+            began = _clock()
+            try:
+                return open_file(instance.input.path, HEAD)
+            finally:
+                if self._watch.note(_clock() - began):
+                    self._start()
+        with self._lock:
+            ticket = self._tickets.pop(index, None)
+            self._order(index + 1)
+        return open_file(instance.input.path, HEAD) if ticket is None else ticket.result(check)
+
+    def close(self) -> None:
+        """End the threads, and close what nobody will ask for."""
+        with self._lock:
+            self._stop()
+
+    def _start(self) -> None:
+        from dcmsend.inputs import STRETCH, TicketWorkers  # only where it pays
+
+        with self._lock:
+            if self._workers is None:
+                self._workers = TicketWorkers()
+                self._left = STRETCH
+        if self._feed is not None:
+            self._feed.run_ahead()
+
+    def _stop(self) -> None:
+        for ticket in self._tickets.values():
+            ticket.drop()
+        self._tickets.clear()
+        if self._workers is not None:
+            self._workers.close()
+            self._workers = None
+
+    def _order(self, index: int) -> None:
+        """Have the files from ``index`` on opened, as far as they are known and few enough."""
+        from dcmsend.inputs import MOST_AHEAD, Ticket
+
+        if self._workers is None:
+            return
+        self._next = max(self._next, index)
+        while self._left and self._next < index + MOST_AHEAD and (instance := self._known(self._next)) is not None:
+            item = instance.input
+            if item.origin is not Origin.DATA_SET:
+                ticket = Ticket(lambda path=item.path: open_file(path, HEAD), OpenFile.close)  # type: ignore[misc]
+                self._tickets[self._next] = ticket
+                self._workers.add(ticket)
+                self._left -= 1
+            self._next += 1
+        while len(self._tickets) > MOST_AHEAD:  # of some nothing may ever be sent
+            self._tickets.pop(next(iter(self._tickets))).drop()
+        if not self._left and index >= self._next:
+            self._stop()  # to see whether opens are still slow
+
+    def _known(self, index: int) -> Instance | None:
+        try:
+            return self._instances[index]
+        except (IndexError, KeyError):  # the end of the list, for now; or it has its outcome
+            return None
