@@ -39,7 +39,7 @@ def small_disk(folder: Path) -> Iterator[Path]:
     place.mkdir()
     argv = [mount or "", "-t", "tmpfs", "-o", "size=256k", "dcmsend-test", str(place)]
     if mount is None or umount is None or os.getuid() != 0 or subprocess.run(argv, capture_output=True).returncode:
-        pytest.skip("NOT TESTED: a file system cannot be mounted here (needs root)")
+        pytest.skip("PEER MISSING: a small disk: a file system cannot be mounted here (needs root)")
     try:
         yield place
     finally:
@@ -68,7 +68,7 @@ def check_end(done: Run, peer: ScriptedPeer) -> list[str]:
 def test_limit_of_the_process(tmp_path: Path, instances: Path, way: tuple[str, ...]) -> None:
     prlimit = shutil.which("prlimit")
     if prlimit is None:
-        pytest.skip("NOT TESTED: prlimit is not installed")
+        pytest.skip("PEER MISSING: prlimit: it is not installed")
     journal = tmp_path / "journal"
     arguments = ("--journal", journal, "--resume", *way, "+sd", "127.0.0.1")
     with ScriptedPeer() as peer:
@@ -88,7 +88,7 @@ def test_limit_of_the_process(tmp_path: Path, instances: Path, way: tuple[str, .
 def test_disk_that_is_full_before_anything_is_sent(tmp_path: Path, instances: Path) -> None:
     prlimit = shutil.which("prlimit")
     if prlimit is None:
-        pytest.skip("NOT TESTED: prlimit is not installed")
+        pytest.skip("PEER MISSING: prlimit: it is not installed")
     with ScriptedPeer() as peer:
         done = run(
             prlimit, "--fsize=6000", "--", installed_dcmsend(), "--journal", tmp_path / "journal", "+sd", "127.0.0.1",

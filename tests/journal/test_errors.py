@@ -131,7 +131,7 @@ def as_nobody(*arguments: str | Path) -> Run:
     if os.getuid() != 0:
         return run(installed_dcmsend(), *arguments)
     if setpriv is None:
-        pytest.skip("setpriv is not installed, and root may write everywhere")
+        pytest.skip("PEER MISSING: setpriv: it is not installed, and root may write everywhere")
     return run(setpriv, "--reuid=65534", "--regid=65534", "--clear-groups", installed_dcmsend(), *arguments)
 
 
@@ -143,7 +143,7 @@ def can_run_as_nobody() -> bool:
 def test_read_only(tmp_path_factory: pytest.TempPathFactory, protected: str) -> None:
     """Told before anything is sent; a directory that cannot be written to leaves no place for the lock."""
     if not can_run_as_nobody():
-        pytest.skip("the command cannot be run without root's rights here")
+        pytest.skip("PEER MISSING: a user without rights: the command cannot be run as one")
     folder = Path(tmp_path_factory.mktemp("shared")).resolve()
     try:
         for above in (folder, *folder.parents):

@@ -226,7 +226,7 @@ def test_a_link_stays(tmp_path: Path, place: Path) -> None:
 def test_a_real_other_file_system(tmp_path: Path) -> None:
     other = Path("/dev/shm")
     if not other.is_dir() or other.stat().st_dev == tmp_path.stat().st_dev or not os.access(other, os.W_OK):
-        pytest.skip("NOT TESTED: there is no second file system")
+        pytest.skip("PEER MISSING: a second file system: there is none")
     write_instances(tmp_path / "in" / "a", 3)
     target = other / f"dcmsend-test-{os.getpid()}"
     try:
