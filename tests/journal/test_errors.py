@@ -7,6 +7,8 @@ import shutil
 import signal
 import sqlite3
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -125,46 +127,65 @@ def test_what_is_no_file(folder: Path, kind: str) -> None:
         assert (folder / "a\nb?#%").exists()
 
 
-def as_nobody(*arguments: str | Path) -> Run:
+def as_nobody(*arguments: str | Path, program: str = installed_dcmsend()) -> Run:
     """The command without the rights of root, who may write everywhere."""
     setpriv = shutil.which("setpriv")
     if os.getuid() != 0:
-        return run(installed_dcmsend(), *arguments)
+        return run(program, *arguments)
     if setpriv is None:
         pytest.skip("PEER MISSING: setpriv: it is not installed, and root may write everywhere")
-    return run(setpriv, "--reuid=65534", "--regid=65534", "--clear-groups", installed_dcmsend(), *arguments)
+    return run(setpriv, "--reuid=65534", "--regid=65534", "--clear-groups", program, *arguments)
 
 
 def can_run_as_nobody() -> bool:
     return as_nobody("--version").exit_code == 0
 
 
-@pytest.mark.parametrize("protected", ["journal", "directory"])
-def test_read_only(tmp_path_factory: pytest.TempPathFactory, protected: str) -> None:
-    """Told before anything is sent; a directory that cannot be written to leaves no place for the lock."""
+@pytest.fixture
+def shared() -> Iterator[Path]:
+    """A directory that everybody may enter; those of pytest are for their owner only."""
     if not can_run_as_nobody():
         pytest.skip("PEER MISSING: a user without rights: the command cannot be run as one")
-    folder = Path(tmp_path_factory.mktemp("shared")).resolve()
-    try:
-        for above in (folder, *folder.parents):
-            if above.stat().st_uid == os.getuid() and above.name.startswith(("pytest", "popen", "shared")):
-                above.chmod(0o755)
-        write_instances(folder / "in", 1)
-        (folder / "there").mkdir()
-        (folder / "there").chmod(0o777)
-        arguments = ("--journal", folder / "there" / "journal", "--resume", "127.0.0.1")
-        files = list((folder / "in").iterdir())
-        with ScriptedPeer() as peer:
-            assert as_nobody(*arguments, peer.port, *files).exit_code == 0
-            (folder / "there" / "journal" if protected == "journal" else folder / "there").chmod(0o555)
-            more = write_instances(folder / "in", 1, first=2)
-            done = as_nobody(*arguments, peer.port, *more)
-            assert len(peer.stores) == 1
-        assert done.exit_code == 104, done.stderr
-        expected = "cannot be written to" if protected == "journal" else "cannot be locked: Permission denied"
-        assert expected in done.stderr
-    finally:
-        (folder / "there").chmod(0o755)
+    folder = Path(tempfile.mkdtemp(prefix="dcmsend-test-")).resolve()
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("protected", ["journal", "directory"])
+def test_read_only(shared: Path, protected: str) -> None:
+    """Told before anything is sent; a directory that cannot be written to leaves no place for the lock."""
+    write_instances(shared / "in", 1)
+    place = shared / "there"
+    place.mkdir()
+    place.chmod(0o777)
+    arguments = ("--journal", place / "journal", "--resume", "127.0.0.1")
+    with ScriptedPeer() as peer:
+        assert as_nobody(*arguments, peer.port, shared / "in" / "000001.dcm").exit_code == 0
+        (place / "journal" if protected == "journal" else place).chmod(0o555)
+        more = write_instances(shared / "in", 1, first=2)
+        done = as_nobody(*arguments, peer.port, *more)
+        place.chmod(0o755)
+        assert len(peer.stores) == 1
+    assert done.exit_code == 104, done.stderr
+    expected = "cannot be written to" if protected == "journal" else "cannot be locked: Permission denied"
+    assert expected in done.stderr
+
+
+def test_reading_where_nothing_may_be_written(shared: Path) -> None:
+    """Also a journal that its last run could not turn into a single file, because somebody was reading it."""
+    write_instances(shared / "in", 1)
+    with ScriptedPeer() as peer:
+        assert send(shared, peer)[0].exit_code == 0
+    connection = sqlite3.connect(shared / "journal")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.close()
+    (shared / "journal").chmod(0o444)
+    before = sorted(os.listdir(shared))
+    command = Path(installed_dcmsend()).with_name("dcmsend-journal")
+    done = as_nobody(shared / "journal", "--list", program=str(command))
+    assert (done.exit_code, len(done.stdout.splitlines())) == (0, 1), done.stderr
+    assert sorted(os.listdir(shared)) == before
 
 
 def test_in_use(tmp_path: Path) -> None:

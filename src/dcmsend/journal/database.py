@@ -19,6 +19,7 @@ from dcmsend.dicom.ae_title import AE_TITLE_LENGTH
 from dcmsend.errors import JournalError
 from dcmsend.transfer import Peer
 
+from .move_file import sync_directory
 from .schema import APPLICATION_ID, CREATE, VERSION
 
 __all__ = ["Binding", "open_database", "open_read_only", "reason_of", "translated"]
@@ -111,6 +112,7 @@ def _make_file(path: str, *, resume: bool) -> bool:
         if not stat.S_ISREG(os.stat(path).st_mode):
             raise JournalError(path, "is not a regular file") from None
         return False
+    sync_directory(os.path.dirname(os.path.abspath(path)))
     return True
 
 
@@ -134,11 +136,12 @@ def _connect_read_only(path: str) -> sqlite3.Connection:
     assert isinstance(connection, sqlite3.Connection)
     try:
         connection.execute("SELECT 1 FROM sqlite_master").fetchone()
-    except sqlite3.OperationalError:
+    except sqlite3.OperationalError as error:
         connection.close()
-        if os.path.exists(f"{os.path.realpath(path)}-wal"):
+        is_at_rest = not any(os.path.exists(f"{os.path.realpath(path)}{suffix}") for suffix in ("-wal", "-journal"))
+        if error.sqlite_errorname not in ("SQLITE_CANTOPEN", "SQLITE_READONLY_DIRECTORY") or not is_at_rest:
             raise
-        # A directory that cannot be written to, or a medium: nobody can be writing.
+        # A directory in which SQLite may not put its files, or a medium: nobody can be writing there.
         connection = sqlite3.connect(f"{uri}?immutable=1", check_same_thread=False, **options)  # type: ignore[call-overload]
         assert isinstance(connection, sqlite3.Connection)
     connection.execute("PRAGMA query_only = 1")

@@ -104,7 +104,7 @@ class JournalReader:
         where, values = self._where(wanted)
         text = (
             "SELECT directory.path, name, size, mtime_ns, outcome, status, reason, attempts, time, sop_class.uid, "
-            f"sop_instance_uid FROM {_TABLES[True]} JOIN sop_class ON sop_class.id = sop_class {where} "
+            f"sop_instance_uid FROM {_TABLES[True]} CROSS JOIN sop_class ON sop_class.id = sop_class {where} "
             "ORDER BY directory, name"
         )
         with translated(self._path):

@@ -9,7 +9,7 @@ import shutil
 import stat
 from typing import Final
 
-__all__ = ["NotMoved", "move_file"]
+__all__ = ["NotMoved", "move_file", "sync_directory"]
 
 _PIECE: Final = 1 << 20
 _NO_LINK: Final = frozenset((
@@ -95,7 +95,7 @@ def _copy(source: str, target: str, stamp: tuple[int, int]) -> None:
     finally:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
-    _sync_directory(directory)
+    sync_directory(directory)
 
 
 def _name(temporary: str, target: str) -> None:
@@ -115,8 +115,9 @@ def _name(temporary: str, target: str) -> None:
         os.replace(temporary, target)
 
 
-def _sync_directory(directory: str) -> None:
-    with contextlib.suppress(OSError):  # not every system can
+def sync_directory(directory: str) -> None:
+    """Bring the names in a directory to the disk, where the system can do that."""
+    with contextlib.suppress(OSError):
         descriptor = os.open(directory, os.O_RDONLY)
         try:
             os.fsync(descriptor)

@@ -53,6 +53,7 @@ class GroupWriter:
         self._rows = min(GROUP_ROWS, limit // len(COLUMNS))
         self._statement = upsert(self._rows)
         self._gathered: list[StoreOutcome] = []
+        self._since = 0.0
         self._stopping = False
         self._changed = threading.Condition()
         self.error: JournalError | None = None
@@ -65,7 +66,10 @@ class GroupWriter:
             while len(self._gathered) >= GROUP_ROWS and self.error is None:
                 self._changed.wait()
             self._gathered.append(outcome)
-            if len(self._gathered) in (1, GROUP_ROWS):
+            if len(self._gathered) == 1:
+                self._since = time.monotonic()
+                self._changed.notify_all()
+            elif len(self._gathered) == GROUP_ROWS:
                 self._changed.notify_all()
 
     def close(self) -> None:
@@ -98,7 +102,8 @@ class GroupWriter:
         with self._changed:
             while not self._gathered and not self._stopping:
                 self._changed.wait()
-            self._changed.wait_for(lambda: len(self._gathered) >= GROUP_ROWS or self._stopping, GROUP_SECONDS)
+            rest = self._since + GROUP_SECONDS - time.monotonic()
+            self._changed.wait_for(lambda: len(self._gathered) >= GROUP_ROWS or self._stopping, max(0.0, rest))
             group, self._gathered = self._gathered, []
             self._changed.notify_all()
         return group
