@@ -67,6 +67,8 @@ def translated(path: str) -> Iterator[None]:
         raise JournalError(path, reason_of(error)) from error
     except OSError as error:
         raise JournalError(path, error.strerror or str(error)) from error
+    except (TypeError, IndexError, OverflowError) as error:  # SQLite lets anything stand in any column
+        raise JournalError(path, f"is damaged: {error}") from error
     except ValueError as error:  # a NUL in the name
         raise JournalError(path, str(error)) from error
 
@@ -182,7 +184,7 @@ def _read_binding(connection: sqlite3.Connection, path: str) -> Binding:
     if version != VERSION:
         raise JournalError(path, f"has version {version}; this program knows version {VERSION}")
     row = connection.execute("SELECT called_ae_title, host, port, created, opened FROM peer").fetchone()
-    if row is None:
+    if row is None or [type(value) for value in row] != [str, str, int, int, int]:
         raise JournalError(path, "is damaged: it belongs to no peer")
     return Binding(*row)
 

@@ -97,6 +97,9 @@ class JournalReader:
         )
         with translated(self._path):
             rows = self._connection.execute(text, values).fetchall()
+            for _, status, reason, _ in rows:
+                _check(_NUMBER, status)
+                _check(_TEXT, reason)
             return [JournalGroup(RESULTS[code], status, reason, count) for code, status, reason, count in rows]
 
     def rows(self, wanted: JournalFilter) -> Iterator[JournalRow]:
@@ -111,6 +114,8 @@ class JournalReader:
             cursor = self._connection.execute(text, values)
             while found := cursor.fetchmany(_PIECE):
                 for directory, name, size, mtime_ns, code, status, reason, attempts, time, sop_class, uid in found:
+                    _check(_NUMBER, size, mtime_ns, status, attempts, time)
+                    _check(_TEXT, reason, sop_class, uid)
                     yield JournalRow(
                         _join(directory, name), size, mtime_ns, RESULTS[code], status, reason, attempts, time / 1000,
                         sop_class, uid,
@@ -148,6 +153,16 @@ class JournalReader:
 
 
 _TABLES: Final = {False: "instance", True: "instance CROSS JOIN directory ON directory.id = instance.directory"}
+
+
+_NUMBER: Final = (int, type(None))
+_TEXT: Final = (str, type(None))
+
+
+def _check(kinds: tuple[type, ...], *values: object) -> None:
+    for value in values:
+        if not isinstance(value, kinds):
+            raise TypeError(f"{value!r:.40} is not what belongs there")
 
 
 def _join(directory: bytes, name: bytes) -> str:
