@@ -96,7 +96,7 @@ def transfer(
     error: DcmsendError | None = None
     try:
         journal = Journal(settings.journal, settings.peer, interrupt)
-    except JournalError as failure:
+    except DcmsendError as failure:
         record.error = failure
         raise
     try:

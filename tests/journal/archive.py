@@ -109,8 +109,10 @@ class Sender:
         self._process.kill()
         return self._process.wait(30) == -signal.SIGKILL
 
-    def wait(self) -> int:
-        """Wait for its own end; the exit code."""
+    def wait(self, seconds: float = 0.0) -> int:
+        """Wait for its own end; the exit code.  TimeoutExpired if that does not come within ``seconds``, if given."""
+        if seconds:
+            return self._process.wait(seconds)
         try:
             return self._process.wait(100)
         finally:

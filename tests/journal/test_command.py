@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import os
+import signal
 import sqlite3
 import subprocess
 from pathlib import Path
@@ -211,11 +212,11 @@ def test_usage(made: Path, arguments: list[str]) -> None:
     assert line.startswith("dcmsend-journal: error: ")
 
 
-def test_a_reader_that_leaves_early(tmp_path: Path) -> None:
-    write_instances(tmp_path / "in", 1)
-    with ScriptedPeer() as peer:
-        run(installed_dcmsend(), "--journal", tmp_path / "journal", "127.0.0.1", peer.port, tmp_path / "in/000001.dcm")
-    connection = sqlite3.connect(tmp_path / "journal")
+def make_large(folder: Path, peer: ScriptedPeer) -> None:
+    """A journal of 20,001 rows, one of which is true."""
+    write_instances(folder / "in", 1)
+    run(installed_dcmsend(), "--journal", folder / "journal", "127.0.0.1", peer.port, folder / "in/000001.dcm")
+    connection = sqlite3.connect(folder / "journal")
     connection.executemany(
         "INSERT INTO instance SELECT directory, ?, size, mtime_ns, outcome, status, reason, attempts, time, sop_class, "
         "sop_instance_uid FROM instance WHERE name = CAST('000001.dcm' AS BLOB)",
@@ -223,6 +224,58 @@ def test_a_reader_that_leaves_early(tmp_path: Path) -> None:
     )
     connection.commit()
     connection.close()
+
+
+def test_large(tmp_path: Path) -> None:
+    with ScriptedPeer() as peer:
+        make_large(tmp_path, peer)
+    listed = paths(tmp_path / "journal", "--list")
+    assert len(listed) == len(set(listed)) == 20_001
+    assert listed == sorted(listed)
+
+
+def test_a_run_does_not_wait_for_a_reader_that_does_not_go_on(tmp_path: Path) -> None:
+    program = Path(installed_dcmsend()).with_name("dcmsend-journal")
+    with ScriptedPeer() as peer:
+        make_large(tmp_path, peer)
+        write_instances(tmp_path / "in", 1, first=2)
+        with subprocess.Popen([program, tmp_path / "journal", "--list"], stdout=subprocess.PIPE) as reader:
+            assert reader.stdout is not None
+            assert reader.stdout.readline()
+            sender = Sender(tmp_path, peer.port)
+            assert sender.wait() == 0, sender.stderr
+            assert len(reader.stdout.read().splitlines()) >= 20_000
+            assert reader.wait() == 0
+    assert len(peer.stores) == 2
+
+
+def test_a_run_waits_for_one_who_reads_all_of_it(tmp_path: Path) -> None:
+    """And hears a signal while it does."""
+    with ScriptedPeer() as peer:
+        make_large(tmp_path, peer)
+        write_instances(tmp_path / "in", 1, first=2)
+        reader = sqlite3.connect(tmp_path / "journal")
+        reader.execute("SELECT name FROM instance").fetchone()
+        cursor = reader.execute("SELECT name FROM instance")
+        cursor.fetchone()
+        impatient = Sender(tmp_path, peer.port)
+        wait_until(lambda: (tmp_path / "journal-lock").exists(), 30, "the lock")
+        with pytest.raises(subprocess.TimeoutExpired):
+            impatient.wait(1.0)
+        impatient.signal(signal.SIGINT)
+        assert impatient.wait() == 130
+        patient = Sender(tmp_path, peer.port)
+        with pytest.raises(subprocess.TimeoutExpired):
+            patient.wait(1.0)
+        cursor.close()
+        reader.close()
+        assert patient.wait() == 0, patient.stderr
+    assert len(peer.stores) == 2
+
+
+def test_a_reader_that_leaves_early(tmp_path: Path) -> None:
+    with ScriptedPeer() as peer:
+        make_large(tmp_path, peer)
     program = Path(installed_dcmsend()).with_name("dcmsend-journal")
     done = run("sh", "-c", f"({program} {tmp_path}/journal --list; echo $? >{tmp_path}/code) | head -1")
     assert (tmp_path / "code").read_text() == "0\n"

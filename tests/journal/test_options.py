@@ -88,6 +88,17 @@ def test_names_that_are_not_utf_8(tmp_path: Path) -> None:
     assert stored_names(tmp_path / "journal") == {name}
 
 
+def test_uids_that_are_none(tmp_path: Path) -> None:
+    """With ``-nuc`` anything may stand there."""
+    (path,) = write_instances(tmp_path / "in", 1)
+    uid = instance_uid(1).encode()
+    path.write_bytes(path.read_bytes().replace(uid, b"\xff\xfe\xed\xa0\x80" + uid[5:]))
+    with ScriptedPeer() as peer:
+        assert len(send(tmp_path, peer, "-nuc")[1]) == 1
+        assert send(tmp_path, peer, "-nuc", "--resume")[1] == []
+    assert stored_names(tmp_path / "journal") == {path.name}
+
+
 def test_another_working_directory_and_a_link_are_the_same_place(tmp_path: Path) -> None:
     write_instances(tmp_path / "in", 3)
     (tmp_path / "link").symlink_to(tmp_path / "in")

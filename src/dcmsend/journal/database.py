@@ -11,7 +11,8 @@ import os
 import sqlite3
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -27,7 +28,10 @@ __all__ = ["Binding", "open_database", "open_read_only", "reason_of", "translate
 _MODE: Final = 0o600
 """Names of files may tell who was examined."""
 _PATIENCE: Final = 60.0
-"""Seconds; only where there is no write-ahead log a reader can be in the way of a commit."""
+"""Seconds for a commit; only where there is no write-ahead log a reader can be in its way."""
+_PATIENCE_AT_FIRST: Final = 600.0
+_PAUSE: Final = 0.1
+"""Seconds for somebody who reads all of a journal that is at rest, and how often is looked."""
 _CHECKED_AT_ONCE: Final = 32 << 20
 """Bytes of a journal that is wholly checked at its opening; damage in a larger one is found when it is reached."""
 _CACHE_KIB: Final = 16 * 1024
@@ -73,9 +77,12 @@ def translated(path: str) -> Iterator[None]:
         raise JournalError(path, str(error)) from error
 
 
-def open_database(path: str, peer: Peer, *, resume: bool) -> sqlite3.Connection:
+def open_database(
+    path: str, peer: Peer, *, resume: bool, check: Callable[[], None] | None = None
+) -> sqlite3.Connection:
     """Make a journal, or open an existing one with ``resume``; it is known to take a row then.
 
+    While somebody reads a journal that is at rest it is waited for; ``check`` may raise to end that.
     The caller holds its lock.  The connection may be handed from thread to thread, and begins no transaction by itself.
     Raises JournalError.
     """
@@ -83,7 +90,7 @@ def open_database(path: str, peer: Peer, *, resume: bool) -> sqlite3.Connection:
         is_new = _make_file(path, resume=resume)
         connection = _connect(path)
         try:
-            _set_up(connection, path, peer)
+            _patiently(connection, partial(_set_up, connection, path, peer), check)
         except BaseException:
             connection.close()
             if is_new:
@@ -149,6 +156,27 @@ def _connect_read_only(path: str) -> sqlite3.Connection:
     connection.execute("PRAGMA query_only = 1")
     connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
     return connection
+
+
+def _patiently(
+    connection: sqlite3.Connection, action: Callable[[], None], check: Callable[[], None] | None
+) -> None:
+    """Not by SQLite's own patience: it would not hear a signal."""
+    connection.execute("PRAGMA busy_timeout = 0")
+    deadline = time.monotonic() + _PATIENCE_AT_FIRST
+    while True:
+        try:
+            action()
+            break
+        except sqlite3.OperationalError as error:
+            if not error.sqlite_errorname.startswith("SQLITE_BUSY") or time.monotonic() > deadline:
+                raise
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+        if check is not None:
+            check()
+        time.sleep(_PAUSE)
+    connection.execute(f"PRAGMA busy_timeout = {_PATIENCE * 1000:.0f}")
 
 
 def _set_up(connection: sqlite3.Connection, path: str, peer: Peer) -> None:

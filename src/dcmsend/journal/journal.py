@@ -37,7 +37,9 @@ class Journal:
         self._stored: StoredFiles | None = None
         self._lock = JournalLock(options.path)
         try:
-            self._connection = open_database(options.path, peer, resume=options.resume)
+            self._connection = open_database(
+                options.path, peer, resume=options.resume, check=interrupt.check_request
+            )
         except BaseException:
             self._lock.release()
             raise

@@ -103,23 +103,25 @@ class JournalReader:
             return [JournalGroup(RESULTS[code], status, reason, count) for code, status, reason, count in rows]
 
     def rows(self, wanted: JournalFilter) -> Iterator[JournalRow]:
-        """The wanted rows, lazily, directory by directory."""
+        """The wanted rows, lazily, directory by directory; between pieces the journal is free for everybody else.
+
+        So it is no picture of one moment: a row that a run writes meanwhile may be there or not.
+        """
         where, values = self._where(wanted)
+        key = "instance.directory, name"
         text = (
-            "SELECT directory.path, name, size, mtime_ns, outcome, status, reason, attempts, time, sop_class.uid, "
-            f"sop_instance_uid FROM {_TABLES[True]} CROSS JOIN sop_class ON sop_class.id = sop_class {where} "
-            "ORDER BY directory, name"
+            f"SELECT {key}, directory.path, size, mtime_ns, outcome, status, reason, attempts, time, sop_class.uid, "
+            f"sop_instance_uid FROM {_TABLES[True]} CROSS JOIN sop_class ON sop_class.id = sop_class "
+            f"{where or 'WHERE 1'} AND ({key}) > (?, ?) ORDER BY {key} LIMIT {_PIECE}"
         )
+        last: tuple[int, bytes] = (-1, b"")
         with translated(self._path):
-            cursor = self._connection.execute(text, values)
-            while found := cursor.fetchmany(_PIECE):
-                for directory, name, size, mtime_ns, code, status, reason, attempts, time, sop_class, uid in found:
-                    _check(_NUMBER, size, mtime_ns, status, attempts, time)
-                    _check(_TEXT, reason, sop_class, uid)
-                    yield JournalRow(
-                        _join(directory, name), size, mtime_ns, RESULTS[code], status, reason, attempts, time / 1000,
-                        sop_class, uid,
-                    )  # fmt: skip
+            while found := self._connection.execute(text, (*values, *last)).fetchall():
+                for row in found:
+                    if row[:2] <= last:
+                        raise IndexError("rows are not in order")
+                    last = row[:2]
+                    yield _row(*row[1:])
 
     def find_damage(self) -> str:
         """Read all of it: what is wrong, or ``""``."""
@@ -159,10 +161,24 @@ _NUMBER: Final = (int, type(None))
 _TEXT: Final = (str, type(None))
 
 
-def _check(kinds: tuple[type, ...], *values: object) -> None:
+def _check(kinds: type | tuple[type, ...], *values: object) -> None:
     for value in values:
         if not isinstance(value, kinds):
             raise TypeError(f"{value!r:.40} is not what belongs there")
+
+
+def _row(
+    name: bytes, directory: bytes, size: Any, mtime_ns: Any, code: int, status: Any, reason: Any, attempts: Any,
+    time: Any, sop_class: Any, uid: Any,
+) -> JournalRow:  # fmt: skip
+    """Raises TypeError and IndexError for what cannot be."""
+    _check(_NUMBER, size, mtime_ns, status)
+    _check(int, attempts, time)
+    _check(_TEXT, reason)
+    _check(str, sop_class, uid)
+    return JournalRow(
+        _join(directory, name), size, mtime_ns, RESULTS[code], status, reason, attempts, time / 1000, sop_class, uid
+    )
 
 
 def _join(directory: bytes, name: bytes) -> str:
