@@ -94,8 +94,9 @@ def test_uids_that_are_none(tmp_path: Path) -> None:
     uid = instance_uid(1).encode()
     path.write_bytes(path.read_bytes().replace(uid, b"\xff\xfe\xed\xa0\x80" + uid[5:]))
     with ScriptedPeer() as peer:
-        assert len(send(tmp_path, peer, "-nuc")[1]) == 1
-        assert send(tmp_path, peer, "-nuc", "--resume")[1] == []
+        for option in ("--no-halt", "--resume"):
+            assert run_with_journal(tmp_path, peer.port, "-nuc", option).exit_code == 0
+    assert len(peer.stores) == 1
     assert stored_names(tmp_path / "journal") == {path.name}
 
 
