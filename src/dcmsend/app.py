@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from enum import IntEnum
 from functools import partial
+from itertools import filterfalse
 from typing import TYPE_CHECKING
 
 from dcmsend.dicom.transfer_syntax import TransferSyntax
@@ -100,6 +101,7 @@ def transfer(
         record.error = failure
         raise
     try:
+        inputs = filterfalse(journal.leaves_out, inputs) if settings.journal.move_sent else inputs
         yield from _transfer(settings, inputs, record, interrupt, observer, journal)
     except DcmsendError as failure:
         error = failure
@@ -146,13 +148,14 @@ def list_instances(
 ) -> tuple[Sequence[Instance], Tools]:
     """What a run would send, and what it would do it with.  Raises what ends the search early."""
     instances: list[Instance] = []
+    dictionary, unusable = _dictionary(settings)
+    inputs = find_inputs(_all_names(settings, names, interrupt), settings.inputs, interrupt.check_request)
     journal = None
     if settings.journal is not None:
         from dcmsend.journal import JournalView
 
         journal = JournalView(settings.journal, settings.peer)
-    dictionary, unusable = _dictionary(settings)
-    inputs = find_inputs(_all_names(settings, names, interrupt), settings.inputs, interrupt.check_request)
+        inputs = filterfalse(journal.leaves_out, inputs)
     skip = None if journal is None else partial(_is_done, journal, record)
     try:
         _list_instances(settings, inputs, record, interrupt, dictionary, instances, skip)
@@ -163,9 +166,7 @@ def list_instances(
 
 
 def _is_done(journal: Journal | JournalView, record: RunRecord, item: InputFile) -> bool:
-    """Whether an input is to be left out; those that are stored are counted."""
-    if journal.leaves_out(item):
-        return True
+    """Whether an input is stored already; those are counted."""
     if not journal.is_stored(item):
         return False
     record.already_stored += 1

@@ -85,6 +85,7 @@ def test_the_directory_may_lie_where_is_searched(tmp_path: Path) -> None:
     assert done.lines("W") == [
         f"ignoring files in the directory to which sent files are moved: {tmp_path}/in/sent"
     ]
+    assert run_with_journal(tmp_path, peer.port, *options).exit_code == 21, "there is nothing more to be sent"
 
 
 def test_the_files_of_a_dicomdir_stay(tmp_path: Path) -> None:
