@@ -106,6 +106,8 @@ complete -c dcmsend -l password-file -r -F -d 'the password is the first line of
 complete -c dcmsend -l tls-key-password-file -r -F -d 'the password of the private key is the first line of f'
 complete -c dcmsend -l tls-server-name -x -d 'the certificate must be for n (default: peer)'
 complete -c dcmsend -l tls-no-hostname-check -d 'the certificate may be for any host'
+complete -c dcmsend -l progress -d 'show how far the run is (default on a terminal); elsewhere a line a minute'
+complete -c dcmsend -l no-progress -d 'do not show it'
 complete -c dcmsend -l require-stored -d 'exit codes tell whether everything was stored'
 complete -c dcmsend -l dry-run -d 'check and plan, tell what would be proposed, but do not connect'
 complete -c dcmsend -l probe-peer -d 'the same, and ask the peer whether it would take it; nothing is stored'

@@ -42,15 +42,17 @@ def run(
     names: Sequence[str],
     *,
     interrupt: Interrupt | None = None,
-    observer: Observer | None = None,
+    watch: Callable[[RunRecord], Observer | None] | None = None,
     judge: Callable[[RunRecord], IntEnum] | None = None,
 ) -> RunRecord:
     """Send what ``names`` mean and report on it, as the command does.
 
     Nothing is raised: how the run ended is in the record, and in the log.  ``judge`` gives its exit code, for reports.
+    ``watch`` is given the record as it begins, and gives an observer.
     """
     record = RunRecord()
     record.journal = None if settings.journal is None else settings.journal.path
+    observer = None if watch is None else watch(record)
     reports = open_reports(settings.report, settings.peer, record, observer)
     record.on_rejected = reports.rejected
     interrupt = interrupt or Interrupt(settings.transfer.drain_seconds)
@@ -238,13 +240,14 @@ def _find_instances(
                 _log.info("checking input files ...")
             yield item
 
-    count = 0
     check = interrupt.check_request
     instances = scan(noted(), settings.index, on_rejected, dictionary=dictionary, skip=skip, check=check)
     with closing(instances):
         for instance in instances:
-            count += 1
+            record.instances_found += 1
             yield instance
+    record.all_found = True
+    count = record.instances_found
     if not record.listed:
         raise NoInputFiles
     _log.debug("in total, there were %d SOP instances to be sent", count)
@@ -275,6 +278,8 @@ def _list_instances(
         for instance in scanned:
             check()  # one DICOMDIR may stand for any number of them
             instances.append(instance)
+            record.instances_found += 1
+    record.all_found = True
     _log.debug(
         "in total, there are %d SOP instances to be sent, %d invalid files are ignored",
         len(instances), record.invalid_files,

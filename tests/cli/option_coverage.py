@@ -75,6 +75,8 @@ OPTION_COVERAGE: dict[str, str] = {
     "--stop-after-failures": _RETRY + "test_stop_after_failures",
     "--stop-at": _RETRY + "test_stop_at",
     "--max-duration": _RETRY + "test_max_duration",
+    "--progress": "terminal/test_progress.py::test_piped_with_progress",
+    "--no-progress": "terminal/test_progress.py::test_no_progress",
     "--files-from": _LISTS + "test_files_from",
     "--files-from0": _LISTS + "test_files_from0",
     "--min-age": _LISTS + "test_min_age",

@@ -136,6 +136,8 @@ MEANINGS: dict[str, tuple[list[str], dict[str, Any]]] = {
 NOT_FOR_THE_RUN = {
     "--help", "--version", "--list-decoders", "--arguments", "--quiet", "--verbose", "--debug", "--log-level",
     "--log-config",
+    "--progress",
+    "--no-progress",
 }
 
 

@@ -11,7 +11,7 @@ from itertools import islice
 from dcmsend.errors import UsageError
 
 from .command_file import expand_command_files
-from .option_table import EXCLUSIVE, FILE_LISTS, PARAMETERS, SECRET, OptionRow, find_option
+from .option_table import EXCLUSIVE, FILE_LISTS, PARAMETERS, SECRET, STORESCU_GROUP, OptionRow, find_option
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,6 +67,11 @@ class CommandLine:
             if name in group:
                 return name
         return None
+
+    def uses_ours_beside(self, options: Sequence[str]) -> bool:
+        """Whether an option was given that no program of DCMTK has, and that is none of these."""
+        rows = (find_option(name) for name, _ in self._options if name not in options)
+        return any(row.is_ours and row.group != STORESCU_GROUP for row in rows if row is not None)
 
     @property
     def exclusive(self) -> str | None:

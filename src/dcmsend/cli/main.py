@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dcmsend.transport import Interrupt
 
     from .exit_code import ExitCode
+    from .progress_display import ProgressDisplay
 
 __all__ = ["main"]
 
@@ -58,22 +59,24 @@ def _run_command(argv: list[str], errors: ErrorStream) -> int:
 def _send(line: CommandLine, errors: ErrorStream) -> int:
     from .arguments import build_settings, choose_logging
     from .log_setup import LogSetup, app_log
+    from .progress_display import ProgressDisplay
 
     try:
-        log_setup = LogSetup(choose_logging(line), line, sys.argv[0], errors)
+        choice = choose_logging(line)
+        log_setup = LogSetup(choice, line, sys.argv[0], errors)
     except UsageError as error:
         return _usage_error(error, errors)
     try:
         settings, names = build_settings(line, is_verbose=app_log.isEnabledFor(20))
         app_log.debug("%s\n", IDENTIFICATION)
-        return _transfer(settings, names)
+        return _transfer(settings, names, ProgressDisplay(line, choice, settings, errors))
     except UsageError as error:
         return 1 if log_setup.is_quiet else _usage_error(error, errors)
     finally:
         log_setup.close()
 
 
-def _transfer(settings: Settings, names: list[str]) -> int:
+def _transfer(settings: Settings, names: list[str], display: ProgressDisplay) -> int:
     import gc
 
     from dcmsend.app import run
@@ -91,7 +94,9 @@ def _transfer(settings: Settings, names: list[str]) -> int:
     with signals_stop(interrupt):
         if settings.preview is not None:
             return judge(_preview(settings, names, interrupt))
-        return judge(run(settings, names, interrupt=interrupt, judge=judge))
+        record = run(settings, names, interrupt=interrupt, watch=display.watch, judge=judge)
+        display.close(record)
+        return judge(record)
 
 
 def _preview(settings: Settings, names: list[str], interrupt: Interrupt) -> RunRecord:

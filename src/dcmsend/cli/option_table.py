@@ -255,6 +255,9 @@ _OUR_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
         ("", "--tls-no-hostname-check", "", None, ("the certificate may be for any host",)),
     )),
     ("further options (not in DCMTK)", "result", (
+        ("", "--progress", "", None, (
+            "show how far the run is (default on a", "terminal); elsewhere a line a minute")),
+        ("", "--no-progress", "", None, ("do not show it",)),
         ("", "--require-stored", "", None, ("exit codes tell whether everything was stored",)),
         ("", "--dry-run", "", None, ("check and plan, tell what would be proposed,", "but do not connect")),
         ("", "--probe-peer", "", None, (

@@ -7,9 +7,10 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Final, TextIO
 
-__all__ = ["ErrorStream", "make_harmless", "to_bytes", "write_output"]
+__all__ = ["ErrorStream", "is_terminal", "make_harmless", "to_bytes", "write_output"]
 
 _BIDI_CONTROLS: Final = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
 _ESCAPES: Final = {
@@ -37,13 +38,17 @@ class ErrorStream:
     """A text stream of the process, to which every message is written at once, as bytes.
 
     Trouble with the stream (closed, broken pipe, full disk) ends nothing: further messages are lost.
+
+    Attributes:
+        print_above: writes text above what is drawn at the foot of the terminal; false if nothing is drawn there.
     """
 
-    __slots__ = ("_escape", "_stream")
+    __slots__ = ("_escape", "_stream", "print_above")
 
     def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream
-        self._escape = _is_terminal(stream)
+        self.print_above: Callable[[str], bool] | None = None
+        self._escape = is_terminal(stream)
 
     @classmethod
     def of_process(cls) -> ErrorStream:
@@ -58,6 +63,8 @@ class ErrorStream:
         if self._escape:
             text = make_harmless(text)
         try:
+            if self.print_above is not None and self.print_above(text):
+                return
             buffer = getattr(stream, "buffer", None)
             if buffer is None:
                 stream.write(text)
@@ -70,7 +77,8 @@ class ErrorStream:
             pass
 
 
-def _is_terminal(stream: TextIO | None) -> bool:
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether a person may be looking at a stream."""
     try:
         return stream is not None and stream.isatty()
     except (OSError, ValueError):

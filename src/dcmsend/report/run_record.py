@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from enum import IntEnum
 
@@ -24,6 +25,8 @@ class RunRecord:
         rejected: inputs and DICOMDIR records that could not be added to the transfer list.
         invalid_files: how many inputs could not be added, without DICOMDIR records.
         broken_files: how many inputs and records that could not be added are DICOM files, or may be.
+        instances_found: how many instances were found so far.
+        all_found: whether no more will be found.
         already_stored: how many files were left out because the journal says that they are stored.
         journal: file name of the journal, None without one.
         associations: negotiations that were answered.
@@ -36,12 +39,15 @@ class RunRecord:
     """
 
     def __init__(self, *, keep_rejected: bool = False) -> None:
+        self._began = time.monotonic()
         self.summary = Summary()
         self.keep_rejected = keep_rejected
         self.on_rejected: Callable[[RejectedInput], None] | None = None
         self.rejected: list[RejectedInput] = []
         self.invalid_files = 0
         self.broken_files = 0
+        self.instances_found = 0
+        self.all_found = False
         self.already_stored = 0
         self.journal: str | None = None
         self.associations = 0
@@ -64,6 +70,11 @@ class RunRecord:
             self.rejected.append(rejected)
         if self.on_rejected is not None:
             self.on_rejected(rejected)
+
+    @property
+    def seconds(self) -> float:
+        """How long it has been going on."""
+        return time.monotonic() - self._began
 
     @property
     def is_complete(self) -> bool:

@@ -17,9 +17,11 @@ class Summary:
         no_context: how many could not be sent for want of a presentation context.
         retryable: how many of the instances that were not stored may succeed when they are sent again.
         left_for_later: how many of these were not begun because the time window was over.
+        bytes: data set bytes that were sent.
+        troubles: how many were not stored, by Result, by status or Reason, and by whether they may succeed.
     """
 
-    __slots__ = ("answers", "left_for_later", "no_context", "results", "retryable")
+    __slots__ = ("answers", "bytes", "left_for_later", "no_context", "results", "retryable", "troubles")
 
     def __init__(self) -> None:
         self.results = dict.fromkeys(Result, 0)
@@ -27,14 +29,21 @@ class Summary:
         self.no_context = 0
         self.retryable = 0
         self.left_for_later = 0
+        self.bytes = 0
+        self.troubles: dict[tuple[Result, int | Reason | None, bool], int] = {}
 
     def add(self, outcome: StoreOutcome) -> None:
         """Count one outcome."""
         self.results[outcome.result] += 1
+        self.bytes += outcome.bytes_sent
         if outcome.status is not None:
             self.answers[status_class(outcome.status)] += 1
         elif outcome.reason is Reason.NO_CONTEXT:
             self.no_context += 1
+        if outcome.result is Result.STORED:
+            return
+        kind = (outcome.result, outcome.reason if outcome.status is None else outcome.status, outcome.is_retryable)
+        self.troubles[kind] = self.troubles.get(kind, 0) + 1
         if outcome.is_retryable:
             self.retryable += 1
             self.left_for_later += outcome.reason is Reason.TIME_WINDOW and outcome.result is Result.NOT_ATTEMPTED

@@ -1,0 +1,75 @@
+"""Whether and how a run shows its progress, and its closing lines."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TYPE_CHECKING, Final
+
+from .terminal import ErrorStream, is_terminal, make_harmless
+
+if TYPE_CHECKING:
+    from dcmsend.report import RunRecord
+    from dcmsend.report.progress_view import LineView, TerminalView
+    from dcmsend.settings import Settings
+    from dcmsend.transfer import Observer
+
+    from .arguments import LogChoice
+    from .command_line import CommandLine
+
+__all__ = ["ProgressDisplay"]
+
+_SWITCHES: Final = ("--progress", "--no-progress")
+
+
+class ProgressDisplay:
+    """What a person at the terminal sees of a run beside its messages."""
+
+    def __init__(self, line: CommandLine, choice: LogChoice, settings: Settings, errors: ErrorStream) -> None:
+        wish = line.rightmost(*_SWITCHES)
+        self._errors = errors
+        self._settings = settings
+        self._on_terminal = is_terminal(sys.stderr)
+        self._is_quiet = choice.config_file is None and choice.level > logging.ERROR
+        self._is_wanted = wish == "--progress" or (
+            wish is None and self._on_terminal and _leaves_the_terminal_alone(choice, settings)
+        )
+        self._closes = line.uses_ours_beside(_SWITCHES)
+        self._view: LineView | TerminalView | None = None
+
+    def watch(self, record: RunRecord) -> Observer | None:
+        """Begin to show a run if anybody wants to see it."""
+        if not self._is_wanted:
+            return None
+        from dcmsend.report.progress import Progress
+        from dcmsend.report.progress_view import LineView, TerminalView
+
+        progress = Progress(record, self._settings.peer, self._settings.transfer.parallel_associations)
+        lines = LineView(progress, self._errors.write)
+        if self._on_terminal and sys.stderr is not None:
+            view = TerminalView(progress, sys.stderr, lines, make_harmless)
+            self._errors.print_above = view.print_above
+            self._view = view
+        else:
+            self._view = lines
+        self._view.start()
+        return progress
+
+    def close(self, record: RunRecord) -> None:
+        """End the display, and tell how the run went if it was shown or an option of ours was used."""
+        was_shown = False
+        if self._view is not None:
+            self._view.stop()
+            self._errors.print_above = None
+            was_shown = self._view.was_shown
+        if record.listed and not self._is_quiet and (was_shown or self._closes):
+            from dcmsend.report.closing import closing_lines
+
+            self._errors.write("".join(f"{line}\n" for line in closing_lines(record)))
+
+
+def _leaves_the_terminal_alone(choice: LogChoice, settings: Settings) -> bool:
+    """Whether nothing but warnings and errors is going to be written there."""
+    report = settings.report
+    to_output = "-" in (report.json_report, report.jsonl_report, report.csv_report)
+    return choice.config_file is None and choice.level in (logging.WARNING, logging.ERROR) and not to_output

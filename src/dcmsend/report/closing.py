@@ -1,0 +1,91 @@
+"""The last lines of a run, for the person who comes back to the terminal."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dcmsend.protocol import StatusClass
+from dcmsend.transfer import Reason, Result
+
+from .amounts import format_bytes, format_count, format_duration
+from .run_record import RunRecord
+
+__all__ = ["closing_lines"]
+
+_WORDS: Final = {
+    Result.REFUSED: "refused", Result.FAILED: "failed", Result.UNCONFIRMED: "no answer",
+    Result.NOT_ATTEMPTED: "not begun",
+}  # fmt: skip
+_SHORT: Final = {
+    Reason.DATA_SET_BROKEN: "broken", Reason.FILE_UNREADABLE: "unreadable", Reason.FILE_CHANGED: "changed",
+    Reason.NO_CONTEXT: "not accepted", Reason.CONTEXT_REFUSED: "not accepted", Reason.CONNECTION_LOST: "lost",
+    Reason.ABORTED: "aborted", Reason.NOT_CONVERTIBLE: "not convertible",
+}  # fmt: skip
+_KINDS_SHOWN: Final = 8
+_COLUMN: Final = 39
+
+
+def closing_lines(record: RunRecord) -> list[str]:
+    """What was stored, what was not and why, and what to do; 80 columns are enough unless numbers are huge."""
+    summary = record.summary
+    stored, seconds = summary.results[Result.STORED], max(record.seconds, 0.001)
+    done = f"{format_count(stored)} of {format_count(summary.total)} instances stored"
+    rates = f"{stored / seconds:.0f}/s, {format_bytes(summary.bytes / seconds)}/s"
+    lines = [f"{done}, {format_bytes(summary.bytes)} in {format_duration(seconds)}, {rates}"]
+    warned = summary.answers[StatusClass.WARNING]
+    remark = f"(stored with a warning from the peer: {format_count(warned)})" if warned else ""
+    if summary.not_stored:
+        lines.append(f"  NOT stored {format_count(summary.not_stored)}   {remark}".rstrip())
+        lines += _kinds(record)
+    elif remark:
+        lines.append(f"  {remark}")
+    before = f"{format_count(record.already_stored)} already in the journal" if record.already_stored else ""
+    others = record.invalid_files - record.broken_files
+    parts = [f"earlier runs {before}"] if before else []
+    if others > 0:
+        parts.append(f"not DICOM {format_count(others)} ignored")
+    if record.broken_files:
+        parts.append(f"broken DICOM files {format_count(record.broken_files)} ignored")
+    if parts:
+        lines.append("  " + "; ".join(parts))
+    return [*lines, _result(record)]
+
+
+def _kinds(record: RunRecord) -> list[str]:
+    """Two kinds of trouble in a line, the most frequent first."""
+    rows = sorted(record.summary.troubles.items(), key=lambda item: -item[1])
+    cells = []
+    for (result, why, is_retryable), count in rows[:_KINDS_SHOWN]:
+        name = f"0x{why:04X}" if isinstance(why, int) else _SHORT.get(why, why.value) if why is not None else ""
+        to_do = "try again" if is_retryable else "look at it"
+        cells.append(f"{_WORDS[result]:<9} {format_count(count):>5} {name} -> {to_do}")
+    lines = [f"    {left:<{_COLUMN}}{right}".rstrip() for left, right in _pairs(cells)]
+    rest = sum(count for _, count in rows[_KINDS_SHOWN:])
+    return [*lines, f"    others    {format_count(rest):>5}"] if rest else lines
+
+
+def _pairs(cells: list[str]) -> list[tuple[str, str]]:
+    """Two by two; a text that is too long for its column has a line of its own."""
+    pairs: list[tuple[str, str]] = []
+    for cell in cells:
+        if pairs and not pairs[-1][1] and len(pairs[-1][0]) < _COLUMN and 4 + _COLUMN + len(cell) <= 80:
+            pairs[-1] = (pairs[-1][0], cell)
+        else:
+            pairs.append((cell, ""))
+    return pairs
+
+
+def _result(record: RunRecord) -> str:
+    again = "may succeed when run again" + (" (--resume)" if record.journal is not None else "")
+    parts = []
+    if record.error is not None:
+        parts.append(str(record.error).splitlines()[0])
+    if record.may_succeed:
+        parts.append(f"{format_count(record.may_succeed)} {again}")
+    if record.cannot_succeed:
+        need = "needs" if record.cannot_succeed == 1 else "need"
+        parts.append(f"{format_count(record.cannot_succeed)} {need} a person")
+    if record.report_error is not None:
+        parts.append(str(record.report_error))
+    code = "" if record.exit_code is None else f" {int(record.exit_code)}"
+    return f"Result{code}: {', '.join(parts) or 'everything is stored'}."

@@ -1,0 +1,93 @@
+"""The lines that show progress, as plain text for a width."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from .amounts import format_bytes, format_count, format_duration
+from .progress import ProgressState
+
+__all__ = ["progress_line", "progress_screen"]
+
+_NARROWEST: Final = 20
+_BAR_SHARE: Final = 0.41
+"""Of the width."""
+
+
+def progress_screen(state: ProgressState, width: int, now: float | None = None) -> list[str]:
+    """Three lines, four while nothing can be sent; none is longer than ``width`` columns.
+
+    ``now`` is in seconds since the epoch and shown as local time of day.
+    """
+    width = max(width, _NARROWEST)
+    clock = time.strftime("%H:%M:%S", time.localtime(now))
+    lines = [
+        _spread(f"sending to {state.peer}", _associations(state), clock, width),
+        _bar_line(state, width),
+        "  ".join([*_rates(state), *_counts(state)]),
+    ]
+    if state.waiting is not None:
+        why, seconds = state.waiting
+        lines.append(f"waiting: {why}, next try in {format_duration(seconds)}")
+    return [_cut(line, width) for line in lines]
+
+
+def progress_line(state: ProgressState) -> str:
+    """The same in one line, for a log."""
+    done = f"{format_count(state.done)} of {_total(state)}"
+    if state.fraction is not None:
+        done += f" ({state.fraction:.0%})"
+    parts = [done, *_rates(state), *_counts(state)]
+    if state.seconds_left is not None and state.done < state.found:
+        parts.append(f"{format_duration(state.seconds_left)} left")
+    if state.waiting is not None:
+        why, seconds = state.waiting
+        parts.append(f"waiting: {why}, next try in {format_duration(seconds)}")
+    return ", ".join(parts)
+
+
+def _associations(state: ProgressState) -> str:
+    return f"{state.associations} of {state.most_associations} association{'s' * (state.most_associations != 1)}"
+
+
+def _total(state: ProgressState) -> str:
+    return format_count(state.found) + "+" * (not state.is_all_found)
+
+
+def _bar_line(state: ProgressState, width: int) -> str:
+    count = f"{format_count(state.done)} / {_total(state)}"
+    if state.fraction is None:
+        return _spread("looking for files" if not state.done else "sending while looking for files", count, "", width)
+    length = int(width * _BAR_SHARE)
+    full = int(length * state.fraction)
+    left = "" if state.seconds_left is None else f"{format_duration(state.seconds_left)} left"
+    bar = "#" * full + "-" * (length - full)
+    return _spread(f"{bar}  {int(100 * state.fraction):2d}%", count, left, width)
+
+
+def _rates(state: ProgressState) -> list[str]:
+    rate = state.instances_rate
+    return [f"{rate:.1f}/s" if 0 < rate < 9.95 else f"{rate:.0f}/s", f"{format_bytes(state.bytes_rate)}/s"]
+
+
+def _counts(state: ProgressState) -> list[str]:
+    """How instances did; what did not happen is not shown, but for what was stored."""
+    counts = [("stored", state.stored), ("refused", state.refused), ("failed", state.failed)]
+    counts += [("no answer", state.unconfirmed), ("stored before", state.already_stored)]
+    return [f"{name} {format_count(count)}" for name, count in counts if count or name == "stored"]
+
+
+def _spread(left: str, middle: str, right: str, width: int) -> str:
+    """Three texts over a line; the middle one goes first when there is no room, then the right one."""
+    if len(left) + len(right) + 2 > width:
+        return left
+    room = width - len(left) - len(right)
+    if len(middle) + 4 > room:
+        return left + " " * room + right
+    before = (room - len(middle)) // 2
+    return left + " " * before + middle + " " * (room - len(middle) - before) + right
+
+
+def _cut(line: str, width: int) -> str:
+    return line if len(line) <= width else line[: width - 1] + ">"

@@ -1,0 +1,82 @@
+"""The last lines of a run, as the person sees them who comes back to the terminal."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import cast
+
+from dcmsend.cli.exit_code import ExitCode
+from dcmsend.errors import Cancelled, ConnectFailed, NegotiationFailed
+from dcmsend.protocol import StatusClass
+from dcmsend.report import RunRecord
+from dcmsend.report.closing import closing_lines
+from dcmsend.transfer import Reason, Result
+
+
+def record_of() -> RunRecord:
+    """A record with chosen counts, as a long run has them."""
+    record = RunRecord()
+    summary = record.summary
+    summary.results[Result.STORED] = 12_406_110
+    summary.answers[StatusClass.WARNING] = 6_012
+    summary.bytes = 6_200_000_000_000
+    for (result, why, is_retryable), count in {
+        (Result.REFUSED, 0xA900, False): 1_204,
+        (Result.REFUSED, 0xA700, True): 311,
+        (Result.FAILED, Reason.DATA_SET_BROKEN, False): 258,
+        (Result.UNCONFIRMED, Reason.CONNECTION_LOST, True): 13,
+    }.items():
+        summary.troubles[result, why, is_retryable] = count
+        summary.results[result] += count
+        summary.retryable += count * is_retryable
+    record.exit_code = ExitCode.SOME_MAY_SUCCEED
+    shown = {"seconds": 25_320.0, "journal": "night.db", "already_stored": 27_592_104, "invalid_files": 4_112}
+    names = ("summary", "broken_files", "error", "report_error", "exit_code", "may_succeed", "cannot_succeed")
+    return cast(RunRecord, SimpleNamespace(**{name: getattr(record, name) for name in names} | shown))
+
+
+def test_a_night() -> None:
+    assert closing_lines(record_of()) == [
+        "12 406 110 of 12 407 896 instances stored, 6.2 TB in 7h02m, 490/s, 245 MB/s",
+        "  NOT stored 1 786   (stored with a warning from the peer: 6 012)",
+        "    refused   1 204 0xA900 -> look at it   refused     311 0xA700 -> try again",
+        "    failed      258 broken -> look at it   no answer    13 lost -> try again",
+        "  earlier runs 27 592 104 already in the journal; not DICOM 4 112 ignored",
+        "Result 101: 324 may succeed when run again (--resume), 1 462 need a person.",
+    ]
+
+
+def test_everything_is_stored() -> None:
+    record = RunRecord()
+    record.summary.results[Result.STORED] = 1
+    record.exit_code = ExitCode.OK
+    lines = closing_lines(record)
+    assert lines[0].startswith("1 of 1 instances stored, 0 B in 0s, ")
+    assert lines[1:] == ["Result 0: everything is stored."]
+
+
+def test_what_ended_the_run_comes_first() -> None:
+    record = RunRecord()
+    record.error = NegotiationFailed(ConnectFailed("TCP Initialization Error: Connection refused"))
+    record.exit_code = ExitCode.CANNOT_NEGOTIATE_ASSOCIATION
+    record.summary.results[Result.NOT_ATTEMPTED] = record.summary.retryable = 3
+    record.summary.troubles[Result.NOT_ATTEMPTED, Reason.NO_ASSOCIATION, True] = 3
+    lines = closing_lines(record)
+    assert lines[2] == "    not begun     3 no association -> try again"
+    assert lines[-1] == (
+        "Result 61: cannot negotiate network association: TCP Initialization Error: Connection refused, "
+        "3 may succeed when run again."
+    )
+    record.error = Cancelled("SIGINT")
+    record.exit_code = ExitCode.INTERRUPTED
+    assert closing_lines(record)[-1] == "Result 130: ended by SIGINT, 3 may succeed when run again."
+
+
+def test_many_kinds_of_trouble() -> None:
+    record = record_of()
+    for status in range(0xC000, 0xC040):
+        record.summary.troubles[Result.REFUSED, status, False] = 1
+    lines = closing_lines(record)
+    assert len(lines) == 9
+    assert lines[6] == "    others       60"
+    assert all(len(line) <= 80 for line in lines)
