@@ -34,7 +34,7 @@ _PAUSE: Final = 0.1
 """Seconds for somebody who reads all of a journal that is at rest, and how often is looked."""
 _CHECKED_AT_ONCE: Final = 32 << 20
 """Bytes of a journal that is wholly checked at its opening; damage in a larger one is found when it is reached."""
-_CACHE_KIB: Final = 16 * 1024
+_CACHE: Final = "PRAGMA cache_size = -16384"  # KiB
 
 
 class Binding(NamedTuple):
@@ -56,10 +56,15 @@ class Binding(NamedTuple):
     @classmethod
     def of(cls, peer: Peer) -> Binding:
         """What a journal for ``peer`` is bound to."""
-        return cls(peer.called_ae_title.strip()[:AE_TITLE_LENGTH], peer.host.lower(), peer.port)
+        return cls(_text(peer.called_ae_title.strip()[:AE_TITLE_LENGTH]), _text(peer.host.lower()), peer.port)
 
     def __str__(self) -> str:
         return f"{self.called_ae_title}@{self.host}:{self.port}"
+
+
+def _text(text: str) -> str:
+    """What SQLite can keep: stray bytes of a command line are escaped."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 @contextlib.contextmanager
@@ -88,7 +93,7 @@ def open_database(
     """
     with translated(path):
         is_new = _make_file(path, resume=resume)
-        connection = _connect(path)
+        connection = _connect(path, "mode=rw")
         try:
             _patiently(connection, partial(_set_up, connection, path, peer), check)
         except BaseException:
@@ -131,30 +136,24 @@ def _remove(path: str) -> None:
             os.unlink(path + suffix)
 
 
-def _connect(path: str) -> sqlite3.Connection:
-    uri = f"{Path(os.path.realpath(path)).as_uri()}?mode=rw"
-    connection = sqlite3.connect(uri, uri=True, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
-    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
-    return connection
+def _connect(path: str, mode: str) -> sqlite3.Connection:
+    uri = f"{Path(os.path.realpath(path)).as_uri()}?{mode}"
+    return sqlite3.connect(uri, uri=True, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
 
 
 def _connect_read_only(path: str) -> sqlite3.Connection:
-    uri = Path(os.path.realpath(path)).as_uri()
-    options: dict[str, object] = {"uri": True, "timeout": _PATIENCE, "isolation_level": None}
-    connection = sqlite3.connect(f"{uri}?mode=ro", check_same_thread=False, **options)  # type: ignore[call-overload]
-    assert isinstance(connection, sqlite3.Connection)
+    connection = _connect(path, "mode=ro")
     try:
         connection.execute("SELECT 1 FROM sqlite_master").fetchone()
     except sqlite3.OperationalError as error:
         connection.close()
         is_at_rest = not any(os.path.exists(f"{os.path.realpath(path)}{suffix}") for suffix in ("-wal", "-journal"))
-        if error.sqlite_errorname not in ("SQLITE_CANTOPEN", "SQLITE_READONLY_DIRECTORY") or not is_at_rest:
+        if _name_of(error) not in ("SQLITE_CANTOPEN", "SQLITE_READONLY_DIRECTORY") or not is_at_rest:
             raise
         # A directory in which SQLite may not put its files, or a medium: nobody can be writing there.
-        connection = sqlite3.connect(f"{uri}?immutable=1", check_same_thread=False, **options)  # type: ignore[call-overload]
-        assert isinstance(connection, sqlite3.Connection)
+        connection = _connect(path, "immutable=1")
     connection.execute("PRAGMA query_only = 1")
-    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+    connection.execute(_CACHE)
     return connection
 
 
@@ -163,13 +162,14 @@ def _patiently(
 ) -> None:
     """Not by SQLite's own patience: it would not hear a signal."""
     connection.execute("PRAGMA busy_timeout = 0")
+    connection.execute(_CACHE)
     deadline = time.monotonic() + _PATIENCE_AT_FIRST
     while True:
         try:
             action()
             break
         except sqlite3.OperationalError as error:
-            if not error.sqlite_errorname.startswith("SQLITE_BUSY") or time.monotonic() > deadline:
+            if not _name_of(error).startswith("SQLITE_BUSY") or time.monotonic() > deadline:
                 raise
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
@@ -238,6 +238,11 @@ _REASONS: Final = {
 
 def reason_of(error: sqlite3.Error) -> str:
     """What went wrong, for a person."""
-    name = getattr(error, "sqlite_errorname", "")
+    name = _name_of(error)
     known = next((text for prefix, text in _REASONS.items() if name.startswith(prefix)), "")
     return f"{known} ({error})" if known else str(error)
+
+
+def _name_of(error: sqlite3.Error) -> str:
+    """SQLite's name of an error, ``""`` for those of Python's module."""
+    return getattr(error, "sqlite_errorname", "")

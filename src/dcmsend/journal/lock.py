@@ -29,7 +29,8 @@ class JournalLock:
             while self._fd < 0:
                 self._fd = self._acquired(path)
             os.ftruncate(self._fd, 0)
-            os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0) if hasattr(os, "pwrite") else None
+            os.lseek(self._fd, 0, os.SEEK_SET)
+            os.write(self._fd, f"{os.getpid()}\n".encode())
         except OSError as error:
             self.release()
             raise JournalError(path, f"cannot be locked: {error.strerror or error}") from error
