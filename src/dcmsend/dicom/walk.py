@@ -11,12 +11,12 @@ function over local variables; everything that is rare is a method of ``WalkStat
 from __future__ import annotations
 
 from collections.abc import Callable
-from struct import Struct
 from typing import TYPE_CHECKING, Final
 
 from .byte_source import ByteSource
 from .transfer_syntax import TransferSyntax
-from .vr import AMBIGUOUS_VRS, LONG_VRS, SHORT_VRS, vr_code
+from .walk_encoding import EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT, Encoding
+from .walk_result import WalkResult
 from .walk_state import (
     DELIMITERS,
     FRAGMENTS,
@@ -30,6 +30,7 @@ from .walk_state import (
     TRAILING_PADDING,
     UNDEFINED,
     VOI_LUT_SEQUENCE,
+    WHITE_SPACE,
     StructureBuilder,
     WalkState,
 )
@@ -39,72 +40,11 @@ if TYPE_CHECKING:
 
 __all__ = ["StructureBuilder", "WalkResult", "walk_data_set"]
 
+_KEPT: Final = (0x00080016, 0x00080018)
+"""SOP Class UID and SOP Instance UID, whose values are results of the walk."""
 _NO_END: Final = 1 << 62
-
-
-class _Encoding:
-    """Unpackers and VR numbers of one of the three native encodings."""
-
-    __slots__ = (
-        "bytes_or_words", "is_explicit", "is_little", "long", "names", "sequence", "short", "uid", "unpack_element",
-        "unpack_item", "unpack_length",
-    )
-
-    def __init__(self, is_explicit: bool, is_little: bool) -> None:
-        order = "<" if is_little else ">"
-        self.is_explicit = is_explicit
-        self.is_little = is_little
-        self.unpack_element = Struct(order + "HHHH").unpack_from  # group, element, VR, 16-bit length
-        self.unpack_item = Struct(order + "HHL").unpack_from  # group, element, 32-bit length
-        self.unpack_length = Struct(order + "L").unpack_from
-        self.short = frozenset(vr_code(vr, little_endian=is_little) for vr in SHORT_VRS)
-        self.long = frozenset(vr_code(vr, little_endian=is_little) for vr in LONG_VRS)
-        self.sequence = vr_code("SQ", little_endian=is_little)
-        self.uid = vr_code("UI", little_endian=is_little)
-        self.bytes_or_words = frozenset(vr_code(vr, little_endian=is_little) for vr in ("OB", "OW"))
-        known = (*SHORT_VRS, *LONG_VRS, *AMBIGUOUS_VRS)
-        self.names = {vr_code(vr, little_endian=is_little): vr for vr in known}
-
-
-_IMPLICIT: Final = _Encoding(False, True)
-_EXPLICIT_LITTLE: Final = _Encoding(True, True)
-_EXPLICIT_BIG: Final = _Encoding(True, False)
-
-
-class WalkResult:
-    """What the walk found.
-
-    Attributes:
-        sop_class_uid, sop_instance_uid: first value of (0008,0016) and (0008,0018) at top level without padding and
-            white space, ``''`` if absent.
-        length: bytes from position 0 that are to be sent when the data set is passed through: without a trailing
-            (FFFC,FFFC), and without what follows an item delimiter at top level.
-        encoded_length: bytes of the data set in its source.
-        repairs: why it cannot be passed through but has to be written anew, each reason once; empty if it can.
-        warnings: what DCMTK would log as warnings, at most 100; the list of a conversion is more exact.
-        pixel_data_offset: position of the value of the top-level (7FE0,0010), or None.
-        pixel_data_length: its length; 0xFFFFFFFF if it is encapsulated, or None.
-    """
-
-    __slots__ = (
-        "encoded_length", "length", "pixel_data_length", "pixel_data_offset", "repairs", "sop_class_uid",
-        "sop_instance_uid", "warnings",
-    )
-
-    def __init__(self, state: WalkState, length: int, encoded_length: int) -> None:
-        self.sop_class_uid = _first_value(state.uids.get(0x00080016, b""))
-        self.sop_instance_uid = _first_value(state.uids.get(0x00080018, b""))
-        self.length = length
-        self.encoded_length = encoded_length
-        self.repairs = tuple(state.repairs)
-        self.warnings = tuple(state.warnings)
-        self.pixel_data_offset = state.pixel_data[0] if state.pixel_data is not None else None
-        self.pixel_data_length = state.pixel_data[1] if state.pixel_data is not None else None
-
-
-def _first_value(value: bytes) -> str:
-    """First component of a UI value, cut at its first NUL, all white space removed."""
-    return value.split(b"\\", 1)[0].split(b"\0", 1)[0].translate(None, b" \t\n\v\f\r").decode("latin-1")
+_MOST_HEADERS: Final = 16384
+"""Different element headers that are remembered; a series has a few hundred."""
 
 
 def walk_data_set(
@@ -125,19 +65,23 @@ def walk_data_set(
     Raises DataSetError with DCMTK's condition text when it is truncated or corrupt, FileUnreadable from the source.
     """
     if syntax.is_implicit_vr:
-        encoding = _IMPLICIT
+        encoding = IMPLICIT
     else:
-        encoding = _EXPLICIT_LITTLE if syntax.is_little_endian else _EXPLICIT_BIG
+        encoding = EXPLICIT_LITTLE if syntax.is_little_endian else EXPLICIT_BIG
     state = WalkState(source, dictionary)
     length, encoded_length = _walk(state, encoding, syntax.is_encapsulated, builder)
     return WalkResult(state, length, encoded_length)
 
 
+def _nothing_known(_header: bytes) -> None:
+    """For a builder, which is told of every element."""
+
+
 def _walk(
-    state: WalkState, encoding: _Encoding, is_encapsulated: bool, builder: StructureBuilder | None
+    state: WalkState, encoding: Encoding, is_encapsulated: bool, builder: StructureBuilder | None
 ) -> tuple[int, int]:
     """The loop.  Returns how much of the data set is to be sent, and where it ends."""
-    bound: _Encoding | None = None
+    bound: Encoding | None = None
     vr_codes: dict[int, int] = {}
     creators: dict[int, str] = {}  # private creators of the current item (Implicit VR only)
     window, base, limit = b"", 0, -1
@@ -145,7 +89,7 @@ def _walk(
     previous, end, sequence_end = -1, _NO_END, 0
     padding_start = padding_end = -1
     in_sequence = is_new = False
-    frames: list[tuple[int, int, int, _Encoding, dict[int, str]]] = []  # what surrounds the current sequence
+    frames: list[tuple[int, int, int, Encoding, dict[int, str]]] = []  # what surrounds the current sequence
 
     while True:
         if encoding is not bound:
@@ -154,6 +98,9 @@ def _walk(
             sequence, uid, bytes_or_words, names = bound.sequence, bound.uid, bound.bytes_or_words, bound.names
             unpack_element, unpack_item, unpack_length = bound.unpack_element, bound.unpack_item, bound.unpack_length
             vr_codes = {} if explicit else state.known_vrs()
+            headers = bound.headers if explicit else state.known_headers()
+            known_header = headers.get if builder is None else _nothing_known
+            delimiter = bound.sequence_delimiter
 
         while in_sequence:  # the next item, or the end of the sequence
             if position >= sequence_end:
@@ -167,7 +114,8 @@ def _walk(
                 limit = -1
                 in_sequence = False
             else:
-                window, base, limit = state.data, state.base, state.limit
+                if position > limit:
+                    window, base, limit = state.data, state.base, state.limit
                 group, element, length = unpack_item(window, position - base)
                 tag = group << 16 | element
                 position = start = position + 8
@@ -207,6 +155,72 @@ def _walk(
                     limit = -1
                     break
                 window, base, limit = state.data, state.base, state.limit
+
+            # Nearly all elements have a header that is known; only its length, and the order of tags, matter.
+            at = position - base
+            last = (limit if limit < end else end - 1) - base
+            while at <= last:
+                header = known_header(window[at : at + 8])
+                if header is None:
+                    break
+                tag, step = header
+                if tag <= previous:
+                    header = None
+                    break
+                if step <= 0:
+                    if not step:
+                        break
+                    step = -step
+                    value = window[at + 8 : at + step]
+                    if len(value) != step - 8 or value.translate(None, WHITE_SPACE) != value:
+                        header = None
+                        break
+                previous = tag
+                at += step
+            else:  # at the end of the window, or of the item
+                position = at + base
+                length = step - 8
+                start = position - length
+                if position > end and start <= end:
+                    state.fail_too_long(tag, start)
+                if position == end == sequence_end and frames[-1][3] is bound:  # the sequence ends with its item
+                    end, sequence_end, previous, encoding, creators = frames.pop()
+                continue
+            position = at + base
+            if header is not None and tag != ITEM_DELIMITATION:
+                start = position + 12 if explicit else position + 8
+                (length,) = unpack_length(window, start - base - 4)
+                if length == UNDEFINED or (not length & 1 and start + length <= end):
+                    previous = tag
+                    position = start
+                    if not length:
+                        continue
+                    if len(frames) == MAX_DEPTH:
+                        state.fail_too_deep(tag, start)
+                    frames.append((end, sequence_end, previous, encoding, creators))
+                    sequence_end = _NO_END if length == UNDEFINED else start + length
+                    if position <= limit:
+                        group, element, length = unpack_item(window, position - base)
+                        if element == 0xE000 and group == 0xFFFE and (not length & 1 or length == UNDEFINED):
+                            position += 8
+                            end = _NO_END if length == UNDEFINED else position + length
+                            previous = -1
+                            if not explicit:
+                                creators = {}
+                            tag, start, length = ITEM, position, 0
+                            continue
+                    length = 0
+                    in_sequence = is_new = True
+                    break
+            elif header is not None and frames:
+                position = start = position + 8
+                length = 0
+                if end != sequence_end or window[at + 8 : at + 16] != delimiter or frames[-1][3] is not bound:
+                    break
+                position = start = position + 8  # it was the last item of its sequence
+                end, sequence_end, previous, encoding, creators = frames.pop()
+                continue
+
             if explicit:
                 group, element, vr, length = unpack_element(window, position - base)
                 tag = group << 16 | element
@@ -223,8 +237,8 @@ def _walk(
                 group, element, length = unpack_item(window, position - base)
                 tag = group << 16 | element
                 start = position + 8
-                known = vr_codes.get(tag)
-                vr = known if known is not None else state.look_up(tag, start, length, creators)
+                code = vr_codes.get(tag)
+                vr = code if code is not None else state.look_up(tag, start, length, creators)
 
             if tag >= PIXEL_DATA:
                 if tag in DELIMITERS:
@@ -232,6 +246,8 @@ def _walk(
                     (length,) = unpack_length(window, position - base + 4)
                     if tag != ITEM_DELIMITATION or length:
                         state.check_delimiter(tag, start, length, end)
+                    elif builder is None:
+                        headers[window[position - base : start - base]] = (tag, 0)
                     length = 0
                     if frames:
                         position = start
@@ -248,6 +264,17 @@ def _walk(
             else:
                 state.note_order(tag, previous)
             is_structure = vr == sequence
+            if builder is None and 0x00080000 <= tag < PIXEL_DATA and tag not in _KEPT:
+                # What is known of an element with these eight bytes: its tag, and how far it is to the next one.
+                known = None
+                if is_structure:
+                    known = tag, 0  # a sequence, which has to be entered
+                elif not length & 1 and (vr in short or not explicit):
+                    known = tag, -8 - length if vr == uid and length else 8 + length  # a UID has to be looked at
+                if known is not None and (explicit or not tag & 0x10000):  # a private one may mean anything
+                    if len(headers) >= _MOST_HEADERS:
+                        headers.clear()
+                    headers[window[position - base : position - base + 8]] = known
             if length & 1:
                 if length == UNDEFINED:
                     is_structure = True
@@ -284,7 +311,7 @@ def _walk(
             length = 0
             in_sequence = is_new = True
             if kind == IMPLICIT_SEQUENCE:
-                encoding = _IMPLICIT
+                encoding = IMPLICIT
             break
 
         if not in_sequence:

@@ -13,8 +13,9 @@ from .vr import AMBIGUOUS_VRS, VALUE_WIDTHS, has_long_header, vr_code, vr_from_c
 
 if TYPE_CHECKING:
     from .data_dictionary import DataDictionary
+    from .walk_encoding import Headers
 
-__all__ = ["MAX_DEPTH", "StructureBuilder", "WalkState"]
+__all__ = ["MAX_DEPTH", "WHITE_SPACE", "StructureBuilder", "WalkState"]
 
 MAX_DEPTH: Final = 64
 """Sequences inside sequences; real objects stay below 10, and DCMTK would recurse until its stack ends."""
@@ -43,7 +44,7 @@ _MAX_CODES = 16384
 _LO = vr_code("LO")
 _UN = vr_code("UN")
 _MAX_NOTES = 100
-_WHITE_SPACE = b" \t\n\v\f\r"
+WHITE_SPACE: Final = b" \t\n\v\f\r"
 _IN_MEMORY = 4096
 """DCMTK reads values up to this length at once, and longer ones when they are written; its conditions differ."""
 
@@ -198,7 +199,7 @@ class WalkState:
     def check_uid(self, tag: int, position: int, length: int) -> None:
         """White space in a UI value is removed by DCMTK."""
         value = self.value(position, length)
-        if value.translate(None, _WHITE_SPACE) != value:
+        if value.translate(None, WHITE_SPACE) != value:
             self.repair(
                 "a UID contains white space",
                 f"DcmUniqueIdentifier: Element {self.name(tag)} {format_tag(tag)} contains one or more space "
@@ -224,8 +225,12 @@ class WalkState:
         if self.dictionary_source is None:
             return {}
         if self.vr_codes is None:
-            self.vr_codes, self.private_codes = _codes_of(self.dictionary_source())
+            self.vr_codes, self.private_codes, _headers = _codes_of(self.dictionary_source())
         return self.vr_codes
+
+    def known_headers(self) -> Headers:
+        """Meanings of element headers in Implicit VR, found before with the same dictionary; see ``walk``."""
+        return {} if self.dictionary_source is None else _codes_of(self.dictionary_source())[2]
 
     def look_up(self, tag: int, position: int, length: int, creators: dict[int, str]) -> int:
         """VR number of an element in Implicit VR; a private creator is remembered for its block.
@@ -347,13 +352,13 @@ class WalkState:
         raise DataSetError("Corrupted data", f"{format_tag(tag)} at {start}: sequences deeper than {MAX_DEPTH} levels")
 
 
-_Codes = tuple[dict[int, int], dict[tuple[int, str], int]]
+_Codes = tuple[dict[int, int], dict[tuple[int, str], int], "Headers"]
 _cached_codes: tuple[DataDictionary, _Codes] | None = None
 
 
 def _codes_of(dictionary: DataDictionary) -> _Codes:
-    """VR numbers looked up so far in this dictionary: by tag, and of private elements by tag and creator."""
+    """What was found with this dictionary: VR numbers by tag, of private elements by tag and creator, and headers."""
     global _cached_codes
     if _cached_codes is None or _cached_codes[0] is not dictionary:
-        _cached_codes = (dictionary, ({}, {}))
+        _cached_codes = (dictionary, ({}, {}, {}))
     return _cached_codes[1]

@@ -1,0 +1,45 @@
+"""What the element walk has to know of the three native encodings.  Source: PS3.5 7.1, 7.3."""
+
+from __future__ import annotations
+
+from struct import Struct, pack
+from typing import Final
+
+from .vr import AMBIGUOUS_VRS, LONG_VRS, SHORT_VRS, vr_code
+
+__all__ = ["EXPLICIT_BIG", "EXPLICIT_LITTLE", "IMPLICIT", "Encoding", "Headers"]
+
+Headers = dict[bytes, tuple[int, int]]
+"""What the first eight bytes of an ordinary element mean, wherever they stand: its tag, and how many bytes further the
+next one is; negative for a UI value, which has to be looked at; 0 for what is entered or left (a sequence, an item)."""
+
+
+class Encoding:
+    """Unpackers and VR numbers of one of the three native encodings."""
+
+    __slots__ = (
+        "bytes_or_words", "headers", "is_explicit", "is_little", "long", "names", "sequence", "sequence_delimiter",
+        "short", "uid", "unpack_element", "unpack_item", "unpack_length",
+    )
+
+    def __init__(self, is_explicit: bool, is_little: bool) -> None:
+        order = "<" if is_little else ">"
+        self.is_explicit = is_explicit
+        self.is_little = is_little
+        self.unpack_element = Struct(order + "HHHH").unpack_from  # group, element, VR, 16-bit length
+        self.unpack_item = Struct(order + "HHL").unpack_from  # group, element, 32-bit length
+        self.unpack_length = Struct(order + "L").unpack_from
+        self.short = frozenset(vr_code(vr, little_endian=is_little) for vr in SHORT_VRS)
+        self.long = frozenset(vr_code(vr, little_endian=is_little) for vr in LONG_VRS)
+        self.sequence = vr_code("SQ", little_endian=is_little)
+        self.uid = vr_code("UI", little_endian=is_little)
+        self.bytes_or_words = frozenset(vr_code(vr, little_endian=is_little) for vr in ("OB", "OW"))
+        self.sequence_delimiter = pack(order + "HHL", 0xFFFE, 0xE0DD, 0)
+        self.headers: Headers = {}
+        known = (*SHORT_VRS, *LONG_VRS, *AMBIGUOUS_VRS)
+        self.names = {vr_code(vr, little_endian=is_little): vr for vr in known}
+
+
+IMPLICIT: Final = Encoding(False, True)
+EXPLICIT_LITTLE: Final = Encoding(True, True)
+EXPLICIT_BIG: Final = Encoding(True, False)

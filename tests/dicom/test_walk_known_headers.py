@@ -1,0 +1,86 @@
+"""Headers of elements are remembered from one data set to the next: that must never change what a walk finds."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from dcmsend.dicom import walk as walk_module
+from dcmsend.dicom.byte_source import BytesSource
+from dcmsend.dicom.data_dictionary import default_dictionary
+from dcmsend.dicom.transfer_syntax import TransferSyntax, transfer_syntax
+from dcmsend.dicom.walk import walk_data_set
+from dcmsend.errors import DataSetError
+from dcmsend.index import ReadMode, locate_data_set
+from support.corpus import corpus
+from support.data_set_bytes import ENCODINGS
+from support.random_data_sets import damaged, random_elements
+
+SYNTAXES = {encoding: transfer_syntax(encoding.uid) for encoding in ENCODINGS.values()}
+
+
+class Listener:
+    """Asks to be told of everything, which makes the walk look at every element as if it were the first of its kind."""
+
+    def element(self, tag: int, vr: str, position: int, length: int) -> None: ...
+    def begin_sequence(self, tag: int, implicit: bool) -> None: ...
+    def begin_item(self) -> None: ...
+    def end_item(self) -> None: ...
+    def end_sequence(self) -> None: ...
+    def begin_fragments(self, tag: int) -> None: ...
+    def fragment(self, position: int, length: int) -> None: ...
+    def end_fragments(self) -> None: ...
+
+
+def findings(data: bytes, syntax: TransferSyntax, listener: Listener | None = None) -> object:
+    try:
+        found = walk_data_set(BytesSource(data), syntax, dictionary=default_dictionary, builder=listener)
+    except DataSetError as error:
+        return str(error), error.detail
+    return {name: getattr(found, name) for name in found.__slots__}
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_known_headers_change_nothing(seed: int) -> None:
+    random = Random(seed)
+    for encoding, syntax in SYNTAXES.items():
+        for _ in range(40):
+            sound = encoding.encode(random_elements(random, encoding))
+            for data in (sound, *(damaged(random, sound, 0) for _ in range(4))):
+                expected = findings(data, syntax, Listener())
+                assert findings(data, syntax) == expected
+                assert findings(data, syntax) == expected, "now that its headers are known"
+
+
+def test_every_cut_of_a_nested_data_set() -> None:
+    """All lengths that a file can be cut to, in front of what was seen whole."""
+    random = Random(4)
+    for encoding, syntax in SYNTAXES.items():
+        whole = max((encoding.encode(random_elements(random, encoding)) for _ in range(60)), key=len)
+        findings(whole, syntax)
+        for length in range(len(whole)):
+            assert findings(whole[:length], syntax) == findings(whole[:length], syntax, Listener()), length
+
+
+def test_what_is_remembered_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(walk_module, "_MOST_HEADERS", 50)
+    syntax = transfer_syntax("1.2.840.10008.1.2.1")
+    elements = b"".join(bytes((0x18, 0, n & 0xFF, n >> 8)) + b"LO\4\0abcd" for n in range(1000))
+    for _ in range(2):
+        assert findings(elements, syntax) == findings(elements, syntax, Listener())
+        assert len(walk_module.EXPLICIT_LITTLE.headers) <= 50
+
+
+def test_real_files() -> None:
+    for file in corpus():
+        content = file.path.read_bytes()
+        try:
+            location = locate_data_set(BytesSource(content), ReadMode.FILE_OR_DATA_SET, default_dictionary)
+        except DataSetError:
+            continue
+        if location.transfer_syntax.is_known and not location.transfer_syntax.is_deflated:
+            data = content[location.offset :]
+            expected = findings(data, location.transfer_syntax, Listener())
+            assert findings(data, location.transfer_syntax) == expected
+            assert findings(data, location.transfer_syntax) == expected
