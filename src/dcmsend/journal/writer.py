@@ -148,7 +148,7 @@ class GroupWriter:
             outcome.status,
             None if outcome.reason is None else outcome.reason.name.lower(),
             len(outcome.earlier) + 1,
-            now,
+            int((outcome.started + outcome.seconds) * 1000) if outcome.started else now,
             self._class_id(outcome.sop_class_uid or outcome.instance.sop_class_uid),
             outcome.sop_instance_uid or outcome.instance.sop_instance_uid,
         )
