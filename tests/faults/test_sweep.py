@@ -83,7 +83,7 @@ def make_pynetdicom(folder: Path, stack: ExitStack) -> Store:
     def answer(stored: StoredObject) -> int:
         return 0xC001 if stored.sop_instance_uid == instance_uid(REFUSED) else 0
 
-    peer: RecordingPeer = stack.enter_context(recording_scp(on_store=answer))
+    peer: RecordingPeer = stack.enter_context(recording_scp(on_store=answer, patience=5))
 
     def contents() -> dict[str, str]:
         return {each.sop_instance_uid: "" for each in peer.stored if each.sop_instance_uid != instance_uid(REFUSED)}
@@ -202,15 +202,15 @@ def check_agreement(done: Run, store: Store, files: list[Path], kind: str, direc
         attempts = outcome["attempts"]
         assert isinstance(attempts, list)
         assert bool(attempts) == (word != "not_attempted")
-    check_exit_code(done)
+    check_exit_code(done, may_be_garbled=may_be_garbled)
 
 
-def check_exit_code(done: Run) -> None:
+def check_exit_code(done: Run, *, may_be_garbled: bool) -> None:
     words = [str(each["outcome"]) for each in done.outcomes.values()]
     bad = [each for each in done.outcomes.values() if each["outcome"] != "stored"]
     message = done.document["exit"]["message"]  # type: ignore[index]
     if str(message).startswith("cannot negotiate network association"):
-        assert done.exit_code == 61
+        assert done.exit_code in ((61, 105) if may_be_garbled else (61,))  # nonsense may be refused for good
         assert "not_attempted" in words
     elif any(each["retryable"] for each in bad):
         assert done.exit_code == 101
@@ -264,7 +264,8 @@ def test_one_fault(
                     assert link.ended.wait(30)
             store.settle()
             check_agreement(done, store, files, kind, direction)
-            assert done.exit_code == (102 if store.refuses else 0)
+            if done.exit_code != 105:
+                assert done.exit_code == (102 if store.refuses else 0)
         except AssertionError as error:
             error.add_note(label)
             raise

@@ -232,11 +232,13 @@ def recording_scp(
     transfer_syntaxes: Sequence[str] | None = None,
     on_store: Callable[[StoredObject], int] = lambda _: 0x0000,
     max_pdu: int = 16382,
+    patience: float = 120,
 ) -> Iterator[RecordingPeer]:
     """pynetdicom as a peer.
 
     Without ``transfer_syntaxes`` it takes any storage SOP Class in the first syntax proposed, private ones too; with
-    them the storage SOP Classes that are not retired, in the first of these proposed.  ``on_store`` gives the status.
+    them the storage SOP Classes that are not retired, in the first of these proposed.  ``on_store`` gives the
+    status; ``patience`` is how many seconds it waits for anything.
     """
     from pynetdicom import AE, AllStoragePresentationContexts, _config, evt
 
@@ -255,7 +257,7 @@ def recording_scp(
 
     entity = AE(ae_title="RECORDER")
     entity.maximum_pdu_size = max_pdu
-    entity.network_timeout = entity.dimse_timeout = entity.acse_timeout = 120
+    entity.network_timeout = entity.dimse_timeout = entity.acse_timeout = patience
     if transfer_syntaxes is not None:
         for context in AllStoragePresentationContexts:
             entity.add_supported_context(str(context.abstract_syntax), list(transfer_syntaxes))

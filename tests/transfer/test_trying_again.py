@@ -315,6 +315,19 @@ def test_after_the_second_broken_association_the_others_come_first(tmp_path: Pat
     assert numbers == [1, 2, 2, 3, 4, *[2] * 8]
 
 
+@pytest.mark.parametrize("scanning", [False, True])
+@pytest.mark.parametrize("count", [1, 3])
+def test_culprit_at_the_beginning_of_a_long_list(tmp_path: Path, count: int, scanning: bool) -> None:
+    """The others go on for a while, then wait for it; it never ends in associations that have nothing to send."""
+    files = write_instances(tmp_path, 1100)
+    with WindowPeer(killed_by(1), granted=None, hold=1) as peer:
+        outcomes, error = send_to(peer, files, attempts=4, scanning=scanning, parallel_associations=count)
+    assert error is None
+    assert [outcome.index for outcome in outcomes if outcome.result is not Result.STORED] == [1]
+    assert len(outcomes) == 1100
+    assert len(peer.links) < 40
+
+
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("scanning", [False, True])
 def test_peer_that_fails_at_random(tmp_path: Path, seed: int, scanning: bool) -> None:

@@ -280,8 +280,13 @@ class Association:
         self.close()
 
     def close(self) -> None:
-        """Close the connection without a word."""
+        """Close the connection without a word.
+
+        The large buffers go at once: an error that knows where it was raised keeps its association for a while.
+        """
         self._connection.close()
+        self._buffer = self._staged = None
+        self._input = memoryview(b"")
 
     def _send_paced(self, data: memoryview) -> None:
         pace = self._pace

@@ -89,7 +89,8 @@ class Work:
     def _next_index(self) -> int | None:
         if self._returned:
             return heapq.heappop(self._returned)
-        if self._is_held_up or not (self._has_next() or self._grow()):
+        self._skip_done()
+        if self._is_held_up or (self._next >= self._end and not self._grow()):
             return None
         if self._next >= self._oldest + _MAX_AHEAD:
             return None
@@ -144,16 +145,18 @@ class Work:
     def is_empty(self) -> bool:
         """Whether nothing is left to be handed out."""
         with self._changed:
+            self._skip_done()
             may_grow = self._growth is not None and not self._growth.is_over
-            is_ahead = not self._is_held_up and (self._has_next() or may_grow)
+            is_ahead = not self._is_held_up and (self._next < self._end or may_grow)
             return self._stopped or not (self._returned or any(self._kept.values()) or is_ahead)
 
     def look(self) -> bool:
         """Whether there is anything to be handed out; the scan goes on if it must."""
         with self._changed:
+            self._skip_done()
             if self._is_held_up:
                 return False
-            return self._has_next() or (self._growth is not None and self._growth.covers(self._end))
+            return self._next < self._end or (self._growth is not None and self._growth.covers(self._end))
 
     @property
     def end(self) -> int:
@@ -164,10 +167,9 @@ class Work:
     def _is_held_up(self) -> bool:
         return self._deferred is not None and self._next >= self._deferred + _MAX_AHEAD_OF_DEFERRED
 
-    def _has_next(self) -> bool:
+    def _skip_done(self) -> None:
         while self._next < self._end and self._next in self._done:
             self._next += 1
-        return self._next < self._end
 
     def _grow(self) -> bool:
         if self._growth is None or not self._growth.covers(self._end):

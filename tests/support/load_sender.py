@@ -1,0 +1,83 @@
+"""Sends the files of a folder again and again for some seconds, and tells what it took.
+
+    python load_sender.py PORT FOLDER SECONDS
+
+It prints JSON: how often each SOP Instance UID was stored and refused, what else there was, and from time to time the
+number of open descriptors and the resident memory.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from dcmsend import Peer, Result, RetryOptions, TransferOptions, send
+
+ASSOCIATIONS = 8
+
+
+def main() -> None:
+    port, folder, seconds = int(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3])
+    files = sorted(folder.iterdir())
+    end = time.monotonic() + seconds
+    drawn = 0
+
+    def again_and_again() -> Iterator[Path]:
+        nonlocal drawn
+        while True:
+            for path in files:
+                if time.monotonic() > end:
+                    return
+                drawn += 1
+                yield path
+
+    samples: list[tuple[int, int]] = []
+    over = threading.Event()
+    sampler = threading.Thread(target=_sample, args=(samples, over, seconds / 40))
+    sampler.start()
+    stored: Counter[str] = Counter()
+    refused: Counter[str] = Counter()
+    others: Counter[str] = Counter()
+    attempts = 0
+    outcomes = send(
+        again_and_again(),
+        Peer("127.0.0.1", port),
+        transfer=TransferOptions(
+            halt_on_failure=False, parallel_associations=ASSOCIATIONS, idle_timeout=1.5, acse_timeout=5.0,
+            retry=RetryOptions(attempts=1000, delay=0.05, longest_delay=1.0),
+        ),
+        send_while_scanning=True,
+    )  # fmt: skip
+    for number, outcome in enumerate(outcomes, 1):
+        assert outcome.index == number, "an outcome is missing, or comes twice"
+        attempts += len(outcome.attempts)
+        uid = outcome.instance.sop_instance_uid
+        if outcome.result is Result.STORED:
+            stored[uid] += 1
+        elif outcome.result is Result.REFUSED:
+            refused[uid] += 1
+        else:
+            others[outcome.result.value] += 1
+    over.set()
+    sampler.join()
+    print(json.dumps({
+        "drawn": drawn, "attempts": attempts, "stored": stored, "refused": refused, "others": others,
+        "samples": samples,
+    }))  # fmt: skip
+
+
+def _sample(samples: list[tuple[int, int]], over: threading.Event, pause: float) -> None:
+    page = os.sysconf("SC_PAGESIZE")
+    while not over.wait(pause):
+        resident = int(Path("/proc/self/statm").read_text().split()[1]) * page
+        samples.append((len(os.listdir("/proc/self/fd")), resident))
+
+
+if __name__ == "__main__":
+    main()
