@@ -103,8 +103,7 @@ def transfer(
         record.error = failure
         raise
     try:
-        inputs = filterfalse(journal.leaves_out, inputs) if settings.journal.move_sent else inputs
-        yield from _transfer(settings, inputs, record, interrupt, observer, journal)
+        yield from _transfer(settings, filterfalse(journal.leaves_out, inputs), record, interrupt, observer, journal)
     except DcmsendError as failure:
         error = failure
     finally:

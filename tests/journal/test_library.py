@@ -81,5 +81,6 @@ def test_data_sets_in_memory_are_not_kept(tmp_path: Path) -> None:
 
 
 def test_options_are_checked() -> None:
-    with pytest.raises(ValueError, match="empty path"):
-        JournalOptions("")
+    for path in ("", "a\0b"):
+        with pytest.raises(ValueError, match="no file can have this name"):
+            JournalOptions(path)

@@ -100,6 +100,22 @@ def test_uids_that_are_none(tmp_path: Path) -> None:
     assert stored_names(tmp_path / "journal") == {path.name}
 
 
+def test_a_journal_where_is_searched(tmp_path: Path) -> None:
+    """Its own files are no inputs, not even such as are no DICOM."""
+    write_instances(tmp_path / "in", 3)
+    journal = tmp_path / "in" / "journal"
+    report = tmp_path / "report.json"
+    options = ("--resume", "--report-json", report, "--journal", journal)
+    with ScriptedPeer() as peer:
+        for stored, already in ((3, 0), (0, 3)):
+            done = run_with_journal(tmp_path, peer.port, *options)
+            assert (done.exit_code, done.lines("W"), done.lines("E")) == (0, [], [])
+            totals = json.loads(report.read_text())["totals"]
+            assert (totals["found"], totals["stored"], totals["already_stored"]) == (3, stored, already)
+        dry = run_with_journal(tmp_path, peer.port, "--dry-run", "--resume", "--journal", journal)
+        assert "0 SOP instances to be sent, 0 files ignored, 3 stored already" in dry.stdout
+
+
 def test_another_working_directory_and_a_link_are_the_same_place(tmp_path: Path) -> None:
     write_instances(tmp_path / "in", 3)
     (tmp_path / "link").symlink_to(tmp_path / "in")

@@ -16,7 +16,7 @@ from .database import Binding, open_database, open_read_only, translated
 from .lock import JournalLock
 from .mover import Mover, is_within
 from .options import JournalOptions
-from .path_key import PathKeys
+from .path_key import OwnFiles, PathKeys
 from .resume import StoredFiles
 from .writer import GroupWriter, is_kept
 
@@ -32,10 +32,11 @@ class Journal:
     def __init__(self, options: JournalOptions, peer: Peer, interrupt: Interrupt) -> None:
         """Lock it, open it and see that it can be written.  Raises JournalError."""
         self._interrupt = interrupt
-        self._path = os.path.realpath(options.path) if "\0" not in options.path else options.path
+        self._path = os.path.realpath(options.path)
         self._mover: Mover | None = None
         self._stored: StoredFiles | None = None
         self._lock = JournalLock(options.path)
+        self._own = OwnFiles(options.path)
         try:
             self._connection = open_database(
                 options.path, peer, resume=options.resume, check=interrupt.check_request
@@ -69,14 +70,12 @@ class Journal:
         return found is not None
 
     def leaves_out(self, item: InputFile) -> bool:
-        """Whether an input lies where sent files are moved to."""
-        return (
-            self._mover is not None
-            and self._stored is not None
-            and item.data_set is None
-            and item.path != ""
-            and self._mover.holds(self._stored.directory_of(item))
-        )
+        """Whether an input is a file of the journal, or lies where sent files are moved to."""
+        if item.data_set is not None or not item.path:
+            return False
+        assert self._stored is not None
+        directory, name = self._stored.key_of(item)
+        return self._own.hold(directory, name) or (self._mover is not None and self._mover.holds(directory))
 
     def note(self, outcome: StoreOutcome) -> None:
         """Have an outcome written soon."""
@@ -119,6 +118,7 @@ class JournalView:
         """Raises JournalError for everything that a run would object to, but for one that uses it now."""
         self._stored: StoredFiles | None = None
         self._keys = PathKeys()
+        self._own = OwnFiles(options.path)
         self._sent = os.fsencode(os.path.realpath(options.move_sent)) if options.move_sent else None
         if not os.path.lexists(options.path):
             return
@@ -134,8 +134,11 @@ class JournalView:
         self._stored = StoredFiles(connection, options.path)
 
     def leaves_out(self, item: InputFile) -> bool:
-        """Whether an input lies where sent files are moved to."""
-        return self._sent is not None and item.path != "" and is_within(self._keys.split(item.path)[0], self._sent)
+        """Whether an input is a file of the journal, or lies where sent files are moved to."""
+        if not item.path:
+            return False
+        directory, name = self._keys.split(item.path)
+        return self._own.hold(directory, name) or (self._sent is not None and is_within(directory, self._sent))
 
     def is_stored(self, item: InputFile) -> bool:
         """Whether an input need not be sent.  Raises JournalError."""

@@ -8,7 +8,7 @@ __all__ = ["JournalOptions"]
 
 
 class JournalOptions(Record):
-    """Where the outcomes are kept from run to run.  Raises ValueError for an empty name.
+    """Where the outcomes are kept from run to run.  Raises ValueError for impossible names.
 
     Attributes:
         path: file name of the journal (``--journal``); made by the first run.
@@ -22,5 +22,5 @@ class JournalOptions(Record):
     move_sent: str = ""
 
     def check(self) -> None:
-        if not self.path:
-            raise ValueError("JournalOptions: empty path")
+        if not self.path or "\0" in self.path + self.move_sent:
+            raise ValueError("JournalOptions: no file can have this name")

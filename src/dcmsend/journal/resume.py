@@ -66,9 +66,9 @@ class StoredFiles:
             return None
         return Stored((size, mtime_ns), status or 0)
 
-    def directory_of(self, item: InputFile) -> bytes:
-        """The directory that a file is in, without links."""
-        return self._keys.split(item.path)[0]
+    def key_of(self, item: InputFile) -> tuple[bytes, bytes]:
+        """The directory that a file is in, without links, and its name there."""
+        return self._keys.split(item.path)
 
     def _directory_id(self, path: bytes) -> int | None:
         if path in self._ids:
