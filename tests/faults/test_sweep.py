@@ -220,9 +220,9 @@ def check_exit_code(done: Run, *, may_be_garbled: bool) -> None:
     assert {word: count for word, count in totals.items() if word in words} == Counter(words)  # type: ignore[attr-defined]
 
 
-def is_in_this_run(number: int, *, everything: bool) -> bool:
-    """An eleventh of the cases, but of each kind and of each PDU some."""
-    return everything or number % 11 == 0
+def is_in_this_run(number: int, kind: str, *, everything: bool) -> bool:
+    """A part of the cases, another one for each kind; fewer of those in which time has to pass."""
+    return everything or number % (29 if kind == "stall" else 11) == 0
 
 
 @pytest.mark.timeout(3600)
@@ -242,7 +242,7 @@ def test_one_fault(
     ]  # fmt: skip
     first = KINDS.index(kind) * 3 + (direction is Direction.TO_SENDER)
     for number, (place, name, offset) in enumerate(cases, first):
-        if not is_in_this_run(number, everything=everything):
+        if not is_in_this_run(number, kind, everything=everything):
             continue
         label = f"{kind} {direction.value}, PDU type {place.type} at {place.begin}, {name} ({offset})"
         fault = Fault(kind, direction, offset)
