@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from dcmsend.dicom.byte_source import ByteSource
 from dcmsend.dicom.transfer_syntax import TransferSyntax, transfer_syntax
 
-from .file_meta import FileMeta, read_file_meta
+from .file_meta import FileMeta, parse_regular_meta, read_file_meta
 from .instance import ReadMode
 
 if TYPE_CHECKING:
@@ -35,7 +35,10 @@ class DataSetLocation:
 
 
 def locate_data_set(
-    source: ByteSource, mode: ReadMode, dictionary: Callable[[], DataDictionary] | None = None
+    source: ByteSource,
+    mode: ReadMode,
+    dictionary: Callable[[], DataDictionary] | None = None,
+    beginning: bytes = b"",
 ) -> DataSetLocation:
     """Find the data set in a file.
 
@@ -44,6 +47,7 @@ def locate_data_set(
         mode: how the file is read, ``Instance.read_mode``.
         dictionary: makes the data dictionary for the guess where no meta header tells the transfer syntax, None for the
             built-in one.
+        beginning: the first bytes of the file, if they were read already.
 
     Raises:
         DataSetError: the meta header is cut off, or missing though ``mode`` needs it.
@@ -51,7 +55,7 @@ def locate_data_set(
     """
     if mode is ReadMode.DATA_SET_ONLY:
         return DataSetLocation(0, _guess(source, 0, dictionary), None)
-    meta = read_file_meta(source, needs_preamble=mode is ReadMode.FILE_ONLY)
+    meta = parse_regular_meta(beginning) or read_file_meta(source, needs_preamble=mode is ReadMode.FILE_ONLY)
     uid = meta.transfer_syntax_uid
     syntax = transfer_syntax(uid) if uid else _guess(source, meta.data_set_offset, dictionary)
     return DataSetLocation(meta.data_set_offset, syntax, meta if meta.data_set_offset else None)

@@ -10,6 +10,10 @@ from dcmsend.dicom.uid import is_named_standard_uid, is_valid_uid
 
 __all__ = ["check_uids"]
 
+_MOST_KINDS = 1000
+_sound_kinds: set[tuple[str, str, bool]] = set()
+"""SOP Class and Transfer Syntax UIDs of instances that were found sound: a run has few kinds and many instances."""
+
 _STANDARD_ROOT = "1.2.840.10008"
 
 _log = logging.getLogger("dcmsend.network")
@@ -21,13 +25,19 @@ def check_uids(sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: s
     An empty UID is always a reason.  What the UIDs are is looked at only if ``thorough`` (not with ``-nuc``).  Why
     exactly is logged as a debug message.
     """
-    return (
+    kind = (sop_class_uid, transfer_syntax_uid, thorough)
+    if kind in _sound_kinds:
+        return _check_form("SOP Instance UID", sop_instance_uid, thorough)
+    reason = (
         _check_form("SOP Class UID", sop_class_uid, thorough)
         or (_check_class(sop_class_uid) if thorough else "")
         or _check_form("SOP Instance UID", sop_instance_uid, thorough)
         or _check_form("Transfer Syntax UID", transfer_syntax_uid, thorough)
         or (_check_syntax(transfer_syntax_uid) if thorough else "")
     )
+    if not reason and len(_sound_kinds) < _MOST_KINDS:
+        _sound_kinds.add(kind)
+    return reason
 
 
 def _check_form(name: str, uid: str, thorough: bool) -> str:

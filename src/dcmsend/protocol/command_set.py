@@ -36,6 +36,17 @@ OTHER_COMMAND_FIELDS: Final = frozenset((
 _ELEMENT: Final = Struct("<HHI")
 _GROUP_LENGTH: Final = Struct("<HHII")
 _UINT16: Final = Struct("<H")
+_LENGTH: Final = Struct("<I").unpack_from
+_RESPONSE_BEGIN: Final = _GROUP_LENGTH.pack(0, 0, 4, 0)[:8]
+_RESPONSE_CLASS: Final = _ELEMENT.pack(0, AFFECTED_SOP_CLASS_UID, 0)[:4]
+_RESPONSE_MIDDLE: Final = (
+    _ELEMENT.pack(0, COMMAND_FIELD, 2) + _UINT16.pack(CStoreRSP.command_field)
+    + _ELEMENT.pack(0, MESSAGE_ID_BEING_RESPONDED_TO, 2)
+)  # fmt: skip
+_RESPONSE_STATUS: Final = (
+    _ELEMENT.pack(0, COMMAND_DATA_SET_TYPE, 2) + _UINT16.pack(NO_DATA_SET) + _ELEMENT.pack(0, STATUS, 2)
+)
+_RESPONSE_INSTANCE: Final = _ELEMENT.pack(0, AFFECTED_SOP_INSTANCE_UID, 0)[:4]
 _STORE_REQUEST_MIDDLE: Final = Struct("<HHIHHHIHHHIHHHIHHHI")
 
 
@@ -120,6 +131,9 @@ def decode_command(data: bytes) -> Command | CommandParseError:
     length that is missing or wrong. What it does not, is a CommandParseError: an odd length, an element that does not
     fit, a mandatory one that is missing or empty, a response that announces a data set.
     """
+    response = _decode_usual_response(data)
+    if response is not None:
+        return response
     try:
         elements = _decode_elements(data)
         if COMMAND_FIELD not in elements:
@@ -138,6 +152,29 @@ def decode_command(data: bytes) -> Command | CommandParseError:
     except _Fault as fault:
         return fault.error
     return UnknownCommand(command_field, tuple(sorted(elements.items())))
+
+
+def _decode_usual_response(data: bytes) -> CStoreRSP | None:
+    """A C-STORE response with just the elements that nearly all have, in order; None for everything else."""
+    if len(data) < 80 or data[:8] != _RESPONSE_BEGIN or data[12:16] != _RESPONSE_CLASS:
+        return None
+    middle = 20 + _LENGTH(data, 16)[0]
+    status = middle + 20
+    instance = status + 20
+    if (
+        data[middle : middle + 18] != _RESPONSE_MIDDLE
+        or data[status : status + 18] != _RESPONSE_STATUS
+        or data[instance : instance + 4] != _RESPONSE_INSTANCE
+        or instance + 8 + _LENGTH(data, instance + 4)[0] != len(data)
+        or (middle | len(data)) & 1
+    ):
+        return None
+    return CStoreRSP(
+        data[middle + 18] | data[middle + 19] << 8,
+        data[status + 18] | data[status + 19] << 8,
+        decode_uid(data[20:middle]),
+        decode_uid(data[instance + 8 :]),
+    )
 
 
 def _decode_elements(data: bytes) -> dict[int, bytes]:

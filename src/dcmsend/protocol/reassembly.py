@@ -29,6 +29,11 @@ class Reassembly:
         self._command = bytearray()
         self._context_id: int | None = None  # of the command that is not complete yet
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no command set is incomplete."""
+        return self._context_id is None
+
     def receive(self, data: bytes, offset: int, end: int, events: list[Event]) -> None:
         """Appends the events of the P-DATA-TF body ``data[offset:end]``.
 

@@ -20,6 +20,8 @@ class StatusClass(Enum):
     REFUSED = "REFUSED"
     UNKNOWN = "unknown"
 
+    __hash__ = object.__hash__  # members exist once; Enum's own hash is Python code, and every outcome is counted by it
+
 
 _CLASSES: Final = {
     SUCCESS: StatusClass.SUCCESS,

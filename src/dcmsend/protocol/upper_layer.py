@@ -7,11 +7,13 @@ from typing import Final
 
 from dcmsend.errors import LocalProtocolError, RemoteProtocolError
 
+from .command_set import decode_command
 from .contexts import AcceptedContext, accepted_contexts
 from .events import (
     AssociationAccepted,
     AssociationRefused,
     AssociationRequested,
+    CommandReceived,
     Event,
     PeerAborted,
     PeerReleaseRequested,
@@ -22,7 +24,7 @@ from .items import INVALID_PARAMETER_VALUE
 from .pdu import Abort, AssociateAC, AssociateRJ, AssociateRQ, PDataTF, Pdu, ReleaseRP, ReleaseRQ
 from .pdu_decode import decode_pdu, unrecognized_pdu
 from .pdu_encode import encode_pdu
-from .reassembly import Reassembly
+from .reassembly import MAX_COMMAND_LENGTH, Reassembly
 from .states import TRANSITIONS, Action, Evt, State
 
 __all__ = ["UpperLayer"]
@@ -32,6 +34,9 @@ UNEXPECTED_PDU: Final = 2
 PROTOCOL_VERSION_1: Final = 1
 
 _HEADER: Final = Struct(">BxI")
+_WHOLE_HEADER: Final = Struct(">BxIIBB")
+"""PDU type and length, PDV length, context id, message control header."""
+COMMAND_LAST: Final = 3
 MAX_ASSOCIATE_LENGTH: Final = 1 << 20
 MAX_FIXED_LENGTH: Final = 1024
 """For the PDUs of four bytes; a peer may mean more one day, but not much more."""
@@ -152,6 +157,10 @@ class UpperLayer:
                 return []
             data = bytes(received)
             received.clear()
+        elif self.state is State.DATA_TRANSFER:
+            event = self._whole_command(data)
+            if event is not None:
+                return [event]
         events: list[Event] = []
         is_closing = self.state is State.AWAITING_TRANSPORT_CLOSE
         try:
@@ -184,6 +193,21 @@ class UpperLayer:
         action = TRANSITIONS[Evt.ARTIM_EXPIRED][self.state]
         if action is not None:
             self._enter(action)
+
+    def _whole_command(self, data: bytes | bytearray | memoryview) -> Event | None:
+        """The command in data that is one PDU with all of one command set, as most answers come; else None."""
+        if len(data) < _WHOLE_HEADER.size or not self._reassembly.is_empty:
+            return None
+        pdu_type, length, pdv_length, context_id, flags = _WHOLE_HEADER.unpack_from(data)
+        if (
+            pdu_type != PDataTF.pdu_type
+            or flags != COMMAND_LAST
+            or length != len(data) - _HEADER.size
+            or pdv_length != length - 4
+            or length > min(self._max_data_length, MAX_COMMAND_LENGTH)
+        ):
+            return None
+        return CommandReceived(context_id, decode_command(bytes(data[_WHOLE_HEADER.size :])))
 
     def _receive_pdus(self, data: bytes, events: list[Event]) -> None:
         """Takes the complete PDUs, and keeps the rest if the connection is to live on."""

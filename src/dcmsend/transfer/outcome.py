@@ -25,6 +25,8 @@ class Result(Enum):
     NOT_ATTEMPTED = "not attempted"
     """Nothing of it was sent."""
 
+    __hash__ = object.__hash__  # members exist once; Enum's own hash is Python code
+
 
 class Reason(Enum):
     """Our own reason for everything but an answer of the peer; the names are stable."""

@@ -206,8 +206,8 @@ def _load_data_set(instance: Instance, dictionary: DictionarySource) -> LoadedIn
 
 
 def _locate_and_walk(loaded: LoadedInstance, instance: Instance, dictionary: DictionarySource) -> None:
-    size = loaded.stamp[0]
-    location = locate_data_set(_HeadedSource(loaded._fd, size, loaded._head), instance.read_mode, dictionary)
+    size, head = loaded.stamp[0], loaded._head
+    location = locate_data_set(_HeadedSource(loaded._fd, size, head), instance.read_mode, dictionary, head)
     loaded._offset = location.offset
     loaded.syntax = location.transfer_syntax
     meta = location.meta
