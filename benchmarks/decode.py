@@ -241,7 +241,7 @@ def measured(programs: Programs, command: list[str], folder: Path) -> tuple[floa
     """Wall seconds, processor seconds and peak bytes of a command, which has to succeed."""
     result = folder / "figures"
     subprocess.run(
-        [programs.compiled("measure"), str(result), "600", *command],
+        [programs.compiled("measure"), str(result), "600", "all", *command],
         env=clean_environment(TCP_NODELAY="1"), stdout=subprocess.DEVNULL, check=False,
     )
     wall, user, system, kibibytes, code = result.read_text().split()

@@ -88,6 +88,8 @@ OPTION_COVERAGE: dict[str, str] = {
     "--report-json": _REPORTS + "test_report_json_tells_what_the_peer_has_seen",
     "--report-jsonl": _REPORTS + "test_report_jsonl_to_standard_output",
     "--report-csv": _REPORTS + "test_report_csv_to_standard_output",
+    "--report-html": "report/test_html_report.py::test_to_standard_output",
+    "--report-patient": _REPORTS + "test_patients_are_in_reports_only_if_asked_for",
     "--user": _IDENTITY + "test_user_name",
     "--password": _IDENTITY + "test_user_name",
     "--empty-password": _IDENTITY + "test_user_name",

@@ -131,6 +131,15 @@ MEANINGS: dict[str, tuple[list[str], dict[str, Any]]] = {
     "--report-json": report_meaning("json_report", "--report-json", "-"),
     "--report-jsonl": report_meaning("jsonl_report", "--report-jsonl", "r"),
     "--report-csv": report_meaning("csv_report", "--report-csv", "r"),
+    "--report-html": report_meaning("html_report", "--report-html", "r"),
+    "--report-patient": (
+        ["--report-csv", "r", "--report-patient"],
+        {
+            **report_meaning("csv_report", "--report-csv", "r")[1],
+            "report.with_patient": True,
+            "report.command_line": ("--report-csv", "r", "--report-patient", "host", "104", "file"),
+        },
+    ),
     "--require-stored": (["--require-stored"], {"require_stored": True}),
 }
 NOT_FOR_THE_RUN = {

@@ -11,11 +11,13 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pydicom
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
 from dcmsend import Reason, Result
 from support.corpus import DATA
+from support.data_set_bytes import EXPLICIT_LITTLE, file_with
 from support.peer_script import Abort, Accept, Reject, Respond, Script, Silence, prefer, refuse
 from support.processes import free_port, wait_until
 from support.programs import installed_dcmsend
@@ -85,11 +87,11 @@ def _check_totals(report: dict[str, Any]) -> None:
     assert totals["found"] == len(instances)
     assert totals["retryable"] == sum(instance["retryable"] for instance in instances)
     assert totals["bytes"] == sum(instance["bytes_sent"] for instance in instances)
-    for table, field in (("by_sop_class", "sop_class_uid"), ("by_syntax", "syntax_file")):
+    for table, field in (("by_sop_class", "sop_class_uid"), ("by_syntax", "syntax_file"), ("by_study", "study_uid")):
         for uid, counts in report[table].items():
-            members = [instance for instance in instances if instance["index"] and instance[field] == uid]
+            members = [each for each in instances if each["index"] and (each[field] or "") == uid]
             assert counts["instances"] == len(members)
-            assert counts["stored"] == sum(instance["outcome"] == "stored" for instance in members)
+            assert counts["stored"] == sum(each["outcome"] == "stored" for each in members)
     for status, counts in report["by_status"].items():
         assert counts["instances"] == sum(instance["status"] == status for instance in instances)
     for association in report["associations"]:
@@ -284,3 +286,87 @@ def test_passwords_are_not_in_reports(tmp_path: Path) -> None:
     _, _, report = send_and_report(tmp_path, "-usr", "NIGHT", "-pwd", "s3cret", CT)
     assert "--user" in report["argv"]
     assert not any("s3cret" in file.read_text() for file in tmp_path.iterdir())
+
+
+def test_series_and_study(tmp_path: Path) -> None:
+    """Also of files of other encodings, and of those that were not sent."""
+    files = [CT, MR, DATA / "pydicom" / "image_dfl.dcm", DATA / "pydicom" / "MR_small_bigendian.dcm"]
+    _, _, report = send_and_report(tmp_path, "-nh", *files, script=Script(stores={2: Abort()}))
+    for file, instance in zip(files, report["instances"], strict=True):
+        data_set = pydicom.dcmread(file, stop_before_pixels=True)
+        assert instance["study_uid"] == data_set.get("StudyInstanceUID")
+        assert instance["series_uid"] == data_set.get("SeriesInstanceUID")
+    assert set(report["by_study"]) == {instance["study_uid"] or "" for instance in report["instances"]}
+
+
+@pytest.mark.parametrize(
+    ("name", "character_set", "codec"),
+    [
+        ("Müller^Jörg", "ISO_IR 100", "latin-1"), ("Люкceмбypг", "ISO_IR 144", "iso8859-5"),
+        ("王^小東", "GB18030", "gb18030"), ("Yamada^Tarou=山田^太郎", "ISO_IR 192", "utf-8"),
+        ("Yamada^Tarou=山田^太郎", "\\ISO 2022 IR 87", "iso2022_jp"),
+    ],
+)  # fmt: skip
+def test_patients_are_in_reports_only_if_asked_for(tmp_path: Path, name: str, character_set: str, codec: str) -> None:
+    elements = [
+        (0x00080005, "CS", character_set.encode()), (0x00080016, "UI", b"1.2.840.10008.5.1.4.1.1.2"),
+        (0x00080018, "UI", b"1.2.3.4"), (0x00100010, "PN", name.encode(codec)), (0x00100020, "LO", b"PID-4711"),
+        (0x0020000D, "UI", b"1.2.3.5"), (0x0020000E, "UI", b"1.2.3.6"),
+    ]  # fmt: skip
+    padded = [(tag, vr, value + (b"\0" if vr == "UI" else b" ") * (len(value) % 2)) for tag, vr, value in elements]
+    (tmp_path / "one.dcm").write_bytes(file_with(EXPLICIT_LITTLE.encode(padded), EXPLICIT_LITTLE.uid))
+    names = ("--report-html", "r.html")
+    _, _, report = send_and_report(tmp_path, *names, "one.dcm")
+    assert "patient_name" not in report["instances"][0]
+    for file in ("r.json", "r.jsonl", "r.csv", "r.html"):
+        text = (tmp_path / file).read_text()
+        assert name not in text
+        assert "PID-4711" not in text
+    _, _, report = send_and_report(tmp_path, *names, "--report-patient", "one.dcm")
+    assert (report["instances"][0]["patient_name"], report["instances"][0]["patient_id"]) == (name, "PID-4711")
+    for file in ("r.json", "r.jsonl", "r.csv", "r.html"):
+        assert "PID-4711" in (tmp_path / file).read_text()
+
+
+def test_every_field_is_told_by_some_run(tmp_path: Path) -> None:
+    """No field of the schema that is always empty, false or missing."""
+    (tmp_path / "broken.dcm").write_bytes(CT.read_bytes()[:1000])
+    (tmp_path / os.fsdecode(b"n\xe4me.dcm")).write_bytes(CT.read_bytes())
+    answers = {
+        1: Respond(0xA700, extra={0x0902: b"no room ", 0x0901: b"\x08\x00\x18\x00"}), 2: Respond(0xB000), 3: Abort()
+    }  # fmt: skip
+    options = ("-nh", "--report-patient", "--journal", "journal")
+    files = (CT, MR, os.fsdecode(b"n\xe4me.dcm"), "broken.dcm", DATA / "README.md", DATA / "pydicom" / "image_dfl.dcm")
+    convert = Script(associate=Accept(contexts=prefer("1.2.840.10008.1.2")), stores=answers)
+    _, _, told = send_and_report(tmp_path, *options, *files, script=convert)
+    with ScriptedPeer() as peer:
+        for _ in range(2):
+            words = ("-nh", "--journal", "another", "--resume", "--report-json", "again.json", HOST, peer.port, CT)
+            run(installed_dcmsend(), *words, cwd=tmp_path)
+    again = check(json.loads((tmp_path / "again.json").read_text()))
+    _, _, ended = send_and_report(tmp_path, CT, MR, script=Script(stores={1: Abort()}))
+    _, _, invalid = send_and_report(tmp_path, "-nh", CT, DATA / "pydicom" / "nested_priv_SQ.dcm")
+    reports = [told, again, ended, invalid]
+
+    def seen(values: list[dict[str, Any]]) -> set[str]:
+        return {name for value in values for name, each in value.items() if each not in (None, "", 0, False, [], {})}
+
+    instances = [instance for report in reports for instance in report["instances"]]
+    assert seen(instances) == set(SCHEMA["$defs"]["instance"]["properties"])
+    assert seen(reports) == set(SCHEMA["properties"])
+    for field, definition in (("totals", "totals"), ("associations", "association")):
+        values = [value for report in reports for value in _as_list(report[field])]
+        assert seen(values) == set(SCHEMA["$defs"][definition]["properties"]), field
+    for field in ("peer", "exit"):
+        alternatives = _alternatives(SCHEMA["properties"][field])
+        properties = next(each["properties"] for each in alternatives if "properties" in each)
+        missing = {"tls"} if field == "peer" else set()  # tests/cli/test_tls_options.py
+        assert seen([report[field] for report in reports]) | missing == set(properties)
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _alternatives(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    return [schema, *schema.get("anyOf", []), *schema.get("oneOf", [])]

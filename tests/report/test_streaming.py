@@ -9,6 +9,7 @@ from pathlib import Path
 from dcmsend import Peer, StoreOutcome
 from dcmsend.report import RunRecord
 from dcmsend.report.csv_report import CsvReport
+from dcmsend.report.field_source import FieldSource
 from dcmsend.report.json_report import JsonReport
 from dcmsend.report.jsonl_report import JsonLinesReport
 from dcmsend.report.run_fields import RunFields
@@ -36,10 +37,11 @@ def test_spool_gives_back_what_it_was_given() -> None:
 def test_memory_does_not_grow_with_the_number_of_outcomes(tmp_path: Path) -> None:
     outcome = outcome_of(tmp_path / "in")
     record = RunRecord()
-    run = RunFields(PEER, record)
+    source = FieldSource(with_patient=True)
+    run = RunFields(PEER, record, source)
     reports = [
-        run, JsonReport(str(tmp_path / "r.json"), run), JsonLinesReport(str(tmp_path / "r.jsonl"), run),
-        CsvReport(str(tmp_path / "r.csv")), TextReport(str(tmp_path / "r.txt"), PEER),
+        run, JsonReport(str(tmp_path / "r.json"), run, source), JsonLinesReport(str(tmp_path / "r.jsonl"), run, source),
+        CsvReport(str(tmp_path / "r.csv"), source), TextReport(str(tmp_path / "r.txt"), PEER),
     ]  # fmt: skip
     record.listed = record.ended = True
     for report in reports:
@@ -68,7 +70,8 @@ def test_memory_does_not_grow_with_the_number_of_outcomes(tmp_path: Path) -> Non
 def test_progress_comes_every_ten_seconds(tmp_path: Path) -> None:
     outcome = outcome_of(tmp_path / "in")
     times = iter((100.0, 100.0, 105.0, 110.0, 115.0, 119.0, 121.0))
-    report = JsonLinesReport(str(tmp_path / "r.jsonl"), RunFields(PEER, RunRecord()), clock=lambda: next(times))
+    run = RunFields(PEER, RunRecord())
+    report = JsonLinesReport(str(tmp_path / "r.jsonl"), run, FieldSource(), clock=lambda: next(times))
     for _ in range(6):
         report.outcome(outcome)
     lines = [json.loads(line)["type"] for line in (tmp_path / "r.jsonl").read_text().splitlines()]

@@ -15,6 +15,7 @@ _NEEDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "dcmtk-dcmsend": (("dcmsend",), ()),
     "orthanc": (("Orthanc",), ()),
     "pynetdicom": ((), ("pynetdicom",)),
+    "chromium": (("chromium",), ()),
     "faketime": (("faketime",), ()),
     "fish": (("fish",), ()),
     "groff": (("groff",), ()),

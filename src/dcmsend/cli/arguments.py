@@ -257,7 +257,7 @@ def _retry_and_stop(line: CommandLine) -> dict[str, Any]:
 
 
 def _report_options(line: CommandLine) -> ReportOptions:
-    options = ("--report-json", "--report-jsonl", "--report-csv")
+    options = ("--report-json", "--report-jsonl", "--report-csv", "--report-html")
     files = {option: path for option in options if (path := line.value(option)) is not None}
     for option, path in files.items():
         if not path:
@@ -270,8 +270,18 @@ def _report_options(line: CommandLine) -> ReportOptions:
         json_report=files.get("--report-json"),
         jsonl_report=files.get("--report-jsonl"),
         csv_report=files.get("--report-csv"),
+        html_report=files.get("--report-html"),
+        with_patient=_needs_report(line, files) or None,
         command_line=tuple(line.arguments) if files else None,
     ))
+
+
+def _needs_report(line: CommandLine, files: dict[str, str]) -> bool:
+    """Whether ``--report-patient`` was given, which is nothing without a report to show the patient in."""
+    if line.has("--report-patient") and not files:
+        reports = "--report-json, --report-jsonl, --report-csv or --report-html"
+        raise UsageError(f"--report-patient only allowed with {reports}")
+    return line.has("--report-patient")
 
 
 def _environment_number(name: str) -> int | None:

@@ -105,8 +105,7 @@ def _preview(settings: Settings, names: list[str], interrupt: Interrupt) -> RunR
     from dcmsend.preview import preview
     from dcmsend.settings import Preview
 
-    if any((settings.report.text_report, settings.report.json_report, settings.report.jsonl_report,
-            settings.report.csv_report)):  # fmt: skip
+    if settings.report.text_report or settings.report.for_programs:
         logging.getLogger("dcmsend.app").warning("no report is written, because nothing is sent")
     ask_peer = settings.preview is Preview.PROBE_PEER
     return preview(settings, names, write_output, interrupt=interrupt, ask_peer=ask_peer)

@@ -267,6 +267,8 @@ _OUR_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
         ("", "--report-jsonl", "[f]ilename: string", None, (
             "the same as one JSON object a line, while it", "happens")),
         ("", "--report-csv", "[f]ilename: string", None, ("the same as comma separated values",)),
+        ("", "--report-html", "[f]ilename: string", None, ("the same as a page for people",)),
+        ("", "--report-patient", "", None, ("these reports show the patient's name and id",)),
     )),
 )
 

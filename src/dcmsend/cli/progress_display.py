@@ -71,5 +71,5 @@ class ProgressDisplay:
 def _leaves_the_terminal_alone(choice: LogChoice, settings: Settings) -> bool:
     """Whether nothing but warnings and errors is going to be written there."""
     report = settings.report
-    to_output = "-" in (report.json_report, report.jsonl_report, report.csv_report)
+    to_output = "-" in (report.json_report, report.jsonl_report, report.csv_report, report.html_report)
     return choice.config_file is None and choice.level in (logging.WARNING, logging.ERROR) and not to_output

@@ -1,6 +1,7 @@
 """Reads just enough of each input to know what it is, and checks its UIDs."""
 
 from .file_meta import FileMeta, read_file_meta
+from .header import PATIENT_ID, PATIENT_NAME, SERIES_UID, SPECIFIC_CHARACTER_SET, STUDY_UID, read_header
 from .instance import Instance, ReadMode, RejectedInput
 from .locate import DataSetLocation, locate_data_set
 from .options import IndexOptions, KeepTogether
@@ -8,15 +9,7 @@ from .scan import scan
 from .uid_check import check_uids
 
 __all__ = [
-    "DataSetLocation",
-    "FileMeta",
-    "IndexOptions",
-    "Instance",
-    "KeepTogether",
-    "ReadMode",
-    "RejectedInput",
-    "check_uids",
-    "locate_data_set",
-    "read_file_meta",
-    "scan",
+    "PATIENT_ID", "PATIENT_NAME", "SERIES_UID", "SPECIFIC_CHARACTER_SET", "STUDY_UID", "DataSetLocation", "FileMeta",
+    "IndexOptions", "Instance", "KeepTogether", "ReadMode", "RejectedInput", "check_uids", "locate_data_set",
+    "read_file_meta", "read_header", "scan",
 ]

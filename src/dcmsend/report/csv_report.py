@@ -9,7 +9,7 @@ from dcmsend.index import RejectedInput
 from dcmsend.transfer import StoreOutcome
 
 from .base import Report
-from .outcome_fields import INSTANCE_FIELDS, outcome_fields, rejected_fields
+from .field_source import FieldSource
 from .report_file import ReportFile
 from .run_record import RunRecord
 
@@ -21,24 +21,25 @@ _BOOLEANS: Final = {True: "true", False: "false"}
 class CsvReport(Report):
     """Comma separated values with a header row (RFC 4180, but with plain line ends), in UTF-8."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, source: FieldSource) -> None:
+        self._source = source
         self._file = ReportFile(path)
         self._rows = csv.writer(self._file, lineterminator="\n")
 
     def begin(self) -> None:
-        self._rows.writerow(INSTANCE_FIELDS)
+        self._rows.writerow(self._source.names)
 
     def rejected(self, rejected: RejectedInput) -> None:
-        self._add(rejected_fields(rejected))
+        self._add(self._source.rejected(rejected))
 
     def outcome(self, outcome: StoreOutcome) -> None:
-        self._add(outcome_fields(outcome))
+        self._add(self._source.outcome(outcome))
 
     def finish(self, record: RunRecord) -> None:
         self._file.close()
 
     def _add(self, fields: dict[str, Any]) -> None:
-        self._rows.writerow(_cell(fields.get(name), name) for name in INSTANCE_FIELDS)
+        self._rows.writerow(_cell(fields.get(name), name) for name in self._source.names)
 
 
 def _cell(value: Any, name: str) -> Any:

@@ -9,7 +9,8 @@ from dcmsend.index import RejectedInput
 from dcmsend.transfer import StoreOutcome
 
 from .base import Report
-from .outcome_fields import outcome_fields, rejected_fields, to_json
+from .field_source import FieldSource
+from .outcome_fields import to_json
 from .report_file import ReportFile
 from .run_fields import RunFields
 from .run_record import RunRecord
@@ -20,8 +21,9 @@ __all__ = ["JsonReport"]
 class JsonReport(Report):
     """Written from its first to its last byte while the run goes on, so that no outcome has to be kept."""
 
-    def __init__(self, path: str, run: RunFields) -> None:
+    def __init__(self, path: str, run: RunFields, source: FieldSource) -> None:
         self._run = run
+        self._source = source
         self._file = ReportFile(path)
         self._separator = "\n"
 
@@ -30,10 +32,10 @@ class JsonReport(Report):
         self._file.write(f'{start[:-2]},\n "instances": [')
 
     def rejected(self, rejected: RejectedInput) -> None:
-        self._add(rejected_fields(rejected))
+        self._add(self._source.rejected(rejected))
 
     def outcome(self, outcome: StoreOutcome) -> None:
-        self._add(outcome_fields(outcome))
+        self._add(self._source.outcome(outcome))
 
     def finish(self, record: RunRecord) -> None:
         end = json.dumps(self._run.end(record), ensure_ascii=False, indent=1)

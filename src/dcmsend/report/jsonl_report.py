@@ -10,7 +10,8 @@ from dcmsend.index import RejectedInput
 from dcmsend.transfer import BytesSent, StoreOutcome
 
 from .base import Report
-from .outcome_fields import format_time, outcome_fields, rejected_fields, to_json
+from .field_source import FieldSource
+from .outcome_fields import format_time, to_json
 from .report_file import ReportFile
 from .run_fields import RunFields
 from .run_record import RunRecord
@@ -23,8 +24,11 @@ _PROGRESS_SECONDS: Final = 10.0
 class JsonLinesReport(Report):
     """Every line is handed to the operating system at once; ``clock`` gives seconds and never goes back."""
 
-    def __init__(self, path: str, run: RunFields, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, path: str, run: RunFields, source: FieldSource, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._run = run
+        self._source = source
         self._file = ReportFile(path, is_streamed=True)
         self._clock = clock
         self._next_progress = clock() + _PROGRESS_SECONDS
@@ -33,11 +37,11 @@ class JsonLinesReport(Report):
         self._add("start", self._run.start())
 
     def rejected(self, rejected: RejectedInput) -> None:
-        self._add("outcome", rejected_fields(rejected))
+        self._add("outcome", self._source.rejected(rejected))
         self._tell_progress()
 
     def outcome(self, outcome: StoreOutcome) -> None:
-        self._add("outcome", outcome_fields(outcome))
+        self._add("outcome", self._source.outcome(outcome))
         self._tell_progress()
 
     def bytes_sent(self, event: BytesSent) -> None:

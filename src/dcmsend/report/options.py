@@ -15,6 +15,8 @@ class ReportOptions(Record):
         json_report: file for the run as one JSON object, ``-`` for standard output, ``""`` for none.
         jsonl_report: the same for one JSON object a line.
         csv_report: the same for one row an instance.
+        html_report: the same for a page for people.
+        with_patient: reports show the patient's name and id (``--report-patient``).
         command_line: the arguments as reports show them, without secrets.
     """
 
@@ -22,4 +24,11 @@ class ReportOptions(Record):
     json_report: str = ""
     jsonl_report: str = ""
     csv_report: str = ""
+    html_report: str = ""
+    with_patient: bool = False
     command_line: tuple[str, ...] = ()
+
+    @property
+    def for_programs(self) -> bool:
+        """Whether any report beside DCMTK's is wanted."""
+        return bool(self.json_report or self.jsonl_report or self.csv_report or self.html_report)

@@ -123,21 +123,33 @@ def open_reports(options: ReportOptions, peer: Peer, record: RunRecord, observer
         from .text_report import TextReport
 
         reports.add(lambda: TextReport(options.text_report, peer))
+    if options.for_programs:
+        _open_further(options, peer, record, reports)
+    return reports
+
+
+def _open_further(options: ReportOptions, peer: Peer, record: RunRecord, reports: Reports) -> None:
+    from .field_source import FieldSource
+    from .run_fields import RunFields
+
+    source = FieldSource(with_patient=options.with_patient)
     if options.csv_report:
         from .csv_report import CsvReport
 
-        reports.add(lambda: CsvReport(options.csv_report))
-    if options.json_report or options.jsonl_report:
-        from .run_fields import RunFields
+        reports.add(lambda: CsvReport(options.csv_report, source))
+    if not (options.json_report or options.jsonl_report or options.html_report):
+        return
+    run = RunFields(peer, record, source, options.command_line)
+    reports.add(lambda: run)
+    if options.json_report:
+        from .json_report import JsonReport
 
-        run = RunFields(peer, record, options.command_line)
-        reports.add(lambda: run)
-        if options.json_report:
-            from .json_report import JsonReport
+        reports.add(lambda: JsonReport(options.json_report, run, source))
+    if options.jsonl_report:
+        from .jsonl_report import JsonLinesReport
 
-            reports.add(lambda: JsonReport(options.json_report, run))
-        if options.jsonl_report:
-            from .jsonl_report import JsonLinesReport
+        reports.add(lambda: JsonLinesReport(options.jsonl_report, run, source))
+    if options.html_report:
+        from .html_report import HtmlReport
 
-            reports.add(lambda: JsonLinesReport(options.jsonl_report, run))
-    return reports
+        reports.add(lambda: HtmlReport(options.html_report, run, source))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from dcmsend.dicom.sop_class import sop_class_name
@@ -15,14 +15,18 @@ from dcmsend.transfer import AssociationClosed, AssociationOpened, Peer, Result,
 from dcmsend.version import VERSION
 
 from .base import Report
+from .field_source import FieldSource
 from .outcome_fields import clean, format_time, status_field
 from .run_record import RunRecord
 from .summary import Summary
 
 __all__ = ["SCHEMA_VERSION", "RunFields"]
 
-SCHEMA_VERSION: Final = "1.0"
+SCHEMA_VERSION: Final = "1.1"
 """The first number changes when a reader of an older version would go wrong."""
+
+_MOST_STUDIES: Final = 10_000
+"""Studies that are counted one by one; what belongs to more is counted under the empty UID."""
 
 _Counts = dict[str, dict[str, Any]]
 
@@ -35,10 +39,15 @@ class RunFields(Report):
     Args:
         peer: where the run sends to.
         record: what the run knows of itself.
+        source: where the study of an instance is known; None if nobody wants to know.
         command_line: the arguments, secrets already masked.
     """
 
-    def __init__(self, peer: Peer, record: RunRecord, command_line: Sequence[str] = ()) -> None:
+    def __init__(
+        self, peer: Peer, record: RunRecord, source: FieldSource | None = None, command_line: Sequence[str] = ()
+    ) -> None:
+        self._source = source
+        self._by_study: _Counts = {}
         self._peer = peer
         self._record = record
         self._command_line = command_line
@@ -85,7 +94,7 @@ class RunFields(Report):
             "by_status": self._by_status,
             "by_sop_class": self._by_class,
             "by_syntax": self._by_syntax,
-            "by_study": {},
+            "by_study": self._by_study,
             "associations": list(self._associations.values()),
         }
 
@@ -126,10 +135,15 @@ class RunFields(Report):
         if status is not None:
             self._by_status[status] = counts = self._by_status.get(status) or {"instances": 0}
             counts["instances"] += 1
-        for table, key, name in (
-            (self._by_class, instance.sop_class_uid, sop_class_name),
+        tables: list[tuple[_Counts, str, Callable[[str], str]]] = [
+            (self._by_class, outcome.sop_class_uid or instance.sop_class_uid, sop_class_name),
             (self._by_syntax, instance.transfer_syntax.uid, _syntax_name),
-        ):
+        ]
+        if self._source is not None:
+            study = self._source.outcome(outcome)["study_uid"] or ""
+            is_counted = study in self._by_study or len(self._by_study) < _MOST_STUDIES
+            tables.append((self._by_study, study if is_counted else "", _no_name))
+        for table, key, name in tables:
             key = clean(key)
             counts = table.get(key) or table.setdefault(
                 key, {"name": name(key), "instances": 0, "stored": 0, "bytes": 0}
@@ -180,6 +194,10 @@ def _exit(record: RunRecord) -> dict[str, Any] | None:
         "retryable": record.may_succeed > 0 and record.exit_code.name != "PEER_SAYS_NO",
         "message": "" if error is None else clean("; ".join(str(error).splitlines())),
     }
+
+
+def _no_name(uid: str) -> str:
+    return ""
 
 
 def _syntax_name(uid: str) -> str:

@@ -1,0 +1,164 @@
+"""A page for the person who has to answer whether everything arrived.
+
+It is one file without scripts, and loads nothing.  ``html_report.jinja`` is the page, escaped by jinja2; its pictures
+are made in ``html_pictures``.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from dcmsend.errors import ReportError
+from dcmsend.index import RejectedInput
+from dcmsend.transfer import StoreOutcome
+
+from .advice import advice_for
+from .amounts import format_bytes, format_count, format_duration
+from .base import Report
+from .field_source import FieldSource
+from .html_pictures import association_picture, outcome_picture, throughput_picture
+from .report_file import ReportFile
+from .run_fields import RunFields
+from .run_record import RunRecord
+from .timeline import Timeline
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+__all__ = ["HtmlReport", "visible"]
+
+MOST_ROWS: Final = 5_000
+"""Instances that are shown one by one; of larger runs only those with trouble are, and at most so many."""
+_MOST_GROUPS: Final = 500
+_TROUBLE: Final = ("refused", "failed", "unconfirmed", "not_attempted", "invalid")
+_BIDI_CONTROLS: Final = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+_VISIBLE: Final = {code: f"\\u{code:04x}" for code in (*range(0x20), *range(0x7F, 0xA0), *_BIDI_CONTROLS)}
+
+
+def visible(text: object) -> str:
+    """Text in which nothing is hidden: control characters and direction marks are shown as escapes."""
+    return str(text).translate(_VISIBLE)
+
+
+class HtmlReport(Report):
+    """Keeps what it may show, at most 5000 rows of each kind, and writes the page at the end."""
+
+    def __init__(self, path: str, run: RunFields, source: FieldSource) -> None:
+        self._path = path
+        self._run = run
+        self._source = source
+        self._file = ReportFile(path)
+        self._template = _load_template(path)
+        self._began = time.monotonic()
+        self._timeline = Timeline()
+        self._troubles: list[dict[str, Any]] = []
+        self._good: list[dict[str, Any]] = []
+        self._trouble_count = 0
+        self._good_count = 0
+        self._kinds: dict[tuple[str, str], dict[str, Any]] = {}
+
+    def outcome(self, outcome: StoreOutcome) -> None:
+        fields = self._source.outcome(outcome)
+        self._timeline.add(time.monotonic() - self._began, outcome.bytes_sent)
+        if fields["outcome"] == "stored":
+            self._good_count += 1
+            if len(self._good) < MOST_ROWS:
+                self._good.append(fields)
+        else:
+            self._add_trouble(fields)
+
+    def rejected(self, rejected: RejectedInput) -> None:
+        if rejected.is_dicom:
+            self._add_trouble(self._source.rejected(rejected))
+
+    def _add_trouble(self, fields: dict[str, Any]) -> None:
+        self._trouble_count += 1
+        if len(self._troubles) < MOST_ROWS:
+            self._troubles.append(fields)
+        key = fields["outcome"], fields["status"] or fields["reason"] or ""
+        kind = self._kinds.setdefault(
+            key, {"outcome": key[0], "why": key[1], "count": 0, "advice": advice_for(fields), "again": 0}
+        )
+        kind["count"] += 1
+        kind["again"] += fields["retryable"]
+
+    def finish(self, record: RunRecord) -> None:
+        run = {**self._run.start(), **self._run.end(record)}
+        shows_all = self._good_count + self._trouble_count <= MOST_ROWS
+        self._file.write(
+            self._template.render(
+                run=run,
+                totals=run["totals"],
+                verdict=_verdict(record, self._trouble_count),
+                kinds=sorted(self._kinds.values(), key=lambda kind: -int(kind["count"])),
+                troubles=self._troubles,
+                trouble_count=self._trouble_count,
+                good=self._good if shows_all else [],
+                shows_all=shows_all,
+                tables=_tables(run),
+                outcome_picture=outcome_picture(run["totals"]),
+                throughput_picture=throughput_picture(self._timeline),
+                association_picture=association_picture(run["associations"]),
+                has_patient=len(self._source.names) > 0 and self._source.names[-1] == "patient_id",
+            )
+        )
+        self._file.close()
+
+
+def _load_template(path: str) -> Template:
+    try:
+        from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    except ImportError as error:
+        raise ReportError(path, "it needs the package jinja2 (pip install jinja2)") from error
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters.update(
+        count=format_count, bytes=format_bytes, duration=format_duration, visible=visible, words=_words, moment=_moment
+    )
+    return environment.get_template("html_report.jinja")
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _moment(text: str | None) -> str:
+    """``2026-03-04T12:00:00.000Z`` without fractions."""
+    return "" if text is None else text[:19].replace("T", " ") + " UTC"
+
+
+def _verdict(record: RunRecord, troubles: int) -> dict[str, str]:
+    """The headline: its kind, its words, and what ended the run early."""
+    missing, total = record.summary.not_stored, record.summary.total
+    ended = "" if record.error is None else "; ".join(str(record.error).splitlines())
+    if not record.listed or not total:
+        already = record.already_stored
+        if already and not ended:
+            text = f"Everything had arrived before: {format_count(already)} files"
+            return {"kind": "good", "text": text, "ended": ""}
+        return {"kind": "bad", "text": "Nothing was sent", "ended": ended}
+    if not missing and not troubles:
+        text = "The instance has arrived" if total == 1 else f"All {format_count(total)} instances have arrived"
+        return {"kind": "good", "text": text, "ended": ended}
+    if not missing:
+        text = f"All instances have arrived, but {format_count(troubles)} files are damaged"
+        return {"kind": "warn", "text": text, "ended": ended}
+    verb = "has" if missing == 1 else "have"
+    text = f"{format_count(missing)} of {format_count(total)} instances {verb} not arrived"
+    return {"kind": "bad", "text": text, "ended": ended}
+
+
+def _tables(run: dict[str, Any]) -> list[dict[str, Any]]:
+    """By study, SOP Class, transfer syntax: rows with trouble first, then by size."""
+    tables = []
+    for title, name in (
+        ("Studies", "by_study"), ("SOP Classes", "by_sop_class"), ("Transfer syntaxes of the files", "by_syntax")
+    ):  # fmt: skip
+        rows = [{"uid": uid, **counts} for uid, counts in run[name].items()]
+        rows.sort(key=lambda row: (row["stored"] == row["instances"], -row["instances"]))
+        tables.append({"title": title, "rows": rows[:_MOST_GROUPS], "more": max(0, len(rows) - _MOST_GROUPS)})
+    return tables
