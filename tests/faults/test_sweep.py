@@ -10,8 +10,6 @@ takes all of them, and counts them at the end.
 
 from __future__ import annotations
 
-import json
-import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -23,15 +21,15 @@ import pytest
 from dcmsend.app import run
 from dcmsend.cli.arguments import build_settings
 from dcmsend.cli.command_line import scan_command_line
-from dcmsend.cli.exit_code import exit_code_of_run
 from dcmsend.transfer import Peer, TransferOptions, echo
 from dcmsend.transport import Interrupt
 from support.fault_proxy import KINDS, Direction, Fault, FaultProxy, PduPlace, pdu_places
 from support.part10 import data_set_digest, read_part10
 from support.peers import RecordingPeer, StoredObject, recording_scp, storescp
 from support.processes import wait_until
-from support.report_file import parse_report
 from support.sending import instance_uid, write_instances, write_large
+
+from .agreement import check_agreement, send
 
 PATIENT, HURRIED = 20.0, 0.8
 CORRUPTING = ("garbage", "duplicate")
@@ -134,92 +132,6 @@ def offsets(place: PduPlace) -> dict[str, int]:
     ), strict=True))  # fmt: skip
 
 
-@dataclass
-class Run:
-    """What a run has said.
-
-    Attributes:
-        outcomes: by SOP Instance UID, the objects of the JSON report.
-        text: DIMSE status in the text report, by SOP Instance UID.
-        journal: outcome and status by name of the file; None if there is none.
-    """
-
-    exit_code: int
-    document: dict[str, object]
-    outcomes: dict[str, dict[str, object]]
-    text: dict[str, str]
-    journal: dict[str, tuple[int, int | None]]
-
-
-def send(folder: Path, port: int, files: list[Path], seconds: float, *options: str) -> Run:
-    """A run as the command does it, with shorter times than can be given there."""
-    folder.mkdir()
-    argv = [
-        "--require-stored", "-nh", *options, "+crf", str(folder / "text"), "--report-json", str(folder / "json"),
-        "--journal", str(folder / "journal"), "-to", "20", "127.0.0.1", str(port), *map(str, files),
-    ]  # fmt: skip
-    settings, names = build_settings(scan_command_line(argv), is_verbose=False)
-    hurried = settings.transfer.replace(acse_timeout=seconds, idle_timeout=seconds)
-    record = run(settings.replace(transfer=hurried), names, judge=lambda r: exit_code_of_run(r, require_stored=True))
-    assert record.exit_code is not None
-    document = json.loads((folder / "json").read_text())
-    report = parse_report((folder / ("text" if record.is_complete else "text.partial")).read_text())
-    connection = sqlite3.connect(f"file:{folder / 'journal'}?mode=ro", uri=True)
-    rows = connection.execute("SELECT name, outcome, status FROM instance").fetchall()
-    connection.close()
-    return Run(
-        record.exit_code, document, {each["sop_instance_uid"]: each for each in document["instances"]},
-        {entry["SOP Instance"]: entry["DIMSE Status"] for entry in report.entries},
-        {name.decode(): (outcome, status) for name, outcome, status in rows},
-    )  # fmt: skip
-
-
-def check_agreement(done: Run, store: Store, files: list[Path], kind: str, direction: Direction) -> None:
-    """All that was said agrees with each other, and with what the peer has."""
-    there = store.contents()
-    uids = {read_part10(path).sop_instance_uid: path for path in files}
-    assert list(done.outcomes) == list(uids)
-    may_be_garbled = kind in CORRUPTING and direction is Direction.TO_PEER
-    for uid, path in uids.items():
-        outcome = done.outcomes[uid]
-        word, status = outcome["outcome"], outcome["status"]
-        if word == "stored":
-            assert uid in there
-            if there[uid] and not may_be_garbled:
-                assert there[uid] == data_set_digest(path)[1]
-        elif word in ("failed", "refused", "not_attempted"):
-            assert uid not in there or (may_be_garbled and word == "failed")
-        else:
-            assert word == "unconfirmed"
-        assert (status is not None) == (word in ("stored", "refused"))
-        assert (outcome["reason"] is None) == (status is not None)
-        number = None if status is None else int(str(status), 16)
-        text = "<not sent>" if number is None else f"0x{number:04x}"
-        assert done.text[uid].startswith(text)
-        codes = ["stored", "refused", "failed", "unconfirmed"]
-        expected = None if word == "not_attempted" else (codes.index(str(word)), number)
-        assert done.journal.get(path.name) == expected
-        attempts = outcome["attempts"]
-        assert isinstance(attempts, list)
-        assert bool(attempts) == (word != "not_attempted")
-    check_exit_code(done, may_be_garbled=may_be_garbled)
-
-
-def check_exit_code(done: Run, *, may_be_garbled: bool) -> None:
-    words = [str(each["outcome"]) for each in done.outcomes.values()]
-    bad = [each for each in done.outcomes.values() if each["outcome"] != "stored"]
-    message = done.document["exit"]["message"]  # type: ignore[index]
-    if str(message).startswith("cannot negotiate network association"):
-        assert done.exit_code in ((61, 105) if may_be_garbled else (61,))  # nonsense may be refused for good
-        assert "not_attempted" in words
-    elif any(each["retryable"] for each in bad):
-        assert done.exit_code == 101
-    else:
-        assert done.exit_code == (102 if bad else 0)
-    totals = done.document["totals"]
-    assert {word: count for word, count in totals.items() if word in words} == Counter(words)  # type: ignore[attr-defined]
-
-
 def is_in_this_run(number: int, kind: str, *, everything: bool) -> bool:
     """A part of the cases, another one for each kind; fewer of those in which time has to pass."""
     return everything or number % (29 if kind == "stall" else 11) == 0
@@ -235,6 +147,7 @@ def test_one_fault(
     if store.refuses and kind in CORRUPTING:
         pytest.skip("nonsense kills the threads of pynetdicom")
     everything = request.config.getoption("--all-faults")
+    may_be_garbled = kind in CORRUPTING and direction is Direction.TO_PEER
     seconds = PATIENT if kind in PATIENT_KINDS else HURRIED
     cases = [
         (place, name, offset) for place in places[direction] for name, offset in offsets(place).items()
@@ -248,22 +161,22 @@ def test_one_fault(
         fault = Fault(kind, direction, offset)
         store.forget()
         with FaultProxy(store.port, fault) as proxy:
-            done = send(tmp_path / f"{number}", proxy.port, files, seconds)
+            done = send(tmp_path / f"{number}", "127.0.0.1", proxy.port, files, seconds)
             assert proxy.links[0].ended.wait(30)
         assert proxy.links[0].happened, label
         store.settle()
         try:
-            check_agreement(done, store, files, kind, direction)
+            check_agreement(done, store.contents(), files, may_be_garbled=may_be_garbled)
             if kind in HARMLESS:
                 assert [each["outcome"] for each in done.outcomes.values()].count("stored") == 4 - store.refuses
             store.forget()
             with FaultProxy(store.port, fault) as proxy:
                 again = ("--retry", "9", "--retry-delay", "0")
-                done = send(tmp_path / f"{number}-again", proxy.port, files, seconds, *again)
+                done = send(tmp_path / f"{number}-again", "127.0.0.1", proxy.port, files, seconds, *again)
                 for link in proxy.links:
                     assert link.ended.wait(30)
             store.settle()
-            check_agreement(done, store, files, kind, direction)
+            check_agreement(done, store.contents(), files, may_be_garbled=may_be_garbled)
             if done.exit_code != 105:
                 assert done.exit_code == (102 if store.refuses else 0)
         except AssertionError as error:

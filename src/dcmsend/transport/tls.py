@@ -47,6 +47,7 @@ class TlsConnection:
         self._failure: DcmsendError | None = None  # ends every further receive
         self._is_torn = False
         self._is_established = False
+        self._has_heard = False  # anything, even of the handshake
         self._has_received = False
 
     def handshake(self, deadline: Deadline) -> None:
@@ -198,8 +199,9 @@ class TlsConnection:
         if not count:
             self._incoming.write_eof()
             return False
-        if not self._is_established and self._input[0] not in _RECORD_TYPES and not self._session.version():
+        if not self._has_heard and self._input[0] not in _RECORD_TYPES:
             raise not_tls(self._input[0])
+        self._has_heard = True
         self._incoming.write(self._input[:count])
         return True
 
