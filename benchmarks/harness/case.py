@@ -156,15 +156,21 @@ class Scale:
         is_short: the small numbers for continuous integration.
         factor: multiplies the numbers of instances of a full run.
         rounds_wanted: instead of those of the case.
+        slow_factor: multiplies the numbers that slow programs send, from which is extrapolated.
     """
 
     is_short: bool = False
     factor: float = 1.0
     rounds_wanted: int = 0
+    slow_factor: float = 1.0
 
     def count(self, full: int, short: int) -> int:
         """How many instances."""
         return short if self.is_short else max(short, round(full * self.factor))
+
+    def few(self, full: int, short: int) -> int:
+        """How many instances a slow program sends."""
+        return short if self.is_short else max(short, round(full * self.factor * self.slow_factor))
 
     def rounds(self, full: int = 5, short: int = 2) -> int:
         """How many rounds."""

@@ -35,7 +35,7 @@ def _ct(scale: Scale) -> Case:
     return Case(
         "ct",
         f"{count} CT of 0.5 MB, null sink, one association",
-        (Entry("dcmsend", OURS, tree), Entry("limit", LIMIT, tree), *_peers("ct", count, scale.count(200, 10))),
+        (Entry("dcmsend", OURS, tree), Entry("limit", LIMIT, tree), *_peers("ct", count, scale.few(200, 10))),
         (
             Check(OURS, BEST, Measure.WALL, 0.7, 0.5),
             Check(OURS, BEST, Measure.CPU, 0.8, 0.6),
@@ -51,7 +51,7 @@ def _small(scale: Scale) -> Case:
     return Case(
         "small",
         f"{count} instances of 3 kB, null sink",
-        (Entry("dcmsend", OURS, tree), Entry("limit", LIMIT, tree), *_peers("small", count, scale.count(200, 10))),
+        (Entry("dcmsend", OURS, tree), Entry("limit", LIMIT, tree), *_peers("small", count, scale.few(200, 10))),
         (
             Check(OURS, BEST, Measure.WALL, 0.75, 0.5),
             Check(OURS, BEST, Measure.CPU, 0.8, None),
@@ -103,8 +103,8 @@ def _nagle(scale: Scale) -> Case:
         f"{count} CT of 50 kB to a null sink with Nagle on that answers in two writes",
         (
             Entry("dcmsend", OURS, tree, receiver=NAGLE_SINK),
-            Entry("dcmtk", SHIPPED, TreeSpec("medium", scale.count(200, 10)), receiver=NAGLE_SINK, stands_for=count),
-            Entry("dcmtk-best", BEST, TreeSpec("medium", scale.count(200, 10)), receiver=NAGLE_SINK, stands_for=count),
+            Entry("dcmtk", SHIPPED, TreeSpec("medium", scale.few(200, 10)), receiver=NAGLE_SINK, stands_for=count),
+            Entry("dcmtk-best", BEST, TreeSpec("medium", scale.few(200, 10)), receiver=NAGLE_SINK, stands_for=count),
         ),
         (Check(OURS, SHIPPED, Measure.WALL, 20, 60, Relation.AT_LEAST, Judged.WORST),),
         scale.rounds(10, 2),
@@ -114,7 +114,7 @@ def _nagle(scale: Scale) -> Case:
 def _storescp(kind: str, name: str, title: str) -> Callable[[Scale], Case]:
     def case(scale: Scale) -> Case:
         count = scale.count(1000, 40)
-        few = TreeSpec(kind, scale.count(100, 10))
+        few = TreeSpec(kind, scale.few(100, 10))
         receiver = Receiver("storescp")
         return Case(
             name,
@@ -163,7 +163,7 @@ def _dcmrecv(scale: Scale) -> Case:
     count = scale.count(400, 20)
     receiver, quick = Receiver("dcmrecv"), Receiver("dcmrecv", no_delay=True)
     ours_quick, best_quick = f"{OURS}{QUICK}", f"{BEST}{QUICK}"
-    few = TreeSpec("ct", scale.count(100, 10))
+    few = TreeSpec("ct", scale.few(100, 10))
     return Case(
         "dcmrecv",
         f"{count} CT of 0.5 MB to dcmrecv, which writes them to disk",

@@ -42,8 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if command is None:
         print("there is no installed dcmsend command beside this Python; name it with --dcmsend", file=sys.stderr)
         return 2
-    programs = Programs(command, cache, pin=not arguments.no_pinning)
-    scale = Scale(arguments.short, arguments.scale, arguments.rounds)
+    programs = Programs(command, cache, pin=not arguments.no_pinning, install=not arguments.short)
+    scale = Scale(arguments.short, arguments.scale, arguments.rounds, arguments.slow)
     names = arguments.case or [name for name in CASES if not (arguments.short and name in NOT_IN_SHORT_RUNS)]
     results = _start_results(arguments, programs)
     failed = False
@@ -71,6 +71,8 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
            help=f"only this case; may be repeated. One of: {', '.join(CASES)}")
     option("--short", action="store_true", help="small numbers, two rounds: whether all works, not how fast it is")
     option("--scale", type=float, default=1.0, help="multiply the numbers of files of a full run")
+    option("--slow", type=float, default=1.0, metavar="FACTOR",
+           help="multiply the numbers that slow programs send, from which is extrapolated")
     option("--rounds", type=int, default=0, help="rounds instead of those of the case")
     option("--json", type=Path, metavar="FILE", help="write the results as JSON")
     option("--merge", action="store_true", help="keep the other cases that are in the JSON file already")

@@ -225,7 +225,7 @@ class _Bench:
             command = SENDERS[entry.program].command(self._programs, entry.options, 0, inputs)
         except (MissingProgram, RuntimeError):
             return ""
-        variables = [f"{name}={value}" for name, value in command.environment.items()]
+        variables = [f"{name}={value}" for name, value in command.environment.items() if "/" not in value]
         program, *arguments = command.argv
         shown = [Path(program).name, *("PORT" if argument == "0" else argument for argument in arguments)]
         if inputs == ["FILE"]:

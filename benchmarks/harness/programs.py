@@ -8,10 +8,14 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from functools import cache as cache_calls
 from pathlib import Path
 
-__all__ = ["Programs", "clean_environment"]
+__all__ = ["DCMJS", "Programs", "clean_environment"]
+
+DCMJS = "dcmjs-dimse@0.3.3"
+_LONGEST_INSTALL = 180
 
 C_SOURCES = Path(__file__).resolve().parent.parent / "c"
 _MEANINGFUL_VARIABLES = ("TCP_NODELAY", "TCP_BUFFER_LENGTH", "DCMDICTPATH", "PYTHON")
@@ -36,7 +40,9 @@ class Programs:
         find, python_module, node_with_dcmjs: see the methods behind them; each question is asked once.
     """
 
-    def __init__(self, dcmsend: Path, cache: Path, *, pin: bool = True) -> None:
+    def __init__(self, dcmsend: Path, cache: Path, *, pin: bool = True, install: bool = False) -> None:
+        self._npm = cache / "npm"
+        self._install = install
         processors = sorted(os.sched_getaffinity(0))
         is_pinned = pin and len(processors) > 1
         self.receiver_processors = str(processors[-1]) if is_pinned else "all"
@@ -88,13 +94,31 @@ class Programs:
                 return interpreter
         return None
 
-    def _node_with_dcmjs(self) -> str | None:
-        """Node.js, if it finds the package dcmjs-dimse (NODE_PATH is respected)."""
+    def _node_with_dcmjs(self) -> tuple[str, dict[str, str]] | None:
+        """Node.js and what it needs in its environment to find the package dcmjs-dimse.
+
+        Nothing where it is found by itself (NODE_PATH is respected); else it is installed into the cache, once, if
+        ``install`` was asked for and npm is there.
+        """
         node = shutil.which("node")
         if node is None:
             return None
-        tried = subprocess.run([node, "-e", "require('dcmjs-dimse')"], capture_output=True)
-        return node if tried.returncode == 0 else None
+        environment = {"NODE_PATH": str(self._npm / "node_modules")}
+        for needed in ({}, environment):
+            if self._finds_dcmjs(node, needed):
+                return node, needed
+        npm = shutil.which("npm")
+        if npm is None or not self._install:
+            return None
+        self._npm.mkdir(parents=True, exist_ok=True)
+        command = [npm, "install", "--no-audit", "--no-fund", "--prefix", str(self._npm), DCMJS]
+        with suppress(subprocess.TimeoutExpired):
+            subprocess.run(command, capture_output=True, cwd=self._npm, timeout=_LONGEST_INSTALL)
+        return (node, environment) if self._finds_dcmjs(node, environment) else None
+
+    def _finds_dcmjs(self, node: str, environment: dict[str, str]) -> bool:
+        command = [node, "-e", "require('dcmjs-dimse')"]
+        return subprocess.run(command, capture_output=True, env={**os.environ, **environment}).returncode == 0
 
     def versions(self) -> dict[str, str]:
         """What takes part, by name, as far as it tells."""
@@ -112,6 +136,11 @@ class Programs:
                 words = " ".join(first).strip("$ ").split()
                 found[name] = " ".join(word for word in words if "/" not in word and not word.endswith(":"))
         interpreter = self.python_module("pynetdicom")
+        node = self.node_with_dcmjs()
+        if node is not None:
+            code = "console.log(require('dcmjs-dimse/package.json').version)"
+            done = subprocess.run([node[0], "-e", code], capture_output=True, text=True, env={**os.environ, **node[1]})
+            found["dcmjs-dimse"] = done.stdout.strip()
         if interpreter is not None:
             code = "import pynetdicom; print(pynetdicom.__version__)"
             found["pynetdicom"] = self.output([interpreter, "-c", code]).strip()

@@ -27,7 +27,7 @@ def wide_area(scale: Scale) -> Case:
             Entry("dcmsend", OURS, tree, receiver=far),
             Entry("dcmsend", eight, tree, (PARALLEL, "8"), far, needs=(PARALLEL,), in_order=False),
             Entry("dcmsend", window, tree, (WINDOW, "16"), far, needs=(WINDOW,)),
-            Entry("dcmtk-best", BEST, TreeSpec("medium", scale.count(200, 10)), receiver=far, stands_for=count),
+            Entry("dcmtk-best", BEST, TreeSpec("medium", scale.few(200, 10)), receiver=far, stands_for=count),
         ),
         (
             Check(eight, OURS, Measure.WALL, 6, 7.5, Relation.AT_LEAST),
@@ -68,7 +68,7 @@ def scan(scale: Scale) -> Case:
 def slow_open(scale: Scale) -> Case:
     """2000 files, each open takes 5 ms."""
     count = scale.count(2000, 40)
-    few = TreeSpec("small", scale.count(400, 10))
+    few = TreeSpec("small", scale.few(400, 10))
     return Case(
         "slow-open",
         f"{count} files of 3 kB on a file system where an open takes 5 ms, null sink",

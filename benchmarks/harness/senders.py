@@ -70,11 +70,12 @@ def _pynetdicom(programs: Programs, options: Sequence[str], port: int, inputs: S
 
 
 def _dcmjs(programs: Programs, options: Sequence[str], port: int, inputs: Sequence[str]) -> Command:
-    node = programs.node_with_dcmjs()
-    if node is None:
+    found = programs.node_with_dcmjs()
+    if found is None:
         raise MissingProgram("the npm package dcmjs-dimse is not installed")
+    node, environment = found
     script = Path(__file__).resolve().parent.parent / "dcmjs_send.js"
-    return Command([node, str(script), str(port), *inputs, *options])
+    return Command([node, str(script), str(port), *inputs, *options], environment)
 
 
 def _limit(programs: Programs, options: Sequence[str], port: int, inputs: Sequence[str]) -> Command:
