@@ -381,3 +381,38 @@ def test_attempts_are_values(tmp_path: Path) -> None:
     assert isinstance(first, Attempt)
     assert outcome.earlier == (first,)
     assert first.time <= second.time == outcome.started
+
+
+@pytest.mark.parametrize("attempts", [0, 30])
+@pytest.mark.parametrize("options", [{"async_window": 8}, {"async_window": 8, "parallel_associations": 3}], ids=str)
+def test_answers_out_of_order_twice_late_and_never(tmp_path: Path, options: dict[str, int], attempts: int) -> None:
+    """What is called stored was answered; with further attempts that is everything."""
+    chance = random.Random(3)
+    lock = threading.Lock()
+
+    def answer(link: Link, held: list[Request]) -> None:
+        with lock:
+            fates = [(chance.random(), request) for request in chance.sample(held, len(held))]
+        for fate, request in fates:
+            if fate < 0.02:
+                continue
+            if fate < 0.05:
+                time.sleep(0.1)
+            link.respond(request)
+            if fate > 0.8:
+                link.respond(request)
+
+    files = write_instances(tmp_path, 150)
+    with WindowPeer(answer, hold=5) as peer:
+        outcomes, error = send_to(peer, files, attempts=attempts, dimse_timeout=1.0, acse_timeout=1.0, **options)
+    assert error is None
+    assert [outcome.index for outcome in outcomes] == list(range(1, 151))
+    answered = {request.sop_instance_uid for request in peer.requests if request.statuses}
+    for outcome in outcomes:
+        if outcome.result is Result.STORED:
+            assert outcome.instance.sop_instance_uid in answered
+        else:
+            assert outcome.result is Result.UNCONFIRMED
+            assert not attempts
+    if not attempts:
+        assert {outcome.result for outcome in outcomes} == {Result.STORED, Result.UNCONFIRMED}

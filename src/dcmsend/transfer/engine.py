@@ -83,6 +83,7 @@ class Engine:
 
             self._retries = Retries(options.retry)
         self._work: Work | None = None
+        self._last_plan: AssociationPlan | None = None
         self._in_vain = 0
         self._files = FilesAhead(self._instances, self._feed)
         self._fruitless = 0
@@ -213,7 +214,11 @@ class Engine:
         first, options, can_decode = self._order.next_index, self._plan_options, self._tools.can_decode
         growth = None
         if self._feed is None:
-            plan = plan_association(self._instances, first, options, can_decode)
+            last = self._last_plan
+            if self._retries is not None and last is not None and last.first <= first < last.end:
+                # A million instances are not planned again for each of a thousand associations.
+                return last._replace(first=first, context_ids=last.context_ids[first - last.first :]), None
+            plan = self._last_plan = plan_association(self._instances, first, options, can_decode)
         else:
             from .feed import Growth
 
