@@ -88,7 +88,7 @@ class WalkState:
 
     __slots__ = (
         "base", "data", "dictionary_source", "is_encapsulated", "limit", "pixel_data", "private_codes", "repairs",
-        "size", "source", "uids", "vr_codes", "warnings",
+        "size", "source", "source_end", "uids", "vr_codes", "warnings",
     )
 
     def __init__(self, source: ByteSource, dictionary: Callable[[], DataDictionary] | None) -> None:
@@ -98,6 +98,7 @@ class WalkState:
         self.base = 0
         self.limit = -1
         self.size = _FIRST_WINDOW
+        self.source_end = -1  # as soon as it is known
         self.repairs: dict[str, None] = {}
         self.warnings: list[str] = []
         self.uids: dict[int, bytes] = {}
@@ -115,10 +116,13 @@ class WalkState:
         """
         if self.data and position < self.base + len(self.data) + _HEADER:
             self.size = min(self.size * 2, _LARGEST_WINDOW)  # one window after the other: many small elements
-        data = self.source.read_at(position, self.size)
+        data = b"" if position == self.source_end else self.source.read_at(position, self.size)
         available = len(data)
+        if 0 < available < self.size:
+            self.source_end = position + available
         if available < _HEADER:
-            if not available and position and not self.source.read_at(position - 1, 1):
+            is_beyond = not available and position and position != self.source_end
+            if is_beyond and not self.source.read_at(position - 1, 1):
                 self.fail_truncated(tag, start, length)
             data += bytes(_HEADER)
             self.limit = position

@@ -113,7 +113,8 @@ class FramedBuffer:
         if begin < 0:
             raise LocalProtocolError(f"a command of {len(command)} bytes does not fit before the data")
         self._buffer[begin : self.HEAD_ROOM] = command
-        if self._patched is not None:
+        last_slot = max(0, data_length - 1) // self.slot_bytes
+        if self._patched is not None and self._patched != last_slot:
             self._write_header(self._patched, self.slot_bytes, is_last=False)
             self._patched = None
         if context_id != self._context_id:
@@ -121,9 +122,8 @@ class FramedBuffer:
             self._buffer[self.HEAD_ROOM + 10 :: self._stride] = bytes((context_id,)) * len(self.slots)
         if not data_length and not is_last:
             return self._view[begin : self.HEAD_ROOM]
-        last_slot = max(0, data_length - 1) // self.slot_bytes
         rest = data_length - last_slot * self.slot_bytes
-        if is_last or rest != self.slot_bytes:
+        if is_last or rest != self.slot_bytes or self._patched is not None:
             self._write_header(last_slot, rest, is_last=is_last)
             self._patched = last_slot
         end = self.HEAD_ROOM + last_slot * self._stride + HEADER_LENGTH + rest

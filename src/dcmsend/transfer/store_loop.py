@@ -301,7 +301,7 @@ class StoreLoop:
             result=result,
             status=status,
             reason=reason,
-            message="; ".join(message.splitlines()),  # DCMTK's conditions may be nested
+            message=message and "; ".join(message.splitlines()),  # DCMTK's conditions may be nested
             association=self._number if store.sent_syntax is not None else 0,
             context_id=store.planned_context_id,
             sent_syntax=store.sent_syntax,
