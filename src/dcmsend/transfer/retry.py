@@ -198,7 +198,7 @@ def _joined(before: StoreOutcome, outcome: StoreOutcome) -> StoreOutcome:
     earlier = before.attempts
     result, message = outcome.result, outcome.message
     if outcome.status == _DUPLICATE_SOP_INSTANCE:
-        result, message = Result.STORED, "the peer has it from an earlier attempt (0x0111)"
+        result, message = Result.STORED, "the peer has it already (0x0111)"
     elif result in (Result.FAILED, Result.NOT_ATTEMPTED) and any(
         attempt.result is Result.UNCONFIRMED for attempt in earlier
     ):
