@@ -14,7 +14,8 @@ import dcmsend as dcmsend_package
 from dcmsend.cli.exit_code import ExitCode
 from support.corpus import DATA
 from support.discarding_peer import DiscardingPeer
-from support.peer_script import Abort, Accept, Reject, Respond, Script, refuse
+from support.peer_script import Abort, Accept, Close, Reject, Respond, Script, Silence, refuse
+from support.peers import dcmqrscp, storescp
 from support.processes import free_port
 from support.run import run
 from support.scripted_peer import ScriptedPeer
@@ -155,6 +156,76 @@ def test_exit_code_and_message_are_as_explained(case: str, dcmsend: str, tmp_pat
     if causes:
         words = [text.rstrip(".") for cause in causes for text in re.findall(r"`(.*?)`", cause)]
         assert any(word in line for word in words for line in done.stderr.splitlines()), done.stderr
+
+
+def _causes(section: str) -> list[str]:
+    """What stands between back quotes in the first column of a section's table."""
+    cells = re.findall(r"^\| (`.*?) \|", SECTIONS[section], flags=re.MULTILINE)
+    return [text for cell in cells for text in re.findall(r"`(.*?)`", cell)]
+
+
+def _bad_files(folder: Path) -> dict[str, Path]:
+    """One file for each reason of exit code 22."""
+    content = CT.read_bytes()
+    files = {
+        "File meta information header missing": b"no DICOM" * 100,
+        "End of stream": b"",
+        "I/O suspension or premature end of stream": content[:140],
+        "Invalid SOP Class UID": content.replace(b"1.2.840.10008.5.1.4.1.1.2\0", b"1.2.840.10008.5.1.4.1..1.2"),
+        "Invalid SOP Instance UID": content.replace(b"1.3.6.1.4.1.5962.1.1.1.1.1.2", b"1.3.6.1.4.1.5962.1.1.1.1.1.x"),
+        "Unknown Storage SOP Class": content.replace(b"1.2.840.10008.5.1.4.1.1.2\0", b"1.2.840.10008.9.9.9.9.9.9\0"),
+        "Unknown Transfer Syntax": content.replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.2.8\0"),
+    }
+    made = {"No such file or directory": folder / "missing.dcm"}
+    for number, (reason, data) in enumerate(files.items()):
+        made[reason] = folder / f"{number}.dcm"
+        made[reason].write_bytes(data)
+    return made
+
+
+def test_every_reason_of_a_bad_file_is_produced(dcmsend: str, tmp_path: Path) -> None:
+    files = _bad_files(tmp_path)
+    assert set(_causes("22")) == set(files) | {"Permission denied"}  # tests/system/test_bad_inputs.py
+    for reason, path in files.items():
+        done = run(dcmsend, "127.0.0.1", free_port(), path)
+        assert done.exit_code == 22
+        assert done.lines("F")[0].startswith(f"bad DICOM file: {path}: {reason}")
+
+
+NO_ASSOCIATION: dict[str, tuple[str, Script | None]] = {
+    "TCP Initialization Error: ...": ("127.0.0.1", None),
+    "Attempt to connect to unknown host": ("nowhere.invalid", None),
+    "DUL Association Rejected": ("127.0.0.1", Script(associate=Reject(1, 1, 7))),
+    "DUL network read timeout": ("127.0.0.1", Script(associate=Silence())),
+    "Peer aborted Association (or never connected)": ("127.0.0.1", Script(associate=Close())),
+}
+
+
+def test_every_reason_for_no_association_is_produced(dcmsend: str) -> None:
+    """Each one says on a further line what to look at."""
+    assert set(_causes("61")) == set(NO_ASSOCIATION)
+    for text, (host, script) in NO_ASSOCIATION.items():
+        with ScriptedPeer(script or Script()) as peer:
+            port = peer.port if script is not None else free_port()
+            done = run(dcmsend, "-ta", "1", host, port, CT)
+        assert done.exit_code == 61
+        first, *further = done.lines("F")
+        assert first.startswith(f"cannot negotiate network association: {text.removesuffix('...')}")
+        assert further
+
+
+@pytest.mark.peer("dcmtk")
+def test_a_real_archive_that_rejects(dcmsend: str, tmp_path: Path) -> None:
+    """DCMTK's receivers: one that refuses everybody, one that does not call itself so."""
+    with storescp(tmp_path, "--refuse") as peer:
+        done = run(dcmsend, "127.0.0.1", peer.port, CT)
+    assert done.lines("F")[:2] == [
+        "cannot negotiate network association: DUL Association Rejected",
+        "Result: Rejected Permanent, Source: Service User",
+    ]
+    with dcmqrscp(tmp_path) as peer:
+        done = run(dcmsend, "-aec", "SOMEBODY", "127.0.0.1", peer.port, CT)
+    assert done.lines("F")[-1] == "the peer does not call itself 'SOMEBODY'; -aec says which AE title it has"
 
 
 REJECTIONS = [(1, 1), (1, 2), (1, 3), (1, 7), (2, 1), (2, 2), (3, 1), (3, 2)]  # PS3.8 Table 9-21: source, reason

@@ -16,6 +16,7 @@ from dcmsend.errors import (
     DataSetError,
     DcmsendError,
     InputError,
+    InvalidInputFile,
     JournalError,
     NoInputFiles,
     NoValidInputFiles,
@@ -23,16 +24,16 @@ from dcmsend.errors import (
 from dcmsend.index import Instance, RejectedInput, scan
 from dcmsend.inputs import InputFile, find_inputs
 from dcmsend.plan import Decompression
-from dcmsend.report import Reports, RunRecord, open_reports
+from dcmsend.report import Reports, RunRecord, open_reports, refusal_lines
 from dcmsend.settings import Settings
-from dcmsend.transfer import Engine, Observer, StoreOutcome, Tools, limit_time, not_attempted
+from dcmsend.transfer import Engine, Observer, StoreOutcome, Tools, limit_time, not_attempted, remedy
 from dcmsend.transport import Interrupt
 
 if TYPE_CHECKING:
     from dcmsend.dicom.data_dictionary import DataDictionary
     from dcmsend.journal import Journal, JournalView
 
-__all__ = ["list_instances", "run", "transfer"]
+__all__ = ["list_instances", "log_end", "run", "transfer"]
 
 _log = logging.getLogger("dcmsend.app")
 
@@ -66,10 +67,29 @@ def run(
     except DcmsendError as error:
         record.ended = True
         if isinstance(error, InputError | JournalError):
-            _log.critical("%s", error)
+            log_end(error, settings)
     finally:
         _conclude(record, reports, judge)
     return record
+
+
+def log_end(error: DcmsendError, settings: Settings) -> None:
+    """Log what ended a run before anything was sent, and the next thing to try."""
+    hint = _hint(error, settings)
+    _log.critical("%s%s", error, hint and f"\n{hint}")
+
+
+def _hint(error: DcmsendError, settings: Settings) -> str:
+    if isinstance(error, NoInputFiles):
+        if not settings.inputs.scan_directories:
+            return "+sd takes the files of a directory, +sd +r those of the whole tree"
+        return "nothing was found" + (", or nothing of that pattern" if settings.inputs.scan_pattern else "")
+    if isinstance(error, InvalidInputFile):
+        if "header missing" in error.reason:
+            return "is it a DICOM file? +f also takes files without a meta header; -nh leaves out what is bad"
+        if "UID" in error.reason or error.reason.startswith("Unknown"):
+            return "-nuc takes UIDs without a check; -nh leaves out what is bad"
+    return remedy(error, settings.peer)
 
 
 def _all_names(settings: Settings, names: Sequence[str], interrupt: Interrupt) -> Iterator[str]:
@@ -330,7 +350,8 @@ def _can_convert(allowed: Decompression, source: TransferSyntax, target: Transfe
 def _conclude(record: RunRecord, reports: Reports, judge: Callable[[RunRecord], IntEnum] | None) -> None:
     """Complete the reports and log the summary, as far as the end of the run calls for it."""
     if record.listed and record.summary.not_stored:
-        _log.error("%d of %d SOP instances were not stored", record.summary.not_stored, record.summary.total)
+        lines = [f"{record.summary.not_stored} of {record.summary.total} SOP instances were not stored"]
+        _log.error("%s", "\n".join(lines + refusal_lines(record.summary)))
     if record.already_stored:
         _log.info("%d files are already stored according to the journal", record.already_stored)
     reports.finish(record, judge)

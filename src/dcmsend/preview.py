@@ -6,7 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
-from dcmsend.app import list_instances
+from dcmsend.app import list_instances, log_end
 from dcmsend.dicom.sop_class import sop_class_name
 from dcmsend.dicom.transfer_syntax import transfer_syntax
 from dcmsend.errors import Cancelled, DcmsendError, InputError, JournalError, NegotiationFailed, PlanError
@@ -39,8 +39,7 @@ def preview(
     except DcmsendError as error:
         record.error = error
         if isinstance(error, InputError | JournalError | NegotiationFailed):
-            detail = getattr(getattr(error, "cause", None), "detail", "")
-            _log.critical("%s%s", error, detail and f"\n{detail}")
+            log_end(error, settings)
     record.ended = True
     return record
 

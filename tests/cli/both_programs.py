@@ -65,5 +65,5 @@ def _ending(program: str, arguments: Sequence[str | bytes], folder: Path) -> End
 
 
 def masked(text: bytes) -> bytes:
-    """The text without what says which program wrote it."""
-    return _IDENTIFICATION.sub(b"$IDENTIFICATION$", text)
+    """The text without what says which program wrote it, and without our suggestions, which are indented (D24)."""
+    return re.sub(rb"(?m)^ {7}.*\n", b"", _IDENTIFICATION.sub(b"$IDENTIFICATION$", text))

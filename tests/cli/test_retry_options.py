@@ -93,7 +93,7 @@ def test_stop_after_failures(tmp_path: Path, retry: list[str]) -> None:
     )
     assert done.exit_code == (101 if retry else 62)
     assert len(peer.stores) == 4
-    assert done.lines("F") == ["4 SOP instances in a row were not stored"]
+    assert done.lines("F")[:1] == ["4 SOP instances in a row were not stored"]
 
 
 def test_a_hundred_failures_are_enough_with_retry(tmp_path: Path) -> None:

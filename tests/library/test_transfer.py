@@ -228,6 +228,7 @@ EXAMPLES: dict[str, DcmsendError] = {
     "_Wrapped": errors._Wrapped(errors.ConnectionLost()),
     "NegotiationFailed": errors.NegotiationFailed(errors.AssociationRejected(1, 1, 7)),
     "SendingFailed": errors.SendingFailed(FileChanged("it is longer")),
+    "GivenUp": errors.GivenUp("text"),
     "ReportError": errors.ReportError("path", "reason"),
     "JournalError": errors.JournalError("path", "reason"),
     "_FileTrouble": errors._FileTrouble("path", "reason"),

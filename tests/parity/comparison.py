@@ -17,6 +17,7 @@ IDENTIFICATION = re.compile(r"\$[a-z]+: dcmsend\S* v\S+ [0-9-]+ \$")
 # Lines that only our program writes: D01 and D02 of the page on deviations, each with a test of its own.
 _ADDITIONS = (
     re.compile(r"E: \d+ of \d+ SOP instances? (was|were) not stored"),
+    re.compile(r"E:   \d+ with 0x"),
     re.compile(r"W: .*\.partial"),
 )
 # What DCMTK's parser says begins with the name of a class of its library; what follows an earlier error by necessity;
@@ -85,8 +86,13 @@ def _comparable_lines(run: Run, levels: str) -> list[str]:
 
 
 def other_stderr(run: Run) -> object:
-    """What stands on stderr beside log lines: usage errors, but for the line that names the program and its release."""
+    """What stands on stderr beside log lines: usage errors, but for the line that names the program and its release.
+
+    What explains an error of ours (D24) is indented.
+    """
     lines = [line for line in run.stderr.splitlines() if not re.match(r"[FEWIDT]:( |$)", line)]
+    if run.program.is_ours:
+        lines = [line for line in lines if not line.startswith(" " * 7)]
     return [line for line in lines if not IDENTIFICATION.fullmatch(line)]
 
 

@@ -152,7 +152,7 @@ def test_compressed_pixel_data_in_an_uncompressed_syntax(duel: Duel, write: Writ
     pair = duel(write(part10((0x7FE00010, "OB", Fragments([b"", b"abcd"])))))
     pair.assert_same(62, but=dict.fromkeys(("errors", "warnings", "report"), "D45"))
     assert pair.theirs.peer.stores == pair.ours.peer.stores == []
-    assert pair.theirs.lines("F") == pair.ours.lines("F")
+    assert pair.theirs.lines("F")[:1] == pair.ours.lines("F")
     assert "encapsulated Pixel Data in an uncompressed transfer syntax" in pair.ours.stderr
 
 

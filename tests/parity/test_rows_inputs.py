@@ -81,7 +81,7 @@ def test_pattern_that_matches_nothing(duel: Duel, tree: Path) -> None:
     pair = duel("+sd", "+sp", "zzz", "T", directory=tree)
     pair.assert_same(21)
     for run in pair:
-        assert run.lines("F") == ["F: no input files to be processed"]
+        assert run.lines("F")[:1] == ["F: no input files to be processed"]
 
 
 @row(29)
@@ -133,7 +133,7 @@ def test_empty_name(duel: Duel, files: FixtureFiles) -> None:
     pair.assert_same(22)
     for run in pair:
         assert run.lines("E") == ["E: cannot add DICOM file with empty filename"]
-        assert run.lines("F") == ["F: bad DICOM file: <empty string>: Illegal parameter"]
+        assert run.lines("F")[:1] == ["F: bad DICOM file: <empty string>: Illegal parameter"]
     duel("", files("CT"), "-nh").assert_same(0)
 
 

@@ -85,7 +85,7 @@ def test_no_transfer_syntax_in_the_meta_header(duel: Duel, files: FixtureFiles) 
         pair = duel(files("NOTS"), *words)
         pair.assert_same(22)
         for run in pair:
-            assert run.lines("F") == ["F: bad DICOM file: NOTS.dcm: Invalid Transfer Syntax UID"]
+            assert run.lines("F")[:1] == ["F: bad DICOM file: NOTS.dcm: Invalid Transfer Syntax UID"]
     duel(files("NOTS"), "+f").assert_same(0)
 
 
@@ -189,7 +189,7 @@ def test_bad_sop_class(duel: Duel, files: FixtureFiles, name: str, reason: str) 
     pair = duel(files(name))
     pair.assert_same(22)
     for run in pair:
-        assert run.lines("F") == [f"F: bad DICOM file: {name}.dcm: {reason}"]
+        assert run.lines("F")[:1] == [f"F: bad DICOM file: {name}.dcm: {reason}"]
     pair = duel(files(name), "-nuc")
     pair.assert_same(0)
     for run in pair:
@@ -208,7 +208,7 @@ def test_length_of_the_instance_uid(duel: Duel, files: FixtureFiles) -> None:
     pair = duel(files("INSTANCE65"))
     pair.assert_same(22)
     for run in pair:
-        assert run.lines("F") == ["F: bad DICOM file: INSTANCE65.dcm: Invalid SOP Instance UID"]
+        assert run.lines("F")[:1] == ["F: bad DICOM file: INSTANCE65.dcm: Invalid SOP Instance UID"]
     duel(files("INSTANCE65"), "-nuc").assert_same(0)
 
 
@@ -217,14 +217,14 @@ def test_private_transfer_syntax(duel: Duel, files: FixtureFiles) -> None:
     pair = duel(files("PRIV"))
     pair.assert_same(22)
     for run in pair:
-        assert run.lines("F") == ["F: bad DICOM file: PRIV.dcm: Unknown Transfer Syntax"]
+        assert run.lines("F")[:1] == ["F: bad DICOM file: PRIV.dcm: Unknown Transfer Syntax"]
 
 
 @row(49)
 def test_transfer_syntax_younger_than_the_reference(duel: Duel, files: FixtureFiles) -> None:
     pair = duel(files("HT"))
     pair.assert_same(but=dict.fromkeys(CHANGED_COURSE, "D10"))
-    assert pair.theirs.lines("F") == ["F: bad DICOM file: HT.dcm: Unknown Transfer Syntax"]
+    assert pair.theirs.lines("F")[:1] == ["F: bad DICOM file: HT.dcm: Unknown Transfer Syntax"]
     assert pair.theirs.exit_code == 22
     assert pair.ours.exit_code == 0
     assert bytes(pair.ours.peer.stores[0].data_set) == files.data_set_bytes("HT")

@@ -115,7 +115,7 @@ def test_file_that_cannot_be_listed(
         assert stored_uids(peer) == BOTH
         alone = run(dcmsend, "-nh", "127.0.0.1", peer.port, bad, timeout=30)
         assert alone.exit_code == 23
-        assert alone.lines("F") == ["no valid input files to be processed"]
+        assert alone.lines("F")[:1] == ["no valid input files to be processed"]
 
 
 def cut_in_pixel_data(folder: Path) -> Path:
@@ -174,7 +174,7 @@ def test_directory_without_scan_directories(dcmsend: str, tmp_path: Path) -> Non
         assert len(peer.stored) == 1
         alone = run(dcmsend, "127.0.0.1", peer.port, tmp_path)
         assert alone.exit_code == 21
-        assert alone.lines("F") == ["no input files to be processed"]
+        assert alone.lines("F")[:1] == ["no input files to be processed"]
 
 
 def test_bare_data_sets_need_an_option(dcmsend: str) -> None:

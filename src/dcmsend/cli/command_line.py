@@ -93,7 +93,9 @@ def scan_command_line(argv: Sequence[str]) -> CommandLine:
             continue
         row = find_option(argument)
         if row is None:
-            raise UsageError(f"Unknown option {_c_string(argument)}")
+            from .suggestion import suggestion  # only for who needs it
+
+            raise UsageError(f"Unknown option {_c_string(argument)}{suggestion(_c_string(argument))}")
         values = tuple(islice(arguments, row.value_count))
         if len(values) < row.value_count:
             raise UsageError(f"Missing value for option {row.long}")

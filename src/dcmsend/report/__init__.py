@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from .options import ReportOptions
 from .reports import Reports, open_reports
 from .run_record import RunRecord
-from .summary import Summary, format_summary
+from .summary import Summary, format_summary, refusal_lines
 
 if TYPE_CHECKING:
     from .outcome_fields import format_time, path_fields, status_field
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ReportOptions", "Reports", "RunRecord", "Summary", "format_outcome", "format_summary", "format_text_report",
-    "format_time", "open_reports", "path_fields", "status_field", "write_text_report",
+    "format_time", "open_reports", "path_fields", "refusal_lines", "status_field", "write_text_report",
 ]
 
 

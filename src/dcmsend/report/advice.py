@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-__all__ = ["advice_for"]
+__all__ = ["advice_for", "advice_for_status"]
 
 _BY_STATUS: Final = (
     (0xA700, 0xFF00, "The archive is out of resources (disk, database). Send again later; --retry does it by itself."),
@@ -43,9 +43,13 @@ def advice_for(fields: dict[str, Any]) -> str:
     if fields["outcome"] == "stored":
         return ""
     if fields["status"] is not None:
-        status = int(fields["status"], 16)
-        for value, mask, text in _BY_STATUS:
-            if status & mask == value:
-                return text
-        return "The archive refused it with a status of its own. Have its log looked at."
+        return advice_for_status(int(fields["status"], 16))
     return _BY_REASON.get(fields["reason"], "")
+
+
+def advice_for_status(status: int) -> str:
+    """One or two sentences for a DIMSE status that is neither success nor a warning."""
+    for value, mask, text in _BY_STATUS:
+        if status & mask == value:
+            return text
+    return "The archive refused it with a status of its own. Have its log looked at."

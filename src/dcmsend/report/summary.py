@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dcmsend.protocol import StatusClass, status_class
+from dcmsend.protocol import StatusClass, status_class, status_text
 from dcmsend.transfer import Reason, Result, StoreOutcome
 
-__all__ = ["Summary", "format_summary"]
+__all__ = ["Summary", "format_summary", "refusal_lines"]
 
 
 class Summary:
@@ -90,3 +90,17 @@ def format_summary(summary: Summary, associations: int, contexts: int) -> str:
     ]
     lines += [f"{label}{count}" for label, count in rows if count]
     return "\n".join(lines)
+
+
+_KINDS_SHOWN = 3
+
+
+def refusal_lines(summary: Summary) -> list[str]:
+    """Why the peer has refused instances, and what to do: a line for each status, the most frequent first."""
+    refused = {why: count for (_, why, _), count in summary.troubles.items() if isinstance(why, int)}
+    if not refused:
+        return []
+    from .advice import advice_for_status  # seldom needed
+
+    rows = sorted(refused.items(), key=lambda row: -row[1])[:_KINDS_SHOWN]
+    return [f"  {count} with 0x{why:04x} ({status_text(why)}): {advice_for_status(why)}" for why, count in rows]

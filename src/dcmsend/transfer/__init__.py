@@ -8,6 +8,7 @@ from .engine import Engine, not_attempted
 from .events import AssociationClosed, AssociationOpened, BytesSent, Observer, Waiting
 from .options import AddressFamily, Peer, RetryOptions, TransferOptions
 from .outcome import Attempt, Reason, Result, StoreOutcome
+from .remedies import remedy
 from .time_window import limit_time
 from .tools import Tools
 
@@ -15,9 +16,27 @@ if TYPE_CHECKING:
     from .probing import ProbeAnswer, echo, probe
 
 __all__ = [
-    "AddressFamily", "AssociationClosed", "AssociationOpened", "Attempt", "BytesSent", "Engine", "Observer", "Peer",
-    "ProbeAnswer", "Reason", "Result", "RetryOptions", "StoreOutcome", "Tools", "TransferOptions", "Waiting", "echo",
-    "limit_time", "not_attempted", "probe",
+    "AddressFamily",
+    "AssociationClosed",
+    "AssociationOpened",
+    "Attempt",
+    "BytesSent",
+    "Engine",
+    "Observer",
+    "Peer",
+    "ProbeAnswer",
+    "Reason",
+    "Result",
+    "RetryOptions",
+    "StoreOutcome",
+    "Tools",
+    "TransferOptions",
+    "Waiting",
+    "echo",
+    "limit_time",
+    "not_attempted",
+    "probe",
+    "remedy",
 ]
 
 

@@ -25,6 +25,7 @@ from .messages import log_end
 from .options import Peer, TransferOptions
 from .outcome import Reason, Result, StoreOutcome
 from .rate import Pace
+from .remedies import NOTHING_ACCEPTED
 from .runner import MAX_FRUITLESS, Counter, Runner
 from .tools import Tools
 from .work import OutcomesInOrder, Work
@@ -182,7 +183,7 @@ class Engine:
     def _halt(self, error: DcmsendError) -> None:
         if self.error is None:
             self.error = error
-            log_end(error)
+            log_end(error, self._peer)
         if self._work is not None:
             self._work.stop()
 
@@ -248,7 +249,7 @@ class Engine:
                 return
             self.error = runner.error
             if isinstance(self.error, NegotiationFailed):
-                log_end(self.error)
+                log_end(self.error, self._peer)
             return
         if runner.association is not None and not runner.association.accepted:
             yield from self._nothing_accepted(runner, plan)
@@ -321,7 +322,8 @@ class Engine:
 
     def _nothing_accepted(self, runner: Runner, plan: AssociationPlan) -> Iterator[StoreOutcome]:
         _log.error("No Acceptable Presentation Contexts")
-        _app_log.error("cannot negotiate network association: No acceptable Presentation Contexts")
+        text = "cannot negotiate network association: No acceptable Presentation Contexts"
+        _app_log.error("%s\n%s", text, NOTHING_ACCEPTED)
         self._disturbed = True
         yield from self._no_context(plan)
         runner.release()

@@ -6,19 +6,18 @@ import logging
 
 from dcmsend.dicom.sop_class import modality_abbreviation, sop_class_name
 from dcmsend.errors import (
-    AssociationAborted,
-    AssociationRejected,
     AssociationReleased,
     Cancelled,
     DataSetError,
     DcmsendError,
     FileUnreadable,
-    NegotiationFailed,
     TranscodeError,
 )
-from dcmsend.protocol import Abort, AssociateRJ, CStoreRSP, status_text
+from dcmsend.protocol import CStoreRSP, status_text
 
+from .options import Peer
 from .prepare import Failure, PreparedStore
+from .remedies import remedy
 
 __all__ = [
     "log_aborting_for_release", "log_end", "log_failure", "log_notes", "log_peer_gone", "log_receive_error",
@@ -63,19 +62,10 @@ def log_failure(failure: Failure) -> None:
         _log.error(text)
 
 
-def log_end(error: DcmsendError) -> None:
-    """Log what ends the run; what may help stands on a further line unless an error line has just told it."""
-    detail = _explain(error.cause) if isinstance(error, NegotiationFailed) else ""
-    _app_log.critical("%s%s", error, detail and f"\n{detail}")
-
-
-def _explain(cause: DcmsendError) -> str:
-    """Why no association came about, in words; ``""`` when the message says all."""
-    if isinstance(cause, AssociationRejected):
-        return AssociateRJ(cause.result, cause.source, cause.reason).describe()
-    if isinstance(cause, AssociationAborted):
-        return Abort(cause.source, cause.reason).describe()
-    return str(getattr(cause, "detail", ""))
+def log_end(error: DcmsendError, peer: Peer | None = None) -> None:
+    """Log what ends the run; what may help stands on further lines; ``peer`` is needed for NegotiationFailed."""
+    help_text = remedy(error, peer)
+    _app_log.critical("%s%s", error, help_text and f"\n{help_text}")
 
 
 def log_peer_gone() -> None:

@@ -218,7 +218,9 @@ class Preparer:
             Reason.NO_CONTEXT,
             ProtocolError("DIMSE No valid Presentation Context ID"),
             "No presentation context found for sending C-STORE with SOP Class / Transfer Syntax: "
-            f"{name} / {loaded.syntax.name}",
+            f"{name} / {loaded.syntax.name}\n"
+            f"{store.instance.input.path}: the peer does not take this kind of object, or not in this encoding; "
+            "-v +v shows its answers",
         )
 
     def _stage(self, store: PreparedStore, loaded: LoadedInstance) -> Failure | None:

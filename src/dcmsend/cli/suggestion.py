@@ -1,0 +1,31 @@
+"""What somebody may have meant who wrote an option that does not exist."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+
+from .option_table import OPTIONS
+
+__all__ = ["suggestion"]
+
+_INDENT = "\n       "
+"""Below the text that stands behind ``error: ``."""
+
+
+def suggestion(argument: str) -> str:
+    """A line of its own that names an option near to ``argument``; ``""`` if there is none."""
+    names = {name: row for row in OPTIONS for name in (row.long, row.short) if name}
+    words = {row.long[2:]: row.long for row in OPTIONS}
+    word, equals, value = argument.partition("=")
+    if equals and word in names:
+        return f"{_INDENT}a value is an argument of its own: {word} {value}"
+    word = word.lstrip("-+").lower()
+    glued = [name for name, row in names.items() if row.value and name == row.short and argument.startswith(name)]
+    if glued and word not in words:
+        option = max(glued, key=len)
+        return f"{_INDENT}a value is an argument of its own: {option} {argument[len(option) :]}"
+    beginning = [row.long for row in OPTIONS if len(argument) > 3 and row.long.startswith(argument)]
+    # One dash, two or a plus sign: the word is what people remember.
+    near = [words[each] for each in get_close_matches(word, words, n=2, cutoff=0.72)]
+    found = list(dict.fromkeys(beginning[:3] or near))
+    return f"{_INDENT}did you mean {' or '.join(found)}?" if found else ""
