@@ -162,7 +162,8 @@ def _decode_usual_response(data: bytes) -> CStoreRSP | None:
     status = middle + 20
     instance = status + 20
     if (
-        data[middle : middle + 18] != _RESPONSE_MIDDLE
+        instance + 8 > len(data)
+        or data[middle : middle + 18] != _RESPONSE_MIDDLE
         or data[status : status + 18] != _RESPONSE_STATUS
         or data[instance : instance + 4] != _RESPONSE_INSTANCE
         or instance + 8 + _LENGTH(data, instance + 4)[0] != len(data)
