@@ -102,7 +102,7 @@ def _blocks(name: str, language: str = "") -> list[str]:
 
 
 SECTIONS = dict(re.findall(r"^## ([\d, and]+)\n(.*?)(?=^## |\Z)", _text("exit-codes.md"), re.DOTALL | re.MULTILINE))
-NEVER = {60, 103, 70}  # DCMTK's, those that are reserved, and bugs (tests/cli/test_main.py)
+NEVER = {60, 70}  # DCMTK's, and bugs (tests/cli/test_main.py)
 
 
 def test_every_exit_code_is_explained() -> None:
@@ -127,6 +127,7 @@ PRODUCED: dict[str, tuple[int, list[str], Script | None]] = {
     "no context": (65, ["-ma", str(CT)], Script(associate=Accept(contexts=refuse()))),
     "out of resources": (101, ["--require-stored", str(CT)], Script(other_stores=Respond(0xA700))),
     "refused": (102, ["--require-stored", str(CT)], Script(other_stores=Respond(0xA900))),
+    "time is over": (103, ["--max-duration", "1", *[str(CT)] * 5], Script(other_stores=Respond(delay=0.6))),
     "journal": (104, [str(CT), "--journal", "missing/journal"], Script()),
     "rejected for good": (105, ["--require-stored", str(CT)], Script(associate=Reject(1, 1, 7))),
 }
