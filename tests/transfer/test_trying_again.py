@@ -315,6 +315,30 @@ def test_after_the_second_broken_association_the_others_come_first(tmp_path: Pat
     assert numbers == [1, 2, 2, 3, 4, *[2] * 8]
 
 
+def test_out_of_resources_pauses_all_associations(tmp_path: Path) -> None:
+    """What is in flight on the others gets its answer, and perhaps one each that was just going out; then all end."""
+    before: list[int] = []
+    together = threading.Barrier(3, timeout=20)
+
+    def answer(link: Link, held: list[Request]) -> None:
+        if len(link.requests) == 1 and link.number <= 3:
+            together.wait()
+        for request in held:
+            if request.sop_instance_uid == instance_uid(30) and not before:
+                before.append(sum(len(each.requests) for each in peer.links))
+                link.respond(request, 0xA700)
+            else:
+                link.respond(request)
+
+    with WindowPeer(answer, granted=None, hold=1) as peer:
+        outcomes, error = send_to(peer, write_instances(tmp_path, 300), parallel_associations=3)
+    assert error is None
+    assert {outcome.result for outcome in outcomes} == {Result.STORED}
+    assert len(peer.links) > 3
+    assert all(link.events[:1] == ["release"] for link in peer.links[:3])
+    assert sum(len(link.requests) for link in peer.links[:3]) <= before[0] + 4
+
+
 @pytest.mark.parametrize("scanning", [False, True])
 @pytest.mark.parametrize("count", [1, 3])
 def test_culprit_at_the_beginning_of_a_long_list(tmp_path: Path, count: int, scanning: bool) -> None:
