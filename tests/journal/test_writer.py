@@ -35,8 +35,8 @@ class Kept:
         self.path = path
         self.groups: list[int] = []
         self.failures = 0
-        connection = open_database(str(path), Peer("host", 104), resume=False)
-        self.writer = GroupWriter(connection, str(path), self._on_commit, self._on_error)
+        self.connection = open_database(str(path), Peer("host", 104), resume=False)
+        self.writer = GroupWriter(self.connection, str(path), self._on_commit, self._on_error)
 
     def _on_commit(self, outcomes: Sequence[StoreOutcome]) -> None:
         self.groups.append(len(outcomes))
@@ -59,6 +59,7 @@ def kept(tmp_path: Path) -> Iterator[Kept]:
     made = Kept(tmp_path / "journal")
     yield made
     made.writer.close()
+    made.connection.close()
 
 
 def test_one_outcome_does_not_wait_for_others(kept: Kept) -> None:
@@ -107,6 +108,7 @@ def test_never_more_than_two_groups_are_without_a_commit(kept: Kept) -> None:
     assert thread.is_alive()
     assert added <= 2 * GROUP_ROWS
     blocker.execute("COMMIT")
+    blocker.close()
     thread.join(60)
     assert not thread.is_alive()
     kept.writer.close()
@@ -122,6 +124,7 @@ def test_a_group_with_the_same_file_twice(kept: Kept) -> None:
     kept.writer.close()
     connection = sqlite3.connect(kept.path)
     assert connection.execute("SELECT outcome, reason FROM instance ORDER BY name").fetchall() == [(0, None)] * 2
+    connection.close()
     connection.close()
 
 
