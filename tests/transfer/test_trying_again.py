@@ -86,7 +86,7 @@ def test_without_further_attempts_nothing_is_sent_twice(tmp_path: Path) -> None:
 
 
 def test_association_that_breaks_in_the_middle_of_an_instance(tmp_path: Path) -> None:
-    files = [*write_instances(tmp_path, 1), write_large(tmp_path / "x", 4_000_000)]
+    files = [*write_instances(tmp_path, 1), write_large(tmp_path / "x", 24 << 20)]
     sent = again(files, Script(during={2: (100_000, Close(reset=True))}), Script())
     assert sent.results == ["stored", "stored"]
     assert sent.outcomes[1].attempts[0].result is Result.FAILED
