@@ -55,7 +55,8 @@ def send(
         transfer: time-outs, PDU lengths, conversion.
         observer: is told of associations, bytes and outcomes while they happen.
         send_while_scanning: items are looked at only as they can be sent, and forgotten when they are done; for lists
-            without an end in sight.  They are drawn on the threads that send.
+            without an end in sight.  They are drawn on the threads that send, or on those
+            that open files where that is slow.
         journal: where outcomes are kept, so that a later transfer sends only what is missing.
 
     Raises, while it is iterated: NoInputFiles, NoValidInputFiles, InvalidInputFile, NegotiationFailed, SendingFailed,
