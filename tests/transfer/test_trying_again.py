@@ -159,6 +159,9 @@ def test_peer_that_takes_the_third_association(tmp_path: Path, answer: Any) -> N
     assert sent.results == ["stored"] * 3
     assert all(len(outcome.attempts) == 1 for outcome in sent.outcomes)
     assert len(watcher.heard) == 4
+    if answer == Reject(2, 3, 2):
+        assert watcher.heard[0] is not None
+        assert watcher.heard[0].why == "DUL Association Rejected; Reason: Local Limit Exceeded"
 
 
 @pytest.mark.parametrize("reason", [1, 2, 3, 7])

@@ -13,7 +13,16 @@ import time
 from collections.abc import Callable, Container, Iterator
 from typing import Final
 
-from dcmsend.errors import AssociationError, DcmsendError, GivenUp, NegotiationFailed, ProtocolError, TransportError
+from dcmsend.errors import (
+    AssociationError,
+    AssociationRejected,
+    DcmsendError,
+    GivenUp,
+    NegotiationFailed,
+    ProtocolError,
+    TransportError,
+)
+from dcmsend.protocol import AssociateRJ
 from dcmsend.transport import WAIT_SLICE, Interrupt
 
 from .options import RetryOptions
@@ -215,4 +224,7 @@ def _describe(outcome: StoreOutcome) -> str:
 
 
 def _one_line(error: DcmsendError) -> str:
-    return "; ".join(str(error).splitlines())
+    lines = str(error).splitlines()
+    if isinstance(error, AssociationRejected):
+        lines += AssociateRJ(error.result, error.source, error.reason).describe().splitlines()[-1:]
+    return "; ".join(lines)
