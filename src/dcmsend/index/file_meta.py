@@ -20,6 +20,16 @@ _short_header = Struct("<I2sH").unpack_from
 _length = Struct("<I").unpack_from
 _LONG_VRS = frozenset((b"OB", b"UN", b"OW", b"UT", b"UC", b"UR", b"OD", b"OF", b"OL", b"OV", b"SV", b"UV"))
 
+_STILL_META = (b"\x02\x00", b"\x00\x02")
+
+_INSTANCE_HEADER = b"\x02\x00\x03\x00UI"
+_LAST_PLACE = 512
+_known_beginnings: dict[bytes, tuple[str, int]] = {}
+"""Sound meta headers from ``DICM`` up to their SOP Instance UID: SOP Class UID, and where the data set begins."""
+_known_ends: dict[bytes, str] = {}
+"""What follows their SOP Instance UID: Transfer Syntax UID.  Files of one origin differ in nothing but the former."""
+_MOST_KNOWN = 2000
+
 # Tags as they are read little endian in one go: element << 16 | group.
 _SOP_CLASS_UID = 0x00020002
 _SOP_INSTANCE_UID = 0x00030002
@@ -81,20 +91,42 @@ def read_regular_meta(source: ByteSource) -> FileMeta | None:
 
 def parse_regular_meta(data: bytes) -> FileMeta | None:
     """``read_regular_meta`` for the first bytes of a file."""
+    place = data.find(_INSTANCE_HEADER, _FIRST_ELEMENT, _LAST_PLACE)
+    known = _known_beginnings.get(data[128:place])
+    if known is not None:
+        sop_class, end = known
+        start = place + 8
+        stop = start + int.from_bytes(data[place + 6 : start], "little")
+        syntax = _known_ends.get(data[stop:end])
+        uid = data[start:stop].rstrip(b"\0")
+        if (
+            syntax is not None
+            and not (stop - start) & 1
+            and end + 2 <= len(data)
+            and data[end : end + 2] not in _STILL_META
+            and uid.split() == [uid]
+        ):
+            return FileMeta(sop_class, uid.decode("latin-1"), syntax, end)
+    return _parse_elements(data)
+
+
+def _parse_elements(data: bytes) -> FileMeta | None:
     size = len(data)
     if size < _FIRST_ELEMENT or data[128:140] != _BEGINNING:
         return None
     end = _FIRST_ELEMENT + _length(data, 140)[0]
-    if end + 2 > size or data[end : end + 2] in (b"\x02\x00", b"\x00\x02"):
+    if end + 2 > size or data[end : end + 2] in _STILL_META:
         return None
     position = _FIRST_ELEMENT
     uids: dict[int, bytes] = {}
-    last = odd = 0
+    last = odd = place = 0
     while position + 8 <= end:
         tag, vr, length = _short_header(data, position)
         if tag & 0xFFFF != 2 or tag <= last:
             return None
         last = tag
+        if tag == _SOP_INSTANCE_UID:
+            place = position
         position += 8
         if vr == b"UI":
             uids[tag] = data[position : position + length]
@@ -113,4 +145,9 @@ def parse_regular_meta(data: bytes) -> FileMeta | None:
         if value.split() != [value]:
             return None  # missing, or with white space that is removed with a warning
         values.append(value.decode("latin-1"))
+    if len(_known_beginnings) + len(_known_ends) > _MOST_KNOWN:
+        _known_beginnings.clear()
+        _known_ends.clear()
+    _known_beginnings[data[128:place]] = values[0], end
+    _known_ends[data[place + 8 + len(uids[_SOP_INSTANCE_UID]) : end]] = values[2]
     return FileMeta(values[0], values[1], values[2], end)
