@@ -144,12 +144,11 @@ def _transfer(
 ) -> Generator[StoreOutcome, None, None]:
     instances: list[Instance] = []
     skip = None if journal is None else partial(_is_done, journal, record)
-    note = None if journal is None else journal.note
     dictionary, unusable = _dictionary(settings)
     if settings.send_while_scanning:
         rejected: deque[RejectedInput] = deque()
         found = _find_instances(settings, inputs, record, rejected.append, interrupt, dictionary, skip)
-        yield from _send(settings, found, record, interrupt, observer, dictionary, unusable, note, rejected)
+        yield from _send(settings, found, record, interrupt, observer, dictionary, unusable, journal, rejected)
         return
     try:
         _list_instances(settings, inputs, record, interrupt, dictionary, instances, skip)
@@ -161,7 +160,7 @@ def _transfer(
             record.add(outcome)
             yield outcome
         raise
-    yield from _send(settings, instances, record, interrupt, observer, dictionary, unusable, note)
+    yield from _send(settings, instances, record, interrupt, observer, dictionary, unusable, journal)
 
 
 def list_instances(
@@ -208,13 +207,13 @@ def _send(
     observer: Observer | None,
     dictionary: Callable[[], DataDictionary],
     unusable: DcmsendError | None,
-    note: Callable[[StoreOutcome], None] | None = None,
+    journal: Journal | None = None,
     rejected: deque[RejectedInput] | None = None,
 ) -> Generator[StoreOutcome, None, None]:
     """``rejected`` is filled meanwhile, on whatever thread; who hears of it hears of everything on this one."""
     try:
         tools = _tools(settings, dictionary, unusable)
-        engine = Engine(instances, settings.peer, settings.transfer, settings.plan, tools, interrupt, observer, note)
+        engine = Engine(instances, settings.peer, settings.transfer, settings.plan, tools, interrupt, observer, journal)
         for outcome in engine.run():
             _note(rejected, record)
             record.add(outcome)

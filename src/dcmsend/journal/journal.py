@@ -77,6 +77,19 @@ class Journal:
         directory, name = self._stored.key_of(item)
         return self._own.hold(directory, name) or (self._mover is not None and self._mover.holds(directory))
 
+    def is_unanswered(self, item: InputFile) -> bool:
+        """Whether an earlier run has completely sent an input and got no answer; seldom asked."""
+        try:
+            files = StoredFiles(open_read_only(self._path)[0], self._path)  # the other one belongs to the scan
+        except JournalError:
+            return False
+        try:
+            return files.is_unanswered(item)
+        except JournalError:
+            return False
+        finally:
+            files.close()
+
     def note(self, outcome: StoreOutcome) -> None:
         """Have an outcome written soon."""
         if is_kept(outcome):

@@ -11,7 +11,7 @@ from dcmsend.inputs import InputFile
 
 from .database import reason_of
 from .path_key import PathKeys
-from .schema import LOOK_UP
+from .schema import LOOK_UP, LOOK_UP_UNANSWERED
 
 __all__ = ["Stored", "StoredFiles"]
 
@@ -65,6 +65,18 @@ class StoredFiles:
         if (found.st_size, found.st_mtime_ns) != (size, mtime_ns):
             return None
         return Stored((size, mtime_ns), status or 0)
+
+    def is_unanswered(self, item: InputFile) -> bool:
+        """Whether it was completely sent and not answered when it was sent last.  Raises JournalError."""
+        if item.data_set is not None:
+            return False
+        directory, name = self._keys.split(item.path)
+        try:
+            number = self._directory_id(directory)
+            row = number is not None and self._connection.execute(LOOK_UP_UNANSWERED, (number, name)).fetchone()
+        except sqlite3.Error as error:
+            raise JournalError(self._path, reason_of(error)) from error
+        return bool(row)
 
     def key_of(self, item: InputFile) -> tuple[bytes, bytes]:
         """The directory that a file is in, without links, and its name there."""

@@ -11,7 +11,9 @@ from typing import Final
 
 from dcmsend.transfer import Result
 
-__all__ = ["APPLICATION_ID", "CODES", "COLUMNS", "CREATE", "LOOK_UP", "RESULTS", "VERSION", "upsert"]
+__all__ = [
+    "APPLICATION_ID", "CODES", "COLUMNS", "CREATE", "LOOK_UP", "LOOK_UP_UNANSWERED", "RESULTS", "VERSION", "upsert",
+]
 
 APPLICATION_ID: Final = 0x64736A6E
 """In the header of the database file, so that another database is never taken for a journal."""
@@ -47,6 +49,10 @@ CREATE: Final = (
         PRIMARY KEY (directory, name)
     ) WITHOUT ROWID
     """,
+)
+
+LOOK_UP_UNANSWERED: Final = (
+    f"SELECT 1 FROM instance WHERE directory = ? AND name = ? AND outcome = {CODES[Result.UNCONFIRMED]}"
 )
 
 LOOK_UP: Final = "SELECT size, mtime_ns, status FROM instance WHERE directory = ? AND name = ? AND outcome = 0"

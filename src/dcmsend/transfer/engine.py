@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import closing
+from typing import Protocol
 
 from dcmsend.errors import (
     Cancelled,
@@ -16,6 +17,7 @@ from dcmsend.errors import (
     SendingFailed,
 )
 from dcmsend.index import Instance
+from dcmsend.inputs import InputFile
 from dcmsend.plan import AssociationPlan, PlanOptions, plan_association, plan_open_association
 from dcmsend.transport import Interrupt
 
@@ -23,7 +25,7 @@ from .events import Observer, SerialObserver, Waiting
 from .files_ahead import FilesAhead
 from .messages import log_end
 from .options import Peer, TransferOptions
-from .outcome import Reason, Result, StoreOutcome
+from .outcome import Reason, Result, StoreOutcome, counted_as_stored
 from .rate import Pace
 from .remedies import NOTHING_ACCEPTED
 from .runner import MAX_FRUITLESS, Counter, Runner
@@ -41,10 +43,23 @@ _log = logging.getLogger("dcmsend.network")
 _app_log = logging.getLogger("dcmsend.app")
 
 
+class Memory(Protocol):
+    """What outlives a run."""
+
+    def note(self, outcome: StoreOutcome) -> None:
+        """An outcome is final."""
+        ...
+
+    def is_unanswered(self, item: InputFile) -> bool:
+        """Whether an earlier run has completely sent it and got no answer."""
+        ...
+
+
 class Engine:
     """One transfer.  From an iterator, instances are taken only as they can be sent, and kept until they are done.
 
-    ``note`` is told of an outcome as soon as it is final, in no particular order, unless the instance was never begun.
+    ``memory`` is told of an outcome as soon as it is final, in no particular order, unless the instance was never
+    begun.
 
     Attributes:
         error: why the run ended early; None at a normal end.  Valid when ``run`` is exhausted.
@@ -59,9 +74,9 @@ class Engine:
         tools: Tools,
         interrupt: Interrupt,
         observer: Observer | None = None,
-        note: Callable[[StoreOutcome], None] | None = None,
+        memory: Memory | None = None,
     ) -> None:
-        self._note = note
+        self._memory = memory
         self._feed: Feed | None = None
         if not isinstance(instances, Sequence):
             from .feed import Feed  # only where the scan goes on meanwhile
@@ -146,8 +161,8 @@ class Engine:
         if self.error is None and self._interrupt.requested and self._order.next_index < len(self._instances):
             self.error = Cancelled(self._interrupt.by)
         for outcome in self._retries.take_pending() if self._retries is not None else ():
-            if self._note is not None:
-                self._note(outcome)
+            if self._memory is not None:
+                self._memory.note(outcome)
             yield from self._order.add(outcome)
         done = self._order.held
         for outcome in not_attempted(self._instances, self._order.next_index, self.error, done=done):
@@ -163,8 +178,10 @@ class Engine:
                     self._work.defer(outcome.index - 1)
                 return
             outcome = final
-        if self._note is not None:
-            self._note(outcome)
+        if self._memory is not None:
+            if outcome.is_duplicate and not outcome.earlier and self._memory.is_unanswered(outcome.instance.input):
+                outcome = counted_as_stored(outcome)
+            self._memory.note(outcome)
         self._watch(outcome)
         yield from self._order.add(outcome)
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from dcmsend.dicom.transfer_syntax import TransferSyntax
 from dcmsend.index import Instance
 
-__all__ = ["Attempt", "Reason", "Result", "StoreOutcome"]
+__all__ = ["Attempt", "Reason", "Result", "StoreOutcome", "counted_as_stored"]
 
 
 class Result(Enum):
@@ -127,11 +127,21 @@ class StoreOutcome(NamedTuple):
         return self.status is not None and self.status & 0xFF00 == 0xA700
 
     @property
+    def is_duplicate(self) -> bool:
+        """Whether the peer refuses it because it has an instance with this UID (0x0111)."""
+        return self.status == 0x0111 and self.result is Result.REFUSED
+
+    @property
     def is_retryable(self) -> bool:
         """Whether the same instance may be stored when it is sent again, without anybody doing anything."""
         if self.status is not None:
             return self.result is Result.REFUSED and (self.is_out_of_resources or self.status == 0x0110)
         return self.reason in _TRANSIENT
+
+
+def counted_as_stored(outcome: StoreOutcome) -> StoreOutcome:
+    """A duplicate, where an earlier attempt may have stored it; the peer's status stays visible."""
+    return outcome._replace(result=Result.STORED, message="the peer has it already (0x0111)")
 
 
 _TRANSIENT = frozenset({

@@ -26,7 +26,7 @@ from dcmsend.protocol import AssociateRJ
 from dcmsend.transport import WAIT_SLICE, Interrupt
 
 from .options import RetryOptions
-from .outcome import Reason, Result, StoreOutcome
+from .outcome import Reason, Result, StoreOutcome, counted_as_stored
 
 __all__ = ["AllBut", "Retries", "delay_after"]
 
@@ -35,7 +35,6 @@ _NETWORK: Final = frozenset({
 })
 """Reasons that have to do with the association, not with the file."""
 
-_DUPLICATE_SOP_INSTANCE: Final = 0x0111
 _KILLS: Final = 2
 """So many broken associations an instance may have been under way in before it is put aside."""
 
@@ -205,10 +204,10 @@ def _is_transient(outcome: StoreOutcome) -> bool:
 def _joined(before: StoreOutcome, outcome: StoreOutcome) -> StoreOutcome:
     """The outcome of a further attempt in the light of those before it."""
     earlier = before.attempts
+    if outcome.is_duplicate:
+        outcome = counted_as_stored(outcome)
     result, message = outcome.result, outcome.message
-    if outcome.status == _DUPLICATE_SOP_INSTANCE:
-        result, message = Result.STORED, "the peer has it already (0x0111)"
-    elif result in (Result.FAILED, Result.NOT_ATTEMPTED) and any(
+    if result in (Result.FAILED, Result.NOT_ATTEMPTED) and any(
         attempt.result is Result.UNCONFIRMED for attempt in earlier
     ):
         result = Result.UNCONFIRMED  # this attempt was in vain, but an earlier one was not answered
