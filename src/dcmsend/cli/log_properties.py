@@ -12,7 +12,10 @@ from dcmsend.errors import UsageError
 
 from .terminal import ErrorStream
 
-__all__ = ["LogTrouble", "as_bool", "as_integer", "expand_variables", "host_name", "read_properties", "subset"]
+__all__ = [
+    "LogTrouble", "as_bool", "as_integer", "expand_variables", "host_name", "parse_properties", "read_properties",
+    "subset",
+]
 
 _BLANKS: Final = " \t\n\v\f\r"
 _MOST_EXPANSIONS: Final = 1000
@@ -61,6 +64,11 @@ def read_properties(path: str) -> dict[str, str]:
             content = file.read()
     except OSError as error:
         raise UsageError("Specified --log-config file cannot be read") from error
+    return parse_properties(content)
+
+
+def parse_properties(content: bytes) -> dict[str, str]:
+    """The properties in the content of a file.  Raises UsageError when nothing in it sets up the root logger."""
     properties = {}
     for line in os.fsdecode(content).split("\n"):
         text = line.lstrip(_BLANKS)

@@ -1,0 +1,219 @@
+"""What is fuzzed, and what must hold whatever the bytes are.
+
+Each target takes bytes and returns when everything is as promised; anything else is an exception.  Nothing here needs a
+fuzzer: the tests replay the seeds and what hypothesis makes of them.  For all targets it is also promised that they end
+soon and take little memory; the fuzzer watches that.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+
+from dcmsend.cli.command_file import split_arguments
+from dcmsend.cli.log_filters import is_accepted, make_filters
+from dcmsend.cli.log_layout import make_layout
+from dcmsend.cli.log_properties import LogTrouble, expand_variables, parse_properties, subset
+from dcmsend.cli.terminal import ErrorStream, make_harmless
+from dcmsend.dicom.byte_source import BytesSource
+from dcmsend.dicom.data_dictionary import default_dictionary
+from dcmsend.dicom.dictionary_file import load_dictionary_files
+from dcmsend.dicom.transfer_syntax import TransferSyntax, transfer_syntax
+from dcmsend.dicom.walk import walk_data_set
+from dcmsend.errors import DataSetError, RemoteProtocolError, TranscodeError, UsageError
+from dcmsend.index import read_file_meta
+from dcmsend.inputs.dicomdir import leads_outside, read_dicomdir
+from dcmsend.protocol import (
+    AssociateAC,
+    AssociateRQ,
+    ContextResult,
+    Event,
+    PresentationContext,
+    ReleaseRQ,
+    State,
+    UpperLayer,
+    UserInformation,
+    encode_pdu,
+)
+from dcmsend.transcode import convert_data_set
+from dcmsend.transcode.codestream import (
+    fault_of_scans,
+    has_jpeg_ls_end,
+    read_jpeg_2000_header,
+    read_jpeg_header,
+)
+from dcmsend.transcode.jpeg_xl_header import read_jpeg_xl_size
+
+__all__ = ["TARGETS"]
+
+EXPLICIT, BIG, IMPLICIT = (f"1.2.840.10008.1.2{suffix}" for suffix in (".1", ".2", ""))
+_SYNTAXES = (EXPLICIT, BIG, IMPLICIT, "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.4.70", "1.2.840.10008.1.2.5")
+_MOST_CONVERTED = 1 << 20
+_REQUEST = AssociateRQ("B", "A", (PresentationContext(1, "1.2.3", (IMPLICIT,)),), UserInformation())
+_ACCEPTANCE = encode_pdu(AssociateAC("B", "A", (ContextResult(1, 0, IMPLICIT),), UserInformation()))
+
+
+def pdu(data: bytes) -> None:
+    """Any stream gives events or one RemoteProtocolError, the same however it is cut, in every state of ours."""
+    opening, size, stream = data[:1], data[1:2], data[2:]
+    kind = opening[0] % 4 if opening else 0
+    step = 1 + (size[0] if size else 0) % 64
+    whole = _conversation(kind, [stream])
+    assert _conversation(kind, [stream[at : at + step] for at in range(0, len(stream), step)]) == whole
+
+
+def _conversation(kind: int, chunks: Iterable[bytes]) -> tuple[list[Event], str, State]:
+    layer = UpperLayer(16384, is_acceptor=kind == 3)
+    if kind != 3:
+        layer.send(_REQUEST)
+    if kind in (1, 2):
+        layer.receive_data(_ACCEPTANCE)
+    if kind == 2:
+        layer.send(ReleaseRQ())
+    events: list[Event] = []
+    breach = ""
+    for chunk in [*chunks, b""]:
+        try:
+            events += layer.receive_data(chunk)
+        except RemoteProtocolError as error:
+            assert not breach, "a breach is raised once"
+            breach = str(error)
+    return events, breach, layer.state
+
+
+def meta_header(data: bytes) -> None:
+    """A meta header, or a DataSetError; the data set begins inside the file."""
+    for needs_preamble in (True, False):
+        with suppress(DataSetError):
+            meta = read_file_meta(BytesSource(data), needs_preamble=needs_preamble)
+            assert 0 <= meta.data_set_offset <= len(data)
+            for uid in (meta.sop_class_uid, meta.sop_instance_uid, meta.transfer_syntax_uid):
+                assert len(uid) <= len(data)
+
+
+class _CountingSource(BytesSource):
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self.calls = 0
+
+    def read_at(self, position: int, size: int) -> bytes:
+        self.calls += 1
+        return super().read_at(position, size)
+
+
+def walk(data: bytes) -> None:
+    """A walk ends in a result or a DataSetError, lies within the data, and does not read them over and over."""
+    syntax, body = _syntax_of(data)
+    source = _CountingSource(body)
+    with suppress(DataSetError):
+        result = walk_data_set(source, syntax, dictionary=default_dictionary)
+        assert 0 <= result.length <= result.encoded_length <= max(len(body), result.encoded_length * syntax.is_deflated)
+    if not syntax.is_deflated:
+        assert source.calls < 20 + 2 * len(body)
+
+
+def reencode(data: bytes) -> None:
+    """What is converted has the length that was announced, is sound, and converted again is the same."""
+    syntax, body = _syntax_of(data)
+    target = transfer_syntax((EXPLICIT, BIG, IMPLICIT)[len(body) % 3])
+    try:
+        result = convert_data_set(BytesSource(body), syntax, target, dictionary=default_dictionary)
+        result.decode()
+        chunks, length = [], 0
+        for chunk in result.chunks():
+            chunks.append(chunk)
+            length += len(chunk)
+            if length > _MOST_CONVERTED:
+                return  # a deflated data set may be large; that it ends somewhere is another promise
+    except (DataSetError, TranscodeError):
+        return
+    converted = b"".join(chunks)
+    assert result.length in (None, len(converted))
+    walked = walk_data_set(BytesSource(converted), target, dictionary=default_dictionary)
+    assert walked.length == len(converted)
+    again = convert_data_set(BytesSource(converted), target, target, dictionary=default_dictionary)
+    again.decode()
+    assert b"".join(again.chunks()) == converted
+
+
+def _syntax_of(data: bytes) -> tuple[TransferSyntax, bytes]:
+    return transfer_syntax(_SYNTAXES[(data[0] if data else 0) % len(_SYNTAXES)]), data[1:]
+
+
+def dicomdir(data: bytes) -> None:
+    """Records name files; what does not lead outside stays below the directory of the DICOMDIR."""
+    syntax, body = _syntax_of(data)
+    with suppress(DataSetError):
+        for item in read_dicomdir("medium/DICOMDIR", BytesSource(body), syntax):
+            record = item.record
+            assert record is not None
+            if record.file_id and "\0" not in item.path and not leads_outside(record.file_id):
+                below = os.path.normpath(os.path.join("/mnt", item.path))
+                assert below == "/mnt/medium" or below.startswith("/mnt/medium/"), item.path
+
+
+def codestream(data: bytes) -> None:
+    """The looks that are taken before a codec sees a frame: a header, or a TranscodeError."""
+    with suppress(TranscodeError):
+        header = read_jpeg_header(data)
+        fault_of_scans(data, header)
+        has_jpeg_ls_end(data, header)
+    with suppress(TranscodeError):
+        read_jpeg_2000_header(data)
+    with suppress(TranscodeError):
+        width, height = read_jpeg_xl_size(data)
+        assert width > 0
+        assert height > 0
+
+
+def command_file(data: bytes) -> None:
+    """Arguments hold nothing but bytes of the file, in its order, and never more of them."""
+    arguments = [os.fsencode(argument) for argument in split_arguments(data)]
+    assert sum(map(len, arguments)) <= len(data)
+    rest = iter(data)
+    assert all(byte in rest for argument in arguments for byte in argument)
+
+
+class _Nowhere(ErrorStream):
+    def __init__(self) -> None:
+        super().__init__(None)
+
+
+def log_configuration(data: bytes) -> None:
+    """A faulty configuration is a UsageError or is told; layouts and filters take every message."""
+    trouble = LogTrouble(_Nowhere())
+    try:
+        properties = expand_variables(parse_properties(data), "dcmsend", trouble)
+    except UsageError:
+        return
+    own = subset(properties, "log4cplus.appender.a.")
+    layout, filters = make_layout(own, trouble), make_filters(own, trouble)
+    for text in ("", "one\ntwo", "\x1b[31m\udcff"):
+        record = logging.LogRecord("dcmsend.app", logging.WARNING, __file__, 1, text, None, None)
+        assert isinstance(layout(record), str)
+        assert is_accepted(filters, record) in (True, False)
+
+
+def dictionary_file(data: bytes) -> None:
+    """Any text makes a dictionary, perhaps an empty one."""
+    dictionary = load_dictionary_files([("fuzz.dic", data.decode("utf-8", "replace"))])
+    assert dictionary.vr_of(0x00080018)
+
+
+def terminal_text(data: bytes) -> None:
+    """Nothing that is shown can drive a terminal."""
+    shown = make_harmless(data.decode("utf-8", "surrogateescape"))
+    assert all(character == "\n" or (character.isprintable() or ord(character) > 0x9F) for character in shown)
+    assert not any("\x7f" <= character <= "\x9f" or "\u202a" <= character <= "\u202e" for character in shown)
+
+
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    each.__name__: each
+    for each in (
+        pdu, meta_header, walk, reencode, dicomdir, codestream, command_file, log_configuration, dictionary_file,
+        terminal_text,
+    )
+}  # fmt: skip
+"""All targets by name."""
