@@ -33,6 +33,25 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert (page.parent / target).exists(), target
 
 
+@pytest.mark.parametrize("page", ["security.md", "reliability.md"])
+def test_promises_are_kept_by_tests_that_exist(page: str) -> None:
+    """Each row of a table of promises names files, tests in files, or tests by their name alone."""
+    everywhere = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    rows = re.findall(r"^\| (.*) \| (.*) \|$", _text(page), flags=re.MULTILINE)
+    promises = [(promise, kept) for promise, kept in rows if kept != "kept by" and "---" not in kept]
+    assert len(promises) > 10
+    for promise, kept in promises:
+        names = re.findall(r"`((?:tests/|test_).*?)`", kept)
+        assert names, promise
+        for name in names:
+            file, _, function = name.rpartition("::") if "::" in name else ("", "", name)
+            if function.startswith("tests/"):
+                assert (ROOT / function).exists(), function
+                continue
+            text = (ROOT / file).read_text(encoding="utf-8") if file else everywhere
+            assert f"def {function}(" in text, name
+
+
 def test_every_decision_is_listed() -> None:
     pages = sorted(path.name for path in (ROOT / "docs" / "decisions").glob("[0-9]*.md"))
     assert re.findall(r"^\* \[.*?\]\((.*?)\)$", _text("decisions/index.md"), flags=re.MULTILINE) == pages
