@@ -48,6 +48,10 @@ __all__ = [
 class DcmsendError(Exception):
     """Root of all errors; catch this one to catch everything dcmsend raises on purpose."""
 
+    def __repr__(self) -> str:
+        facts = "".join(f", {name}={value!r}" for name, value in vars(self).items())
+        return f"{type(self).__name__}({str(self)!r}{facts})"
+
 
 class _WithoutFacts(DcmsendError):
     text = ""

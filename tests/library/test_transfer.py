@@ -30,6 +30,7 @@ from dcmsend.errors import DcmsendError, InvalidInputFile, NegotiationFailed, Se
 from dcmsend.transfer.payload import FileChanged
 from support.fixture_files import CT_CLASS, MR_CLASS
 from support.peer_script import Abort, Accept, Reject, Respond, Script, refuse
+from support.processes import free_port
 from support.scripted_peer import ScriptedPeer
 from support.sending import run_transfer, send_all, write_instances
 
@@ -184,7 +185,7 @@ def test_outcomes_can_be_pickled_and_copied(tmp_path: Path) -> None:
             assert other.sent_syntax is outcome.sent_syntax
             assert other.instance == outcome.instance
         assert outcome in {outcome}
-        assert "StoreOutcome(index=" in repr(outcome)
+        assert "<StoreOutcome 1: stored" in repr(outcome)
 
 
 def test_outcomes_cannot_be_changed(tmp_path: Path) -> None:
@@ -322,3 +323,20 @@ def test_log_goes_where_the_program_wants_it(tmp_path: Path, caplog: pytest.LogC
         send_all(write_instances(tmp_path, 1))
     assert {record.name for record in caplog.records} <= {"dcmsend.network", "dcmsend.app", "dcmsend.data"}
     assert "Received C-STORE Response (Success)" in caplog.messages
+
+
+def test_reprs_tell_what_matters(tmp_path: Path) -> None:
+    """In a debugger, a log or a failed assertion."""
+    transfer = send(write_instances(tmp_path, 2), Peer("127.0.0.1", free_port()))
+    with pytest.raises(errors.NegotiationFailed) as caught:
+        list(transfer)
+    assert repr(transfer) == "<Transfer: 2 not attempted>"
+    assert repr(transfer.summary) == "<Summary: 2 not attempted>"
+    assert repr(caught.value.cause).startswith("ConnectFailed('TCP Initialization Error: Connection refused', detail=")
+    with ScriptedPeer(Script(stores={1: Respond(0xA700)})) as peer:
+        refused, stored = send(write_instances(tmp_path / "more", 2), Peer("127.0.0.1", peer.port))
+    assert repr(refused) == f"<StoreOutcome 1: refused 0xa700, '{tmp_path}/more/000001.dcm'>"
+    assert repr(stored) == f"<StoreOutcome 2: stored 0x0000, '{tmp_path}/more/000002.dcm'>"
+    lost = stored._replace(result=Result.UNCONFIRMED, status=None, reason=Reason.CONNECTION_LOST)
+    assert repr(lost) == f"<StoreOutcome 2: unconfirmed, connection lost, '{tmp_path}/more/000002.dcm'>"
+    assert pickle.loads(pickle.dumps(lost)) == lost

@@ -32,6 +32,10 @@ class Summary:
         self.bytes = 0
         self.troubles: dict[tuple[Result, int | Reason | None, bool], int] = {}
 
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{count} {result.value}" for result, count in self.results.items() if count)
+        return f"<Summary: {counts or 'nothing yet'}>"
+
     def add(self, outcome: StoreOutcome) -> None:
         """Count one outcome."""
         self.results[outcome.result] += 1

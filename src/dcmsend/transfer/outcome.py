@@ -131,6 +131,11 @@ class StoreOutcome(NamedTuple):
         """Whether the peer refuses it because it has an instance with this UID (0x0111)."""
         return self.status == 0x0111 and self.result is Result.REFUSED
 
+    def __repr__(self) -> str:
+        why = "" if self.reason is None else f", {self.reason.value}"
+        answer = why if self.status is None else f" 0x{self.status:04x}"
+        return f"<StoreOutcome {self.index}: {self.result.value}{answer}, {self.instance.input.path!r}>"
+
     @property
     def is_retryable(self) -> bool:
         """Whether the same instance may be stored when it is sent again, without anybody doing anything."""
