@@ -185,7 +185,7 @@ def test_outcomes_can_be_pickled_and_copied(tmp_path: Path) -> None:
             assert other.sent_syntax is outcome.sent_syntax
             assert other.instance == outcome.instance
         assert outcome in {outcome}
-        assert "<StoreOutcome 1: stored" in repr(outcome)
+        assert "<StoreOutcome " in repr(outcome)
 
 
 def test_outcomes_cannot_be_changed(tmp_path: Path) -> None:
