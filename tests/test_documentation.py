@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import socket
@@ -101,7 +102,8 @@ def test_command_lines_use_options_that_exist(dcmsend: str) -> None:
 @pytest.mark.parametrize(("page", "line"), [row for row in LINES if "+tl" not in row[1]], ids=lambda each: each)
 def test_command_line_works(page: str, line: str, dcmsend: str, tmp_path: Path) -> None:
     """Every command line of the documentation that needs nothing but files and an ordinary peer."""
-    write_instances(tmp_path / "data" / "study", 3)
+    for path in write_instances(tmp_path / "data" / "study", 3):
+        os.utime(path, (1e9, 1e9))  # nobody is still writing them
     shutil.copy(CT, tmp_path / "image.dcm")
     shutil.copytree(DATA / "fileset", tmp_path, dirs_exist_ok=True)
     (tmp_path / "DICOMDIR-empty.dcm").unlink()
