@@ -90,7 +90,7 @@ def _option(row: OptionRow) -> Iterator[str]:
 
 
 def _exit_codes(page: Path) -> Iterator[str]:
-    for code, text in re.findall(r"^\| \[([\d, ]+)\]\(#.*?\) \| (.*?) \|", page.read_text("utf-8"), re.MULTILINE):
+    for code, text in re.findall(r"^\| \[([\d, ]+)\]\(.*?\) \| (.*?) \|", page.read_text("utf-8"), re.MULTILINE):
         yield from (".TP", f".B {escape(code)}", _plain(text))
 
 
