@@ -193,7 +193,7 @@ SCHEDULES = ("MONTHLY", "WEEKLY", "DAILY", "TWICE_DAILY", "HOURLY", "MINUTELY")
 
 @pytest.mark.peer("faketime")
 def test_files_that_roll_over_while_the_program_runs(tmp_path: Path) -> None:
-    """A run of four seconds over the end of a month, for each schedule; the week goes on."""
+    """A run of nine seconds over the end of a month, for each schedule; the week goes on."""
     files: dict[tuple[str, str], dict[str, str]] = {}
     with socket.create_server(("127.0.0.1", 0)) as silent_peer:
         runs = {}
@@ -204,8 +204,8 @@ def test_files_that_roll_over_while_the_program_runs(tmp_path: Path) -> None:
                 (folder / "x.log").write_text("of the period before\n")
                 settings = f"DailyRollingFileAppender\nlog4cplus.appender.f.Schedule = {schedule}\n"
                 (folder / "log.cfg").write_text(FILE + settings)
-                words = [dcmtk_program("faketime"), "-f", "@2026-03-31 23:59:58", program]
-                words += ["-lc", "log.cfg", "-ta", "4", "127.0.0.1", silent_peer.getsockname()[1], CT]
+                words = [dcmtk_program("faketime"), "-f", "@2026-03-31 23:59:54", program]
+                words += ["-lc", "log.cfg", "-ta", "9", "127.0.0.1", silent_peer.getsockname()[1], CT]
                 runs[schedule, name] = subprocess.Popen(
                     list(map(str, words)), cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                     env={**os.environ, "TZ": "UTC"},

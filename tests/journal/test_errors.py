@@ -231,8 +231,8 @@ def test_signal_and_resume(tmp_path: Path) -> None:
     """After Ctrl-C everything that was answered is in the journal."""
     write_instances(tmp_path / "in", 40)
     with ScriptedPeer() as peer:
-        first = Sender(tmp_path, peer.port, "--max-instances-rate", "20")
-        wait_until(lambda: len(peer.stores) >= 5, 30, "the first instances")
+        first = Sender(tmp_path, peer.port, "--max-instances-rate", "5")
+        wait_until(lambda: len(peer.stores) >= 3, 30, "the first instances")
         first.signal(signal.SIGINT)
         assert first.wait() == 130, first.stderr
         before = len(peer.stores)
