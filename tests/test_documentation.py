@@ -13,6 +13,7 @@ import pytest
 
 import dcmsend as dcmsend_package
 from dcmsend.cli.exit_code import ExitCode
+from support.certificates import Certificates
 from support.corpus import DATA
 from support.discarding_peer import DiscardingPeer
 from support.peer_script import Abort, Accept, Close, Reject, Respond, Script, Silence, refuse
@@ -21,6 +22,7 @@ from support.processes import free_port
 from support.run import run
 from support.scripted_peer import ScriptedPeer
 from support.sending import write_instances
+from support.tls_peers import tls_storescp
 
 ROOT = Path(__file__).parent.parent
 CT = DATA / "pydicom" / "CT_small.dcm"
@@ -112,6 +114,87 @@ def test_command_line_works(page: str, line: str, dcmsend: str, tmp_path: Path) 
         done = run("sh", "-c", re.sub(r"^dcmsend(-py)?(?= )", dcmsend, real), cwd=tmp_path)
     assert done.exit_code == 0, done.stderr
     assert peer.stores or "104" not in line
+
+
+@pytest.mark.peer("dcmtk")
+@pytest.mark.parametrize(("page", "line"), [row for row in LINES if "+tl" in row[1]], ids=lambda each: each)
+def test_command_line_works_over_tls(
+    page: str, line: str, dcmsend: str, certificates: Certificates, tmp_path: Path
+) -> None:
+    """With DCMTK's storescp, which wants our certificate where the line shows it."""
+    write_instances(tmp_path / "data" / "study", 3)
+    files = {"image.dcm": CT, "ca.pem": certificates.ca}
+    files |= {"our.key": certificates.client_key, "our.pem": certificates.client}
+    for name, path in files.items():
+        shutil.copy(path, tmp_path / name)
+    with tls_storescp(tmp_path, certificates, wants_certificate="+tls" in line) as peer:
+        real = line.replace("pacs.example.org 2762", f"localhost {peer.port}").replace("/data/study", "data/study")
+        done = run("sh", "-c", re.sub(r"^dcmsend(?= )", dcmsend, real), cwd=tmp_path)
+        assert done.exit_code == 0, done.stderr
+        assert peer.files
+
+
+def test_conversion_of_certificates(certificates: Certificates, tmp_path: Path) -> None:
+    """The lines make what ``+tls`` takes of what others have exported."""
+    lines = next(block for block in _blocks("tls.md") if block.startswith("openssl")).splitlines()
+    make = (
+        f"openssl x509 -in {certificates.client} -outform DER -out our.cer && openssl pkcs12 -export -passout pass: "
+        f"-inkey {certificates.client_key} -in {certificates.client} -out our.p12"
+    )
+    for line in (make, lines[0], f"{lines[1]} -passin pass: -passout pass:secret"):
+        done = run("sh", "-c", line, cwd=tmp_path)
+        assert done.exit_code == 0, done.stderr
+    assert "BEGIN CERTIFICATE" in (tmp_path / "our.pem").read_text()
+    assert "PRIVATE KEY" in (tmp_path / "our.key").read_text()
+
+
+def test_lines_about_journals_and_lists(dcmsend: str, tmp_path: Path) -> None:
+    write_instances(tmp_path / "data" / "study", 3)
+    (tmp_path / "last-run").touch()
+    os.utime(tmp_path / "last-run", (1e9, 1e9))
+    blocks = [block for block in _blocks("recipes.md") if re.match(r"dcmsend-journal|find", block)]
+    assert len(blocks) == 2
+    with ScriptedPeer() as peer:
+        options = ["-nh", "--journal", "night.journal", "+sd", "127.0.0.1", peer.port, "data/study"]
+        run(dcmsend, *options, cwd=tmp_path)
+        for line in "".join(blocks).splitlines():
+            real = line.split(" #")[0].replace("pacs.example.org 104", f"127.0.0.1 {peer.port}")
+            real = real.replace("/data/study", "data/study")
+            real = re.sub(r"(?<!\S)dcmsend(?=[ -])", lambda found: dcmsend, real)
+            done = run("sh", "-c", real, cwd=tmp_path)
+            assert done.exit_code in (0, 21), (line, done.stderr)
+            assert "Traceback" not in done.stderr
+    assert len(peer.stores) >= 6
+
+
+NOT_RUN_HERE = {
+    "pip install .": "scripts/demo and scripts/test do it",
+    "./scripts/demo": "by hand before each release",
+    "./scripts/test": "this is it",
+    "            cli  ": "a picture",
+    "dcmsend --require-stored": "test_script_that_looks_at_the_exit_code",
+    "dcmsend +sd +r -nh +crf before.txt": "tests/parity",
+    "pip install . pynetdicom": "tests/benchmarks/test_short_run.py",
+    "python benchmarks/decode.py": "by hand, for docs/performance.md",
+    "dcmsend-journal": "test_lines_about_journals_and_lists",
+    "find /data/study": "test_lines_about_journals_and_lists",
+    "python -m pytest tests/faults": "their short mode is part of the tests",
+    "KILL_ROUNDS=200": "its short mode is part of the tests",
+    "openssl x509": "test_conversion_of_certificates",
+    "F: cannot negotiate": "tests/cli/test_tls_options.py::test_wrong_host",
+}
+"""Blocks of the documentation that hold something else than command lines of ours, by their beginning."""
+
+
+def test_every_example_is_run() -> None:
+    for page in PAGES:
+        if page.is_relative_to(ROOT / "docs") or page == ROOT / "README.md":
+            text = page.read_text(encoding="utf-8")
+            for language, block in re.findall(r"^```(\w*)\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE):
+                if language:  # python, properties: run above and by tests/library/test_page.py; text is shown only
+                    continue
+                is_ours = all(re.match(r"dcmsend(-py)? ", line) for line in block.splitlines() if line)
+                assert is_ours or any(block.startswith(known) for known in NOT_RUN_HERE), (page, block)
 
 
 def _text(name: str) -> str:
@@ -258,7 +341,8 @@ REJECTIONS = [(1, 1), (1, 2), (1, 3), (1, 7), (2, 1), (2, 2), (3, 1), (3, 2)]  #
 
 @pytest.mark.parametrize("result", [1, 2])
 def test_every_reason_of_a_rejection_is_explained(result: int, dcmsend: str) -> None:
-    reasons = set(re.findall(r"`([^`]*)`", "".join(re.findall(r"^\| (\[`.*?) \|", _text("rejections.md"), re.MULTILINE))))
+    cells = re.findall(r"^\| (\[`.*?) \|", _text("rejections.md"), flags=re.MULTILINE)
+    reasons = set(re.findall(r"`([^`]*)`", "".join(cells)))
     seen = set()
     for source, reason in REJECTIONS:
         with ScriptedPeer(Script(associate=Reject(result, source, reason))) as peer:
