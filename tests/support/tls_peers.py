@@ -107,7 +107,8 @@ class TlsFront:
                 thread.start()
 
     def _serve(self, plain: socket.socket) -> None:
-        with contextlib.suppress(OSError), self._context.wrap_socket(plain, server_side=True) as secured:
+        closed_here = (OSError, ValueError)
+        with contextlib.suppress(*closed_here), self._context.wrap_socket(plain, server_side=True) as secured:
             self._sockets.append(secured)
             self.versions.append(secured.version() or "")
             if not self._peer_port:

@@ -182,12 +182,14 @@ def test_halting_ends_all_associations(tmp_path: Path) -> None:
 
 
 def test_a_broken_file_halts(tmp_path: Path) -> None:
+    """What other associations have begun is stored; what they had only taken from the queue is not begun."""
     files = write_instances(tmp_path, 60)
     files[20].write_bytes(files[20].read_bytes()[:-2])
     sent = parallel(files, halt=True)
     assert isinstance(sent.error, SendingFailed)
     check_completeness(sent, 60)
-    assert sent.results[:20] == ["stored"] * 20
+    assert set(sent.results[:20] + sent.results[21:]) == {"stored", "not attempted"}
+    assert sent.results[:20].count("stored") > 10
     assert sent.results[20] == "failed"
 
 
