@@ -6,6 +6,7 @@ import errno
 import os
 import random
 import tempfile
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ def test_what_is_stored_in_any_order_is_read(spool: Spool) -> None:
         assert len(room) == 100
         room[:] = content[position : position + 100]
         spool.store(position, room)
+    spool.finish()
     assert b"".join(spool.read_at(position, 130) for position in range(0, 1000, 130)) == content
     assert spool.read_at(995, 10) == content[995:]
     assert spool.read_at(1000, 10) == b""
@@ -57,10 +59,13 @@ def test_a_file_has_no_name_and_goes_away(tmp_path: Path, monkeypatch: pytest.Mo
 def test_rooms_are_used_again() -> None:
     """Fresh memory for each frame would cost more than many a codec."""
     spool = FileSpool()
-    first = spool.reserve(0, 1000)
-    spool.store(0, first)
-    assert spool.reserve(1000, 1000).obj is first.obj
-    assert len(spool.reserve(2000, 10)) == 10
+    seen = set()
+    for number in range(100):
+        room = spool.reserve(number * 1000, 1000)
+        seen.add(id(room.obj))
+        spool.store(number * 1000, room)
+    assert len(seen) <= 7  # some wait to be written, one is written, one is filled
+    assert len(spool.reserve(200_000, 10)) == 10
     spool.close()
 
 
@@ -82,13 +87,23 @@ def test_no_room_for_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
     assert error.value.detail == "temporary file for the decompressed pixels: No space left on device"
 
 
-def test_no_room_while_it_grows(monkeypatch: pytest.MonkeyPatch) -> None:
+def keep(spool: Spool, position: int, size: int) -> None:
+    spool.store(position, spool.reserve(position, size))
+    spool.finish()
+
+
+@pytest.mark.parametrize("size", [10, 5 << 20], ids=["by the writer", "at once"])
+def test_no_room_while_it_grows(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    """Known before the first byte is read, also when the last piece is the one that finds no room."""
     spool = FileSpool()
-    room = spool.reserve(0, 10)
+    spool.store(0, spool.reserve(0, size))
     monkeypatch.setattr(os, "pwrite", no_room)
     with pytest.raises(TranscodeError, match="Pixel representation cannot be changed"):
-        spool.store(0, room)
+        keep(spool, size, size)
+    with pytest.raises(TranscodeError):  # nothing more is tried
+        spool.store(0, spool.reserve(0, size))
     monkeypatch.setattr(os, "pread", no_room)
     with pytest.raises(FileUnreadable):
         spool.read_at(0, 1)
     spool.close()
+    assert not [thread for thread in threading.enumerate() if thread.name == "dcmsend-spool"]

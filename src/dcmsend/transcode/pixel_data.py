@@ -143,6 +143,7 @@ class PixelData:
             self._decode_bits(spool)
         else:
             run(self._jobs(spool), self._frame_length)
+        spool.finish()
 
     def verify(self, run: RunJobs) -> bool:
         """Do without a spool if all frames can be checked at little cost; else false, and ``decode`` is needed.

@@ -31,6 +31,10 @@ class Spool(Protocol):
         """Keep what was filled."""
         ...
 
+    def finish(self) -> None:
+        """All is stored: raises when something could not be kept; only after that is it read."""
+        ...
+
     def read_at(self, position: int, size: int) -> bytes:
         """As a ByteSource."""
         ...
@@ -51,6 +55,9 @@ class MemorySpool:
 
     def store(self, position: int, data: memoryview) -> None:
         """The bytes are where they belong already."""
+
+    def finish(self) -> None:
+        """Memory keeps everything."""
 
     def read_at(self, position: int, size: int) -> bytes:
         return bytes(memoryview(self._data)[position : position + size])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import queue
 import tempfile
 import threading
 from typing import Final
@@ -14,6 +16,10 @@ __all__ = ["LARGEST_IN_MEMORY", "FileSpool", "make_spool"]
 
 LARGEST_IN_MEMORY: Final = 32 << 20
 """Bytes of native pixels that are kept in memory."""
+
+_MOST_WAITING: Final = 4
+_LARGEST_WAITING: Final = 4 << 20
+"""Bytes of a piece that may wait to be written; a larger one is written by the thread that brings it."""
 
 _CANNOT_CHANGE: Final = "Pixel representation cannot be changed"
 
@@ -27,12 +33,16 @@ class FileSpool:
     """A temporary file that is deleted as soon as it is open, so that nothing is left behind however the run ends.
 
     It lies where ``tempfile`` puts it (``TMPDIR``), can be read by nobody else, and is as large as the native pixels.
-    Raises TranscodeError when it cannot be made or written.
+    Writing has a thread of its own, so that frames are decoded meanwhile.  Raises TranscodeError when the file cannot
+    be made or written; by ``finish`` at the latest.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._free: list[bytearray] = []
+        self._waiting: queue.Queue[tuple[int, bytearray] | None] = queue.Queue(_MOST_WAITING)
+        self._writer: threading.Thread | None = None
+        self._failure: OSError | None = None
         try:
             self._file = tempfile.TemporaryFile(prefix="dcmsend-", buffering=0)  # noqa: SIM115 (closed by close)
         except OSError as error:
@@ -49,14 +59,23 @@ class FileSpool:
     def store(self, position: int, data: memoryview) -> None:
         room = data.obj
         assert isinstance(room, bytearray)
-        try:
-            while data:
-                count = self._write_at(position, data)
-                position += count
-                data = data[count:]
-        except OSError as error:
-            raise _failure(error) from error
-        self._free.append(room)
+        if len(room) > _LARGEST_WAITING:
+            self._write(position, room)
+        else:
+            with self._lock:
+                if self._writer is None:
+                    self._writer = threading.Thread(target=self._write_waiting, name="dcmsend-spool", daemon=True)
+                    self._writer.start()
+            self._waiting.put((position, room))
+        self._raise_failure()
+
+    def finish(self) -> None:
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            self._waiting.put(None)
+            writer.join()
+        self._free.clear()
+        self._raise_failure()
 
     def read_at(self, position: int, size: int) -> bytes:
         """As a ByteSource; raises FileUnreadable."""
@@ -66,7 +85,29 @@ class FileSpool:
             raise FileUnreadable(error.strerror or str(error), error.errno or 0) from error
 
     def close(self) -> None:
+        with contextlib.suppress(TranscodeError):
+            self.finish()
         self._file.close()
+
+    def _write_waiting(self) -> None:
+        while (entry := self._waiting.get()) is not None:
+            self._write(*entry)
+
+    def _write(self, position: int, room: bytearray) -> None:
+        """Write it to the file, unless that has failed before."""
+        data = memoryview(room)
+        try:
+            while data and self._failure is None:
+                count = self._write_at(position, data)
+                position += count
+                data = data[count:]
+        except OSError as error:
+            self._failure = error
+        self._free.append(room)
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            raise _failure(self._failure) from self._failure
 
     def _write_at(self, position: int, data: memoryview) -> int:
         if hasattr(os, "pwrite"):
