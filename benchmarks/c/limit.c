@@ -4,7 +4,7 @@
  *
  * Nothing is checked, nothing is remembered; all files must have a regular meta header and the SOP Class and transfer
  * syntax of the first one.  It uses what a fast sender may use: one buffer laid out as PDUs, preadv into the gaps, one send
- * for the command and the first MiB, TCP_NODELAY and TCP_QUICKACK.  Source: PS3.8 §9.3, PS3.7 §9.3.1, PS3.10 §7.1. */
+ * for the command and the first 896 KiB, TCP_NODELAY and TCP_QUICKACK.  Source: PS3.8 §9.3, PS3.7 §9.3.1, PS3.10 §7.1. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -20,7 +20,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { HEAD_ROOM = 1024, HEADER = 12, CAPACITY = 1 << 20, META = 2048 };
+enum { HEAD_ROOM = 1024, HEADER = 12, CAPACITY = 7 << 17, META = 2048 };
 
 static int peer;
 static uint8_t *buffer;          /* head room, then slots, each behind its PDU header */

@@ -50,8 +50,8 @@ from .rate import Pace
 
 __all__ = ["BUFFER_SIZE", "Association"]
 
-BUFFER_SIZE = 1024 * 1024
-"""Bytes of one framed buffer: what one system call sends."""
+BUFFER_SIZE = 896 * 1024
+"""Bytes of one framed buffer: what one system call sends.  Not a power of two: see decision 3."""
 
 _MOST_READS = 64
 """How often input is read before anything else is looked at; a peer may send without an end."""
