@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-import queue
 import threading
-from collections.abc import Callable, Generator
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
 
 from dcmsend.errors import DcmsendError
 from dcmsend.plan import AssociationPlan
@@ -17,9 +18,44 @@ from .work import Work
 
 __all__ = ["ParallelRunners"]
 
-_QUEUE_LENGTH = 256
+_MOST_WAITING = 256
+"""Outcomes that may wait to be taken before the associations wait for whoever takes them."""
+
+_TOGETHER = 0.002
+"""Seconds for which outcomes gather, so that nobody is woken for each of them."""
 
 _app_log = logging.getLogger("dcmsend.app")
+
+
+class _Outbox:
+    """What the associations have to tell, in the order in which they tell it; one thread takes it."""
+
+    def __init__(self) -> None:
+        self._items: deque[StoreOutcome | _Line | BaseException] = deque()
+        self._arrived = threading.Event()
+        self._has_room = threading.Event()
+
+    def put(self, item: StoreOutcome | _Line | BaseException) -> None:
+        """Add something; waits while too much is there."""
+        while len(self._items) >= _MOST_WAITING:
+            self._has_room.clear()
+            if len(self._items) >= _MOST_WAITING:  # else it was made just before
+                self._has_room.wait()
+        self._items.append(item)
+        if not self._arrived.is_set():
+            self._arrived.set()
+
+    def take(self) -> Iterator[StoreOutcome | _Line | BaseException]:
+        """Wait for something; all that is there then.  What the caller leaves is there the next time."""
+        while not self._items:
+            self._arrived.wait()
+            self._arrived.clear()
+        time.sleep(_TOGETHER)
+        while self._items:
+            item = self._items.popleft()
+            if not self._has_room.is_set():
+                self._has_room.set()
+            yield item
 
 
 class _Line:
@@ -63,7 +99,7 @@ class ParallelRunners:
         self._wait_after = wait_after
         self._lines = [_Line(first, first_interrupt)]
         self._lines += [_Line(None, Interrupt(parent=interrupt)) for _ in range(count - 1)]
-        self._queue: queue.Queue[StoreOutcome | _Line | BaseException] = queue.Queue(_QUEUE_LENGTH)
+        self._outbox = _Outbox()
         self.error: DcmsendError | None = None
         self.lost: DcmsendError | None = None
 
@@ -83,23 +119,21 @@ class ParallelRunners:
             thread.start()
         try:
             while running:
-                item = self._queue.get()
-                if isinstance(item, StoreOutcome):
-                    yield item
-                elif isinstance(item, _Line):
-                    running.discard(item)
-                    self._let_go(running)
-                else:
-                    raise item
+                for item in self._outbox.take():
+                    if isinstance(item, StoreOutcome):
+                        yield item
+                    elif isinstance(item, _Line):
+                        running.discard(item)
+                        self._let_go(running)
+                    else:
+                        raise item
         finally:
-            # The caller may have left early; the threads must not be stuck at the queue.
+            # The caller may have left early; the threads must not be stuck at the outbox.
             self._work.stop()
             for line in running:
                 line.interrupt.abort()
             while running:
-                item = self._queue.get()
-                if isinstance(item, _Line):
-                    running.discard(item)
+                running.difference_update(item for item in self._outbox.take() if isinstance(item, _Line))
             for thread in threads:
                 thread.join()
 
@@ -117,7 +151,7 @@ class ParallelRunners:
                 if runner is None:
                     return
                 for outcome in runner.run(self._work):
-                    self._queue.put(outcome)
+                    self._outbox.put(outcome)
                 line.is_open = False
                 line.runner = None
                 line.answered += runner.answered
@@ -135,10 +169,10 @@ class ParallelRunners:
                     self._wait_after(max(1, fruitless), line.interrupt)
         except BaseException as error:  # a bug, or an observer that fails: told where the outcomes are taken
             line.is_open = False
-            self._queue.put(error)
+            self._outbox.put(error)
         finally:
             self._work.leave()
-            self._queue.put(line)
+            self._outbox.put(line)
 
     def _opened(self, line: _Line) -> Runner | None:
         if line.runner is not None:
