@@ -18,7 +18,7 @@ from .work import Work
 
 __all__ = ["ParallelRunners"]
 
-_MOST_WAITING = 256
+_MOST_WAITING = 1024
 """Outcomes that may wait to be taken before the associations wait for whoever takes them."""
 
 _TOGETHER = 0.002
