@@ -207,6 +207,52 @@ def test_what_was_interrupted_is_completed(tmp_path: Path, place: Path) -> None:
     assert (place / "x").read_bytes() == b"one"
 
 
+@pytest.mark.parametrize("is_told", [True, False], ids=["the system tells", "the system does not know"])
+def test_the_same_directory_by_another_way(
+    tmp_path: Path, place: Path, monkeypatch: pytest.MonkeyPatch, is_told: bool
+) -> None:
+    """It may be mounted twice, and be one of a server: to remove the old name would remove the file."""
+    source = tmp_path / "x"
+    source.write_bytes(b"one")
+    place.symlink_to(tmp_path)
+    if not is_told:
+        monkeypatch.setattr(module.os.path, "samestat", lambda one, other: False)
+    with pytest.raises(NotMoved, match="there already"):
+        move_file(str(source), str(place / "x"), stamp_of(source))
+    assert source.read_bytes() == b"one"
+    assert sorted(os.listdir(tmp_path)) == ["target", "x"]
+
+
+def test_a_directory_that_is_really_mounted_twice(tmp_path: Path) -> None:
+    (tmp_path / "sent").mkdir()
+    write_instances(tmp_path / "in", 3)
+    script = 'mount --bind "$0" "$1" && shift && exec "$@"'
+    mount = ["unshare", "-m", "sh", "-c", script, str(tmp_path / "in"), str(tmp_path / "sent")]
+    if shutil.which("unshare") is None or run(*mount, "true").exit_code:
+        pytest.skip("PEER MISSING: a directory mounted twice: needs root")
+    with ScriptedPeer() as peer:
+        done = run(
+            *mount, installed_dcmsend(), "--journal", tmp_path / "journal", "--move-sent", tmp_path / "sent",
+            "+sd", "127.0.0.1", peer.port, tmp_path / "in",
+        )  # fmt: skip
+    assert done.exit_code == 0, done.stderr
+    assert [line.rpartition(": ")[2] for line in done.lines("W")] == ["it is there already"] * 3
+    assert names(tmp_path / "in") == ["000001.dcm", "000002.dcm", "000003.dcm"]
+
+
+def test_the_longest_names_to_another_file_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The copy needs a name of its own for a while."""
+
+    def no_link(source: str, name: str) -> None:
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+
+    monkeypatch.setattr(module.os, "link", no_link)
+    source = tmp_path / ("\u00e9\u20ac" * 51)
+    source.write_bytes(b"one")
+    move_file(str(source), str(tmp_path / "sent" / source.name), stamp_of(source))
+    assert names(tmp_path) == [f"sent/{source.name}"]
+
+
 def test_a_file_that_has_changed_stays(tmp_path: Path, place: Path) -> None:
     source = tmp_path / "x"
     source.write_bytes(b"one")

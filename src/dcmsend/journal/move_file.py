@@ -44,13 +44,37 @@ def move_file(source: str, target: str, stamp: tuple[int, int]) -> None:
     try:
         os.link(source, target)
     except FileExistsError:
-        if not _is_same(source, target, status):
-            raise NotMoved("the name is taken") from None
+        _check_copy(source, target, status)
     except (OSError, NotImplementedError) as error:
         if isinstance(error, OSError) and error.errno not in _NO_LINK:
             raise
         _copy(source, target, stamp)
     os.unlink(source)
+
+
+def _check_copy(source: str, target: str, status: os.stat_result) -> None:
+    """Raise NotMoved unless what has the new name is what an earlier attempt has put there: ``source`` can go then."""
+    if not _is_same(source, target, status):
+        raise NotMoved("the name is taken")
+    if _are_one_directory(os.path.dirname(source) or os.curdir, os.path.dirname(target)):
+        raise NotMoved("it is there already")
+
+
+def _are_one_directory(one: str, other: str) -> bool:
+    """Whether two names lead to the same directory, so that there is only one file, which must not be removed.
+
+    A directory may be mounted twice.  The system tells that of its own mounts; of those of a server it may not know it,
+    so a file that is made in one is looked for in the other.
+    """
+    if os.path.samestat(os.stat(one), os.stat(other)):
+        return True
+    name = f".dcmsend.{os.urandom(8).hex()}.tmp"
+    probe = os.path.join(other, name)
+    os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    try:
+        return os.path.lexists(os.path.join(one, name))
+    finally:
+        os.unlink(probe)
 
 
 def _is_same(source: str, target: str, status: os.stat_result) -> bool:
@@ -74,11 +98,11 @@ def _have_same_bytes(one: str, other: str) -> bool:
 def _copy(source: str, target: str, stamp: tuple[int, int]) -> None:
     """Copy to a temporary name in the directory of ``target``, then give it that name if nobody has it."""
     if os.path.lexists(target):
-        if not _is_same(source, target, os.lstat(source)):
-            raise NotMoved("the name is taken")
+        _check_copy(source, target, os.lstat(source))
         return
     directory = os.path.dirname(target)
-    temporary = os.path.join(directory, f".{os.path.basename(target)[:200]}.{os.getpid()}.tmp")
+    beginning = os.fsdecode(os.fsencode(os.path.basename(target))[:200])  # a name has at most 255 bytes
+    temporary = os.path.join(directory, f".{beginning}.{os.getpid()}.tmp")
     with contextlib.suppress(FileNotFoundError):
         os.unlink(temporary)  # of a process that is no more
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
