@@ -25,7 +25,7 @@ FILES = 4000
 DESCRIPTORS = 3
 """Of one association: its socket, the file that is sent, and the one that is opened ahead."""
 MOST_GROWTH = 16 << 20
-"""Bytes; eight associations have 1 MiB of buffer each, and a list of 10,000 instances comes and goes."""
+"""Bytes; eight associations have up to 1 MiB of buffers each, and a list of 10,000 instances comes and goes."""
 
 
 @pytest.mark.timeout(SECONDS + 300)
