@@ -57,7 +57,7 @@ def run(
     reports = open_reports(settings.report, settings.peer, record, observer)
     record.on_rejected = reports.rejected
     interrupt = interrupt or Interrupt(settings.transfer.drain_seconds)
-    inputs = find_inputs(_all_names(settings, names, interrupt), settings.inputs, interrupt.check_request)
+    inputs = _find_inputs(settings, names, interrupt)
     if settings.inputs.scan_directories:
         _log.info("determining input files ...")
     try:
@@ -90,6 +90,15 @@ def _hint(error: DcmsendError, settings: Settings) -> str:
         if "UID" in error.reason or error.reason.startswith("Unknown"):
             return "-nuc takes UIDs without a check; -nh leaves out what is bad"
     return remedy(error, settings.peer)
+
+
+def _find_inputs(settings: Settings, names: Sequence[str], interrupt: Interrupt) -> Iterator[InputFile]:
+    inputs = find_inputs(_all_names(settings, names, interrupt), settings.inputs, interrupt.check_request)
+    if not settings.report.for_programs:
+        return inputs
+    from dcmsend.report import OwnReports
+
+    return filterfalse(OwnReports(settings.report).hold, inputs)
 
 
 def _all_names(settings: Settings, names: Sequence[str], interrupt: Interrupt) -> Iterator[str]:
@@ -169,7 +178,7 @@ def list_instances(
     """What a run would send, and what it would do it with.  Raises what ends the search early."""
     instances: list[Instance] = []
     dictionary, unusable = _dictionary(settings)
-    inputs = find_inputs(_all_names(settings, names, interrupt), settings.inputs, interrupt.check_request)
+    inputs = _find_inputs(settings, names, interrupt)
     journal = None
     if settings.journal is not None:
         from dcmsend.journal import JournalView

@@ -204,3 +204,18 @@ def test_jpeg_without_a_decoder(duel: Duel, files: FixtureFiles, write: Writer, 
     listed = duel.verbatim("--list-decoders", environment={"PYTHONPATH": str(tmp_path / "hidden")}).ours.stdout
     assert "pip install imagecodecs" in listed
     assert listed.index("RLE Lossless") < listed.index("pip install") < listed.index("JPEG Baseline")
+
+
+def test_report_with_the_name_of_an_image(duel: Duel, files: FixtureFiles, tmp_path: Path) -> None:
+    images = [tmp_path / f"1-{name}.dcm" for name in ("dcmtk", "dcmsend")]
+    for image in images:
+        image.write_bytes(part10())
+    pair = duel.verbatim("127.0.0.1", "{port}", files("CT"), "+crf", "{own}.dcm")
+    pair.assert_same(0, but=dict.fromkeys(("exit_code", "errors", "warnings"), "D56"))
+    assert pair.ours.exit_code == 43
+    assert pair.ours.lines("E") == [
+        "E: cannot write detailed report to file 'OWN.dcm'", "E: it is a DICOM file, which no report overwrites"
+    ]
+    overwritten, kept = (image.read_bytes() for image in images)
+    assert overwritten.startswith(b"Detailed Report")
+    assert kept == part10()

@@ -47,6 +47,7 @@ _NUMBERS: Final = (
     "--compression-level", "--timeout", "--acse-timeout", "--dimse-timeout", "--max-pdu", "--max-send-pdu",
 )
 """Options with limits, in the order in which DCMTK looks at them."""
+_REPORTS: Final = ("--report-json", "--report-jsonl", "--report-csv", "--report-html")
 _PORT: Final = Limits(1, 65535)
 _PARALLEL: Final = Limits(1, 128)
 _WINDOW: Final = Limits(2, 65535)
@@ -257,14 +258,14 @@ def _retry_and_stop(line: CommandLine) -> dict[str, Any]:
 
 
 def _report_options(line: CommandLine) -> ReportOptions:
-    options = ("--report-json", "--report-jsonl", "--report-csv", "--report-html")
-    files = {option: path for option in options if (path := line.value(option)) is not None}
+    files = {option: path for option in _REPORTS if (path := line.value(option)) is not None}
     for option, path in files.items():
         if not path:
             raise invalid_value(option, path)
-        for other in files:
-            if other != option and files[other] == path:
-                raise UsageError(f"{option} not allowed with {other} for the same file")
+    if files or line.has("--journal"):
+        from .written_files import check_written_files
+
+        check_written_files(line)
     return ReportOptions(**_given(
         text_report=line.value("--create-report-file"),
         json_report=files.get("--report-json"),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from dcmsend.errors import UsageError
 from dcmsend.journal import JournalOptions
 
@@ -12,14 +10,12 @@ from .numbers import invalid_value
 
 __all__ = ["journal_options"]
 
-_REPORTS: Final = ("--create-report-file", "--report-json", "--report-jsonl", "--report-csv", "--report-html")
-
 
 def journal_options(line: CommandLine) -> JournalOptions:
     """What the command line says about the journal.
 
     Raises:
-        UsageError: an option without ``--journal``, an empty name, a name that another option uses.
+        UsageError: an option without ``--journal``, an empty name.
     """
     path, directory = line.value("--journal"), line.value("--move-sent")
     if path is None:
@@ -27,7 +23,4 @@ def journal_options(line: CommandLine) -> JournalOptions:
     for option, value in (("--journal", path), ("--move-sent", directory)):
         if value == "":
             raise invalid_value(option, value)
-    for option in _REPORTS:
-        if line.value(option) == path:
-            raise UsageError(f"--journal not allowed with {option} for the same file")
     return JournalOptions(path, line.has("--resume"), directory or "")

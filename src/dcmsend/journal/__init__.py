@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .options import JournalOptions
+from .own_files import own_files
 
 if TYPE_CHECKING:
     from .journal import Journal, JournalView
     from .listing import JournalFilter, JournalGroup, JournalReader, JournalRow
 
-__all__ = ["Journal", "JournalFilter", "JournalGroup", "JournalOptions", "JournalReader", "JournalRow", "JournalView"]
+__all__ = [
+    "Journal", "JournalFilter", "JournalGroup", "JournalOptions", "JournalReader", "JournalRow", "JournalView",
+    "own_files",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> object:

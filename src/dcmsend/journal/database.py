@@ -21,6 +21,7 @@ from dcmsend.errors import JournalError
 from dcmsend.transfer import Peer
 
 from .move_file import sync_directory
+from .own_files import check_places
 from .schema import APPLICATION_ID, CREATE, VERSION
 
 __all__ = ["Binding", "open_database", "open_read_only", "reason_of", "translated"]
@@ -92,6 +93,7 @@ def open_database(
     Raises JournalError.
     """
     with translated(path):
+        check_places(path)
         is_new = _make_file(path, resume=resume)
         connection = _connect(path, "mode=rw")
         try:
@@ -123,8 +125,11 @@ def _make_file(path: str, *, resume: bool) -> bool:
     except FileExistsError:
         if not resume:
             raise JournalError(path, "exists already (--resume goes on with it)") from None
-        if not stat.S_ISREG(os.stat(path).st_mode):
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):
             raise JournalError(path, "is not a regular file") from None
+        if status.st_nlink > 1:  # lock and log go by the name: a run that uses the other one would not be noticed
+            raise JournalError(path, "has another name (a hard link); use a copy of it") from None
         return False
     sync_directory(os.path.dirname(os.path.abspath(path)))
     return True

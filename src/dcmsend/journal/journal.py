@@ -16,7 +16,8 @@ from .database import Binding, open_database, open_read_only, translated
 from .lock import JournalLock
 from .mover import Mover, is_within
 from .options import JournalOptions
-from .path_key import OwnFiles, PathKeys
+from .own_files import OwnFiles, check_places
+from .path_key import PathKeys
 from .resume import StoredFiles
 from .writer import GroupWriter, is_kept
 
@@ -133,6 +134,8 @@ class JournalView:
         self._keys = PathKeys()
         self._own = OwnFiles(options.path)
         self._sent = os.fsencode(os.path.realpath(options.move_sent)) if options.move_sent else None
+        with translated(options.path):
+            check_places(options.path)
         if not os.path.lexists(options.path):
             return
         if not options.resume:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import sys
 from typing import Final
 
 from dcmsend.errors import JournalError
 
+from .own_files import LOCK_LENGTH, is_lock
+
 __all__ = ["JournalLock"]
 
-_FLAGS: Final = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
+_FLAGS: Final = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 _MODE: Final = 0o600
 
 
@@ -41,6 +44,8 @@ class JournalLock:
         """A descriptor of the locked file; -1 if that was removed meanwhile by the run that ended."""
         fd = os.open(self._path, _FLAGS, _MODE)
         try:
+            if not _is_ours(fd):
+                raise JournalError(path, f"'{self._path}' is in the way; move it to another place")
             if not _try_lock(fd):
                 raise JournalError(path, f"in use by another run{_holder(fd)}")
             with contextlib.suppress(FileNotFoundError):
@@ -62,9 +67,18 @@ class JournalLock:
         self._fd = -1
 
 
+def _is_ours(fd: int) -> bool:
+    """Whether a file may be a lock: any other one is neither written to nor removed."""
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        return False
+    content = os.read(fd, LOCK_LENGTH + 1)
+    os.lseek(fd, 0, os.SEEK_SET)
+    return is_lock(content)
+
+
 def _holder(fd: int) -> str:
     with contextlib.suppress(OSError, ValueError):
-        return f" (process {int(os.read(fd, 32))})"
+        return f" (process {int(os.read(fd, LOCK_LENGTH))})"
     return ""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Final
 
-__all__ = ["OwnFiles", "PathKeys"]
+__all__ = ["PathKeys"]
 
 _MOST_KNOWN: Final = 4096
 _SEPARATORS: Final = (os.sep,) if os.sep == "/" else (os.sep, "/")
@@ -31,20 +31,6 @@ class PathKeys:
                 self._known.clear()
             real = self._known[directory] = _real(directory)
         return real, os.fsencode(path[cut:])
-
-
-class OwnFiles:
-    """The files of a journal.  They may lie where is searched, and are neither inputs nor to be opened by anybody else:
-    to close one would take SQLite's locks away.
-    """
-
-    def __init__(self, journal: str) -> None:
-        self._directory, name = PathKeys().split(os.path.realpath(journal))
-        self._names = {name + suffix for suffix in (b"", b"-wal", b"-shm", b"-journal", b"-lock")}
-
-    def hold(self, directory: bytes, name: bytes) -> bool:
-        """Whether a file is one of them."""
-        return name in self._names and directory == self._directory
 
 
 def _real(directory: str) -> bytes:

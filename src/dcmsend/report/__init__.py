@@ -11,11 +11,13 @@ from .summary import Summary, format_summary, refusal_lines
 
 if TYPE_CHECKING:
     from .outcome_fields import format_time, path_fields, status_field
+    from .own_reports import OwnReports
     from .text_report import format_outcome, format_text_report, write_text_report
 
 __all__ = [
-    "ReportOptions", "Reports", "RunRecord", "Summary", "format_outcome", "format_summary", "format_text_report",
-    "format_time", "open_reports", "path_fields", "refusal_lines", "status_field", "write_text_report",
+    "OwnReports", "ReportOptions", "Reports", "RunRecord", "Summary", "format_outcome", "format_summary",
+    "format_text_report", "format_time", "open_reports", "path_fields", "refusal_lines", "status_field",
+    "write_text_report",
 ]
 
 
@@ -29,4 +31,8 @@ def __getattr__(name: str) -> object:
         from . import outcome_fields
 
         return getattr(outcome_fields, name)
+    if name == "OwnReports":
+        from .own_reports import OwnReports
+
+        return OwnReports
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

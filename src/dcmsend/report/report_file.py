@@ -12,6 +12,8 @@ from typing import IO, Final
 
 from dcmsend.errors import ReportError
 
+from .own_reports import check_place
+
 __all__ = ["ReportFile"]
 
 _MODE: Final = 0o600
@@ -75,6 +77,7 @@ class ReportFile:
             mode = stat.S_IFREG
         if stat.S_ISDIR(mode) or not stat.S_ISREG(mode):
             return open(self._path, "w", encoding="utf-8", newline="")
+        check_place(self._path)
         if is_streamed:
             descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_CLOEXEC", 0), _MODE)
             if hasattr(os, "fchmod"):

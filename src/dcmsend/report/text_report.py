@@ -15,6 +15,7 @@ from dcmsend.protocol import status_text
 from dcmsend.transfer import Peer, Reason, StoreOutcome
 
 from .base import Report
+from .own_reports import check_place
 from .run_record import RunRecord
 from .spool import Spool
 
@@ -85,6 +86,9 @@ class TextReport(Report):
         self._path = path
         self._peer = peer
         self._blocks = Spool()
+
+    def begin(self) -> None:
+        check_place(self._path)
 
     def outcome(self, outcome: StoreOutcome) -> None:
         with _translated(self._path):

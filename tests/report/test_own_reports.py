@@ -1,0 +1,78 @@
+"""Reports that lie among the files to be sent, or have the name of one."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.programs import installed_dcmsend
+from support.run import Run, run
+from support.scripted_peer import ScriptedPeer
+
+CT = Path(__file__).parents[1] / "data" / "pydicom" / "CT_small.dcm"
+OPTIONS = ("--report-json", "--report-jsonl", "--report-csv", "--report-html")
+
+
+@pytest.fixture
+def peer() -> Iterator[ScriptedPeer]:
+    with ScriptedPeer() as peer:
+        yield peer
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An image, and the name that another one has in the tests."""
+    shutil.copy(CT, tmp_path / "image.dcm")
+    return tmp_path
+
+
+def send(folder: Path, peer: ScriptedPeer, *arguments: str | Path) -> Run:
+    return run(installed_dcmsend(), "127.0.0.1", peer.port, *arguments, cwd=folder)
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+@pytest.mark.parametrize("mode", [(), ("--dry-run",), ("--send-while-scanning",)])
+def test_reports_in_the_searched_directory_are_no_inputs(
+    folder: Path, peer: ScriptedPeer, option: str, mode: tuple[str, ...]
+) -> None:
+    """Neither while they are written nor when an earlier run has left them, and whatever the way to them."""
+    (folder / "below").mkdir()
+    (folder / "way").symlink_to("below")
+    for _ in range(2):
+        done = send(folder, peer, "+sd", "+r", option, "way/../way/r", "--require-stored", *mode, ".")
+        assert done.exit_code == 0, done.stderr
+        assert "not DICOM" not in done.stderr
+    assert len(peer.stores) == (0 if mode == ("--dry-run",) else 2)
+
+
+def test_what_a_killed_run_has_left_is_no_input(folder: Path, peer: ScriptedPeer) -> None:
+    (folder / "r.json.4194303.tmp").write_text("{")
+    assert send(folder, peer, "+sd", "--report-json", "r.json", ".").exit_code == 0
+
+
+def test_other_files_are_inputs(folder: Path, peer: ScriptedPeer) -> None:
+    """The name in another directory, and names that only begin so."""
+    (folder / "below").mkdir()
+    for name in ("below/r.json", "r.json.tmp", "r.jsonx"):
+        shutil.copy(CT, folder / name)
+    assert send(folder, peer, "+sd", "+r", "--report-json", "r.json", ".").exit_code == 0
+    assert len(peer.stores) == 4
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+@pytest.mark.parametrize("link", [False, True])
+def test_a_report_does_not_overwrite_an_image(folder: Path, peer: ScriptedPeer, option: str, link: bool) -> None:
+    """What a shell makes of ``--report-json *.dcm``; the image is sent all the same, and the exit code tells."""
+    if link:
+        (folder / "way").symlink_to("image.dcm")
+    name = "way" if link else "image.dcm"
+    done = send(folder, peer, "+sd", option, name, "+sp", "*.dcm", ".")
+    assert done.exit_code == 43
+    assert done.lines("E")[0] == f"cannot write detailed report to file '{name}'"
+    assert "it is a DICOM file" in done.stderr
+    assert (folder / "image.dcm").read_bytes() == CT.read_bytes()
+    assert {path.name for path in folder.iterdir()} <= {"image.dcm", "way"}
+    assert len(peer.stores) == 1
