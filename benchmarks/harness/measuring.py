@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -106,8 +107,8 @@ def run_case(case: Case, programs: Programs, cache: Path, tell: Callable[[str], 
             for entry in runnable:
                 _try(bench, entry, reasons)
         for number in range(case.rounds):
-            shift = number % max(1, len(runnable))  # nobody is always the first after the one before
-            for entry in runnable[shift:] + runnable[:shift]:
+            # Who runs after a program that waits for seconds finds cold caches: it must not always be the same one.
+            for entry in random.Random(f"{case.name} {number}").sample(runnable, len(runnable)):
                 if entry in reasons:
                     continue
                 run = _try(bench, entry, reasons)
