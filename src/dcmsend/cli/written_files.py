@@ -7,7 +7,7 @@ from itertools import combinations
 from typing import Final
 
 from dcmsend.errors import UsageError
-from dcmsend.journal import own_files
+from dcmsend.journal import journal_files
 
 from .command_line import CommandLine
 
@@ -35,7 +35,7 @@ def check_written_files(line: CommandLine) -> None:
 def _names(option: str, value: str) -> tuple[str, ...]:
     """All names that an option may write to; ``""`` for standard output."""
     if option == "--journal":
-        return own_files(value)
+        return journal_files(value)
     if option == "--create-report-file":
         return os.path.realpath(value), os.path.realpath(f"{value}.partial")
     return ("" if value == "-" else os.path.realpath(value),)

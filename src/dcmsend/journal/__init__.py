@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .options import JournalOptions
-from .own_files import own_files
 
 if TYPE_CHECKING:
     from .journal import Journal, JournalView
     from .listing import JournalFilter, JournalGroup, JournalReader, JournalRow
+    from .own_files import journal_files
 
 __all__ = [
     "Journal", "JournalFilter", "JournalGroup", "JournalOptions", "JournalReader", "JournalRow", "JournalView",
-    "own_files",
+    "journal_files",
 ]  # fmt: skip
 
 
@@ -27,4 +27,8 @@ def __getattr__(name: str) -> object:
         from . import listing
 
         return getattr(listing, name)
+    if name == "journal_files":
+        from . import own_files
+
+        return own_files.journal_files
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

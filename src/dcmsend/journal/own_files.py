@@ -10,7 +10,7 @@ from dcmsend.errors import JournalError
 
 from .path_key import PathKeys
 
-__all__ = ["LOCK_LENGTH", "OwnFiles", "check_places", "is_lock", "own_files"]
+__all__ = ["LOCK_LENGTH", "OwnFiles", "check_places", "is_lock", "journal_files"]
 
 LOCK_LENGTH: Final = 32
 """Bytes that the content of a lock may have."""
@@ -38,7 +38,7 @@ class OwnFiles:
         return name in self._names and directory == self._directory
 
 
-def own_files(journal: str) -> tuple[str, ...]:
+def journal_files(journal: str) -> tuple[str, ...]:
     """The names of all files of a journal, the ones that come and go with a run among them."""
     real = os.path.realpath(journal)
     return tuple(real + suffix for suffix in _SUFFIXES)
