@@ -16,10 +16,12 @@ LOCK_LENGTH: Final = 32
 """Bytes that the content of a lock may have."""
 _MARKS: Final = {
     "-wal": (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83", bytes(4)),
-    "-shm": (b"",),
+    "-shm": (),
     "-journal": (b"\xd9\xd5\x05\xf9", bytes(4)),
 }
-"""How SQLite's files beside a database begin (https://www.sqlite.org/fileformat2.html): its shared memory anyhow."""
+"""How SQLite's files beside a database begin (https://www.sqlite.org/fileformat2.html); shared memory has no rule, and
+may not be opened: that would take away the locks which this process has on it.
+"""
 _LOCK: Final = "-lock"
 _SUFFIXES: Final = ("", *_MARKS, _LOCK)
 
@@ -70,6 +72,8 @@ def _is_ours(place: str, suffix: str, size: int, is_new: bool) -> bool:
         return True
     if is_new and suffix != _LOCK:
         return False
+    if suffix == "-shm":
+        return True
     try:
         with open(place, "rb") as file:
             start = file.read(LOCK_LENGTH + 1)
