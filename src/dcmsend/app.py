@@ -23,11 +23,11 @@ from dcmsend.errors import (
 )
 from dcmsend.index import Instance, RejectedInput, scan
 from dcmsend.inputs import InputFile, find_inputs
+from dcmsend.interrupt import Interrupt
 from dcmsend.plan import Decompression
 from dcmsend.report import Reports, RunRecord, open_reports, refusal_lines
 from dcmsend.settings import Settings
 from dcmsend.transfer import Engine, Observer, StoreOutcome, Tools, limit_time, not_attempted, remedy
-from dcmsend.transport import Interrupt
 
 if TYPE_CHECKING:
     from dcmsend.dicom.data_dictionary import DataDictionary

@@ -13,12 +13,12 @@ from dcmsend.app import transfer
 from dcmsend.errors import Cancelled, DcmsendError
 from dcmsend.index import IndexOptions, RejectedInput
 from dcmsend.inputs import InputFile, InputOptions, Origin, find_inputs
+from dcmsend.interrupt import Interrupt
 from dcmsend.journal import JournalOptions
 from dcmsend.plan import PlanOptions
 from dcmsend.report import RunRecord, Summary
 from dcmsend.settings import Settings
 from dcmsend.transfer import Observer, Peer, StoreOutcome, TransferOptions
-from dcmsend.transport import Interrupt
 
 __all__ = ["Transfer", "send"]
 

@@ -11,12 +11,12 @@ from dcmsend.dicom.sop_class import sop_class_name
 from dcmsend.dicom.transfer_syntax import transfer_syntax
 from dcmsend.errors import Cancelled, DcmsendError, InputError, JournalError, NegotiationFailed, PlanError
 from dcmsend.index import Instance
+from dcmsend.interrupt import Interrupt
 from dcmsend.plan import AssociationPlan, choose_other_context, plan_association
 from dcmsend.protocol import PresentationContext, status_text
 from dcmsend.report import RunRecord
 from dcmsend.settings import Settings
 from dcmsend.transfer import ProbeAnswer, Reason, Result, StoreOutcome, Tools, echo, not_attempted, probe
-from dcmsend.transport import Interrupt
 
 __all__ = ["preview"]
 

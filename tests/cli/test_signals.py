@@ -11,7 +11,7 @@ import threading
 import pytest
 
 from dcmsend.cli.signals import signals_stop
-from dcmsend.transport import Interrupt
+from dcmsend.interrupt import Interrupt
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

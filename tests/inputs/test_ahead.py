@@ -110,7 +110,7 @@ def test_items_that_do_not_come_keep_nobody_from_those_that_came() -> None:
 
 
 def test_who_waits_can_be_called_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ahead, "_WAIT_SLICE", 0.01)
+    monkeypatch.setattr(ahead, "WAIT_SLICE", 0.01)
     go_on = threading.Event()
     asked: list[int] = []
     closed: list[int] = []

@@ -8,9 +8,9 @@ from dcmsend.app import run
 from dcmsend.errors import Cancelled
 from dcmsend.index import IndexOptions
 from dcmsend.inputs import InputOptions
+from dcmsend.interrupt import Interrupt
 from dcmsend.settings import Settings
 from dcmsend.transfer import Peer
-from dcmsend.transport import Interrupt
 from support.corpus import DATA
 
 NOBODY = Peer("127.0.0.1", 1)

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from dcmsend.errors import Cancelled, TranscodeError
+from dcmsend.interrupt import Interrupt
 from dcmsend.transfer.decode_workers import DecodeWorkers
-from dcmsend.transport import Interrupt
 
 Job = Callable[[], None]
 SMALL, LARGE = 1, 1 << 30

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from dcmsend.errors import Cancelled
+from dcmsend.interrupt import Interrupt
 from dcmsend.transfer import association, engine
 from dcmsend.transfer.rate import Pace, TokenBucket
-from dcmsend.transport import Interrupt
 from support.sending import send_all, write_instances, write_large
 
 

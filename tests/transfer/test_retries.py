@@ -25,8 +25,8 @@ from dcmsend.errors import (
 )
 from dcmsend.index import Instance, ReadMode
 from dcmsend.inputs import InputFile
+from dcmsend.interrupt import Interrupt
 from dcmsend.transfer.retry import Retries, delay_after
-from dcmsend.transport import Interrupt
 from support.fixture_files import CT_CLASS
 
 

@@ -157,7 +157,7 @@ def test_an_open_that_hangs_does_not_keep_the_run(
 
     monkeypatch.setattr(file_source, "_open", hanging)
     monkeypatch.setattr(ahead, "_LONGEST_WAIT", 0.1)
-    monkeypatch.setattr(ahead, "_WAIT_SLICE", 0.02)
+    monkeypatch.setattr(ahead, "WAIT_SLICE", 0.02)
     with ScriptedPeer() as peer:
         transfer = send(files, Peer("127.0.0.1", peer.port), send_while_scanning=scanning)
 

@@ -8,8 +8,8 @@ import pytest
 
 from dcmsend import Peer, Reason, TransferOptions, send
 from dcmsend.errors import Cancelled
+from dcmsend.interrupt import Interrupt
 from dcmsend.transfer import limit_time
-from dcmsend.transport import Interrupt
 from support.peer_script import Respond, Script
 from support.scripted_peer import ScriptedPeer
 from support.sending import run_transfer, write_instances

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from dcmsend.errors import Cancelled, ConnectFailed
-from dcmsend.transport import AddressFamily, Deadline, Interrupt, TcpOptions, connect, tcp
+from dcmsend.interrupt import Interrupt
+from dcmsend.transport import AddressFamily, Deadline, TcpOptions, connect, tcp
 from support.descriptors import open_descriptors
 from support.full_backlog import FullBacklogPeer
 from support.processes import free_port

@@ -15,7 +15,8 @@ from collections.abc import Iterator
 import pytest
 
 from dcmsend.errors import Cancelled, ConnectionLost, TimedOut, TransportError
-from dcmsend.transport import Connection, Deadline, Interrupt, TcpOptions, TlsOptions, connect, load_tls, tcp
+from dcmsend.interrupt import Interrupt
+from dcmsend.transport import Connection, Deadline, TcpOptions, TlsOptions, connect, load_tls, tcp
 from support.certificates import Certificates
 from support.tls_peers import server_context
 

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from dcmsend.errors import Cancelled, ConnectFailed, ConnectionLost, TlsFailed, UsageError
-from dcmsend.transport import Connection, Deadline, Interrupt, TlsOptions, TlsProfile, connect, load_tls, tcp
+from dcmsend.interrupt import Interrupt
+from dcmsend.transport import Connection, Deadline, TlsOptions, TlsProfile, connect, load_tls, tcp
 from support.certificates import KEY_PASSWORD, Certificates
 from support.corpus import DATA
 from support.descriptors import open_descriptors

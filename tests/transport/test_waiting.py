@@ -6,8 +6,10 @@ import pickle
 
 import pytest
 
+from dcmsend import interrupt
 from dcmsend.errors import Cancelled
-from dcmsend.transport import Deadline, Interrupt, deadline, interrupt
+from dcmsend.interrupt import Interrupt
+from dcmsend.transport import Deadline, deadline
 
 
 class Clock:

@@ -14,9 +14,9 @@ TYPE_CHECKING = False  # known to type checkers; `typing` itself would cost a th
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from dcmsend.interrupt import Interrupt
     from dcmsend.report import RunRecord
     from dcmsend.settings import Settings
-    from dcmsend.transport import Interrupt
 
     from .exit_code import ExitCode
     from .progress_display import ProgressDisplay
@@ -80,7 +80,7 @@ def _transfer(settings: Settings, names: list[str], display: ProgressDisplay) ->
     import gc
 
     from dcmsend.app import run
-    from dcmsend.transport import Interrupt
+    from dcmsend.interrupt import Interrupt
 
     from .exit_code import exit_code_of_run
     from .signals import signals_stop

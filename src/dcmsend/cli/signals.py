@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Final
 
-from dcmsend.transport import Interrupt
+from dcmsend.interrupt import Interrupt
 
 __all__ = ["signals_stop"]
 

@@ -15,6 +15,7 @@ from queue import SimpleQueue
 from typing import Final, Generic, TypeVar
 
 from dcmsend.errors import FileUnreadable
+from dcmsend.interrupt import WAIT_SLICE
 
 __all__ = ["MOST_AHEAD", "STRETCH", "Ticket", "TicketWorkers", "in_order"]
 
@@ -25,7 +26,6 @@ MOST_AHEAD: Final = 48
 STRETCH: Final = 4096
 """Files after which it is measured again whether threads are of use."""
 
-_WAIT_SLICE: Final = 0.25
 _LONGEST_WAIT: Final = 1.0
 _NO_DESCRIPTOR: Final = (errno.EMFILE, errno.ENFILE)
 
@@ -68,7 +68,7 @@ class Ticket(Generic[Opened]):
     def result(self, check: Callable[[], None] | None) -> Opened:
         """Wait for the file.  Raises what opening it has raised; ``check`` is called now and then, and may raise."""
         try:
-            while not self._done.acquire(timeout=_WAIT_SLICE):
+            while not self._done.acquire(timeout=WAIT_SLICE):
                 if check is not None:
                     check()
         except BaseException:
@@ -178,7 +178,7 @@ class _InOrder(Generic[Item, Opened]):
         """The next entry; None after the last one of the stretch.  Raises what the items raise."""
         with self._changed:
             while not self._entries:
-                if not self._changed.wait(_WAIT_SLICE) and check is not None:
+                if not self._changed.wait(WAIT_SLICE) and check is not None:
                     check()
             entry = self._entries.popleft()
             self._changed.notify()

@@ -9,8 +9,8 @@ from contextlib import suppress
 
 from dcmsend.errors import JournalError
 from dcmsend.inputs import InputFile
+from dcmsend.interrupt import Interrupt
 from dcmsend.transfer import Peer, StoreOutcome
-from dcmsend.transport import Interrupt
 
 from .database import Binding, open_database, open_read_only, translated
 from .lock import JournalLock

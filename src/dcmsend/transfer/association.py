@@ -20,6 +20,7 @@ from dcmsend.errors import (
     TimedOut,
     UserIdentityNotConfirmed,
 )
+from dcmsend.interrupt import Interrupt
 from dcmsend.protocol import (
     Abort,
     AssociateAC,
@@ -42,7 +43,7 @@ from dcmsend.protocol import (
     encode_command_pdus,
     max_fragment_length,
 )
-from dcmsend.transport import Connection, Deadline, Interrupt
+from dcmsend.transport import Connection, Deadline
 
 from .options import TransferOptions
 from .payload import Payload

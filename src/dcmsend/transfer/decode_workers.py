@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from dcmsend.errors import Cancelled
+from dcmsend.interrupt import Interrupt
 from dcmsend.transcode import Job
-from dcmsend.transport import Interrupt
 
 __all__ = ["DecodeWorkers"]
 

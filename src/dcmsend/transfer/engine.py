@@ -18,8 +18,8 @@ from dcmsend.errors import (
 )
 from dcmsend.index import Instance
 from dcmsend.inputs import InputFile
+from dcmsend.interrupt import Interrupt
 from dcmsend.plan import AssociationPlan, PlanOptions, plan_association, plan_open_association
-from dcmsend.transport import Interrupt
 
 from .events import Observer, SerialObserver, Waiting
 from .files_ahead import FilesAhead

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 
 from dcmsend.errors import ConnectFailed, ConnectionLost, RemoteProtocolError, UserIdentityNotConfirmed
+from dcmsend.interrupt import Interrupt
 from dcmsend.protocol import (
     IMPLEMENTATION_CLASS_UID,
     IMPLEMENTATION_VERSION_NAME,
@@ -14,7 +15,7 @@ from dcmsend.protocol import (
     PresentationContext,
     UserInformation,
 )
-from dcmsend.transport import Connection, Interrupt, TcpOptions, connect
+from dcmsend.transport import Connection, TcpOptions, connect
 
 from .association import Association
 from .options import Peer, TransferOptions

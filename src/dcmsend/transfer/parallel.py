@@ -9,8 +9,8 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator
 
 from dcmsend.errors import DcmsendError
+from dcmsend.interrupt import Interrupt
 from dcmsend.plan import AssociationPlan
-from dcmsend.transport import Interrupt
 
 from .outcome import StoreOutcome
 from .runner import MAX_FRUITLESS, Runner

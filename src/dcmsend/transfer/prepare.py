@@ -19,9 +19,9 @@ from dcmsend.errors import (
 )
 from dcmsend.index import Instance
 from dcmsend.inputs import Origin
+from dcmsend.interrupt import Interrupt
 from dcmsend.plan import choose_other_context
 from dcmsend.protocol import CStoreRQ
-from dcmsend.transport import Interrupt
 
 from .association import Association
 from .files_ahead import FilesAhead

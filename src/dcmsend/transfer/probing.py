@@ -7,8 +7,8 @@ from typing import Final, NamedTuple
 
 from dcmsend.dicom.transfer_syntax import IMPLICIT_VR_LITTLE_ENDIAN, TransferSyntax
 from dcmsend.errors import Cancelled, DcmsendError, NegotiationFailed, RemoteProtocolError
+from dcmsend.interrupt import Interrupt
 from dcmsend.protocol import CEchoRSP, PresentationContext
-from dcmsend.transport import Interrupt
 
 from .association import Association
 from .negotiation_log import log_accepted, log_rejected, log_request, warn_of_adjustments

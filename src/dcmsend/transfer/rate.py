@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from dcmsend.transport import WAIT_SLICE, Interrupt
+from dcmsend.interrupt import WAIT_SLICE, Interrupt
 
 __all__ = ["Pace", "TokenBucket"]
 

@@ -22,8 +22,8 @@ from dcmsend.errors import (
     ProtocolError,
     TransportError,
 )
+from dcmsend.interrupt import WAIT_SLICE, Interrupt
 from dcmsend.protocol import AssociateRJ
-from dcmsend.transport import WAIT_SLICE, Interrupt
 
 from .options import RetryOptions
 from .outcome import Reason, Result, StoreOutcome, counted_as_stored

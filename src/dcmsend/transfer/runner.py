@@ -7,8 +7,8 @@ import threading
 from collections.abc import Iterator, Sequence
 
 from dcmsend.errors import Cancelled, DcmsendError, NegotiationFailed
+from dcmsend.interrupt import Interrupt
 from dcmsend.protocol import PresentationContext
-from dcmsend.transport import Interrupt
 
 from .association import Association
 from .events import AssociationClosed, AssociationOpened, Observer

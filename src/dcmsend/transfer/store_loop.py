@@ -21,8 +21,9 @@ from dcmsend.errors import (
     TimedOut,
     TranscodeError,
 )
+from dcmsend.interrupt import Interrupt
 from dcmsend.protocol import CommandParseError, CommandReceived, CStoreRSP, is_stored, status_text
-from dcmsend.transport import Deadline, Interrupt
+from dcmsend.transport import Deadline
 
 from .association import Association
 from .events import BytesSent, Observer

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from dcmsend.errors import Cancelled
-from dcmsend.transport import Interrupt
+from dcmsend.interrupt import Interrupt
 
 from .options import TransferOptions
 

@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 from .address import AddressFamily
 from .connection import Connection
-from .deadline import WAIT_SLICE, Deadline
-from .interrupt import Interrupt
+from .deadline import Deadline
 from .tcp import TcpConnection, TcpOptions, connect
 from .tls_options import TlsOptions, TlsProfile
 
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from .tls_client import TlsClient as TlsClient  # the name of the type; load_tls makes them
 
 __all__ = [
-    "WAIT_SLICE", "AddressFamily", "Connection", "Deadline", "Interrupt", "TcpConnection", "TcpOptions", "TlsOptions",
+    "AddressFamily", "Connection", "Deadline", "TcpConnection", "TcpOptions", "TlsOptions",
     "TlsProfile", "connect", "load_tls",
 ]
 

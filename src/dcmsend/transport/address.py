@@ -7,9 +7,9 @@ import threading
 from enum import Enum
 
 from dcmsend.errors import ConnectFailed
+from dcmsend.interrupt import WAIT_SLICE, Interrupt
 
-from .deadline import WAIT_SLICE, Deadline
-from .interrupt import Interrupt
+from .deadline import Deadline
 
 __all__ = ["AddressFamily", "resolve"]
 

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import time
 
-__all__ = ["WAIT_SLICE", "Deadline"]
-
-WAIT_SLICE = 0.25
-"""Seconds after which a waiting call looks at its deadline and at the Interrupt."""
+__all__ = ["Deadline"]
 
 
 class Deadline:

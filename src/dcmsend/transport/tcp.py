@@ -12,10 +12,10 @@ import sys
 from collections.abc import Callable
 
 from dcmsend.errors import ConnectFailed, ConnectionLost, TimedOut
+from dcmsend.interrupt import WAIT_SLICE, Interrupt
 
 from .address import AddressFamily, resolve
-from .deadline import WAIT_SLICE, Deadline
-from .interrupt import Interrupt
+from .deadline import Deadline
 
 __all__ = ["TcpConnection", "TcpOptions", "connect"]
 

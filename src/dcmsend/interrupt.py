@@ -7,15 +7,18 @@ from collections.abc import Callable
 
 from dcmsend.errors import Cancelled
 
-__all__ = ["Interrupt"]
+__all__ = ["WAIT_SLICE", "Interrupt"]
+
+WAIT_SLICE = 0.25
+"""Seconds after which a waiting call looks at its deadline and at the Interrupt."""
 
 
 class Interrupt:
     """Ends a run early: first politely, then at once.
 
     One object is shared by all associations of a run.  ``request`` and ``abort`` only store values, so they may be
-    called from a signal handler and from any thread; who waits for the network looks at the object every
-    ``transport.WAIT_SLICE`` seconds.
+    called from a signal handler and from any thread; a call that waits looks at the object every
+    ``WAIT_SLICE`` seconds.
 
     A child ends when its parent does, and may be ended alone: one association that nobody waits for any more.
 
