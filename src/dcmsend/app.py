@@ -24,10 +24,11 @@ from dcmsend.errors import (
 from dcmsend.index import Instance, RejectedInput, scan
 from dcmsend.inputs import InputFile, find_inputs
 from dcmsend.interrupt import Interrupt
+from dcmsend.load import Abilities
 from dcmsend.plan import Decompression
 from dcmsend.report import Reports, RunRecord, open_reports, refusal_lines
 from dcmsend.settings import Settings
-from dcmsend.transfer import Engine, Observer, StoreOutcome, Tools, limit_time, not_attempted, remedy
+from dcmsend.transfer import Engine, Observer, StoreOutcome, limit_time, not_attempted, remedy
 
 if TYPE_CHECKING:
     from dcmsend.dicom.data_dictionary import DataDictionary
@@ -174,7 +175,7 @@ def _transfer(
 
 def list_instances(
     settings: Settings, names: Sequence[str], record: RunRecord, interrupt: Interrupt
-) -> tuple[Sequence[Instance], Tools]:
+) -> tuple[Sequence[Instance], Abilities]:
     """What a run would send, and what it would do it with.  Raises what ends the search early."""
     instances: list[Instance] = []
     dictionary, unusable = _dictionary(settings)
@@ -191,7 +192,7 @@ def list_instances(
     finally:
         if journal is not None:
             journal.close()
-    return instances, _tools(settings, dictionary, unusable)
+    return instances, _abilities(settings, dictionary, unusable)
 
 
 def _is_done(journal: Journal | JournalView, record: RunRecord, item: InputFile) -> bool:
@@ -202,10 +203,10 @@ def _is_done(journal: Journal | JournalView, record: RunRecord, item: InputFile)
     return True
 
 
-def _tools(
+def _abilities(
     settings: Settings, dictionary: Callable[[], DataDictionary], unusable: DcmsendError | None
-) -> Tools:
-    return Tools(_can_decode, partial(_can_convert, settings.plan.decompression), dictionary, unusable)
+) -> Abilities:
+    return Abilities(_can_decode, partial(_can_convert, settings.plan.decompression), dictionary, unusable)
 
 
 def _send(
@@ -221,8 +222,10 @@ def _send(
 ) -> Generator[StoreOutcome, None, None]:
     """``rejected`` is filled meanwhile, on whatever thread; who hears of it hears of everything on this one."""
     try:
-        tools = _tools(settings, dictionary, unusable)
-        engine = Engine(instances, settings.peer, settings.transfer, settings.plan, tools, interrupt, observer, journal)
+        abilities = _abilities(settings, dictionary, unusable)
+        engine = Engine(
+            instances, settings.peer, settings.transfer, settings.plan, abilities, interrupt, observer, journal
+        )
         for outcome in engine.run():
             _note(rejected, record)
             record.add(outcome)

@@ -12,11 +12,12 @@ from dcmsend.dicom.transfer_syntax import transfer_syntax
 from dcmsend.errors import Cancelled, DcmsendError, InputError, JournalError, NegotiationFailed, PlanError
 from dcmsend.index import Instance
 from dcmsend.interrupt import Interrupt
+from dcmsend.load import Abilities
 from dcmsend.plan import AssociationPlan, choose_other_context, plan_association
 from dcmsend.protocol import PresentationContext, status_text
 from dcmsend.report import RunRecord
 from dcmsend.settings import Settings
-from dcmsend.transfer import ProbeAnswer, Reason, Result, StoreOutcome, Tools, echo, not_attempted, probe
+from dcmsend.transfer import ProbeAnswer, Reason, Result, StoreOutcome, echo, not_attempted, probe
 
 __all__ = ["preview"]
 
@@ -34,8 +35,8 @@ def preview(
     """
     record = RunRecord()
     try:
-        instances, tools = list_instances(settings, names, record, interrupt)
-        _Preview(settings, instances, tools, record, interrupt, write).run(ask_peer=ask_peer)
+        instances, abilities = list_instances(settings, names, record, interrupt)
+        _Preview(settings, instances, abilities, record, interrupt, write).run(ask_peer=ask_peer)
     except DcmsendError as error:
         record.error = error
         if isinstance(error, InputError | JournalError | NegotiationFailed):
@@ -51,14 +52,14 @@ class _Preview:
         self,
         settings: Settings,
         instances: Sequence[Instance],
-        tools: Tools,
+        abilities: Abilities,
         record: RunRecord,
         interrupt: Interrupt,
         write: Callable[[str], None],
     ) -> None:
         self._settings = settings
         self._instances = instances
-        self._tools = tools
+        self._abilities = abilities
         self._record = record
         self._interrupt = interrupt
         self._write = write
@@ -73,7 +74,7 @@ class _Preview:
         first = number = 0
         while first < count:
             self._interrupt.check_request()
-            plan = plan_association(self._instances, first, self._settings.plan, self._tools.can_decode)
+            plan = plan_association(self._instances, first, self._settings.plan, self._abilities.can_decode)
             number += 1
             self._tell_plan(number, plan, ask_peer=ask_peer)
             first = plan.end
@@ -125,9 +126,9 @@ class _Preview:
         syntax, convert = instance.transfer_syntax, self._settings.transfer.convert
         for id_, _, target in answer.accepted:
             if id_ == context_id:
-                return target is syntax or (convert and self._tools.can_convert(syntax, target))
+                return target is syntax or (convert and self._abilities.can_convert(syntax, target))
         return convert and bool(
-            choose_other_context(instance.sop_class_uid, syntax, answer.accepted, self._tools.can_convert)
+            choose_other_context(instance.sop_class_uid, syntax, answer.accepted, self._abilities.can_convert)
         )
 
     def _echo(self) -> None:

@@ -108,7 +108,7 @@ def test_lossy_pixels_go_to_another_context_only_if_lossy_decompression_is_allow
 
 
 def test_no_room_for_the_decompressed_pixels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from dcmsend.transfer import spool
+    from dcmsend.load import pixel_spool as spool
 
     def no_room() -> None:
         raise spool._failure(OSError(28, "No space left on device"))

@@ -21,11 +21,10 @@ from dcmsend import (
 )
 from dcmsend.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN
 from dcmsend.inputs import InputFile
+from dcmsend.load import Abilities, FilesAhead
 from dcmsend.plan import PlanOptions, plan_association
 from dcmsend.protocol import PresentationContext
-from dcmsend.transfer import Tools
 from dcmsend.transfer.association import Association
-from dcmsend.transfer.files_ahead import FilesAhead
 from dcmsend.transfer.prepare import Preparer
 from dcmsend.transport import TcpConnection
 from support.descriptors import open_descriptors
@@ -49,8 +48,8 @@ class _Silent:
 def make_preparer() -> Preparer:
     """One of an association that has accepted nothing, so that instances get a message id and no further."""
     association = Association(_Silent(), TransferOptions(), None)  # type: ignore[arg-type]
-    tools = Tools(lambda _: False, lambda *_: False, lambda: None)  # type: ignore[arg-type, return-value]
-    return Preparer(association, TransferOptions(), tools, FilesAhead([]))
+    abilities = Abilities(lambda _: False, lambda *_: False, lambda: None)  # type: ignore[arg-type, return-value]
+    return Preparer(association, TransferOptions(), abilities, FilesAhead([]))
 
 
 def test_message_ids_begin_anew_and_skip_what_is_outstanding(tmp_path: Path) -> None:

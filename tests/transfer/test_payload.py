@@ -12,21 +12,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dcmsend.errors import FileUnreadable
+from dcmsend.load import BytesPayload, ChunkPayload, FileChanged, FilePayload, Payload
 from dcmsend.protocol import FramedBuffer
-from dcmsend.transfer import payload as payload_module
-from dcmsend.transfer.payload import BytesPayload, ChunkPayload, FileChanged, FilePayload, Payload
+from dcmsend.transfer import framing as framing_module
+from dcmsend.transfer.framing import Framing, framing_of
 from support import wire
 
 Reader = Callable[[int, Sequence[memoryview], int], int]
 
 
-def sent_by(payload: Payload, buffer: FramedBuffer) -> tuple[bytes, list[int]]:
+def sent_by(payload: Payload | Framing, buffer: FramedBuffer) -> tuple[bytes, list[int]]:
     """What would go over the wire: the data set, and the length of each fragment."""
+    framing = framing_of(payload) if isinstance(payload, Payload) else payload
     data = bytearray()
     lengths = []
     lasts = []
     while True:
-        count, is_last = payload.fill(buffer)
+        count, is_last = framing.fill(buffer)
         assert count == buffer.capacity or is_last
         frame = bytes(buffer.frame(count, context_id=7, is_last=is_last))
         while frame:
@@ -79,13 +81,13 @@ def short(fd: int, targets: Sequence[memoryview], offset: int) -> int:
 READERS: dict[str, Reader] = {
     "preadv": whole,
     "short reads": short,
-    "without preadv": payload_module._read_into_by_slot,
+    "without preadv": framing_module._read_into_by_slot,
 }
 
 
 @pytest.fixture(params=list(READERS))
 def any_reader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setattr(payload_module, "read_into", READERS[request.param])
+    monkeypatch.setattr(framing_module, "read_into", READERS[request.param])
     return str(request.param)
 
 
@@ -102,7 +104,7 @@ def file(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> Path:
 
 
 def test_what_the_system_has_is_used() -> None:
-    assert payload_module.read_into is getattr(os, "preadv", payload_module._read_into_by_slot)
+    assert framing_module.read_into is getattr(os, "preadv", framing_module._read_into_by_slot)
 
 
 @pytest.mark.usefixtures("any_reader")
@@ -211,12 +213,13 @@ def test_a_file_that_changes_is_never_taken_for_sent(
     path.write_bytes(bytes(1000))
     os.utime(path, ns=(0, 10**18))  # the clock of a file system may be too coarse for a change right after
     payload = open_payload(path, 0, 1000)
+    framing = framing_of(payload)
     buffer = FramedBuffer(50, 200)
     if when == "in the middle":
-        payload.fill(buffer)
+        framing.fill(buffer)
     change(path)
     with pytest.raises(FileChanged) as caught:
-        sent_by(payload, buffer)
+        sent_by(framing, buffer)
     payload.close()
     assert str(caught.value) == "Invalid stream"
     assert caught.value.detail
@@ -237,6 +240,6 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     fd = os.open(tmp_path, os.O_RDONLY)
     payload = FilePayload(fd, 0, 100, (0, 0))
     with pytest.raises(FileUnreadable) as caught:
-        payload.fill(FramedBuffer(50, 200))
+        framing_of(payload).fill(FramedBuffer(50, 200))
     payload.close()
     assert caught.value.reason == "Is a directory"

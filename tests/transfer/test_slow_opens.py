@@ -14,7 +14,7 @@ from dcmsend.errors import SendingFailed
 from dcmsend.index import Instance, ReadMode
 from dcmsend.inputs import InputFile, ahead, file_source
 from dcmsend.inputs.open_watch import OpenWatch
-from dcmsend.transfer.files_ahead import FilesAhead
+from dcmsend.load.files_ahead import FilesAhead
 from support.fixture_files import CT_CLASS
 from support.scripted_peer import ScriptedPeer
 from support.sending import Sent, instance_uid, run_transfer, send_all, write_instances, write_large

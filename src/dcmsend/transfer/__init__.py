@@ -10,7 +10,6 @@ from .options import AddressFamily, Peer, RetryOptions, TransferOptions
 from .outcome import Attempt, Reason, Result, StoreOutcome
 from .remedies import remedy
 from .time_window import limit_time
-from .tools import Tools
 
 if TYPE_CHECKING:
     from .probing import ProbeAnswer, echo, probe
@@ -29,7 +28,6 @@ __all__ = [
     "Result",
     "RetryOptions",
     "StoreOutcome",
-    "Tools",
     "TransferOptions",
     "Waiting",
     "echo",

@@ -21,6 +21,7 @@ from dcmsend.errors import (
     UserIdentityNotConfirmed,
 )
 from dcmsend.interrupt import Interrupt
+from dcmsend.load import Payload
 from dcmsend.protocol import (
     Abort,
     AssociateAC,
@@ -45,8 +46,8 @@ from dcmsend.protocol import (
 )
 from dcmsend.transport import Connection, Deadline
 
+from .framing import Framing, framing_of
 from .options import TransferOptions
-from .payload import Payload
 from .rate import Pace
 
 __all__ = ["BUFFER_SIZE", "Association"]
@@ -90,7 +91,7 @@ class Association:
         self._idle = Deadline(options.idle_timeout, "the peer to take data")
         self._answer_idle = Deadline(options.idle_timeout, "the C-STORE response")
         self._buffer: FramedBuffer | None = None
-        self._staged: tuple[Payload, int, bytes, int, bool] | None = None
+        self._staged: tuple[Framing, int, bytes, int, bool] | None = None
         self._is_torn = False
         self._may_catch_up = True
         self._talk = 0
@@ -145,8 +146,9 @@ class Association:
         """
         assert self._buffer is not None
         command = encode_command_pdus(encode_command(request), context_id, self.fragment_length)
-        count, is_last = payload.fill(self._buffer)
-        self._staged = (payload, context_id, command, count, is_last)
+        framing = framing_of(payload)
+        count, is_last = framing.fill(self._buffer)
+        self._staged = (framing, context_id, command, count, is_last)
 
     def check_usable(self) -> None:
         """Raise the bad news that came together with the last answer, before anything more is sent.
@@ -173,7 +175,7 @@ class Association:
         """
         assert self._staged is not None
         assert self._buffer is not None
-        payload, context_id, command, count, is_last = self._staged
+        framing, context_id, command, count, is_last = self._staged
         self._staged = None
         self._layer.check_can_send_data()
         total = 0
@@ -189,7 +191,7 @@ class Association:
                 return total
             self._interrupt.check()
             command = b""
-            count, is_last = payload.fill(self._buffer)
+            count, is_last = framing.fill(self._buffer)
 
     def response_deadline(self) -> Deadline:
         """How long the answer to what was just sent may take.

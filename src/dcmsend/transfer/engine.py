@@ -19,17 +19,16 @@ from dcmsend.errors import (
 from dcmsend.index import Instance
 from dcmsend.inputs import InputFile
 from dcmsend.interrupt import Interrupt
+from dcmsend.load import Abilities, FilesAhead
 from dcmsend.plan import AssociationPlan, PlanOptions, plan_association, plan_open_association
 
 from .events import Observer, SerialObserver, Waiting
-from .files_ahead import FilesAhead
 from .messages import log_end
 from .options import Peer, TransferOptions
 from .outcome import Reason, Result, StoreOutcome, counted_as_stored
 from .rate import Pace
 from .remedies import NOTHING_ACCEPTED
 from .runner import MAX_FRUITLESS, Counter, Runner
-from .tools import Tools
 from .work import OutcomesInOrder, Work
 
 TYPE_CHECKING = False
@@ -71,7 +70,7 @@ class Engine:
         peer: Peer,
         options: TransferOptions,
         plan_options: PlanOptions,
-        tools: Tools,
+        abilities: Abilities,
         interrupt: Interrupt,
         observer: Observer | None = None,
         memory: Memory | None = None,
@@ -86,7 +85,7 @@ class Engine:
         self._peer = peer
         self._options = options
         self._plan_options = plan_options
-        self._tools = tools
+        self._abilities = abilities
         self._interrupt = interrupt
         if observer is not None and options.parallel_associations > 1:
             observer = SerialObserver(observer)
@@ -101,7 +100,7 @@ class Engine:
         self._work: Work | None = None
         self._last_plan: AssociationPlan | None = None
         self._in_vain = 0
-        self._files = FilesAhead(self._instances, self._feed)
+        self._files = FilesAhead(self._instances, None if self._feed is None else self._feed.run_ahead)
         self._fruitless = 0
         self._disturbed = False
         self._order = OutcomesInOrder()
@@ -229,7 +228,7 @@ class Engine:
 
     def _plan(self) -> tuple[AssociationPlan, Growth | None]:
         self._disturbed = False
-        first, options, can_decode = self._order.next_index, self._plan_options, self._tools.can_decode
+        first, options, can_decode = self._order.next_index, self._plan_options, self._abilities.can_decode
         growth = None
         if self._feed is None:
             last = self._last_plan
@@ -327,7 +326,7 @@ class Engine:
         return Runner(
             self._peer,
             self._options,
-            self._tools,
+            self._abilities,
             self._files,
             self._counter,
             interrupt,

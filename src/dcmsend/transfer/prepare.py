@@ -20,16 +20,13 @@ from dcmsend.errors import (
 from dcmsend.index import Instance
 from dcmsend.inputs import Origin
 from dcmsend.interrupt import Interrupt
+from dcmsend.load import Abilities, FileChanged, FilesAhead, LoadedInstance, Payload, Recoding, load_instance
 from dcmsend.plan import choose_other_context
 from dcmsend.protocol import CStoreRQ
 
 from .association import Association
-from .files_ahead import FilesAhead
 from .options import TransferOptions
 from .outcome import Reason
-from .payload import FileChanged, Payload
-from .reader import LoadedInstance, Recoding, load_instance
-from .tools import Tools
 
 __all__ = ["Failure", "PreparedStore", "Preparer"]
 
@@ -101,7 +98,7 @@ class Preparer:
         self,
         association: Association,
         options: TransferOptions,
-        tools: Tools,
+        abilities: Abilities,
         files: FilesAhead,
         interrupt: Interrupt | None = None,
     ) -> None:
@@ -109,7 +106,7 @@ class Preparer:
         self._interrupt = interrupt or Interrupt()
         self._association = association
         self._options = options
-        self._tools = tools
+        self._abilities = abilities
         self._accepted = {row[0]: row for row in association.accepted}
         self._last_message_id = 0
 
@@ -119,8 +116,8 @@ class Preparer:
         ``outstanding`` are the message ids still waiting for an answer.
         """
         store = PreparedStore(index, instance, context_id)
-        if self._tools.unusable is not None:
-            unusable = self._tools.unusable
+        if self._abilities.unusable is not None:
+            unusable = self._abilities.unusable
             store.failure = Failure(
                 Reason.NO_DICTIONARY, unusable, f"Failed sending C-STORE request: 0006:0213 {unusable}"
             )
@@ -129,7 +126,7 @@ class Preparer:
             check = self._interrupt.check_request
             in_memory = instance.input.origin is Origin.DATA_SET
             file = None if in_memory else self._files.open(index, instance, check)
-            loaded = load_instance(instance, file, self._tools.dictionary, check)
+            loaded = load_instance(instance, file, self._abilities.dictionary, check)
         except Cancelled:  # who asked for the end does not start this one either
             return store
         except (FileUnreadable, DataSetError) as error:
@@ -206,7 +203,7 @@ class Preparer:
             )
         instance = store.instance
         other = choose_other_context(
-            instance.sop_class_uid, loaded.syntax, self._association.accepted, self._tools.can_convert
+            instance.sop_class_uid, loaded.syntax, self._association.accepted, self._abilities.can_convert
         )
         if other:
             store.context_id = other
@@ -262,14 +259,14 @@ class Preparer:
                 return loaded.as_it_stands()
         elif options.convert:
             store.notes.append(("I", f"Converting transfer syntax: {loaded.syntax.name} -> {target.name}"))
-        recoding = Recoding(self._tools.dictionary, level, options.convert, options.keep_ybr, self._run_jobs)
+        recoding = Recoding(self._abilities.dictionary, level, options.convert, options.keep_ybr, self._run_jobs)
         try:
             return loaded.encoded(target, recoding)
         finally:
             store.notes.extend(loaded.notes)
 
     def _run_jobs(self, jobs: Iterator[Callable[[], None]], memory: int) -> None:
-        from .decode_workers import DecodeWorkers  # only for what is decoded
+        from dcmsend.load.decode_workers import DecodeWorkers  # only for what is decoded
 
         DecodeWorkers(self._options.decode_workers, self._interrupt)(jobs, memory)
 

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 
 from dcmsend.errors import Cancelled, DcmsendError, NegotiationFailed
 from dcmsend.interrupt import Interrupt
+from dcmsend.load import Abilities, FilesAhead
 from dcmsend.protocol import PresentationContext
 
 from .association import Association
 from .events import AssociationClosed, AssociationOpened, Observer
-from .files_ahead import FilesAhead
 from .messages import with_code
 from .negotiation_log import log_accepted, log_rejected, log_request, warn_of_adjustments
 from .opening import open_association
@@ -21,7 +21,6 @@ from .outcome import StoreOutcome
 from .prepare import Preparer
 from .rate import Pace
 from .store_loop import StoreLoop
-from .tools import Tools
 from .work import Work
 
 __all__ = ["MAX_FRUITLESS", "Counter", "Runner"]
@@ -73,7 +72,7 @@ class Runner:
         self,
         peer: Peer,
         options: TransferOptions,
-        tools: Tools,
+        abilities: Abilities,
         files: FilesAhead,
         counter: Counter,
         interrupt: Interrupt,
@@ -85,7 +84,7 @@ class Runner:
     ) -> None:
         self._peer = peer
         self._options = options
-        self._tools = tools
+        self._abilities = abilities
         self._files = files
         self._counter = counter
         self._interrupt = interrupt
@@ -148,7 +147,7 @@ class Runner:
             self.association,
             self._number,
             work,
-            Preparer(self.association, self._options, self._tools, self._files, self._interrupt),
+            Preparer(self.association, self._options, self._abilities, self._files, self._interrupt),
             halt_on_failure=self._options.halt_on_failure and not self._tries_again,
             interrupt=self._interrupt,
             observer=self._observer,

@@ -22,6 +22,7 @@ from dcmsend.errors import (
     TranscodeError,
 )
 from dcmsend.interrupt import Interrupt
+from dcmsend.load import FileChanged
 from dcmsend.protocol import CommandParseError, CommandReceived, CStoreRSP, is_stored, status_text
 from dcmsend.transport import Deadline
 
@@ -39,7 +40,6 @@ from .messages import (
     log_unexpected_command,
 )
 from .outcome import Reason, Result, StoreOutcome
-from .payload import FileChanged
 from .prepare import Failure, PreparedStore, Preparer
 from .rate import Pace
 from .work import Work

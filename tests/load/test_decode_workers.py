@@ -9,7 +9,7 @@ import pytest
 
 from dcmsend.errors import Cancelled, TranscodeError
 from dcmsend.interrupt import Interrupt
-from dcmsend.transfer.decode_workers import DecodeWorkers
+from dcmsend.load.decode_workers import DecodeWorkers
 
 Job = Callable[[], None]
 SMALL, LARGE = 1, 1 << 30

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from dcmsend.errors import FileUnreadable, TranscodeError
+from dcmsend.load import pixel_spool as spool_module
+from dcmsend.load.pixel_spool import LARGEST_IN_MEMORY, FileSpool, make_spool
 from dcmsend.transcode import MemorySpool, Spool
-from dcmsend.transfer import spool as spool_module
-from dcmsend.transfer.spool import LARGEST_IN_MEMORY, FileSpool, make_spool
 from support.descriptors import open_descriptors
 
 

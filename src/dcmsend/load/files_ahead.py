@@ -13,8 +13,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dcmsend.inputs import Ticket, TicketWorkers
 
-    from .feed import Feed
-
 __all__ = ["FilesAhead"]
 
 HEAD = 16 * 1024
@@ -28,11 +26,15 @@ class FilesAhead:
 
     Where opens turn out to be slow, the next files of the list are opened on threads meanwhile.  That changes no order:
     what is wrong with a file is raised when it is asked for.
+
+    Args:
+        instances: the transfer list; may grow meanwhile.
+        on_slow: called once opens have turned out to be slow, on the thread that opened the last one.
     """
 
-    def __init__(self, instances: Sequence[Instance], feed: Feed | None = None) -> None:
+    def __init__(self, instances: Sequence[Instance], on_slow: Callable[[], None] | None = None) -> None:
         self._instances = instances
-        self._feed = feed
+        self._on_slow = on_slow
         self._watch = OpenWatch()
         self._lock = threading.Lock()
         self._workers: TicketWorkers[OpenFile] | None = None
@@ -69,8 +71,8 @@ class FilesAhead:
             if self._workers is None:
                 self._workers = TicketWorkers()
                 self._left = STRETCH
-        if self._feed is not None:
-            self._feed.run_ahead()
+        if self._on_slow is not None:
+            self._on_slow()
 
     def _stop(self) -> None:
         for ticket in self._tickets.values():

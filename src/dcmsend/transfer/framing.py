@@ -1,29 +1,20 @@
-"""Puts the bytes of a data set into the slots of a framed buffer, without a copy where the file can be read there."""
+"""Puts the bytes of a payload into the slots of a framed buffer, without a copy where the file can be read there."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from dcmsend.errors import DataSetError, FileUnreadable
+from dcmsend.errors import FileUnreadable
+from dcmsend.load import BytesPayload, ChunkPayload, FileChanged, FilePayload, Payload
 from dcmsend.protocol import FramedBuffer
 
-__all__ = ["BytesPayload", "ChunkPayload", "FileChanged", "FilePayload", "Payload", "check_unchanged"]
+__all__ = ["Framing", "framing_of"]
 
 
-class FileChanged(DataSetError):
-    """A file is no longer what it was when its structure was checked."""
-
-    def __init__(self, detail: str) -> None:
-        super().__init__("Invalid stream", detail)
-
-    def __reduce__(self) -> tuple[type[FileChanged], tuple[str]]:  # type: ignore[override]
-        return type(self), (self.detail,)
-
-
-class Payload(Protocol):
-    """The bytes of one data set, in order."""
+class Framing(Protocol):
+    """How far a payload has gone into framed buffers."""
 
     def fill(self, buffer: FramedBuffer) -> tuple[int, bool]:
         """Put the next bytes into the slots of ``buffer``: how many, and whether the data set ends with them.
@@ -33,18 +24,23 @@ class Payload(Protocol):
         """
         ...
 
-    def close(self) -> None:
-        """Give the file back; may be called twice."""
-        ...
+
+def framing_of(payload: Payload) -> Framing:
+    """How to frame a payload; the caller closes the payload."""
+    if isinstance(payload, BytesPayload):
+        return _BytesFraming(payload)
+    if isinstance(payload, FilePayload):
+        return _FileFraming(payload)
+    return _ChunkFraming(payload)
 
 
-class BytesPayload:
-    """A data set that is in memory already, because it is small."""
+class _BytesFraming:
+    """For a data set in memory."""
 
     __slots__ = ("_data", "_position")
 
-    def __init__(self, data: memoryview) -> None:
-        self._data = data
+    def __init__(self, payload: BytesPayload) -> None:
+        self._data = payload.data
         self._position = 0
 
     def fill(self, buffer: FramedBuffer) -> tuple[int, bool]:
@@ -60,55 +56,65 @@ class BytesPayload:
             return _padded(buffer, size), True
         return size, False
 
-    def close(self) -> None:
-        """Nothing to give back."""
 
+class _FileFraming:
+    """For a range of a file, which is read straight into the slots.
 
-class FilePayload:
-    """A run of bytes of an open file, read straight into the slots.
-
-    After the last byte the file's size and time of modification are compared with those at its opening, so that a
-    file that was written to meanwhile is never taken for sent.  Raises FileChanged then.
+    ``fill`` raises FileChanged when the file is another one, or shorter, than at its opening.
     """
 
-    __slots__ = ("_fd", "_offset", "_remaining", "_stamp")
+    __slots__ = ("_offset", "_payload", "_remaining")
 
-    def __init__(self, fd: int, offset: int, length: int, stamp: tuple[int, int]) -> None:
-        self._fd = fd
-        self._offset = offset
-        self._remaining = length
-        self._stamp = stamp
+    def __init__(self, payload: FilePayload) -> None:
+        self._payload = payload
+        self._offset = payload.offset
+        self._remaining = payload.length
 
     def fill(self, buffer: FramedBuffer) -> tuple[int, bool]:
         wanted = min(self._remaining, buffer.capacity)
         got = 0
         try:
             while got < wanted:
-                count = read_into(self._fd, _targets(buffer, got, wanted), self._offset)
+                count = read_into(self._payload.descriptor, _targets(buffer, got, wanted), self._offset)
                 if count == 0:
                     raise FileChanged(f"the file ends {self._remaining} bytes earlier than when it was checked")
                 got += count
                 self._offset += count
                 self._remaining -= count
             if self._remaining == 0:
-                check_unchanged(self._fd, self._stamp)
+                self._payload.check_unchanged()
         except OSError as error:
             raise FileUnreadable(error.strerror or str(error), error.errno or 0) from error
         if self._remaining == 0:
             return _padded(buffer, got), True
         return got, False
 
-    def close(self) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
 
+class _ChunkFraming:
+    """For pieces; each is copied once, into the slots."""
 
-def check_unchanged(fd: int, stamp: tuple[int, int]) -> None:
-    """Compare size and time of modification (nanoseconds) of an open file.  Raises FileChanged, OSError."""
-    status = os.fstat(fd)
-    if (status.st_size, status.st_mtime_ns) != stamp:
-        raise FileChanged("the file was changed while it was sent")
+    __slots__ = ("_chunks", "_rest")
+
+    def __init__(self, payload: ChunkPayload) -> None:
+        self._chunks = payload.chunks
+        self._rest: bytes | memoryview = b""
+
+    def fill(self, buffer: FramedBuffer) -> tuple[int, bool]:
+        filled = 0
+        capacity = buffer.capacity
+        while True:
+            # One piece is always looked at ahead: the last fragment has to be known when it is framed.
+            while not self._rest:
+                piece = next(self._chunks, None)
+                if piece is None:
+                    return _padded(buffer, filled), True
+                self._rest = memoryview(piece)
+            if filled == capacity:
+                return filled, False
+            size = min(capacity - filled, len(self._rest))
+            _scatter(buffer, filled, memoryview(self._rest)[:size])
+            self._rest = memoryview(self._rest)[size:]
+            filled += size
 
 
 def _padded(buffer: FramedBuffer, length: int) -> int:
@@ -154,42 +160,6 @@ def _read_into_by_slot(fd: int, targets: Sequence[memoryview], offset: int) -> i
 
 
 read_into: Callable[[int, Sequence[memoryview], int], int] = getattr(os, "preadv", _read_into_by_slot)
-
-
-class ChunkPayload:
-    """A data set that comes in pieces, e.g. from the re-encoder; each piece is copied once, into the slots."""
-
-    __slots__ = ("_chunks", "_close", "_rest")
-
-    def __init__(self, chunks: Iterator[bytes | memoryview], close: Callable[[], None]) -> None:
-        self._chunks = chunks
-        self._close = close
-        self._rest: bytes | memoryview = b""
-
-    def fill(self, buffer: FramedBuffer) -> tuple[int, bool]:
-        filled = 0
-        capacity = buffer.capacity
-        while True:
-            # One piece is always looked at ahead: the last fragment has to be known when it is framed.
-            while not self._rest:
-                piece = next(self._chunks, None)
-                if piece is None:
-                    return _padded(buffer, filled), True
-                self._rest = memoryview(piece)
-            if filled == capacity:
-                return filled, False
-            size = min(capacity - filled, len(self._rest))
-            _scatter(buffer, filled, memoryview(self._rest)[:size])
-            self._rest = memoryview(self._rest)[size:]
-            filled += size
-
-    def close(self) -> None:
-        close, self._close = self._close, _nothing
-        close()
-
-
-def _nothing() -> None:
-    """What is left to do when a payload was closed."""
 
 
 def _scatter(buffer: FramedBuffer, start: int, data: memoryview) -> None:

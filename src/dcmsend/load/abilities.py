@@ -1,4 +1,4 @@
-"""What the transfer is told about data sets by those who know."""
+"""What can be done with data sets on this machine and by the options of this run."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Callable
 from dcmsend.dicom.transfer_syntax import TransferSyntax
 from dcmsend.errors import DcmsendError
 
-from .reader import DictionarySource
+from .loaded_instance import DictionarySource
 
-__all__ = ["Tools"]
+__all__ = ["Abilities"]
 
 
-class Tools:
-    """What the engine is told about data sets by those who know.
+class Abilities:
+    """What can be done with data sets on this machine and by the options of this run.
 
     Attributes:
         can_decode: whether a transfer syntax may be proposed together with the native ones.

@@ -1,0 +1,294 @@
+"""Checks the data set of an open file to its end, and makes it ready to be sent."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from dcmsend.dicom.byte_source import ByteSource
+from dcmsend.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN, TransferSyntax
+from dcmsend.dicom.walk import walk_data_set
+from dcmsend.errors import DataSetError, FileUnreadable
+from dcmsend.index import FileMeta, Instance, locate_data_set
+from dcmsend.inputs import FileSource, OpenFile
+
+from .payload import BytesPayload, ChunkPayload, FilePayload, Payload, check_unchanged
+
+if TYPE_CHECKING:
+    from dcmsend.dicom.data_dictionary import DataDictionary
+    from dcmsend.transcode import RunJobs, Spool
+
+__all__ = ["DictionarySource", "LoadedInstance", "Recoding", "load_instance"]
+
+DictionarySource = Callable[[], "DataDictionary"]
+
+_PIECE = 256 * 1024
+
+
+class Recoding(NamedTuple):
+    """How a data set is encoded anew.
+
+    Attributes:
+        dictionary: the data dictionary, loaded when first asked for.
+        deflate_level: 0 to 9, for Deflated.
+        decompress: false forbids what is more than another encoding of the same elements (``-dn``).
+        keep_ybr: losslessly compressed YBR is not converted to RGB.
+        run_jobs: carries out the decoding.
+    """
+
+    dictionary: DictionarySource
+    deflate_level: int
+    decompress: bool
+    keep_ybr: bool
+    run_jobs: RunJobs
+
+
+class LoadedInstance:
+    """An open file whose data set was walked to its end.
+
+    Attributes:
+        stamp: size in bytes and time of modification in nanoseconds at its opening; (0, 0) for a data set in memory.
+        syntax: the transfer syntax the data set really has.
+        sop_class_uid: (0008,0016) of the data set; from the meta header when the syntax is unknown.
+        sop_instance_uid: (0008,0018), likewise.
+        length: bytes of the data set (inflated for Deflated).
+        warnings: what was odd about it, for the log.
+        must_be_encoded: why it cannot go out as it stands, ``()`` when it can.
+        notes: (level, text) of what is to be told about its conversion.
+    """
+
+    __slots__ = (
+        "_content", "_owns_content", "_sendable", "length", "must_be_encoded", "notes", "sop_class_uid",
+        "sop_instance_uid", "stamp", "syntax", "warnings",
+    )
+
+    def __init__(self, content: _FileContent | _MemoryContent, facts: _Facts) -> None:
+        self._content = content
+        self._owns_content = True
+        self.stamp = content.stamp
+        self.syntax = facts.syntax
+        self.sop_class_uid = facts.sop_class_uid
+        self.sop_instance_uid = facts.sop_instance_uid
+        self.length = facts.length
+        self._sendable = facts.sendable
+        self.warnings = facts.warnings
+        self.must_be_encoded = facts.repairs
+        self.notes: tuple[tuple[str, str], ...] = ()
+
+    def close(self) -> None:
+        """Give the file back unless a payload has taken it over."""
+        if self._owns_content:
+            self._content.close()
+
+    def as_it_stands(self) -> Payload:
+        """The data set's bytes of the file; takes the file over."""
+        return self._content.payload(self._sendable)
+
+    def encoded(self, target: TransferSyntax, recoding: Recoding) -> Payload:
+        """The data set in ``target``, canonically encoded, its pixels decoded if need be; takes the file over.
+
+        What is to be told about it is appended to ``notes``.
+        Raises DataSetError, TranscodeError, FileUnreadable, Cancelled; the file is then still to be closed.
+        """
+        from dcmsend.transcode import convert_data_set  # not needed for what is sent as it stands
+
+        converted = convert_data_set(
+            self._content,
+            self.syntax,
+            target,
+            dictionary=recoding.dictionary,
+            deflate_level=recoding.deflate_level,
+            decompress=recoding.decompress,
+            keep_ybr=recoding.keep_ybr,
+        )
+        self.notes += converted.notes
+        try:
+            converted.decode(_make_spool, recoding.run_jobs)
+        except BaseException:
+            converted.close()
+            raise
+        content = self._content
+        self._owns_content = False
+
+        def close() -> None:
+            converted.close()
+            content.close()
+
+        return ChunkPayload(_unless_changed(converted.chunks(), content), close)
+
+
+class _Facts(NamedTuple):
+    """What the walk has found; the names are those of LoadedInstance, ``sendable`` is what goes out as it stands."""
+
+    syntax: TransferSyntax
+    sop_class_uid: str
+    sop_instance_uid: str
+    length: int
+    sendable: int
+    warnings: tuple[str, ...] = ()
+    repairs: tuple[str, ...] = ()
+
+
+class _FileContent:
+    """The data set of an open file of known size whose beginning has been read already; a ByteSource over it.
+
+    ``check`` is called before every read of the file and may raise.
+    """
+
+    __slots__ = ("_check", "_descriptor", "_head", "_offset", "_size", "stamp")
+
+    def __init__(self, file: OpenFile, offset: int, check: Callable[[], None] | None) -> None:
+        self._descriptor = file.descriptor
+        self._head = file.head
+        self._size = file.size
+        self._offset = offset
+        self._check = check
+        self.stamp = file.size, file.modified
+
+    @property
+    def size(self) -> int:
+        """Bytes of the data set in the file."""
+        return self._size - self._offset
+
+    def read_at(self, position: int, size: int) -> bytes:
+        position += self._offset
+        end = min(position + size, self._size)
+        if end <= len(self._head):
+            return self._head[position:end]
+        if self._check is not None:
+            self._check()
+        return FileSource(self._descriptor).read_at(position, end - position)
+
+    def payload(self, sendable: int) -> Payload:
+        """The first ``sendable`` bytes of the data set; takes the file over."""
+        if len(self._head) == self._size:  # what was checked is all there is, so nothing can change any more
+            return BytesPayload(memoryview(self._head)[self._offset : self._offset + sendable])
+        descriptor, self._descriptor = self._descriptor, -1
+        return FilePayload(descriptor, self._offset, sendable, self.stamp)
+
+    def check_unchanged(self) -> None:
+        """Compare the file with what it was at its opening.  Raises FileChanged, FileUnreadable."""
+        if self._descriptor >= 0:
+            try:
+                check_unchanged(self._descriptor, self.stamp)
+            except OSError as error:
+                raise FileUnreadable(error.strerror or str(error), error.errno or 0) from error
+
+    def close(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+class _MemoryContent:
+    """An encoded data set in memory; a ByteSource over it."""
+
+    __slots__ = ("_data", "stamp")
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self.stamp = 0, 0
+
+    @property
+    def size(self) -> int:
+        return len(self._data)
+
+    def read_at(self, position: int, size: int) -> bytes:
+        return self._data[position : position + size]
+
+    def payload(self, sendable: int) -> Payload:
+        return ChunkPayload(_pieces(memoryview(self._data)[:sendable]), _nothing)
+
+    def check_unchanged(self) -> None:
+        """Nobody else has it."""
+
+    def close(self) -> None:
+        """There is no file to give back."""
+
+
+def load_instance(
+    instance: Instance,
+    file: OpenFile | None,
+    dictionary: DictionarySource,
+    check: Callable[[], None] | None = None,
+) -> LoadedInstance:
+    """Find the data set in an open file (None: it is in memory), which is taken over, and walk it to its end.
+
+    ``check`` is called now and then while a long one is walked and may raise.  Raises FileUnreadable and DataSetError
+    with DCMTK's condition.
+    """
+    if file is None:
+        return _load_data_set(instance, dictionary)
+    try:
+        location = locate_data_set(_FileContent(file, 0, None), instance.read_mode, dictionary, file.head)
+        content = _FileContent(file, location.offset, check)
+        if location.transfer_syntax.is_known:
+            facts = _walked(content, location.transfer_syntax, dictionary)
+        elif location.meta is None:  # a bare data set always has one of the native syntaxes
+            raise DataSetError("File meta information header missing")
+        else:
+            facts = _believed(content, location.transfer_syntax, location.meta)
+    except BaseException:
+        file.close()
+        raise
+    return LoadedInstance(content, facts)
+
+
+def _load_data_set(instance: Instance, dictionary: DictionarySource) -> LoadedInstance:
+    from .pydicom_data_set import encode_data_set  # only the library has data sets
+
+    syntax = instance.transfer_syntax
+    content = _MemoryContent(encode_data_set(instance.input.data_set, syntax))
+    facts = _walked(content, syntax, dictionary) if syntax.is_known else _believed(content, syntax, instance)
+    return LoadedInstance(content, facts)
+
+
+def _believed(content: _FileContent | _MemoryContent, syntax: TransferSyntax, said: Instance | FileMeta) -> _Facts:
+    """For a data set that cannot be walked, because its transfer syntax is unknown."""
+    return _Facts(syntax, said.sop_class_uid, said.sop_instance_uid, content.size, content.size)
+
+
+def _walked(
+    content: _FileContent | _MemoryContent, syntax: TransferSyntax, dictionary: DictionarySource
+) -> _Facts:
+    """Walk the data set to its end."""
+    source: ByteSource = content
+    if syntax.is_deflated:
+        from dcmsend.transcode import InflatingSource  # zlib is not needed for anything else
+
+        source = InflatingSource(source)
+    walked = walk_data_set(source, EXPLICIT_VR_LITTLE_ENDIAN if syntax.is_deflated else syntax, dictionary=dictionary)
+    return _Facts(
+        syntax,
+        walked.sop_class_uid,
+        walked.sop_instance_uid,
+        walked.encoded_length,
+        content.size if syntax.is_deflated else walked.length,
+        walked.warnings,
+        walked.repairs,
+    )
+
+
+def _unless_changed(chunks: Iterator[bytes], content: _FileContent | _MemoryContent) -> Iterator[bytes]:
+    """The chunks, and at their end a look whether the file is still what it was at its opening.
+
+    Raises FileChanged, FileUnreadable.
+    """
+    yield from chunks
+    content.check_unchanged()
+
+
+def _pieces(data: memoryview) -> Iterator[memoryview]:
+    for start in range(0, len(data), _PIECE):
+        yield data[start : start + _PIECE]
+
+
+def _make_spool(size: int) -> Spool:
+    from .pixel_spool import make_spool  # only for what is decoded
+
+    return make_spool(size)
+
+
+def _nothing() -> None:
+    """The data set is in memory: there is no file to give back."""

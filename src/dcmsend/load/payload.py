@@ -1,0 +1,97 @@
+"""The bytes of a data set that is ready to be sent: a range of an open file, bytes in memory, or pieces."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+
+from dcmsend.errors import DataSetError
+
+__all__ = ["BytesPayload", "ChunkPayload", "FileChanged", "FilePayload", "Payload"]
+
+
+class FileChanged(DataSetError):
+    """A file is no longer what it was when its structure was checked."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("Invalid stream", detail)
+
+    def __reduce__(self) -> tuple[type[FileChanged], tuple[str]]:  # type: ignore[override]
+        return type(self), (self.detail,)
+
+
+class BytesPayload:
+    """A data set that is in memory already, because it is small."""
+
+    __slots__ = ("data",)
+
+    def __init__(self, data: memoryview) -> None:
+        self.data = data
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+class FilePayload:
+    """A run of bytes of an open file, which the payload owns.
+
+    After the last byte ``check_unchanged`` is called, so that a file that was written to meanwhile is never taken for
+    sent.
+
+    Attributes:
+        descriptor: of the open file; -1 after ``close``.
+        offset: position in the file of the first byte.
+        length: bytes.
+        stamp: size in bytes and time of modification in nanoseconds at the opening.
+    """
+
+    __slots__ = ("descriptor", "length", "offset", "stamp")
+
+    def __init__(self, descriptor: int, offset: int, length: int, stamp: tuple[int, int]) -> None:
+        self.descriptor = descriptor
+        self.offset = offset
+        self.length = length
+        self.stamp = stamp
+
+    def check_unchanged(self) -> None:
+        """Compare the file with what it was at its opening.  Raises FileChanged, OSError."""
+        check_unchanged(self.descriptor, self.stamp)
+
+    def close(self) -> None:
+        """Give the file back; may be called twice."""
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+
+
+class ChunkPayload:
+    """A data set that comes in pieces, e.g. from the re-encoder.
+
+    Attributes:
+        chunks: the pieces in order, taken once; the iterator raises FileUnreadable, DataSetError, TranscodeError.
+    """
+
+    __slots__ = ("_close", "chunks")
+
+    def __init__(self, chunks: Iterator[bytes | memoryview], close: Callable[[], None]) -> None:
+        self.chunks = chunks
+        self._close = close
+
+    def close(self) -> None:
+        """Give the file back; may be called twice."""
+        close, self._close = self._close, _nothing
+        close()
+
+
+Payload = BytesPayload | FilePayload | ChunkPayload
+
+
+def check_unchanged(fd: int, stamp: tuple[int, int]) -> None:
+    """Compare size and time of modification (nanoseconds) of an open file.  Raises FileChanged, OSError."""
+    status = os.fstat(fd)
+    if (status.st_size, status.st_mtime_ns) != stamp:
+        raise FileChanged("the file was changed while it was sent")
+
+
+def _nothing() -> None:
+    """What is left to do when a payload was closed."""
