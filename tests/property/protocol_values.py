@@ -10,11 +10,18 @@ from dcmsend.protocol import (
     AssociateRJ,
     AssociateRQ,
     AsynchronousOperationsWindow,
+    CCancelRQ,
     CEchoRQ,
     CEchoRSP,
+    CFindRQ,
+    CFindRSP,
     ContextResult,
     CStoreRQ,
     CStoreRSP,
+    NActionRQ,
+    NActionRSP,
+    NEventReportRQ,
+    NEventReportRSP,
     PDataTF,
     PresentationContext,
     PresentationDataValue,
@@ -88,6 +95,13 @@ pdus = st.one_of(
     st.builds(ReleaseRP),
     st.builds(Abort, octets, octets),
 )
+optional_comments = st.none() | comments
+optional_uint16s = st.none() | uint16s
+tags = st.lists(st.integers(0, 0xFFFFFFFF), max_size=4).map(tuple)
+normalized_responses = (
+    uint16s, uint16s, optional_uids, optional_uids, optional_uint16s, st.booleans(), optional_comments,
+    optional_uint16s,
+)  # fmt: skip
 commands = st.one_of(
     st.builds(CStoreRQ, uint16s, uids, uids, uint16s, st.booleans()),
     st.builds(
@@ -96,10 +110,19 @@ commands = st.one_of(
         uint16s,
         optional_uids,
         optional_uids,
-        st.none() | comments,
-        st.lists(st.integers(0, 0xFFFFFFFF), max_size=4).map(tuple),
-        st.none() | uint16s,
+        optional_comments,
+        tags,
+        optional_uint16s,
     ),
     st.builds(CEchoRQ, uint16s, uids),
     st.builds(CEchoRSP, uint16s, uint16s, optional_uids),
+    st.builds(CFindRQ, uint16s, uids, uint16s, st.booleans()),
+    st.builds(
+        CFindRSP, uint16s, uint16s, optional_uids, st.booleans(), optional_comments, tags, optional_uint16s
+    ),
+    st.builds(CCancelRQ, uint16s),
+    st.builds(NActionRQ, uint16s, uids, uids, uint16s, st.booleans()),
+    st.builds(NActionRSP, *normalized_responses),
+    st.builds(NEventReportRQ, uint16s, uids, uids, uint16s, st.booleans()),
+    st.builds(NEventReportRSP, *normalized_responses),
 )

@@ -8,12 +8,19 @@ from dcmsend.protocol import (
     AssociateRJ,
     AssociateRQ,
     AsynchronousOperationsWindow,
+    CCancelRQ,
     CEchoRQ,
     CEchoRSP,
+    CFindRQ,
+    CFindRSP,
     Command,
     ContextResult,
     CStoreRQ,
     CStoreRSP,
+    NActionRQ,
+    NActionRSP,
+    NEventReportRQ,
+    NEventReportRSP,
     PDataTF,
     Pdu,
     PresentationContext,
@@ -32,6 +39,9 @@ __all__ = ["COMMANDS", "PDUS"]
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 MR = "1.2.840.10008.5.1.4.1.1.4"
+FIND = "1.2.840.10008.5.1.4.1.2.2.1"
+PUSH = "1.2.840.10008.1.20.1"
+PUSH_INSTANCE = "1.2.840.10008.1.20.1.1"
 INSTANCE = "1.3.6.1.4.1.5962.1.1.1.1.1.20040119072730.12322"
 EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
 EXPLICIT_BIG = "1.2.840.10008.1.2.2"
@@ -107,4 +117,12 @@ COMMANDS: dict[str, Command] = {
     ),
     "c_echo_rq": CEchoRQ(258),
     "c_echo_rsp": CEchoRSP(258, 0x0122),
+    "c_find_rq": CFindRQ(4, FIND, 2),
+    "c_find_rsp_match": CFindRSP(4, 0xFF00, FIND, has_data_set=True),
+    "c_find_rsp_all_fields": CFindRSP(4, 0xA700, FIND, False, "wrong", (0x00080018, 0x0020000E), 0x1234),
+    "c_cancel_rq": CCancelRQ(4),
+    "n_action_rq": NActionRQ(5, PUSH, PUSH_INSTANCE),
+    "n_action_rsp": NActionRSP(5, 0x0213, PUSH, PUSH_INSTANCE, 1, False, "busy", 7),
+    "n_event_report_rq": NEventReportRQ(6, PUSH, PUSH_INSTANCE, 2),
+    "n_event_report_rsp": NEventReportRSP(6, 0x0000, PUSH, PUSH_INSTANCE, 2),
 }

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from pydicom.uid import UID
-from pynetdicom.dimse_messages import C_ECHO_RQ, C_ECHO_RSP, C_FIND_RQ, C_STORE_RQ, C_STORE_RSP, DIMSEMessage
-from pynetdicom.dimse_primitives import C_ECHO, C_FIND, C_STORE
+from pynetdicom.dimse_messages import C_ECHO_RQ, C_ECHO_RSP, C_GET_RQ, C_STORE_RQ, C_STORE_RSP, DIMSEMessage
+from pynetdicom.dimse_primitives import C_ECHO, C_GET, C_STORE
 from pynetdicom.dsutils import decode, encode
 
 from dcmsend.errors import LocalProtocolError
@@ -128,15 +128,15 @@ def test_commands_made_by_pynetdicom() -> None:
 
 
 def test_another_message_is_unknown_but_whole() -> None:
-    find = C_FIND()
-    find.MessageID = 4
-    find.AffectedSOPClassUID = UID("1.2.840.10008.5.1.4.1.2.2.1")
-    find.Priority = 0
-    find.Identifier = BytesIO(b"\x08\x00\x05\x00\x00\x00\x00\x00")
-    encoded = from_judge(C_FIND_RQ(), find)
+    get = C_GET()
+    get.MessageID = 4
+    get.AffectedSOPClassUID = UID("1.2.840.10008.5.1.4.1.2.2.3")
+    get.Priority = 0
+    get.Identifier = BytesIO(b"\x08\x00\x05\x00\x00\x00\x00\x00")
+    encoded = from_judge(C_GET_RQ(), get)
     command = decode_command(encoded)
     assert isinstance(command, UnknownCommand)
-    assert command.command_field == 0x0020
+    assert command.command_field == 0x0010
     assert (0x0110, us(4)) in command.elements
     assert encode_command(command) == encoded
 

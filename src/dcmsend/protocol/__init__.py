@@ -6,6 +6,9 @@ data set have to lie so that they can be sent as they are.  Source: PS3.8 (upper
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
 from .command_set import decode_command, encode_command
 from .contexts import AcceptedContext, ContextResult, PresentationContext
 from .dimse import CEchoRQ, CEchoRSP, Command, CommandParseError, CStoreRQ, CStoreRSP, UnknownCommand
@@ -49,6 +52,10 @@ from .user_information import (
     UserInformation,
 )
 
+if TYPE_CHECKING:
+    from .further_commands import CCancelRQ, CFindRQ, CFindRSP, NActionRQ, NActionRSP, NEventReportRQ, NEventReportRSP
+    from .general_status import general_status_text
+
 __all__ = [
     "APPLICATION_CONTEXT",
     "IMPLEMENTATION_CLASS_UID",
@@ -62,8 +69,11 @@ __all__ = [
     "AssociationRefused",
     "AssociationRequested",
     "AsynchronousOperationsWindow",
+    "CCancelRQ",
     "CEchoRQ",
     "CEchoRSP",
+    "CFindRQ",
+    "CFindRSP",
     "CStoreRQ",
     "CStoreRSP",
     "Command",
@@ -73,6 +83,10 @@ __all__ = [
     "DataReceived",
     "Event",
     "FramedBuffer",
+    "NActionRQ",
+    "NActionRSP",
+    "NEventReportRQ",
+    "NEventReportRSP",
     "PDataTF",
     "Pdu",
     "PeerAborted",
@@ -97,8 +111,26 @@ __all__ = [
     "encode_command",
     "encode_command_pdus",
     "encode_pdu",
+    "general_status_text",
     "is_stored",
     "max_fragment_length",
     "status_class",
     "status_text",
 ]
+
+_LATER: Final = {
+    "further_commands": (
+        "CCancelRQ", "CFindRQ", "CFindRSP", "NActionRQ", "NActionRSP", "NEventReportRQ", "NEventReportRSP",
+    ),
+    "general_status": ("general_status_text",),
+}  # fmt: skip
+"""What only a run that asks for proof loads: names by module."""
+
+_HOME_OF: Final = {name: home for home, names in _LATER.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{home}"), name)

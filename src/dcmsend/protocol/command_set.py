@@ -10,7 +10,13 @@ from dcmsend.errors import LocalProtocolError
 from .dimse import CEchoRQ, CEchoRSP, Command, CommandParseError, CStoreRQ, CStoreRSP, UnknownCommand
 from .items import decode_text, decode_uid, encode_text, encode_uid
 
-__all__ = ["decode_command", "encode_command"]
+__all__ = [
+    "CommandFault", "Elements", "decode_command", "decode_tags", "encode_command", "encode_number", "encode_tags",
+    "number_of", "optional_number_of", "optional_uid_of", "uid_of",
+]  # fmt: skip
+
+Elements = dict[int, bytes]
+"""Values by element number; all have an even length."""
 
 AFFECTED_SOP_CLASS_UID: Final = 0x0002
 COMMAND_FIELD: Final = 0x0100
@@ -36,6 +42,8 @@ OTHER_COMMAND_FIELDS: Final = frozenset((
 _ELEMENT: Final = Struct("<HHI")
 _GROUP_LENGTH: Final = Struct("<HHII")
 _UINT16: Final = Struct("<H")
+encode_number: Final = _UINT16.pack
+"""The value of a US element."""
 _LENGTH: Final = Struct("<I").unpack_from
 _RESPONSE_BEGIN: Final = _GROUP_LENGTH.pack(0, 0, 4, 0)[:8]
 _RESPONSE_CLASS: Final = _ELEMENT.pack(0, AFFECTED_SOP_CLASS_UID, 0)[:4]
@@ -55,7 +63,11 @@ def encode_command(command: Command) -> bytes:
     try:
         if isinstance(command, CStoreRQ):
             return _encode_store_request(command)
-        return _encode_elements(_elements_of(command))
+        if isinstance(command, CStoreRSP | CEchoRQ | CEchoRSP | UnknownCommand):
+            return _encode_elements(_elements_of(command))
+        from .further_command_set import further_elements
+
+        return _encode_elements(further_elements(command))
     except error as fault:
         raise LocalProtocolError(f"{type(command).__name__} cannot be encoded: {fault}") from fault
 
@@ -83,7 +95,7 @@ def _elements_of(command: CStoreRSP | CEchoRQ | CEchoRSP | UnknownCommand) -> li
     """Element numbers and values in ascending order, without the group length."""
     if isinstance(command, UnknownCommand):
         return [(element, value) for element, value in command.elements if element]
-    number = _UINT16.pack
+    number = encode_number
     elements = {COMMAND_FIELD: number(command.command_field), COMMAND_DATA_SET_TYPE: number(NO_DATA_SET)}
     if command.affected_sop_class_uid is not None:
         elements[AFFECTED_SOP_CLASS_UID] = encode_uid(command.affected_sop_class_uid)
@@ -96,13 +108,17 @@ def _elements_of(command: CStoreRSP | CEchoRQ | CEchoRSP | UnknownCommand) -> li
         if command.affected_sop_instance_uid is not None:
             elements[AFFECTED_SOP_INSTANCE_UID] = encode_uid(command.affected_sop_instance_uid)
         if command.offending_elements:
-            tags = [number(tag >> 16) + number(tag & 0xFFFF) for tag in command.offending_elements]
-            elements[OFFENDING_ELEMENT] = b"".join(tags)
+            elements[OFFENDING_ELEMENT] = encode_tags(command.offending_elements)
         if command.error_comment is not None:
             elements[ERROR_COMMENT] = encode_text(command.error_comment[:64])
         if command.error_id is not None:
             elements[ERROR_ID] = number(command.error_id)
     return sorted(elements.items())
+
+
+def encode_tags(tags: tuple[int, ...]) -> bytes:
+    """Tags ``group << 16 | element`` as the value of an AT element."""
+    return b"".join([encode_number(tag >> 16) + encode_number(tag & 0xFFFF) for tag in tags])
 
 
 def _encode_elements(elements: list[tuple[int, bytes]]) -> bytes:
@@ -117,8 +133,8 @@ def _encode_elements(elements: list[tuple[int, bytes]]) -> bytes:
     return _GROUP_LENGTH.pack(0, 0, 4, len(body)) + body
 
 
-class _Fault(Exception):
-    """Why bytes are no usable command; does not leave this module."""
+class CommandFault(Exception):
+    """Why bytes are no usable command; ``decode_command`` makes a value of it."""
 
     def __init__(self, text: str, code: str, detail: str = "") -> None:
         self.error = CommandParseError(text, code, detail)
@@ -137,8 +153,8 @@ def decode_command(data: bytes) -> Command | CommandParseError:
     try:
         elements = _decode_elements(data)
         if COMMAND_FIELD not in elements:
-            raise _Fault("DIMSE_parseCmdObject: Missing CommandField", "0006:020b")
-        command_field = _number(elements, COMMAND_FIELD, "CommandField")
+            raise CommandFault("DIMSE_parseCmdObject: Missing CommandField", "0006:020b")
+        command_field = number_of(elements, COMMAND_FIELD, "CommandField")
         if command_field == CStoreRSP.command_field:
             return _decode_store_response(elements)
         if command_field == CStoreRQ.command_field:
@@ -148,10 +164,13 @@ def decode_command(data: bytes) -> Command | CommandParseError:
         if command_field == CEchoRQ.command_field:
             return _decode_echo_request(elements)
         if command_field not in OTHER_COMMAND_FIELDS:
-            raise _Fault(f"DIMSE_parseCmdObject: Invalid Command Message: 0x{command_field:04x}", "0006:0201")
-    except _Fault as fault:
+            raise CommandFault(f"DIMSE_parseCmdObject: Invalid Command Message: 0x{command_field:04x}", "0006:0201")
+        from .further_command_set import decode_further_command  # most runs meet none of these
+
+        further = decode_further_command(command_field, elements)
+    except CommandFault as fault:
         return fault.error
-    return UnknownCommand(command_field, tuple(sorted(elements.items())))
+    return further or UnknownCommand(command_field, tuple(sorted(elements.items())))
 
 
 def _decode_usual_response(data: bytes) -> CStoreRSP | None:
@@ -178,9 +197,9 @@ def _decode_usual_response(data: bytes) -> CStoreRSP | None:
     )
 
 
-def _decode_elements(data: bytes) -> dict[int, bytes]:
+def _decode_elements(data: bytes) -> Elements:
     """Values by element number."""
-    elements: dict[int, bytes] = {}
+    elements: Elements = {}
     unpack_from = _ELEMENT.unpack_from
     offset, end = 0, len(data)
     while offset < end:
@@ -189,88 +208,93 @@ def _decode_elements(data: bytes) -> dict[int, bytes]:
         except error:
             detail = f"element header of {end - offset} bytes"
             if end & 1:
-                raise _Fault("DIMSE_parseCmdObject: Missing CommandField", "0006:020b", detail) from None
-            raise _Fault("DIMSE: receiveCommand: cmdSet->read() Failed", "0006:020d", detail) from None
+                raise CommandFault("DIMSE_parseCmdObject: Missing CommandField", "0006:020b", detail) from None
+            raise CommandFault("DIMSE: receiveCommand: cmdSet->read() Failed", "0006:020d", detail) from None
         start = offset + 8
         offset = start + length
         if offset > end:
             detail = f"({group:04x},{element:04x}) of {length} bytes, {end - start} are left"
-            raise _Fault("DIMSE: receiveCommand: cmdSet->read() Failed", "0006:020d", detail)
+            raise CommandFault("DIMSE: receiveCommand: cmdSet->read() Failed", "0006:020d", detail)
         if length & 1:
             detail = f"({group:04x},{element:04x}) has an odd length"
-            raise _Fault("DIMSE_parseCmdObject: Missing CommandField", "0006:020b", detail)
+            raise CommandFault("DIMSE_parseCmdObject: Missing CommandField", "0006:020b", detail)
         if not group and element not in elements:
             elements[element] = data[start:offset]
     return elements
 
 
-def _decode_store_response(elements: dict[int, bytes]) -> CStoreRSP:
-    message_id = _number(elements, MESSAGE_ID_BEING_RESPONDED_TO, "MessageIDBeingRespondedTo")
+def _decode_store_response(elements: Elements) -> CStoreRSP:
+    message_id = number_of(elements, MESSAGE_ID_BEING_RESPONDED_TO, "MessageIDBeingRespondedTo")
     _require_no_data_set(elements)
     comment = elements.get(ERROR_COMMENT)
-    error_id = elements.get(ERROR_ID)
     return CStoreRSP(
         message_id,
-        _number(elements, STATUS, "Status"),
-        _optional_uid(elements, AFFECTED_SOP_CLASS_UID),
-        _optional_uid(elements, AFFECTED_SOP_INSTANCE_UID),
+        number_of(elements, STATUS, "Status"),
+        optional_uid_of(elements, AFFECTED_SOP_CLASS_UID),
+        optional_uid_of(elements, AFFECTED_SOP_INSTANCE_UID),
         None if comment is None else decode_text(comment),
-        _decode_tags(elements[OFFENDING_ELEMENT]) if OFFENDING_ELEMENT in elements else (),
-        _UINT16.unpack_from(error_id)[0] if error_id else None,
+        decode_tags(elements[OFFENDING_ELEMENT]) if OFFENDING_ELEMENT in elements else (),
+        optional_number_of(elements, ERROR_ID),
     )
 
 
-def _decode_store_request(elements: dict[int, bytes]) -> CStoreRQ:
+def _decode_store_request(elements: Elements) -> CStoreRQ:
     return CStoreRQ(
-        _number(elements, MESSAGE_ID, "MessageID"),
-        _uid(elements, AFFECTED_SOP_CLASS_UID, "AffectedSOPClassUID"),
-        _uid(elements, AFFECTED_SOP_INSTANCE_UID, "AffectedSOPInstanceUID"),
-        _number(elements, PRIORITY, "Priority"),
-        _number(elements, COMMAND_DATA_SET_TYPE, "CommandDataSetType") != NO_DATA_SET,
+        number_of(elements, MESSAGE_ID, "MessageID"),
+        uid_of(elements, AFFECTED_SOP_CLASS_UID, "AffectedSOPClassUID"),
+        uid_of(elements, AFFECTED_SOP_INSTANCE_UID, "AffectedSOPInstanceUID"),
+        number_of(elements, PRIORITY, "Priority"),
+        number_of(elements, COMMAND_DATA_SET_TYPE, "CommandDataSetType") != NO_DATA_SET,
     )
 
 
-def _decode_echo_response(elements: dict[int, bytes]) -> CEchoRSP:
-    message_id = _number(elements, MESSAGE_ID_BEING_RESPONDED_TO, "MessageIDBeingRespondedTo")
+def _decode_echo_response(elements: Elements) -> CEchoRSP:
+    message_id = number_of(elements, MESSAGE_ID_BEING_RESPONDED_TO, "MessageIDBeingRespondedTo")
     _require_no_data_set(elements)
-    return CEchoRSP(message_id, _number(elements, STATUS, "Status"), _optional_uid(elements, AFFECTED_SOP_CLASS_UID))
+    sop_class = optional_uid_of(elements, AFFECTED_SOP_CLASS_UID)
+    return CEchoRSP(message_id, number_of(elements, STATUS, "Status"), sop_class)
 
 
-def _decode_echo_request(elements: dict[int, bytes]) -> CEchoRQ:
-    message_id = _number(elements, MESSAGE_ID, "MessageID")
+def _decode_echo_request(elements: Elements) -> CEchoRQ:
+    message_id = number_of(elements, MESSAGE_ID, "MessageID")
     _require_no_data_set(elements)
-    return CEchoRQ(message_id, _uid(elements, AFFECTED_SOP_CLASS_UID, "AffectedSOPClassUID"))
+    return CEchoRQ(message_id, uid_of(elements, AFFECTED_SOP_CLASS_UID, "AffectedSOPClassUID"))
 
 
-def _decode_tags(value: bytes) -> tuple[int, ...]:
+def decode_tags(value: bytes) -> tuple[int, ...]:
     """Tags ``group << 16 | element``; what is left over at the end is dropped."""
     halves = unpack(f"<{len(value) // 4 * 2}H", value[: len(value) // 4 * 4])
     return tuple([group << 16 | element for group, element in zip(halves[::2], halves[1::2], strict=True)])
 
 
-def _require_no_data_set(elements: dict[int, bytes]) -> None:
-    if _number(elements, COMMAND_DATA_SET_TYPE, "CommandDataSetType") != NO_DATA_SET:
-        raise _Fault("DIMSE Badly formed message", "0006:0203", "a message without data set announces one")
+def _require_no_data_set(elements: Elements) -> None:
+    if number_of(elements, COMMAND_DATA_SET_TYPE, "CommandDataSetType") != NO_DATA_SET:
+        raise CommandFault("DIMSE Badly formed message", "0006:0203", "a message without data set announces one")
 
 
-def _number(elements: dict[int, bytes], element: int, name: str) -> int:
+def number_of(elements: Elements, element: int, name: str) -> int:
     value = elements.get(element)
     if not value:
         raise _missing(element, name)
     return value[0] | value[1] << 8
 
 
-def _uid(elements: dict[int, bytes], element: int, name: str) -> str:
+def optional_number_of(elements: Elements, element: int) -> int | None:
+    value = elements.get(element)
+    return value[0] | value[1] << 8 if value else None
+
+
+def uid_of(elements: Elements, element: int, name: str) -> str:
     value = elements.get(element)
     if not value:
         raise _missing(element, name)
     return decode_uid(value)
 
 
-def _optional_uid(elements: dict[int, bytes], element: int) -> str | None:
+def optional_uid_of(elements: Elements, element: int) -> str | None:
     value = elements.get(element)
     return None if value is None else decode_uid(value)
 
 
-def _missing(element: int, name: str) -> _Fault:
-    return _Fault(f"DIMSE: Command Parse Failed: Element: (0000,{element:04x}) {name}", "0006:020b")
+def _missing(element: int, name: str) -> CommandFault:
+    return CommandFault(f"DIMSE: Command Parse Failed: Element: (0000,{element:04x}) {name}", "0006:020b")

@@ -3,9 +3,12 @@
 # ruff: noqa: RUF023  (the order of __slots__ is the order of the arguments)
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from dcmsend.dicom.value import Value
+
+if TYPE_CHECKING:
+    from .further_commands import FurtherCommand
 
 __all__ = [
     "CEchoRQ",
@@ -122,7 +125,7 @@ class CEchoRSP(Value):
 
 
 class UnknownCommand(Value):
-    """A DIMSE message of another kind (C-FIND, N-CREATE, ...).
+    """A DIMSE message of another kind (C-GET, N-CREATE, ...).
 
     Attributes:
         command_field: (0000,0100), one of PS3.7 E.1.
@@ -156,4 +159,4 @@ class CommandParseError(Value):
         return self.text
 
 
-Command = CStoreRQ | CStoreRSP | CEchoRQ | CEchoRSP | UnknownCommand
+Command: TypeAlias = "CStoreRQ | CStoreRSP | CEchoRQ | CEchoRSP | FurtherCommand | UnknownCommand"
