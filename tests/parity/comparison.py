@@ -137,15 +137,15 @@ class Pair:
             theirs, ours = aspect(self.theirs), aspect(self.ours)
             if name == "report" and hidden_fields:
                 theirs, ours = without_fields(theirs, hidden_fields), without_fields(ours, hidden_fields)
-            same = _same_lines(theirs, ours) if name in ("errors", "warnings") else theirs == ours
-            assert same, f"{name} differs\n{_difference(theirs, ours)}\n{self.theirs!r}{self.ours!r}"
+            same = same_lines(theirs, ours) if name in ("errors", "warnings") else theirs == ours
+            assert same, f"{name} differs\n{difference(theirs, ours)}\n{self.theirs!r}{self.ours!r}"
 
 
 def is_addition(run: Run, line: str) -> bool:
     return run.program.is_ours and any(pattern.match(line) for pattern in _ADDITIONS)
 
 
-def _same_lines(theirs: object, ours: object) -> bool:
+def same_lines(theirs: object, ours: object) -> bool:
     """Every line of DCMTK stands in ours, in order; ours may follow each with lines that explain it (D24)."""
     assert isinstance(theirs, list)
     assert isinstance(ours, list)
@@ -166,7 +166,7 @@ def without_fields(value: object, fields: list[str]) -> object:
     return ReportFile(value.heading, entries, value.summary)
 
 
-def _difference(theirs: object, ours: object) -> str:
+def difference(theirs: object, ours: object) -> str:
     """A readable difference, DCMTK's side with ``-``, ours with ``+``."""
 
     def lines(value: object) -> list[str]:

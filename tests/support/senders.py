@@ -90,8 +90,9 @@ def run_program(
     working_directory: Path,
     own_directory: Path,
     environment: Mapping[str, str] | None = None,
+    longest: float = LONGEST_RUN,
 ) -> Run:
-    """Run one program to its end. ``{port}`` and ``{own}`` in the arguments are filled in.
+    """Run one program to its end, for at most ``longest`` seconds. ``{port}`` and ``{own}`` are filled in.
 
     The peer is entered here and stopped before the run is returned, so its record is complete.
     """
@@ -110,7 +111,7 @@ def run_program(
             env=settings,
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=LONGEST_RUN,
+            timeout=longest,
             check=False,
         )
     seconds = time.monotonic() - begin

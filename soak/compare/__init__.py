@@ -1,0 +1,1 @@
+"""Random command lines, DCMTK's dcmsend and ours, and what differs that no deviation explains."""

@@ -1,0 +1,80 @@
+"""Which deviation explains a difference, by facts; what is left when its cause is taken away must be the same.
+
+A deviation that changes the course of a run hides what comes after it.  So it does not simply excuse the line: the line
+is run again without the file, the option or the peer's answer that the deviation is about, and then both programs must
+agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from parity.comparison import Pair
+from soak.compare.facts import LESS, MORE, facts_of
+from soak.compare.lines import Line
+from soak.compare.peers import ChosenPeer
+
+__all__ = ["Explanation", "explanations"]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A deviation that may be the reason.
+
+    Attributes:
+        ids: rows of the table.
+        reduced: the line without the reason, None if nothing is left of it.
+        removed: files that are to be removed from the directory.
+    """
+
+    ids: tuple[str, ...]
+    reduced: Line | None
+    removed: tuple[str, ...] = ()
+
+
+def explanations(line: Line, pair: Pair, directory: Path) -> Iterator[Explanation]:
+    """What the facts allow, the most particular first."""
+    if line.has("-nh", "--no-halt") and "loss" in line.peer.kinds and _has_lost_an_association(pair):
+        yield Explanation(("D03",), replace(line, peer=ChosenPeer()))
+    if "misread" in line.peer.kinds and any(each.stores for each in pair.theirs.peer.connections):
+        yield Explanation(("D06",), replace(line, peer=ChosenPeer()))
+    odd = [option for option in line.options if option[0] == "--max-send-pdu" and int(option[1]) % 2]
+    if odd:
+        yield Explanation(("D15",), replace(line, options=tuple(each for each in line.options if each not in odd)))
+    by_file = {each.name: facts_of((directory / each.name).read_bytes(), each.tags) for each in line.files}
+    named = {name: ids for name, ids in by_file.items() if ids}
+    if named:
+        ids = tuple(sorted(set().union(*named.values())))
+        if _goes_the_right_way(ids, pair):
+            reduced = line.without(list(named))
+            yield Explanation(ids, reduced if reduced.files and reduced.parameters else None, tuple(named))
+    if "refusal" in line.peer.kinds and not line.has("-dn", "--decompress-never") and _uses_another_context(pair):
+        yield Explanation(("D12",), replace(line, peer=ChosenPeer()))
+    if line.has("-nip", "--no-illegal-proposal") and line.has("-nh", "--no-halt") and "refusal" in line.peer.kinds:
+        yield Explanation(("D05",), replace(line, peer=ChosenPeer()))
+
+
+def _has_lost_an_association(pair: Pair) -> bool:
+    """Whether DCMTK's run has got one, and lost it with something left to be sent or received."""
+    return any(
+        (each.stores and each.course[-1] not in ("release", "end")) or "release" in each.course
+        for each in pair.theirs.peer.connections
+    )
+
+
+def _uses_another_context(pair: Pair) -> bool:
+    theirs = {each.sop_instance_uid for each in pair.theirs.peer.stores}
+    more = [each for each in pair.ours.peer.stores if each.sop_instance_uid not in theirs]
+    return bool(more)
+
+
+def _goes_the_right_way(ids: tuple[str, ...], pair: Pair) -> bool:
+    """Whether more, or less, was sent than by DCMTK, as all of the deviations say."""
+    theirs, ours = len(pair.theirs.peer.stores), len(pair.ours.peer.stores)
+    if ours > theirs:
+        return not set(ids) <= LESS
+    if ours < theirs:
+        return not set(ids) <= MORE
+    return True

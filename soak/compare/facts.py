@@ -1,0 +1,104 @@
+"""What is true of a file that makes a deviation of ``docs/deviations.md`` apply to it, told from its bytes."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+
+from soak.compare.elements import DEFLATED, UNDEFINED, FileParts, Place, parts_of
+
+__all__ = ["LESS", "MORE", "facts_of"]
+
+MORE = frozenset(("D09", "D10", "D11", "D25", "D34", "D38", "D44", "D52", "D54"))
+"""With these ours sends what DCMTK does not."""
+LESS = frozenset(("D35", "D43", "D46", "D51"))
+"""With these it is the other way round."""
+
+_NATIVE = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2")
+_JPEG_2000 = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (90, 91, 92, 93))
+_OLD = {
+    *_NATIVE, DEFLATED, "1.2.840.10008.1.2.5", "1.2.840.113619.5.2", *_JPEG_2000, "1.2.840.10008.1.2.4.94",
+    *(f"1.2.840.10008.1.2.4.{number}" for number in (*range(50, 67), 70, 80, 81, *range(100, 109))),
+}
+"""What DCMTK 3.6.7 can send."""
+_WIDTHS = {b"OW": 2, b"US": 2, b"SS": 2, b"UL": 4, b"SL": 4, b"FL": 4, b"OF": 4, b"OL": 4, b"AT": 2, b"FD": 8, b"OD": 8,
+           b"SV": 8, b"UV": 8, b"OV": 8}  # fmt: skip
+_PIXEL_DATA = 0x7FE00010
+_KNOWN_VRS = {*_WIDTHS, *b"AE AS CS DA DS DT IS LO LT OB PN SH SQ ST TM UC UI UN UR UT".split()}
+
+
+def facts_of(content: bytes, touched: frozenset[int]) -> set[str]:
+    """Ids of the deviations that apply to a file; ``touched`` holds the elements that were changed by chance."""
+    parts = parts_of(content)
+    found = {*_of_meta_header(content, parts), *_of_syntax(parts), *_of_elements(content, parts)}
+    if parts.syntax == DEFLATED:
+        found.update(_of_deflated(content[parts.offset :]))
+    if parts.syntax in _OLD and parts.syntax not in (*_NATIVE, DEFLATED) and _touches_pixels(touched):
+        found.update(("D51", "D52", "D54", "D55"))
+    return found
+
+
+def _of_meta_header(content: bytes, parts: FileParts) -> Iterator[str]:
+    for place in parts.meta:
+        if place.length == UNDEFINED:
+            yield "D35"
+    if len(parts.meta) > 1000:
+        yield "D35"
+    if not parts.meta:
+        return
+    first = parts.meta[0]
+    if first.tag != 0x00020000:
+        return
+    if first.vr != b"UL" or first.length != 4:
+        yield "D34"
+    elif struct.unpack_from("<L", content, first.value)[0] != parts.offset - first.end:
+        yield "D25"
+
+
+def _of_syntax(parts: FileParts) -> Iterator[str]:
+    if parts.syntax in _JPEG_2000:
+        yield "D11"
+    elif parts.syntax and parts.syntax not in _OLD:
+        is_standard = parts.syntax.startswith("1.2.840.10008.1.2.") and parts.syntax != "1.2.840.10008.1.2.4.95"
+        yield "D10" if is_standard else "D09"
+        yield "D11"
+
+
+def _of_elements(content: bytes, parts: FileParts) -> Iterator[str]:
+    for place in parts.elements:
+        if place.tag in (0x00080016, 0x00080018) and place.vr in (b"UN", b"OB"):
+            yield "D27" if parts.syntax else "D36"
+        width = _WIDTHS.get(place.vr)
+        is_words = place.vr == b"OW" or (not place.vr and place.tag == _PIXEL_DATA)
+        if is_words and place.length % 2 and place.length != UNDEFINED:
+            yield "D15"
+        if width and place.length > 4096 and place.length != UNDEFINED and place.length % width:
+            yield "D41"
+        if place.tag == _PIXEL_DATA:
+            yield from _of_pixel_data(place, parts)
+    if parts.elements:
+        last = parts.elements[-1].tag >> 16
+        if any(each.tag == last << 16 and each.length != 4 for each in parts.elements):
+            yield "D42"
+
+
+def _of_pixel_data(place: Place, parts: FileParts) -> Iterator[str]:
+    if place.vr == b"UN" or (place.vr and place.vr not in _KNOWN_VRS):
+        yield "D44"
+    if place.length == UNDEFINED and parts.syntax in ("", *_NATIVE):
+        yield "D45"
+
+
+def _of_deflated(data: bytes) -> Iterator[str]:
+    inflater = zlib.decompressobj(-15)
+    try:
+        inflater.decompress(data)
+    except zlib.error:
+        return
+    if not inflater.eof:
+        yield "D43"
+
+
+def _touches_pixels(touched: frozenset[int]) -> bool:
+    return any(tag == 0 or tag >> 16 in (0x0028, 0x7FE0, 0x0088) for tag in touched)
