@@ -74,7 +74,7 @@ def _faults_of_ours(run: Run) -> dict[str, str]:
 
 
 def _without_known(theirs: ReportFile, ours: ReportFile) -> tuple[object, object, set[str]]:
-    """Sizes differ where DCMTK's data set has another length than the file's (D08), and names of young classes (D29)."""
+    """Sizes differ where DCMTK writes another length (D08), and a young class's name (D29)."""
     if len(theirs.entries) != len(ours.entries):
         return theirs, ours, set()
     hidden, ids = [], set()

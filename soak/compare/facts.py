@@ -10,7 +10,7 @@ from soak.compare.elements import DEFLATED, UNDEFINED, FileParts, Place, parts_o
 
 __all__ = ["LESS", "MORE", "facts_of"]
 
-MORE = frozenset(("D09", "D10", "D11", "D25", "D34", "D38", "D44", "D52", "D54"))
+MORE = frozenset(("D09", "D10", "D11", "D25", "D34", "D36", "D38", "D44", "D52", "D54"))
 """With these ours sends what DCMTK does not."""
 LESS = frozenset(("D35", "D43", "D46", "D51"))
 """With these it is the other way round."""
@@ -45,6 +45,10 @@ def _of_meta_header(content: bytes, parts: FileParts) -> Iterator[str]:
             yield "D35"
     if len(parts.meta) > 1000:
         yield "D35"
+    for place in parts.meta:
+        is_uid = place.tag in (0x00020002, 0x00020003, 0x00020010)
+        if is_uid and place.vr not in (b"UI", b"UN", b"OB") and content[place.value : place.end].endswith(b"\0"):
+            yield "D36"
     if not parts.meta:
         return
     first = parts.meta[0]

@@ -126,6 +126,9 @@ UNUSUAL = {
     **{f"long value of {size} missing": header(b"", more=size + 500) + EI.element(0x00020001, "OB", b"", size)
        for size in (10, 4096, 4098, 0xFFFFFFFE)},
     "undefined length": header(elements() + EI.element(0x00020102, "OB", b"", 0xFFFFFFFF)) + DATA_SET,
+    **{f"VR that does not exist {vr.decode()}": header(elements() + b"\2\0\x13\0" + vr + b"\4\0ABCD") + DATA_SET
+       for vr in (b"ZZ", b"zz", b"Z1")},
+    "VR yet to come": header(elements() + b"\2\0\x13\0ZZ\0\0\4\0\0\0ABCD") + DATA_SET,
     "nothing but DICM": PREAMBLE,
 }  # fmt: skip
 

@@ -69,6 +69,18 @@ def test_uids_of_a_bare_data_set_in_another_vr(duel: Duel, write: Writer, vr: st
     assert [store.sop_instance_uid for store in pair.ours.peer.stores] == ["1.2.3.4"]
 
 
+@pytest.mark.parametrize("vr", ["SH", "LO"])
+def test_uids_of_a_meta_header_in_another_vr(duel: Duel, write: Writer, vr: str) -> None:
+    """The NUL byte behind a UID is a part of the text for DCMTK."""
+    content = part10()
+    place = content.index(b"\2\0\2\0UI") + 4
+    pair = duel(write(content[:place] + vr.encode() + content[place + 2 :]))
+    pair.assert_same(22, but=dict.fromkeys(CHANGED_COURSE, "D36"))
+    assert "Invalid SOP Class UID" in pair.theirs.stderr
+    assert pair.ours.exit_code == 0
+    assert len(pair.ours.peer.stores) == 1
+
+
 @pytest.mark.parametrize("vr", ["UN", "OB"])
 def test_file_id_in_another_vr(duel: Duel, write: Writer, vr: str) -> None:
     write(part10(), "IMG/A")

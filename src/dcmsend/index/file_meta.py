@@ -19,6 +19,10 @@ _FIRST_ELEMENT = 144  # position of what follows the group length
 _short_header = Struct("<I2sH").unpack_from
 _length = Struct("<I").unpack_from
 _LONG_VRS = frozenset((b"OB", b"UN", b"OW", b"UT", b"UC", b"UR", b"OD", b"OF", b"OL", b"OV", b"SV", b"UV"))
+_SHORT_VRS = frozenset((
+    b"UI", b"SH", b"AE", b"UL", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FD", b"FL", b"IS", b"LO", b"LT", b"PN",
+    b"SL", b"SS", b"ST", b"TM", b"US",
+))  # fmt: skip
 
 _STILL_META = (b"\x02\x00", b"\x00\x02")
 
@@ -135,6 +139,8 @@ def _parse_elements(data: bytes) -> FileMeta | None:
                 return None
             length = _length(data, position)[0]
             position += 4
+        elif vr not in _SHORT_VRS:
+            return None
         odd |= length
         position += length
     if position != end or odd & 1:
