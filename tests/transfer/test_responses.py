@@ -144,7 +144,7 @@ class Row(NamedTuple):
 
 
 ROWS = {
-    "wrong message id": Row(Respond(message_id=77), "protocol error", keeps=True),
+    "wrong message id": Row(Respond(message_id=77), "protocol error"),
     "context that was never accepted": Row(Respond(context_id=99), "protocol error", keeps=True),
     "C-ECHO-RSP": Row(Respond(command_field=wire.C_ECHO_RSP), "protocol error", keeps=True),
     "a request": Row(Respond(command_field=wire.C_STORE_RQ), "protocol error", keeps=True),

@@ -13,7 +13,7 @@ import pytest
 
 from dcmsend import Peer, PlanOptions, Result, StoreOutcome, TransferOptions, send
 from dcmsend.errors import DcmsendError, SendingFailed
-from dcmsend.transfer import prepare, store_loop
+from dcmsend.transfer import in_flight, prepare
 from support.sending import instance_uid, run_transfer, write_instances, write_large
 from support.window_peer import Link, Request, WindowPeer, in_order, window_item
 
@@ -219,7 +219,7 @@ def test_message_ids_are_never_used_twice_at_a_time(tmp_path: Path, monkeypatch:
 
 
 def test_bytes_in_flight_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_loop, "MAX_OUTSTANDING_BYTES", 100_000)
+    monkeypatch.setattr(in_flight, "MAX_OUTSTANDING_BYTES", 100_000)
     files = [write_large(tmp_path / f"{number}", 30_000, number) for number in range(1, 21)]
     held_bytes = []
 

@@ -64,6 +64,9 @@ _MOST_TALK = 64 * 1024
 _DRAIN_SECONDS = 1.0
 """How long a failed send waits for the peer's reason."""
 
+_UNACKNOWLEDGED = 64 * 1024
+"""Bytes that are never taken for unsent: what TLS adds, and what a system counts in another way."""
+
 _NO_ANSWER = "DIMSE No data available (timeout in non-blocking mode)"
 
 _log = logging.getLogger("dcmsend.network")
@@ -78,6 +81,7 @@ class Association:
         fragment_length: data set bytes in each P-DATA-TF PDU.
         window: how many requests may be without an answer, from 1 (PS3.7 D.3.3.3).
         unusable: why no data can be sent at all, None normally.
+        written: bytes handed to the connection so far, PDU headers included.
     """
 
     def __init__(self, connection: Connection, options: TransferOptions, interrupt: Interrupt) -> None:
@@ -96,6 +100,7 @@ class Association:
         self._may_catch_up = True
         self._talk = 0
         self._unsent: int | None = None
+        self.written = 0
         self.accepted: tuple[tuple[int, str, TransferSyntax], ...] = ()
         self.answer: AssociateAC | None = None
         self.fragment_length = 0
@@ -160,6 +165,19 @@ class Association:
         except LocalProtocolError:
             self._raise_reason()
 
+    def waiting(self) -> deque[Event]:
+        """What has come and was not received yet; no wait.  The caller may take out what is to be forgotten.
+
+        Raises ConnectionLost, RemoteProtocolError, Cancelled.
+        """
+        self._take_waiting(self.window + _MOST_READS)
+        return self._events
+
+    def is_unsent(self, end: int) -> bool:
+        """Whether bytes before position ``end`` of ``written`` are surely still on this computer."""
+        later = self.written - end
+        return self._connection.unsent() > later + later // 8 + _UNACKNOWLEDGED
+
     def take_answers(self) -> Iterator[CommandReceived]:
         """What has come before the bad news that ended the association; no wait."""
         while self._events and isinstance(self._events[0], CommandReceived):
@@ -167,10 +185,10 @@ class Association:
             assert isinstance(event, CommandReceived)
             yield event
 
-    def send_staged(self, progress: Callable[[int], None] | None = None) -> int:
-        """Send what was staged and the rest of its data set; the number of data set bytes.
+    def send_staged(self, progress: Callable[[int], None] | None = None, look: Callable[[], None] | None = None) -> int:
+        """Send what was staged and the rest of its data set, and ``look`` in between; the number of data set bytes.
 
-        Raises what the payload raises (then the association cannot be used any more), ConnectionLost,
+        Raises what ``look`` and the payload raise (then the association cannot be used any more), ConnectionLost,
         AssociationAborted, TimedOut, Cancelled.
         """
         assert self._staged is not None
@@ -183,7 +201,7 @@ class Association:
             self._send(command)
             command = b""
         while True:
-            self._send_paced(self._buffer.frame(count, context_id=context_id, is_last=is_last, command=command))
+            self._send_paced(self._buffer.frame(count, context_id=context_id, is_last=is_last, command=command), look)
             total += count
             if progress is not None:
                 progress(count)
@@ -192,6 +210,8 @@ class Association:
             self._interrupt.check()
             command = b""
             count, is_last = framing.fill(self._buffer)
+            if look is not None:
+                look()
 
     def response_deadline(self) -> Deadline:
         """How long the answer to what was just sent may take.
@@ -222,7 +242,7 @@ class Association:
         try:
             if not self._events and self._may_catch_up and deadline.remaining() == 0.0:
                 self._may_catch_up = False  # once, or a peer that talks for ever would never be late
-                self._take_waiting()  # it may have come in time, while we were busy
+                self._take_waiting(self.window)  # it may have come in time, while we were busy
             while True:
                 try:
                     event = self._next_event(deadline)
@@ -291,7 +311,7 @@ class Association:
         self._buffer = self._staged = None
         self._input = memoryview(b"")
 
-    def _send_paced(self, data: memoryview) -> None:
+    def _send_paced(self, data: memoryview, look: Callable[[], None] | None) -> None:
         pace = self._pace
         if pace is None or not pace.limits_bytes:
             self._send(data)
@@ -299,6 +319,8 @@ class Association:
         for start in range(0, len(data), pace.piece):
             part = data[start : start + pace.piece]
             pace.wait_for_bytes(len(part), self._interrupt)
+            if start and look is not None:
+                look()
             self._send(part)
             self._is_torn = True  # the end of a piece is not the end of a PDU
         self._is_torn = False
@@ -314,6 +336,7 @@ class Association:
                 self._raise_reason()
             raise failure
         self._is_torn = False
+        self.written += len(data)
 
     def _raise_reason(self) -> NoReturn:
         """Raise the bad news that came, or comes soon; answers before it are kept for ``take_answers``."""
@@ -329,13 +352,13 @@ class Association:
 
     def _on_stall(self) -> None:
         """A peer may be stuck with its answers to earlier requests, and not read before it has got rid of them."""
-        self._take_waiting()
+        self._take_waiting(self.window)
         self.check_usable()
 
-    def _take_waiting(self) -> None:
-        """Take what has come already, as far as it can be the answers to what is in flight."""
+    def _take_waiting(self, most: int) -> None:
+        """Take what has come already, until there are ``most`` events."""
         for _ in range(_MOST_READS):
-            if len(self._events) >= self.window or not self._connection.has_input():
+            if len(self._events) >= most or not self._connection.has_input():
                 return
             self._read(Deadline(None, ""))
 

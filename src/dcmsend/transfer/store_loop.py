@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator
-from typing import NamedTuple
+from functools import partial
 
 from dcmsend.errors import (
     AssociationAborted,
@@ -24,10 +24,10 @@ from dcmsend.errors import (
 from dcmsend.interrupt import Interrupt
 from dcmsend.load import FileChanged
 from dcmsend.protocol import CommandParseError, CommandReceived, CStoreRSP, is_stored, status_text
-from dcmsend.transport import Deadline
 
 from .association import Association
 from .events import BytesSent, Observer
+from .in_flight import InFlight, Sent
 from .messages import (
     log_aborting_for_release,
     log_end,
@@ -62,24 +62,6 @@ _PEER_HAS_GONE = (AssociationAborted, ConnectionLost)
 """Errors after which there is nobody to send A-ABORT to."""
 
 
-MAX_OUTSTANDING_BYTES = 64 * 1024 * 1024
-"""Data set bytes that may be without an answer, so that a large window is not a large loss."""
-
-
-class _Sent(NamedTuple):
-    """An instance that is completely sent and waits for its answer.
-
-    Attributes:
-        store: what was sent.
-        length: data set bytes that were sent.
-        deadline: until when the answer has to come.
-    """
-
-    store: PreparedStore
-    length: int
-    deadline: Deadline
-
-
 class StoreLoop:
     """The C-STOREs of one association.
 
@@ -112,9 +94,7 @@ class StoreLoop:
         self._interrupt = interrupt
         self._observer = observer
         self._pace = pace
-        self._outstanding: dict[int, _Sent] = {}
-        self._outstanding_bytes = 0
-        self._settled_ids: set[int] = set()
+        self._in_flight = InFlight(association)
         self.error: DcmsendError | None = None
         self.halted = False
         self.answered = 0
@@ -127,18 +107,18 @@ class StoreLoop:
         """
         window = self._association.window
         while self.error is None and not self._interrupt.requested:
-            task = self._work.take(may_wait=not self._outstanding)
+            task = self._work.take(may_wait=not self._in_flight)
             if task is None:
-                if not self._outstanding:
+                if not self._in_flight:
                     break
-                yield from self._collect(len(self._outstanding) - 1)
+                yield from self._collect(len(self._in_flight) - 1)
                 continue
             index, instance, context_id = task
             if context_id == 0:
                 store = PreparedStore(index, instance, 0)
                 store.failure = Failure(Reason.NO_CONTEXT, PlanError("nothing may be proposed for it"))
             else:
-                store = self._preparer.prepare(index, instance, context_id, self._outstanding)
+                store = self._preparer.prepare(index, instance, context_id, self._in_flight)
             try:
                 # What is wrong with an instance is told when everything before it is known.
                 yield from self._collect(0 if store.failure is not None else window - 1)
@@ -169,7 +149,7 @@ class StoreLoop:
         number = store.index + 1
         progress = None if observer is None else lambda count: observer.bytes_sent(BytesSent(number, count))
         try:
-            sent = self._association.send_staged(progress)
+            sent = self._association.send_staged(progress, partial(self._in_flight.look, store.message_id))
         except DcmsendError as error:
             # Half a data set is on the wire and cannot be taken back: the association has to be given up.
             log_receive_error(store, error)
@@ -177,12 +157,12 @@ class StoreLoop:
             yield self._failed(store, error)
             self._lose(error)
         else:
-            self._outstanding[store.message_id] = _Sent(store, sent, self._association.response_deadline())
-            self._outstanding_bytes += sent
+            self._in_flight.add(store, sent)
 
     def _is_usable(self) -> Generator[StoreOutcome, None, bool]:
         """Whether the next instance may be sent; if not it stays without an outcome, because nothing of it was sent."""
         try:
+            self._in_flight.look()
             self._association.check_usable()
         except DcmsendError as error:
             log_receive_error(None, error)
@@ -193,18 +173,20 @@ class StoreLoop:
 
     def _collect(self, limit: int) -> Iterator[StoreOutcome]:
         """Take answers: at least until no more than ``limit`` are outstanding, and those that are there already."""
-        while self._outstanding and (
-            len(self._outstanding) > limit
-            or self._outstanding_bytes > MAX_OUTSTANDING_BYTES
-            or self._association.has_input()
-        ):
-            oldest = next(iter(self._outstanding.values()))
+        in_flight = self._in_flight
+        while in_flight and (len(in_flight) > limit or in_flight.are_many or self._association.has_input()):
             try:
-                event = self._association.receive(oldest.deadline)
+                event = self._association.receive(in_flight.oldest.deadline)
             except DcmsendError as error:
                 log_receive_error(None, error)
                 yield from self._give_up_outstanding(error)
                 self._lose(error)
+                return
+            lie = in_flight.find_lie(event.command)
+            if lie is not None:
+                log_receive_error(None, lie)
+                yield from self._leave_unconfirmed(lie)
+                self._lose(lie)
                 return
             problem = self._check(event.context_id, event.command)
             if problem is not None:
@@ -219,9 +201,8 @@ class StoreLoop:
         response = event.command
         if not isinstance(response, CStoreRSP):
             return
-        entry = self._outstanding.pop(response.message_id_responded_to, None)
+        entry = self._in_flight.take(response.message_id_responded_to)
         if entry is not None:
-            self._outstanding_bytes -= entry.length
             self._association.note_answer()
             yield self._answered(entry, response)
 
@@ -233,15 +214,11 @@ class StoreLoop:
         yield from self._leave_unconfirmed(error)
 
     def _leave_unconfirmed(self, error: DcmsendError) -> Iterator[StoreOutcome]:
-        entries = list(self._outstanding.values())
-        self._outstanding_bytes = 0
-        self._settled_ids.update(self._outstanding)
-        self._outstanding.clear()
-        for sent in entries:
+        for sent in self._in_flight.take_all():
             yield self._unconfirmed(sent, error)
 
     def _check(self, context_id: int, command: object) -> DcmsendError | None:
-        """What is wrong with an answer, if anything; None also for a further answer to a request that is settled."""
+        """What is wrong with an answer to something that was sent, if anything."""
         if context_id not in self._contexts:
             problem = RemoteProtocolError("DIMSE Failed to receive message\n0006:0101 ASC Bad presentation context ID")
         elif isinstance(command, CommandParseError):
@@ -250,19 +227,14 @@ class StoreLoop:
             log_unexpected_command(getattr(command, "command_field", 0))
             return RemoteProtocolError("DIMSE Bad command type")
         else:
-            message_id = command.message_id_responded_to
-            if message_id in self._outstanding or message_id in self._settled_ids:
-                return None
-            text = f"DIMSE Failed to receive message\nthe peer answers message {message_id}, which was not sent"
-            problem = RemoteProtocolError(text)
+            return None
         log_receive_error(None, problem)
         return problem
 
-    def _answered(self, sent: _Sent, response: CStoreRSP) -> StoreOutcome:
+    def _answered(self, sent: Sent, response: CStoreRSP) -> StoreOutcome:
         store = sent.store
         log_response(store, response)
         self.answered += 1
-        self._settled_ids.add(store.message_id)
         status = response.status
         return self._outcome(
             store,
@@ -274,7 +246,7 @@ class StoreLoop:
             offending_elements=tuple(response.offending_elements),
         )
 
-    def _unconfirmed(self, sent: _Sent, error: DcmsendError) -> StoreOutcome:
+    def _unconfirmed(self, sent: Sent, error: DcmsendError) -> StoreOutcome:
         return self._outcome(
             sent.store, Result.UNCONFIRMED, reason=_reason_of(error), message=str(error), bytes_sent=sent.length
         )

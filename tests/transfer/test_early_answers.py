@@ -1,0 +1,175 @@
+"""Answers to messages that have not gone out, or not completely: they count for nothing and end the association."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from dcmsend import Peer, StoreOutcome, TransferOptions, send
+from dcmsend.errors import RemoteProtocolError, SendingFailed
+from support import wire
+from support.peer_script import Respond, Script, Send
+from support.scripted_peer import ScriptedPeer
+from support.sending import instance_uid, send_all, write_instances, write_large
+from support.window_peer import Link, Request, WindowPeer, in_order
+
+from .test_responses import response
+
+FIRST_ASSOCIATION = ["request", "store 1", "abort 0 0"]
+
+
+@pytest.mark.parametrize("statuses", [(0, 0), (0, 0xA700), (0xB000, 0)])
+def test_answers_to_all_after_the_first_message(tmp_path: Path, statuses: tuple[int, int]) -> None:
+    """Only what the peer has counts: the others go out on an association of their own."""
+    lies = b"".join(response(number, status) for number, status in enumerate(statuses, start=2))
+    sent = send_all(write_instances(tmp_path, 3), Script(stores={1: Send(response(1) + lies)}), Script())
+    assert sent.results == ["stored"] * 3
+    assert sent.courses == [FIRST_ASSOCIATION, ["request", "store 1", "store 2", "release"]]
+    assert [store.sop_instance_uid for store in sent.peer.stores] == [instance_uid(number) for number in (1, 2, 3)]
+
+
+def test_answers_to_all_after_the_first_message_halt_the_run(tmp_path: Path) -> None:
+    sent = send_all(
+        write_instances(tmp_path, 3), Script(stores={1: Send(response(1) + response(2) + response(3))}), halt=True
+    )
+    assert sent.results == ["stored", "not attempted", "not attempted"]
+    assert isinstance(sent.error, SendingFailed)
+    assert isinstance(sent.error.cause, RemoteProtocolError)
+    assert "message 2, which was not sent" in str(sent.error.cause)
+    assert len(sent.peer.stores) == 1
+
+
+def test_early_answers_that_wait_in_the_socket(tmp_path: Path) -> None:
+    """They come one by one, while the caller takes its time with the first outcome."""
+    with ScriptedPeer(Script(stores={1: Respond()}), Script()) as peer:
+        outcomes: list[StoreOutcome] = []
+        for outcome in send(write_instances(tmp_path, 3), Peer("127.0.0.1", peer.port)):
+            outcomes.append(outcome)
+            if len(outcomes) == 1:
+                for number in (2, 3):
+                    peer._sockets[0].sendall(response(number))
+                    time.sleep(0.05)
+    assert [outcome.result.value for outcome in outcomes] == ["stored"] * 3
+    assert [outcome.association for outcome in outcomes] == [1, 2, 2]
+    assert len(peer.stores) == 3
+
+
+@pytest.mark.parametrize("number", [0, 3, 4, 77, 65535])
+def test_answer_to_a_message_that_never_was(tmp_path: Path, number: int) -> None:
+    """Instead of the answer: the instance is unconfirmed.  Behind the answer: the next one is not begun."""
+    instead = send_all(write_instances(tmp_path / "a", 3), Script(stores={2: Send(response(number))}), Script())
+    assert instead.results == ["stored", "unconfirmed", "stored"]
+    assert instead.courses[0] == ["request", "store 1", "store 2", "abort 0 0"]
+    behind = send_all(
+        write_instances(tmp_path / "b", 3), Script(stores={2: Send(response(2) + response(number))}), Script()
+    )
+    assert behind.results == ["stored"] * 3
+    assert [outcome.association for outcome in behind.outcomes] == [1, 1, 2]
+
+
+def test_second_answers_do_not_hide_an_early_one(tmp_path: Path) -> None:
+    sent = send_all(
+        write_instances(tmp_path, 3), Script(stores={1: Send(response(1) * 30 + response(2))}), Script()
+    )
+    assert sent.results == ["stored"] * 3
+    assert len(sent.peer.stores) == 3
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_window(tmp_path: Path, number: int) -> None:
+    """With several requests in flight: what was answered in order before counts, what is in flight is unconfirmed."""
+
+    def lie(link: Link, held: list[Request]) -> None:
+        if link.number > 1 or len(link.requests) < 6:
+            return in_order(link, held)
+        link.respond(held[0])
+        ahead = Request(1, len(link.requests) + number, 1, held[0].sop_class_uid, "1.2.3", 0)
+        link.respond(ahead)
+        return None
+
+    with WindowPeer(lie, hold=3) as peer:
+        outcomes = list(send(
+            write_instances(tmp_path, 12), Peer("127.0.0.1", peer.port),
+            transfer=TransferOptions(async_window=3, acse_timeout=10, halt_on_failure=False),
+        ))  # fmt: skip
+    true = {request.sop_instance_uid: bool(request.statuses) for request in peer.requests}
+    assert len(peer.requests) == len(true), "something was sent twice"
+    for outcome in outcomes:
+        uid = outcome.instance.sop_instance_uid
+        assert (outcome.result.value == "stored") is true.get(uid, False), outcome
+    assert len(peer.links) == 2
+    assert [outcome.result.value for outcome in outcomes].count("unconfirmed") in (2, 3)
+
+
+@pytest.mark.parametrize("halt", [False, True])
+def test_success_before_the_end_of_the_data_set(tmp_path: Path, halt: bool) -> None:
+    """The peer says that it has stored what it cannot have.  A refusal may come early, and is taken."""
+    files = [write_large(tmp_path / "large", 32 << 20), *write_instances(tmp_path, 1)]
+    sent = send_all(files, Script(during={1: (10, Respond())}), Script(), halt=halt, tcp_buffer_length=65536)
+    assert sent.results == ["failed", "not attempted" if halt else "stored"]
+    first = sent.outcomes[0]
+    assert (first.status, first.reason and first.reason.value) == (None, "protocol error")
+    assert "has not been sent completely" in first.message
+    assert not sent.peer.stores[0].complete
+    refused = send_all(files, Script(during={1: (10, Respond(0xA700))}), halt=halt, tcp_buffer_length=65536)
+    assert [outcome.status for outcome in refused.outcomes] == [0xA700, 0]
+    assert len(refused.courses) == 1
+
+
+def test_success_before_the_end_of_a_data_set_that_is_sent_slowly(tmp_path: Path) -> None:
+    """A single system call would send it, but the rate is limited."""
+    files = [write_large(tmp_path / "large", 200_000)]
+    sent = send_all(files, Script(during={1: (10, Respond())}), max_rate=400_000)
+    assert sent.results == ["failed"]
+    assert not sent.peer.stores[0].complete
+
+
+class HastyPeer:
+    """Answers the first request as soon as it has its command, and reads nothing more; the system takes data."""
+
+    def __init__(self, status: int) -> None:
+        self._status = status
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._serve)
+
+    def __enter__(self) -> HastyPeer:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join(30)
+        self._listener.close()
+
+    def _serve(self) -> None:
+        connection, _ = self._listener.accept()
+        with connection:
+            message = wire.receive_pdu(connection)
+            assert message is not None
+            request = wire.parse_associate_request(message)
+            results = [(context.id, 0, context.transfer_syntaxes[0]) for context in request.contexts]
+            connection.sendall(wire.associate_accept(request, results, 16384, b""))
+            wire.receive_pdu(connection)
+            self._done.wait(0.5)  # the sender has handed over all of it
+            connection.sendall(response(1, self._status))
+            self._done.wait(30)
+
+
+@pytest.mark.parametrize(("status", "expected"), [(0, "unconfirmed"), (0xB007, "unconfirmed"), (0xA700, "refused")])
+def test_success_while_our_system_still_has_the_data_set(tmp_path: Path, status: int, expected: str) -> None:
+    """It was handed over completely, and most of it has never left this computer."""
+    large = write_large(tmp_path / "large", 2 << 20)
+    with HastyPeer(status) as peer:
+        transfer = send(
+            [large],
+            Peer("127.0.0.1", peer.port),
+            transfer=TransferOptions(acse_timeout=1, dimse_timeout=20, halt_on_failure=False),
+        )
+        outcomes = list(transfer)
+    assert [outcome.result.value for outcome in outcomes] == [expected]
