@@ -22,10 +22,11 @@ from dcmsend.dicom.data_dictionary import default_dictionary
 from dcmsend.dicom.dictionary_file import load_dictionary_files
 from dcmsend.dicom.transfer_syntax import TransferSyntax, transfer_syntax
 from dcmsend.dicom.walk import walk_data_set
-from dcmsend.errors import DataSetError, RemoteProtocolError, TranscodeError, UsageError
+from dcmsend.errors import DataSetError, PeerDataSetError, RemoteProtocolError, TranscodeError, UsageError
 from dcmsend.index import read_file_meta
 from dcmsend.inputs.dicomdir import leads_outside, read_dicomdir
 from dcmsend.protocol import (
+    MESSAGE_TRANSFER_SYNTAXES,
     AssociateAC,
     AssociateRQ,
     ContextResult,
@@ -35,6 +36,9 @@ from dcmsend.protocol import (
     State,
     UpperLayer,
     UserInformation,
+    decode_commitment_report,
+    decode_image_match,
+    encode_commitment_request,
     encode_pdu,
 )
 from dcmsend.transcode import convert_data_set
@@ -168,6 +172,24 @@ def codestream(data: bytes) -> None:
         assert height > 0
 
 
+def message_data_set(data: bytes) -> None:
+    """A report on storage commitment and an answer to a query: what lies within the data, or a PeerDataSetError."""
+    syntax, body = MESSAGE_TRANSFER_SYNTAXES[(data[0] if data else 0) & 1], data[1:]
+    with suppress(PeerDataSetError):
+        match = decode_image_match(body, syntax)
+        assert 0 < len(match.sop_instance_uid) <= len(body)
+    with suppress(PeerDataSetError):
+        report = decode_commitment_report(body, syntax)
+        assert report.transaction_uid
+        references = (*report.committed, *report.failed)
+        length = sum(len(each.sop_class_uid) + len(each.sop_instance_uid) for each in references)
+        assert length + len(report.transaction_uid) + len(report.retrieve_ae_title) <= len(body)
+        assert 8 * len(references) <= len(body)
+        if report.committed:
+            again = encode_commitment_request(report.transaction_uid, report.committed, MESSAGE_TRANSFER_SYNTAXES[0])
+            assert decode_commitment_report(again, MESSAGE_TRANSFER_SYNTAXES[0]).committed == report.committed
+
+
 def command_file(data: bytes) -> None:
     """Arguments hold nothing but bytes of the file, in its order, and never more of them."""
     arguments = [os.fsencode(argument) for argument in split_arguments(data)]
@@ -212,8 +234,8 @@ def terminal_text(data: bytes) -> None:
 TARGETS: dict[str, Callable[[bytes], None]] = {
     each.__name__: each
     for each in (
-        pdu, meta_header, walk, reencode, dicomdir, codestream, command_file, log_configuration, dictionary_file,
-        terminal_text,
+        pdu, meta_header, walk, reencode, dicomdir, codestream, message_data_set, command_file, log_configuration,
+        dictionary_file, terminal_text,
     )
 }  # fmt: skip
 """All targets by name."""

@@ -13,6 +13,7 @@
       ProtocolError
         LocalProtocolError      we tried something illegal (our bug)
         RemoteProtocolError     the peer sent something illegal
+        PeerDataSetError        the data set of a peer's message cannot be read
       AssociationError
         AssociationRejected     A-ASSOCIATE-RJ
         AssociationAborted      A-ABORT
@@ -40,8 +41,8 @@ __all__ = [
     "AssociationAborted", "AssociationError", "AssociationRejected", "AssociationReleased", "Cancelled",
     "ConnectFailed", "ConnectionLost", "DataSetError", "DcmsendError", "FileUnreadable", "GivenUp", "InputError",
     "InvalidInputFile", "JournalError", "LocalProtocolError", "NegotiationFailed", "NoInputFiles", "NoValidInputFiles",
-    "PlanError", "ProtocolError", "RemoteProtocolError", "ReportError", "SendingFailed", "TimedOut", "TlsFailed",
-    "TranscodeError", "TransportError", "UsageError", "UserIdentityNotConfirmed",
+    "PeerDataSetError", "PlanError", "ProtocolError", "RemoteProtocolError", "ReportError", "SendingFailed",
+    "TimedOut", "TlsFailed", "TranscodeError", "TransportError", "UsageError", "UserIdentityNotConfirmed",
 ]
 
 
@@ -180,6 +181,10 @@ class RemoteProtocolError(ProtocolError):
 
     def __reduce__(self) -> tuple[type[RemoteProtocolError], tuple[str, int, str]]:
         return type(self), (str(self), self.abort_reason, self.code)
+
+
+class PeerDataSetError(ProtocolError):
+    """The data set of a peer's message cannot be read; the message says why, and the association may live on."""
 
 
 class AssociationError(DcmsendError):

@@ -52,6 +52,7 @@ ERROR_CODES: Final[dict[type[errors.DcmsendError], ExitCode]] = {
     errors.ProtocolError: ExitCode.CANNOT_SEND_REQUEST,
     errors.LocalProtocolError: ExitCode.INTERNAL_ERROR,
     errors.RemoteProtocolError: ExitCode.CANNOT_SEND_REQUEST,
+    errors.PeerDataSetError: ExitCode.CANNOT_SEND_REQUEST,
     errors.AssociationError: ExitCode.CANNOT_SEND_REQUEST,
     errors.AssociationRejected: ExitCode.CANNOT_NEGOTIATE_ASSOCIATION,
     errors.AssociationAborted: ExitCode.CANNOT_SEND_REQUEST,

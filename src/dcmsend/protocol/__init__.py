@@ -53,13 +53,28 @@ from .user_information import (
 )
 
 if TYPE_CHECKING:
+    from .commitment import (
+        STORAGE_COMMITMENT_PUSH_MODEL,
+        STORAGE_COMMITMENT_PUSH_MODEL_INSTANCE,
+        CommitmentReport,
+        FailedReference,
+        SOPReference,
+        decode_commitment_report,
+        encode_commitment_request,
+    )
+    from .data_set_values import MESSAGE_TRANSFER_SYNTAXES
     from .further_commands import CCancelRQ, CFindRQ, CFindRSP, NActionRQ, NActionRSP, NEventReportRQ, NEventReportRSP
     from .general_status import general_status_text
+    from .image_query import STUDY_ROOT_FIND, ImageMatch, ImageQuery, decode_image_match, encode_image_query
 
 __all__ = [
     "APPLICATION_CONTEXT",
     "IMPLEMENTATION_CLASS_UID",
     "IMPLEMENTATION_VERSION_NAME",
+    "MESSAGE_TRANSFER_SYNTAXES",
+    "STORAGE_COMMITMENT_PUSH_MODEL",
+    "STORAGE_COMMITMENT_PUSH_MODEL_INSTANCE",
+    "STUDY_ROOT_FIND",
     "Abort",
     "AcceptedContext",
     "AssociateAC",
@@ -79,10 +94,14 @@ __all__ = [
     "Command",
     "CommandParseError",
     "CommandReceived",
+    "CommitmentReport",
     "ContextResult",
     "DataReceived",
     "Event",
+    "FailedReference",
     "FramedBuffer",
+    "ImageMatch",
+    "ImageQuery",
     "NActionRQ",
     "NActionRSP",
     "NEventReportRQ",
@@ -99,6 +118,7 @@ __all__ = [
     "RoleSelection",
     "SOPClassCommonExtendedNegotiation",
     "SOPClassExtendedNegotiation",
+    "SOPReference",
     "State",
     "StatusClass",
     "TransportClosed",
@@ -107,9 +127,13 @@ __all__ = [
     "UserIdentity",
     "UserInformation",
     "decode_command",
+    "decode_commitment_report",
+    "decode_image_match",
     "decode_pdu",
     "encode_command",
     "encode_command_pdus",
+    "encode_commitment_request",
+    "encode_image_query",
     "encode_pdu",
     "general_status_text",
     "is_stored",
@@ -119,10 +143,16 @@ __all__ = [
 ]
 
 _LATER: Final = {
+    "commitment": (
+        "STORAGE_COMMITMENT_PUSH_MODEL", "STORAGE_COMMITMENT_PUSH_MODEL_INSTANCE", "CommitmentReport",
+        "FailedReference", "SOPReference", "decode_commitment_report", "encode_commitment_request",
+    ),
+    "data_set_values": ("MESSAGE_TRANSFER_SYNTAXES",),
     "further_commands": (
         "CCancelRQ", "CFindRQ", "CFindRSP", "NActionRQ", "NActionRSP", "NEventReportRQ", "NEventReportRSP",
     ),
     "general_status": ("general_status_text",),
+    "image_query": ("STUDY_ROOT_FIND", "ImageMatch", "ImageQuery", "decode_image_match", "encode_image_query"),
 }  # fmt: skip
 """What only a run that asks for proof loads: names by module."""
 
