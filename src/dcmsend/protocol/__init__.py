@@ -53,6 +53,7 @@ from .user_information import (
 )
 
 if TYPE_CHECKING:
+    from .acceptance import BUSY, AcceptanceTerms, answer_association
     from .commitment import (
         STORAGE_COMMITMENT_PUSH_MODEL,
         STORAGE_COMMITMENT_PUSH_MODEL_INSTANCE,
@@ -66,16 +67,20 @@ if TYPE_CHECKING:
     from .further_commands import CCancelRQ, CFindRQ, CFindRSP, NActionRQ, NActionRSP, NEventReportRQ, NEventReportRSP
     from .general_status import general_status_text
     from .image_query import STUDY_ROOT_FIND, ImageMatch, ImageQuery, decode_image_match, encode_image_query
+    from .message_assembly import MAX_DATA_SET_LENGTH, Message, MessageAssembly
 
 __all__ = [
     "APPLICATION_CONTEXT",
+    "BUSY",
     "IMPLEMENTATION_CLASS_UID",
     "IMPLEMENTATION_VERSION_NAME",
+    "MAX_DATA_SET_LENGTH",
     "MESSAGE_TRANSFER_SYNTAXES",
     "STORAGE_COMMITMENT_PUSH_MODEL",
     "STORAGE_COMMITMENT_PUSH_MODEL_INSTANCE",
     "STUDY_ROOT_FIND",
     "Abort",
+    "AcceptanceTerms",
     "AcceptedContext",
     "AssociateAC",
     "AssociateRJ",
@@ -102,6 +107,8 @@ __all__ = [
     "FramedBuffer",
     "ImageMatch",
     "ImageQuery",
+    "Message",
+    "MessageAssembly",
     "NActionRQ",
     "NActionRSP",
     "NEventReportRQ",
@@ -126,6 +133,7 @@ __all__ = [
     "UpperLayer",
     "UserIdentity",
     "UserInformation",
+    "answer_association",
     "decode_command",
     "decode_commitment_report",
     "decode_image_match",
@@ -143,6 +151,7 @@ __all__ = [
 ]
 
 _LATER: Final = {
+    "acceptance": ("BUSY", "AcceptanceTerms", "answer_association"),
     "commitment": (
         "STORAGE_COMMITMENT_PUSH_MODEL", "STORAGE_COMMITMENT_PUSH_MODEL_INSTANCE", "CommitmentReport",
         "FailedReference", "SOPReference", "decode_commitment_report", "encode_commitment_request",
@@ -153,6 +162,7 @@ _LATER: Final = {
     ),
     "general_status": ("general_status_text",),
     "image_query": ("STUDY_ROOT_FIND", "ImageMatch", "ImageQuery", "decode_image_match", "encode_image_query"),
+    "message_assembly": ("MAX_DATA_SET_LENGTH", "Message", "MessageAssembly"),
 }  # fmt: skip
 """What only a run that asks for proof loads: names by module."""
 

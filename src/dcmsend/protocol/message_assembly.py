@@ -1,0 +1,88 @@
+"""Whole messages, a command and its data set, of the events of an UpperLayer.  Source: PS3.7 §6.3, PS3.8 Annex E."""
+
+# ruff: noqa: RUF023  (the order of __slots__ is the order of the arguments)
+from __future__ import annotations
+
+from typing import Final
+
+from dcmsend.dicom.value import Value
+from dcmsend.errors import RemoteProtocolError
+
+from .command_set import COMMAND_DATA_SET_TYPE, NO_DATA_SET, number_of
+from .dimse import Command, CommandParseError, UnknownCommand
+from .events import CommandReceived, DataReceived
+from .items import INVALID_PARAMETER_VALUE
+
+__all__ = ["MAX_DATA_SET_LENGTH", "Message", "MessageAssembly"]
+
+MAX_DATA_SET_LENGTH: Final = 16 << 20
+"""Bytes of a data set that is kept in memory; a report of 20,000 instances has 3 MB."""
+
+
+class Message(Value):
+    """A message that has come completely.
+
+    Attributes:
+        context_id: as it came; perhaps none of the accepted ones.
+        command: the command, or why it is none.
+        data_set: its data set as it came, None if the command announces none.
+    """
+
+    __slots__ = ("context_id", "command", "data_set")
+
+    def __init__(self, context_id: int, command: Command | CommandParseError, data_set: bytes | None = None) -> None:
+        self.context_id: Final = context_id
+        self.command: Final = command
+        self.data_set: Final = data_set
+
+
+class MessageAssembly:
+    """Puts messages together, one after the other, in bounded memory."""
+
+    __slots__ = ("_command", "_data", "_max_length")
+
+    def __init__(self, max_length: int = MAX_DATA_SET_LENGTH) -> None:
+        """Messages whose data sets have at most ``max_length`` bytes."""
+        self._max_length = max_length
+        self._command: CommandReceived | None = None  # whose data set is not complete yet
+        self._data = bytearray()
+
+    def receive(self, event: CommandReceived | DataReceived) -> Message | None:
+        """The message that ends with this event, None if it goes on.
+
+        Raises RemoteProtocolError for a data set without a command, with a command or another context in between, or
+        that is too long.
+        """
+        if isinstance(event, CommandReceived):
+            if self._command is not None:
+                raise _mixed_up("a command inside a data set")
+            if not _announces_data_set(event.command):
+                return Message(event.context_id, event.command)
+            self._command = event
+            return None
+        if self._command is None:
+            raise _mixed_up("a data set without a command")
+        if event.context_id != self._command.context_id:
+            raise _mixed_up(f"different PresIDs inside a message: {self._command.context_id} != {event.context_id}")
+        if len(self._data) + len(event.data) > self._max_length:
+            text = f"data set is longer than {self._max_length} bytes"
+            raise RemoteProtocolError(text, INVALID_PARAMETER_VALUE)
+        self._data += event.data
+        if not event.is_last:
+            return None
+        message = Message(event.context_id, self._command.command, bytes(self._data))
+        self._command = None
+        self._data = bytearray()  # and not clear(), which would keep the memory of the longest one
+        return message
+
+
+def _mixed_up(detail: str) -> RemoteProtocolError:
+    return RemoteProtocolError(f"DIMSE: {detail}", INVALID_PARAMETER_VALUE)
+
+
+def _announces_data_set(command: Command | CommandParseError) -> bool:
+    if isinstance(command, UnknownCommand):
+        elements = dict(command.elements)
+        kind = elements.get(COMMAND_DATA_SET_TYPE)
+        return bool(kind) and number_of(elements, COMMAND_DATA_SET_TYPE, "CommandDataSetType") != NO_DATA_SET
+    return bool(getattr(command, "has_data_set", False))
