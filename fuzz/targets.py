@@ -48,7 +48,8 @@ from dcmsend.transcode.codestream import (
     read_jpeg_2000_header,
     read_jpeg_header,
 )
-from dcmsend.transcode.jpeg_xl_header import read_jpeg_xl_size
+from dcmsend.transcode.jpeg_2000_colour import read_jpeg_2000_colour
+from dcmsend.transcode.jpeg_xl_header import read_jpeg_xl_header, read_jpeg_xl_size
 
 __all__ = ["TARGETS"]
 
@@ -166,10 +167,12 @@ def codestream(data: bytes) -> None:
         has_jpeg_ls_end(data, header)
     with suppress(TranscodeError):
         read_jpeg_2000_header(data)
+        read_jpeg_2000_colour(data)
     with suppress(TranscodeError):
         width, height = read_jpeg_xl_size(data)
         assert width > 0
         assert height > 0
+        read_jpeg_xl_header(data)
 
 
 def message_data_set(data: bytes) -> None:

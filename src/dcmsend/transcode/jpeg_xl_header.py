@@ -1,30 +1,92 @@
-"""The size of a JPEG XL image, which its header gives in single bits.
+"""The header of a JPEG XL image, which stands in single bits.
 
-Source: ISO/IEC 18181-1 A.2 (bits), D.2 (size), 18181-2 clause 9 (boxes).
+Source: ISO/IEC 18181-1 A.2 (bits), D.2 (size), D.3 (image metadata), E.2 (colour encoding), F.2 (frame header);
+18181-2 clause 9 (boxes).
 """
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterator
+from typing import Final, NamedTuple
 
 from .codec import cannot_change
 
-__all__ = ["read_jpeg_xl_size"]
+__all__ = ["JpegXlHeader", "read_jpeg_xl_header", "read_jpeg_xl_size"]
 
 _CODESTREAM: Final = b"\xff\x0a"
 _CONTAINER: Final = b"\x00\x00\x00\x0cJXL \r\n\x87\n"
 _MOST_BOXES: Final = 1000
 _RATIOS: Final = ((0, 1), (1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
 _SIZE_BITS: Final = (9, 13, 18, 30)
-_HEADER_BYTES: Final = 16
+_HEADER_BYTES: Final = 128
+"""More than all fields before the first frame take, where no profile and no extension stands between."""
+
+_CUSTOM: Final = 2
+_GREY: Final = 1
+_COLOUR_SPACES: Final = ("RGB", "grey", "XYB", "unknown")
+
+
+class JpegXlHeader(NamedTuple):
+    """Attributes:
+    precision: bits of each sample.
+    is_float: samples are floating point numbers.
+    extra_channels: transparency and the like.
+    is_animated: there may be several pictures.
+    is_xyb: coded as XYB, which the decoder undoes.
+    space: ``RGB``, ``grey``, ``XYB`` or ``unknown``: what the decoder gives.
+    is_ycbcr: coded as YCbCr, as in a JPEG stream, which the decoder undoes; None where an ICC profile, which stands
+        compressed in front of it, keeps us from knowing.
+    """
+
+    precision: int
+    is_float: bool
+    extra_channels: int
+    is_animated: bool
+    is_xyb: bool
+    space: str
+    is_ycbcr: bool | None
 
 
 def read_jpeg_xl_size(data: bytes) -> tuple[int, int]:
     """Rows and columns as they are coded; an orientation may swap them.  Raises TranscodeError if there are none."""
-    start = _codestream_start(data)
-    if data[start : start + 2] != _CODESTREAM:
+    return _size(_header_bits(data))
+
+
+def read_jpeg_xl_header(data: bytes) -> JpegXlHeader:
+    """What stands behind the size.  Raises TranscodeError if there is no codestream."""
+    bits = _header_bits(data)
+    _size(bits)
+    if bits.flag():  # all default
+        return JpegXlHeader(8, False, 0, False, True, "RGB", False)
+    has_extra_fields = bits.flag()
+    has_preview = is_animated = False
+    if has_extra_fields:
+        has_preview, is_animated = _extra_fields(bits)
+    is_float = bits.flag()
+    precision = bits.number(32, 16, 24, (1, 6)) if is_float else bits.number(8, 10, 12, (1, 6))
+    bits.take(5 if is_float else 1)  # bits of the exponent; whether 16 bits are enough for a decoder
+    extra_channels = bits.number(0, 1, (2, 4), (1, 12))
+    if extra_channels:  # their description is of no use
+        return JpegXlHeader(precision, is_float, extra_channels, is_animated, False, "unknown", None)
+    is_xyb = bits.flag()
+    space, has_profile = _colour_encoding(bits)
+    is_ycbcr: bool | None = False
+    if not is_xyb:
+        is_ycbcr = None if has_profile or has_preview else _is_ycbcr(bits, has_extra_fields)
+    if is_ycbcr is None and _has_box(data, b"jbrd"):
+        is_ycbcr = space == "RGB"
+    return JpegXlHeader(precision, is_float, 0, is_animated, is_xyb, space, is_ycbcr)
+
+
+def _header_bits(data: bytes) -> _Bits:
+    """The bits behind the start of the codestream."""
+    head = b"".join(_codestream(data))
+    if not head.startswith(_CODESTREAM):
         raise cannot_change("no codestream in a JPEG XL stream")
-    bits = _Bits(data[start + 2 : start + 2 + _HEADER_BYTES])
+    return _Bits(head[2 : 2 + _HEADER_BYTES])
+
+
+def _size(bits: _Bits) -> tuple[int, int]:
     is_small = bits.take(1)
     rows = bits.size(is_small)
     numerator, denominator = _RATIOS[bits.take(3)]
@@ -32,16 +94,110 @@ def read_jpeg_xl_size(data: bytes) -> tuple[int, int]:
     return rows, columns
 
 
+def _extra_fields(bits: _Bits) -> tuple[bool, bool]:
+    """Whether there is a preview, and whether there are several pictures."""
+    bits.take(3)  # orientation
+    if bits.flag():
+        _size(bits)  # intrinsic size
+    has_preview = bits.flag()
+    if has_preview:
+        is_small = bits.flag()
+        sizes: tuple[_Choice, ...] = (16, 32, (1, 5), (33, 9)) if is_small else ((1, 6), (65, 8), (321, 10), (1345, 12))
+        bits.number(*sizes)
+        if not bits.take(3):
+            bits.number(*sizes)
+    is_animated = bits.flag()
+    if is_animated:
+        bits.number(100, 1000, (1, 10), (1, 30))
+        bits.number(1, 1001, (1, 8), (1, 10))
+        bits.number(0, (0, 3), (0, 16), (0, 32))
+        bits.take(1)
+    return has_preview, is_animated
+
+
+def _colour_encoding(bits: _Bits) -> tuple[str, bool]:
+    """The colour space, and whether an ICC profile describes it."""
+    if bits.flag():
+        return "RGB", False
+    has_profile = bits.flag()
+    space = bits.enumerated()
+    name = _COLOUR_SPACES[space] if space < len(_COLOUR_SPACES) else "unknown"
+    if has_profile:
+        return name, True
+    if name != "XYB":
+        if bits.enumerated() == _CUSTOM:  # white point
+            bits.chromaticity(1)
+        if space != _GREY and bits.enumerated() == _CUSTOM:  # primaries
+            bits.chromaticity(3)
+    if bits.flag():
+        bits.take(24)  # gamma
+    else:
+        bits.enumerated()
+    bits.enumerated()  # rendering intent
+    return name, False
+
+
+def _is_ycbcr(bits: _Bits, has_extra_fields: bool) -> bool | None:
+    """Of the first frame; the fields between are none of colour that is not XYB."""
+    if has_extra_fields and not bits.flag():
+        bits.take(16 + 16 + 1 + 16)  # tone mapping
+    if bits.long_number() or not bits.flag():  # extensions; weights of another upsampling
+        return None
+    bits.to_next_byte()
+    if bits.flag():
+        return False
+    bits.take(2 + 1)  # type and encoding
+    bits.long_number()  # flags
+    return bits.flag()
+
+
+_Choice = int | tuple[int, int]
+"""A number, or what is added to so many bits."""
+
+
 class _Bits:
     """Takes bits from bytes, the least significant one of each byte first."""
 
     def __init__(self, data: bytes) -> None:
         self._rest = int.from_bytes(data, "little")
+        self._position = 0
 
     def take(self, count: int) -> int:
         value = self._rest & ((1 << count) - 1)
         self._rest >>= count
+        self._position += count
         return value
+
+    def flag(self) -> bool:
+        return self.take(1) == 1
+
+    def to_next_byte(self) -> None:
+        self.take(-self._position % 8)
+
+    def number(self, *choices: _Choice) -> int:
+        """One of four, which two bits tell.  Source: ISO/IEC 18181-1 A.2.2 (U32)."""
+        choice = choices[self.take(2)]
+        return choice if isinstance(choice, int) else choice[0] + self.take(choice[1])
+
+    def enumerated(self) -> int:
+        return self.number(0, 1, (2, 4), (18, 6))
+
+    def long_number(self) -> int:
+        """Source: ISO/IEC 18181-1 A.2.3 (U64)."""
+        selector = self.take(2)
+        if selector < 3:
+            return 0 if not selector else 1 + self.take(4) if selector == 1 else 17 + self.take(8)
+        value, shift = self.take(12), 12
+        while self.flag():
+            if shift == 60:
+                return value | self.take(4) << shift
+            value |= self.take(8) << shift
+            shift += 8
+        return value
+
+    def chromaticity(self, points: int) -> None:
+        for _ in range(2 * points):
+            self.number((0, 19), (524288, 19), (1048576, 20), (2097152, 21))
 
     def size(self, is_small: int) -> int:
         if is_small:
@@ -49,18 +205,31 @@ class _Bits:
         return 1 + self.take(_SIZE_BITS[self.take(2)])
 
 
-def _codestream_start(data: bytes) -> int:
-    """Where the codestream begins: at 0, or in the first box ``jxlc`` or ``jxlp``."""
+def _codestream(data: bytes) -> Iterator[bytes]:
+    """The first bytes of the codestream: all of them, or those in the box ``jxlc`` or in boxes ``jxlp``."""
     if not data.startswith(_CONTAINER):
-        return 0
+        yield data[: 2 + _HEADER_BYTES]
+        return
+    for kind, start, end in _boxes(data):
+        if kind in (b"jxlc", b"jxlp"):
+            yield data[start + (4 if kind == b"jxlp" else 0) : min(end, start + 2 + _HEADER_BYTES)]
+
+
+def _has_box(data: bytes, wanted: bytes) -> bool:
+    return data.startswith(_CONTAINER) and any(kind == wanted for kind, _start, _end in _boxes(data))
+
+
+def _boxes(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Kind, start and end of the content of each box."""
     position = len(_CONTAINER)
     for _ in range(_MOST_BOXES):
-        length = int.from_bytes(data[position : position + 4], "big")
-        kind = data[position + 4 : position + 8]
-        content = position + (16 if length == 1 else 8)
-        if kind in (b"jxlc", b"jxlp"):
-            return content + (4 if kind == b"jxlp" else 0)
-        if length < 8:
-            break
+        length, kind = int.from_bytes(data[position : position + 4], "big"), data[position + 4 : position + 8]
+        start = position + 8
+        if length == 1:
+            length, start = int.from_bytes(data[start : start + 8], "big"), start + 8
+        elif not length:  # to the end of the file
+            length = len(data) - position
+        if length < start - position or start > len(data):
+            return
         position += length
-    return len(data)
+        yield kind, start, min(position, len(data))

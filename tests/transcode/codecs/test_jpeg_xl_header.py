@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dcmsend.errors import TranscodeError
-from dcmsend.transcode.jpeg_xl_header import read_jpeg_xl_size
+from dcmsend.transcode.jpeg_xl_header import read_jpeg_xl_header, read_jpeg_xl_size
 
 ic = pytest.importorskip("imagecodecs")
 
@@ -30,6 +30,7 @@ def test_size_that_libjxl_has_written(size: tuple[int, int], container: bool) ->
 def test_any_bytes_give_a_size_or_an_error(data: bytes, start: bytes) -> None:
     try:
         rows, columns = read_jpeg_xl_size(start + data)
+        assert read_jpeg_xl_header(start + data).precision > 0
     except TranscodeError:
         return
     assert 0 < rows <= 1 << 30

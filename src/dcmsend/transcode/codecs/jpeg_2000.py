@@ -16,7 +16,9 @@ from dcmsend.dicom.transfer_syntax import TransferSyntax
 
 from ..codec import Image, NativeImage, cannot_change
 from ..codestream import Jpeg2000Header, read_jpeg_2000_header
-from .library import extend_sign, pixels, to_little_endian, widened
+from ..jpeg_2000_colour import Jpeg2000Colour, codestream_of, read_jpeg_2000_colour
+from ..sample_bits import SampleBits
+from .library import check_bits, extend_sign, pixels, to_little_endian, widened
 
 __all__ = ["DAMAGED", "open_decoder", "starts_frame"]
 
@@ -27,6 +29,13 @@ _PHOTOMETRIC_INTERPRETATION: Final = 0x00280004
 _PLANAR_CONFIGURATION: Final = 0x00280006
 _LOSSY_IMAGE_COMPRESSION: Final = 0x00282110
 
+_RGB: Final = frozenset(("RGB", "YBRRCT", "YBRICT"))
+"""Photometric Interpretations of what is RGB once the component transform is undone."""
+_YBR: Final = frozenset(("YBRFULL", "YBRFULL422"))
+_SUBSAMPLED: Final = frozenset(("YBRFULL422", "YBRPARTIAL422", "YBRPARTIAL420"))
+_CHROMA: Final = (((1, 1), (2, 1), (2, 1)), ((1, 1), (2, 2), (2, 2)))
+"""4:2:2 and 4:2:0."""
+
 
 def starts_frame(head: bytes, _image: Image) -> bool:
     """The beginning of a codestream (SOC and SIZ) or of a JP2 file."""
@@ -36,58 +45,88 @@ def starts_frame(head: bytes, _image: Image) -> bool:
 def open_decoder(image: Image, syntax: TransferSyntax, first_frame: bytes, _keep_ybr: bool) -> Jpeg2000Decoder:
     """See Codec."""
     header = read_jpeg_2000_header(first_frame)
-    decoder = Jpeg2000Decoder(image, header, is_lossy=syntax.is_lossy)
-    decoder.check(header)
+    if image.samples not in (1, 3) or header.components != image.samples:
+        raise cannot_change(f"{header.components} components in the stream, Samples per Pixel is {image.samples}")
+    decoder = Jpeg2000Decoder(image, header, read_jpeg_2000_colour(first_frame), is_lossy=syntax.is_lossy)
+    decoder.check(first_frame)
     return decoder
+
+
+def _interpretation(image: Image, header: Jpeg2000Header, colour: Jpeg2000Colour) -> str:
+    """Photometric Interpretation of what OpenJPEG gives for the bare codestream; ``""`` if it stays.
+
+    Raises TranscodeError when stream and data set say different things.
+    """
+    said = image.photometric_interpretation
+    if image.samples == 1:
+        return ""
+    if colour.space and not (said in _RGB if colour.space == "sRGB" else said in _YBR and colour.space == "sYCC"):
+        raise cannot_change(f"the boxes of the JP2 file say {colour.space}, Photometric Interpretation is {said}")
+    if colour.is_subsampled:
+        if said not in _YBR or header.uses_component_transform or header.is_signed:
+            raise cannot_change(f"the stream has fewer samples for colour, Photometric Interpretation is {said}")
+        return "RGB"  # OpenJPEG fills in the samples and converts
+    if said in _SUBSAMPLED and (said not in _YBR or header.uses_component_transform):
+        raise cannot_change(f"all components in the stream are of full size, Photometric Interpretation is {said}")
+    if said in _RGB:
+        return "RGB"
+    return "YBR_FULL" if said in _YBR else ""
 
 
 class Jpeg2000Decoder:
     """Decodes the frames of one image."""
 
-    def __init__(self, image: Image, first: Jpeg2000Header, *, is_lossy: bool) -> None:
+    def __init__(self, image: Image, first: Jpeg2000Header, colour: Jpeg2000Colour, *, is_lossy: bool) -> None:
         self._image = image
         self._first = first
-        if image.samples not in (1, 3) or first.components != image.samples:
-            raise cannot_change(f"{first.components} components in the stream, Samples per Pixel is {image.samples}")
+        self._colour = colour
         if image.bits_allocated not in (8, 16, 32) or first.precision > image.bits_allocated:
             raise cannot_change(
                 f"{first.precision} bits a sample in the stream, Bits Allocated is {image.bits_allocated}"
             )
         if first.is_signed and not image.is_signed:
             raise cannot_change("signed samples in the stream, Pixel Representation says unsigned")
+        if not colour.is_uniform:
+            raise cannot_change("the components in the stream have not all the same precision and sign")
+        if colour.is_subsampled and colour.subsampling not in _CHROMA:
+            raise cannot_change("the components in the stream are subsampled in another way than 4:2:2 and 4:2:0")
+        self._bits = SampleBits(image, first.precision, is_signed=first.is_signed)
         self._stream_bits = 8 if first.precision <= 8 else 16 if first.precision <= 16 else 32
-        changes: dict[int, int | str] = {}
+        changes = self._bits.changes()
+        interpretation = _interpretation(image, first, colour)
+        if interpretation:
+            changes[_PHOTOMETRIC_INTERPRETATION] = interpretation
         if image.samples == 3:
             changes[_PLANAR_CONFIGURATION] = 0
-            if image.photometric_interpretation in ("YBRRCT", "YBRICT"):
-                changes[_PHOTOMETRIC_INTERPRETATION] = "RGB"
         if is_lossy and not first.is_reversible:
             changes[_LOSSY_IMAGE_COMPRESSION] = "01"
         self.native: Final = NativeImage(image.bits_allocated, changes)
 
     def decode(self, frame: bytes, target: memoryview) -> None:
         """See FrameDecoder."""
-        image, first = self._image, self._first
-        self.check(read_jpeg_2000_header(frame))
+        image, first, bits = self._image, self._first, self._bits
+        self.check(frame)
+        stream = codestream_of(frame)
         array = pixels(target, image, image.bits_allocated, is_signed=first.is_signed)
-        # A stream of unsigned samples may be meant as signed: what stands above Bits Stored is then the sign.
-        bits_stored = image.bits_stored if image.is_signed and not first.is_signed else None
         if self._stream_bits < image.bits_allocated:
             samples = np.empty(array.shape, f"{'i' if first.is_signed else 'u'}{self._stream_bits // 8}")
-            imagecodecs.jpeg2k_decode(frame, planar=False, numthreads=1, out=samples)
-            widened(samples, array, bits_stored)
+            imagecodecs.jpeg2k_decode(stream, planar=False, numthreads=1, out=samples)
+            widened(samples, array, None)
         else:
-            imagecodecs.jpeg2k_decode(frame, planar=False, numthreads=1, out=array)
-            if bits_stored is not None:
-                extend_sign(array, bits_stored)
+            imagecodecs.jpeg2k_decode(stream, planar=False, numthreads=1, out=array)
+        if bits.may_be_exceeded:
+            check_bits(array, bits, is_exact=first.is_reversible)
+        if bits.lacks_sign:
+            # A stream of unsigned samples may be meant as signed: its highest bit is then the sign.
+            extend_sign(array, bits.significant)
         to_little_endian(array)
 
-    def check(self, header: Jpeg2000Header) -> None:
+    def check(self, frame: bytes) -> None:
         """The codestream header against the attributes and the first frame."""
-        image = self._image
+        image, header = self._image, read_jpeg_2000_header(frame)
         if (header.rows, header.columns) != (image.rows, image.columns):
             raise cannot_change(
                 f"{header.columns} x {header.rows} pixels in the stream, {image.columns} x {image.rows} in the data set"
             )
-        if header[2:5] != self._first[2:5]:
-            raise cannot_change("not all frames have the same components")
+        if header[2:] != self._first[2:] or read_jpeg_2000_colour(frame) != self._colour:
+            raise cannot_change("not all frames have the same components, or they are not coded in the same way")

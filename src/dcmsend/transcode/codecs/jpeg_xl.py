@@ -1,6 +1,7 @@
 """JPEG XL.
 
-Of its header only the size is read here; everything else libjxl checks against the array that it decodes into.
+libjxl undoes what the codec itself has done to the colours (XYB, or YCbCr of a recompressed JPEG stream) and then gives
+RGB; other samples it gives as they were.
 Source: PS3.5 A.4.15, 8.2.18; ISO/IEC 18181-1.
 """
 
@@ -14,15 +15,19 @@ import numpy as np
 from dcmsend.dicom.transfer_syntax import TransferSyntax
 
 from ..codec import Image, NativeImage, cannot_change
-from ..jpeg_xl_header import read_jpeg_xl_size
-from .library import pixels, to_little_endian, widened
+from ..jpeg_xl_header import JpegXlHeader, read_jpeg_xl_header, read_jpeg_xl_size
+from ..sample_bits import SampleBits
+from .library import check_bits, pixels, to_little_endian, widened
 
 __all__ = ["DAMAGED", "open_decoder", "starts_frame"]
 
 DAMAGED: Final = "Pixel representation cannot be changed"
 
-_RECOMPRESSED_JPEG: Final = "1.2.840.10008.1.2.4.111"
-_NEVER_RAW: Final = frozenset(("XYB", "YBRFULL422", "YBRPARTIAL422"))
+_XYB: Final = frozenset(("RGB", "XYB", "YBRFULL422"))
+"""Photometric Interpretations of a picture that was RGB when it was compressed; the last one is left over from JPEG."""
+_YBR: Final = frozenset(("RGB", "YBRFULL", "YBRFULL422", "YBRPARTIAL422"))
+"""The same where it was a JPEG stream."""
+_RAW: Final = {"RGB": "RGB", "XYB": "RGB", "YBRFULL": "YBR_FULL"}
 _PHOTOMETRIC_INTERPRETATION: Final = 0x00280004
 _PLANAR_CONFIGURATION: Final = 0x00280006
 _LOSSY_IMAGE_COMPRESSION: Final = 0x00282110
@@ -41,23 +46,41 @@ def open_decoder(image: Image, syntax: TransferSyntax, first_frame: bytes, _keep
         raise cannot_change("JPEG XL of signed samples is not supported")
     if image.bits_allocated not in (8, 16):
         raise cannot_change(f"JPEG XL with Bits Allocated {image.bits_allocated} is not supported")
-    decoder = JpegXlDecoder(image, syntax)
+    decoder = JpegXlDecoder(image, syntax, read_jpeg_xl_header(first_frame))
     decoder.check(first_frame)
     return decoder
+
+
+def _interpretation(image: Image, first: JpegXlHeader) -> str:
+    """Photometric Interpretation of three samples.  Raises TranscodeError where stream and data set contradict."""
+    said = image.photometric_interpretation
+    if first.is_xyb or first.is_ycbcr:
+        if said in (_XYB if first.is_xyb else _YBR):
+            return "RGB"
+        raise cannot_change(f"the stream holds RGB, Photometric Interpretation is {said}")
+    if said in _RAW and not (first.is_ycbcr is None and said != "RGB"):
+        return _RAW[said]
+    raise cannot_change(f"Photometric Interpretation is {said}, and the stream does not tell how it is meant")
 
 
 class JpegXlDecoder:
     """Decodes the frames of one image."""
 
-    def __init__(self, image: Image, syntax: TransferSyntax) -> None:
+    def __init__(self, image: Image, syntax: TransferSyntax, first: JpegXlHeader) -> None:
         self._image = image
+        self._first = first
+        if first.extra_channels or first.is_float or first.is_animated:
+            raise cannot_change("JPEG XL with transparency, floating point samples or several pictures in a frame")
+        if first.space not in (("grey",) if image.samples == 1 else ("RGB", "unknown")):
+            raise cannot_change(f"colour space {first.space} in the stream, Samples per Pixel is {image.samples}")
         changes: dict[int, int | str] = {}
+        self._bits: SampleBits | None = None
+        if first.precision <= image.bits_allocated:  # else libjxl refuses it
+            self._bits = SampleBits(image, first.precision, is_signed=False)
+            changes.update(self._bits.changes())
         if image.samples == 3:
             changes[_PLANAR_CONFIGURATION] = 0
-            # libjxl gives RGB for what the codec itself has transformed.
-            interpretation = image.photometric_interpretation
-            if interpretation in _NEVER_RAW or (syntax.uid == _RECOMPRESSED_JPEG and interpretation != "RGB"):
-                changes[_PHOTOMETRIC_INTERPRETATION] = "RGB"
+            changes[_PHOTOMETRIC_INTERPRETATION] = _interpretation(image, first)
         if syntax.is_lossy:
             changes[_LOSSY_IMAGE_COMPRESSION] = "01"
         self.native: Final = NativeImage(image.bits_allocated, changes)
@@ -66,21 +89,23 @@ class JpegXlDecoder:
         """See FrameDecoder."""
         self.check(frame)
         array = pixels(target, self._image, self._image.bits_allocated)
-        try:
-            imagecodecs.jpegxl_decode(frame, numthreads=1, out=array)
-        except ValueError:
-            if self._image.bits_allocated == 8:
-                raise
-            samples = np.empty(array.shape, np.uint8)  # at most 8 bits a sample in the stream
+        if self._first.precision <= 8 < self._image.bits_allocated:
+            samples = np.empty(array.shape, np.uint8)
             imagecodecs.jpegxl_decode(frame, numthreads=1, out=samples)
             widened(samples, array, None)
+        else:
+            imagecodecs.jpegxl_decode(frame, numthreads=1, out=array)
+        if self._bits is not None and self._bits.may_be_exceeded:
+            check_bits(array, self._bits, is_exact=not self._first.is_xyb)
         to_little_endian(array)
 
     def check(self, frame: bytes) -> None:
-        """The size in the codestream against the attributes."""
+        """The header of the codestream against the attributes and the first frame."""
         image, size = self._image, read_jpeg_xl_size(frame)
         if sorted(size) != sorted((image.rows, image.columns)):
             rows, columns = size
             raise cannot_change(
                 f"{columns} x {rows} pixels in the stream, {image.columns} x {image.rows} in the data set"
             )
+        if read_jpeg_xl_header(frame) != self._first:
+            raise cannot_change("not all frames have the same samples, or they are not coded in the same way")

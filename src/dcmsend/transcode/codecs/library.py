@@ -8,8 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..codec import Image, cannot_change
+from ..sample_bits import SampleBits
 
-__all__ = ["Pixels", "extend_sign", "pixels", "store_pixels", "store_planes", "to_little_endian", "widened"]
+__all__ = [
+    "Pixels", "check_bits", "extend_sign", "pixels", "store_pixels", "store_planes", "to_little_endian", "widened",
+]
 
 Pixels = NDArray[Any]
 """rows x columns; rows x columns x samples, colour by pixel; samples x rows x columns, colour by plane."""
@@ -40,6 +43,21 @@ def extend_sign(array: Pixels, bits_stored: int) -> None:
     shift = 8 * array.itemsize - bits_stored
     np.left_shift(signed, shift, out=signed)
     np.right_shift(signed, shift, out=signed)
+
+
+def check_bits(array: Pixels, bits: SampleBits, *, is_exact: bool) -> None:
+    """Raise TranscodeError if a sample has more bits than the data set says; call it before ``extend_sign``.
+
+    What was coded with loss (not ``is_exact``) may swing a little beyond what was there before: a bit more is forgiven.
+    """
+    low, high = 0, (1 << bits.significant + (not is_exact)) - 1
+    if bits.is_signed:
+        low, high = -(high + 1) // 2, high // 2
+    fits = (array >= low) & (array <= high)
+    if bits.lacks_sign:  # also those whose sign the stream has in all of its bits
+        fits |= array >= (1 << bits.precision) - (1 << (bits.significant - 1))
+    if not fits.all():
+        raise cannot_change(f"a sample of more than {bits.significant} bits, which is what the data set says")
 
 
 def store_planes(array: Pixels, target: memoryview) -> None:
