@@ -22,6 +22,7 @@ from support.run import run
 from support.scripted_peer import ScriptedPeer
 from support.sending import write_instances
 
+from .move_ways import WAYS, go_the_way, other_file_system
 from .runs import outcomes, run_with_journal, send
 
 
@@ -144,26 +145,11 @@ def test_the_commit_comes_first(tmp_path: Path) -> None:
     assert len(names(tmp_path / "sent")) == 5
 
 
-@pytest.fixture(params=["same file system", "no links", "another file system"])
+@pytest.fixture(params=WAYS)
 def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where files are moved to."""
-    target = tmp_path / "target"
-    if request.param == "another file system":
-        # there is not everywhere a second one that can be written to: what the system says to a link is the same
-        def link(source: str, name: str) -> None:
-            if os.path.dirname(source) != os.path.dirname(name):
-                raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
-            os_link(source, name)
-
-        os_link = os.link
-        monkeypatch.setattr(module.os, "link", link)
-    elif request.param == "no links":
-
-        def no_link(source: str, name: str) -> None:
-            raise OSError(errno.EPERM, os.strerror(errno.EPERM))
-
-        monkeypatch.setattr(module.os, "link", no_link)
-    return target
+    go_the_way(request.param, monkeypatch)
+    return tmp_path / "target"
 
 
 def stamp_of(path: Path) -> tuple[int, int]:
@@ -242,11 +228,7 @@ def test_a_directory_that_is_really_mounted_twice(tmp_path: Path) -> None:
 
 def test_the_longest_names_to_another_file_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The copy needs a name of its own for a while."""
-
-    def no_link(source: str, name: str) -> None:
-        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
-
-    monkeypatch.setattr(module.os, "link", no_link)
+    go_the_way("another file system", monkeypatch)
     source = tmp_path / ("\u00e9\u20ac" * 51)
     source.write_bytes(b"one")
     move_file(str(source), str(tmp_path / "sent" / source.name), stamp_of(source))
@@ -271,16 +253,96 @@ def test_a_link_stays(tmp_path: Path, place: Path) -> None:
 
 
 def test_a_real_other_file_system(tmp_path: Path) -> None:
-    other = Path("/dev/shm")
-    if not other.is_dir() or other.stat().st_dev == tmp_path.stat().st_dev or not os.access(other, os.W_OK):
-        pytest.skip("PEER MISSING: a second file system: there is none")
     write_instances(tmp_path / "in" / "a", 3)
-    target = other / f"dcmsend-test-{os.getpid()}"
-    try:
+    with other_file_system(tmp_path) as target:
         with ScriptedPeer() as peer:
             done, sent = send(tmp_path, peer, "--move-sent", target)
         assert (done.exit_code, len(sent)) == (0, 3)
         assert names(target) == ["a/000001.dcm", "a/000002.dcm", "a/000003.dcm"]
         assert names(tmp_path / "in") == []
-    finally:
-        shutil.rmtree(target, ignore_errors=True)
+
+
+def test_files_with_the_same_bytes_are_all_kept(tmp_path: Path) -> None:
+    """Named one by one they get the same new name."""
+    (first,) = write_instances(tmp_path / "a", 1)
+    (second,) = write_instances(tmp_path / "b", 1)
+    (tmp_path / "c").mkdir()
+    third = tmp_path / "c" / first.name
+    os.link(first, third)  # the same file once more
+    with ScriptedPeer() as peer:
+        done = run(
+            installed_dcmsend(), "--journal", tmp_path / "journal", "--move-sent", tmp_path / "sent", "127.0.0.1",
+            peer.port, first, second, third,
+        )  # fmt: skip
+    assert done.exit_code == 0, done.stderr
+    assert names(tmp_path / "sent") == ["000001-2.dcm", "000001-3.dcm", "000001.dcm"]
+    start = f"sent file is moved to '{tmp_path}/sent/000001"
+    end = f"'{tmp_path}/sent/000001.dcm' has the same bytes"
+    assert done.lines("W") == [f"{start}-2.dcm', {end}: {second}", f"{start}-3.dcm', {end}: {third}"]
+    assert not [path for path in (first, second, third) if path.exists()]
+
+
+def test_the_same_bytes_in_every_way(tmp_path: Path, place: Path) -> None:
+    for number in (1, 2, 3):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / "x.dcm").write_bytes(b"one")
+        move_file(str(folder / "x.dcm"), str(place / "x.dcm"), stamp_of(folder / "x.dcm"))
+    assert names(place) == ["x-2.dcm", "x-3.dcm", "x.dcm"]
+    assert names(tmp_path) == [f"target/{name}" for name in names(place)]
+
+
+@pytest.mark.parametrize("name", ["x" * 251 + ".dcm", "\u20ac" * 83 + ".dcm", os.fsdecode(b"\xff\xfe" * 125 + b".dcm")])
+def test_the_longest_names(tmp_path: Path, place: Path, name: str) -> None:
+    """Names for a while, and further names, are made of them; a name may be no text."""
+    source = tmp_path / name
+    for _ in range(2):
+        source.write_bytes(b"one")
+        move_file(str(source), str(place / name), stamp_of(source))
+    assert len(names(place)) == 2
+    assert name in names(place)
+    assert [path.suffix for path in place.iterdir()] == [".dcm", ".dcm"]
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root may give files away")
+def test_the_owner_is_kept(tmp_path: Path) -> None:
+    source = tmp_path / "x"
+    source.write_bytes(b"one")
+    source.chmod(0o640)
+    os.chown(source, 12345, 23456)
+    with other_file_system(tmp_path) as target:
+        move_file(str(source), str(target / "x"), stamp_of(source))
+        status = (target / "x").stat()
+    assert (status.st_uid, status.st_gid, status.st_mode & 0o777) == (12345, 23456, 0o640)
+
+
+def test_the_disk_is_full_while_it_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    go_the_way("another file system", monkeypatch)
+
+    def full(*_arguments: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    source = tmp_path / "x"
+    source.write_bytes(b"one")
+    with pytest.raises(OSError, match="No space"):
+        move_file(str(source), str(tmp_path / "target" / "x"), stamp_of(source))
+    assert names(tmp_path) == ["x"]
+
+
+def test_the_directory_is_replaced(tmp_path: Path) -> None:
+    """By a link to another place, while files are sent: they do not follow it."""
+    write_instances(tmp_path / "in", 2)
+    sent, other = tmp_path / "sent", tmp_path / "other"
+    other.mkdir()
+    with ScriptedPeer() as peer:
+        transfer = library_send(
+            tmp_path / "in", Peer("127.0.0.1", peer.port),
+            journal=JournalOptions(str(tmp_path / "journal"), move_sent=str(sent)),
+        )  # fmt: skip
+        for outcome in transfer:
+            if outcome.index == 1:
+                sent.rename(tmp_path / "old")
+                sent.symlink_to(other)
+    assert names(other) == []
+    assert len(names(tmp_path / "in")) + len(names(tmp_path / "old")) == 2

@@ -20,7 +20,7 @@ from dcmsend.dicom.ae_title import AE_TITLE_LENGTH
 from dcmsend.errors import JournalError
 from dcmsend.transfer import Peer
 
-from .move_file import sync_directory
+from .folder import sync_directory
 from .own_files import check_places
 from .schema import APPLICATION_ID, CREATE, VERSION
 

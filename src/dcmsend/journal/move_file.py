@@ -1,149 +1,227 @@
-"""Moves one file without ever overwriting another one and without a moment in which it is nowhere."""
+"""Moves one file: what has the name is taken away in one step, looked at, and goes to its new place or back.
+
+Nothing but the file that was sent goes away, and nobody else's file is replaced, whatever others do meanwhile.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
-import shutil
 import stat
+from collections.abc import Iterator
 from typing import Final
 
-__all__ = ["NotMoved", "move_file", "sync_directory"]
+from .folder import CANNOT, NAME_BYTES, Folder, fitting, link, rename_new, sync_directory
+from .move_copy import copy_file, fill, have_same_bytes
+from .move_note import MoveNote
 
-_PIECE: Final = 1 << 20
-_NO_LINK: Final = frozenset((
-    errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOSYS, errno.EINVAL, errno.EACCES,
-    getattr(errno, "EOPNOTSUPP", errno.ENOSYS), getattr(errno, "ENOTSUP", errno.ENOSYS),
-))  # fmt: skip
-"""Why a further name for a file may be refused where a copy is possible."""
+__all__ = ["NotMoved", "SentFile", "move_file", "put_back"]
+
+_MOST_NAMES: Final = 100
 
 
 class NotMoved(Exception):
-    """A file stays where it is; the text says why."""
+    """A file stays where it is; the text says why.
+
+    Attributes:
+        is_left: whether it still has its temporary name.
+    """
+
+    def __init__(self, reason: str, *, is_left: bool = False) -> None:
+        super().__init__(reason)
+        self.is_left = is_left
 
 
-def move_file(source: str, target: str, stamp: tuple[int, int]) -> None:
+class SentFile:
+    """By what the file that was sent is recognised.
+
+    Attributes:
+        stamp: size in bytes and time of modification in nanoseconds.
+        identity: device and inode, None where they are not known.
+    """
+
+    __slots__ = ("identity", "stamp")
+
+    def __init__(self, stamp: tuple[int, int], identity: tuple[int, int] | None = None) -> None:
+        self.stamp = stamp
+        self.identity = identity
+
+    def check(self, status: os.stat_result | None) -> None:
+        """Raises FileNotFoundError, NotMoved."""
+        if status is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        if not stat.S_ISREG(status.st_mode):
+            raise NotMoved("it is a link" if stat.S_ISLNK(status.st_mode) else "it is no ordinary file")
+        if (status.st_size, status.st_mtime_ns) != self.stamp:
+            raise NotMoved("it was changed since it was sent")
+        if self.identity not in (None, (status.st_dev, status.st_ino)):
+            raise NotMoved("it was replaced since it was sent")
+
+
+def move_file(
+    source: str,
+    target: str,
+    stamp: tuple[int, int],
+    *,
+    identity: tuple[int, int] | None = None,
+    note: MoveNote | None = None,
+) -> str:
     """Move ``source`` to ``target``, and make the directories above that.
-
-    Within a file system the file gets its new name before it loses the old one.  Otherwise it is copied, the copy is
-    brought to the disk, and only then the original is removed.  When that was interrupted before, it is completed.
 
     Args:
         source, target: full names.
         stamp: size in bytes and time of modification in nanoseconds that the file must have.
+        identity: device and inode that it must have, None for any.
+        note: where the next run finds what this one was doing.
 
-    Raises NotMoved, OSError; ``source`` is still there then.
+    Returns the new name: another one than ``target`` where that is a file with the same bytes.
+    Raises NotMoved, OSError; the file has its old name then, or the text tells which one.
     """
-    status = os.lstat(source)
-    if not stat.S_ISREG(status.st_mode):
-        raise NotMoved("it is a link")
-    if (status.st_size, status.st_mtime_ns) != stamp:
-        raise NotMoved("it was changed since it was sent")
-    os.makedirs(os.path.dirname(target), exist_ok=True)
-    try:
-        os.link(source, target)
-    except FileExistsError:
-        _check_copy(source, target, status)
-    except (OSError, NotImplementedError) as error:
-        if isinstance(error, OSError) and error.errno not in _NO_LINK:
-            raise
-        _copy(source, target, stamp)
-    os.unlink(source)
+    sent, note = SentFile(stamp, identity), note or MoveNote()
+    name = os.path.basename(source)
+    with Folder(os.path.dirname(source)) as here:
+        sent.check(here.status(name))
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        with Folder(os.path.dirname(target)) as there:
+            note.begin(source, target)
+            taken = note.taken(name)
+            here.rename(name, taken)
+            try:
+                if there.status(taken) is not None:  # both names lead to one directory
+                    raise NotMoved("it is there already")
+                sent.check(here.status(taken))
+                new_name = _Place(here, taken, there, sent, note).give(os.path.basename(target))
+            except BaseException as error:
+                put_back(here, name, note, error)
+                note.clear()
+                raise
+            note.clear()
+            return os.path.join(there.path, new_name)
 
 
-def _check_copy(source: str, target: str, status: os.stat_result) -> None:
-    """Raise NotMoved unless what has the new name is what an earlier attempt has put there: ``source`` can go then."""
-    if not _is_same(source, target, status):
+class _Place:
+    """Gives what was taken a name in another directory."""
+
+    def __init__(self, here: Folder, taken: str, there: Folder, sent: SentFile, note: MoveNote) -> None:
+        self._here, self._taken, self._there = here, taken, there
+        self._sent, self._note = sent, note
+
+    def give(self, name: str) -> str:
+        """Returns the name it has got.  Raises NotMoved, OSError."""
+        for new_name in (name, *_further_names(name)):
+            try:
+                if not self._moves(new_name):
+                    self._copy(new_name)
+            except FileExistsError:
+                if new_name == name and not self._is_same(name):
+                    break
+            else:
+                return new_name
         raise NotMoved("the name is taken")
-    if _are_one_directory(os.path.dirname(source) or os.curdir, os.path.dirname(target)):
-        raise NotMoved("it is there already")
 
-
-def _are_one_directory(one: str, other: str) -> bool:
-    """Whether two names lead to the same directory, so that there is only one file, which must not be removed.
-
-    A directory may be mounted twice.  The system tells that of its own mounts; of those of a server it may not know it,
-    so a file that is made in one is looked for in the other.
-    """
-    if os.path.samestat(os.stat(one), os.stat(other)):
-        return True
-    name = f".dcmsend.{os.urandom(8).hex()}.tmp"
-    probe = os.path.join(other, name)
-    os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    try:
-        return os.path.lexists(os.path.join(one, name))
-    finally:
-        os.unlink(probe)
-
-
-def _is_same(source: str, target: str, status: os.stat_result) -> bool:
-    """Whether an earlier attempt got as far as the new name."""
-    there = os.lstat(target)
-    if os.path.samestat(there, status):
-        return True
-    return stat.S_ISREG(there.st_mode) and there.st_size == status.st_size and _have_same_bytes(source, target)
-
-
-def _have_same_bytes(one: str, other: str) -> bool:
-    with open(one, "rb") as first, open(other, "rb") as second:
-        while True:
-            piece = first.read(_PIECE)
-            if piece != second.read(_PIECE):
+    def _moves(self, name: str) -> bool:
+        """Whether it could be moved, without a copy.  Raises FileExistsError where somebody has the name."""
+        try:
+            rename_new(self._here, self._taken, self._there, name)
+            return True
+        except OSError as error:
+            if error.errno == errno.EXDEV:
                 return False
-            if not piece:
-                return True
-
-
-def _copy(source: str, target: str, stamp: tuple[int, int]) -> None:
-    """Copy to a temporary name in the directory of ``target``, then give it that name if nobody has it."""
-    if os.path.lexists(target):
-        _check_copy(source, target, os.lstat(source))
-        return
-    directory = os.path.dirname(target)
-    beginning = os.fsdecode(os.fsencode(os.path.basename(target))[:200])  # a name has at most 255 bytes
-    temporary = os.path.join(directory, f".{beginning}.{os.getpid()}.tmp")
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(temporary)  # of a process that is no more
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-    try:
-        with open(source, "rb") as original, open(os.open(temporary, flags, 0o600), "wb") as copy:
-            shutil.copyfileobj(original, copy, _PIECE)
-            copy.flush()
-            os.fsync(copy.fileno())
-            status = os.fstat(original.fileno())
-            if (status.st_size, status.st_mtime_ns) != stamp:
-                raise NotMoved("it was changed since it was sent")
-        shutil.copystat(source, temporary)
-        _name(temporary, target)
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-    sync_directory(directory)
-
-
-def _name(temporary: str, target: str) -> None:
-    """Give a complete file its name."""
-    try:
-        os.link(temporary, target)
-    except FileExistsError:
-        raise NotMoved("the name is taken") from None
-    except (OSError, NotImplementedError) as error:
-        if isinstance(error, OSError) and error.errno not in _NO_LINK:
-            raise
-        # No links there: the name is taken with an empty file, which nobody but us replaces.
+            if error.errno not in CANNOT:
+                raise
+        self._note.place(os.path.join(self._there.path, name))
         try:
-            os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        except FileExistsError:
-            raise NotMoved("the name is taken") from None
-        os.replace(temporary, target)
+            link(self._here, self._taken, self._there, name)
+        except OSError as error:
+            if error.errno != errno.EXDEV and error.errno not in CANNOT:
+                raise
+            return False
+        self._here.unlink(self._taken)
+        return True
 
-
-def sync_directory(directory: str) -> None:
-    """Bring the names in a directory to the disk, where the system can do that."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(directory, os.O_RDONLY)
+    def _copy(self, name: str) -> None:
+        """Raises FileExistsError where somebody has the name."""
+        here, there, copy = self._here, self._there, self._note.copy
+        if there.status(name) is not None:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
         try:
-            os.fsync(descriptor)
+            copy_file(here, self._taken, there, copy)
+            self._sent.check(here.status(self._taken))
+            self._note.place(os.path.join(there.path, name))
+            _rename_by_steps(there, copy, name, self._note)
         finally:
-            os.close(descriptor)
+            if there.status(copy) is not None:
+                there.unlink(copy)
+        sync_directory(there.path)
+        self._sent.check(here.status(self._taken))  # who has it open may still write to it
+        here.unlink(self._taken)
+
+    def _is_same(self, name: str) -> bool:
+        """Whether a name there leads to the same bytes."""
+        one, two = self._here.status(self._taken), self._there.status(name)
+        if one is None or two is None or not stat.S_ISREG(two.st_mode) or one.st_size != two.st_size:
+            return False
+        return os.path.samestat(one, two) or have_same_bytes(self._here, self._taken, self._there, name)
+
+
+def _rename_by_steps(folder: Folder, name: str, new_name: str, note: MoveNote) -> None:
+    """Within a directory, in one step if the system can, else in several: never over a file that is there.
+
+    Raises FileExistsError, OSError.
+    """
+    try:
+        rename_new(folder, name, folder, new_name)
+        return
+    except OSError as error:
+        if error.errno not in CANNOT:
+            raise
+    note.place(os.path.join(folder.path, new_name))
+    try:
+        link(folder, name, folder, new_name)
+    except OSError as error:
+        if error.errno not in CANNOT:
+            raise
+        fill(folder, name, new_name)
+    folder.unlink(name)
+
+
+def put_back(folder: Folder, name: str, note: MoveNote, error: BaseException | None = None) -> str:
+    """Give what was taken its old name again, or one like it if somebody has that by now.
+
+    Returns the name it has now.
+    Raises NotMoved, which tells another name than the old one, unless ``error`` is None.
+    """
+    taken = note.taken(name)
+    status = folder.status(taken)
+    if status is None:  # another run has taken this one for dead, and put it back
+        return name
+    new_name = taken
+    try:
+        for new_name in (name, *_further_names(name)):
+            try:
+                if stat.S_ISDIR(status.st_mode) and folder.status(new_name) is None:
+                    folder.rename(taken, new_name)  # replaces at most an empty directory
+                else:
+                    _rename_by_steps(folder, taken, new_name, note)
+                break
+            except FileExistsError:
+                continue
+        else:
+            new_name = taken
+    except OSError as failure:
+        place = os.path.join(folder.path, taken)
+        raise NotMoved(f"it cannot be put back, and is '{place}' now: {failure.strerror}", is_left=True) from error
+    if error is not None and new_name != name:
+        place = os.path.join(folder.path, new_name)
+        raise NotMoved(
+            f"it was replaced while it was moved; what was there before is '{place}'", is_left=new_name == taken
+        ) from error
+    return new_name
+
+
+def _further_names(name: str) -> Iterator[str]:
+    """Names like ``name``, with its extension: ``a-2.dcm``, ``a-3.dcm``, ..."""
+    stem, extension = os.path.splitext(name)
+    for number in range(2, _MOST_NAMES):
+        end = f"-{number}{extension}"
+        yield fitting(stem, NAME_BYTES - len(os.fsencode(end))) + end

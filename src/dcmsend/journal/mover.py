@@ -12,6 +12,8 @@ from dcmsend.errors import JournalError
 from dcmsend.inputs import InputFile, Origin
 
 from .move_file import NotMoved, move_file
+from .move_note import KeptNote
+from .move_recovery import recover
 
 __all__ = ["Mover", "is_within"]
 
@@ -37,6 +39,8 @@ class Mover:
             self._directory = os.path.realpath(directory)
             if not os.access(self._directory, os.W_OK | os.X_OK):
                 raise PermissionError(13, os.strerror(13))
+            self._status = os.stat(self._directory)
+            recover(self._directory)
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise JournalError(journal, f"files cannot be moved to '{directory}': {reason}") from error
@@ -45,6 +49,7 @@ class Mover:
         self._changed = threading.Condition()
         self._stopping = False
         self._has_told = False
+        self._note: KeptNote | None = None
         self._thread = threading.Thread(target=self._run, name="move-sent", daemon=True)
         self._thread.start()
 
@@ -84,6 +89,9 @@ class Mover:
                 self._waiting.clear()
             self._changed.notify_all()
         self._thread.join()
+        if self._note is not None:
+            self._note.close()
+            self._note = None
 
     def _run(self) -> None:
         while True:
@@ -100,15 +108,28 @@ class Mover:
                 self._changed.notify_all()
 
     def _move(self, item: InputFile, stamp: tuple[int, int]) -> None:
-        below = item.path[len(item.root) :] if item.origin is Origin.DIRECTORY else os.path.basename(item.path)
-        target = os.path.join(self._directory, below.lstrip(os.sep))
+        target = self._target_of(item)
         try:
-            move_file(item.path, target, stamp)
+            if not os.path.samestat(os.stat(self._directory), self._status):
+                raise NotMoved("the directory was replaced")
+            if self._note is None:
+                self._note = KeptNote(self._directory)
+            new_name = move_file(item.path, target, stamp, note=self._note)
         except FileNotFoundError as error:
             # named twice and moved already, or taken away by somebody
             _log.debug("cannot move sent file to '%s': %s: %s", target, item.path, error.strerror)
         except NotMoved as error:
             _log.warning("sent file is not moved to '%s': %s: %s", target, item.path, error)
+            if error.is_left and self._note is not None:
+                self._note.close(leave=True)
+                self._note = None
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             _log.warning("cannot move sent file to '%s': %s: %s", target, item.path, reason)
+        else:
+            if new_name != target:
+                _log.warning("sent file is moved to '%s', '%s' has the same bytes: %s", new_name, target, item.path)
+
+    def _target_of(self, item: InputFile) -> str:
+        below = item.path[len(item.root) :] if item.origin is Origin.DIRECTORY else os.path.basename(item.path)
+        return os.path.join(self._directory, below.lstrip(os.sep))

@@ -1,0 +1,154 @@
+"""A directory held open: names in it lead to the same files whatever becomes of the path that led there."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import sys
+from collections.abc import Callable
+from types import TracebackType
+from typing import Final
+
+__all__ = ["CANNOT", "NAME_BYTES", "Folder", "fitting", "is_one_file", "link", "rename_new", "sync_directory"]
+
+_HAS_DESCRIPTORS: Final = {os.rename, os.stat, os.unlink, os.open, os.link} <= os.supports_dir_fd
+_DIRECTORY: Final = (
+    getattr(os, "O_PATH", os.O_RDONLY) | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
+)  # fmt: skip
+CANNOT: Final = frozenset((
+    errno.EPERM, errno.EMLINK, errno.ENOSYS, errno.EINVAL, errno.EACCES,
+    getattr(errno, "EOPNOTSUPP", errno.ENOSYS), getattr(errno, "ENOTSUP", errno.ENOSYS),
+))  # fmt: skip
+"""What a file system says that cannot do a thing at all; another way may lead there."""
+
+
+NAME_BYTES: Final = 255
+"""What a name may have nearly everywhere."""
+
+
+class Folder:
+    """A directory.  Where the system cannot work below an open one, its path stands for it.
+
+    Attributes:
+        path: the name it was opened by, ``.`` for the working directory.
+        fd: its descriptor, None where the path stands for it.
+    """
+
+    __slots__ = ("fd", "path")
+
+    def __init__(self, path: str) -> None:
+        """Raises OSError."""
+        self.path = path or os.curdir
+        self.fd = os.open(self.path, _DIRECTORY) if _HAS_DESCRIPTORS else None
+
+    def __enter__(self) -> Folder:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.fd is not None:
+            os.close(self.fd)
+
+    def at(self, name: str) -> str:
+        """What the system is given for a name in it, together with ``fd``."""
+        return name if self.fd is not None else os.path.join(self.path, name)
+
+    def status(self, name: str) -> os.stat_result | None:
+        """Of a name in it, links not followed; None if nobody has it.  Raises OSError."""
+        try:
+            return os.stat(self.at(name), dir_fd=self.fd, follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+
+    def open(self, name: str, flags: int) -> int:
+        """A descriptor of a file in it; a new one is for nobody else.  A link is not followed.  Raises OSError."""
+        for further in ("O_CLOEXEC", "O_BINARY", "O_NOFOLLOW", "O_NONBLOCK", "O_NOCTTY"):
+            flags |= getattr(os, further, 0)
+        return os.open(self.at(name), flags, 0o600, dir_fd=self.fd)
+
+    def unlink(self, name: str) -> None:
+        """Raises OSError."""
+        os.unlink(self.at(name), dir_fd=self.fd)
+
+    def rename(self, name: str, new_name: str) -> None:
+        """Within it; ``new_name`` is one that only we know, because it would be replaced.  Raises OSError."""
+        os.rename(self.at(name), self.at(new_name), src_dir_fd=self.fd, dst_dir_fd=self.fd)
+
+
+def fitting(name: str, room: int) -> str:
+    """The end of a name that has at most ``room`` bytes; no character is cut."""
+    while len(os.fsencode(name)) > room:
+        name = name[1:]
+    return name
+
+
+def rename_new(source: Folder, name: str, target: Folder, new_name: str) -> None:
+    """Give a file another name in one step, if nobody has that name.
+
+    Raises:
+        FileExistsError: somebody has it.
+        OSError: ``EXDEV`` where ``target`` is on another file system, one of ``CANNOT`` where it cannot be done so.
+    """
+    if sys.platform == "win32":
+        os.rename(source.at(name), target.at(new_name))  # replaces nothing there
+        return
+    number = _system_rename()(source, os.fsencode(source.at(name)), target, os.fsencode(target.at(new_name)))
+    if number:
+        raise OSError(number, os.strerror(number), os.path.join(target.path, new_name))
+
+
+def link(source: Folder, name: str, target: Folder, new_name: str) -> None:
+    """Give a file a further name, if nobody has that name.  Raises as ``rename_new`` does."""
+    try:
+        os.link(
+            source.at(name), target.at(new_name),
+            src_dir_fd=source.fd, dst_dir_fd=target.fd, follow_symlinks=False,
+        )  # fmt: skip
+    except NotImplementedError as error:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS)) from error
+
+
+def is_one_file(one: os.stat_result, other: os.stat_result) -> bool:
+    """Whether both were asked of the same file, by names in the same directory."""
+    return (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
+
+
+def sync_directory(directory: str) -> None:
+    """Bring the names in a directory to the disk, where the system can do that."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+_Rename = Callable[[Folder, bytes, Folder, bytes], int]
+_known: list[_Rename] = []
+
+
+def _system_rename() -> _Rename:
+    """The system's own way, which Python does not know; gives the error number, 0 for none."""
+    if not _known:
+        import ctypes  # only where a file is moved
+
+        library = ctypes.CDLL(None, use_errno=True)
+        here, flag, function = -100, 1, getattr(library, "renameat2", None)  # AT_FDCWD, RENAME_NOREPLACE
+        if sys.platform == "darwin":
+            here, flag, function = -2, 4, getattr(library, "renameatx_np", None)  # AT_FDCWD, RENAME_EXCL
+
+        def rename(source: Folder, name: bytes, target: Folder, new_name: bytes) -> int:
+            if function is None:
+                return errno.ENOSYS
+            first = here if source.fd is None else source.fd
+            second = here if target.fd is None else target.fd
+            if function(first, name, second, new_name, flag) == 0:
+                return 0
+            return ctypes.get_errno()
+
+        if function is not None:
+            function.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint)
+        _known.append(rename)
+    return _known[0]

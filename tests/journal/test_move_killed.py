@@ -1,0 +1,166 @@
+"""A run that is killed while it moves a file, at any line of the code that does it: the next run completes it.
+
+    KILL_STRIDE=1 python -m pytest tests/journal/test_move_killed.py
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from dcmsend.journal import move_copy, move_file, move_note, move_recovery
+from dcmsend.journal.move_file import NotMoved
+from dcmsend.journal.move_note import KeptNote
+from dcmsend.journal.move_recovery import recover
+
+from .move_ways import WAYS, go_the_way
+
+CONTENT = b"content" * 20_000
+OURS = {module.__file__ for module in (move_copy, move_file, move_note, move_recovery)}
+KILLED = 99
+STRIDE = int(os.environ.get("KILL_STRIDE", "5"))
+"""Every so many lines are tried; 1 is all of them, in some minutes."""
+
+
+def killed_at_line(count: int, work: Any) -> bool:
+    """Do something in a process that dies at the given line of ours; false if it comes to its end before."""
+    process = os.fork()
+    if process == 0:
+        left = count
+
+        def trace(frame: FrameType, event: str, _argument: object) -> Any:
+            nonlocal left
+            if frame.f_code.co_filename not in OURS:
+                return None
+            if event == "line":
+                left -= 1
+                if not left:
+                    os._exit(KILLED)
+            return trace
+
+        try:
+            sys.settrace(trace)
+            work()
+        except NotMoved:
+            os._exit(0)
+        except BaseException:
+            os._exit(1)
+        os._exit(0)
+    code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    assert code in (0, KILLED)
+    return code == KILLED
+
+
+def move_noted(source: Path, target: Path, stamp: tuple[int, int]) -> str:
+    note = KeptNote(str(target.parent))
+    try:
+        return move_file.move_file(str(source), str(target), stamp, note=note)
+    finally:
+        note.close()
+
+
+def everything_below(*folders: Path) -> list[Path]:
+    return sorted(path for folder in folders for path in folder.rglob("*"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("is_changed", [False, True], ids=["moved", "put back"])
+@pytest.mark.parametrize("way", WAYS)
+def test_killed_at_any_line(
+    tmp_path: Path, way: str, is_changed: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Between any two lines the whole file is there, and there is nothing else after the next run."""
+    go_the_way(way, monkeypatch)
+    if is_changed:  # it is seen only after the file was taken away
+
+        def check(self: move_file.SentFile, status: os.stat_result | None) -> None:
+            checks.append(0)
+            if len(checks) > 1:
+                raise NotMoved("it was changed since it was sent")
+
+        monkeypatch.setattr(move_file.SentFile, "check", check)
+    steps, told = 1 - STRIDE, False
+    while True:
+        steps += STRIDE
+        checks: list[int] = []
+        here, sent = tmp_path / f"{steps}" / "in", tmp_path / f"{steps}" / "sent"
+        for folder in (here, sent):
+            folder.mkdir(parents=True)
+        source, target = here / "x.dcm", sent / "x.dcm"
+        source.write_bytes(CONTENT)
+        status = source.stat()
+        stamp = status.st_size, status.st_mtime_ns
+        if not killed_at_line(steps, lambda: move_noted(source, target, stamp)):  # noqa: B023
+            break
+        assert any(path.read_bytes() == CONTENT for path in everything_below(here, sent) if path.is_file())
+        caplog.clear()
+        is_away = not source.exists() and not target.exists()
+        with caplog.at_level(logging.WARNING):
+            recover(str(sent))
+        assert bool(caplog.messages) or not is_away, "what was left has to be told"
+        told = told or bool(caplog.messages)
+        files = [path for path in everything_below(here, sent) if path.name != "x.dcm"]
+        assert files == [], f"killed at line {steps}"
+        if is_changed:
+            assert source.read_bytes() == CONTENT
+        elif source.exists():
+            move_noted(source, target, stamp)
+        assert not (source.exists() and target.exists() and not is_changed)
+        assert (source if is_changed else target).read_bytes() == CONTENT
+        assert len(everything_below(here, sent)) == 1
+    assert steps > 20
+    assert told
+
+
+def test_a_run_that_lives_is_let_be(tmp_path: Path) -> None:
+    """Two runs with one directory, maybe in two containers, where both have the same process number."""
+    note = KeptNote(str(tmp_path))
+    (tmp_path / "in").mkdir()
+    taken = tmp_path / "in" / note.taken("x")
+    taken.write_bytes(b"one")
+    note.begin(str(tmp_path / "in" / "x"), str(tmp_path / "x"))
+    recover(str(tmp_path))
+    assert taken.read_bytes() == b"one"
+    note.close(leave=True)  # and now it lives no longer
+    recover(str(tmp_path))
+    assert (tmp_path / "in" / "x").read_bytes() == b"one"
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+def test_no_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system has none, only a note that nobody has written to for a day belongs to no run."""
+
+    def no_lock(fd: int, operation: int) -> None:
+        raise OSError(37, os.strerror(37))
+
+    monkeypatch.setattr(fcntl, "flock", no_lock)
+    note = KeptNote(str(tmp_path))
+    (tmp_path / note.taken("x")).write_bytes(b"one")
+    note.begin(str(tmp_path / "x"), str(tmp_path / "sent" / "x"))
+    note.close(leave=True)
+    recover(str(tmp_path))
+    assert not (tmp_path / "x").exists()
+    (path,) = (tmp_path / ".dcmsend-moving").iterdir()
+    os.utime(path, (0, time.time() - 90000))
+    recover(str(tmp_path))
+    assert (tmp_path / "x").read_bytes() == b"one"
+
+
+def test_the_name_is_taken_when_it_is_put_back(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    note = KeptNote(str(tmp_path))
+    (tmp_path / note.taken("x.dcm")).write_bytes(b"one")
+    (tmp_path / "x.dcm").write_bytes(b"two")
+    note.begin(str(tmp_path / "x.dcm"), str(tmp_path / "sent" / "x.dcm"))
+    note.close(leave=True)
+    recover(str(tmp_path))
+    assert (tmp_path / "x.dcm").read_bytes() == b"two"
+    assert (tmp_path / "x-2.dcm").read_bytes() == b"one"
+    assert caplog.messages == [f"put back after a killed run had begun to move it: {tmp_path}/x-2.dcm"]

@@ -1,0 +1,106 @@
+"""Files that are replaced while they are moved: every content that there ever was is somewhere at the end."""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import os
+import random
+import sys
+import time
+from collections.abc import Iterator
+from multiprocessing.synchronize import Event
+from pathlib import Path
+
+import pytest
+
+from dcmsend.journal.move_file import NotMoved, move_file
+
+from .move_ways import WAYS, go_the_way, other_file_system
+
+SECONDS = float(os.environ.get("MOVE_SECONDS", "0.5"))
+AT_FDCWD, RENAME_EXCHANGE = -100, 2
+
+
+@pytest.fixture(params=[*WAYS, "a real other file system"])
+def target(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where files are moved to."""
+    if request.param == "a real other file system":
+        with other_file_system(tmp_path) as folder:
+            yield folder
+    else:
+        go_the_way(request.param, monkeypatch)
+        yield tmp_path / "target"
+
+
+def write_all_the_time(path: str, kept: str, same_time: bool, stop: Event) -> None:
+    """Give the name to a new content again and again; what it had by then is kept, so that we lose nothing.
+
+    Writes how many contents there were to ``kept``.
+    """
+    library = ctypes.CDLL(None, use_errno=True)
+    new, number, chance = f"{path}.new", 0, random.Random(1)
+    while not stop.is_set():
+        with open(new, "w") as file:
+            file.write(f"{number:08}")
+        number += 1
+        if same_time:
+            os.utime(new, ns=(10**18, 10**18))
+        try:
+            os.link(new, path)  # nobody has the name
+            os.unlink(new)
+        except FileExistsError:
+            if library.renameat2(AT_FDCWD, os.fsencode(new), AT_FDCWD, os.fsencode(path), RENAME_EXCHANGE) == 0:
+                os.rename(new, f"{kept}/{number:08}")
+            else:
+                os.link(new, f"{kept}/{number:08}")  # somebody has just taken the other one away
+                os.unlink(new)
+        time.sleep(chance.choice((0, 0, 0.0001, 0.001)) * chance.random())
+    Path(kept, "count").write_text(str(number))
+
+
+def contents(*folders: Path) -> list[str]:
+    return sorted(
+        path.read_text() for folder in folders for path in folder.rglob("*") if path.is_file() and path.name != "count"
+    )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs renameat2")
+@pytest.mark.parametrize("same_time", [False, True], ids=["times differ", "times are kept"])
+def test_a_file_that_is_replaced_all_the_time(tmp_path: Path, target: Path, same_time: bool) -> None:
+    source, kept = tmp_path / "in" / "x.dcm", tmp_path / "kept"
+    for folder in (source.parent, kept, target):
+        folder.mkdir(exist_ok=True)
+    context = multiprocessing.get_context("spawn")
+    stop = context.Event()
+    writer = context.Process(target=write_all_the_time, args=(str(source), str(kept), same_time, stop))
+    writer.start()
+    moved = refused = 0
+    try:
+        end = time.monotonic() + SECONDS + 5  # a process needs a while to begin
+        while time.monotonic() < end and (moved < 20 or refused < 20 or time.monotonic() < end - 5):
+            try:
+                with open(source) as file:
+                    sent, status = file.read(), os.fstat(file.fileno())
+            except FileNotFoundError:
+                continue
+            try:
+                new_name = move_file(
+                    str(source), str(target / f"{sent}.dcm"), (status.st_size, status.st_mtime_ns),
+                    identity=(status.st_dev, status.st_ino),
+                )  # fmt: skip
+            except (NotMoved, FileNotFoundError):
+                refused += 1
+                continue
+            moved += 1
+            assert Path(new_name).read_text() == sent, "a file was moved that was not sent"
+    finally:
+        stop.set()
+        writer.join(30)
+    assert writer.exitcode == 0
+    assert moved
+    assert refused
+    count = int((kept / "count").read_text())
+    there = contents(source.parent, kept, target)
+    assert sorted(set(there)) == [f"{number:08}" for number in range(count)]
+    assert not [path for path in tmp_path.rglob(".dcmsend-*") if path.is_file()]
