@@ -12,6 +12,13 @@ from support.programs import installed_dcmsend
 from support.run import run
 
 UNUSED = ("pydicom", "numpy", "ssl", "asyncio", "argparse", "json", "sqlite3", "tempfile", "subprocess")
+FOR_PROOF = [
+    f"dcmsend.protocol.{name}"
+    for name in (
+        "acceptance", "commitment", "data_set_values", "further_command_set", "further_commands", "general_status",
+        "image_query", "message_assembly", "report_acceptor",
+    )
+]  # fmt: skip
 
 
 def test_modules_of_a_plain_send() -> None:
@@ -24,6 +31,8 @@ def test_modules_of_a_plain_send() -> None:
     loaded = {line.rpartition("|")[2].strip() for line in lines}
     assert "dcmsend" in loaded
     assert loaded.isdisjoint(UNUSED), loaded & set(UNUSED)
+    assert "dcmsend.protocol.command_set" in loaded
+    assert loaded.isdisjoint(FOR_PROOF), loaded & set(FOR_PROOF)
 
 
 @pytest.mark.parametrize("name", ["dcmsend", "dcmsend-py"])

@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from .general_status import general_status_text
     from .image_query import STUDY_ROOT_FIND, ImageMatch, ImageQuery, decode_image_match, encode_image_query
     from .message_assembly import MAX_DATA_SET_LENGTH, Message, MessageAssembly
+    from .report_acceptor import ReceivedReport, ReportAcceptor, answer_to_report
 
 __all__ = [
     "APPLICATION_CONTEXT",
@@ -119,9 +120,11 @@ __all__ = [
     "PeerReleaseRequested",
     "PresentationContext",
     "PresentationDataValue",
+    "ReceivedReport",
     "ReleaseConfirmed",
     "ReleaseRP",
     "ReleaseRQ",
+    "ReportAcceptor",
     "RoleSelection",
     "SOPClassCommonExtendedNegotiation",
     "SOPClassExtendedNegotiation",
@@ -134,6 +137,7 @@ __all__ = [
     "UserIdentity",
     "UserInformation",
     "answer_association",
+    "answer_to_report",
     "decode_command",
     "decode_commitment_report",
     "decode_image_match",
@@ -163,6 +167,7 @@ _LATER: Final = {
     "general_status": ("general_status_text",),
     "image_query": ("STUDY_ROOT_FIND", "ImageMatch", "ImageQuery", "decode_image_match", "encode_image_query"),
     "message_assembly": ("MAX_DATA_SET_LENGTH", "Message", "MessageAssembly"),
+    "report_acceptor": ("ReceivedReport", "ReportAcceptor", "answer_to_report"),
 }  # fmt: skip
 """What only a run that asks for proof loads: names by module."""
 
