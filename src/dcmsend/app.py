@@ -157,11 +157,14 @@ def _transfer(
     dictionary, unusable = _dictionary(settings)
     if settings.send_while_scanning:
         rejected: deque[RejectedInput] = deque()
-        found = _find_instances(settings, inputs, record, rejected.append, interrupt, dictionary, skip)
+        on_rejected = _also(rejected.append, journal)
+        found = _find_instances(settings, inputs, record, on_rejected, interrupt, dictionary, skip)
         yield from _send(settings, found, record, interrupt, observer, dictionary, unusable, journal, rejected)
         return
     try:
-        _list_instances(settings, inputs, record, interrupt, dictionary, instances, skip)
+        _list_instances(
+            settings, inputs, record, interrupt, dictionary, instances, skip, _also(record.reject, journal)
+        )
     except DcmsendError as error:
         record.error = error
         for outcome in not_attempted(instances, 0, error):
@@ -201,6 +204,20 @@ def _is_done(journal: Journal | JournalView, record: RunRecord, item: InputFile)
         return False
     record.already_stored += 1
     return True
+
+
+def _also(
+    on_rejected: Callable[[RejectedInput], None], journal: Journal | None
+) -> Callable[[RejectedInput], None]:
+    """What to do with an input that is not sent, told to the journal too."""
+    if journal is None:
+        return on_rejected
+
+    def reject(rejected: RejectedInput) -> None:
+        journal.reject(rejected)
+        on_rejected(rejected)
+
+    return reject
 
 
 def _abilities(
@@ -293,6 +310,7 @@ def _list_instances(
     dictionary: Callable[[], DataDictionary],
     instances: list[Instance],
     skip: Callable[[InputFile], bool] | None = None,
+    on_rejected: Callable[[RejectedInput], None] | None = None,
 ) -> None:
     """Fill ``instances``; those found before an error are in it too."""
     # DCMTK remarks on all directories before it reads the first file: the list is made first.
@@ -303,7 +321,9 @@ def _list_instances(
     _log.info("checking input files ...")
     check = interrupt.check_request
     inputs = _until(interrupt, found)
-    scanned = scan(inputs, settings.index, record.reject, dictionary=dictionary, skip=skip, check=check)
+    scanned = scan(
+        inputs, settings.index, on_rejected or record.reject, dictionary=dictionary, skip=skip, check=check
+    )
     with closing(scanned):
         for instance in scanned:
             check()  # one DICOMDIR may stand for any number of them

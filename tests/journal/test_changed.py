@@ -7,13 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from dcmsend import Reason, Result, StoreOutcome
+from dcmsend.journal.schema import RESULTS
 from support.peer_script import Respond, Script
 from support.processes import wait_until
 from support.scripted_peer import ScriptedPeer
 from support.sending import write_instances
 
 from .archive import Sender
-from .runs import send
+from .runs import outcomes, run_with_journal, send
+from .test_writer import Kept, outcome_of
 
 
 @pytest.mark.parametrize("options", [(), ("--move-sent", "sent")])
@@ -31,3 +34,47 @@ def test_changed_between_sending_and_answer(tmp_path: Path, options: tuple[str, 
         done, sent = send(tmp_path, peer, "--resume")
     assert (done.exit_code, len(sent)) == (0, 1)
     assert b"Best^Transfer" in peer.stores[1].data_set
+
+
+@pytest.mark.parametrize("cut", [3, 40, 150])
+def test_truncated_after_it_was_stored(tmp_path: Path, cut: int) -> None:
+    """The next run says failed, or that it is no DICOM file; then the journal no longer calls it stored."""
+    paths = write_instances(tmp_path / "in", 3)
+    with ScriptedPeer() as peer:
+        send(tmp_path, peer)
+        paths[1].write_bytes(paths[1].read_bytes()[:-cut])
+        done = run_with_journal(tmp_path, peer.port, "--resume", "-nh")
+        assert done.exit_code == 102, done.stderr
+    assert {name: row[0] for name, row in outcomes(tmp_path / "journal").items()} == {
+        paths[0].name: 0, paths[1].name: 2, paths[2].name: 0,
+    }  # fmt: skip
+
+
+STORED = outcome_of(1)._replace(file_stamp=(10, 10))
+AGAIN = [  # what is told of the same name afterwards, and what the journal says then
+    (STORED._replace(result=Result.REFUSED, status=0x0111), Result.STORED),
+    (STORED._replace(result=Result.UNCONFIRMED, status=None, reason=Reason.ABORTED), Result.STORED),
+    (STORED._replace(result=Result.FAILED, status=None, reason=Reason.NO_CONTEXT), Result.STORED),
+    (STORED._replace(result=Result.FAILED, reason=Reason.FILE_UNREADABLE, file_stamp=None), Result.STORED),
+    (STORED._replace(result=Result.FAILED, reason=Reason.FILE_CHANGED), Result.FAILED),
+    (STORED._replace(result=Result.FAILED, reason=Reason.DATA_SET_BROKEN), Result.FAILED),
+    (STORED._replace(result=Result.FAILED, reason=Reason.DATA_SET_BROKEN, file_stamp=(9, 10)), Result.FAILED),
+    (STORED._replace(result=Result.REFUSED, status=0xA900, file_stamp=(10, 11)), Result.REFUSED),
+    (STORED._replace(result=Result.REFUSED, status=0xA900, file_stamp=(10, 1 << 70)), Result.REFUSED),
+    (STORED._replace(result=Result.REFUSED, status=0x0111, sop_instance_uid="1.2.3"), Result.REFUSED),
+]
+
+
+@pytest.mark.parametrize(("later", "expected"), AGAIN)
+@pytest.mark.parametrize("one_group", [False, True])
+def test_what_is_told_after_it_was_stored(
+    tmp_path: Path, later: StoreOutcome, expected: Result, one_group: bool
+) -> None:
+    kept = Kept(tmp_path / "journal")
+    kept.writer.add(STORED)
+    if not one_group:
+        wait_until(lambda: kept.groups == [1], 30, "the commit")
+    kept.writer.add(later)
+    kept.writer.close()
+    kept.connection.close()
+    assert RESULTS[outcomes(tmp_path / "journal")["1"][0]] is expected

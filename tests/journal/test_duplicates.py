@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
+from dcmsend import Peer, RetryOptions, TransferOptions, send
+from support.fixture_files import CT_CLASS, EI, meta_header
 from support.peer_script import Close, Respond, Script
 from support.scripted_peer import ScriptedPeer
-from support.sending import write_instances
+from support.sending import instance_uid, tiny_data_set, write_instances
 
 from .runs import outcomes, run_with_journal
 
@@ -37,3 +40,56 @@ def test_other_duplicates_are_refusals(tmp_path: Path, scanning: list[str]) -> N
         assert run_with_journal(tmp_path, peer.port, *scanning).exit_code == 101
         assert run_with_journal(tmp_path, peer.port, *scanning, "--resume").exit_code == 102
     assert {row[:2] for row in outcomes(tmp_path / "journal").values()} == {(1, 0x0111)}
+
+
+def put(path: Path, number: int, *, restored: bool) -> None:
+    """Put another instance of the same length under a name, with the same time if it is ``restored``."""
+    status = path.stat()
+    path.write_bytes(meta_header(CT_CLASS, instance_uid(number), EI) + tiny_data_set(number))
+    assert path.stat().st_size == status.st_size
+    later = 0 if restored else 10**9
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + later))
+
+
+@pytest.mark.parametrize("restored", [False, True])
+def test_duplicate_of_another_instance_under_the_same_name_is_a_refusal(tmp_path: Path, restored: bool) -> None:
+    """A was not answered; now B has its name, and the peer has a B: of this one nobody knows that it is there."""
+    write_instances(tmp_path / "in", 3)
+    with ScriptedPeer(Script(stores={2: Close()}), Script(), Script(other_stores=DUPLICATE)) as peer:
+        assert run_with_journal(tmp_path, peer.port).exit_code == 101
+        (unanswered,) = (name for name, row in outcomes(tmp_path / "journal").items() if row[0] == 3)
+        put(tmp_path / "in" / unanswered, 7, restored=restored)
+        second = run_with_journal(tmp_path, peer.port, "--resume")
+        assert second.exit_code == 102, second.stderr
+    assert outcomes(tmp_path / "journal")[unanswered][:2] == (1, 0x0111)
+
+
+def test_duplicate_of_a_changed_copy_is_a_refusal(tmp_path: Path) -> None:
+    """The same instance with other content: the peer keeps the old one."""
+    write_instances(tmp_path / "in", 3)
+    with ScriptedPeer(Script(stores={2: Close()}), Script(), Script(other_stores=DUPLICATE)) as peer:
+        assert run_with_journal(tmp_path, peer.port).exit_code == 101
+        (unanswered,) = (name for name, row in outcomes(tmp_path / "journal").items() if row[0] == 3)
+        path = tmp_path / "in" / unanswered
+        path.write_bytes(path.read_bytes().replace(b"Test^Transfer", b"Best^Transfer"))
+        assert run_with_journal(tmp_path, peer.port, "--resume").exit_code == 102
+
+
+@pytest.mark.parametrize("restored", [False, True])
+def test_file_is_replaced_between_two_attempts(tmp_path: Path, restored: bool) -> None:
+    (path,) = write_instances(tmp_path, 1)
+
+    class Replacing(ScriptedPeer):
+        def _serve(self, connection: object) -> None:
+            if len(self.connections) == 1:
+                put(path, 7, restored=restored)
+            super()._serve(connection)  # type: ignore[arg-type]
+
+    with Replacing(Script(stores={1: Close()}), Script(other_stores=DUPLICATE)) as peer:
+        (outcome,) = send(
+            [path], Peer("127.0.0.1", peer.port),
+            transfer=TransferOptions(retry=RetryOptions(attempts=2, delay=0.01), halt_on_failure=False),
+        )  # fmt: skip
+    assert [store.sop_instance_uid for store in peer.stores] == [instance_uid(1), instance_uid(7)]
+    assert (outcome.result.value, outcome.status) == ("refused", 0x0111)
+

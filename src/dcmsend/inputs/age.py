@@ -18,9 +18,13 @@ def old_enough(inputs: Iterable[InputFile], seconds: float) -> Iterator[InputFil
     """The inputs last modified at least ``seconds`` ago; also those that cannot be asked: who reads them finds out."""
     for item in inputs:
         try:
-            age = time.time() - os.stat(item.path).st_mtime
+            status = os.stat(item.path)
         except (OSError, ValueError):
             age = seconds
+        else:
+            age = time.time() - status.st_mtime
+            if age < 0:  # a time that is still to come says nothing; that of the last change is the system's own
+                age = time.time() - status.st_ctime
         if age >= seconds:
             yield item
         else:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from dcmsend.errors import JournalError
+from dcmsend.index import RejectedInput
 from dcmsend.inputs import InputFile
 from dcmsend.interrupt import Interrupt
 from dcmsend.transfer import Peer, StoreOutcome
@@ -78,14 +79,17 @@ class Journal:
         directory, name = self._stored.key_of(item)
         return self._own.hold(directory, name) or (self._mover is not None and self._mover.holds(directory))
 
-    def is_unanswered(self, item: InputFile) -> bool:
-        """Whether an earlier run has completely sent an input and got no answer; seldom asked."""
+    def is_unanswered(self, outcome: StoreOutcome) -> bool:
+        """Whether an earlier run has completely sent the same instance from the same file and got no answer.
+
+        Seldom asked.
+        """
         try:
             files = StoredFiles(open_read_only(self._path)[0], self._path)  # the other one belongs to the scan
         except JournalError:
             return False
         try:
-            return files.is_unanswered(item)
+            return files.is_unanswered(outcome)
         except JournalError:
             return False
         finally:
@@ -96,6 +100,18 @@ class Journal:
         if is_kept(outcome):
             if self._mover is not None and self._mover.is_behind:
                 self._mover.wait_while_behind()
+            self._writer.add(outcome)
+
+    def reject(self, rejected: RejectedInput) -> None:
+        """An input is broken; if it was stored before it was, that is the outcome of another file now.
+
+        On the thread that asks ``is_stored``.  Raises JournalError.
+        """
+        if not rejected.is_dicom or rejected.dicomdir is not None:
+            return
+        assert self._stored is not None
+        outcome = self._stored.broken_since(InputFile(rejected.path))
+        if outcome is not None:
             self._writer.add(outcome)
 
     def close(self) -> None:

@@ -14,6 +14,7 @@ from dcmsend.transfer import Result
 
 from .database import open_read_only, translated
 from .schema import CODES, RESULTS
+from .values import number
 
 __all__ = ["JournalFilter", "JournalGroup", "JournalReader", "JournalRow"]
 
@@ -172,6 +173,7 @@ def _row(
     time: Any, sop_class: Any, uid: Any,
 ) -> JournalRow:  # fmt: skip
     """Raises TypeError and IndexError for what cannot be."""
+    size, mtime_ns, time = number(size), number(mtime_ns), number(time)
     _check(_NUMBER, size, mtime_ns, status)
     _check(int, attempts, time)
     _check(_TEXT, reason)

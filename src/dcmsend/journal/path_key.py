@@ -30,11 +30,19 @@ class PathKeys:
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
             real = self._known[directory] = _real(directory)
-        return real, os.fsencode(path[cut:])
+        return real, _bytes(path[cut:])
 
 
 def _real(directory: str) -> bytes:
     try:
-        return os.fsencode(os.path.realpath(directory or os.curdir))
+        return _bytes(os.path.realpath(directory or os.curdir))
     except (OSError, ValueError):  # a NUL, a working directory that is gone: nothing can be read from there
-        return os.fsencode(directory)
+        return _bytes(directory)
+
+
+def _bytes(name: str) -> bytes:
+    """What the system uses; no file has a name that is impossible there, but somebody may ask for it."""
+    try:
+        return os.fsencode(name)
+    except UnicodeEncodeError:
+        return name.encode("utf-8", "surrogatepass")

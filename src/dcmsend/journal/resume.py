@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from typing import Final
+from typing import Any, Final
 
+from dcmsend.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN
 from dcmsend.errors import JournalError
+from dcmsend.index import Instance, ReadMode
 from dcmsend.inputs import InputFile
+from dcmsend.transfer import Reason, Result, StoreOutcome
 
 from .database import reason_of
 from .path_key import PathKeys
-from .schema import LOOK_UP, LOOK_UP_UNANSWERED
+from .schema import LOOK_UP, LOOK_UP_BEFORE, LOOK_UP_UNANSWERED
+from .values import number, storable_text
 
 __all__ = ["Stored", "StoredFiles"]
 
@@ -49,12 +53,7 @@ class StoredFiles:
         """
         if item.data_set is not None:
             return None
-        directory, name = self._keys.split(item.path)
-        try:
-            number = self._directory_id(directory)
-            row = None if number is None else self._connection.execute(LOOK_UP, (number, name)).fetchone()
-        except sqlite3.Error as error:
-            raise JournalError(self._path, reason_of(error)) from error
+        row = self._row(LOOK_UP, item)
         if row is None:
             return None
         size, mtime_ns, status = row
@@ -62,21 +61,53 @@ class StoredFiles:
             found = os.stat(item.path)
         except (OSError, ValueError):
             return None  # who wants to read it says what is wrong
-        if (found.st_size, found.st_mtime_ns) != (size, mtime_ns):
+        stamp = found.st_size, found.st_mtime_ns
+        if stamp != (number(size), number(mtime_ns)):
             return None
-        return Stored((size, mtime_ns), status or 0)
+        return Stored(stamp, status or 0)
 
-    def is_unanswered(self, item: InputFile) -> bool:
-        """Whether it was completely sent and not answered when it was sent last.  Raises JournalError."""
-        if item.data_set is not None:
+    def broken_since(self, item: InputFile) -> StoreOutcome | None:
+        """The outcome of a file that cannot be read as an instance any more; None if it was not stored as another one.
+
+        Raises JournalError.
+        """
+        row = self._row(LOOK_UP_BEFORE, item)
+        if row is None:
+            return None
+        size, mtime_ns, sop_class_uid, uid = row
+        try:
+            found = os.stat(item.path)
+        except (OSError, ValueError):
+            return None
+        stamp = found.st_size, found.st_mtime_ns
+        if stamp == (number(size), number(mtime_ns)):
+            return None
+        instance = Instance(item, str(sop_class_uid), str(uid), EXPLICIT_VR_LITTLE_ENDIAN, ReadMode.FILE_ONLY)
+        return StoreOutcome(0, instance, Result.FAILED, reason=Reason.DATA_SET_BROKEN, file_stamp=stamp)
+
+    def is_unanswered(self, outcome: StoreOutcome) -> bool:
+        """Whether what was completely sent and not answered, when this file was sent last, was the same instance.
+
+        The name alone does not tell: another instance may have taken it.  Raises JournalError.
+        """
+        item = outcome.instance.input
+        if item.data_set is not None or outcome.file_stamp is None:
             return False
+        row = self._row(LOOK_UP_UNANSWERED, item)
+        if row is None:
+            return False
+        size, mtime_ns, uid = row
+        return uid == storable_text(outcome.sop_instance_uid) and outcome.file_stamp == (number(size), number(mtime_ns))
+
+    def _row(self, query: str, item: InputFile) -> tuple[Any, ...] | None:
+        """The row that a query for directory and name finds."""
         directory, name = self._keys.split(item.path)
         try:
-            number = self._directory_id(directory)
-            row = number is not None and self._connection.execute(LOOK_UP_UNANSWERED, (number, name)).fetchone()
+            key = self._directory_id(directory)
+            row = None if key is None else self._connection.execute(query, (key, name)).fetchone()
         except sqlite3.Error as error:
             raise JournalError(self._path, reason_of(error)) from error
-        return bool(row)
+        return None if row is None else tuple(row)
 
     def key_of(self, item: InputFile) -> tuple[bytes, bytes]:
         """The directory that a file is in, without links, and its name there."""
@@ -88,8 +119,8 @@ class StoredFiles:
         row = self._connection.execute("SELECT id FROM directory WHERE path = ?", (path,)).fetchone()
         if len(self._ids) >= _MOST_KNOWN:
             self._ids.clear()
-        self._ids[path] = number = None if row is None else int(row[0])
-        return number
+        self._ids[path] = key = None if row is None else int(row[0])
+        return key
 
     def close(self) -> None:
         """Give the journal back."""

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from dcmsend.transfer import Result
+from dcmsend.transfer import Reason, Result
 
 __all__ = [
-    "APPLICATION_ID", "CODES", "COLUMNS", "CREATE", "LOOK_UP", "LOOK_UP_UNANSWERED", "RESULTS", "VERSION", "upsert",
+    "APPLICATION_ID", "CODES", "COLUMNS", "CREATE", "LOOK_UP", "LOOK_UP_BEFORE", "LOOK_UP_UNANSWERED", "RESULTS",
+    "VERSION", "upsert",
 ]
 
 APPLICATION_ID: Final = 0x64736A6E
@@ -39,7 +40,7 @@ CREATE: Final = (
     CREATE TABLE instance (
         directory INTEGER NOT NULL REFERENCES directory,
         name BLOB NOT NULL,
-        size INTEGER, mtime_ns INTEGER,    -- of the file that was sent; NULL if it could not be opened
+        size INTEGER, mtime_ns INTEGER,    -- of the file that was opened, else NULL; as ASCII digits beyond 64 bits
         outcome INTEGER NOT NULL,          -- 0 stored, 1 refused, 2 failed, 3 unconfirmed
         status INTEGER, reason TEXT,       -- the peer's answer, or our reason
         attempts INTEGER NOT NULL,         -- of all runs
@@ -52,10 +53,16 @@ CREATE: Final = (
 )
 
 LOOK_UP_UNANSWERED: Final = (
-    f"SELECT 1 FROM instance WHERE directory = ? AND name = ? AND outcome = {CODES[Result.UNCONFIRMED]}"
+    "SELECT size, mtime_ns, sop_instance_uid FROM instance "
+    f"WHERE directory = ? AND name = ? AND outcome = {CODES[Result.UNCONFIRMED]}"
 )
 
 LOOK_UP: Final = "SELECT size, mtime_ns, status FROM instance WHERE directory = ? AND name = ? AND outcome = 0"
+
+LOOK_UP_BEFORE: Final = (
+    "SELECT size, mtime_ns, sop_class.uid, sop_instance_uid FROM instance "
+    "JOIN sop_class ON sop_class.id = sop_class WHERE directory = ? AND name = ? AND outcome = 0"
+)
 
 COLUMNS: Final = (
     "directory", "name", "size", "mtime_ns", "outcome", "status", "reason", "attempts", "time", "sop_class",
@@ -70,13 +77,16 @@ _CHANGES: Final = ", ".join(
 def upsert(rows: int) -> str:
     """One statement for so many rows.
 
-    What is stored stays stored, unless the file is another one by now: it may be named twice in one run, and the peer
-    may refuse the second as a duplicate.
+    What is stored stays stored, unless the file or the instance in it is another one by now, or the file was changed
+    while it was sent again: it may be named twice in one run, and the peer may refuse the second as a duplicate.  Of a
+    file that cannot be opened any more nothing new is known.
     """
     places = ", ".join(["(" + ", ".join("?" * len(COLUMNS)) + ")"] * rows)
     return (
         f"INSERT INTO instance ({', '.join(COLUMNS)}) VALUES {places} "
         f"ON CONFLICT (directory, name) DO UPDATE SET {_CHANGES} "
-        "WHERE instance.outcome <> 0 OR excluded.outcome = 0 "
-        "OR (excluded.size, excluded.mtime_ns) <> (instance.size, instance.mtime_ns)"
+        "WHERE instance.outcome <> 0 OR excluded.outcome = 0 OR (excluded.size IS NOT NULL AND ("
+        "excluded.size IS NOT instance.size OR excluded.mtime_ns IS NOT instance.mtime_ns "
+        "OR excluded.sop_instance_uid <> instance.sop_instance_uid "
+        f"OR excluded.reason IN ('{Reason.FILE_CHANGED.name.lower()}', '{Reason.DATA_SET_BROKEN.name.lower()}')))"
     )

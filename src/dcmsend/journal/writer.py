@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import sqlite3
 import threading
 import time
@@ -15,6 +17,7 @@ from dcmsend.transfer import Result, StoreOutcome
 from .database import translated
 from .path_key import PathKeys
 from .schema import CODES, COLUMNS, upsert
+from .values import storable, storable_text
 
 __all__ = ["GROUP_ROWS", "GROUP_SECONDS", "GroupWriter"]
 
@@ -23,6 +26,13 @@ GROUP_SECONDS: Final = 0.2
 """A group is written when it has so many rows, or when its first one is so old."""
 
 _MOST_KNOWN: Final = 4096
+_UNFIT: Final = (
+    sqlite3.DataError, sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError, ValueError,
+    OverflowError, TypeError,
+)  # fmt: skip
+"""What says that a value is not one for its column; the journal itself is well."""
+
+_log = logging.getLogger("dcmsend.app")
 
 
 class GroupWriter:
@@ -119,14 +129,9 @@ class GroupWriter:
         with translated(self._path):
             try:
                 connection.execute("BEGIN IMMEDIATE")
-                now = time.time_ns() // 1_000_000
-                for start in range(0, len(group), self._rows):
-                    values: list[Any] = []
-                    part = group[start : start + self._rows]
-                    for outcome in part:
-                        values += self._row(outcome, now)
-                    # One statement for all: SQLite works on it without the interpreter, which the transfer needs.
-                    connection.execute(self._statement if len(part) == self._rows else upsert(len(part)), values)
+                rows = self._make_rows(group)
+                for start in range(0, len(rows), self._rows):
+                    self._write(rows[start : start + self._rows])
                 connection.execute("COMMIT")
             except BaseException:
                 self._directories.clear()  # of rows that are taken back
@@ -136,21 +141,48 @@ class GroupWriter:
                 raise
         self._on_commit(group)
 
+    def _make_rows(self, group: list[StoreOutcome]) -> list[tuple[Any, ...]]:
+        now = time.time_ns() // 1_000_000
+        rows = []
+        for outcome in group:
+            try:
+                rows.append(self._row(outcome, now))
+            except _UNFIT as error:
+                _log_unfit(outcome.instance.input.path, error)
+        return rows
+
+    def _write(self, rows: list[tuple[Any, ...]]) -> None:
+        """One statement for all: SQLite works on it without the interpreter, which the transfer needs.
+
+        A row that it does not take costs that row only.
+        """
+        if not rows:
+            return
+        statement = self._statement if len(rows) == self._rows else upsert(len(rows))
+        try:
+            self._connection.execute(statement, [value for row in rows for value in row])
+        except _UNFIT as error:
+            if len(rows) == 1:
+                _log_unfit(os.fsdecode(rows[0][1]), error)
+                return
+            for row in rows:
+                self._write([row])
+
     def _row(self, outcome: StoreOutcome, now: int) -> tuple[Any, ...]:
         directory, name = self._keys.split(outcome.instance.input.path)
         size, mtime_ns = outcome.file_stamp or (None, None)
         return (
             self._directory_id(directory),
             name,
-            size,
-            mtime_ns,
+            storable(size),
+            storable(mtime_ns),
             CODES[outcome.result],
             outcome.status,
             None if outcome.reason is None else outcome.reason.name.lower(),
             len(outcome.earlier) + 1,
-            int((outcome.started + outcome.seconds) * 1000) if outcome.started else now,
-            self._class_id(outcome.sop_class_uid or outcome.instance.sop_class_uid),
-            outcome.sop_instance_uid or outcome.instance.sop_instance_uid,
+            storable(int((outcome.started + outcome.seconds) * 1000) if outcome.started else now),
+            self._class_id(storable_text(outcome.sop_class_uid or outcome.instance.sop_class_uid)),
+            storable_text(outcome.sop_instance_uid or outcome.instance.sop_instance_uid),
         )
 
     def _directory_id(self, path: bytes) -> int:
@@ -176,6 +208,10 @@ class GroupWriter:
         connection.execute(f"INSERT INTO {table} ({column}) VALUES (?) ON CONFLICT DO NOTHING", (value,))
         row = connection.execute(f"SELECT id FROM {table} WHERE {column} = ?", (value,)).fetchone()
         return int(row[0])
+
+
+def _log_unfit(path: str, error: Exception) -> None:
+    _log.warning("the journal cannot keep the outcome of a file, it will be sent again: %s: %s", path, error)
 
 
 def is_kept(outcome: StoreOutcome) -> bool:

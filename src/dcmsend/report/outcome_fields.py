@@ -89,7 +89,7 @@ def format_time(seconds: float) -> str | None:
     if not seconds:
         return None
     try:
-        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:23] + "Z"
+        return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")[:23] + "Z"
     except (OverflowError, ValueError, OSError):  # a file can be from any year
         return None
 

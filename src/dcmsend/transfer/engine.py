@@ -17,7 +17,6 @@ from dcmsend.errors import (
     SendingFailed,
 )
 from dcmsend.index import Instance
-from dcmsend.inputs import InputFile
 from dcmsend.interrupt import Interrupt
 from dcmsend.load import Abilities, FilesAhead
 from dcmsend.plan import AssociationPlan, PlanOptions, plan_association, plan_open_association
@@ -49,8 +48,8 @@ class Memory(Protocol):
         """An outcome is final."""
         ...
 
-    def is_unanswered(self, item: InputFile) -> bool:
-        """Whether an earlier run has completely sent it and got no answer."""
+    def is_unanswered(self, outcome: StoreOutcome) -> bool:
+        """Whether an earlier run has completely sent the same instance from the same file and got no answer."""
         ...
 
 
@@ -178,7 +177,7 @@ class Engine:
                 return
             outcome = final
         if self._memory is not None:
-            if outcome.is_duplicate and not outcome.earlier and self._memory.is_unanswered(outcome.instance.input):
+            if outcome.is_duplicate and self._memory.is_unanswered(outcome):
                 outcome = counted_as_stored(outcome)
             self._memory.note(outcome)
         self._watch(outcome)

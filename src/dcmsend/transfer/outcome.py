@@ -90,7 +90,7 @@ class StoreOutcome(NamedTuple):
         seconds: from then to the outcome.
         earlier: the attempts before the one that all this tells of, in order.
         file_stamp: size in bytes and time of modification in nanoseconds of the file when it was opened to be sent,
-            None if it could not be loaded.
+            None if it could not be opened.
     """
 
     index: int  # type: ignore[assignment]  # hides tuple.index, which nobody misses

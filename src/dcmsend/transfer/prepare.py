@@ -60,7 +60,7 @@ class PreparedStore:
         context_id: what is really used.
         message_id: 0 if none was taken, because the file could not be loaded.
         length: bytes of the data set in the file, 0 if it could not be loaded.
-        stamp: size and time of modification of the file at its opening, None if it could not be loaded.
+        stamp: size and time of modification of the file at its opening, None if it could not be opened.
         sent_syntax: what goes over the wire; the file's own if it did not come to that; None if never loaded.
         notes: (level, text) to be logged when the instance's turn has come.
     """
@@ -126,6 +126,8 @@ class Preparer:
             check = self._interrupt.check_request
             in_memory = instance.input.origin is Origin.DATA_SET
             file = None if in_memory else self._files.open(index, instance, check)
+            if file is not None:
+                store.stamp = file.size, file.modified
             loaded = load_instance(instance, file, self._abilities.dictionary, check)
         except Cancelled:  # who asked for the end does not start this one either
             return store

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Mapping
 from typing import Final
 
 from dcmsend.errors import (
@@ -34,6 +34,9 @@ _NETWORK: Final = frozenset({
     Reason.CONNECTION_LOST, Reason.ABORTED, Reason.RELEASED, Reason.TIMED_OUT, Reason.PROTOCOL_ERROR,
 })
 """Reasons that have to do with the association, not with the file."""
+
+_Identity = tuple[str, tuple[int, int] | None]
+"""SOP Instance UID of the request, size and time of the file."""
 
 _KILLS: Final = 2
 """So many broken associations an instance may have been under way in before it is put aside."""
@@ -71,6 +74,7 @@ class Retries:
         self._sleep = sleep
         self._chance = chance
         self._pending: dict[int, StoreOutcome] = {}
+        self._tried: dict[int, dict[_Identity, bool]] = {}
         self._kills: dict[int, int] = {}
         self._aside: set[int] = set()
         self._failures = 0
@@ -85,7 +89,7 @@ class Retries:
         before = self._pending.pop(index, None)
         is_transient = _is_transient(outcome)
         if before is not None:
-            outcome = _joined(before, outcome)
+            outcome = _joined(before, outcome, self._tried[index])
         if outcome.result is Result.STORED:
             self._failures = 0
             self._failing_since = None
@@ -96,9 +100,13 @@ class Retries:
                 self._kills[index] = self._kills.get(index, 0) + 1
             if len(outcome.earlier) < self._options.attempts:
                 self._pending[index] = outcome
+                tried = self._tried.setdefault(index, {})
+                identity = _identity(outcome)
+                tried[identity] = tried.get(identity, False) or outcome.result is Result.UNCONFIRMED
                 if self._kills.get(index, 0) >= _KILLS:
                     self._aside.add(index)
                 return None
+        self._tried.pop(index, None)
         self._kills.pop(index, None)
         self._aside.discard(index)
         return outcome
@@ -201,18 +209,29 @@ def _is_transient(outcome: StoreOutcome) -> bool:
     return outcome.result is Result.FAILED and outcome.reason in _NETWORK
 
 
-def _joined(before: StoreOutcome, outcome: StoreOutcome) -> StoreOutcome:
-    """The outcome of a further attempt in the light of those before it."""
-    earlier = before.attempts
-    if outcome.is_duplicate:
+def _identity(outcome: StoreOutcome) -> _Identity:
+    return outcome.sop_instance_uid, outcome.file_stamp
+
+
+def _joined(before: StoreOutcome, outcome: StoreOutcome, tried: Mapping[_Identity, bool]) -> StoreOutcome:
+    """The outcome of a further attempt in the light of those before it.
+
+    ``tried`` says what was sent before, and whether it was completely sent and not answered: a file may have been
+    replaced meanwhile, and what the peer has of one instance says nothing of another.
+    """
+    identity = _identity(outcome)
+    if outcome.is_duplicate and identity in tried:
         outcome = counted_as_stored(outcome)
-    result, message = outcome.result, outcome.message
-    if result in (Result.FAILED, Result.NOT_ATTEMPTED) and any(
-        attempt.result is Result.UNCONFIRMED for attempt in earlier
-    ):
-        result = Result.UNCONFIRMED  # this attempt was in vain, but an earlier one was not answered
-        message = f"{message}; an earlier attempt was completely sent and not answered"
-    return outcome._replace(result=result, message=message, earlier=earlier)
+    if outcome.result in (Result.FAILED, Result.NOT_ATTEMPTED):
+        # This attempt was in vain, but an earlier one was not answered.  Who could not be opened has no identity.
+        unanswered = [each for each, is_unanswered in tried.items() if is_unanswered]
+        if identity in unanswered or (unanswered and not outcome.sop_instance_uid):
+            uid, stamp = identity if identity in unanswered else unanswered[-1]
+            message = f"{outcome.message}; an earlier attempt was completely sent and not answered"
+            outcome = outcome._replace(
+                result=Result.UNCONFIRMED, message=message, sop_instance_uid=uid, file_stamp=stamp
+            )
+    return outcome._replace(earlier=before.attempts)
 
 
 def _describe(outcome: StoreOutcome) -> str:

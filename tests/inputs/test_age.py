@@ -1,0 +1,27 @@
+"""Files that are left alone because somebody may still be writing them."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from dcmsend.inputs import InputFile
+from dcmsend.inputs.age import old_enough
+
+
+@pytest.mark.parametrize("offset", [-10.0, -1e11, 60.0, 1e10])
+def test_time_of_modification(tmp_path: Path, offset: float) -> None:
+    """What lies in the future, as after a clock was set, keeps no file from being sent for ever."""
+    path = tmp_path / "file"
+    path.write_bytes(b"")
+    os.utime(path, (time.time() + offset, time.time() + offset))
+    item = InputFile(str(path))
+    assert list(old_enough([item], 0.0)) == [item]
+    is_old = offset < 0
+    assert list(old_enough([item], 5.0)) == ([item] if is_old else [])
+    if not is_old:
+        time.sleep(0.2)
+        assert list(old_enough([item], 0.1)) == [item]
