@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import zlib
 from typing import Any
 
 from dcmsend.dicom.transfer_syntax import TransferSyntax
 from dcmsend.errors import DataSetError
+
+from .pydicom_encoding import agree_with_syntax
 
 __all__ = ["encode_data_set"]
 
@@ -14,8 +17,8 @@ __all__ = ["encode_data_set"]
 def encode_data_set(data_set: Any, syntax: TransferSyntax) -> bytes:
     """The bytes of a ``pydicom.Dataset`` in ``syntax``, without meta header; the data set needs none of its own.
 
-    As in pydicom itself, pixels and other binary values have to be in ``syntax`` already: they are not converted.
-    Raises DataSetError.
+    As in pydicom itself, pixels and other binary values have to be in ``syntax`` already: they are not converted.  The
+    data set itself is not changed.  Raises DataSetError, also where binary values are known to be in another syntax.
     """
     from pydicom.filebase import DicomBytesIO  # the caller has made a Dataset, so it is there
     from pydicom.filewriter import write_dataset
@@ -24,13 +27,32 @@ def encode_data_set(data_set: Any, syntax: TransferSyntax) -> bytes:
     buffer.is_implicit_VR = syntax.is_implicit_vr
     buffer.is_little_endian = syntax.is_little_endian
     try:
-        if "PixelData" in data_set:
-            data_set["PixelData"].is_undefined_length = syntax.is_encapsulated
-        write_dataset(buffer, data_set)
+        own = _copy(data_set)
+        agree_with_syntax(own, syntax)
+        write_dataset(buffer, own)
+    except DataSetError:
+        raise
     except Exception as error:  # pydicom raises many kinds
         raise DataSetError("Invalid stream", f"pydicom cannot encode the data set: {error}") from error
     encoded: bytes = buffer.getvalue()
     return _deflate(encoded) if syntax.is_deflated else encoded
+
+
+def _copy(data_set: Any) -> Any:
+    """The same elements in another data set, values shared: pydicom settles VRs in the elements that it writes."""
+    own = data_set[:]
+    for tag in list(own.keys()):
+        element = own.get_item(tag)
+        if element.is_raw:
+            continue
+        element = copy.copy(element)
+        own[tag] = element
+        if element.VR == "SQ" and element.value is not None:
+            is_undefined_length = getattr(element.value, "is_undefined_length", False)
+            element.value = [_copy(item) for item in element.value]
+            element.value.is_undefined_length = is_undefined_length
+    own.is_undefined_length_sequence_item = getattr(data_set, "is_undefined_length_sequence_item", False)
+    return own
 
 
 def _deflate(data: bytes) -> bytes:

@@ -1,0 +1,141 @@
+"""Whether the values of a pydicom data set are in the transfer syntax that its meta header says.
+
+pydicom writes numbers and text anew in any encoding, but hands on the bytes of binary values as it has read them: with
+another Transfer Syntax UID these would be sent wrong.  Source: PS3.5 7.3, A.4.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from dcmsend.dicom.transfer_syntax import TransferSyntax
+from dcmsend.errors import DataSetError
+
+__all__ = ["agree_with_syntax"]
+
+_PIXEL_DATA: Final = 0x7FE00010
+_PIXEL_DATA_ELEMENT: Final = b"\xe0\x7f\x10\x00"
+"""How it begins in a sequence that has not been parsed yet; only little endian data sets may be compressed."""
+_WORDS: Final = frozenset(("OW", "OF", "OD", "OL", "OV", "UN", "OB or OW", "US or OW", "US or SS or OW"))
+"""VRs whose values pydicom keeps as bytes, and that depend on the byte order, or may."""
+
+_ITEM: Final = b"\xfe\xff\x00\xe0"
+_DELIMITER: Final = b"\xfe\xff\xdd\xe0"
+_HEAD: Final = 1 << 16
+"""Bytes of the first fragment that are looked at."""
+
+_FAMILIES: Final = {
+    "JPEG": ("4.50", "4.51", "4.53", "4.55", "4.57", "4.70"),
+    "JPEG-LS": ("4.80", "4.81"),
+    "JPEG 2000": ("4.90", "4.91", "4.92", "4.93", "4.201", "4.202", "4.203", "4.204", "4.205"),
+    "JPEG XL": ("4.110", "4.111", "4.112"),
+    "RLE": ("5",),
+}
+_FAMILY: Final = {
+    f"1.2.840.10008.1.2.{suffix}": family for family, suffixes in _FAMILIES.items() for suffix in suffixes
+}
+
+
+def agree_with_syntax(data_set: Any, syntax: TransferSyntax) -> None:
+    """Make a data set ready to be written in ``syntax``; it belongs to the caller, and its elements may be changed.
+
+    Raises DataSetError where a value is in another byte order, or pixel data are compressed otherwise than it says.
+    """
+    _agree(data_set, syntax, is_item=False, is_private=False)
+
+
+def _agree(data_set: Any, syntax: TransferSyntax, *, is_item: bool, is_private: bool) -> None:
+    encoding = (syntax.is_implicit_vr, syntax.is_little_endian)
+    of_data_set = data_set.original_encoding[1]
+    for tag in list(data_set.keys()):
+        element = data_set.get_item(tag)
+        is_little_endian = element.is_little_endian if element.is_raw else of_data_set
+        is_ready = element.is_raw and (element.is_implicit_VR, element.is_little_endian) == encoding
+        if is_ready and tag != _PIXEL_DATA and _PIXEL_DATA_ELEMENT not in (element.value or b""):
+            continue  # its bytes are right as they are
+        element = data_set[tag]  # pydicom would write a raw value as it is, even one from another data set
+        if is_little_endian not in (None, syntax.is_little_endian):
+            _check_byte_order(element, syntax)
+        if tag == _PIXEL_DATA and not is_private:  # some makers put compressed icons into native data sets
+            _check_compression(element, syntax, is_item=is_item)
+        if element.VR == "SQ":
+            for item in element.value or ():
+                _agree(item, syntax, is_item=True, is_private=is_private or element.tag.is_private)
+
+
+def _check_byte_order(element: Any, syntax: TransferSyntax) -> None:
+    """Of a value that was read in the other one."""
+    if element.VR in _WORDS and _head(element, 2)[1:]:
+        raise _contradiction(
+            f"{element.tag} {element.name} was read in another byte order than that of {syntax.name}, "
+            "and its bytes are not swapped"
+        )
+
+
+def _check_compression(element: Any, syntax: TransferSyntax, *, is_item: bool) -> None:
+    """Pixel Data are compressed where the syntax says so; an icon in a compressed data set may be native."""
+    head = _head(element, _HEAD)
+    is_encapsulated = _are_fragments(head)
+    if is_encapsulated and syntax.is_known and not syntax.is_encapsulated:
+        raise _contradiction(f"Pixel Data are compressed, {syntax.name} is not")
+    if not is_encapsulated and syntax.is_encapsulated and not is_item:
+        raise _contradiction(f"Pixel Data are not compressed, or not encapsulated, which {syntax.name} wants")
+    family, wanted = _family(head) if is_encapsulated else "", _FAMILY.get(syntax.uid, "")
+    if family and wanted and family != wanted:
+        raise _contradiction(f"Pixel Data are compressed as {family}, and not as {syntax.name}")
+    element.is_undefined_length = is_encapsulated
+
+
+def _contradiction(detail: str) -> DataSetError:
+    return DataSetError(
+        "Invalid stream",
+        f"{detail}; leave the Transfer Syntax UID as it was read, or convert the values too",
+    )
+
+
+def _head(element: Any, size: int) -> bytes:
+    """The first bytes of a binary value, which may be a buffer."""
+    value = element.value
+    if value is None:
+        return b""
+    if not element.is_buffered:
+        return bytes(value[:size])
+    position = value.tell()
+    head: bytes = value.read(size)
+    value.seek(position)
+    return head
+
+
+def _are_fragments(head: bytes) -> bool:
+    """An item, the offset table, with another one or the delimiter behind it.  Source: PS3.5 A.4."""
+    if not head.startswith(_ITEM):
+        return False
+    end = 8 + int.from_bytes(head[4:8], "little")
+    return head[end : end + 4] in (_ITEM, _DELIMITER, b"")
+
+
+def _family(head: bytes) -> str:
+    """How the first fragment is compressed; ``""`` where its beginning does not tell."""
+    start = 16 + int.from_bytes(head[4:8], "little")
+    frame = head[start:]
+    if frame.startswith(b"\xff\xd8\xff"):
+        return _jpeg_family(frame)
+    if frame.startswith((b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  ")):
+        return "JPEG 2000"
+    if frame.startswith((b"\xff\x0a", b"\0\0\0\x0cJXL ")):
+        return "JPEG XL"
+    is_rle = len(frame) >= 64 and 1 <= int.from_bytes(frame[:4], "little") <= 15 and frame[4:8] == b"\x40\0\0\0"
+    return "RLE" if is_rle else ""
+
+
+def _jpeg_family(frame: bytes) -> str:
+    """By the marker of the frame header.  Source: ITU-T T.81 B.1.1.3; T.87 C.1.1."""
+    position = 2
+    while position + 4 <= len(frame) and frame[position] == 0xFF:
+        marker = frame[position + 1]
+        if marker == 0xF7:
+            return "JPEG-LS"
+        if marker in range(0xC0, 0xD0) and marker not in (0xC4, 0xC8, 0xCC):
+            return "JPEG"
+        position += 1 if marker == 0xFF else 2 + int.from_bytes(frame[position + 2 : position + 4], "big")
+    return ""
