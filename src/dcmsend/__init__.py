@@ -17,6 +17,7 @@ TYPE_CHECKING = False  # known to type checkers; `typing` itself would be most o
 if TYPE_CHECKING:
     from typing import Any
 
+    from .association import AddressFamily, Peer
     from .errors import DcmsendError
     from .index import IndexOptions, Instance, KeepTogether, ReadMode, RejectedInput
     from .inputs import InputOptions
@@ -26,13 +27,11 @@ if TYPE_CHECKING:
     from .protocol import UserIdentity
     from .report import Summary
     from .transfer import (
-        AddressFamily,
         AssociationClosed,
         AssociationOpened,
         Attempt,
         BytesSent,
         Observer,
-        Peer,
         Reason,
         Result,
         RetryOptions,
@@ -45,6 +44,7 @@ if TYPE_CHECKING:
 __version__ = _version.VERSION
 
 _HOMES = {
+    "association": ("AddressFamily", "Peer"),
     "errors": ("DcmsendError",),
     "index": ("IndexOptions", "Instance", "KeepTogether", "ReadMode", "RejectedInput"),
     "inputs": ("InputOptions",),
@@ -54,8 +54,8 @@ _HOMES = {
     "plan": ("Decompression", "PlanOptions"),
     "report": ("Summary",),
     "transfer": (
-        "AddressFamily", "AssociationClosed", "AssociationOpened", "Attempt", "BytesSent", "Observer", "Peer", "Reason",
-        "Result", "RetryOptions", "StoreOutcome", "TransferOptions", "Waiting",
+        "AssociationClosed", "AssociationOpened", "Attempt", "BytesSent", "Observer", "Reason", "Result",
+        "RetryOptions", "StoreOutcome", "TransferOptions", "Waiting",
     ),
     "transport": ("TlsOptions", "TlsProfile", "load_tls"),
 }

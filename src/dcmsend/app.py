@@ -11,6 +11,7 @@ from functools import partial
 from itertools import filterfalse
 from typing import TYPE_CHECKING
 
+from dcmsend.association import DimseTarget, remedy
 from dcmsend.dicom.transfer_syntax import TransferSyntax
 from dcmsend.errors import (
     DataSetError,
@@ -28,7 +29,7 @@ from dcmsend.load import Abilities
 from dcmsend.plan import Decompression
 from dcmsend.report import Reports, RunRecord, open_reports, refusal_lines
 from dcmsend.settings import Settings
-from dcmsend.transfer import Engine, Observer, StoreOutcome, limit_time, not_attempted, remedy
+from dcmsend.transfer import Engine, Observer, StoreOutcome, limit_time, not_attempted
 
 if TYPE_CHECKING:
     from dcmsend.dicom.data_dictionary import DataDictionary
@@ -55,7 +56,7 @@ def run(
     record = RunRecord()
     record.journal = None if settings.journal is None else settings.journal.path
     observer = None if watch is None else watch(record)
-    reports = open_reports(settings.report, settings.peer, record, observer)
+    reports = open_reports(settings.report, settings.peer.facts, record, observer)
     record.on_rejected = reports.rejected
     interrupt = interrupt or Interrupt(settings.transfer.drain_seconds)
     inputs = _find_inputs(settings, names, interrupt)
@@ -128,7 +129,7 @@ def transfer(
 
     error: DcmsendError | None = None
     try:
-        journal = Journal(settings.journal, settings.peer, interrupt)
+        journal = Journal(settings.journal, settings.peer.facts, interrupt)
     except DcmsendError as failure:
         record.error = failure
         raise
@@ -187,7 +188,7 @@ def list_instances(
     if settings.journal is not None:
         from dcmsend.journal import JournalView
 
-        journal = JournalView(settings.journal, settings.peer)
+        journal = JournalView(settings.journal, settings.peer.facts)
         inputs = filterfalse(journal.leaves_out, inputs)
     skip = None if journal is None else partial(_is_done, journal, record)
     try:
@@ -238,23 +239,28 @@ def _send(
     rejected: deque[RejectedInput] | None = None,
 ) -> Generator[StoreOutcome, None, None]:
     """``rejected`` is filled meanwhile, on whatever thread; who hears of it hears of everything on this one."""
+    abilities = _abilities(settings, dictionary, unusable)
+    target = DimseTarget(settings.peer, settings.transfer, settings.plan, abilities)
+    if not isinstance(instances, Sequence):
+        from dcmsend.transfer import Feed  # only where the scan goes on meanwhile
+
+        instances = Feed(instances)
+    engine = Engine(instances, target, settings.transfer, interrupt, observer, journal)
     try:
-        abilities = _abilities(settings, dictionary, unusable)
-        engine = Engine(
-            instances, settings.peer, settings.transfer, settings.plan, abilities, interrupt, observer, journal
-        )
         for outcome in engine.run():
             _note(rejected, record)
             record.add(outcome)
-            record.associations, record.contexts = engine.associations, engine.contexts
+            record.associations, record.contexts = target.counts()
             yield outcome
         _note(rejected, record)
-        record.associations, record.contexts = engine.associations, engine.contexts
+        record.associations, record.contexts = target.counts()
         if engine.error is not None:
             raise engine.error
     except DcmsendError as error:
         record.error = error
         raise
+    finally:
+        target.close()
 
 
 def _until(interrupt: Interrupt, inputs: Iterable[InputFile]) -> Iterator[InputFile]:

@@ -24,7 +24,8 @@
           TlsFailed             no TLS session
         TimedOut                a deadline passed
         ConnectionLost          the connection ended under us
-      NegotiationFailed         wraps what ended the opening of an association
+      SessionFailed             no session with the receiver, whatever the way to send
+        NegotiationFailed       wraps what ended the opening of an association
       SendingFailed             wraps what ended the sending (only without --no-halt)
       GivenUp                   too much or too long was tried in vain
       ReportError               a report file cannot be written
@@ -37,12 +38,15 @@ Errors of other libraries are translated once, at the border of the folder that 
 
 from __future__ import annotations
 
+from typing import Any
+
 __all__ = [
     "AssociationAborted", "AssociationError", "AssociationRejected", "AssociationReleased", "Cancelled",
     "ConnectFailed", "ConnectionLost", "DataSetError", "DcmsendError", "FileUnreadable", "GivenUp", "InputError",
     "InvalidInputFile", "JournalError", "LocalProtocolError", "NegotiationFailed", "NoInputFiles", "NoValidInputFiles",
     "PeerDataSetError", "PlanError", "ProtocolError", "RemoteProtocolError", "ReportError", "SendingFailed",
-    "TimedOut", "TlsFailed", "TranscodeError", "TransportError", "UsageError", "UserIdentityNotConfirmed",
+    "SessionFailed", "TimedOut", "TlsFailed", "TranscodeError", "TransportError", "UsageError",
+    "UserIdentityNotConfirmed",
 ]
 
 
@@ -53,15 +57,22 @@ class DcmsendError(Exception):
         facts = "".join(f", {name}={value!r}" for name, value in vars(self).items())
         return f"{type(self).__name__}({str(self)!r}{facts})"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _remade, (type(self), self.args, vars(self))
+
+
+def _remade(kind: type[DcmsendError], args: tuple[Any, ...], facts: dict[str, Any]) -> DcmsendError:
+    """An error as it was before it was pickled or copied."""
+    error = kind.__new__(kind, *args)
+    vars(error).update(facts)
+    return error
+
 
 class _WithoutFacts(DcmsendError):
     text = ""
 
     def __init__(self) -> None:
         super().__init__(self.text)
-
-    def __reduce__(self) -> tuple[type[_WithoutFacts], tuple[()]]:
-        return type(self), ()
 
 
 class UsageError(DcmsendError):
@@ -91,9 +102,6 @@ class InvalidInputFile(InputError):
         self.reason = reason
         super().__init__(f"bad DICOM file: {path or '<empty string>'}: {reason}")
 
-    def __reduce__(self) -> tuple[type[InvalidInputFile], tuple[str, str]]:
-        return type(self), (self.path, self.reason)
-
 
 class NoValidInputFiles(_WithoutFacts, InputError):
     """Inputs were found, and all of them are bad or hold nothing to be sent."""
@@ -114,9 +122,6 @@ class FileUnreadable(InputError):
         self.errno = errno
         super().__init__(reason)
 
-    def __reduce__(self) -> tuple[type[FileUnreadable], tuple[str, int]]:
-        return type(self), (self.reason, self.errno)
-
 
 class DataSetError(InputError):
     """An encoded meta header or data set is truncated, corrupt or lacks what is needed.
@@ -130,9 +135,6 @@ class DataSetError(InputError):
         self.condition = condition
         self.detail = detail
         super().__init__(condition)
-
-    def __reduce__(self) -> tuple[type[DataSetError], tuple[str, str]]:
-        return type(self), (self.condition, self.detail)
 
 
 class PlanError(DcmsendError):
@@ -153,9 +155,6 @@ class TranscodeError(DcmsendError):
         self.detail = detail
         self.remark = remark
         super().__init__(condition)
-
-    def __reduce__(self) -> tuple[type[TranscodeError], tuple[str, str, str]]:
-        return type(self), (self.condition, self.detail, self.remark)
 
 
 class ProtocolError(DcmsendError):
@@ -179,9 +178,6 @@ class RemoteProtocolError(ProtocolError):
         self.code = code
         super().__init__(message)
 
-    def __reduce__(self) -> tuple[type[RemoteProtocolError], tuple[str, int, str]]:
-        return type(self), (str(self), self.abort_reason, self.code)
-
 
 class PeerDataSetError(ProtocolError):
     """The data set of a peer's message cannot be read; the message says why, and the association may live on."""
@@ -198,18 +194,17 @@ class AssociationRejected(AssociationError):
         result: 1 permanent, 2 transient.
         source: 1 service user, 2 service provider (ACSE), 3 service provider (presentation).
         reason: number whose meaning depends on source.
+        description: the three in the words of the standard, a line each; may be empty.
 
     Source: PS3.8 §9.3.4.
     """
 
-    def __init__(self, result: int, source: int, reason: int) -> None:
+    def __init__(self, result: int, source: int, reason: int, description: str = "") -> None:
         self.result = result
         self.source = source
         self.reason = reason
+        self.description = description
         super().__init__("DUL Association Rejected")
-
-    def __reduce__(self) -> tuple[type[AssociationRejected], tuple[int, int, int]]:
-        return type(self), (self.result, self.source, self.reason)
 
     @property
     def is_transient(self) -> bool:
@@ -229,9 +224,6 @@ class AssociationAborted(AssociationError):
         self.source = source
         self.reason = reason
         super().__init__("Peer aborted Association (or never connected)")
-
-    def __reduce__(self) -> tuple[type[AssociationAborted], tuple[int, int]]:
-        return type(self), (self.source, self.reason)
 
 
 class AssociationReleased(_WithoutFacts, AssociationError):
@@ -261,9 +253,6 @@ class ConnectFailed(TransportError):
         self.detail = detail
         super().__init__(message)
 
-    def __reduce__(self) -> tuple[type[ConnectFailed], tuple[str, str]]:
-        return type(self), (str(self), self.detail)
-
 
 class TlsFailed(ConnectFailed):
     """No TLS session with the peer.
@@ -276,9 +265,6 @@ class TlsFailed(ConnectFailed):
     def __init__(self, message: str, detail: str = "", is_permanent: bool = False) -> None:
         self.is_permanent = is_permanent
         super().__init__(message, detail)
-
-    def __reduce__(self) -> tuple[type[TlsFailed], tuple[str, str, bool]]:  # type: ignore[override]
-        return type(self), (str(self), self.detail, self.is_permanent)
 
 
 class TimedOut(TransportError):
@@ -294,9 +280,6 @@ class TimedOut(TransportError):
         self.seconds = seconds
         super().__init__(message)
 
-    def __reduce__(self) -> tuple[type[TimedOut], tuple[str, float, str]]:
-        return type(self), (self.waited_for, self.seconds, str(self))
-
 
 class ConnectionLost(TransportError):
     """The peer or the network closed the connection without A-ABORT.
@@ -308,9 +291,6 @@ class ConnectionLost(TransportError):
     def __init__(self, detail: str = "") -> None:
         self.detail = detail
         super().__init__("Peer aborted Association (or never connected)")
-
-    def __reduce__(self) -> tuple[type[ConnectionLost], tuple[str]]:
-        return type(self), (self.detail,)
 
 
 class _Wrapped(DcmsendError):
@@ -326,11 +306,24 @@ class _Wrapped(DcmsendError):
         self.cause = cause
         super().__init__(f"{self.prefix}: {cause}")
 
-    def __reduce__(self) -> tuple[type[_Wrapped], tuple[DcmsendError]]:
-        return type(self), (self.cause,)
+
+class SessionFailed(_Wrapped):
+    """No session with the receiver could be opened, whatever the way to send.
+
+    Attributes:
+        cause: the lower error.
+        retry_after: seconds after which the receiver wants to be asked again; None when it does not say.
+    """
+
+    retry_after: float | None = None
+
+    @property
+    def is_permanent(self) -> bool:
+        """Whether the same will be refused again until a person has done something."""
+        return False
 
 
-class NegotiationFailed(_Wrapped):
+class NegotiationFailed(SessionFailed):
     """No association could be opened: connection, rejection, abort, silence."""
 
     prefix = "cannot negotiate network association"
@@ -365,9 +358,6 @@ class _FileTrouble(DcmsendError):
         self.path = path
         self.reason = reason
         super().__init__(self.text.format(path=path, reason=reason))
-
-    def __reduce__(self) -> tuple[type[_FileTrouble], tuple[str, str]]:
-        return type(self), (self.path, self.reason)
 
 
 class ReportError(_FileTrouble):

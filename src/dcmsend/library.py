@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from dcmsend.app import transfer
+from dcmsend.association import Peer
 from dcmsend.errors import Cancelled, DcmsendError
 from dcmsend.index import IndexOptions, RejectedInput
 from dcmsend.inputs import InputFile, InputOptions, Origin, find_inputs
@@ -18,7 +19,7 @@ from dcmsend.journal import JournalOptions
 from dcmsend.plan import PlanOptions
 from dcmsend.report import RunRecord, Summary
 from dcmsend.settings import Settings
-from dcmsend.transfer import Observer, Peer, StoreOutcome, TransferOptions
+from dcmsend.transfer import Observer, StoreOutcome, TransferOptions
 
 __all__ = ["Transfer", "send"]
 

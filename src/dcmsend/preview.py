@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 from dcmsend.app import list_instances, log_end
+from dcmsend.association import ProbeAnswer, echo, probe
 from dcmsend.dicom.sop_class import sop_class_name
 from dcmsend.dicom.transfer_syntax import transfer_syntax
 from dcmsend.errors import Cancelled, DcmsendError, InputError, JournalError, NegotiationFailed, PlanError
@@ -17,7 +18,7 @@ from dcmsend.plan import AssociationPlan, choose_other_context, plan_association
 from dcmsend.protocol import PresentationContext, status_text
 from dcmsend.report import RunRecord
 from dcmsend.settings import Settings
-from dcmsend.transfer import ProbeAnswer, Reason, Result, StoreOutcome, echo, not_attempted, probe
+from dcmsend.transfer import Reason, Result, StoreOutcome, not_attempted
 
 __all__ = ["preview"]
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from enum import Enum
 
+from dcmsend.association import Peer
 from dcmsend.dicom.record import Record
 from dcmsend.index import IndexOptions
 from dcmsend.inputs import FileList, InputOptions
 from dcmsend.journal import JournalOptions
 from dcmsend.plan import PlanOptions
 from dcmsend.report import ReportOptions
-from dcmsend.transfer import Peer, TransferOptions
+from dcmsend.transfer import TransferOptions
 
 __all__ = ["Preview", "Settings"]
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from dcmsend.association import AddressFamily
 from dcmsend.cli.arguments import LogChoice, build_settings, choose_logging
 from dcmsend.cli.command_line import scan_command_line
 from dcmsend.cli.option_table import OPTIONS, SECURITY_OPTIONS
@@ -18,7 +19,6 @@ from dcmsend.inputs import FileList
 from dcmsend.journal import JournalOptions
 from dcmsend.plan import Decompression
 from dcmsend.settings import Preview, Settings
-from dcmsend.transfer import AddressFamily
 
 
 def settings_for(*arguments: str) -> Settings:

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from dcmsend import IndexOptions, Peer, PlanOptions, Result, RetryOptions, StoreOutcome, TransferOptions, send
+from dcmsend.association import echo
 from dcmsend.interrupt import Interrupt
-from dcmsend.transfer import echo
 from dcmsend.transport import TlsOptions, load_tls
 from support.certificates import Certificates
 from support.fault_proxy import KINDS, Direction, Fault, FaultProxy

@@ -19,10 +19,11 @@ from pathlib import Path
 import pytest
 
 from dcmsend.app import run
+from dcmsend.association import Peer, echo
 from dcmsend.cli.arguments import build_settings
 from dcmsend.cli.command_line import scan_command_line
 from dcmsend.interrupt import Interrupt
-from dcmsend.transfer import Peer, TransferOptions, echo
+from dcmsend.transfer import TransferOptions
 from support.fault_proxy import KINDS, Direction, Fault, FaultProxy, PduPlace, pdu_places
 from support.part10 import data_set_digest, read_part10
 from support.peers import RecordingPeer, StoredObject, recording_scp, storescp

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import dcmsend
-from dcmsend.transfer import opening
+from dcmsend.association import opening
 from dcmsend.transport import TcpConnection, connect
 from support.corpus import DATA
 from support.peer_script import Abort, Reject, Respond, Script

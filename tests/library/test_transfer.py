@@ -227,6 +227,8 @@ EXAMPLES: dict[str, DcmsendError] = {
     "TimedOut": errors.TimedOut("an answer", 3.5, "text"),
     "ConnectionLost": errors.ConnectionLost("Broken pipe"),
     "_Wrapped": errors._Wrapped(errors.ConnectionLost()),
+    "PeerDataSetError": errors.PeerDataSetError("text"),
+    "SessionFailed": errors.SessionFailed(errors.ConnectionLost()),
     "NegotiationFailed": errors.NegotiationFailed(errors.AssociationRejected(1, 1, 7)),
     "SendingFailed": errors.SendingFailed(FileChanged("it is longer")),
     "GivenUp": errors.GivenUp("text"),

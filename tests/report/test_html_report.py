@@ -117,7 +117,7 @@ def outcome(index: int, result: Result = Result.STORED, **fields: Any) -> StoreO
 def page_of(path: Path, outcomes: Iterator[StoreOutcome]) -> Path:
     """A page made of outcomes that nobody has sent."""
     record, source = RunRecord(), FieldSource()
-    fields = RunFields(Peer("127.0.0.1", 104), record, source)
+    fields = RunFields(Peer("127.0.0.1", 104).facts, record, source)
     report = HtmlReport(str(path), fields, source)
     for each in outcomes:
         fields.outcome(each)

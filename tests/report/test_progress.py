@@ -6,11 +6,12 @@ import time
 
 import pytest
 
+from dcmsend.association import Peer
 from dcmsend.report import RunRecord
 from dcmsend.report.amounts import format_bytes, format_count, format_duration
 from dcmsend.report.progress import Progress, ProgressState
 from dcmsend.report.progress_text import progress_line, progress_screen
-from dcmsend.transfer import AssociationClosed, AssociationOpened, BytesSent, Peer, Waiting
+from dcmsend.transfer import AssociationClosed, AssociationOpened, BytesSent, Waiting
 
 STATE = ProgressState(
     peer="VNA01@10.1.2.3:104", associations=4, most_associations=4, found=12_407_896, is_all_found=True, done=8_112_408,
@@ -62,7 +63,7 @@ def test_one_line_for_a_log() -> None:
 def test_what_is_counted() -> None:
     now = [100.0]
     record = RunRecord()
-    progress = Progress(record, Peer("::1", 104, "ARCHIVE"), 2, clock=lambda: now[0])
+    progress = Progress(record, Peer("::1", 104, "ARCHIVE").facts, 2, clock=lambda: now[0])
     record.instances_found = 10
     progress.association_opened(AssociationOpened(1, 1, 1, 16372))
     progress.association_opened(AssociationOpened(2, 1, 1, 16372))

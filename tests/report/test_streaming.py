@@ -17,7 +17,7 @@ from dcmsend.report.spool import Spool
 from dcmsend.report.text_report import TextReport
 from support.sending import send_all, write_instances
 
-PEER = Peer("host", 104)
+PEER = Peer("host", 104).facts
 
 
 def outcome_of(folder: Path) -> StoreOutcome:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from dcmsend.app import run
+from dcmsend.association import Peer
 from dcmsend.errors import Cancelled
 from dcmsend.index import IndexOptions
 from dcmsend.inputs import InputOptions
 from dcmsend.interrupt import Interrupt
 from dcmsend.settings import Settings
-from dcmsend.transfer import Peer
 from support.corpus import DATA
 
 NOBODY = Peer("127.0.0.1", 1)

@@ -19,13 +19,13 @@ from dcmsend import (
     TransferOptions,
     send,
 )
+from dcmsend.association.association import Association
+from dcmsend.association.prepare import Preparer
 from dcmsend.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN
 from dcmsend.inputs import InputFile
 from dcmsend.load import Abilities, FilesAhead
 from dcmsend.plan import PlanOptions, plan_association
 from dcmsend.protocol import PresentationContext
-from dcmsend.transfer.association import Association
-from dcmsend.transfer.prepare import Preparer
 from dcmsend.transport import TcpConnection
 from support.descriptors import open_descriptors
 from support.discarding_peer import DiscardingPeer

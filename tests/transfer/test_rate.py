@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from dcmsend.association import association
 from dcmsend.errors import Cancelled
 from dcmsend.interrupt import Interrupt
-from dcmsend.transfer import association, engine
+from dcmsend.transfer import engine
 from dcmsend.transfer.rate import Pace, TokenBucket
 from support.sending import send_all, write_instances, write_large
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from dcmsend import Peer, PlanOptions, Result, StoreOutcome, TransferOptions, send
+from dcmsend.association import in_flight, prepare
 from dcmsend.errors import DcmsendError, SendingFailed
-from dcmsend.transfer import in_flight, prepare
 from support.sending import instance_uid, run_transfer, write_instances, write_large
 from support.window_peer import Link, Request, WindowPeer, in_order, window_item
 

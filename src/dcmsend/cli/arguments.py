@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any, Final, TypeVar
 
+from dcmsend.association import AddressFamily, Peer
 from dcmsend.errors import UsageError
 from dcmsend.index import IndexOptions, KeepTogether, ReadMode
 from dcmsend.inputs import FileList, InputOptions
@@ -12,7 +13,7 @@ from dcmsend.journal import JournalOptions
 from dcmsend.plan import Decompression, PlanOptions
 from dcmsend.report import ReportOptions
 from dcmsend.settings import Preview, Settings
-from dcmsend.transfer import AddressFamily, Peer, TransferOptions
+from dcmsend.transfer import TransferOptions
 
 from .command_line import CommandLine
 from .log_words import LOG_LEVELS

@@ -44,7 +44,7 @@ class ProgressDisplay:
         from dcmsend.report.progress import Progress
         from dcmsend.report.progress_view import LineView, TerminalView
 
-        progress = Progress(record, self._settings.peer, self._settings.transfer.parallel_associations)
+        progress = Progress(record, self._settings.peer.facts, self._settings.transfer.parallel_associations)
         lines = LineView(progress, self._errors.write)
         if self._on_terminal and sys.stderr is not None:
             view = TerminalView(progress, sys.stderr, lines, make_harmless)

@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 
 from dcmsend.dicom.ae_title import AE_TITLE_LENGTH
 from dcmsend.errors import JournalError
-from dcmsend.transfer import Peer
+from dcmsend.transfer import PeerFacts
 
 from .folder import sync_directory
 from .own_files import check_places
@@ -55,7 +55,7 @@ class Binding(NamedTuple):
     opened: int = 0
 
     @classmethod
-    def of(cls, peer: Peer) -> Binding:
+    def of(cls, peer: PeerFacts) -> Binding:
         """What a journal for ``peer`` is bound to."""
         return cls(_text(peer.called_ae_title.strip()[:AE_TITLE_LENGTH]), _text(peer.host.lower()), peer.port)
 
@@ -84,7 +84,7 @@ def translated(path: str) -> Iterator[None]:
 
 
 def open_database(
-    path: str, peer: Peer, *, resume: bool, check: Callable[[], None] | None = None
+    path: str, peer: PeerFacts, *, resume: bool, check: Callable[[], None] | None = None
 ) -> sqlite3.Connection:
     """Make a journal, or open an existing one with ``resume``; it is known to take a row then.
 
@@ -184,7 +184,7 @@ def _patiently(
     connection.execute(f"PRAGMA busy_timeout = {_PATIENCE * 1000:.0f}")
 
 
-def _set_up(connection: sqlite3.Connection, path: str, peer: Peer) -> None:
+def _set_up(connection: sqlite3.Connection, path: str, peer: PeerFacts) -> None:
     now = time.time_ns() // 1_000_000
     tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     is_new = not tables and not _pragma(connection, "application_id")

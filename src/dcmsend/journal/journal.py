@@ -11,7 +11,7 @@ from dcmsend.errors import JournalError
 from dcmsend.index import RejectedInput
 from dcmsend.inputs import InputFile
 from dcmsend.interrupt import Interrupt
-from dcmsend.transfer import Peer, StoreOutcome
+from dcmsend.transfer import PeerFacts, StoreOutcome
 
 from .database import Binding, open_database, open_read_only, translated
 from .lock import JournalLock
@@ -31,7 +31,7 @@ class Journal:
     When it cannot be written any more the run is asked to end: what is in flight is finished, nothing new is begun.
     """
 
-    def __init__(self, options: JournalOptions, peer: Peer, interrupt: Interrupt) -> None:
+    def __init__(self, options: JournalOptions, peer: PeerFacts, interrupt: Interrupt) -> None:
         """Lock it, open it and see that it can be written.  Raises JournalError."""
         self._interrupt = interrupt
         self._path = os.path.realpath(options.path)
@@ -144,7 +144,7 @@ class Journal:
 class JournalView:
     """A journal that is only asked what is stored already (``--dry-run``)."""
 
-    def __init__(self, options: JournalOptions, peer: Peer) -> None:
+    def __init__(self, options: JournalOptions, peer: PeerFacts) -> None:
         """Raises JournalError for everything that a run would object to, but for one that uses it now."""
         self._stored: StoredFiles | None = None
         self._keys = PathKeys()

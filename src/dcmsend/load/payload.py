@@ -16,9 +16,6 @@ class FileChanged(DataSetError):
     def __init__(self, detail: str) -> None:
         super().__init__("Invalid stream", detail)
 
-    def __reduce__(self) -> tuple[type[FileChanged], tuple[str]]:  # type: ignore[override]
-        return type(self), (self.detail,)
-
 
 class BytesPayload:
     """A data set that is in memory already, because it is small."""

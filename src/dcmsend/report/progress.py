@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from dcmsend.transfer import AssociationClosed, AssociationOpened, BytesSent, Observer, Peer, Result, Waiting
+from dcmsend.transfer import AssociationClosed, AssociationOpened, BytesSent, Observer, PeerFacts, Result, Waiting
 
 from .run_record import RunRecord
 
@@ -63,11 +63,14 @@ class Progress(Observer):
     """Counts; ``state`` may be asked from another thread, as rarely or as often as it is shown."""
 
     def __init__(
-        self, record: RunRecord, peer: Peer, most_associations: int = 1, clock: Callable[[], float] = time.monotonic
+        self,
+        record: RunRecord,
+        peer: PeerFacts,
+        most_associations: int = 1,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._record = record
-        host = f"[{peer.host}]" if ":" in peer.host else peer.host
-        self._peer = f"{peer.called_ae_title}@{host}:{peer.port}"
+        self._peer = peer.label
         self._most = most_associations
         self._clock = clock
         self._began = clock()

@@ -9,7 +9,7 @@ from enum import IntEnum
 
 from dcmsend.errors import ReportError
 from dcmsend.index import RejectedInput
-from dcmsend.transfer import AssociationClosed, AssociationOpened, BytesSent, Observer, Peer, StoreOutcome, Waiting
+from dcmsend.transfer import AssociationClosed, AssociationOpened, BytesSent, Observer, PeerFacts, StoreOutcome, Waiting
 
 from .base import Report
 from .options import ReportOptions
@@ -116,7 +116,7 @@ class Reports(Observer):
         self.error = self.error or error
 
 
-def open_reports(options: ReportOptions, peer: Peer, record: RunRecord, observer: Observer | None) -> Reports:
+def open_reports(options: ReportOptions, peer: PeerFacts, record: RunRecord, observer: Observer | None) -> Reports:
     """Open all reports of the run ``record``; what only a report needs is loaded only for it."""
     reports = Reports(observer)
     if options.text_report:
@@ -128,7 +128,7 @@ def open_reports(options: ReportOptions, peer: Peer, record: RunRecord, observer
     return reports
 
 
-def _open_further(options: ReportOptions, peer: Peer, record: RunRecord, reports: Reports) -> None:
+def _open_further(options: ReportOptions, peer: PeerFacts, record: RunRecord, reports: Reports) -> None:
     from .field_source import FieldSource
     from .run_fields import RunFields
 

@@ -11,7 +11,7 @@ from dcmsend.dicom.sop_class import sop_class_name
 from dcmsend.dicom.transfer_syntax import transfer_syntax
 from dcmsend.errors import Cancelled
 from dcmsend.index import RejectedInput
-from dcmsend.transfer import AssociationClosed, AssociationOpened, Peer, Result, StoreOutcome
+from dcmsend.transfer import AssociationClosed, AssociationOpened, PeerFacts, Result, StoreOutcome
 from dcmsend.version import VERSION
 
 from .base import Report
@@ -44,7 +44,7 @@ class RunFields(Report):
     """
 
     def __init__(
-        self, peer: Peer, record: RunRecord, source: FieldSource | None = None, command_line: Sequence[str] = ()
+        self, peer: PeerFacts, record: RunRecord, source: FieldSource | None = None, command_line: Sequence[str] = ()
     ) -> None:
         self._source = source
         self._by_study: _Counts = {}
@@ -78,7 +78,7 @@ class RunFields(Report):
                 "port": peer.port,
                 "called": clean(peer.called_ae_title),
                 "calling": clean(peer.calling_ae_title),
-                "tls": peer.tls is not None,
+                "tls": peer.is_secured,
             },
             "journal": None if self._record.journal is None else clean(self._record.journal),
         }

@@ -12,7 +12,7 @@ from dcmsend.dicom.sop_class import sop_class_name
 from dcmsend.dicom.transfer_syntax import TransferSyntax
 from dcmsend.errors import ReportError
 from dcmsend.protocol import status_text
-from dcmsend.transfer import Peer, Reason, StoreOutcome
+from dcmsend.transfer import PeerFacts, Reason, StoreOutcome
 
 from .base import Report
 from .own_reports import check_place
@@ -25,7 +25,7 @@ _log = logging.getLogger("dcmsend.app")
 
 
 def format_text_report(
-    peer: Peer, blocks: Iterable[str], summary: str, now: float | None = None
+    peer: PeerFacts, blocks: Iterable[str], summary: str, now: float | None = None
 ) -> Iterator[str]:
     """The report in pieces, with the ``blocks`` of the instances (``format_outcome``).
 
@@ -82,7 +82,7 @@ def write_text_report(path: str, pieces: Iterable[str]) -> None:
 class TextReport(Report):
     """Written at the end, as DCMTK does: its file tells the time, and that the transfer is complete."""
 
-    def __init__(self, path: str, peer: Peer) -> None:
+    def __init__(self, path: str, peer: PeerFacts) -> None:
         self._path = path
         self._peer = peer
         self._blocks = Spool()

@@ -1,4 +1,4 @@
-"""Carries out the plan over associations; every instance ends in exactly one outcome."""
+"""Carries the transfer list over sessions of a target; every instance ends in exactly one outcome."""
 
 from __future__ import annotations
 
@@ -6,42 +6,51 @@ from typing import TYPE_CHECKING
 
 from .engine import Engine, not_attempted
 from .events import AssociationClosed, AssociationOpened, BytesSent, Observer, Waiting
-from .options import AddressFamily, Peer, RetryOptions, TransferOptions
+from .ledger import Ledger
+from .options import RetryOptions, TransferOptions
 from .outcome import Attempt, Reason, Result, StoreOutcome
-from .remedies import remedy
+from .rate import Pace
+from .target import Counts, GrowingList, PeerFacts, Pulled, Session, Stretch, Target, Timings
 from .time_window import limit_time
+from .work import Taker
 
 if TYPE_CHECKING:
-    from .probing import ProbeAnswer, echo, probe
+    from .feed import Feed
 
 __all__ = [
-    "AddressFamily",
     "AssociationClosed",
     "AssociationOpened",
     "Attempt",
     "BytesSent",
+    "Counts",
     "Engine",
+    "Feed",
+    "GrowingList",
+    "Ledger",
     "Observer",
-    "Peer",
-    "ProbeAnswer",
+    "Pace",
+    "PeerFacts",
+    "Pulled",
     "Reason",
     "Result",
     "RetryOptions",
+    "Session",
     "StoreOutcome",
+    "Stretch",
+    "Taker",
+    "Target",
+    "Timings",
     "TransferOptions",
     "Waiting",
-    "echo",
     "limit_time",
     "not_attempted",
-    "probe",
-    "remedy",
 ]
 
 
 def __getattr__(name: str) -> object:
     """What is seldom needed is loaded when it is."""
-    if name in ("ProbeAnswer", "echo", "probe"):
-        from . import probing
+    if name == "Feed":
+        from .feed import Feed
 
-        return getattr(probing, name)
+        return Feed
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -9,56 +9,64 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
-from typing import overload
+from typing import Protocol, overload
 
 from dcmsend.dicom.transfer_syntax import TransferSyntax
 from dcmsend.errors import DcmsendError
 from dcmsend.index import Instance
-from dcmsend.plan import ContextTable
+from dcmsend.inputs import InputFile
 
-__all__ = ["Feed", "Growth", "Kind"]
+from .target import GrowingList, Pulled
+
+__all__ = ["Credit", "Feed"]
 
 _LONGEST_LOOK_AHEAD = 10_000
 _LONGEST_LOOK = 1.0
 """Instances and seconds that are looked ahead when an association is planned."""
-
-MOST_KNOWN_AHEAD = 64
-"""Instances that are taken from the scan before they are wanted, if it has them, so that their files can be opened."""
 
 _FEWEST_JUDGED = 32
 _SLOW = 0.0005
 """Seconds an instance takes in a slow scan, and how many instances are needed to say so."""
 
 
-class Kind:
-    """What decides about the presentation context of an instance."""
+class Credit(Protocol):
+    """How much the inputs of a list may hold open at the same time."""
 
-    __slots__ = ("sop_class_uid", "transfer_syntax")
+    @property
+    def is_spent(self) -> bool:
+        """Whether the next input would have to wait until others are done with."""
+        ...
 
-    def __init__(self, instance: Instance) -> None:
-        self.sop_class_uid = instance.sop_class_uid
-        self.transfer_syntax = instance.transfer_syntax
 
-
-class Feed(Sequence[Instance]):
+class Feed(GrowingList):
     """A list that grows at its end, on demand, and is forgotten at its beginning.
 
     ``len`` counts everything that was ever in it.  Only one thread at a time may have it grow.
+
+    Args:
+        instances: from the scan.
+        credit: what the inputs may hold open; None for no limit.  One instance is always admitted.
 
     Attributes:
         error: what ended the scan early; it counts when everything before it has its outcome.
         is_complete: whether nothing more will come.
     """
 
-    def __init__(self, instances: Iterator[Instance], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        instances: Iterator[Instance],
+        clock: Callable[[], float] = time.monotonic,
+        credit: Credit | None = None,
+    ) -> None:
         self._instances = instances
+        self._credit = credit
         self._clock = clock
         self._known: dict[int, Instance] = {}
         self._first = 0
         self._end = 0
-        self._kinds: dict[tuple[str, TransferSyntax], Kind] = {}
+        self._kinds: dict[tuple[str, TransferSyntax], Instance] = {}
         self._ahead: _Ahead | None = None
         self._wants_thread = False
         self.error: DcmsendError | None = None
@@ -77,27 +85,29 @@ class Feed(Sequence[Instance]):
         return self._known[index]
 
     @property
-    def kinds(self) -> list[Kind]:
+    def kinds(self) -> list[Instance]:
         """One example of each kind of instance so far, in order."""
         return list(self._kinds.values())
 
-    def pull(self) -> bool:
-        """Have the scan give one instance more; false when there is none."""
+    def pull(self) -> Pulled:
+        """Have the scan give one instance more."""
         if self.is_complete:
-            return False
+            return Pulled.END
+        if self._credit is not None and self._end > self._first and self._credit.is_spent:
+            return Pulled.NOT_YET
         try:
             instance = next(self._instances, None)
         except DcmsendError as error:
             self.error, instance = error, None
         if instance is None:
             self.is_complete = True
-            return False
+            return Pulled.END
         key = (instance.sop_class_uid, instance.transfer_syntax)
         if key not in self._kinds:
-            self._kinds[key] = Kind(instance)
+            self._kinds[key] = _example_of(instance)
         self._known[self._end] = instance
         self._end += 1
-        return True
+        return Pulled.ONE
 
     def look_ahead(self, index: int) -> bool:
         """Gather instances from ``index`` on, so that one plan serves many; false when there is none.
@@ -108,19 +118,21 @@ class Feed(Sequence[Instance]):
         while self._end < index + _LONGEST_LOOK_AHEAD and (
             self._end <= index or self._clock() < begin + _LONGEST_LOOK
         ):
-            if not self.pull():
+            if self.pull() is not Pulled.ONE:
                 break
         self._judge(self._end - known, self._clock() - begin)
         return self._end > index
 
     def _judge(self, count: int, seconds: float) -> None:
         """Give a slow scan a thread."""
-        if self._ahead is None and not self.is_complete and count >= _FEWEST_JUDGED and seconds > count * _SLOW:
+        if self._ahead is not None or self._credit is not None or self.is_complete:
+            return
+        if count >= _FEWEST_JUDGED and seconds > count * _SLOW:
             self._start_thread()
 
     def run_ahead(self) -> None:
         """Have the scan go on, on a thread of its own, before its instances are wanted; may be called by any thread."""
-        self._wants_thread = True
+        self._wants_thread = self._credit is None
 
     def pull_what_is_there(self, end: int) -> None:
         """Take instances that the scan's thread has found, up to index ``end``; does not wait."""
@@ -129,7 +141,7 @@ class Feed(Sequence[Instance]):
                 return
             self._start_thread()
         assert self._ahead is not None
-        while self._end < end and self._ahead.has_some and self.pull():
+        while self._end < end and self._ahead.has_some and self.pull() is Pulled.ONE:
             pass
 
     def _start_thread(self) -> None:
@@ -199,26 +211,6 @@ def _close(instances: Iterator[Instance]) -> None:
         instances.close()
 
 
-class Growth:
-    """Lets an association go on with what the scan finds, as long as its contexts serve.
-
-    Attributes:
-        is_over: whether nothing more can be added.
-    """
-
-    def __init__(self, feed: Feed, table: ContextTable) -> None:
-        self._feed = feed
-        self._table = table
-        self.is_over = False
-
-    def covers(self, index: int) -> bool:
-        """Whether the instance ``index``, found now if need be, can go over this association."""
-        if not self.is_over:
-            is_there = index < len(self._feed) or self._feed.pull()
-            self._feed.pull_what_is_there(index + MOST_KNOWN_AHEAD)
-            self.is_over = not is_there or self._table.find(self._feed[index]) is None
-        return not self.is_over
-
-    def context_id_of(self, instance: Instance) -> int:
-        """The context of an instance that is covered."""
-        return self._table.find(instance) or 0
+def _example_of(instance: Instance) -> Instance:
+    """An instance that decides as this one does about sessions, and holds nothing open."""
+    return instance._replace(input=InputFile(""), group="")

@@ -1,18 +1,12 @@
-"""Who the peer is and how to talk to it."""
+"""How instances are transferred."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from dcmsend.dicom.record import Record
-from dcmsend.protocol import UserIdentity
-from dcmsend.transport import AddressFamily
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from dcmsend.transport import TlsClient
-
-__all__ = ["AddressFamily", "Peer", "RetryOptions", "TransferOptions"]
+__all__ = ["RetryOptions", "TransferOptions"]
 
 SHORTEST_PDU: Final = 14
 """A P-DATA-TF PDU that carries two bytes."""
@@ -21,32 +15,6 @@ SHORTEST_PDU: Final = 14
 def _check(name: str, is_possible: bool, group: str = "TransferOptions") -> None:
     if not is_possible:
         raise ValueError(f"{group}: impossible {name}")
-
-
-class Peer(Record):
-    """The Storage SCP and how we introduce ourselves.  Raises ValueError for an impossible port.
-
-    Attributes:
-        host: name or address as given.
-        port: TCP port, 1..65535.
-        called_ae_title: as given; cut to 16 characters on the wire.
-        calling_ae_title: as given; cut to 16 characters on the wire.
-        address_family: which addresses of a host name are used.
-        tls: what connections are secured with, made by ``load_tls``; None for plain ones.
-        user_identity: who the user is (PS3.7 D.3.3.7), None says nothing of it.
-    """
-
-    host: str
-    port: int
-    called_ae_title: str = "ANY-SCP"
-    calling_ae_title: str = "DCMSEND"
-    address_family: AddressFamily = AddressFamily.IPV4
-    tls: TlsClient | None = None
-    user_identity: UserIdentity | None = None
-
-    def check(self) -> None:
-        if not 0 < self.port < 65536:  # the system would take such a number modulo 65536
-            raise ValueError(f"port {self.port} is not between 1 and 65535")
 
 
 class RetryOptions(Record):

@@ -115,6 +115,11 @@ class StoreOutcome(NamedTuple):
     file_stamp: tuple[int, int] | None = None
 
     @property
+    def position(self) -> int:
+        """Place in the transfer list, from 0."""
+        return self.index - 1
+
+    @property
     def attempts(self) -> tuple[Attempt, ...]:
         """All attempts, in order; none for what was never begun."""
         if not self.started:

@@ -1,4 +1,4 @@
-"""Several associations at the same time, each on its own thread, fed from the same work."""
+"""Several sessions at the same time, each on its own thread, fed from the same work."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 
-from dcmsend.errors import DcmsendError
+from dcmsend.errors import Cancelled, DcmsendError, SessionFailed
 from dcmsend.interrupt import Interrupt
-from dcmsend.plan import AssociationPlan
 
+from .engine import MAX_FRUITLESS
 from .outcome import StoreOutcome
-from .runner import MAX_FRUITLESS, Runner
-from .work import Work
+from .target import Session
+from .work import Taker, Work
 
-__all__ = ["ParallelRunners"]
+__all__ = ["ParallelSessions"]
 
 _MOST_WAITING = 1024
-"""Outcomes that may wait to be taken before the associations wait for whoever takes them."""
+"""Outcomes that may wait to be taken before the sessions wait for the thread that takes them."""
 
 _TOGETHER = 0.002
 """Seconds for which outcomes gather, so that nobody is woken for each of them."""
@@ -28,7 +28,7 @@ _app_log = logging.getLogger("dcmsend.app")
 
 
 class _Outbox:
-    """What the associations have to tell, in the order in which they tell it; one thread takes it."""
+    """What the sessions have to tell, in the order in which they tell it; one thread takes it."""
 
     def __init__(self) -> None:
         self._items: deque[StoreOutcome | _Line | BaseException] = deque()
@@ -59,53 +59,52 @@ class _Outbox:
 
 
 class _Line:
-    """One thread and its association, opened anew when it is lost."""
+    """One thread and its session, opened anew when it is lost."""
 
-    def __init__(self, runner: Runner | None, interrupt: Interrupt) -> None:
-        self.runner = runner
+    def __init__(self, session: Session | None, interrupt: Interrupt, taker: Taker) -> None:
+        self.session = session
         self.interrupt = interrupt
-        self.is_open = runner is not None
+        self.taker = taker
+        self.is_open = session is not None
         self.answered = 0
 
 
-class ParallelRunners:
-    """Serves the work of a plan over up to ``count`` associations.
+class ParallelSessions:
+    """Serves a work over up to ``count`` sessions.
 
-    A peer that refuses a further association, or leaves it waiting, gets the work over those it has accepted.
+    A peer that refuses a further session, or leaves it waiting, gets the work over those it has accepted.
 
     Attributes:
         error: what ended the run early; None at its normal end.
-        lost: what has ended one of the associations before its time, None if nothing has.
+        lost: what has ended one of the sessions before its time, None if nothing has.
 
     Args:
-        wait_after: waits before an association is opened in place of one that was lost, for the given number of
+        wait_after: waits before a session is opened in place of one that was lost, for the given number of
             failures in a row; None opens it at once.
     """
 
     def __init__(
         self,
-        first: Runner,
+        first: Session,
         first_interrupt: Interrupt,
         count: int,
-        plan: AssociationPlan,
         work: Work,
         interrupt: Interrupt,
-        make_runner: Callable[[Interrupt], Runner],
+        make_session: Callable[[Interrupt], Session],
         wait_after: Callable[[int, Interrupt], None] | None = None,
     ) -> None:
-        self._plan = plan
         self._work = work
-        self._make_runner = make_runner
+        self._make_session = make_session
         self._wait_after = wait_after
-        self._lines = [_Line(first, first_interrupt)]
-        self._lines += [_Line(None, Interrupt(parent=interrupt)) for _ in range(count - 1)]
+        self._lines = [_Line(first, first_interrupt, work.taker())]
+        self._lines += [_Line(None, Interrupt(parent=interrupt), work.taker()) for _ in range(count - 1)]
         self._outbox = _Outbox()
         self.error: DcmsendError | None = None
         self.lost: DcmsendError | None = None
 
     @property
     def answered(self) -> int:
-        """How many answers came over all associations."""
+        """How many answers came over all sessions."""
         return sum(line.answered for line in self._lines)
 
     def run(self) -> Generator[StoreOutcome, None, None]:
@@ -147,22 +146,22 @@ class ParallelRunners:
         fruitless = 0
         try:
             while fruitless < MAX_FRUITLESS and not line.interrupt.requested:
-                runner = self._opened(line)
-                if runner is None:
+                session = self._opened(line)
+                if session is None:
                     return
-                for outcome in runner.run(self._work):
+                for outcome in session.run(line.taker):
                     self._outbox.put(outcome)
                 line.is_open = False
-                line.runner = None
-                line.answered += runner.answered
-                if runner.error is None:
+                line.session = None
+                line.answered += session.answered
+                if session.error is None:
                     return
-                self.lost = runner.error
-                if runner.halted:
-                    self.error = self.error or runner.error
+                self.lost = session.error
+                if session.halted:
+                    self.error = self.error or session.error
                     self._work.stop()
                     return
-                fruitless = 0 if runner.answered else fruitless + 1
+                fruitless = 0 if session.answered else fruitless + 1
                 if self._work.is_empty:
                     return
                 if self._wait_after is not None:
@@ -171,22 +170,23 @@ class ParallelRunners:
             line.is_open = False
             self._outbox.put(error)
         finally:
-            self._work.leave()
+            line.taker.retire()
             self._outbox.put(line)
 
-    def _opened(self, line: _Line) -> Runner | None:
-        if line.runner is not None:
-            return line.runner
+    def _opened(self, line: _Line) -> Session | None:
+        if line.session is not None:
+            return line.session
         if self._work.is_empty:
             return None
-        runner = self._make_runner(line.interrupt)
-        if not runner.open(self._plan.contexts):
+        session = self._make_session(line.interrupt)
+        try:
+            session.open()
+        except (SessionFailed, Cancelled) as error:
             if not line.interrupt.requested:
-                _app_log.warning("no further association: %s\ngoing on with those that are open", runner.error)
+                _app_log.warning("no further association: %s\ngoing on with those that are open", error)
             return None
-        if runner.association is not None and not runner.association.accepted:
-            runner.release()
-            runner.close()
+        if session.takes_nothing is not None:
+            session.close()
             return None
         line.is_open = True
-        return runner
+        return session

@@ -18,12 +18,11 @@ from dcmsend.errors import (
     AssociationRejected,
     DcmsendError,
     GivenUp,
-    NegotiationFailed,
     ProtocolError,
+    SessionFailed,
     TransportError,
 )
 from dcmsend.interrupt import WAIT_SLICE, Interrupt
-from dcmsend.protocol import AssociateRJ
 
 from .options import RetryOptions
 from .outcome import Reason, Result, StoreOutcome, counted_as_stored
@@ -80,12 +79,12 @@ class Retries:
         self._failures = 0
         self._failing_since: float | None = None
         self._failed_at: float | None = None
-        self._negotiation: NegotiationFailed | None = None
+        self._negotiation: SessionFailed | None = None
         self.why = ""
 
     def settle(self, outcome: StoreOutcome) -> StoreOutcome | None:
         """The final outcome of an instance, with its earlier attempts; None if it will be tried again."""
-        index = outcome.index - 1
+        index = outcome.position
         before = self._pending.pop(index, None)
         is_transient = _is_transient(outcome)
         if before is not None:
@@ -113,7 +112,7 @@ class Retries:
 
     def may_help(self, error: DcmsendError | None) -> bool:
         """Whether an association that could not be opened may be opened later; if so, the failure is noted."""
-        if not isinstance(error, NegotiationFailed) or error.is_permanent:
+        if not isinstance(error, SessionFailed) or error.is_permanent:
             return False
         self._note(_one_line(error.cause))
         self._negotiation = error
@@ -147,7 +146,7 @@ class Retries:
     def next_wait(self) -> float | None:
         """Seconds to wait before the next association, 0.0 if the trouble was long ago; None without any.
 
-        Raises NegotiationFailed, GivenUp: nothing was stored for too long.
+        Raises SessionFailed, GivenUp: nothing was stored for too long.
         """
         if self._failed_at is None:
             return None
@@ -244,5 +243,5 @@ def _describe(outcome: StoreOutcome) -> str:
 def _one_line(error: DcmsendError) -> str:
     lines = str(error).splitlines()
     if isinstance(error, AssociationRejected):
-        lines += AssociateRJ(error.result, error.source, error.reason).describe().splitlines()[-1:]
+        lines += error.description.splitlines()[-1:]
     return "; ".join(lines)

@@ -1,4 +1,4 @@
-"""What is to be sent over one or several associations, handed out one instance at a time."""
+"""What is to be sent over one or several sessions, handed out one instance at a time."""
 
 from __future__ import annotations
 
@@ -7,82 +7,84 @@ import threading
 from collections.abc import Container, Iterable, Iterator, Sequence
 
 from dcmsend.index import Instance
-from dcmsend.plan import AssociationPlan
 
 from .outcome import StoreOutcome
+from .target import Pulled, Stretch
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from .feed import Growth
+__all__ = ["OutcomesInOrder", "Taker", "Task", "Work"]
 
-__all__ = ["OutcomesInOrder", "Task", "Work"]
-
-Task = tuple[int, Instance, int]
-"""Index in the transfer list from 0, instance, planned context id (0: nothing may be proposed for it)."""
+Task = tuple[int, Instance]
+"""Index in the transfer list, from 0, and instance."""
 
 _MAX_AHEAD = 10_000
 """How far the front may run ahead of the slowest instance: so many outcomes may have to be held back."""
 
 _MAX_AHEAD_OF_DEFERRED = 1_000
-"""The same for an instance that waits for the next association: the sooner that comes, the better."""
+"""The same for an instance that waits for the next session: the sooner that comes, the better."""
 
 
 class Work:
-    """The instances of one plan in the order of the list; safe to be shared by threads.
+    """The instances of one stretch in the order of the list; safe to be shared by threads.
 
-    Whoever gets the first instance of a group gets all of it.  A thread is taken for one association, with those that
-    replace it.
+    They are handed out to takers.  The taker that gets the first instance of a group gets all of it.
+
+    Args:
+        stretch: what sessions of one kind can serve.
+        instances: the transfer list.
+        done: indices that have their outcome already, or are left out.
+        deferred: indices that wait for the next session already.
     """
 
     def __init__(
-        self,
-        plan: AssociationPlan,
-        instances: Sequence[Instance],
-        done: Container[int] = (),
-        growth: Growth | None = None,
-        deferred: Iterable[int] = (),
+        self, stretch: Stretch, instances: Sequence[Instance], done: Container[int] = (), deferred: Iterable[int] = ()
     ) -> None:
-        self._plan = plan
-        self._growth = growth
-        self._end = plan.end
+        self._stretch = stretch
         self._instances = instances
         self._done = done
-        self._next = plan.first
+        self._next = stretch.first
         self._returned: list[int] = []
-        self._owners: dict[str, int] = {}
-        self._kept: dict[int, list[int]] = {}
-        self._oldest = plan.first
+        self._owners: dict[str, Taker] = {}
+        self._oldest = stretch.first
+        self._takers: list[Taker] = []
         self._deferred = min(deferred, default=None)
+        self._is_held_back = False
         self._stopped = False
         self._changed = threading.Condition()
 
-    def take(self, *, may_wait: bool = True) -> Task | None:
-        """The next instance; None when there is none left, or after ``stop``.
+    def taker(self) -> Taker:
+        """A further taker: one for each session, kept by the session that replaces it."""
+        taker = Taker(self)
+        with self._changed:
+            self._takers.append(taker)
+        return taker
 
-        While the instances handed out before are too far behind it waits.  Who has requests without an answer must not
-        wait here, because the answer that everybody waits for may be among his: with ``may_wait`` false None is given.
-        """
+    def take(self, taker: Taker, *, may_wait: bool) -> Task | None:
+        """See ``Taker.take``."""
         with self._changed:
             while not self._stopped:
-                index = self._next_for(threading.get_ident())
+                index = self._next_for(taker)
                 if index is not None:
-                    return self._task(index)
-                if self._next >= self._end or not may_wait or self._is_held_up:
+                    return index, self._instances[index]
+                is_over = self._next >= self._end and not self._is_held_back
+                if is_over or not may_wait or self._is_held_up:
                     break
                 self._changed.wait()
             return None
 
-    def _next_for(self, taker: int) -> int | None:
-        """The next index for a thread; on the way to it, what belongs to others is put aside for them."""
-        kept = self._kept.get(taker)
-        if kept:
-            return heapq.heappop(kept)
+    @property
+    def _end(self) -> int:
+        return self._stretch.end
+
+    def _next_for(self, taker: Taker) -> int | None:
+        """The next index for a taker; on the way to it, what belongs to others is put aside for them."""
+        if taker.kept:
+            return heapq.heappop(taker.kept)
         while (index := self._next_index()) is not None:
             group = self._instances[index].group
             owner = self._owners.setdefault(group, taker) if group else taker
-            if owner == taker:
+            if owner is taker:
                 return index
-            heapq.heappush(self._kept.setdefault(owner, []), index)
+            heapq.heappush(owner.kept, index)
             self._changed.notify_all()
         return None
 
@@ -90,6 +92,7 @@ class Work:
         if self._returned:
             return heapq.heappop(self._returned)
         self._skip_done()
+        self._is_held_back = False
         if self._is_held_up or (self._next >= self._end and not self._grow()):
             return None
         if self._next >= self._oldest + _MAX_AHEAD:
@@ -97,16 +100,15 @@ class Work:
         self._next += 1
         return self._next - 1
 
-    def give_back(self, index: int) -> None:
-        """Return an instance of which nothing was sent."""
-        taker = threading.get_ident()
+    def give_back(self, taker: Taker, index: int) -> None:
+        """See ``Taker.give_back``."""
         with self._changed:
-            is_kept = self._owners.get(self._instances[index].group) == taker
-            heapq.heappush(self._kept.setdefault(taker, []) if is_kept else self._returned, index)
+            is_kept = self._owners.get(self._instances[index].group) is taker
+            heapq.heappush(taker.kept if is_kept else self._returned, index)
             self._changed.notify_all()
 
     def defer(self, index: int) -> None:
-        """An instance that was handed out will be sent over another association, when this work is done.
+        """An instance that was handed out will be sent over another session, when this work is done.
 
         So that it is not waited for too long, the work ends a bounded number of instances after it.
         """
@@ -114,19 +116,24 @@ class Work:
             self._deferred = index if self._deferred is None else min(self._deferred, index)
             self._changed.notify_all()
 
-    def leave(self) -> None:
-        """The calling thread takes nothing more; what is kept for it goes to others."""
-        taker = threading.get_ident()
+    def retire(self, taker: Taker) -> None:
+        """See ``Taker.retire``."""
         with self._changed:
-            for index in self._kept.pop(taker, ()):
+            for index in taker.kept:
                 heapq.heappush(self._returned, index)
-            self._owners = {group: owner for group, owner in self._owners.items() if owner != taker}
+            taker.kept.clear()
+            self._owners = {group: owner for group, owner in self._owners.items() if owner is not taker}
+            if taker in self._takers:
+                self._takers.remove(taker)
             self._changed.notify_all()
 
     def finished_before(self, index: int) -> None:
         """Everything before ``index`` has its outcome."""
-        if index >= self._oldest + _MAX_AHEAD // 10:  # now and then is enough
-            with self._changed:
+        is_far = index >= self._oldest + _MAX_AHEAD // 10  # now and then is enough
+        if not is_far and not self._stretch.may_grow:
+            return
+        with self._changed:
+            if is_far or self._is_held_back:
                 self._oldest = index
                 self._changed.notify_all()
 
@@ -146,17 +153,16 @@ class Work:
         """Whether nothing is left to be handed out."""
         with self._changed:
             self._skip_done()
-            may_grow = self._growth is not None and not self._growth.is_over
-            is_ahead = not self._is_held_up and (self._next < self._end or may_grow)
-            return self._stopped or not (self._returned or any(self._kept.values()) or is_ahead)
+            is_ahead = not self._is_held_up and (self._next < self._end or self._stretch.may_grow)
+            return self._stopped or not (self._returned or any(taker.kept for taker in self._takers) or is_ahead)
 
     def look(self) -> bool:
-        """Whether there is anything to be handed out; the scan goes on if it must."""
+        """Whether there is anything to be handed out; the list grows if it must."""
         with self._changed:
             self._skip_done()
             if self._is_held_up:
                 return False
-            return self._next < self._end or (self._growth is not None and self._growth.covers(self._end))
+            return self._next < self._end or self._grow()
 
     @property
     def end(self) -> int:
@@ -172,17 +178,49 @@ class Work:
             self._next += 1
 
     def _grow(self) -> bool:
-        if self._growth is None or not self._growth.covers(self._end):
-            return False
-        self._end += 1
-        return True
+        pulled = self._stretch.grow()
+        self._is_held_back = pulled is Pulled.NOT_YET
+        return pulled is Pulled.ONE
 
-    def _task(self, index: int) -> Task:
-        if index < self._plan.end:
-            return index, self._instances[index], self._plan.context_ids[index - self._plan.first]
-        assert self._growth is not None
-        instance = self._instances[index]
-        return index, instance, self._growth.context_id_of(instance)
+
+class Taker:
+    """Takes instances of a work for one session, and for those that replace it.
+
+    Attributes:
+        kept: a heap of the indices that are kept for this taker, because their groups are; changed by ``Work`` alone.
+    """
+
+    __slots__ = ("_work", "kept")
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self.kept: list[int] = []
+
+    def take(self, *, may_wait: bool = True) -> Task | None:
+        """The next instance; None when there is none left, or after ``stop``.
+
+        While the instances handed out before are too far behind it waits.  A session with requests without an answer
+        must not wait here, because the answer that everybody waits for may be among its own: with ``may_wait`` false
+        None is given.
+        """
+        return self._work.take(self, may_wait=may_wait)
+
+    def give_back(self, index: int) -> None:
+        """Return an instance of which nothing was sent."""
+        self._work.give_back(self, index)
+
+    def retire(self) -> None:
+        """Take nothing more; what is kept for this taker goes to others."""
+        self._work.retire(self)
+
+    def stop(self) -> None:
+        """Have nothing more handed out, to nobody."""
+        self._work.stop()
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether nothing more is to be begun."""
+        return self._work.is_stopped
 
 
 class OutcomesInOrder:
@@ -199,7 +237,7 @@ class OutcomesInOrder:
 
     def add(self, outcome: StoreOutcome) -> Iterator[StoreOutcome]:
         """Take an outcome; yields what can go on now."""
-        index = outcome.index - 1
+        index = outcome.position
         if index != self.next_index:
             self.held[index] = outcome
             return

@@ -23,10 +23,9 @@ from dcmsend.interrupt import Interrupt
 from dcmsend.load import Abilities, FileChanged, FilesAhead, LoadedInstance, Payload, Recoding, load_instance
 from dcmsend.plan import choose_other_context
 from dcmsend.protocol import CStoreRQ
+from dcmsend.transfer import Reason, TransferOptions
 
 from .association import Association
-from .options import TransferOptions
-from .outcome import Reason
 
 __all__ = ["Failure", "PreparedStore", "Preparer"]
 

@@ -18,7 +18,7 @@ from dcmsend.errors import (
 )
 from dcmsend.protocol import Abort, AssociateRJ
 
-from .options import Peer
+from .peer import Peer
 
 __all__ = ["NOTHING_ACCEPTED", "remedy"]
 

@@ -9,11 +9,12 @@ from dcmsend.dicom.transfer_syntax import IMPLICIT_VR_LITTLE_ENDIAN, TransferSyn
 from dcmsend.errors import Cancelled, DcmsendError, NegotiationFailed, RemoteProtocolError
 from dcmsend.interrupt import Interrupt
 from dcmsend.protocol import CEchoRSP, PresentationContext
+from dcmsend.transfer import TransferOptions
 
 from .association import Association
 from .negotiation_log import log_accepted, log_rejected, log_request, warn_of_adjustments
 from .opening import open_association
-from .options import Peer, TransferOptions
+from .peer import Peer
 
 __all__ = ["ProbeAnswer", "echo", "probe"]
 

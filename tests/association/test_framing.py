@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dcmsend.association import framing as framing_module
+from dcmsend.association.framing import Framing, framing_of
 from dcmsend.errors import FileUnreadable
 from dcmsend.load import BytesPayload, ChunkPayload, FileChanged, FilePayload, Payload
 from dcmsend.protocol import FramedBuffer
-from dcmsend.transfer import framing as framing_module
-from dcmsend.transfer.framing import Framing, framing_of
 from support import wire
 
 Reader = Callable[[int, Sequence[memoryview], int], int]

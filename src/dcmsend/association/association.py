@@ -44,11 +44,10 @@ from dcmsend.protocol import (
     encode_command_pdus,
     max_fragment_length,
 )
+from dcmsend.transfer import Pace, TransferOptions
 from dcmsend.transport import Connection, Deadline
 
 from .framing import Framing, framing_of
-from .options import TransferOptions
-from .rate import Pace
 
 __all__ = ["BUFFER_SIZE", "Association"]
 
@@ -117,7 +116,7 @@ class Association:
         event = self._next_event(Deadline(self._options.acse_timeout, "the answer to the association request"))
         if isinstance(event, AssociationRefused):
             refusal = event.pdu
-            raise AssociationRejected(refusal.result, refusal.source, refusal.reason)
+            raise AssociationRejected(refusal.result, refusal.source, refusal.reason, refusal.describe())
         if not isinstance(event, AssociationAccepted):
             raise RemoteProtocolError("the peer did not answer the association request")
         identity = request.user_information.user_identity

@@ -16,9 +16,10 @@ from dcmsend.protocol import (
     PresentationContext,
     UserIdentity,
 )
+from dcmsend.transfer import TransferOptions
 
 from .association import Association
-from .options import Peer, TransferOptions
+from .peer import Peer
 
 __all__ = ["log_accepted", "log_rejected", "log_request", "warn_of_adjustments"]
 

@@ -15,7 +15,7 @@ from dcmsend.errors import (
 )
 from dcmsend.protocol import CStoreRSP, status_text
 
-from .options import Peer
+from .peer import Peer
 from .prepare import Failure, PreparedStore
 from .remedies import remedy
 

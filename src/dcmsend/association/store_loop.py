@@ -24,11 +24,13 @@ from dcmsend.errors import (
 from dcmsend.interrupt import Interrupt
 from dcmsend.load import FileChanged
 from dcmsend.protocol import CommandParseError, CommandReceived, CStoreRSP, is_stored, status_text
+from dcmsend.transfer import BytesSent, Observer, Pace, Reason, Result, StoreOutcome, Taker, Timings
 
 from .association import Association
-from .events import BytesSent, Observer
+from .dimse_stretch import DimseStretch
 from .in_flight import InFlight, Sent
-from .messages import (
+from .prepare import Failure, PreparedStore, Preparer
+from .store_log import (
     log_aborting_for_release,
     log_end,
     log_failure,
@@ -39,10 +41,6 @@ from .messages import (
     log_response,
     log_unexpected_command,
 )
-from .outcome import Reason, Result, StoreOutcome
-from .prepare import Failure, PreparedStore, Preparer
-from .rate import Pace
-from .work import Work
 
 __all__ = ["StoreLoop"]
 
@@ -61,6 +59,7 @@ _REASONS: dict[type[DcmsendError], Reason] = {
 _PEER_HAS_GONE = (AssociationAborted, ConnectionLost)
 """Errors after which there is nobody to send A-ABORT to."""
 
+_clock = time.perf_counter
 
 class StoreLoop:
     """The C-STOREs of one association.
@@ -78,22 +77,26 @@ class StoreLoop:
         self,
         association: Association,
         number: int,
-        work: Work,
+        stretch: DimseStretch,
+        work: Taker,
         preparer: Preparer,
         *,
         halt_on_failure: bool,
         interrupt: Interrupt,
         observer: Observer | None,
         pace: Pace | None = None,
+        timings: Timings | None = None,
     ) -> None:
         self._association = association
         self._number = number
+        self._stretch = stretch
         self._work = work
         self._preparer = preparer
         self._halt_on_failure = halt_on_failure
         self._interrupt = interrupt
         self._observer = observer
         self._pace = pace
+        self._timings = timings or Timings()
         self._in_flight = InFlight(association)
         self.error: DcmsendError | None = None
         self.halted = False
@@ -113,7 +116,8 @@ class StoreLoop:
                     break
                 yield from self._collect(len(self._in_flight) - 1)
                 continue
-            index, instance, context_id = task
+            index, instance = task
+            context_id = self._stretch.context_id_of(index, instance)
             if context_id == 0:
                 store = PreparedStore(index, instance, 0)
                 store.failure = Failure(Reason.NO_CONTEXT, PlanError("nothing may be proposed for it"))
@@ -148,6 +152,7 @@ class StoreLoop:
         observer = self._observer
         number = store.index + 1
         progress = None if observer is None else lambda count: observer.bytes_sent(BytesSent(number, count))
+        began = _clock()
         try:
             sent = self._association.send_staged(progress, partial(self._in_flight.look, store.message_id))
         except DcmsendError as error:
@@ -158,6 +163,8 @@ class StoreLoop:
             self._lose(error)
         else:
             self._in_flight.add(store, sent)
+        finally:
+            self._timings.sending += _clock() - began
 
     def _is_usable(self) -> Generator[StoreOutcome, None, bool]:
         """Whether the next instance may be sent; if not it stays without an outcome, because nothing of it was sent."""
@@ -175,6 +182,7 @@ class StoreLoop:
         """Take answers: at least until no more than ``limit`` are outstanding, and those that are there already."""
         in_flight = self._in_flight
         while in_flight and (len(in_flight) > limit or in_flight.are_many or self._association.has_input()):
+            began = _clock()
             try:
                 event = self._association.receive(in_flight.oldest.deadline)
             except DcmsendError as error:
@@ -182,6 +190,8 @@ class StoreLoop:
                 yield from self._give_up_outstanding(error)
                 self._lose(error)
                 return
+            finally:
+                self._timings.waiting += _clock() - began
             lie = in_flight.find_lie(event.command)
             if lie is not None:
                 log_receive_error(None, lie)

@@ -1,32 +1,36 @@
-"""Opens an association, has it serve work, ends it."""
+"""One association from its opening to its end, as a session of the transfer."""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from dcmsend.errors import Cancelled, DcmsendError, NegotiationFailed
+from dcmsend.errors import Cancelled, DcmsendError, NegotiationFailed, PlanError
 from dcmsend.interrupt import Interrupt
 from dcmsend.load import Abilities, FilesAhead
-from dcmsend.protocol import PresentationContext
+from dcmsend.transfer import (
+    AssociationClosed,
+    AssociationOpened,
+    Counts,
+    Observer,
+    Pace,
+    StoreOutcome,
+    Taker,
+    Timings,
+    TransferOptions,
+)
 
 from .association import Association
-from .events import AssociationClosed, AssociationOpened, Observer
-from .messages import with_code
+from .dimse_stretch import DimseStretch
 from .negotiation_log import log_accepted, log_rejected, log_request, warn_of_adjustments
 from .opening import open_association
-from .options import Peer, TransferOptions
-from .outcome import StoreOutcome
+from .peer import Peer
 from .prepare import Preparer
-from .rate import Pace
+from .store_log import with_code
 from .store_loop import StoreLoop
-from .work import Work
 
-__all__ = ["MAX_FRUITLESS", "Counter", "Runner"]
-
-MAX_FRUITLESS = 3
-"""Associations in a row without a single answer after which the run is given up."""
+__all__ = ["Counter", "DimseSession"]
 
 _PATIENCE = 1.0
 """Seconds that are granted to the peer when the caller has left, and for a release when the end was asked for."""
@@ -36,95 +40,96 @@ _app_log = logging.getLogger("dcmsend.app")
 
 
 class Counter:
-    """Counts over all associations of a transfer; safe to be shared by threads.
+    """Counts over all associations of a transfer; safe to be shared by threads."""
 
-    Attributes:
-        associations: negotiations that were answered, also by "no context accepted".
-        contexts: presentation contexts proposed in them.
-    """
-
-    __slots__ = ("_lock", "associations", "contexts")
+    __slots__ = ("_counts", "_lock")
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self.associations = 0
-        self.contexts = 0
+        self._counts = Counts()
+
+    @property
+    def counts(self) -> Counts:
+        """Negotiations that were answered, also by "no context accepted", and contexts proposed in them."""
+        return self._counts
 
     def add(self, contexts: int) -> int:
         """Count an association; its number, from 1."""
         with self._lock:
-            self.associations += 1
-            self.contexts += contexts
-            return self.associations
+            self._counts = Counts(self._counts.sessions + 1, self._counts.contexts + contexts)
+            return self._counts.sessions
 
 
-class Runner:
-    """One association from its opening to its end.
+class DimseSession:
+    """One association from its opening to its end; see ``transfer.Session``.
 
-    Attributes:
-        association: None before ``open``.
-        error: what ended it before its time; None while it is good.
-        halted: the run has to end because of ``error``.
-        answered: how many answers came.
+    Args:
+        counter: counts the associations of the whole transfer.
+        is_numbered: the log tells the number of the association (not with ``-ma``).
+        observer: is told when it is opened and closed, and of bytes.
+        pace: how fast may be sent, None for no limit.
     """
 
     def __init__(
         self,
         peer: Peer,
+        stretch: DimseStretch,
         options: TransferOptions,
         abilities: Abilities,
         files: FilesAhead,
         counter: Counter,
         interrupt: Interrupt,
         observer: Observer | None,
+        pace: Pace | None,
         *,
         is_numbered: bool,
-        tries_again: bool = False,
-        pace: Pace | None = None,
     ) -> None:
         self._peer = peer
+        self._stretch = stretch
         self._options = options
         self._abilities = abilities
         self._files = files
         self._counter = counter
         self._interrupt = interrupt
         self._observer = observer
-        self._is_numbered = is_numbered
-        self._tries_again = tries_again
         self._pace = pace
+        self._is_numbered = is_numbered
         self._number = 0
         self._how = "aborted"
-        self.association: Association | None = None
+        self._association: Association | None = None
         self.error: DcmsendError | None = None
         self.halted = False
         self.answered = 0
+        self.takes_nothing: PlanError | None = None
+        self.timings = Timings()
 
-    def open(self, contexts: Sequence[PresentationContext]) -> bool:
-        """Connect and negotiate; false, and ``error`` set to NegotiationFailed or Cancelled, if that fails."""
+    def open(self) -> None:
+        """Connect and negotiate.  Raises NegotiationFailed, Cancelled."""
         if self._is_numbered:
-            _app_log.info("starting association #%d", self._counter.associations + 1)
+            _app_log.info("starting association #%d", self._counter.counts.sessions + 1)
         _app_log.info("initializing network ...")
         _app_log.info("negotiating network association ...")
+        contexts = self._stretch.contexts
         log_request(self._peer, contexts, self._options)
         warn_of_adjustments(self._peer, self._options)
         patience, self._interrupt.drain_seconds = self._interrupt.drain_seconds, 0.0  # nothing is in flight yet
         try:
-            self.association = open_association(self._peer, contexts, self._options, self._interrupt)
-        except Cancelled as error:
-            self.error = error
-            return False
+            association = open_association(self._peer, contexts, self._options, self._interrupt)
+        except Cancelled:
+            raise
         except DcmsendError as error:
             log_rejected(error)
-            self.error = NegotiationFailed(error)
-            return False
+            raise NegotiationFailed(error) from error
         finally:
             self._interrupt.drain_seconds = patience
-        log_accepted(self.association, self._peer, contexts, self._options)
+        self._association = association
+        log_accepted(association, self._peer, contexts, self._options)
         self._number = self._counter.add(len(contexts))
-        if self.association.accepted:
-            self.association.prepare_to_send(self._pace)
-        self._tell_opened(self.association, len(contexts))
-        return True
+        if association.accepted:
+            association.prepare_to_send(self._pace)
+        else:
+            self.takes_nothing = PlanError("No acceptable Presentation Contexts")
+        self._tell_opened(association, len(contexts))
 
     def _tell_opened(self, association: Association, proposed: int) -> None:
         if self._observer is None:
@@ -137,45 +142,54 @@ class Runner:
             )
         except BaseException:
             association.abort(_PATIENCE)
-            self.close()
+            self._close()
             raise
 
-    def run(self, work: Work) -> Iterator[StoreOutcome]:
+    def run(self, work: Taker) -> Iterator[StoreOutcome]:
         """Serve ``work`` until there is no more, or until the association has ended; then release it."""
-        assert self.association is not None
+        association = self._association
+        assert association is not None
+        tries_again = self._options.retry.attempts > 0
         loop = StoreLoop(
-            self.association,
+            association,
             self._number,
+            self._stretch,
             work,
-            Preparer(self.association, self._options, self._abilities, self._files, self._interrupt),
-            halt_on_failure=self._options.halt_on_failure and not self._tries_again,
+            Preparer(association, self._options, self._abilities, self._files, self._interrupt),
+            halt_on_failure=self._options.halt_on_failure and not tries_again,
             interrupt=self._interrupt,
             observer=self._observer,
             pace=self._pace,
+            timings=self.timings,
         )
         try:
             for outcome in loop.run():
-                if self._tries_again and outcome.is_out_of_resources:
+                if tries_again and outcome.is_out_of_resources:
                     work.stop()  # for all associations
                 yield outcome
             self.error, self.halted, self.answered = loop.error, loop.halted, loop.answered
             if self.error is None:
-                self.release()
+                self._release(association)
             else:
                 self._how = str(getattr(self.error, "cause", self.error))
         except BaseException:  # nobody takes the outcomes any more, or an observer has failed
-            self.association.abort(_PATIENCE)
+            association.abort(_PATIENCE)
             raise
         finally:
-            self.close()
+            self._close()
 
-    def release(self) -> None:
+    def close(self) -> None:
+        """Release an association that is open and not used any more, and close it; may be called twice."""
+        if self._association is not None:
+            self._release(self._association)
+            self._close()
+
+    def _release(self, association: Association) -> None:
         """Release in order; the log tells if the peer does something else."""
-        assert self.association is not None
         _log.info("Releasing Association")
         self._interrupt.drain_seconds = min(self._interrupt.drain_seconds, _PATIENCE)
         try:
-            self.association.release()
+            association.release()
             self._how = "released"
         except Cancelled:
             pass  # everything has its outcome already
@@ -183,12 +197,11 @@ class Runner:
             self._how = str(error)
             _log.error("Association Release Failed: %s", with_code(error))
 
-    def close(self) -> None:
+    def _close(self) -> None:
         """Close the connection and tell the observer how it ended."""
-        if self.association is None:
+        if self._association is None:
             return
-        self.association.close()
-        self.association = None
+        self._association.close()
+        self._association = None
         if self._observer is not None:
             self._observer.association_closed(AssociationClosed(self._number, self._how))
-

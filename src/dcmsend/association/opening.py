@@ -15,10 +15,11 @@ from dcmsend.protocol import (
     PresentationContext,
     UserInformation,
 )
+from dcmsend.transfer import TransferOptions
 from dcmsend.transport import Connection, TcpOptions, connect
 
 from .association import Association
-from .options import Peer, TransferOptions
+from .peer import Peer
 
 __all__ = ["open_association"]
 

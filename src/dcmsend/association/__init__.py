@@ -1,0 +1,23 @@
+"""Sends by DIMSE: associations with a Storage SCP, from their presentation contexts to the answer to each C-STORE."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .dimse_target import DimseTarget
+from .peer import AddressFamily, Peer
+from .remedies import remedy
+
+if TYPE_CHECKING:
+    from .probing import ProbeAnswer, echo, probe
+
+__all__ = ["AddressFamily", "DimseTarget", "Peer", "ProbeAnswer", "echo", "probe", "remedy"]
+
+
+def __getattr__(name: str) -> object:
+    """What is seldom needed is loaded when it is."""
+    if name in ("ProbeAnswer", "echo", "probe"):
+        from . import probing
+
+        return getattr(probing, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,109 @@
+"""Sending by DIMSE: C-STORE over associations with one Storage SCP, as a target of the transfer."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from dcmsend.errors import DcmsendError, PlanError
+from dcmsend.index import Instance
+from dcmsend.interrupt import Interrupt
+from dcmsend.load import Abilities, FilesAhead
+from dcmsend.plan import AssociationPlan, PlanOptions, plan_association, plan_open_association
+from dcmsend.transfer import Counts, GrowingList, Observer, Pace, PeerFacts, TransferOptions
+
+from .dimse_stretch import DimseStretch, GrowingStretch
+from .peer import Peer
+from .remedies import NOTHING_ACCEPTED
+from .session import Counter, DimseSession
+from .store_log import log_end
+
+if TYPE_CHECKING:
+    from dcmsend.transfer import Stretch
+
+__all__ = ["DimseTarget"]
+
+_log = logging.getLogger("dcmsend.network")
+_app_log = logging.getLogger("dcmsend.app")
+
+
+class DimseTarget:
+    """C-STORE to one Storage SCP (PS3.4 Annex B); see ``transfer.Target``.
+
+    Attributes:
+        facts: who the peer is.
+        one_session: everything goes over a single association (``-ma``).
+    """
+
+    def __init__(self, peer: Peer, options: TransferOptions, plan: PlanOptions, abilities: Abilities) -> None:
+        self._peer = peer
+        self._options = options
+        self._plan_options = plan
+        self._abilities = abilities
+        self._counter = Counter()
+        self._files: FilesAhead | None = None
+        self._last_plan: AssociationPlan | None = None
+        self.facts: PeerFacts = peer.facts
+        self.one_session = not plan.multiple_associations
+
+    def stretch(self, instances: Sequence[Instance], first: int) -> DimseStretch:
+        """The instances from index ``first`` on whose presentation contexts fit into one association."""
+        if self._files is None:
+            self._files = FilesAhead(instances, instances.run_ahead if isinstance(instances, GrowingList) else None)
+        options, can_decode = self._plan_options, self._abilities.can_decode
+        if isinstance(instances, GrowingList):
+            plan, table = plan_open_association(instances, first, options, can_decode, instances.kinds)
+            return GrowingStretch(plan, self._tell(plan), instances, table)
+        last = self._last_plan
+        if self._options.retry.attempts and last is not None and last.first <= first < last.end:
+            # A million instances are not planned again for each of a thousand associations.
+            again = last._replace(first=first, context_ids=last.context_ids[first - last.first :])
+            return DimseStretch(again, self._error_of(again))
+        plan = self._last_plan = plan_association(instances, first, options, can_decode)
+        return DimseStretch(plan, self._tell(plan))
+
+    def _tell(self, plan: AssociationPlan) -> PlanError | None:
+        for warning in plan.warnings:
+            _log.warning(warning)
+        for refusal in plan.refusals:
+            _log.error(refusal)
+        return self._error_of(plan)
+
+    def _error_of(self, plan: AssociationPlan) -> PlanError | None:
+        if plan.refusals and self._plan_options.halt_on_refusal:
+            return PlanError("Unsupported compression or encryption")
+        return None
+
+    def session(
+        self, stretch: Stretch, interrupt: Interrupt, observer: Observer | None, pace: Pace | None
+    ) -> DimseSession:
+        """An association for instances of ``stretch``, not yet opened."""
+        assert isinstance(stretch, DimseStretch)
+        assert self._files is not None
+        return DimseSession(
+            self._peer, stretch, self._options, self._abilities, self._files, self._counter, interrupt, observer, pace,
+            is_numbered=not self.one_session,
+        )
+
+    def counts(self) -> Counts:
+        """Negotiations that were answered, and contexts proposed in them."""
+        return self._counter.counts
+
+    def tell_end(self, error: DcmsendError) -> None:
+        """Log what ends the run, and the next thing to try."""
+        if isinstance(error, PlanError):
+            _app_log.error("cannot add presentation contexts: %s", error)
+        else:
+            log_end(error, self._peer)
+
+    def tell_nothing_taken(self) -> None:
+        """Log that the peer has accepted no presentation context at all."""
+        _log.error("No Acceptable Presentation Contexts")
+        text = "cannot negotiate network association: No acceptable Presentation Contexts"
+        _app_log.error("%s\n%s", text, NOTHING_ACCEPTED)
+
+    def close(self) -> None:
+        """End the threads that open files, and close what nobody will ask for."""
+        if self._files is not None:
+            self._files.close()

@@ -1,0 +1,47 @@
+"""Who the peer is, and how we introduce ourselves."""
+
+from __future__ import annotations
+
+from dcmsend.dicom.record import Record
+from dcmsend.protocol import UserIdentity
+from dcmsend.transfer import PeerFacts
+from dcmsend.transport import AddressFamily
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from dcmsend.transport import TlsClient
+
+__all__ = ["AddressFamily", "Peer"]
+
+
+class Peer(Record):
+    """The Storage SCP and how we introduce ourselves.  Raises ValueError for an impossible port.
+
+    Attributes:
+        host: name or address as given.
+        port: TCP port, 1..65535.
+        called_ae_title: as given; cut to 16 characters on the wire.
+        calling_ae_title: as given; cut to 16 characters on the wire.
+        address_family: which addresses of a host name are used.
+        tls: what connections are secured with, made by ``load_tls``; None for plain ones.
+        user_identity: who the user is (PS3.7 D.3.3.7), None says nothing of it.
+    """
+
+    host: str
+    port: int
+    called_ae_title: str = "ANY-SCP"
+    calling_ae_title: str = "DCMSEND"
+    address_family: AddressFamily = AddressFamily.IPV4
+    tls: TlsClient | None = None
+    user_identity: UserIdentity | None = None
+
+    def check(self) -> None:
+        if not 0 < self.port < 65536:  # the system would take such a number modulo 65536
+            raise ValueError(f"port {self.port} is not between 1 and 65535")
+
+    @property
+    def facts(self) -> PeerFacts:
+        """What reports and journals are told of the peer."""
+        return PeerFacts(
+            self.host, self.port, self.called_ae_title, self.calling_ae_title, is_secured=self.tls is not None
+        )
