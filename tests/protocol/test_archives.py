@@ -302,6 +302,19 @@ def test_dcmtk_echoes_to_the_acceptor() -> None:
     assert [acceptor.error for acceptor in listener.acceptors[:2]] == [None, None]
 
 
+@pytest.mark.peer("dcmtk-dcmsend")
+def test_dcmtk_learns_that_nothing_is_stored_here(data: Path) -> None:
+    from support.programs import dcmtk_program
+
+    program = dcmtk_program("dcmsend")
+    assert program is not None
+    with listening() as listener:
+        file = data / "pydicom" / "CT_small.dcm"
+        done = run(program, "-aec", "DCMSEND", "127.0.0.1", listener.address[1], file)
+        assert "No Acceptable Presentation Contexts" in done.stderr
+    assert [acceptor.error for acceptor in listener.acceptors[:1]] == [None]
+
+
 def test_an_echo_of_our_own() -> None:
     with listening() as listener, asking(listener.address[1], "1.2.840.10008.1.1", IMPLICIT_LITTLE, "DCMSEND") as talk:
         talk.ask(CEchoRQ(9))
