@@ -128,8 +128,9 @@ def transfer(
     from dcmsend.journal import Journal  # SQLite is loaded only for it
 
     error: DcmsendError | None = None
+    reads_dicomdir = settings.index.expand_dicomdir
     try:
-        journal = Journal(settings.journal, settings.peer.facts, interrupt)
+        journal = Journal(settings.journal, settings.peer.facts, interrupt, reads_dicomdir=reads_dicomdir)
     except DcmsendError as failure:
         record.error = failure
         raise
@@ -174,6 +175,8 @@ def _transfer(
             record.add(outcome)
             yield outcome
         raise
+    if journal is not None:
+        journal.all_found()
     yield from _send(settings, instances, record, interrupt, observer, dictionary, unusable, journal)
 
 
@@ -240,7 +243,9 @@ def _send(
 ) -> Generator[StoreOutcome, None, None]:
     """``rejected`` is filled meanwhile, on whatever thread; who hears of it hears of everything on this one."""
     abilities = _abilities(settings, dictionary, unusable)
-    target = DimseTarget(settings.peer, settings.transfer, settings.plan, abilities)
+    target = DimseTarget(
+        settings.peer, settings.transfer, settings.plan, abilities, None if journal is None else journal.was_moved
+    )
     if not isinstance(instances, Sequence):
         from dcmsend.transfer import Feed  # only where the scan goes on meanwhile
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
 import sqlite3
@@ -346,3 +347,74 @@ def test_the_directory_is_replaced(tmp_path: Path) -> None:
                 sent.symlink_to(other)
     assert names(other) == []
     assert len(names(tmp_path / "in")) + len(names(tmp_path / "old")) == 2
+
+
+@pytest.mark.parametrize("options", [(), ("--send-while-scanning",)], ids=["list first", "while scanning"])
+@pytest.mark.parametrize("is_first", [True, False], ids=["DICOMDIR first", "DICOMDIR last"])
+def test_a_dicomdir_and_its_directory(tmp_path: Path, options: tuple[str, ...], is_first: bool) -> None:
+    """What a DICOMDIR refers to stays, also a file of a record that cannot be sent; what lies beside it goes."""
+    shutil.copytree(DATA / "fileset", tmp_path / "in")
+    before = names(tmp_path / "in")
+    write_instances(tmp_path / "in", 2)
+    inputs = [tmp_path / "in", tmp_path / "in" / "DICOMDIR"]
+    with ScriptedPeer() as peer:
+        for _ in range(2):  # what the first run has stored the second one would move first
+            done = run(
+                installed_dcmsend(), "--journal", tmp_path / "journal", "--resume", "--move-sent", tmp_path / "sent",
+                "+sd", "+r", "+rd", *options, "127.0.0.1", peer.port, *(reversed(inputs) if is_first else inputs),
+            )  # fmt: skip
+            assert done.exit_code == 0, done.stderr
+            assert names(tmp_path / "in") == before
+            assert names(tmp_path / "sent") == ["000001.dcm", "000002.dcm"]
+
+
+@pytest.mark.parametrize(
+    "options", [(), ("--send-while-scanning",), ("--parallel-associations", "3")], ids=lambda options: " ".join(options)
+)
+def test_files_that_are_named_twice(tmp_path: Path, options: tuple[str, ...]) -> None:
+    """By overlapping directories, and by links to files and directories; each has one outcome, and none has failed."""
+    write_instances(tmp_path / "in" / "a", 400)
+    (tmp_path / "in" / "b").symlink_to("a")
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "x.dcm").symlink_to(tmp_path / "in" / "a" / "000001.dcm")
+    report = tmp_path / "report.json"
+    with ScriptedPeer() as peer:
+        done = run(
+            installed_dcmsend(), "-v", "--journal", tmp_path / "journal", "--move-sent", tmp_path / "sent",
+            "--report-json", report, "+sd", "+r", *options, "127.0.0.1", peer.port,
+            tmp_path / "in", tmp_path / "in" / "a", tmp_path / "links", *sorted((tmp_path / "in" / "a").iterdir())[:9],
+        )  # fmt: skip
+        uids = {store.sop_instance_uid for store in peer.stores}
+    assert done.exit_code == 0, done.stderr
+    assert len(uids) == 400
+    assert done.lines("E") == []
+    ends = {row["outcome"] for row in json.loads(report.read_text())["instances"]}
+    assert ends <= {"stored", "not_dicom"}, "a link to what was moved leads nowhere"
+    rows = outcomes(tmp_path / "journal")
+    assert {row[:2] for row in rows.values()} == {(0, 0)}
+    assert len({Path(name).name for name in names(tmp_path / "sent")}) == 400
+    assert names(tmp_path / "in") == []
+
+
+@pytest.mark.parametrize("mounted", ["sent", "sent/deep"], ids=["all of it", "a part of it"])
+def test_the_directory_is_mounted_where_is_searched(tmp_path: Path, mounted: str) -> None:
+    """What was moved is not sent again, by whatever way it is found."""
+    (tmp_path / "sent" / "deep").mkdir(parents=True)
+    (tmp_path / "in" / "mounted here").mkdir(parents=True)
+    script = 'mount --bind "$0" "$1" && shift && exec "$@"'
+    mount = ["unshare", "-m", "sh", "-c", script, str(tmp_path / mounted), str(tmp_path / "in" / "mounted here")]
+    if shutil.which("unshare") is None or run(*mount, "true").exit_code:
+        pytest.skip("PEER MISSING: a directory mounted twice: needs root")
+    write_instances(tmp_path / "in" / "deep" / "er", 3)
+    command = [
+        *mount, installed_dcmsend(), "--journal", tmp_path / "journal", "--resume", "--move-sent", tmp_path / "sent",
+        "+sd", "+r",
+    ]  # fmt: skip
+    with ScriptedPeer() as peer:
+        for night in (1, 2, 3):
+            dry = run(*command, "--dry-run", "127.0.0.1", peer.port, tmp_path / "in")
+            done = run(*command, "127.0.0.1", peer.port, tmp_path / "in")
+            assert (dry.exit_code, done.exit_code) == ((0, 0) if night == 1 else (21, 21)), done.stderr
+            assert len(peer.stores) == 3
+    assert names(tmp_path / "sent") == [f"deep/er/00000{number}.dcm" for number in (1, 2, 3)]
+    assert names(tmp_path / "in") == []

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from dcmsend.errors import DcmsendError, PlanError
 from dcmsend.index import Instance
+from dcmsend.inputs import InputFile
 from dcmsend.interrupt import Interrupt
 from dcmsend.load import Abilities, FilesAhead
 from dcmsend.plan import AssociationPlan, PlanOptions, plan_association, plan_open_association
@@ -36,7 +37,16 @@ class DimseTarget:
         one_session: everything goes over a single association (``-ma``).
     """
 
-    def __init__(self, peer: Peer, options: TransferOptions, plan: PlanOptions, abilities: Abilities) -> None:
+    def __init__(
+        self,
+        peer: Peer,
+        options: TransferOptions,
+        plan: PlanOptions,
+        abilities: Abilities,
+        was_moved: Callable[[InputFile], bool] | None = None,
+    ) -> None:
+        """``was_moved``: whether a file that is not there was stored by this run, and moved away since."""
+        self._was_moved = was_moved
         self._peer = peer
         self._options = options
         self._plan_options = plan
@@ -83,7 +93,7 @@ class DimseTarget:
         assert self._files is not None
         return DimseSession(
             self._peer, stretch, self._options, self._abilities, self._files, self._counter, interrupt, observer, pace,
-            is_numbered=not self.one_session,
+            is_numbered=not self.one_session, was_moved=self._was_moved,
         )
 
     def counts(self) -> Counts:

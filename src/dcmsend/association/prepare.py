@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Callable, Container, Iterator
 from typing import Final
@@ -18,7 +19,7 @@ from dcmsend.errors import (
     TranscodeError,
 )
 from dcmsend.index import Instance
-from dcmsend.inputs import Origin
+from dcmsend.inputs import InputFile, Origin
 from dcmsend.interrupt import Interrupt
 from dcmsend.load import Abilities, FileChanged, FilesAhead, LoadedInstance, Payload, Recoding, load_instance
 from dcmsend.plan import choose_other_context
@@ -60,12 +61,13 @@ class PreparedStore:
         message_id: 0 if none was taken, because the file could not be loaded.
         length: bytes of the data set in the file, 0 if it could not be loaded.
         stamp: size and time of modification of the file at its opening, None if it could not be opened.
+        is_done: this run has had the same file stored already, and moved it away.
         sent_syntax: what goes over the wire; the file's own if it did not come to that; None if never loaded.
         notes: (level, text) to be logged when the instance's turn has come.
     """
 
     __slots__ = (
-        "context_id", "failure", "index", "instance", "length", "message_id", "notes", "payload",
+        "context_id", "failure", "index", "instance", "is_done", "length", "message_id", "notes", "payload",
         "planned_context_id", "request", "sent_syntax", "stamp", "started",
     )
 
@@ -74,6 +76,7 @@ class PreparedStore:
         self.instance = instance
         self.planned_context_id = planned_context_id
         self.context_id = planned_context_id
+        self.is_done = False
         self.message_id = 0
         self.length = 0
         self.stamp: tuple[int, int] | None = None
@@ -100,7 +103,9 @@ class Preparer:
         abilities: Abilities,
         files: FilesAhead,
         interrupt: Interrupt | None = None,
+        was_moved: Callable[[InputFile], bool] | None = None,
     ) -> None:
+        self._was_moved = was_moved
         self._files = files
         self._interrupt = interrupt or Interrupt()
         self._association = association
@@ -131,6 +136,9 @@ class Preparer:
         except Cancelled:  # who asked for the end does not start this one either
             return store
         except (FileUnreadable, DataSetError) as error:
+            if self._is_done(instance, error):
+                store.is_done = True
+                return store
             reason = Reason.FILE_UNREADABLE if isinstance(error, FileUnreadable) else Reason.DATA_SET_BROKEN
             store.failure = Failure(
                 reason, error, f"cannot send SOP instance from file: {instance.input.path}: {_explain(error)}"
@@ -148,6 +156,11 @@ class Preparer:
         finally:
             loaded.close()
         return store
+
+    def _is_done(self, instance: Instance, error: DcmsendError) -> bool:
+        """Whether a file that is not there was named twice: it was stored, and moved away."""
+        is_gone = isinstance(error, FileUnreadable) and error.errno == errno.ENOENT
+        return is_gone and self._was_moved is not None and self._was_moved(instance.input)
 
     def _next_message_id(self, outstanding: Container[int]) -> int:
         message_id = self._last_message_id

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from dcmsend.errors import Cancelled, DcmsendError, NegotiationFailed, PlanError
+from dcmsend.inputs import InputFile
 from dcmsend.interrupt import Interrupt
 from dcmsend.load import Abilities, FilesAhead
 from dcmsend.transfer import (
@@ -68,6 +69,7 @@ class DimseSession:
         is_numbered: the log tells the number of the association (not with ``-ma``).
         observer: is told when it is opened and closed, and of bytes.
         pace: how fast may be sent, None for no limit.
+        was_moved: whether a file that is not there was stored by this run, and moved away since.
     """
 
     def __init__(
@@ -83,7 +85,9 @@ class DimseSession:
         pace: Pace | None,
         *,
         is_numbered: bool,
+        was_moved: Callable[[InputFile], bool] | None = None,
     ) -> None:
+        self._was_moved = was_moved
         self._peer = peer
         self._stretch = stretch
         self._options = options
@@ -155,7 +159,7 @@ class DimseSession:
             self._number,
             self._stretch,
             work,
-            Preparer(association, self._options, self._abilities, self._files, self._interrupt),
+            Preparer(association, self._options, self._abilities, self._files, self._interrupt, self._was_moved),
             halt_on_failure=self._options.halt_on_failure and not tries_again,
             interrupt=self._interrupt,
             observer=self._observer,

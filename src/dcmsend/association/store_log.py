@@ -20,8 +20,8 @@ from .prepare import Failure, PreparedStore
 from .remedies import remedy
 
 __all__ = [
-    "log_aborting_for_release", "log_end", "log_failure", "log_notes", "log_peer_gone", "log_receive_error",
-    "log_request", "log_response", "log_unexpected_command", "with_code",
+    "log_aborting_for_release", "log_done", "log_end", "log_failure", "log_notes", "log_peer_gone",
+    "log_receive_error", "log_request", "log_response", "log_unexpected_command", "with_code",
 ]
 
 _log = logging.getLogger("dcmsend.network")
@@ -60,6 +60,11 @@ def log_failure(failure: Failure) -> None:
     """Log why an instance cannot be sent."""
     for text in failure.log:
         _log.error(text)
+
+
+def log_done(store: PreparedStore) -> None:
+    """Log that the same file was stored before."""
+    _app_log.info("not sent again, it was named twice and is stored already: %s", store.instance.input.path)
 
 
 def log_end(error: DcmsendError, peer: Peer | None = None) -> None:

@@ -32,6 +32,7 @@ from .in_flight import InFlight, Sent
 from .prepare import Failure, PreparedStore, Preparer
 from .store_log import (
     log_aborting_for_release,
+    log_done,
     log_end,
     log_failure,
     log_notes,
@@ -142,6 +143,10 @@ class StoreLoop:
     def _start(self, store: PreparedStore) -> Iterator[StoreOutcome]:
         """Send a prepared instance; yields only if that fails."""
         log_notes(store)
+        if store.is_done:
+            log_done(store)
+            yield self._outcome(store, Result.STORED, status=0, message="it was named twice, and is stored already")
+            return
         if store.failure is not None:
             log_failure(store.failure)
             yield self._outcome(store, Result.FAILED, reason=store.failure.reason, message=str(store.failure.error))

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 
 from dcmsend.errors import JournalError
 from dcmsend.index import RejectedInput
-from dcmsend.inputs import InputFile
+from dcmsend.inputs import InputFile, Origin
 from dcmsend.interrupt import Interrupt
-from dcmsend.transfer import PeerFacts, StoreOutcome
+from dcmsend.transfer import PeerFacts, Result, StoreOutcome
 
 from .database import Binding, open_database, open_read_only, translated
 from .lock import JournalLock
-from .mover import Mover, is_within
+from .mover import Mover
 from .options import JournalOptions
 from .own_files import OwnFiles, check_places
 from .path_key import PathKeys
 from .resume import StoredFiles
+from .sent_directory import SentDirectory
 from .writer import GroupWriter, is_kept
 
 __all__ = ["Journal", "JournalView"]
@@ -31,9 +33,15 @@ class Journal:
     When it cannot be written any more the run is asked to end: what is in flight is finished, nothing new is begun.
     """
 
-    def __init__(self, options: JournalOptions, peer: PeerFacts, interrupt: Interrupt) -> None:
-        """Lock it, open it and see that it can be written.  Raises JournalError."""
+    def __init__(
+        self, options: JournalOptions, peer: PeerFacts, interrupt: Interrupt, *, reads_dicomdir: bool = False
+    ) -> None:
+        """Lock it, open it and see that it can be written.  Raises JournalError.
+
+        ``reads_dicomdir``: some inputs may be told by a DICOMDIR; such files stay where they are.
+        """
         self._interrupt = interrupt
+        self._began = time.time_ns() // 1_000_000
         self._path = os.path.realpath(options.path)
         self._mover: Mover | None = None
         self._stored: StoredFiles | None = None
@@ -50,7 +58,7 @@ class Journal:
             with translated(options.path):
                 self._stored = StoredFiles(open_read_only(self._path)[0], options.path)
             if options.move_sent:
-                self._mover = Mover(options.move_sent, options.path)
+                self._mover = Mover(options.move_sent, options.path, may_stay=reads_dicomdir)
             self._writer = GroupWriter(self._connection, options.path, self._on_commit, self._on_error)
         except BaseException:
             self._close_all()
@@ -64,12 +72,38 @@ class Journal:
     def is_stored(self, item: InputFile) -> bool:
         """Whether an input need not be sent, because it is stored and has not changed.  Raises JournalError."""
         assert self._stored is not None
+        if item.origin is Origin.DICOMDIR:
+            self.keep(item.path)
         found = self._stored.find(item)
-        if found is not None and self._mover is not None and found.status == 0:
+        if found is None:
+            return self._mover is not None and self._mover.has_moved and self._stored.was_stored(item, self._began)
+        if self._mover is not None and found.status == 0:
             # the run before came to its end between the commit and the move
             self._mover.wait_while_behind()
             self._mover.add(item, found.stamp)
-        return found is not None
+        return True
+
+    def keep(self, path: str) -> None:
+        """A DICOMDIR refers to a file: that is not moved, by whatever way it was found."""
+        if self._mover is not None:
+            self._mover.keep(path)
+
+    def all_found(self) -> None:
+        """No further DICOMDIR can turn up."""
+        if self._mover is not None:
+            self._mover.all_found()
+
+    def was_moved(self, item: InputFile) -> bool:
+        """Whether this run has had a file stored that is not there any more; seldom asked."""
+        if self._mover is None:
+            return False
+        with suppress(JournalError):
+            files = StoredFiles(open_read_only(self._path)[0], self._path)  # the other one belongs to the scan
+            try:
+                return files.was_stored(item, self._began, follow=True)
+            finally:
+                files.close()
+        return False
 
     def leaves_out(self, item: InputFile) -> bool:
         """Whether an input is a file of the journal, or lies where sent files are moved to."""
@@ -77,7 +111,9 @@ class Journal:
             return False
         assert self._stored is not None
         directory, name = self._stored.key_of(item)
-        return self._own.hold(directory, name) or (self._mover is not None and self._mover.holds(directory))
+        if self._own.hold(directory, name):
+            return True
+        return self._mover is not None and self._mover.holds(directory, name, self._stored.root_of(item))
 
     def is_unanswered(self, outcome: StoreOutcome) -> bool:
         """Whether an earlier run has completely sent the same instance from the same file and got no answer.
@@ -97,6 +133,8 @@ class Journal:
 
     def note(self, outcome: StoreOutcome) -> None:
         """Have an outcome written soon."""
+        if outcome.result is Result.STORED and outcome.file_stamp is None:
+            return  # named twice: it is written already
         if is_kept(outcome):
             if self._mover is not None and self._mover.is_behind:
                 self._mover.wait_while_behind()
@@ -107,6 +145,8 @@ class Journal:
 
         On the thread that asks ``is_stored``.  Raises JournalError.
         """
+        if rejected.dicomdir is not None and rejected.path:
+            self.keep(rejected.path)
         if not rejected.is_dicom or rejected.dicomdir is not None:
             return
         assert self._stored is not None
@@ -149,7 +189,7 @@ class JournalView:
         self._stored: StoredFiles | None = None
         self._keys = PathKeys()
         self._own = OwnFiles(options.path)
-        self._sent = os.fsencode(os.path.realpath(options.move_sent)) if options.move_sent else None
+        self._sent = SentDirectory(options.move_sent) if options.move_sent else None
         with translated(options.path):
             check_places(options.path)
         if not os.path.lexists(options.path):
@@ -170,7 +210,9 @@ class JournalView:
         if not item.path:
             return False
         directory, name = self._keys.split(item.path)
-        return self._own.hold(directory, name) or (self._sent is not None and is_within(directory, self._sent))
+        if self._own.hold(directory, name):
+            return True
+        return self._sent is not None and self._sent.holds(directory, self._keys.root_of(item.root))
 
     def is_stored(self, item: InputFile) -> bool:
         """Whether an input need not be sent.  Raises JournalError."""

@@ -11,9 +11,11 @@ from typing import Final, NamedTuple
 
 from .folder import NAME_BYTES, fitting
 
-__all__ = ["KeptNote", "LeftNote", "MoveNote", "NotedMove", "left_notes"]
+__all__ = ["KeptNote", "LeftNote", "MoveNote", "NotedMove", "is_noted", "is_temporary", "left_notes"]
 
 _FOLDER: Final = ".dcmsend-moving"
+_START: Final = b".dcmsend-"
+_TOKEN_LENGTH: Final = 16
 _END: Final = b"end"
 _MOST_BYTES: Final = 1 << 16
 _FLAGS: Final = os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
@@ -43,9 +45,9 @@ class MoveNote:
     """
 
     def __init__(self, token: str = "") -> None:
-        self._token = token or secrets.token_hex(8)
+        self._token = token or secrets.token_hex(_TOKEN_LENGTH // 2)
         self._source = self._target = ""
-        self._start = f".dcmsend-{self._token}-"
+        self._start = f"{_START.decode()}{self._token}-"
         self.copy = f"{self._start}copy"
 
     def taken(self, name: str) -> str:
@@ -122,6 +124,17 @@ class LeftNote(_NoteInFile):
         if fields[3:4] == [_END]:
             self.move = NotedMove(*map(os.fsdecode, fields[:3]))
             self._source, self._target = self.move.source, self.move.target
+
+
+def is_temporary(name: bytes) -> bool:
+    """Whether a name may be one that a file has while it is moved."""
+    return name.startswith(_START)
+
+
+def is_noted(directory: str, name: bytes) -> bool:
+    """Whether a temporary name is one of a run that has a note here: it lives, or what it has left is put back."""
+    token = name[len(_START) : len(_START) + _TOKEN_LENGTH].decode("latin-1")
+    return os.path.lexists(os.path.join(directory, _FOLDER, token))
 
 
 def left_notes(directory: str) -> list[LeftNote]:

@@ -6,16 +6,18 @@ import logging
 import os
 import threading
 from collections import deque
+from contextlib import suppress
 from typing import Final
 
 from dcmsend.errors import JournalError
 from dcmsend.inputs import InputFile, Origin
 
 from .move_file import NotMoved, move_file
-from .move_note import KeptNote
+from .move_note import KeptNote, is_noted, is_temporary
 from .move_recovery import recover
+from .sent_directory import SentDirectory
 
-__all__ = ["Mover", "is_within"]
+__all__ = ["Mover"]
 
 _MOST_WAITING: Final = 1000
 _WAIT_SECONDS: Final = 0.05
@@ -23,17 +25,26 @@ _WAIT_SECONDS: Final = 0.05
 _log = logging.getLogger("dcmsend.app")
 
 
-def is_within(directory: bytes, outer: bytes) -> bool:
-    """Whether a directory is ``outer`` or lies somewhere in it; both without links."""
-    separator = os.fsencode(os.sep)
-    return directory == outer or directory.startswith(outer.rstrip(separator) + separator)
+def is_one_of(path: str, identities: set[tuple[int, int]]) -> bool:
+    """Whether a file is one of those, by device and inode."""
+    with suppress(OSError, ValueError):
+        status = os.stat(path)
+        return (status.st_dev, status.st_ino) in identities
+    return False
 
 
 class Mover:
-    """Moves files on a thread of its own, another file system may be slow; what cannot be moved is a warning."""
+    """Moves files on a thread of its own, another file system may be slow; what cannot be moved is a warning.
 
-    def __init__(self, directory: str, journal: str) -> None:
-        """Make the directory.  Raises JournalError where that is impossible."""
+    Attributes:
+        has_moved: whether any file was moved yet.
+    """
+
+    def __init__(self, directory: str, journal: str, *, may_stay: bool = False) -> None:
+        """Make the directory.  Raises JournalError where that is impossible.
+
+        With ``may_stay`` nothing is moved before all is found: a DICOMDIR may refer to it.
+        """
         try:
             os.makedirs(directory, exist_ok=True)
             self._directory = os.path.realpath(directory)
@@ -44,8 +55,12 @@ class Mover:
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise JournalError(journal, f"files cannot be moved to '{directory}': {reason}") from error
-        self._real = os.fsencode(self._directory)
+        self._sent = SentDirectory(self._directory)
+        self.has_moved = False
         self._waiting: deque[tuple[InputFile, tuple[int, int]]] = deque()
+        self._may_stay = may_stay
+        self._later: list[tuple[InputFile, tuple[int, int]]] = []
+        self._kept: set[tuple[int, int]] = set()
         self._changed = threading.Condition()
         self._stopping = False
         self._has_told = False
@@ -69,12 +84,31 @@ class Mover:
         if item.origin not in (Origin.PARAMETER, Origin.DIRECTORY):
             return
         with self._changed:
-            self._waiting.append((item, stamp))
+            (self._later if self._may_stay else self._waiting).append((item, stamp))
             self._changed.notify_all()
 
-    def holds(self, directory: bytes) -> bool:
-        """Whether a directory (without links) is where files are moved to: they are not to be sent again."""
-        if not is_within(directory, self._real):
+    def all_found(self) -> None:
+        """What may stay is known."""
+        with self._changed:
+            self._may_stay = False
+            self._waiting += self._later
+            self._later.clear()
+            self._changed.notify_all()
+
+    def keep(self, path: str) -> None:
+        """A DICOMDIR refers to a file: it stays, also where it was found by another way."""
+        with suppress(OSError, ValueError):
+            status = os.stat(path)
+            self._kept.add((status.st_dev, status.st_ino))
+
+    def holds(self, directory: bytes, name: bytes, root: bytes) -> bool:
+        """Whether a file is where files are moved to, or is just being moved: it is not to be sent again.
+
+        ``directory`` and ``root``, what was searched, are without links.
+        """
+        if is_temporary(name) and is_noted(self._directory, name):
+            return True
+        if not self._sent.holds(directory, root):
             return False
         if not self._has_told:
             self._has_told = True
@@ -84,6 +118,7 @@ class Mover:
     def close(self, *, at_once: bool) -> None:
         """Move what waits; ``at_once`` leaves it for the next run."""
         with self._changed:
+            self._waiting += self._later
             self._stopping = True
             if at_once:
                 self._waiting.clear()
@@ -112,6 +147,8 @@ class Mover:
         try:
             if not os.path.samestat(os.stat(self._directory), self._status):
                 raise NotMoved("the directory was replaced")
+            if self._kept and is_one_of(item.path, self._kept):
+                return
             if self._note is None:
                 self._note = KeptNote(self._directory)
             new_name = move_file(item.path, target, stamp, note=self._note)
@@ -127,6 +164,7 @@ class Mover:
             reason = getattr(error, "strerror", None) or str(error)
             _log.warning("cannot move sent file to '%s': %s: %s", target, item.path, reason)
         else:
+            self.has_moved = True
             if new_name != target:
                 _log.warning("sent file is moved to '%s', '%s' has the same bytes: %s", new_name, target, item.path)
 

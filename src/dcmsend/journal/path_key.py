@@ -32,6 +32,10 @@ class PathKeys:
             real = self._known[directory] = _real(directory)
         return real, _bytes(path[cut:])
 
+    def root_of(self, root: str) -> bytes:
+        """A directory that was searched, as its name ends with a separator; nothing for nothing."""
+        return self.split(root)[0] if root else b""
+
 
 def _real(directory: str) -> bytes:
     try:

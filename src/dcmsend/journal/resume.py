@@ -14,7 +14,7 @@ from dcmsend.transfer import Reason, Result, StoreOutcome
 
 from .database import reason_of
 from .path_key import PathKeys
-from .schema import LOOK_UP, LOOK_UP_BEFORE, LOOK_UP_UNANSWERED
+from .schema import LOOK_UP, LOOK_UP_BEFORE, LOOK_UP_SUCCESS_SINCE, LOOK_UP_UNANSWERED
 from .values import number, storable_text
 
 __all__ = ["Stored", "StoredFiles"]
@@ -109,9 +109,30 @@ class StoredFiles:
             raise JournalError(self._path, reason_of(error)) from error
         return None if row is None else tuple(row)
 
+    def was_stored(self, item: InputFile, since: int, *, follow: bool = False) -> bool:
+        """Whether a file that is not there any more was stored with status 0, after ``since`` (ms since the epoch).
+
+        With ``follow`` the item may be a link to it.  Raises JournalError.
+        """
+        if item.data_set is not None:
+            return False
+        path = os.path.realpath(item.path) if follow and os.path.islink(item.path) else item.path
+        directory, name = self._keys.split(path)
+        try:
+            key = (self._directory_id(directory), name, since)
+            if self._connection.execute(LOOK_UP_SUCCESS_SINCE, key).fetchone() is None:
+                return False
+        except sqlite3.Error as error:
+            raise JournalError(self._path, reason_of(error)) from error
+        return not os.path.exists(path)
+
     def key_of(self, item: InputFile) -> tuple[bytes, bytes]:
         """The directory that a file is in, without links, and its name there."""
         return self._keys.split(item.path)
+
+    def root_of(self, item: InputFile) -> bytes:
+        """The directory that was searched for it, without links; nothing if it was named."""
+        return self._keys.root_of(item.root)
 
     def _directory_id(self, path: bytes) -> int | None:
         if path in self._ids:

@@ -64,6 +64,10 @@ LOOK_UP_BEFORE: Final = (
     "JOIN sop_class ON sop_class.id = sop_class WHERE directory = ? AND name = ? AND outcome = 0"
 )
 
+LOOK_UP_SUCCESS_SINCE: Final = (
+    "SELECT 1 FROM instance WHERE directory = ? AND name = ? AND outcome = 0 AND status = 0 AND time >= ?"
+)
+
 COLUMNS: Final = (
     "directory", "name", "size", "mtime_ns", "outcome", "status", "reason", "attempts", "time", "sop_class",
     "sop_instance_uid",

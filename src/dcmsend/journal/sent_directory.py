@@ -1,0 +1,100 @@
+"""Recognises the directory to which sent files are moved, by whatever way it is reached."""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import suppress
+from typing import Final
+
+__all__ = ["SentDirectory"]
+
+_MOST_KNOWN: Final = 4096
+_MOUNTS: Final = "/proc/self/mountinfo"
+_OCTAL: Final = re.compile(rb"\\([0-7]{3})")
+
+
+class SentDirectory:
+    """The directory and everything below it, which may be mounted at other places, too, whole or in part."""
+
+    def __init__(self, path: str) -> None:
+        """It need not be there yet."""
+        self._path = os.fsencode(os.path.realpath(path))
+        self._identity = _identity(self._path)
+        self._mounts = _mounts()
+        self._place = _place(self._path, self._mounts)
+        self._known: dict[bytes, bool] = {}
+
+    def holds(self, directory: bytes, root: bytes = b"") -> bool:
+        """Whether a directory, named without links, is it or lies somewhere in it.
+
+        Who names a place in it by another way (``root``, what is searched) means that: its files are no more than
+        files that are there already.
+        """
+        if not self._is_reached(directory):
+            return False
+        return not root or _is_within(directory, self._path) or not self._is_reached(root)
+
+    def _is_reached(self, directory: bytes) -> bool:
+        asked = []
+        while (known := self._known.get(directory)) is None and (known := self._is_known(directory)) is None:
+            asked.append(directory)
+            parent = os.path.dirname(directory)
+            if parent == directory:
+                known = False
+                break
+            directory = parent
+        if len(self._known) + len(asked) > _MOST_KNOWN:
+            self._known.clear()
+        self._known.update(dict.fromkeys(asked, known))
+        return known
+
+    def _is_known(self, directory: bytes) -> bool | None:
+        """True if it is the directory, or is seen to lie in it; None if that depends on what it lies in."""
+        if _is_within(directory, self._path):
+            return True
+        if self._identity is None:
+            return False
+        if self._place is not None:
+            place = _place(directory, self._mounts)
+            if place is not None and place[0] == self._place[0] and _is_within(place[1], self._place[1]):
+                return True
+        return True if _identity(directory) == self._identity else None
+
+
+def _is_within(directory: bytes, outer: bytes) -> bool:
+    separator = os.fsencode(os.sep)
+    return directory == outer or directory.startswith(outer.rstrip(separator) + separator)
+
+
+def _identity(path: bytes) -> tuple[int, int] | None:
+    with suppress(OSError, ValueError):
+        status = os.stat(path)
+        return status.st_dev, status.st_ino
+    return None
+
+
+def _mounts() -> list[tuple[bytes, bytes, bytes]]:
+    """What is mounted: where, device, directory within that; the last ones hide the first.  Source: proc(5), Linux."""
+    mounts = []
+    with suppress(OSError), open(_MOUNTS, "rb") as file:
+        for line in file:
+            fields = line.split(b" ", 5)
+            if len(fields) > 5:
+                mounts.append((_plain(fields[4]), fields[2], _plain(fields[3])))
+    return mounts
+
+
+def _plain(text: bytes) -> bytes:
+    return _OCTAL.sub(lambda match: bytes([int(match[1], 8) & 0xFF]), text)
+
+
+def _place(path: bytes, mounts: list[tuple[bytes, bytes, bytes]]) -> tuple[bytes, bytes] | None:
+    """Device and name within it of a directory, None where the system does not tell."""
+    best = None
+    for mount in mounts:
+        if _is_within(path, mount[0]) and (best is None or len(mount[0]) >= len(best[0])):
+            best = mount
+    if best is None:
+        return None
+    return best[1], os.path.normpath(best[2] + b"/" + path[len(best[0].rstrip(b"/")) :]).replace(b"//", b"/")
