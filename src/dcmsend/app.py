@@ -128,9 +128,9 @@ def transfer(
     from dcmsend.journal import Journal  # SQLite is loaded only for it
 
     error: DcmsendError | None = None
-    reads_dicomdir = settings.index.expand_dicomdir
     try:
-        journal = Journal(settings.journal, settings.peer.facts, interrupt, reads_dicomdir=reads_dicomdir)
+        reads = settings.index.expand_dicomdir
+        journal = Journal(settings.journal, settings.peer.facts, interrupt, reads_dicomdir=reads)
     except DcmsendError as failure:
         record.error = failure
         raise
@@ -243,9 +243,8 @@ def _send(
 ) -> Generator[StoreOutcome, None, None]:
     """``rejected`` is filled meanwhile, on whatever thread; who hears of it hears of everything on this one."""
     abilities = _abilities(settings, dictionary, unusable)
-    target = DimseTarget(
-        settings.peer, settings.transfer, settings.plan, abilities, None if journal is None else journal.was_moved
-    )
+    was_moved = None if journal is None else journal.was_moved
+    target = DimseTarget(settings.peer, settings.transfer, settings.plan, abilities, was_moved)
     if not isinstance(instances, Sequence):
         from dcmsend.transfer import Feed  # only where the scan goes on meanwhile
 
