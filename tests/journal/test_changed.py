@@ -78,3 +78,20 @@ def test_what_is_told_after_it_was_stored(
     kept.writer.close()
     kept.connection.close()
     assert RESULTS[outcomes(tmp_path / "journal")["1"][0]] is expected
+
+
+def test_replaced_by_one_that_looks_the_same(tmp_path: Path) -> None:
+    """Size and time are those of the file that was sent, and it is another one: it is not moved."""
+    (path,) = write_instances(tmp_path / "in", 1)
+    with ScriptedPeer(Script(other_stores=Respond(0, delay=1.0))) as peer:
+        sender = Sender(tmp_path, peer.port, "--move-sent", tmp_path / "sent")
+        wait_until(lambda: any(store.complete for store in peer.stores), 30, "the instance")
+        status = path.stat()
+        other = tmp_path / "other"
+        other.write_bytes(path.read_bytes().replace(b"Test^Transfer", b"Best^Transfer"))
+        os.utime(other, ns=(status.st_mtime_ns, status.st_mtime_ns))
+        other.rename(path)
+        assert sender.wait() == 0, sender.stderr
+    assert b"Best^Transfer" in path.read_bytes()
+    assert list((tmp_path / "sent").iterdir()) == []
+    assert "it was replaced since it was sent" in sender.stderr

@@ -6,6 +6,8 @@ import ctypes
 import multiprocessing
 import os
 import random
+import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -15,6 +17,10 @@ from pathlib import Path
 import pytest
 
 from dcmsend.journal.move_file import NotMoved, move_file
+from support.programs import installed_dcmsend
+from support.run import run
+from support.scripted_peer import ScriptedPeer
+from support.sending import write_instances
 
 from .move_ways import WAYS, go_the_way, other_file_system
 
@@ -104,3 +110,31 @@ def test_a_file_that_is_replaced_all_the_time(tmp_path: Path, target: Path, same
     there = contents(source.parent, kept, target)
     assert sorted(set(there)) == [f"{number:08}" for number in range(count)]
     assert not [path for path in tmp_path.rglob(".dcmsend-*") if path.is_file()]
+
+
+def test_two_runs_with_the_same_process_number(tmp_path: Path) -> None:
+    """As in two containers: the same names go to one directory on another file system; every file is somewhere."""
+    space = ["unshare", "--pid", "--fork"]
+    if shutil.which("unshare") is None or run(*space, "true").exit_code:
+        pytest.skip("PEER MISSING: process numbers of its own: needs root")
+    for side in ("a", "b"):
+        write_instances(tmp_path / side / "in", 60, first=1 if side == "a" else 101)
+        for number, path in enumerate(sorted((tmp_path / side / "in").iterdir())):
+            path.rename(path.with_name(f"{number}.dcm"))
+    with other_file_system(tmp_path) as target, ScriptedPeer() as peer:
+        everything = sorted(path.read_bytes() for path in tmp_path.rglob("*.dcm"))
+        runs = [
+            subprocess.Popen(
+                [*space, installed_dcmsend(), "--journal", str(tmp_path / side / "journal"), "--move-sent", str(target),
+                 "+sd", "127.0.0.1", str(peer.port), str(tmp_path / side / "in")],
+                stderr=subprocess.PIPE,
+            )
+            for side in ("a", "b")
+        ]  # fmt: skip
+        ends = [process.communicate(timeout=60)[1] for process in runs]
+        assert [process.returncode for process in runs] == [0, 0], ends
+        left = [path for path in (*tmp_path.rglob("*"), *target.rglob("*")) if path.name.startswith(".")]
+        assert left == []
+        there = [path.read_bytes() for folder in (tmp_path, target) for path in folder.rglob("*.dcm")]
+        assert sorted(there) == everything
+        assert len(list(target.iterdir())) == 60

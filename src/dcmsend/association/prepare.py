@@ -61,13 +61,14 @@ class PreparedStore:
         message_id: 0 if none was taken, because the file could not be loaded.
         length: bytes of the data set in the file, 0 if it could not be loaded.
         stamp: size and time of modification of the file at its opening, None if it could not be opened.
+        identity: device and inode of the file, None where they are not known.
         is_done: this run has had the same file stored already, and moved it away.
         sent_syntax: what goes over the wire; the file's own if it did not come to that; None if never loaded.
         notes: (level, text) to be logged when the instance's turn has come.
     """
 
     __slots__ = (
-        "context_id", "failure", "index", "instance", "is_done", "length", "message_id", "notes", "payload",
+        "context_id", "failure", "identity", "index", "instance", "is_done", "length", "message_id", "notes", "payload",
         "planned_context_id", "request", "sent_syntax", "stamp", "started",
     )
 
@@ -80,6 +81,7 @@ class PreparedStore:
         self.message_id = 0
         self.length = 0
         self.stamp: tuple[int, int] | None = None
+        self.identity: tuple[int, int] | None = None
         self.sent_syntax: TransferSyntax | None = None
         self.request: CStoreRQ | None = None
         self.payload: Payload | None = None
@@ -131,7 +133,7 @@ class Preparer:
             in_memory = instance.input.origin is Origin.DATA_SET
             file = None if in_memory else self._files.open(index, instance, check)
             if file is not None:
-                store.stamp = file.size, file.modified
+                store.stamp, store.identity = (file.size, file.modified), file.identity
             loaded = load_instance(instance, file, self._abilities.dictionary, check)
         except Cancelled:  # who asked for the end does not start this one either
             return store

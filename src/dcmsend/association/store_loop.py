@@ -303,6 +303,7 @@ class StoreLoop:
             started=store.started,
             seconds=max(0.0, time.time() - store.started),  # the clock may have been set back
             file_stamp=store.stamp,
+            file_identity=store.identity,
         )
 
     def _halt(self, error: DcmsendError) -> None:

@@ -24,11 +24,15 @@ class OpenFile:
         descriptor: who takes it over closes it; -1 when the file has no other bytes than those of ``head``.
         size, modified: bytes, and nanoseconds since the epoch, both at its opening.
         head: the first bytes.
+        identity: device and inode.
     """
 
-    __slots__ = ("descriptor", "head", "modified", "size")
+    __slots__ = ("descriptor", "head", "identity", "modified", "size")
 
-    def __init__(self, descriptor: int, size: int, modified: int, head: bytes) -> None:
+    def __init__(
+        self, descriptor: int, size: int, modified: int, head: bytes, identity: tuple[int, int] | None = None
+    ) -> None:
+        self.identity = identity
         self.descriptor = descriptor
         self.size = size
         self.modified = modified
@@ -56,7 +60,7 @@ def open_file(path: str, head_size: int) -> OpenFile:
         if len(head) == size:
             os.close(descriptor)
             descriptor = -1
-        return OpenFile(descriptor, size, status.st_mtime_ns, head)
+        return OpenFile(descriptor, size, status.st_mtime_ns, head, (status.st_dev, status.st_ino))
     except BaseException:
         if descriptor >= 0:
             os.close(descriptor)

@@ -175,7 +175,7 @@ class Journal:
         if self._mover is not None:
             for outcome in outcomes:
                 if outcome.status == 0 and outcome.file_stamp is not None:
-                    self._mover.add(outcome.instance.input, outcome.file_stamp)
+                    self._mover.add(outcome.instance.input, outcome.file_stamp, outcome.file_identity)
 
     def _on_error(self) -> None:
         self._interrupt.request("journal")

@@ -7,7 +7,7 @@ import os
 import threading
 from collections import deque
 from contextlib import suppress
-from typing import Final
+from typing import Final, NamedTuple
 
 from dcmsend.errors import JournalError
 from dcmsend.inputs import InputFile, Origin
@@ -31,6 +31,12 @@ def is_one_of(path: str, identities: set[tuple[int, int]]) -> bool:
         status = os.stat(path)
         return (status.st_dev, status.st_ino) in identities
     return False
+
+
+class _Waiting(NamedTuple):
+    item: InputFile
+    stamp: tuple[int, int]
+    identity: tuple[int, int] | None
 
 
 class Mover:
@@ -57,9 +63,9 @@ class Mover:
             raise JournalError(journal, f"files cannot be moved to '{directory}': {reason}") from error
         self._sent = SentDirectory(self._directory)
         self.has_moved = False
-        self._waiting: deque[tuple[InputFile, tuple[int, int]]] = deque()
+        self._waiting: deque[_Waiting] = deque()
         self._may_stay = may_stay
-        self._later: list[tuple[InputFile, tuple[int, int]]] = []
+        self._later: list[_Waiting] = []
         self._kept: set[tuple[int, int]] = set()
         self._changed = threading.Condition()
         self._stopping = False
@@ -79,12 +85,12 @@ class Mover:
             while self.is_behind and self._thread.is_alive():
                 self._changed.wait(_WAIT_SECONDS)
 
-    def add(self, item: InputFile, stamp: tuple[int, int]) -> None:
+    def add(self, item: InputFile, stamp: tuple[int, int], identity: tuple[int, int] | None = None) -> None:
         """Have a file moved; those that a DICOMDIR refers to belong to it and stay."""
         if item.origin not in (Origin.PARAMETER, Origin.DIRECTORY):
             return
         with self._changed:
-            (self._later if self._may_stay else self._waiting).append((item, stamp))
+            (self._later if self._may_stay else self._waiting).append(_Waiting(item, stamp, identity))
             self._changed.notify_all()
 
     def all_found(self) -> None:
@@ -135,14 +141,15 @@ class Mover:
                     self._changed.wait()
                 if not self._waiting:
                     return
-                item, stamp = self._waiting[0]
-            self._move(item, stamp)
+                waiting = self._waiting[0]
+            self._move(waiting)
             with self._changed:
                 if self._waiting:
                     self._waiting.popleft()
                 self._changed.notify_all()
 
-    def _move(self, item: InputFile, stamp: tuple[int, int]) -> None:
+    def _move(self, waiting: _Waiting) -> None:
+        item, stamp, identity = waiting
         target = self._target_of(item)
         try:
             if not os.path.samestat(os.stat(self._directory), self._status):
@@ -151,7 +158,7 @@ class Mover:
                 return
             if self._note is None:
                 self._note = KeptNote(self._directory)
-            new_name = move_file(item.path, target, stamp, note=self._note)
+            new_name = move_file(item.path, target, stamp, identity=identity, note=self._note)
         except FileNotFoundError as error:
             # named twice and moved already, or taken away by somebody
             _log.debug("cannot move sent file to '%s': %s: %s", target, item.path, error.strerror)

@@ -91,6 +91,7 @@ class StoreOutcome(NamedTuple):
         earlier: the attempts before the one that all this tells of, in order.
         file_stamp: size in bytes and time of modification in nanoseconds of the file when it was opened to be sent,
             None if it could not be opened.
+        file_identity: device and inode of that file, None where they are not known.
     """
 
     index: int  # type: ignore[assignment]  # hides tuple.index, which nobody misses
@@ -113,6 +114,7 @@ class StoreOutcome(NamedTuple):
     seconds: float = 0.0
     earlier: tuple[Attempt, ...] = ()
     file_stamp: tuple[int, int] | None = None
+    file_identity: tuple[int, int] | None = None
 
     @property
     def position(self) -> int:
