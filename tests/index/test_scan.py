@@ -60,10 +60,14 @@ def test_bad_inputs_are_told_and_left_out(folder: Path) -> None:
     assert f"E: cannot add DICOM file to the transfer list: {folder / 'empty'}: End of stream" in lines
 
 
-def test_a_dangling_link_of_a_directory_is_no_dicom_file(folder: Path) -> None:
+@pytest.mark.parametrize("target", ["nowhere", "link", "image/below", "x" * 256])
+def test_a_link_of_a_directory_that_leads_nowhere_is_no_dicom_file(folder: Path, target: str) -> None:
+    """Also one that leads to itself."""
+    (folder / "image").touch()
+    (folder / "link").symlink_to(target)
     rejected: list[RejectedInput] = []
-    list(scan(inputs(folder, "dangling", origin=Origin.DIRECTORY), GO_ON, rejected.append))
-    list(scan(inputs(folder, "dangling"), GO_ON, rejected.append))
+    list(scan(inputs(folder, "link", origin=Origin.DIRECTORY), GO_ON, rejected.append))
+    list(scan(inputs(folder, "link"), GO_ON, rejected.append))
     assert [row.is_dicom for row in rejected] == [False, True]
 
 

@@ -2,6 +2,7 @@
 
 from .file_meta import FileMeta, read_file_meta
 from .header import PATIENT_ID, PATIENT_NAME, SERIES_UID, SPECIFIC_CHARACTER_SET, STUDY_UID, read_header
+from .identify import looks_like_dicom
 from .instance import Instance, ReadMode, RejectedInput
 from .locate import DataSetLocation, locate_data_set
 from .options import IndexOptions, KeepTogether
@@ -11,5 +12,5 @@ from .uid_check import check_uids
 __all__ = [
     "PATIENT_ID", "PATIENT_NAME", "SERIES_UID", "SPECIFIC_CHARACTER_SET", "STUDY_UID", "DataSetLocation", "FileMeta",
     "IndexOptions", "Instance", "KeepTogether", "ReadMode", "RejectedInput", "check_uids", "locate_data_set",
-    "read_file_meta", "read_header", "scan",
+    "looks_like_dicom", "read_file_meta", "read_header", "scan",
 ]

@@ -17,12 +17,14 @@ from .instance import ReadMode
 if TYPE_CHECKING:
     from dcmsend.dicom.data_dictionary import DataDictionary
 
-__all__ = ["Identity", "Opened", "identify", "is_dicom"]
+__all__ = ["Identity", "Opened", "identify", "is_dicom", "looks_like_dicom"]
 
 Opened = tuple[int, bytes] | DataSetError | FileUnreadable
 """Descriptor and first bytes of an input, or why it cannot be opened."""
 
-_NOTHING_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ENXIO, errno.ESPIPE)
+_NOTHING_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO, errno.ESPIPE)
+"""What the system says of a link that leads nowhere, of one that leads to itself, of pipes and sockets."""
+
 _FIRST_GROUPS = (b"\x02\x00", b"\x08\x00", b"\x00\x02", b"\x00\x08")
 
 
@@ -114,5 +116,9 @@ def is_dicom(item: InputFile, opened: Opened) -> bool:
         return item.origin is not Origin.DIRECTORY or opened.errno not in _NOTHING_THERE
     if isinstance(opened, DataSetError):
         return False
-    head = opened[1]
+    return looks_like_dicom(opened[1])
+
+
+def looks_like_dicom(head: bytes) -> bool:
+    """Whether a file that begins so is a DICOM file, or may be a data set without a meta header."""
     return head[128:132] == b"DICM" or head[:2] in _FIRST_GROUPS
