@@ -322,3 +322,38 @@ def test_errors_say_what_was_wrong_with_a_file(tmp_path: Path) -> None:
     assert isinstance(error.cause, DataSetError)
     assert not isinstance(error.cause, FileUnreadable)
     assert error.cause.detail
+
+
+@pytest.mark.parametrize("syntax", [EI, EB, II])
+@pytest.mark.parametrize("is_read", [False, True], ids=["made", "read"])
+def test_sending_a_data_set_leaves_it_as_it_was(tmp_path: Path, syntax: str, is_read: bool) -> None:
+    """Down to the items of sequences; pydicom settles there what a VR of two meanings is."""
+    data_set = with_meta(instance(1), ExplicitVRLittleEndian)
+    data_set.PixelRepresentation = 1
+    data_set.add_new(0x00280106, "US or SS", 5)  # Smallest Image Pixel Value
+    item = Dataset()
+    item.add_new(0x00280106, "US or SS", 7)
+    data_set.add_new(0x00400260, "SQ", [item])
+    if is_read:
+        data_set = pydicom.dcmread(CT)
+    data_set["PixelData"].is_undefined_length = True
+    before = copy.deepcopy(data_set)
+    elements = {id(element) for element in data_set}
+    sent = send_all([data_set], Script(associate=Accept(insist_on(syntax))))
+    assert sent.results == ["stored"]
+    assert data_set == before
+    assert {id(element) for element in data_set} == elements
+    assert data_set["PixelData"].is_undefined_length is True
+    if not is_read:
+        assert data_set[0x00280106].VR == data_set[0x00400260].value[0][0x00280106].VR == "US or SS"
+
+
+def test_outcomes_of_data_sets_have_a_hash() -> None:
+    sent = send_all([make_data_set(1), make_data_set(2)])
+    outcomes = set(sent.outcomes)
+    assert len(outcomes) == 2
+    first = sent.outcomes[0]
+    same = copy.deepcopy(first)
+    assert same == first
+    assert hash(same) == hash(first)
+    assert {first.instance: 1, first.instance.input: 2}

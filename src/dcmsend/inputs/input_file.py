@@ -50,3 +50,7 @@ class InputFile(NamedTuple):
     record: DicomdirRecord | None = None
     data_set: Any = None
     root: str = ""
+
+    def __hash__(self) -> int:
+        """Without the data set, which has no hash: equal inputs have equal ones all the same."""
+        return hash((self.path, self.origin, self.record, self.root))

@@ -32,8 +32,8 @@ def encode_data_set(data_set: Any, syntax: TransferSyntax) -> bytes:
         write_dataset(buffer, own)
     except DataSetError:
         raise
-    except Exception as error:  # pydicom raises many kinds
-        raise DataSetError("Invalid stream", f"pydicom cannot encode the data set: {error}") from error
+    except Exception as error:  # pydicom raises many kinds, and quotes the values it does not like
+        raise DataSetError("Invalid stream", f"pydicom cannot encode the data set: {type(error).__name__}") from error
     encoded: bytes = buffer.getvalue()
     return _deflate(encoded) if syntax.is_deflated else encoded
 

@@ -53,18 +53,28 @@ class TlsClient:
     Raises UsageError when a file cannot be used, a password is wrong, key and certificate do not match.
     """
 
-    __slots__ = ("_context", "options")
+    __slots__ = ("_asked", "_context", "options")
 
     def __init__(self, options: TlsOptions, ask_password: Callable[[], str] | None = None) -> None:
         self.options: Final = options
+        self._asked: str | None = None
         self._context = _make_context(options, check_host_name=options.check_host_name)
         if options.key_file is not None and options.certificate_file is not None:
-            _load_key(self._context, options.key_file, options.certificate_file, options.key_password, ask_password)
+            ask = None if ask_password is None else lambda: self._remember(ask_password())
+            _load_key(self._context, options.key_file, options.certificate_file, options.key_password, ask)
         if options.server_name is not None:
             try:
                 self._context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname=options.server_name)
             except (ValueError, TypeError, ssl.SSLError) as error:  # a NUL is a TypeError
                 raise UsageError(f"impossible TLS server name '{options.server_name}': {error}") from error
+
+    def _remember(self, password: str) -> str:
+        self._asked = password
+        return password
+
+    def __reduce__(self) -> tuple[Callable[[TlsOptions, str | None], TlsClient], tuple[TlsOptions, str | None]]:
+        """For another process, which reads the files again; a password goes with it, so the bytes are a secret."""
+        return _read_again, (self.options, self._asked)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, TlsClient) and self.options == other.options
@@ -105,6 +115,10 @@ class TlsClient:
         subject = connection.certificate.get("subject", ())
         connection.close()
         return names or tuple(f"CN:{value}" for part in subject for kind, value in part if kind == "commonName")
+
+
+def _read_again(options: TlsOptions, password: str | None) -> TlsClient:
+    return TlsClient(options, None if password is None else lambda: password)
 
 
 def _open(
