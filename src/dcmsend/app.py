@@ -56,7 +56,11 @@ def run(
     record = RunRecord()
     record.journal = None if settings.journal is None else settings.journal.path
     observer = None if watch is None else watch(record)
-    reports = open_reports(settings.report, settings.peer.facts, record, observer)
+    reports = open_reports(settings.report, settings.peer.facts, record, observer, names)
+    if reports.refusal is not None:
+        record.error, record.ended = reports.refusal, True
+        _conclude(record, reports, judge)
+        return record
     record.on_rejected = reports.rejected
     interrupt = interrupt or Interrupt(settings.transfer.drain_seconds)
     inputs = _find_inputs(settings, names, interrupt)
@@ -358,7 +362,10 @@ def _dictionary(settings: Settings) -> tuple[Callable[[], DataDictionary], Dcmse
     for path in settings.dictionary_files:
         try:
             with open(path, encoding="utf-8", errors="replace") as file:
-                texts.append((path, file.read()))
+                text = file.read()
+            if "DICM" in text[:200] and "\0" in text[:200]:  # what is in it would be shown as bad lines
+                raise OSError(0, "it is a DICOM file")
+            texts.append((path, text))
         except OSError as error:
             _log.error("DcmDataDictionary: Cannot open file: %s\n%s", path, error.strerror)
     if not texts:

@@ -61,7 +61,8 @@ def send(
         journal: where outcomes are kept, so that a later transfer sends only what is missing.
 
     Raises, while it is iterated: NoInputFiles, NoValidInputFiles, InvalidInputFile, NegotiationFailed, SendingFailed,
-    PlanError, JournalError; all are ``DcmsendError``.  TypeError for an item of another type.
+    PlanError, JournalError; all are ``DcmsendError``.  TypeError for an item of another type; at once for ``items``
+    that are an open file, a number or anything else that is no list of items.
     """
     settings = Settings(
         peer=peer,
@@ -74,6 +75,9 @@ def send(
     )
     if isinstance(items, str | bytes | os.PathLike) or _is_data_set(items):
         items = (items,)
+    elif hasattr(items, "read") or isinstance(items, bytearray | memoryview) or not isinstance(items, Iterable):
+        kind = type(items).__name__
+        raise TypeError(f"items are paths or pydicom data sets, not an open file or what is in it: this is a {kind}")
     return Transfer(settings, items, observer)
 
 
@@ -140,6 +144,8 @@ class Transfer:
 
 def _inputs_of(items: Iterable[Any], options: InputOptions, interrupt: Interrupt) -> Iterator[InputFile]:
     for number, item in enumerate(items, start=1):
+        if (isinstance(item, bytes) and b"\0" in item) or (isinstance(item, str) and "\0" in item):
+            raise TypeError(f"item {number} is neither a path nor a pydicom.Dataset, but may be the content of a file")
         if isinstance(item, str | bytes | os.PathLike):
             yield from find_inputs((os.fsdecode(item),), options, interrupt.check_request)
         elif _is_data_set(item):

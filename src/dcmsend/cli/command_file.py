@@ -36,11 +36,14 @@ def expand_command_files(arguments: Iterable[str]) -> list[str]:
 def _content_of(name: str) -> bytes:
     try:
         with open(name, "rb") as file:
-            return file.read()
+            content = file.read()
     except IsADirectoryError:
         return b""
     except (OSError, ValueError) as error:
         raise UsageError(f"Cannot open command file '{name}'") from error
+    if content[128:132] == b"DICM":  # what is in it would be shown as options
+        raise UsageError(f"Command file '{name}' is a DICOM file")
+    return content
 
 
 def split_arguments(content: bytes) -> Iterator[str]:

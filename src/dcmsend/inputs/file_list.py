@@ -18,6 +18,8 @@ _PIECE: Final = 1 << 16
 _LONGEST_NAME: Final = 1 << 16
 """No system takes a longer one; what has no separator is no list of names."""
 _WAIT_SECONDS: Final = 0.2
+_MARK_END: Final = 132
+"""Bytes of a DICOM file up to the end of its mark."""
 
 
 def read_file_list(source: FileList, check: Callable[[], None] | None = None) -> Iterator[str]:
@@ -31,13 +33,17 @@ def read_file_list(source: FileList, check: Callable[[], None] | None = None) ->
     try:
         descriptor = _open(source.path)
         waits = not stat.S_ISREG(os.fstat(descriptor).st_mode) and sys.platform != "win32"
-        rest = b""
+        rest = head = b""
         while True:
             if waits:
                 _wait_for_data(descriptor, check)
             data = os.read(descriptor, _PIECE)
             if not data:
                 break
+            if len(head) < _MARK_END:
+                head += data[:_MARK_END]
+                if head[128:_MARK_END] == b"DICM":  # its content would be taken for names, and be told as such
+                    raise _unreadable(source.path, "it is a DICOM file; name it as dcmfile-in")
             *names, rest = (rest + data).split(source.separator)
             for name in names:
                 if name:
