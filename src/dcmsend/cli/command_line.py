@@ -11,7 +11,7 @@ from itertools import islice
 from dcmsend.errors import UsageError
 
 from .command_file import expand_command_files
-from .option_table import EXCLUSIVE, FILE_LISTS, PARAMETERS, SECRET, STORESCU_GROUP, OptionRow, find_option
+from .option_table import EXCLUSIVE, FILE_LISTS, PARAMETERS, SECRET, STORESCU_GROUP, TICKETS, OptionRow, find_option
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class CommandLine:
         """Note one more occurrence of an option, with its values if it has any."""
         seen = tuple(_c_string(value) for value in values)
         self.arguments.append(row.long)
-        self.arguments.extend("***" if row.long in SECRET else value for value in seen)
+        self.arguments.extend(_shown(row, value) for value in seen)
         self._options.append((row.long, seen))
 
     def add_parameter(self, text: str) -> None:
@@ -93,9 +93,11 @@ def scan_command_line(argv: Sequence[str]) -> CommandLine:
             continue
         row = find_option(argument)
         if row is None:
-            from .suggestion import suggestion  # only for who needs it
+            from .masking import mask_option  # only for who needs it
+            from .suggestion import suggestion
 
-            raise UsageError(f"Unknown option {_c_string(argument)}{suggestion(_c_string(argument))}")
+            shown = mask_option(_c_string(argument))
+            raise UsageError(f"Unknown option {shown}{suggestion(shown)}")
         values = tuple(islice(arguments, row.value_count))
         if len(values) < row.value_count:
             raise UsageError(f"Missing value for option {row.long}")
@@ -104,6 +106,16 @@ def scan_command_line(argv: Sequence[str]) -> CommandLine:
     if line.arguments and line.exclusive is None and len(line.parameters) < needed:
         raise UsageError(f"Missing parameter {PARAMETERS[len(line.parameters)][0]}")
     return line
+
+
+def _shown(row: OptionRow, value: str) -> str:
+    if row.long in SECRET:
+        return "***"
+    if row.long in TICKETS:
+        from .masking import mask_ticket
+
+        return mask_ticket(value)
+    return value
 
 
 def _looks_like_option(argument: str) -> bool:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EXCLUSIVE", "FILE_LISTS", "JOURNAL_OPTIONS", "OPTIONS", "PARAMETERS", "SECRET", "SECURITY_OPTIONS",
-    "STORESCU_GROUP", "Limits", "OptionRow", "find_option",
+    "STORESCU_GROUP", "TICKETS", "Limits", "OptionRow", "find_option",
 ]
 
 
@@ -284,6 +284,9 @@ FILE_LISTS: Final = ("--files-from", "--files-from0")
 
 SECRET: Final = frozenset(("--password", "--use-passwd"))
 """Options whose value is never shown."""
+
+TICKETS: Final = frozenset(("--kerberos", "--saml", "--jwt"))
+"""Options whose value is the name of a file with a secret; some give the secret itself."""
 
 
 def _rows() -> tuple[OptionRow, ...]:

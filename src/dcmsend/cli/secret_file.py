@@ -6,6 +6,8 @@ from typing import Final
 
 from dcmsend.errors import UsageError
 
+from .masking import mask_ticket
+
 __all__ = ["read_first_line", "read_secret"]
 
 _LONGEST_PASSWORD: Final = 1024
@@ -18,7 +20,7 @@ def read_secret(path: str, what: str, limit: int) -> bytes:
             return file.read(limit)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise UsageError(f"Unable to open {what} file '{path}': {reason}") from error
+        raise UsageError(f"Unable to open {what} file '{mask_ticket(path)}': {reason}") from error
 
 
 def read_first_line(path: str, option: str) -> bytes:

@@ -1,0 +1,51 @@
+"""Secrets stay out of messages also when somebody mistypes their option."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dcmsend.cli.masking import mask_option
+from support.programs import installed_dcmsend
+from support.run import run
+
+SECRET = "Hunter2"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "-pwd{}", "-PWD{}", "-pwd={}", "-pwd:{}", "--password={}", "--password{}", "--Password={}", "--pasword={}",
+        "--passwort={}", "--passwd={}", "-password{}", "-passwd{}", "+pw{}", "+pw={}", "-pw{}", "--pw={}", "-psw={}",
+        "--use-passwd={}", "--use-pasword={}", "--user-password={}", "--passphrase={}", "--key-password={}",
+        "--jwt={}", "--jwt{}", "--saml={}", "--kerberos={}", "--token={}", "--bearer={}", "--secret={}", "-pwda={}",
+    ],
+)  # fmt: skip
+def test_what_is_stuck_to_an_option_is_not_shown(tmp_path: Path, written: str) -> None:
+    """Nor from a command file, nor in a suggestion."""
+    word = written.format(SECRET)
+    (tmp_path / "words").write_text(word)
+    for argument in (word, f"@{tmp_path}/words"):
+        done = run(installed_dcmsend(), "--arguments", "-d", "peer", "104", "file", argument)
+        assert done.exit_code == 1
+        assert SECRET.lower() not in (done.stdout + done.stderr).lower()
+        assert "Unknown option" in done.stderr
+        assert "***" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["--pasword", "--verbos", "--call=PACS", "-aecPACS", "--parallel=4", "--password-fil", "-usrNAME", "--xyz", "-p=1"],
+)
+def test_the_rest_is_shown(written: str) -> None:
+    assert mask_option(written) == written
+
+
+@pytest.mark.parametrize("option", ["--jwt", "--saml", "--kerberos"])
+@pytest.mark.parametrize("ticket", ["eyJhbGciOiJIUzI1NiJ9.Hunter2.x", "<saml:Assertion>Hunter2", "a\nHunter2"])
+def test_a_ticket_in_place_of_its_file(tmp_path: Path, option: str, ticket: str) -> None:
+    done = run(installed_dcmsend(), "--arguments", "-d", "peer", "104", "file", option, ticket)
+    assert done.exit_code == 1
+    assert "Unable to open Kerberos, SAML or JWT file '***'" in done.stderr
+    assert SECRET not in done.stdout + done.stderr
