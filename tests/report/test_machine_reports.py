@@ -216,8 +216,8 @@ def test_any_file_name(tmp_path: Path, name: bytes) -> None:
 
 
 def test_files_are_for_the_owner_only(tmp_path: Path) -> None:
+    send_and_report(tmp_path, CT)  # of yesterday
     for name in ("r.json", "r.jsonl", "r.csv"):
-        (tmp_path / name).write_text("of yesterday")
         (tmp_path / name).chmod(0o666)
     send_and_report(tmp_path, CT)
     for name in ("r.json", "r.jsonl", "r.csv"):
@@ -233,23 +233,42 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("option", ["--report-json", "--report-jsonl", "--report-csv"])
-@pytest.mark.parametrize("place", ["none/report", ".", "/dev/full"])
-def test_a_report_that_cannot_be_written(tmp_path: Path, option: str, place: str) -> None:
-    done, peer = send(tmp_path, option, place, "--require-stored", CT)
+@pytest.mark.parametrize("place", ["none/report", ".", "none/../report"])
+def test_a_report_that_cannot_be_made(tmp_path: Path, option: str, place: str) -> None:
+    """It is known before anything is sent, so nothing is."""
+    for more in (("--require-stored",), ()):
+        done, peer = send(tmp_path, option, place, *more, CT)
+        assert done.exit_code == 43
+        assert peer.connections == []
+        assert done.lines("E")[0] == f"cannot write detailed report to file '{place}'"
+        assert done.lines("E")[-1] == "nothing is sent; name another file for the report"
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("option", ["--report-json", "--report-jsonl", "--report-csv"])
+def test_a_report_that_cannot_be_written(tmp_path: Path, option: str) -> None:
+    done, peer = send(tmp_path, option, "/dev/full", "--require-stored", CT)
     assert done.exit_code == 43
     assert len(peer.connections[0].stores) == 1
-    assert done.lines("E")[0] == f"cannot write detailed report to file '{place}'"
+    assert done.lines("E")[0] == "cannot write detailed report to file '/dev/full'"
     refusing = Script(stores={1: Respond(0xA900)})
-    assert send(tmp_path, option, place, "--require-stored", CT, script=refusing)[0].exit_code == 102
-    assert send(tmp_path, option, place, CT)[0].exit_code == 43
+    assert send(tmp_path, option, "/dev/full", "--require-stored", CT, script=refusing)[0].exit_code == 102
+    assert send(tmp_path, option, "/dev/full", CT)[0].exit_code == 43
     assert not list(tmp_path.iterdir())
 
 
 def test_other_reports_tell_that_one_could_not_be_written(tmp_path: Path) -> None:
-    done, _ = send(tmp_path, "+crf", "none/report.txt", "--report-csv", "none/r.csv", "--report-json", "r.json", CT)
+    done, _ = send(tmp_path, "+crf", "none/report.txt", "--report-csv", "/dev/full", "--report-json", "r.json", CT)
     report = check(json.loads((tmp_path / "r.json").read_text()))
     assert (done.exit_code, report["exit"]["code"]) == (43, 43)
     assert report["totals"]["stored"] == 1
+
+
+def test_other_reports_tell_that_one_could_not_be_made(tmp_path: Path) -> None:
+    done, _ = send(tmp_path, "--report-csv", "none/r.csv", "--report-json", "r.json", CT)
+    report = check(json.loads((tmp_path / "r.json").read_text()))
+    assert (done.exit_code, report["exit"]["code"], report["complete"]) == (43, 43, False)
+    assert report["totals"]["found"] == 0
 
 
 def test_standard_output_that_is_closed(tmp_path: Path) -> None:
@@ -257,7 +276,7 @@ def test_standard_output_that_is_closed(tmp_path: Path) -> None:
         command = f"exec {installed_dcmsend()} {HOST} {peer.port} --report-json - {CT} >&-"
         done = run("/bin/sh", "-c", command)
     assert done.exit_code == 43, done.stderr
-    assert len(peer.connections[0].stores) == 1
+    assert peer.connections == []
 
 
 @pytest.mark.parametrize("place", ["-", "report"])

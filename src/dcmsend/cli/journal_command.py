@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any, Final, NoReturn
 
 from dcmsend.errors import JournalError
 from dcmsend.journal import JournalFilter, JournalGroup, JournalReader, JournalRow
 from dcmsend.protocol import status_text
-from dcmsend.report import format_time, path_fields, status_field
+from dcmsend.report import CsvRows, format_time, path_fields, status_field, visible_lines
 from dcmsend.transfer import Reason, Result
 from dcmsend.version import VERSION
 
 from .exit_code import ExitCode
-from .terminal import make_harmless, to_bytes
+from .terminal import is_terminal, make_harmless, to_bytes
 
 __all__ = ["console", "journal_parser", "main"]
 
@@ -133,10 +133,11 @@ _status.__name__ = "status"  # what argparse calls it in a message
 
 
 def _write(texts: Iterable[str]) -> None:
-    """Write bytes as they are in names of files, whatever the locale is."""
+    """Write bytes as they are in names of files, whatever the locale is; on a terminal nothing that drives it."""
     stream = sys.stdout.buffer
+    shown = visible_lines if is_terminal(sys.stdout) else str
     for text in texts:
-        stream.write(to_bytes(text))
+        stream.write(to_bytes(shown(text)))
     stream.flush()
 
 
@@ -161,25 +162,16 @@ def _list_json(rows: Iterator[JournalRow]) -> Iterator[str]:
     yield "[]\n" if separator == "[\n" else "\n]\n"
 
 
-class _Line:
-    """A file for the csv module that gives back what is written."""
-
-    def __init__(self) -> None:
-        self.text = ""
-
-    def write(self, text: str) -> None:
-        self.text = text
-
-
 def _list_csv(rows: Iterator[JournalRow]) -> Iterator[str]:
-    line = _Line()
-    writer = csv.writer(line, lineterminator="\n")
-    writer.writerow(_FIELDS)
-    yield line.text
-    for row in rows:
-        fields = _fields(row)
-        writer.writerow(fields.get(name) for name in _FIELDS)
-        yield line.text
+    return _csv_lines(_FIELDS, ((fields.get(name) for name in _FIELDS) for fields in map(_fields, rows)))
+
+
+def _csv_lines(names: Sequence[str], rows: Iterable[Iterable[Any]]) -> Iterator[str]:
+    lines: list[str] = []
+    table = CsvRows(lines.append)
+    for row in chain((names,), rows):
+        table.add(row)
+        yield lines.pop()
 
 
 def _list_paths(end: str) -> Callable[[Iterator[JournalRow]], Iterator[str]]:
@@ -244,13 +236,7 @@ def _count_json(reader: JournalReader, groups: list[JournalGroup]) -> Iterator[s
 
 
 def _count_csv(reader: JournalReader, groups: list[JournalGroup]) -> Iterator[str]:
-    line = _Line()
-    writer = csv.writer(line, lineterminator="\n")
-    writer.writerow(("outcome", "status", "reason", "instances"))
-    yield line.text
-    for group in groups:
-        writer.writerow(_group_fields(group).values())
-        yield line.text
+    return _csv_lines(("outcome", "status", "reason", "instances"), (_group_fields(group).values() for group in groups))
 
 
 def _group_fields(group: JournalGroup) -> dict[str, Any]:

@@ -10,29 +10,31 @@ from .run_record import RunRecord
 from .summary import Summary, format_summary, refusal_lines
 
 if TYPE_CHECKING:
+    from .csv_rows import CsvRows
     from .outcome_fields import format_time, path_fields, status_field
     from .own_reports import OwnReports
-    from .text_report import format_outcome, format_text_report, write_text_report
+    from .text_file import write_text_report
+    from .text_report import format_outcome, format_text_report
+    from .visible import visible_lines
 
 __all__ = [
-    "OwnReports", "ReportOptions", "Reports", "RunRecord", "Summary", "format_outcome", "format_summary",
+    "CsvRows", "OwnReports", "ReportOptions", "Reports", "RunRecord", "Summary", "format_outcome", "format_summary",
     "format_text_report", "format_time", "open_reports", "path_fields", "refusal_lines", "status_field",
-    "write_text_report",
+    "visible_lines", "write_text_report",
 ]
+
+
+_LATER = {
+    "CsvRows": "csv_rows", "OwnReports": "own_reports", "format_outcome": "text_report",
+    "format_text_report": "text_report", "format_time": "outcome_fields", "path_fields": "outcome_fields",
+    "status_field": "outcome_fields", "visible_lines": "visible", "write_text_report": "text_file",
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> object:
     """What is seldom needed is loaded when it is."""
-    if name in ("format_outcome", "format_text_report", "write_text_report"):
-        from . import text_report
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
 
-        return getattr(text_report, name)
-    if name in ("format_time", "path_fields", "status_field"):
-        from . import outcome_fields
-
-        return getattr(outcome_fields, name)
-    if name == "OwnReports":
-        from .own_reports import OwnReports
-
-        return OwnReports
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)

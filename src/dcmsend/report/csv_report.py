@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from typing import Any, Final
 
 from dcmsend.index import RejectedInput
 from dcmsend.transfer import StoreOutcome
 
 from .base import Report
+from .csv_rows import CsvRows
 from .field_source import FieldSource
 from .report_file import ReportFile
 from .run_record import RunRecord
@@ -24,10 +24,10 @@ class CsvReport(Report):
     def __init__(self, path: str, source: FieldSource) -> None:
         self._source = source
         self._file = ReportFile(path)
-        self._rows = csv.writer(self._file, lineterminator="\n")
+        self._rows = CsvRows(self._file.write)
 
     def begin(self) -> None:
-        self._rows.writerow(self._source.names)
+        self._rows.add(self._source.names)
 
     def rejected(self, rejected: RejectedInput) -> None:
         self._add(self._source.rejected(rejected))
@@ -39,7 +39,7 @@ class CsvReport(Report):
         self._file.close()
 
     def _add(self, fields: dict[str, Any]) -> None:
-        self._rows.writerow(_cell(fields.get(name), name) for name in self._source.names)
+        self._rows.add(_cell(fields.get(name), name) for name in self._source.names)
 
 
 def _cell(value: Any, name: str) -> Any:

@@ -23,23 +23,17 @@ from .report_file import ReportFile
 from .run_fields import RunFields
 from .run_record import RunRecord
 from .timeline import Timeline
+from .visible import visible
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
-__all__ = ["HtmlReport", "visible"]
+__all__ = ["HtmlReport"]
 
 MOST_ROWS: Final = 5_000
 """Instances that are shown one by one; of larger runs only those with trouble are, and at most so many."""
 _MOST_GROUPS: Final = 500
 _TROUBLE: Final = ("refused", "failed", "unconfirmed", "not_attempted", "invalid")
-_BIDI_CONTROLS: Final = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
-_VISIBLE: Final = {code: f"\\u{code:04x}" for code in (*range(0x20), *range(0x7F, 0xA0), *_BIDI_CONTROLS)}
-
-
-def visible(text: object) -> str:
-    """Text in which nothing is hidden: control characters and direction marks are shown as escapes."""
-    return str(text).translate(_VISIBLE)
 
 
 class HtmlReport(Report):
@@ -49,8 +43,8 @@ class HtmlReport(Report):
         self._path = path
         self._run = run
         self._source = source
-        self._file = ReportFile(path)
         self._template = _load_template(path)
+        self._file = ReportFile(path)
         self._began = time.monotonic()
         self._timeline = Timeline()
         self._troubles: list[dict[str, Any]] = []

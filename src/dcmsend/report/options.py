@@ -29,6 +29,12 @@ class ReportOptions(Record):
     command_line: tuple[str, ...] = ()
 
     @property
+    def own_files(self) -> tuple[str, ...]:
+        """The names of all reports beside DCMTK's that go to files."""
+        paths = (self.json_report, self.jsonl_report, self.csv_report, self.html_report)
+        return tuple(path for path in paths if path not in ("", "-"))
+
+    @property
     def for_programs(self) -> bool:
         """Whether any report beside DCMTK's is wanted."""
         return bool(self.json_report or self.jsonl_report or self.csv_report or self.html_report)

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+from collections.abc import Iterable
 
 from dcmsend.errors import ReportError
 from dcmsend.inputs import InputFile, Origin
 
+from .earlier_report import is_earlier_report
 from .options import ReportOptions
+from .place import find_place
+from .replaceable import HEAD_LENGTH, IS_INPUT
 
-__all__ = ["OwnReports", "check_place"]
+__all__ = ["OwnReports", "check_named"]
 
 
 class OwnReports:
     """Knows them by name; DCMTK's report is not among them, which comes to be when all is sent."""
 
     def __init__(self, options: ReportOptions) -> None:
-        paths = [options.json_report, options.jsonl_report, options.csv_report, options.html_report]
-        named = [path for path in paths if path not in ("", "-")]
+        named = options.own_files
         self._places = {os.path.split(place) for path in named for place in (_spelled(path), os.path.realpath(path))}
         names = "|".join(sorted(re.escape(name) for _, name in self._places))
-        self._names = re.compile(rf"({names})(\.\d+\.tmp)?", re.DOTALL)
+        self._names = re.compile(rf"({names})(\.[0-9a-f]+\.tmp)?", re.DOTALL)
 
     def hold(self, item: InputFile) -> bool:
         """Whether what was found in a directory is one of them, complete or not: also one of an earlier run."""
@@ -31,26 +35,36 @@ class OwnReports:
         match = self._names.fullmatch(name)
         if match is None or (os.path.realpath(directory), match[1]) not in self._places:
             return False
-        return not _is_dicom(item.path)  # then no report is written there
+        return _may_be_replaced(item.path)
 
 
-def check_place(path: str) -> None:
-    """See that a report does not take the place of an image: a shell makes that of ``+crf *.dcm``.
+def check_named(path: str, names: Iterable[str]) -> None:
+    """See that a report does not take the place of a file that the user has named as one to be sent.
 
     Raises ReportError.
     """
-    if _is_dicom(path):
-        raise ReportError(path, "it is a DICOM file, which no report overwrites")
+    try:
+        place = find_place(path)
+    except (OSError, ValueError):  # whoever writes it says what is wrong
+        return
+    place.close()
+    if place.status is None or not place.is_file:
+        return
+    for name in names:
+        with contextlib.suppress(OSError, ValueError):
+            if os.path.samestat(os.stat(name), place.status):
+                raise ReportError(path, IS_INPUT)
 
 
-def _is_dicom(path: str) -> bool:
+def _may_be_replaced(path: str) -> bool:
+    """Whether a report is written over this file; over another one it is not."""
     try:
         if not os.path.isfile(path):  # nobody may be at the other end of a pipe
-            return False
+            return True
         with open(path, "rb") as file:
-            return file.read(132)[128:] == b"DICM"
-    except (OSError, ValueError):  # not there yet; whoever writes it says what is wrong
-        return False
+            return is_earlier_report(file.read(HEAD_LENGTH))
+    except (OSError, ValueError):
+        return True
 
 
 def _spelled(path: str) -> str:

@@ -12,7 +12,10 @@ from typing import IO, Final
 
 from dcmsend.errors import ReportError
 
-from .own_reports import check_place
+from .earlier_report import is_earlier_report
+from .place import Place, find_place
+from .replaceable import HEAD_LENGTH, read_head, reason_to_keep
+from .visible import open_stream
 
 __all__ = ["ReportFile"]
 
@@ -23,8 +26,9 @@ _MODE: Final = 0o600
 class ReportFile:
     """Takes text.  ``-`` is standard output.
 
-    A regular file is written beside its final name and renamed by ``close``, so that nobody ever reads half of it; what
-    is no regular file (a pipe, a device) is written to directly.
+    A regular file is written beside its final name and gets that by ``close``, so that nobody ever reads half of it;
+    what is no regular file (a pipe, a device) is written to directly.  Of files only an earlier report, or an empty
+    one, is replaced, and only one of the same user.
 
     All methods raise ReportError.
     """
@@ -33,10 +37,10 @@ class ReportFile:
         """``is_streamed`` for a file that is to be read while it grows: it has its name from the start."""
         self._path = path
         self._temporary = ""
-        self._final = ""
+        self._place: Place | None = None
         self._file: IO[str] = io.StringIO()
         with self._translated():
-            self._file = self._open(is_streamed)
+            self._file = open_stream(self._open(is_streamed))
 
     def write(self, text: str) -> None:
         """Write text, which must have UTF-8 bytes."""
@@ -52,45 +56,111 @@ class ReportFile:
         """Complete the file."""
         with self._translated():
             self._file.close()
-            if self._temporary:
-                os.replace(self._temporary, self._final)
-                self._temporary = ""
+            if self._place is not None:
+                self._give_name(self._place)
+                is_there = self._place.is_still_there
+                self._leave()
+                if not is_there:
+                    raise OSError(0, "its directory was moved or replaced meanwhile, and the report with it")
+
+    def _open(self, is_streamed: bool) -> int:
+        if self._path == "-":
+            if sys.stdout is None:
+                raise OSError(0, "there is no standard output")
+            sys.stdout.flush()
+            return os.dup(sys.stdout.fileno())
+        self._place = place = find_place(self._path)
+        if place.is_file:
+            _check(read_head(place))
+            return self._open_streamed(place) if is_streamed else self._open_temporary(place)
+        descriptor = place.open(os.O_WRONLY) if place.descriptor is None else os.dup(place.descriptor)
+        self._leave()
+        return descriptor
+
+    def _open_temporary(self, place: Place) -> int:
+        """A file beside the one that it will replace; its name is by chance, so that it is nobody else's."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        while True:
+            name = f"{place.name}.{os.urandom(4).hex()}.tmp"
+            with contextlib.suppress(FileExistsError):
+                descriptor = place._replace(name=name).open(flags, _MODE)
+                break
+        self._temporary = name
+        try:
+            # A file system may show all files as those of one user: the new file tells who we are there.
+            if place.status is not None and place.status.st_uid != os.fstat(descriptor).st_uid:
+                raise OSError(0, "it belongs to another user")
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return descriptor
+
+    def _open_streamed(self, place: Place) -> int:
+        """The file itself: whoever has it open already goes on to read it.
+
+        One that has a second name, under which it may be kept, is replaced as a whole.
+        """
+        if place.status is None:
+            with contextlib.suppress(FileExistsError):
+                descriptor = place.open(os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE)
+                self._leave()
+                return descriptor
+        descriptor = place.open(os.O_RDWR | getattr(os, "O_NONBLOCK", 0))
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise OSError(0, "another file has just taken its place")
+            _check(os.pread(descriptor, HEAD_LENGTH, 0))
+            is_ours = status.st_uid == os.geteuid() and (status.st_nlink == 1 or not status.st_size)
+            if is_ours:
+                os.fchmod(descriptor, _MODE)  # it may have been open to everybody
+                os.ftruncate(descriptor, 0)
+                self._leave()
+                return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+        descriptor = self._open_temporary(place._replace(status=status))
+        try:
+            self._give_name(place)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        self._leave()
+        return descriptor
+
+    def _give_name(self, place: Place) -> None:
+        """Put the file in its place, unless something has come there meanwhile that has to stay."""
+        directory, temporary = place.directory, self._temporary
+        try:
+            os.link(temporary, place.name, src_dir_fd=directory, dst_dir_fd=directory, follow_symlinks=False)
+        except OSError:  # there is a file, or the file system has no hard links
+            try:
+                _check(read_head(place.now()))
+                os.replace(temporary, place.name, src_dir_fd=directory, dst_dir_fd=directory)
+            except OSError as error:
+                self._temporary = ""  # it is complete, and stays
+                where = os.path.join(place.where, temporary)
+                raise OSError(0, f"{error.strerror}; the report is in '{where}'") from error
+        else:
+            os.unlink(temporary, dir_fd=directory)
+        self._temporary = ""
+
+    def _leave(self) -> None:
+        if self._place is not None:
+            self._place.close()
+            self._place = None
 
     def _discard(self) -> None:
         """Leave nothing of a file that has no name yet."""
         with contextlib.suppress(OSError, ValueError):
             self._file.close()
-        if self._temporary:
+        if self._place is not None and self._temporary:
             with contextlib.suppress(OSError):
-                os.unlink(self._temporary)
-            self._temporary = ""
-
-    def _open(self, is_streamed: bool) -> IO[str]:
-        if self._path == "-":
-            if sys.stdout is None:
-                raise OSError(0, "there is no standard output")
-            sys.stdout.flush()
-            return open(os.dup(sys.stdout.fileno()), "w", encoding="utf-8", newline="")
-        try:
-            mode = os.stat(self._path).st_mode
-        except FileNotFoundError:
-            mode = stat.S_IFREG
-        if stat.S_ISDIR(mode) or not stat.S_ISREG(mode):
-            return open(self._path, "w", encoding="utf-8", newline="")
-        check_place(self._path)
-        if is_streamed:
-            descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_CLOEXEC", 0), _MODE)
-            if hasattr(os, "fchmod"):
-                os.fchmod(descriptor, _MODE)  # the file may have been there, open to everybody
-            return open(descriptor, "w", encoding="utf-8", newline="")
-        self._final = os.path.realpath(self._path)  # a link stays a link
-        temporary = f"{self._final}.{os.getpid()}.tmp"
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)  # of a process that is no more
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
-        descriptor = os.open(temporary, flags, _MODE)
-        self._temporary = temporary
-        return open(descriptor, "w", encoding="utf-8", newline="")
+                os.unlink(self._temporary, dir_fd=self._place.directory)
+        self._temporary = ""
+        self._leave()
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:
@@ -102,3 +172,10 @@ class ReportFile:
         except ValueError as error:  # a NUL in the name, a file that is closed
             self._discard()
             raise ReportError(self._path, str(error)) from error
+
+
+def _check(head: bytes) -> None:
+    """Raise OSError if what is there begins like something that has to stay."""
+    reason = reason_to_keep(head, is_earlier_report)
+    if reason:
+        raise OSError(0, reason)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
 
@@ -27,27 +27,32 @@ class Reports(Observer):
 
     Attributes:
         error: why the first report that could not be written could not; None while all can.
+        refusal: why a report of ours cannot be begun, so that the run had better not begin either; None if all can.
     """
 
     def __init__(self, observer: Observer | None = None) -> None:
         self._observer = observer
         self._reports: list[Report] = []
         self.error: ReportError | None = None
+        self.refusal: ReportError | None = None
 
     @property
     def observer(self) -> Observer | None:
         """What the transfer has to tell; None if nobody wants to know."""
         return self if self._reports else self._observer
 
-    def add(self, make: Callable[[], Report]) -> None:
-        """Open one more report and begin it."""
+    def add(self, make: Callable[[], Report], *, is_needed: bool = True) -> None:
+        """Open one more report and begin it; with ``is_needed`` the run had better not begin without."""
         try:
             report = make()
-            report.begin()
         except ReportError as error:
+            if is_needed and self.refusal is None:
+                self.refusal = error
             self._note(error)
-        else:
-            self._reports.append(report)
+            return
+        self._reports.append(report)
+        with self._given_up(report):
+            report.begin()
 
     def rejected(self, rejected: RejectedInput) -> None:
         """An input is not in the transfer list."""
@@ -112,20 +117,37 @@ class Reports(Observer):
             self._reports.remove(report)
 
     def _note(self, error: ReportError) -> None:
-        _log.error("%s\n%s", error, error.reason)
+        next_step = "\nnothing is sent; name another file for the report" if error is self.refusal else ""
+        _log.error("%s\n%s%s", error, error.reason, next_step)
         self.error = self.error or error
 
 
-def open_reports(options: ReportOptions, peer: PeerFacts, record: RunRecord, observer: Observer | None) -> Reports:
-    """Open all reports of the run ``record``; what only a report needs is loaded only for it."""
+def open_reports(
+    options: ReportOptions, peer: PeerFacts, record: RunRecord, observer: Observer | None, names: Sequence[str] = ()
+) -> Reports:
+    """Open all reports of the run ``record``, which is to send ``names``.
+
+    What only a report needs is loaded only for it.
+    """
     reports = Reports(observer)
     if options.text_report:
         from .text_report import TextReport
 
-        reports.add(lambda: TextReport(options.text_report, peer))
+        reports.add(lambda: TextReport(options.text_report, peer), is_needed=False)
     if options.for_programs:
-        _open_further(options, peer, record, reports)
+        reports.add(lambda: _checked(options, names))
+        if reports.refusal is None:
+            _open_further(options, peer, record, reports)
     return reports
+
+
+def _checked(options: ReportOptions, names: Sequence[str]) -> Report:
+    """No report, but a look whether one of them would take the place of a file to be sent."""
+    from .own_reports import check_named
+
+    for path in options.own_files:
+        check_named(path, names)
+    return Report()
 
 
 def _open_further(options: ReportOptions, peer: PeerFacts, record: RunRecord, reports: Reports) -> None:

@@ -6,20 +6,20 @@ import logging
 import os
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 
 from dcmsend.dicom.sop_class import sop_class_name
 from dcmsend.dicom.transfer_syntax import TransferSyntax
-from dcmsend.errors import ReportError
+from dcmsend.index import RejectedInput
 from dcmsend.protocol import status_text
 from dcmsend.transfer import PeerFacts, Reason, StoreOutcome
 
 from .base import Report
-from .own_reports import check_place
+from .replaceable import InputWatch
 from .run_record import RunRecord
 from .spool import Spool
+from .text_file import check_text_place, is_earlier_text_report, is_file_name, translated, write_text_report
 
-__all__ = ["TextReport", "format_outcome", "format_text_report", "write_text_report"]
+__all__ = ["TextReport", "format_outcome", "format_text_report"]
 
 _log = logging.getLogger("dcmsend.app")
 
@@ -64,34 +64,25 @@ def format_outcome(outcome: StoreOutcome) -> str:
     )
 
 
-def write_text_report(path: str, pieces: Iterable[str]) -> None:
-    """Write the report to ``path``, replacing what is there; names that are not UTF-8 keep their bytes.
-
-    A report that cannot be written to its end is removed: scripts would take it for complete.  Raises ReportError.
-    """
-    with _translated(path), open(path, "w", encoding="utf-8", errors="surrogateescape", newline="\n") as file:
-        try:
-            file.writelines(pieces)
-            file.flush()
-        except BaseException:
-            if os.path.isfile(path):
-                os.unlink(path)
-            raise
-
-
 class TextReport(Report):
     """Written at the end, as DCMTK does: its file tells the time, and that the transfer is complete."""
 
     def __init__(self, path: str, peer: PeerFacts) -> None:
         self._path = path
+        self._partial = f"{path}.partial"
         self._peer = peer
         self._blocks = Spool()
+        self._watch = InputWatch((self._path, self._partial), is_earlier_text_report)
 
     def begin(self) -> None:
-        check_place(self._path)
+        check_text_place(self._path)
+
+    def rejected(self, rejected: RejectedInput) -> None:
+        self._watch.see(rejected.path)
 
     def outcome(self, outcome: StoreOutcome) -> None:
-        with _translated(self._path):
+        self._watch.see(outcome.instance.input.path)
+        with translated(self._path):
             self._blocks.add(format_outcome(outcome))
 
     def finish(self, record: RunRecord) -> None:
@@ -101,26 +92,19 @@ class TextReport(Report):
         path = self._path
         if record.is_complete:
             _log.info("creating detailed report on the transfer ...")
+            self._watch.check(path)
             if os.path.exists(path) and not os.path.isdir(path):
                 _log.warning("file '%s' already exists, overwriting", path)
-        elif os.path.exists(path) and not os.path.isfile(path):
-            _log.warning("the transfer is not complete; no report is written to '%s'", path)  # a device, a pipe
+        elif not is_file_name(path):
+            _log.warning("the transfer is not complete; no report is written to '%s'", path)
             return
         else:
-            path += ".partial"
-        write_text_report(path, format_text_report(self._peer, self._blocks, record.format_summary()))
-        if path != self._path:
+            path = self._partial
+            self._watch.check(path)
+        pieces = format_text_report(self._peer, self._blocks, record.format_summary())
+        write_text_report(path, pieces, only_over_reports=path == self._partial)
+        if path == self._partial:
             _log.warning("the transfer is not complete; what became of each instance is in '%s'", path)
-
-
-@contextmanager
-def _translated(path: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise ReportError(path, error.strerror or os.strerror(error.errno or 0)) from error
-    except ValueError as error:  # a NUL in the name, characters that have no bytes
-        raise ReportError(path, str(error)) from error
 
 
 def _syntax(syntax: TransferSyntax) -> str:

@@ -1,0 +1,28 @@
+"""Tells from its first bytes whether a file is a report of ours, so that the next one may take its place."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+__all__ = ["is_earlier_report"]
+
+_CSV: Final = b"index,path,path_base64,size,mtime,sop_class_uid,"
+_JSON: Final = re.compile(
+    rb'\s*\{\s*(?:"type"\s*:\s*"start"\s*,\s*)?"schema_version"\s*:\s*"[\d.]+"\s*,\s*"program"\s*:\s*"dcmsend '
+)
+_PAGE: Final = re.compile(
+    rb"<!DOCTYPE html>.{0,400}?"
+    rb"(?:<meta name=\"generator\" content=\"dcmsend[ \"]"
+    rb"|default-src 'none'; style-src 'unsafe-inline'.{0,300}?<title>[^<]* - dcmsend</title>)",  # older ones
+    re.DOTALL,
+)
+_CUT_OFF: Final = (_CSV, b'{"type": "start", "schema_version": "', b'{\n "schema_version": "')
+"""A disk that was full may have left less than the mark."""
+
+
+def is_earlier_report(head: bytes) -> bool:
+    """Whether a file that begins so (4 KiB are enough) is a report as JSON, JSON lines, CSV or page, or is empty."""
+    if head.startswith(_CSV) or any(beginning.startswith(head) for beginning in _CUT_OFF):
+        return True
+    return _JSON.match(head) is not None or _PAGE.match(head) is not None
