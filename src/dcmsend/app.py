@@ -362,10 +362,7 @@ def _dictionary(settings: Settings) -> tuple[Callable[[], DataDictionary], Dcmse
     for path in settings.dictionary_files:
         try:
             with open(path, encoding="utf-8", errors="replace") as file:
-                text = file.read()
-            if "DICM" in text[:200] and "\0" in text[:200]:  # what is in it would be shown as bad lines
-                raise OSError(0, "it is a DICOM file")
-            texts.append((path, text))
+                texts.append((path, file.read()))
         except OSError as error:
             _log.error("DcmDataDictionary: Cannot open file: %s\n%s", path, error.strerror)
     if not texts:

@@ -43,7 +43,10 @@ def parse_dictionary(text: str, name: str) -> list[DictionaryEntry]:
 
     Lines that cannot be read are logged as errors (``name`` and line number) and left out; there is always a result.
     """
-    entries = []
+    entries: list[DictionaryEntry] = []
+    if "DICM" in text[:200] and "\0" in text[:200]:  # its bad lines would show what is in it
+        _logger.error("DcmDataDictionary: %s: it is a DICOM file, and no data dictionary", name)
+        return entries
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
