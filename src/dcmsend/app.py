@@ -11,10 +11,9 @@ from functools import partial
 from itertools import filterfalse
 from typing import TYPE_CHECKING
 
+from dcmsend.abilities import abilities_of, choose_dictionary
 from dcmsend.association import DimseTarget, remedy
-from dcmsend.dicom.transfer_syntax import TransferSyntax
 from dcmsend.errors import (
-    DataSetError,
     DcmsendError,
     InputError,
     InvalidInputFile,
@@ -26,7 +25,6 @@ from dcmsend.index import Instance, RejectedInput, scan
 from dcmsend.inputs import InputFile, find_inputs
 from dcmsend.interrupt import Interrupt
 from dcmsend.load import Abilities
-from dcmsend.plan import Decompression
 from dcmsend.report import Reports, RunRecord, open_reports, refusal_lines
 from dcmsend.settings import Settings
 from dcmsend.transfer import Engine, Observer, StoreOutcome, limit_time, not_attempted
@@ -160,7 +158,7 @@ def _transfer(
 ) -> Generator[StoreOutcome, None, None]:
     instances: list[Instance] = []
     skip = None if journal is None else partial(_is_done, journal, record)
-    dictionary, unusable = _dictionary(settings)
+    dictionary, unusable = choose_dictionary(settings)
     if settings.send_while_scanning:
         rejected: deque[RejectedInput] = deque()
         on_rejected = _also(rejected.append, journal)
@@ -189,7 +187,7 @@ def list_instances(
 ) -> tuple[Sequence[Instance], Abilities]:
     """What a run would send, and what it would do it with.  Raises what ends the search early."""
     instances: list[Instance] = []
-    dictionary, unusable = _dictionary(settings)
+    dictionary, unusable = choose_dictionary(settings)
     inputs = _find_inputs(settings, names, interrupt)
     journal = None
     if settings.journal is not None:
@@ -203,7 +201,7 @@ def list_instances(
     finally:
         if journal is not None:
             journal.close()
-    return instances, _abilities(settings, dictionary, unusable)
+    return instances, abilities_of(settings, dictionary, unusable)
 
 
 def _is_done(journal: Journal | JournalView, record: RunRecord, item: InputFile) -> bool:
@@ -228,12 +226,6 @@ def _also(
     return reject
 
 
-def _abilities(
-    settings: Settings, dictionary: Callable[[], DataDictionary], unusable: DcmsendError | None
-) -> Abilities:
-    return Abilities(_can_decode, partial(_can_convert, settings.plan.decompression), dictionary, unusable)
-
-
 def _send(
     settings: Settings,
     instances: Sequence[Instance] | Iterator[Instance],
@@ -246,7 +238,7 @@ def _send(
     rejected: deque[RejectedInput] | None = None,
 ) -> Generator[StoreOutcome, None, None]:
     """``rejected`` is filled meanwhile, on whatever thread; who hears of it hears of everything on this one."""
-    abilities = _abilities(settings, dictionary, unusable)
+    abilities = abilities_of(settings, dictionary, unusable)
     was_moved = None if journal is None else journal.was_moved
     target = DimseTarget(settings.peer, settings.transfer, settings.plan, abilities, was_moved)
     if not isinstance(instances, Sequence):
@@ -350,46 +342,6 @@ def _list_instances(
     )
     if not instances and not record.already_stored:
         raise NoValidInputFiles
-
-
-def _dictionary(settings: Settings) -> tuple[Callable[[], DataDictionary], DcmsendError | None]:
-    """The data dictionary, loaded when it is first asked for; files named by the user are read at once."""
-    if not settings.dictionary_files:
-        return _default_dictionary, None
-    from dcmsend.dicom.dictionary_file import load_dictionary_files
-
-    texts = []
-    for path in settings.dictionary_files:
-        try:
-            with open(path, encoding="utf-8", errors="replace") as file:
-                texts.append((path, file.read()))
-        except OSError as error:
-            _log.error("DcmDataDictionary: Cannot open file: %s\n%s", path, error.strerror)
-    if not texts:
-        _log.warning("no data dictionary loaded, check environment variable: DCMDICTPATH")
-        return _default_dictionary, DataSetError("Data dictionary missing")
-    dictionary = load_dictionary_files(texts)
-    return lambda: dictionary, None
-
-
-def _default_dictionary() -> DataDictionary:
-    from dcmsend.dicom.data_dictionary import default_dictionary  # most files are sent without it
-
-    return default_dictionary()
-
-
-def _can_decode(syntax: TransferSyntax) -> bool:
-    from dcmsend.transcode import can_decode
-
-    return can_decode(syntax)
-
-
-def _can_convert(allowed: Decompression, source: TransferSyntax, target: TransferSyntax) -> bool:
-    from dcmsend.transcode import can_convert
-
-    if source.is_lossy and source is not target and allowed is not Decompression.LOSSY:
-        return False
-    return can_convert(source, target)
 
 
 def _conclude(record: RunRecord, reports: Reports, judge: Callable[[RunRecord], IntEnum] | None) -> None:

@@ -1,0 +1,68 @@
+"""What a run can do with instances that cannot be sent as they are: decoders, conversions, the data dictionary."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from dcmsend.dicom.transfer_syntax import TransferSyntax
+from dcmsend.errors import DataSetError, DcmsendError
+from dcmsend.load import Abilities
+from dcmsend.plan import Decompression
+from dcmsend.settings import Settings
+
+if TYPE_CHECKING:
+    from dcmsend.dicom.data_dictionary import DataDictionary
+
+__all__ = ["abilities_of", "choose_dictionary"]
+
+_log = logging.getLogger("dcmsend.app")
+
+
+def abilities_of(
+    settings: Settings, dictionary: Callable[[], DataDictionary], unusable: DcmsendError | None
+) -> Abilities:
+    """The abilities, of which nothing is loaded before it is needed; ``unusable`` says why there is no dictionary."""
+    return Abilities(_can_decode, partial(_can_convert, settings.plan.decompression), dictionary, unusable)
+
+
+def choose_dictionary(settings: Settings) -> tuple[Callable[[], DataDictionary], DcmsendError | None]:
+    """The data dictionary, loaded when it is first asked for; files named by the user are read at once."""
+    if not settings.dictionary_files:
+        return _default_dictionary, None
+    from dcmsend.dicom.dictionary_file import load_dictionary_files
+
+    texts = []
+    for path in settings.dictionary_files:
+        try:
+            with open(path, encoding="utf-8", errors="replace") as file:
+                texts.append((path, file.read()))
+        except OSError as error:
+            _log.error("DcmDataDictionary: Cannot open file: %s\n%s", path, error.strerror)
+    if not texts:
+        _log.warning("no data dictionary loaded, check environment variable: DCMDICTPATH")
+        return _default_dictionary, DataSetError("Data dictionary missing")
+    dictionary = load_dictionary_files(texts)
+    return lambda: dictionary, None
+
+
+def _default_dictionary() -> DataDictionary:
+    from dcmsend.dicom.data_dictionary import default_dictionary  # most files are sent without it
+
+    return default_dictionary()
+
+
+def _can_decode(syntax: TransferSyntax) -> bool:
+    from dcmsend.transcode import can_decode
+
+    return can_decode(syntax)
+
+
+def _can_convert(allowed: Decompression, source: TransferSyntax, target: TransferSyntax) -> bool:
+    from dcmsend.transcode import can_convert
+
+    if source.is_lossy and source is not target and allowed is not Decompression.LOSSY:
+        return False
+    return can_convert(source, target)
