@@ -90,6 +90,32 @@ def test_more_rows_than_the_stream_has(duel: Duel, make: Maker) -> None:
     assert not any(read_data_set(data_set, EI).PixelData[-200:])
 
 
+@pytest.mark.parametrize("columns", [48, 30], ids=["short", "short and narrow"])
+def test_small_tiles_of_a_whole_slide(duel: Duel, tmp_path: Path, columns: int) -> None:
+    """DCMTK fills up with zeros too, but puts the rows of a narrow tile behind each other, as if it were not narrow."""
+    native = Native(
+        rows=32, columns=48, samples=3, frames=2, interpretation="YBR_FULL_422",
+        sop_class="1.2.840.10008.5.1.4.1.1.77.1.6",
+    )
+    pixels = np.ascontiguousarray(np.moveaxis(native.pixels(), 1, -1))
+    tile = np.ascontiguousarray(pixels[1, :20, :columns])
+    frames = [bytes(ic.jpeg8_encode(each, level=90, subsampling="422")) for each in (pixels[0], tile)]
+    file = tmp_path / "slide.dcm"
+    file.write_bytes(file_with(encapsulated_data_set(native, [b"", *frames]), "1.2.840.10008.1.2.4.50"))
+    pair = duel(str(file), "+dly", peer=TAKES_EXPLICIT)
+    pair.assert_same(0, but={"warnings": "D51", **({} if columns == 48 else {"data_sets": "D51"})})
+    assert [line for line in pair.ours.lines("W") if "frames" in line] == [
+        "W: 1 of 2 frames have fewer rows or columns than the data set says: padded with black"
+    ]
+    theirs, ours = (
+        np.frombuffer(read_data_set(*sent(run), EI).PixelData, "u1").reshape(2, 32, 48, 3) for run in pair
+    )
+    assert np.array_equal(ours[0], theirs[0])
+    assert np.array_equal(ours[1, :20, :columns].reshape(-1), theirs[1].reshape(-1)[: 20 * columns * 3])
+    assert not ours[1, 20:].any()
+    assert not ours[1, :, columns:].any()
+
+
 def test_run_lengths_for_fewer_or_more_pixels(duel: Duel, make: Maker) -> None:
     """DCMTK makes pixels up, or forgets some."""
     assert_only_dcmtk_sends(duel, make(GREY, RLE, lambda items: [items[0], items[1][:-200]]), "D51")

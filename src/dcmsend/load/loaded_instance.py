@@ -102,12 +102,13 @@ class LoadedInstance:
             decompress=recoding.decompress,
             keep_ybr=recoding.keep_ybr,
         )
-        self.notes += converted.notes
         try:
             converted.decode(_make_spool, recoding.run_jobs)
         except BaseException:
             converted.close()
             raise
+        finally:
+            self.notes += converted.notes
         content = self._content
         self._owns_content = False
 

@@ -13,8 +13,8 @@ from dcmsend.dicom.transfer_syntax import TransferSyntax
 from dcmsend.errors import TranscodeError
 
 __all__ = [
-    "CANNOT_CHANGE", "Codec", "FrameDecoder", "Image", "NativeImage", "VerifyingDecoder", "cannot_change",
-    "requires_planes",
+    "CANNOT_CHANGE", "Codec", "FrameDecoder", "Image", "NativeImage", "SizedCodec", "VerifyingDecoder",
+    "cannot_change", "requires_planes",
 ]
 
 CANNOT_CHANGE = "Pixel representation cannot be changed"
@@ -35,6 +35,7 @@ class Image(NamedTuple):
         photometric_interpretation: upper case without blanks, ``""`` when it is missing.
         planar_configuration: None when it is missing.
         sop_class_uid: of the same item, ``""`` in a nested one.
+        is_tiled: the frames are tiles of one large picture.
     """
 
     rows: int
@@ -47,6 +48,7 @@ class Image(NamedTuple):
     photometric_interpretation: str
     planar_configuration: int | None
     sop_class_uid: str
+    is_tiled: bool = False
 
 
 class NativeImage(NamedTuple):
@@ -108,6 +110,16 @@ class Codec(Protocol):
     @staticmethod
     def starts_frame(head: bytes, image: Image) -> bool:
         """Whether a fragment that begins with ``head`` (up to 64 bytes) surely begins a frame."""
+        ...
+
+
+@runtime_checkable
+class SizedCodec(Codec, Protocol):
+    """A codec whose frames say how large they are."""
+
+    @staticmethod
+    def frame_size(frame: bytes) -> tuple[int, int]:
+        """Rows and columns of a frame.  Raises TranscodeError if it has no header."""
         ...
 
 

@@ -54,12 +54,11 @@ class ConvertedDataSet:
     Attributes:
         length: bytes it has there; None for Deflated, where only writing tells.
         warnings: what DCMTK would log as warnings.
-        notes: (level, text) of what is to be told about compressed pixel data.
         sop_class_uid, sop_instance_uid: (0008,0016) and (0008,0018).
     """
 
     __slots__ = (
-        "_deflate_level", "_pixels", "_writer", "length", "notes", "sop_class_uid", "sop_instance_uid", "warnings",
+        "_deflate_level", "_pixels", "_writer", "length", "sop_class_uid", "sop_instance_uid", "warnings",
     )
 
     def __init__(
@@ -73,11 +72,15 @@ class ConvertedDataSet:
     ) -> None:
         self._writer = writer
         self._pixels = pixels
-        self.notes = tuple(pixels.notes)
         self._deflate_level = deflate_level
         self.length = length
         self.warnings = warnings
         self.sop_class_uid, self.sop_instance_uid = uids
+
+    @property
+    def notes(self) -> tuple[tuple[str, str], ...]:
+        """(level, text) of what is to be told about compressed pixel data, completely after ``decode``."""
+        return tuple(self._pixels.notes)
 
     def decode(self, make_spool: Callable[[int], Spool] = MemorySpool, run: RunJobs = run_in_turn) -> None:
         """Decode compressed pixel data completely; without any it does nothing.  To be called before ``chunks``.

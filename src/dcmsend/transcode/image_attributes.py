@@ -23,11 +23,13 @@ PLANAR_CONFIGURATION: Final = 0x00280006
 NUMBER_OF_FRAMES: Final = 0x00280008
 ROWS: Final = 0x00280010
 COLUMNS: Final = 0x00280011
+TOTAL_PIXEL_MATRIX: Final = (0x00480006, 0x00480007)
 BITS_ALLOCATED: Final = 0x00280100
 BITS_STORED: Final = 0x00280101
 HIGH_BIT: Final = 0x00280102
 PIXEL_REPRESENTATION: Final = 0x00280103
 
+_WHOLE_SLIDE: Final = "1.2.840.10008.5.1.4.1.1.77.1.6"
 _MOST_TEXT: Final = 256
 _NOT_LETTERS: Final = re.compile(r"[^A-Z0-9]")
 _INTEGER: Final = re.compile(r"\s*([+-]?\d{1,10})")
@@ -89,12 +91,17 @@ class ImageAttributes:
             photometric_interpretation=photometric_interpretation,
             planar_configuration=self.number(PLANAR_CONFIGURATION),
             sop_class_uid=self.text(SOP_CLASS_UID),
+            is_tiled=self._is_tiled(),
         )
         if not image.rows or not image.columns:
             raise TranscodeError("Invalid tag", f"an image of {image.columns} x {image.rows} pixels")
         if not 1 <= image.samples <= 15:
             raise TranscodeError("Invalid tag", f"{image.samples} Samples per Pixel")
         return image
+
+    def _is_tiled(self) -> bool:
+        """Source: PS3.3 C.7.6.17.3, C.8.12.4."""
+        return self.text(SOP_CLASS_UID) == _WHOLE_SLIDE or all(tag in self._nodes for tag in TOTAL_PIXEL_MATRIX)
 
     def _needed(self, tag: int, name: str) -> int:
         number = self.number(tag)

@@ -92,8 +92,11 @@ class NativePixels:
 
     def _open(self, node: int) -> PixelData:
         element = PixelData(self._structure, node, self._source, self._syntax, keep_ybr=self._keep_ybr)
-        self.notes.extend(note for note in element.notes if note not in self.notes)
+        self._note(element)
         return element
+
+    def _note(self, element: PixelData) -> None:
+        self.notes.extend(note for note in element.notes if note not in self.notes)
 
     def decode(self, make_spool: Callable[[int], Spool], run: RunJobs) -> None:
         """Decode everything.  See ``ConvertedDataSet.decode``."""
@@ -101,6 +104,7 @@ class NativePixels:
             if not element.verify(run):
                 self._decoded.append(element)
                 element.decode(make_spool(element.length), run)
+                self._note(element)
 
     def close(self) -> None:
         """Give all spools back."""

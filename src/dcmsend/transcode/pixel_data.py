@@ -13,7 +13,7 @@ from dcmsend.dicom.byte_source import ByteSource
 from dcmsend.dicom.transfer_syntax import TransferSyntax
 from dcmsend.errors import DcmsendError, TranscodeError
 
-from .codec import FrameDecoder, Image, VerifyingDecoder, cannot_change
+from .codec import Codec, FrameDecoder, Image, SizedCodec, VerifyingDecoder, cannot_change
 from .frames import Frames, OffsetTables, divide
 from .image_attributes import NUMBER_OF_FRAMES, ImageAttributes
 from .layout import LARGEST_LENGTH
@@ -21,6 +21,7 @@ from .reading import BufferedReader
 from .registry import codec_for
 from .spool import Job, MemorySpool, RunJobs, Spool
 from .structure import FRAGMENT, KIND, Structure
+from .tiles import TileDecoder
 
 __all__ = ["PixelData"]
 
@@ -37,6 +38,15 @@ _BATCH: Final = 1 << 20
 _Result = TypeVar("_Result")
 
 
+def _open_decoder(
+    codec: Codec, image: Image, syntax: TransferSyntax, first_frame: bytes, keep_ybr: bool
+) -> FrameDecoder:
+    """See ``Codec.open_decoder``; for tiles, some may be small."""
+    if image.is_tiled and isinstance(codec, SizedCodec):
+        return TileDecoder(codec, image, syntax, first_frame, keep_ybr)
+    return codec.open_decoder(image, syntax, first_frame, keep_ybr)
+
+
 class PixelData:
     """One encapsulated Pixel Data element that is to become native.
 
@@ -50,7 +60,6 @@ class PixelData:
 
     Attributes:
         length: bytes of the native value, without padding.
-        notes: (level, text) for the log.
     """
 
     def __init__(
@@ -68,10 +77,9 @@ class PixelData:
         self._frames = self._divide(source, codec.starts_frame)
         first = self._frames.read(0)
         self._decoder: FrameDecoder = self._guarded(
-            0, partial(codec.open_decoder, self._image, syntax, first, keep_ybr)
+            0, partial(_open_decoder, codec, self._image, syntax, first, keep_ybr)
         )
         native = self._decoder.native
-        self.notes = native.notes
         self._frame_bits = native.frame_bits(self._image)
         self._frame_length = (self._frame_bits + 7) // 8
         self.length = (self._frame_bits * len(self._frames) + 7) // 8
@@ -79,6 +87,15 @@ class PixelData:
             raise cannot_change(f"a frame of {self._frame_length} bytes")
         if self.length > LARGEST_LENGTH - 1:
             raise cannot_change(f"native Pixel Data of {self.length} bytes does not fit a data element")
+
+    @property
+    def notes(self) -> tuple[tuple[str, str], ...]:
+        """(level, text) for the log; there may be more of them after ``decode``."""
+        notes, decoder = self._decoder.native.notes, self._decoder
+        if isinstance(decoder, TileDecoder) and decoder.padded:
+            text = f"{decoder.padded} of {len(self._frames)} frames have fewer rows or columns than the data set says"
+            notes += (("W", f"{text}: padded with black"),)
+        return notes
 
     def _divide(self, source: ByteSource, starts_frame: Callable[[bytes, Image], bool]) -> Frames:
         structure, attributes = self._structure, self._attributes

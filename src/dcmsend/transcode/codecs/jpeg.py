@@ -18,7 +18,7 @@ from ..codestream import JpegHeader, fault_of_scans, read_jpeg_header
 from . import ybr
 from .library import pixels, store_planes, to_little_endian
 
-__all__ = ["DAMAGED", "open_decoder", "starts_frame"]
+__all__ = ["DAMAGED", "frame_size", "open_decoder", "starts_frame"]
 
 DAMAGED: Final = "Pixel representation cannot be changed"
 
@@ -47,6 +47,12 @@ _LOSSY_IMAGE_COMPRESSION: Final = 0x00282110
 def starts_frame(head: bytes, _image: Image) -> bool:
     """A start marker (SOI) and another marker behind it; entropy-coded data never look so."""
     return head.startswith(b"\xff\xd8\xff")
+
+
+def frame_size(frame: bytes) -> tuple[int, int]:
+    """See SizedCodec."""
+    header = read_jpeg_header(frame)
+    return header.rows, header.columns
 
 
 def open_decoder(image: Image, syntax: TransferSyntax, first_frame: bytes, keep_ybr: bool) -> JpegDecoder:

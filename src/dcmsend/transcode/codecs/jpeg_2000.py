@@ -20,7 +20,7 @@ from ..jpeg_2000_colour import Jpeg2000Colour, codestream_of, read_jpeg_2000_col
 from ..sample_bits import SampleBits
 from .library import check_bits, extend_sign, pixels, to_little_endian, widened
 
-__all__ = ["DAMAGED", "open_decoder", "starts_frame"]
+__all__ = ["DAMAGED", "frame_size", "open_decoder", "starts_frame"]
 
 DAMAGED: Final = "Pixel representation cannot be changed"
 
@@ -40,6 +40,12 @@ _CHROMA: Final = (((1, 1), (2, 1), (2, 1)), ((1, 1), (2, 2), (2, 2)))
 def starts_frame(head: bytes, _image: Image) -> bool:
     """The beginning of a codestream (SOC and SIZ) or of a JP2 file."""
     return head.startswith(_STARTS)
+
+
+def frame_size(frame: bytes) -> tuple[int, int]:
+    """See SizedCodec."""
+    header = read_jpeg_2000_header(frame)
+    return header.rows, header.columns
 
 
 def open_decoder(image: Image, syntax: TransferSyntax, first_frame: bytes, _keep_ybr: bool) -> Jpeg2000Decoder:

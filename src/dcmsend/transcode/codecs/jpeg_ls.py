@@ -17,7 +17,7 @@ from ..codec import Image, NativeImage, requires_planes
 from ..codestream import JpegHeader, components_of_scan, has_jpeg_ls_end, read_jpeg_header
 from .library import pixels, store_pixels, store_planes, to_little_endian, widened
 
-__all__ = ["DAMAGED", "open_decoder", "starts_frame"]
+__all__ = ["DAMAGED", "frame_size", "open_decoder", "starts_frame"]
 
 DAMAGED: Final = "Invalid compressed image data"
 
@@ -30,6 +30,12 @@ _LOSSY_IMAGE_COMPRESSION: Final = 0x00282110
 def starts_frame(head: bytes, _image: Image) -> bool:
     """A start marker (SOI) and another marker behind it; entropy-coded data never look so."""
     return head.startswith(b"\xff\xd8\xff")
+
+
+def frame_size(frame: bytes) -> tuple[int, int]:
+    """See SizedCodec."""
+    header = _header(frame)
+    return header.rows, header.columns
 
 
 def open_decoder(image: Image, syntax: TransferSyntax, first_frame: bytes, _keep_ybr: bool) -> JpegLsDecoder:

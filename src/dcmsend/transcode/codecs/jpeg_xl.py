@@ -19,7 +19,7 @@ from ..jpeg_xl_header import JpegXlHeader, read_jpeg_xl_header, read_jpeg_xl_siz
 from ..sample_bits import SampleBits
 from .library import check_bits, pixels, to_little_endian, widened
 
-__all__ = ["DAMAGED", "open_decoder", "starts_frame"]
+__all__ = ["DAMAGED", "frame_size", "open_decoder", "starts_frame"]
 
 DAMAGED: Final = "Pixel representation cannot be changed"
 
@@ -36,6 +36,11 @@ _LOSSY_IMAGE_COMPRESSION: Final = 0x00282110
 def starts_frame(_head: bytes, _image: Image) -> bool:
     """Two bytes begin a codestream: too few to tell."""
     return False
+
+
+def frame_size(frame: bytes) -> tuple[int, int]:
+    """See SizedCodec."""
+    return read_jpeg_xl_size(frame)
 
 
 def open_decoder(image: Image, syntax: TransferSyntax, first_frame: bytes, _keep_ybr: bool) -> JpegXlDecoder:
