@@ -7,9 +7,20 @@ from pathlib import Path
 import pydicom
 import pytest
 
-from dcmsend import JournalOptions, Peer, Result, StoreOutcome, Transfer, send
+from dcmsend import (
+    JournalOptions,
+    Observer,
+    Peer,
+    Result,
+    RetryOptions,
+    StoreOutcome,
+    Transfer,
+    TransferOptions,
+    send,
+)
 from dcmsend.errors import JournalError
 from support.corpus import DATA
+from support.peer_script import Close, Respond, Script
 from support.processes import wait_until
 from support.scripted_peer import ScriptedPeer
 from support.sending import write_instances
@@ -67,6 +78,41 @@ def test_while_the_loop_body_runs_outcomes_are_written(tmp_path: Path) -> None:
     with ScriptedPeer() as peer, start(tmp_path, peer) as transfer:
         next(iter(transfer))
         wait_until(lambda: len(outcomes(tmp_path / "journal")) == 1, 30, "the commit")
+
+
+@pytest.mark.parametrize("retry", [0, 2])
+def test_a_slow_loop_body_keeps_nothing_from_the_journal(tmp_path: Path, retry: int) -> None:
+    """Several associations go on while the caller has one outcome in his hands."""
+    write_instances(tmp_path / "in", 700)
+    options = TransferOptions(
+        parallel_associations=4, halt_on_failure=False, retry=RetryOptions(attempts=retry, delay=0.01)
+    )
+    journal = tmp_path / "journal"
+    with ScriptedPeer() as peer, send(
+        tmp_path / "in", Peer("127.0.0.1", peer.port), transfer=options, journal=JournalOptions(str(journal))
+    ) as transfer:
+        outcomes_of = iter(transfer)
+        next(outcomes_of)
+        wait_until(lambda: len(peer.stores) == 700, 60, "the associations")
+        wait_until(lambda: len(stored_names(journal)) == 700, 30, "the commits")
+
+
+def test_loop_that_is_left_while_something_is_to_be_tried_again(tmp_path: Path) -> None:
+    """What the peer may have is known to the next transfer."""
+    write_instances(tmp_path / "in", 3)
+    options = TransferOptions(halt_on_failure=False, retry=RetryOptions(attempts=9, delay=0.01))
+    journal = JournalOptions(str(tmp_path / "journal"), resume=True)
+
+    class Leaving(Observer):
+        def waiting(self, event: object) -> None:
+            raise KeyboardInterrupt
+
+    with ScriptedPeer(Script(stores={1: Close()}), Script(other_stores=Respond(0x0111))) as peer:
+        with pytest.raises(KeyboardInterrupt):
+            list(send(
+                tmp_path / "in", Peer("127.0.0.1", peer.port), transfer=options, journal=journal, observer=Leaving()
+            ))  # fmt: skip
+        assert [row[0] for row in outcomes(tmp_path / "journal").values()] == [3]
 
 
 def test_data_sets_in_memory_are_not_kept(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ _log = logging.getLogger("dcmsend.app")
 
 
 class GroupWriter:
-    """Takes outcomes from one thread and commits them on another.
+    """Takes outcomes from any thread and commits them on one of its own.
 
     Never more than two groups are without a commit: one that is being written and one that is being gathered.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Container, Iterator, Sequence
 from contextlib import closing
@@ -78,6 +79,7 @@ class Engine:
             from .retry import Retries  # seldom asked for
 
             self._retries = Retries(options.retry)
+        self._settling = threading.Lock()
         self._work: Work | None = None
         self._order = OutcomesInOrder()
         self._in_vain = 0
@@ -94,6 +96,7 @@ class Engine:
                     observer.outcome(outcome)
                 yield outcome
         finally:
+            self._note_pending()
             if self._feed is not None:
                 self._feed.close()
 
@@ -105,7 +108,8 @@ class Engine:
             self._disturbed = False
             stretch = self._target.stretch(self._instances, self._order.next_index)
             for outcome in self._round(stretch):
-                yield from self._settle(outcome)
+                self._watch(outcome)
+                yield from self._order.add(outcome)
                 if self._feed is not None:
                     self._feed.forget_before(self._order.next_index)
             if self._target.one_session:
@@ -135,22 +139,32 @@ class Engine:
         for outcome in not_attempted(self._instances, self._order.next_index, self.error, done=done):
             yield from self._order.add(outcome)
 
-    def _settle(self, outcome: StoreOutcome) -> Iterator[StoreOutcome]:
-        """Take the end of an attempt; yields the outcomes that are final now."""
+    def _settle(self, outcome: StoreOutcome) -> StoreOutcome | None:
+        """Take the end of an attempt, on the thread that sees it: the final outcome, None if it is tried again.
+
+        The ledger is told at once, however long the caller of ``run`` takes for what came before.
+        """
         if self._retries is not None:
-            final = self._retries.settle(outcome)
+            with self._settling:
+                final = self._retries.settle(outcome)
+                why = self._retries.why
             if final is None:
-                _app_log.info("SOP instance %d will be sent again: %s", outcome.index, self._retries.why)
+                _app_log.info("SOP instance %d will be sent again: %s", outcome.index, why)
                 if self._work is not None:
                     self._work.defer(outcome.position)
-                return
+                return None
             outcome = final
         if self._ledger is not None:
             if outcome.is_duplicate and self._ledger.is_unanswered(outcome):
                 outcome = counted_as_stored(outcome)
             self._ledger.note(outcome)
-        self._watch(outcome)
-        yield from self._order.add(outcome)
+        return outcome
+
+    def _note_pending(self) -> None:
+        """What will not be tried again, because nobody takes outcomes any more, may have been stored all the same."""
+        if self._retries is not None and self._ledger is not None:
+            for outcome in self._retries.take_pending():
+                self._ledger.note(outcome)
 
     def _watch(self, outcome: StoreOutcome) -> None:
         """End the run when enough was in vain."""
@@ -225,8 +239,10 @@ class Engine:
         if count > 1 and not self._target.one_session:
             yield from self._parallel(session, interrupt, count, stretch, work)
             return
-        for outcome in session.run(work.taker()):
-            yield outcome
+        for attempt in session.run(work.taker()):
+            outcome = self._settle(attempt)
+            if outcome is not None:
+                yield outcome
             work.finished_before(self._order.next_index)
         if self._retries is not None:
             self._retries.end_association(session.error)
@@ -255,7 +271,7 @@ class Engine:
         retries = self._retries
         sessions = ParallelSessions(
             first, interrupt, count, work, self._interrupt,
-            lambda child: self._make_session(stretch, child),
+            lambda child: self._make_session(stretch, child), self._settle,
             wait_after=None if retries is None else retries.wait_after,
         )  # fmt: skip
         with closing(sessions.run()) as outcomes:
@@ -284,7 +300,9 @@ class Engine:
     def _untaken(self, stretch: Stretch) -> Iterator[StoreOutcome]:
         for index in range(stretch.first, stretch.end):
             if index not in self._order.held:
-                yield stretch.untaken(index, self._instances[index])
+                outcome = self._settle(stretch.untaken(index, self._instances[index]))
+                if outcome is not None:
+                    yield outcome
 
 
 def not_attempted(

@@ -10,7 +10,7 @@ __all__ = ["Ledger"]
 
 
 class Ledger(Protocol):
-    """Keeps outcomes from run to run."""
+    """Keeps outcomes from run to run; asked and told by any thread."""
 
     def note(self, outcome: StoreOutcome) -> None:
         """An outcome is final."""

@@ -79,6 +79,7 @@ class ParallelSessions:
         lost: what has ended one of the sessions before its time, None if nothing has.
 
     Args:
+        settle: takes an attempt, on the thread of its session; its final outcome, None without one.
         wait_after: waits before a session is opened in place of one that was lost, for the given number of
             failures in a row; None opens it at once.
     """
@@ -91,10 +92,12 @@ class ParallelSessions:
         work: Work,
         interrupt: Interrupt,
         make_session: Callable[[Interrupt], Session],
+        settle: Callable[[StoreOutcome], StoreOutcome | None],
         wait_after: Callable[[int, Interrupt], None] | None = None,
     ) -> None:
         self._work = work
         self._make_session = make_session
+        self._settle = settle
         self._wait_after = wait_after
         self._lines = [_Line(first, first_interrupt, work.taker())]
         self._lines += [_Line(None, Interrupt(parent=interrupt), work.taker()) for _ in range(count - 1)]
@@ -149,8 +152,10 @@ class ParallelSessions:
                 session = self._opened(line)
                 if session is None:
                     return
-                for outcome in session.run(line.taker):
-                    self._outbox.put(outcome)
+                for attempt in session.run(line.taker):
+                    outcome = self._settle(attempt)
+                    if outcome is not None:
+                        self._outbox.put(outcome)
                 line.is_open = False
                 line.session = None
                 line.answered += session.answered
