@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
+import dcmtk_elements_table as dcmtk
 import dictionary_corrections as corrections
 from pydicom._dicom_dict import DicomDictionary, RepeatersDictionary
 from pydicom._private_dict import private_dictionaries
@@ -77,6 +78,28 @@ def repeating_elements() -> str:
     return "REPEATING_ELEMENTS: Final[dict[int, dict[int, tuple[str, str]]]] = {\n" + "".join(lines) + "}\n"
 
 
+def younger_elements() -> str:
+    """Group -> ``eeeeeeee...`` of what DCMTK's dictionary does not have."""
+    known = {group: {element for element, _, _ in rows} for group, rows in by_group(standard_elements()).items()}
+    lines = []
+    for group, packed in dcmtk.YOUNGER_ELEMENTS.items():
+        elements = [packed[start : start + 4] for start in range(0, len(packed), 4)]
+        if not known[group].issuperset(int(element, 16) for element in elements):
+            raise SystemExit(f"group {group:04X}: an element that DCMTK does not have is not in the dictionary")
+        lines.append(row(f"0x{group:04X}", elements, ""))
+    return "YOUNGER_ELEMENTS: Final[dict[int, str]] = {\n" + "".join(lines) + "}\n"
+
+
+def dcmtk_private_vrs() -> dict[tuple[str, int, int], str]:
+    """(creator, group, low byte of the element) -> VR in DCMTK's dictionary."""
+    vrs = {}
+    for creator, packed in dcmtk.PRIVATE_ELEMENTS.items():
+        for part in packed.split(","):
+            for start in range(5, len(part), 4):
+                vrs[creator, int(part[:4], 16), int(part[start : start + 2], 16)] = part[start + 2 : start + 4]
+    return vrs
+
+
 def private_vrs() -> dict[str, dict[int, dict[int, str]]]:
     """creator -> group -> low byte of the element -> VR, without those that are UN anyway.
 
@@ -119,3 +142,18 @@ def private_elements() -> str:
         if parts:
             lines.append(row(f'"{creator}"', parts, ""))
     return "PRIVATE_ELEMENTS: Final[dict[str, str]] = {\n" + "".join(lines) + "}\n"
+
+
+def confirmed_private_elements() -> str:
+    """Creator -> ``gggg:eeee,gggg:ee`` of those that have the same VR in DCMTK's dictionary."""
+    theirs = dcmtk_private_vrs()
+    lines = []
+    for creator, groups in sorted(private_vrs().items()):
+        parts: list[str] = []
+        for group, rows in sorted(groups.items()):
+            same = [f"{low:02X}" for low, vr in sorted(rows.items()) if vr == theirs.get((creator, group, low)) != "UN"]
+            if same:
+                parts += [f"{',' if parts else ''}{group:04X}:{same[0]}", *same[1:]]
+        if parts:
+            lines.append(row(f'"{creator}"', parts, ""))
+    return "CONFIRMED_ELEMENTS: Final[dict[str, str]] = {\n" + "".join(lines) + "}\n"

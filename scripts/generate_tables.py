@@ -4,7 +4,8 @@
     python scripts/generate_tables.py --check    exit 1 when a table differs from what would be written
 
 Needs pydicom (the tables say which version was used).  Sources: PS3.6 through pydicom, and what is written down by hand
-in `dcmtk_names.py`, `transfer_syntaxes.py` and `dictionary_corrections.py` beside this script.
+in `dcmtk_names.py`, `dcmtk_elements_table.py`, `transfer_syntaxes.py` and `dictionary_corrections.py` beside this
+script.
 """
 
 from __future__ import annotations
@@ -130,6 +131,8 @@ def data_dictionary_table() -> str:
         + dictionary.packed_elements()
         + "\n# mask -> masked tag -> (VR, DCMTK's name)\n"
         + dictionary.repeating_elements()
+        + "\n# group -> four digits of each element that DCMTK 3.6.7 does not know\n"
+        + dictionary.younger_elements()
     )
 
 
@@ -147,6 +150,8 @@ def private_dictionary_table() -> str:
         + "# creator -> group, colon, two digits of the element and the VR again and again; comma; next group.\n"
         + "# An even group stands for all odd groups with its first two digits.\n"
         + dictionary.private_elements()
+        + "\n# creator -> group, colon, two digits of each one that has this VR in DCMTK 3.6.7, too; comma; ...\n"
+        + dictionary.confirmed_private_elements()
     )
 
 

@@ -300,3 +300,41 @@ def test_private_elements_differ_from_dcmtks_only_for_a_reason() -> None:
         reasons.setdefault(reason, []).append(f"{tag:08X} {row.creator}: {row.vr}, ours {ours}")
     assert "" not in reasons, reasons[""]
     assert len(reasons["same"]) > 2200
+
+
+@pytest.mark.peer("dcmtk")
+def test_what_counts_as_known_to_dcmtk_is_in_its_files() -> None:
+    """Every element of our tables, private and standard."""
+    standard: set[int] = set()
+    theirs: dict[tuple[str, int], str] = {}
+    for name in ("dicom.dic", "private.dic"):
+        for row in dcmtk_entries(name):
+            for tag in (group << 16 | element for group in row.groups for element in row.elements):
+                if row.creator is None:
+                    standard.add(tag)
+                else:
+                    theirs[row.creator, tag & 0xFFFF00FF] = row.vr
+    dictionary = default_dictionary()
+    for tag in DicomDictionary:
+        if dictionary.is_known(tag):
+            assert dictionary.is_dcmtks(tag) == (tag in standard), f"{tag:08X}"
+    confirmed = 0
+    for creator, packed in PRIVATE_ELEMENTS.items():
+        for part in packed.split(","):
+            group = int(part[:4], 16) | 1
+            for start in range(5, len(part), 4):
+                tag = group << 16 | int(part[start : start + 2], 16)
+                vr = dictionary.vr_of(tag | 0x1000, creator)
+                same = theirs.get((creator, tag), "UN") == vr  # a row for an even group is never found
+                assert dictionary.is_dcmtks(tag | 0x1000, creator) == same, f"{tag:08X} {creator}"
+                confirmed += same
+    assert confirmed > 2000
+
+
+def test_added_and_unknown_elements_are_dcmtks() -> None:
+    dictionary = default_dictionary().extended([entry(0x0009, 0x10, "SQ", "GEIIS"), entry(0x0008, 0x0220, "SQ")])
+    assert dictionary.is_dcmtks(0x00091010, "GEIIS")
+    assert not default_dictionary().is_dcmtks(0x00091010, "GEIIS")
+    assert dictionary.is_dcmtks(0x00091001, "NOBODY")
+    assert dictionary.is_dcmtks(0x0009)
+    assert not default_dictionary().is_dcmtks(0x10001230)  # DCMTK has (1000,0010) only

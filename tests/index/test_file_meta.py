@@ -169,3 +169,11 @@ def test_a_header_without_preamble_counts_only_where_data_sets_do() -> None:
         locate_data_set(BytesSource(bare), ReadMode.FILE_ONLY)
     assert locate_data_set(BytesSource(bare), ReadMode.FILE_OR_DATA_SET).offset == len(bare)
     assert locate_data_set(BytesSource(bare), ReadMode.DATA_SET_ONLY).offset == 0
+
+
+@pytest.mark.parametrize("first", [0x00020002, 0x00020016])
+def test_a_data_set_that_begins_with_group_0002(first: int) -> None:
+    """The group length is right: what follows belongs to the data set, as for DCMTK."""
+    element = ENCODINGS["explicit little"].element(first, "UI", b"1.2\0")
+    meta = read_file_meta(BytesSource(REGULAR + element + bytes(20)))
+    assert meta.data_set_offset == len(REGULAR)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-__all__ = ["ByteSource", "BytesSource"]
+__all__ = ["BoundedSource", "ByteSource", "BytesSource", "InflatedSource"]
 
 
 class ByteSource(Protocol):
@@ -29,3 +29,29 @@ class BytesSource:
 
     def read_at(self, position: int, size: int) -> bytes:
         return self._data[position : position + size]
+
+
+class InflatedSource:
+    """Base of a ByteSource whose bytes are made from fewer bytes, so that their number tells nothing of their worth."""
+
+    __slots__ = ()
+
+    def read_at(self, position: int, size: int) -> bytes:
+        raise NotImplementedError
+
+    def header_allowance(self) -> int:
+        """In how many bytes headers of elements may be looked for, as far as it has been read."""
+        raise NotImplementedError
+
+
+class BoundedSource:
+    """A ByteSource that ends before the one it reads from."""
+
+    __slots__ = ("_end", "_source")
+
+    def __init__(self, source: ByteSource, end: int) -> None:
+        self._source = source
+        self._end = end
+
+    def read_at(self, position: int, size: int) -> bytes:
+        return self._source.read_at(position, max(0, min(size, self._end - position)))

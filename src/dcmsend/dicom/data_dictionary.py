@@ -18,6 +18,9 @@ __all__ = ["UNKNOWN_NAME", "DataDictionary", "DictionaryEntry", "TagRange", "def
 UNKNOWN_NAME = "Unknown Tag & Data"
 """DCMTK's name of an element that is in no dictionary."""
 
+_RANGES_OF_OURS = (0xFFFFFF0F, 0xFFFF000F, 0xFFFF0000)
+"""Masks of those repeating elements of which DCMTK's dictionary has single ones only."""
+
 _MOST_CREATORS = 1024
 """Creators whose elements are kept ready; a hostile file may name any number of them."""
 
@@ -84,7 +87,9 @@ class DataDictionary:
     first asked for; threads may do that at the same time, because each of them writes the same values.
     """
 
-    __slots__ = ("_added", "_added_ranges", "_loaded_groups", "_names", "_private", "_repeating", "_vrs")
+    __slots__ = (
+        "_added", "_added_ranges", "_loaded_groups", "_names", "_private", "_repeating", "_vrs", "_younger",
+    )
 
     def __init__(self, entries: Iterable[DictionaryEntry] = ()) -> None:
         self._added: dict[tuple[int, str | None], DictionaryEntry] = {}
@@ -95,6 +100,7 @@ class DataDictionary:
         self._loaded_groups: set[int] = set()
         self._names: dict[int, str] = {}
         self._private: dict[str, dict[int, str]] = {}
+        self._younger: set[int] = set()
         self._repeating: dict[int, dict[int, tuple[str, str]]] = {}
 
     def extended(self, entries: Iterable[DictionaryEntry]) -> DataDictionary:
@@ -110,6 +116,22 @@ class DataDictionary:
         if private_creator is None:
             return self._vrs.get(tag) or self._find(tag)[0] or "UN"
         return self._find_private(tag, private_creator)[0] or "UN"
+
+    def is_dcmtks(self, tag: int, private_creator: str | None = None) -> bool:
+        """Whether the VR of ``vr_of`` is also that of DCMTK 3.6.7, which reads added entries as well.
+
+        What is known beyond that must not change what a file is taken for; see ``walk_vrs``.
+        """
+        if private_creator is not None:
+            return self._added_private(tag, private_creator) is not None or self._is_confirmed(tag, private_creator)
+        group = tag >> 16
+        if group not in self._loaded_groups:
+            self._load_group(group)
+        if tag in self._vrs:
+            return tag not in self._younger
+        if any(entry.private_creator is None and entry.contains(tag) for entry in self._added_ranges):
+            return True
+        return not any(tag & mask in self._repeating[mask] for mask in _RANGES_OF_OURS)
 
     def is_known(self, tag: int) -> bool:
         """Whether the tag is in the dictionary without asking for a private creator; group lengths always are."""
@@ -163,17 +185,40 @@ class DataDictionary:
 
     def _find_private(self, tag: int, creator: str) -> tuple[str, str]:
         """The whole element number is tried before its low byte, and added entries before the built-in ones."""
+        added = self._added_private(tag, creator)
+        if added is not None:
+            return added.vr, added.name
         masked = tag & 0xFFFF00FF
-        if self._added or self._added_ranges:
-            added = self._added.get((tag, creator)) or self._added.get((masked, creator))
-            if added is None:
-                added = self._added_range(tag, creator) or self._added_range(masked, creator)
-            if added is not None:
-                return added.vr, added.name
         vrs = self._private.get(creator)
         if vrs is None:
             vrs = self._load_creator(creator)
         return vrs.get(masked) or vrs.get(masked & 0xFF0000FF) or "", ""
+
+    def _added_private(self, tag: int, creator: str) -> DictionaryEntry | None:
+        if not (self._added or self._added_ranges):
+            return None
+        masked = tag & 0xFFFF00FF
+        return (
+            self._added.get((tag, creator))
+            or self._added.get((masked, creator))
+            or self._added_range(tag, creator)
+            or self._added_range(masked, creator)
+        )
+
+    def _is_confirmed(self, tag: int, creator: str) -> bool:
+        """Whether DCMTK has a private element, too; one that is in neither dictionary counts as such."""
+        from .private_dictionary_table import CONFIRMED_ELEMENTS
+
+        found = self._find_private(tag, creator)[0]
+        packed = CONFIRMED_ELEMENTS.get(creator.strip(" \0")) if found else None
+        if packed is None:
+            return not found
+        group, low_byte = tag >> 16, f"{tag & 0xFF:02X}"
+        return any(
+            low_byte in (part[start : start + 2] for start in range(5, len(part), 2))
+            for part in packed.split(",")
+            if int(part[:4], 16) in (group, group & 0xFF00)
+        )
 
     def _added_range(self, tag: int, creator: str) -> DictionaryEntry | None:
         for entry in self._added_ranges:
@@ -182,8 +227,13 @@ class DataDictionary:
         return None
 
     def _load_group(self, group: int) -> None:
-        from .data_dictionary_table import DATA_ELEMENTS, REPEATING_ELEMENTS
+        from .data_dictionary_table import DATA_ELEMENTS, REPEATING_ELEMENTS, YOUNGER_ELEMENTS
 
+        younger = YOUNGER_ELEMENTS.get(group, "")
+        for start in range(0, len(younger), 4):
+            tag = group << 16 | int(younger[start : start + 4], 16)
+            if tag not in self._vrs:
+                self._younger.add(tag)
         for tag, vr in _unpacked(group, DATA_ELEMENTS.get(group, "")):
             self._vrs.setdefault(tag, vr)
         self._repeating = REPEATING_ELEMENTS

@@ -29,6 +29,7 @@ def find_items_with(
     tag: int,
     *,
     dictionary: Callable[[], DataDictionary] | None = None,
+    origin: int = 0,
 ) -> Iterator[dict[int, bytes]]:
     """Every sequence item at any depth that contains the element ``tag``, in the order in which these elements stand.
 
@@ -36,10 +37,11 @@ def find_items_with(
     element appears twice; values longer than 64 KiB are left out.  The whole data set is walked before the first one
     is given; kept of it are 16 bytes for each element of an item that was found.
 
+    ``origin`` is the position of the data set in its file, for messages.
     Raises DataSetError when the data set is truncated or corrupt, FileUnreadable from the source.
     """
     collector = _Collector(tag)
-    walk_data_set(source, syntax, dictionary=dictionary, builder=collector)
+    walk_data_set(source, syntax, dictionary=dictionary, builder=collector, origin=origin)
     for _, elements in sorted(collector.found, key=lambda item: item[0]):
         yield _values(source, elements)
 

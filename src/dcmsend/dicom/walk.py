@@ -13,9 +13,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from .byte_source import ByteSource
+from .byte_source import ByteSource, InflatedSource
 from .transfer_syntax import TransferSyntax
 from .walk_encoding import EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT, Encoding
+from .walk_fragments import walk_fragments
 from .walk_result import WalkResult
 from .walk_state import (
     DELIMITERS,
@@ -30,10 +31,11 @@ from .walk_state import (
     TRAILING_PADDING,
     UNDEFINED,
     VOI_LUT_SEQUENCE,
-    WHITE_SPACE,
     StructureBuilder,
     WalkState,
 )
+from .walk_trial import Inside, ends_with_its_sequence, vendor_vr
+from .walk_vrs import BEYOND_DCMTK, UNKNOWN, WHITE_SPACE
 
 if TYPE_CHECKING:
     from .data_dictionary import DataDictionary
@@ -53,6 +55,8 @@ def walk_data_set(
     *,
     dictionary: Callable[[], DataDictionary] | None = None,
     builder: StructureBuilder | None = None,
+    origin: int = 0,
+    vendor_vrs: bool = False,
 ) -> WalkResult:
     """Walk the data set that fills ``source``.
 
@@ -61,6 +65,9 @@ def walk_data_set(
         syntax: its transfer syntax; must be known.
         dictionary: called when a dictionary is needed (Implicit VR).
         builder: is told of every element.
+        origin: position of the data set in its file, for messages.
+        vendor_vrs: VRs that DCMTK's dictionary does not know are used where they fit (see ``walk_vrs``); without it
+            such elements are UN.
 
     Raises DataSetError with DCMTK's condition text when it is truncated or corrupt, FileUnreadable from the source.
     """
@@ -68,8 +75,11 @@ def walk_data_set(
         encoding = IMPLICIT
     else:
         encoding = EXPLICIT_LITTLE if syntax.is_little_endian else EXPLICIT_BIG
-    state = WalkState(source, dictionary)
-    length, encoded_length = _walk(state, encoding, syntax.is_encapsulated, builder)
+    if isinstance(source, InflatedSource):
+        state = WalkState(source, dictionary, None, source.header_allowance)
+    else:
+        state = WalkState(source, dictionary, origin)
+    length, encoded_length = _walk(state, encoding, syntax.is_encapsulated, builder, vendor_vrs)
     return WalkResult(state, length, encoded_length)
 
 
@@ -78,9 +88,17 @@ def _nothing_known(_header: bytes) -> None:
 
 
 def _walk(
-    state: WalkState, encoding: Encoding, is_encapsulated: bool, builder: StructureBuilder | None
+    state: WalkState,
+    encoding: Encoding,
+    is_encapsulated: bool,
+    builder: StructureBuilder | None,
+    vendor_vrs: bool = False,
+    inside: Inside | None = None,
 ) -> tuple[int, int]:
-    """The loop.  Returns how much of the data set is to be sent, and where it ends."""
+    """The loop.  Returns how much of the data set is to be sent, and where it ends.
+
+    ``inside``: only this part of the source.
+    """
     bound: Encoding | None = None
     vr_codes: dict[int, int] = {}
     creators: dict[int, str] = {}  # private creators of the current item (Implicit VR only)
@@ -89,7 +107,13 @@ def _walk(
     previous, end, sequence_end = -1, _NO_END, 0
     padding_start = padding_end = -1
     in_sequence = is_new = False
-    frames: list[tuple[int, int, int, Encoding, dict[int, str]]] = []  # what surrounds the current sequence
+    frames: list[tuple[int, int, int, Encoding, dict[int, str], int]] = []  # around the current sequence; its tag
+    deepest = MAX_DEPTH
+    if inside is not None:
+        position, end, sequence_end, depth, is_item = inside
+        frames.append((0, 0, -1, encoding, creators, 0))
+        deepest -= depth
+        in_sequence = not is_item
 
     while True:
         if encoding is not bound:
@@ -109,7 +133,7 @@ def _walk(
                 in_sequence = False
             elif position > limit and not state.load_item(position, tag, start, length):
                 if not is_new:
-                    state.fail_sequence(0, position)
+                    state.fail_unfinished(frames[-1][5], position)
                 state.repair("the data set ends inside a sequence")  # DCMTK takes it for an empty one
                 limit = -1
                 in_sequence = False
@@ -125,7 +149,14 @@ def _walk(
                     else:
                         end = position + length
                         if length & 1:
-                            state.note_odd_item(frames[-1][2])
+                            state.note_odd_item(frames[-1][5])
+                        if end > sequence_end:
+                            believed = state.is_trial or not ends_with_its_sequence(
+                                _walk, state, encoding, position, end, sequence_end, len(frames) - 1
+                            )
+                            end = state.note_long_item(
+                                len(frames), frames[-1][5], position, length, position if believed else sequence_end
+                            )
                     length = 0
                     previous = -1
                     if not explicit:
@@ -143,7 +174,7 @@ def _walk(
                     state.repair("a sequence has a wrong length")
                 in_sequence = False
             if not in_sequence:  # it ended
-                end, sequence_end, previous, encoding, creators = frames.pop()
+                end, sequence_end, previous, encoding, creators, _ = frames.pop()
                 if builder is not None:
                     builder.end_sequence()
         if encoding is not bound:
@@ -181,10 +212,12 @@ def _walk(
                 position = at + base
                 length = step - 8
                 start = position - length
-                if position > end and start <= end:
-                    state.fail_too_long(tag, start)
+                if position > end:
+                    end = state.stretched(len(frames), end) or end
+                    if position > end and start <= end:
+                        state.fail_too_long(tag, start)
                 if position == end == sequence_end and frames[-1][3] is bound:  # the sequence ends with its item
-                    end, sequence_end, previous, encoding, creators = frames.pop()
+                    end, sequence_end, previous, encoding, creators, _ = frames.pop()
                 continue
             position = at + base
             if header is not None and tag != ITEM_DELIMITATION:
@@ -195,13 +228,17 @@ def _walk(
                     position = start
                     if not length:
                         continue
-                    if len(frames) == MAX_DEPTH:
+                    if len(frames) == deepest:
                         state.fail_too_deep(tag, start)
-                    frames.append((end, sequence_end, previous, encoding, creators))
+                    frames.append((end, sequence_end, previous, encoding, creators, tag))
                     sequence_end = _NO_END if length == UNDEFINED else start + length
                     if position <= limit:
                         group, element, length = unpack_item(window, position - base)
-                        if element == 0xE000 and group == 0xFFFE and (not length & 1 or length == UNDEFINED):
+                        if (
+                            element == 0xE000
+                            and group == 0xFFFE
+                            and (length == UNDEFINED or (not length & 1 and position + 8 + length <= sequence_end))
+                        ):
                             position += 8
                             end = _NO_END if length == UNDEFINED else position + length
                             previous = -1
@@ -218,7 +255,7 @@ def _walk(
                 if end != sequence_end or window[at + 8 : at + 16] != delimiter or frames[-1][3] is not bound:
                     break
                 position = start = position + 8  # it was the last item of its sequence
-                end, sequence_end, previous, encoding, creators = frames.pop()
+                end, sequence_end, previous, encoding, creators, _ = frames.pop()
                 continue
 
             if explicit:
@@ -239,6 +276,9 @@ def _walk(
                 start = position + 8
                 code = vr_codes.get(tag)
                 vr = code if code is not None else state.look_up(tag, start, length, creators)
+                if vr >= BEYOND_DCMTK:
+                    vr -= BEYOND_DCMTK
+                    vr = vendor_vr(_walk, state, vr, start, length, len(frames)) if vendor_vrs else UNKNOWN
 
             if tag >= PIXEL_DATA:
                 if tag in DELIMITERS:
@@ -284,18 +324,22 @@ def _walk(
                 state.check_uid(tag, start, length)
             if not is_structure:
                 position = start + length
-                if position > end and start <= end:
-                    state.fail_too_long(tag, start)
+                if position > end:
+                    end = state.stretched(len(frames), end) or end
+                    if position > end and start <= end:
+                        state.fail_too_long(tag, start)
                 if builder is not None:
                     builder.element(tag, names.get(vr, "??"), start, length)
                 continue
 
             # A sequence, encapsulated pixel data, or an undefined length where none may be.
-            if length != UNDEFINED and start <= end < start + length:
-                state.fail_too_long(tag, start)
+            if length != UNDEFINED and end < start + length:
+                end = state.stretched(len(frames), end) or end
+                if start <= end < start + length:
+                    state.fail_too_long(tag, start)
             kind = SEQUENCE if vr == sequence else state.undefined_length(tag, vr, little, explicit)
             if kind == FRAGMENTS:
-                position, limit = _walk_fragments(state, unpack_item, tag, start, builder), -1
+                position, limit = walk_fragments(state, unpack_item, tag, start, builder), -1
                 continue
             position = start
             if builder is not None:
@@ -304,9 +348,9 @@ def _walk(
                 if builder is not None:
                     builder.end_sequence()
                 continue
-            if len(frames) == MAX_DEPTH:
+            if len(frames) == deepest:
                 state.fail_too_deep(tag, start)
-            frames.append((end, sequence_end, previous, encoding, creators))
+            frames.append((end, sequence_end, previous, encoding, creators, tag))
             sequence_end = _NO_END if length == UNDEFINED else start + length
             length = 0
             in_sequence = is_new = True
@@ -317,6 +361,11 @@ def _walk(
         if not in_sequence:
             if not frames:
                 break
+            if position > end and state.claims:
+                stretched = state.stretched(len(frames), end)
+                if stretched:
+                    end = stretched
+                    continue
             if position != end != _NO_END:
                 state.repair("an item has a wrong length")
             if builder is not None:
@@ -327,44 +376,3 @@ def _walk(
     if position == padding_end:
         return padding_start, position
     return position, position
-
-
-def _walk_fragments(
-    state: WalkState,
-    unpack_item: Callable[..., tuple[int, ...]],
-    tag: int,
-    position: int,
-    builder: StructureBuilder | None,
-) -> int:
-    """The items of encapsulated pixel data from ``position``; returns the position behind their delimiter.
-
-    Source: PS3.5 A.4.
-    """
-    if builder is not None:
-        builder.begin_fragments(tag)
-    start, length, limit = position, 0, -1
-    while True:
-        if position > limit:
-            if not state.load_item(position, tag, start, length):
-                if length:
-                    state.fail_sequence(0, position)
-                state.repair("the data set ends inside a sequence")  # DCMTK accepts it behind an empty fragment
-                break
-            window, base, limit = state.data, state.base, state.limit
-        group, element, length = unpack_item(window, position - base)
-        position = start = position + 8
-        if element == 0xE000 and group == 0xFFFE:
-            if length & 1 and length != UNDEFINED:
-                state.note_odd_item(tag)
-            if builder is not None:
-                builder.fragment(start, length)
-            position += length
-        elif element == 0xE0DD and group == 0xFFFE:
-            if length:
-                state.repair("a delimiter has a length")
-            break
-        else:
-            state.fail_sequence(group << 16 | element, position - 8)
-    if builder is not None:
-        builder.end_fragments()
-    return position

@@ -65,11 +65,15 @@ def _is_little_endian(first_bytes: bytes, dictionary: Callable[[], DataDictionar
 
 
 def read_data_set_uids(
-    source: ByteSource, syntax: TransferSyntax, dictionary: Callable[[], DataDictionary] | None = None
+    source: ByteSource,
+    syntax: TransferSyntax,
+    dictionary: Callable[[], DataDictionary] | None = None,
+    origin: int = 0,
 ) -> tuple[str, str]:
     """SOP Class UID (0008,0016) and SOP Instance UID (0008,0018) of the data set in ``source``, ``''`` where missing.
 
-    The data set is walked to its end.  Raises DataSetError when it is truncated or corrupt.
+    The data set, which begins at byte ``origin`` of its file, is walked to its end.  Raises DataSetError when it is
+    truncated or corrupt.
     """
     from dcmsend.dicom.walk import walk_data_set
 
@@ -82,13 +86,14 @@ def read_data_set_uids(
 
         source, syntax = InflatingSource(source), EXPLICIT_VR_LITTLE_ENDIAN
     try:
-        result = walk_data_set(source, syntax, dictionary=dictionary)
+        result = walk_data_set(source, syntax, dictionary=dictionary, origin=origin)
     except DataSetError as error:
         if error.condition != _CANNOT_BE_SENT:
             raise
         # The guess says nothing of encapsulated pixel data; whether it can be sent is not asked here.
         flags = "e" + "i" * syntax.is_implicit_vr + "b" * (not syntax.is_little_endian)
-        result = walk_data_set(source, TransferSyntax(syntax.uid, syntax.name, flags), dictionary=dictionary)
+        as_encapsulated = TransferSyntax(syntax.uid, syntax.name, flags)
+        result = walk_data_set(source, as_encapsulated, dictionary=dictionary, origin=origin)
     for warning in result.warnings:
         _log.warning("%s", warning)
     return result.sop_class_uid, result.sop_instance_uid

@@ -57,7 +57,7 @@ def scan_dicomdir(
             from dcmsend.transcode import InflatingSource
 
             source, syntax = InflatingSource(source), EXPLICIT_VR_LITTLE_ENDIAN
-        for found in read_dicomdir(item.path, source, syntax, dictionary):
+        for found in read_dicomdir(item.path, source, syntax, dictionary, meta.data_set_offset):
             record = found.record
             assert record is not None
             if debug and record.file_id:

@@ -81,7 +81,8 @@ def _identify_thoroughly(
     first_bytes = source.read_at(location.offset, 6)
     if not syntax.is_known:
         syntax = guess_transfer_syntax(first_bytes, dictionary)
-    sop_class, sop_instance = read_data_set_uids(FileSource(descriptor, location.offset), syntax, dictionary)
+    source = FileSource(descriptor, location.offset)
+    sop_class, sop_instance = read_data_set_uids(source, syntax, dictionary, location.offset)
     return Identity(
         identity.sop_class_uid or sop_class,
         identity.sop_instance_uid or sop_instance,

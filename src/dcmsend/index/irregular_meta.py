@@ -74,9 +74,12 @@ class _MetaParser:
             header = self._source.read_at(self._position, 12)
             if not self._belongs_to_meta(header):
                 break
+            if self._is_complete():
+                self._check_what_follows()
+                break
             self._read_element(header, is_first=number == 0)
         else:
-            raise DataSetError(_INVALID_STREAM, f"more than {_MOST_ELEMENTS} elements in the meta header")
+            raise self._too_many()
         if self._announced_end is not None and self._announced_end != self._position:
             _log.warning("DcmMetaInfo: Group Length of Meta Information Header has incorrect value")
         sop_class, sop_instance, transfer_syntax = (self._values.get(tag, "") for tag in _UIDS)
@@ -95,6 +98,24 @@ class _MetaParser:
         if group == 2:
             return within or len(header) < 8 or not self._is_explicit or is_standard(header[4:6].decode("latin-1"))
         return within and group < 4  # a data set has no such groups, so this is rubbish in the header
+
+    def _is_complete(self) -> bool:
+        """Whether the group length is right and nothing is missing; then group 0002 goes on in the data set."""
+        return self._position == self._announced_end and self._values.keys() >= set(_UIDS)
+
+    def _check_what_follows(self) -> None:
+        """Gigabytes of group 0002 are no data set either."""
+        position = self._position
+        for _ in range(_MOST_ELEMENTS):
+            header = self._source.read_at(position, 12)
+            if len(header) < 12 or self._number(header[:2]) != 2:
+                return
+            _, header_length, length = self._layout(header)
+            position += header_length + length
+        raise self._too_many()
+
+    def _too_many(self) -> DataSetError:
+        return DataSetError(_INVALID_STREAM, f"more than {_MOST_ELEMENTS} elements in the meta header")
 
     def _read_element(self, header: bytes, *, is_first: bool) -> None:
         tag = self._number(header[:2]) << 16 | self._number(header[2:4])

@@ -33,6 +33,7 @@ def read_dicomdir(
     source: ByteSource,
     syntax: TransferSyntax,
     dictionary: Callable[[], DataDictionary] | None = None,
+    origin: int = 0,
 ) -> Iterator[InputFile]:
     """The files that the records of a DICOMDIR refer to, in the order of the records, lazily.
 
@@ -44,6 +45,7 @@ def read_dicomdir(
         source: its data set, without meta header.
         syntax: the transfer syntax of that data set.
         dictionary: makes the data dictionary when it is needed, None for the built-in one.
+        origin: position of the data set in its file, for messages.
 
     Yields inputs with ``record`` set; a record whose file ID is empty has an empty ``path``.
     Raises DataSetError when the data set is truncated or corrupt, FileUnreadable when the system fails.
@@ -55,7 +57,7 @@ def read_dicomdir(
 
         dictionary = default_dictionary
     directory = _directory_of(path)
-    for elements in find_items_with(source, syntax, _REFERENCED_FILE_ID, dictionary=dictionary):
+    for elements in find_items_with(source, syntax, _REFERENCED_FILE_ID, dictionary=dictionary, origin=origin):
         file_id = _file_id(elements[_REFERENCED_FILE_ID])
         record = DicomdirRecord(file_id, *(_uid(tag, elements.get(tag, b"")) for tag in _UID_NAMES))
         yield InputFile(_file_name(directory, file_id), Origin.DICOMDIR, record)

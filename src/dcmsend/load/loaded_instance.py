@@ -101,6 +101,7 @@ class LoadedInstance:
             deflate_level=recoding.deflate_level,
             decompress=recoding.decompress,
             keep_ybr=recoding.keep_ybr,
+            origin=self._content.offset,
         )
         try:
             converted.decode(_make_spool, recoding.run_jobs)
@@ -137,23 +138,23 @@ class _FileContent:
     ``check`` is called before every read of the file and may raise.
     """
 
-    __slots__ = ("_check", "_descriptor", "_head", "_offset", "_size", "stamp")
+    __slots__ = ("_check", "_descriptor", "_head", "_size", "offset", "stamp")
 
     def __init__(self, file: OpenFile, offset: int, check: Callable[[], None] | None) -> None:
         self._descriptor = file.descriptor
         self._head = file.head
         self._size = file.size
-        self._offset = offset
+        self.offset = offset
         self._check = check
         self.stamp = file.size, file.modified
 
     @property
     def size(self) -> int:
         """Bytes of the data set in the file."""
-        return self._size - self._offset
+        return self._size - self.offset
 
     def read_at(self, position: int, size: int) -> bytes:
-        position += self._offset
+        position += self.offset
         end = min(position + size, self._size)
         if end <= len(self._head):
             return self._head[position:end]
@@ -164,9 +165,9 @@ class _FileContent:
     def payload(self, sendable: int) -> Payload:
         """The first ``sendable`` bytes of the data set; takes the file over."""
         if len(self._head) == self._size:  # what was checked is all there is, so nothing can change any more
-            return BytesPayload(memoryview(self._head)[self._offset : self._offset + sendable])
+            return BytesPayload(memoryview(self._head)[self.offset : self.offset + sendable])
         descriptor, self._descriptor = self._descriptor, -1
-        return FilePayload(descriptor, self._offset, sendable, self.stamp)
+        return FilePayload(descriptor, self.offset, sendable, self.stamp)
 
     def check_unchanged(self) -> None:
         """Compare the file with what it was at its opening.  Raises FileChanged, FileUnreadable."""
@@ -186,6 +187,7 @@ class _MemoryContent:
     """An encoded data set in memory; a ByteSource over it."""
 
     __slots__ = ("_data", "stamp")
+    offset = 0
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -259,7 +261,12 @@ def _walked(
         from dcmsend.transcode import InflatingSource  # zlib is not needed for anything else
 
         source = InflatingSource(source)
-    walked = walk_data_set(source, EXPLICIT_VR_LITTLE_ENDIAN if syntax.is_deflated else syntax, dictionary=dictionary)
+    walked = walk_data_set(
+        source,
+        EXPLICIT_VR_LITTLE_ENDIAN if syntax.is_deflated else syntax,
+        dictionary=dictionary,
+        origin=content.offset,
+    )
     return _Facts(
         syntax,
         walked.sop_class_uid,

@@ -116,6 +116,7 @@ def convert_data_set(
     deflate_level: int = 6,
     decompress: bool = True,
     keep_ybr: bool = False,
+    origin: int = 0,
 ) -> ConvertedDataSet:
     """First pass over the data set that fills ``source``.
 
@@ -125,6 +126,7 @@ def convert_data_set(
         dictionary: called when VRs are needed that the data set does not name.
         deflate_level: 0 to 9, as DCMTK's ``--compression-level``.
         decompress: false forbids what is more than another encoding of the same elements.
+        origin: position of the data set in its file, for messages.
         keep_ybr: losslessly compressed YBR is not converted to RGB.
 
     Raises DataSetError when the data set is corrupt, TranscodeError when there is no conversion, FileUnreadable.
@@ -138,7 +140,14 @@ def convert_data_set(
         is_big_endian=not parsed_as.is_little_endian,
         has_big_endian_pixels=parsed_as is GE_PRIVATE,
     )
-    walked = walk_data_set(source, parsed_as, dictionary=dictionary, builder=recorder)
+    walked = walk_data_set(
+        source,
+        parsed_as,
+        dictionary=dictionary,
+        builder=recorder,
+        origin=origin,
+        vendor_vrs=not target_syntax.is_implicit_vr,
+    )
     structure = recorder.finish()
     if not (target_syntax.is_native or target_syntax.is_encapsulated or target_syntax.is_deflated):
         raise TranscodeError(f"DIMSE Unsupported transfer syntax: {target_syntax.uid}")

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from dcmsend.dicom.byte_source import ByteSource
+from dcmsend.dicom.byte_source import ByteSource, InflatedSource
 from dcmsend.errors import DataSetError
 
 __all__ = ["InflatingSource", "deflated"]
@@ -21,25 +21,34 @@ _STEP: Final = 256 * 1024
 _KEPT: Final = 512 * 1024
 _LARGEST: Final = 8 << 30
 _MOST_WORK: Final = 32 << 30
+_WORK_FOR_ALL: Final = 1 << 30
+_WORK_FOR_A_BYTE: Final = 4
+_HEADERS_FOR_ALL: Final = 8 << 20
+_HEADERS_FOR_A_BYTE: Final = 64
 _MOST_POINTS: Final = 32
 _FIRST_DISTANCE: Final = 16 << 20
 
 
-class InflatingSource:
+class InflatingSource(InflatedSource):
     """A ByteSource over what a raw deflate stream inflates to.
 
     The last 512 KiB are kept, and up to 32 states of the decompressor (about 50 KiB each), so that reading goes forward
     at the speed of zlib and backward without starting from the beginning.  A stream that inflates to more than 8 GiB,
-    or that is read back and forth until 32 GiB have been inflated, is an error.
+    or that is read back and forth until 1 GiB and four times its length have been inflated, is an error.
     """
 
-    __slots__ = ("_data", "_distance", "_eof", "_inflater", "_input", "_points", "_position", "_source", "_work")
+    __slots__ = (
+        "_consumed", "_data", "_distance", "_eof", "_furthest", "_inflater", "_input", "_points", "_position",
+        "_source", "_work",
+    )
 
     def __init__(self, source: ByteSource) -> None:
         self._source = source
         self._points: list[tuple[int, int, zlib._Decompress]] = []
         self._distance = _FIRST_DISTANCE
         self._work = 0
+        self._furthest = 0
+        self._consumed = 0
         self._data = b""
         self._position = 0  # of the first byte of _data
         self._input = 0
@@ -54,6 +63,10 @@ class InflatingSource:
             self._inflate(position)
         offset = position - self._position
         return self._data[offset : offset + size]
+
+    def header_allowance(self) -> int:
+        """A data set of several million elements inflates from some hundred kilobytes if it is made for that."""
+        return _HEADERS_FOR_ALL + _HEADERS_FOR_A_BYTE * self._consumed
 
     def _inflate(self, wanted: int) -> None:
         """Inflate up to 256 KiB more; drop what lies far before ``wanted``."""
@@ -73,8 +86,12 @@ class InflatingSource:
             raise DataSetError("I/O suspension or premature end of stream", "the deflate stream is cut off")
         self._work += len(piece)
         end = self._position + len(self._data) + len(piece)
-        if end > _LARGEST or self._work > _MOST_WORK:
+        if end > _LARGEST:
             raise DataSetError("Invalid stream", f"the deflate stream inflates to more than {_LARGEST} bytes")
+        self._furthest = max(self._furthest, end)
+        self._consumed = max(self._consumed, self._input - len(inflater.unconsumed_tail))
+        if self._work > min(_MOST_WORK, _WORK_FOR_ALL + _WORK_FOR_A_BYTE * self._furthest):
+            raise DataSetError("Invalid stream", "the deflate stream has to be inflated again and again")
         data = self._data + piece
         kept = max(0, min(len(data) - _KEPT, wanted - self._position))
         self._data = data[kept:]

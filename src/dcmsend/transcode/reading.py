@@ -10,6 +10,7 @@ from dcmsend.errors import DataSetError
 __all__ = ["BufferedReader"]
 
 _WINDOW: Final = 64 * 1024
+_CHANGED: Final = "the file has become shorter while it was read"
 
 
 class BufferedReader:
@@ -29,10 +30,10 @@ class BufferedReader:
             if length > _WINDOW:
                 data = self._source.read_at(position, length)
                 if len(data) != length:
-                    raise DataSetError("I/O suspension or premature end of stream", f"at {position + len(data)}")
+                    raise DataSetError("I/O suspension or premature end of stream", _CHANGED)
                 return data
             self._data = self._source.read_at(position, _WINDOW)
             self._base, offset = position, 0
             if len(self._data) < length:
-                raise DataSetError("I/O suspension or premature end of stream", f"at {position + len(self._data)}")
+                raise DataSetError("I/O suspension or premature end of stream", _CHANGED)
         return self._data[offset : offset + length]

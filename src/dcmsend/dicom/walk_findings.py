@@ -1,0 +1,155 @@
+"""What the element walk finds to be wrong, in words: repairs, warnings, and the ends of a walk.
+
+The words are DCMTK's where it has any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from dcmsend.errors import DataSetError
+
+from .tag import format_tag
+from .vr import VALUE_WIDTHS, vr_from_code
+
+if TYPE_CHECKING:
+    from .data_dictionary import DataDictionary
+
+__all__ = ["MAX_DEPTH", "WalkFindings"]
+
+MAX_DEPTH: Final = 64
+"""Sequences inside sequences; real objects stay below 10, and DCMTK would recurse until its stack ends."""
+
+_MAX_NOTES: Final = 100
+
+
+class WalkFindings:
+    """The findings of one walk.
+
+    Attributes:
+        dictionary_source: makes the dictionary, for names.
+        origin: position of the data set in its file, None if that has no meaning (it was inflated).
+        repairs: reasons why the data set has to be written anew, in order of appearance, each once.
+        warnings: what DCMTK would log as a warning, at most 100.
+        claims: of items longer than their sequence, by depth: end taken, end claimed, warning.
+    """
+
+    __slots__ = ("_noted", "claims", "dictionary_source", "origin", "repairs", "warnings")
+
+    def __init__(self, dictionary: Callable[[], DataDictionary] | None, origin: int | None) -> None:
+        self.dictionary_source = dictionary
+        self.origin = origin
+        self.repairs: dict[str, None] = {}
+        self.warnings: list[str] = []
+        self.claims: dict[int, tuple[int, int, str]] = {}
+        self._noted: set[tuple[object, ...]] = set()
+
+    def at(self, position: int) -> str:
+        """A position for a person: counted from the beginning of the file, where the data set lies there as it is."""
+        return f"at {position} of the inflated data set" if self.origin is None else f"at {self.origin + position}"
+
+    def repair(self, reason: str, warning: str | None = None) -> None:
+        """Note that the data set has to be written anew."""
+        self.repairs[reason] = None
+        if warning is not None:
+            self.warn(warning)
+
+    def warn(self, warning: str) -> None:
+        if len(self.warnings) < _MAX_NOTES:
+            self.warnings.append(warning)
+
+    def is_news(self, *key: object) -> bool:
+        """Whether a warning about ``key`` has not been given yet: a run of zeros is worth one, not thousands."""
+        if key in self._noted or len(self.warnings) >= _MAX_NOTES:
+            return False
+        self._noted.add(key)
+        return True
+
+    def note_order(self, tag: int, previous: int) -> None:
+        """An element that is not greater than the one before."""
+        is_twice = tag == previous
+        self.repair("an element appears twice" if is_twice else "elements are not in ascending order")
+        if not self.is_news("order", tag, is_twice):
+            return
+        if is_twice:
+            self.warn(f"DcmItem: Element {format_tag(tag)} found twice in one data set or item, ignoring second entry")
+        else:
+            self.warn(f"DcmItem: Dataset not in ascending tag order, at element {format_tag(tag)}")
+
+    def note_odd(self, tag: int, code: int, encoding_is_explicit: bool, little_endian: bool) -> None:
+        vr = vr_from_code(code, little_endian=little_endian)
+        if encoding_is_explicit and vr in VALUE_WIDTHS:
+            self.warn(f"DcmItem: Length of element {format_tag(tag)} is not a multiple of {VALUE_WIDTHS[vr]} (VR={vr})")
+        self.repair("an element has an odd length", f"DcmItem: Length of element {format_tag(tag)} is odd")
+
+    def name(self, tag: int) -> str:
+        """Keyword of a tag, for a warning."""
+        return self.dictionary_source().keyword(tag) if self.dictionary_source is not None else "Unknown Tag & Data"
+
+    def note_odd_item(self, tag: int) -> None:
+        self.repair(
+            "an item has an odd length",
+            f"DcmSequenceOfItems: Length of item in sequence {self.name(tag)} {format_tag(tag)} is odd",
+        )
+
+    def note_long_item(self, depth: int, tag: int, start: int, length: int, sequence_end: int) -> int:
+        """An item that reaches past the end of its sequence ``tag``.  Where it is taken to end.
+
+        That is the end of the sequence, if an element ends there; see ``stretched``.  (DCMTK always believes the item,
+        so that what follows the sequence becomes a part of it.)
+        """
+        warning = (
+            f"DcmSequenceOfItems: Length of item in sequence {self.name(tag)} {format_tag(tag)} is larger than the "
+            f"sequence, {self.at(start - 8)}"
+        )
+        self.repairs["a sequence has a wrong length"] = None
+        if self.is_news("item", start):
+            self.warn(warning)
+        if len(self.claims) > MAX_DEPTH:
+            self.claims.clear()
+        self.claims[depth] = max(start, sequence_end), start + length, warning
+        return sequence_end if sequence_end > start else self.stretched(depth, start)
+
+    def stretched(self, depth: int, end: int) -> int:
+        """No element ends where the item should: then its own length counts.
+
+        The end that the item at this depth claims, if its ``end`` was taken from its sequence; otherwise 0.
+        """
+        claim = self.claims.get(depth)
+        if claim is None or claim[0] != end:
+            return 0
+        del self.claims[depth]
+        warning = claim[2]
+        if warning in self.warnings:
+            self.warnings[self.warnings.index(warning)] = f"{warning}; the sequence is made longer"
+        return claim[1]
+
+    def fail_voi_lut_sequence(self, start: int) -> NoReturn:
+        raise DataSetError(
+            "Illegal VOI LUT Sequence element with OB or OW Value Representation and explicit length encountered",
+            f"value {self.at(start)}",
+        )
+
+    def fail_unfinished(self, tag: int, position: int) -> NoReturn:
+        """The source ends where an item or the delimiter of the sequence ``tag`` should be."""
+        raise DataSetError(
+            "Sequence Delimitation Item missing", f"the data set ends {self.at(position)}, inside {format_tag(tag)}"
+        )
+
+    def fail_sequence(self, tag: int, position: int) -> NoReturn:
+        """Something else than an item or the delimiter in a sequence."""
+        raise DataSetError(
+            "Sequence Delimitation Item missing", f"{format_tag(tag)} {self.at(position)} instead of an item"
+        )
+
+    def fail_too_long(self, tag: int, start: int) -> NoReturn:
+        raise DataSetError(
+            "Length of element larger than explicit length of surrounding item",
+            f"value of {format_tag(tag)} {self.at(start)}",
+        )
+
+    def fail_too_deep(self, tag: int, start: int) -> NoReturn:
+        raise DataSetError(
+            "Corrupted data", f"{format_tag(tag)} {self.at(start)}: sequences deeper than {MAX_DEPTH} levels"
+        )

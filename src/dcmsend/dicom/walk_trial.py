@@ -1,0 +1,62 @@
+"""Parts of a data set that are walked once more, ahead, because it is not certain what they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from dcmsend.errors import DataSetError
+
+from .byte_source import BoundedSource
+from .walk_encoding import IMPLICIT, Encoding
+from .walk_findings import MAX_DEPTH
+from .walk_state import UNDEFINED, WalkState
+from .walk_vrs import UNKNOWN, is_kept_under
+
+__all__ = ["Inside", "ends_with_its_sequence", "vendor_vr"]
+
+Inside = tuple[int, int, int, int, bool]
+"""Where a part begins, where the item ends that it may be, where its sequence ends, how deep it lies, whether it is an
+item or a sequence's items."""
+
+Walk = Callable[[WalkState, Encoding, bool, None, bool, Inside], tuple[int, int]]
+"""The loop of ``walk``."""
+
+_ITEM_DELIMITERS: Final = (b"\xfe\xff\x0d\xe0", b"\xff\xfe\xe0\x0d")
+_ONE_TRIAL: Final = 1024
+"""What it costs to begin a walk, as a number of bytes."""
+
+
+def vendor_vr(walk: Walk, state: WalkState, code: int, start: int, length: int, depth: int) -> int:
+    """What an element is written as of which only our dictionary knows the VR.
+
+    A sequence is walked for it once.  Others of the kind inside it count as UN there and have their own turn later, so
+    that no byte is looked at more than twice.
+    """
+    if length == UNDEFINED or depth >= MAX_DEPTH:
+        return UNKNOWN
+    if code != IMPLICIT.sequence:
+        return code if is_kept_under(code, start, length, state.value) else UNKNOWN
+    trial = WalkState(BoundedSource(state.source, start + length), state.dictionary_source, is_trial=True)
+    try:
+        if length:
+            walk(trial, IMPLICIT, False, None, False, (start, 0, start + length, depth, False))
+    except DataSetError:
+        return UNKNOWN
+    return UNKNOWN if trial.repairs or trial.warnings or trial.is_encapsulated else code
+
+
+def ends_with_its_sequence(
+    walk: Walk, state: WalkState, encoding: Encoding, start: int, end: int, sequence_end: int, depth: int
+) -> bool:
+    """Whether an item that is longer than its sequence may be taken to end where the sequence does.
+
+    Not if it has a delimiter of its own.  When many items have been tried they are believed, so that the work stays
+    bounded.  Raises DataSetError where DCMTK, which believes every item, cannot read it.
+    """
+    if sequence_end <= start or state.retries <= 0:
+        return False
+    trial = WalkState(state.source, state.dictionary_source, state.origin, is_trial=True)
+    _, position = walk(trial, encoding, False, None, False, (start, end, sequence_end, depth, True))
+    state.retries -= trial.scanned + _ONE_TRIAL
+    return state.source.read_at(position - 8, 4) not in _ITEM_DELIMITERS

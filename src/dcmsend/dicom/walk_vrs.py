@@ -1,0 +1,97 @@
+"""VRs of elements that do not say theirs (Implicit VR), and how far a dictionary is believed.
+
+What DCMTK's dictionary knows is taken as DCMTK takes it.  Ours knows more.  That may be wrong for the file at hand:
+vendors use a tag for a sequence in one product and for a JPEG stream in another.  So what only our dictionary knows
+counts as UN, as for DCMTK, unless an Explicit VR data set is being written; then the VR is used if the value is
+written under it byte for byte as it is, and a sequence if nothing in it calls for a repair.
+
+Source: PS3.5 7.8.1, PS3.6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from .vr import STRING_VRS, VALUE_WIDTHS, vr_code, vr_from_code
+
+if TYPE_CHECKING:
+    from .data_dictionary import DataDictionary
+    from .walk_encoding import Headers
+
+__all__ = ["BEYOND_DCMTK", "UNKNOWN", "WHITE_SPACE", "ImplicitVRs", "implicit_vrs", "is_kept_under"]
+
+BEYOND_DCMTK: Final = 0x10000
+"""Added to the number of a VR that only our dictionary knows."""
+
+WHITE_SPACE: Final = b" \t\n\v\f\r"
+UNKNOWN: Final = vr_code("UN")
+_MAX_CODES: Final = 16384
+"""Files may hold any number of tags and creators; those of a dictionary are fewer."""
+_SIZES: Final = {**VALUE_WIDTHS, "AT": 4}
+_LONGEST_UIDS: Final = 4096
+_BYTES: Final = ("OB", "ox")
+
+
+class ImplicitVRs:
+    """What was found with one dictionary; it stays from one data set to the next.
+
+    Attributes:
+        by_tag: VR numbers of elements of the standard that DCMTK knows, too.
+        headers: meanings of element headers; see ``walk``.
+    """
+
+    __slots__ = ("_dictionary", "_private", "by_tag", "headers")
+
+    def __init__(self, dictionary: DataDictionary) -> None:
+        self._dictionary = dictionary
+        self._private: dict[tuple[int, str | None], int] = {}
+        self.by_tag: dict[int, int] = {}
+        self.headers: Headers = {}
+
+    def look_up(self, tag: int, creator: str | None) -> int:
+        """VR number of an element, with ``BEYOND_DCMTK`` where it applies; ``creator`` is that of a private element."""
+        code = self._private.get((tag, creator))
+        if code is not None:
+            return code
+        vr = self._dictionary.vr_of(tag, creator)
+        code = vr_code(vr)
+        if vr != "UN" and not self._dictionary.is_dcmtks(tag, creator):
+            code |= BEYOND_DCMTK
+        elif creator is None:
+            if len(self.by_tag) < _MAX_CODES:
+                self.by_tag[tag] = code
+            return code
+        if len(self._private) < _MAX_CODES:
+            self._private[tag, creator] = code
+        return code
+
+
+_cached: tuple[DataDictionary, ImplicitVRs] | None = None
+
+
+def implicit_vrs(dictionary: DataDictionary) -> ImplicitVRs:
+    """The same object for the same dictionary, as long as no other one is used in between."""
+    global _cached
+    if _cached is None or _cached[0] is not dictionary:
+        _cached = (dictionary, ImplicitVRs(dictionary))
+    return _cached[1]
+
+
+def is_kept_under(code: int, position: int, length: int, value: Callable[[int, int], bytes]) -> bool:
+    """Whether a value can have this VR and is written under it byte for byte as it is.
+
+    ``value`` gives bytes by position and length.  Padding beyond an even length would be taken away, and white space
+    in a UID.
+    """
+    vr = vr_from_code(code)
+    if length & 1:
+        return False
+    if vr in _SIZES:
+        return not length % _SIZES[vr]
+    if vr == "UI":
+        text = value(position, min(length, _LONGEST_UIDS))
+        return length <= _LONGEST_UIDS and text.translate(None, WHITE_SPACE) == text and text[-2:] != b"\0\0"
+    if vr in STRING_VRS:
+        return not length or value(position + length - 2, 2) != b"  "
+    return vr in _BYTES

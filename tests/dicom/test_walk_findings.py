@@ -1,0 +1,181 @@
+"""What the walk says of data sets that are wrong: where, of which element, and how often; items that are too long."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+import pytest
+
+from dcmsend.dicom.byte_source import BytesSource
+from dcmsend.dicom.data_dictionary import default_dictionary
+from dcmsend.dicom.transfer_syntax import transfer_syntax
+from dcmsend.dicom.walk import WalkResult, walk_data_set
+from dcmsend.errors import DataSetError
+from dcmsend.transcode import InflatingSource
+from support.converting import converted
+from support.data_set_bytes import ENCODINGS, EXPLICIT_LITTLE, Element, Encoding, Items
+from support.elements import elements_of
+
+HEAD: list[Element] = [(0x00080016, "UI", b"1.2.840.10008.5.1.4.1.1.7\0"), (0x00080018, "UI", b"1.2.3.4\0")]
+AFTER: list[Element] = [(0x00100010, "PN", b"Doe^Jane"), (0x00100020, "LO", b"4242"), (0x00280010, "US", ("H", 4))]
+LONGER = "larger than the sequence"
+
+every_encoding = pytest.mark.parametrize("encoding", ENCODINGS.values(), ids=list(ENCODINGS))
+
+
+def walk(data: bytes, encoding: Encoding = EXPLICIT_LITTLE, origin: int = 0) -> WalkResult:
+    syntax = transfer_syntax(encoding.uid)
+    return walk_data_set(BytesSource(data), syntax, dictionary=default_dictionary, origin=origin)
+
+
+def detail(data: bytes, origin: int = 0) -> str:
+    with pytest.raises(DataSetError) as error:
+        walk(data, EXPLICIT_LITTLE, origin)
+    return error.value.detail
+
+
+def long_item(encoding: Encoding, extra: int, inner: list[Element]) -> bytes:
+    """A sequence whose only item claims ``extra`` bytes more than the sequence has; then the elements ``AFTER``."""
+    body = encoding.encode(inner)
+    sequence = encoding.header(0x00081140, "SQ", 8 + len(body)) + encoding.item_header(0xE000, len(body) + extra) + body
+    return encoding.encode(HEAD) + sequence + encoding.encode(AFTER)
+
+
+@every_encoding
+@pytest.mark.parametrize("inner", [
+    [(0x00081150, "UI", b"1.2\0")],
+    [(0x00081150, "UI", b"1.2\0"), (0x00081155, "UI", b"1.4\0")],
+    [(0x00081199, "SQ", Items([[(0x00081150, "UI", b"1.2\0")]]))],
+    [(0x00081199, "SQ", Items([[(0x00081150, "UI", b"1.2\0")]], True, True))],
+])
+@pytest.mark.parametrize("claimed", ["one element", "everything", "more"])
+def test_an_item_does_not_swallow_what_follows_its_sequence(
+    encoding: Encoding, inner: list[Element], claimed: str
+) -> None:
+    extra = {"one element": len(encoding.encode(AFTER[:1])), "everything": len(encoding.encode(AFTER)), "more": 1000}
+    data = long_item(encoding, extra[claimed], inner)
+    result = walk(data, encoding)
+    assert len([text for text in result.warnings if LONGER in text]) == 1
+    assert result.repairs == ("a sequence has a wrong length",)
+    for target in ENCODINGS.values():
+        right = long_item(encoding, 0, inner)
+        assert converted(data, encoding.uid, target.uid) == converted(right, encoding.uid, target.uid)
+
+
+@every_encoding
+def test_a_sequence_that_is_too_short_is_made_longer(encoding: Encoding) -> None:
+    """No element ends where the sequence does."""
+    body = encoding.encode([(0x00081150, "UI", b"1.2\0"), (0x00081155, "UI", b"1.4\0")])
+    item = encoding.item_header(0xE000, len(body)) + body
+    head, tail = encoding.encode(HEAD), encoding.encode(AFTER)
+    wrong = head + encoding.header(0x00081140, "SQ", len(item) - 4) + item + tail
+    right = head + encoding.header(0x00081140, "SQ", len(item)) + item + tail
+    assert "the sequence is made longer" in walk(wrong, encoding).warnings[0]
+    assert converted(wrong, encoding.uid, encoding.uid) == right
+
+
+def test_many_items_that_are_too_long_are_read_in_bounded_time() -> None:
+    class Counted(BytesSource):
+        read = 0
+
+        def read_at(self, position: int, size: int) -> bytes:
+            found = super().read_at(position, size)
+            Counted.read += len(found)
+            return found
+
+    one = EXPLICIT_LITTLE.header(0x00081140, "SQ", 20) + EXPLICIT_LITTLE.item_header(0xE000, 0x00FFFFF0)
+    one += EXPLICIT_LITTLE.header(0x00081199, "SQ", 0)
+    data = EXPLICIT_LITTLE.encode(HEAD) + one * 30_000
+    with pytest.raises(DataSetError, match="Corrupted data"):  # for DCMTK each one lies in the one before
+        walk_data_set(Counted(data), transfer_syntax(EXPLICIT_LITTLE.uid), dictionary=default_dictionary)
+    assert Counted.read < 1 << 20
+
+
+# -- where, which, how often
+
+
+def test_positions_count_from_the_beginning_of_the_file() -> None:
+    data = EXPLICIT_LITTLE.encode([*HEAD, (0x00081140, "SQ", Items([AFTER]))])
+    at = len(EXPLICIT_LITTLE.encode(HEAD)) + 12 + 8
+    assert f"at {at + 8 + 3000} " in detail(data[: at + 8 + 4], 3000)
+    inner = EXPLICIT_LITTLE.header(0x00081140, "SQ", 12) + bytes(12)
+    assert f"(0000,0000) at {3000 + len(inner) - 12} instead" in detail(inner, 3000)
+
+
+def test_positions_of_an_inflated_data_set_say_so() -> None:
+    data = EXPLICIT_LITTLE.encode(HEAD) + EXPLICIT_LITTLE.header(0x00100010, "PN", 100)
+    compressor = zlib.compressobj(6, zlib.DEFLATED, -15)
+    source = InflatingSource(BytesSource(compressor.compress(data) + compressor.flush()))
+    with pytest.raises(DataSetError) as error:
+        walk_data_set(source, transfer_syntax(EXPLICIT_LITTLE.uid))
+    assert "of the inflated data set" in error.value.detail
+
+
+@pytest.mark.parametrize("items", [
+    EXPLICIT_LITTLE.item_header(0xE000, 0xFFFFFFFF), EXPLICIT_LITTLE.item_header(0xE000, 0),
+])
+def test_the_end_before_a_delimiter_is_no_element_0000(items: bytes) -> None:
+    data = EXPLICIT_LITTLE.encode(HEAD) + EXPLICIT_LITTLE.header(0x00081140, "SQ", 0xFFFFFFFF) + items
+    assert detail(data, 100) == f"the data set ends at {len(data) + 100}, inside (0008,1140)"
+
+
+def test_the_end_inside_encapsulated_pixel_data() -> None:
+    data = EXPLICIT_LITTLE.header(0x7FE00010, "OB", 0xFFFFFFFF) + EXPLICIT_LITTLE.item_header(0xE000, 4) + b"abcd"
+    assert detail(data) == f"the data set ends at {len(data)}, inside (7fe0,0010)"
+
+
+def test_an_odd_item_belongs_to_its_sequence_also_among_unsorted_elements() -> None:
+    odd = EXPLICIT_LITTLE.item_header(0xE000, 11) + EXPLICIT_LITTLE.element(0x00081150, "LO", b"odd")
+    data = EXPLICIT_LITTLE.encode([*HEAD, (0x00400275, "LO", b"x ")])
+    data += EXPLICIT_LITTLE.header(0x00081140, "SQ", len(odd)) + odd
+    warnings = walk(data).warnings
+    assert any("item in sequence ReferencedImageSequence (0008,1140) is odd" in text for text in warnings)
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS.values(), ids=list(ENCODINGS))
+def test_a_run_of_zeros_is_told_once(encoding: Encoding) -> None:
+    warnings = walk(encoding.encode(HEAD) + bytes(8 * 500), encoding).warnings
+    assert 1 <= len(warnings) <= 3
+    assert len(set(warnings)) == len(warnings)
+
+
+# -- what is inflated
+
+
+@pytest.mark.parametrize("unit", [
+    bytes(8), EXPLICIT_LITTLE.header(0x00100020, "LO", 0), EXPLICIT_LITTLE.element(0x0020000D, "UI", b"1\0"),
+])
+def test_a_small_deflated_file_cannot_hold_millions_of_elements(unit: bytes) -> None:
+    compressor = zlib.compressobj(9, zlib.DEFLATED, -15)
+    data = compressor.compress(EXPLICIT_LITTLE.encode(HEAD)) + compressor.compress(unit * 4_000_000)
+    data += compressor.flush()
+    with pytest.raises(DataSetError) as error:
+        walk_data_set(InflatingSource(BytesSource(data)), transfer_syntax(EXPLICIT_LITTLE.uid))
+    assert error.value.condition == "Invalid stream"
+    assert "too many elements" in error.value.detail
+
+
+def test_black_pixels_may_deflate_to_almost_nothing() -> None:
+    compressor = zlib.compressobj(9, zlib.DEFLATED, -15)
+    plain = EXPLICIT_LITTLE.encode([*HEAD, (0x7FE00010, "OW", bytes(64 << 20))])
+    data = compressor.compress(plain) + compressor.flush()
+    result = walk_data_set(InflatingSource(BytesSource(data)), transfer_syntax(EXPLICIT_LITTLE.uid))
+    assert result.encoded_length == len(plain)
+
+
+def test_many_elements_that_differ_are_no_attack() -> None:
+    compressor = zlib.compressobj(9, zlib.DEFLATED, -15)
+    item = EXPLICIT_LITTLE.item_header(0xE000, 26) + EXPLICIT_LITTLE.header(0x00209157, "UL", 8)
+    rest = EXPLICIT_LITTLE.element(0x00209056, "SH", b"1 ")
+    body = b"".join(item + struct.pack("<2L", number, number * 7) + rest for number in range(400_000))
+    plain = EXPLICIT_LITTLE.encode(HEAD) + EXPLICIT_LITTLE.header(0x52009230, "SQ", len(body)) + body
+    data = compressor.compress(plain) + compressor.flush()
+    result = walk_data_set(InflatingSource(BytesSource(data)), transfer_syntax(EXPLICIT_LITTLE.uid))
+    assert result.encoded_length == len(plain)
+
+
+def test_top_level_elements_are_where_they_were() -> None:
+    data = long_item(EXPLICIT_LITTLE, 1000, [(0x00081150, "UI", b"1.2\0")])
+    found = elements_of(converted(data, EXPLICIT_LITTLE.uid, EXPLICIT_LITTLE.uid), EXPLICIT_LITTLE.uid)
+    assert {element.tag for element in found if not element.depth} >= {tag for tag, _, _ in AFTER}
