@@ -47,7 +47,7 @@ def explanations(line: Line, pair: Pair, directory: Path) -> Iterator[Explanatio
     named = {name: ids for name, ids in by_file.items() if ids}
     if named:
         ids = tuple(sorted(set().union(*named.values())))
-        if _goes_the_right_way(ids, pair):
+        if _goes_the_right_way(ids, pair, line.peer.kinds):
             reduced = line.without(list(named))
             yield Explanation(ids, reduced if reduced.files and reduced.parameters else None, tuple(named))
     if "refusal" in line.peer.kinds and not line.has("-dn", "--decompress-never") and _uses_another_context(pair):
@@ -70,8 +70,10 @@ def _uses_another_context(pair: Pair) -> bool:
     return bool(more)
 
 
-def _goes_the_right_way(ids: tuple[str, ...], pair: Pair) -> bool:
+def _goes_the_right_way(ids: tuple[str, ...], pair: Pair, kinds: frozenset[str]) -> bool:
     """Whether more, or less, was sent than by DCMTK, as all of the deviations say."""
+    if {"refusal", "loss"} & kinds:  # one instance more changes the contexts, and the number of the answer
+        return True
     theirs, ours = len(pair.theirs.peer.stores), len(pair.ours.peer.stores)
     if ours > theirs:
         return not set(ids) <= LESS

@@ -6,7 +6,8 @@ import struct
 import zlib
 from collections.abc import Iterator
 
-from soak.compare.elements import DEFLATED, UNDEFINED, FileParts, Place, parts_of
+from soak.compare.elements import DEFLATED, UNDEFINED, FileParts, Place, parts_of, places
+from soak.compare.judge import inflated
 
 __all__ = ["LESS", "MORE", "facts_of"]
 
@@ -34,9 +35,16 @@ def facts_of(content: bytes, touched: frozenset[int]) -> set[str]:
     found = {*_of_meta_header(content, parts), *_of_syntax(parts), *_of_elements(content, parts)}
     if parts.syntax == DEFLATED:
         found.update(_of_deflated(content[parts.offset :]))
+        inside, _ = inflated(content[parts.offset :], DEFLATED)
+        found.update(_of_elements(inside, parts_of_data_set(inside, parts.syntax)))
     if parts.syntax in _OLD and parts.syntax not in (*_NATIVE, DEFLATED) and _touches_pixels(touched):
         found.update(("D51", "D52", "D54", "D55"))
     return found
+
+
+def parts_of_data_set(data_set: bytes, syntax: str) -> FileParts:
+    """The parts of an inflated data set."""
+    return FileParts(syntax, (), 0, tuple(places(data_set, 0, is_explicit=True, order="<")))
 
 
 def _of_meta_header(content: bytes, parts: FileParts) -> Iterator[str]:
@@ -71,7 +79,8 @@ def _of_syntax(parts: FileParts) -> Iterator[str]:
 
 def _of_elements(content: bytes, parts: FileParts) -> Iterator[str]:
     for place in parts.elements:
-        if place.tag in (0x00080016, 0x00080018) and place.vr in (b"UN", b"OB"):
+        is_unknown = place.vr in (b"UN", b"OB") or (place.vr and place.vr not in _KNOWN_VRS)
+        if place.tag in (0x00080016, 0x00080018) and is_unknown:
             yield "D27" if parts.syntax else "D36"
         width = _WIDTHS.get(place.vr)
         is_words = place.vr == b"OW" or (not place.vr and place.tag == _PIXEL_DATA)

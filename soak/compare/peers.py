@@ -67,7 +67,7 @@ def choose_peer(chance: random.Random) -> ChosenPeer:
 def _accept(chance: random.Random, contexts: ContextAnswer) -> tuple[Accept, str, set[str]]:
     if chance.random() < 0.8:
         return Accept(contexts), "", set()
-    length = chance.choice((0, 4096, 8192, 16384, 32768, 131072, 200000, 64, 16))
+    length = chance.choice((0, 4096, 8192, 16384, 32768, 131072, 200000, 2048, 700))
     return Accept(contexts, length), f" in PDUs of {length}", {"tiny"} if 0 < length < 4096 else set()
 
 

@@ -1,0 +1,157 @@
+"""The command: ``scripts/soak_folders``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import shutil
+import sys
+import tempfile
+import time
+import traceback
+from collections import Counter
+from pathlib import Path
+
+from soak.folders.night import Done, Night, allowed_namespaces, plan_night, run_night
+from soak.folders.promises import broken_after_night, broken_at_the_end
+from soak.folders.receiver import Receiver
+from soak.folders.world import World
+from support.programs import installed_dcmsend
+
+__all__ = ["main"]
+
+BROKEN, SOAK_IS_BROKEN = 1, 2
+_OTHER_FILE_SYSTEM = Path("/dev/shm")
+
+
+def main() -> int:
+    """0 if all promises were kept, 1 if not, 2 if the soak itself has failed."""
+    arguments = _parser().parse_args()
+    seed = random.SystemRandom().randrange(1 << 32) if arguments.seed is None else arguments.seed
+    print(f"seed {seed}", flush=True)
+    may = allowed_namespaces()
+    for name, is_allowed in may.items():
+        if not is_allowed:
+            print(f"not tested: namespaces for {name} are not allowed here")
+    rounds = [arguments.round] if arguments.round is not None else range(1, (arguments.rounds or 1 << 30) + 1)
+    if arguments.rounds is None and arguments.seconds is None and arguments.round is None:
+        rounds = range(1, 21)
+    deadline = time.monotonic() + (arguments.seconds or float("inf"))
+    soak = _Soak(seed, arguments.dcmsend or installed_dcmsend(), may, arguments.keep, verbose=arguments.verbose)
+    for number in rounds:
+        if time.monotonic() > deadline:
+            break
+        soak.run(number)
+    soak.show()
+    return soak.exit_code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="scripts/soak_folders",
+        description="Random nights over folders that others change, with a journal; nothing may be lost.",
+    )
+    parser.add_argument("rounds", type=int, nargs="?", help="how many (default: 20, or as many as --seconds allows)")
+    parser.add_argument("--seed", type=int, help="default: another one each time; it is printed")
+    parser.add_argument("--seconds", type=float, help="begin no further round after so many seconds")
+    parser.add_argument("--round", type=int, help="only the round of this number")
+    parser.add_argument("--keep", type=Path, help="folder for what is left of rounds that break a promise")
+    parser.add_argument("--dcmsend", help="program that is run, default: the one of this environment")
+    parser.add_argument("--verbose", action="store_true", help="tell every night")
+    return parser
+
+
+class _Soak:
+    """Rounds, and what has been counted."""
+
+    def __init__(self, seed: int, program: str, may: dict[str, bool], keep: Path | None, *, verbose: bool) -> None:
+        self._seed, self._program, self._may, self._keep, self._verbose = seed, program, may, keep, verbose
+        self._rounds = self._nights = self._broken = self._failed = self._messages = 0
+        self._seen: Counter[str] = Counter()
+
+    @property
+    def exit_code(self) -> int:
+        """Of the command."""
+        if self._broken:
+            return BROKEN
+        return SOAK_IS_BROKEN if self._failed or not self._rounds else 0
+
+    def run(self, number: int) -> None:
+        """One round in folders of its own."""
+        chance = random.Random(f"{self._seed}:{number}")
+        is_elsewhere = chance.random() < 0.4 and os.access(_OTHER_FILE_SYSTEM, os.W_OK)
+        root = Path(tempfile.mkdtemp(prefix="soak-"))
+        sent = Path(tempfile.mkdtemp(prefix="soak-", dir=_OTHER_FILE_SYSTEM)) if is_elsewhere else root / "sent"
+        receiver = Receiver(random.Random(chance.random()))
+        told: list[str] = []
+        try:
+            broken = self._play(World(root, sent, chance), receiver, chance, told)
+        except Exception:
+            self._failed += 1
+            print(f"round {number}: THE SOAK ITSELF FAILED\n{traceback.format_exc()}", flush=True)
+            broken = []
+        else:
+            self._rounds += 1
+        finally:
+            receiver.close()
+        self._messages += receiver.ever.messages
+        if broken:
+            self._tell(number, told, broken, root)
+        shutil.rmtree(root, ignore_errors=True)
+        shutil.rmtree(sent, ignore_errors=True)
+
+    def _play(self, world: World, receiver: Receiver, chance: random.Random, told: list[str]) -> list[str]:
+        moves = chance.random() < 0.65
+        world.add(world.tree / "a", chance.randint(5, 40))
+        world.add(world.tree / "b" / "c", chance.randint(0, 20))
+        for number in range(1, chance.randint(2, 5)):
+            night = plan_night(number, chance, moves=moves, may=self._may)
+            broken = self._night(night, world, receiver, chance, told)
+            if broken:
+                return broken
+        before = 0
+        for number in (98, 99):
+            before = receiver.ever.messages
+            night = Night(number, "good", (), moves)
+            broken = self._night(night, world, receiver, chance, told)
+            if broken:
+                return broken
+        return broken_at_the_end(world, receiver, receiver.ever.messages - before, moves=moves)
+
+    def _night(
+        self, night: Night, world: World, receiver: Receiver, chance: random.Random, told: list[str]
+    ) -> list[str]:
+        told.append(str(night))
+        done = run_night(night, world, receiver, chance, self._program)
+        told.append(f"  exit code {done.exit_code}, {dict(receiver.tonight.fates)}, {', '.join(done.changes)}")
+        if self._verbose:
+            print("\n".join(told[-2:]), flush=True)
+        self._count(done)
+        return broken_after_night(done, world, receiver)
+
+    def _count(self, done: Done) -> None:
+        self._nights += 1
+        self._seen[f"exit code {done.exit_code}"] += 1
+        self._seen.update(change for change in done.changes)
+        self._seen.update({f"second run, {done.night.second}"} if done.night.second else ())
+        self._seen.update({f"mount of {done.night.mount}"} if done.night.mount else ())
+
+    def _tell(self, number: int, told: list[str], broken: list[str], root: Path) -> None:
+        self._broken += 1
+        print(f"round {number} BREAKS A PROMISE; again: scripts/soak_folders --seed {self._seed} --round {number}")
+        print("  " + "\n  ".join(told))
+        for each in broken[:10]:
+            print("  * " + each.replace("\n", "\n    "))
+        sys.stdout.flush()
+        if self._keep:
+            place = self._keep / f"{self._seed}-{number}"
+            shutil.rmtree(place, ignore_errors=True)
+            shutil.copytree(root, place, symlinks=True)
+
+    def show(self) -> None:
+        """The summary."""
+        print(f"{self._rounds} rounds, {self._nights} nights, {self._messages} messages: {self._broken} broken")
+        print("  " + ", ".join(f"{name} {count}" for name, count in sorted(self._seen.items())))
+        if self._failed:
+            print(f"  {self._failed} rounds at which the soak itself failed")

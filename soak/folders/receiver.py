@@ -1,0 +1,193 @@
+"""A Storage SCP that keeps a record of its own of what it has, and that is as bad as a night wants it to be.
+
+It shares no code with the package under test.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import random
+import socket
+import struct
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from support import wire
+
+__all__ = ["MOODS", "Receiver", "Stored"]
+
+MOODS: Mapping[str, Mapping[str, float]] = {
+    "good": {},
+    "rough": {"close": 0.03, "reset": 0.02, "abort": 0.03, "silent close": 0.03, "0xA700": 0.04, "0x0110": 0.02},
+    "strict": {"0xA900": 0.1, "0xC000": 0.1, "0xB000": 0.1, "0xA700": 0.05},
+    "full": {"0xA700": 1.0},
+    "slow": {"wait": 0.3},
+    "rejects": {"rejection": 0.6},
+    "absent": {},
+}
+"""What happens to a message, or to an association, and how often; what is left gets the answer 0000."""
+
+Stored = tuple[str, str]
+"""SOP Instance UID, and SHA-256 of the data set."""
+
+
+@dataclass
+class Record:
+    """What one night has brought.
+
+    Attributes:
+        accepted: answered, or about to be answered, with success or a warning.
+        successes: those answered with 0000.
+        messages: number of all that came completely; ``last`` is the SOP Instance UID of the last one.
+    """
+
+    accepted: set[Stored] = field(default_factory=set)
+    successes: set[Stored] = field(default_factory=set)
+    messages: int = 0
+    last: str = ""
+    fates: Counter[str] = field(default_factory=Counter)
+
+
+class _Dropped(Exception):
+    """The receiver has ended the connection."""
+
+
+class Receiver:
+    """Listens on 127.0.0.1 as long as it lives.
+
+    Attributes:
+        ever: the record of all nights; ``tonight`` is begun by ``begin_night``.
+    """
+
+    def __init__(self, chance: random.Random) -> None:
+        self._chance = chance
+        self._lock = threading.Lock()
+        self._mood: Mapping[str, float] = {}
+        self._tells_duplicates = False
+        self.ever, self.tonight = Record(), Record()
+        self.port = 0
+        self._listener: socket.socket | None = None
+        self._listen()
+
+    def begin_night(self, mood: str, *, tells_duplicates: bool) -> None:
+        """Be so from now on; ``tells_duplicates`` answers 0111 to an instance that is there."""
+        with self._lock:
+            self._mood = MOODS[mood]
+            self._tells_duplicates = tells_duplicates
+            self.tonight = Record()
+        self.close()
+        if mood != "absent":
+            self._listen()
+
+    def _listen(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", self.port), backlog=64)
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._serve, args=(self._listener,), daemon=True).start()
+
+    def close(self) -> None:
+        """Listen no more, until the next night begins."""
+        if self._listener is not None:
+            with contextlib.suppress(OSError):
+                self._listener.shutdown(socket.SHUT_RDWR)
+            self._listener.close()
+            self._listener = None
+
+    def _serve(self, listener: socket.socket) -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            connection.settimeout(30)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            threading.Thread(target=self._converse, args=(connection,), daemon=True).start()
+
+    def _draw(self, *, is_association: bool) -> str:
+        """What is to happen; empty for nothing in particular."""
+        with self._lock:
+            at = self._chance.random()
+            for fate, share in self._mood.items():
+                if (fate == "rejection") == is_association:
+                    if at < share:
+                        self.tonight.fates[fate] += 1
+                        return fate
+                    at -= share
+        return ""
+
+    def _converse(self, connection: socket.socket) -> None:
+        with connection, contextlib.suppress(OSError, wire.WireError, _Dropped):
+            request = wire.receive_pdu(connection)
+            if request is None or request.type != wire.ASSOCIATE_RQ:
+                return
+            if self._draw(is_association=True):
+                connection.sendall(wire.associate_reject(2, 3, 1))
+                connection.recv(1)
+                return
+            asked = wire.parse_associate_request(request)
+            results = [(context.id, 0, context.transfer_syntaxes[0]) for context in asked.contexts]
+            connection.sendall(wire.associate_accept(asked, results, 16384))
+            self._take_messages(connection)
+
+    def _take_messages(self, connection: socket.socket) -> None:
+        command = bytearray()
+        elements: dict[int, bytes] = {}
+        digest = hashlib.sha256()
+        while (message := wire.receive_pdu(connection)) is not None:
+            if message.type == wire.RELEASE_RQ:
+                connection.sendall(wire.release_response())
+                continue
+            if message.type != wire.P_DATA:
+                return
+            for context_id, flags, value in wire.presentation_data_values(message.body):
+                if flags & 1:
+                    command += value
+                    if flags & 2:
+                        elements = wire.parse_command(bytes(command))
+                        command.clear()
+                        digest = hashlib.sha256()
+                    continue
+                digest.update(value)
+                if flags & 2:
+                    self._decide(connection, context_id, elements, digest.hexdigest())
+
+    def _decide(self, connection: socket.socket, context_id: int, request: dict[int, bytes], digest: str) -> None:
+        fate = self._draw(is_association=False)
+        uid = wire.text_of(request, wire.AFFECTED_SOP_INSTANCE_UID) or ""
+        status = int(fate, 16) if fate.startswith("0x") else 0
+        with self._lock:
+            self.tonight.messages += 1
+            self.tonight.last = uid
+            self.ever.messages += 1
+            if self._tells_duplicates and not status and any(uid == known for known, _ in self.ever.accepted):
+                status = 0x0111
+        if fate in ("close", "reset"):  # it has not kept it
+            if fate == "reset":
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            raise _Dropped
+        if status in (0, 0xB000):
+            self._keep((uid, digest), status)
+        if fate == "abort":
+            connection.sendall(wire.abort(0, 0))
+            raise _Dropped
+        if fate == "silent close":
+            raise _Dropped
+        if fate == "wait":
+            time.sleep(0.05)
+        connection.sendall(wire.command_pdu(context_id, wire.encode_command({
+            wire.COMMAND_FIELD: wire.C_STORE_RSP,
+            wire.MESSAGE_ID_RESPONDED_TO: wire.number_of(request, wire.MESSAGE_ID) or 0,
+            wire.DATA_SET_TYPE: wire.NO_DATA_SET,
+            wire.STATUS: status,
+        })))  # fmt: skip
+
+    def _keep(self, what: Stored, status: int) -> None:
+        """Before the answer goes out: that may be lost, the instance is not."""
+        with self._lock:
+            for record in (self.ever, self.tonight):
+                record.accepted.add(what)
+                if status == 0:
+                    record.successes.add(what)
