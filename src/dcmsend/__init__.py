@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .library import Transfer, send
     from .plan import Decompression, PlanOptions
     from .protocol import UserIdentity
+    from .reasons import NoConnection, Reason, Rejection
     from .report import Summary
     from .transfer import (
         AssociationClosed,
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
         Attempt,
         BytesSent,
         Observer,
-        Reason,
         Result,
         RetryOptions,
         StoreOutcome,
@@ -54,19 +54,20 @@ _HOMES = {
     "plan": ("Decompression", "PlanOptions"),
     "report": ("Summary",),
     "transfer": (
-        "AssociationClosed", "AssociationOpened", "Attempt", "BytesSent", "Observer", "Reason", "Result",
+        "AssociationClosed", "AssociationOpened", "Attempt", "BytesSent", "Observer", "Result",
         "RetryOptions", "StoreOutcome", "TransferOptions", "Waiting",
     ),
+    "reasons": ("NoConnection", "Reason", "Rejection"),
     "transport": ("TlsOptions", "TlsProfile", "load_tls"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "AddressFamily", "AssociationClosed", "AssociationOpened", "Attempt", "BytesSent", "DcmsendError", "Decompression",
-    "IndexOptions", "InputOptions", "Instance", "JournalOptions", "KeepTogether", "Observer", "Peer", "PlanOptions",
-    "ReadMode", "Reason", "RejectedInput", "Result", "RetryOptions", "StoreOutcome", "Summary", "TlsOptions",
-    "TlsProfile", "Transfer",
-    "TransferOptions", "UserIdentity", "Waiting", "__version__", "load_tls", "send",
+    "IndexOptions", "InputOptions", "Instance", "JournalOptions", "KeepTogether", "NoConnection", "Observer", "Peer",
+    "PlanOptions", "ReadMode", "Reason", "RejectedInput", "Rejection", "Result", "RetryOptions", "StoreOutcome",
+    "Summary", "TlsOptions", "TlsProfile", "Transfer", "TransferOptions", "UserIdentity", "Waiting",
+    "__version__", "load_tls", "send",
 ]
 
 

@@ -12,11 +12,10 @@ from itertools import filterfalse
 from typing import TYPE_CHECKING
 
 from dcmsend.abilities import abilities_of, choose_dictionary
-from dcmsend.association import DimseTarget, remedy
+from dcmsend.association import DimseTarget
 from dcmsend.errors import (
     DcmsendError,
     InputError,
-    InvalidInputFile,
     JournalError,
     NoInputFiles,
     NoValidInputFiles,
@@ -79,21 +78,12 @@ def run(
 
 def log_end(error: DcmsendError, settings: Settings) -> None:
     """Log what ended a run before anything was sent, and the next thing to try."""
-    hint = _hint(error, settings)
-    _log.critical("%s%s", error, hint and f"\n{hint}")
+    from dcmsend.advice import with_explanation  # only what fails needs it
 
-
-def _hint(error: DcmsendError, settings: Settings) -> str:
-    if isinstance(error, NoInputFiles):
-        if not settings.inputs.scan_directories:
-            return "+sd takes the files of a directory, +sd +r those of the whole tree"
-        return "nothing was found" + (", or nothing of that pattern" if settings.inputs.scan_pattern else "")
-    if isinstance(error, InvalidInputFile):
-        if "header missing" in error.reason:
-            return "is it a DICOM file? +f also takes files without a meta header; -nh leaves out what is bad"
-        if "UID" in error.reason or error.reason.startswith("Unknown"):
-            return "-nuc takes UIDs without a check; -nh leaves out what is bad"
-    return remedy(error, settings.peer)
+    situation = settings.peer.facts.situation._replace(
+        scans_directories=settings.inputs.scan_directories, has_pattern=bool(settings.inputs.scan_pattern)
+    )
+    _log.critical("%s", with_explanation(error, situation))
 
 
 def _find_inputs(settings: Settings, names: Sequence[str], interrupt: Interrupt) -> Iterator[InputFile]:

@@ -32,13 +32,16 @@
       JournalError              the journal cannot be used
       Cancelled                 the user or the caller ended the run
 
-Facts are attributes; the message is built from them and starts with DCMTK's text, because scripts look for it.
+Facts are attributes; the message is built from them and starts with DCMTK's text, because scripts look for it.  No
+message names an option of the command line: what a person can try is said in ``dcmsend.advice``, by the facts.
 Errors of other libraries are translated once, at the border of the folder that calls them, with ``from``.
 """
 
 from __future__ import annotations
 
 from typing import Any
+
+from .reasons import NoConnection, NoJournal, Rejection
 
 __all__ = [
     "AssociationAborted", "AssociationError", "AssociationRejected", "AssociationReleased", "Cancelled",
@@ -94,12 +97,13 @@ class InvalidInputFile(InputError):
 
     Attributes:
         path: file name as collected, ``''`` for an empty name.
-        reason: why it is bad, one line.
+        reason: why it is bad, one line in DCMTK's words; ``why`` is the same as a value.
     """
 
-    def __init__(self, path: str, reason: str) -> None:
+    def __init__(self, path: str, reason: str, why: Rejection = Rejection.BROKEN) -> None:
         self.path = path
         self.reason = reason
+        self.why = why
         super().__init__(f"bad DICOM file: {path or '<empty string>'}: {reason}")
 
 
@@ -128,12 +132,13 @@ class DataSetError(InputError):
 
     Attributes:
         condition: DCMTK's text of the condition, e.g. ``Invalid stream`` (``dcmsend`` shows this one).
-        detail: what exactly is wrong and at which offset, for a person; may be empty.
+        detail: what exactly is wrong and at which offset, for a person; may be empty.  ``why`` is it as a value.
     """
 
-    def __init__(self, condition: str, detail: str = "") -> None:
+    def __init__(self, condition: str, detail: str = "", why: Rejection = Rejection.BROKEN) -> None:
         self.condition = condition
         self.detail = detail
+        self.why = why
         super().__init__(condition)
 
 
@@ -171,11 +176,13 @@ class RemoteProtocolError(ProtocolError):
     Attributes:
         abort_reason: reason to give in our A-ABORT (service provider), PS3.8 Table 9-26.
         code: DCMTK's module and condition number, e.g. ``0006:020b``; may be empty.
+        pdu_type: the type of a PDU that does not exist; None if something else is wrong.
     """
 
-    def __init__(self, message: str, abort_reason: int = 0, code: str = "") -> None:
+    def __init__(self, message: str, abort_reason: int = 0, code: str = "", pdu_type: int | None = None) -> None:
         self.abort_reason = abort_reason
         self.code = code
+        self.pdu_type = pdu_type
         super().__init__(message)
 
 
@@ -188,15 +195,13 @@ class AssociationError(DcmsendError):
 
 
 class AssociationRejected(AssociationError):
-    """The peer answered A-ASSOCIATE-RJ.
+    """The peer answered A-ASSOCIATE-RJ.  Source: PS3.8 §9.3.4.
 
     Attributes:
         result: 1 permanent, 2 transient.
         source: 1 service user, 2 service provider (ACSE), 3 service provider (presentation).
         reason: number whose meaning depends on source.
         description: the three in the words of the standard, a line each; may be empty.
-
-    Source: PS3.8 §9.3.4.
     """
 
     def __init__(self, result: int, source: int, reason: int, description: str = "") -> None:
@@ -218,11 +223,13 @@ class AssociationAborted(AssociationError):
     Attributes:
         source: 0 service user, 2 service provider.
         reason: PS3.8 Table 9-26, meaningful for source 2.
+        description: both in the words of the standard; may be empty.
     """
 
-    def __init__(self, source: int = 0, reason: int = 0) -> None:
+    def __init__(self, source: int = 0, reason: int = 0, description: str = "") -> None:
         self.source = source
         self.reason = reason
+        self.description = description
         super().__init__("Peer aborted Association (or never connected)")
 
 
@@ -246,11 +253,12 @@ class ConnectFailed(TransportError):
     """No connection to the peer.
 
     Attributes:
-        detail: what happened and what to look at, for a person; may be empty.
+        detail: what happened, for a person; may be empty.  ``why`` is it as a value.
     """
 
-    def __init__(self, message: str, detail: str = "") -> None:
+    def __init__(self, message: str, detail: str = "", *, why: NoConnection = NoConnection.OTHER) -> None:
         self.detail = detail
+        self.why = why
         super().__init__(message)
 
 
@@ -258,13 +266,15 @@ class TlsFailed(ConnectFailed):
     """No TLS session with the peer.
 
     Attributes:
-        detail: what is wrong and which option has to do with it, for a person.
+        detail: what is wrong, for a person.
         is_permanent: a person has to do something (certificates, versions); a later attempt will not succeed.
     """
 
-    def __init__(self, message: str, detail: str = "", is_permanent: bool = False) -> None:
+    def __init__(
+        self, message: str, detail: str = "", is_permanent: bool = False, *, why: NoConnection = NoConnection.OTHER
+    ) -> None:
         self.is_permanent = is_permanent
-        super().__init__(message, detail)
+        super().__init__(message, detail, why=why)
 
 
 class TimedOut(TransportError):
@@ -275,9 +285,12 @@ class TimedOut(TransportError):
         seconds: how long was waited.
     """
 
-    def __init__(self, waited_for: str, seconds: float, message: str = "DUL network read timeout") -> None:
+    def __init__(
+        self, waited_for: str, seconds: float, message: str = "DUL network read timeout", code: str = "0006:031a"
+    ) -> None:
         self.waited_for = waited_for
         self.seconds = seconds
+        self.code = code
         super().__init__(message)
 
 
@@ -367,23 +380,20 @@ class ReportError(_FileTrouble):
 
 
 class JournalError(_FileTrouble):
-    """The journal cannot be used, or not any longer."""
+    """The journal cannot be used, or not any longer; ``why`` tells what a program can do something about."""
 
     text = "cannot use journal '{path}': {reason}"
 
+    def __init__(self, path: str, reason: str, why: NoJournal = NoJournal.OTHER) -> None:
+        super().__init__(path, reason)
+        self.why = why
+
 
 class Cancelled(DcmsendError):
-    """The run was ended on request.
-
-    Attributes:
-        by: ``SIGINT``, ``SIGTERM``, ``caller`` or ``TIME_WINDOW``.
-    """
+    """The run was ended on request; ``by`` is ``SIGINT``, ``SIGTERM``, ``caller`` or ``TIME_WINDOW``."""
 
     TIME_WINDOW = "time window"
 
     def __init__(self, by: str = "caller") -> None:
         self.by = by
         super().__init__("the time window is over" if by == self.TIME_WINDOW else f"ended by {by}")
-
-    def __reduce__(self) -> tuple[type[Cancelled], tuple[str]]:
-        return type(self), (self.by,)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from dcmsend.advice import for_rejection
 from dcmsend.index import IndexOptions, RejectedInput, scan
 from dcmsend.inputs import InputFile
 from support.corpus import DATA
@@ -136,7 +137,8 @@ def test_a_record_that_leads_outside_is_bad_unless_allowed(tmp_path: Path) -> No
     assert [(row.dicomdir, row.is_dicom) for row in rejected] == [(str(path), True)] * len(OUTSIDE)
     assert all("outside the DICOMDIR's directory" in row.reason for row in rejected)
     assert lines == [
-        f"E: cannot add DICOM file from DICOMDIR to the transfer list: {name.decode()}: {row.reason}"
+        f"E: cannot add DICOM file from DICOMDIR to the transfer list: {name.decode()}: {row.reason} "
+        f"({for_rejection(row.why)})"
         for name, row in zip(OUTSIDE, rejected, strict=True)
     ]
     found, rejected, _ = expand(path, dicomdir_allow_outside=True)

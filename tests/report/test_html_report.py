@@ -15,7 +15,6 @@ from dcmsend import Instance, Peer, ReadMode, Reason, Result, StoreOutcome
 from dcmsend.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN
 from dcmsend.inputs import InputFile
 from dcmsend.report import RunRecord
-from dcmsend.report.advice import advice_for
 from dcmsend.report.field_source import FieldSource
 from dcmsend.report.html_report import MOST_ROWS, HtmlReport
 from dcmsend.report.run_fields import RunFields
@@ -186,14 +185,6 @@ def test_to_standard_output(dcmsend: str) -> None:
         done = run(dcmsend, "--report-html", "-", "127.0.0.1", peer.port, CT)
     assert done.stdout.startswith("<!DOCTYPE html>")
     assert done.stdout.endswith("</html>")
-
-
-def test_there_is_advice_for_every_reason() -> None:
-    for reason in Reason:
-        assert advice_for({"outcome": "failed", "status": None, "reason": reason.name.lower()}), reason
-    for status in ("0xA700", "0xA7FF", "0xA900", "0xC123", "0x0110", "0x0111", "0x0122", "0x0124", "0x1234"):
-        assert advice_for({"outcome": "refused", "status": status, "reason": None})
-    assert advice_for({"outcome": "stored", "status": "0xB000", "reason": None}) == ""
 
 
 def test_time_is_bounded() -> None:

@@ -91,7 +91,8 @@ def test_no_association(tmp_path: Path, name: str, halt: bool) -> None:
     sent = send_all(write_instances(tmp_path, 3), Script(associate=answer), halt=halt, acse_timeout=0.2)
     assert sent.results == ["not attempted"] * 3
     assert sent.reasons == ["no association"] * 3
-    assert all(outcome.is_retryable and outcome.message for outcome in sent.outcomes)
+    assert all(outcome.is_retryable is (name != "rejected") for outcome in sent.outcomes)  # that one is permanent
+    assert all(outcome.message for outcome in sent.outcomes)
     assert isinstance(sent.error, NegotiationFailed)
     assert isinstance(sent.error.cause, cause)
     assert len(sent.peer.connections) == 1

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from dcmsend.errors import Cancelled, ConnectFailed, ConnectionLost, TlsFailed, UsageError
+from dcmsend.advice import Situation, with_explanation
+from dcmsend.errors import Cancelled, ConnectFailed, ConnectionLost, NegotiationFailed, TlsFailed, UsageError
 from dcmsend.interrupt import Interrupt
 from dcmsend.transport import Connection, Deadline, TlsOptions, TlsProfile, connect, load_tls, tcp
 from support.certificates import KEY_PASSWORD, Certificates
@@ -32,6 +33,11 @@ def no_descriptor_is_left(monkeypatch: pytest.MonkeyPatch, certificates: Certifi
     before = open_descriptors()
     yield
     assert open_descriptors() == before
+
+
+def told_at_the_command_line(error: TlsFailed) -> str:
+    """What is wrong, and which options have to do with it."""
+    return with_explanation(NegotiationFailed(error), Situation(uses_tls=True))
 
 
 def trusting(certificates: Certificates, **values: object) -> TlsOptions:
@@ -124,7 +130,7 @@ def test_another_name_is_an_error_that_shows_the_names(front: TlsFront, certific
         host.strip("[]"), "DNS:localhost", "DNS:pacs.example", "IP Address:127.0.0.1", "--tls-server-name",
         "--tls-no-hostname-check",
     ):
-        assert word in error.detail
+        assert word in told_at_the_command_line(error)
     assert error.is_permanent
 
 
@@ -135,7 +141,7 @@ def test_without_the_check_any_name_will_do(front: TlsFront, certificates: Certi
 @pytest.mark.parametrize("host", ["", "." * 3, "x" * 300, "\u2603" * 70, "a\0b"])
 def test_a_name_that_is_none(front: TlsFront, certificates: Certificates, host: str) -> None:
     error = failure(trusting(certificates), front.port, host)
-    assert "--tls-server-name" in error.detail
+    assert "--tls-server-name" in told_at_the_command_line(error)
 
 
 def test_a_given_name_that_is_none(certificates: Certificates) -> None:
@@ -150,7 +156,7 @@ def test_unknown_authority(front: TlsFront, certificates: Certificates) -> None:
     for options in (TlsOptions(ca_files=(str(certificates.other_ca),)), TlsOptions()):
         error = failure(options, front.port)
         assert str(error) == "TLS error: certificate verify failed"
-        assert "+cf FILE" in error.detail
+        assert "+cf FILE" in told_at_the_command_line(error)
         assert error.is_permanent
 
 
@@ -205,7 +211,7 @@ def test_client_certificate_that_is_missing(certificates: Certificates, version:
     context.maximum_version = version
     with TlsFront(context) as peer:
         error = late_failure(trusting(certificates), peer.port)
-    assert "+tls KEY CERTIFICATE" in error.detail
+    assert "+tls KEY CERTIFICATE" in told_at_the_command_line(error)
     assert error.is_permanent
 
 

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 
 from .dimse_target import DimseTarget
 from .peer import AddressFamily, Peer
-from .remedies import remedy
 
 if TYPE_CHECKING:
     from .probing import ProbeAnswer, echo, probe
 
-__all__ = ["AddressFamily", "DimseTarget", "Peer", "ProbeAnswer", "echo", "probe", "remedy"]
+__all__ = ["AddressFamily", "DimseTarget", "Peer", "ProbeAnswer", "echo", "probe"]
 
 
 def __getattr__(name: str) -> object:

@@ -139,7 +139,7 @@ class Association:
         try:
             self.fragment_length = max_fragment_length(self._layer.peer_max_length, self._options.max_send_pdu)
         except RemoteProtocolError as error:
-            self.unusable = RemoteProtocolError(f"DIMSE Failed to send message\n0006:0308 {error}")
+            self.unusable = RemoteProtocolError(f"DIMSE Failed to send message\n0006:0308 {error}", code="0006:020e")
         else:
             self._buffer = FramedBuffer(self.fragment_length, BUFFER_SIZE)
 
@@ -252,11 +252,11 @@ class Association:
                 if isinstance(event, CommandReceived):
                     return event
         except TimedOut as error:
-            raise TimedOut(error.waited_for, error.seconds, _NO_ANSWER) from None
+            raise TimedOut(error.waited_for, error.seconds, _NO_ANSWER, "0006:0207") from None
         except RemoteProtocolError as error:
-            inner = f"0006:0321 {error}" if str(error).startswith("Unrecognized PDU type") else str(error)
+            inner = str(error) if error.pdu_type is None else f"0006:0321 {error}"
             text = f"DIMSE Failed to receive message\n0006:020c DIMSE Read PDV failed\n{inner}"
-            raise RemoteProtocolError(text, error.abort_reason) from error
+            raise RemoteProtocolError(text, error.abort_reason, "0006:020d") from error
 
     def _moves(self) -> bool:
         """Whether the peer takes data all the same, though slowly: the system keeps megabytes of it for us."""
@@ -381,7 +381,7 @@ class Association:
             self._read(deadline)
         event = self._events.popleft()
         if isinstance(event, PeerAborted):
-            raise AssociationAborted(event.pdu.source, event.pdu.reason)
+            raise AssociationAborted(event.pdu.source, event.pdu.reason, event.pdu.describe())
         if isinstance(event, PeerReleaseRequested):
             raise AssociationReleased
         if isinstance(event, TransportClosed):

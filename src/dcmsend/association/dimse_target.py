@@ -16,7 +16,6 @@ from dcmsend.transfer import Counts, GrowingList, Observer, Pace, PeerFacts, Tra
 
 from .dimse_stretch import DimseStretch, GrowingStretch
 from .peer import Peer
-from .remedies import NOTHING_ACCEPTED
 from .session import Counter, DimseSession
 from .store_log import log_end
 
@@ -105,10 +104,12 @@ class DimseTarget:
         if isinstance(error, PlanError):
             _app_log.error("cannot add presentation contexts: %s", error)
         else:
-            log_end(error, self._peer)
+            log_end(error, self.facts)
 
     def tell_nothing_taken(self) -> None:
         """Log that the peer has accepted no presentation context at all."""
+        from dcmsend.advice import NOTHING_ACCEPTED
+
         _log.error("No Acceptable Presentation Contexts")
         text = "cannot negotiate network association: No acceptable Presentation Contexts"
         _app_log.error("%s\n%s", text, NOTHING_ACCEPTED)

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dcmsend.dicom.ae_title import is_cut
 from dcmsend.dicom.sop_class import sop_class_name
 from dcmsend.errors import AssociationRejected, DcmsendError
+from dcmsend.explanations import explanation
 from dcmsend.protocol import (
     IMPLEMENTATION_CLASS_UID,
     IMPLEMENTATION_VERSION_NAME,
     AssociateAC,
-    AssociateRJ,
     PresentationContext,
     UserIdentity,
 )
@@ -113,8 +113,7 @@ def log_rejected(error: DcmsendError) -> None:
         ):
             if not known:
                 _log.error("Received invalid A-ASSOCIATE-RJ reject %s 0x%04x, using default.", what, value)
-        words = AssociateRJ(error.result, error.source, error.reason).describe()
-        _log.debug("Association Rejected:\n%s", words)
+        _log.debug("Association Rejected:\n%s", explanation(error))
 
 
 def _level(options: TransferOptions) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from dcmsend.errors import ConnectFailed, ConnectionLost, RemoteProtocolError, UserIdentityNotConfirmed
+from dcmsend.errors import ConnectFailed, RemoteProtocolError, UserIdentityNotConfirmed
 from dcmsend.interrupt import Interrupt
 from dcmsend.protocol import (
     IMPLEMENTATION_CLASS_UID,
@@ -15,6 +15,7 @@ from dcmsend.protocol import (
     PresentationContext,
     UserInformation,
 )
+from dcmsend.reasons import NoConnection
 from dcmsend.transfer import TransferOptions
 from dcmsend.transport import Connection, TcpOptions, connect
 
@@ -22,12 +23,6 @@ from .association import Association
 from .peer import Peer
 
 __all__ = ["open_association"]
-
-_TLS_ALERT = "Unrecognized PDU type: 15"
-"""What a TLS alert looks like to who does not expect one."""
-
-_SURELY_TLS = "the peer answers with TLS; +tla and +tls use it"
-_MAYBE_TLS = "the peer has closed the connection without an answer; if it wants TLS, +tla and +tls use it"
 
 _log = logging.getLogger("dcmsend.network")
 
@@ -43,9 +38,10 @@ def open_association(
         for title, name in ((peer.calling_ae_title, "Calling"), (peer.called_ae_title, "Called")):
             if not title:
                 _log.error("Illegal service parameter: %s AP Title", name)
-                raise ConnectFailed(f"Illegal service parameter: {name} AP Title", "an AE title cannot be empty")
+                text = f"Illegal service parameter: {name} AP Title"
+                raise ConnectFailed(text, "an AE title cannot be empty", why=NoConnection.EMPTY_AE_TITLE)
         _log.info("Requesting Association")
-        _negotiate(association, _request(peer, contexts, options), is_secured=peer.tls is not None)
+        association.negotiate(_request(peer, contexts, options))
     except (RemoteProtocolError, UserIdentityNotConfirmed):
         association.abort()  # PS3.8 Table 9-10, AA-8
         raise
@@ -69,20 +65,6 @@ def _connect(peer: Peer, options: TransferOptions, interrupt: Interrupt) -> Conn
     if peer.tls is None:
         return open_connection()
     return peer.tls.connect(open_connection, peer.host, options.connect_timeout or options.acse_timeout)
-
-
-def _negotiate(association: Association, request: AssociateRQ, *, is_secured: bool) -> None:
-    """Ask for the association; what may have to do with TLS is said."""
-    try:
-        association.negotiate(request)
-    except ConnectionLost as error:
-        if is_secured:
-            raise
-        raise ConnectionLost(f"{error.detail}\n{_MAYBE_TLS}".lstrip()) from error
-    except RemoteProtocolError as error:
-        if str(error) != _TLS_ALERT:
-            raise
-        raise RemoteProtocolError(f"{error}\n{_SURELY_TLS}", error.abort_reason, error.code) from error
 
 
 def _request(peer: Peer, contexts: Sequence[PresentationContext], options: TransferOptions) -> AssociateRQ:

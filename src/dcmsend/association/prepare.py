@@ -224,6 +224,8 @@ class Preparer:
         if other:
             store.context_id = other
             return None
+        from dcmsend.advice import SEE_ANSWERS  # seldom needed
+
         name = sop_class_name(loaded.sop_class_uid)
         if name == "unknown":
             name = loaded.sop_class_uid
@@ -233,7 +235,7 @@ class Preparer:
             "No presentation context found for sending C-STORE with SOP Class / Transfer Syntax: "
             f"{name} / {loaded.syntax.name}\n"
             f"{store.instance.input.path}: the peer does not take this kind of object, or not in this encoding; "
-            "-v +v shows its answers",
+            f"{SEE_ANSWERS}",
         )
 
     def _stage(self, store: PreparedStore, loaded: LoadedInstance) -> Failure | None:

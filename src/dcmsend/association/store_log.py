@@ -6,18 +6,19 @@ import logging
 
 from dcmsend.dicom.sop_class import modality_abbreviation, sop_class_name
 from dcmsend.errors import (
+    AssociationAborted,
     AssociationReleased,
     Cancelled,
+    ConnectionLost,
     DataSetError,
     DcmsendError,
     FileUnreadable,
     TranscodeError,
 )
 from dcmsend.protocol import CStoreRSP, status_text
+from dcmsend.transfer import PeerFacts
 
-from .peer import Peer
 from .prepare import Failure, PreparedStore
-from .remedies import remedy
 
 __all__ = [
     "log_aborting_for_release", "log_done", "log_end", "log_failure", "log_notes", "log_peer_gone",
@@ -29,25 +30,15 @@ _app_log = logging.getLogger("dcmsend.app")
 
 _LEVELS = {"W": logging.WARNING, "I": logging.INFO, "D": logging.DEBUG}
 
-_CODES: dict[str, str] = {
-    "ASC Bad presentation context ID": "0006:0101",
-    "DIMSE Bad command type": "0006:0201",
-    "DIMSE Failed to receive message": "0006:020d",
-    "DIMSE Failed to send message": "0006:020e",
-    "DIMSE No data available (timeout in non-blocking mode)": "0006:0207",
-    "DUL Peer Requested Release": "0006:0319",
-    "DUL network read timeout": "0006:031a",
-    "Data dictionary missing": "0006:0213",
-    "Peer aborted Association (or never connected)": "0006:0317",
-}
-"""DCMTK's module and condition numbers, which stand before the text in its network messages."""
+
+_CODES = {AssociationAborted: "0006:0317", AssociationReleased: "0006:0319", ConnectionLost: "0006:0317"}
+"""DCMTK's module and condition numbers of errors that have no ``code`` of their own."""
 
 
 def with_code(error: DcmsendError) -> str:
     """The message of an error with DCMTK's number before it, as far as there is one."""
-    text = str(error)
-    code = getattr(error, "code", "") or _CODES.get(text.split("\n", 1)[0], "")
-    return f"{code} {text}" if code else text
+    code: str = getattr(error, "code", "") or _CODES.get(type(error), "")
+    return f"{code} {error}" if code else str(error)
 
 
 def log_notes(store: PreparedStore) -> None:
@@ -67,10 +58,12 @@ def log_done(store: PreparedStore) -> None:
     _app_log.info("not sent again, it was named twice and is stored already: %s", store.instance.input.path)
 
 
-def log_end(error: DcmsendError, peer: Peer | None = None) -> None:
-    """Log what ends the run; what may help stands on further lines; ``peer`` is needed for NegotiationFailed."""
-    help_text = remedy(error, peer)
-    _app_log.critical("%s%s", error, help_text and f"\n{help_text}")
+def log_end(error: DcmsendError, facts: PeerFacts | None = None) -> None:
+    """Log what ends the run; what may help stands on further lines; ``facts`` are needed for NegotiationFailed."""
+    from dcmsend.advice import Situation, with_explanation  # only what fails needs it
+
+    situation = Situation() if facts is None else facts.situation
+    _app_log.critical("%s", with_explanation(error, situation))
 
 
 def log_peer_gone() -> None:

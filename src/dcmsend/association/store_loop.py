@@ -235,12 +235,13 @@ class StoreLoop:
     def _check(self, context_id: int, command: object) -> DcmsendError | None:
         """What is wrong with an answer to something that was sent, if anything."""
         if context_id not in self._contexts:
-            problem = RemoteProtocolError("DIMSE Failed to receive message\n0006:0101 ASC Bad presentation context ID")
+            text = "DIMSE Failed to receive message\n0006:0101 ASC Bad presentation context ID"
+            problem = RemoteProtocolError(text, code="0006:020d")
         elif isinstance(command, CommandParseError):
             problem = RemoteProtocolError(command.text, code=command.code)
         elif not isinstance(command, CStoreRSP):
             log_unexpected_command(getattr(command, "command_field", 0))
-            return RemoteProtocolError("DIMSE Bad command type")
+            return RemoteProtocolError("DIMSE Bad command type", code="0006:0201")
         else:
             return None
         log_receive_error(None, problem)

@@ -63,6 +63,7 @@ ERROR_CODES: Final[dict[type[errors.DcmsendError], ExitCode]] = {
     errors.TlsFailed: ExitCode.CANNOT_NEGOTIATE_ASSOCIATION,
     errors.TimedOut: ExitCode.CANNOT_SEND_REQUEST,
     errors.ConnectionLost: ExitCode.CANNOT_SEND_REQUEST,
+    errors.SessionFailed: ExitCode.CANNOT_NEGOTIATE_ASSOCIATION,
     errors.NegotiationFailed: ExitCode.CANNOT_NEGOTIATE_ASSOCIATION,
     errors.SendingFailed: ExitCode.CANNOT_SEND_REQUEST,
     errors.GivenUp: ExitCode.CANNOT_SEND_REQUEST,

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any, Final, NoReturn
 
+from dcmsend.advice import Situation, with_explanation
 from dcmsend.errors import JournalError
 from dcmsend.journal import JournalFilter, JournalGroup, JournalReader, JournalRow
 from dcmsend.protocol import status_text
@@ -86,7 +87,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         with JournalReader(options.journal) as reader:
             return _show(reader, options)
     except JournalError as error:
-        sys.stderr.write(make_harmless(f"dcmsend-journal: {error}").replace("\n", "\\x0a") + "\n")
+        text = make_harmless(f"dcmsend-journal: {with_explanation(error, Situation())}")
+        sys.stderr.write(text.replace("\n", "\\x0a") + "\n")
         return ExitCode.JOURNAL
     except BrokenPipeError:  # who closed the pipe early does not want the rest
         with open(os.devnull, "wb") as nowhere:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NoReturn, Protocol
 
 from dcmsend.errors import DataSetError
+from dcmsend.reasons import Rejection
 
 from .byte_source import ByteSource
 from .tag import format_tag
@@ -274,9 +275,8 @@ class WalkState(WalkFindings):
         """At the end: top-level Pixel Data of a compressed data set has to be encapsulated, and no other may be."""
         if not is_encapsulated_syntax:
             if self.is_encapsulated:
-                raise DataSetError(
-                    "DIMSE Failed to send message", "encapsulated Pixel Data in an uncompressed transfer syntax"
-                )
+                detail = "encapsulated Pixel Data in an uncompressed transfer syntax"
+                raise DataSetError("DIMSE Failed to send message", detail, Rejection.ENCAPSULATED)
         elif self.pixel_data is not None and self.pixel_data[1] != UNDEFINED:
             raise DataSetError(
                 "Pixel data in top level dataset in compressed Transfer Syntax uses explicit length",

@@ -7,10 +7,10 @@ from .instance import Instance, ReadMode, RejectedInput
 from .locate import DataSetLocation, locate_data_set
 from .options import IndexOptions, KeepTogether
 from .scan import scan
-from .uid_check import check_uids
+from .uid_check import find_uid_fault
 
 __all__ = [
     "PATIENT_ID", "PATIENT_NAME", "SERIES_UID", "SPECIFIC_CHARACTER_SET", "STUDY_UID", "DataSetLocation", "FileMeta",
-    "IndexOptions", "Instance", "KeepTogether", "ReadMode", "RejectedInput", "check_uids", "locate_data_set",
+    "IndexOptions", "Instance", "KeepTogether", "ReadMode", "RejectedInput", "find_uid_fault", "locate_data_set",
     "looks_like_dicom", "read_file_meta", "read_header", "scan",
 ]

@@ -15,14 +15,12 @@ from dcmsend.dicom.transfer_syntax import (
 )
 from dcmsend.dicom.vr import is_standard
 from dcmsend.errors import DataSetError
+from dcmsend.reasons import Rejection
 
 if TYPE_CHECKING:
     from dcmsend.dicom.data_dictionary import DataDictionary
 
 __all__ = ["guess_transfer_syntax", "read_data_set_uids"]
-
-_CANNOT_BE_SENT: Final = "DIMSE Failed to send message"
-"""The walk's condition for encapsulated pixel data in an uncompressed transfer syntax."""
 
 _log = logging.getLogger("dcmsend.data")
 
@@ -88,7 +86,7 @@ def read_data_set_uids(
     try:
         result = walk_data_set(source, syntax, dictionary=dictionary, origin=origin)
     except DataSetError as error:
-        if error.condition != _CANNOT_BE_SENT:
+        if error.why is not Rejection.ENCAPSULATED:
             raise
         # The guess says nothing of encapsulated pixel data; whether it can be sent is not asked here.
         flags = "e" + "i" * syntax.is_implicit_vr + "b" * (not syntax.is_little_endian)

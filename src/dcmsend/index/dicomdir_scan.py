@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 from dcmsend.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN, TransferSyntax, transfer_syntax
 from dcmsend.errors import DataSetError, FileUnreadable
 from dcmsend.inputs import DicomdirRecord, FileSource, InputFile, leads_outside, open_input, read_dicomdir
+from dcmsend.reasons import Rejection
 
 from .file_meta import read_file_meta, read_regular_meta
 from .instance import Instance, RejectedInput
 from .options import IndexOptions
-from .uid_check import check_uids
+from .uid_check import Fault, find_uid_fault
 
 if TYPE_CHECKING:
     from dcmsend.dicom.byte_source import ByteSource
@@ -28,7 +29,8 @@ __all__ = ["scan_dicomdir"]
 
 _log = logging.getLogger("dcmsend.network")
 
-_OUTSIDE = "Referenced File ID leads outside the DICOMDIR's directory (--dicomdir-allow-outside permits it)"
+_OUTSIDE = Fault("Referenced File ID leads outside the DICOMDIR's directory", Rejection.OUTSIDE)
+_NO_FILE = Fault("Invalid filename", Rejection.RECORD_WITHOUT_FILE)
 
 
 def scan_dicomdir(
@@ -51,7 +53,8 @@ def scan_dicomdir(
         meta = read_file_meta(FileSource(descriptor))
         syntax = transfer_syntax(meta.transfer_syntax_uid)
         if not syntax.is_known:
-            raise DataSetError("File meta information header missing", "the transfer syntax is unknown")
+            text = "File meta information header missing"
+            raise DataSetError(text, "the transfer syntax is unknown")
         source: ByteSource = FileSource(descriptor, meta.data_set_offset)
         if syntax.is_deflated:
             from dcmsend.transcode import InflatingSource
@@ -62,10 +65,12 @@ def scan_dicomdir(
             assert record is not None
             if debug and record.file_id:
                 _log.debug("adding DICOM file with Referenced File ID '%s'", record.file_id)
-            reason = _reason_against(record, options)
-            if reason:
-                _log_bad_record(record, reason)
-                yield RejectedInput(found.path, reason, is_dicom=True, dicomdir=item.path)
+            fault = _fault_of(record, options)
+            if fault is not None:
+                _log_bad_record(record, fault)
+                yield RejectedInput(
+                    found.path, fault.condition, is_dicom=True, dicomdir=item.path, why=fault.why
+                )
                 continue
             if skip is not None and skip(found):
                 continue
@@ -104,19 +109,24 @@ def _syntax_of(found: InputFile) -> TransferSyntax:
     return actual
 
 
-def _reason_against(record: DicomdirRecord, options: IndexOptions) -> str:
+def _fault_of(record: DicomdirRecord, options: IndexOptions) -> Fault | None:
     if not record.file_id:
-        return "Invalid filename"
-    reason = check_uids(
+        return _NO_FILE
+    fault = find_uid_fault(
         record.sop_class_uid, record.sop_instance_uid, record.transfer_syntax_uid, thorough=options.check_uids
     )
-    if reason:
-        return reason
-    return _OUTSIDE if not options.dicomdir_allow_outside and leads_outside(record.file_id) else ""
+    if fault is not None:
+        is_missing = fault.why is Rejection.UID_MISSING
+        return fault._replace(why=Rejection.RECORD_LACKS_UID) if is_missing else fault
+    return _OUTSIDE if not options.dicomdir_allow_outside and leads_outside(record.file_id) else None
 
 
-def _log_bad_record(record: DicomdirRecord, reason: str) -> None:
+def _log_bad_record(record: DicomdirRecord, fault: Fault) -> None:
+    from dcmsend.advice import for_rejection  # only where something is wrong
+
     if record.file_id:
-        _log.error("cannot add DICOM file from DICOMDIR to the transfer list: %s: %s", record.file_id, reason)
+        hint = f" ({for_rejection(fault.why)})" if fault.why is Rejection.OUTSIDE else ""
+        text = "cannot add DICOM file from DICOMDIR to the transfer list: %s: %s%s"
+        _log.error(text, record.file_id, fault.condition, hint)
     else:
         _log.error("cannot add DICOM file from DICOMDIR with empty filename")

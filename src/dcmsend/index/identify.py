@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dcmsend.errors import DataSetError, FileUnreadable
 from dcmsend.inputs import FileSource, InputFile, Origin
+from dcmsend.reasons import Rejection
 
 from .file_meta import FileMeta, parse_regular_meta, read_file_meta
 from .instance import ReadMode
@@ -46,7 +47,7 @@ def identify(
     if item.data_set is not None:
         return _identify_in_memory(item.data_set)
     if not item.path:
-        raise DataSetError("Illegal parameter", "the name is empty")
+        raise DataSetError("Illegal parameter", "the name is empty", Rejection.NO_NAME)
     if not isinstance(opened, tuple):
         raise opened
     descriptor, beginning = opened

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from dcmsend.dicom.transfer_syntax import TransferSyntax
 from dcmsend.inputs import InputFile
+from dcmsend.reasons import Rejection
 
 __all__ = ["Instance", "ReadMode", "RejectedInput"]
 
@@ -51,6 +52,7 @@ class RejectedInput(NamedTuple):
             and cannot be read, because it may be one.
         dicomdir: the DICOMDIR for one of its records, None for a file of its own; DCMTK counts only the latter.
         detail: what exactly is wrong and where, for a person; may be empty.
+        why: the reason as a value.
     """
 
     path: str
@@ -58,3 +60,4 @@ class RejectedInput(NamedTuple):
     is_dicom: bool
     dicomdir: str | None = None
     detail: str = ""
+    why: Rejection = Rejection.BROKEN

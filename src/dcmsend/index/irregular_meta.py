@@ -12,6 +12,7 @@ from dcmsend.dicom.byte_source import ByteSource
 from dcmsend.dicom.tag import format_tag
 from dcmsend.dicom.vr import STRING_VRS, has_long_header, is_standard
 from dcmsend.errors import DataSetError
+from dcmsend.reasons import Rejection
 
 from .file_meta import FileMeta
 
@@ -38,7 +39,7 @@ def read_irregular_meta(source: ByteSource, *, needs_preamble: bool) -> FileMeta
     """As ``read_file_meta``, for every file."""
     head = source.read_at(0, 132)
     if not head:
-        raise DataSetError(END_OF_STREAM, "the file is empty")
+        raise DataSetError(END_OF_STREAM, "the file is empty", Rejection.EMPTY)
     has_preamble = head[128:] == b"DICM"
     start = 132 if has_preamble else 0
     first = source.read_at(start, 12)
@@ -51,7 +52,7 @@ def read_irregular_meta(source: ByteSource, *, needs_preamble: bool) -> FileMeta
         if has_preamble:
             _log.warning("DcmMetaInfo: Found Preamble but no Meta Information Header")
     if needs_preamble and not has_preamble:
-        raise DataSetError(HEADER_MISSING, "there is no DICM at byte 128")
+        raise DataSetError(HEADER_MISSING, "there is no DICM at byte 128", Rejection.NO_META_HEADER)
     return meta
 
 

@@ -12,12 +12,13 @@ from dcmsend.dicom.sop_class import MEDIA_STORAGE_DIRECTORY
 from dcmsend.dicom.transfer_syntax import transfer_syntax
 from dcmsend.errors import DataSetError, FileUnreadable, InvalidInputFile
 from dcmsend.inputs import InputFile, OpenWatch, open_beginning
+from dcmsend.reasons import Rejection
 
 from .file_meta import FIRST_READ
 from .identify import Opened, identify, is_dicom
-from .instance import Instance, RejectedInput
+from .instance import Instance, ReadMode, RejectedInput
 from .options import IndexOptions, KeepTogether
-from .uid_check import check_uids
+from .uid_check import Fault, find_uid_fault
 
 if TYPE_CHECKING:
     from dcmsend.dicom.data_dictionary import DataDictionary
@@ -91,14 +92,15 @@ class _Scan:
             try:
                 sop_class, sop_instance, syntax = identify(item, opened, mode, dictionary)
             except (DataSetError, FileUnreadable) as error:
-                self._reject_file(item, opened, str(error), getattr(error, "detail", ""))
+                why = Rejection.UNREADABLE if isinstance(error, FileUnreadable) else error.why
+                self._reject_file(item, opened, str(error), why, getattr(error, "detail", ""))
                 continue
             if options.expand_dicomdir and sop_class == MEDIA_STORAGE_DIRECTORY:
                 yield from self._expand(item)
                 continue
-            reason = check_uids(sop_class, sop_instance, syntax, thorough=thorough)
-            if reason:
-                self._reject_file(item, opened, reason)
+            fault = find_uid_fault(sop_class, sop_instance, syntax, thorough=thorough)
+            if fault is not None:
+                self._reject_file(item, opened, fault.condition, self._why_of(item, fault))
                 continue
             if self._is_debugging:
                 _network_log.debug("successfully added SOP instance %s to the transfer list", sop_instance)
@@ -126,36 +128,43 @@ class _Scan:
         """The instances of a DICOMDIR.  Its own verdict is that on its last record (DCMTK, ``--no-halt``)."""
         from .dicomdir_scan import scan_dicomdir
 
-        count, reason, detail = 0, "", ""
+        count, reason, why, detail = 0, "", Rejection.BROKEN_DICOMDIR, ""
         try:
             for found in scan_dicomdir(item, self._options, self._dictionary, self._skip):
                 if isinstance(found, Instance):
                     count, reason = count + 1, ""
                     yield found
                     continue
-                reason = found.reason
+                reason, why = found.reason, found.why
                 self._tell(found)
                 if self._options.halt_on_invalid:
                     break
         except (DataSetError, FileUnreadable) as error:
-            reason, detail = str(error), getattr(error, "detail", "")
+            reason, why, detail = str(error), Rejection.BROKEN_DICOMDIR, getattr(error, "detail", "")
         if reason:
             _network_log.error("cannot add DICOM files from DICOMDIR to the transfer list: %s: %s", item.path, reason)
-            self._reject(RejectedInput(item.path, reason, is_dicom=True, detail=detail))
+            self._reject(RejectedInput(item.path, reason, is_dicom=True, detail=detail, why=why))
         elif count and self._is_debugging:
             _network_log.debug("successfully added %d SOP instances from DICOMDIR to the transfer list", count)
 
-    def _reject_file(self, item: InputFile, opened: Opened, reason: str, detail: str = "") -> None:
+    def _why_of(self, item: InputFile, fault: Fault) -> Rejection:
+        """Only the meta header was looked at where it has to tell everything; the data set may tell more."""
+        is_meta = self._options.read_mode is ReadMode.FILE_ONLY and item.data_set is None
+        return Rejection.UID_MISSING_IN_META_HEADER if is_meta and fault.why is Rejection.UID_MISSING else fault.why
+
+    def _reject_file(
+        self, item: InputFile, opened: Opened, reason: str, why: Rejection, detail: str = ""
+    ) -> None:
         if item.path:
             _network_log.error("cannot add DICOM file to the transfer list: %s: %s", item.path, reason)
         else:
             _network_log.error("cannot add DICOM file with empty filename")
-        self._reject(RejectedInput(item.path, reason, is_dicom(item, opened), detail=detail))
+        self._reject(RejectedInput(item.path, reason, is_dicom(item, opened), detail=detail, why=why))
 
     def _reject(self, rejected: RejectedInput) -> None:
         self._tell(rejected)
         if self._options.halt_on_invalid:
-            raise InvalidInputFile(rejected.path, rejected.reason)
+            raise InvalidInputFile(rejected.path, rejected.reason, rejected.why)
         _app_log.warning(
             "bad DICOM file: %s: %s, ignoring file", rejected.path or "<empty string>", rejected.reason
         )

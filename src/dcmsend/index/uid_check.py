@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from typing import NamedTuple
 
-from dcmsend.dicom.sop_class import is_storage_sop_class, sop_class_name
+from dcmsend.dicom.sop_class import MEDIA_STORAGE_DIRECTORY, is_storage_sop_class, sop_class_name
 from dcmsend.dicom.transfer_syntax import transfer_syntax
 from dcmsend.dicom.uid import is_named_standard_uid, is_valid_uid
+from dcmsend.reasons import Rejection
 
-__all__ = ["check_uids"]
+__all__ = ["Fault", "find_uid_fault"]
 
 _MOST_KINDS = 1000
 _sound_kinds: set[tuple[str, str, bool]] = set()
@@ -19,8 +21,22 @@ _STANDARD_ROOT = "1.2.840.10008"
 _log = logging.getLogger("dcmsend.network")
 
 
-def check_uids(sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str, *, thorough: bool = True) -> str:
-    """The first reason not to send an instance with these UIDs, in DCMTK's words; ``''`` if there is none.
+class Fault(NamedTuple):
+    """Why an instance with these UIDs is not sent.
+
+    Attributes:
+        condition: in DCMTK's words.
+        why: the same as a value.
+    """
+
+    condition: str
+    why: Rejection
+
+
+def find_uid_fault(
+    sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str, *, thorough: bool = True
+) -> Fault | None:
+    """The first reason not to send an instance with these UIDs; None if there is none.
 
     An empty UID is always a reason.  What the UIDs are is looked at only if ``thorough`` (not with ``-nuc``).  Why
     exactly is logged as a debug message.
@@ -28,41 +44,42 @@ def check_uids(sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: s
     kind = (sop_class_uid, transfer_syntax_uid, thorough)
     if kind in _sound_kinds:
         return _check_form("SOP Instance UID", sop_instance_uid, thorough)
-    reason = (
+    fault = (
         _check_form("SOP Class UID", sop_class_uid, thorough)
-        or (_check_class(sop_class_uid) if thorough else "")
+        or (_check_class(sop_class_uid) if thorough else None)
         or _check_form("SOP Instance UID", sop_instance_uid, thorough)
         or _check_form("Transfer Syntax UID", transfer_syntax_uid, thorough)
-        or (_check_syntax(transfer_syntax_uid) if thorough else "")
+        or (_check_syntax(transfer_syntax_uid) if thorough else None)
     )
-    if not reason and len(_sound_kinds) < _MOST_KINDS:
+    if fault is None and len(_sound_kinds) < _MOST_KINDS:
         _sound_kinds.add(kind)
-    return reason
+    return fault
 
 
-def _check_form(name: str, uid: str, thorough: bool) -> str:
+def _check_form(name: str, uid: str, thorough: bool) -> Fault | None:
     if not uid:
         _log.debug("empty or missing %s", name)
-    elif thorough and not is_valid_uid(uid):
+        return Fault(f"Invalid {name}", Rejection.UID_MISSING)
+    if thorough and not is_valid_uid(uid):
         violated = "Multiplicity" if "\\" in uid else "Representation"
         _log.debug("invalid %s %s: Value %s violated", name, uid, violated)
-    else:
-        return ""
-    return f"Invalid {name}"
+        return Fault(f"Invalid {name}", Rejection.INVALID_UID)
+    return None
 
 
-def _check_class(uid: str) -> str:
+def _check_class(uid: str) -> Fault | None:
     if is_storage_sop_class(uid) or not uid.startswith(_STANDARD_ROOT):
-        return ""  # a UID of somebody else is supposed to be a private storage class
+        return None  # a UID of somebody else is supposed to be a private storage class
     if is_named_standard_uid(uid):
         _log.debug("unexpected standard UID (no storage SOP class): %s (%s)", uid, sop_class_name(uid))
-        return "Invalid SOP Class UID"
+        is_dicomdir = uid == MEDIA_STORAGE_DIRECTORY
+        return Fault("Invalid SOP Class UID", Rejection.DICOMDIR if is_dicomdir else Rejection.NO_STORAGE_CLASS)
     _log.debug("unknown standard UID (probably no storage SOP class): %s", uid)
-    return "Unknown Storage SOP Class"
+    return Fault("Unknown Storage SOP Class", Rejection.UNKNOWN_STORAGE_CLASS)
 
 
-def _check_syntax(uid: str) -> str:
+def _check_syntax(uid: str) -> Fault | None:
     if transfer_syntax(uid).is_known:
-        return ""
+        return None
     _log.debug("unknown standard UID (probably no transfer syntax): %s", uid)
-    return "Unknown Transfer Syntax"
+    return Fault("Unknown Transfer Syntax", Rejection.UNKNOWN_TRANSFER_SYNTAX)

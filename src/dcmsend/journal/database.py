@@ -18,13 +18,14 @@ from typing import Final, NamedTuple
 
 from dcmsend.dicom.ae_title import AE_TITLE_LENGTH
 from dcmsend.errors import JournalError
+from dcmsend.reasons import NoJournal
 from dcmsend.transfer import PeerFacts
 
 from .folder import sync_directory
 from .own_files import check_places
 from .schema import APPLICATION_ID, CREATE, VERSION
 
-__all__ = ["Binding", "open_database", "open_read_only", "reason_of", "translated"]
+__all__ = ["Binding", "journal_error", "open_database", "open_read_only", "translated"]
 
 _MODE: Final = 0o600
 """Names of files may tell who was examined."""
@@ -74,7 +75,7 @@ def translated(path: str) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise JournalError(path, reason_of(error)) from error
+        raise journal_error(path, error) from error
     except OSError as error:
         raise JournalError(path, error.strerror or str(error)) from error
     except (TypeError, IndexError, OverflowError) as error:  # SQLite lets anything stand in any column
@@ -124,7 +125,7 @@ def _make_file(path: str, *, resume: bool) -> bool:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), _MODE))
     except FileExistsError:
         if not resume:
-            raise JournalError(path, "exists already (--resume goes on with it)") from None
+            raise JournalError(path, "exists already", NoJournal.EXISTS) from None
         status = os.stat(path)
         if not stat.S_ISREG(status.st_mode):
             raise JournalError(path, "is not a regular file") from None
@@ -232,7 +233,7 @@ _REASONS: Final = {
     "SQLITE_NOTADB": "is not a journal of dcmsend",
     "SQLITE_CORRUPT": "is damaged",
     "SQLITE_FULL": "the disk is full",
-    "SQLITE_READONLY_ROLLBACK": "was not closed in order; the next run with --resume mends it",
+    "SQLITE_READONLY_ROLLBACK": "was not closed in order",
     "SQLITE_READONLY": "cannot be written to",
     "SQLITE_CANTOPEN": "cannot be opened",
     "SQLITE_BUSY": "in use by another program",
@@ -241,11 +242,12 @@ _REASONS: Final = {
 }
 
 
-def reason_of(error: sqlite3.Error) -> str:
+def journal_error(path: str, error: sqlite3.Error) -> JournalError:
     """What went wrong, for a person."""
     name = _name_of(error)
     known = next((text for prefix, text in _REASONS.items() if name.startswith(prefix)), "")
-    return f"{known} ({error})" if known else str(error)
+    why = NoJournal.NOT_CLOSED if name == "SQLITE_READONLY_ROLLBACK" else NoJournal.OTHER
+    return JournalError(path, f"{known} ({error})" if known else str(error), why)
 
 
 def _name_of(error: sqlite3.Error) -> str:

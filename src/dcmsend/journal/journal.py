@@ -12,6 +12,7 @@ from dcmsend.errors import JournalError
 from dcmsend.index import RejectedInput
 from dcmsend.inputs import InputFile, Origin
 from dcmsend.interrupt import Interrupt
+from dcmsend.reasons import NoJournal
 from dcmsend.transfer import PeerFacts, Result, StoreOutcome
 
 from .database import Binding, open_database, open_read_only, translated
@@ -195,7 +196,7 @@ class JournalView:
         if not os.path.lexists(options.path):
             return
         if not options.resume:
-            raise JournalError(options.path, "exists already (--resume goes on with it)")
+            raise JournalError(options.path, "exists already", NoJournal.EXISTS)
         if not os.path.getsize(options.path):
             return
         connection, found = open_read_only(options.path)

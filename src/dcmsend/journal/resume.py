@@ -7,12 +7,11 @@ import sqlite3
 from typing import Any, Final
 
 from dcmsend.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN
-from dcmsend.errors import JournalError
 from dcmsend.index import Instance, ReadMode
 from dcmsend.inputs import InputFile
 from dcmsend.transfer import Reason, Result, StoreOutcome
 
-from .database import reason_of
+from .database import journal_error
 from .path_key import PathKeys
 from .schema import LOOK_UP, LOOK_UP_BEFORE, LOOK_UP_SUCCESS_SINCE, LOOK_UP_UNANSWERED
 from .values import number, storable_text
@@ -106,7 +105,7 @@ class StoredFiles:
             key = self._directory_id(directory)
             row = None if key is None else self._connection.execute(query, (key, name)).fetchone()
         except sqlite3.Error as error:
-            raise JournalError(self._path, reason_of(error)) from error
+            raise journal_error(self._path, error) from error
         return None if row is None else tuple(row)
 
     def was_stored(self, item: InputFile, since: int, *, follow: bool = False) -> bool:
@@ -123,7 +122,7 @@ class StoredFiles:
             if self._connection.execute(LOOK_UP_SUCCESS_SINCE, key).fetchone() is None:
                 return False
         except sqlite3.Error as error:
-            raise JournalError(self._path, reason_of(error)) from error
+            raise journal_error(self._path, error) from error
         return not os.path.exists(path)
 
     def key_of(self, item: InputFile) -> tuple[bytes, bytes]:

@@ -70,7 +70,7 @@ def decode_pdu(pdu_type: int, body: bytes | memoryview) -> Pdu:
 
 def unrecognized_pdu(pdu_type: int) -> RemoteProtocolError:
     """The error for a PDU type that does not exist, in DCMTK's words."""
-    return RemoteProtocolError(f"Unrecognized PDU type: {pdu_type:2x}", UNRECOGNIZED_PDU)
+    return RemoteProtocolError(f"Unrecognized PDU type: {pdu_type:2x}", UNRECOGNIZED_PDU, pdu_type=pdu_type)
 
 
 def iter_data_values(data: bytes, offset: int, end: int) -> Iterator[tuple[int, int, int, int]]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
+from dcmsend.advice import run_again
+from dcmsend.errors import NegotiationFailed
+from dcmsend.explanations import one_line
 from dcmsend.protocol import StatusClass
 from dcmsend.transfer import Reason, Result
 
 from .amounts import format_bytes, format_count, format_duration
-from .run_record import RunRecord
+from .run_record import RunRecord, is_final_refusal
 
 __all__ = ["closing_lines"]
 
@@ -57,7 +60,7 @@ def _kinds(record: RunRecord) -> list[str]:
     cells = []
     for (result, why, is_retryable), count in rows[:_KINDS_SHOWN]:
         name = f"0x{why:04X}" if isinstance(why, int) else _SHORT.get(why, why.value) if why is not None else ""
-        to_do = "try again" if is_retryable else "look at it"
+        to_do = "try again" if is_retryable and not is_final_refusal(record.error) else "look at it"
         cells.append(f"{_WORDS[result]:<9} {format_count(count):>5} {name} -> {to_do}")
     lines = [f"    {left:<{_COLUMN}}{right}".rstrip() for left, right in _pairs(cells)]
     rest = sum(count for _, count in rows[_KINDS_SHOWN:])
@@ -76,10 +79,11 @@ def _pairs(cells: list[str]) -> list[tuple[str, str]]:
 
 
 def _result(record: RunRecord) -> str:
-    again = "may succeed when run again" + (" (--resume)" if record.journal is not None else "")
+    again = run_again(with_journal=record.journal is not None)
     parts = []
     if record.error is not None:
-        parts.append(str(record.error).splitlines()[0])
+        ends = isinstance(record.error, NegotiationFailed)
+        parts.append(one_line(record.error) if ends else str(record.error).splitlines()[0])
     if record.may_succeed:
         parts.append(f"{format_count(record.may_succeed)} {again}")
     if record.cannot_succeed:

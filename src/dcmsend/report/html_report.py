@@ -10,11 +10,12 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from dcmsend.advice import for_error, for_reason, for_rejection, for_status
 from dcmsend.errors import ReportError
+from dcmsend.explanations import one_line
 from dcmsend.index import RejectedInput
-from dcmsend.transfer import StoreOutcome
+from dcmsend.transfer import Result, StoreOutcome
 
-from .advice import advice_for
 from .amounts import format_bytes, format_count, format_duration
 from .base import Report
 from .field_source import FieldSource
@@ -51,7 +52,7 @@ class HtmlReport(Report):
         self._good: list[dict[str, Any]] = []
         self._trouble_count = 0
         self._good_count = 0
-        self._kinds: dict[tuple[str, str], dict[str, Any]] = {}
+        self._kinds: dict[tuple[str, str, str], dict[str, Any]] = {}
 
     def outcome(self, outcome: StoreOutcome) -> None:
         fields = self._source.outcome(outcome)
@@ -61,19 +62,19 @@ class HtmlReport(Report):
             if len(self._good) < MOST_ROWS:
                 self._good.append(fields)
         else:
-            self._add_trouble(fields)
+            self._add_trouble(fields, _advice(outcome))
 
     def rejected(self, rejected: RejectedInput) -> None:
         if rejected.is_dicom:
-            self._add_trouble(self._source.rejected(rejected))
+            self._add_trouble(self._source.rejected(rejected), _sentence(for_rejection(rejected.why)))
 
-    def _add_trouble(self, fields: dict[str, Any]) -> None:
+    def _add_trouble(self, fields: dict[str, Any], advice: str) -> None:
         self._trouble_count += 1
         if len(self._troubles) < MOST_ROWS:
             self._troubles.append(fields)
-        key = fields["outcome"], fields["status"] or fields["reason"] or ""
+        key = fields["outcome"], fields["status"] or fields["reason"] or "", advice
         kind = self._kinds.setdefault(
-            key, {"outcome": key[0], "why": key[1], "count": 0, "advice": advice_for(fields), "again": 0}
+            key, {"outcome": key[0], "why": key[1], "count": 0, "advice": advice, "again": 0}
         )
         kind["count"] += 1
         kind["again"] += fields["retryable"]
@@ -85,7 +86,7 @@ class HtmlReport(Report):
             self._template.render(
                 run=run,
                 totals=run["totals"],
-                verdict=_verdict(record, self._trouble_count),
+                verdict=_verdict(record, self._trouble_count) | {"hint": self._hint(record)},
                 kinds=sorted(self._kinds.values(), key=lambda kind: -int(kind["count"])),
                 troubles=self._troubles,
                 trouble_count=self._trouble_count,
@@ -99,6 +100,23 @@ class HtmlReport(Report):
             )
         )
         self._file.close()
+
+    def _hint(self, record: RunRecord) -> str:
+        error = record.error
+        return "" if error is None else "; ".join(for_error(error, self._run.peer.situation).splitlines())
+
+
+def _advice(outcome: StoreOutcome) -> str:
+    """What to do about an instance; ``""`` for a stored one."""
+    if outcome.result is Result.STORED:
+        return ""
+    if outcome.status is not None:
+        return for_status(outcome.status)
+    return "" if outcome.reason is None else for_reason(outcome.reason, is_permanent=outcome.is_permanent)
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith("?") else f"{text[:1].upper()}{text[1:]}."
 
 
 def _load_template(path: str) -> Template:
@@ -128,7 +146,7 @@ def _moment(text: str | None) -> str:
 def _verdict(record: RunRecord, troubles: int) -> dict[str, str]:
     """The headline: its kind, its words, and what ended the run early."""
     missing, total = record.summary.not_stored, record.summary.total
-    ended = "" if record.error is None else "; ".join(str(record.error).splitlines())
+    ended = "" if record.error is None else one_line(record.error)
     if not record.listed or not total:
         already = record.already_stored
         if already and not ended:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from dcmsend.dicom.sop_class import sop_class_name
 from dcmsend.dicom.transfer_syntax import transfer_syntax
 from dcmsend.errors import Cancelled
+from dcmsend.explanations import one_line
 from dcmsend.index import RejectedInput
 from dcmsend.transfer import AssociationClosed, AssociationOpened, PeerFacts, Result, StoreOutcome
 from dcmsend.version import VERSION
@@ -48,7 +49,7 @@ class RunFields(Report):
     ) -> None:
         self._source = source
         self._by_study: _Counts = {}
-        self._peer = peer
+        self.peer = peer
         self._record = record
         self._command_line = command_line
         self._run_id = str(uuid.uuid4())
@@ -66,7 +67,7 @@ class RunFields(Report):
 
     def start(self) -> dict[str, Any]:
         """What is known before anything has happened."""
-        peer = self._peer
+        peer = self.peer
         return {
             "schema_version": SCHEMA_VERSION,
             "program": f"dcmsend {VERSION}",
@@ -191,8 +192,8 @@ def _exit(record: RunRecord) -> dict[str, Any] | None:
     return {
         "code": int(record.exit_code),
         "name": record.exit_code.name.lower(),
-        "retryable": record.may_succeed > 0 and record.exit_code.name != "PEER_SAYS_NO",
-        "message": "" if error is None else clean("; ".join(str(error).splitlines())),
+        "retryable": record.may_succeed > 0,
+        "message": "" if error is None else clean(one_line(error)),
     }
 
 

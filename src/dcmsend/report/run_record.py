@@ -6,13 +6,18 @@ import time
 from collections.abc import Callable
 from enum import IntEnum
 
-from dcmsend.errors import DcmsendError
+from dcmsend.errors import DcmsendError, NegotiationFailed
 from dcmsend.index import RejectedInput
 from dcmsend.transfer import StoreOutcome
 
 from .summary import Summary, format_summary
 
-__all__ = ["RunRecord"]
+__all__ = ["RunRecord", "is_final_refusal"]
+
+
+def is_final_refusal(error: DcmsendError | None) -> bool:
+    """Whether the peer, or one side's TLS, will refuse the association again until a person has done something."""
+    return isinstance(error, NegotiationFailed) and error.is_permanent
 
 
 class RunRecord:
@@ -86,11 +91,16 @@ class RunRecord:
         return format_summary(self.summary, self.associations, self.contexts)
 
     @property
+    def is_refused_for_good(self) -> bool:
+        """Whether the peer will refuse the association again until a person has done something."""
+        return is_final_refusal(self.error)
+
+    @property
     def may_succeed(self) -> int:
-        """How many instances were not stored and may be when the same is run again."""
-        return self.summary.retryable
+        """How many instances were not stored and may be when the same is run again; none after a final refusal."""
+        return 0 if self.is_refused_for_good else self.summary.retryable
 
     @property
     def cannot_succeed(self) -> int:
         """How many instances were not stored and need a person first; broken DICOM files count, other files do not."""
-        return self.summary.not_stored - self.summary.retryable + self.broken_files
+        return self.summary.not_stored - self.may_succeed + self.broken_files

@@ -104,7 +104,7 @@ def refusal_lines(summary: Summary) -> list[str]:
     refused = {why: count for (_, why, _), count in summary.troubles.items() if isinstance(why, int)}
     if not refused:
         return []
-    from .advice import advice_for_status  # seldom needed
+    from dcmsend.advice import for_status  # seldom needed
 
     rows = sorted(refused.items(), key=lambda row: -row[1])[:_KINDS_SHOWN]
-    return [f"  {count} with 0x{why:04x} ({status_text(why)}): {advice_for_status(why)}" for why, count in rows]
+    return [f"  {count} with 0x{why:04x} ({status_text(why)}): {for_status(why)}" for why, count in rows]

@@ -9,6 +9,7 @@ from collections.abc import Container, Iterator, Sequence
 from contextlib import closing
 
 from dcmsend.errors import Cancelled, DcmsendError, GivenUp, SendingFailed, SessionFailed
+from dcmsend.explanations import one_line
 from dcmsend.index import Instance
 from dcmsend.interrupt import Interrupt
 
@@ -312,9 +313,11 @@ def not_attempted(
     reason = Reason.NO_ASSOCIATION if error is None or isinstance(error, SessionFailed) else Reason.HALTED
     if isinstance(error, Cancelled):
         reason = Reason.TIME_WINDOW if error.by == Cancelled.TIME_WINDOW else Reason.CANCELLED
-    message = "" if error is None else "; ".join(str(error).splitlines())
+    message = "" if error is None else one_line(error)
+    is_permanent = isinstance(error, SessionFailed) and error.is_permanent
     for index in range(first, len(instances)):
         if index not in done:
             yield StoreOutcome(
-                index=index + 1, instance=instances[index], result=Result.NOT_ATTEMPTED, reason=reason, message=message
-            )
+                index=index + 1, instance=instances[index], result=Result.NOT_ATTEMPTED, reason=reason, message=message,
+                is_permanent=is_permanent,
+            )  # fmt: skip

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from dcmsend.dicom.transfer_syntax import TransferSyntax
 from dcmsend.index import Instance
+from dcmsend.reasons import Reason
 
 __all__ = ["Attempt", "Reason", "Result", "StoreOutcome", "counted_as_stored"]
 
@@ -26,28 +27,6 @@ class Result(Enum):
     """Nothing of it was sent."""
 
     __hash__ = object.__hash__  # members exist once; Enum's own hash is Python code
-
-
-class Reason(Enum):
-    """Our own reason for everything but an answer of the peer; the names are stable."""
-
-    FILE_UNREADABLE = "file unreadable"
-    DATA_SET_BROKEN = "data set broken"
-    FILE_CHANGED = "file changed"
-    MISSING_UID = "missing UID"
-    NO_CONTEXT = "no acceptable presentation context"
-    CONTEXT_REFUSED = "presentation context refused"
-    NO_DICTIONARY = "data dictionary missing"
-    NOT_CONVERTIBLE = "not convertible"
-    CONNECTION_LOST = "connection lost"
-    ABORTED = "aborted by peer"
-    RELEASED = "released by peer"
-    TIMED_OUT = "timed out"
-    PROTOCOL_ERROR = "protocol error"
-    NO_ASSOCIATION = "no association"
-    HALTED = "halted"
-    CANCELLED = "cancelled"
-    TIME_WINDOW = "time window over"
 
 
 class Attempt(NamedTuple):
@@ -92,6 +71,8 @@ class StoreOutcome(NamedTuple):
         file_stamp: size in bytes and time of modification in nanoseconds of the file when it was opened to be sent,
             None if it could not be opened.
         file_identity: device and inode of that file, None where they are not known.
+        is_permanent: whether the same run would end in the same way until a person has done something, whatever the
+            reason is otherwise (a rejection that is permanent, certificates that are not trusted).
     """
 
     index: int  # type: ignore[assignment]  # hides tuple.index, which nobody misses
@@ -115,6 +96,7 @@ class StoreOutcome(NamedTuple):
     earlier: tuple[Attempt, ...] = ()
     file_stamp: tuple[int, int] | None = None
     file_identity: tuple[int, int] | None = None
+    is_permanent: bool = False
 
     @property
     def position(self) -> int:
@@ -148,7 +130,7 @@ class StoreOutcome(NamedTuple):
         """Whether the same instance may be stored when it is sent again, without anybody doing anything."""
         if self.status is not None:
             return self.result is Result.REFUSED and (self.is_out_of_resources or self.status == 0x0110)
-        return self.reason in _TRANSIENT
+        return self.reason in _TRANSIENT and not self.is_permanent
 
 
 def counted_as_stored(outcome: StoreOutcome) -> StoreOutcome:

@@ -15,13 +15,13 @@ from typing import Final
 
 from dcmsend.errors import (
     AssociationError,
-    AssociationRejected,
     DcmsendError,
     GivenUp,
     ProtocolError,
     SessionFailed,
     TransportError,
 )
+from dcmsend.explanations import one_line
 from dcmsend.interrupt import WAIT_SLICE, Interrupt
 
 from .options import RetryOptions
@@ -114,7 +114,7 @@ class Retries:
         """Whether an association that could not be opened may be opened later; if so, the failure is noted."""
         if not isinstance(error, SessionFailed) or error.is_permanent:
             return False
-        self._note(_one_line(error.cause))
+        self._note(one_line(error.cause))
         self._negotiation = error
         return True
 
@@ -122,7 +122,7 @@ class Retries:
         """Note how an association ended: None for a release in order."""
         cause = getattr(error, "cause", error)
         if isinstance(cause, AssociationError | TransportError | ProtocolError):
-            self._note(_one_line(cause))
+            self._note(one_line(cause))
             self._negotiation = None
 
     @property
@@ -238,10 +238,3 @@ def _describe(outcome: StoreOutcome) -> str:
         return outcome.message
     what = "peer out of resources" if outcome.is_out_of_resources else "peer cannot process an instance"
     return f"{what} (0x{outcome.status:04X})"
-
-
-def _one_line(error: DcmsendError) -> str:
-    lines = str(error).splitlines()
-    if isinstance(error, AssociationRejected):
-        lines += error.description.splitlines()[-1:]
-    return "; ".join(lines)

@@ -22,6 +22,8 @@ from .outcome import StoreOutcome
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from dcmsend.advice import Situation
+
     from .rate import Pace
     from .work import Taker
 
@@ -50,6 +52,15 @@ class PeerFacts(NamedTuple):
         """One word for a person, e.g. ``ARCHIVE@10.1.2.3:104``."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.called_ae_title}@{host}:{self.port}"
+
+    @property
+    def situation(self) -> Situation:
+        """What advice has to know of the receiver."""
+        from dcmsend.advice import Situation
+
+        return Situation(
+            self.host, self.port, self.called_ae_title, self.calling_ae_title, uses_tls=self.is_secured
+        )
 
 
 class Counts(NamedTuple):

@@ -8,6 +8,7 @@ from enum import Enum
 
 from dcmsend.errors import ConnectFailed
 from dcmsend.interrupt import WAIT_SLICE, Interrupt
+from dcmsend.reasons import NoConnection
 
 from .deadline import Deadline
 
@@ -35,25 +36,31 @@ def resolve(
     """
     name = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     if not name:
-        raise ConnectFailed(f"Illegal service parameter: {host}:{port}", "the peer's host name is empty")
+        text = f"Illegal service parameter: {host}:{port}"
+        raise ConnectFailed(text, "the peer's host name is empty", why=NoConnection.EMPTY_HOST)
     wanted = {AddressFamily.IPV4: socket.AF_INET, AddressFamily.IPV6: socket.AF_INET6}.get(family, socket.AF_UNSPEC)
     if ":" in name:  # only an IPv6 literal has a colon
         wanted = socket.AF_INET6
-    unknown = f"Attempt to connect to unknown host: {host}"
     if "\0" in name:
-        raise ConnectFailed(unknown, "the name contains a NUL")
+        text = f"Attempt to connect to unknown host: {host}"
+        raise ConnectFailed(text, "the name contains a NUL", why=NoConnection.UNKNOWN_HOST)
     try:
         found = _addresses(name, port, wanted, deadline, interrupt)
     except TimeoutError as error:
         detail = f"no name server has answered within {deadline.seconds:g} s"
-        raise ConnectFailed(unknown, f"the name cannot be resolved: {detail}") from error
+        raise _unresolved(host, detail) from error
     except (OSError, UnicodeError) as error:
         detail = getattr(error, "strerror", None) or str(error)
-        raise ConnectFailed(unknown, f"the name cannot be resolved: {detail}") from error
+        raise _unresolved(host, detail) from error
     rows: dict[tuple[int, tuple[str, int]], None] = {}
     for address_family, _type, _protocol, _name, address in found:
         rows[int(address_family), address] = None
     return list(rows)
+
+
+def _unresolved(host: str, detail: str) -> ConnectFailed:
+    text = f"Attempt to connect to unknown host: {host}"
+    return ConnectFailed(text, f"the name cannot be resolved: {detail}", why=NoConnection.UNKNOWN_HOST)
 
 
 def _addresses(name: str, port: int, family: int, deadline: Deadline, interrupt: Interrupt) -> list[Any]:

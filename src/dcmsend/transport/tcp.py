@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from dcmsend.errors import ConnectFailed, ConnectionLost, TimedOut
 from dcmsend.interrupt import WAIT_SLICE, Interrupt
+from dcmsend.reasons import NoConnection
 
 from .address import AddressFamily, resolve
 from .deadline import Deadline
@@ -146,7 +147,7 @@ def connect(
     """
     options = options or TcpOptions()
     deadline = Deadline(timeout, "the TCP connection")
-    failure = ConnectFailed(f"Attempt to connect to unknown host: {host}")
+    failure = ConnectFailed(f"Attempt to connect to unknown host: {host}", why=NoConnection.UNKNOWN_HOST)
     for address_family, address in resolve(host, port, family, deadline, interrupt):
         try:
             return _open(address_family, address, deadline, interrupt, options)
@@ -185,11 +186,13 @@ def _connect(sock: socket.socket, address: tuple[str, int], deadline: Deadline, 
                 raise ConnectFailed(
                     "TCP Initialization Error: Operation now in progress (Timeout)",
                     f"{address[0]} port {address[1]} did not answer within {deadline.seconds:g} s",
+                    why=NoConnection.SILENT,
                 )
         code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     if code:
         text = os.strerror(code)
-        raise ConnectFailed(f"TCP Initialization Error: {text}", f"{address[0]} port {address[1]}: {text}")
+        why = NoConnection.REFUSED if code == errno.ECONNREFUSED else NoConnection.OTHER
+        raise ConnectFailed(f"TCP Initialization Error: {text}", f"{address[0]} port {address[1]}: {text}", why=why)
 
 
 def _is_writable(sock: socket.socket, remaining: float | None) -> bool:

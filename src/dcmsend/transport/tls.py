@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, Final, cast
 
 from dcmsend.errors import Cancelled, ConnectionLost, DcmsendError, TimedOut, TlsFailed, TransportError
+from dcmsend.reasons import NoConnection
 
 from .connection import Connection
 from .deadline import Deadline
@@ -70,12 +71,14 @@ class TlsConnection:
                 is_open = self._fetch(deadline)
             except TimedOut as error:
                 text = f"TLS error: no answer to the handshake within {error.seconds:g} s"
-                raise TlsFailed(text, _NO_TLS_HERE) from error
+                raise TlsFailed(text, _NO_TLS_HERE, why=NoConnection.MAYBE_NOT_TLS) from error
             except ConnectionLost as error:
                 detail = f"{error.detail}; {_NO_TLS_HERE}" if error.detail else _NO_TLS_HERE
-                raise TlsFailed("TLS error: the peer broke off the handshake", detail) from error
+                text, why = "TLS error: the peer broke off the handshake", NoConnection.MAYBE_NOT_TLS
+                raise TlsFailed(text, detail, why=why) from error
             if not is_open:
-                raise TlsFailed("TLS error: the peer closed the connection during the handshake", _NO_TLS_HERE)
+                text = "TLS error: the peer closed the connection during the handshake"
+                raise TlsFailed(text, _NO_TLS_HERE, why=NoConnection.MAYBE_NOT_TLS)
 
     @property
     def version(self) -> str:

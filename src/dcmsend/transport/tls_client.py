@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from dcmsend.errors import TlsFailed, UsageError
+from dcmsend.reasons import NoConnection
 
 from .connection import Connection
 from .deadline import Deadline
@@ -98,7 +99,7 @@ class TlsClient:
             if not is_name_mismatch(error):
                 raise
             names = self._names_of_peer(open_connection, name, seconds)
-            raise TlsFailed(str(error), _mismatch_text(name, names), True) from error
+            raise TlsFailed(str(error), _mismatch_text(name, names), True, why=NoConnection.OTHER_NAME) from error
         _log.debug("TLS session: %s, %s", connection.version, connection.cipher)
         if connection.version in ("TLSv1", "TLSv1.1"):
             _log.warning("the connection is secured by %s only, which is no longer safe", connection.version)
@@ -134,8 +135,9 @@ def _open(
         try:
             connection = TlsConnection(below, context, name, has_certificate=has_certificate)
         except (ValueError, TypeError, ssl.SSLError) as error:  # a NUL is a TypeError
-            detail = f"the peer's host name cannot be used with TLS: {error}; see --tls-server-name"
-            raise TlsFailed("TLS error: bad server name", detail, True) from error
+            detail = f"the peer's host name cannot be used with TLS: {error}"
+            why = NoConnection.BAD_HOST_NAME
+            raise TlsFailed("TLS error: bad server name", detail, True, why=why) from error
         connection.handshake(Deadline(seconds, "the TLS handshake"))
     except BaseException:
         below.close()
@@ -151,10 +153,7 @@ def _bare_name(host: str) -> str:
 
 def _mismatch_text(name: str, names: tuple[str, ...]) -> str:
     others = ", ".join(names) or "no name that could be read"
-    return (
-        f"the peer's certificate is not for {name}, but for: {others}\n"
-        "--tls-server-name NAME says which name to look for, --tls-no-hostname-check to accept any name"
-    )
+    return f"the peer's certificate is not for {name}, but for: {others}"
 
 
 def _make_context(options: TlsOptions, *, check_host_name: bool) -> ssl.SSLContext:

@@ -6,6 +6,7 @@ import ssl
 from typing import Final
 
 from dcmsend.errors import TlsFailed
+from dcmsend.reasons import NoConnection
 
 __all__ = ["NAME_MISMATCHES", "is_name_mismatch", "not_tls", "tls_failure"]
 
@@ -13,58 +14,69 @@ NAME_MISMATCHES: Final = (62, 64)
 """X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH."""
 
 _CLOCK: Final = "or the clock of this machine is wrong"
-_UNTRUSTED: Final = "nobody we trust has issued the peer's certificate; +cf FILE or +cd DIRECTORY name who is trusted"
+_WORDS: Final = {
+    NoConnection.UNTRUSTED: "nobody we trust has issued the peer's certificate",
+    NoConnection.NOT_YET_VALID: f"the peer's certificate is not valid yet, {_CLOCK}",
+    NoConnection.EXPIRED: f"the peer's certificate, or one above it, has expired, {_CLOCK}",
+    NoConnection.NOTHING_IN_COMMON: "the peer and we have no protocol version or cipher suite in common",
+    NoConnection.HANDSHAKE_FAILURE: "the peer and we have no protocol version or cipher suite in common; or the peer "
+    "wants a certificate from us",
+    NoConnection.WANTS_CERTIFICATE: "the peer wants a certificate from us",
+    NoConnection.REFUSES_CERTIFICATE: "the peer does not accept our certificate; it has to trust who issued it",
+    NoConnection.UNKNOWN_TO_PEER: "the peer does not know itself by that name",
+}
 _WEAK: Final = "the peer's certificate or key is too weak to be trusted"
-_VERIFY_ADVICE: Final = {
-    2: _UNTRUSTED, 18: _UNTRUSTED, 19: _UNTRUSTED, 20: _UNTRUSTED, 21: _UNTRUSTED,
-    9: f"the peer's certificate is not valid yet, {_CLOCK}",
-    10: f"the peer's certificate, or one above it, has expired, {_CLOCK}",
+
+_VERIFICATION: Final = {
+    2: NoConnection.UNTRUSTED, 18: NoConnection.UNTRUSTED, 19: NoConnection.UNTRUSTED, 20: NoConnection.UNTRUSTED,
+    21: NoConnection.UNTRUSTED, 9: NoConnection.NOT_YET_VALID, 10: NoConnection.EXPIRED,
+}  # fmt: skip
+"""What the numbers of OpenSSL's verification mean (x509_vfy.h)."""
+_BAD_CERTIFICATES: Final = {
     24: "a certificate above the peer's is not that of a certification authority",
     26: "the peer's certificate is not made for a server",
     66: _WEAK, 67: _WEAK, 68: _WEAK,
 }  # fmt: skip
-"""What to say for the numbers of OpenSSL's verification (x509_vfy.h)."""
 
-_NOTHING_IN_COMMON: Final = "the peer and we have no protocol version or cipher suite in common; see +py, +px, +pz"
-_WANTS_CERTIFICATE: Final = "the peer wants a certificate from us: +tls KEY CERTIFICATE"
-_REFUSES_CERTIFICATE: Final = "the peer does not accept our certificate (+tls); it has to trust who issued it"
-_ADVICE: Final = {
-    "TLSV13_ALERT_CERTIFICATE_REQUIRED": _WANTS_CERTIFICATE,
-    "SSLV3_ALERT_NO_CERTIFICATE": _WANTS_CERTIFICATE,
-    "SSLV3_ALERT_BAD_CERTIFICATE": _REFUSES_CERTIFICATE,
-    "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE": _REFUSES_CERTIFICATE,
-    "SSLV3_ALERT_CERTIFICATE_REVOKED": _REFUSES_CERTIFICATE,
-    "SSLV3_ALERT_CERTIFICATE_EXPIRED": _REFUSES_CERTIFICATE,
-    "SSLV3_ALERT_CERTIFICATE_UNKNOWN": _REFUSES_CERTIFICATE,
-    "TLSV1_ALERT_UNKNOWN_CA": _REFUSES_CERTIFICATE,
-    "TLSV1_ALERT_ACCESS_DENIED": _REFUSES_CERTIFICATE,
-    "TLSV1_ALERT_DECRYPT_ERROR": _REFUSES_CERTIFICATE,
-    "TLSV1_ALERT_PROTOCOL_VERSION": _NOTHING_IN_COMMON,
-    "TLSV1_ALERT_INSUFFICIENT_SECURITY": _NOTHING_IN_COMMON,
-    "UNSUPPORTED_PROTOCOL": _NOTHING_IN_COMMON,
-    "WRONG_SSL_VERSION": _NOTHING_IN_COMMON,
-    "NO_CIPHERS_AVAILABLE": _NOTHING_IN_COMMON,
-    "NO_PROTOCOLS_AVAILABLE": _NOTHING_IN_COMMON,
-    "DH_KEY_TOO_SMALL": _WEAK,
-    "EE_KEY_TOO_SMALL": _WEAK,
-    "CA_KEY_TOO_SMALL": _WEAK,
-    "CA_MD_TOO_WEAK": _WEAK,
-    "TLSV1_UNRECOGNIZED_NAME": "the peer does not know itself by that name; --tls-server-name NAME gives another one",
-}  # fmt: skip
-"""What to say for the reasons of OpenSSL; alerts are what the peer complains of."""
+_REASONS: Final = {
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED": NoConnection.WANTS_CERTIFICATE,
+    "SSLV3_ALERT_NO_CERTIFICATE": NoConnection.WANTS_CERTIFICATE,
+    "SSLV3_ALERT_BAD_CERTIFICATE": NoConnection.REFUSES_CERTIFICATE,
+    "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE": NoConnection.REFUSES_CERTIFICATE,
+    "SSLV3_ALERT_CERTIFICATE_REVOKED": NoConnection.REFUSES_CERTIFICATE,
+    "SSLV3_ALERT_CERTIFICATE_EXPIRED": NoConnection.REFUSES_CERTIFICATE,
+    "SSLV3_ALERT_CERTIFICATE_UNKNOWN": NoConnection.REFUSES_CERTIFICATE,
+    "TLSV1_ALERT_UNKNOWN_CA": NoConnection.REFUSES_CERTIFICATE,
+    "TLSV1_ALERT_ACCESS_DENIED": NoConnection.REFUSES_CERTIFICATE,
+    "TLSV1_ALERT_DECRYPT_ERROR": NoConnection.REFUSES_CERTIFICATE,
+    "TLSV1_ALERT_PROTOCOL_VERSION": NoConnection.NOTHING_IN_COMMON,
+    "TLSV1_ALERT_INSUFFICIENT_SECURITY": NoConnection.NOTHING_IN_COMMON,
+    "UNSUPPORTED_PROTOCOL": NoConnection.NOTHING_IN_COMMON,
+    "WRONG_SSL_VERSION": NoConnection.NOTHING_IN_COMMON,
+    "NO_CIPHERS_AVAILABLE": NoConnection.NOTHING_IN_COMMON,
+    "NO_PROTOCOLS_AVAILABLE": NoConnection.NOTHING_IN_COMMON,
+    "DH_KEY_TOO_SMALL": NoConnection.BAD_CERTIFICATE,
+    "EE_KEY_TOO_SMALL": NoConnection.BAD_CERTIFICATE,
+    "CA_KEY_TOO_SMALL": NoConnection.BAD_CERTIFICATE,
+    "CA_MD_TOO_WEAK": NoConnection.BAD_CERTIFICATE,
+    "TLSV1_UNRECOGNIZED_NAME": NoConnection.UNKNOWN_TO_PEER,
+}
+"""What OpenSSL's names of reasons mean; alerts are what the peer complains of."""
 
 
 def tls_failure(error: ssl.SSLError, *, has_certificate: bool) -> TlsFailed:
     """The error in our words; ``has_certificate`` tells whether we have one of our own."""
-    reason = error.reason or ""
     if isinstance(error, ssl.SSLCertVerificationError):
-        advice = _VERIFY_ADVICE.get(error.verify_code, "the peer's certificate is not trusted")
-        return TlsFailed("TLS error: certificate verify failed", f"{advice} ({error.verify_message})", True)
-    if reason == "SSLV3_ALERT_HANDSHAKE_FAILURE":  # the peer does not say which of these it is
-        advice = _NOTHING_IN_COMMON if has_certificate else f"{_NOTHING_IN_COMMON}; or {_WANTS_CERTIFICATE}"
-        return TlsFailed(_text_of(error), advice, True)
-    advice = _ADVICE.get(reason, "")
-    return TlsFailed(_text_of(error), advice, bool(advice))
+        number = error.verify_code
+        why = _VERIFICATION.get(number, NoConnection.BAD_CERTIFICATE)
+        words = _WORDS.get(why) or _BAD_CERTIFICATES.get(number, "the peer's certificate is not trusted")
+        return TlsFailed("TLS error: certificate verify failed", f"{words} ({error.verify_message})", True, why=why)
+    if error.reason == "SSLV3_ALERT_HANDSHAKE_FAILURE":  # the peer does not say which of these it is
+        why = NoConnection.NOTHING_IN_COMMON if has_certificate else NoConnection.HANDSHAKE_FAILURE
+    else:
+        why = _REASONS.get(error.reason or "", NoConnection.OTHER)
+    words = _WEAK if why is NoConnection.BAD_CERTIFICATE else _WORDS.get(why, "")
+    return TlsFailed(_text_of(error), words, why is not NoConnection.OTHER, why=why)
 
 
 def is_name_mismatch(error: TlsFailed) -> bool:
@@ -76,7 +88,8 @@ def is_name_mismatch(error: TlsFailed) -> bool:
 def not_tls(first_byte: int) -> TlsFailed:
     """The error for a peer whose first byte is none of TLS."""
     words = "it speaks DICOM without TLS on this port" if 1 <= first_byte <= 7 else "this is no TLS port"
-    return TlsFailed("TLS error: wrong version number", f"the peer's answer is not TLS: {words}", True)
+    detail = f"the peer's answer is not TLS: {words}"
+    return TlsFailed("TLS error: wrong version number", detail, True, why=NoConnection.NOT_TLS)
 
 
 def _text_of(error: ssl.SSLError) -> str:

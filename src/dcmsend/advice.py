@@ -1,0 +1,258 @@
+"""What a person at the command line can do about a failure: the one room for hints.
+
+Chosen by the type of an error and its facts, never by the words of a message; used by the log, the closing lines, the
+HTML report and the pages of the documentation.  Options of the command line are named here and nowhere below ``cli``.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from dcmsend.errors import (
+    AssociationAborted,
+    AssociationRejected,
+    AssociationReleased,
+    ConnectFailed,
+    ConnectionLost,
+    DcmsendError,
+    GivenUp,
+    InvalidInputFile,
+    JournalError,
+    NegotiationFailed,
+    NoInputFiles,
+    RemoteProtocolError,
+    SendingFailed,
+    TimedOut,
+    TlsFailed,
+    UserIdentityNotConfirmed,
+)
+from dcmsend.explanations import explanation
+from dcmsend.reasons import NoConnection, NoJournal, Reason, Rejection
+
+__all__ = [
+    "NOTHING_ACCEPTED", "SEE_ANSWERS", "Situation", "for_error", "for_reason", "for_rejection", "for_status",
+    "run_again", "with_explanation",
+]
+
+_TLS_ALERT: Final = 0x15
+"""The first byte of a TLS alert, which is no PDU type."""
+
+NOTHING_ACCEPTED: Final = (
+    "the peer takes none of these kinds of object in these encodings; -v +v shows what it was offered, "
+    "its administrator what it takes"
+)
+SEE_ANSWERS: Final = "-v +v shows its answers"
+
+_BUSY: Final = "the peer is busy or has as many associations as it allows; try again later, --retry does it by itself"
+_NO_DICOM: Final = "this does not look like a DICOM archive; check host and port"
+_ASK_ITS_LOG: Final = "the peer does not say why; its log does, and often it wants our address or AE title on a list"
+
+_NO_CONNECTION: Final = {
+    NoConnection.OTHER: "",
+    NoConnection.EMPTY_AE_TITLE: "-aec and -aet give the AE titles",
+    NoConnection.EMPTY_HOST: "",
+    NoConnection.UNKNOWN_HOST: "check how it is spelt, or use the address",
+    NoConnection.REFUSED: "is the receiver running, and is this its DICOM port?",
+    NoConnection.SILENT: "check host and port; a firewall may be in between",
+    NoConnection.NOT_TLS: "",
+    NoConnection.MAYBE_NOT_TLS: "",
+    NoConnection.UNTRUSTED: "+cf FILE or +cd DIRECTORY name who is trusted",
+    NoConnection.NOT_YET_VALID: "",
+    NoConnection.EXPIRED: "",
+    NoConnection.BAD_CERTIFICATE: "",
+    NoConnection.OTHER_NAME: "--tls-server-name NAME says which name to look for, --tls-no-hostname-check to accept "
+    "any name",
+    NoConnection.BAD_HOST_NAME: "see --tls-server-name",
+    NoConnection.UNKNOWN_TO_PEER: "--tls-server-name NAME gives another one",
+    NoConnection.NOTHING_IN_COMMON: "see +py, +px, +pz",
+    NoConnection.HANDSHAKE_FAILURE: "see +py, +px, +pz and +tls KEY CERTIFICATE",
+    NoConnection.WANTS_CERTIFICATE: "+tls KEY CERTIFICATE gives one",
+    NoConnection.REFUSES_CERTIFICATE: "it is the one of +tls",
+}
+"""Empty where the explanation says what to do, or nothing more is known."""
+
+_NO_JOURNAL: Final = {
+    NoJournal.OTHER: "",
+    NoJournal.EXISTS: "--resume goes on with it",
+    NoJournal.NOT_CLOSED: "the next run with --resume mends it",
+}
+
+_BY_REJECTION: Final = {
+    Rejection.NO_NAME: "a file name is empty; look at the command line or the file list",
+    Rejection.UNREADABLE: "look at the name and the permissions",
+    Rejection.EMPTY: "the file is empty; get it again from where it came from",
+    Rejection.NO_META_HEADER: "is it a DICOM file? +f also takes files without a meta header",
+    Rejection.BROKEN: "the file is damaged or cut off; get it again from where it came from",
+    Rejection.ENCAPSULATED: "its transfer syntax is wrong; the file has to be repaired first",
+    Rejection.UID_MISSING_IN_META_HEADER: "the meta header is incomplete; +f looks in the data set for what it lacks",
+    Rejection.UID_MISSING: "the data set has to be repaired first",
+    Rejection.INVALID_UID: "-nuc takes UIDs without a check",
+    Rejection.DICOMDIR: "this is a DICOMDIR; +rd sends the files it refers to",
+    Rejection.NO_STORAGE_CLASS: "such objects are not made to be stored; -nuc takes UIDs without a check",
+    Rejection.UNKNOWN_STORAGE_CLASS: "-nuc takes UIDs without a check",
+    Rejection.UNKNOWN_TRANSFER_SYNTAX: "-nuc takes UIDs without a check",
+    Rejection.BROKEN_DICOMDIR: "the DICOMDIR cannot be read; +sd +r sends the files themselves",
+    Rejection.RECORD_WITHOUT_FILE: "the DICOMDIR is damaged; +sd +r sends the files themselves",
+    Rejection.RECORD_LACKS_UID: "the DICOMDIR is incomplete; +sd +r sends the files themselves",
+    Rejection.OUTSIDE: "--dicomdir-allow-outside permits it",
+}
+_SAID_BY_THE_MESSAGE: Final = frozenset((
+    Rejection.NO_NAME, Rejection.UNREADABLE, Rejection.EMPTY, Rejection.BROKEN, Rejection.ENCAPSULATED,
+))  # fmt: skip
+"""Rejections after which the log says no more than DCMTK's."""
+_LEAVE_OUT: Final = "-nh leaves out what is bad"
+
+_BY_REASON: Final = {
+    Reason.FILE_UNREADABLE: "Look at the file's permissions, and whether it is still there.",
+    Reason.DATA_SET_BROKEN: "The file is damaged or cut off. Get it again from where it came from.",
+    Reason.FILE_CHANGED: "Somebody was writing the file. Send it again when it is whole; --min-age leaves such files "
+    "alone.",
+    Reason.MISSING_UID: "The data set has no SOP Class or Instance UID. It has to be repaired first.",
+    Reason.NO_CONTEXT: "The archive takes neither this kind of object nor this encoding. Ask its administrator.",
+    Reason.CONTEXT_REFUSED: "The archive does not take this encoding. +dly decompresses what is compressed with loss.",
+    Reason.NO_DICTIONARY: "The data dictionary named in DCMDICTPATH cannot be read.",
+    Reason.NOT_CONVERTIBLE: "The images cannot be decompressed as the archive wants them. Look at the message.",
+    Reason.CONNECTION_LOST: "The connection broke. The archive may have the instance; sending it again does no harm.",
+    Reason.ABORTED: "The archive ended the association. Its log knows why; sending again may work.",
+    Reason.RELEASED: "The archive ended the association in the middle. Sending again may work.",
+    Reason.TIMED_OUT: "The archive did not answer in time. It may have the instance; -td waits longer.",
+    Reason.PROTOCOL_ERROR: "The archive did not keep to the protocol. Its log and ours (-d) tell more.",
+    Reason.NO_ASSOCIATION: "There was no association to send it over. Send again when the archive is there.",
+    Reason.HALTED: "The run ended before its turn. Send again; with -nh a run does not stop at the first trouble.",
+    Reason.CANCELLED: "The run was ended before its turn. Send again.",
+    Reason.TIME_WINDOW: "The time window was over. The next run sends it.",
+}
+_REFUSED_FOR_GOOD: Final = "There will be no association until a person has done something: see why the run ended."
+
+_BY_STATUS: Final = (
+    (0xA700, 0xFF00, "The archive is out of resources (disk, database). Send again later; --retry does it by itself."),
+    (0xA900, 0xFF00, "The archive says that the data set does not fit its SOP Class. Have its log looked at."),
+    (0xC000, 0xF000, "The archive cannot understand the data set. Have its log looked at; --normalize may help."),
+    (0x0110, 0xFFFF, "The archive failed while it processed the instance. Send again later."),
+    (0x0111, 0xFFFF, "The archive already has an instance with this UID."),
+    (0x0122, 0xFFFF, "The archive does not store this kind of object. Ask its administrator to enable the SOP Class."),
+    (0x0124, 0xFFFF, "The archive does not allow this sender to store. Ask its administrator."),
+)
+
+
+class Situation(NamedTuple):
+    """What is known of a run besides the error.
+
+    Attributes:
+        host: of the peer.
+        port: of the peer.
+        called_ae_title: the peer's, as it was given.
+        calling_ae_title: ours.
+        uses_tls: whether the connection is secured.
+        scans_directories: whether directories are searched.
+        has_pattern: whether only names of a pattern are taken from directories.
+    """
+
+    host: str = ""
+    port: int = 0
+    called_ae_title: str = ""
+    calling_ae_title: str = ""
+    uses_tls: bool = False
+    scans_directories: bool = False
+    has_pattern: bool = False
+
+
+def with_explanation(error: DcmsendError, situation: Situation) -> str:
+    """The message, why in more words than DCMTK has, and what to do: one or more lines."""
+    hint = for_error(error, situation)
+    if isinstance(error, JournalError):
+        return f"{error} ({hint})" if hint else str(error)
+    why = explanation(error) if isinstance(error, NegotiationFailed) else ""
+    if why and hint and isinstance(error, NegotiationFailed) and isinstance(error.cause, TlsFailed):
+        between = "\n" if error.cause.why is NoConnection.OTHER_NAME else "; "
+        return f"{error}\n{why}{between}{hint}"
+    return "\n".join(filter(None, (str(error), why, hint)))
+
+
+def for_error(error: DcmsendError, situation: Situation) -> str:
+    """What to do about what ended a run, in one or two lines; ``""`` when the message says all."""
+    if isinstance(error, NegotiationFailed):
+        return _no_association(error.cause, situation)
+    if isinstance(error, SendingFailed):
+        return _broken(error.cause)
+    if isinstance(error, GivenUp):
+        return "--stop-after-failures says how many in a row are enough"
+    if isinstance(error, NoInputFiles):
+        if not situation.scans_directories:
+            return "+sd takes the files of a directory, +sd +r those of the whole tree"
+        return "nothing was found" + (", or nothing of that pattern" if situation.has_pattern else "")
+    if isinstance(error, InvalidInputFile):
+        return "" if error.why in _SAID_BY_THE_MESSAGE else f"{for_rejection(error.why)}; {_LEAVE_OUT}"
+    return _NO_JOURNAL[error.why] if isinstance(error, JournalError) else ""
+
+
+def for_rejection(why: Rejection) -> str:
+    """What to do about an input that cannot be sent."""
+    return _BY_REJECTION[why]
+
+
+def for_reason(reason: Reason, *, is_permanent: bool = False) -> str:
+    """One or two sentences for an instance that was not stored and has no status.
+
+    ``is_permanent`` tells that there will be no association until a person has done something.
+    """
+    return _REFUSED_FOR_GOOD if is_permanent else _BY_REASON[reason]
+
+
+def for_status(status: int) -> str:
+    """One or two sentences for a DIMSE status that is neither success nor a warning."""
+    for value, mask, text in _BY_STATUS:
+        if status & mask == value:
+            return text
+    return "The archive refused it with a status of its own. Have its log looked at."
+
+
+def run_again(*, with_journal: bool) -> str:
+    """What the closing lines say of instances that may be stored when the same is run once more."""
+    return "may succeed when run again" + (" (--resume)" if with_journal else "")
+
+
+def _no_association(cause: DcmsendError, situation: Situation) -> str:
+    if isinstance(cause, AssociationRejected):
+        return _rejected(cause, situation)
+    if isinstance(cause, AssociationAborted):
+        return _ASK_ITS_LOG
+    if isinstance(cause, UserIdentityNotConfirmed):
+        return "its administrator knows the user; without -rsp it need not confirm"
+    if isinstance(cause, TimedOut):
+        return (
+            f"{situation.host}:{situation.port} has not answered within {cause.seconds:g} s: is it a DICOM port, and "
+            "is the receiver busy with another association? -ta waits longer"
+        )
+    if isinstance(cause, ConnectFailed):
+        return _NO_CONNECTION[cause.why]
+    if isinstance(cause, ConnectionLost) and not situation.uses_tls:
+        return "the peer has closed the connection without an answer; if it wants TLS, +tla and +tls use it"
+    if isinstance(cause, RemoteProtocolError):
+        return "the peer answers with TLS; +tla and +tls use it" if cause.pdu_type == _TLS_ALERT else _NO_DICOM
+    return ""
+
+
+def _rejected(cause: AssociationRejected, situation: Situation) -> str:
+    """Who has to change what.  Source: PS3.8 Table 9-21."""
+    if cause.is_transient or cause.source == 3:
+        return _BUSY
+    if (cause.source, cause.reason) == (1, 7):
+        return f"the peer does not call itself {situation.called_ae_title!r}; -aec says which AE title it has"
+    if (cause.source, cause.reason) == (1, 3):
+        return (
+            f"the peer does not know us as {situation.calling_ae_title!r}; its administrator enters this AE title, or "
+            "-aet gives the one that was entered"
+        )
+    return _NO_DICOM if cause.reason == 2 else _ASK_ITS_LOG
+
+
+def _broken(cause: DcmsendError) -> str:
+    if isinstance(cause, TimedOut):
+        return (
+            f"the peer has not answered within {cause.seconds:g} s; it may have stored the instance all the same\n"
+            "-td and --idle-timeout wait longer, --retry tries again"
+        )
+    if isinstance(cause, AssociationAborted | AssociationReleased | ConnectionLost):
+        return "the peer's log says why; -nh goes on with another association, --retry also sends this one again"
+    return ""

@@ -1,0 +1,83 @@
+"""Why something was not possible, as values: the facts by which advice is chosen, and which programs can ask for."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+__all__ = ["NoConnection", "NoJournal", "Reason", "Rejection"]
+
+
+class Reason(Enum):
+    """Our own reason for everything but an answer of the peer; the names are stable."""
+
+    FILE_UNREADABLE = "file unreadable"
+    DATA_SET_BROKEN = "data set broken"
+    FILE_CHANGED = "file changed"
+    MISSING_UID = "missing UID"
+    NO_CONTEXT = "no acceptable presentation context"
+    CONTEXT_REFUSED = "presentation context refused"
+    NO_DICTIONARY = "data dictionary missing"
+    NOT_CONVERTIBLE = "not convertible"
+    CONNECTION_LOST = "connection lost"
+    ABORTED = "aborted by peer"
+    RELEASED = "released by peer"
+    TIMED_OUT = "timed out"
+    PROTOCOL_ERROR = "protocol error"
+    NO_ASSOCIATION = "no association"
+    HALTED = "halted"
+    CANCELLED = "cancelled"
+    TIME_WINDOW = "time window over"
+
+
+class Rejection(Enum):
+    """Why an input is not in the transfer list; the names are stable."""
+
+    NO_NAME = "empty file name"
+    UNREADABLE = "file unreadable"
+    EMPTY = "empty file"
+    NO_META_HEADER = "no file meta information"
+    BROKEN = "truncated or corrupt"
+    ENCAPSULATED = "encapsulated pixel data in an uncompressed transfer syntax"
+    UID_MISSING_IN_META_HEADER = "the meta header lacks a UID"
+    UID_MISSING = "a UID is missing"
+    INVALID_UID = "not a UID"
+    DICOMDIR = "a DICOMDIR"
+    NO_STORAGE_CLASS = "a SOP Class that is not stored"
+    UNKNOWN_STORAGE_CLASS = "a standard SOP Class that is not known"
+    UNKNOWN_TRANSFER_SYNTAX = "a transfer syntax that is not known"
+    BROKEN_DICOMDIR = "the DICOMDIR itself cannot be read"
+    RECORD_WITHOUT_FILE = "the DICOMDIR's record names no file"
+    RECORD_LACKS_UID = "the DICOMDIR's record lacks a UID"
+    OUTSIDE = "the DICOMDIR's record leads outside its directory"
+
+
+class NoConnection(Enum):
+    """Why there is no connection to the peer, or no TLS session; the names are stable."""
+
+    OTHER = "another reason"
+    EMPTY_AE_TITLE = "an AE title is empty"
+    EMPTY_HOST = "the host name is empty"
+    UNKNOWN_HOST = "the host name is not known"
+    REFUSED = "nobody listens"
+    SILENT = "no answer"
+    NOT_TLS = "the peer does not speak TLS"
+    MAYBE_NOT_TLS = "the peer does not answer, or breaks off, as if it did not speak TLS"
+    UNTRUSTED = "nobody we trust has issued the peer's certificate"
+    NOT_YET_VALID = "a certificate is not valid yet"
+    EXPIRED = "a certificate has expired"
+    BAD_CERTIFICATE = "the peer's certificate cannot be trusted"
+    OTHER_NAME = "the peer's certificate is for another host"
+    BAD_HOST_NAME = "the host name cannot be used with TLS"
+    UNKNOWN_TO_PEER = "the peer does not know itself by the name asked for"
+    NOTHING_IN_COMMON = "no protocol version or cipher suite in common"
+    HANDSHAKE_FAILURE = "nothing in common, or a certificate is wanted"
+    WANTS_CERTIFICATE = "the peer wants a certificate from us"
+    REFUSES_CERTIFICATE = "the peer does not accept our certificate"
+
+
+class NoJournal(Enum):
+    """Why a journal cannot be used, as far as a program can do something about it; the names are stable."""
+
+    OTHER = "another reason"
+    EXISTS = "it exists already"
+    NOT_CLOSED = "the run before was cut off"

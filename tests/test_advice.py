@@ -1,0 +1,230 @@
+"""The room of hints: nothing is without one by oversight, and neither hints nor options stand anywhere else."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+import dcmsend
+from dcmsend import errors
+from dcmsend.advice import Situation, for_error, for_reason, for_rejection, for_status, with_explanation
+from dcmsend.cli.option_table import OPTIONS
+from dcmsend.errors import DcmsendError, NegotiationFailed, SendingFailed
+from dcmsend.reasons import NoConnection, NoJournal, Reason, Rejection
+from support.corpus import DATA
+from support.media_files import dicomdir, record
+from support.peer_script import Reject, Script
+from support.run import run
+from support.scripted_peer import ScriptedPeer
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+SOURCE: Final = Path(dcmsend.__file__).parent
+SITUATION: Final = Situation("pacs.example.org", 104, "ARCHIVE", "US")
+NAMES: Final = {name for row in OPTIONS for name in (row.long, row.short) if name}
+CT: Final = DATA / "pydicom" / "CT_small.dcm"
+
+EXAMPLES: Final[dict[type[DcmsendError], DcmsendError]] = {
+    errors.NoInputFiles: errors.NoInputFiles(),
+    errors.InvalidInputFile: errors.InvalidInputFile("a", "b", Rejection.NO_META_HEADER),
+    errors.RemoteProtocolError: NegotiationFailed(errors.RemoteProtocolError("text", pdu_type=0x15)),
+    errors.AssociationRejected: NegotiationFailed(errors.AssociationRejected(1, 1, 7)),
+    errors.AssociationAborted: SendingFailed(errors.AssociationAborted()),
+    errors.AssociationReleased: SendingFailed(errors.AssociationReleased()),
+    errors.UserIdentityNotConfirmed: NegotiationFailed(errors.UserIdentityNotConfirmed()),
+    errors.ConnectFailed: NegotiationFailed(errors.ConnectFailed("text", why=NoConnection.REFUSED)),
+    errors.TlsFailed: NegotiationFailed(errors.TlsFailed("text", why=NoConnection.UNTRUSTED)),
+    errors.TimedOut: SendingFailed(errors.TimedOut("an answer", 30.0)),
+    errors.ConnectionLost: NegotiationFailed(errors.ConnectionLost()),
+    errors.NegotiationFailed: NegotiationFailed(errors.AssociationAborted()),
+    errors.SendingFailed: SendingFailed(errors.ConnectionLost()),
+    errors.GivenUp: errors.GivenUp("text"),
+    errors.JournalError: errors.JournalError("path", "reason", NoJournal.EXISTS),
+}
+NEED_NONE: Final = {
+    errors.SessionFailed: "a family", errors.PeerDataSetError: "of an instance its Reason has advice",
+    errors.DcmsendError: "a family", errors.InputError: "a family", errors.ProtocolError: "a family",
+    errors.AssociationError: "a family", errors.TransportError: "a family",
+    errors.UsageError: "the message says what is wrong with the command line",
+    errors.NoValidInputFiles: "each bad input has been named",
+    errors.FileUnreadable: "the system's text says it; of an instance its Reason has advice",
+    errors.DataSetError: "of an input its Rejection has advice, of an instance its Reason",
+    errors.PlanError: "the refusals have been logged",
+    errors.TranscodeError: "of an instance its Reason has advice",
+    errors.LocalProtocolError: "a bug of ours",
+    errors.ReportError: "the system's text says it",
+    errors.Cancelled: "somebody wanted it so",
+}  # fmt: skip
+
+
+def options_in(text: str) -> set[str]:
+    """The options of the command line that a text names."""
+    return {word for word in re.findall(r"(?<![\w.*/-])[-+]{1,2}[a-zA-Z][\w-]*", text) if word in NAMES}
+
+
+def test_every_error_has_advice_or_needs_none() -> None:
+    kinds = {getattr(errors, name) for name in errors.__all__}
+    assert kinds == EXAMPLES.keys() | NEED_NONE.keys()
+    assert not EXAMPLES.keys() & NEED_NONE.keys()
+    for kind, example in EXAMPLES.items():
+        assert for_error(example, SITUATION), kind
+
+
+def test_every_reason_has_advice() -> None:
+    for reason in Reason:
+        assert for_reason(reason), reason
+    for rejection in Rejection:
+        assert for_rejection(rejection), rejection
+    for status in (0xA700, 0xA7FF, 0xA900, 0xC123, 0x0110, 0x0111, 0x0122, 0x0124, 0x1234):
+        assert for_status(status)
+
+
+@pytest.mark.parametrize("why", NoConnection)
+def test_every_connection_that_fails_has_been_thought_of(why: NoConnection) -> None:
+    """Some explain themselves; none is forgotten."""
+    for kind in (errors.ConnectFailed, errors.TlsFailed):
+        error = NegotiationFailed(kind("text", "detail", why=why))
+        assert with_explanation(error, SITUATION).splitlines()[1].startswith("detail")
+        for_error(error, SITUATION)
+
+
+def test_hints_name_options_that_exist() -> None:
+    hints = [for_rejection(why) for why in Rejection] + [for_reason(why) for why in Reason]
+    hints += [for_error(example, SITUATION) for example in EXAMPLES.values()]
+    hints += [for_error(NegotiationFailed(errors.TlsFailed("x", why=why)), SITUATION) for why in NoConnection]
+    for hint in hints:
+        named = re.findall(r"(?<![\w.])(?:--[a-z-]+|[-+][a-z]{1,3})\b", hint)
+        assert set(named) <= NAMES, hint
+
+
+def _texts(tree: ast.Module) -> Iterator[str]:
+    """All texts of a module but its docstrings and other remarks."""
+    remarks = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in remarks:
+            yield node.value
+
+
+DCMTK_SAYS: Final = "ignoring directory because option --scan-directories is not set: %s"
+
+
+def test_no_option_stands_below_the_command_line() -> None:
+    """A program that uses the library has no command line."""
+    found = {
+        f"{path.relative_to(SOURCE)}: {text}"
+        for path in SOURCE.rglob("*.py")
+        if path.parent.name != "cli" and path.name != "advice.py" and not path.name.endswith("_table.py")
+        for text in _texts(ast.parse(path.read_text(encoding="utf-8")))
+        if options_in(text) and text != DCMTK_SAYS
+    }
+    assert not found
+
+
+PAGES: Final = {
+    "exit-codes/21.md": [errors.NoInputFiles()],
+    "exit-codes/22.md": [errors.InvalidInputFile("a", "b", why) for why in Rejection],
+    "exit-codes/61.md": [
+        NegotiationFailed(errors.TimedOut("x", 1.0)), NegotiationFailed(errors.AssociationAborted()),
+        *(NegotiationFailed(errors.ConnectFailed("x", why=why)) for why in (
+            NoConnection.REFUSED, NoConnection.SILENT, NoConnection.UNKNOWN_HOST,
+        )),
+    ],
+    "exit-codes/62.md": [
+        SendingFailed(errors.TimedOut("x", 1.0)), SendingFailed(errors.ConnectionLost()), errors.GivenUp("x"),
+    ],
+    "exit-codes/104.md": [errors.JournalError("a", "b", why) for why in NoJournal],
+    "exit-codes/105.md": [
+        *(NegotiationFailed(errors.AssociationRejected(1, 1, reason)) for reason in (3, 7)),
+        NegotiationFailed(errors.UserIdentityNotConfirmed()),
+    ],
+    "tls.md": [
+        *(NegotiationFailed(errors.TlsFailed("x", why=why)) for why in NoConnection
+          if why is not NoConnection.EMPTY_AE_TITLE),
+        NegotiationFailed(errors.ConnectionLost()),
+    ],
+    "rejections/busy.md": [NegotiationFailed(errors.AssociationRejected(2, 3, reason)) for reason in (1, 2)],
+    "rejections/called-ae-title.md": [NegotiationFailed(errors.AssociationRejected(1, 1, 7))],
+    "rejections/calling-ae-title.md": [NegotiationFailed(errors.AssociationRejected(1, 1, 3))],
+    "rejections/no-dicom.md": [NegotiationFailed(errors.AssociationRejected(1, source, 2)) for source in (1, 2)],
+    "rejections/no-reason.md": [NegotiationFailed(errors.AssociationRejected(1, source, 1)) for source in (1, 2)],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_pages_advise_what_the_program_advises(page: str) -> None:
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    for error in PAGES[page]:
+        missing = options_in(for_error(error, SITUATION)) - options_in(text)
+        assert not missing, (error, missing)
+
+
+def test_every_rejection_has_its_page() -> None:
+    tested = set(PAGES)
+    assert {f"rejections/{path.name}" for path in (ROOT / "docs" / "rejections").glob("*.md")} <= tested
+
+
+# --- at the command line
+
+
+def _without_uid(content: bytes) -> bytes:
+    """The file without its SOP Instance UID, in the meta header only."""
+    start = content.index(b"\x02\x00\x03\x00UI")
+    end = start + 8 + int.from_bytes(content[start + 6 : start + 8], "little")
+    cut = content[:start] + content[end:]
+    length = int.from_bytes(content[140:144], "little") - (end - start)
+    return cut[:140] + length.to_bytes(4, "little") + cut[144:]
+
+
+BAD: Final = {
+    "no meta header": (b"no DICOM" * 100, [], "+f"),
+    "no meta header, no checks": (b"no DICOM" * 100, ["-nuc"], "+f"),
+    "no UID in the meta header": (_without_uid(CT.read_bytes()), [], "+f"),
+    "no UID in the meta header, no checks": (_without_uid(CT.read_bytes()), ["-nuc"], "+f"),
+    "DICOMDIR": (dicomdir(record("IMAGE", "A")), [], "+rd"),
+    "bad UID": (CT.read_bytes().replace(b"1.3.6.1.4.1.5962.1.1.1.1.1.2", b"1.3.6.1.4.1.5962.1.1.1.1.1.x"), [], "-nuc"),
+    "DICOMDIR that leads outside": (dicomdir(record("IMAGE", "..\\A")), ["+rd"], "--dicomdir-allow-outside"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_what_is_advised_for_a_bad_file(case: str, dcmsend: str, tmp_path: Path) -> None:
+    """DCMTK's words are the same for several of them."""
+    content, options, advised = BAD[case]
+    (tmp_path / "file").write_bytes(content)
+    done = run(dcmsend, *options, "127.0.0.1", "9", "file", cwd=tmp_path)
+    assert done.exit_code == 22
+    first, *further = done.lines("F")
+    assert first.startswith("bad DICOM file: file: ")
+    assert options_in("\n".join(further)) == {advised, "-nh"}
+
+
+def test_what_is_advised_helps(dcmsend: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(_without_uid(CT.read_bytes()))
+    with ScriptedPeer() as peer:
+        assert run(dcmsend, "+f", "127.0.0.1", peer.port, "file", cwd=tmp_path).exit_code == 0
+
+
+@pytest.mark.parametrize("required", [True, False])
+def test_nobody_is_told_to_try_again_after_a_permanent_rejection(required: bool, dcmsend: str, tmp_path: Path) -> None:
+    """Neither the closing lines nor a report; and all of them say why."""
+    reports = ["--report-json", "run.json", "--report-html", "run.html"]
+    options = ["--require-stored"] if required else []
+    with ScriptedPeer(Script(associate=Reject(1, 1, 7))) as peer:
+        done = run(dcmsend, *options, *reports, "--progress", "127.0.0.1", peer.port, CT, cwd=tmp_path)
+    assert done.exit_code == (105 if required else 61)
+    document = json.loads((tmp_path / "run.json").read_text())
+    (instance,) = document["instances"]
+    assert (instance["reason"], instance["retryable"]) == ("no_association", False)
+    assert (document["exit"]["retryable"], document["totals"]["retryable"]) == (False, 0)
+    page = (tmp_path / "run.html").read_text()
+    assert "Worth sending again" not in page
+    assert "try again" not in done.stderr
+    assert "may succeed" not in done.stderr
+    for text in (instance["message"], document["exit"]["message"], page, done.stderr):
+        assert "Called AE Title Not Recognized" in text
+    assert "-aec says which AE title it has" in page
