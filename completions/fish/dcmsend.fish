@@ -33,7 +33,7 @@ complete -c dcmsend -n 'string match -q -- "+*" (commandline -ct)' -a '+dly' -d 
 complete -c dcmsend -l compression-level -x -d '0 stores, 1 is fastest, 9 is smallest'
 complete -c dcmsend -n 'string match -q -- "+*" (commandline -ct)' -a '+cl' -d '0 stores, 1 is fastest, 9 is smallest'
 complete -c dcmsend -l no-halt -o nh -d 'go on after an invalid file and after an instance that cannot be sent'
-complete -c dcmsend -l no-illegal-proposal -o nip -d 'never propose a presentation context that lacks the default transfer syntax'
+complete -c dcmsend -l no-illegal-proposal -o nip -d 'propose nothing for lossless compression that DCMTK cannot undo (e.g. JPEG 2000) or we may not'
 complete -c dcmsend -l no-uid-checks -o nuc -d 'take the UIDs of files without a check'
 complete -c dcmsend -l ipv4 -o i4 -d 'look up IPv4 addresses only (default)'
 complete -c dcmsend -l ipv6 -o i6 -d 'look up IPv6 addresses only'

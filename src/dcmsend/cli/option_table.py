@@ -120,7 +120,7 @@ _DCMTK_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
     ("processing options", "other processing options", (
         ("-nh", "--no-halt", "", None, ("go on after an invalid file and after an", "instance that cannot be sent")),
         ("-nip", "--no-illegal-proposal", "", None, (
-            "never propose a presentation context that", "lacks the default transfer syntax")),
+            "propose nothing for lossless compression that", "DCMTK cannot undo (e.g. JPEG 2000) or we may not")),
         ("-nuc", "--no-uid-checks", "", None, ("take the UIDs of files without a check",)),
     )),
     ("network options", "IP protocol version", (

@@ -43,10 +43,13 @@ def propose_transfer_syntaxes(
         return NATIVE
     own = (syntax.uid,)
     mode = options.decompression
+    # What DCMTK cannot decode has its native syntaxes in a context of their own, so that the other context lacks the
+    # default transfer syntax: just what -nip forbids.
+    decodable = can_decode(syntax) and (syntax.uid in _DECODED_BY_DCMTK or not options.no_illegal_proposal)
     if syntax.is_lossy:
-        decodable = can_decode(syntax) or syntax.uid in _LOSSY_WITHOUT_CODEC
+        decodable = decodable or syntax.uid in _LOSSY_WITHOUT_CODEC
         return own + NATIVE if mode is Decompression.LOSSY and decodable else own
-    if mode is not Decompression.NEVER and can_decode(syntax):
+    if mode is not Decompression.NEVER and decodable:
         return own + NATIVE
     # Of the lossy and the unknown ones the standard itself allows to propose nothing else (PS3.5 10.1).
     return () if options.no_illegal_proposal and syntax.is_known else own

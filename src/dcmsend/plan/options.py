@@ -22,7 +22,8 @@ class PlanOptions(Record):
 
     Attributes:
         decompression: ``-dn``, ``+dls`` (default), ``+dly``.
-        no_illegal_proposal: propose no context that lacks Implicit VR Little Endian (``-nip``).
+        no_illegal_proposal: propose what DCMTK does with ``-nip``: nothing for an instance compressed without loss that
+            it has no decoder for (JPEG 2000, HTJ2K, JPEG XL) or may not decompress.
         multiple_associations: go on with a further association after 128 contexts (``+ma``; false with ``-ma``).
         halt_on_refusal: an instance for which nothing may be proposed ends the run (false with ``-nh``).
     """
