@@ -21,7 +21,7 @@ from dcmsend.errors import (
     NoValidInputFiles,
 )
 from dcmsend.index import Instance, RejectedInput, scan
-from dcmsend.inputs import InputFile, find_inputs
+from dcmsend.inputs import Source, find_inputs
 from dcmsend.interrupt import Interrupt
 from dcmsend.load import Abilities
 from dcmsend.report import Reports, RunRecord, open_reports, refusal_lines
@@ -86,7 +86,7 @@ def log_end(error: DcmsendError, settings: Settings) -> None:
     _log.critical("%s", with_explanation(error, situation))
 
 
-def _find_inputs(settings: Settings, names: Sequence[str], interrupt: Interrupt) -> Iterator[InputFile]:
+def _find_inputs(settings: Settings, names: Sequence[str], interrupt: Interrupt) -> Iterator[Source]:
     inputs = find_inputs(_all_names(settings, names, interrupt), settings.inputs, interrupt.check_request)
     if not settings.report.for_programs:
         return inputs
@@ -106,7 +106,7 @@ def _all_names(settings: Settings, names: Sequence[str], interrupt: Interrupt) -
 
 def transfer(
     settings: Settings,
-    inputs: Iterable[InputFile],
+    inputs: Iterable[Source],
     record: RunRecord,
     interrupt: Interrupt | None = None,
     observer: Observer | None = None,
@@ -140,7 +140,7 @@ def transfer(
 
 def _transfer(
     settings: Settings,
-    inputs: Iterable[InputFile],
+    inputs: Iterable[Source],
     record: RunRecord,
     interrupt: Interrupt,
     observer: Observer | None,
@@ -194,7 +194,7 @@ def list_instances(
     return instances, abilities_of(settings, dictionary, unusable)
 
 
-def _is_done(journal: Journal | JournalView, record: RunRecord, item: InputFile) -> bool:
+def _is_done(journal: Journal | JournalView, record: RunRecord, item: Source) -> bool:
     """Whether an input is stored already; those are counted."""
     if not journal.is_stored(item):
         return False
@@ -253,7 +253,7 @@ def _send(
         target.close()
 
 
-def _until(interrupt: Interrupt, inputs: Iterable[InputFile]) -> Iterator[InputFile]:
+def _until(interrupt: Interrupt, inputs: Iterable[Source]) -> Iterator[Source]:
     """The inputs while nobody asks for the end; then Cancelled is raised."""
     for item in inputs:
         interrupt.check_request()
@@ -267,16 +267,16 @@ def _note(rejected: deque[RejectedInput] | None, record: RunRecord) -> None:
 
 def _find_instances(
     settings: Settings,
-    inputs: Iterable[InputFile],
+    inputs: Iterable[Source],
     record: RunRecord,
     on_rejected: Callable[[RejectedInput], None],
     interrupt: Interrupt,
     dictionary: Callable[[], DataDictionary],
-    skip: Callable[[InputFile], bool] | None = None,
+    skip: Callable[[Source], bool] | None = None,
 ) -> Iterator[Instance]:
     """The instances of ``inputs``, looked for only as they are asked for."""
 
-    def noted() -> Iterator[InputFile]:
+    def noted() -> Iterator[Source]:
         for item in _until(interrupt, inputs):
             if not record.listed:
                 record.listed = True
@@ -300,12 +300,12 @@ def _find_instances(
 
 def _list_instances(
     settings: Settings,
-    inputs: Iterable[InputFile],
+    inputs: Iterable[Source],
     record: RunRecord,
     interrupt: Interrupt,
     dictionary: Callable[[], DataDictionary],
     instances: list[Instance],
-    skip: Callable[[InputFile], bool] | None = None,
+    skip: Callable[[Source], bool] | None = None,
     on_rejected: Callable[[RejectedInput], None] | None = None,
 ) -> None:
     """Fill ``instances``; those found before an error are in it too."""

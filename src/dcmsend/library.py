@@ -13,7 +13,7 @@ from dcmsend.app import transfer
 from dcmsend.association import Peer
 from dcmsend.errors import Cancelled, DcmsendError
 from dcmsend.index import IndexOptions, RejectedInput
-from dcmsend.inputs import InputFile, InputOptions, Origin, find_inputs
+from dcmsend.inputs import DataSetInput, InputOptions, Source, find_inputs
 from dcmsend.interrupt import Interrupt
 from dcmsend.journal import JournalOptions
 from dcmsend.plan import PlanOptions
@@ -142,14 +142,14 @@ class Transfer:
         self._interrupt.abort()
 
 
-def _inputs_of(items: Iterable[Any], options: InputOptions, interrupt: Interrupt) -> Iterator[InputFile]:
+def _inputs_of(items: Iterable[Any], options: InputOptions, interrupt: Interrupt) -> Iterator[Source]:
     for number, item in enumerate(items, start=1):
         if (isinstance(item, bytes) and b"\0" in item) or (isinstance(item, str) and "\0" in item):
             raise TypeError(f"item {number} is neither a path nor a pydicom.Dataset, but may be the content of a file")
         if isinstance(item, str | bytes | os.PathLike):
             yield from find_inputs((os.fsdecode(item),), options, interrupt.check_request)
         elif _is_data_set(item):
-            yield InputFile(f"<data set {number}>", Origin.DATA_SET, data_set=item)
+            yield DataSetInput(f"<data set {number}>", item)
         else:
             raise TypeError(f"item {number} is neither a path nor a pydicom.Dataset but {type(item).__name__}")
 

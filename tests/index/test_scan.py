@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 
 from dcmsend.errors import InvalidInputFile
 from dcmsend.index import IndexOptions, RejectedInput, scan
-from dcmsend.inputs import InputFile, Origin
+from dcmsend.inputs import DataSetInput, InputFile, Origin
 from support.data_set_bytes import file_with
 from support.reading_judge import collected_log
 
@@ -130,7 +130,7 @@ def test_data_sets_in_memory() -> None:
     data_set.file_meta = FileMetaDataset()
     data_set.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2"
     rejected: list[RejectedInput] = []
-    items = [InputFile(f"<data set {number}>", Origin.DATA_SET, data_set=item) for number, item in
+    items = [DataSetInput(f"<data set {number}>", item) for number, item in
              enumerate((data_set, Dataset()))]  # fmt: skip
     (instance,) = scan(items, GO_ON, rejected.append)
     assert (instance.sop_instance_uid, instance.transfer_syntax.uid) == ("1.2.3", "1.2.840.10008.1.2")

@@ -124,7 +124,7 @@ def test_json(made: Path) -> None:
     assert (odd["outcome"], odd["status"], odd["reason"], odd["attempts"]) == ("stored", "0x0000", None, 1)
     broken = rows[instance_uid(2)]
     assert (broken["outcome"], broken["status"], broken["reason"]) == ("failed", None, "data_set_broken")
-    assert (broken["size"], broken["mtime"]) == (None, None)
+    assert broken["size"] == (made / "in" / "000002.dcm").stat().st_size  # it was opened, and found broken
 
 
 def time_of(text: str) -> float:

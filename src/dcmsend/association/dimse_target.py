@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from dcmsend.errors import DcmsendError, PlanError
 from dcmsend.index import Instance
-from dcmsend.inputs import InputFile
+from dcmsend.inputs import Source
 from dcmsend.interrupt import Interrupt
 from dcmsend.load import Abilities, FilesAhead
 from dcmsend.plan import AssociationPlan, PlanOptions, plan_association, plan_open_association
@@ -42,7 +42,7 @@ class DimseTarget:
         options: TransferOptions,
         plan: PlanOptions,
         abilities: Abilities,
-        was_moved: Callable[[InputFile], bool] | None = None,
+        was_moved: Callable[[Source], bool] | None = None,
     ) -> None:
         """``was_moved``: whether a file that is not there was stored by this run, and moved away since."""
         self._was_moved = was_moved

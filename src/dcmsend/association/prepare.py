@@ -19,7 +19,7 @@ from dcmsend.errors import (
     TranscodeError,
 )
 from dcmsend.index import Instance
-from dcmsend.inputs import InputFile, Origin
+from dcmsend.inputs import Source
 from dcmsend.interrupt import Interrupt
 from dcmsend.load import Abilities, FileChanged, FilesAhead, LoadedInstance, Payload, Recoding, load_instance
 from dcmsend.plan import choose_other_context
@@ -105,7 +105,7 @@ class Preparer:
         abilities: Abilities,
         files: FilesAhead,
         interrupt: Interrupt | None = None,
-        was_moved: Callable[[InputFile], bool] | None = None,
+        was_moved: Callable[[Source], bool] | None = None,
     ) -> None:
         self._was_moved = was_moved
         self._files = files
@@ -130,10 +130,8 @@ class Preparer:
             return store
         try:
             check = self._interrupt.check_request
-            in_memory = instance.input.origin is Origin.DATA_SET
-            file = None if in_memory else self._files.open(index, instance, check)
-            if file is not None:
-                store.stamp, store.identity = (file.size, file.modified), file.identity
+            file = self._files.open(index, instance, check)
+            store.stamp, store.identity = (file.size, file.modified), file.identity
             loaded = load_instance(instance, file, self._abilities.dictionary, check)
         except Cancelled:  # who asked for the end does not start this one either
             return store

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 from dcmsend.errors import Cancelled, DcmsendError, NegotiationFailed, PlanError
-from dcmsend.inputs import InputFile
+from dcmsend.inputs import Source
 from dcmsend.interrupt import Interrupt
 from dcmsend.load import Abilities, FilesAhead
 from dcmsend.transfer import (
@@ -85,7 +85,7 @@ class DimseSession:
         pace: Pace | None,
         *,
         is_numbered: bool,
-        was_moved: Callable[[InputFile], bool] | None = None,
+        was_moved: Callable[[Source], bool] | None = None,
     ) -> None:
         self._was_moved = was_moved
         self._peer = peer

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from dcmsend.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN, TransferSyntax, transfer_syntax
 from dcmsend.errors import DataSetError, FileUnreadable
-from dcmsend.inputs import DicomdirRecord, FileSource, InputFile, leads_outside, open_input, read_dicomdir
+from dcmsend.inputs import DicomdirRecord, FileSource, InputFile, Source, leads_outside, open_input, read_dicomdir
 from dcmsend.reasons import Rejection
 
 from .file_meta import read_file_meta, read_regular_meta
@@ -34,10 +34,10 @@ _NO_FILE = Fault("Invalid filename", Rejection.RECORD_WITHOUT_FILE)
 
 
 def scan_dicomdir(
-    item: InputFile,
+    item: Source,
     options: IndexOptions,
     dictionary: Callable[[], DataDictionary] | None,
-    skip: Callable[[InputFile], bool] | None = None,
+    skip: Callable[[Source], bool] | None = None,
 ) -> Iterator[Instance | RejectedInput]:
     """One instance or one rejection for each record with a Referenced File ID, in document order.
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Generator
 from contextlib import closing
 from typing import TYPE_CHECKING, Final
-
-from dcmsend.inputs import Origin
 
 from .header import SERIES_UID, STUDY_UID, read_header
 from .instance import Instance
@@ -40,8 +37,7 @@ def _group_of(
     instance: Instance, keep: KeepTogether, dictionary: Callable[[], DataDictionary] | None
 ) -> str:
     if keep is KeepTogether.DIRECTORY:
-        item = instance.input
-        return "" if item.origin is Origin.DATA_SET else os.path.dirname(item.path) or os.curdir
+        return instance.input.directory
     tag = _TAGS[keep]
     uid = read_header(instance, (tag,), dictionary).get(tag, b"")
     return uid.decode("latin-1") if len(uid) <= _LONGEST_UID else ""

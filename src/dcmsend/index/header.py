@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Container
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from dcmsend.dicom.byte_source import ByteSource
+from dcmsend.dicom.byte_source import ByteSource, BytesSource
 from dcmsend.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN
 from dcmsend.dicom.walk import walk_data_set
 from dcmsend.errors import DataSetError, FileUnreadable
-from dcmsend.inputs import FileSource, Origin, open_input
+from dcmsend.inputs import FileSource
 
 from .instance import Instance
 from .locate import locate_data_set
@@ -27,10 +26,7 @@ PATIENT_ID: Final = 0x00100020
 STUDY_UID: Final = 0x0020000D
 SERIES_UID: Final = 0x0020000E
 
-_KEYWORDS: Final = {
-    PATIENT_NAME: "PatientName", PATIENT_ID: "PatientID", STUDY_UID: "StudyInstanceUID",
-    SERIES_UID: "SeriesInstanceUID",
-}  # fmt: skip
+_HEAD: Final = 16 * 1024
 _LONGEST_VALUE: Final = 1024
 
 
@@ -41,38 +37,25 @@ def read_header(
 
     The file is opened once more and read up to the last of them.  Values of more than 1024 bytes are left out.
     """
-    item = instance.input
-    if item.origin is Origin.DATA_SET:
-        return _of_data_set(item.data_set, tags)
     try:
-        descriptor = open_input(item.path)
+        file = instance.input.open(_HEAD)
         try:
-            return _read(descriptor, instance, tags, dictionary)
+            content = FileSource(file.descriptor) if file.descriptor >= 0 else BytesSource(file.head)
+            return _read(content, instance, tags, dictionary)
         finally:
-            os.close(descriptor)
+            file.close()
     except (FileUnreadable, DataSetError):
         return {}
 
 
-def _of_data_set(data_set: Any, tags: Container[int]) -> dict[int, bytes]:
-    found = {}
-    for tag, keyword in _KEYWORDS.items():
-        value = data_set.get(keyword)
-        if tag in tags and value:
-            found[tag] = str(value).encode()
-    if SPECIFIC_CHARACTER_SET in tags:
-        found[SPECIFIC_CHARACTER_SET] = b"ISO_IR 192"
-    return found
-
-
 def _read(
-    descriptor: int, instance: Instance, tags: Container[int], dictionary: Callable[[], DataDictionary] | None
+    content: ByteSource, instance: Instance, tags: Container[int], dictionary: Callable[[], DataDictionary] | None
 ) -> dict[int, bytes]:
-    location = locate_data_set(FileSource(descriptor), instance.read_mode, dictionary)
+    location = locate_data_set(content, instance.read_mode, dictionary)
     syntax = location.transfer_syntax
     if not syntax.is_known:
         return {}
-    source: ByteSource = FileSource(descriptor, location.offset)
+    source: ByteSource = _Behind(content, location.offset)
     if syntax.is_deflated:
         from dcmsend.transcode import InflatingSource
 
@@ -81,6 +64,17 @@ def _read(
     with suppress(_Passed):
         walk_data_set(source, syntax, dictionary=dictionary, builder=collector)
     return {tag: source.read_at(at, length).rstrip(b"\0 ") for tag, (at, length) in collector.places.items()}
+
+
+class _Behind:
+    """What another source has from a position on."""
+
+    def __init__(self, source: ByteSource, start: int) -> None:
+        self._source = source
+        self._start = start
+
+    def read_at(self, position: int, size: int) -> bytes:
+        return self._source.read_at(self._start + position, size)
 
 
 class _Passed(Exception):

@@ -6,10 +6,11 @@ import errno
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from dcmsend.dicom.byte_source import BytesSource
 from dcmsend.errors import DataSetError, FileUnreadable
-from dcmsend.inputs import FileSource, InputFile, Origin
+from dcmsend.inputs import FileSource, Origin, Source
 from dcmsend.reasons import Rejection
 
 from .file_meta import FileMeta, parse_regular_meta, read_file_meta
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Identity", "Opened", "identify", "is_dicom", "looks_like_dicom"]
 
 Opened = tuple[int, bytes] | DataSetError | FileUnreadable
-"""Descriptor and first bytes of an input, or why it cannot be opened."""
+"""Descriptor (-1: there is none) and first bytes of an input, or why it cannot be opened."""
 
 _NOTHING_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO, errno.ESPIPE)
 """What the system says of a link that leads nowhere, of one that leads to itself, of pipes and sockets."""
@@ -38,19 +39,19 @@ class Identity(NamedTuple):
 
 
 def identify(
-    item: InputFile, opened: Opened, mode: ReadMode, dictionary: Callable[[], DataDictionary] | None = None
+    item: Source, opened: Opened, mode: ReadMode, dictionary: Callable[[], DataDictionary] | None = None
 ) -> Identity:
-    """Read what ``item`` says it is; closes ``opened``, which is of no meaning for a data set in memory.
+    """Read what ``item`` says it is; closes ``opened``.
 
     Raises DataSetError when it cannot be read as ``mode`` asks, FileUnreadable when the system does not give it.
     """
-    if item.data_set is not None:
-        return _identify_in_memory(item.data_set)
     if not item.path:
         raise DataSetError("Illegal parameter", "the name is empty", Rejection.NO_NAME)
     if not isinstance(opened, tuple):
         raise opened
     descriptor, beginning = opened
+    if descriptor < 0:
+        return _from_meta(parse_regular_meta(beginning) or read_file_meta(BytesSource(beginning)))
     try:
         if mode is not ReadMode.FILE_ONLY:
             return _identify_thoroughly(descriptor, mode, dictionary)
@@ -91,27 +92,12 @@ def _identify_thoroughly(
     )
 
 
-def _identify_in_memory(data_set: Any) -> Identity:
-    """The UIDs of a ``pydicom.Dataset``; its encoding is the one of its meta header, else the one it was read with."""
-    meta = getattr(data_set, "file_meta", None)
-    syntax = str(getattr(meta, "TransferSyntaxUID", None) or "")
-    if not syntax:
-        is_implicit_vr, is_little_endian = getattr(data_set, "original_encoding", None) or (None, None)
-        if is_implicit_vr and is_little_endian:
-            syntax = "1.2.840.10008.1.2"
-        else:
-            syntax = "1.2.840.10008.1.2.2" if is_little_endian is False else "1.2.840.10008.1.2.1"
-    return Identity(str(data_set.get("SOPClassUID") or ""), str(data_set.get("SOPInstanceUID") or ""), syntax)
-
-
-def is_dicom(item: InputFile, opened: Opened) -> bool:
+def is_dicom(item: Source, opened: Opened) -> bool:
     """Whether an input that was found bad is a DICOM file all the same, or may be one.
 
     It has ``DICM`` at byte 128, or begins like a data set (group 0002 or 0008), or cannot be read at all: what the user
     has named is missed when it is not sent; only in a directory there may be dangling links and the like.
     """
-    if item.data_set is not None:
-        return True
     if not item.path:
         return False
     if isinstance(opened, FileUnreadable):

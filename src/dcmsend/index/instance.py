@@ -6,7 +6,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from dcmsend.dicom.transfer_syntax import TransferSyntax
-from dcmsend.inputs import InputFile
+from dcmsend.inputs import Source
 from dcmsend.reasons import Rejection
 
 __all__ = ["Instance", "ReadMode", "RejectedInput"]
@@ -34,7 +34,7 @@ class Instance(NamedTuple):
         group: instances with the same one go over one association, ``""`` for any.
     """
 
-    input: InputFile
+    input: Source
     sop_class_uid: str
     sop_instance_uid: str
     transfer_syntax: TransferSyntax

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from dcmsend.dicom.sop_class import MEDIA_STORAGE_DIRECTORY
 from dcmsend.dicom.transfer_syntax import transfer_syntax
 from dcmsend.errors import DataSetError, FileUnreadable, InvalidInputFile
-from dcmsend.inputs import InputFile, OpenWatch, open_beginning
+from dcmsend.inputs import OpenWatch, Source
 from dcmsend.reasons import Rejection
 
 from .file_meta import FIRST_READ
@@ -30,12 +30,12 @@ _app_log = logging.getLogger("dcmsend.app")
 
 
 def scan(
-    inputs: Iterable[InputFile],
+    inputs: Iterable[Source],
     options: IndexOptions,
     on_rejected: Callable[[RejectedInput], None] | None = None,
     *,
     dictionary: Callable[[], DataDictionary] | None = None,
-    skip: Callable[[InputFile], bool] | None = None,
+    skip: Callable[[Source], bool] | None = None,
     check: Callable[[], None] | None = None,
 ) -> Generator[Instance, None, None]:
     """The instances of ``inputs``, lazily and in their order.
@@ -72,7 +72,7 @@ class _Scan:
         options: IndexOptions,
         on_rejected: Callable[[RejectedInput], None] | None,
         dictionary: Callable[[], DataDictionary] | None,
-        skip: Callable[[InputFile], bool] | None,
+        skip: Callable[[Source], bool] | None,
         check: Callable[[], None] | None,
     ) -> None:
         self._check = check
@@ -82,7 +82,7 @@ class _Scan:
         self._skip = skip
         self._is_debugging = _network_log.isEnabledFor(logging.DEBUG)
 
-    def run(self, inputs: Iterable[InputFile]) -> Generator[Instance, None, None]:
+    def run(self, inputs: Iterable[Source]) -> Generator[Instance, None, None]:
         options, dictionary, skip = self._options, self._dictionary, self._skip
         mode, thorough = options.read_mode, options.check_uids
         wanted = iter(inputs) if skip is None else (item for item in inputs if not skip(item))
@@ -104,9 +104,10 @@ class _Scan:
                 continue
             if self._is_debugging:
                 _network_log.debug("successfully added SOP instance %s to the transfer list", sop_instance)
-            yield Instance(item, sop_class, sop_instance, transfer_syntax(syntax), mode)
+            read_mode = ReadMode.FILE_ONLY if item.has_meta else mode
+            yield Instance(item, sop_class, sop_instance, transfer_syntax(syntax), read_mode)
 
-    def _opened(self, items: Iterator[InputFile]) -> Iterator[tuple[InputFile, Opened]]:
+    def _opened(self, items: Iterator[Source]) -> Iterator[tuple[Source, Opened]]:
         """Each input with its first bytes, or with why it cannot be opened."""
         clock, watch = time.perf_counter, OpenWatch()
         while True:
@@ -124,7 +125,7 @@ class _Scan:
             for item, ticket in in_order(items, _open, _discard, self._check):
                 yield item, ticket.result(self._check)
 
-    def _expand(self, item: InputFile) -> Iterator[Instance]:
+    def _expand(self, item: Source) -> Iterator[Instance]:
         """The instances of a DICOMDIR.  Its own verdict is that on its last record (DCMTK, ``--no-halt``)."""
         from .dicomdir_scan import scan_dicomdir
 
@@ -147,13 +148,13 @@ class _Scan:
         elif count and self._is_debugging:
             _network_log.debug("successfully added %d SOP instances from DICOMDIR to the transfer list", count)
 
-    def _why_of(self, item: InputFile, fault: Fault) -> Rejection:
+    def _why_of(self, item: Source, fault: Fault) -> Rejection:
         """Only the meta header was looked at where it has to tell everything; the data set may tell more."""
-        is_meta = self._options.read_mode is ReadMode.FILE_ONLY and item.data_set is None
+        is_meta = self._options.read_mode is ReadMode.FILE_ONLY and not item.has_meta
         return Rejection.UID_MISSING_IN_META_HEADER if is_meta and fault.why is Rejection.UID_MISSING else fault.why
 
     def _reject_file(
-        self, item: InputFile, opened: Opened, reason: str, why: Rejection, detail: str = ""
+        self, item: Source, opened: Opened, reason: str, why: Rejection, detail: str = ""
     ) -> None:
         if item.path:
             _network_log.error("cannot add DICOM file to the transfer list: %s: %s", item.path, reason)
@@ -174,11 +175,11 @@ class _Scan:
             self._on_rejected(rejected)
 
 
-def _open(item: InputFile) -> Opened:
-    if not item.path or item.data_set is not None:
+def _open(item: Source) -> Opened:
+    if not item.path:
         return -1, b""
     try:
-        return open_beginning(item.path, FIRST_READ)
+        return item.open_beginning(FIRST_READ)
     except (DataSetError, FileUnreadable) as error:
         return error
 

@@ -6,18 +6,22 @@ from typing import TYPE_CHECKING
 
 from .file_source import FileSource, OpenFile, open_beginning, open_file, open_input
 from .find import find_inputs
-from .input_file import DicomdirRecord, InputFile, Origin
+from .input_file import InputFile
 from .open_watch import OpenWatch
 from .options import FileList, InputOptions
+from .origin import DicomdirRecord, Origin
+from .source import Source, Stamp
 
 if TYPE_CHECKING:
     from .ahead import MOST_AHEAD, STRETCH, Ticket, TicketWorkers, in_order
+    from .data_set_input import DataSetInput
     from .dicomdir import leads_outside, read_dicomdir
     from .file_list import read_file_list
 
 __all__ = [
     "MOST_AHEAD",
     "STRETCH",
+    "DataSetInput",
     "DicomdirRecord",
     "FileList",
     "FileSource",
@@ -26,6 +30,8 @@ __all__ = [
     "OpenFile",
     "OpenWatch",
     "Origin",
+    "Source",
+    "Stamp",
     "Ticket",
     "TicketWorkers",
     "find_inputs",
@@ -49,6 +55,10 @@ def __getattr__(name: str) -> object:
         from . import ahead
 
         return getattr(ahead, name)
+    if name == "DataSetInput":
+        from .data_set_input import DataSetInput
+
+        return DataSetInput
     if name == "read_file_list":
         from .file_list import read_file_list
 

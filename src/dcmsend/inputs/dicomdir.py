@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 from dcmsend.dicom.byte_source import ByteSource
 from dcmsend.dicom.transfer_syntax import TransferSyntax
 
-from .input_file import DicomdirRecord, InputFile, Origin
+from .input_file import InputFile
+from .origin import DicomdirRecord, Origin
 
 if TYPE_CHECKING:
     from dcmsend.dicom.data_dictionary import DataDictionary

@@ -6,7 +6,8 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 
-from .input_file import InputFile, Origin
+from .input_file import InputFile
+from .origin import Origin
 
 __all__ = ["scan_directory"]
 

@@ -1,56 +1,85 @@
-"""One thing the user wants to be sent."""
+"""A file of this machine as an input."""
 
 from __future__ import annotations
 
-from enum import Enum
-from typing import Any, NamedTuple
+import os
+from collections.abc import Callable
+from typing import NamedTuple
 
-__all__ = ["DicomdirRecord", "InputFile", "Origin"]
+from .file_source import OpenFile, open_beginning, open_file
+from .origin import DicomdirRecord, Origin
+from .source import Stamp
 
+__all__ = ["InputFile"]
 
-class Origin(Enum):
-    """Where an input comes from."""
-
-    PARAMETER = "parameter"
-    DIRECTORY = "directory"
-    DICOMDIR = "dicomdir"
-    DATA_SET = "data set"
-
-
-class DicomdirRecord(NamedTuple):
-    """What a directory record says of the file it refers to.  Source: PS3.3 F.3.2.2.
-
-    Attributes:
-        file_id: Referenced File ID (0004,1500) as it stands, components joined by a backslash.
-        sop_class_uid: (0004,1510), ``''`` if missing.
-        sop_instance_uid: (0004,1511), ``''`` if missing.
-        transfer_syntax_uid: (0004,1512), ``''`` if missing.
-    """
-
-    file_id: str
-    sop_class_uid: str
-    sop_instance_uid: str
-    transfer_syntax_uid: str
+_SEPARATORS = (os.sep,) if os.sep == "/" else (os.sep, "/")
 
 
 class InputFile(NamedTuple):
-    """One file (or one data set in memory) in the order in which it was named or found.
+    """One file in the order in which it was named or found; see ``Source``.
 
     Attributes:
         path: name as collected; bytes that are not UTF-8 are surrogate escapes, as ``os.fsdecode`` makes them.
-            For a data set in memory a label such as ``<data set 3>``.
         origin: where it comes from.
         record: the DICOMDIR record, for ``Origin.DICOMDIR``.
-        data_set: a ``pydicom.Dataset``, for ``Origin.DATA_SET`` (library only).
         root: what ``path`` begins with for ``Origin.DIRECTORY``: the directory that was searched, with a separator.
     """
 
     path: str
     origin: Origin = Origin.PARAMETER
     record: DicomdirRecord | None = None
-    data_set: Any = None
     root: str = ""
 
-    def __hash__(self) -> int:
-        """Without the data set, which has no hash: equal inputs have equal ones all the same."""
-        return hash((self.path, self.origin, self.record, self.root))
+    @property
+    def data_set(self) -> None:
+        """A file is no data set in memory: see ``DataSetInput``."""
+        return
+
+    @property
+    def is_lasting(self) -> bool:
+        """A file can be found again."""
+        return True
+
+    @property
+    def opens_ahead(self) -> bool:
+        """A file may be opened at any time."""
+        return True
+
+    @property
+    def has_meta(self) -> bool:
+        """Nobody knows before it is opened."""
+        return False
+
+    @property
+    def directory(self) -> str:
+        """The directory that the file lies in."""
+        return os.path.dirname(self.path) or os.curdir
+
+    def key(self, resolve: Callable[[str], bytes]) -> tuple[bytes, bytes]:
+        """Directory without links, and name, both as the bytes that the system uses."""
+        cut = max(self.path.rfind(separator) for separator in _SEPARATORS) + 1
+        return resolve(self.path[:cut]), _bytes(self.path[cut:])
+
+    def look(self) -> Stamp | None:
+        """Size and time of the file; None if the system does not tell."""
+        try:
+            status = os.stat(self.path)
+        except (OSError, ValueError):
+            return None
+        return Stamp(status.st_size, status.st_mtime_ns)
+
+    def open_beginning(self, size: int) -> tuple[int, bytes]:
+        """See ``file_source.open_beginning``."""
+        return open_beginning(self.path, size)
+
+    def open(self, head_size: int) -> OpenFile:
+        """See ``file_source.open_file``."""
+        return open_file(self.path, head_size)
+
+
+def _bytes(name: str) -> bytes:
+    """What the system uses; no file has a name that is impossible there, but somebody may ask for it."""
+    try:
+        return os.fsencode(name)
+    except UnicodeEncodeError:
+        return name.encode("utf-8", "surrogatepass")

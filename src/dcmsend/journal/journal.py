@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from dcmsend.errors import JournalError
 from dcmsend.index import RejectedInput
-from dcmsend.inputs import InputFile, Origin
+from dcmsend.inputs import InputFile, Origin, Source
 from dcmsend.interrupt import Interrupt
 from dcmsend.reasons import NoJournal
 from dcmsend.transfer import PeerFacts, Result, StoreOutcome
@@ -20,7 +20,7 @@ from .lock import JournalLock
 from .mover import Mover
 from .options import JournalOptions
 from .own_files import OwnFiles, check_places
-from .path_key import PathKeys
+from .path_key import Directories
 from .resume import StoredFiles
 from .sent_directory import SentDirectory
 from .writer import GroupWriter, is_kept
@@ -70,7 +70,7 @@ class Journal:
         """Why it cannot be written any more."""
         return self._writer.error
 
-    def is_stored(self, item: InputFile) -> bool:
+    def is_stored(self, item: Source) -> bool:
         """Whether an input need not be sent, because it is stored and has not changed.  Raises JournalError."""
         assert self._stored is not None
         if item.origin is Origin.DICOMDIR:
@@ -94,7 +94,7 @@ class Journal:
         if self._mover is not None:
             self._mover.all_found()
 
-    def was_moved(self, item: InputFile) -> bool:
+    def was_moved(self, item: Source) -> bool:
         """Whether this run has had a file stored that is not there any more; seldom asked."""
         if self._mover is None:
             return False
@@ -106,9 +106,9 @@ class Journal:
                 files.close()
         return False
 
-    def leaves_out(self, item: InputFile) -> bool:
+    def leaves_out(self, item: Source) -> bool:
         """Whether an input is a file of the journal, or lies where sent files are moved to."""
-        if item.data_set is not None or not item.path:
+        if not item.is_lasting or not item.path:
             return False
         assert self._stored is not None
         directory, name = self._stored.key_of(item)
@@ -188,7 +188,7 @@ class JournalView:
     def __init__(self, options: JournalOptions, peer: PeerFacts) -> None:
         """Raises JournalError for everything that a run would object to, but for one that uses it now."""
         self._stored: StoredFiles | None = None
-        self._keys = PathKeys()
+        self._directories = Directories()
         self._own = OwnFiles(options.path)
         self._sent = SentDirectory(options.move_sent) if options.move_sent else None
         with translated(options.path):
@@ -206,16 +206,16 @@ class JournalView:
             raise JournalError(options.path, f"belongs to another peer: {found}, not {wanted}")
         self._stored = StoredFiles(connection, options.path)
 
-    def leaves_out(self, item: InputFile) -> bool:
+    def leaves_out(self, item: Source) -> bool:
         """Whether an input is a file of the journal, or lies where sent files are moved to."""
         if not item.path:
             return False
-        directory, name = self._keys.split(item.path)
+        directory, name = item.key(self._directories.resolve)
         if self._own.hold(directory, name):
             return True
-        return self._sent is not None and self._sent.holds(directory, self._keys.root_of(item.root))
+        return self._sent is not None and self._sent.holds(directory, self._directories.root_of(item.root))
 
-    def is_stored(self, item: InputFile) -> bool:
+    def is_stored(self, item: Source) -> bool:
         """Whether an input need not be sent.  Raises JournalError."""
         return self._stored is not None and self._stored.find(item) is not None
 

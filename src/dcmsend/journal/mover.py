@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Final, NamedTuple
 
 from dcmsend.errors import JournalError
-from dcmsend.inputs import InputFile, Origin
+from dcmsend.inputs import Origin, Source
 
 from .move_file import NotMoved, move_file
 from .move_note import KeptNote, is_noted, is_temporary
@@ -34,7 +34,7 @@ def is_one_of(path: str, identities: set[tuple[int, int]]) -> bool:
 
 
 class _Waiting(NamedTuple):
-    item: InputFile
+    item: Source
     stamp: tuple[int, int]
     identity: tuple[int, int] | None
 
@@ -85,7 +85,7 @@ class Mover:
             while self.is_behind and self._thread.is_alive():
                 self._changed.wait(_WAIT_SECONDS)
 
-    def add(self, item: InputFile, stamp: tuple[int, int], identity: tuple[int, int] | None = None) -> None:
+    def add(self, item: Source, stamp: tuple[int, int], identity: tuple[int, int] | None = None) -> None:
         """Have a file moved; those that a DICOMDIR refers to belong to it and stay."""
         if item.origin not in (Origin.PARAMETER, Origin.DIRECTORY):
             return
@@ -175,6 +175,6 @@ class Mover:
             if new_name != target:
                 _log.warning("sent file is moved to '%s', '%s' has the same bytes: %s", new_name, target, item.path)
 
-    def _target_of(self, item: InputFile) -> str:
+    def _target_of(self, item: Source) -> str:
         below = item.path[len(item.root) :] if item.origin is Origin.DIRECTORY else os.path.basename(item.path)
         return os.path.join(self._directory, below.lstrip(os.sep))

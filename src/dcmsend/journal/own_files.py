@@ -7,8 +7,9 @@ import stat
 from typing import Final
 
 from dcmsend.errors import JournalError
+from dcmsend.inputs import InputFile
 
-from .path_key import PathKeys
+from .path_key import Directories
 
 __all__ = ["LOCK_LENGTH", "OwnFiles", "check_places", "is_lock", "journal_files"]
 
@@ -32,7 +33,7 @@ class OwnFiles:
     """
 
     def __init__(self, journal: str) -> None:
-        self._directory, name = PathKeys().split(os.path.realpath(journal))
+        self._directory, name = InputFile(os.path.realpath(journal)).key(Directories().resolve)
         self._names = {name + os.fsencode(suffix) for suffix in _SUFFIXES}
 
     def hold(self, directory: bytes, name: bytes) -> bool:

@@ -8,11 +8,11 @@ from typing import Any, Final
 
 from dcmsend.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN
 from dcmsend.index import Instance, ReadMode
-from dcmsend.inputs import InputFile
+from dcmsend.inputs import InputFile, Source
 from dcmsend.transfer import Reason, Result, StoreOutcome
 
 from .database import journal_error
-from .path_key import PathKeys
+from .path_key import Directories
 from .schema import LOOK_UP, LOOK_UP_BEFORE, LOOK_UP_SUCCESS_SINCE, LOOK_UP_UNANSWERED
 from .values import number, storable_text
 
@@ -42,30 +42,28 @@ class StoredFiles:
     def __init__(self, connection: sqlite3.Connection, path: str) -> None:
         self._connection = connection
         self._path = path
-        self._keys = PathKeys()
+        self._directories = Directories()
         self._ids: dict[bytes, int | None] = {}
 
-    def find(self, item: InputFile) -> Stored | None:
+    def find(self, item: Source) -> Stored | None:
         """What is known of a file that is stored already, None for any other.  The file is not opened.
 
         Raises JournalError.
         """
-        if item.data_set is not None:
+        if not item.is_lasting:
             return None
         row = self._row(LOOK_UP, item)
         if row is None:
             return None
         size, mtime_ns, status = row
-        try:
-            found = os.stat(item.path)
-        except (OSError, ValueError):
-            return None  # who wants to read it says what is wrong
-        stamp = found.st_size, found.st_mtime_ns
+        stamp = item.look()
+        if stamp is None:
+            return None  # whoever reads it says what is wrong
         if stamp != (number(size), number(mtime_ns)):
             return None
         return Stored(stamp, status or 0)
 
-    def broken_since(self, item: InputFile) -> StoreOutcome | None:
+    def broken_since(self, item: Source) -> StoreOutcome | None:
         """The outcome of a file that cannot be read as an instance any more; None if it was not stored as another one.
 
         Raises JournalError.
@@ -74,12 +72,8 @@ class StoredFiles:
         if row is None:
             return None
         size, mtime_ns, sop_class_uid, uid = row
-        try:
-            found = os.stat(item.path)
-        except (OSError, ValueError):
-            return None
-        stamp = found.st_size, found.st_mtime_ns
-        if stamp == (number(size), number(mtime_ns)):
+        stamp = item.look()
+        if stamp is None or stamp == (number(size), number(mtime_ns)):
             return None
         instance = Instance(item, str(sop_class_uid), str(uid), EXPLICIT_VR_LITTLE_ENDIAN, ReadMode.FILE_ONLY)
         return StoreOutcome(0, instance, Result.FAILED, reason=Reason.DATA_SET_BROKEN, file_stamp=stamp)
@@ -90,7 +84,7 @@ class StoredFiles:
         The name alone does not tell: another instance may have taken it.  Raises JournalError.
         """
         item = outcome.instance.input
-        if item.data_set is not None or outcome.file_stamp is None:
+        if not item.is_lasting or outcome.file_stamp is None:
             return False
         row = self._row(LOOK_UP_UNANSWERED, item)
         if row is None:
@@ -98,9 +92,9 @@ class StoredFiles:
         size, mtime_ns, uid = row
         return uid == storable_text(outcome.sop_instance_uid) and outcome.file_stamp == (number(size), number(mtime_ns))
 
-    def _row(self, query: str, item: InputFile) -> tuple[Any, ...] | None:
+    def _row(self, query: str, item: Source) -> tuple[Any, ...] | None:
         """The row that a query for directory and name finds."""
-        directory, name = self._keys.split(item.path)
+        directory, name = item.key(self._directories.resolve)
         try:
             key = self._directory_id(directory)
             row = None if key is None else self._connection.execute(query, (key, name)).fetchone()
@@ -108,15 +102,15 @@ class StoredFiles:
             raise journal_error(self._path, error) from error
         return None if row is None else tuple(row)
 
-    def was_stored(self, item: InputFile, since: int, *, follow: bool = False) -> bool:
+    def was_stored(self, item: Source, since: int, *, follow: bool = False) -> bool:
         """Whether a file that is not there any more was stored with status 0, after ``since`` (ms since the epoch).
 
         With ``follow`` the item may be a link to it.  Raises JournalError.
         """
-        if item.data_set is not None:
+        if not item.is_lasting:
             return False
         path = os.path.realpath(item.path) if follow and os.path.islink(item.path) else item.path
-        directory, name = self._keys.split(path)
+        directory, name = InputFile(path).key(self._directories.resolve)
         try:
             key = (self._directory_id(directory), name, since)
             if self._connection.execute(LOOK_UP_SUCCESS_SINCE, key).fetchone() is None:
@@ -125,13 +119,13 @@ class StoredFiles:
             raise journal_error(self._path, error) from error
         return not os.path.exists(path)
 
-    def key_of(self, item: InputFile) -> tuple[bytes, bytes]:
+    def key_of(self, item: Source) -> tuple[bytes, bytes]:
         """The directory that a file is in, without links, and its name there."""
-        return self._keys.split(item.path)
+        return item.key(self._directories.resolve)
 
-    def root_of(self, item: InputFile) -> bytes:
+    def root_of(self, item: Source) -> bytes:
         """The directory that was searched for it, without links; nothing if it was named."""
-        return self._keys.root_of(item.root)
+        return self._directories.root_of(item.root)
 
     def _directory_id(self, path: bytes) -> int | None:
         if path in self._ids:

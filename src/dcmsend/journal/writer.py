@@ -15,7 +15,7 @@ from dcmsend.errors import JournalError
 from dcmsend.transfer import Result, StoreOutcome
 
 from .database import translated
-from .path_key import PathKeys
+from .path_key import Directories
 from .schema import CODES, COLUMNS, upsert
 from .values import storable, storable_text
 
@@ -56,7 +56,7 @@ class GroupWriter:
         self._path = path
         self._on_commit = on_commit
         self._on_error = on_error
-        self._keys = PathKeys()
+        self._names = Directories()
         self._directories: dict[bytes, int] = {}
         self._classes: dict[str, int] = {}
         limit = connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)  # 999 before SQLite 3.32
@@ -169,7 +169,7 @@ class GroupWriter:
                 self._write([row])
 
     def _row(self, outcome: StoreOutcome, now: int) -> tuple[Any, ...]:
-        directory, name = self._keys.split(outcome.instance.input.path)
+        directory, name = outcome.instance.input.key(self._names.resolve)
         size, mtime_ns = outcome.file_stamp or (None, None)
         return (
             self._directory_id(directory),
@@ -216,4 +216,4 @@ def _log_unfit(path: str, error: Exception) -> None:
 
 def is_kept(outcome: StoreOutcome) -> bool:
     """Whether an outcome has a place in a journal: of a file, and begun."""
-    return outcome.result is not Result.NOT_ATTEMPTED and outcome.instance.input.data_set is None
+    return outcome.result is not Result.NOT_ATTEMPTED and outcome.instance.input.is_lasting

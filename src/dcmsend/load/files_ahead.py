@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from dcmsend.index import Instance
-from dcmsend.inputs import OpenFile, OpenWatch, Origin, open_file
+from dcmsend.inputs import OpenFile, OpenWatch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,21 +44,24 @@ class FilesAhead:
         self._left = 0
 
     def open(self, index: int, instance: Instance, check: Callable[[], None] | None = None) -> OpenFile:
-        """The file of an instance, which is no data set in memory.
+        """The open input of an instance.
 
         ``check`` is called now and then during a wait and may raise.  Raises FileUnreadable and DataSetError, too.
         """
+        source = instance.input
+        if not source.opens_ahead:
+            return source.open(HEAD)
         if self._workers is None:
             began = _clock()
             try:
-                return open_file(instance.input.path, HEAD)
+                return source.open(HEAD)
             finally:
                 if self._watch.note(_clock() - began):
                     self._start()
         with self._lock:
             ticket = self._tickets.pop(index, None)
             self._order(index + 1)
-        return open_file(instance.input.path, HEAD) if ticket is None else ticket.result(check)
+        return source.open(HEAD) if ticket is None else ticket.result(check)
 
     def close(self) -> None:
         """End the threads, and close what nobody will ask for."""
@@ -91,8 +95,8 @@ class FilesAhead:
         self._next = max(self._next, index)
         while self._left and self._next < index + MOST_AHEAD and (instance := self._known(self._next)) is not None:
             item = instance.input
-            if item.origin is not Origin.DATA_SET:
-                ticket = Ticket(lambda path=item.path: open_file(path, HEAD), OpenFile.close)  # type: ignore[misc]
+            if item.opens_ahead:
+                ticket = Ticket(partial(item.open, HEAD), OpenFile.close)
                 self._tickets[self._next] = ticket
                 self._workers.add(ticket)
                 self._left -= 1

@@ -23,8 +23,6 @@ __all__ = ["DictionarySource", "LoadedInstance", "Recoding", "load_instance"]
 
 DictionarySource = Callable[[], "DataDictionary"]
 
-_PIECE = 256 * 1024
-
 
 class Recoding(NamedTuple):
     """How a data set is encoded anew.
@@ -48,7 +46,7 @@ class LoadedInstance:
     """An open file whose data set was walked to its end.
 
     Attributes:
-        stamp: size in bytes and time of modification in nanoseconds at its opening; (0, 0) for a data set in memory.
+        stamp: size in bytes and time of modification in nanoseconds at its opening.
         syntax: the transfer syntax the data set really has.
         sop_class_uid: (0008,0016) of the data set; from the meta header when the syntax is unknown.
         sop_instance_uid: (0008,0018), likewise.
@@ -63,7 +61,7 @@ class LoadedInstance:
         "sop_instance_uid", "stamp", "syntax", "warnings",
     )
 
-    def __init__(self, content: _FileContent | _MemoryContent, facts: _Facts) -> None:
+    def __init__(self, content: _FileContent, facts: _Facts) -> None:
         self._content = content
         self._owns_content = True
         self.stamp = content.stamp
@@ -183,46 +181,17 @@ class _FileContent:
             self._descriptor = -1
 
 
-class _MemoryContent:
-    """An encoded data set in memory; a ByteSource over it."""
-
-    __slots__ = ("_data", "stamp")
-    offset = 0
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self.stamp = 0, 0
-
-    @property
-    def size(self) -> int:
-        return len(self._data)
-
-    def read_at(self, position: int, size: int) -> bytes:
-        return self._data[position : position + size]
-
-    def payload(self, sendable: int) -> Payload:
-        return ChunkPayload(_pieces(memoryview(self._data)[:sendable]), _nothing)
-
-    def check_unchanged(self) -> None:
-        """Nobody else has it."""
-
-    def close(self) -> None:
-        """There is no file to give back."""
-
-
 def load_instance(
     instance: Instance,
-    file: OpenFile | None,
+    file: OpenFile,
     dictionary: DictionarySource,
     check: Callable[[], None] | None = None,
 ) -> LoadedInstance:
-    """Find the data set in an open file (None: it is in memory), which is taken over, and walk it to its end.
+    """Find the data set in an open file, which is taken over, and walk it to its end.
 
     ``check`` is called now and then while a long one is walked and may raise.  Raises FileUnreadable and DataSetError
     with DCMTK's condition.
     """
-    if file is None:
-        return _load_data_set(instance, dictionary)
     try:
         location = locate_data_set(_FileContent(file, 0, None), instance.read_mode, dictionary, file.head)
         content = _FileContent(file, location.offset, check)
@@ -238,22 +207,13 @@ def load_instance(
     return LoadedInstance(content, facts)
 
 
-def _load_data_set(instance: Instance, dictionary: DictionarySource) -> LoadedInstance:
-    from .pydicom_data_set import encode_data_set  # only the library has data sets
-
-    syntax = instance.transfer_syntax
-    content = _MemoryContent(encode_data_set(instance.input.data_set, syntax))
-    facts = _walked(content, syntax, dictionary) if syntax.is_known else _believed(content, syntax, instance)
-    return LoadedInstance(content, facts)
-
-
-def _believed(content: _FileContent | _MemoryContent, syntax: TransferSyntax, said: Instance | FileMeta) -> _Facts:
+def _believed(content: _FileContent, syntax: TransferSyntax, said: FileMeta) -> _Facts:
     """For a data set that cannot be walked, because its transfer syntax is unknown."""
     return _Facts(syntax, said.sop_class_uid, said.sop_instance_uid, content.size, content.size)
 
 
 def _walked(
-    content: _FileContent | _MemoryContent, syntax: TransferSyntax, dictionary: DictionarySource
+    content: _FileContent, syntax: TransferSyntax, dictionary: DictionarySource
 ) -> _Facts:
     """Walk the data set to its end."""
     source: ByteSource = content
@@ -278,7 +238,7 @@ def _walked(
     )
 
 
-def _unless_changed(chunks: Iterator[bytes], content: _FileContent | _MemoryContent) -> Iterator[bytes]:
+def _unless_changed(chunks: Iterator[bytes], content: _FileContent) -> Iterator[bytes]:
     """The chunks, and at their end a look whether the file is still what it was at its opening.
 
     Raises FileChanged, FileUnreadable.
@@ -287,16 +247,7 @@ def _unless_changed(chunks: Iterator[bytes], content: _FileContent | _MemoryCont
     content.check_unchanged()
 
 
-def _pieces(data: memoryview) -> Iterator[memoryview]:
-    for start in range(0, len(data), _PIECE):
-        yield data[start : start + _PIECE]
-
-
 def _make_spool(size: int) -> Spool:
     from .pixel_spool import make_spool  # only for what is decoded
 
     return make_spool(size)
-
-
-def _nothing() -> None:
-    """The data set is in memory: there is no file to give back."""

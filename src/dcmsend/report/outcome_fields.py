@@ -35,11 +35,10 @@ to_json: Final = json.JSONEncoder(ensure_ascii=False).encode
 def outcome_fields(outcome: StoreOutcome) -> dict[str, Any]:
     """The fields of an instance; sizes in bytes, times as RFC 3339 text, durations in seconds, None for unknown."""
     instance, sent = outcome.instance, outcome.sent_syntax
-    in_memory = instance.input.data_set is not None
     sop_class = outcome.sop_class_uid or instance.sop_class_uid
     return {
         "index": outcome.index,
-        **_file_fields(instance.input.path, is_file=not in_memory),
+        **_file_fields(instance.input.path, is_file=instance.input.is_lasting),
         "sop_class_uid": clean(sop_class),
         "sop_class_name": sop_class_name(sop_class),
         "sop_instance_uid": clean(outcome.sop_instance_uid or instance.sop_instance_uid),

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 
 from dcmsend.errors import ReportError
-from dcmsend.inputs import InputFile, Origin
+from dcmsend.inputs import Origin, Source
 
 from .earlier_report import is_earlier_report
 from .options import ReportOptions
@@ -27,7 +27,7 @@ class OwnReports:
         names = "|".join(sorted(re.escape(name) for _, name in self._places))
         self._names = re.compile(rf"({names})(\.[0-9a-f]+\.tmp)?", re.DOTALL)
 
-    def hold(self, item: InputFile) -> bool:
+    def hold(self, item: Source) -> bool:
         """Whether what was found in a directory is one of them, complete or not: also one of an earlier run."""
         if item.origin is not Origin.DIRECTORY:
             return False

@@ -14,8 +14,8 @@ from .pydicom_encoding import agree_with_syntax
 __all__ = ["encode_data_set"]
 
 
-def encode_data_set(data_set: Any, syntax: TransferSyntax) -> bytes:
-    """The bytes of a ``pydicom.Dataset`` in ``syntax``, without meta header; the data set needs none of its own.
+def encode_data_set(data_set: Any, syntax: TransferSyntax, meta_header: bytes = b"") -> bytes:
+    """The bytes of a ``pydicom.Dataset`` in ``syntax`` behind ``meta_header``; the data set needs none of its own.
 
     As in pydicom itself, pixels and other binary values have to be in ``syntax`` already: they are not converted.  The
     data set itself is not changed.  Raises DataSetError, also where binary values are known to be in another syntax.
@@ -27,6 +27,8 @@ def encode_data_set(data_set: Any, syntax: TransferSyntax) -> bytes:
     buffer.is_implicit_VR = syntax.is_implicit_vr
     buffer.is_little_endian = syntax.is_little_endian
     try:
+        if not syntax.is_deflated:
+            buffer.write(meta_header)
         own = _copy(data_set)
         agree_with_syntax(own, syntax)
         write_dataset(buffer, own)
@@ -35,7 +37,7 @@ def encode_data_set(data_set: Any, syntax: TransferSyntax) -> bytes:
     except Exception as error:  # pydicom raises many kinds, and quotes the values it does not like
         raise DataSetError("Invalid stream", f"pydicom cannot encode the data set: {type(error).__name__}") from error
     encoded: bytes = buffer.getvalue()
-    return _deflate(encoded) if syntax.is_deflated else encoded
+    return meta_header + _deflate(encoded) if syntax.is_deflated else encoded
 
 
 def _copy(data_set: Any) -> Any:

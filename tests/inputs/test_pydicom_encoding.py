@@ -17,7 +17,7 @@ from pydicom.encaps import encapsulate
 
 from dcmsend.dicom.transfer_syntax import transfer_syntax
 from dcmsend.errors import DataSetError
-from dcmsend.load.pydicom_data_set import encode_data_set
+from dcmsend.inputs.pydicom_data_set import encode_data_set
 from support.corpus import DATA
 from support.fixture_files import EB, EI, II, read_data_set
 from support.fixture_files import encode_data_set as encoded_by_pydicom

@@ -1,0 +1,86 @@
+"""The door through which instances come in: what ``index`` and ``load`` know of an input, wherever it lies.
+
+An input that is a file of this machine is an ``InputFile``; a data set in memory is a ``DataSetInput``.  A new place (a
+member of an archive, an object of a store) is one more class that keeps this protocol.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from .file_source import OpenFile
+from .origin import DicomdirRecord, Origin
+
+__all__ = ["Source", "Stamp"]
+
+
+class Stamp(NamedTuple):
+    """By what a changed input is recognised without opening it.
+
+    Attributes:
+        size: bytes.
+        modified: nanoseconds since the epoch, any number that a system can give.
+    """
+
+    size: int
+    modified: int
+
+
+class Source(Protocol):
+    """One thing the user wants to be sent.
+
+    Attributes:
+        path: its name as collected, for logs and reports; ``""`` for an empty name.
+        origin: where it comes from.
+        record: what the DICOMDIR says of it, for ``Origin.DICOMDIR``.
+        root: what ``path`` begins with for ``Origin.DIRECTORY``: the directory that was searched, with a separator.
+        is_lasting: whether it can be found again by a later run, under the same key; so a journal keeps it.
+        opens_ahead: whether it may be opened before its turn, on another thread.
+        has_meta: whether it surely begins with a meta header, whatever the user says of files.
+    """
+
+    @property
+    def path(self) -> str: ...
+
+    @property
+    def origin(self) -> Origin: ...
+
+    @property
+    def record(self) -> DicomdirRecord | None: ...
+
+    @property
+    def root(self) -> str: ...
+
+    @property
+    def is_lasting(self) -> bool: ...
+
+    @property
+    def opens_ahead(self) -> bool: ...
+
+    @property
+    def has_meta(self) -> bool: ...
+
+    @property
+    def directory(self) -> str:
+        """What the input is grouped by for ``--keep-together directory``; ``""`` if it lies in none."""
+        ...
+
+    def key(self, resolve: Callable[[str], bytes]) -> tuple[bytes, bytes]:
+        """Directory and name under which a journal knows it; ``resolve`` makes a directory without links."""
+        ...
+
+    def look(self) -> Stamp | None:
+        """Size and time as they are now, without opening it; None if it is not there or has none."""
+        ...
+
+    def open_beginning(self, size: int) -> tuple[int, bytes]:
+        """Open it to be scanned: a descriptor, which the caller closes (-1: there is none), and its first bytes.
+
+        Raises FileUnreadable, DataSetError.
+        """
+        ...
+
+    def open(self, head_size: int) -> OpenFile:
+        """Open it to be sent, and read its first bytes.  Raises FileUnreadable, DataSetError."""
+        ...
