@@ -142,3 +142,36 @@ def test_what_could_not_be_written_is_tried_once_more_at_the_end(kept: Kept) -> 
     connection.execute("PRAGMA max_page_count = 100000")
     kept.writer.close()
     assert kept.count() == number + 1
+
+
+def test_the_run_is_ended_before_anybody_goes_on(tmp_path: Path) -> None:
+    """However long it takes to end it: what the journal does not know of is bounded for any number of associations."""
+    ended = threading.Event()
+    committed = 0
+
+    def on_commit(outcomes: Sequence[StoreOutcome]) -> None:
+        nonlocal committed
+        committed += len(outcomes)
+
+    def end() -> None:
+        ended.wait(0.5)
+        ended.set()
+
+    connection = open_database(str(tmp_path / "journal"), Peer("host", 104), resume=False)
+    writer = GroupWriter(connection, "journal", on_commit, end)
+    connection.execute("PRAGMA max_page_count = 8")
+    added = [0, 0, 0]
+
+    def answer(line: int) -> None:
+        while not ended.is_set():
+            writer.add(outcome_of(line + 3 * added[line]))
+            added[line] += 1
+
+    threads = [threading.Thread(target=answer, args=(line,)) for line in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert sum(added) - committed <= 2 * GROUP_ROWS + 3
+    writer.close()
+    connection.close()

@@ -38,7 +38,9 @@ _log = logging.getLogger("dcmsend.app")
 class GroupWriter:
     """Takes outcomes from any thread and commits them on one of its own.
 
-    Never more than two groups are without a commit: one that is being written and one that is being gathered.
+    Never more than two groups are without a commit, one that is being written and one that is being gathered, and what
+    waits in ``add``: one outcome of each thread.  So a crash, or a disk that is full, leaves at the peer what the
+    journal does not know of: these, and for each association the requests that it has sent and that are not answered.
 
     Attributes:
         error: why nothing more is written; None while all is well.
@@ -119,10 +121,13 @@ class GroupWriter:
         return group
 
     def _fail(self, error: JournalError) -> None:
-        with self._changed:
-            self.error = error
-            self._changed.notify_all()
-        self._on_error()
+        """End the run first: who waits in ``add`` must not go on to send what cannot be written."""
+        try:
+            self._on_error()
+        finally:
+            with self._changed:
+                self.error = error
+                self._changed.notify_all()
 
     def _commit(self, group: list[StoreOutcome]) -> None:
         connection = self._connection
