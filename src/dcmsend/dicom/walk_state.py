@@ -120,7 +120,8 @@ class WalkState(WalkFindings):
 
         ``tag``, ``start`` and ``length`` are those of the last element: that its value is cut off shows here.
         """
-        self.scanned += max(0, start - self.base)
+        if start > self.base:
+            self.scanned += start - self.base
         if self.allowance is not None and self.scanned > self.allowance():
             raise DataSetError("Invalid stream", f"too many elements for so few bytes, {self.at(position)}")
         if self.data and position < self.base + len(self.data) + _HEADER:
