@@ -12,6 +12,7 @@ from typing import Any
 from dcmsend.app import transfer
 from dcmsend.association import Peer
 from dcmsend.errors import Cancelled, DcmsendError
+from dcmsend.fork import keep_for_ever, own
 from dcmsend.index import IndexOptions, RejectedInput
 from dcmsend.inputs import DataSetInput, InputOptions, Source, find_inputs
 from dcmsend.interrupt import Interrupt
@@ -84,10 +85,12 @@ def send(
 class Transfer:
     """A transfer that runs while it is iterated; may be iterated once.
 
-    As a context manager it gives the association back even if the loop is left early.
+    As a context manager it gives the association back even if the loop is left early.  It stays with the process that
+    iterates it: in a child that is forked meanwhile it cannot go on (RuntimeError), and its end there means nothing.
     """
 
     def __init__(self, settings: Settings, items: Iterable[Any], observer: Observer | None = None) -> None:
+        self._process = os.getpid()
         self._record = RunRecord(keep_rejected=True)
         self._interrupt = Interrupt(settings.transfer.drain_seconds)
         self._outcomes = transfer(
@@ -95,11 +98,26 @@ class Transfer:
         )
 
     def __iter__(self) -> Iterator[StoreOutcome]:
+        process = self._process = os.getpid()
+        own(self)
         try:
-            yield from self._outcomes
+            for outcome in self._outcomes:  # not "yield from": that would close them in a child, too
+                yield outcome
+                if os.getpid() != process:
+                    raise RuntimeError("a transfer can go on only in the process that began it")
         except Cancelled as error:
             if error.by != "caller":
                 raise
+        finally:
+            self._close()
+
+    def give_up(self) -> None:
+        """Called in a child that was forked: nothing of the transfer ends there."""
+        keep_for_ever(self._outcomes)
+
+    def _close(self) -> None:
+        if os.getpid() == self._process:
+            self._outcomes.close()
 
     def __enter__(self) -> Transfer:
         return self
@@ -107,7 +125,7 @@ class Transfer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._outcomes.close()
+        self._close()
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{count} {result.value}" for result, count in self.summary.results.items() if count)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from dcmsend.errors import JournalError
+from dcmsend.fork import keep_for_ever
 from dcmsend.index import RejectedInput
 from dcmsend.inputs import InputFile, Origin, Source
 from dcmsend.interrupt import Interrupt
@@ -42,6 +43,7 @@ class Journal:
         ``reads_dicomdir``: some inputs may be told by a DICOMDIR; such files stay where they are.
         """
         self._interrupt = interrupt
+        self._process = os.getpid()
         self._began = time.time_ns() // 1_000_000
         self._path = os.path.realpath(options.path)
         self._mover: Mover | None = None
@@ -136,7 +138,7 @@ class Journal:
         """Have an outcome written soon."""
         if outcome.result is Result.STORED and outcome.file_stamp is None:
             return  # named twice: it is written already
-        if is_kept(outcome):
+        if is_kept(outcome) and os.getpid() == self._process:
             if self._mover is not None and self._mover.is_behind:
                 self._mover.wait_while_behind()
             self._writer.add(outcome)
@@ -156,7 +158,13 @@ class Journal:
             self._writer.add(outcome)
 
     def close(self) -> None:
-        """Write what is left, move what can be moved; ``error`` tells whether that was possible."""
+        """Write what is left, move what can be moved; ``error`` tells whether that was possible.
+
+        In a child that was forked nothing is done: the threads are not there, and the database is the parent's.
+        """
+        if os.getpid() != self._process:
+            keep_for_ever(self)
+            return
         self._writer.close()
         self._close_all()
 

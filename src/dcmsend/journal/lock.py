@@ -9,6 +9,7 @@ import sys
 from typing import Final
 
 from dcmsend.errors import JournalError
+from dcmsend.fork import own
 
 from .own_files import LOCK_LENGTH, is_lock
 
@@ -34,6 +35,7 @@ class JournalLock:
             os.ftruncate(self._fd, 0)
             os.lseek(self._fd, 0, os.SEEK_SET)
             os.write(self._fd, f"{os.getpid()}\n".encode())
+            own(self)
         except OSError as error:
             self.release()
             raise JournalError(path, f"cannot be locked: {error.strerror or error}") from error
@@ -56,6 +58,12 @@ class JournalLock:
             raise
         os.close(fd)
         return -1
+
+    def give_up(self) -> None:
+        """Close the copy of a child that was forked, so that the lock ends with the process that holds it."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
 
     def release(self) -> None:
         """Give the lock back and leave nothing behind."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections import deque
@@ -117,6 +118,7 @@ class ParallelSessions:
             for number, line in enumerate(self._lines, start=1)
         ]
         running = set(self._lines)
+        process = os.getpid()
         for thread in threads:
             thread.start()
         try:
@@ -130,6 +132,9 @@ class ParallelSessions:
                     else:
                         raise item
         finally:
+            if os.getpid() != process:  # the threads are in the process that has forked this one
+                running.clear()
+                threads.clear()
             # The caller may have left early; the threads must not be stuck at the outbox.
             self._work.stop()
             for line in running:

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 
 from dcmsend.errors import ConnectFailed, ConnectionLost, TimedOut
+from dcmsend.fork import own
 from dcmsend.interrupt import WAIT_SLICE, Interrupt
 from dcmsend.reasons import NoConnection
 
@@ -59,6 +60,7 @@ class TcpConnection:
         # Delayed acknowledgements cost 40 ms where the peer has Nagle on; the kernel forgets the wish, so it is
         # repeated before every receive, also between the parts of one PDU.
         self._quick_ack = _QUICKACK if sock.family in (socket.AF_INET, socket.AF_INET6) else None
+        own(self)
         if options.kernel_timeouts:
             sock.settimeout(None)
             seconds = int(WAIT_SLICE)
@@ -100,7 +102,10 @@ class TcpConnection:
 
     def has_input(self) -> bool:
         """See Connection.has_input."""
-        return _is_ready(self._sock, 0.0, for_writing=False)
+        try:
+            return _is_ready(self._sock, 0.0, for_writing=False)
+        except ValueError:  # closed
+            return True
 
     def unsent(self) -> int:
         """See Connection.unsent.  Source: tcp(7), SIOCOUTQ."""
@@ -113,6 +118,10 @@ class TcpConnection:
         with contextlib.suppress(OSError):
             fcntl.ioctl(self._sock, termios.TIOCOUTQ, answer)
         return int.from_bytes(answer, sys.byteorder)
+
+    def give_up(self) -> None:
+        """Close the copy of a child that was forked: the peer notices nothing, and the end when it comes."""
+        self.close()
 
     def close(self) -> None:
         """See Connection.close."""
