@@ -55,7 +55,8 @@ def _of_meta_header(content: bytes, parts: FileParts) -> Iterator[str]:
         yield "D35"
     for place in parts.meta:
         is_uid = place.tag in (0x00020002, 0x00020003, 0x00020010)
-        if is_uid and place.vr not in (b"UI", b"UN", b"OB") and content[place.value : place.end].endswith(b"\0"):
+        is_text = is_uid and place.vr not in (b"UI", b"UN", b"OB")
+        if is_text and (place.tag == 0x00020010 or content[place.value : place.end].endswith(b"\0")):
             yield "D36"
     if not parts.meta:
         return
@@ -83,7 +84,7 @@ def _of_elements(content: bytes, parts: FileParts) -> Iterator[str]:
         if place.tag in (0x00080016, 0x00080018) and is_unknown:
             yield "D27" if parts.syntax else "D36"
         width = _WIDTHS.get(place.vr)
-        is_words = place.vr == b"OW" or (not place.vr and place.tag == _PIXEL_DATA)
+        is_words = place.vr == b"OW" or place.tag == _PIXEL_DATA
         if is_words and place.length % 2 and place.length != UNDEFINED:
             yield "D15"
         if width and place.length > 4096 and place.length != UNDEFINED and place.length % width:

@@ -127,6 +127,8 @@ def make_line(seed: int, number: int, directory: Path) -> Line:
 
 
 def _options(chance: random.Random) -> Iterator[tuple[str, ...]]:
+    if chance.random() < 0.5:
+        yield ("-nh",)  # without it most lines end at their first damaged file
     weights = [_WEIGHTS.get(row.long, 1) for row in _ROWS]
     for row in dict.fromkeys(chance.choices(_ROWS, weights, k=chance.randrange(5))):
         yield (chance.choice([name for name in (row.short, row.long) if name]), *_values(row, chance))

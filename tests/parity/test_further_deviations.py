@@ -81,6 +81,32 @@ def test_uids_of_a_meta_header_in_another_vr(duel: Duel, write: Writer, vr: str)
     assert len(pair.ours.peer.stores) == 1
 
 
+def test_odd_pixel_data_in_implicit_vr(duel: Duel, write: Writer) -> None:
+    """DCMTK pads the value and leaves the length odd, if the value is too long to be loaded at once (4096 bytes)."""
+    data_set = identified(EL, 4, [(0x7FE00010, "OB", b"abc" * 1367)])
+    peer = Script(associate=Accept(prefer(IMPLICIT.uid)))
+    pair = duel(write(file_with(data_set, EL.uid)), peer=peer)
+    pair.assert_same(0, but=dict.fromkeys(("data_sets", "layout", "warnings", "report.Dataset Size"), "D15"))
+    (theirs,), (ours,) = sent(pair.theirs), sent(pair.ours)
+    for data, length in ((theirs, 4101), (ours, 4102)):
+        assert data.endswith(b"\xe0\x7f\x10\0" + length.to_bytes(4, "little") + b"abc" * 1367 + b"\0")
+
+
+@pytest.mark.parametrize("vr", ["SH", "LO"])
+def test_transfer_syntax_uid_in_another_vr(duel: Duel, write: Writer, vr: str) -> None:
+    """DCMTK finds it when it lists the file, and not when it loads it."""
+    content = part10()
+    place = content.index(b"\2\0\x10\0UI") + 4
+    length = int.from_bytes(content[place + 2 : place + 4], "little")
+    value = content[place + 4 : place + 4 + length].replace(b"\0", b" ")
+    changed = vr.encode() + content[place + 2 : place + 4] + value
+    pair = duel(write(content[:place] + changed + content[place + 4 + length :]))
+    pair.assert_same(62, but=dict.fromkeys(CHANGED_COURSE, "D36"))
+    assert "File meta information header missing" in pair.theirs.stderr
+    assert pair.ours.exit_code == 0
+    assert len(pair.ours.peer.stores) == 1
+
+
 @pytest.mark.parametrize("vr", ["UN", "OB"])
 def test_file_id_in_another_vr(duel: Duel, write: Writer, vr: str) -> None:
     write(part10(), "IMG/A")
