@@ -131,6 +131,8 @@ def _make_file(path: str, *, resume: bool) -> bool:
             raise JournalError(path, "is not a regular file") from None
         if status.st_nlink > 1:  # lock and log go by the name: a run that uses the other one would not be noticed
             raise JournalError(path, "has another name (a hard link); use a copy of it") from None
+        if not status.st_size:
+            os.chmod(path, _MODE)
         return False
     sync_directory(os.path.dirname(os.path.abspath(path)))
     return True

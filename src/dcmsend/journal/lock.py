@@ -11,7 +11,7 @@ from typing import Final
 from dcmsend.errors import JournalError
 from dcmsend.fork import own
 
-from .own_files import LOCK_LENGTH, is_lock
+from .own_files import LOCK_LENGTH, check_owner, is_lock
 
 __all__ = ["JournalLock"]
 
@@ -48,6 +48,7 @@ class JournalLock:
         try:
             if not _is_ours(fd):
                 raise JournalError(path, f"'{self._path}' is in the way; move it to another place")
+            check_owner(path, self._path, os.fstat(fd))
             if not _try_lock(fd):
                 raise JournalError(path, f"in use by another run{_holder(fd)}")
             with contextlib.suppress(FileNotFoundError):

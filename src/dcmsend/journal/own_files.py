@@ -11,7 +11,7 @@ from dcmsend.inputs import InputFile
 
 from .path_key import Directories
 
-__all__ = ["LOCK_LENGTH", "OwnFiles", "check_places", "is_lock", "journal_files"]
+__all__ = ["LOCK_LENGTH", "OwnFiles", "check_owner", "check_places", "is_lock", "journal_files"]
 
 LOCK_LENGTH: Final = 32
 """Bytes that the content of a lock may have."""
@@ -50,7 +50,8 @@ def journal_files(journal: str) -> tuple[str, ...]:
 def check_places(journal: str) -> None:
     """See that neither SQLite nor we would take somebody else's files for our own, which are overwritten and removed.
 
-    Beside a journal that is not there yet only a lock may lie; beside another one what a killed run has left.
+    Beside a journal that is not there yet only a lock may lie; beside another one what a killed run has left.  All that
+    is there has to be ours, the journal too: who has made it for us could read and change what we rely on.
 
     Raises:
         JournalError: something is in the way.
@@ -58,6 +59,8 @@ def check_places(journal: str) -> None:
     """
     real = os.path.realpath(journal)
     is_new = not os.path.lexists(real)
+    if not is_new:
+        check_owner(journal, real, os.stat(real))
     for suffix in (*_MARKS, _LOCK):
         place = real + suffix
         try:
@@ -66,6 +69,33 @@ def check_places(journal: str) -> None:
             continue
         if not stat.S_ISREG(status.st_mode) or not _is_ours(place, suffix, status.st_size, is_new):
             raise JournalError(journal, f"'{place}' is in the way; move it to another place")
+        check_owner(journal, place, status)
+
+
+def check_owner(journal: str, place: str, status: os.stat_result) -> None:
+    """Raise JournalError for a file of another user.
+
+    Some file systems give all files to one user, whoever makes them: there a file is ours if a new one would be his.
+    """
+    if not hasattr(os, "geteuid") or status.st_uid == os.geteuid():
+        return
+    if status.st_uid != _owner_of_new_files(os.path.dirname(place)):
+        what = "it" if place == os.path.realpath(journal) else f"'{place}'"
+        raise JournalError(journal, f"{what} belongs to another user (number {status.st_uid}); use a file of your own")
+
+
+def _owner_of_new_files(directory: str) -> int:
+    """Number of the user to whom a file that we make there belongs, -1 where we can make none."""
+    probe = os.path.join(directory, f".dcmsend.{os.urandom(8).hex()}.tmp")
+    try:
+        descriptor = os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError:
+        return -1
+    try:
+        return os.fstat(descriptor).st_uid
+    finally:
+        os.close(descriptor)
+        os.unlink(probe)
 
 
 def _is_ours(place: str, suffix: str, size: int, is_new: bool) -> bool:

@@ -1,0 +1,82 @@
+"""Files in a directory that several users share: what is not ours is refused, before anything of it is used."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from support.scripted_peer import ScriptedPeer
+from support.sending import write_instances
+
+from .runs import run_with_journal
+
+NOBODY = 65534
+SUFFIXES = ("", "-lock", "-wal", "-shm", "-journal")
+
+pytestmark = pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give a file to another user"
+)
+
+
+def give_away(path: Path, content: bytes = b"") -> tuple[bytes, int, int]:
+    path.write_bytes(content)
+    path.chmod(0o666)
+    os.chown(path, NOBODY, NOBODY)
+    return state(path)
+
+
+def state(path: Path) -> tuple[bytes, int, int]:
+    status = path.stat()
+    return path.read_bytes(), status.st_mode, status.st_uid
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_empty_file_of_another_user(tmp_path: Path, suffix: str, dry_run: bool) -> None:
+    write_instances(tmp_path / "in", 1)
+    place = tmp_path / f"journal{suffix}"
+    before = give_away(place)
+    with ScriptedPeer() as peer:
+        done = run_with_journal(tmp_path, peer.port, "--resume", *(["--dry-run"] if dry_run else []))
+    assert done.exit_code == 104, done.stderr
+    assert "belongs to another user (number 65534)" in done.stderr
+    assert state(place) == before
+    assert not peer.stores
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in", place.name]
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_good_file_of_another_user(tmp_path: Path, suffix: str) -> None:
+    """A journal that says that all is stored, the log of one, a lock with a number in it."""
+    write_instances(tmp_path / "in", 1)
+    with ScriptedPeer() as peer:
+        assert run_with_journal(tmp_path, peer.port).exit_code == 0
+        place = tmp_path / f"journal{suffix}"
+        content = {"": (tmp_path / "journal").read_bytes(), "-lock": b"1\n", "-wal": b"\x37\x7f\x06\x82" + bytes(28)}
+        before = give_away(place, content.get(suffix, b""))
+        done = run_with_journal(tmp_path, peer.port, "--resume")
+    assert done.exit_code == 104, done.stderr
+    assert "belongs to another user" in done.stderr
+    assert state(place) == before
+
+
+def test_link_to_a_file_of_another_user(tmp_path: Path) -> None:
+    write_instances(tmp_path / "in", 1)
+    (tmp_path / "else").mkdir()
+    before = give_away(tmp_path / "else" / "file")
+    (tmp_path / "journal").symlink_to(tmp_path / "else" / "file")
+    with ScriptedPeer() as peer:
+        assert run_with_journal(tmp_path, peer.port, "--resume").exit_code == 104
+    assert state(tmp_path / "else" / "file") == before
+
+
+def test_empty_file_of_ours_becomes_ours_alone(tmp_path: Path) -> None:
+    """Names of files may tell who was examined."""
+    write_instances(tmp_path / "in", 1)
+    (tmp_path / "journal").touch()
+    (tmp_path / "journal").chmod(0o666)
+    with ScriptedPeer() as peer:
+        assert run_with_journal(tmp_path, peer.port, "--resume").exit_code == 0
+    assert (tmp_path / "journal").stat().st_mode & 0o777 == 0o600
