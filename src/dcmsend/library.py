@@ -7,9 +7,8 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from types import TracebackType
-from typing import Any
+from typing import Any, Final
 
-from dcmsend.app import transfer
 from dcmsend.association import Peer
 from dcmsend.errors import Cancelled, DcmsendError
 from dcmsend.fork import keep_for_ever, own
@@ -18,11 +17,14 @@ from dcmsend.inputs import DataSetInput, InputOptions, Source, find_inputs
 from dcmsend.interrupt import Interrupt
 from dcmsend.journal import JournalOptions
 from dcmsend.plan import PlanOptions
-from dcmsend.report import RunRecord, Summary
+from dcmsend.report import Summary
+from dcmsend.run import Run
 from dcmsend.settings import Settings
 from dcmsend.transfer import Observer, StoreOutcome, TransferOptions
 
 __all__ = ["Transfer", "send"]
+
+_LONGEST_NAME: Final = 4096
 
 # What is logged is shown only if the program asks for it.
 logging.getLogger("dcmsend").addHandler(logging.NullHandler())
@@ -91,11 +93,10 @@ class Transfer:
 
     def __init__(self, settings: Settings, items: Iterable[Any], observer: Observer | None = None) -> None:
         self._process = os.getpid()
-        self._record = RunRecord(keep_rejected=True)
-        self._interrupt = Interrupt(settings.transfer.drain_seconds)
-        self._outcomes = transfer(
-            settings, _inputs_of(items, settings.inputs, self._interrupt), self._record, self._interrupt, observer
-        )
+        self._run = Run(settings, keep_rejected=True)
+        self._record = self._run.record
+        self._interrupt = self._run.interrupt
+        self._outcomes = self._run.send(_inputs_of(items, settings.inputs, self._interrupt), observer)
 
     def __iter__(self) -> Iterator[StoreOutcome]:
         process = self._process = os.getpid()
@@ -162,7 +163,7 @@ class Transfer:
 
 def _inputs_of(items: Iterable[Any], options: InputOptions, interrupt: Interrupt) -> Iterator[Source]:
     for number, item in enumerate(items, start=1):
-        if (isinstance(item, bytes) and b"\0" in item) or (isinstance(item, str) and "\0" in item):
+        if _may_be_content(item):
             raise TypeError(f"item {number} is neither a path nor a pydicom.Dataset, but may be the content of a file")
         if isinstance(item, str | bytes | os.PathLike):
             yield from find_inputs((os.fsdecode(item),), options, interrupt.check_request)
@@ -170,6 +171,13 @@ def _inputs_of(items: Iterable[Any], options: InputOptions, interrupt: Interrupt
             yield DataSetInput(f"<data set {number}>", item)
         else:
             raise TypeError(f"item {number} is neither a path nor a pydicom.Dataset but {type(item).__name__}")
+
+
+def _may_be_content(item: object) -> bool:
+    """Whether an item is rather what a file holds than its name; a name would be logged."""
+    if isinstance(item, bytes):
+        return b"\0" in item
+    return isinstance(item, str) and "\0" in item and len(item) > _LONGEST_NAME
 
 
 def _is_data_set(item: object) -> bool:

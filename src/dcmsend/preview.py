@@ -6,7 +6,6 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
-from dcmsend.app import list_instances, log_end
 from dcmsend.association import ProbeAnswer, echo, probe
 from dcmsend.dicom.sop_class import sop_class_name
 from dcmsend.dicom.transfer_syntax import transfer_syntax
@@ -17,6 +16,7 @@ from dcmsend.load import Abilities
 from dcmsend.plan import AssociationPlan, choose_other_context, plan_association
 from dcmsend.protocol import PresentationContext, status_text
 from dcmsend.report import RunRecord
+from dcmsend.run import Run, log_end
 from dcmsend.settings import Settings
 from dcmsend.transfer import Reason, Result, StoreOutcome, not_attempted
 
@@ -34,9 +34,10 @@ def preview(
     With ``ask_peer`` the peer is asked by C-ECHO, and then for exactly the contexts of the plan; nothing is stored.
     Nothing is raised: the record tells whether a run would start, and counts the instances that could not be sent.
     """
-    record = RunRecord()
+    run = Run(settings, interrupt)
+    record = run.record
     try:
-        instances, abilities = list_instances(settings, names, record, interrupt)
+        instances, abilities = run.look(names)
         _Preview(settings, instances, abilities, record, interrupt, write).run(ask_peer=ask_peer)
     except DcmsendError as error:
         record.error = error

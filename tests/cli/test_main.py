@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-import dcmsend.app
+import dcmsend.run
 from dcmsend.cli.main import main
 from support.run import run
 
@@ -27,7 +27,7 @@ def _break(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     def fail(*arguments: object, **more: object) -> None:
         raise error
 
-    monkeypatch.setattr(dcmsend.app, "run", fail)
+    monkeypatch.setattr(dcmsend.run.Run, "send_names", fail)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_message_that_cannot_be_put_together_is_shown_as_it_stands(
         logging.getLogger("dcmsend.app").error("%d files", "many")
         raise ZeroDivisionError
 
-    monkeypatch.setattr(dcmsend.app, "run", run_badly)
+    monkeypatch.setattr(dcmsend.run.Run, "send_names", run_badly)
     main(["host", "104", "file"])
     assert capfd.readouterr().err.splitlines()[0] == "E: %d files"
 
@@ -76,7 +76,7 @@ def test_simple_answers_load_almost_nothing(option: str) -> None:
     done = run(sys.executable, "-X", "importtime", "-m", "dcmsend", option)
     loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
     assert loaded.isdisjoint({
-        "logging", "dataclasses", "socket", "threading", "dcmsend.settings", "dcmsend.app", "dcmsend.transfer",
+        "logging", "dataclasses", "socket", "threading", "dcmsend.settings", "dcmsend.run", "dcmsend.transfer",
         "dcmsend.dicom", "dcmsend.cli.arguments", "dcmsend.cli.log_setup",
     })
 

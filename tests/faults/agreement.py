@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from dcmsend.app import run
+from dcmsend import run as dcmsend_run
 from dcmsend.cli.arguments import build_settings
 from dcmsend.cli.command_line import scan_command_line
 from dcmsend.cli.exit_code import exit_code_of_run
@@ -44,7 +44,9 @@ def send(folder: Path, host: str, port: int, files: list[Path], seconds: float, 
     ]  # fmt: skip
     settings, names = build_settings(scan_command_line(argv), is_verbose=False)
     hurried = settings.transfer.replace(acse_timeout=seconds, idle_timeout=seconds)
-    record = run(settings.replace(transfer=hurried), names, judge=lambda r: exit_code_of_run(r, require_stored=True))
+    run = dcmsend_run.Run(settings.replace(transfer=hurried))
+    run.send_names(names, judge=lambda r: exit_code_of_run(r, require_stored=True))
+    record = run.record
     assert record.exit_code is not None
     document = json.loads((folder / "json").read_text())
     report = parse_report((folder / ("text" if record.is_complete else "text.partial")).read_text())

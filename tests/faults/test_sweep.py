@@ -18,11 +18,11 @@ from pathlib import Path
 
 import pytest
 
-from dcmsend.app import run
 from dcmsend.association import Peer, echo
 from dcmsend.cli.arguments import build_settings
 from dcmsend.cli.command_line import scan_command_line
 from dcmsend.interrupt import Interrupt
+from dcmsend.run import Run
 from dcmsend.transfer import TransferOptions
 from support.fault_proxy import KINDS, Direction, Fault, FaultProxy, PduPlace, pdu_places
 from support.part10 import data_set_digest, read_part10
@@ -119,7 +119,9 @@ def places(store: Store, files: list[Path]) -> dict[Direction, list[PduPlace]]:
         settings, names = build_settings(
             scan_command_line(["-nh", "127.0.0.1", str(proxy.port), *map(str, files)]), is_verbose=False
         )
-        assert run(settings, names).is_complete
+        run = Run(settings)
+        run.send_names(names)
+        assert run.record.is_complete
     store.forget()
     (link,) = proxy.links
     return {direction: pdu_places(stream) for direction, stream in link.sent.items()}

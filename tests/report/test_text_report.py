@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from dcmsend import IndexOptions, Peer, PlanOptions, StoreOutcome, TransferOptions
-from dcmsend.app import run
 from dcmsend.errors import ReportError
 from dcmsend.report import ReportOptions, RunRecord, format_outcome, format_text_report, write_text_report
+from dcmsend.run import Run
 from dcmsend.settings import Settings
 from support.fixture_files import FixtureFiles
 from support.peer_script import Abort, Accept, Reject, Respond, Script, refuse
@@ -111,7 +111,9 @@ def report_of(folder: Path, script: Script, *names: Path, halt: bool = False) ->
             transfer=TransferOptions(halt_on_failure=halt),
             report=ReportOptions(str(report)),
         )
-        return run(settings, [str(name) for name in names]), report
+        run = Run(settings)
+        run.send_names([str(name) for name in names])
+        return run.record, report
 
 
 def test_report_and_record_say_the_same(tmp_path: Path) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dcmsend.app import run
 from dcmsend.association import Peer
 from dcmsend.errors import Cancelled
 from dcmsend.index import IndexOptions
 from dcmsend.inputs import InputOptions
 from dcmsend.interrupt import Interrupt
+from dcmsend.run import Run
 from dcmsend.settings import Settings
 from support.corpus import DATA
 
@@ -33,7 +33,9 @@ def test_search_that_finds_nothing(tmp_path: Path) -> None:
         (tmp_path / f"{number}.txt").touch()
     settings = Settings(NOBODY, inputs=InputOptions(scan_directories=True, scan_pattern="*.dcm"))
     interrupt = FifthStep()
-    record = run(settings, [str(tmp_path)], interrupt=interrupt)
+    run = Run(settings, interrupt)
+    run.send_names([str(tmp_path)])
+    record = run.record
     assert isinstance(record.error, Cancelled)
     assert interrupt.steps == 5
     assert record.summary.total == 0
@@ -43,7 +45,9 @@ def test_records_of_a_dicomdir() -> None:
     """One name, and 31 instances."""
     settings = Settings(NOBODY, index=IndexOptions(expand_dicomdir=True))
     interrupt = FifthStep()
-    record = run(settings, [str(DATA / "fileset" / "DICOMDIR")], interrupt=interrupt)
+    run = Run(settings, interrupt)
+    run.send_names([str(DATA / "fileset" / "DICOMDIR")])
+    record = run.record
     assert isinstance(record.error, Cancelled)
     assert interrupt.steps == 5
     assert 0 < record.summary.total < 5

@@ -79,8 +79,8 @@ def _send(line: CommandLine, errors: ErrorStream) -> int:
 def _transfer(settings: Settings, names: list[str], display: ProgressDisplay) -> int:
     import gc
 
-    from dcmsend.app import run
     from dcmsend.interrupt import Interrupt
+    from dcmsend.run import Run
 
     from .exit_code import exit_code_of_run
     from .signals import signals_stop
@@ -94,9 +94,10 @@ def _transfer(settings: Settings, names: list[str], display: ProgressDisplay) ->
     with signals_stop(interrupt):
         if settings.preview is not None:
             return judge(_preview(settings, names, interrupt))
-        record = run(settings, names, interrupt=interrupt, watch=display.watch, judge=judge)
-        display.close(record)
-        return judge(record)
+        run = Run(settings, interrupt)
+        run.send_names(names, observer=display.watch(run.record), judge=judge)
+        display.close(run.record)
+        return judge(run.record)
 
 
 def _preview(settings: Settings, names: list[str], interrupt: Interrupt) -> RunRecord:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from .engine import Engine, not_attempted
 from .events import AssociationClosed, AssociationOpened, BytesSent, Observer, Waiting
-from .ledger import Ledger
+from .ledger import Ledger, Recall
 from .options import RetryOptions, TransferOptions
 from .outcome import Attempt, Reason, Result, StoreOutcome
 from .rate import Pace
@@ -32,6 +32,7 @@ __all__ = [
     "PeerFacts",
     "Pulled",
     "Reason",
+    "Recall",
     "Result",
     "RetryOptions",
     "Session",

@@ -1,0 +1,66 @@
+"""A journal that is only asked what is stored already."""
+
+from __future__ import annotations
+
+import os
+
+from dcmsend.errors import JournalError
+from dcmsend.index import RejectedInput
+from dcmsend.inputs import Source
+from dcmsend.reasons import NoJournal
+from dcmsend.transfer import PeerFacts
+
+from .database import Binding, open_read_only, translated
+from .options import JournalOptions
+from .own_files import OwnFiles, check_places
+from .path_key import Directories
+from .resume import StoredFiles
+from .sent_directory import SentDirectory
+
+__all__ = ["JournalView"]
+
+
+class JournalView:
+    """A journal that is only asked what is stored already (``--dry-run``)."""
+
+    def __init__(self, options: JournalOptions, peer: PeerFacts) -> None:
+        """Raises JournalError for everything that a run would object to, but for one that uses it now."""
+        self._stored: StoredFiles | None = None
+        self._directories = Directories()
+        self._own = OwnFiles(options.path)
+        self._sent = SentDirectory(options.move_sent) if options.move_sent else None
+        with translated(options.path):
+            check_places(options.path)
+        if not os.path.lexists(options.path):
+            return
+        if not options.resume:
+            raise JournalError(options.path, "exists already", NoJournal.EXISTS)
+        if not os.path.getsize(options.path):
+            return
+        connection, found = open_read_only(options.path)
+        wanted = Binding.of(peer)
+        if found[:3] != wanted[:3]:
+            connection.close()
+            raise JournalError(options.path, f"belongs to another peer: {found}, not {wanted}")
+        self._stored = StoredFiles(connection, options.path)
+
+    def leaves_out(self, item: Source) -> bool:
+        """Whether an input is a file of the journal, or lies where sent files are moved to."""
+        if not item.path:
+            return False
+        directory, name = item.key(self._directories.resolve)
+        if self._own.hold(directory, name):
+            return True
+        return self._sent is not None and self._sent.holds(directory, self._directories.root_of(item.root))
+
+    def is_stored(self, item: Source) -> bool:
+        """Whether an input need not be sent.  Raises JournalError."""
+        return self._stored is not None and self._stored.find(item) is not None
+
+    def reject(self, rejected: RejectedInput) -> None:
+        """A view notes nothing."""
+
+    def close(self) -> None:
+        """Give it back."""
+        if self._stored is not None:
+            self._stored.close()

@@ -1,0 +1,129 @@
+"""A journal whose stored files are moved away: what may be moved, and when."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+
+from dcmsend.errors import JournalError
+from dcmsend.fork import keep_for_ever
+from dcmsend.index import RejectedInput
+from dcmsend.inputs import Origin, Source
+from dcmsend.interrupt import Interrupt
+from dcmsend.transfer import PeerFacts, StoreOutcome
+
+from .database import open_read_only
+from .journal import Journal
+from .mover import Mover
+from .options import JournalOptions
+from .resume import StoredFiles
+
+__all__ = ["MovingJournal"]
+
+
+class MovingJournal:
+    """A journal and a mover (``--move-sent``); see ``transfer.Ledger``.
+
+    A file is moved after its outcome is kept, and only if the peer has answered 0000.  A file that a DICOMDIR refers to
+    belongs to it and stays.
+    """
+
+    def __init__(
+        self, options: JournalOptions, peer: PeerFacts, interrupt: Interrupt, *, reads_dicomdir: bool = False
+    ) -> None:
+        """Open both.  Raises JournalError.
+
+        ``reads_dicomdir``: some inputs may be told by a DICOMDIR; such files stay where they are.
+        """
+        self._interrupt = interrupt
+        self._began = time.time_ns() // 1_000_000
+        self._mover: Mover | None = None
+        self._journal = Journal(options, peer, interrupt, self._on_commit)
+        try:
+            self._mover = Mover(options.move_sent, options.path, may_stay=reads_dicomdir)
+        except BaseException:
+            self._journal.close()
+            raise
+
+    @property
+    def error(self) -> JournalError | None:
+        """Why the journal cannot be written any more."""
+        return self._journal.error
+
+    def leaves_out(self, item: Source) -> bool:
+        """Whether an input is a file of the journal, or lies where sent files are moved to."""
+        if self._journal.leaves_out(item):
+            return True
+        stored = self._journal.stored
+        if not item.is_lasting or not item.path or stored is None or self._mover is None:
+            return False
+        directory, name = stored.key_of(item)
+        return self._mover.holds(directory, name, stored.root_of(item))
+
+    def is_stored(self, item: Source) -> bool:
+        """Whether an input need not be sent, because it is stored and has not changed.  Raises JournalError."""
+        mover, stored = self._mover, self._journal.stored
+        assert mover is not None
+        assert stored is not None
+        if item.origin is Origin.DICOMDIR:
+            mover.keep(item.path)
+        found = self._journal.find(item)
+        if found is None:
+            return mover.has_moved and stored.was_stored(item, self._began)
+        if found.status == 0:  # the run before came to its end between the commit and the move
+            mover.wait_while_behind()
+            mover.add(item, found.stamp)
+        return True
+
+    def reject(self, rejected: RejectedInput) -> None:
+        """An input is broken; what a DICOMDIR refers to stays all the same.  Raises JournalError."""
+        if self._mover is not None and rejected.dicomdir is not None and rejected.path:
+            self._mover.keep(rejected.path)
+        self._journal.reject(rejected)
+
+    def all_found(self) -> None:
+        """No further DICOMDIR can turn up."""
+        if self._mover is not None:
+            self._mover.all_found()
+
+    def was_moved(self, item: Source) -> bool:
+        """Whether this run has had a file stored that is not there any more; seldom asked."""
+        with suppress(JournalError):
+            # The connection of the journal belongs to the search.
+            files = StoredFiles(open_read_only(self._journal.path)[0], self._journal.path)
+            try:
+                return files.was_stored(item, self._began, follow=True)
+            finally:
+                files.close()
+        return False
+
+    def is_unanswered(self, outcome: StoreOutcome) -> bool:
+        """See ``Journal.is_unanswered``."""
+        return self._journal.is_unanswered(outcome)
+
+    def note(self, outcome: StoreOutcome) -> None:
+        """Have an outcome written soon; waits while too many files are still to be moved."""
+        if self._mover is not None and self._mover.is_behind and self._journal.is_ours:
+            self._mover.wait_while_behind()
+        self._journal.note(outcome)
+
+    def close(self) -> None:
+        """Write what is left, move what can be moved; ``error`` tells whether the former was possible.
+
+        In a child that was forked nothing is done.
+        """
+        if not self._journal.is_ours:
+            keep_for_ever(self)
+            return
+        self._journal.close_writer()
+        if self._mover is not None:
+            self._mover.close(at_once=self._interrupt.requested)
+        self._journal.close()
+
+    def _on_commit(self, outcomes: Sequence[StoreOutcome]) -> None:
+        if self._mover is None:
+            return
+        for outcome in outcomes:
+            if outcome.status == 0 and outcome.file_stamp is not None:
+                self._mover.add(outcome.instance.input, outcome.file_stamp, outcome.file_identity)

@@ -1,0 +1,86 @@
+"""Carries inputs on this machine: they are looked for, and their instances sent to a target."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from dcmsend.association import DimseTarget
+from dcmsend.errors import DcmsendError
+from dcmsend.index import Instance, RejectedInput
+from dcmsend.inputs import Source
+from dcmsend.interrupt import Interrupt
+from dcmsend.report import RunRecord
+from dcmsend.settings import Settings
+from dcmsend.transfer import Engine, Ledger, Observer, StoreOutcome, Target, not_attempted
+
+from .abilities import abilities_of, choose_dictionary
+from .search import Search
+
+if TYPE_CHECKING:
+    from dcmsend.transfer import Feed
+
+__all__ = ["LocalCarrier"]
+
+
+class LocalCarrier:
+    """Scan and engine of this process; see ``Carrier``."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        record: RunRecord,
+        interrupt: Interrupt,
+        observer: Observer | None,
+        ledger: Ledger | None,
+    ) -> None:
+        self._settings = settings
+        self._record = record
+        self._interrupt = interrupt
+        self._observer = observer
+        self._ledger = ledger
+        self._dictionary, self._unusable = choose_dictionary(settings)
+
+    def carry(self, inputs: Iterable[Source]) -> Generator[StoreOutcome | RejectedInput, None, None]:
+        """Look for instances and send them: all of them first, or while the search goes on."""
+        search = Search(self._settings, self._record, self._interrupt, self._ledger, self._dictionary)
+        if self._settings.send_while_scanning:
+            from dcmsend.transfer import Feed  # only where the scan goes on meanwhile
+
+            yield from self._send(Feed(search.stream_instances(inputs)), search)
+            return
+        try:
+            instances = yield from search.list_instances(inputs)
+        except DcmsendError as error:
+            for outcome in not_attempted(search.found_before, 0, error):
+                if self._observer is not None:
+                    self._observer.outcome(outcome)
+                yield outcome
+            raise
+        if self._ledger is not None:
+            self._ledger.all_found()
+        yield from self._send(instances, search)
+
+    def _send(
+        self, instances: Sequence[Instance] | Feed, search: Search
+    ) -> Generator[StoreOutcome | RejectedInput, None, None]:
+        target = self._target()
+        engine = Engine(instances, target, self._settings.transfer, self._interrupt, self._observer, self._ledger)
+        record = self._record
+        try:
+            for outcome in engine.run():
+                yield from search.rejected()
+                record.associations, record.contexts = target.counts()
+                yield outcome
+            yield from search.rejected()
+            record.associations, record.contexts = target.counts()
+            if engine.error is not None:
+                raise engine.error
+        finally:
+            target.close()
+
+    def _target(self) -> Target:
+        settings, ledger = self._settings, self._ledger
+        was_moved: Callable[[Source], bool] | None = None if ledger is None else ledger.was_moved
+        abilities = abilities_of(settings, self._dictionary, self._unusable)
+        return DimseTarget(settings.peer, settings.transfer, settings.plan, abilities, was_moved)

@@ -1,0 +1,170 @@
+"""One object owns one run: settings, record, journal, reports, interrupt."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Generator, Iterable, Sequence
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+from dcmsend.errors import DcmsendError, InputError, JournalError
+from dcmsend.index import Instance
+from dcmsend.inputs import Source
+from dcmsend.interrupt import Interrupt
+from dcmsend.load import Abilities
+from dcmsend.report import RunRecord, open_reports, refusal_lines
+from dcmsend.settings import Settings
+from dcmsend.transfer import Ledger, Observer, StoreOutcome, limit_time
+
+from .abilities import abilities_of, choose_dictionary
+from .carrier import Carrier
+from .local_carrier import LocalCarrier
+from .search import Search, find_sources
+
+if TYPE_CHECKING:
+    from dcmsend.journal import Journal, MovingJournal
+
+__all__ = ["Run", "log_end"]
+
+_log = logging.getLogger("dcmsend.app")
+
+
+class Run:
+    """One run.  Used once: by the command as ``send_names``, by the library as ``send``, for a preview as ``look``.
+
+    Attributes:
+        settings: everything the user has said.
+        record: what is known of it; filled while it goes on.
+        interrupt: ends it early.
+    """
+
+    def __init__(self, settings: Settings, interrupt: Interrupt | None = None, *, keep_rejected: bool = False) -> None:
+        self.settings = settings
+        self.record = RunRecord(keep_rejected=keep_rejected)
+        self.record.journal = None if settings.journal is None else settings.journal.path
+        self.interrupt = interrupt or Interrupt(settings.transfer.drain_seconds)
+
+    def send_names(
+        self,
+        names: Sequence[str],
+        *,
+        observer: Observer | None = None,
+        judge: Callable[[RunRecord], IntEnum] | None = None,
+    ) -> None:
+        """Send what ``names`` mean and report on it, as the command does.
+
+        Nothing is raised: how the run ended is in the record, and in the log.  ``judge`` gives its exit code, for
+        reports.
+        """
+        settings, record = self.settings, self.record
+        reports = open_reports(settings.report, settings.peer.facts, record, observer, names)
+        if reports.refusal is not None:
+            record.error, record.ended = reports.refusal, True
+        else:
+            record.on_rejected = reports.rejected
+            if settings.inputs.scan_directories:
+                _log.info("determining input files ...")
+        try:
+            if reports.refusal is None:
+                self._send_all(find_sources(settings, names, self.interrupt), reports.observer)
+        finally:
+            self._tell_totals()
+            reports.finish(record, judge)
+            if record.is_complete and record.report_error is None:
+                _log.info("\n%s", record.format_summary())
+
+    def _send_all(self, inputs: Iterable[Source], observer: Observer | None) -> None:
+        try:
+            for _ in self.send(inputs, observer):
+                pass
+            self.record.ended = True
+        except DcmsendError as error:
+            self.record.ended = True
+            if isinstance(error, InputError | JournalError):
+                log_end(error, self.settings)
+
+    def send(self, inputs: Iterable[Source], observer: Observer | None = None) -> Generator[StoreOutcome, None, None]:
+        """Send ``inputs``: yields each outcome in list order, then raises what ended it early."""
+        limit_time(self.settings.transfer, self.interrupt)
+        if self.settings.journal is None:
+            yield from self._carry(inputs, observer, None)
+            return
+        try:
+            journal = self._open_journal()
+        except DcmsendError as failure:
+            self.record.error = failure
+            raise
+        error: DcmsendError | None = None
+        try:
+            yield from self._carry(inputs, observer, journal)
+        except DcmsendError as failure:
+            error = failure
+        finally:
+            journal.close()
+        error = journal.error or error  # the run was ended because of the journal: that is the reason, not the end
+        if error is not None:
+            self.record.error = error
+            raise error
+
+    def _open_journal(self) -> Journal | MovingJournal:
+        from dcmsend.journal import open_journal  # SQLite is loaded only for it
+
+        settings = self.settings
+        assert settings.journal is not None
+        reads_dicomdir = settings.index.expand_dicomdir
+        return open_journal(settings.journal, settings.peer.facts, self.interrupt, reads_dicomdir=reads_dicomdir)
+
+    def _carry(
+        self, inputs: Iterable[Source], observer: Observer | None, ledger: Ledger | None
+    ) -> Generator[StoreOutcome, None, None]:
+        carrier: Carrier = LocalCarrier(self.settings, self.record, self.interrupt, observer, ledger)
+        try:
+            for end in carrier.carry(inputs):
+                if isinstance(end, StoreOutcome):
+                    self.record.add(end)
+                    yield end
+                else:
+                    self.record.reject(end)
+        except DcmsendError as error:
+            self.record.error = error
+            raise
+
+    def look(self, names: Sequence[str]) -> tuple[Sequence[Instance], Abilities]:
+        """What the run would send, and what it would do it with.  Raises what ends the search early."""
+        settings = self.settings
+        dictionary, unusable = choose_dictionary(settings)
+        ledger = None
+        if settings.journal is not None:
+            from dcmsend.journal import JournalView
+
+            ledger = JournalView(settings.journal, settings.peer.facts)
+        try:
+            search = Search(settings, self.record, self.interrupt, ledger, dictionary)
+            found = search.list_instances(find_sources(settings, names, self.interrupt))
+            while True:
+                try:
+                    self.record.reject(next(found))
+                except StopIteration as end:
+                    return end.value, abilities_of(settings, dictionary, unusable)
+        finally:
+            if ledger is not None:
+                ledger.close()
+
+    def _tell_totals(self) -> None:
+        """Log what is not stored, as far as the end of the run calls for it."""
+        record = self.record
+        if record.listed and record.summary.not_stored:
+            lines = [f"{record.summary.not_stored} of {record.summary.total} SOP instances were not stored"]
+            _log.error("%s", "\n".join(lines + refusal_lines(record.summary)))
+        if record.already_stored:
+            _log.info("%d files are already stored according to the journal", record.already_stored)
+
+
+def log_end(error: DcmsendError, settings: Settings) -> None:
+    """Log what ended a run before anything was sent, and the next thing to try."""
+    from dcmsend.advice import with_explanation  # only what fails needs it
+
+    situation = settings.peer.facts.situation._replace(
+        scans_directories=settings.inputs.scan_directories, has_pattern=bool(settings.inputs.scan_pattern)
+    )
+    _log.critical("%s", with_explanation(error, situation))

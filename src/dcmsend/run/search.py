@@ -1,0 +1,167 @@
+"""The first half of a run: which inputs the names mean, and which instances are in them."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
+from itertools import filterfalse
+from typing import TYPE_CHECKING
+
+from dcmsend.errors import DcmsendError, NoInputFiles, NoValidInputFiles
+from dcmsend.index import Instance, RejectedInput, scan
+from dcmsend.inputs import Source, find_inputs
+from dcmsend.interrupt import Interrupt
+from dcmsend.report import RunRecord
+from dcmsend.settings import Settings
+from dcmsend.transfer import Recall
+
+if TYPE_CHECKING:
+    from dcmsend.dicom.data_dictionary import DataDictionary
+
+__all__ = ["Search", "find_sources"]
+
+_log = logging.getLogger("dcmsend.app")
+
+
+def find_sources(settings: Settings, names: Iterable[str], interrupt: Interrupt) -> Iterator[Source]:
+    """What names of files and directories stand for, those in file lists included; reports of ours are left out.
+
+    Raises Cancelled.
+    """
+    inputs = find_inputs(_all_names(settings, names, interrupt), settings.inputs, interrupt.check_request)
+    if not settings.report.for_programs:
+        return inputs
+    from dcmsend.report import OwnReports
+
+    return filterfalse(OwnReports(settings.report).hold, inputs)
+
+
+def _all_names(settings: Settings, names: Iterable[str], interrupt: Interrupt) -> Iterator[str]:
+    yield from names
+    if settings.file_lists:
+        from dcmsend.inputs import read_file_list  # seldom needed
+
+        for file_list in settings.file_lists:
+            yield from read_file_list(file_list, interrupt.check_request)
+
+
+class Search:
+    """Looks for the instances that a run is to send.
+
+    Attributes:
+        found_before: the instances that ``list_instances`` had found when it ended early.
+
+    Args:
+        settings: which inputs are taken, and how they are read and checked.
+        record: counts what is found.
+        interrupt: ends the search early; Cancelled is raised then.
+        recall: knows what is stored already; None if there is none.
+        dictionary: makes the data dictionary when it is needed.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        record: RunRecord,
+        interrupt: Interrupt,
+        recall: Recall | None,
+        dictionary: Callable[[], DataDictionary],
+    ) -> None:
+        self._settings = settings
+        self._record = record
+        self._interrupt = interrupt
+        self._recall = recall
+        self._dictionary = dictionary
+        self._rejected: deque[RejectedInput] = deque()
+        self.found_before: list[Instance] = []
+
+    def list_instances(self, inputs: Iterable[Source]) -> Generator[RejectedInput, None, list[Instance]]:
+        """All instances, as the value of the generator; yields each input that holds none.
+
+        Raises NoInputFiles, NoValidInputFiles, InvalidInputFile, Cancelled.
+        """
+        # DCMTK remarks on all directories before it reads the first file: the list is made first.
+        listed = list(self._until_asked_to_end(self._wanted(inputs)))
+        record = self._record
+        if not listed:
+            raise NoInputFiles
+        record.listed = True
+        _log.info("checking input files ...")
+        check = self._interrupt.check_request
+        instances = self.found_before
+        try:
+            with closing(self._scan(self._until_asked_to_end(listed))) as found:
+                for instance in found:
+                    yield from self.rejected()
+                    check()  # one DICOMDIR may stand for any number of them
+                    instances.append(instance)
+                    record.instances_found += 1
+        except DcmsendError:
+            yield from self.rejected()
+            raise
+        yield from self.rejected()
+        record.all_found = True
+        _log.debug(
+            "in total, there are %d SOP instances to be sent, %d invalid files are ignored",
+            len(instances), record.invalid_files,
+        )
+        if not instances and not record.already_stored:
+            raise NoValidInputFiles
+        return instances
+
+    def stream_instances(self, inputs: Iterable[Source]) -> Iterator[Instance]:
+        """The instances, looked for only as they are asked for; ``rejected`` has the inputs that hold none."""
+        with closing(self._scan(self._noted(self._wanted(inputs)))) as found:
+            for instance in found:
+                self._record.instances_found += 1
+                yield instance
+        record = self._record
+        record.all_found = True
+        if not record.listed:
+            raise NoInputFiles
+        _log.debug("in total, there were %d SOP instances to be sent", record.instances_found)
+        if not record.instances_found and not record.already_stored:
+            raise NoValidInputFiles
+
+    def rejected(self) -> Iterator[RejectedInput]:
+        """The inputs that were found to hold no instance since the last call; on whatever thread they were found."""
+        while self._rejected:
+            yield self._rejected.popleft()
+
+    def _wanted(self, inputs: Iterable[Source]) -> Iterable[Source]:
+        return inputs if self._recall is None else filterfalse(self._recall.leaves_out, inputs)
+
+    def _scan(self, inputs: Iterable[Source]) -> Generator[Instance, None, None]:
+        skip = None if self._recall is None else self._is_stored
+        return scan(
+            inputs, self._settings.index, self._reject,
+            dictionary=self._dictionary, skip=skip, check=self._interrupt.check_request,
+        )  # fmt: skip
+
+    def _is_stored(self, item: Source) -> bool:
+        """Whether an input is stored already; those are counted."""
+        assert self._recall is not None
+        if not self._recall.is_stored(item):
+            return False
+        self._record.already_stored += 1
+        return True
+
+    def _reject(self, rejected: RejectedInput) -> None:
+        if self._recall is not None:
+            self._recall.reject(rejected)
+        self._rejected.append(rejected)
+
+    def _noted(self, inputs: Iterable[Source]) -> Iterator[Source]:
+        for item in self._until_asked_to_end(inputs):
+            if not self._record.listed:
+                self._record.listed = True
+                _log.info("checking input files ...")
+            yield item
+
+    def _until_asked_to_end(self, inputs: Iterable[Source]) -> Iterator[Source]:
+        """The inputs while nobody asks for the end; then Cancelled is raised."""
+        for item in inputs:
+            self._interrupt.check_request()
+            yield item
