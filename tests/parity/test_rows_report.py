@@ -67,6 +67,21 @@ def test_summary_on_standard_error(duel: Duel, files: FixtureFiles) -> None:
     assert theirs == ours
 
 
+@row(100)
+def test_uid_that_is_no_text(duel: Duel, files: FixtureFiles) -> None:
+    """Found by ``scripts/soak_compare``: a UID that was not checked keeps its bytes in the report."""
+    content = bytearray(files.bytes("CT"))
+    uid = b"1.3.6.1.4.1.99999.7"
+    for place in (content.index(uid), content.rindex(uid + b".1.")):
+        content[place + 3] = 0xE9
+    (files.directory / "uid-no-text.dcm").write_bytes(content)
+    pair = duel("-nuc", "uid-no-text.dcm")
+    pair.assert_same(0)
+    for run in pair:
+        assert run.report is not None
+        assert "SOP Instance  : 1.3\udce9" in run.report
+
+
 @row(110)
 def test_missing_data_dictionary(duel: Duel, files: FixtureFiles) -> None:
     """Ours has one built in, and still takes a wrong ``DCMDICTPATH`` for the mistake it is."""

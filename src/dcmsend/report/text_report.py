@@ -52,8 +52,8 @@ def format_outcome(outcome: StoreOutcome) -> str:
     return (
         f"Number        : {outcome.index}\n"
         f"Filename      : {instance.input.path}\n"
-        f"SOP Instance  : {instance.sop_instance_uid}\n"
-        f"SOP Class     : {instance.sop_class_uid} = {sop_class_name(instance.sop_class_uid)}\n"
+        f"SOP Instance  : {_as_it_stands(instance.sop_instance_uid)}\n"
+        f"SOP Class     : {_as_it_stands(instance.sop_class_uid)} = {sop_class_name(instance.sop_class_uid)}\n"
         f"Original Xfer : {_syntax(instance.transfer_syntax)}\n"
         f"Dataset Size  : {outcome.data_set_length} bytes\n"
         f"Association   : {outcome.association}\n"
@@ -107,8 +107,13 @@ class TextReport(Report):
             _log.warning("the transfer is not complete; what became of each instance is in '%s'", path)
 
 
+def _as_it_stands(uid: str) -> str:
+    """A UID with the bytes that it has in its file; one that was not checked may hold any."""
+    return uid if uid.isascii() else uid.encode("latin-1", "replace").decode("utf-8", "surrogateescape")
+
+
 def _syntax(syntax: TransferSyntax) -> str:
-    return f"{syntax.uid} = {syntax.name}"
+    return f"{_as_it_stands(syntax.uid)} = {syntax.name}"
 
 
 def _status(outcome: StoreOutcome) -> str:
