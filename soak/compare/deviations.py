@@ -18,6 +18,9 @@ from soak.compare.peers import ChosenPeer
 
 __all__ = ["Explanation", "explanations"]
 
+_TRANSFERS = frozenset((0, 22, 23, 60, 61, 62, 65))
+"""Exit codes of runs that have got as far as their files; no deviation leads to another one."""
+
 
 @dataclass(frozen=True)
 class Explanation:
@@ -36,6 +39,8 @@ class Explanation:
 
 def explanations(line: Line, pair: Pair, directory: Path) -> Iterator[Explanation]:
     """What the facts allow, the most particular first."""
+    if not _may_be_explained(pair):
+        return
     if line.has("-nh", "--no-halt") and "loss" in line.peer.kinds and _has_lost_an_association(pair):
         yield Explanation(("D03",), replace(line, peer=ChosenPeer()))
     if "misread" in line.peer.kinds and any(each.stores for each in pair.theirs.peer.connections):
@@ -54,6 +59,14 @@ def explanations(line: Line, pair: Pair, directory: Path) -> Iterator[Explanatio
         yield Explanation(("D12",), replace(line, peer=ChosenPeer()))
     if line.has("-nip", "--no-illegal-proposal") and line.has("-nh", "--no-halt") and "refusal" in line.peer.kinds:
         yield Explanation(("D05",), replace(line, peer=ChosenPeer()))
+
+
+def _may_be_explained(pair: Pair) -> bool:
+    """Whether both have worked on the files, and ours has not failed alone without sending anything."""
+    theirs, ours = pair.theirs, pair.ours
+    if ours.exit_code not in _TRANSFERS or theirs.exit_code not in _TRANSFERS:
+        return False
+    return bool(ours.peer.connections or theirs.peer.connections) or theirs.exit_code != 0 or ours.exit_code == 0
 
 
 def _has_lost_an_association(pair: Pair) -> bool:
