@@ -282,7 +282,7 @@ class Preparer:
             store.notes.extend(loaded.notes)
 
     def _run_jobs(self, jobs: Iterator[Callable[[], None]], memory: int) -> None:
-        from dcmsend.load.decode_workers import DecodeWorkers  # only for what is decoded
+        from dcmsend.load import DecodeWorkers  # only for what is decoded
 
         DecodeWorkers(self._options.decode_workers, self._interrupt)(jobs, memory)
 

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Final
 from .terminal import ErrorStream, is_terminal, make_harmless
 
 if TYPE_CHECKING:
-    from dcmsend.report import RunRecord
-    from dcmsend.report.progress_view import LineView, TerminalView
+    from dcmsend.report import LineView, RunRecord, TerminalView
     from dcmsend.settings import Settings
     from dcmsend.transfer import Observer
 
@@ -41,8 +40,7 @@ class ProgressDisplay:
         """Begin to show a run if anybody wants to see it."""
         if not self._is_wanted:
             return None
-        from dcmsend.report.progress import Progress
-        from dcmsend.report.progress_view import LineView, TerminalView
+        from dcmsend.report import LineView, Progress, TerminalView
 
         progress = Progress(record, self._settings.peer.facts, self._settings.transfer.parallel_associations)
         lines = LineView(progress, self._errors.write)
@@ -63,7 +61,7 @@ class ProgressDisplay:
             self._errors.print_above = None
             was_shown = self._view.was_shown
         if record.listed and not self._is_quiet and (was_shown or self._closes):
-            from dcmsend.report.closing import closing_lines
+            from dcmsend.report import closing_lines
 
             self._errors.write("".join(f"{line}\n" for line in closing_lines(record)))
 

@@ -10,22 +10,26 @@ from .run_record import RunRecord
 from .summary import Summary, format_summary, refusal_lines
 
 if TYPE_CHECKING:
+    from .closing import closing_lines
     from .csv_rows import CsvRows
     from .outcome_fields import format_time, path_fields, status_field
     from .own_reports import OwnReports
+    from .progress import Progress
+    from .progress_view import LineView, TerminalView
     from .text_file import write_text_report
     from .text_report import format_outcome, format_text_report
     from .visible import visible_lines
 
 __all__ = [
-    "CsvRows", "OwnReports", "ReportOptions", "Reports", "RunRecord", "Summary", "format_outcome", "format_summary",
-    "format_text_report", "format_time", "open_reports", "path_fields", "refusal_lines", "status_field",
-    "visible_lines", "write_text_report",
+    "CsvRows", "LineView", "OwnReports", "Progress", "ReportOptions", "Reports", "RunRecord", "Summary",
+    "TerminalView", "closing_lines", "format_outcome", "format_summary", "format_text_report", "format_time",
+    "open_reports", "path_fields", "refusal_lines", "status_field", "visible_lines", "write_text_report",
 ]
 
 
 _LATER = {
-    "CsvRows": "csv_rows", "OwnReports": "own_reports", "format_outcome": "text_report",
+    "CsvRows": "csv_rows", "LineView": "progress_view", "OwnReports": "own_reports", "Progress": "progress",
+    "TerminalView": "progress_view", "closing_lines": "closing", "format_outcome": "text_report",
     "format_text_report": "text_report", "format_time": "outcome_fields", "path_fields": "outcome_fields",
     "status_field": "outcome_fields", "visible_lines": "visible", "write_text_report": "text_file",
 }  # fmt: skip

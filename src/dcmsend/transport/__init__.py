@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .tls_client import TlsClient as TlsClient  # the name of the type; load_tls makes them
 
 __all__ = [
-    "AddressFamily", "Connection", "Deadline", "TcpConnection", "TcpOptions", "TlsOptions",
+    "AddressFamily", "Connection", "Deadline", "TcpConnection", "TcpOptions", "TlsClient", "TlsOptions",
     "TlsProfile", "connect", "load_tls",
 ]
 
@@ -25,3 +25,12 @@ def load_tls(options: TlsOptions, ask_password: Callable[[], str] | None = None)
     from .tls_client import TlsClient  # OpenSSL is loaded for those who use it
 
     return TlsClient(options, ask_password)
+
+
+def __getattr__(name: str) -> object:
+    """The type of what ``load_tls`` gives; OpenSSL is loaded for those who use it."""
+    if name == "TlsClient":
+        from .tls_client import TlsClient
+
+        return TlsClient
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
