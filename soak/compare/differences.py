@@ -14,7 +14,9 @@ __all__ = ["differences_of"]
 
 _COMPARED = ("exit_code", "requests", "course", "commands", "report", "errors", "other_stderr", "stdout")
 SIZE, CLASS = "Dataset Size", "SOP Class"
-_PARSER_SAYS = "E: Found explicit length Pixel Data in top level dataset"
+_PARSER_SAYS = (
+    "E: Found explicit length Pixel Data in top level dataset", "E: found invalid marker in JPEG stream",
+)  # fmt: skip
 _NOT_STORED = re.compile(r"^E: \d+ of \d+ SOP instances? (was|were) not stored", re.MULTILINE)
 
 

@@ -128,6 +128,8 @@ UNUSUAL = {
     "undefined length": header(elements() + EI.element(0x00020102, "OB", b"", 0xFFFFFFFF)) + DATA_SET,
     **{f"VR that does not exist {vr.decode()}": header(elements() + b"\2\0\x13\0" + vr + b"\4\0ABCD") + DATA_SET
        for vr in (b"ZZ", b"zz", b"Z1")},
+    **{f"VR {vr.decode()} that does not exist, without group length": PREAMBLE + elements() + b"\2\0\x13\0" + vr
+       + b"\4\0ABCD" + DATA_SET for vr in (b"CH", b"zz")},
     "VR yet to come": header(elements() + b"\2\0\x13\0ZZ\0\0\4\0\0\0ABCD") + DATA_SET,
     "nothing but DICM": PREAMBLE,
 }  # fmt: skip

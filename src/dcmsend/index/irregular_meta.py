@@ -97,7 +97,9 @@ class _MetaParser:
             return False
         group = self._number(header[:2])
         if group == 2:
-            return within or len(header) < 8 or not self._is_explicit or is_standard(header[4:6].decode("latin-1"))
+            if within or self._announced_end is None or len(header) < 8 or not self._is_explicit:
+                return True
+            return is_standard(header[4:6].decode("latin-1"))
         return within and group < 4  # a data set has no such groups, so this is rubbish in the header
 
     def _is_complete(self) -> bool:
