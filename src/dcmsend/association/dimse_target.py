@@ -14,8 +14,10 @@ from dcmsend.load import Abilities, FilesAhead
 from dcmsend.plan import AssociationPlan, PlanOptions, plan_association, plan_open_association
 from dcmsend.transfer import Counts, GrowingList, Observer, Pace, PeerFacts, TransferOptions
 
+from .association import Association
 from .dimse_stretch import DimseStretch, GrowingStretch
 from .peer import Peer
+from .prepare import Preparer
 from .session import Counter, DimseSession
 from .store_log import log_end
 
@@ -89,11 +91,14 @@ class DimseTarget:
     ) -> DimseSession:
         """An association for instances of ``stretch``, not yet opened."""
         assert isinstance(stretch, DimseStretch)
-        assert self._files is not None
         return DimseSession(
-            self._peer, stretch, self._options, self._abilities, self._files, self._counter, interrupt, observer, pace,
-            is_numbered=not self.one_session, was_moved=self._was_moved,
+            self._peer, stretch, self._options, self._counter, interrupt, observer, pace,
+            make_preparer=self._preparer, is_numbered=not self.one_session,
         )
+
+    def _preparer(self, association: Association, interrupt: Interrupt) -> Preparer:
+        assert self._files is not None
+        return Preparer(association, self._options, self._abilities, self._files, interrupt, self._was_moved)
 
     def counts(self) -> Counts:
         """Negotiations that were answered, and contexts proposed in them."""

@@ -7,9 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 from dcmsend.errors import Cancelled, DcmsendError, NegotiationFailed, PlanError
-from dcmsend.inputs import Source
 from dcmsend.interrupt import Interrupt
-from dcmsend.load import Abilities, FilesAhead
 from dcmsend.transfer import (
     AssociationClosed,
     AssociationOpened,
@@ -69,7 +67,7 @@ class DimseSession:
         is_numbered: the log tells the number of the association (not with ``-ma``).
         observer: is told when it is opened and closed, and of bytes.
         pace: how fast may be sent, None for no limit.
-        was_moved: whether a file that is not there was stored by this run, and moved away since.
+        make_preparer: makes what loads and checks the instances, once the association is open.
     """
 
     def __init__(
@@ -77,22 +75,18 @@ class DimseSession:
         peer: Peer,
         stretch: DimseStretch,
         options: TransferOptions,
-        abilities: Abilities,
-        files: FilesAhead,
         counter: Counter,
         interrupt: Interrupt,
         observer: Observer | None,
         pace: Pace | None,
         *,
+        make_preparer: Callable[[Association, Interrupt], Preparer],
         is_numbered: bool,
-        was_moved: Callable[[Source], bool] | None = None,
     ) -> None:
-        self._was_moved = was_moved
+        self._make_preparer = make_preparer
         self._peer = peer
         self._stretch = stretch
         self._options = options
-        self._abilities = abilities
-        self._files = files
         self._counter = counter
         self._interrupt = interrupt
         self._observer = observer
@@ -159,7 +153,7 @@ class DimseSession:
             self._number,
             self._stretch,
             work,
-            Preparer(association, self._options, self._abilities, self._files, self._interrupt, self._was_moved),
+            self._make_preparer(association, self._interrupt),
             halt_on_failure=self._options.halt_on_failure and not tries_again,
             interrupt=self._interrupt,
             observer=self._observer,
