@@ -136,8 +136,7 @@ class Engine:
             if self._ledger is not None:
                 self._ledger.note(outcome)
             yield from self._order.add(outcome)
-        done = self._order.held
-        for outcome in not_attempted(self._instances, self._order.next_index, self.error, done=done):
+        for outcome in not_attempted(self._instances, self._order.next_index, self.error, done=self._order):
             yield from self._order.add(outcome)
 
     def _settle(self, outcome: StoreOutcome) -> StoreOutcome | None:
@@ -251,7 +250,7 @@ class Engine:
 
     def _make_work(self, stretch: Stretch) -> Work:
         """What has no outcome yet; without what is put aside, as long as there is anything else."""
-        done, retries = self._order.held, self._retries
+        done, retries = self._order, self._retries
         if retries is None:
             return Work(stretch, self._instances, done)
         work = Work(stretch, self._instances, retries.skipping(done), retries.aside)
@@ -300,7 +299,7 @@ class Engine:
 
     def _untaken(self, stretch: Stretch) -> Iterator[StoreOutcome]:
         for index in range(stretch.first, stretch.end):
-            if index not in self._order.held:
+            if index not in self._order:
                 outcome = self._settle(stretch.untaken(index, self._instances[index]))
                 if outcome is not None:
                     yield outcome

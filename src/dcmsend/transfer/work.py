@@ -224,26 +224,30 @@ class Taker:
 
 
 class OutcomesInOrder:
-    """Puts outcomes into the order of the list again.
+    """Puts outcomes into the order of the list again; also a container of the indices that have their outcome.
+
+    One thread adds; any thread may ask for an index.
 
     Attributes:
         next_index: the first instance without an outcome.
-        held: outcomes by index that came before those of earlier instances.
     """
 
     def __init__(self) -> None:
         self.next_index = 0
-        self.held: dict[int, StoreOutcome] = {}
+        self._held: dict[int, StoreOutcome] = {}
+
+    def __contains__(self, index: object) -> bool:
+        # In this order: what is not held any more is before the next one already.
+        return index in self._held or (isinstance(index, int) and index < self.next_index)
 
     def add(self, outcome: StoreOutcome) -> Iterator[StoreOutcome]:
         """Take an outcome; yields what can go on now."""
         index = outcome.position
         if index != self.next_index:
-            self.held[index] = outcome
+            self._held[index] = outcome
             return
         self.next_index += 1
         yield outcome
-        while self.next_index in self.held:
-            outcome = self.held.pop(self.next_index)
-            self.next_index += 1
-            yield outcome
+        while (index := self.next_index) in self._held:
+            self.next_index = index + 1  # first, so that it is done at every moment
+            yield self._held.pop(index)

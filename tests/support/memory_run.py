@@ -1,0 +1,204 @@
+"""A transfer to a target in memory, run to its end, and whether what it says is true."""
+
+from __future__ import annotations
+
+import faulthandler
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import pytest
+
+from dcmsend.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN
+from dcmsend.errors import DcmsendError
+from dcmsend.index import Instance, ReadMode
+from dcmsend.inputs import InputFile
+from dcmsend.interrupt import Interrupt
+from dcmsend.protocol import is_stored
+from dcmsend.transfer import (
+    Engine,
+    Feed,
+    Ledger,
+    Observer,
+    Pace,
+    Result,
+    RetryOptions,
+    StoreOutcome,
+    TransferOptions,
+    engine,
+    parallel,
+    retry,
+)
+from support.fixture_files import CT_CLASS
+from support.memory_target import DUPLICATE, MemoryTarget, Plan
+
+__all__ = ["Clock", "MemoryLedger", "MemoryRun", "check", "make_instance", "run_in_memory", "within"]
+
+STUCK_AFTER = 60.0
+"""Seconds after which a run that takes milliseconds is called stuck, however busy the machine is."""
+
+
+class Clock:
+    """Time passes only while somebody sleeps; any number of threads may."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self._lock = threading.Lock()
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        assert seconds > 0
+        with self._lock:
+            self.now += seconds
+
+
+class MemoryLedger:
+    """Keeps what it is told.  ``unanswered`` are indices that an earlier run has sent without an answer."""
+
+    def __init__(self, unanswered: Iterable[int] = ()) -> None:
+        self.noted: defaultdict[int, list[StoreOutcome]] = defaultdict(list)
+        self.unanswered = frozenset(unanswered)
+
+    def note(self, outcome: StoreOutcome) -> None:
+        self.noted[outcome.position].append(outcome)
+
+    def is_unanswered(self, outcome: StoreOutcome) -> bool:
+        return outcome.position in self.unanswered
+
+
+@dataclass
+class MemoryRun:
+    """A run that has come to its end."""
+
+    outcomes: list[StoreOutcome]
+    error: DcmsendError | None
+    target: MemoryTarget
+    ledger: MemoryLedger
+    options: TransferOptions
+    clock: Clock
+    instances: Sequence[Instance] = field(default_factory=list)
+
+    @property
+    def results(self) -> list[str]:
+        return [outcome.result.value for outcome in self.outcomes]
+
+
+def make_instance(number: int, group: str = "") -> Instance:
+    """The instance with index ``number``."""
+    uid = f"1.2.{number + 1}"
+    return Instance(InputFile(str(number)), CT_CLASS, uid, EXPLICIT_VR_LITTLE_ENDIAN, ReadMode.FILE_ONLY, group)
+
+
+def within(seconds: float, action: Callable[[], None]) -> None:
+    """Run an action on a thread of its own; an action that is stuck fails the test, and shows where."""
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            action()
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=run, name="run", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if thread.is_alive():
+        faulthandler.dump_traceback()
+        pytest.fail(f"stuck for {seconds} seconds")
+    for error in errors:
+        raise error
+
+
+def run_in_memory(
+    plan: Plan,
+    instances: list[Instance] | Feed | int,
+    *,
+    ledger: MemoryLedger | None = None,
+    interrupt: Interrupt | None = None,
+    observer: Observer | None = None,
+    clock: Clock | None = None,
+    attempts: int = 0,
+    retries: dict[str, Any] | None = None,
+    take: Callable[[StoreOutcome], bool | None] = lambda _: None,
+    further_ledger: Ledger | None = None,
+    **options: Any,
+) -> MemoryRun:
+    """Transfer.  ``take`` gets each outcome, and says whether the caller leaves; ``attempts`` are further ones."""
+    if isinstance(instances, int):
+        instances = [make_instance(number) for number in range(instances)]
+    clock = clock or Clock()
+    chosen = TransferOptions(**{
+        "halt_on_failure": plan.halts, "retry": RetryOptions(attempts=attempts, **(retries or {})), **options
+    })  # fmt: skip
+    run = MemoryRun([], None, MemoryTarget(plan), ledger or MemoryLedger(), chosen, clock, instances)
+    before = set(threading.enumerate())
+
+    def transfer() -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(parallel, "_TOGETHER", 0.0)
+            patch.setattr(retry, "Retries", partial(retry.Retries, clock=clock, sleep=clock.sleep, chance=lambda: 0.5))
+            patch.setattr(engine, "Pace", partial(Pace, clock=clock, sleep=clock.sleep))
+            one = Engine(instances, run.target, chosen, interrupt or Interrupt(), observer, further_ledger or run.ledger)
+        outcomes = one.run()
+        for outcome in outcomes:
+            run.outcomes.append(outcome)
+            if take(outcome):
+                outcomes.close()  # type: ignore[attr-defined]  # a generator
+        run.error = one.error
+
+    within(STUCK_AFTER, transfer)
+    assert not run.target.open_sessions, "a session is left open"
+    assert set(threading.enumerate()) <= before, "a thread is left"
+    return run
+
+
+def check(run: MemoryRun, count: int | None = None) -> None:
+    """Each instance has exactly one outcome, in order, and it is true; the target's own record is the judge."""
+    count = len(run.instances) if count is None else count
+    assert [outcome.position for outcome in run.outcomes] == list(range(count))
+    for outcome in run.outcomes:
+        _check_outcome(run, outcome)
+        noted = [] if outcome.result is Result.NOT_ATTEMPTED else [outcome]
+        assert run.ledger.noted[outcome.position] == noted
+    assert run.target.most_open <= run.options.parallel_associations
+    assert set(run.target.arrivals) <= set(range(count))
+
+
+def _check_outcome(run: MemoryRun, outcome: StoreOutcome) -> None:
+    index = outcome.position
+    arrivals = run.target.arrivals[index]
+    answers = [arrival.status for arrival in arrivals if arrival.status is not None]
+    stored = [arrival for arrival in arrivals if arrival.status is not None and is_stored(arrival.status)]
+    unanswered = [arrival for arrival in arrivals if arrival.is_complete and arrival.status is None]
+    assert stored in ([], arrivals[-1:]), "sent again after it was stored"
+    assert len(outcome.attempts) == run.target.attempts[index] <= 1 + run.options.retry.attempts
+    assert outcome.instance.sop_instance_uid == make_instance(index).sop_instance_uid
+    assert (outcome.result in (Result.STORED, Result.REFUSED)) is (outcome.reason is None)
+    if outcome.result is Result.STORED:
+        may_be_ours = len(outcome.attempts) > 1 or index in run.ledger.unanswered
+        assert stored or (outcome.status == DUPLICATE and may_be_ours)
+        assert any(arrival.is_taken for arrival in arrivals) or outcome.status == DUPLICATE
+        assert outcome.status == answers[-1]
+        return
+    assert not stored, "it is stored, and the outcome denies it"
+    if outcome.result is Result.REFUSED:
+        assert outcome.status == answers[-1]
+        assert not (outcome.status == DUPLICATE and len(outcome.attempts) > 1)
+    elif outcome.result is Result.UNCONFIRMED:
+        assert unanswered
+    elif outcome.result is Result.FAILED:
+        assert not any(arrival.is_taken for arrival in arrivals)
+        assert not unanswered
+    else:
+        assert not arrivals
+
+
+def scan_of(count: int, group: Callable[[int], str] = lambda _: "") -> Iterator[Instance]:
+    """Instances as a scan yields them, one after the other."""
+    for number in range(count):
+        yield make_instance(number, group(number))

@@ -1,0 +1,152 @@
+"""Any schedule of answers, losses and refusals over 1 to 8 sessions: each instance has one outcome, and it is true.
+
+The target is in memory, so thousands of cases take seconds; the sessions have real threads, and nothing ever waits.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dcmsend.errors import GivenUp, SendingFailed, SessionFailed
+from dcmsend.transfer import Feed, Reason, Result
+from support.memory_run import MemoryLedger, MemoryRun, check, run_in_memory, scan_of
+from support.memory_target import DUPLICATE, Fate, Opening, Plan, Way
+
+STATUSES = st.sampled_from([0, 0, 0, 0xB000, 0xA700, 0xA701, 0xA900, 0xC000, 0x0110, DUPLICATE, 0xFFFF])
+FATES = st.one_of(
+    st.builds(Fate, st.sampled_from([Way.ANSWERED, Way.ANSWERED, Way.ANSWERED_TWICE]), STATUSES, st.integers(0, 4)),
+    st.builds(Fate, st.sampled_from(Way), STATUSES, st.integers(0, 4), st.booleans()),
+)
+OPENINGS = st.lists(
+    st.sampled_from([Opening.GOOD, Opening.GOOD, Opening.GOOD, Opening.GOOD, *Opening]), max_size=12
+)
+COUNTS = st.one_of(st.integers(1, 12), st.integers(1, 60))
+
+
+@st.composite
+def plans(draw: st.DrawFn, *, halts: bool = False, pauses: bool = False) -> tuple[int, Plan]:
+    """How many instances, and what becomes of them."""
+    count = draw(COUNTS)
+    troubled = st.dictionaries(st.integers(0, count - 1), st.lists(FATES, min_size=1, max_size=5), max_size=12)
+    return count, Plan(
+        draw(troubled),
+        draw(OPENINGS),
+        window=draw(st.sampled_from([1, 1, 2, 5])),
+        stretch_length=draw(st.sampled_from([1 << 60, 1 << 60, 7, 1])),
+        refuses_duplicates=draw(st.booleans()),
+        halts=halts,
+        pauses=pauses,
+    )
+
+
+@pytest.fixture(autouse=True, params=["usual switches", "a switch at every turn"])
+def switching(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Threads take turns as usual, or as often as the interpreter can."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(usual if request.param == "usual switches" else 1e-6)
+    yield
+    sys.setswitchinterval(usual)
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """What is logged would be kept, for every case."""
+    logger = logging.getLogger("dcmsend.app")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    yield
+    logger.setLevel(level)
+
+
+SESSIONS = st.integers(1, 8)
+many = settings(max_examples=200, deadline=None)
+
+
+def check_end(run: MemoryRun) -> None:
+    """Something is left only if the run says why, or had no answer three times in a row."""
+    left = [outcome for outcome in run.outcomes if outcome.result is Result.NOT_ATTEMPTED]
+    if left and run.error is None:
+        assert {outcome.reason for outcome in left} == {Reason.NO_ASSOCIATION}
+        assert run.options.retry.attempts == 0
+        assert run.target.counts().sessions >= 3
+
+
+@many
+@given(plans(), SESSIONS)
+def test_one_attempt_each(planned: tuple[int, Plan], sessions: int) -> None:
+    count, plan = planned
+    run = run_in_memory(plan, count, parallel_associations=sessions)
+    check(run)
+    check_end(run)
+    assert run.error is None or isinstance(run.error, SessionFailed)
+
+
+@many
+@given(plans(pauses=True), SESSIONS, st.integers(1, 4))
+def test_further_attempts(planned: tuple[int, Plan], sessions: int, attempts: int) -> None:
+    count, plan = planned
+    run = run_in_memory(plan, count, parallel_associations=sessions, attempts=attempts)
+    check(run)
+    check_end(run)
+    assert run.error is None or (isinstance(run.error, SessionFailed) and run.error.is_permanent)
+
+
+@many
+@given(plans(halts=True), SESSIONS)
+def test_the_first_failure_halts(planned: tuple[int, Plan], sessions: int) -> None:
+    count, plan = planned
+    run = run_in_memory(plan, count, parallel_associations=sessions)
+    check(run)
+    check_end(run)
+    troubled = [each for each in run.outcomes if each.result in (Result.FAILED, Result.UNCONFIRMED) and each.started]
+    if troubled and not isinstance(run.error, SessionFailed):
+        assert isinstance(run.error, SendingFailed)
+    if sessions == 1 and isinstance(run.error, SendingFailed):
+        first = min(each.position for each in run.outcomes if each.result is Result.NOT_ATTEMPTED) if any(
+            each.result is Result.NOT_ATTEMPTED for each in run.outcomes
+        ) else count  # fmt: skip
+        assert all(each.result is Result.NOT_ATTEMPTED for each in run.outcomes[first:]) or plan.window > 1
+
+
+@many
+@given(plans(pauses=True), SESSIONS, st.integers(0, 3))
+def test_a_list_that_is_still_being_made(planned: tuple[int, Plan], sessions: int, attempts: int) -> None:
+    count, plan = planned
+    run = run_in_memory(plan, Feed(scan_of(count)), parallel_associations=sessions, attempts=attempts)
+    told = len(run.outcomes)
+    assert told == count or run.error is not None or attempts == 0
+    check(run, told)
+    check_end(run)
+
+
+@many
+@given(plans(), SESSIONS, st.integers(1, 5), st.integers(0, 1))
+def test_so_many_failures_in_a_row(planned: tuple[int, Plan], sessions: int, limit: int, attempts: int) -> None:
+    count, plan = planned
+    run = run_in_memory(
+        plan, count, parallel_associations=sessions, stop_after_failures=limit, attempts=attempts
+    )  # fmt: skip
+    check(run)
+    check_end(run)
+    if isinstance(run.error, GivenUp):
+        assert sum(each.result not in (Result.STORED, Result.NOT_ATTEMPTED) for each in run.outcomes) >= limit
+
+
+@many
+@given(plans(pauses=True), SESSIONS, st.integers(0, 2), st.sets(st.integers(0, 11)))
+def test_what_an_earlier_run_left_unanswered(
+    planned: tuple[int, Plan], sessions: int, attempts: int, unanswered: set[int]
+) -> None:
+    count, plan = planned
+    run = run_in_memory(
+        plan, count, ledger=MemoryLedger(unanswered), parallel_associations=sessions, attempts=attempts
+    )  # fmt: skip
+    check(run)
+    for outcome in run.outcomes:
+        assert not (outcome.is_duplicate and outcome.position in unanswered)
