@@ -16,6 +16,7 @@ from dcmsend.dicom.private_dictionary_table import PRIVATE_ELEMENTS
 from dcmsend.dicom.transfer_syntax import transfer_syntax
 from dcmsend.dicom.vr import STRING_VRS, VALUE_WIDTHS
 from dcmsend.dicom.walk import WalkResult, walk_data_set
+from dcmsend.errors import DataSetError
 from support.converting import converted
 from support.data_set_bytes import EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT, Element, Encoding, Items
 from support.elements import Found, elements_of
@@ -114,6 +115,42 @@ def test_a_sound_private_sequence_becomes_one_in_explicit_vr(undefined_items: bo
 def test_what_would_be_repaired_is_not_entered(inner: Element) -> None:
     body = IMPLICIT.sequence(0, "SQ", Items([[(0x00080016, "UI", b"1.2\0"), inner]]))[8:]
     assert_opaque("GEIIS", 0x00091010, body)
+
+
+PAPYRUS = b"PAPYRUS 3.0"
+"""Its (0041,xx13) is a sequence for DCMTK, too."""
+
+DCMTKS_NAMES = (
+    b"", b" ", b"   ", b"\0", b"\0\0", b"\0\0\0", b"\0 ", b"\0  ", b"\0X", b"\0" * 70 + b"X", b" " * 61, b"\0" * 4101,
+)
+OTHER_NAMES = (b"  ", b" \0", b"  \0", b"\\X", b"\n", b"\t", b" " * 70 + b"X", b" " * 60)
+
+
+def papyrus(*owners: bytes) -> bytes:
+    """A private sequence whose value is none, behind these private creators for its block."""
+    blocks: list[Element] = [(0x00410010, "LO", owner) for owner in owners]
+    return IMPLICIT.encode([*HEAD, *blocks, (0x00411013, "SQ", b"\1\2\3\4\5\6\7\x08"), *TAIL])
+
+
+@pytest.mark.parametrize("owners", [
+    *([PAPYRUS + end] for end in DCMTKS_NAMES), [PAPYRUS, b"OTHER "], [PAPYRUS, b""],
+])
+def test_a_private_creator_that_dcmtk_knows(owners: list[bytes]) -> None:
+    """Seen with DCMTK 3.6.7: it refuses each of these."""
+    with pytest.raises(DataSetError, match="Sequence Delimitation Item missing"):
+        walk(papyrus(*owners))
+
+
+@pytest.mark.parametrize("owners", [
+    *([PAPYRUS + end] for end in OTHER_NAMES),
+    *([start + PAPYRUS] for start in (b" ", b"  ", b"\0")),
+    [PAPYRUS.lower()], [b"OTHER ", PAPYRUS], [b"", PAPYRUS],
+])
+def test_a_private_creator_that_dcmtk_does_not_know(owners: list[bytes]) -> None:
+    """Seen with DCMTK 3.6.7: it sends each of these.  Of two creators for one block the first one counts."""
+    for target in TARGETS:
+        vr, value = value_in(converted(papyrus(*owners), IMPLICIT.uid, target.uid), target.uid, 0x00411013)
+        assert (vr, value) == ("UN" if target.is_explicit else "", b"\1\2\3\4\5\6\7\x08")
 
 
 def test_nested_ones_have_their_own_turn() -> None:

@@ -210,7 +210,7 @@ class DataDictionary:
         from .private_dictionary_table import CONFIRMED_ELEMENTS
 
         found = self._find_private(tag, creator)[0]
-        packed = CONFIRMED_ELEMENTS.get(creator.strip(" \0")) if found else None
+        packed = CONFIRMED_ELEMENTS.get(creator) if found else None  # DCMTK compares the whole name
         if packed is None:
             return not found
         group, low_byte = tag >> 16, f"{tag & 0xFF:02X}"

@@ -12,7 +12,7 @@ from .byte_source import ByteSource
 from .tag import format_tag
 from .vr import AMBIGUOUS_VRS, has_long_header, vr_code, vr_from_code
 from .walk_findings import MAX_DEPTH, WalkFindings
-from .walk_vrs import UNKNOWN, WHITE_SPACE, ImplicitVRs, implicit_vrs
+from .walk_vrs import UNKNOWN, WHITE_SPACE, ImplicitVRs, creator_name, implicit_vrs
 
 if TYPE_CHECKING:
     from .data_dictionary import DataDictionary
@@ -224,8 +224,8 @@ class WalkState(WalkFindings):
             return UNKNOWN if creator is None or element < 0x1000 else self.vrs.look_up(tag, creator)
         if element < 0x10:
             return self.vrs.look_up(tag, None)
-        if len(creators) < _MAX_CREATORS:
-            creators[tag] = self.value(position, length, 64).strip(b" \0").decode("latin-1")
+        if tag not in creators and len(creators) < _MAX_CREATORS:  # an element that appears twice: the first one counts
+            creators[tag] = creator_name(self.value(position, length), length)
         return _LO
 
     def undefined_length(self, tag: int, code: int, little_endian: bool, explicit: bool) -> int:

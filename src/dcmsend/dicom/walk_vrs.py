@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from .data_dictionary import DataDictionary
     from .walk_encoding import Headers
 
-__all__ = ["BEYOND_DCMTK", "UNKNOWN", "WHITE_SPACE", "ImplicitVRs", "implicit_vrs", "is_kept_under"]
+__all__ = [
+    "BEYOND_DCMTK", "UNKNOWN", "WHITE_SPACE", "ImplicitVRs", "creator_name", "implicit_vrs", "is_kept_under",
+]
 
 BEYOND_DCMTK: Final = 0x10000
 """Added to the number of a VR that only our dictionary knows."""
@@ -65,6 +67,16 @@ class ImplicitVRs:
         if len(self._private) < _MAX_CODES:
             self._private[tag, creator] = code
         return code
+
+
+def creator_name(value: bytes, length: int) -> str:
+    """The name in a private creator of ``length`` bytes, as DCMTK compares it; ``value`` has at most the first 4096.
+
+    Trailing blanks do not count, and what follows a NUL does not.  DCMTK makes an odd length even with a NUL before it
+    looks for trailing blanks, so there they count.
+    """
+    name, nul, _ = (value if length & 1 else value.rstrip(b" ")).partition(b"\0")
+    return name.decode("latin-1") if nul or length <= len(value) else ""
 
 
 _cached: tuple[DataDictionary, ImplicitVRs] | None = None
