@@ -165,10 +165,7 @@ class Association:
             self._raise_reason()
 
     def waiting(self) -> deque[Event]:
-        """What has come and was not received yet; no wait.  The caller may take out what is to be forgotten.
-
-        Raises ConnectionLost, RemoteProtocolError, Cancelled.
-        """
+        """What has come and was not received; the caller may take something out.  Raises as ``receive``."""
         self._take_waiting(self.window + _MOST_READS)
         return self._events
 
@@ -231,7 +228,11 @@ class Association:
 
     def has_input(self) -> bool:
         """Whether an answer can be taken without a wait; asked only where several requests may be in flight."""
-        return self.window > 1 and (bool(self._events) or self._connection.has_input())
+        return self.window > 1 and self.has_news()
+
+    def has_news(self) -> bool:
+        """Whether anything has come that was not received."""
+        return bool(self._events) or self._connection.has_input()
 
     def receive(self, deadline: Deadline) -> CommandReceived:
         """Wait for the next command.

@@ -36,45 +36,39 @@ class Sent(NamedTuple):
     deadline: Deadline
 
 
-class InFlight:
-    """Requests by message id, the oldest first; also a container of these ids.
+class InFlight(dict[int, Sent]):
+    """Requests by message id, the oldest first.
 
     An answer to a message that has not gone out cannot be true, nor can success for one that has not gone out
     completely.  (A refusal may come before its end: a peer that has no room need not see all of it.)  A second answer
     to the same message is ignored.
+
+    Attributes:
+        begun: message id of the request of which a part is on its way, 0 for none.
     """
 
     def __init__(self, association: Association) -> None:
+        super().__init__()
+        self.begun = 0
         self._association = association
-        self._sent: dict[int, Sent] = {}
         self._bytes = 0
         self._settled_ids: set[int] = set()
-
-    def __len__(self) -> int:
-        return len(self._sent)
-
-    def __contains__(self, message_id: object) -> bool:
-        return message_id in self._sent
 
     @property
     def are_many(self) -> bool:
         """Whether more bytes are without an answer than should be."""
         return self._bytes > MAX_OUTSTANDING_BYTES
 
-    @property
-    def oldest(self) -> Sent:
-        """The request that has waited longest."""
-        return next(iter(self._sent.values()))
-
     def add(self, store: PreparedStore, length: int) -> None:
         """A request with ``length`` bytes of data set was handed to the connection."""
         association = self._association
-        self._sent[store.message_id] = Sent(store, length, association.written, association.response_deadline())
+        self.begun = 0
+        self[store.message_id] = Sent(store, length, association.written, association.response_deadline())
         self._bytes += length
 
     def take(self, message_id: int) -> Sent | None:
         """The request that an answer belongs to; None if there is none or it has its answer already."""
-        sent = self._sent.pop(message_id, None)
+        sent = self.pop(message_id, None)
         if sent is not None:
             self._bytes -= sent.length
             self._settled_ids.add(message_id)
@@ -82,16 +76,14 @@ class InFlight:
 
     def take_all(self) -> list[Sent]:
         """All requests, because no answer is waited for any more."""
-        entries = list(self._sent.values())
-        self._settled_ids.update(self._sent)
-        self._sent.clear()
+        entries = list(self.values())
+        self._settled_ids.update(self)
+        self.clear()
         self._bytes = 0
         return entries
 
-    def look(self, message_id: int = 0) -> None:
+    def look(self) -> None:
         """Look at what has come before more is sent; second answers are forgotten.
-
-        ``message_id`` is that of the request of which a part is on its way, 0 for none.
 
         Raises RemoteProtocolError for an answer that cannot be true, and what ``Association.waiting`` raises.
         """
@@ -101,18 +93,18 @@ class InFlight:
         kept = [
             event
             for event in events
-            if not isinstance(event, CommandReceived) or self._is_awaited(event.command, message_id)
+            if not isinstance(event, CommandReceived) or self._is_awaited(event.command)
         ]
         events.clear()
         events.extend(kept)
 
-    def _is_awaited(self, command: object, begun: int) -> bool:
+    def _is_awaited(self, command: object) -> bool:
         if not isinstance(command, CStoreRSP):
             return True  # what is wrong with it is told when it is received
         number = command.message_id_responded_to
-        if number in self._sent:
+        if number in self:
             return True
-        if begun and number == begun:
+        if number == self.begun and number:
             if is_stored(command.status):
                 raise _not_sent(number, "has not been sent completely")
             return True
@@ -125,7 +117,7 @@ class InFlight:
         if not isinstance(command, CStoreRSP):
             return None
         number = command.message_id_responded_to
-        sent = self._sent.get(number)
+        sent = self.get(number)
         if sent is None:
             return None if number in self._settled_ids else _not_sent(number, "was not sent")
         if sent.length > _CHECKED_LENGTH and is_stored(command.status) and self._association.is_unsent(sent.end):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator
-from functools import partial
 
 from dcmsend.errors import (
     AssociationAborted,
@@ -158,8 +157,9 @@ class StoreLoop:
         number = store.index + 1
         progress = None if observer is None else lambda count: observer.bytes_sent(BytesSent(number, count))
         began = _clock()
+        self._in_flight.begun = store.message_id
         try:
-            sent = self._association.send_staged(progress, partial(self._in_flight.look, store.message_id))
+            sent = self._association.send_staged(progress, self._in_flight.look)
         except DcmsendError as error:
             # Half a data set is on the wire and cannot be taken back: the association has to be given up.
             log_receive_error(store, error)
@@ -174,7 +174,8 @@ class StoreLoop:
     def _is_usable(self) -> Generator[StoreOutcome, None, bool]:
         """Whether the next instance may be sent; if not it stays without an outcome, because nothing of it was sent."""
         try:
-            self._in_flight.look()
+            if self._association.has_news():
+                self._in_flight.look()
             self._association.check_usable()
         except DcmsendError as error:
             log_receive_error(None, error)
@@ -189,7 +190,7 @@ class StoreLoop:
         while in_flight and (len(in_flight) > limit or in_flight.are_many or self._association.has_input()):
             began = _clock()
             try:
-                event = self._association.receive(in_flight.oldest.deadline)
+                event = self._association.receive(next(iter(in_flight.values())).deadline)
             except DcmsendError as error:
                 log_receive_error(None, error)
                 yield from self._give_up_outstanding(error)

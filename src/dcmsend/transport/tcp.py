@@ -60,6 +60,11 @@ class TcpConnection:
         # Delayed acknowledgements cost 40 ms where the peer has Nagle on; the kernel forgets the wish, so it is
         # repeated before every receive, also between the parts of one PDU.
         self._quick_ack = _QUICKACK if sock.family in (socket.AF_INET, socket.AF_INET6) else None
+        self._poll_input: Callable[[float], list[tuple[int, int]]] | None = None
+        if hasattr(select, "poll"):  # asked before every message
+            poll = select.poll()
+            poll.register(sock, select.POLLIN)
+            self._poll_input = poll.poll
         own(self)
         if options.kernel_timeouts:
             sock.settimeout(None)
@@ -102,6 +107,8 @@ class TcpConnection:
 
     def has_input(self) -> bool:
         """See Connection.has_input."""
+        if self._poll_input is not None:
+            return bool(self._poll_input(0))
         try:
             return _is_ready(self._sock, 0.0, for_writing=False)
         except ValueError:  # closed
