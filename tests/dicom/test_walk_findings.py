@@ -64,6 +64,13 @@ def test_an_item_does_not_swallow_what_follows_its_sequence(
 
 
 @every_encoding
+def test_it_is_told_however_much_else_is_wrong(encoding: Encoding) -> None:
+    odd: list[Element] = [(0x00080A00 + number, "UN", b"odd") for number in range(120)]
+    data = encoding.encode(odd) + long_item(encoding, 1000, [(0x00081150, "UI", b"1.2\0")])
+    assert len([text for text in walk(data, encoding).warnings if LONGER in text]) == 1
+
+
+@every_encoding
 def test_a_sequence_that_is_too_short_is_made_longer(encoding: Encoding) -> None:
     """No element ends where the sequence does."""
     body = encoding.encode([(0x00081150, "UI", b"1.2\0"), (0x00081155, "UI", b"1.4\0")])

@@ -31,11 +31,11 @@ class WalkFindings:
         dictionary_source: makes the dictionary, for names.
         origin: position of the data set in its file, None if that has no meaning (it was inflated).
         repairs: reasons why the data set has to be written anew, in order of appearance, each once.
-        warnings: what DCMTK would log as a warning, at most 100.
+        warnings: what DCMTK would log as a warning, at most 100, and at most 100 items longer than their sequence.
         claims: of items longer than their sequence, by depth: end taken, end claimed, warning.
     """
 
-    __slots__ = ("_noted", "claims", "dictionary_source", "origin", "repairs", "warnings")
+    __slots__ = ("_long_items", "_noted", "claims", "dictionary_source", "origin", "repairs", "warnings")
 
     def __init__(self, dictionary: Callable[[], DataDictionary] | None, origin: int | None) -> None:
         self.dictionary_source = dictionary
@@ -44,6 +44,7 @@ class WalkFindings:
         self.warnings: list[str] = []
         self.claims: dict[int, tuple[int, int, str]] = {}
         self._noted: set[tuple[object, ...]] = set()
+        self._long_items: set[int] = set()
 
     def at(self, position: int) -> str:
         """A position for a person: counted from the beginning of the file, where the data set lies there as it is."""
@@ -104,8 +105,9 @@ class WalkFindings:
             f"sequence, {self.at(start - 8)}"
         )
         self.repairs["a sequence has a wrong length"] = None
-        if self.is_news("item", start):
-            self.warn(warning)
+        if len(self._long_items) < _MAX_NOTES and start not in self._long_items:
+            self._long_items.add(start)
+            self.warnings.append(warning)  # however much else there is to tell: the bytes are taken apart in another way
         if len(self.claims) > MAX_DEPTH:
             self.claims.clear()
         self.claims[depth] = max(start, sequence_end), start + length, warning
