@@ -21,7 +21,6 @@ from dcmsend.protocol import is_stored
 from dcmsend.transfer import (
     Engine,
     Feed,
-    Ledger,
     Observer,
     Pace,
     Result,
@@ -35,7 +34,7 @@ from dcmsend.transfer import (
 from support.fixture_files import CT_CLASS
 from support.memory_target import DUPLICATE, MemoryTarget, Plan
 
-__all__ = ["Clock", "MemoryLedger", "MemoryRun", "check", "make_instance", "run_in_memory", "within"]
+__all__ = ["Clock", "MemoryLedger", "MemoryRun", "Window", "check", "make_instance", "run_in_memory", "scan_of"]
 
 STUCK_AFTER = 60.0
 """Seconds after which a run that takes milliseconds is called stuck, however busy the machine is."""
@@ -58,14 +57,20 @@ class Clock:
 
 
 class MemoryLedger:
-    """Keeps what it is told.  ``unanswered`` are indices that an earlier run has sent without an answer."""
+    """Keeps what it is told, and tells ``also``.
 
-    def __init__(self, unanswered: Iterable[int] = ()) -> None:
+    ``unanswered`` are indices that an earlier run has sent without an answer.
+    """
+
+    def __init__(self, unanswered: Iterable[int] = (), also: Callable[[StoreOutcome], object] | None = None) -> None:
+        self._also = also
         self.noted: defaultdict[int, list[StoreOutcome]] = defaultdict(list)
         self.unanswered = frozenset(unanswered)
 
     def note(self, outcome: StoreOutcome) -> None:
         self.noted[outcome.position].append(outcome)
+        if self._also is not None:
+            self._also(outcome)
 
     def is_unanswered(self, outcome: StoreOutcome) -> bool:
         return outcome.position in self.unanswered
@@ -94,7 +99,7 @@ def make_instance(number: int, group: str = "") -> Instance:
     return Instance(InputFile(str(number)), CT_CLASS, uid, EXPLICIT_VR_LITTLE_ENDIAN, ReadMode.FILE_ONLY, group)
 
 
-def within(seconds: float, action: Callable[[], None]) -> None:
+def _within(seconds: float, action: Callable[[], None]) -> None:
     """Run an action on a thread of its own; an action that is stuck fails the test, and shows where."""
     errors: list[BaseException] = []
 
@@ -125,7 +130,7 @@ def run_in_memory(
     attempts: int = 0,
     retries: dict[str, Any] | None = None,
     take: Callable[[StoreOutcome], bool | None] = lambda _: None,
-    further_ledger: Ledger | None = None,
+    make_target: Callable[[Plan], MemoryTarget] = MemoryTarget,
     **options: Any,
 ) -> MemoryRun:
     """Transfer.  ``take`` gets each outcome, and says whether the caller leaves; ``attempts`` are further ones."""
@@ -135,7 +140,7 @@ def run_in_memory(
     chosen = TransferOptions(**{
         "halt_on_failure": plan.halts, "retry": RetryOptions(attempts=attempts, **(retries or {})), **options
     })  # fmt: skip
-    run = MemoryRun([], None, MemoryTarget(plan), ledger or MemoryLedger(), chosen, clock, instances)
+    run = MemoryRun([], None, make_target(plan), ledger or MemoryLedger(), chosen, clock, instances)
     before = set(threading.enumerate())
 
     def transfer() -> None:
@@ -143,7 +148,7 @@ def run_in_memory(
             patch.setattr(parallel, "_TOGETHER", 0.0)
             patch.setattr(retry, "Retries", partial(retry.Retries, clock=clock, sleep=clock.sleep, chance=lambda: 0.5))
             patch.setattr(engine, "Pace", partial(Pace, clock=clock, sleep=clock.sleep))
-            one = Engine(instances, run.target, chosen, interrupt or Interrupt(), observer, further_ledger or run.ledger)
+            one = Engine(instances, run.target, chosen, interrupt or Interrupt(), observer, run.ledger)
         outcomes = one.run()
         for outcome in outcomes:
             run.outcomes.append(outcome)
@@ -151,7 +156,7 @@ def run_in_memory(
                 outcomes.close()  # type: ignore[attr-defined]  # a generator
         run.error = one.error
 
-    within(STUCK_AFTER, transfer)
+    _within(STUCK_AFTER, transfer)
     assert not run.target.open_sessions, "a session is left open"
     assert set(threading.enumerate()) <= before, "a thread is left"
     return run
@@ -202,3 +207,29 @@ def scan_of(count: int, group: Callable[[int], str] = lambda _: "") -> Iterator[
     """Instances as a scan yields them, one after the other."""
     for number in range(count):
         yield make_instance(number, group(number))
+
+
+class Window:
+    """A credit: so many instances of a scan may be without a final outcome at the same time."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._lock = threading.Lock()
+        self._out = 0
+        self.most_out = 0
+
+    @property
+    def is_spent(self) -> bool:
+        return self._out >= self._limit
+
+    def spend(self, instances: Iterable[Instance]) -> Iterator[Instance]:
+        """The same instances; each takes its credit as it comes."""
+        for instance in instances:
+            with self._lock:
+                self._out += 1
+                self.most_out = max(self.most_out, self._out)
+            yield instance
+
+    def give_back(self, _outcome: StoreOutcome) -> None:
+        with self._lock:
+            self._out -= 1

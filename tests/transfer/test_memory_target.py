@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dcmsend.errors import GivenUp, SendingFailed, SessionFailed
-from dcmsend.transfer import Feed, Reason, Result
-from support.memory_run import MemoryLedger, MemoryRun, check, run_in_memory, scan_of
+from dcmsend.transfer import Feed, Reason, Result, feed, work
+from support.memory_run import MemoryLedger, MemoryRun, Window, check, run_in_memory, scan_of
 from support.memory_target import DUPLICATE, Fate, Opening, Plan, Way
 
 STATUSES = st.sampled_from([0, 0, 0, 0xB000, 0xA700, 0xA701, 0xA900, 0xC000, 0x0110, DUPLICATE, 0xFFFF])
@@ -115,14 +115,25 @@ def test_the_first_failure_halts(planned: tuple[int, Plan], sessions: int) -> No
 
 
 @many
-@given(plans(pauses=True), SESSIONS, st.integers(0, 3))
-def test_a_list_that_is_still_being_made(planned: tuple[int, Plan], sessions: int, attempts: int) -> None:
+@given(plans(pauses=True), SESSIONS, st.integers(0, 3), st.sampled_from([0, 0, 1, 2, 5]))
+def test_a_list_that_is_still_being_made(planned: tuple[int, Plan], sessions: int, attempts: int, limit: int) -> None:
+    """Few instances are known ahead; with a credit, few may be without a final outcome."""
     count, plan = planned
-    run = run_in_memory(plan, Feed(scan_of(count)), parallel_associations=sessions, attempts=attempts)
+    credit = Window(limit) if limit else None
+    scan = scan_of(count) if credit is None else credit.spend(scan_of(count))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(feed, "_LONGEST_LOOK_AHEAD", 3)
+        patch.setattr(work, "_MAX_AHEAD", 9)
+        patch.setattr(work, "_MAX_AHEAD_OF_DEFERRED", 5)
+        run = run_in_memory(
+            plan, Feed(scan, credit=credit), parallel_associations=sessions, attempts=attempts,
+            ledger=MemoryLedger(also=None if credit is None else credit.give_back),
+        )  # fmt: skip
     told = len(run.outcomes)
-    assert told == count or run.error is not None or attempts == 0
+    assert told == count or run.error is not None or run.target.counts().sessions >= 3
     check(run, told)
     check_end(run)
+    assert credit is None or credit.most_out <= limit
 
 
 @many

@@ -243,7 +243,7 @@ class Engine:
             outcome = self._settle(attempt)
             if outcome is not None:
                 yield outcome
-            work.finished_before(self._order.next_index)
+                work.note_finished(self._order.next_index)
         if self._retries is not None:
             self._retries.end_association(session.error)
         self._judge(session.error if session.halted else None, session.answered, was_lost=session.error is not None)
@@ -257,7 +257,7 @@ class Engine:
         if retries.aside and not work.look():
             from .retry import AllBut
 
-            work = Work(stretch, self._instances, AllBut(retries.next_suspect(stretch.end)))
+            work = Work(stretch, self._instances, AllBut(retries.next_suspect(stretch.end)), may_grow=False)
         return work
 
     def _make_session(self, stretch: Stretch, interrupt: Interrupt) -> Session:
@@ -277,7 +277,7 @@ class Engine:
         with closing(sessions.run()) as outcomes:
             for outcome in outcomes:
                 yield outcome
-                work.finished_before(self._order.next_index)
+                work.note_finished(self._order.next_index)
         if retries is not None:
             retries.end_association(sessions.lost)
         self._judge(sessions.error, sessions.answered, was_lost=self._order.next_index < work.end)
@@ -292,8 +292,10 @@ class Engine:
     def _nothing_taken(self, session: Session, stretch: Stretch) -> Iterator[StoreOutcome]:
         self._target.tell_nothing_taken()
         self._disturbed = True
-        yield from self._untaken(stretch)
-        session.close()
+        try:
+            yield from self._untaken(stretch)
+        finally:
+            session.close()  # also when the caller leaves
         if self._target.one_session and session.takes_nothing is not None:
             self._halt(session.takes_nothing)
 

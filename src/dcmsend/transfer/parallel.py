@@ -69,6 +69,13 @@ class _Line:
         self.is_open = session is not None
         self.answered = 0
 
+    def leave(self) -> None:
+        """Take no more work; close a session that was opened and never used."""
+        self.taker.retire()
+        if self.session is not None:
+            self.session.close()
+            self.session = None
+
 
 class ParallelSessions:
     """Serves a work over up to ``count`` sessions.
@@ -113,14 +120,8 @@ class ParallelSessions:
 
     def run(self) -> Generator[StoreOutcome, None, None]:
         """The outcomes as they come, in no particular order."""
-        threads = [
-            threading.Thread(target=self._serve, args=(line,), name=f"association-{number}", daemon=True)
-            for number, line in enumerate(self._lines, start=1)
-        ]
-        running = set(self._lines)
         process = os.getpid()
-        for thread in threads:
-            thread.start()
+        threads, running = self._start()
         try:
             while running:
                 for item in self._outbox.take():
@@ -143,6 +144,21 @@ class ParallelSessions:
                 running.difference_update(item for item in self._outbox.take() if isinstance(item, _Line))
             for thread in threads:
                 thread.join()
+
+    def _start(self) -> tuple[list[threading.Thread], set[_Line]]:
+        """Start a thread for each line, or for as many as the system has."""
+        threads: list[threading.Thread] = []
+        for number, line in enumerate(self._lines, start=1):
+            thread = threading.Thread(target=self._serve, args=(line,), name=f"association-{number}", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:
+                _app_log.warning("no further association: %s", error)
+                for rest in self._lines[number - 1 :]:
+                    rest.leave()
+                break
+            threads.append(thread)
+        return threads, set(self._lines[: len(threads)])
 
     def _let_go(self, running: set[_Line]) -> None:
         """When no work is left nobody has to wait any longer for a peer that does not answer."""
@@ -178,9 +194,10 @@ class ParallelSessions:
                     self._wait_after(max(1, fruitless), line.interrupt)
         except BaseException as error:  # a bug, or an observer that fails: told where the outcomes are taken
             line.is_open = False
+            line.session = None  # it is closed already
             self._outbox.put(error)
         finally:
-            line.taker.retire()
+            line.leave()
             self._outbox.put(line)
 
     def _opened(self, line: _Line) -> Session | None:

@@ -51,7 +51,7 @@ def delay_after(failures: int, options: RetryOptions, chance: float) -> float:
 
 
 class Retries:
-    """What is known of attempts that were in vain; used by the one thread that takes the outcomes.
+    """What is known of attempts that were in vain; used by one thread at a time, but for ``wait_after``.
 
     Args:
         options: how often and how long.

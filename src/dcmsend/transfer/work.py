@@ -33,14 +33,22 @@ class Work:
         instances: the transfer list.
         done: indices that have their outcome already, or are left out.
         deferred: indices that wait for the next session already.
+        may_grow: whether the stretch may take in instances that are found later.
     """
 
     def __init__(
-        self, stretch: Stretch, instances: Sequence[Instance], done: Container[int] = (), deferred: Iterable[int] = ()
+        self,
+        stretch: Stretch,
+        instances: Sequence[Instance],
+        done: Container[int] = (),
+        deferred: Iterable[int] = (),
+        *,
+        may_grow: bool = True,
     ) -> None:
         self._stretch = stretch
         self._instances = instances
         self._done = done
+        self._is_fixed = not may_grow
         self._next = stretch.first
         self._returned: list[int] = []
         self._owners: dict[str, Taker] = {}
@@ -49,6 +57,9 @@ class Work:
         self._deferred = min(deferred, default=None)
         self._is_held_back = False
         self._stopped = False
+        self._asking = 0
+        self._handed_out = 0
+        self._finished = 0
         self._changed = threading.Condition()
 
     def taker(self) -> Taker:
@@ -61,15 +72,34 @@ class Work:
     def take(self, taker: Taker, *, may_wait: bool) -> Task | None:
         """See ``Taker.take``."""
         with self._changed:
-            while not self._stopped:
-                index = self._next_for(taker)
-                if index is not None:
-                    return index, self._instances[index]
-                is_over = self._next >= self._end and not self._is_held_back
-                if is_over or not may_wait or self._is_held_up:
-                    break
-                self._changed.wait()
-            return None
+            self._asking += 1  # first of all: whatever is finished from now on is told to those who wait
+            try:
+                while not self._stopped:
+                    index = self._next_for(taker)
+                    if index is not None:
+                        self._handed_out += 1
+                        return index, self._instances[index]
+                    if self._is_over:
+                        self._changed.notify_all()  # it is for the others too
+                        break
+                    if not may_wait:
+                        break
+                    self._changed.wait()
+                return None
+            finally:
+                self._asking -= 1
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether there is nothing to wait for, when there is nothing to be handed out."""
+        if self._is_held_up or (self._next >= self._end and not self._is_held_back):
+            return True
+        return self._is_stuck
+
+    @property
+    def _is_stuck(self) -> bool:
+        """Whether nothing is under way whose end could let it go on: all that was begun waits for the next session."""
+        return self._handed_out == self._finished and not any(taker.kept for taker in self._takers)
 
     @property
     def _end(self) -> int:
@@ -91,20 +121,29 @@ class Work:
     def _next_index(self) -> int | None:
         if self._returned:
             return heapq.heappop(self._returned)
-        self._skip_done()
-        self._is_held_back = False
-        if self._is_held_up or (self._next >= self._end and not self._grow()):
-            return None
-        if self._next >= self._oldest + _MAX_AHEAD:
+        if not self._finds_more() or self._next >= self._oldest + _MAX_AHEAD:
             return None
         self._next += 1
         return self._next - 1
+
+    def _finds_more(self) -> bool:
+        """Whether there is one that is not done; the list grows if it must."""
+        self._is_held_back = False
+        self._skip_done()
+        while not self._is_held_up:
+            if self._next < self._end:
+                return True
+            if not self._grow():
+                return False
+            self._skip_done()
+        return False
 
     def give_back(self, taker: Taker, index: int) -> None:
         """See ``Taker.give_back``."""
         with self._changed:
             is_kept = self._owners.get(self._instances[index].group) is taker
             heapq.heappush(taker.kept if is_kept else self._returned, index)
+            self._handed_out -= 1
             self._changed.notify_all()
 
     def defer(self, index: int) -> None:
@@ -114,6 +153,7 @@ class Work:
         """
         with self._changed:
             self._deferred = index if self._deferred is None else min(self._deferred, index)
+            self._handed_out -= 1
             self._changed.notify_all()
 
     def retire(self, taker: Taker) -> None:
@@ -127,14 +167,16 @@ class Work:
                 self._takers.remove(taker)
             self._changed.notify_all()
 
-    def finished_before(self, index: int) -> None:
-        """Everything before ``index`` has its outcome."""
-        is_far = index >= self._oldest + _MAX_AHEAD // 10  # now and then is enough
-        if not is_far and not self._stretch.may_grow:
-            return
-        with self._changed:
-            if is_far or self._is_held_back:
-                self._oldest = index
+    def note_finished(self, next_index: int) -> None:
+        """An instance has its outcome, and the caller is done with it; so is everything before ``next_index``.
+
+        Called by one thread alone.
+        """
+        self._finished += 1
+        is_far = next_index >= self._oldest + _MAX_AHEAD // 10  # now and then is enough
+        if is_far or self._asking:
+            with self._changed:
+                self._oldest = next_index
                 self._changed.notify_all()
 
     def stop(self) -> None:
@@ -153,16 +195,13 @@ class Work:
         """Whether nothing is left to be handed out."""
         with self._changed:
             self._skip_done()
-            is_ahead = not self._is_held_up and (self._next < self._end or self._stretch.may_grow)
+            is_ahead = not self._is_held_up and (self._next < self._end or self._may_grow)
             return self._stopped or not (self._returned or any(taker.kept for taker in self._takers) or is_ahead)
 
     def look(self) -> bool:
         """Whether there is anything to be handed out; the list grows if it must."""
         with self._changed:
-            self._skip_done()
-            if self._is_held_up:
-                return False
-            return self._next < self._end or self._grow()
+            return self._finds_more()
 
     @property
     def end(self) -> int:
@@ -177,7 +216,13 @@ class Work:
         while self._next < self._end and self._next in self._done:
             self._next += 1
 
+    @property
+    def _may_grow(self) -> bool:
+        return not self._is_fixed and self._stretch.may_grow and not (self._is_held_back and self._is_stuck)
+
     def _grow(self) -> bool:
+        if self._is_fixed:
+            return False
         pulled = self._stretch.grow()
         self._is_held_back = pulled is Pulled.NOT_YET
         return pulled is Pulled.ONE
