@@ -153,6 +153,15 @@ def test_a_private_creator_that_dcmtk_does_not_know(owners: list[bytes]) -> None
         assert (vr, value) == ("UN" if target.is_explicit else "", b"\1\2\3\4\5\6\7\x08")
 
 
+@pytest.mark.parametrize("before", [0x20050010, 0x00410011, 0x00410015, 0x7FE00010])
+def test_a_private_creator_that_comes_too_late(before: int) -> None:
+    """Seen with DCMTK 3.6.7: a creator behind a greater tag does not count."""
+    data = IMPLICIT.encode([(before, "LO", b"AB")]) + papyrus(PAPYRUS)
+    assert walk(data).length == len(data)
+    vr, _ = value_in(converted(data, IMPLICIT.uid, EXPLICIT_LITTLE.uid), EXPLICIT_LITTLE.uid, 0x00411013)
+    assert vr == "UN"
+
+
 def test_nested_ones_have_their_own_turn() -> None:
     """The outer one is sound whatever the inner one is."""
     inner: list[Element] = [(0x00090010, "LO", b"GEIIS "), (0x00091010, "SQ", b"\1\2\3\4"), (0x00100020, "LO", b"ID")]

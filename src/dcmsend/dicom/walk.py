@@ -275,7 +275,7 @@ def _walk(
                 tag = group << 16 | element
                 start = position + 8
                 code = vr_codes.get(tag)
-                vr = code if code is not None else state.look_up(tag, start, length, creators)
+                vr = code if code is not None else state.look_up(tag, start, length, creators, previous)
                 if vr >= BEYOND_DCMTK:
                     vr -= BEYOND_DCMTK
                     vr = vendor_vr(_walk, state, vr, start, length, len(frames)) if vendor_vrs else UNKNOWN

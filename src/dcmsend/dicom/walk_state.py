@@ -212,8 +212,11 @@ class WalkState(WalkFindings):
         """Meanings of element headers in Implicit VR, found before with the same dictionary; see ``walk``."""
         return {} if self.vrs is None else self.vrs.headers
 
-    def look_up(self, tag: int, position: int, length: int, creators: dict[int, str]) -> int:
-        """VR number of an element in Implicit VR (see ``walk_vrs``); a private creator is remembered for its block."""
+    def look_up(self, tag: int, position: int, length: int, creators: dict[int, str], previous: int) -> int:
+        """VR number of an element in Implicit VR (see ``walk_vrs``); a private creator is remembered for its block.
+
+        As with DCMTK a creator counts only if no greater tag and no creator of the same block stands before it.
+        """
         if self.vrs is None:
             return UNKNOWN
         if not tag & 0x10000:
@@ -224,7 +227,7 @@ class WalkState(WalkFindings):
             return UNKNOWN if creator is None or element < 0x1000 else self.vrs.look_up(tag, creator)
         if element < 0x10:
             return self.vrs.look_up(tag, None)
-        if tag not in creators and len(creators) < _MAX_CREATORS:  # an element that appears twice: the first one counts
+        if tag > previous and len(creators) < _MAX_CREATORS:
             creators[tag] = creator_name(self.value(position, length), length)
         return _LO
 
