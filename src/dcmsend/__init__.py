@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .association import AddressFamily, Peer
     from .errors import DcmsendError
     from .index import IndexOptions, Instance, KeepTogether, ReadMode, RejectedInput
-    from .inputs import InputOptions
+    from .inputs import InputOptions, Shard
     from .journal import JournalOptions
     from .library import Transfer, send
     from .plan import Decompression, PlanOptions
@@ -47,7 +47,7 @@ _HOMES = {
     "association": ("AddressFamily", "Peer"),
     "errors": ("DcmsendError",),
     "index": ("IndexOptions", "Instance", "KeepTogether", "ReadMode", "RejectedInput"),
-    "inputs": ("InputOptions",),
+    "inputs": ("InputOptions", "Shard"),
     "journal": ("JournalOptions",),
     "library": ("Transfer", "send"),
     "protocol": ("UserIdentity",),
@@ -65,8 +65,8 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "AddressFamily", "AssociationClosed", "AssociationOpened", "Attempt", "BytesSent", "DcmsendError", "Decompression",
     "IndexOptions", "InputOptions", "Instance", "JournalOptions", "KeepTogether", "NoConnection", "Observer", "Peer",
-    "PlanOptions", "ReadMode", "Reason", "RejectedInput", "Rejection", "Result", "RetryOptions", "StoreOutcome",
-    "Summary", "TlsOptions", "TlsProfile", "Transfer", "TransferOptions", "UserIdentity", "Waiting",
+    "PlanOptions", "ReadMode", "Reason", "RejectedInput", "Rejection", "Result", "RetryOptions", "Shard",
+    "StoreOutcome", "Summary", "TlsOptions", "TlsProfile", "Transfer", "TransferOptions", "UserIdentity", "Waiting",
     "__version__", "load_tls", "send",
 ]
 

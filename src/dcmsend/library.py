@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from types import TracebackType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from dcmsend.association import Peer
 from dcmsend.errors import Cancelled, DcmsendError
@@ -21,6 +21,9 @@ from dcmsend.report import Summary
 from dcmsend.run import Run
 from dcmsend.settings import Settings
 from dcmsend.transfer import Observer, StoreOutcome, TransferOptions
+
+if TYPE_CHECKING:
+    from dcmsend.inputs import Share
 
 __all__ = ["Transfer", "send"]
 
@@ -96,7 +99,7 @@ class Transfer:
         self._run = Run(settings, keep_rejected=True)
         self._record = self._run.record
         self._interrupt = self._run.interrupt
-        self._outcomes = self._run.send(_inputs_of(items, settings.inputs, self._interrupt), observer)
+        self._outcomes = self._run.send(_inputs_of(items, settings.inputs, self._interrupt, self._run.share), observer)
 
     def __iter__(self) -> Iterator[StoreOutcome]:
         process = self._process = os.getpid()
@@ -161,14 +164,18 @@ class Transfer:
         self._interrupt.abort()
 
 
-def _inputs_of(items: Iterable[Any], options: InputOptions, interrupt: Interrupt) -> Iterator[Source]:
+def _inputs_of(
+    items: Iterable[Any], options: InputOptions, interrupt: Interrupt, share: Share | None
+) -> Iterator[Source]:
     for number, item in enumerate(items, start=1):
         if _may_be_content(item):
             raise TypeError(f"item {number} is neither a path nor a pydicom.Dataset, but may be the content of a file")
         if isinstance(item, str | bytes | os.PathLike):
-            yield from find_inputs((os.fsdecode(item),), options, interrupt.check_request)
+            yield from find_inputs((os.fsdecode(item),), options, interrupt.check_request, share)
         elif _is_data_set(item):
-            yield DataSetInput(f"<data set {number}>", item)
+            data_set = DataSetInput(f"<data set {number}>", item)
+            if share is None or not share.leaves(data_set):
+                yield data_set
         else:
             raise TypeError(f"item {number} is neither a path nor a pydicom.Dataset but {type(item).__name__}")
 

@@ -6,7 +6,7 @@ from enum import Enum
 
 from dcmsend.association import Peer
 from dcmsend.dicom.record import Record
-from dcmsend.index import IndexOptions
+from dcmsend.index import IndexOptions, KeepTogether
 from dcmsend.inputs import FileList, InputOptions
 from dcmsend.journal import JournalOptions
 from dcmsend.plan import PlanOptions
@@ -26,7 +26,7 @@ class Preview(Enum):
 
 
 class Settings(Record):
-    """Everything a run needs to know beside its inputs.
+    """Everything a run needs to know beside its inputs.  Raises ValueError for options that do not go together.
 
     Attributes:
         peer: where to send to.
@@ -50,3 +50,7 @@ class Settings(Record):
     file_lists: tuple[FileList, ...] = ()
     journal: JournalOptions | None = None
     dictionary_files: tuple[str, ...] = ()
+
+    def check(self) -> None:
+        if self.inputs.shard is not None and self.index.keep_together in (KeepTogether.SERIES, KeepTogether.STUDY):
+            raise ValueError("Settings: which series a file belongs to is not known before it is opened: no shards")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from dcmsend.association import AddressFamily, Peer
 from dcmsend.errors import UsageError
@@ -19,6 +19,9 @@ from .command_line import CommandLine
 from .log_words import LOG_LEVELS
 from .numbers import check_limits, invalid_value, parse_duration, parse_limited, scan_unsigned
 from .option_table import JOURNAL_OPTIONS, RETRY_OPTIONS, SECURITY_OPTIONS, Limits, find_option
+
+if TYPE_CHECKING:
+    from dcmsend.inputs import Shard
 
 __all__ = ["LogChoice", "build_settings", "choose_logging"]
 
@@ -41,7 +44,7 @@ _ADDRESS_FAMILIES: Final = {
 }
 _PREVIEWS: Final = {"--dry-run": Preview.DRY_RUN, "--probe-peer": Preview.PROBE_PEER}
 _HALTING: Final = {"--no-halt": False, "--halt": True}
-_NEW_WAYS: Final = ("--retry", "--send-while-scanning", "--journal", "--move-sent")
+_NEW_WAYS: Final = ("--retry", "--send-while-scanning", "--journal", "--move-sent", "--shard")
 """Options that imply ``--no-halt`` and ``--require-stored``."""
 _MULTIPLE_ASSOCIATIONS: Final = {"--multi-associations": True, "--single-association": False}
 _NUMBERS: Final = (
@@ -184,7 +187,16 @@ def _input_options(line: CommandLine) -> InputOptions:
         recurse=_choice(line, _RECURSION),
         scan_pattern=line.value("--scan-pattern"),
         min_age=_duration(line, "--min-age"),
+        shard=_shard(line),
     ))
+
+
+def _shard(line: CommandLine) -> Shard | None:
+    if not line.has("--shard"):
+        return None
+    from .shard_arguments import shard_option
+
+    return shard_option(line)
 
 
 def _file_lists(line: CommandLine) -> tuple[FileList, ...]:

@@ -217,6 +217,9 @@ _OUR_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
         ("", "--resume", "", None, ("go on with f: send all that is not stored",)),
         ("", "--move-sent", "[d]irectory: string", None, (
             "move files to d once they are stored",)),
+        ("", "--shard", "[s]hard: i/n or env/n, i from 1 to n", None, (
+            "send only the i-th of n parts, by names of files", "(env: by SLURM or Kubernetes); no halt, truthful",
+            "exit codes")),
     )),
     ("further options (not in DCMTK)", "network", (
         ("", "--parallel-associations", "[n]umber: integer (1..128, default: 1)", None, (

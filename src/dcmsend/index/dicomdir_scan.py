@@ -38,11 +38,12 @@ def scan_dicomdir(
     options: IndexOptions,
     dictionary: Callable[[], DataDictionary] | None,
     skip: Callable[[Source], bool] | None = None,
+    leaves: Callable[[Source], bool] | None = None,
 ) -> Iterator[Instance | RejectedInput]:
     """One instance or one rejection for each record with a Referenced File ID, in document order.
 
-    The DICOMDIR needs its meta header, whatever the read mode is.  What ``skip`` is true for is left out.
-    Each rejection is logged.
+    The DICOMDIR needs its meta header, whatever the read mode is.  What ``skip`` is true for is left out,
+    and so is what ``leaves`` is true for, be the record good or bad: another run sees to it.  Each rejection is logged.
     Raises DataSetError and FileUnreadable where the DICOMDIR itself cannot be read.
     """
     debug = _log.isEnabledFor(logging.DEBUG)
@@ -63,6 +64,8 @@ def scan_dicomdir(
         for found in read_dicomdir(item.path, source, syntax, dictionary, meta.data_set_offset):
             record = found.record
             assert record is not None
+            if leaves is not None and leaves(found):
+                continue
             if debug and record.file_id:
                 _log.debug("adding DICOM file with Referenced File ID '%s'", record.file_id)
             fault = _fault_of(record, options)

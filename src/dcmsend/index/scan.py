@@ -22,6 +22,7 @@ from .uid_check import Fault, find_uid_fault
 
 if TYPE_CHECKING:
     from dcmsend.dicom.data_dictionary import DataDictionary
+    from dcmsend.inputs import Share
 
 __all__ = ["scan"]
 
@@ -37,6 +38,7 @@ def scan(
     dictionary: Callable[[], DataDictionary] | None = None,
     skip: Callable[[Source], bool] | None = None,
     check: Callable[[], None] | None = None,
+    share: Share | None = None,
 ) -> Generator[Instance, None, None]:
     """The instances of ``inputs``, lazily and in their order.
 
@@ -49,6 +51,7 @@ def scan(
         dictionary: makes the data dictionary when it is needed, None for the built-in one.
         skip: asked before a file is opened, also of those that a DICOMDIR refers to; true leaves it out.
         check: called now and then while a file is waited for, and may raise to end the wait.
+        share: knows which instances fall to another run, where that is not seen before a file is opened.
 
     Where files are slow to open (half a millisecond on average) some are opened ahead, on threads; ``inputs`` is then
     read on those threads, too, and up to 48 inputs further than the caller has asked for.
@@ -56,7 +59,7 @@ def scan(
     Raises:
         InvalidInputFile: for the first bad input, with ``options.halt_on_invalid``.
     """
-    instances = _Scan(options, on_rejected, dictionary, skip, check).run(inputs)
+    instances = _Scan(options, on_rejected, dictionary, skip, check, share).run(inputs)
     if options.keep_together is KeepTogether.NONE:
         return instances
     from .grouping import with_groups  # only asked for with several associations
@@ -74,7 +77,9 @@ class _Scan:
         dictionary: Callable[[], DataDictionary] | None,
         skip: Callable[[Source], bool] | None,
         check: Callable[[], None] | None,
+        share: Share | None,
     ) -> None:
+        self._share = share
         self._check = check
         self._options = options
         self._on_rejected = on_rejected
@@ -97,6 +102,8 @@ class _Scan:
                 continue
             if options.expand_dicomdir and sop_class == MEDIA_STORAGE_DIRECTORY:
                 yield from self._expand(item)
+                continue
+            if self._share is not None and self._share.leaves(item):
                 continue
             fault = find_uid_fault(sop_class, sop_instance, syntax, thorough=thorough)
             if fault is not None:
@@ -129,9 +136,11 @@ class _Scan:
         """The instances of a DICOMDIR.  Its own verdict is that on its last record (DCMTK, ``--no-halt``)."""
         from .dicomdir_scan import scan_dicomdir
 
+        share = self._share
+        leaves = None if share is None or not share.is_for_all(item) else share.leaves
         count, reason, why, detail = 0, "", Rejection.BROKEN_DICOMDIR, ""
         try:
-            for found in scan_dicomdir(item, self._options, self._dictionary, self._skip):
+            for found in scan_dicomdir(item, self._options, self._dictionary, self._skip, leaves):
                 if isinstance(found, Instance):
                     count, reason = count + 1, ""
                     yield found

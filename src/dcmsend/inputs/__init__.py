@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .data_set_input import DataSetInput
     from .dicomdir import leads_outside, read_dicomdir
     from .file_list import read_file_list
+    from .shard import Shard, Share
 
 __all__ = [
     "MOST_AHEAD",
@@ -30,6 +31,8 @@ __all__ = [
     "OpenFile",
     "OpenWatch",
     "Origin",
+    "Shard",
+    "Share",
     "Source",
     "Stamp",
     "Ticket",
@@ -59,6 +62,10 @@ def __getattr__(name: str) -> object:
         from .data_set_input import DataSetInput
 
         return DataSetInput
+    if name in ("Shard", "Share"):
+        from . import shard
+
+        return getattr(shard, name)
     if name == "read_file_list":
         from .file_list import read_file_list
 

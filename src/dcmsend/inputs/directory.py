@@ -86,10 +86,11 @@ def scan_directory(
                 levels.pop().close()
                 continue
             path = level.prefix + entry.name
-            inner = _enter(path) if _is_directory(entry) else None
+            is_directory = _is_directory(entry)
+            inner = _enter(path) if is_directory else None
             if inner is None:
                 if matches is None or matches(entry.name):
-                    yield InputFile(path, Origin.DIRECTORY, root=root)
+                    yield InputFile(path, Origin.DIRECTORY, root=root, is_directory=is_directory)
             elif recurse and not _is_own_ancestor(inner, levels):
                 if len(levels) >= _MOST_OPEN:
                     levels[-_MOST_OPEN].read_ahead()

@@ -6,9 +6,13 @@ import logging
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from .input_file import InputFile
 from .options import InputOptions
+
+if TYPE_CHECKING:
+    from .shard import Share
 
 __all__ = ["find_inputs"]
 
@@ -16,15 +20,21 @@ _log = logging.getLogger("dcmsend.app")
 
 
 def find_inputs(
-    names: Iterable[str], options: InputOptions, check: Callable[[], None] | None = None
+    names: Iterable[str],
+    options: InputOptions,
+    check: Callable[[], None] | None = None,
+    share: Share | None = None,
 ) -> Iterator[InputFile]:
     """The inputs that ``names`` stand for, lazily, neither sorted nor made unique.
 
     A directory is expanded with ``options.scan_directories`` and left out with a warning without it.  Everything else,
     whether it exists or not, is an input; who reads it finds out.  ``check`` is called often, also while nothing is
-    found, and may raise to end the search.  Files younger than ``options.min_age`` are left out with a message.
+    found, and may raise to end the search.  What falls to others than ``share`` is left out, and files younger than
+    ``options.min_age`` are, with a message.
     """
     found = _find(names, options, check)
+    if share is not None:
+        found = share.of(found)
     if not options.min_age:
         return found
     from .age import old_enough

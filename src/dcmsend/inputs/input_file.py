@@ -23,12 +23,14 @@ class InputFile(NamedTuple):
         origin: where it comes from.
         record: the DICOMDIR record, for ``Origin.DICOMDIR``.
         root: what ``path`` begins with for ``Origin.DIRECTORY``: the directory that was searched, with a separator.
+        is_directory: a directory that was found and cannot be searched; who reads it says why.
     """
 
     path: str
     origin: Origin = Origin.PARAMETER
     record: DicomdirRecord | None = None
     root: str = ""
+    is_directory: bool = False
 
     @property
     def data_set(self) -> None:

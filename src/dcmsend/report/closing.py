@@ -45,6 +45,8 @@ def closing_lines(record: RunRecord) -> list[str]:
     before = f"{format_count(record.already_stored)} already in the journal" if record.already_stored else ""
     others = record.invalid_files - record.broken_files
     parts = [f"earlier runs {before}"] if before else []
+    if record.other_shards:
+        parts.append(f"other shards {format_count(record.other_shards)} files")
     if others > 0:
         parts.append(f"not DICOM {format_count(others)} ignored")
     if record.broken_files:

@@ -33,6 +33,7 @@ class RunRecord:
         instances_found: how many instances were found so far.
         all_found: whether no more will be found.
         already_stored: how many files were left out because the journal says that they are stored.
+        other_shards: how many files were left to other shards; known when all is found.
         journal: file name of the journal, None without one.
         associations: negotiations that were answered.
         contexts: presentation contexts proposed over all associations.
@@ -54,6 +55,7 @@ class RunRecord:
         self.instances_found = 0
         self.all_found = False
         self.already_stored = 0
+        self.other_shards = 0
         self.journal: str | None = None
         self.associations = 0
         self.contexts = 0

@@ -18,6 +18,7 @@ from .abilities import abilities_of, choose_dictionary
 from .search import Search
 
 if TYPE_CHECKING:
+    from dcmsend.inputs import Share
     from dcmsend.transfer import Feed
 
 __all__ = ["LocalCarrier"]
@@ -33,7 +34,9 @@ class LocalCarrier:
         interrupt: Interrupt,
         observer: Observer | None,
         ledger: Ledger | None,
+        share: Share | None = None,
     ) -> None:
+        self._share = share
         self._settings = settings
         self._record = record
         self._interrupt = interrupt
@@ -43,7 +46,7 @@ class LocalCarrier:
 
     def carry(self, inputs: Iterable[Source]) -> Generator[StoreOutcome | RejectedInput, None, None]:
         """Look for instances and send them: all of them first, or while the search goes on."""
-        search = Search(self._settings, self._record, self._interrupt, self._ledger, self._dictionary)
+        search = Search(self._settings, self._record, self._interrupt, self._ledger, self._dictionary, self._share)
         if self._settings.send_while_scanning:
             from dcmsend.transfer import Feed  # only where the scan goes on meanwhile
 

@@ -19,7 +19,7 @@ from dcmsend.transfer import Ledger, Observer, StoreOutcome, limit_time
 from .abilities import abilities_of, choose_dictionary
 from .carrier import Carrier
 from .local_carrier import LocalCarrier
-from .search import Search, find_sources
+from .search import Search, find_sources, share_of
 
 if TYPE_CHECKING:
     from dcmsend.journal import Journal, MovingJournal
@@ -36,10 +36,12 @@ class Run:
         settings: everything the user has said.
         record: what is known of it; filled while it goes on.
         interrupt: ends it early.
+        share: knows which inputs fall to other runs; None if none does.
     """
 
     def __init__(self, settings: Settings, interrupt: Interrupt | None = None, *, keep_rejected: bool = False) -> None:
         self.settings = settings
+        self.share = share_of(settings)
         self.record = RunRecord(keep_rejected=keep_rejected)
         self.record.journal = None if settings.journal is None else settings.journal.path
         self.interrupt = interrupt or Interrupt(settings.transfer.drain_seconds)
@@ -66,7 +68,7 @@ class Run:
                 _log.info("determining input files ...")
         try:
             if reports.refusal is None:
-                self._send_all(find_sources(settings, names, self.interrupt), reports.observer)
+                self._send_all(find_sources(settings, names, self.interrupt, self.share), reports.observer)
         finally:
             self._tell_totals()
             reports.finish(record, judge)
@@ -117,7 +119,7 @@ class Run:
     def _carry(
         self, inputs: Iterable[Source], observer: Observer | None, ledger: Ledger | None
     ) -> Generator[StoreOutcome, None, None]:
-        carrier: Carrier = LocalCarrier(self.settings, self.record, self.interrupt, observer, ledger)
+        carrier: Carrier = LocalCarrier(self.settings, self.record, self.interrupt, observer, ledger, self.share)
         try:
             for end in carrier.carry(inputs):
                 if isinstance(end, StoreOutcome):
@@ -139,8 +141,8 @@ class Run:
 
             ledger = JournalView(settings.journal, settings.peer.facts)
         try:
-            search = Search(settings, self.record, self.interrupt, ledger, dictionary)
-            found = search.list_instances(find_sources(settings, names, self.interrupt))
+            search = Search(settings, self.record, self.interrupt, ledger, dictionary, self.share)
+            found = search.list_instances(find_sources(settings, names, self.interrupt, self.share))
             while True:
                 try:
                     self.record.reject(next(found))

@@ -10,7 +10,7 @@ from itertools import filterfalse
 from typing import TYPE_CHECKING
 
 from dcmsend.errors import DcmsendError, NoInputFiles, NoValidInputFiles
-from dcmsend.index import Instance, RejectedInput, scan
+from dcmsend.index import Instance, KeepTogether, RejectedInput, scan
 from dcmsend.inputs import Source, find_inputs
 from dcmsend.interrupt import Interrupt
 from dcmsend.report import RunRecord
@@ -19,18 +19,34 @@ from dcmsend.transfer import Recall
 
 if TYPE_CHECKING:
     from dcmsend.dicom.data_dictionary import DataDictionary
+    from dcmsend.inputs import Share
 
-__all__ = ["Search", "find_sources"]
+__all__ = ["Search", "find_sources", "share_of"]
 
 _log = logging.getLogger("dcmsend.app")
 
 
-def find_sources(settings: Settings, names: Iterable[str], interrupt: Interrupt) -> Iterator[Source]:
+def share_of(settings: Settings) -> Share | None:
+    """What tells which inputs fall to this run; None if all do."""
+    if settings.inputs.shard is None:
+        return None
+    from dcmsend.inputs import Share
+
+    return Share(
+        settings.inputs.shard,
+        whole_directories=settings.index.keep_together is KeepTogether.DIRECTORY,
+        expands_dicomdir=settings.index.expand_dicomdir,
+    )
+
+
+def find_sources(
+    settings: Settings, names: Iterable[str], interrupt: Interrupt, share: Share | None = None
+) -> Iterator[Source]:
     """What names of files and directories stand for, those in file lists included; reports of ours are left out.
 
     Raises Cancelled.
     """
-    inputs = find_inputs(_all_names(settings, names, interrupt), settings.inputs, interrupt.check_request)
+    inputs = find_inputs(_all_names(settings, names, interrupt), settings.inputs, interrupt.check_request, share)
     if not settings.report.for_programs:
         return inputs
     from dcmsend.report import OwnReports
@@ -59,6 +75,7 @@ class Search:
         interrupt: ends the search early; Cancelled is raised then.
         recall: knows what is stored already; None if there is none.
         dictionary: makes the data dictionary when it is needed.
+        share: knows what falls to other runs; None if nothing does.
     """
 
     def __init__(
@@ -68,7 +85,9 @@ class Search:
         interrupt: Interrupt,
         recall: Recall | None,
         dictionary: Callable[[], DataDictionary],
+        share: Share | None = None,
     ) -> None:
+        self._share = share
         self._settings = settings
         self._record = record
         self._interrupt = interrupt
@@ -85,7 +104,7 @@ class Search:
         # DCMTK remarks on all directories before it reads the first file: the list is made first.
         listed = list(self._until_asked_to_end(self._wanted(inputs)))
         record = self._record
-        if not listed:
+        if not listed and not self._is_for_others:
             raise NoInputFiles
         record.listed = True
         _log.info("checking input files ...")
@@ -103,11 +122,12 @@ class Search:
             raise
         yield from self.rejected()
         record.all_found = True
+        self._tell_of_others()
         _log.debug(
             "in total, there are %d SOP instances to be sent, %d invalid files are ignored",
             len(instances), record.invalid_files,
         )
-        if not instances and not record.already_stored:
+        if not instances and not record.already_stored and not self._is_for_others:
             raise NoValidInputFiles
         return instances
 
@@ -119,16 +139,29 @@ class Search:
                 yield instance
         record = self._record
         record.all_found = True
-        if not record.listed:
+        if not record.listed and not self._is_for_others:
             raise NoInputFiles
+        record.listed = True
+        self._tell_of_others()
         _log.debug("in total, there were %d SOP instances to be sent", record.instances_found)
-        if not record.instances_found and not record.already_stored:
+        if not record.instances_found and not record.already_stored and not self._is_for_others:
             raise NoValidInputFiles
 
     def rejected(self) -> Iterator[RejectedInput]:
         """The inputs that were found to hold no instance since the last call; on whatever thread they were found."""
         while self._rejected:
             yield self._rejected.popleft()
+
+    @property
+    def _is_for_others(self) -> bool:
+        """Whether there is something to be sent, but for others: a share of nothing is no mistake."""
+        return self._share is not None and self._share.others > 0
+
+    def _tell_of_others(self) -> None:
+        if self._share is not None:
+            shard, others = self._share.shard, self._share.others
+            self._record.other_shards = others
+            _log.info("shard %d of %d: %d files are left to the others", shard.number, shard.count, others)
 
     def _wanted(self, inputs: Iterable[Source]) -> Iterable[Source]:
         return inputs if self._recall is None else filterfalse(self._recall.leaves_out, inputs)
@@ -138,6 +171,7 @@ class Search:
         return scan(
             inputs, self._settings.index, self._reject,
             dictionary=self._dictionary, skip=skip, check=self._interrupt.check_request,
+            share=self._share,
         )  # fmt: skip
 
     def _is_stored(self, item: Source) -> bool:

@@ -1,0 +1,153 @@
+"""The part of all inputs that falls to one of several runs, wherever and in whatever order each of them finds them.
+
+No run knows what the others find: which shard an input falls to is a matter of its name alone.  Only that part of the
+name counts which is the same on every host, below the directory that was named: each may mount a share elsewhere.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from hashlib import sha256
+from typing import Final
+
+from dcmsend.dicom.record import Record
+
+from .input_file import InputFile
+from .origin import Origin
+from .source import Source
+
+__all__ = ["Shard", "Share"]
+
+_MOST: Final = 1_000_000
+
+
+class Shard(Record):
+    """One of so many parts (``--shard``).  Raises ValueError for one that cannot be.
+
+    Attributes:
+        number: which one, 1 to ``count``.
+        count: how many there are; the same for all runs that share the inputs.
+    """
+
+    number: int
+    count: int
+
+    def check(self) -> None:
+        if not 1 <= self.count <= _MOST:
+            raise ValueError(f"Shard: there can be 1 to {_MOST} of them, not {self.count}")
+        if not 1 <= self.number <= self.count:
+            raise ValueError(f"Shard: there is no number {self.number} of {self.count}")
+
+
+class Share:
+    """Tells which inputs fall to a shard, and counts those that do not.
+
+    An input goes by the SHA-256 digest of its name: unlike Python's own hash it is the same in every process, unlike a
+    checksum it spreads names that count upwards evenly over any number of shards, and unlike BLAKE2 it is there where
+    a system permits the algorithms of FIPS 140 only.  The name, in the bytes that the system uses, with ``/`` between
+    its parts, is
+
+    * of a file that was found: its path below the directory that was named,
+    * of a file that a DICOMDIR refers to: its Referenced File ID,
+    * of a file that was named itself: its base name, because nobody knows which part of its path is the mount point,
+    * of a data set in memory: its SOP Instance UID.
+
+    With ``whole_directories`` it is what is left of that without the last part, and for a file that was named the name
+    of the directory it lies in; a data set lies in none.
+
+    Attributes:
+        others: how many inputs were left to other shards so far.
+
+    Args:
+        shard: which one.
+        whole_directories: a directory's files fall to the same shard (``--keep-together directory``).
+        expands_dicomdir: a DICOMDIR stands for the files it refers to (``+rd``).
+    """
+
+    def __init__(self, shard: Shard, *, whole_directories: bool = False, expands_dicomdir: bool = False) -> None:
+        self.shard = shard
+        self.others = 0
+        self._whole_directories = whole_directories
+        self._expands_dicomdir = expands_dicomdir
+
+    def of(self, inputs: Iterator[InputFile]) -> Iterator[InputFile]:
+        """Those of ``inputs`` that may concern this shard; of any other one it is not asked what is in it."""
+        for item in inputs:
+            if self.is_ours(item) or self.is_for_all(item) or _is_missing(item):
+                yield item
+            else:
+                self.others += 1
+
+    def leaves(self, item: Source) -> bool:
+        """Whether an input falls to another shard; it is counted then."""
+        if self.is_ours(item):
+            return False
+        self.others += 1
+        return True
+
+    def is_ours(self, item: Source) -> bool:
+        """Whether an input falls to this shard."""
+        digest = sha256(_bytes(self._name_of(item))).digest()
+        return int.from_bytes(digest[:8], "big") % self.shard.count == self.shard.number - 1
+
+    def is_for_all(self, item: Source) -> bool:
+        """Whether an input is, by its name, a DICOMDIR: every shard reads it and takes its part of the references.
+
+        A DICOMDIR of another name falls to one shard, with all its references.  Source: PS3.10 8.6.
+        """
+        return self._expands_dicomdir and _base_name(item.path).upper() == "DICOMDIR"
+
+    def _name_of(self, item: Source) -> str:
+        if item.origin is Origin.DATA_SET:
+            return _instance_of(item)
+        if item.origin is Origin.DICOMDIR and item.record is not None:
+            name = item.record.file_id.replace("\\", "/")
+        elif item.origin is Origin.DIRECTORY:
+            name = item.path[len(item.root) :].replace(os.sep, "/")
+        elif self._whole_directories:
+            return _base_name(os.path.dirname(_absolute(item.path)))
+        else:
+            return _base_name(item.path)
+        return name.rpartition("/")[0] if self._whole_directories else name
+
+
+def _is_missing(item: InputFile) -> bool:
+    """Whether an input is not there, or is a directory that cannot be searched: nobody knows who misses what by that.
+
+    If a share is not mounted where one shard runs, its run must not end well because the name falls to another one.
+    """
+    if item.is_directory:
+        return True
+    if item.origin is not Origin.PARAMETER:
+        return False
+    try:
+        return stat.S_ISDIR(os.stat(item.path).st_mode)
+    except (OSError, ValueError):
+        return True
+
+
+def _instance_of(item: Source) -> str:
+    from .data_set_input import DataSetInput
+
+    uid = item.data_set.get("SOPInstanceUID") if isinstance(item, DataSetInput) else None
+    return str(uid or item.path)
+
+
+def _base_name(path: str) -> str:
+    return os.path.basename(path)
+
+
+def _absolute(path: str) -> str:
+    try:
+        return os.path.abspath(path)
+    except (OSError, ValueError):  # the working directory is gone
+        return path
+
+
+def _bytes(name: str) -> bytes:
+    try:
+        return os.fsencode(name)
+    except UnicodeEncodeError:  # no file has it
+        return name.encode("utf-8", "surrogatepass")
