@@ -31,7 +31,10 @@ def record_of() -> RunRecord:
         summary.retryable += count * is_retryable
     record.exit_code = ExitCode.SOME_MAY_SUCCEED
     shown = {"seconds": 25_320.0, "journal": "night.db", "already_stored": 27_592_104, "invalid_files": 4_112}
-    names = ("summary", "broken_files", "error", "report_error", "exit_code", "may_succeed", "cannot_succeed")
+    names = (
+        "summary", "broken_files", "error", "report_error", "exit_code", "may_succeed", "cannot_succeed",
+        "other_shards",
+    )  # fmt: skip
     return cast(RunRecord, SimpleNamespace(**{name: getattr(record, name) for name in names} | shown))
 
 
@@ -80,3 +83,9 @@ def test_many_kinds_of_trouble() -> None:
     assert len(lines) == 9
     assert lines[6] == "    others       60"
     assert all(len(line) <= 80 for line in lines)
+
+
+def test_a_share() -> None:
+    record = RunRecord()
+    record.other_shards, record.invalid_files = 12_345, 2
+    assert closing_lines(record)[1] == "  other shards 12 345 files; not DICOM 2 ignored"

@@ -120,7 +120,7 @@ _DCMTK_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
     ("processing options", "other processing options", (
         ("-nh", "--no-halt", "", None, ("go on after an invalid file and after an", "instance that cannot be sent")),
         ("-nip", "--no-illegal-proposal", "", None, (
-            "propose nothing for lossless compression that", "DCMTK cannot undo (e.g. JPEG 2000) or we may not")),
+            "propose nothing for lossless compression that", "DCMTK cannot undo (JPEG 2000) or we may not")),
         ("-nuc", "--no-uid-checks", "", None, ("take the UIDs of files without a check",)),
     )),
     ("network options", "IP protocol version", (
@@ -218,8 +218,8 @@ _OUR_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
         ("", "--move-sent", "[d]irectory: string", None, (
             "move files to d once they are stored",)),
         ("", "--shard", "[s]hard: i/n or env/n, i from 1 to n", None, (
-            "send only the i-th of n parts, by names of files", "(env: by SLURM or Kubernetes); no halt, truthful",
-            "exit codes")),
+            "send only the i-th of n parts, by file names",
+            "(env: by SLURM or Kubernetes); no halt,", "truthful exit codes")),
     )),
     ("further options (not in DCMTK)", "network", (
         ("", "--parallel-associations", "[n]umber: integer (1..128, default: 1)", None, (
