@@ -195,7 +195,6 @@ def test_a_private_sequence_in_implicit_vr_is_entered_by_its_creator() -> None:
     entry = DictionaryEntry(TagRange(0x0019, 0x0019), TagRange(0x01, 0x01), "SQ", "Things", "MAKER")
     dictionary = DataDictionary().extended([entry])
     elements: list[Element] = [
-        (0x00191201, "UN", b"ab"),  # before its creator
         (0x00190010, "LO", b"OTHER "), (0x00190012, "LO", b"MAKER "), (0x00191001, "UN", b"ab"),
         (0x00191201, "SQ", [REFERENCE]), (0x00191301, "UN", b"ab"),
         (0x00400275, "SQ", [[(0x00191201, "UN", b"ab")]]),
@@ -206,7 +205,7 @@ def test_a_private_sequence_in_implicit_vr_is_entered_by_its_creator() -> None:
         builder=events,
     )
     assert events.seen == [
-        (0x00191201, "UN", 2), (0x00190010, "LO", 6), (0x00190012, "LO", 6), (0x00191001, "UN", 2),
+        (0x00190010, "LO", 6), (0x00190012, "LO", 6), (0x00191001, "UN", 2),
         ("sequence", 0x00191201, False), ("item",), (0x00081150, "UI", 4), (0x00081155, "UI", 4), ("end item",),
         ("end sequence",), (0x00191301, "UN", 2),
         ("sequence", 0x00400275, False), ("item",), (0x00191201, "UN", 2), ("end item",), ("end sequence",),

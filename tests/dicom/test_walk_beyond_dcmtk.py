@@ -88,7 +88,7 @@ def test_no_private_sequence_of_ours_is_entered_that_is_none(value: bytes) -> No
 
 
 @given(st.sampled_from(SEQUENCES), st.binary(max_size=60).map(lambda data: data[: len(data) & ~1]))
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_any_bytes_under_any_private_sequence(row: tuple[str, int], value: bytes) -> None:
     data = IMPLICIT.encode(private(*row, value))
     result = walk(data)
@@ -239,7 +239,7 @@ PADDED = (b"", b"A ", b"AB  ", b"    ", b"1. 2", b"1\0\0\0", b"\xff\xd8\0 ", b"1
 
 
 @given(st.sampled_from(TEXTS), st.sampled_from(PADDED))
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 def test_texts_keep_their_padding(row: tuple[str, int], value: bytes) -> None:
     data = IMPLICIT.encode(private(*row, value))
     assert walk(data).repairs == ()
