@@ -5,7 +5,8 @@ from __future__ import annotations
 import faulthandler
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -14,8 +15,8 @@ import pytest
 
 from dcmsend.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN
 from dcmsend.errors import DcmsendError
-from dcmsend.index import Instance, ReadMode
-from dcmsend.inputs import InputFile
+from dcmsend.index import Instance, ReadMode, RejectedInput
+from dcmsend.inputs import InputFile, Source
 from dcmsend.interrupt import Interrupt
 from dcmsend.protocol import is_stored
 from dcmsend.transfer import (
@@ -32,7 +33,8 @@ from dcmsend.transfer import (
     retry,
 )
 from support.fixture_files import CT_CLASS
-from support.memory_target import DUPLICATE, MemoryTarget, Plan
+from support.memory_plan import DUPLICATE, Plan
+from support.memory_target import MemoryTarget
 
 __all__ = ["Clock", "MemoryLedger", "MemoryRun", "Window", "check", "make_instance", "run_in_memory", "scan_of"]
 
@@ -74,6 +76,17 @@ class MemoryLedger:
 
     def is_unanswered(self, outcome: StoreOutcome) -> bool:
         return outcome.position in self.unanswered
+
+    def leaves_out(self, item: Source) -> bool:
+        raise NotImplementedError("only a scan asks")
+
+    is_stored = was_moved = leaves_out
+
+    def reject(self, rejected: RejectedInput) -> None:
+        raise NotImplementedError("only a scan tells")
+
+    def all_found(self) -> None:
+        raise NotImplementedError("only a scan tells")
 
 
 @dataclass
@@ -149,11 +162,13 @@ def run_in_memory(
             patch.setattr(retry, "Retries", partial(retry.Retries, clock=clock, sleep=clock.sleep, chance=lambda: 0.5))
             patch.setattr(engine, "Pace", partial(Pace, clock=clock, sleep=clock.sleep))
             one = Engine(instances, run.target, chosen, interrupt or Interrupt(), observer, run.ledger)
-        outcomes = one.run()
-        for outcome in outcomes:
-            run.outcomes.append(outcome)
-            if take(outcome):
-                outcomes.close()  # type: ignore[attr-defined]  # a generator
+            outcomes = one.run()
+            assert isinstance(outcomes, Generator)
+            with closing(outcomes):
+                for outcome in outcomes:
+                    run.outcomes.append(outcome)
+                    if take(outcome):
+                        break
         run.error = one.error
 
     _within(STUCK_AFTER, transfer)

@@ -9,9 +9,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import Enum
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from dcmsend.errors import (
@@ -42,51 +41,12 @@ from dcmsend.transfer import (
     Taker,
     Timings,
 )
+from support.memory_plan import DUPLICATE, STORED, Fate, Opening, Plan, Way
 
-__all__ = ["DUPLICATE", "STORED", "Arrival", "Fate", "MemoryTarget", "Opening", "Plan", "Way"]
+__all__ = ["Arrival", "MemoryStretch", "MemoryTarget"]
 
-DUPLICATE = 0x0111
+
 _LOST = ConnectionLost("planned")
-
-
-class Way(Enum):
-    """What becomes of one attempt to send an instance."""
-
-    ANSWERED = "answered"
-    ANSWERED_TWICE = "answered twice"
-    LOST_BEFORE = "session lost before anything is sent"
-    LOST_WITHIN = "session lost when half is sent"
-    LOST_AFTER = "session lost when all is sent, before the answer"
-    SILENT = "never answered"
-    BROKEN = "cannot be sent, whatever the session"
-
-
-class Fate(NamedTuple):
-    """One planned attempt.
-
-    Attributes:
-        status: of the answer, where there is one.
-        late: the answer comes when so many further instances have been sent, or when the sender waits for it.
-        is_taken: whether the target takes what it does not answer.
-    """
-
-    way: Way = Way.ANSWERED
-    status: int = 0
-    late: int = 0
-    is_taken: bool = True
-
-
-STORED = Fate()
-
-
-class Opening(Enum):
-    """What becomes of an attempt to open a session."""
-
-    GOOD = "good"
-    TRANSIENT = "refused for now"
-    PERMANENT = "refused for good"
-    TAKES_NOTHING = "opened, but takes nothing"
-    WAITS = "left waiting as long as another session is open"
 
 
 class _Refused(SessionFailed):
@@ -106,33 +66,6 @@ class Arrival:
     is_complete: bool
     is_taken: bool
     status: int | None = None
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What happens.
-
-    Attributes:
-        attempts: by index in the list, the fates of an instance; after the last it is stored.
-        openings: of all sessions together; after the last they are good.
-        window: requests that may be without an answer.
-        stretch_length: how many instances the sessions of one kind can serve.
-        refuses_duplicates: what was taken before is answered with 0x0111.
-        halts: the first instance that cannot be sent ends the run, as ``halt_on_failure`` without further attempts.
-        pauses: a session on which the peer is out of resources begins nothing more, as with further attempts.
-        before_each: called with the number of instances begun so far, before the next one is.
-    """
-
-    attempts: Mapping[int, Sequence[Fate]] = field(default_factory=dict)
-    openings: Sequence[Opening] = ()
-    window: int = 1
-    stretch_length: int = 1 << 60
-    refuses_duplicates: bool = False
-    halts: bool = False
-    pauses: bool = False
-    one_session: bool = False
-    is_possible: bool = True
-    before_each: Callable[[int], None] = lambda _: None
 
 
 class MemoryTarget:
@@ -264,7 +197,7 @@ class MemoryStretch:
 
 
 class _Request(NamedTuple):
-    index: int
+    position: int
     instance: Instance
     arrival: Arrival
     status: int
@@ -382,7 +315,7 @@ class MemorySession:
         self._end(error, work)
         outstanding, self._in_flight = self._in_flight, {}
         for request in outstanding.values():
-            yield _outcome(request.index, request.instance, Result.UNCONFIRMED, reason, request.started)
+            yield _outcome(request.position, request.instance, Result.UNCONFIRMED, reason, request.started)
 
     def _end(self, error: DcmsendError, work: Taker) -> None:
         if isinstance(error, Cancelled):

@@ -12,8 +12,9 @@ from dcmsend.errors import Cancelled
 from dcmsend.index import Instance
 from dcmsend.interrupt import Interrupt
 from dcmsend.transfer import Feed, Reason, feed, work
+from support.memory_plan import Fate, Opening, Plan, Way
 from support.memory_run import MemoryLedger, Window, check, run_in_memory, scan_of
-from support.memory_target import Fate, MemoryStretch, MemoryTarget, Opening, Plan, Way
+from support.memory_target import MemoryStretch, MemoryTarget
 
 FOR_NOW = Fate(status=0x0110)
 BROKEN = Fate(Way.BROKEN)
@@ -109,7 +110,7 @@ def test_no_session_is_left_open_when_the_end_is_asked_for_as_soon_as_it_is_open
 @pytest.mark.parametrize("possible", [0, 1, 2])
 def test_threads_that_cannot_be_started(monkeypatch: pytest.MonkeyPatch, possible: int) -> None:
     """The work goes over as many sessions as the system has threads for."""
-    started = []
+    started: list[threading.Thread] = []
     start = threading.Thread.start
 
     def start_some(thread: threading.Thread) -> None:

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from dcmsend.errors import GivenUp, SendingFailed, SessionFailed
 from dcmsend.transfer import Feed, Reason, Result, feed, work
+from support.memory_plan import DUPLICATE, Fate, Opening, Plan, Way
 from support.memory_run import MemoryLedger, MemoryRun, Window, check, run_in_memory, scan_of
-from support.memory_target import DUPLICATE, Fate, Opening, Plan, Way
 
 STATUSES = st.sampled_from([0, 0, 0, 0xB000, 0xA700, 0xA701, 0xA900, 0xC000, 0x0110, DUPLICATE, 0xFFFF])
 FATES = st.one_of(
