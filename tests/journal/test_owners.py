@@ -80,3 +80,24 @@ def test_empty_file_of_ours_becomes_ours_alone(tmp_path: Path) -> None:
     with ScriptedPeer() as peer:
         assert run_with_journal(tmp_path, peer.port, "--resume").exit_code == 0
     assert (tmp_path / "journal").stat().st_mode & 0o777 == 0o600
+
+
+def test_what_another_user_says_of_a_move_is_not_believed(tmp_path: Path) -> None:
+    """In a directory for sent files that all may write to, a note of his must not have a file of ours removed."""
+    write_instances(tmp_path / "in", 1)
+    precious, token = tmp_path / "precious", "0123456789abcdef"
+    precious.write_bytes(b"precious")
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / f".dcmsend-{token}-x").write_bytes(b"precious and more")
+    sent = tmp_path / "sent"
+    (sent / ".dcmsend-moving").mkdir(parents=True)
+    names = (str(theirs / "x"), str(sent / "x"), str(precious), "end", "")
+    note = sent / ".dcmsend-moving" / token
+    before = give_away(note, "\0".join(names).encode())
+    with ScriptedPeer() as peer:
+        done = run_with_journal(tmp_path, peer.port, "--resume", "--move-sent", str(sent))
+    assert done.exit_code == 0, done.stderr
+    assert precious.read_bytes() == b"precious"
+    assert [path.name for path in theirs.iterdir()] == [f".dcmsend-{token}-x"]
+    assert state(note) == before

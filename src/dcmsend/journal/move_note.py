@@ -10,6 +10,7 @@ import time
 from typing import Final, NamedTuple
 
 from .folder import NAME_BYTES, fitting
+from .own_files import is_ours
 
 __all__ = ["KeptNote", "LeftNote", "MoveNote", "NotedMove", "is_noted", "is_temporary", "left_notes"]
 
@@ -138,7 +139,10 @@ def is_noted(directory: str, name: bytes) -> bool:
 
 
 def left_notes(directory: str) -> list[LeftNote]:
-    """The notes that no run holds; the caller closes them.  Those of runs that live are not touched."""
+    """The notes that no run holds; the caller closes them.  Those of runs that live are not touched.
+
+    Nor are those of other users, who may write into a shared directory: a note says what may be removed.
+    """
     folder = os.path.join(directory, _FOLDER)
     notes: list[LeftNote] = []
     with contextlib.suppress(OSError):
@@ -146,7 +150,7 @@ def left_notes(directory: str) -> list[LeftNote]:
             with contextlib.suppress(OSError):
                 path = os.path.join(folder, name)
                 fd = os.open(path, _FLAGS)
-                if _is_left(fd):
+                if is_ours(os.fstat(fd), folder) and _is_left(fd):
                     notes.append(LeftNote(path, fd))
                 else:
                     os.close(fd)

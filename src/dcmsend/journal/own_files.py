@@ -11,7 +11,7 @@ from dcmsend.inputs import InputFile
 
 from .path_key import Directories
 
-__all__ = ["LOCK_LENGTH", "OwnFiles", "check_owner", "check_places", "is_lock", "journal_files"]
+__all__ = ["LOCK_LENGTH", "OwnFiles", "check_owner", "check_places", "is_lock", "is_ours", "journal_files"]
 
 LOCK_LENGTH: Final = 32
 """Bytes that the content of a lock may have."""
@@ -67,21 +67,26 @@ def check_places(journal: str) -> None:
             status = os.lstat(place)
         except FileNotFoundError:
             continue
-        if not stat.S_ISREG(status.st_mode) or not _is_ours(place, suffix, status.st_size, is_new):
+        if not stat.S_ISREG(status.st_mode) or not _looks_like_ours(place, suffix, status.st_size, is_new):
             raise JournalError(journal, f"'{place}' is in the way; move it to another place")
         check_owner(journal, place, status)
 
 
 def check_owner(journal: str, place: str, status: os.stat_result) -> None:
-    """Raise JournalError for a file of another user.
+    """Raise JournalError for a file of another user."""
+    if not is_ours(status, os.path.dirname(place)):
+        what = "it" if place == os.path.realpath(journal) else f"'{place}'"
+        raise JournalError(journal, f"{what} belongs to another user (number {status.st_uid}); use a file of your own")
+
+
+def is_ours(status: os.stat_result, directory: str) -> bool:
+    """Whether a file in ``directory`` belongs to the user of this process.
 
     Some file systems give all files to one user, whoever makes them: there a file is ours if a new one would be his.
     """
     if not hasattr(os, "geteuid") or status.st_uid == os.geteuid():
-        return
-    if status.st_uid != _owner_of_new_files(os.path.dirname(place)):
-        what = "it" if place == os.path.realpath(journal) else f"'{place}'"
-        raise JournalError(journal, f"{what} belongs to another user (number {status.st_uid}); use a file of your own")
+        return True
+    return status.st_uid == _owner_of_new_files(directory)
 
 
 def _owner_of_new_files(directory: str) -> int:
@@ -98,7 +103,7 @@ def _owner_of_new_files(directory: str) -> int:
         os.unlink(probe)
 
 
-def _is_ours(place: str, suffix: str, size: int, is_new: bool) -> bool:
+def _looks_like_ours(place: str, suffix: str, size: int, is_new: bool) -> bool:
     if size == 0:
         return True
     if is_new and suffix != _LOCK:
