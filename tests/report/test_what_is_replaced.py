@@ -239,6 +239,23 @@ def test_what_is_open_already_is_written_to(tmp_path: Path, peer: ScriptedPeer, 
     assert {path.name for path in tmp_path.iterdir()} == {"link", "shown"}
 
 
+@pytest.mark.parametrize("option", OPTIONS)
+@pytest.mark.parametrize("name", ["-", "/dev/stdout", "/proc/self/fd/1"])
+@pytest.mark.parametrize("mode", ["r+b", "ab"])
+def test_an_image_that_is_open_already_is_not_written_to(
+    tmp_path: Path, peer: ScriptedPeer, option: str, name: str, mode: str
+) -> None:
+    for content in (CT.read_bytes(), bare_data_set()):
+        (tmp_path / "image").write_bytes(content)
+        with open(tmp_path / "image", mode) as image:
+            words = [str(installed_dcmsend()), "127.0.0.1", str(peer.port), option, name, "image"]
+            done = subprocess.run(words, stdout=image, stderr=subprocess.PIPE, cwd=tmp_path)
+        assert done.returncode == 43, done.stderr
+        assert b"it is a DICOM file, which no report overwrites" in done.stderr
+        assert (tmp_path / "image").read_bytes() == content
+    assert peer.connections == []
+
+
 @pytest.mark.parametrize("option", [*OPTIONS, "+crf"])
 def test_pipes_are_written_to(tmp_path: Path, peer: ScriptedPeer, option: str) -> None:
     os.mkfifo(tmp_path / "pipe")

@@ -12,7 +12,7 @@ from dcmsend.index import looks_like_dicom
 
 from .place import Place
 
-__all__ = ["HEAD_LENGTH", "IS_INPUT", "InputWatch", "read_head", "reason_to_keep"]
+__all__ = ["HEAD_LENGTH", "IS_INPUT", "InputWatch", "read_head", "read_head_of_open_file", "reason_to_keep"]
 
 IS_INPUT: Final = "it is one of the files to be sent, which no report overwrites"
 HEAD_LENGTH: Final = 4096
@@ -30,6 +30,20 @@ def read_head(place: Place) -> bytes:
         return os.read(descriptor, HEAD_LENGTH)
     finally:
         os.close(descriptor)
+
+
+def read_head_of_open_file(descriptor: int) -> bytes:
+    """The first 4 KiB of a regular file that is open, maybe only for writing; nothing where that cannot be seen."""
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return b""
+    try:
+        again = os.open(f"/dev/fd/{descriptor}", os.O_RDONLY)
+    except OSError:
+        return b""
+    try:
+        return os.pread(again, HEAD_LENGTH, 0)
+    finally:
+        os.close(again)
 
 
 def reason_to_keep(head: bytes, is_earlier_report: Callable[[bytes], bool] | None) -> str:

@@ -14,7 +14,7 @@ from dcmsend.errors import ReportError
 
 from .earlier_report import is_earlier_report
 from .place import Place, find_place
-from .replaceable import HEAD_LENGTH, read_head, reason_to_keep
+from .replaceable import HEAD_LENGTH, read_head, read_head_of_open_file, reason_to_keep
 from .visible import open_stream
 
 __all__ = ["ReportFile"]
@@ -68,12 +68,12 @@ class ReportFile:
             if sys.stdout is None:
                 raise OSError(0, "there is no standard output")
             sys.stdout.flush()
-            return os.dup(sys.stdout.fileno())
+            return _duplicate(sys.stdout.fileno())
         self._place = place = find_place(self._path)
         if place.is_file:
             _check(read_head(place))
             return self._open_streamed(place) if is_streamed else self._open_temporary(place)
-        descriptor = place.open(os.O_WRONLY) if place.descriptor is None else os.dup(place.descriptor)
+        descriptor = place.open(os.O_WRONLY) if place.descriptor is None else _duplicate(place.descriptor)
         self._leave()
         return descriptor
 
@@ -172,6 +172,14 @@ class ReportFile:
         except ValueError as error:  # a NUL in the name, a file that is closed
             self._discard()
             raise ReportError(self._path, str(error)) from error
+
+
+def _duplicate(descriptor: int) -> int:
+    """Another descriptor of what is open; what was redirected to a file is written there, but not over an image."""
+    reason = reason_to_keep(read_head_of_open_file(descriptor), None)
+    if reason:
+        raise OSError(0, reason)
+    return os.dup(descriptor)
 
 
 def _check(head: bytes) -> None:
