@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Transfer", "send"]
 
-_LONGEST_NAME: Final = 4096
+_LONGEST_NAME: Final = 32767 if os.name == "nt" else 4096
+"""Characters that the name of a file may have; elsewhere than on Windows no more bytes."""
 
 # What is logged is shown only if the program asks for it.
 logging.getLogger("dcmsend").addHandler(logging.NullHandler())
@@ -168,10 +169,13 @@ def _inputs_of(
     items: Iterable[Any], options: InputOptions, interrupt: Interrupt, share: Share | None
 ) -> Iterator[Source]:
     for number, item in enumerate(items, start=1):
-        if _may_be_content(item):
-            raise TypeError(f"item {number} is neither a path nor a pydicom.Dataset, but may be the content of a file")
         if isinstance(item, str | bytes | os.PathLike):
-            yield from find_inputs((os.fsdecode(item),), options, interrupt.check_request, share)
+            name = os.fsdecode(item)
+            if _may_be_content(name):
+                raise TypeError(
+                    f"item {number} is neither a path nor a pydicom.Dataset, but may be the content of a file"
+                )
+            yield from find_inputs((name,), options, interrupt.check_request, share)
         elif _is_data_set(item):
             data_set = DataSetInput(f"<data set {number}>", item)
             if share is None or not share.leaves(data_set):
@@ -180,11 +184,9 @@ def _inputs_of(
             raise TypeError(f"item {number} is neither a path nor a pydicom.Dataset but {type(item).__name__}")
 
 
-def _may_be_content(item: object) -> bool:
-    """Whether an item is rather what a file holds than its name; a name would be logged."""
-    if isinstance(item, bytes):
-        return b"\0" in item
-    return isinstance(item, str) and "\0" in item and len(item) > _LONGEST_NAME
+def _may_be_content(name: str) -> bool:
+    """Whether this is rather what a file holds than its name, which would be logged: no file can have such a name."""
+    return "\0" in name or len(name) > _LONGEST_NAME
 
 
 def _is_data_set(item: object) -> bool:

@@ -20,6 +20,9 @@ SECRET = "Hunter2"
         "--passwort={}", "--passwd={}", "-password{}", "-passwd{}", "+pw{}", "+pw={}", "-pw{}", "--pw={}", "-psw={}",
         "--use-passwd={}", "--use-pasword={}", "--user-password={}", "--passphrase={}", "--key-password={}",
         "--jwt={}", "--jwt{}", "--saml={}", "--kerberos={}", "--token={}", "--bearer={}", "--secret={}", "-pwda={}",
+        "--empty-password={}", "--empty-password{}", "-epw{}", "-epw={}", "--null-passwd={}", "+ps{}", "--pasword{}",
+        "-psw{}", "-pswd{}", "-upw{}==", "--user-passwd{}", "--keypass{}", "--tls-key-password={}", "--my-password={}",
+        "--apikey={}", "--auth={}", "--credentials={}", "--key:{}", "-k{}", "-p={}", "--pasword,{}", "-pwd\u00a0{}",
     ],
 )  # fmt: skip
 def test_what_is_stuck_to_an_option_is_not_shown(tmp_path: Path, written: str) -> None:
@@ -36,7 +39,10 @@ def test_what_is_stuck_to_an_option_is_not_shown(tmp_path: Path, written: str) -
 
 @pytest.mark.parametrize(
     "written",
-    ["--pasword", "--verbos", "--call=PACS", "-aecPACS", "--parallel=4", "--password-fil", "-usrNAME", "--xyz", "-p=1"],
+    [
+        "--pasword", "--verbos", "--call=PACS", "-aecPACS", "--parallel=4", "--password-fil", "-usrNAME", "--xyz", "-p=1",
+        "--AETITLE", "--empty-passwrd", "--pass_ord", "-i7", "--profile-bcp196", "--files-from=list",
+    ],
 )
 def test_the_rest_is_shown(written: str) -> None:
     assert mask_option(written) == written

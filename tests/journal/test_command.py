@@ -280,3 +280,10 @@ def test_a_reader_that_leaves_early(tmp_path: Path) -> None:
     done = run("sh", "-c", f"({program} {tmp_path}/journal --list; echo $? >{tmp_path}/code) | head -1")
     assert (tmp_path / "code").read_text() == "0\n"
     assert (len(done.stdout.splitlines()), done.stderr) == (1, "")
+
+
+@pytest.mark.parametrize("words", [("--st\x1b[31m",), ("--status", "\u202e1"), ("--path", "x", "a", "b\x9b31m")])
+def test_a_usage_error_drives_no_terminal(words: tuple[str, ...]) -> None:
+    done = command("journal", *words)
+    assert done.exit_code == 1
+    assert not {"\x1b", "\u202e", "\x9b"} & set(done.stderr)

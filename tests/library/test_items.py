@@ -279,6 +279,18 @@ def test_data_set_without_uids(attribute: str) -> None:
     assert "UID" in row.reason
 
 
+@pytest.mark.parametrize("attribute", ["SOPClassUID", "SOPInstanceUID", "TransferSyntaxUID"])
+def test_data_set_with_a_uid_that_no_meta_header_can_hold(attribute: str) -> None:
+    """It is left out like any other with a wrong UID, and the others are sent."""
+    data_set = with_meta(make_data_set(), ExplicitVRLittleEndian)
+    holder = data_set.file_meta if attribute == "TransferSyntaxUID" else data_set
+    with pytest.warns(UserWarning, match="exceeds the maximum length"):
+        setattr(holder, attribute, "1" * 70_000)
+    sent = send_all([data_set, make_data_set(2)])
+    assert [rejected.path for rejected in sent.transfer.rejected] == ["<data set 1>"]
+    assert sent.results == ["stored"]
+
+
 def test_data_set_that_pydicom_cannot_encode() -> None:
     data_set = make_data_set()
     data_set.add_new(0x00280010, "US", "not a number")

@@ -58,6 +58,23 @@ def test_an_open_file_is_no_list_of_names(image: Path, caplog: pytest.LogCapture
     check_send(content, caplog, TypeError)
 
 
+class ContentAsName:
+    """What is asked for its name and gives what it holds."""
+
+    def __fspath__(self) -> str:
+        return f"{SECRET}\0"
+
+
+LONG = "PN " + SECRET * 1000
+
+
+@pytest.mark.parametrize("content", [LONG, LONG.encode(), f"{SECRET}\0", f"{SECRET}\0".encode(), ContentAsName()])
+def test_what_no_file_can_have_as_its_name(content: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """A NUL, or more characters than the system takes: it is content that was read as text or bytes."""
+    for items in (content, [content], iter((content,))):
+        assert check_send(items, caplog, TypeError).startswith("item 1 is neither a path nor a pydicom.Dataset")
+
+
 def test_it_is_told_before_the_first_iteration(image: Path) -> None:
     with open(image, "rb") as file, pytest.raises(TypeError):
         send(file, Peer("127.0.0.1", 104))

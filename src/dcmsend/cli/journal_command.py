@@ -36,7 +36,7 @@ _FIELDS: Final = (
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        self.exit(ExitCode.USAGE, f"{self.prog}: error: {message}\n")
+        self.exit(ExitCode.USAGE, f"{self.prog}: error: {_one_line(message)}\n")
 
 
 def journal_parser() -> argparse.ArgumentParser:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
 
 from .option_table import OPTIONS, SECRET
@@ -13,36 +14,67 @@ if TYPE_CHECKING:
 __all__ = ["mask_option", "mask_ticket"]
 
 _OTHER_WORDS: Final = frozenset((
-    "jwt", "saml", "kerberos", "pass", "passwd", "passphrase", "passwort", "secret", "token", "bearer",
+    "jwt", "saml", "kerberos", "pass", "passwd", "passphrase", "passwort", "psw", "pswd", "upw", "secret", "token",
+    "bearer", "credential", "credentials", "auth", "apikey",
 ))  # fmt: skip
 """What people may call an option that takes a secret, beside the names of those that do."""
+_NO_VALUE: Final = frozenset(("--empty-password", "--null-passwd", "--std-passwd"))
+"""Options that are about a secret, and take none."""
+_NO_NAME: Final = re.compile(r"[^A-Za-z0-9_-]")
+_SMALL_LETTERS: Final = re.compile(r"[a-z]+(?:-[a-z]+)*-?")
+_MOST_LETTERS: Final = 16
+"""Of the name of an option with a secret, and a few more."""
+_NUMBER: Final = re.compile(r"[0-9]{1,5}")
 _LONGEST_NAME: Final = 4096
 """Bytes that the name of a file may have."""
 
 
 def mask_option(argument: str) -> str:
-    """An option that does not exist, without what may be a secret: ``-pwd***``, ``--password=***``."""
+    """An option that does not exist, without what may be a secret: ``-pwd***``, ``--password=***``.
+
+    What follows the name of another option is shown, and a number that may be a port.
+    """
     word = argument.lstrip("-+")
     start = len(argument) - len(word)
-    secret, known = _words()
-    name = min((word.partition(mark)[0] for mark in "=:"), key=len)
+    secret, known, glued = _words()
+    name = _NO_NAME.split(word, maxsplit=1)[0]
     lower = name.lower()
-    if len(name) < len(word) and lower not in known and get_close_matches(lower, secret, n=1, cutoff=0.7):
-        return f"{argument[: start + len(name) + 1]}***"
-    if name == word and get_close_matches(lower, known, n=1, cutoff=0.85):
-        return argument  # another option, or the option alone
-    glued = [each for each in secret if lower.startswith(each) and len(word) > len(each) and lower not in known]
-    if glued:
-        return f"{argument[: start + max(map(len, glued))]}***"
-    return argument
+    if lower in known or (name == word and get_close_matches(lower, known, n=1, cutoff=0.85)):
+        return argument
+    length = _shown_length(name, secret, glued)
+    if length < len(name):
+        return f"{argument[: start + length]}***"
+    value = word[len(name) + 1 :]
+    if name == word or (_NUMBER.fullmatch(value) and not get_close_matches(lower, secret, n=1, cutoff=0.7)):
+        return argument
+    return f"{argument[: start + len(name) + 1]}***"
 
 
-def _words() -> tuple[frozenset[str], frozenset[str]]:
-    """The names of options with secrets, without dashes, and of those without."""
-    names = [(name.lstrip("-+"), row.long in SECRET) for row in OPTIONS for name in (row.long, row.short) if name]
-    secret = frozenset(name for name, is_secret in names if is_secret)
-    known = frozenset(name for name, is_secret in names if not is_secret)
-    return secret | _OTHER_WORDS, known - _OTHER_WORDS - secret
+def _shown_length(name: str, secret: frozenset[str], glued: frozenset[str]) -> int:
+    """How much of a name that no option has is not a secret that is stuck to one."""
+    lower = name.lower()
+    if lower in secret or get_close_matches(lower, secret, n=1, cutoff=0.85):
+        return len(name)
+    within = [lower.index(each) + len(each) for each in secret if each in lower[:_MOST_LETTERS]]
+    if within:
+        return max(within)
+    for length in range(5, min(len(name), _MOST_LETTERS)):
+        if get_close_matches(lower[:length], secret, n=1, cutoff=0.85):
+            return length
+    if any(lower.startswith(each) for each in glued):
+        return len(name)
+    letters = _SMALL_LETTERS.match(name)
+    if letters is None or _NUMBER.fullmatch(name[letters.end() :]):
+        return len(name)
+    return letters.end()
+
+
+def _words() -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+    """The names of options with secrets, without dashes, of those without, and of these the ones with a value."""
+    names = [(name.lstrip("-+"), row) for row in OPTIONS for name in (row.long, row.short) if name]
+    secret = {name for name, row in names if row.long in SECRET | _NO_VALUE} | _OTHER_WORDS
+    known = {name for name, _ in names} - secret
+    return frozenset(secret), frozenset(known), frozenset(n for n, row in names if row.value and n in known)
 
 
 def mask_ticket(value: str) -> str:

@@ -14,6 +14,8 @@ from .source import Stamp
 __all__ = ["DataSetInput"]
 
 _PREAMBLE: Final = bytes(128) + b"DICM"
+_LONGEST_VALUE: Final = 1024
+"""Bytes of a UID; 64 may be there (PS3.5 9.1)."""
 _IMPLICIT, _EXPLICIT, _BIG_ENDIAN = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"
 
 
@@ -90,6 +92,6 @@ class DataSetInput:
 
 
 def _uid_element(number: int, uid: str) -> bytes:
-    value = uid.encode("latin-1", "replace")
+    value = uid.encode("latin-1", "replace")[:_LONGEST_VALUE]  # what is cut is no UID, and is refused as none
     value += b"\0" * (len(value) % 2)
     return b"\x02\0" + bytes((number, 0)) + b"UI" + len(value).to_bytes(2, "little") + value
