@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import tracemalloc
 from pathlib import Path
 
@@ -16,14 +15,10 @@ from dcmsend import (
     Peer,
     ReadMode,
     StoreOutcome,
-    TransferOptions,
     send,
 )
-from dcmsend.association.association import Association
-from dcmsend.association.prepare import Preparer
 from dcmsend.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN
 from dcmsend.inputs import InputFile
-from dcmsend.load import Abilities, FilesAhead
 from dcmsend.plan import PlanOptions, plan_association
 from dcmsend.protocol import PresentationContext
 from dcmsend.transport import TcpConnection
@@ -31,44 +26,7 @@ from support.descriptors import open_descriptors
 from support.discarding_peer import DiscardingPeer
 from support.fixture_files import CT_CLASS, MR_CLASS, UID_ROOT
 from support.peer_script import Abort, Accept, Respond, Script, refuse
-from support.sending import instance_uid, send_all, write_instances, write_large
-
-
-class _Silent:
-    """A connection that nothing is expected of."""
-
-    def send(self, data: object, idle: object, on_stall: object = None) -> None: ...
-
-    def receive_into(self, buffer: object, deadline: object) -> int:
-        return 0
-
-    def close(self) -> None: ...
-
-
-def make_preparer() -> Preparer:
-    """One of an association that has accepted nothing, so that instances get a message id and no further."""
-    association = Association(_Silent(), TransferOptions(), None)  # type: ignore[arg-type]
-    abilities = Abilities(lambda _: False, lambda *_: False, lambda: None)  # type: ignore[arg-type, return-value]
-    return Preparer(association, TransferOptions(), abilities, FilesAhead([]))
-
-
-def test_message_ids_begin_anew_and_skip_what_is_outstanding(tmp_path: Path) -> None:
-    (path,) = write_instances(tmp_path, 1)
-    instance = Instance(
-        InputFile(str(path)), CT_CLASS, instance_uid(1), EXPLICIT_VR_LITTLE_ENDIAN, ReadMode.FILE_ONLY
-    )
-    preparer = make_preparer()
-    preparer._last_message_id = 65530
-    outstanding = {65533, 1, 2}
-    taken = [preparer.prepare(0, instance, 1, outstanding).message_id for _ in range(8)]
-    assert taken == [65531, 65532, 65534, 65535, 3, 4, 5, 6]
-
-
-def test_message_ids_are_never_zero_and_never_one_that_is_outstanding() -> None:
-    preparer = make_preparer()
-    outstanding = set(random.Random(3).sample(range(1, 65536), 100))
-    taken = [preparer._next_message_id(outstanding) for _ in range(2 * (65535 - 100))]
-    assert taken == [number for number in range(1, 65536) if number not in outstanding] * 2
+from support.sending import send_all, write_instances, write_large
 
 
 class Counter(Observer):
