@@ -225,9 +225,13 @@ class MemorySession:
         self._interrupt.check_request()
         opening = self._target.opening()
         if opening is Opening.WAITS:
-            while self._target.open_sessions:
+            for _ in range(300):  # so long is the patience of the sender
                 self._interrupt.check_request()
+                if not self._target.open_sessions:
+                    break
                 time.sleep(0.0002)
+            else:
+                raise SessionFailed(TimedOut("an answer", 1.0))
         elif opening is Opening.TRANSIENT:
             raise SessionFailed(ConnectFailed("planned"))
         elif opening is Opening.PERMANENT:

@@ -121,18 +121,18 @@ class Work:
     def _next_index(self) -> int | None:
         if self._returned:
             return heapq.heappop(self._returned)
-        if not self._finds_more() or self._next >= self._oldest + _MAX_AHEAD:
+        if not self._finds_more():
             return None
         self._next += 1
         return self._next - 1
 
     def _finds_more(self) -> bool:
-        """Whether there is one that is not done; the list grows if it must."""
+        """Whether there is one that is not done, and not too far ahead; the list grows if it must."""
         self._is_held_back = False
         self._skip_done()
         while not self._is_held_up:
             if self._next < self._end:
-                return True
+                return self._next < self._oldest + _MAX_AHEAD
             if not self._grow():
                 return False
             self._skip_done()
