@@ -11,6 +11,7 @@ from dcmsend.dicom.byte_source import BytesSource
 from dcmsend.dicom.data_dictionary import default_dictionary
 from dcmsend.dicom.transfer_syntax import TransferSyntax, transfer_syntax
 from dcmsend.dicom.walk import walk_data_set
+from dcmsend.dicom.walk_notes import NOTED_UIDS
 from dcmsend.errors import DataSetError
 from dcmsend.index import ReadMode, locate_data_set
 from support.corpus import corpus
@@ -69,7 +70,7 @@ def test_what_is_remembered_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None
     elements = b"".join(bytes((0x18, 0, n & 0xFF, n >> 8)) + b"LO\4\0abcd" for n in range(1000))
     for _ in range(2):
         assert findings(elements, syntax) == findings(elements, syntax, Listener())
-        assert len(walk_module.EXPLICIT_LITTLE.headers) <= 50
+        assert len(walk_module.EXPLICIT_LITTLE.headers.of(NOTED_UIDS)) <= 50
 
 
 def test_real_files() -> None:

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-__all__ = ["format_tag"]
+from typing import Final
+
+__all__ = [
+    "PATIENT_ID", "PATIENT_NAME", "SERIES_INSTANCE_UID", "SOP_CLASS_UID", "SOP_INSTANCE_UID", "SPECIFIC_CHARACTER_SET",
+    "STUDY_INSTANCE_UID", "format_tag",
+]
+
+SPECIFIC_CHARACTER_SET: Final = 0x00080005
+SOP_CLASS_UID: Final = 0x00080016
+SOP_INSTANCE_UID: Final = 0x00080018
+PATIENT_NAME: Final = 0x00100010
+PATIENT_ID: Final = 0x00100020
+STUDY_INSTANCE_UID: Final = 0x0020000D
+SERIES_INSTANCE_UID: Final = 0x0020000E
 
 
 def format_tag(tag: int) -> str:

@@ -17,6 +17,7 @@ from .byte_source import ByteSource, InflatedSource
 from .transfer_syntax import TransferSyntax
 from .walk_encoding import EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT, Encoding
 from .walk_fragments import walk_fragments
+from .walk_notes import LONGEST_NOTE, Notes
 from .walk_result import WalkResult
 from .walk_state import (
     DELIMITERS,
@@ -42,8 +43,6 @@ if TYPE_CHECKING:
 
 __all__ = ["StructureBuilder", "WalkResult", "walk_data_set"]
 
-_KEPT: Final = (0x00080016, 0x00080018)
-"""SOP Class UID and SOP Instance UID, whose values are results of the walk."""
 _NO_END: Final = 1 << 62
 _MOST_HEADERS: Final = 16384
 """Different element headers that are remembered; a series has a few hundred."""
@@ -57,6 +56,7 @@ def walk_data_set(
     builder: StructureBuilder | None = None,
     origin: int = 0,
     vendor_vrs: bool = False,
+    notes: Notes | None = None,
 ) -> WalkResult:
     """Walk the data set that fills ``source``.
 
@@ -68,6 +68,7 @@ def walk_data_set(
         origin: position of the data set in its file, for messages.
         vendor_vrs: VRs that DCMTK's dictionary does not know are used where they fit (see ``walk_vrs``); without it
             such elements are UN.
+        notes: filled with values met on the way; without ``builder`` only.
 
     Raises DataSetError with DCMTK's condition text when it is truncated or corrupt, FileUnreadable from the source.
     """
@@ -76,9 +77,9 @@ def walk_data_set(
     else:
         encoding = EXPLICIT_LITTLE if syntax.is_little_endian else EXPLICIT_BIG
     if isinstance(source, InflatedSource):
-        state = WalkState(source, dictionary, None, source.header_allowance)
+        state = WalkState(source, dictionary, None, source.header_allowance, notes=notes)
     else:
-        state = WalkState(source, dictionary, origin)
+        state = WalkState(source, dictionary, origin, notes=notes)
     length, encoded_length = _walk(state, encoding, syntax.is_encapsulated, builder, vendor_vrs)
     return WalkResult(state, length, encoded_length)
 
@@ -109,6 +110,7 @@ def _walk(
     in_sequence = is_new = False
     frames: list[tuple[int, int, int, Encoding, dict[int, str], int]] = []  # around the current sequence; its tag
     deepest = MAX_DEPTH
+    noted, notes = state.notes.tags, state.notes.values
     if inside is not None:
         position, end, sequence_end, depth, is_item = inside
         frames.append((0, 0, -1, encoding, creators, 0))
@@ -122,7 +124,7 @@ def _walk(
             sequence, uid, bytes_or_words, names = bound.sequence, bound.uid, bound.bytes_or_words, bound.names
             unpack_element, unpack_item, unpack_length = bound.unpack_element, bound.unpack_item, bound.unpack_length
             vr_codes = {} if explicit else state.known_vrs()
-            headers = bound.headers if explicit else state.known_headers()
+            headers = bound.headers.of(noted) if explicit else state.known_headers()
             known_header = headers.get if builder is None else _nothing_known
             delimiter = bound.sequence_delimiter
 
@@ -206,6 +208,8 @@ def _walk(
                     if len(value) != step - 8 or value.translate(None, WHITE_SPACE) != value:
                         header = None
                         break
+                    if tag in noted and not frames:
+                        notes[tag] = value
                 previous = tag
                 at += step
             else:  # at the end of the window, or of the item
@@ -304,13 +308,17 @@ def _walk(
             else:
                 state.note_order(tag, previous)
             is_structure = vr == sequence
-            if builder is None and 0x00080000 <= tag < PIXEL_DATA and tag not in _KEPT:
+            if builder is None and 0x00080000 <= tag < PIXEL_DATA:
                 # What is known of an element with these eight bytes: its tag, and how far it is to the next one.
                 known = None
+                is_noted = tag in noted and length <= LONGEST_NOTE
                 if is_structure:
                     known = tag, 0  # a sequence, which has to be entered
                 elif not length & 1 and (vr in short or not explicit):
-                    known = tag, -8 - length if vr == uid and length else 8 + length  # a UID has to be looked at
+                    is_looked_at = is_noted or (vr == uid and length)
+                    known = tag, -8 - length if is_looked_at else 8 + length
+                if is_noted and not frames and not is_structure:
+                    state.note(tag, start, length)
                 if known is not None and (explicit or not tag & 0x10000):  # a private one may mean anything
                     if len(headers) >= _MOST_HEADERS:
                         headers.clear()

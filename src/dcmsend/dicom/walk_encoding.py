@@ -7,11 +7,31 @@ from typing import Final
 
 from .vr import AMBIGUOUS_VRS, LONG_VRS, SHORT_VRS, vr_code
 
-__all__ = ["EXPLICIT_BIG", "EXPLICIT_LITTLE", "IMPLICIT", "Encoding", "Headers"]
+__all__ = ["EXPLICIT_BIG", "EXPLICIT_LITTLE", "IMPLICIT", "Encoding", "Headers", "HeadersByNoted"]
 
 Headers = dict[bytes, tuple[int, int]]
 """What the first eight bytes of an ordinary element mean, wherever they stand: its tag, and how many bytes further the
-next one is; negative for a UI value, which has to be looked at; 0 for what is entered or left (a sequence, an item)."""
+next one is; negative for a value that has to be looked at; 0 for what is entered or left (a sequence, an item)."""
+
+_MOST_KINDS: Final = 8
+
+
+class HeadersByNoted:
+    """Known headers, apart for each set of noted tags: what one walk takes note of, another one skips."""
+
+    __slots__ = ("_headers",)
+
+    def __init__(self) -> None:
+        self._headers: dict[frozenset[int], Headers] = {}
+
+    def of(self, noted: frozenset[int]) -> Headers:
+        """Those of walks that note ``noted``; they are added to."""
+        headers = self._headers.get(noted)
+        if headers is None:
+            if len(self._headers) >= _MOST_KINDS:
+                self._headers.clear()
+            headers = self._headers[noted] = {}
+        return headers
 
 
 class Encoding:
@@ -35,7 +55,7 @@ class Encoding:
         self.uid = vr_code("UI", little_endian=is_little)
         self.bytes_or_words = frozenset(vr_code(vr, little_endian=is_little) for vr in ("OB", "OW"))
         self.sequence_delimiter = pack(order + "HHL", 0xFFFE, 0xE0DD, 0)
-        self.headers: Headers = {}
+        self.headers = HeadersByNoted()
         known = (*SHORT_VRS, *LONG_VRS, *AMBIGUOUS_VRS)
         self.names = {vr_code(vr, little_endian=is_little): vr for vr in known}
 

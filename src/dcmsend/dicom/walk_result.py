@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .tag import SOP_CLASS_UID, SOP_INSTANCE_UID
 from .walk_state import WalkState
 
 __all__ = ["WalkResult"]
@@ -28,8 +29,8 @@ class WalkResult:
     )
 
     def __init__(self, state: WalkState, length: int, encoded_length: int) -> None:
-        self.sop_class_uid = _first_value(state.uids.get(0x00080016, b""))
-        self.sop_instance_uid = _first_value(state.uids.get(0x00080018, b""))
+        self.sop_class_uid = _first_value(state.notes.values.get(SOP_CLASS_UID, b""))
+        self.sop_instance_uid = _first_value(state.notes.values.get(SOP_INSTANCE_UID, b""))
         self.length = length
         self.encoded_length = encoded_length
         self.repairs = tuple(state.repairs)

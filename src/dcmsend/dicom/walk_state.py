@@ -12,6 +12,7 @@ from .byte_source import ByteSource
 from .tag import format_tag
 from .vr import AMBIGUOUS_VRS, has_long_header, vr_code, vr_from_code
 from .walk_findings import MAX_DEPTH, WalkFindings
+from .walk_notes import Notes
 from .walk_vrs import UNKNOWN, WHITE_SPACE, ImplicitVRs, creator_name, implicit_vrs
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class WalkState(WalkFindings):
     Attributes:
         data, base, limit: bytes of the window, position of its first one, last position at which a header surely lies
             within it (bytes behind the end of the source are zeros then).
-        uids: values of (0008,0016) and (0008,0018) at top level.
+        notes: values at top level; those of (0008,0016) and (0008,0018) always.
         pixel_data: position and length of the value of the top-level Pixel Data.
         is_encapsulated: whether there is encapsulated pixel data at any depth.
         allowance: how many bytes with headers in them may be looked at; None for any number.
@@ -85,8 +86,8 @@ class WalkState(WalkFindings):
     """
 
     __slots__ = (
-        "allowance", "base", "data", "is_encapsulated", "is_trial", "limit", "pixel_data", "retries", "scanned", "size",
-        "source", "source_end", "uids", "vrs",
+        "allowance", "base", "data", "is_encapsulated", "is_trial", "limit", "notes", "pixel_data", "retries",
+        "scanned", "size", "source", "source_end", "vrs",
     )
 
     def __init__(
@@ -96,6 +97,7 @@ class WalkState(WalkFindings):
         origin: int | None = 0,
         allowance: Callable[[], int] | None = None,
         is_trial: bool = False,
+        notes: Notes | None = None,
     ) -> None:
         super().__init__(dictionary, origin)
         self.source = source
@@ -108,7 +110,7 @@ class WalkState(WalkFindings):
         self.limit = -1
         self.size = _FIRST_WINDOW
         self.source_end = -1  # as soon as it is known
-        self.uids: dict[int, bytes] = {}
+        self.notes = Notes() if notes is None else notes
         self.pixel_data: tuple[int, int] | None = None
         self.is_encapsulated = False
         self.vrs: ImplicitVRs | None = None
@@ -194,10 +196,15 @@ class WalkState(WalkFindings):
     def low_group(self, tag: int, position: int, length: int, depth: int) -> None:
         """Elements below group 0009: the two UIDs, and groups that do not belong in a data set."""
         if tag in (0x00080016, 0x00080018):
-            if not depth and tag not in self.uids:
-                self.uids[tag] = self.value(position, length)
+            if not depth and tag not in self.notes.values:
+                self.notes.values[tag] = self.value(position, length)
         elif tag >> 16 in (1, 2, 3, 5, 7):
             self.warn(f"DcmItem: Invalid Element {format_tag(tag)} found in data set")
+
+    def note(self, tag: int, position: int, length: int) -> None:
+        """Keep a value of which note is taken, if it is the first one."""
+        if tag not in self.notes.values:
+            self.notes.values[tag] = self.value(position, length)
 
     # -- VRs that the header does not tell
 
@@ -210,7 +217,7 @@ class WalkState(WalkFindings):
 
     def known_headers(self) -> Headers:
         """Meanings of element headers in Implicit VR, found before with the same dictionary; see ``walk``."""
-        return {} if self.vrs is None else self.vrs.headers
+        return {} if self.vrs is None else self.vrs.headers.of(self.notes.tags)
 
     def look_up(self, tag: int, position: int, length: int, creators: dict[int, str], previous: int) -> int:
         """VR number of an element in Implicit VR (see ``walk_vrs``); a private creator is remembered for its block.

@@ -14,10 +14,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from .vr import STRING_VRS, VALUE_WIDTHS, vr_code, vr_from_code
+from .walk_encoding import HeadersByNoted
 
 if TYPE_CHECKING:
     from .data_dictionary import DataDictionary
-    from .walk_encoding import Headers
 
 __all__ = [
     "BEYOND_DCMTK", "UNKNOWN", "WHITE_SPACE", "ImplicitVRs", "creator_name", "implicit_vrs", "is_kept_under",
@@ -40,7 +40,7 @@ class ImplicitVRs:
 
     Attributes:
         by_tag: VR numbers of elements of the standard that DCMTK knows, too.
-        headers: meanings of element headers; see ``walk``.
+        headers: meanings of element headers; see ``walk_encoding``.
     """
 
     __slots__ = ("_dictionary", "_private", "by_tag", "headers")
@@ -49,7 +49,7 @@ class ImplicitVRs:
         self._dictionary = dictionary
         self._private: dict[tuple[int, str | None], int] = {}
         self.by_tag: dict[int, int] = {}
-        self.headers: Headers = {}
+        self.headers = HeadersByNoted()
 
     def look_up(self, tag: int, creator: str | None) -> int:
         """VR number of an element, with ``BEYOND_DCMTK`` where it applies; ``creator`` is that of a private element."""

@@ -1,0 +1,31 @@
+"""Values that the element walk takes note of in passing, so that nobody has to look for them again."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from .tag import SERIES_INSTANCE_UID, SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID
+
+__all__ = ["LONGEST_NOTE", "NOTED_UIDS", "Notes"]
+
+NOTED_UIDS: Final = frozenset((SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID))
+"""What every walk takes note of."""
+
+LONGEST_NOTE: Final = 1024
+"""Bytes; longer values are no identifiers of anything, and are not noted."""
+
+
+class Notes:
+    """Values of the data set's own elements (not of items); valid when the walk has come to its end without an error.
+
+    Attributes:
+        tags: what is noted: ``NOTED_UIDS``, and what the caller asks for.
+        values: the values by tag with their padding, of the first element of each tag; at most 1024 bytes long, but
+            that SOP Class UID and SOP Instance UID may have up to 4096.
+    """
+
+    __slots__ = ("tags", "values")
+
+    def __init__(self, tags: frozenset[int] = frozenset()) -> None:
+        self.tags = tags | NOTED_UIDS if tags else NOTED_UIDS
+        self.values: dict[int, bytes] = {}
