@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from .association import AddressFamily, Peer
     from .errors import DcmsendError
-    from .index import IndexOptions, Instance, KeepTogether, ReadMode, RejectedInput
+    from .index import HeaderFacts, IndexOptions, Instance, KeepTogether, ReadMode, RejectedInput
     from .inputs import InputOptions, Shard
     from .journal import JournalOptions
     from .library import Transfer, send
@@ -46,7 +46,7 @@ __version__ = _version.VERSION
 _HOMES = {
     "association": ("AddressFamily", "Peer"),
     "errors": ("DcmsendError",),
-    "index": ("IndexOptions", "Instance", "KeepTogether", "ReadMode", "RejectedInput"),
+    "index": ("HeaderFacts", "IndexOptions", "Instance", "KeepTogether", "ReadMode", "RejectedInput"),
     "inputs": ("InputOptions", "Shard"),
     "journal": ("JournalOptions",),
     "library": ("Transfer", "send"),
@@ -64,9 +64,10 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "AddressFamily", "AssociationClosed", "AssociationOpened", "Attempt", "BytesSent", "DcmsendError", "Decompression",
-    "IndexOptions", "InputOptions", "Instance", "JournalOptions", "KeepTogether", "NoConnection", "Observer", "Peer",
-    "PlanOptions", "ReadMode", "Reason", "RejectedInput", "Rejection", "Result", "RetryOptions", "Shard",
-    "StoreOutcome", "Summary", "TlsOptions", "TlsProfile", "Transfer", "TransferOptions", "UserIdentity", "Waiting",
+    "HeaderFacts", "IndexOptions", "InputOptions", "Instance", "JournalOptions", "KeepTogether", "NoConnection",
+    "Observer", "Peer", "PlanOptions", "ReadMode", "Reason", "RejectedInput", "Rejection", "Result", "RetryOptions",
+    "Shard", "StoreOutcome", "Summary", "TlsOptions", "TlsProfile", "Transfer", "TransferOptions", "UserIdentity",
+    "Waiting",
     "__version__", "load_tls", "send",
 ]
 

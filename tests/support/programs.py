@@ -22,6 +22,7 @@ _NEEDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "faketime": (("faketime",), ()),
     "fish": (("fish",), ()),
     "groff": (("groff",), ()),
+    "strace": (("strace",), ()),
     "zsh": (("zsh",), ()),
 }
 

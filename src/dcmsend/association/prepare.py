@@ -18,7 +18,7 @@ from dcmsend.errors import (
     RemoteProtocolError,
     TranscodeError,
 )
-from dcmsend.index import Instance
+from dcmsend.index import HeaderFacts, Instance
 from dcmsend.inputs import Source
 from dcmsend.interrupt import Interrupt
 from dcmsend.load import Abilities, FileChanged, FilesAhead, LoadedInstance, Payload, Recoding, load_instance
@@ -62,14 +62,15 @@ class PreparedStore:
         length: bytes of the data set in the file, 0 if it could not be loaded.
         stamp: size and time of modification of the file at its opening, None if it could not be opened.
         identity: device and inode of the file, None where they are not known.
+        facts: what the data set says of itself beside its UIDs, None if it could not be walked.
         is_done: this run has had the same file stored already, and moved it away.
         sent_syntax: what goes over the wire; the file's own if it did not come to that; None if never loaded.
         notes: (level, text) to be logged when the instance's turn has come.
     """
 
     __slots__ = (
-        "context_id", "failure", "identity", "index", "instance", "is_done", "length", "message_id", "notes", "payload",
-        "planned_context_id", "request", "sent_syntax", "stamp", "started",
+        "context_id", "facts", "failure", "identity", "index", "instance", "is_done", "length", "message_id", "notes",
+        "payload", "planned_context_id", "request", "sent_syntax", "stamp", "started",
     )
 
     def __init__(self, index: int, instance: Instance, planned_context_id: int) -> None:
@@ -77,6 +78,7 @@ class PreparedStore:
         self.instance = instance
         self.planned_context_id = planned_context_id
         self.context_id = planned_context_id
+        self.facts: HeaderFacts | None = None
         self.is_done = False
         self.message_id = 0
         self.length = 0
@@ -132,7 +134,7 @@ class Preparer:
             check = self._interrupt.check_request
             file = self._files.open(index, instance, check)
             store.stamp, store.identity = (file.size, file.modified), file.identity
-            loaded = load_instance(instance, file, self._abilities.dictionary, check)
+            loaded = load_instance(instance, file, self._abilities.dictionary, check, self._abilities.noted)
         except Cancelled:  # who asked for the end does not start this one either
             return store
         except (FileUnreadable, DataSetError) as error:
@@ -148,6 +150,7 @@ class Preparer:
             store.message_id = self._next_message_id(outstanding)
             store.length = loaded.length
             store.stamp = loaded.stamp
+            store.facts = loaded.facts
             store.sent_syntax = loaded.syntax
             self._note_oddities(store, loaded)
             store.failure = (

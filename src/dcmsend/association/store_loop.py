@@ -306,6 +306,7 @@ class StoreLoop:
             seconds=max(0.0, time.time() - store.started),  # the clock may have been set back
             file_stamp=store.stamp,
             file_identity=store.identity,
+            facts=store.facts,
         )
 
     def _halt(self, error: DcmsendError) -> None:

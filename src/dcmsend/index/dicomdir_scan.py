@@ -16,7 +16,8 @@ from dcmsend.errors import DataSetError, FileUnreadable
 from dcmsend.inputs import DicomdirRecord, FileSource, InputFile, Source, leads_outside, open_input, read_dicomdir
 from dcmsend.reasons import Rejection
 
-from .file_meta import read_file_meta, read_regular_meta
+from .facts import HeaderFacts
+from .file_meta import FileMeta, read_file_meta, read_regular_meta
 from .instance import Instance, RejectedInput
 from .options import IndexOptions
 from .uid_check import Fault, find_uid_fault
@@ -24,6 +25,8 @@ from .uid_check import Fault, find_uid_fault
 if TYPE_CHECKING:
     from dcmsend.dicom.byte_source import ByteSource
     from dcmsend.dicom.data_dictionary import DataDictionary
+
+    from .header import HeaderReader
 
 __all__ = ["scan_dicomdir"]
 
@@ -39,11 +42,13 @@ def scan_dicomdir(
     dictionary: Callable[[], DataDictionary] | None,
     skip: Callable[[Source], bool] | None = None,
     leaves: Callable[[Source], bool] | None = None,
+    headers: HeaderReader | None = None,
 ) -> Iterator[Instance | RejectedInput]:
     """One instance or one rejection for each record with a Referenced File ID, in document order.
 
     The DICOMDIR needs its meta header, whatever the read mode is.  What ``skip`` is true for is left out,
     and so is what ``leaves`` is true for, be the record good or bad: another run sees to it.  Each rejection is logged.
+    With ``headers`` the instances get their facts.
     Raises DataSetError and FileUnreadable where the DICOMDIR itself cannot be read.
     """
     debug = _log.isEnabledFor(logging.DEBUG)
@@ -79,27 +84,35 @@ def scan_dicomdir(
                 continue
             if debug:
                 _log.debug("successfully added SOP instance %s to the transfer list", record.sop_instance_uid)
+            syntax_of_file, facts = _look_into(found, headers)
             yield Instance(
-                found, record.sop_class_uid, record.sop_instance_uid, _syntax_of(found), options.read_mode
+                found, record.sop_class_uid, record.sop_instance_uid, syntax_of_file, options.read_mode, facts=facts
             )
     finally:
         os.close(descriptor)
 
 
-def _syntax_of(found: InputFile) -> TransferSyntax:
-    """The transfer syntax of the file's meta header if it has an ordinary one, else that of the record."""
+def _look_into(found: InputFile, headers: HeaderReader | None) -> tuple[TransferSyntax, HeaderFacts | None]:
+    """The transfer syntax of the file's meta header if it has an ordinary one, else that of the record; its facts."""
     assert found.record is not None
     recorded = transfer_syntax(found.record.transfer_syntax_uid)
     try:
         descriptor = open_input(found.path)
     except (DataSetError, FileUnreadable):
-        return recorded
+        return recorded, None
+    facts = None
     try:
         meta = read_regular_meta(FileSource(descriptor))
+        if headers is not None:
+            facts = headers.read(found, descriptor)
     except FileUnreadable:
-        return recorded
+        return recorded, None
     finally:
         os.close(descriptor)
+    return _syntax_of(found.path, meta, recorded), facts
+
+
+def _syntax_of(path: str, meta: FileMeta | None, recorded: TransferSyntax) -> TransferSyntax:
     if meta is None or meta.transfer_syntax_uid == recorded.uid:
         return recorded
     actual = transfer_syntax(meta.transfer_syntax_uid)
@@ -107,7 +120,7 @@ def _syntax_of(found: InputFile) -> TransferSyntax:
         return recorded
     _log.warning(
         "transfer syntax in DICOMDIR record (%s) differs from that in file (%s), using the latter: %s",
-        recorded.name, actual.name, found.path,
+        recorded.name, actual.name, path,
     )  # fmt: skip
     return actual
 

@@ -1,73 +1,116 @@
-"""Whose an instance is: the few elements at the beginning of a data set that reports may show."""
+"""Reads the beginning of data sets in the scan, while their files are open, where somebody asks for more than UIDs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from dcmsend.dicom.byte_source import ByteSource, BytesSource
+from dcmsend.dicom.tag import SERIES_INSTANCE_UID, STUDY_INSTANCE_UID
 from dcmsend.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN
 from dcmsend.dicom.walk import walk_data_set
+from dcmsend.dicom.walk_notes import LONGEST_NOTE
 from dcmsend.errors import DataSetError, FileUnreadable
-from dcmsend.inputs import FileSource
+from dcmsend.inputs import FileSource, Source
 
-from .instance import Instance
+from .facts import HeaderFacts, facts_of
+from .instance import ReadMode
 from .locate import locate_data_set
 
 if TYPE_CHECKING:
     from dcmsend.dicom.data_dictionary import DataDictionary
 
-__all__ = ["PATIENT_ID", "PATIENT_NAME", "SERIES_UID", "SPECIFIC_CHARACTER_SET", "STUDY_UID", "read_header"]
+__all__ = ["HEADER_READ", "HeaderReader"]
 
-SPECIFIC_CHARACTER_SET: Final = 0x00080005
-PATIENT_NAME: Final = 0x00100010
-PATIENT_ID: Final = 0x00100020
-STUDY_UID: Final = 0x0020000D
-SERIES_UID: Final = 0x0020000E
+HEADER_READ: Final = 18 * 1024
+"""Bytes that are read at once where headers are wanted: more than most have in front of their Series Instance UID."""
 
-_HEAD: Final = 16 * 1024
-_LONGEST_VALUE: Final = 1024
+_UIDS: Final = frozenset((STUDY_INSTANCE_UID, SERIES_INSTANCE_UID))
+_MOST_KNOWN: Final = 10_000
 
 
-def read_header(
-    instance: Instance, tags: Container[int], dictionary: Callable[[], DataDictionary] | None = None
-) -> dict[int, bytes]:
-    """The values of ``tags`` up to the Series Instance UID, without padding; what cannot be read is not there.
+class HeaderReader:
+    """Finds Study and Series Instance UID, and further elements that stand before them, in inputs that are open.
 
-    The file is opened once more and read up to the last of them.  Values of more than 1024 bytes are left out.
+    Equal facts are one object: a planned instance costs a reference, however many there are of its series.
+
+    Args:
+        others: tags of the further elements, all below (0020,000E).
+        mode: how files are read.
+        dictionary: makes the data dictionary when it is needed, None for the built-in one.
     """
-    try:
-        file = instance.input.open(_HEAD)
-        try:
-            content = FileSource(file.descriptor) if file.descriptor >= 0 else BytesSource(file.head)
-            return _read(content, instance, tags, dictionary)
-        finally:
-            file.close()
-    except (FileUnreadable, DataSetError):
-        return {}
+
+    def __init__(
+        self, others: frozenset[int], mode: ReadMode, dictionary: Callable[[], DataDictionary] | None
+    ) -> None:
+        self._others = others
+        self._tags = _UIDS | others
+        self._mode = mode
+        self._dictionary = dictionary
+        self._known: dict[HeaderFacts, HeaderFacts] = {}
+
+    def read(self, item: Source, descriptor: int, beginning: bytes = b"") -> HeaderFacts | None:
+        """The facts of an open input, None if its header cannot be read up to the Series Instance UID.
+
+        ``descriptor`` stays open; -1: there is none, the input is opened for it.  ``beginning`` are its first bytes.
+        What is wrong with an input is told when it is sent.
+        """
+        mode = ReadMode.FILE_ONLY if item.has_meta else self._mode
+        with suppress(FileUnreadable, DataSetError):
+            if descriptor >= 0:
+                return self._once(self._read(_OpenSource(descriptor, beginning), mode, beginning))
+            file = item.open(HEADER_READ)
+            try:
+                source = _OpenSource(file.descriptor, file.head) if file.descriptor >= 0 else BytesSource(file.head)
+                return self._once(self._read(source, mode, file.head))
+            finally:
+                file.close()
+        return None
+
+    def _once(self, facts: HeaderFacts | None) -> HeaderFacts | None:
+        if facts is None:
+            return None
+        if len(self._known) >= _MOST_KNOWN:
+            self._known.clear()
+        return self._known.setdefault(facts, facts)
+
+    def _read(self, content: ByteSource, mode: ReadMode, beginning: bytes) -> HeaderFacts | None:
+        location = locate_data_set(content, mode, self._dictionary, beginning)
+        syntax = location.transfer_syntax
+        if not syntax.is_known:
+            return None
+        source: ByteSource = _Behind(content, location.offset)
+        if syntax.is_deflated:
+            from dcmsend.transcode import InflatingSource
+
+            source, syntax = InflatingSource(source), EXPLICIT_VR_LITTLE_ENDIAN
+        collector = _Collector(self._tags)
+        with suppress(_Passed):
+            walk_data_set(source, syntax, dictionary=self._dictionary, builder=collector)
+        values = {tag: source.read_at(at, length) for tag, (at, length) in collector.places.items()}
+        return facts_of(values, self._others)
 
 
-def _read(
-    content: ByteSource, instance: Instance, tags: Container[int], dictionary: Callable[[], DataDictionary] | None
-) -> dict[int, bytes]:
-    location = locate_data_set(content, instance.read_mode, dictionary)
-    syntax = location.transfer_syntax
-    if not syntax.is_known:
-        return {}
-    source: ByteSource = _Behind(content, location.offset)
-    if syntax.is_deflated:
-        from dcmsend.transcode import InflatingSource
+class _OpenSource:
+    """An open file whose first bytes have been read already."""
 
-        source, syntax = InflatingSource(source), EXPLICIT_VR_LITTLE_ENDIAN
-    collector = _Collector(tags)
-    with suppress(_Passed):
-        walk_data_set(source, syntax, dictionary=dictionary, builder=collector)
-    return {tag: source.read_at(at, length).rstrip(b"\0 ") for tag, (at, length) in collector.places.items()}
+    __slots__ = ("_beginning", "_file")
+
+    def __init__(self, descriptor: int, beginning: bytes) -> None:
+        self._file = FileSource(descriptor)
+        self._beginning = beginning
+
+    def read_at(self, position: int, size: int) -> bytes:
+        if position + size <= len(self._beginning):
+            return self._beginning[position : position + size]
+        return self._file.read_at(position, size)
 
 
 class _Behind:
     """What another source has from a position on."""
+
+    __slots__ = ("_source", "_start")
 
     def __init__(self, source: ByteSource, start: int) -> None:
         self._source = source
@@ -84,20 +127,20 @@ class _Passed(Exception):
 class _Collector:
     """Notes where elements of the data set itself lie, and stops the walk behind the Series Instance UID."""
 
-    def __init__(self, tags: Container[int]) -> None:
+    def __init__(self, tags: frozenset[int]) -> None:
         self._tags = tags
         self._depth = 0
         self.places: dict[int, tuple[int, int]] = {}
 
     def element(self, tag: int, vr: str, position: int, length: int) -> None:
         if self._depth == 0:
-            if tag in self._tags and length <= _LONGEST_VALUE:
+            if tag in self._tags and length <= LONGEST_NOTE:
                 self.places.setdefault(tag, (position, length))
-            if tag >= SERIES_UID:
+            if tag >= SERIES_INSTANCE_UID:
                 raise _Passed
 
     def begin_sequence(self, tag: int, implicit: bool) -> None:
-        if self._depth == 0 and tag > SERIES_UID:
+        if self._depth == 0 and tag > SERIES_INSTANCE_UID:
             raise _Passed
         self._depth += 1
 

@@ -13,11 +13,14 @@ from dcmsend.errors import DataSetError, FileUnreadable
 from dcmsend.inputs import FileSource, Origin, Source
 from dcmsend.reasons import Rejection
 
+from .facts import HeaderFacts
 from .file_meta import FileMeta, parse_regular_meta, read_file_meta
 from .instance import ReadMode
 
 if TYPE_CHECKING:
     from dcmsend.dicom.data_dictionary import DataDictionary
+
+    from .header import HeaderReader
 
 __all__ = ["Identity", "Opened", "identify", "is_dicom", "looks_like_dicom"]
 
@@ -31,17 +34,22 @@ _FIRST_GROUPS = (b"\x02\x00", b"\x08\x00", b"\x00\x02", b"\x00\x08")
 
 
 class Identity(NamedTuple):
-    """The three UIDs of an instance, ``''`` where missing."""
+    """The three UIDs of an instance, ``''`` where missing, and what else the scan was asked for."""
 
     sop_class_uid: str
     sop_instance_uid: str
     transfer_syntax_uid: str
+    facts: HeaderFacts | None = None
 
 
 def identify(
-    item: Source, opened: Opened, mode: ReadMode, dictionary: Callable[[], DataDictionary] | None = None
+    item: Source,
+    opened: Opened,
+    mode: ReadMode,
+    dictionary: Callable[[], DataDictionary] | None = None,
+    headers: HeaderReader | None = None,
 ) -> Identity:
-    """Read what ``item`` says it is; closes ``opened``.
+    """Read what ``item`` says it is, with its facts if there is a reader for them; closes ``opened``.
 
     Raises DataSetError when it cannot be read as ``mode`` asks, FileUnreadable when the system does not give it.
     """
@@ -50,14 +58,17 @@ def identify(
     if not isinstance(opened, tuple):
         raise opened
     descriptor, beginning = opened
-    if descriptor < 0:
-        return _from_meta(parse_regular_meta(beginning) or read_file_meta(BytesSource(beginning)))
     try:
-        if mode is not ReadMode.FILE_ONLY:
-            return _identify_thoroughly(descriptor, mode, dictionary)
-        return _from_meta(parse_regular_meta(beginning) or read_file_meta(FileSource(descriptor)))
+        if descriptor < 0:
+            identity = _from_meta(parse_regular_meta(beginning) or read_file_meta(BytesSource(beginning)))
+        elif mode is not ReadMode.FILE_ONLY:
+            identity = _identify_thoroughly(descriptor, mode, dictionary)
+        else:
+            identity = _from_meta(parse_regular_meta(beginning) or read_file_meta(FileSource(descriptor)))
+        return identity if headers is None else identity._replace(facts=headers.read(item, descriptor, beginning))
     finally:
-        os.close(descriptor)
+        if descriptor >= 0:
+            os.close(descriptor)
 
 
 def _from_meta(meta: FileMeta) -> Identity:
@@ -73,7 +84,7 @@ def _identify_thoroughly(
     if mode is ReadMode.FILE_OR_DATA_SET:
         with suppress(DataSetError):  # no meta header, or a broken one: now the whole file must be readable
             identity = _from_meta(read_file_meta(source))
-        if all(identity):
+        if all(identity[:3]):
             return identity
     from .bare_data_set import guess_transfer_syntax, read_data_set_uids
     from .locate import locate_data_set

@@ -6,8 +6,10 @@ from enum import Enum
 from typing import NamedTuple
 
 from dcmsend.dicom.transfer_syntax import TransferSyntax
-from dcmsend.inputs import Source
+from dcmsend.inputs import Source, Stamp
 from dcmsend.reasons import Rejection
+
+from .facts import HeaderFacts
 
 __all__ = ["Instance", "ReadMode", "RejectedInput"]
 
@@ -32,6 +34,7 @@ class Instance(NamedTuple):
         transfer_syntax: (0002,0010), (0004,1512), or guessed from the first bytes.
         read_mode: how it has to be read again when it is sent.
         group: instances with the same one go over one association, ``""`` for any.
+        facts: what the scan has seen of its header, None where nobody asked or it cannot be read.
     """
 
     input: Source
@@ -40,6 +43,7 @@ class Instance(NamedTuple):
     transfer_syntax: TransferSyntax
     read_mode: ReadMode
     group: str = ""
+    facts: HeaderFacts | None = None
 
 
 class RejectedInput(NamedTuple):
@@ -53,6 +57,7 @@ class RejectedInput(NamedTuple):
         dicomdir: the DICOMDIR for one of its records, None for a file of its own; DCMTK counts only the latter.
         detail: what exactly is wrong and where, for a person; may be empty.
         why: the reason as a value.
+        stamp: size and time of modification when it was rejected, None where nobody asked or they are not known.
     """
 
     path: str
@@ -61,3 +66,4 @@ class RejectedInput(NamedTuple):
     dicomdir: str | None = None
     detail: str = ""
     why: Rejection = Rejection.BROKEN
+    stamp: Stamp | None = None

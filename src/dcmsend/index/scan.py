@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from dcmsend.dicom.sop_class import MEDIA_STORAGE_DIRECTORY
 from dcmsend.dicom.transfer_syntax import transfer_syntax
 from dcmsend.errors import DataSetError, FileUnreadable, InvalidInputFile
-from dcmsend.inputs import OpenWatch, Source
+from dcmsend.inputs import InputFile, OpenWatch, Source, Stamp
 from dcmsend.reasons import Rejection
 
 from .file_meta import FIRST_READ
@@ -23,6 +23,8 @@ from .uid_check import Fault, find_uid_fault
 if TYPE_CHECKING:
     from dcmsend.dicom.data_dictionary import DataDictionary
     from dcmsend.inputs import Share
+
+    from .header import HeaderReader
 
 __all__ = ["scan"]
 
@@ -39,6 +41,7 @@ def scan(
     skip: Callable[[Source], bool] | None = None,
     check: Callable[[], None] | None = None,
     share: Share | None = None,
+    for_report: frozenset[int] | None = None,
 ) -> Generator[Instance, None, None]:
     """The instances of ``inputs``, lazily and in their order.
 
@@ -52,6 +55,8 @@ def scan(
         skip: asked before a file is opened, also of those that a DICOMDIR refers to; true leaves it out.
         check: called now and then while a file is waited for, and may raise to end the wait.
         share: knows which instances fall to another run, where that is not seen before a file is opened.
+        for_report: instances get their ``facts``, with these tags beside the UIDs, and rejections their ``stamp``; None
+            if there is no report that shows any.
 
     Where files are slow to open (half a millisecond on average) some are opened ahead, on threads; ``inputs`` is then
     read on those threads, too, and up to 48 inputs further than the caller has asked for.
@@ -59,12 +64,17 @@ def scan(
     Raises:
         InvalidInputFile: for the first bad input, with ``options.halt_on_invalid``.
     """
-    instances = _Scan(options, on_rejected, dictionary, skip, check, share).run(inputs)
-    if options.keep_together is KeepTogether.NONE:
+    headers, keep = None, options.keep_together
+    if for_report is not None or keep in (KeepTogether.SERIES, KeepTogether.STUDY):
+        from .header import HeaderReader
+
+        headers = HeaderReader(for_report or frozenset(), options.read_mode, dictionary)
+    instances = _Scan(options, on_rejected, dictionary, skip, check, share, headers, for_report is not None).run(inputs)
+    if keep is KeepTogether.NONE:
         return instances
     from .grouping import with_groups  # only asked for with several associations
 
-    return with_groups(instances, options.keep_together, dictionary)
+    return with_groups(instances, keep)
 
 
 class _Scan:
@@ -78,8 +88,12 @@ class _Scan:
         skip: Callable[[Source], bool] | None,
         check: Callable[[], None] | None,
         share: Share | None,
+        headers: HeaderReader | None,
+        with_stamps: bool,
     ) -> None:
         self._share = share
+        self._headers = headers
+        self._with_stamps = with_stamps
         self._check = check
         self._options = options
         self._on_rejected = on_rejected
@@ -88,14 +102,14 @@ class _Scan:
         self._is_debugging = _network_log.isEnabledFor(logging.DEBUG)
 
     def run(self, inputs: Iterable[Source]) -> Generator[Instance, None, None]:
-        options, dictionary, skip = self._options, self._dictionary, self._skip
+        options, dictionary, skip, headers = self._options, self._dictionary, self._skip, self._headers
         mode, thorough = options.read_mode, options.check_uids
         wanted = iter(inputs) if skip is None else (item for item in inputs if not skip(item))
         for item, opened in self._opened(wanted):
             if self._is_debugging and item.path:
                 _network_log.debug("adding DICOM file '%s'", item.path)
             try:
-                sop_class, sop_instance, syntax = identify(item, opened, mode, dictionary)
+                sop_class, sop_instance, syntax, facts = identify(item, opened, mode, dictionary, headers)
             except (DataSetError, FileUnreadable) as error:
                 why = Rejection.UNREADABLE if isinstance(error, FileUnreadable) else error.why
                 self._reject_file(item, opened, str(error), why, getattr(error, "detail", ""))
@@ -112,15 +126,16 @@ class _Scan:
             if self._is_debugging:
                 _network_log.debug("successfully added SOP instance %s to the transfer list", sop_instance)
             read_mode = ReadMode.FILE_ONLY if item.has_meta else mode
-            yield Instance(item, sop_class, sop_instance, transfer_syntax(syntax), read_mode)
+            yield Instance(item, sop_class, sop_instance, transfer_syntax(syntax), read_mode, "", facts)
 
     def _opened(self, items: Iterator[Source]) -> Iterator[tuple[Source, Opened]]:
         """Each input with its first bytes, or with why it cannot be opened."""
         clock, watch = time.perf_counter, OpenWatch()
+        open_input = _open if self._headers is None else _open_for_header
         while True:
             for item in items:
                 began = clock()
-                opened = _open(item)
+                opened = open_input(item)
                 is_slow = watch.note(clock() - began)
                 yield item, opened
                 if is_slow:
@@ -129,7 +144,7 @@ class _Scan:
                 return
             from dcmsend.inputs import in_order  # only where it pays
 
-            for item, ticket in in_order(items, _open, _discard, self._check):
+            for item, ticket in in_order(items, open_input, _discard, self._check):
                 yield item, ticket.result(self._check)
 
     def _expand(self, item: Source) -> Iterator[Instance]:
@@ -140,20 +155,22 @@ class _Scan:
         leaves = None if share is None or not share.is_for_all(item) else share.leaves
         count, reason, why, detail = 0, "", Rejection.BROKEN_DICOMDIR, ""
         try:
-            for found in scan_dicomdir(item, self._options, self._dictionary, self._skip, leaves):
+            for found in scan_dicomdir(item, self._options, self._dictionary, self._skip, leaves, self._headers):
                 if isinstance(found, Instance):
                     count, reason = count + 1, ""
                     yield found
                     continue
                 reason, why = found.reason, found.why
-                self._tell(found)
+                self._tell(found if not self._with_stamps else found._replace(stamp=InputFile(found.path).look()))
                 if self._options.halt_on_invalid:
                     break
         except (DataSetError, FileUnreadable) as error:
             reason, why, detail = str(error), Rejection.BROKEN_DICOMDIR, getattr(error, "detail", "")
         if reason:
             _network_log.error("cannot add DICOM files from DICOMDIR to the transfer list: %s: %s", item.path, reason)
-            self._reject(RejectedInput(item.path, reason, is_dicom=True, detail=detail, why=why))
+            self._reject(
+                RejectedInput(item.path, reason, is_dicom=True, detail=detail, why=why, stamp=self._stamp_of(item))
+            )
         elif count and self._is_debugging:
             _network_log.debug("successfully added %d SOP instances from DICOMDIR to the transfer list", count)
 
@@ -169,7 +186,11 @@ class _Scan:
             _network_log.error("cannot add DICOM file to the transfer list: %s: %s", item.path, reason)
         else:
             _network_log.error("cannot add DICOM file with empty filename")
-        self._reject(RejectedInput(item.path, reason, is_dicom(item, opened), detail=detail, why=why))
+        stamp = self._stamp_of(item)
+        self._reject(RejectedInput(item.path, reason, is_dicom(item, opened), detail=detail, why=why, stamp=stamp))
+
+    def _stamp_of(self, item: Source) -> Stamp | None:
+        return item.look() if self._with_stamps else None
 
     def _reject(self, rejected: RejectedInput) -> None:
         self._tell(rejected)
@@ -184,11 +205,17 @@ class _Scan:
             self._on_rejected(rejected)
 
 
-def _open(item: Source) -> Opened:
+def _open_for_header(item: Source) -> Opened:
+    from .header import HEADER_READ
+
+    return _open(item, HEADER_READ)
+
+
+def _open(item: Source, size: int = FIRST_READ) -> Opened:
     if not item.path:
         return -1, b""
     try:
-        return item.open_beginning(FIRST_READ)
+        return item.open_beginning(size)
     except (DataSetError, FileUnreadable) as error:
         return error
 

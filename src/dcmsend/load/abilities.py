@@ -20,9 +20,10 @@ class Abilities:
         can_convert: whether a data set can be had in the second syntax when it is in the first.
         dictionary: the data dictionary, loaded when first asked for.
         unusable: why nothing can be sent at all (no dictionary can be loaded), None normally.
+        noted: tags of the elements, beside the UIDs, that are noted of each data set while it is checked.
     """
 
-    __slots__ = ("can_convert", "can_decode", "dictionary", "unusable")
+    __slots__ = ("can_convert", "can_decode", "dictionary", "noted", "unusable")
 
     def __init__(
         self,
@@ -30,7 +31,9 @@ class Abilities:
         can_convert: Callable[[TransferSyntax, TransferSyntax], bool],
         dictionary: DictionarySource,
         unusable: DcmsendError | None = None,
+        noted: frozenset[int] = frozenset(),
     ) -> None:
+        self.noted = noted
         self.unusable = unusable
         self.can_decode = can_decode
         self.can_convert = can_convert

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from dcmsend.dicom.byte_source import ByteSource
 from dcmsend.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN, TransferSyntax
 from dcmsend.dicom.walk import walk_data_set
+from dcmsend.dicom.walk_notes import Notes
 from dcmsend.errors import DataSetError, FileUnreadable
-from dcmsend.index import FileMeta, Instance, locate_data_set
+from dcmsend.index import FileMeta, HeaderFacts, Instance, facts_of, locate_data_set
 from dcmsend.inputs import FileSource, OpenFile
 
 from .payload import BytesPayload, ChunkPayload, FilePayload, Payload, check_unchanged
@@ -51,13 +52,14 @@ class LoadedInstance:
         sop_class_uid: (0008,0016) of the data set; from the meta header when the syntax is unknown.
         sop_instance_uid: (0008,0018), likewise.
         length: bytes of the data set (inflated for Deflated).
+        facts: what else it says of itself; None where it could not be walked.
         warnings: what was odd about it, for the log.
         must_be_encoded: why it cannot go out as it stands, ``()`` when it can.
         notes: (level, text) of what is to be told about its conversion.
     """
 
     __slots__ = (
-        "_content", "_owns_content", "_sendable", "length", "must_be_encoded", "notes", "sop_class_uid",
+        "_content", "_owns_content", "_sendable", "facts", "length", "must_be_encoded", "notes", "sop_class_uid",
         "sop_instance_uid", "stamp", "syntax", "warnings",
     )
 
@@ -70,6 +72,7 @@ class LoadedInstance:
         self.sop_instance_uid = facts.sop_instance_uid
         self.length = facts.length
         self._sendable = facts.sendable
+        self.facts = facts.header
         self.warnings = facts.warnings
         self.must_be_encoded = facts.repairs
         self.notes: tuple[tuple[str, str], ...] = ()
@@ -128,6 +131,7 @@ class _Facts(NamedTuple):
     sendable: int
     warnings: tuple[str, ...] = ()
     repairs: tuple[str, ...] = ()
+    header: HeaderFacts | None = None
 
 
 class _FileContent:
@@ -186,17 +190,19 @@ def load_instance(
     file: OpenFile,
     dictionary: DictionarySource,
     check: Callable[[], None] | None = None,
+    noted: frozenset[int] = frozenset(),
 ) -> LoadedInstance:
     """Find the data set in an open file, which is taken over, and walk it to its end.
 
-    ``check`` is called now and then while a long one is walked and may raise.  Raises FileUnreadable and DataSetError
+    ``check`` is called now and then while a long one is walked and may raise.  ``noted`` are the tags that its facts
+    have beside the UIDs.  Raises FileUnreadable and DataSetError
     with DCMTK's condition.
     """
     try:
         location = locate_data_set(_FileContent(file, 0, None), instance.read_mode, dictionary, file.head)
         content = _FileContent(file, location.offset, check)
         if location.transfer_syntax.is_known:
-            facts = _walked(content, location.transfer_syntax, dictionary)
+            facts = _walked(content, location.transfer_syntax, dictionary, noted)
         elif location.meta is None:  # a bare data set always has one of the native syntaxes
             raise DataSetError("File meta information header missing")
         else:
@@ -213,7 +219,7 @@ def _believed(content: _FileContent, syntax: TransferSyntax, said: FileMeta) -> 
 
 
 def _walked(
-    content: _FileContent, syntax: TransferSyntax, dictionary: DictionarySource
+    content: _FileContent, syntax: TransferSyntax, dictionary: DictionarySource, noted: frozenset[int]
 ) -> _Facts:
     """Walk the data set to its end."""
     source: ByteSource = content
@@ -221,11 +227,13 @@ def _walked(
         from dcmsend.transcode import InflatingSource  # zlib is not needed for anything else
 
         source = InflatingSource(source)
+    notes = Notes(noted)
     walked = walk_data_set(
         source,
         EXPLICIT_VR_LITTLE_ENDIAN if syntax.is_deflated else syntax,
         dictionary=dictionary,
         origin=content.offset,
+        notes=notes,
     )
     return _Facts(
         syntax,
@@ -235,6 +243,7 @@ def _walked(
         content.size if syntax.is_deflated else walked.length,
         walked.warnings,
         walked.repairs,
+        facts_of(notes.values, noted),
     )
 
 

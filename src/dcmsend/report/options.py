@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dcmsend.dicom.record import Record
+from dcmsend.dicom.tag import PATIENT_ID, PATIENT_NAME, SPECIFIC_CHARACTER_SET
 
 __all__ = ["ReportOptions"]
+
+_PATIENT = frozenset((SPECIFIC_CHARACTER_SET, PATIENT_NAME, PATIENT_ID))
 
 
 class ReportOptions(Record):
@@ -38,3 +41,10 @@ class ReportOptions(Record):
     def for_programs(self) -> bool:
         """Whether any report beside DCMTK's is wanted."""
         return bool(self.json_report or self.jsonl_report or self.csv_report or self.html_report)
+
+    @property
+    def wanted_tags(self) -> frozenset[int] | None:
+        """What reports show of data sets beside their UIDs, None if none of them shows even these."""
+        if not self.for_programs:
+            return None
+        return _PATIENT if self.with_patient else frozenset()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -38,7 +37,7 @@ def outcome_fields(outcome: StoreOutcome) -> dict[str, Any]:
     sop_class = outcome.sop_class_uid or instance.sop_class_uid
     return {
         "index": outcome.index,
-        **_file_fields(instance.input.path, is_file=instance.input.is_lasting),
+        **_file_fields(instance.input.path, _stamp_of(outcome)),
         "sop_class_uid": clean(sop_class),
         "sop_class_name": sop_class_name(sop_class),
         "sop_instance_uid": clean(outcome.sop_instance_uid or instance.sop_instance_uid),
@@ -69,7 +68,7 @@ def rejected_fields(rejected: RejectedInput) -> dict[str, Any]:
     message = f"{rejected.reason} ({rejected.detail})" if rejected.detail else rejected.reason
     fields: dict[str, Any] = {name: None for name in INSTANCE_FIELDS if name != "path_base64"}
     name = "invalid" if rejected.is_dicom else "not_dicom"
-    fields |= _file_fields(rejected.path, is_file=True)
+    fields |= _file_fields(rejected.path, rejected.stamp)
     fields |= {
         "sop_class_uid": "", "sop_class_name": "", "sop_instance_uid": "", "syntax_file": "", "converted": False,
         "bytes_sent": 0, "outcome": name, "error_comment": "", "offending_elements": [], "reason": name,
@@ -125,14 +124,16 @@ def path_fields(path: str) -> dict[str, Any]:
     return fields
 
 
-def _file_fields(path: str, *, is_file: bool) -> dict[str, Any]:
-    fields = path_fields(path)
-    size = mtime = None
-    if is_file:
-        try:
-            status = os.stat(path)
-        except (OSError, ValueError):
-            pass
-        else:
-            size, mtime = status.st_size, format_time(status.st_mtime)
-    return {**fields, "size": size, "mtime": mtime}
+def _stamp_of(outcome: StoreOutcome) -> tuple[int, int] | None:
+    """Size and time of a file when it was opened to be sent.  One that was not is looked at: nobody has moved it."""
+    source = outcome.instance.input
+    if not source.is_lasting:
+        return None
+    if outcome.file_stamp is None and outcome.result in (Result.FAILED, Result.NOT_ATTEMPTED):
+        return source.look()
+    return outcome.file_stamp
+
+
+def _file_fields(path: str, stamp: tuple[int, int] | None) -> dict[str, Any]:
+    size, mtime = (None, None) if stamp is None else (stamp[0], format_time(stamp[1] / 1e9))
+    return {**path_fields(path), "size": size, "mtime": mtime}

@@ -25,7 +25,8 @@ def abilities_of(
     settings: Settings, dictionary: Callable[[], DataDictionary], unusable: DcmsendError | None
 ) -> Abilities:
     """The abilities, of which nothing is loaded before it is needed; ``unusable`` says why there is no dictionary."""
-    return Abilities(_can_decode, partial(_can_convert, settings.plan.decompression), dictionary, unusable)
+    noted = settings.report.wanted_tags or frozenset()
+    return Abilities(_can_decode, partial(_can_convert, settings.plan.decompression), dictionary, unusable, noted)
 
 
 def choose_dictionary(settings: Settings) -> tuple[Callable[[], DataDictionary], DcmsendError | None]:

@@ -172,6 +172,7 @@ class Search:
             inputs, self._settings.index, self._reject,
             dictionary=self._dictionary, skip=skip, check=self._interrupt.check_request,
             share=self._share,
+            for_report=self._settings.report.wanted_tags,
         )  # fmt: skip
 
     def _is_stored(self, item: Source) -> bool:

@@ -213,4 +213,4 @@ def _close(instances: Iterator[Instance]) -> None:
 
 def _example_of(instance: Instance) -> Instance:
     """An instance that decides as this one does about sessions, and holds nothing open."""
-    return instance._replace(input=InputFile(""), group="")
+    return instance._replace(input=InputFile(""), group="", facts=None)

@@ -6,7 +6,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from dcmsend.dicom.transfer_syntax import TransferSyntax
-from dcmsend.index import Instance
+from dcmsend.index import HeaderFacts, Instance
 from dcmsend.reasons import Reason
 
 __all__ = ["Attempt", "Reason", "Result", "StoreOutcome", "counted_as_stored"]
@@ -73,6 +73,8 @@ class StoreOutcome(NamedTuple):
         file_identity: device and inode of that file, None where they are not known.
         is_permanent: whether the same run would end in the same way until a person has done something, whatever the
             reason is otherwise (a rejection that is permanent, certificates that are not trusted).
+        facts: study, series and what else the run asks for, of the data set that was checked to be sent; None if none
+            was, then ``instance.facts`` may tell what the scan has seen.
     """
 
     index: int  # type: ignore[assignment]  # hides tuple.index, which nobody misses
@@ -97,6 +99,7 @@ class StoreOutcome(NamedTuple):
     file_stamp: tuple[int, int] | None = None
     file_identity: tuple[int, int] | None = None
     is_permanent: bool = False
+    facts: HeaderFacts | None = None
 
     @property
     def position(self) -> int:
