@@ -211,6 +211,22 @@ def test_pixels_that_are_compressed_in_another_way(syntax: str, said: str, way: 
         assert "Pixel Data are compressed as" in refusal(data_set, said)
 
 
+@each_way
+@pytest.mark.parametrize("said", [TS + "4.100", TS + "4.102", TS + "4.107", TS + "8.1"])
+@pytest.mark.parametrize("syntax", FRAMES)
+def test_pictures_that_are_called_a_film(syntax: str, said: str, way: Way) -> None:
+    assert "Pixel Data are compressed as" in refusal(way(compressed(syntax), syntax), said)
+
+
+@pytest.mark.parametrize(("read", "said"), [(EB, EI), (EI, EB)])
+def test_who_has_swapped_the_bytes_says_so(read: str, said: str) -> None:
+    data_set = read_in(native(), read)
+    data_set.PixelData = swapped = b"".join(data_set.PixelData[at : at + 2][::-1] for at in range(0, 8, 2))
+    assert "set_original_encoding" in refusal(data_set, said)
+    data_set.set_original_encoding(False, said != EB)
+    assert encoded(data_set, said).PixelData[:8] == swapped
+
+
 @pytest.mark.parametrize("said", [EI, II])
 def test_a_compressed_icon_in_a_native_data_set(said: str) -> None:
     original = native()

@@ -35,6 +35,9 @@ _FAMILY: Final = {
     f"1.2.840.10008.1.2.{suffix}": family for family, suffixes in _FAMILIES.items() for suffix in suffixes
 }
 
+_NOT_COMPRESSED: Final = "1.2.840.10008.1.2.1.98"
+"""Encapsulated Uncompressed: its frames may begin with any bytes."""
+
 
 def agree_with_syntax(data_set: Any, syntax: TransferSyntax) -> None:
     """Make a data set ready to be written in ``syntax``; it belongs to the caller, and its elements may be changed.
@@ -80,8 +83,9 @@ def _check_compression(element: Any, syntax: TransferSyntax, *, is_item: bool) -
         raise _contradiction(f"Pixel Data are compressed, {syntax.name} is not")
     if not is_encapsulated and syntax.is_encapsulated and not is_item:
         raise _contradiction(f"Pixel Data are not compressed, or not encapsulated, which {syntax.name} wants")
-    family, wanted = _family(head) if is_encapsulated else "", _FAMILY.get(syntax.uid, "")
-    if family and wanted and family != wanted:
+    family = _family(head) if is_encapsulated else ""
+    holds_any = not syntax.is_known or not syntax.is_encapsulated or syntax.uid == _NOT_COMPRESSED
+    if family and not holds_any and family != _FAMILY.get(syntax.uid):
         raise _contradiction(f"Pixel Data are compressed as {family}, and not as {syntax.name}")
     element.is_undefined_length = is_encapsulated
 
@@ -89,7 +93,7 @@ def _check_compression(element: Any, syntax: TransferSyntax, *, is_item: bool) -
 def _contradiction(detail: str) -> DataSetError:
     return DataSetError(
         "Invalid stream",
-        f"{detail}; leave the Transfer Syntax UID as it was read, or convert the values too",
+        f"{detail}; leave the Transfer Syntax UID as it was read, or convert the values and call set_original_encoding",
     )
 
 
