@@ -156,7 +156,6 @@ class StoreLoop:
         observer = self._observer
         number = store.index + 1
         progress = None if observer is None else lambda count: observer.bytes_sent(BytesSent(number, count))
-        began = _clock()
         self._in_flight.begun = store.message_id
         try:
             sent = self._association.send_staged(progress, self._in_flight.look)
@@ -168,8 +167,6 @@ class StoreLoop:
             self._lose(error)
         else:
             self._in_flight.add(store, sent)
-        finally:
-            self._timings.sending += _clock() - began
 
     def _is_usable(self) -> Generator[StoreOutcome, None, bool]:
         """Whether the next instance may be sent; if not it stays without an outcome, because nothing of it was sent."""

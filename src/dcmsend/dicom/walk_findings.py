@@ -107,7 +107,7 @@ class WalkFindings:
         self.repairs["a sequence has a wrong length"] = None
         if len(self._long_items) < _MAX_NOTES and start not in self._long_items:
             self._long_items.add(start)
-            self.warnings.append(warning)  # however much else there is to tell: the bytes are taken apart in another way
+            self.warnings.append(warning)  # however much else there is to tell: the bytes are divided in another way
         if len(self.claims) > MAX_DEPTH:
             self.claims.clear()
         self.claims[depth] = max(start, sequence_end), start + length, warning

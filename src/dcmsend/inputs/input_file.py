@@ -68,7 +68,7 @@ class InputFile(NamedTuple):
             status = os.stat(self.path)
         except (OSError, ValueError):
             return None
-        return Stamp(status.st_size, status.st_mtime_ns)
+        return status.st_size, status.st_mtime_ns
 
     def open_beginning(self, size: int) -> tuple[int, bytes]:
         """See ``file_source.open_beginning``."""

@@ -7,7 +7,7 @@ member of an archive, an object of a store) is one more class that keeps this pr
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from .file_source import OpenFile
 from .origin import DicomdirRecord, Origin
@@ -15,16 +15,9 @@ from .origin import DicomdirRecord, Origin
 __all__ = ["Source", "Stamp"]
 
 
-class Stamp(NamedTuple):
-    """By what a changed input is recognised without opening it.
-
-    Attributes:
-        size: bytes.
-        modified: nanoseconds since the epoch, any number that a system can give.
-    """
-
-    size: int
-    modified: int
+Stamp = tuple[int, int]
+"""By what a changed input is recognised without opening it: its size in bytes, and its time of modification in
+nanoseconds since the epoch, any number that a system can give."""
 
 
 class Source(Protocol):

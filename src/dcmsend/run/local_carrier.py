@@ -69,17 +69,19 @@ class LocalCarrier:
     ) -> Generator[StoreOutcome | RejectedInput, None, None]:
         target = self._target()
         engine = Engine(instances, target, self._settings.transfer, self._interrupt, self._observer, self._ledger)
-        record = self._record
+        rejected = search.rejected
         try:
             for outcome in engine.run():
-                yield from search.rejected()
-                record.associations, record.contexts = target.counts()
+                while rejected:
+                    yield rejected.popleft()
                 yield outcome
-            yield from search.rejected()
-            record.associations, record.contexts = target.counts()
+            while rejected:
+                yield rejected.popleft()
             if engine.error is not None:
                 raise engine.error
         finally:
+            counts = target.counts()
+            self._record.associations, self._record.contexts = counts.sessions, counts.contexts
             target.close()
 
     def _target(self) -> Target:

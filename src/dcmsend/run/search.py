@@ -68,6 +68,8 @@ class Search:
 
     Attributes:
         found_before: the instances that ``list_instances`` had found when it ended early.
+        rejected: the inputs that were found to hold no instance; whoever tells of them takes them off.  Filled on
+            whatever thread looks for inputs.
 
     Args:
         settings: which inputs are taken, and how they are read and checked.
@@ -93,7 +95,7 @@ class Search:
         self._interrupt = interrupt
         self._recall = recall
         self._dictionary = dictionary
-        self._rejected: deque[RejectedInput] = deque()
+        self.rejected: deque[RejectedInput] = deque()
         self.found_before: list[Instance] = []
 
     def list_instances(self, inputs: Iterable[Source]) -> Generator[RejectedInput, None, list[Instance]]:
@@ -113,14 +115,15 @@ class Search:
         try:
             with closing(self._scan(self._until_asked_to_end(listed))) as found:
                 for instance in found:
-                    yield from self.rejected()
+                    if self.rejected:
+                        yield from self._take_rejected()
                     check()  # one DICOMDIR may stand for any number of them
                     instances.append(instance)
                     record.instances_found += 1
         except DcmsendError:
-            yield from self.rejected()
+            yield from self._take_rejected()
             raise
-        yield from self.rejected()
+        yield from self._take_rejected()
         record.all_found = True
         self._tell_of_others()
         _log.debug(
@@ -132,7 +135,7 @@ class Search:
         return instances
 
     def stream_instances(self, inputs: Iterable[Source]) -> Iterator[Instance]:
-        """The instances, looked for only as they are asked for; ``rejected`` has the inputs that hold none."""
+        """The instances, looked for only as they are asked for; ``rejected`` gets the inputs that hold none."""
         with closing(self._scan(self._noted(self._wanted(inputs)))) as found:
             for instance in found:
                 self._record.instances_found += 1
@@ -147,10 +150,9 @@ class Search:
         if not record.instances_found and not record.already_stored and not self._is_for_others:
             raise NoValidInputFiles
 
-    def rejected(self) -> Iterator[RejectedInput]:
-        """The inputs that were found to hold no instance since the last call; on whatever thread they were found."""
-        while self._rejected:
-            yield self._rejected.popleft()
+    def _take_rejected(self) -> Iterator[RejectedInput]:
+        while self.rejected:
+            yield self.rejected.popleft()
 
     @property
     def _is_for_others(self) -> bool:
@@ -186,7 +188,7 @@ class Search:
     def _reject(self, rejected: RejectedInput) -> None:
         if self._recall is not None:
             self._recall.reject(rejected)
-        self._rejected.append(rejected)
+        self.rejected.append(rejected)
 
     def _noted(self, inputs: Iterable[Source]) -> Iterator[Source]:
         for item in self._until_asked_to_end(inputs):

@@ -8,11 +8,14 @@ planning, encoding and the network are the business of the target.
 
 from __future__ import annotations
 
+import time
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from enum import Enum
-from typing import NamedTuple, Protocol
+from typing import Final, Protocol
 
+from dcmsend.dicom.record import Record
+from dcmsend.dicom.value import Value
 from dcmsend.errors import DcmsendError
 from dcmsend.index import Instance
 from dcmsend.interrupt import Interrupt
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["Counts", "GrowingList", "PeerFacts", "Pulled", "Session", "Stretch", "Target", "Timings"]
 
 
-class PeerFacts(NamedTuple):
+class PeerFacts(Record):
     """Who the receiver is, for reports, progress and journals; the same for every way to send.
 
     Attributes:
@@ -63,7 +66,7 @@ class PeerFacts(NamedTuple):
         )
 
 
-class Counts(NamedTuple):
+class Counts(Value):
     """What was opened so far.
 
     Attributes:
@@ -71,23 +74,26 @@ class Counts(NamedTuple):
         contexts: presentation contexts proposed in them.
     """
 
-    sessions: int = 0
-    contexts: int = 0
+    __slots__ = ("sessions", "contexts")  # noqa: RUF023  (the order of the arguments)
+
+    def __init__(self, sessions: int = 0, contexts: int = 0) -> None:
+        self.sessions: Final = sessions
+        self.contexts: Final = contexts
 
 
 class Timings:
-    """How a session has spent its time, in seconds; kept while it runs.
+    """How a session spends its time; kept while it runs.
 
     Attributes:
-        waiting: for answers.
-        sending: until data sets were handed to the network.
+        began: when it was made, by ``time.perf_counter``.
+        waiting: seconds for answers.
     """
 
-    __slots__ = ("sending", "waiting")
+    __slots__ = ("began", "waiting")
 
     def __init__(self) -> None:
+        self.began = time.perf_counter()
         self.waiting = 0.0
-        self.sending = 0.0
 
 
 class Pulled(Enum):

@@ -92,7 +92,7 @@ class Work:
     @property
     def _is_over(self) -> bool:
         """Whether there is nothing to wait for, when there is nothing to be handed out."""
-        if self._is_held_up or (self._next >= self._end and not self._is_held_back):
+        if self._is_held_up or (self._next >= self._stretch.end and not self._is_held_back):
             return True
         return self._is_stuck
 
@@ -100,10 +100,6 @@ class Work:
     def _is_stuck(self) -> bool:
         """Whether nothing is under way whose end could let it go on: all that was begun waits for the next session."""
         return self._handed_out == self._finished and not any(taker.kept for taker in self._takers)
-
-    @property
-    def _end(self) -> int:
-        return self._stretch.end
 
     def _next_for(self, taker: Taker) -> int | None:
         """The next index for a taker; on the way to it, what belongs to others is put aside for them."""
@@ -131,7 +127,7 @@ class Work:
         self._is_held_back = False
         self._skip_done()
         while not self._is_held_up:
-            if self._next < self._end:
+            if self._next < self._stretch.end:
                 return self._next < self._oldest + _MAX_AHEAD
             if not self._grow():
                 return False
@@ -195,7 +191,7 @@ class Work:
         """Whether nothing is left to be handed out."""
         with self._changed:
             self._skip_done()
-            is_ahead = not self._is_held_up and (self._next < self._end or self._may_grow)
+            is_ahead = not self._is_held_up and (self._next < self._stretch.end or self._may_grow)
             return self._stopped or not (self._returned or any(taker.kept for taker in self._takers) or is_ahead)
 
     def look(self) -> bool:
@@ -206,14 +202,14 @@ class Work:
     @property
     def end(self) -> int:
         """Index after the last instance that belongs to the work, as far as it is known."""
-        return self._end
+        return self._stretch.end
 
     @property
     def _is_held_up(self) -> bool:
         return self._deferred is not None and self._next >= self._deferred + _MAX_AHEAD_OF_DEFERRED
 
     def _skip_done(self) -> None:
-        while self._next < self._end and self._next in self._done:
+        while self._next < self._stretch.end and self._next in self._done:
             self._next += 1
 
     @property
