@@ -19,16 +19,34 @@ has kept: without further options how many instances were stored, refused, faile
 With a filter or a format the instances are listed, each with its file, its UID, its last outcome and when that was.
 .PP
 It never writes to the journal, and works while a run does.
+.PP
+.B dcmsend\\-journal merge
+makes one journal of many, such as those of the shards of a run
+.RB ( "dcmsend \\-\\-shard" ).
+They have to belong to the same peer.
+.I out
+is made if it is not there, and must not be in use.
+It gets everything that the others know, or nothing if something is wrong.
+The others are not changed, and may be in use.
+Of a file that more than one of them knows the newest outcome counts, but what is stored stays stored unless the file
+has changed since.
+To merge the same once more changes nothing.
+A journal with the name
+.I merge
+is shown as
+.IR ./merge .
 """
 
 _EXIT_CODES = (
-    ("0", "done"), ("1", "the command line is wrong"), ("104", "there is no such journal, or it is damaged"),
+    ("0", "done"), ("1", "the command line is wrong"),
+    ("104", "there is no such journal, or it is damaged, in use or for another peer"),
 )  # fmt: skip
 
 _EXAMPLES = (
     ("How far the migration is:", "dcmsend-journal night.journal"),
     ("What a person has to look at:", "dcmsend-journal night.journal --outcome refused --outcome failed"),
     ("Everything, for a spreadsheet:", "dcmsend-journal night.journal --format csv > night.csv"),
+    ("All shards together:", "dcmsend-journal merge all.journal shard-*.journal"),
 )
 
 
@@ -43,6 +61,10 @@ def journal_manual_page() -> str:
         ".B dcmsend\\-journal",
         ".I journal",
         ".RI [ options ]",
+        ".br",
+        ".B dcmsend\\-journal merge",
+        ".I out in",
+        "\\&...",
         ".SH DESCRIPTION",
         _DESCRIPTION.strip(),
         ".SH OPTIONS",

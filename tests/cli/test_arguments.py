@@ -15,7 +15,7 @@ from dcmsend.cli.option_table import OPTIONS, SECURITY_OPTIONS
 from dcmsend.dicom.record import Record
 from dcmsend.errors import UsageError
 from dcmsend.index import KeepTogether, ReadMode
-from dcmsend.inputs import FileList
+from dcmsend.inputs import FileList, Shard
 from dcmsend.journal import JournalOptions
 from dcmsend.plan import Decompression
 from dcmsend.settings import Preview, Settings
@@ -42,12 +42,16 @@ def report_meaning(field: str, option: str, value: str) -> tuple[list[str], dict
     return [option, value], {f"report.{field}": value, "report.command_line": (option, value, "host", "104", "file")}
 
 
+NEW_MEANING: dict[str, Any] = {
+    "index.halt_on_invalid": False, "plan.halt_on_refusal": False, "transfer.halt_on_failure": False,
+    "require_stored": True,
+}  # fmt: skip
+"""What a command line means that is none of DCMTK's."""
+
+
 def journal_meaning(options: JournalOptions) -> dict[str, Any]:
     """A command line with a journal is none of DCMTK's."""
-    return {
-        "index.halt_on_invalid": False, "plan.halt_on_refusal": False, "transfer.halt_on_failure": False,
-        "require_stored": True, "journal": options,
-    }  # fmt: skip
+    return NEW_MEANING | {"journal": options}
 
 
 MEANINGS: dict[str, tuple[list[str], dict[str, Any]]] = {
@@ -125,6 +129,7 @@ MEANINGS: dict[str, tuple[list[str], dict[str, Any]]] = {
     "--min-age": (["--min-age", "15m"], {"inputs.min_age": 900.0}),
     "--journal": (["--journal", "j"], journal_meaning(JournalOptions("j"))),
     "--resume": (["--journal", "j", "--resume"], journal_meaning(JournalOptions("j", resume=True))),
+    "--shard": (["--shard", "2/3"], NEW_MEANING | {"inputs.shard": Shard(2, 3)}),
     "--move-sent": (["--journal", "j", "--move-sent", "d"], journal_meaning(JournalOptions("j", move_sent="d"))),
     "--dry-run": (["--dry-run"], {"preview": Preview.DRY_RUN}),
     "--probe-peer": (["--probe-peer"], {"preview": Preview.PROBE_PEER}),

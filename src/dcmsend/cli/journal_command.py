@@ -1,4 +1,7 @@
-"""``dcmsend-journal``: shows, filters and exports a journal; never writes to it, and works while a run does."""
+"""``dcmsend-journal``: shows, filters and exports a journal; never writes to it, and works while a run does.
+
+``dcmsend-journal merge`` makes one journal of many.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from typing import Any, Final, NoReturn
 
 from dcmsend.advice import Situation, with_explanation
 from dcmsend.errors import JournalError
-from dcmsend.journal import JournalFilter, JournalGroup, JournalReader, JournalRow
+from dcmsend.journal import JournalFilter, JournalGroup, JournalReader, JournalRow, merge_journals
 from dcmsend.protocol import status_text
 from dcmsend.report import CsvRows, format_time, path_fields, status_field, visible_lines
 from dcmsend.transfer import Reason, Result
@@ -21,12 +24,13 @@ from dcmsend.version import VERSION
 from .exit_code import ExitCode
 from .terminal import is_terminal, make_harmless, to_bytes
 
-__all__ = ["console", "journal_parser", "main"]
+__all__ = ["console", "journal_parser", "main", "merge_parser"]
 
 _RESULTS: Final = {
     result.value.replace(" ", "_"): result for result in Result if result is not Result.NOT_ATTEMPTED
 }
 _REASONS: Final = tuple(reason.name.lower() for reason in Reason)
+_MERGE: Final = "merge"
 _FORMATS: Final = ("text", "json", "csv", "paths", "paths0")
 _FIELDS: Final = (
     "path", "path_base64", "size", "mtime", "sop_class_uid", "sop_instance_uid", "outcome", "status", "reason",
@@ -43,7 +47,8 @@ def journal_parser() -> argparse.ArgumentParser:
     """The options; the manual page is made from them."""
     parser = _Parser(
         prog="dcmsend-journal",
-        description="Show a journal of dcmsend: its totals, or the instances that the filters want.",
+        description="Show a journal of dcmsend: its totals, or the instances that the filters want.  "
+        "'dcmsend-journal merge' makes one journal of many; a journal of that name is ./merge.",
         allow_abbrev=False,
     )
     parser.add_argument("journal", help="file that dcmsend --journal has made")
@@ -75,6 +80,18 @@ def journal_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def merge_parser() -> argparse.ArgumentParser:
+    """What ``merge`` takes."""
+    parser = _Parser(
+        prog="dcmsend-journal merge",
+        description="Bring all that journals of the same peer know into one, and show its totals.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("target", metavar="out", help="journal that takes it all; made if it is not there")
+    parser.add_argument("sources", metavar="in", nargs="+", help="journals that are read; they are not changed")
+    return parser
+
+
 def console() -> None:
     """The installed command."""
     sys.exit(main())
@@ -82,8 +99,11 @@ def console() -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; ``argv`` is without the program's name.  Returns the exit code: 0, 1 (usage) or 104."""
-    options = journal_parser().parse_args(argv)
+    arguments = sys.argv[1:] if argv is None else list(argv)
     try:
+        if arguments[:1] == [_MERGE]:
+            return _merge(merge_parser().parse_args(arguments[1:]))
+        options = journal_parser().parse_args(arguments)
         with JournalReader(options.journal) as reader:
             return _show(reader, options)
     except JournalError as error:
@@ -100,6 +120,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return ExitCode.INTERNAL_ERROR
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
+
+
+def _merge(options: argparse.Namespace) -> int:
+    merge_journals(options.target, options.sources)
+    with JournalReader(options.target) as reader:
+        _write(_count_text(reader, reader.totals(JournalFilter())))
+    return ExitCode.OK
 
 
 def _show(reader: JournalReader, options: argparse.Namespace) -> int:

@@ -13,12 +13,13 @@ if TYPE_CHECKING:
     from .journal import Journal
     from .journal_view import JournalView
     from .listing import JournalFilter, JournalGroup, JournalReader, JournalRow
+    from .merge import merge_journals
     from .moving_journal import MovingJournal
     from .own_files import journal_files
 
 __all__ = [
     "Journal", "JournalFilter", "JournalGroup", "JournalOptions", "JournalReader", "JournalRow", "JournalView",
-    "MovingJournal", "journal_files", "open_journal",
+    "MovingJournal", "journal_files", "merge_journals", "open_journal",
 ]  # fmt: skip
 
 
@@ -57,6 +58,10 @@ def __getattr__(name: str) -> object:
         from . import listing
 
         return getattr(listing, name)
+    if name == "merge_journals":
+        from .merge import merge_journals
+
+        return merge_journals
     if name == "journal_files":
         from . import own_files
 

@@ -25,7 +25,9 @@ from .folder import sync_directory
 from .own_files import check_places
 from .schema import APPLICATION_ID, CREATE, VERSION
 
-__all__ = ["Binding", "journal_error", "open_database", "open_read_only", "translated"]
+__all__ = [
+    "Binding", "check_for_damage", "close_at_rest", "journal_error", "open_database", "open_read_only", "translated",
+]  # fmt: skip
 
 _MODE: Final = 0o600
 """Names of files may tell who was examined."""
@@ -85,11 +87,18 @@ def translated(path: str) -> Iterator[None]:
 
 
 def open_database(
-    path: str, peer: PeerFacts, *, resume: bool, check: Callable[[], None] | None = None
+    path: str,
+    peer: PeerFacts,
+    *,
+    resume: bool,
+    check: Callable[[], None] | None = None,
+    fill: Callable[[sqlite3.Connection], None] | None = None,
 ) -> sqlite3.Connection:
     """Make a journal, or open an existing one with ``resume``; it is known to take a row then.
 
     While somebody reads a journal that is at rest it is waited for; ``check`` may raise to end that.
+    What ``fill`` writes becomes part of it in one transaction, which also makes a new one: all of it or nothing.
+
     The caller holds its lock.  The connection may be handed from thread to thread, and begins no transaction by itself.
     Raises JournalError.
     """
@@ -98,7 +107,7 @@ def open_database(
         is_new = _make_file(path, resume=resume)
         connection = _connect(path, "mode=rw")
         try:
-            _patiently(connection, partial(_set_up, connection, path, peer), check)
+            _patiently(connection, partial(_set_up, connection, path, peer, fill), check)
         except BaseException:
             connection.close()
             if is_new:
@@ -187,7 +196,9 @@ def _patiently(
     connection.execute(f"PRAGMA busy_timeout = {_PATIENCE * 1000:.0f}")
 
 
-def _set_up(connection: sqlite3.Connection, path: str, peer: PeerFacts) -> None:
+def _set_up(
+    connection: sqlite3.Connection, path: str, peer: PeerFacts, fill: Callable[[sqlite3.Connection], None] | None
+) -> None:
     now = time.time_ns() // 1_000_000
     tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     is_new = not tables and not _pragma(connection, "application_id")
@@ -195,10 +206,7 @@ def _set_up(connection: sqlite3.Connection, path: str, peer: PeerFacts) -> None:
         found, wanted = _read_binding(connection, path), Binding.of(peer)
         if found[:3] != wanted[:3]:
             raise JournalError(path, f"belongs to another peer: {found}, not {wanted}")
-        if os.path.getsize(path) <= _CHECKED_AT_ONCE:
-            verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-            if verdict != "ok":
-                raise JournalError(path, f"is damaged: {' '.join(str(verdict).split())}")
+        check_for_damage(connection, path)
     connection.execute("PRAGMA journal_mode = WAL").fetchone()  # stays as it is where that is not possible
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("BEGIN IMMEDIATE")
@@ -210,7 +218,26 @@ def _set_up(connection: sqlite3.Connection, path: str, peer: PeerFacts) -> None:
         connection.execute(f"PRAGMA user_version = {VERSION}")
     else:
         connection.execute("UPDATE peer SET opened = ?", (now,))
+    if fill is not None:
+        fill(connection)
     connection.execute("COMMIT")
+
+
+def check_for_damage(connection: sqlite3.Connection, path: str) -> None:
+    """Raise JournalError for a journal that is damaged; a large one is not looked at."""
+    if os.path.getsize(path) <= _CHECKED_AT_ONCE:
+        verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if verdict != "ok":
+            raise JournalError(path, f"is damaged: {' '.join(str(verdict).split())}")
+
+
+def close_at_rest(connection: sqlite3.Connection) -> None:
+    """Close a journal that was written: at rest it is one file; while somebody reads it, it stays as it is."""
+    with contextlib.suppress(sqlite3.Error):
+        connection.execute("PRAGMA busy_timeout = 0")
+        connection.execute("PRAGMA journal_mode = DELETE").fetchone()
+    with contextlib.suppress(sqlite3.Error):
+        connection.close()
 
 
 def _read_binding(connection: sqlite3.Connection, path: str) -> Binding:

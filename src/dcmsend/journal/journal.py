@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 
 from dcmsend.errors import JournalError
 from dcmsend.fork import keep_for_ever
@@ -14,7 +12,7 @@ from dcmsend.inputs import InputFile, Source
 from dcmsend.interrupt import Interrupt
 from dcmsend.transfer import PeerFacts, Result, StoreOutcome
 
-from .database import open_database, open_read_only, translated
+from .database import close_at_rest, open_database, open_read_only, translated
 from .lock import JournalLock
 from .options import JournalOptions
 from .own_files import OwnFiles
@@ -152,11 +150,7 @@ class Journal:
     def _close_all(self) -> None:
         if self.stored is not None:
             self.stored.close()
-        with suppress(sqlite3.Error):  # at rest a journal is one file; while somebody reads it, it stays as it is
-            self._connection.execute("PRAGMA busy_timeout = 0")
-            self._connection.execute("PRAGMA journal_mode = DELETE").fetchone()
-        with suppress(sqlite3.Error):
-            self._connection.close()
+        close_at_rest(self._connection)
         self._lock.release()
 
     def _on_error(self) -> None:

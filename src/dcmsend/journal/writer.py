@@ -16,6 +16,7 @@ from dcmsend.transfer import Result, StoreOutcome
 
 from .database import translated
 from .path_key import Directories
+from .row_ids import RowIds
 from .schema import CODES, COLUMNS, upsert
 from .values import storable, storable_text
 
@@ -25,7 +26,6 @@ GROUP_ROWS: Final = 256
 GROUP_SECONDS: Final = 0.2
 """A group is written when it has so many rows, or when its first one is so old."""
 
-_MOST_KNOWN: Final = 4096
 _UNFIT: Final = (
     sqlite3.DataError, sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError, ValueError,
     OverflowError, TypeError,
@@ -59,8 +59,7 @@ class GroupWriter:
         self._on_commit = on_commit
         self._on_error = on_error
         self._names = Directories()
-        self._directories: dict[bytes, int] = {}
-        self._classes: dict[str, int] = {}
+        self._ids = RowIds(connection)
         limit = connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)  # 999 before SQLite 3.32
         self._rows = min(GROUP_ROWS, limit // len(COLUMNS))
         self._statement = upsert(self._rows)
@@ -139,8 +138,7 @@ class GroupWriter:
                     self._write(rows[start : start + self._rows])
                 connection.execute("COMMIT")
             except BaseException:
-                self._directories.clear()  # of rows that are taken back
-                self._classes.clear()
+                self._ids.clear()
                 with suppress(sqlite3.Error):
                     connection.execute("ROLLBACK")
                 raise
@@ -177,7 +175,7 @@ class GroupWriter:
         directory, name = outcome.instance.input.key(self._names.resolve)
         size, mtime_ns = outcome.file_stamp or (None, None)
         return (
-            self._directory_id(directory),
+            self._ids.directory(directory),
             name,
             storable(size),
             storable(mtime_ns),
@@ -186,33 +184,9 @@ class GroupWriter:
             None if outcome.reason is None else outcome.reason.name.lower(),
             len(outcome.earlier) + 1,
             storable(int((outcome.started + outcome.seconds) * 1000) if outcome.started else now),
-            self._class_id(storable_text(outcome.sop_class_uid or outcome.instance.sop_class_uid)),
+            self._ids.sop_class(storable_text(outcome.sop_class_uid or outcome.instance.sop_class_uid)),
             storable_text(outcome.sop_instance_uid or outcome.instance.sop_instance_uid),
         )
-
-    def _directory_id(self, path: bytes) -> int:
-        known = self._directories.get(path)
-        if known is None:
-            known = self._id("directory", "path", path)
-            if len(self._directories) >= _MOST_KNOWN:
-                self._directories.clear()
-            self._directories[path] = known
-        return known
-
-    def _class_id(self, uid: str) -> int:
-        known = self._classes.get(uid)
-        if known is None:
-            known = self._id("sop_class", "uid", uid)
-            if len(self._classes) >= _MOST_KNOWN:
-                self._classes.clear()
-            self._classes[uid] = known
-        return known
-
-    def _id(self, table: str, column: str, value: bytes | str) -> int:
-        connection = self._connection
-        connection.execute(f"INSERT INTO {table} ({column}) VALUES (?) ON CONFLICT DO NOTHING", (value,))
-        row = connection.execute(f"SELECT id FROM {table} WHERE {column} = ?", (value,)).fetchone()
-        return int(row[0])
 
 
 def _log_unfit(path: str, error: Exception) -> None:

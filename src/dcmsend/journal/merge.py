@@ -1,0 +1,166 @@
+"""Makes one journal of many, such as those of several shards.
+
+Of two rows about the same file that one counts which a single journal would hold in the end, had both outcomes been
+written to it in the order of their times; so neither the order of the journals matters nor how often they are merged.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, suppress
+from functools import partial
+from itertools import product
+from typing import Any, Final
+
+from dcmsend.errors import JournalError
+from dcmsend.transfer import PeerFacts, Reason
+
+from .database import Binding, check_for_damage, close_at_rest, open_database, open_read_only, translated
+from .lock import JournalLock
+from .row_ids import RowIds
+from .schema import COLUMNS, RESULTS
+from .values import number
+
+__all__ = ["merge_journals"]
+
+_PIECE: Final = 1000
+_LARGEST_VALUE: Final = 1 << 20
+"""Bytes of a name or a text; a run writes no longer ones."""
+
+_READ: Final = (
+    "SELECT directory.path, sop_class.uid, " + ", ".join(f"instance.{name}" for name in COLUMNS) + " FROM instance "
+    "LEFT JOIN directory ON directory.id = instance.directory LEFT JOIN sop_class ON sop_class.id = instance.sop_class "
+    "ORDER BY instance.directory, instance.name"
+)
+_NONE: Final = type(None)
+_TYPES: Final[tuple[tuple[type, ...], ...]] = (
+    (bytes,), (str,), (int,), (bytes,), (int, _NONE), (int, _NONE), (int,), (int, _NONE), (str, _NONE), (int,), (int,),
+    (int,), (str,),
+)  # fmt: skip
+"""What stands in the columns that are read."""
+_LARGE: Final = (4, 5, 10)
+"""Sizes and times; a large number stands there as bytes."""
+_USUAL: Final = frozenset(product(*_TYPES))
+_OUTCOME: Final = 2 + COLUMNS.index("outcome")
+
+_CHANGED: Final = "', '".join(reason.name.lower() for reason in (Reason.FILE_CHANGED, Reason.DATA_SET_BROKEN))
+
+
+def _order(row: str) -> str:
+    """By what the newer one of two rows is told; of two with the same time any one, but always the same."""
+    texts = ", ".join(f"coalesce({row}.{name}, '')" for name in ("size", "mtime_ns", "status", "reason"))
+    return f"({row}.time, -{row}.outcome, {row}.attempts, {row}.sop_instance_uid, {texts})"
+
+
+def _stays(stored: str, other: str) -> str:
+    """What is stored stays stored, unless the file or the instance in it is another one by the other row."""
+    return (
+        f"({stored}.outcome = 0 AND {other}.outcome <> 0 AND {stored}.size IS {other}.size "
+        f"AND {stored}.mtime_ns IS {other}.mtime_ns AND {stored}.sop_instance_uid = {other}.sop_instance_uid "
+        f"AND coalesce({other}.reason, '') NOT IN ('{_CHANGED}'))"
+    )
+
+
+_WRITE: Final = (
+    f"INSERT INTO instance ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))}) "
+    "ON CONFLICT (directory, name) DO UPDATE SET "
+    + ", ".join(f"{name} = excluded.{name}" for name in COLUMNS[2:])
+    # Of a file that could not be opened nothing is known; what is known of it is worth more.
+    + " WHERE CASE WHEN (instance.size IS NULL) <> (excluded.size IS NULL) THEN instance.size IS NULL "
+    f"WHEN {_order('excluded')} > {_order('instance')} THEN NOT {_stays('instance', 'excluded')} "
+    f"ELSE {_stays('excluded', 'instance')} END"
+)
+
+
+def merge_journals(target: str, sources: Sequence[str]) -> None:
+    """Bring all that ``sources`` know into ``target``, which is made if it is not there; all of it or nothing.
+
+    A source is read as it is at one moment, also while a run writes it; the target must not be in use.  Memory does not
+    grow with the number of rows.
+
+    Raises:
+        JournalError: one of them cannot be used or belongs to another peer, or a source is the target; then the target
+            is as it was before.
+        ValueError: there is no source.
+    """
+    if not sources:
+        raise ValueError("no journals to merge")
+    bindings = [_binding_of(source, target) for source in sources]
+    peer = bindings[0]
+    for source, binding in zip(sources, bindings, strict=True):
+        _check_peer(source, binding, peer)
+    lock = JournalLock(target)
+    try:
+        facts = PeerFacts(peer.host, peer.port, peer.called_ae_title, "")
+        close_at_rest(open_database(target, facts, resume=True, fill=partial(_fill, sources, peer)))
+    finally:
+        lock.release()
+
+
+def _binding_of(source: str, target: str) -> Binding:
+    connection, binding = open_read_only(source)
+    connection.close()
+    with suppress(OSError):
+        if os.path.samefile(source, target):
+            raise JournalError(source, "cannot be merged into itself")
+    return binding
+
+
+def _check_peer(source: str, found: Binding, wanted: Binding) -> None:
+    if found[:3] != wanted[:3]:
+        raise JournalError(source, f"belongs to another peer: {found}, not {wanted}")
+
+
+def _fill(sources: Sequence[str], peer: Binding, target: sqlite3.Connection) -> None:
+    try:
+        _add_all(sources, peer, target)
+    except BaseException:
+        with suppress(sqlite3.Error):  # at rest a journal is one file
+            target.execute("ROLLBACK")
+            target.execute("PRAGMA journal_mode = DELETE").fetchone()
+        raise
+
+
+def _add_all(sources: Sequence[str], peer: Binding, target: sqlite3.Connection) -> None:
+    """Errors of the target are told by the caller, those of a source here."""
+    ids = RowIds(target)
+    for source in sources:
+        connection, binding = open_read_only(source)
+        with closing(connection):
+            _check_peer(source, binding, peer)
+            target.executemany(_WRITE, (_renumbered(row, ids) for row in _rows(connection, source)))
+        target.execute("UPDATE peer SET created = min(created, ?)", (binding.created,))
+
+
+def _renumbered(row: tuple[Any, ...], ids: RowIds) -> tuple[Any, ...]:
+    path, sop_class_uid, _, *values, _, uid = row
+    return ids.directory(path), *values, ids.sop_class(sop_class_uid), uid
+
+
+def _rows(connection: sqlite3.Connection, source: str) -> Iterator[tuple[Any, ...]]:
+    """Path of the directory, UID of the SOP Class, and the columns.  Raises JournalError."""
+    with translated(source):
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LARGEST_VALUE)
+        connection.execute("BEGIN")  # what is read is of one moment, whatever a run writes from now on
+        check_for_damage(connection, source)
+        cursor = connection.execute(_READ)
+        last: tuple[int, bytes] = (-1, b"")
+        while found := cursor.fetchmany(_PIECE):
+            for row in found:
+                _check(row, last)
+                last = row[2:4]
+            yield from found
+
+
+def _check(row: tuple[Any, ...], last: tuple[int, bytes]) -> None:
+    """Raise TypeError or IndexError for what no run has written: SQLite lets anything stand in any column."""
+    if tuple(map(type, row)) not in _USUAL:
+        for place, value in enumerate(row):
+            if type(number(value) if place in _LARGE else value) not in _TYPES[place]:
+                raise TypeError(f"{value!r:.40} is not what belongs there")
+    if not 0 <= row[_OUTCOME] < len(RESULTS):
+        raise IndexError(f"there is no outcome {row[_OUTCOME]}")
+    if row[2:4] <= last:
+        raise IndexError("rows are not in order")
