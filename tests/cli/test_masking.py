@@ -40,8 +40,8 @@ def test_what_is_stuck_to_an_option_is_not_shown(tmp_path: Path, written: str) -
 @pytest.mark.parametrize(
     "written",
     [
-        "--pasword", "--verbos", "--call=PACS", "-aecPACS", "--parallel=4", "--password-fil", "-usrNAME", "--xyz", "-p=1",
-        "--AETITLE", "--empty-passwrd", "--pass_ord", "-i7", "--profile-bcp196", "--files-from=list",
+        "--pasword", "--verbos", "--call=PACS", "-aecPACS", "--parallel=4", "--password-fil", "-usrNAME", "--xyz",
+        "-p=1", "--AETITLE", "--empty-passwrd", "--pass_ord", "-i7", "--profile-bcp196", "--files-from=list",
     ],
 )
 def test_the_rest_is_shown(written: str) -> None:

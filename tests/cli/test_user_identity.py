@@ -107,8 +107,9 @@ def test_positive_response_that_does_not_come(words: list[str], code: int) -> No
     done, peer = send("-usr", "u", "-rsp", *words)
     assert (done.exit_code, len(peer.stores)) == (code, 0)
     assert peer.connections[0].course[:2] == ["request", "abort 0 0"]
-    (line,) = done.lines("F")
+    line, hint = done.lines("F")
     assert line.endswith(": User Identity Negotiation failed: Positive response requested but none received")
+    assert hint.endswith("without -rsp it need not confirm")
 
 
 @pytest.mark.parametrize(
