@@ -12,7 +12,7 @@ from dcmsend.journal.schema import RESULTS
 from support.peer_script import Respond, Script
 from support.processes import wait_until
 from support.scripted_peer import ScriptedPeer
-from support.sending import write_instances
+from support.sending import instance_uid, write_instances
 
 from .archive import Sender
 from .runs import outcomes, run_with_journal, send
@@ -95,3 +95,30 @@ def test_replaced_by_one_that_looks_the_same(tmp_path: Path) -> None:
     assert b"Best^Transfer" in path.read_bytes()
     assert list((tmp_path / "sent").iterdir()) == []
     assert "it was replaced since it was sent" in sender.stderr
+
+
+@pytest.mark.parametrize("mode", [(), ("+f",), ("-f",)])
+def test_another_instance_of_the_same_name_size_and_time_is_not_moved_unsent(
+    tmp_path: Path, mode: tuple[str, ...]
+) -> None:
+    """The run before has stored what had the name, and has not moved it."""
+    folder = tmp_path / "in"
+    paths = write_instances(folder, 2)
+    earlier, later = (path.read_bytes() for path in paths)
+    paths[1].unlink()
+    if mode == ("-f",):
+        earlier, later = (content[content.index(b"\x08\0\x16\0UI") :] for content in (earlier, later))
+        paths[0].write_bytes(earlier)
+    assert len(later) == len(earlier)
+    with ScriptedPeer() as peer:
+        assert send(tmp_path, peer, *mode)[1] == [instance_uid(1)]
+        status = paths[0].stat()
+        paths[0].write_bytes(later)
+        os.utime(paths[0], ns=(status.st_mtime_ns, status.st_mtime_ns))
+        move = (*mode, "--resume", "--move-sent", tmp_path / "sent")
+        assert send(tmp_path, peer, *move)[1] == [instance_uid(2)]
+        assert (tmp_path / "sent" / paths[0].name).read_bytes() == later
+        paths[0].write_bytes(later)
+        os.utime(paths[0], ns=(status.st_mtime_ns, status.st_mtime_ns))
+        assert send(tmp_path, peer, *move)[1] == []
+    assert list(folder.iterdir()) == []

@@ -71,9 +71,15 @@ class MovingJournal:
         found = self._journal.find(item)
         if found is None:
             return mover.has_moved and stored.was_stored(item, self._began)
-        if found.status == 0:  # the run before came to its end between the commit and the move
-            mover.wait_while_behind()
-            mover.add(item, found.stamp)
+        if found.status == 0 and item.origin is not Origin.DICOMDIR:
+            # A run before came to its end between the commit and the move.  What is left out may stay unopened; what
+            # is moved is gone from here, and has to be what was sent.
+            with suppress(OSError, ValueError):
+                identity = found.identity_of(item.path)
+                if identity is None:
+                    return False
+                mover.wait_while_behind()
+                mover.add(item, found.stamp, identity)
         return True
 
     def reject(self, rejected: RejectedInput) -> None:

@@ -7,7 +7,7 @@ import sqlite3
 from typing import Any, Final
 
 from dcmsend.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN
-from dcmsend.index import Instance, ReadMode
+from dcmsend.index import Instance, ReadMode, instance_uids
 from dcmsend.inputs import InputFile, Source
 from dcmsend.transfer import Reason, Result, StoreOutcome
 
@@ -27,13 +27,26 @@ class Stored:
     Attributes:
         stamp: size in bytes and time of modification in nanoseconds.
         status: the peer's answer, 0 or a warning.
+        sop_instance_uid: of the instance that it held, as a column takes it.
     """
 
-    __slots__ = ("stamp", "status")
+    __slots__ = ("sop_instance_uid", "stamp", "status")
 
-    def __init__(self, stamp: tuple[int, int], status: int) -> None:
+    def __init__(self, stamp: tuple[int, int], status: int, sop_instance_uid: str) -> None:
         self.stamp = stamp
         self.status = status
+        self.sop_instance_uid = sop_instance_uid
+
+    def identity_of(self, path: str) -> tuple[int, int] | None:
+        """Device and inode of the file, which is opened; None if it holds another instance by now.  Raises OSError."""
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0))
+        try:
+            if self.sop_instance_uid not in map(storable_text, instance_uids(descriptor)):
+                return None
+            status = os.fstat(descriptor)
+            return status.st_dev, status.st_ino
+        finally:
+            os.close(descriptor)
 
 
 class StoredFiles:
@@ -55,13 +68,13 @@ class StoredFiles:
         row = self._row(LOOK_UP, item)
         if row is None:
             return None
-        size, mtime_ns, status = row
+        size, mtime_ns, status, uid = row
         stamp = item.look()
         if stamp is None:
             return None  # whoever reads it says what is wrong
         if stamp != (number(size), number(mtime_ns)):
             return None
-        return Stored(stamp, status or 0)
+        return Stored(stamp, status or 0, str(uid))
 
     def broken_since(self, item: Source) -> StoreOutcome | None:
         """The outcome of a file that cannot be read as an instance any more; None if it was not stored as another one.

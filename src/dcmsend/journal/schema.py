@@ -57,7 +57,9 @@ LOOK_UP_UNANSWERED: Final = (
     f"WHERE directory = ? AND name = ? AND outcome = {CODES[Result.UNCONFIRMED]}"
 )
 
-LOOK_UP: Final = "SELECT size, mtime_ns, status FROM instance WHERE directory = ? AND name = ? AND outcome = 0"
+LOOK_UP: Final = (
+    "SELECT size, mtime_ns, status, sop_instance_uid FROM instance WHERE directory = ? AND name = ? AND outcome = 0"
+)
 
 LOOK_UP_BEFORE: Final = (
     "SELECT size, mtime_ns, sop_class.uid, sop_instance_uid FROM instance "

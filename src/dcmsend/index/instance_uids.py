@@ -1,0 +1,33 @@
+"""The SOP Instance UIDs in a file, for who asks whether it still holds the instance that it held."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+
+from dcmsend.errors import DataSetError, FileUnreadable
+from dcmsend.inputs import FileSource
+
+from .file_meta import read_file_meta
+from .instance import ReadMode
+
+__all__ = ["instance_uids"]
+
+
+def instance_uids(descriptor: int) -> Iterator[str]:
+    """That of the meta header, then that of the data set, as far as they can be read; ``''`` where one is missing.
+
+    The data set is only walked when the second one is asked for.  The caller closes ``descriptor``.
+    """
+    source = FileSource(descriptor)
+    with suppress(DataSetError, FileUnreadable):
+        yield read_file_meta(source).sop_instance_uid
+    from .bare_data_set import guess_transfer_syntax, read_data_set_uids
+    from .locate import locate_data_set
+
+    with suppress(DataSetError, FileUnreadable):
+        location = locate_data_set(source, ReadMode.FILE_OR_DATA_SET)
+        syntax = location.transfer_syntax
+        if not syntax.is_known:
+            syntax = guess_transfer_syntax(source.read_at(location.offset, 6))
+        yield read_data_set_uids(FileSource(descriptor, location.offset), syntax, None, location.offset)[1]
