@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dcmsend.dicom.ae_title import is_cut
 from dcmsend.dicom.sop_class import sop_class_name
 from dcmsend.errors import AssociationRejected, DcmsendError
-from dcmsend.explanations import explanation
 from dcmsend.protocol import (
     IMPLEMENTATION_CLASS_UID,
     IMPLEMENTATION_VERSION_NAME,
@@ -113,6 +112,8 @@ def log_rejected(error: DcmsendError) -> None:
         ):
             if not known:
                 _log.error("Received invalid A-ASSOCIATE-RJ reject %s 0x%04x, using default.", what, value)
+        from dcmsend.explanations import explanation  # only what fails needs it
+
         _log.debug("Association Rejected:\n%s", explanation(error))
 
 

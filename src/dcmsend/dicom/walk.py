@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Final
 from .byte_source import ByteSource, InflatedSource
 from .transfer_syntax import TransferSyntax
 from .walk_encoding import EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT, Encoding
-from .walk_fragments import walk_fragments
 from .walk_notes import LONGEST_NOTE, Notes
 from .walk_result import WalkResult
 from .walk_state import (
@@ -35,11 +34,11 @@ from .walk_state import (
     StructureBuilder,
     WalkState,
 )
-from .walk_trial import Inside, ends_with_its_sequence, vendor_vr
 from .walk_vrs import BEYOND_DCMTK, UNKNOWN, WHITE_SPACE
 
 if TYPE_CHECKING:
     from .data_dictionary import DataDictionary
+    from .walk_trial import Inside
 
 __all__ = ["StructureBuilder", "WalkResult", "walk_data_set"]
 
@@ -153,6 +152,8 @@ def _walk(
                         if length & 1:
                             state.note_odd_item(frames[-1][5])
                         if end > sequence_end:
+                            from .walk_trial import ends_with_its_sequence  # seldom needed
+
                             believed = state.is_trial or not ends_with_its_sequence(
                                 _walk, state, encoding, position, end, sequence_end, len(frames) - 1
                             )
@@ -282,7 +283,7 @@ def _walk(
                 vr = code if code is not None else state.look_up(tag, start, length, creators, previous)
                 if vr >= BEYOND_DCMTK:
                     vr -= BEYOND_DCMTK
-                    vr = vendor_vr(_walk, state, vr, start, length, len(frames)) if vendor_vrs else UNKNOWN
+                    vr = _vendor_vr(state, vr, start, length, len(frames)) if vendor_vrs else UNKNOWN
 
             if tag >= PIXEL_DATA:
                 if tag in DELIMITERS:
@@ -347,6 +348,8 @@ def _walk(
                     state.fail_too_long(tag, start)
             kind = SEQUENCE if vr == sequence else state.undefined_length(tag, vr, little, explicit)
             if kind == FRAGMENTS:
+                from .walk_fragments import walk_fragments  # of compressed images alone
+
                 position, limit = walk_fragments(state, unpack_item, tag, start, builder), -1
                 continue
             position = start
@@ -384,3 +387,9 @@ def _walk(
     if position == padding_end:
         return padding_start, position
     return position, position
+
+
+def _vendor_vr(state: WalkState, code: int, start: int, length: int, depth: int) -> int:
+    from .walk_trial import vendor_vr  # only to convert
+
+    return vendor_vr(_walk, state, code, start, length, depth)

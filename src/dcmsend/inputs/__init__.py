@@ -9,8 +9,7 @@ from .find import find_inputs
 from .input_file import InputFile
 from .open_watch import OpenWatch
 from .options import FileList, InputOptions
-from .origin import DicomdirRecord, Origin
-from .source import Source, Stamp
+from .source import DicomdirRecord, Origin, Source, Stamp
 
 if TYPE_CHECKING:
     from .ahead import MOST_AHEAD, STRETCH, Ticket, TicketWorkers, in_order

@@ -8,8 +8,7 @@ from typing import Any, Final
 from dcmsend.dicom.transfer_syntax import transfer_syntax
 
 from .file_source import OpenFile
-from .origin import DicomdirRecord, Origin
-from .source import Stamp
+from .source import DicomdirRecord, Origin, Stamp
 
 __all__ = ["DataSetInput"]
 

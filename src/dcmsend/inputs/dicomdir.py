@@ -11,7 +11,7 @@ from dcmsend.dicom.byte_source import ByteSource
 from dcmsend.dicom.transfer_syntax import TransferSyntax
 
 from .input_file import InputFile
-from .origin import DicomdirRecord, Origin
+from .source import DicomdirRecord, Origin
 
 if TYPE_CHECKING:
     from dcmsend.dicom.data_dictionary import DataDictionary

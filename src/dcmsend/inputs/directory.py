@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 
 from .input_file import InputFile
-from .origin import Origin
+from .source import Origin
 
 __all__ = ["scan_directory"]
 

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from .file_source import OpenFile, open_beginning, open_file
-from .origin import DicomdirRecord, Origin
-from .source import Stamp
+from .source import DicomdirRecord, Origin, Stamp
 
 __all__ = ["InputFile"]
 

@@ -15,8 +15,7 @@ from typing import Final
 from dcmsend.dicom.record import Record
 
 from .input_file import InputFile
-from .origin import Origin
-from .source import Source
+from .source import Origin, Source
 
 __all__ = ["Shard", "Share"]
 

@@ -121,17 +121,32 @@ class LoadedInstance:
         return ChunkPayload(_unless_changed(converted.chunks(), content), close)
 
 
-class _Facts(NamedTuple):
+class _Facts:
     """What the walk has found; the names are those of LoadedInstance, ``sendable`` is what goes out as it stands."""
 
-    syntax: TransferSyntax
-    sop_class_uid: str
-    sop_instance_uid: str
-    length: int
-    sendable: int
-    warnings: tuple[str, ...] = ()
-    repairs: tuple[str, ...] = ()
-    header: HeaderFacts | None = None
+    __slots__ = (
+        "header", "length", "repairs", "sendable", "sop_class_uid", "sop_instance_uid", "syntax", "warnings",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        syntax: TransferSyntax,
+        sop_class_uid: str,
+        sop_instance_uid: str,
+        length: int,
+        sendable: int,
+        warnings: tuple[str, ...] = (),
+        repairs: tuple[str, ...] = (),
+        header: HeaderFacts | None = None,
+    ) -> None:
+        self.syntax = syntax
+        self.sop_class_uid = sop_class_uid
+        self.sop_instance_uid = sop_instance_uid
+        self.length = length
+        self.sendable = sendable
+        self.warnings = warnings
+        self.repairs = repairs
+        self.header = header
 
 
 class _FileContent:

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from .carrier import Carrier
 from .run import Run, log_end
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .carrier import Carrier
+
 __all__ = ["Carrier", "Run", "log_end"]
+
+
+def __getattr__(name: str) -> object:
+    """A protocol is of use to type checkers alone."""
+    if name == "Carrier":
+        from .carrier import Carrier
+
+        return Carrier
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -12,14 +12,14 @@ from dcmsend.inputs import Source
 from dcmsend.interrupt import Interrupt
 from dcmsend.report import RunRecord
 from dcmsend.settings import Settings
-from dcmsend.transfer import Engine, Ledger, Observer, StoreOutcome, Target, not_attempted
+from dcmsend.transfer import Engine, Observer, StoreOutcome, not_attempted
 
 from .abilities import abilities_of, choose_dictionary
 from .search import Search
 
 if TYPE_CHECKING:
     from dcmsend.inputs import Share
-    from dcmsend.transfer import Feed
+    from dcmsend.transfer import Feed, Ledger, Target
 
 __all__ = ["LocalCarrier"]
 

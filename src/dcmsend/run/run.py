@@ -14,15 +14,17 @@ from dcmsend.interrupt import Interrupt
 from dcmsend.load import Abilities
 from dcmsend.report import RunRecord, open_reports, refusal_lines
 from dcmsend.settings import Settings
-from dcmsend.transfer import Ledger, Observer, StoreOutcome, limit_time
+from dcmsend.transfer import Observer, StoreOutcome, limit_time
 
 from .abilities import abilities_of, choose_dictionary
-from .carrier import Carrier
 from .local_carrier import LocalCarrier
 from .search import Search, find_sources, share_of
 
 if TYPE_CHECKING:
     from dcmsend.journal import Journal, MovingJournal
+    from dcmsend.transfer import Ledger
+
+    from .carrier import Carrier
 
 __all__ = ["Run", "log_end"]
 

@@ -15,11 +15,11 @@ from dcmsend.inputs import Source, find_inputs
 from dcmsend.interrupt import Interrupt
 from dcmsend.report import RunRecord
 from dcmsend.settings import Settings
-from dcmsend.transfer import Recall
 
 if TYPE_CHECKING:
     from dcmsend.dicom.data_dictionary import DataDictionary
     from dcmsend.inputs import Share
+    from dcmsend.transfer import Recall
 
 __all__ = ["Search", "find_sources", "share_of"]
 

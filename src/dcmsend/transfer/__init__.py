@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from .engine import Engine, not_attempted
 from .events import AssociationClosed, AssociationOpened, BytesSent, Observer, Waiting
-from .ledger import Ledger, Recall
 from .options import RetryOptions, TransferOptions
 from .outcome import Attempt, Reason, Result, StoreOutcome
 from .rate import Pace
@@ -16,6 +15,7 @@ from .work import Taker
 
 if TYPE_CHECKING:
     from .feed import Feed
+    from .ledger import Ledger, Recall
 
 __all__ = [
     "AssociationClosed",
@@ -54,4 +54,8 @@ def __getattr__(name: str) -> object:
         from .feed import Feed
 
         return Feed
+    if name in ("Ledger", "Recall"):
+        from . import ledger
+
+        return getattr(ledger, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

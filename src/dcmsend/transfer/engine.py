@@ -14,7 +14,6 @@ from dcmsend.index import Instance
 from dcmsend.interrupt import Interrupt
 
 from .events import Observer, SerialObserver, Waiting
-from .ledger import Ledger
 from .options import TransferOptions
 from .outcome import Reason, Result, StoreOutcome, counted_as_stored
 from .rate import Pace
@@ -24,6 +23,7 @@ from .work import OutcomesInOrder, Work
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .feed import Feed
+    from .ledger import Ledger
     from .retry import Retries
 
 __all__ = ["MAX_FRUITLESS", "Engine", "not_attempted"]
