@@ -57,10 +57,14 @@ def generate(path: str, rows: int) -> None:
         for begin in range(first, min(rows, first + 400 * PER_DIRECTORY), PER_DIRECTORY):
             number = begin // PER_DIRECTORY + 1
             connection.execute("INSERT INTO directory VALUES (?, ?)", (number, directory_name(number).encode()))
+            if number % 4 == 1:
+                connection.execute("INSERT INTO study VALUES (?, ?)", (number // 4 + 1, f"{instance_uid(begin)}.1"))
+            series = (number, (number - 1) // 4 + 1, f"{instance_uid(begin)}.2")
+            connection.execute("INSERT INTO series VALUES (?, ?, ?)", series)
             connection.executemany(
-                "INSERT INTO instance VALUES (?, ?, ?, ?, 0, 0, NULL, 1, ?, 1, ?)",
+                "INSERT INTO instance VALUES (?, ?, ?, ?, 0, 0, NULL, 1, ?, 1, ?, NULL, ?, NULL, NULL)",
                 (
-                    (number, f"{uid}.dcm".encode(), 526_000 + each % 4000, now - each, now // 1_000_000 + each, uid)
+                    (number, f"{uid}.dcm".encode(), 526_000 + each % 4000, now - each, now // 10**6 + each, uid, number)
                     for each in range(begin, min(rows, begin + PER_DIRECTORY))
                     for uid in (instance_uid(each),)
                 ),

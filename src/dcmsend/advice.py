@@ -73,6 +73,7 @@ _NO_CONNECTION: Final = {
 
 _NO_JOURNAL: Final = {
     NoJournal.OTHER: "",
+    NoJournal.DAMAGED: "",
     NoJournal.EXISTS: "--resume goes on with it",
     NoJournal.NOT_CLOSED: "the next run with --resume mends it",
 }

@@ -80,4 +80,5 @@ class NoJournal(Enum):
 
     OTHER = "another reason"
     EXISTS = "it exists already"
+    DAMAGED = "it is damaged, or no journal"
     NOT_CLOSED = "the run before was cut off"

@@ -219,7 +219,8 @@ def make_large(folder: Path, peer: ScriptedPeer) -> None:
     connection = sqlite3.connect(folder / "journal")
     connection.executemany(
         "INSERT INTO instance SELECT directory, ?, size, mtime_ns, outcome, status, reason, attempts, time, sop_class, "
-        "sop_instance_uid FROM instance WHERE directory = 1 AND name = CAST('000001.dcm' AS BLOB)",
+        "sop_instance_uid, etag, series, options, proof FROM instance "
+        "WHERE directory = 1 AND name = CAST('000001.dcm' AS BLOB)",
         [(f"{number}.dcm".encode(),) for number in range(20_000)],
     )
     connection.commit()

@@ -60,7 +60,7 @@ def write_journal(path: Path, rows: Sequence[Row], peer: PeerFacts = PEER) -> Pa
         connection.executemany("INSERT INTO directory (path, id) VALUES (?, ?)", directories.items())
         connection.executemany("INSERT INTO sop_class (uid, id) VALUES (?, ?)", classes.items())
         values = [(directories[row.directory], *row[1:9], classes[row.sop_class], row.uid) for row in rows]
-        connection.executemany(f"INSERT INTO instance VALUES ({', '.join('?' * 11)})", values)
+        connection.executemany(f"INSERT INTO instance VALUES ({', '.join('?' * 11)}, NULL, NULL, NULL, NULL)", values)
         connection.execute("COMMIT")
         connection.execute("PRAGMA journal_mode = DELETE")
     return path
@@ -237,7 +237,7 @@ def refuse(tmp_path: Path, *sources: Path, target: str = "out") -> str:
 
 
 @pytest.mark.parametrize(
-    "other", [PEER._replace(host="other"), PEER._replace(port=105), PEER._replace(called_ae_title="X")], ids=str
+    "other", [PEER.replace(host="other"), PEER.replace(port=105), PEER.replace(called_ae_title="X")], ids=str
 )
 def test_another_peer(tmp_path: Path, other: PeerFacts) -> None:
     one = write_journal(tmp_path / "one", [row()])
@@ -311,7 +311,8 @@ def test_a_source_that_a_run_writes(tmp_path: Path) -> None:
     with contextlib.closing(connection):
         connection.execute("INSERT INTO directory VALUES (1, x'2f')")
         connection.execute("INSERT INTO sop_class VALUES (1, '1.2')")
-        add = "INSERT INTO instance VALUES (1, CAST(? AS BLOB), 1, 1, 0, 0, NULL, 1, 1, 1, '1.2.3')"
+        row = "1, CAST(? AS BLOB), 1, 1, 0, 0, NULL, 1, 1, 1, '1.2.3', NULL, NULL, NULL, NULL"
+        add = f"INSERT INTO instance VALUES ({row})"
         connection.execute(add, ("a",))
         connection.execute("BEGIN IMMEDIATE")
         connection.execute(add, ("b",))
@@ -342,7 +343,7 @@ def write_many(path: str, count: int) -> None:
             "INSERT INTO directory VALUES (?, ?)", ((n + 1, b"/data/%d" % n) for n in range(count // 100))
         )
         connection.executemany(
-            "INSERT INTO instance VALUES (?, ?, 1000, 1, 0, 0, NULL, 1, 1, 1, ?)",
+            "INSERT INTO instance VALUES (?, ?, 1000, 1, 0, 0, NULL, 1, 1, 1, ?, NULL, NULL, NULL, NULL)",
             ((n // 100 + 1, b"IM%08d" % n, f"1.2.3.{n:030d}") for n in range(count)),
         )
         connection.execute("COMMIT")

@@ -36,6 +36,7 @@ class DataSetInput:
     opens_ahead: bool = False
     """It is encoded when it is opened, and encoded ahead it would need its memory twice."""
     has_meta: bool = True
+    etag: str = ""
 
     def __init__(self, path: str, data_set: Any) -> None:
         self.path = path

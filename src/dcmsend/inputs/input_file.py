@@ -52,6 +52,11 @@ class InputFile(NamedTuple):
         return False
 
     @property
+    def etag(self) -> str:
+        """Size and time are all that a file system tells."""
+        return ""
+
+    @property
     def directory(self) -> str:
         """The directory that the file lies in."""
         return os.path.dirname(self.path) or os.curdir

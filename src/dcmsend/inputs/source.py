@@ -56,6 +56,8 @@ class Source(Protocol):
         is_lasting: whether it can be found again by a later run, under the same key; so a journal keeps it.
         opens_ahead: whether it may be opened before its turn, on another thread.
         has_meta: whether it surely begins with a meta header, whatever the user says of files.
+        etag: by what else than size and time a changed one is known, for a journal: the entity tag of an object, CRC-32
+            and offset of a member of an archive; ``""`` for what has no such thing, as a file.
     """
 
     @property
@@ -78,6 +80,9 @@ class Source(Protocol):
 
     @property
     def has_meta(self) -> bool: ...
+
+    @property
+    def etag(self) -> str: ...
 
     @property
     def directory(self) -> str:

@@ -1,4 +1,4 @@
-"""Opens the database of a journal: makes it, checks that it is one and whose, and puts SQLite's errors into our words.
+"""Opens the database of a journal: makes it, upgrades it, checks that it is one and whose.
 
 Write-ahead log: whoever reads a journal while a run writes it hinders nobody.  ``synchronous=FULL``: a commit is on the
 disk when it returns, so that a power failure costs no more than a kill does (``docs/decisions``).
@@ -11,7 +11,7 @@ import os
 import sqlite3
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -23,11 +23,11 @@ from dcmsend.transfer import PeerFacts
 
 from .folder import sync_directory
 from .own_files import check_places
-from .schema import APPLICATION_ID, CREATE, VERSION
+from .schema import APPLICATION_ID, CREATE, OLDEST_VERSION, VERSION
+from .sqlite_errors import journal_error, name_of, translated
+from .upgrade import UpgradeCopy, read_as_new, upgrade
 
-__all__ = [
-    "Binding", "check_for_damage", "close_at_rest", "journal_error", "open_database", "open_read_only", "translated",
-]  # fmt: skip
+__all__ = ["Binding", "check_for_damage", "close_at_rest", "open_database", "open_read_only", "open_second"]
 
 _MODE: Final = 0o600
 """Names of files may tell who was examined."""
@@ -71,21 +71,6 @@ def _text(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-@contextlib.contextmanager
-def translated(path: str) -> Iterator[None]:
-    """Turn errors of SQLite and of the system into JournalError."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise journal_error(path, error) from error
-    except OSError as error:
-        raise JournalError(path, error.strerror or str(error)) from error
-    except (TypeError, IndexError, OverflowError) as error:  # SQLite lets anything stand in any column
-        raise JournalError(path, f"is damaged: {error}") from error
-    except ValueError as error:  # a NUL in the name
-        raise JournalError(path, str(error)) from error
-
-
 def open_database(
     path: str,
     peer: PeerFacts,
@@ -94,7 +79,7 @@ def open_database(
     check: Callable[[], None] | None = None,
     fill: Callable[[sqlite3.Connection], None] | None = None,
 ) -> sqlite3.Connection:
-    """Make a journal, or open an existing one with ``resume``; it is known to take a row then.
+    """Make a journal, or open an existing one with ``resume``; it is of this version then, and known to take a row.
 
     While somebody reads a journal that is at rest it is waited for; ``check`` may raise to end that.
     What ``fill`` writes becomes part of it in one transaction, which also makes a new one: all of it or nothing.
@@ -106,13 +91,25 @@ def open_database(
         check_places(path)
         is_new = _make_file(path, resume=resume)
         connection = _connect(path, "mode=rw")
+        copy = UpgradeCopy(path)
         try:
-            _patiently(connection, partial(_set_up, connection, path, peer, fill), check)
+            _patiently(connection, partial(_set_up, connection, path, peer, copy, check, fill), check)
         except BaseException:
+            _take_back(connection, copy)
             connection.close()
             if is_new:
                 _remove(path)
             raise
+        copy.remove()
+    return connection
+
+
+def open_second(path: str) -> sqlite3.Connection:
+    """A further connection that writes, for who has called ``open_database``.  Raises JournalError."""
+    with translated(path):
+        connection = _connect(path, "mode=rw")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(_CACHE)
     return connection
 
 
@@ -123,7 +120,11 @@ def open_read_only(path: str) -> tuple[sqlite3.Connection, Binding]:
             raise JournalError(path, "is not a regular file")
         connection = _connect_read_only(path)
         try:
-            return connection, _read_binding(connection, path)
+            binding = _read_binding(connection, path)
+            if _pragma(connection, "user_version") < VERSION:
+                read_as_new(connection)
+            connection.execute("PRAGMA query_only = 1")
+            return connection, binding
         except BaseException:
             connection.close()
             raise
@@ -165,11 +166,10 @@ def _connect_read_only(path: str) -> sqlite3.Connection:
     except sqlite3.OperationalError as error:
         connection.close()
         is_at_rest = not any(os.path.exists(f"{os.path.realpath(path)}{suffix}") for suffix in ("-wal", "-journal"))
-        if _name_of(error) not in ("SQLITE_CANTOPEN", "SQLITE_READONLY_DIRECTORY") or not is_at_rest:
+        if name_of(error) not in ("SQLITE_CANTOPEN", "SQLITE_READONLY_DIRECTORY") or not is_at_rest:
             raise
         # A directory in which SQLite may not put its files, or a medium: nobody can be writing there.
         connection = _connect(path, "immutable=1")
-    connection.execute("PRAGMA query_only = 1")
     connection.execute(_CACHE)
     return connection
 
@@ -186,7 +186,7 @@ def _patiently(
             action()
             break
         except sqlite3.OperationalError as error:
-            if not _name_of(error).startswith("SQLITE_BUSY") or time.monotonic() > deadline:
+            if not name_of(error).startswith("SQLITE_BUSY") or time.monotonic() > deadline:
                 raise
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
@@ -197,16 +197,19 @@ def _patiently(
 
 
 def _set_up(
-    connection: sqlite3.Connection, path: str, peer: PeerFacts, fill: Callable[[sqlite3.Connection], None] | None
+    connection: sqlite3.Connection,
+    path: str,
+    peer: PeerFacts,
+    copy: UpgradeCopy,
+    check: Callable[[], None] | None,
+    fill: Callable[[sqlite3.Connection], None] | None,
 ) -> None:
     now = time.time_ns() // 1_000_000
     tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     is_new = not tables and not _pragma(connection, "application_id")
-    if not is_new:
-        found, wanted = _read_binding(connection, path), Binding.of(peer)
-        if found[:3] != wanted[:3]:
-            raise JournalError(path, f"belongs to another peer: {found}, not {wanted}")
-        check_for_damage(connection, path)
+    is_old = not is_new and _check(connection, path, peer, copy)
+    if is_old:
+        copy.make(connection, check)
     connection.execute("PRAGMA journal_mode = WAL").fetchone()  # stays as it is where that is not possible
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("BEGIN IMMEDIATE")
@@ -217,6 +220,8 @@ def _set_up(
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {VERSION}")
     else:
+        if is_old:
+            upgrade(connection)
         connection.execute("UPDATE peer SET opened = ?", (now,))
     if fill is not None:
         fill(connection)
@@ -228,7 +233,7 @@ def check_for_damage(connection: sqlite3.Connection, path: str) -> None:
     if os.path.getsize(path) <= _CHECKED_AT_ONCE:
         verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if verdict != "ok":
-            raise JournalError(path, f"is damaged: {' '.join(str(verdict).split())}")
+            raise JournalError(path, f"is damaged: {' '.join(str(verdict).split())}", NoJournal.DAMAGED)
 
 
 def close_at_rest(connection: sqlite3.Connection) -> None:
@@ -240,12 +245,40 @@ def close_at_rest(connection: sqlite3.Connection) -> None:
         connection.close()
 
 
+def _check(connection: sqlite3.Connection, path: str, peer: PeerFacts, copy: UpgradeCopy) -> bool:
+    """Whether a journal is of an earlier version.  Raises JournalError for one that cannot be used."""
+    try:
+        found, wanted = _read_binding(connection, path), Binding.of(peer)
+        if found[:3] != wanted[:3]:
+            raise JournalError(path, f"belongs to another peer: {found}, not {wanted}")
+        check_for_damage(connection, path)
+    except (JournalError, sqlite3.DatabaseError) as error:
+        known = journal_error(path, error) if isinstance(error, sqlite3.Error) else error
+        if known.why is not NoJournal.DAMAGED or not copy.is_there:
+            raise
+        reason = f"{known.reason}; '{copy.path}' is a copy from before its upgrade"
+        raise JournalError(path, reason, NoJournal.DAMAGED) from error
+    return _pragma(connection, "user_version") < VERSION
+
+
+def _take_back(connection: sqlite3.Connection, copy: UpgradeCopy) -> None:
+    """After an error: the journal as it was; the copy goes only if that one is seen to be the old or the new one."""
+    with contextlib.suppress(sqlite3.Error):
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        if copy.is_made and OLDEST_VERSION <= _pragma(connection, "user_version") <= VERSION:
+            copy.remove()
+            connection.execute("PRAGMA journal_mode = DELETE").fetchone()
+
+
 def _read_binding(connection: sqlite3.Connection, path: str) -> Binding:
     if _pragma(connection, "application_id") != APPLICATION_ID:
         raise JournalError(path, "is not a journal of dcmsend")
     version = _pragma(connection, "user_version")
-    if version != VERSION:
-        raise JournalError(path, f"has version {version}; this program knows version {VERSION}")
+    if version > VERSION:
+        raise JournalError(path, f"has version {version}, made by a newer dcmsend; this one knows up to {VERSION}")
+    if version < OLDEST_VERSION:
+        raise JournalError(path, f"has version {version}; this dcmsend knows {OLDEST_VERSION} to {VERSION}")
     row = connection.execute("SELECT called_ae_title, host, port, created, opened FROM peer").fetchone()
     if row is None or [type(value) for value in row] != [str, str, int, int, int]:
         raise JournalError(path, "is damaged: it belongs to no peer")
@@ -256,29 +289,3 @@ def _pragma(connection: sqlite3.Connection, name: str) -> int:
     value = connection.execute(f"PRAGMA {name}").fetchone()[0]
     assert isinstance(value, int)
     return value
-
-
-_REASONS: Final = {
-    "SQLITE_NOTADB": "is not a journal of dcmsend",
-    "SQLITE_CORRUPT": "is damaged",
-    "SQLITE_FULL": "the disk is full",
-    "SQLITE_READONLY_ROLLBACK": "was not closed in order",
-    "SQLITE_READONLY": "cannot be written to",
-    "SQLITE_CANTOPEN": "cannot be opened",
-    "SQLITE_BUSY": "in use by another program",
-    "SQLITE_PERM": "cannot be opened",
-    "SQLITE_IOERR": "the disk fails",
-}
-
-
-def journal_error(path: str, error: sqlite3.Error) -> JournalError:
-    """What went wrong, for a person."""
-    name = _name_of(error)
-    known = next((text for prefix, text in _REASONS.items() if name.startswith(prefix)), "")
-    why = NoJournal.NOT_CLOSED if name == "SQLITE_READONLY_ROLLBACK" else NoJournal.OTHER
-    return JournalError(path, f"{known} ({error})" if known else str(error), why)
-
-
-def _name_of(error: sqlite3.Error) -> str:
-    """SQLite's name of an error, ``""`` for those of Python's module."""
-    return getattr(error, "sqlite_errorname", "")

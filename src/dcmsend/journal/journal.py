@@ -12,11 +12,12 @@ from dcmsend.inputs import InputFile, Source
 from dcmsend.interrupt import Interrupt
 from dcmsend.transfer import PeerFacts, Result, StoreOutcome
 
-from .database import close_at_rest, open_database, open_read_only, translated
+from .database import close_at_rest, open_database, open_read_only
 from .lock import JournalLock
 from .options import JournalOptions
 from .own_files import OwnFiles
 from .resume import Stored, StoredFiles
+from .sqlite_errors import translated
 from .writer import GroupWriter, is_kept
 
 __all__ = ["Journal"]

@@ -10,12 +10,13 @@ from dcmsend.inputs import Source
 from dcmsend.reasons import NoJournal
 from dcmsend.transfer import PeerFacts
 
-from .database import Binding, open_read_only, translated
+from .database import Binding, open_read_only
 from .options import JournalOptions
 from .own_files import OwnFiles, check_places
 from .path_key import Directories
 from .resume import StoredFiles
 from .sent_directory import SentDirectory
+from .sqlite_errors import translated
 
 __all__ = ["JournalView"]
 

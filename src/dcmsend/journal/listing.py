@@ -12,8 +12,9 @@ from typing import Any, Final, NamedTuple
 from dcmsend.dicom.record import Record
 from dcmsend.transfer import Result
 
-from .database import open_read_only, translated
+from .database import open_read_only
 from .schema import CODES, RESULTS
+from .sqlite_errors import translated
 from .values import number
 
 __all__ = ["JournalFilter", "JournalGroup", "JournalReader", "JournalRow"]

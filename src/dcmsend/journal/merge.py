@@ -17,10 +17,11 @@ from typing import Any, Final
 from dcmsend.errors import JournalError
 from dcmsend.transfer import PeerFacts, Reason
 
-from .database import Binding, check_for_damage, close_at_rest, open_database, open_read_only, translated
+from .database import Binding, check_for_damage, close_at_rest, open_database, open_read_only
 from .lock import JournalLock
 from .row_ids import RowIds
-from .schema import COLUMNS, RESULTS
+from .schema import COLUMNS, PROOF_AFTER, RESULTS
+from .sqlite_errors import translated
 from .values import number
 
 __all__ = ["merge_journals"]
@@ -30,14 +31,16 @@ _LARGEST_VALUE: Final = 1 << 20
 """Bytes of a name or a text; a run writes no longer ones."""
 
 _READ: Final = (
-    "SELECT directory.path, sop_class.uid, " + ", ".join(f"instance.{name}" for name in COLUMNS) + " FROM instance "
+    "SELECT directory.path, sop_class.uid, " + ", ".join(f"instance.{name}" for name in COLUMNS[:-2]) + ", "
+    "coalesce(study.uid, ''), coalesce(series.uid, ''), coalesce(options.fingerprint, '') FROM instance "
     "LEFT JOIN directory ON directory.id = instance.directory LEFT JOIN sop_class ON sop_class.id = instance.sop_class "
-    "ORDER BY instance.directory, instance.name"
+    "LEFT JOIN series ON series.id = instance.series LEFT JOIN study ON study.id = series.study "
+    "LEFT JOIN options ON options.id = instance.options ORDER BY instance.directory, instance.name"
 )
 _NONE: Final = type(None)
 _TYPES: Final[tuple[tuple[type, ...], ...]] = (
     (bytes,), (str,), (int,), (bytes,), (int, _NONE), (int, _NONE), (int,), (int, _NONE), (str, _NONE), (int,), (int,),
-    (int,), (str,),
+    (int,), (str,), (str, _NONE), (str,), (str,), (str,),
 )  # fmt: skip
 """What stands in the columns that are read."""
 _LARGE: Final = (4, 5, 10)
@@ -50,7 +53,7 @@ _CHANGED: Final = "', '".join(reason.name.lower() for reason in (Reason.FILE_CHA
 
 def _order(row: str) -> str:
     """By what the newer one of two rows is told; of two with the same time any one, but always the same."""
-    texts = ", ".join(f"coalesce({row}.{name}, '')" for name in ("size", "mtime_ns", "status", "reason"))
+    texts = ", ".join(f"coalesce({row}.{name}, '')" for name in ("size", "mtime_ns", "etag", "status", "reason"))
     return f"({row}.time, -{row}.outcome, {row}.attempts, {row}.sop_instance_uid, {texts})"
 
 
@@ -58,7 +61,8 @@ def _stays(stored: str, other: str) -> str:
     """What is stored stays stored, unless the file or the instance in it is another one by the other row."""
     return (
         f"({stored}.outcome = 0 AND {other}.outcome <> 0 AND {stored}.size IS {other}.size "
-        f"AND {stored}.mtime_ns IS {other}.mtime_ns AND {stored}.sop_instance_uid = {other}.sop_instance_uid "
+        f"AND {stored}.mtime_ns IS {other}.mtime_ns AND {stored}.etag IS {other}.etag "
+        f"AND {stored}.sop_instance_uid = {other}.sop_instance_uid "
         f"AND coalesce({other}.reason, '') NOT IN ('{_CHANGED}'))"
     )
 
@@ -66,7 +70,7 @@ def _stays(stored: str, other: str) -> str:
 _WRITE: Final = (
     f"INSERT INTO instance ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))}) "
     "ON CONFLICT (directory, name) DO UPDATE SET "
-    + ", ".join(f"{name} = excluded.{name}" for name in COLUMNS[2:])
+    + ", ".join((*(f"{name} = excluded.{name}" for name in COLUMNS[2:]), PROOF_AFTER))
     # Of a file that could not be opened nothing is known; what is known of it is worth more.
     + " WHERE CASE WHEN (instance.size IS NULL) <> (excluded.size IS NULL) THEN instance.size IS NULL "
     f"WHEN {_order('excluded')} > {_order('instance')} THEN NOT {_stays('instance', 'excluded')} "
@@ -135,8 +139,9 @@ def _add_all(sources: Sequence[str], peer: Binding, target: sqlite3.Connection) 
 
 
 def _renumbered(row: tuple[Any, ...], ids: RowIds) -> tuple[Any, ...]:
-    path, sop_class_uid, _, *values, _, uid = row
-    return ids.directory(path), *values, ids.sop_class(sop_class_uid), uid
+    path, sop_class_uid, _, *values, _, uid, etag, study_uid, series_uid, fingerprint = row
+    shared = ids.series(study_uid, series_uid), ids.options(fingerprint)
+    return ids.directory(path), *values, ids.sop_class(sop_class_uid), uid, etag, *shared
 
 
 def _rows(connection: sqlite3.Connection, source: str) -> Iterator[tuple[Any, ...]]:

@@ -10,8 +10,11 @@ from dcmsend.errors import JournalError
 from dcmsend.inputs import InputFile
 
 from .path_key import Directories
+from .schema import APPLICATION_ID
 
-__all__ = ["LOCK_LENGTH", "OwnFiles", "check_owner", "check_places", "is_lock", "is_ours", "journal_files"]
+__all__ = [
+    "COPY", "LOCK_LENGTH", "PART", "OwnFiles", "check_owner", "check_places", "is_lock", "is_ours", "journal_files",
+]  # fmt: skip
 
 LOCK_LENGTH: Final = 32
 """Bytes that the content of a lock may have."""
@@ -24,7 +27,15 @@ _MARKS: Final = {
 may not be opened: that would take away the locks which this process has on it.
 """
 _LOCK: Final = "-lock"
-_SUFFIXES: Final = ("", *_MARKS, _LOCK)
+COPY: Final = "-upgrade-copy"
+"""A journal as it was before the upgrade that is going on."""
+PART: Final = "-upgrade-copy-part"
+"""As much of that as there is yet."""
+_SUFFIXES: Final = ("", *_MARKS, _LOCK, COPY, PART)
+_HEADER: Final = 100
+_ID_AT: Final = 68
+_DATABASE: Final = b"SQLite format 3\0"
+"""How a database begins, and where its application stands."""
 
 
 class OwnFiles:
@@ -61,7 +72,7 @@ def check_places(journal: str) -> None:
     is_new = not os.path.lexists(real)
     if not is_new:
         check_owner(journal, real, os.stat(real))
-    for suffix in (*_MARKS, _LOCK):
+    for suffix in _SUFFIXES[1:]:
         place = real + suffix
         try:
             status = os.lstat(place)
@@ -112,10 +123,12 @@ def _looks_like_ours(place: str, suffix: str, size: int, is_new: bool) -> bool:
         return True
     try:
         with open(place, "rb") as file:
-            start = file.read(LOCK_LENGTH + 1)
+            start = file.read(_HEADER)
     except FileNotFoundError:  # its run has just ended
         return True
-    return is_lock(start) if suffix == _LOCK else start.startswith(_MARKS[suffix])
+    if suffix in (COPY, PART):
+        return start.startswith(_DATABASE) and start[_ID_AT : _ID_AT + 4] == APPLICATION_ID.to_bytes(4, "big")
+    return is_lock(start[: LOCK_LENGTH + 1]) if suffix == _LOCK else start.startswith(_MARKS[suffix])
 
 
 def is_lock(content: bytes) -> bool:

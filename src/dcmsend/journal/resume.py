@@ -11,9 +11,9 @@ from dcmsend.index import Instance, ReadMode, instance_uids
 from dcmsend.inputs import InputFile, Source
 from dcmsend.transfer import Reason, Result, StoreOutcome
 
-from .database import journal_error
 from .path_key import Directories
 from .schema import LOOK_UP, LOOK_UP_BEFORE, LOOK_UP_SUCCESS_SINCE, LOOK_UP_UNANSWERED
+from .sqlite_errors import journal_error
 from .values import number, storable_text
 
 __all__ = ["Stored", "StoredFiles"]
@@ -68,11 +68,11 @@ class StoredFiles:
         row = self._row(LOOK_UP, item)
         if row is None:
             return None
-        size, mtime_ns, status, uid = row
+        size, mtime_ns, etag, status, uid = row
         stamp = item.look()
         if stamp is None:
             return None  # whoever reads it says what is wrong
-        if stamp != (number(size), number(mtime_ns)):
+        if stamp != (number(size), number(mtime_ns)) or (etag or "") != storable_text(item.etag):
             return None
         return Stored(stamp, status or 0, str(uid))
 
@@ -102,8 +102,10 @@ class StoredFiles:
         row = self._row(LOOK_UP_UNANSWERED, item)
         if row is None:
             return False
-        size, mtime_ns, uid = row
-        return uid == storable_text(outcome.sop_instance_uid) and outcome.file_stamp == (number(size), number(mtime_ns))
+        size, mtime_ns, etag, uid = row
+        if uid != storable_text(outcome.sop_instance_uid) or (etag or "") != storable_text(item.etag):
+            return False
+        return bool(outcome.file_stamp == (number(size), number(mtime_ns)))
 
     def _row(self, query: str, item: Source) -> tuple[Any, ...] | None:
         """The row that a query for directory and name finds."""

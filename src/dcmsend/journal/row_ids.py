@@ -1,50 +1,70 @@
-"""Numbers of directories and SOP Classes in a journal that is written."""
+"""Numbers of what many rows of a journal share, while it is written."""
 
 from __future__ import annotations
 
 import sqlite3
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeVar
 
 __all__ = ["RowIds"]
 
 _MOST_KNOWN: Final = 4096
+_Key = TypeVar("_Key", bytes, str, tuple[str, str])
 
 
 class RowIds:
-    """Finds the number under which a directory or a SOP Class stands; makes one for what is new."""
+    """Finds the number under which a directory, a SOP Class, a series stands; makes one for what is new."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._directories: dict[bytes, int] = {}
         self._classes: dict[str, int] = {}
+        self._series: dict[tuple[str, str], int] = {}
+        self._options: dict[str, int] = {}
 
     def clear(self) -> None:
         """Forget them: the rows were taken back."""
-        self._directories.clear()
-        self._classes.clear()
+        for known in (self._directories, self._classes, self._series, self._options):
+            known.clear()
 
     def directory(self, path: bytes) -> int:
         """The number of a directory."""
-        known = self._directories.get(path)
-        if known is None:
-            known = self._id("directory", "path", path)
-            if len(self._directories) >= _MOST_KNOWN:
-                self._directories.clear()
-            self._directories[path] = known
-        return known
+        return _remembered(self._directories, path, lambda: self._id("directory", "path", path))
 
     def sop_class(self, uid: str) -> int:
         """The number of a SOP Class."""
-        known = self._classes.get(uid)
-        if known is None:
-            known = self._id("sop_class", "uid", uid)
-            if len(self._classes) >= _MOST_KNOWN:
-                self._classes.clear()
-            self._classes[uid] = known
-        return known
+        return _remembered(self._classes, uid, lambda: self._id("sop_class", "uid", uid))
 
-    def _id(self, table: str, column: str, value: bytes | str) -> int:
+    def series(self, study_uid: str, series_uid: str) -> int | None:
+        """The number of a series in its study; None unless both are known: only then it can be asked for."""
+        if not study_uid or not series_uid:
+            return None
+
+        def find() -> int:
+            return self._id("series", "study, uid", self._id("study", "uid", study_uid), series_uid)
+
+        return _remembered(self._series, (study_uid, series_uid), find)
+
+    def options(self, fingerprint: str) -> int | None:
+        """The number of the options that have this fingerprint, None for none."""
+        if not fingerprint:
+            return None
+        return _remembered(self._options, fingerprint, lambda: self._id("options", "fingerprint", fingerprint))
+
+    def _id(self, table: str, columns: str, *values: bytes | str | int) -> int:
         connection = self._connection
-        connection.execute(f"INSERT INTO {table} ({column}) VALUES (?) ON CONFLICT DO NOTHING", (value,))
-        row = connection.execute(f"SELECT id FROM {table} WHERE {column} = ?", (value,)).fetchone()
+        places = ", ".join("?" * len(values))
+        connection.execute(f"INSERT INTO {table} ({columns}) VALUES ({places}) ON CONFLICT DO NOTHING", values)
+        row = connection.execute(f"SELECT id FROM {table} WHERE ({columns}) = ({places})", values).fetchone()
         return int(row[0])
+
+
+def _remembered(known: dict[_Key, int], key: _Key, find: Callable[[], int]) -> int:
+    """A number that was found before, or is now; no more of them are kept than there is use for."""
+    number = known.get(key)
+    if number is None:
+        number = find()
+        if len(known) >= _MOST_KNOWN:
+            known.clear()
+        known[key] = number
+    return number

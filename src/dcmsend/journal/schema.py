@@ -1,8 +1,8 @@
-"""What a journal looks like inside: a SQLite database of four tables.
+"""What a journal looks like inside: a SQLite database.
 
 One row an instance, about as long as its file name and its SOP Instance UID together.  The key is directory and name,
-without a further index: rows of one directory lie side by side, in the order in which a later run asks for them, and a
-directory's path is written once.
+without a further index: rows of one directory lie side by side, in the order in which a later run asks for them.  What
+many rows share (a directory, a SOP Class, a series, a proof) is written once and stands in them as a number.
 """
 
 from __future__ import annotations
@@ -12,20 +12,59 @@ from typing import Final
 from dcmsend.transfer import Reason, Result
 
 __all__ = [
-    "APPLICATION_ID", "CODES", "COLUMNS", "CREATE", "LOOK_UP", "LOOK_UP_BEFORE", "LOOK_UP_UNANSWERED", "RESULTS",
-    "VERSION", "upsert",
-]
+    "APPLICATION_ID", "CODES", "COLUMNS", "CREATE", "CREATE_NEW", "IS_SAME", "LOOK_UP", "LOOK_UP_BEFORE",
+    "LOOK_UP_UNANSWERED", "NEW_COLUMNS", "NEW_TABLES", "OLDEST_VERSION", "PROOF_AFTER", "RESULTS", "VERSION", "upsert",
+]  # fmt: skip
 
 APPLICATION_ID: Final = 0x64736A6E
 """In the header of the database file, so that another database is never taken for a journal."""
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Raised when a reader of an older version would go wrong."""
+
+OLDEST_VERSION: Final = 1
+"""Read as it is, and upgraded by a run with ``--resume``: ``upgrade``."""
 
 RESULTS: Final = (Result.STORED, Result.REFUSED, Result.FAILED, Result.UNCONFIRMED)
 """By the number that stands for each; what was not attempted is not in a journal."""
 
 CODES: Final = {result: code for code, result in enumerate(RESULTS)}
+
+NEW_COLUMNS: Final = {
+    "etag": "TEXT",  # Source.etag, NULL for none
+    "series": "INTEGER REFERENCES series",  # NULL where nobody has looked
+    "options": "INTEGER REFERENCES options",  # under which it was sent, NULL for none that change what is sent
+    "proof": "INTEGER",  # proof.id; negative once it has been sent again after that; NULL: never asked
+}
+"""What version 2 knows of an instance beside what version 1 did; they are added without touching a row."""
+
+NEW_TABLES: Final = {
+    "study": "id INTEGER PRIMARY KEY, uid TEXT NOT NULL UNIQUE",
+    "series": """id INTEGER PRIMARY KEY, study INTEGER NOT NULL REFERENCES study, uid TEXT NOT NULL,
+        UNIQUE (study, uid)""",
+    "options": "id INTEGER PRIMARY KEY, fingerprint TEXT NOT NULL UNIQUE",
+    "proof": """id INTEGER PRIMARY KEY,
+        state INTEGER NOT NULL,            -- proof_codes
+        reason,                            -- a number is the archive's, a text is ours
+        time INTEGER NOT NULL,             -- milliseconds since the epoch
+        commitment INTEGER REFERENCES commitment,
+        sent_again INTEGER NOT NULL,       -- how often the instance had been sent again before, because it was refuted
+        due INTEGER NOT NULL DEFAULT 0     -- 1: it is to be sent again because of this""",
+    "commitment": """id INTEGER PRIMARY KEY,
+        uid TEXT NOT NULL UNIQUE,          -- Transaction UID
+        requested INTEGER NOT NULL, peer TEXT NOT NULL,
+        state INTEGER NOT NULL,            -- proof_codes
+        answered INTEGER,                  -- milliseconds since the epoch
+        replaced_by INTEGER REFERENCES commitment""",
+    "requested": """commitment INTEGER NOT NULL REFERENCES commitment, directory INTEGER NOT NULL, name BLOB NOT NULL,
+        PRIMARY KEY (commitment, directory, name)""",
+}
+"""Tables of version 2; ``requested`` holds the rows of open transactions only."""
+
+CREATE_NEW: Final = tuple(
+    f"CREATE TABLE {table} ({columns}\n){' WITHOUT ROWID' if table == 'requested' else ''}"
+    for table, columns in NEW_TABLES.items()
+)
 
 CREATE: Final = (
     """
@@ -36,7 +75,7 @@ CREATE: Final = (
     """,
     "CREATE TABLE directory (id INTEGER PRIMARY KEY, path BLOB NOT NULL UNIQUE)",
     "CREATE TABLE sop_class (id INTEGER PRIMARY KEY, uid TEXT NOT NULL UNIQUE)",
-    """
+    f"""
     CREATE TABLE instance (
         directory INTEGER NOT NULL REFERENCES directory,
         name BLOB NOT NULL,
@@ -47,19 +86,24 @@ CREATE: Final = (
         time INTEGER NOT NULL,             -- of the last outcome, milliseconds since the epoch
         sop_class INTEGER NOT NULL REFERENCES sop_class,
         sop_instance_uid TEXT NOT NULL,
+        {", ".join(f"{name} {kind}" for name, kind in NEW_COLUMNS.items())},
         PRIMARY KEY (directory, name)
     ) WITHOUT ROWID
     """,
+    *CREATE_NEW,
 )
 
 LOOK_UP_UNANSWERED: Final = (
-    "SELECT size, mtime_ns, sop_instance_uid FROM instance "
+    "SELECT size, mtime_ns, etag, sop_instance_uid FROM instance "
     f"WHERE directory = ? AND name = ? AND outcome = {CODES[Result.UNCONFIRMED]}"
 )
 
 LOOK_UP: Final = (
-    "SELECT size, mtime_ns, status, sop_instance_uid FROM instance WHERE directory = ? AND name = ? AND outcome = 0"
+    "SELECT size, mtime_ns, etag, status, sop_instance_uid FROM instance "
+    "WHERE directory = ? AND name = ? AND outcome = 0 "
+    "AND (proof IS NULL OR proof < 0 OR NOT (SELECT due FROM proof WHERE id = instance.proof))"
 )
+"""What is stored; not what is to be sent again because the archive does not have it."""
 
 LOOK_UP_BEFORE: Final = (
     "SELECT size, mtime_ns, sop_class.uid, sop_instance_uid FROM instance "
@@ -72,11 +116,22 @@ LOOK_UP_SUCCESS_SINCE: Final = (
 
 COLUMNS: Final = (
     "directory", "name", "size", "mtime_ns", "outcome", "status", "reason", "attempts", "time", "sop_class",
-    "sop_instance_uid",
+    "sop_instance_uid", "etag", "series", "options",
 )  # fmt: skip
+IS_SAME: Final = " AND ".join(
+    f"excluded.{name} IS instance.{name}" for name in ("size", "mtime_ns", "etag", "sop_instance_uid")
+)
+"""Whether two rows of the same name are of the same file with the same instance in it."""
+
+PROOF_AFTER: Final = f"proof = CASE WHEN {IS_SAME} THEN -abs(instance.proof) END"
+"""The archive has to be asked again; how often the same instance was sent again is not forgotten."""
+
 _CHANGES: Final = ", ".join(
-    f"{name} = excluded.{name}" if name != "attempts" else "attempts = instance.attempts + excluded.attempts"
-    for name in COLUMNS[2:]
+    (
+        *(f"{name} = excluded.{name}" for name in COLUMNS[2:] if name != "attempts"),
+        "attempts = instance.attempts + excluded.attempts",
+        PROOF_AFTER,
+    )
 )
 
 
@@ -91,8 +146,6 @@ def upsert(rows: int) -> str:
     return (
         f"INSERT INTO instance ({', '.join(COLUMNS)}) VALUES {places} "
         f"ON CONFLICT (directory, name) DO UPDATE SET {_CHANGES} "
-        "WHERE instance.outcome <> 0 OR excluded.outcome = 0 OR (excluded.size IS NOT NULL AND ("
-        "excluded.size IS NOT instance.size OR excluded.mtime_ns IS NOT instance.mtime_ns "
-        "OR excluded.sop_instance_uid <> instance.sop_instance_uid "
+        f"WHERE instance.outcome <> 0 OR excluded.outcome = 0 OR (excluded.size IS NOT NULL AND (NOT ({IS_SAME}) "
         f"OR excluded.reason IN ('{Reason.FILE_CHANGED.name.lower()}', '{Reason.DATA_SET_BROKEN.name.lower()}')))"
     )

@@ -14,10 +14,10 @@ from typing import Any, Final
 from dcmsend.errors import JournalError
 from dcmsend.transfer import Result, StoreOutcome
 
-from .database import translated
 from .path_key import Directories
 from .row_ids import RowIds
 from .schema import CODES, COLUMNS, upsert
+from .sqlite_errors import translated
 from .values import storable, storable_text
 
 __all__ = ["GROUP_ROWS", "GROUP_SECONDS", "GroupWriter"]
@@ -52,14 +52,20 @@ class GroupWriter:
         path: str,
         on_commit: Callable[[Sequence[StoreOutcome]], None],
         on_error: Callable[[], None],
+        *,
+        fingerprint: str = "",
     ) -> None:
-        """``on_commit`` is told what is safe, ``on_error`` once that nothing more will be; both on the other thread."""
+        """``on_commit`` is told what is safe, ``on_error`` once that nothing more will be; both on the other thread.
+
+        ``fingerprint`` stands for the options that change what is sent, ``""`` for none.
+        """
         self._connection = connection
         self._path = path
         self._on_commit = on_commit
         self._on_error = on_error
         self._names = Directories()
         self._ids = RowIds(connection)
+        self._fingerprint = storable_text(fingerprint)
         limit = connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)  # 999 before SQLite 3.32
         self._rows = min(GROUP_ROWS, limit // len(COLUMNS))
         self._statement = upsert(self._rows)
@@ -186,7 +192,16 @@ class GroupWriter:
             storable(int((outcome.started + outcome.seconds) * 1000) if outcome.started else now),
             self._ids.sop_class(storable_text(outcome.sop_class_uid or outcome.instance.sop_class_uid)),
             storable_text(outcome.sop_instance_uid or outcome.instance.sop_instance_uid),
+            storable_text(outcome.instance.input.etag) or None,
+            self._ids.series(*map(storable_text, series_of(outcome))),
+            self._ids.options(self._fingerprint),
         )
+
+
+def series_of(outcome: StoreOutcome) -> tuple[str, str]:
+    """Study and Series Instance UID of what was sent, ``""`` where nobody has looked."""
+    facts = outcome.facts or outcome.instance.facts
+    return ("", "") if facts is None else (facts.study_uid, facts.series_uid)
 
 
 def _log_unfit(path: str, error: Exception) -> None:

@@ -8,6 +8,7 @@ from .engine import Engine, not_attempted
 from .events import AssociationClosed, AssociationOpened, BytesSent, Observer, Waiting
 from .options import RetryOptions, TransferOptions
 from .outcome import Attempt, Reason, Result, StoreOutcome
+from .proof import Proof, ProofState, Verdict
 from .rate import Pace
 from .target import Counts, GrowingList, PeerFacts, Pulled, Session, Stretch, Target, Timings
 from .time_window import limit_time
@@ -30,6 +31,8 @@ __all__ = [
     "Observer",
     "Pace",
     "PeerFacts",
+    "Proof",
+    "ProofState",
     "Pulled",
     "Reason",
     "Recall",
@@ -42,6 +45,7 @@ __all__ = [
     "Target",
     "Timings",
     "TransferOptions",
+    "Verdict",
     "Waiting",
     "limit_time",
     "not_attempted",

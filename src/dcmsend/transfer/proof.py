@@ -1,0 +1,64 @@
+"""What the archive says later of what it has called stored: a second fact, because an outcome is final."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple
+
+__all__ = ["Proof", "ProofState", "Verdict"]
+
+
+class ProofState(Enum):
+    """What is known of an instance that was asked for after it was stored."""
+
+    COMMITTED = "committed"
+    """The archive has taken over the responsibility for it (Storage Commitment, PS3.4 Annex J)."""
+    VERIFIED = "verified"
+    """The archive has it among what it finds."""
+    DENIED = "denied"
+    """The archive says that it does not commit itself to it."""
+    MISSING = "missing"
+    """It is not among what the archive finds."""
+    NO_ANSWER = "no answer"
+    """The archive was asked, and nothing was said of it yet."""
+
+    __hash__ = object.__hash__  # members exist once; Enum's own hash is Python code
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether the archive has it."""
+        return self is ProofState.COMMITTED or self is ProofState.VERIFIED
+
+    @property
+    def is_refuted(self) -> bool:
+        """Whether the archive does not have it."""
+        return self is ProofState.DENIED or self is ProofState.MISSING
+
+
+class Verdict(NamedTuple):
+    """What one answer says of one instance.
+
+    Attributes:
+        state: one of five.
+        reason: a number is the archive's: Failure Reason (0008,1197) or the status of its answer; a name is ours, such
+            as ``timed_out``; None if there is nothing to say.
+    """
+
+    state: ProofState
+    reason: int | str | None = None
+
+
+class Proof(NamedTuple):
+    """A verdict, and how it came about.
+
+    Attributes:
+        state: one of five.
+        reason: as in a ``Verdict``.
+        transaction_uid: (0008,1195) of the commitment that was asked for, ``""`` for a query.
+        time: of the answer, or of the question as long as there is none; seconds since the epoch.
+    """
+
+    state: ProofState
+    reason: int | str | None = None
+    transaction_uid: str = ""
+    time: float = 0.0
