@@ -83,9 +83,15 @@ def test_library_example(tmp_path: Path) -> None:
     assert done.stdout.count("stored") == 8
 
 
+def blocks_of(text: str, language: str = "") -> list[str]:
+    """Blocks of one language; others are passed over as a whole: their end is no beginning."""
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
+    return [block for name, block in blocks if name == language]
+
+
 def command_lines(page: Path) -> list[str]:
     """Lines of the blocks of a page that call the program, without what follows a ``#``."""
-    blocks = re.findall(r"^```\n(.*?)^```", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    blocks = blocks_of(page.read_text(encoding="utf-8"))
     return [
         line.split(" #")[0].rstrip()
         for block in blocks for line in block.splitlines() if re.match(r"dcmsend(-py)? ", line)
@@ -104,7 +110,7 @@ def test_command_lines_use_options_that_exist(dcmsend: str) -> None:
 @pytest.mark.parametrize(("page", "line"), [row for row in LINES if "+tl" not in row[1]], ids=lambda each: each)
 def test_command_line_works(page: str, line: str, dcmsend: str, tmp_path: Path) -> None:
     """Every command line of the documentation that needs nothing but files and an ordinary peer."""
-    for path in write_instances(tmp_path / "data" / "study", 3):
+    for path in write_instances(tmp_path / "data" / "study", 6):  # enough for each of two shards
         os.utime(path, (1e9, 1e9))  # nobody is still writing them
     shutil.copy(CT, tmp_path / "image.dcm")
     shutil.copytree(DATA / "fileset", tmp_path, dirs_exist_ok=True)
@@ -152,7 +158,7 @@ def test_lines_about_journals_and_lists(dcmsend: str, tmp_path: Path) -> None:
     write_instances(tmp_path / "data" / "study", 3)
     (tmp_path / "last-run").touch()
     os.utime(tmp_path / "last-run", (1e9, 1e9))
-    blocks = [block for block in _blocks("recipes.md") if re.match(r"dcmsend-journal|find", block)]
+    blocks = [block for block in _blocks("recipes.md") if re.match(r"dcmsend-journal night|find", block)]
     assert len(blocks) == 2
     with ScriptedPeer() as peer:
         options = ["-nh", "--journal", "night.journal", "+sd", "127.0.0.1", peer.port, "data/study"]
@@ -177,6 +183,8 @@ NOT_RUN_HERE = {
     "pip install . pynetdicom": "tests/benchmarks/test_short_run.py",
     "python benchmarks/decode.py": "by hand, for docs/performance.md",
     "dcmsend-journal": "test_lines_about_journals_and_lists",
+    "dcmsend-journal merge": "tests/system/test_schedulers.py",
+    "parallel --jobs": "tests/system/test_schedulers.py",
     "find /data/study": "test_lines_about_journals_and_lists",
     "python -m pytest tests/faults": "their short mode is part of the tests",
     "scripts/soak_": "tests/soaks does it briefly",
@@ -203,7 +211,7 @@ def _text(name: str) -> str:
 
 
 def _blocks(name: str, language: str = "") -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", _text(name), flags=re.DOTALL | re.MULTILINE)
+    return blocks_of(_text(name), language)
 
 
 SECTIONS = {

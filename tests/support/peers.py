@@ -66,7 +66,7 @@ class DirectoryPeer:
 def storescp(
     folder: Path, *options: str, environment: Mapping[str, str] = _NODELAY, received: str = "received"
 ) -> Iterator[DirectoryPeer]:
-    """DCMTK's storescp with further options; ``+B -uf`` keeps each object as it came, under a new name."""
+    """DCMTK's storescp with further options; ``+B +uf`` keeps each object as it came, under a new name."""
     directory = folder / received
     directory.mkdir(parents=True)
     program = _program("storescp")

@@ -22,6 +22,8 @@ _NEEDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "faketime": (("faketime",), ()),
     "fish": (("fish",), ()),
     "groff": (("groff",), ()),
+    "parallel": (("parallel",), ()),
+    "slurm": (("slurmctld", "slurmd", "sbatch"), ()),
     "strace": (("strace",), ()),
     "zsh": (("zsh",), ()),
 }

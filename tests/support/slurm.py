@@ -1,0 +1,67 @@
+"""A SLURM cluster of one node on 127.0.0.1, for the user who runs the tests."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import socket
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from support.processes import ServerProcess, free_port, wait_until
+from support.programs import dcmtk_program
+from support.run import Run, run
+
+__all__ = ["Slurm", "slurm"]
+
+
+class Slurm:
+    """A running cluster."""
+
+    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+        self._folder = folder
+        self._environment = environment
+
+    def submit(self, script: Path, *options: str) -> Run:
+        """Hand in a batch script and wait until it has ended.  Its exit code is the largest of its tasks."""
+        return run("sbatch", "--wait", *options, script, cwd=self._folder, environment=self._environment, timeout=300)
+
+
+@contextmanager
+def slurm(folder: Path) -> Iterator[Slurm]:
+    """Controller and node; they need no munge, and listen on 127.0.0.1 only."""
+    host, user = socket.gethostname().partition(".")[0], pwd.getpwuid(os.geteuid()).pw_name
+    (folder / "state").mkdir()
+    (folder / "spool").mkdir()
+    configuration = folder / "slurm.conf"
+    environment = {"SLURM_CONF": str(configuration)}
+    node_port = free_port()
+
+    def controller(port: int) -> list[str]:
+        configuration.write_text("\n".join((
+            "ClusterName=test", f"SlurmctldHost={host}(127.0.0.1)", f"SlurmUser={user}", f"SlurmdUser={user}",
+            "AuthType=auth/none", "CredType=cred/none", "CommunicationParameters=NoInAddrAny,NoCtldInAddrAny",
+            f"SlurmctldPort={port}", f"SlurmdPort={node_port}",
+            f"StateSaveLocation={folder / 'state'}", f"SlurmdSpoolDir={folder / 'spool'}",
+            f"SlurmctldPidFile={folder / 'controller.pid'}", f"SlurmdPidFile={folder / 'node.pid'}",
+            "ProctrackType=proctrack/pgid", "TaskPlugin=task/none", "JobAcctGatherType=jobacct_gather/none",
+            "AccountingStorageType=accounting_storage/none", "MailProg=/bin/true", "MpiDefault=none",
+            "ReturnToService=2", "SlurmdParameters=config_overrides", "SchedulerParameters=sched_interval=1",
+            "SelectType=select/cons_tres", "SelectTypeParameters=CR_CPU",
+            f"NodeName={host} NodeAddr=127.0.0.1 CPUs=4", "PartitionName=all Nodes=ALL Default=YES", "",
+        )))  # fmt: skip
+        return ["sh", "-c", f"{dcmtk_program('slurmd')} -D & exec {dcmtk_program('slurmctld')} -D"]
+
+    with ServerProcess(controller, folder / "slurm.log", environment) as server:
+        wait_until(lambda: server.has_ended or _is_idle(environment), 60, "an idle node")
+        assert not server.has_ended, server.log
+        yield Slurm(folder, environment)
+
+
+def _is_idle(environment: Mapping[str, str]) -> bool:
+    shown = subprocess.run(
+        ["sinfo", "-h", "-o", "%T"], capture_output=True, text=True, check=False, env={**os.environ, **environment}
+    )
+    return shown.stdout.strip() == "idle"
