@@ -230,3 +230,28 @@ def test_wrong_combinations(tmp_path: Path, arguments: list[str], message: str) 
     assert done.exit_code == 1
     assert done.stderr.splitlines()[-1] == f"error: {message}"
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("what", ["pipe", "device", "directory", "link to nothing", "link to itself", "hard link"])
+@pytest.mark.parametrize("dry_run", [(), ("--dry-run",)])
+def test_what_is_no_journal_is_refused_by_a_dry_run_too(tmp_path: Path, what: str, dry_run: tuple[str, ...]) -> None:
+    write_instances(tmp_path / "in", 1)
+    journal = tmp_path / "journal"
+    match what:
+        case "pipe":
+            os.mkfifo(journal)
+        case "device":
+            journal.symlink_to("/dev/null")
+        case "directory":
+            journal.mkdir()
+        case "link to nothing":
+            journal.symlink_to("nowhere")
+        case "link to itself":
+            journal.symlink_to("journal")
+        case "hard link":
+            journal.touch()
+            journal.with_name("other").hardlink_to(journal)
+    with ScriptedPeer() as peer:
+        done, sent = send(tmp_path, peer, "--resume", *dry_run)
+    assert (done.exit_code, sent) == (104, [])
+    assert any("cannot use journal" in line for line in done.lines("F"))

@@ -27,7 +27,10 @@ from .schema import APPLICATION_ID, CREATE, OLDEST_VERSION, VERSION
 from .sqlite_errors import journal_error, name_of, translated
 from .upgrade import UpgradeCopy, read_as_new, upgrade
 
-__all__ = ["Binding", "check_for_damage", "close_at_rest", "open_database", "open_read_only", "open_second"]
+__all__ = [
+    "Binding", "check_for_damage", "close_at_rest", "open_database", "open_read_only", "open_second",
+    "size_of_existing",
+]  # fmt: skip
 
 _MODE: Final = 0o600
 """Names of files may tell who was examined."""
@@ -136,16 +139,21 @@ def _make_file(path: str, *, resume: bool) -> bool:
     except FileExistsError:
         if not resume:
             raise JournalError(path, "exists already", NoJournal.EXISTS) from None
-        status = os.stat(path)
-        if not stat.S_ISREG(status.st_mode):
-            raise JournalError(path, "is not a regular file") from None
-        if status.st_nlink > 1:  # lock and log go by the name: a run that uses the other one would not be noticed
-            raise JournalError(path, "has another name (a hard link); use a copy of it") from None
-        if not status.st_size:
+        if not size_of_existing(path):
             os.chmod(path, _MODE)
         return False
     sync_directory(os.path.dirname(os.path.abspath(path)))
     return True
+
+
+def size_of_existing(path: str) -> int:
+    """Size in bytes of a file that a run can go on with, 0 for one that is empty yet.  Raises JournalError, OSError."""
+    status = os.stat(path)
+    if not stat.S_ISREG(status.st_mode):
+        raise JournalError(path, "is not a regular file")
+    if status.st_nlink > 1:  # lock and log go by the name: a run that uses the other one would not be noticed
+        raise JournalError(path, "has another name (a hard link); use a copy of it")
+    return status.st_size
 
 
 def _remove(path: str) -> None:

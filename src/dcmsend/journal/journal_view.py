@@ -10,7 +10,7 @@ from dcmsend.inputs import Source
 from dcmsend.reasons import NoJournal
 from dcmsend.transfer import PeerFacts
 
-from .database import Binding, open_read_only
+from .database import Binding, open_read_only, size_of_existing
 from .options import JournalOptions
 from .own_files import OwnFiles, check_places
 from .path_key import Directories
@@ -36,8 +36,9 @@ class JournalView:
             return
         if not options.resume:
             raise JournalError(options.path, "exists already", NoJournal.EXISTS)
-        if not os.path.getsize(options.path):
-            return
+        with translated(options.path):
+            if not size_of_existing(options.path):
+                return
         connection, found = open_read_only(options.path)
         wanted = Binding.of(peer)
         if found[:3] != wanted[:3]:
