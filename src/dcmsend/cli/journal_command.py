@@ -18,7 +18,7 @@ from dcmsend.errors import JournalError
 from dcmsend.journal import JournalFilter, JournalGroup, JournalReader, JournalRow, merge_journals
 from dcmsend.protocol import status_text
 from dcmsend.report import CsvRows, format_time, path_fields, status_field, visible_lines
-from dcmsend.transfer import Reason, Result
+from dcmsend.transfer import Proof, ProofState, Reason, Result
 from dcmsend.version import VERSION
 
 from .exit_code import ExitCode
@@ -34,8 +34,11 @@ _MERGE: Final = "merge"
 _FORMATS: Final = ("text", "json", "csv", "paths", "paths0")
 _FIELDS: Final = (
     "path", "path_base64", "size", "mtime", "sop_class_uid", "sop_instance_uid", "outcome", "status", "reason",
-    "attempts", "time",
+    "attempts", "time", "study_uid", "series_uid", "etag", "options", "proof", "proof_reason", "proof_transaction",
+    "proof_time", "sent_again",
 )  # fmt: skip
+
+_Proofs = dict[ProofState | None, int]
 
 
 class _Parser(argparse.ArgumentParser):
@@ -125,7 +128,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _merge(options: argparse.Namespace) -> int:
     merge_journals(options.target, options.sources)
     with JournalReader(options.target) as reader:
-        _write(_count_text(reader, reader.totals(JournalFilter())))
+        _write(_count_text(reader, reader.totals(JournalFilter()), reader.proofs(JournalFilter())))
     return ExitCode.OK
 
 
@@ -145,7 +148,7 @@ def _show(reader: JournalReader, options: argparse.Namespace) -> int:
         style = options.format or "text"
         if style not in _TOTALS:
             journal_parser().error(f"--totals not allowed with --format {style}")
-        _write(_TOTALS[style](reader, reader.totals(wanted)))
+        _write(_TOTALS[style](reader, reader.totals(wanted), reader.proofs(wanted)))
     else:
         _write(_LISTS[options.format or "text"](reader.rows(wanted)))
     return ExitCode.OK
@@ -177,6 +180,8 @@ def _one_line(text: str) -> str:
 def _list_text(rows: Iterator[JournalRow]) -> Iterator[str]:
     for row in rows:
         answer = status_field(row.status) or row.reason or ""
+        if row.proof is not None:
+            answer += f" {_proof_name(row.proof.state)}"
         yield (
             f"{_name(row.result):12} {answer:20} {format_time(row.time) or '':24} {_one_line(row.sop_instance_uid)} "
             f"{_one_line(row.path)}\n"
@@ -192,7 +197,15 @@ def _list_json(rows: Iterator[JournalRow]) -> Iterator[str]:
 
 
 def _list_csv(rows: Iterator[JournalRow]) -> Iterator[str]:
-    return _csv_lines(_FIELDS, ((fields.get(name) for name in _FIELDS) for fields in map(_fields, rows)))
+    return _csv_lines(_FIELDS, ((fields.get(name) for name in _FIELDS) for fields in map(_flat, map(_fields, rows))))
+
+
+def _flat(fields: dict[str, Any]) -> dict[str, Any]:
+    """A table has a column for each part of a proof."""
+    proof = fields.get("proof")
+    if proof is None:
+        return fields
+    return {**fields, "proof": proof["state"], **{f"proof_{name}": proof[name] for name in proof if name != "state"}}
 
 
 def _csv_lines(names: Sequence[str], rows: Iterable[Iterable[Any]]) -> Iterator[str]:
@@ -214,6 +227,14 @@ _LISTS: Final[dict[str, Callable[[Iterator[JournalRow]], Iterator[str]]]] = {
 
 def _fields(row: JournalRow) -> dict[str, Any]:
     """Names and meanings are those of the reports, ``docs/report-schema.md``."""
+    further = {
+        "study_uid": row.study_uid,
+        "series_uid": row.series_uid,
+        "etag": row.etag,
+        "options": row.options,
+        "proof": None if row.proof is None else _proof_fields(row.proof),
+        "sent_again": row.sent_again,
+    }
     return {
         **path_fields(row.path),
         "size": row.size,
@@ -225,14 +246,28 @@ def _fields(row: JournalRow) -> dict[str, Any]:
         "reason": row.reason,
         "attempts": row.attempts,
         "time": format_time(row.time),
+        **{name: value for name, value in further.items() if value},
     }
+
+
+def _proof_fields(proof: Proof) -> dict[str, Any]:
+    return {
+        "state": _proof_name(proof.state),
+        "reason": status_field(proof.reason) if isinstance(proof.reason, int) else proof.reason,
+        "transaction": proof.transaction_uid or None,
+        "time": format_time(proof.time),
+    }
+
+
+def _proof_name(state: ProofState | None) -> str:
+    return "not_asked" if state is None else state.value.replace(" ", "_")
 
 
 def _name(result: Result) -> str:
     return result.value.replace(" ", "_")
 
 
-def _count_text(reader: JournalReader, groups: list[JournalGroup]) -> Iterator[str]:
+def _count_text(reader: JournalReader, groups: list[JournalGroup], proofs: _Proofs) -> Iterator[str]:
     binding = reader.binding
     yield f"journal of {_one_line(str(binding))}, begun {format_time(binding.created / 1000)}\n"
     for result in _RESULTS.values():
@@ -244,9 +279,11 @@ def _count_text(reader: JournalReader, groups: list[JournalGroup]) -> Iterator[s
                 answer = f"{status_field(group.status)} {status_text(group.status)}"
             if group.status != 0:
                 yield f"  {group.instances:23}  {answer}\n"
+    for state, count in proofs.items():
+        yield f"{_proof_name(state):12} {count:12}  of those stored\n"
 
 
-def _count_json(reader: JournalReader, groups: list[JournalGroup]) -> Iterator[str]:
+def _count_json(reader: JournalReader, groups: list[JournalGroup], proofs: _Proofs) -> Iterator[str]:
     binding = reader.binding
     totals = dict.fromkeys(_RESULTS, 0)
     for group in groups:
@@ -258,13 +295,14 @@ def _count_json(reader: JournalReader, groups: list[JournalGroup]) -> Iterator[s
             "opened": format_time(binding.opened / 1000),
             "totals": totals,
             "groups": [_group_fields(group) for group in groups],
+            **({"proofs": {_proof_name(state): count for state, count in proofs.items()}} if proofs else {}),
         },
         ensure_ascii=False,
         indent=1,
     ) + "\n"
 
 
-def _count_csv(reader: JournalReader, groups: list[JournalGroup]) -> Iterator[str]:
+def _count_csv(reader: JournalReader, groups: list[JournalGroup], _proofs: _Proofs) -> Iterator[str]:
     return _csv_lines(("outcome", "status", "reason", "instances"), (_group_fields(group).values() for group in groups))
 
 
@@ -275,6 +313,6 @@ def _group_fields(group: JournalGroup) -> dict[str, Any]:
     }  # fmt: skip
 
 
-_TOTALS: Final[dict[str, Callable[[JournalReader, list[JournalGroup]], Iterator[str]]]] = {
+_TOTALS: Final[dict[str, Callable[[JournalReader, list[JournalGroup], _Proofs], Iterator[str]]]] = {
     "text": _count_text, "json": _count_json, "csv": _count_csv,
 }  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from .options import JournalOptions
 
@@ -16,54 +16,54 @@ if TYPE_CHECKING:
     from .merge import merge_journals
     from .moving_journal import MovingJournal
     from .own_files import journal_files
+    from .proof_rows import OpenTransaction, StoredRow
+    from .proofs import Proofs
 
 __all__ = [
     "Journal", "JournalFilter", "JournalGroup", "JournalOptions", "JournalReader", "JournalRow", "JournalView",
-    "MovingJournal", "journal_files", "merge_journals", "open_journal",
+    "MovingJournal", "OpenTransaction", "Proofs", "StoredRow", "journal_files", "merge_journals", "open_journal",
 ]  # fmt: skip
 
 
 def open_journal(
-    options: JournalOptions, peer: PeerFacts, interrupt: Interrupt, *, reads_dicomdir: bool = False
+    options: JournalOptions,
+    peer: PeerFacts,
+    interrupt: Interrupt,
+    *,
+    reads_dicomdir: bool = False,
+    needs_proof: bool = False,
+    fingerprint: str = "",
 ) -> Journal | MovingJournal:
     """The journal of a run.  Raises JournalError.
 
     Args:
         reads_dicomdir: some inputs may be told by a DICOMDIR; such files are not moved.
+        needs_proof: files are moved only when the archive has said that it has them.
+        fingerprint: of the options that change what is sent, ``""`` for none.
     """
     if options.move_sent:
         from .moving_journal import MovingJournal
 
-        return MovingJournal(options, peer, interrupt, reads_dicomdir=reads_dicomdir)
+        return MovingJournal(
+            options, peer, interrupt,
+            reads_dicomdir=reads_dicomdir, needs_proof=needs_proof, fingerprint=fingerprint,
+        )  # fmt: skip
     from .journal import Journal  # SQLite is loaded only where there is a journal
 
-    return Journal(options, peer, interrupt)
+    return Journal(options, peer, interrupt, fingerprint=fingerprint)
+
+
+_HOMES: Final = {
+    "Journal": "journal", "JournalView": "journal_view", "MovingJournal": "moving_journal", "Proofs": "proofs",
+    "journal_files": "own_files", "merge_journals": "merge", "OpenTransaction": "proof_rows", "StoredRow": "proof_rows",
+    "JournalFilter": "listing", "JournalGroup": "listing", "JournalReader": "listing", "JournalRow": "listing",
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> object:
     """SQLite is loaded only where there is a journal."""
-    if name == "Journal":
-        from .journal import Journal
+    if name in _HOMES:
+        from importlib import import_module
 
-        return Journal
-    if name == "JournalView":
-        from .journal_view import JournalView
-
-        return JournalView
-    if name == "MovingJournal":
-        from .moving_journal import MovingJournal
-
-        return MovingJournal
-    if name in ("JournalFilter", "JournalGroup", "JournalReader", "JournalRow"):
-        from . import listing
-
-        return getattr(listing, name)
-    if name == "merge_journals":
-        from .merge import merge_journals
-
-        return merge_journals
-    if name == "journal_files":
-        from . import own_files
-
-        return own_files.journal_files
+        return getattr(import_module(f".{_HOMES[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from dcmsend.errors import JournalError
 from dcmsend.fork import keep_for_ever
@@ -19,6 +20,9 @@ from .own_files import OwnFiles
 from .resume import Stored, StoredFiles
 from .sqlite_errors import translated
 from .writer import GroupWriter, is_kept
+
+if TYPE_CHECKING:
+    from .proofs import Proofs
 
 __all__ = ["Journal"]
 
@@ -39,15 +43,19 @@ class Journal:
         peer: PeerFacts,
         interrupt: Interrupt,
         on_commit: Callable[[Sequence[StoreOutcome]], None] | None = None,
+        *,
+        fingerprint: str = "",
     ) -> None:
         """Lock it, open it and see that it can be written.  Raises JournalError.
 
-        ``on_commit`` is called, on a thread of the journal's, with outcomes that are safely kept.
+        ``on_commit`` is called, on a thread of the journal's, with outcomes that are safely kept.  ``fingerprint``
+        stands for the options that change what is sent, ``""`` for none.
         """
         self._interrupt = interrupt
         self._process = os.getpid()
         self.path = os.path.realpath(options.path)
         self.stored: StoredFiles | None = None
+        self._proofs: Proofs | None = None
         self._lock = JournalLock(options.path)
         self._own = OwnFiles(options.path)
         try:
@@ -60,7 +68,9 @@ class Journal:
         try:
             with translated(options.path):
                 self.stored = StoredFiles(open_read_only(self.path)[0], options.path)
-            self._writer = GroupWriter(self._connection, options.path, on_commit or _nothing, self._on_error)
+            self._writer = GroupWriter(
+                self._connection, options.path, on_commit or _nothing, self._on_error, fingerprint=fingerprint
+            )
         except BaseException:
             self._close_all()
             raise
@@ -114,6 +124,17 @@ class Journal:
         finally:
             files.close()
 
+    def proofs(self) -> Proofs:
+        """What is proven of what is stored, all that was noted so far included.  It ends with the journal.
+
+        Raises JournalError.
+        """
+        if self._proofs is None:
+            from .proofs import Proofs
+
+            self._proofs = Proofs(self.path, self._writer.flush)
+        return self._proofs
+
     def note(self, outcome: StoreOutcome) -> None:
         """Have an outcome written soon."""
         if outcome.result is Result.STORED and outcome.file_stamp is None:
@@ -149,6 +170,8 @@ class Journal:
         self._writer.close()
 
     def _close_all(self) -> None:
+        if self._proofs is not None:
+            self._proofs.close()
         if self.stored is not None:
             self.stored.close()
         close_at_rest(self._connection)

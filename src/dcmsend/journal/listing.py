@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from dcmsend.dicom.record import Record
-from dcmsend.transfer import Result
+from dcmsend.transfer import Proof, ProofState, Result
 
 from .database import open_read_only
+from .proof_rows import FROM_ROWS, SENT_AGAIN, STATES, proof_of
 from .schema import CODES, RESULTS
 from .sqlite_errors import translated
 from .values import number
@@ -34,6 +35,11 @@ class JournalRow(NamedTuple):
         attempts: of all runs.
         time: of the last outcome, seconds since the epoch.
         sop_class_uid, sop_instance_uid: as in the request.
+        study_uid, series_uid: of the data set, ``""`` where nobody has looked.
+        etag: by what else than size and time a changed one is known, ``""`` for a file.
+        options: fingerprint of the options under which it was sent, ``""`` if none of them changes what is sent.
+        proof: what the archive has said of it since it was sent last, None if it was not asked.
+        sent_again: how often it was sent again because the archive did not have it.
     """
 
     path: str
@@ -46,6 +52,12 @@ class JournalRow(NamedTuple):
     time: float
     sop_class_uid: str
     sop_instance_uid: str
+    study_uid: str = ""
+    series_uid: str = ""
+    etag: str = ""
+    options: str = ""
+    proof: Proof | None = None
+    sent_again: int = 0
 
 
 class JournalGroup(NamedTuple):
@@ -65,12 +77,14 @@ class JournalFilter(Record):
         statuses: answers of the peer.
         reasons: reasons of ours.
         paths: shell patterns for the full name of the file, one of which has to match; ``*`` matches a slash too.
+        proofs: what the archive has said of them; None for those of which it was not asked.
     """
 
     results: tuple[Result, ...] = ()
     statuses: tuple[int, ...] = ()
     reasons: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
+    proofs: tuple[ProofState | None, ...] = ()
 
 
 class JournalReader:
@@ -94,8 +108,8 @@ class JournalReader:
         """The wanted rows by what became of them, the most frequent first."""
         where, values = self._where(wanted)
         text = (
-            f"SELECT outcome, status, reason, count(*) FROM {_TABLES[bool(wanted.paths)]} {where} "
-            "GROUP BY outcome, status, reason ORDER BY outcome, count(*) DESC"
+            f"SELECT outcome, status, instance.reason, count(*) FROM {_tables(wanted)} {where} "
+            "GROUP BY outcome, status, instance.reason ORDER BY outcome, count(*) DESC"
         )
         with translated(self._path):
             rows = self._connection.execute(text, values).fetchall()
@@ -103,6 +117,22 @@ class JournalReader:
                 _check(_NUMBER, status)
                 _check(_TEXT, reason)
             return [JournalGroup(RESULTS[code], status, reason, count) for code, status, reason, count in rows]
+
+    def proofs(self, wanted: JournalFilter) -> dict[ProofState | None, int]:
+        """The wanted rows that are stored, by what the archive has said of them; empty if it was never asked."""
+        where, values = self._where(wanted)
+        text = (
+            f"SELECT CASE WHEN instance.proof > 0 THEN proof.state END, count(*) FROM {_tables(wanted, True)} "
+            f"{where or 'WHERE 1'} AND outcome = 0 GROUP BY 1"
+        )
+        totals: dict[ProofState | None, int] = {}
+        with translated(self._path):
+            if self._connection.execute("SELECT 1 FROM proof LIMIT 1").fetchone() is None:
+                return {}
+            for code, count in self._connection.execute(text, values):
+                state = None if code is None else STATES[code]
+                totals[state] = totals.get(state, 0) + count
+        return totals
 
     def rows(self, wanted: JournalFilter) -> Iterator[JournalRow]:
         """The wanted rows, lazily, directory by directory; between pieces the journal is free for everybody else.
@@ -112,9 +142,11 @@ class JournalReader:
         where, values = self._where(wanted)
         key = "instance.directory, name"
         text = (
-            f"SELECT {key}, directory.path, size, mtime_ns, outcome, status, reason, attempts, time, sop_class.uid, "
-            f"sop_instance_uid FROM {_TABLES[True]} CROSS JOIN sop_class ON sop_class.id = sop_class "
-            f"{where or 'WHERE 1'} AND ({key}) > (?, ?) ORDER BY {key} LIMIT {_PIECE}"
+            f"SELECT {key}, directory.path, size, mtime_ns, outcome, status, instance.reason, attempts, instance.time, "
+            "sop_class.uid, sop_instance_uid, coalesce(study.uid, ''), coalesce(series.uid, ''), coalesce(etag, ''), "
+            f"coalesce(fingerprint, ''), {SENT_AGAIN}, instance.proof, proof.state, proof.reason, commitment.uid, "
+            f"proof.time FROM instance {_JOINED} {where or 'WHERE 1'} AND ({key}) > (?, ?) "
+            f"ORDER BY {key} LIMIT {_PIECE}"
         )
         last: tuple[int, bytes] = (-1, b"")
         with translated(self._path):
@@ -140,13 +172,18 @@ class JournalReader:
         for column, members in (
             ("outcome", [CODES[result] for result in wanted.results if result in CODES]),
             ("status", wanted.statuses),
-            ("reason", wanted.reasons),
+            ("instance.reason", wanted.reasons),
         ):
             if members:
                 terms.append(f"{column} IN ({', '.join('?' * len(members))})")
                 values += members
         if wanted.results and not any(result in CODES for result in wanted.results):
             terms.append("0")
+        if wanted.proofs:
+            codes = [code for code, state in enumerate(STATES) if state in wanted.proofs]
+            unasked = "instance.proof IS NULL OR instance.proof < 0" if None in wanted.proofs else "0"
+            terms.append(f"({unasked} OR (instance.proof > 0 AND proof.state IN ({', '.join('?' * len(codes))})))")
+            values += codes
         if wanted.paths:
             matches = re.compile("|".join(fnmatch.translate(pattern) for pattern in wanted.paths)).match
             self._connection.create_function(
@@ -156,7 +193,17 @@ class JournalReader:
         return f"WHERE {' AND '.join(terms)}" if terms else "", values
 
 
-_TABLES: Final = {False: "instance", True: "instance CROSS JOIN directory ON directory.id = instance.directory"}
+_JOINED: Final = f"{FROM_ROWS} LEFT JOIN options ON options.id = instance.options"
+
+
+def _tables(wanted: JournalFilter, has_proof: bool = False) -> str:
+    """What a count is made from."""
+    tables = "instance"
+    if wanted.paths:
+        tables += " CROSS JOIN directory ON directory.id = instance.directory"
+    if wanted.proofs or has_proof:
+        tables += " LEFT JOIN proof ON proof.id = abs(instance.proof)"
+    return tables
 
 
 _NUMBER: Final = (int, type(None))
@@ -171,17 +218,18 @@ def _check(kinds: type | tuple[type, ...], *values: object) -> None:
 
 def _row(
     name: bytes, directory: bytes, size: Any, mtime_ns: Any, code: int, status: Any, reason: Any, attempts: Any,
-    time: Any, sop_class: Any, uid: Any,
+    time: Any, sop_class: Any, uid: Any, study: Any, series: Any, etag: Any, options: Any, sent_again: Any, *proof: Any,
 ) -> JournalRow:  # fmt: skip
     """Raises TypeError and IndexError for what cannot be."""
     size, mtime_ns, time = number(size), number(mtime_ns), number(time)
     _check(_NUMBER, size, mtime_ns, status)
-    _check(int, attempts, time)
+    _check(int, attempts, time, sent_again)
     _check(_TEXT, reason)
-    _check(str, sop_class, uid)
+    _check(str, sop_class, uid, study, series, etag, options)
     return JournalRow(
-        _join(directory, name), size, mtime_ns, RESULTS[code], status, reason, attempts, time / 1000, sop_class, uid
-    )
+        _join(directory, name), size, mtime_ns, RESULTS[code], status, reason, attempts, time / 1000, sop_class, uid,
+        study, series, etag, options, proof_of(*proof), sent_again,
+    )  # fmt: skip
 
 
 def _join(directory: bytes, name: bytes) -> str:

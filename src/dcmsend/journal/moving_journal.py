@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from dcmsend.errors import JournalError
 from dcmsend.fork import keep_for_ever
@@ -19,27 +20,40 @@ from .mover import Mover
 from .options import JournalOptions
 from .resume import StoredFiles
 
+if TYPE_CHECKING:
+    from .proofs import Proofs
+
 __all__ = ["MovingJournal"]
 
 
 class MovingJournal:
     """A journal and a mover (``--move-sent``); see ``transfer.Ledger``.
 
-    A file is moved after its outcome is kept, and only if the peer has answered 0000.  A file that a DICOMDIR refers to
-    belongs to it and stays.
+    A file is moved after its outcome is kept, and only if the peer has answered 0000; where a proof is asked for, after
+    that is kept.  A file that a DICOMDIR refers to belongs to it and stays.
     """
 
     def __init__(
-        self, options: JournalOptions, peer: PeerFacts, interrupt: Interrupt, *, reads_dicomdir: bool = False
+        self,
+        options: JournalOptions,
+        peer: PeerFacts,
+        interrupt: Interrupt,
+        *,
+        reads_dicomdir: bool = False,
+        needs_proof: bool = False,
+        fingerprint: str = "",
     ) -> None:
         """Open both.  Raises JournalError.
 
-        ``reads_dicomdir``: some inputs may be told by a DICOMDIR; such files stay where they are.
+        ``reads_dicomdir``: some inputs may be told by a DICOMDIR; such files stay where they are.  ``needs_proof``:
+        only what the archive says that it has is moved, by a later run or by ``move_proven``.  ``fingerprint``: as for
+        ``Journal``.
         """
+        self._needs_proof = needs_proof
         self._interrupt = interrupt
         self._began = time.time_ns() // 1_000_000
         self._mover: Mover | None = None
-        self._journal = Journal(options, peer, interrupt, self._on_commit)
+        self._journal = Journal(options, peer, interrupt, self._on_commit, fingerprint=fingerprint)
         try:
             self._mover = Mover(options.move_sent, options.path, may_stay=reads_dicomdir)
         except BaseException:
@@ -71,7 +85,8 @@ class MovingJournal:
         found = self._journal.find(item)
         if found is None:
             return mover.has_moved and stored.was_stored(item, self._began)
-        if found.status == 0 and item.origin is not Origin.DICOMDIR:
+        is_due = found.status == 0 and (found.is_proven or not self._needs_proof)
+        if is_due and item.origin is not Origin.DICOMDIR:
             # A run before came to its end between the commit and the move.  What is left out may stay unopened; what
             # is moved is gone from here, and has to be what was sent.
             with suppress(OSError, ValueError):
@@ -127,8 +142,20 @@ class MovingJournal:
             self._mover.close(at_once=self._interrupt.requested)
         self._journal.close()
 
+    def proofs(self) -> Proofs:
+        """See ``Journal.proofs``."""
+        return self._journal.proofs()
+
+    def move_proven(self, item: Source) -> None:
+        """Move a file whose proof is kept; any other one stays.  On the thread that asks ``is_stored``.
+
+        Raises JournalError.
+        """
+        if self._needs_proof:
+            self.is_stored(item)
+
     def _on_commit(self, outcomes: Sequence[StoreOutcome]) -> None:
-        if self._mover is None:
+        if self._mover is None or self._needs_proof:
             return
         for outcome in outcomes:
             if outcome.status == 0 and outcome.file_stamp is not None:

@@ -7,11 +7,14 @@ import sqlite3
 from typing import Any, Final
 
 from dcmsend.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN
+from dcmsend.errors import JournalError
 from dcmsend.index import Instance, ReadMode, instance_uids
 from dcmsend.inputs import InputFile, Source
+from dcmsend.reasons import NoJournal
 from dcmsend.transfer import Reason, Result, StoreOutcome
 
 from .path_key import Directories
+from .proof_rows import STATES
 from .schema import LOOK_UP, LOOK_UP_BEFORE, LOOK_UP_SUCCESS_SINCE, LOOK_UP_UNANSWERED
 from .sqlite_errors import journal_error
 from .values import number, storable_text
@@ -28,14 +31,17 @@ class Stored:
         stamp: size in bytes and time of modification in nanoseconds.
         status: the peer's answer, 0 or a warning.
         sop_instance_uid: of the instance that it held, as a column takes it.
+        is_proven: whether the archive has said that it has it.
     """
 
-    __slots__ = ("sop_instance_uid", "stamp", "status")
+    __slots__ = ("is_proven", "sop_instance_uid", "stamp", "status")
 
-    def __init__(self, stamp: tuple[int, int], status: int, sop_instance_uid: str) -> None:
+    def __init__(self, stamp: tuple[int, int], status: int, sop_instance_uid: str, proof: int | None) -> None:
+        """``proof`` is the number of its state."""
         self.stamp = stamp
         self.status = status
         self.sop_instance_uid = sop_instance_uid
+        self.is_proven = proof is not None and STATES[proof].is_proven
 
     def identity_of(self, path: str) -> tuple[int, int] | None:
         """Device and inode of the file, which is opened; None if it holds another instance by now.  Raises OSError."""
@@ -68,13 +74,16 @@ class StoredFiles:
         row = self._row(LOOK_UP, item)
         if row is None:
             return None
-        size, mtime_ns, etag, status, uid = row
+        size, mtime_ns, etag, status, uid, proof = row
         stamp = item.look()
         if stamp is None:
             return None  # whoever reads it says what is wrong
         if stamp != (number(size), number(mtime_ns)) or (etag or "") != storable_text(item.etag):
             return None
-        return Stored(stamp, status or 0, str(uid))
+        try:
+            return Stored(stamp, status or 0, str(uid), proof)
+        except (TypeError, IndexError) as error:  # SQLite lets anything stand in any column
+            raise JournalError(self._path, f"is damaged: {error}", NoJournal.DAMAGED) from error
 
     def broken_since(self, item: Source) -> StoreOutcome | None:
         """The outcome of a file that cannot be read as an instance any more; None if it was not stored as another one.

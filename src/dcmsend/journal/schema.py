@@ -99,9 +99,9 @@ LOOK_UP_UNANSWERED: Final = (
 )
 
 LOOK_UP: Final = (
-    "SELECT size, mtime_ns, etag, status, sop_instance_uid FROM instance "
-    "WHERE directory = ? AND name = ? AND outcome = 0 "
-    "AND (proof IS NULL OR proof < 0 OR NOT (SELECT due FROM proof WHERE id = instance.proof))"
+    "SELECT size, mtime_ns, etag, status, sop_instance_uid, proof.state FROM instance "
+    "LEFT JOIN proof ON proof.id = instance.proof "
+    "WHERE directory = ? AND name = ? AND outcome = 0 AND coalesce(due, 0) = 0"
 )
 """What is stored; not what is to be sent again because the archive does not have it."""
 

@@ -72,6 +72,8 @@ class GroupWriter:
         self._gathered: list[StoreOutcome] = []
         self._since = 0.0
         self._stopping = False
+        self._hurry = False
+        self._is_writing = False
         self._changed = threading.Condition()
         self.error: JournalError | None = None
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
@@ -88,6 +90,14 @@ class GroupWriter:
                 self._changed.notify_all()
             elif len(self._gathered) == GROUP_ROWS:
                 self._changed.notify_all()
+
+    def flush(self) -> None:
+        """Wait until all that was added is written, or will never be."""
+        with self._changed:
+            while (self._gathered or self._is_writing) and self.error is None and self._thread.is_alive():
+                self._hurry = True
+                self._changed.notify_all()
+                self._changed.wait(GROUP_SECONDS)
 
     def close(self) -> None:
         """Write what is left; after an error it is tried once more, because the disk may have room again."""
@@ -117,13 +127,20 @@ class GroupWriter:
     def _next_group(self) -> list[StoreOutcome]:
         """What has gathered, as soon as it is due; empty at the end."""
         with self._changed:
+            self._is_writing = False
+            self._changed.notify_all()
             while not self._gathered and not self._stopping:
                 self._changed.wait()
             rest = self._since + GROUP_SECONDS - time.monotonic()
-            self._changed.wait_for(lambda: len(self._gathered) >= GROUP_ROWS or self._stopping, max(0.0, rest))
+            self._changed.wait_for(self._is_due, max(0.0, rest))
             group, self._gathered = self._gathered, []
+            self._is_writing = bool(group)
+            self._hurry = False
             self._changed.notify_all()
         return group
+
+    def _is_due(self) -> bool:
+        return len(self._gathered) >= GROUP_ROWS or self._stopping or self._hurry
 
     def _fail(self, error: JournalError) -> None:
         """End the run first: who waits in ``add`` must not go on to send what cannot be written."""

@@ -1,0 +1,108 @@
+"""What the journal keeps of proofs, as values: rows, transactions, and the numbers that stand for their states."""
+
+from __future__ import annotations
+
+import os
+from enum import Enum
+from typing import Any, Final, NamedTuple
+
+from dcmsend.transfer import Proof, ProofState
+
+__all__ = [
+    "ASKED", "FROM_ROWS", "PROOF_CODES", "ROW_COLUMNS", "SENT_AGAIN", "STATES", "OpenTransaction", "StoredRow",
+    "TransactionState", "proof_of", "row_of",
+]  # fmt: skip
+
+STATES: Final = (
+    ProofState.COMMITTED, ProofState.VERIFIED, ProofState.DENIED, ProofState.MISSING, ProofState.NO_ANSWER,
+    ProofState.NO_ANSWER,
+)  # fmt: skip
+"""By the number that stands for each; the last one is in an open transaction: ``ASKED``."""
+
+PROOF_CODES: Final = {state: STATES.index(state) for state in ProofState}
+ASKED: Final = 5
+
+
+class TransactionState(Enum):
+    """What became of a transaction; the values are the numbers in the journal."""
+
+    OPEN = 0
+    """It is to be asked for, or was and is not answered."""
+    ANSWERED = 1
+    REFUSED = 2
+    """It will not be answered: the archive has not taken it."""
+    REPLACED = 3
+    """Its rows are asked for by another one; an answer still counts."""
+
+
+class OpenTransaction(NamedTuple):
+    """A commitment that was asked for, or was about to be, and has no answer.
+
+    Attributes:
+        uid: Transaction UID.
+        requested: seconds since the epoch.
+        peer: who was asked, ``AET@host:port``.
+        rows: how many rows of the journal it names.
+    """
+
+    uid: str
+    requested: float
+    peer: str
+    rows: int
+
+
+class StoredRow(NamedTuple):
+    """One file that is stored, and what is known of its proof.
+
+    Attributes:
+        key: number of the directory, and name; means nothing outside this journal.
+        path: full name; bytes that are not UTF-8 are surrogate escapes.
+        sop_class_uid, sop_instance_uid: as in the request.
+        study_uid, series_uid: ``""`` where they are not known, as in a row of version 1.
+        time: of the outcome, milliseconds since the epoch; another one is another copy at the archive.
+        sent_again: how often it was sent again because the archive did not have it.
+        proof: of the copy that was sent last, None if nobody has asked for that.
+        mark: the number in the row's column ``proof``.
+    """
+
+    key: tuple[int, bytes]
+    path: str
+    sop_class_uid: str
+    sop_instance_uid: str
+    study_uid: str
+    series_uid: str
+    time: int
+    sent_again: int
+    proof: Proof | None
+    mark: int | None
+
+
+SENT_AGAIN: Final = "coalesce(proof.sent_again + (instance.proof < 0 AND proof.due), 0)"
+ROW_COLUMNS: Final = (
+    "instance.directory, instance.name, directory.path, sop_class.uid, instance.sop_instance_uid, "
+    "coalesce(study.uid, ''), coalesce(series.uid, ''), instance.time, "
+    f"{SENT_AGAIN}, instance.proof, proof.state, proof.reason, commitment.uid, proof.time"
+)
+FROM_ROWS: Final = (
+    "CROSS JOIN directory ON directory.id = instance.directory CROSS JOIN sop_class ON sop_class.id = sop_class "
+    "LEFT JOIN series ON series.id = instance.series LEFT JOIN study ON study.id = series.study "
+    "LEFT JOIN proof ON proof.id = abs(instance.proof) LEFT JOIN commitment ON commitment.id = proof.commitment"
+)
+"""What is joined to ``instance`` for ``ROW_COLUMNS``."""
+
+
+def row_of(values: tuple[Any, ...]) -> StoredRow:
+    """Of the values of ``ROW_COLUMNS``.  Raises TypeError, IndexError for what cannot be."""
+    directory, name, path, sop_class, uid, study, series, time, sent_again, mark, *proof = values
+    full = os.path.join(os.fsdecode(path), os.fsdecode(name))
+    known = proof_of(mark, *proof)
+    return StoredRow((directory, name), full, sop_class, uid, study, series, time, sent_again, known, mark)
+
+
+def proof_of(mark: int | None, state: Any, reason: Any, transaction_uid: Any, time: Any) -> Proof | None:
+    """The proof of the copy that was sent last.  Raises TypeError, IndexError for what cannot be."""
+    if mark is None or mark < 0:
+        return None
+    if not isinstance(reason, int | str | None) or not isinstance(transaction_uid, str | None):
+        raise TypeError("a proof that is none")
+    return Proof(STATES[state], reason, transaction_uid or "", time / 1000)

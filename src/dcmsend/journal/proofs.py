@@ -1,0 +1,243 @@
+"""The one door to what a journal knows of proofs: what is to be proven, what was asked for, what the answer was.
+
+Every method that writes has committed when it returns.  A verdict counts for the copy it was asked for: a row that was
+sent again meanwhile, or is another instance by now, is left as it is.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from itertools import islice
+from typing import Final
+
+from dcmsend.transfer import Proof, ProofState, Verdict
+
+from .database import open_second
+from .proof_notes import (
+    ProofNotes,
+    add_transaction,
+    current_transaction,
+    end_transaction,
+    find_transaction,
+    now,
+    rows_of_transaction,
+)
+from .proof_rows import (
+    ASKED,
+    FROM_ROWS,
+    PROOF_CODES,
+    ROW_COLUMNS,
+    STATES,
+    OpenTransaction,
+    StoredRow,
+    TransactionState,
+    row_of,
+)
+from .sqlite_errors import translated
+
+__all__ = ["NOT_NAMED", "Proofs"]
+
+NOT_NAMED: Final = "not_named"
+"""Reason of what an answer says nothing of."""
+
+_PIECE: Final = 1000
+_UNPROVEN: Final = (
+    f"(proof IS NULL OR proof < 0 OR (SELECT state FROM proof WHERE id = instance.proof) = "
+    f"{PROOF_CODES[ProofState.NO_ANSWER]})"
+)
+_REFUTED: Final = (
+    f"proof > 0 AND (SELECT state IN ({PROOF_CODES[ProofState.DENIED]}, {PROOF_CODES[ProofState.MISSING]}) "
+    "FROM proof WHERE id = instance.proof)"
+)
+_SORTED: Final = (
+    "CREATE TEMP TABLE wanted AS SELECT directory, name FROM instance LEFT JOIN series ON series.id = instance.series "
+    "WHERE outcome = 0 AND {} ORDER BY series IS NULL, series.study, series, directory, name"
+)
+_NEXT: Final = (
+    f"SELECT wanted.rowid, {ROW_COLUMNS} FROM temp.wanted CROSS JOIN instance "
+    f"ON (instance.directory, instance.name) = (wanted.directory, wanted.name) {FROM_ROWS} "
+    f"WHERE wanted.rowid > ? ORDER BY wanted.rowid LIMIT {_PIECE}"
+)
+
+
+class Proofs:
+    """For one thread at a time; the run's own writing goes on beside it.  All methods raise JournalError."""
+
+    def __init__(self, path: str, flush: Callable[[], None] | None = None) -> None:
+        """Of a journal that this process has open to write; ``flush`` brings to it what it has been told so far."""
+        self._path = path
+        self._flush = flush
+        self._connection = open_second(path)
+
+    def close(self) -> None:
+        """Give it back."""
+        with suppress(sqlite3.Error):
+            self._connection.close()
+
+    def unproven(self) -> Iterator[StoredRow]:
+        """What is stored, not proven, not refuted and in no open transaction: by study and series in the order in which
+        these were first sent, what belongs to no known series at the end.
+
+        The list is of the moment of the first row, and lies on the disk; a row is as it is when its turn comes.
+        """
+        return self._sorted(_UNPROVEN, lambda row: row.proof is None or row.proof.state is ProofState.NO_ANSWER)
+
+    def refuted(self, *, sent_again: bool) -> Iterator[StoredRow]:
+        """What the archive does not have: what was not sent again yet, or what was and is refuted once more."""
+        return self._sorted(
+            _REFUTED,
+            lambda row: row.proof is not None and row.proof.state.is_refuted and (row.sent_again > 0) is sent_again,
+        )
+
+    def totals(self) -> dict[ProofState | None, int]:
+        """How many stored rows have come to which state; None: not asked for since they were sent last."""
+        self._write_first()
+        found: dict[ProofState | None, int] = {}
+        with translated(self._path):
+            for code, count in self._connection.execute(
+                "SELECT CASE WHEN instance.proof > 0 THEN state END, count(*) FROM instance "
+                "LEFT JOIN proof ON proof.id = instance.proof WHERE outcome = 0 GROUP BY 1"
+            ):
+                state = None if code is None else STATES[code]
+                found[state] = found.get(state, 0) + count
+        return found
+
+    def record(self, verdicts: Iterable[tuple[StoredRow, Verdict]]) -> int:
+        """Keep what an answer without a transaction says; how many rows took it.  Bounded memory for any number."""
+        taken = 0
+        given = iter(verdicts)
+        while piece := list(islice(given, _PIECE)):
+            with self._transaction() as connection:
+                notes = ProofNotes(connection, None)
+                taken += sum(notes.set(row, PROOF_CODES[state], reason) for row, (state, reason) in piece)
+        return taken
+
+    def send_again(self, rows: Iterable[StoredRow]) -> int:
+        """Have the next run, or what is left of this one, send refuted rows again; how many.  Never twice the same."""
+        taken = 0
+        given = iter(rows)
+        while piece := list(islice(given, _PIECE)):
+            with self._transaction() as connection:
+                notes = ProofNotes(connection, None)
+                for row in piece:
+                    if row.proof is not None and row.proof.state.is_refuted and not row.sent_again:
+                        taken += notes.set_due(row)
+        return taken
+
+    def begin_transaction(self, uid: str, rows: Sequence[StoredRow], peer: str) -> list[StoredRow]:
+        """Keep that a commitment is about to be asked for: which rows it may name.
+
+        Raises ValueError for a Transaction UID that was used before.
+        """
+        with self._transaction() as connection:
+            if find_transaction(connection, uid) is not None:
+                raise ValueError("a Transaction UID is used once")
+            number = add_transaction(connection, uid, peer)
+            notes = ProofNotes(connection, number)
+            taken = [row for row in rows if notes.set(row, ASKED, None)]
+            connection.executemany("INSERT INTO requested VALUES (?, ?, ?)", [(number, *row.key) for row in taken])
+            if not taken:
+                connection.execute("DELETE FROM commitment WHERE id = ?", (number,))
+        return taken
+
+    def replace_transaction(self, old: str, new: str, peer: str) -> list[StoredRow]:
+        """Keep that all rows of an open transaction are asked for under another UID; an answer to either one counts.
+
+        Raises ValueError if ``old`` is not open, or ``new`` was used before.
+        """
+        with self._transaction() as connection:
+            found, known = find_transaction(connection, old), find_transaction(connection, new)
+            if found is None or found[1] != TransactionState.OPEN.value or known is not None:
+                raise ValueError("a Transaction UID is used once, and only an open one is replaced")
+            number = add_transaction(connection, new, peer)
+            values = (TransactionState.REPLACED.value, number, found[0])
+            connection.execute("UPDATE commitment SET state = ?, replaced_by = ? WHERE id = ?", values)
+            connection.execute("UPDATE requested SET commitment = ? WHERE commitment = ?", (number, found[0]))
+            connection.execute(
+                f"UPDATE proof SET commitment = ?, time = ? WHERE commitment = ? AND state = {ASKED}",
+                (number, now(), found[0]),
+            )
+            return rows_of_transaction(connection, number)
+
+    def answer_transaction(
+        self, uid: str, verdicts: Mapping[str, Verdict]
+    ) -> list[tuple[StoredRow, Proof]] | None:
+        """Keep what a report says, by SOP Instance UID; what it does not name has no answer.
+
+        Returns the rows that have a proof by it, none for a second answer; None for an unknown transaction.
+        """
+        with self._transaction() as connection:
+            found = find_transaction(connection, uid)
+            if found is None:
+                return None
+            named, current = found[0], current_transaction(connection, found[0])
+            notes = ProofNotes(connection, named)
+            silent = Verdict(ProofState.NO_ANSWER, NOT_NAMED)
+            proven = []
+            for row in rows_of_transaction(connection, current):
+                state, reason = verdicts.get(row.sop_instance_uid, silent)
+                if notes.set(row, PROOF_CODES[state], reason):
+                    proven.append((row, Proof(state, reason, uid, notes.time / 1000)))
+            end_transaction(connection, current, named, TransactionState.ANSWERED)
+        return proven
+
+    def refuse_transaction(self, uid: str, reason: int | str | None) -> list[StoredRow]:
+        """Keep that an open transaction will have no answer; its rows have none, and may be asked for again."""
+        with self._transaction() as connection:
+            found = find_transaction(connection, uid)
+            if found is None or found[1] != TransactionState.OPEN.value:
+                return []
+            notes = ProofNotes(connection, found[0])
+            code = PROOF_CODES[ProofState.NO_ANSWER]
+            rows = [row for row in rows_of_transaction(connection, found[0]) if notes.set(row, code, reason)]
+            end_transaction(connection, found[0], found[0], TransactionState.REFUSED)
+        return rows
+
+    def open_transactions(self) -> list[OpenTransaction]:
+        """All that have no answer, the oldest first."""
+        with translated(self._path):
+            rows = self._connection.execute(
+                "SELECT uid, requested, peer, (SELECT count(*) FROM requested WHERE commitment = commitment.id) "
+                f"FROM commitment WHERE state = {TransactionState.OPEN.value} ORDER BY id"
+            ).fetchall()
+        return [OpenTransaction(uid, requested / 1000, peer, count) for uid, requested, peer, count in rows]
+
+    def rows_of(self, uid: str) -> list[StoredRow]:
+        """What an open transaction asks for; not what was sent again since, or is another instance by now."""
+        with translated(self._path):
+            connection = self._connection
+            found = find_transaction(connection, uid)
+            return [] if found is None else rows_of_transaction(connection, current_transaction(connection, found[0]))
+
+    def _write_first(self) -> None:
+        if self._flush is not None:
+            self._flush()
+
+    def _sorted(self, condition: str, is_wanted: Callable[[StoredRow], bool]) -> Iterator[StoredRow]:
+        """On a connection of its own: between pieces the journal is free, and others may be read meanwhile."""
+        self._write_first()
+        with translated(self._path), closing(open_second(self._path)) as connection:
+            connection.execute("PRAGMA temp_store = FILE")
+            connection.execute(_SORTED.format(condition))
+            last = 0
+            while found := connection.execute(_NEXT, (last,)).fetchall():
+                last = found[-1][0]
+                yield from filter(is_wanted, (row_of(values[1:]) for values in found))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        connection = self._connection
+        with translated(self._path):
+            connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield connection
+            connection.execute("COMMIT")
+        except BaseException as error:
+            with suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+            if isinstance(error, ValueError):  # of the caller, not of the journal
+                raise
+            with translated(self._path):
+                raise

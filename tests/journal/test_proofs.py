@@ -1,0 +1,453 @@
+"""What the journal keeps of proofs, and that it is kept when a method returns."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import json
+import os
+import signal
+import sqlite3
+import tracemalloc
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from dcmsend import JournalOptions, Peer, Reason, Result, StoreOutcome
+from dcmsend.dicom.transfer_syntax import transfer_syntax
+from dcmsend.index import HeaderFacts, Instance, ReadMode
+from dcmsend.inputs import InputFile
+from dcmsend.interrupt import Interrupt
+from dcmsend.journal import Journal, JournalFilter, JournalReader, MovingJournal, Proofs, StoredRow
+from dcmsend.journal.proofs import NOT_NAMED
+from dcmsend.transfer import ProofState, Verdict
+from support.fixture_files import CT_CLASS, EI
+from support.old_journal import OldRow, write_old_journal
+from support.programs import installed_dcmsend
+from support.run import run
+from support.sending import instance_uid, write_instances
+
+PEER = Peer("127.0.0.1", 104)
+WHO = "PACS@127.0.0.1:104"
+VERIFIED, COMMITTED = Verdict(ProofState.VERIFIED), Verdict(ProofState.COMMITTED)
+DENIED, MISSING = Verdict(ProofState.DENIED, 0x0112), Verdict(ProofState.MISSING)
+NO_ANSWER = Verdict(ProofState.NO_ANSWER, "timed_out")
+
+
+def outcome_of(
+    number: int, series: str = "5", study: str = "4", *, version: int = 1, **changes: object
+) -> StoreOutcome:
+    """The file with this number, stored; another ``version`` is another file of the same name."""
+    name = f"/nowhere/{number % 3}/{number}"
+    instance = Instance(InputFile(name), CT_CLASS, instance_uid(number), transfer_syntax(EI), ReadMode.FILE_ONLY)
+    facts = HeaderFacts(study, series) if series else None
+    made = StoreOutcome(number, instance, Result.STORED, 0, started=float(number), file_stamp=(7, version), facts=facts)
+    return made._replace(**changes)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Journal]:
+    journal = Journal(JournalOptions(str(path), resume=True), PEER, Interrupt())
+    try:
+        yield journal
+    finally:
+        journal.close()
+    assert journal.error is None
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    with opened(tmp_path / "journal") as made:
+        yield made
+
+
+def names(rows: Iterator[StoredRow]) -> list[str]:
+    return [os.path.basename(row.path) for row in rows]
+
+
+def test_order(journal: Journal) -> None:
+    """By study and series as they were first sent, however the files lie; what has no series is last."""
+    sent = [("9", "9"), ("1", "1"), ("9", "8"), ("", ""), ("1", "1"), ("9", "9"), ("1", "0")]
+    for number, (study, series) in enumerate(sent, start=1):
+        journal.note(outcome_of(number, series, study))
+        journal.proofs()  # one after the other, as they are finished
+    rows = list(journal.proofs().unproven())
+    assert [(row.study_uid, row.series_uid) for row in rows] == [
+        ("9", "9"), ("9", "9"), ("9", "8"), ("1", "1"), ("1", "1"), ("1", "0"), ("", ""),
+    ]  # fmt: skip
+    assert {row.sop_instance_uid for row in rows} == {instance_uid(number) for number in range(1, 8)}
+    assert {row.proof for row in rows} == {None}
+
+
+def test_rows_of_version_1(tmp_path: Path) -> None:
+    write_old_journal(tmp_path / "journal", [OldRow(b"/a", b"b"), OldRow(b"/a", b"c", outcome=1)])
+    with opened(tmp_path / "journal") as journal:
+        (row,) = journal.proofs().unproven()
+        assert (row.path, row.series_uid) == ("/a/b", "")
+        assert journal.proofs().begin_transaction("1.2", [row], WHO) == [row]
+
+
+def test_only_what_is_stored(journal: Journal) -> None:
+    journal.note(outcome_of(1))
+    journal.note(outcome_of(2, result=Result.REFUSED, status=0xA900))
+    journal.note(outcome_of(3, status=0xB000))
+    assert sorted(names(journal.proofs().unproven())) == ["1", "3"]
+
+
+def test_sent_again_once_ever(journal: Journal) -> None:
+    """What is refuted is no reason to skip its file; what is refuted again stays so."""
+    proofs = journal.proofs()
+    for number in (1, 2):
+        journal.note(outcome_of(number))
+    one, two = proofs.unproven()
+    assert proofs.record([(one, DENIED), (two, VERIFIED)]) == 2
+    assert list(proofs.unproven()) == []
+    (refuted,) = proofs.refuted(sent_again=False)
+    assert (refuted.sop_instance_uid, refuted.proof and refuted.proof[:3]) == (
+        one.sop_instance_uid, (ProofState.DENIED, 0x0112, ""),
+    )  # fmt: skip
+    assert look_up(journal, 1)
+    assert proofs.send_again([refuted]) == 1
+    assert not look_up(journal, 1)
+    journal.note(outcome_of(1, result=Result.UNCONFIRMED, status=None, reason=Reason.CONNECTION_LOST))
+    proofs.totals()
+    assert not look_up(journal, 1), "it was not stored again"
+    journal.note(outcome_of(1, started=9.0))
+    (again,) = proofs.unproven()
+    assert (again.sent_again, again.proof, look_up(journal, 1)) == (1, None, True)
+    assert list(proofs.refuted(sent_again=False)) == list(proofs.refuted(sent_again=True)) == []
+    assert proofs.record([(again, MISSING)]) == 1
+    (last,) = proofs.refuted(sent_again=True)
+    assert (last.sent_again, proofs.send_again([last]), look_up(journal, 1)) == (1, 0, True)
+    assert list(proofs.refuted(sent_again=False)) == []
+    assert proofs.totals() == {ProofState.MISSING: 1, ProofState.VERIFIED: 1}
+
+
+def look_up(journal: Journal, number: int) -> bool:
+    """Whether the file would be left out, by the question that a run asks."""
+    from dcmsend.journal.schema import LOOK_UP
+
+    with closing(sqlite3.connect(journal.path)) as connection:
+        (directory,) = connection.execute(
+            "SELECT id FROM directory WHERE path = ?", (b"/nowhere/%d" % (number % 3),)
+        ).fetchone()
+        return connection.execute(LOOK_UP, (directory, b"%d" % number)).fetchone() is not None
+
+
+def test_the_question_for_a_path_is_one_indexed_query(journal: Journal) -> None:
+    from dcmsend.journal.proof_notes import _OF_TRANSACTION
+    from dcmsend.journal.schema import LOOK_UP
+
+    with closing(sqlite3.connect(journal.path)) as connection:
+        for query, values in ((LOOK_UP, (1, b"1")), (_OF_TRANSACTION, (1,))):
+            plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query}", values)]
+            assert not [step for step in plan if step.startswith("SCAN") or "TEMP" in step], plan
+
+
+def test_another_file_of_the_same_name_is_not_proven(journal: Journal) -> None:
+    proofs = journal.proofs()
+    journal.note(outcome_of(1))
+    (row,) = proofs.unproven()
+    proofs.begin_transaction("1.2.3", [row], WHO)
+    journal.note(outcome_of(1, version=2, started=5.0))
+    (changed,) = proofs.unproven()
+    assert proofs.rows_of("1.2.3") == []
+    assert proofs.answer_transaction("1.2.3", {row.sop_instance_uid: COMMITTED}) == []
+    assert proofs.record([(row, VERIFIED)]) == 0
+    assert list(proofs.unproven()) == [changed]
+    assert (changed.proof, changed.sent_again) == (None, 0)
+
+
+def test_a_transaction(journal: Journal) -> None:
+    proofs = journal.proofs()
+    for number in range(1, 5):
+        journal.note(outcome_of(number))
+    rows = list(proofs.unproven())
+    assert proofs.begin_transaction("1.2.3", rows, WHO) == rows
+    (waiting,) = proofs.open_transactions()
+    assert (waiting.uid, waiting.peer, waiting.rows) == ("1.2.3", WHO, 4)
+    assert list(proofs.unproven()) == []
+    assert proofs.totals() == {ProofState.NO_ANSWER: 4}
+    uids = [row.sop_instance_uid for row in rows]
+    proven = proofs.answer_transaction("1.2.3", {uids[0]: COMMITTED, uids[1]: DENIED, "9.9": COMMITTED})
+    assert proven is not None
+    assert [(row.sop_instance_uid, proof[:3]) for row, proof in proven] == [
+        (uids[0], (ProofState.COMMITTED, None, "1.2.3")), (uids[1], (ProofState.DENIED, 0x0112, "1.2.3")),
+        (uids[2], (ProofState.NO_ANSWER, NOT_NAMED, "1.2.3")), (uids[3], (ProofState.NO_ANSWER, NOT_NAMED, "1.2.3")),
+    ]  # fmt: skip
+    assert proofs.open_transactions() == []
+    assert proofs.answer_transaction("1.2.3", dict.fromkeys(uids, COMMITTED)) == [], "it comes twice"
+    assert proofs.answer_transaction("1.2.4", dict.fromkeys(uids, COMMITTED)) is None, "nobody knows it"
+    assert [row.sop_instance_uid for row in proofs.unproven()] == uids[2:]
+    with pytest.raises(ValueError, match="used once"):
+        proofs.begin_transaction("1.2.3", rows, WHO)
+
+
+@pytest.mark.parametrize("answered", [("1", "3"), ("2", "3"), ("3", "1")])
+def test_any_transaction_for_the_same_rows_may_be_answered(journal: Journal, answered: tuple[str, str]) -> None:
+    proofs = journal.proofs()
+    journal.note(outcome_of(1))
+    (row,) = proofs.unproven()
+    proofs.begin_transaction("1", [row], WHO)
+    for old, new in itertools.pairwise("123"):
+        assert [each.sop_instance_uid for each in proofs.replace_transaction(old, new, WHO)] == [row.sop_instance_uid]
+        with pytest.raises(ValueError, match="only an open one"):
+            proofs.replace_transaction(old, "4", WHO)
+    assert [each.uid for each in proofs.open_transactions()] == ["3"]
+    first, second = answered
+    ((_, proof),) = proofs.answer_transaction(first, {row.sop_instance_uid: COMMITTED}) or ()
+    assert (proof.state, proof.transaction_uid) == (ProofState.COMMITTED, first)
+    assert proofs.answer_transaction(second, {row.sop_instance_uid: DENIED}) == []
+    assert (proofs.totals(), proofs.open_transactions()) == ({ProofState.COMMITTED: 1}, [])
+
+
+def test_a_transaction_that_is_refused(journal: Journal) -> None:
+    proofs = journal.proofs()
+    journal.note(outcome_of(1))
+    rows = list(proofs.unproven())
+    proofs.begin_transaction("1", rows, WHO)
+    assert len(proofs.refuse_transaction("1", 0x0213)) == 1
+    assert proofs.refuse_transaction("1", 0x0213) == []
+    (row,) = proofs.unproven()
+    assert row.proof is not None
+    assert row.proof[:3] == (ProofState.NO_ANSWER, 0x0213, "1")
+    assert proofs.begin_transaction("2", [row], WHO) == [row]
+
+
+def test_what_is_moved_waits_for_its_proof(tmp_path: Path) -> None:
+    """Neither when it is stored nor by a later run, but when the proof is kept; by one run or the next."""
+    paths = write_instances(tmp_path / "in", 3)
+    options = JournalOptions(str(tmp_path / "journal"), resume=True, move_sent=str(tmp_path / "sent"))
+    journal = MovingJournal(options, PEER, Interrupt(), needs_proof=True)
+    for number, path in enumerate(paths, start=1):
+        status = path.stat()
+        stamp = (status.st_size, status.st_mtime_ns)
+        made = outcome_of(number)
+        journal.note(made._replace(instance=made.instance._replace(input=InputFile(str(path))), file_stamp=stamp))
+    one, two, three = journal.proofs().unproven()
+    journal.proofs().record([(one, VERIFIED), (two, DENIED), (three, NO_ANSWER)])
+    for row in (one, two, three):
+        journal.move_proven(InputFile(row.path))
+    journal.close()
+    assert os.listdir(tmp_path / "sent") == [os.path.basename(one.path)]
+    journal = MovingJournal(options, PEER, Interrupt(), needs_proof=True)
+    journal.proofs().record([(row, COMMITTED) for row in journal.proofs().unproven()])
+    assert all(journal.is_stored(InputFile(row.path)) for row in (two, three))
+    journal.close()
+    assert sorted(os.listdir(tmp_path / "sent")) == sorted(os.path.basename(row.path) for row in (one, three))
+    assert Path(two.path).exists()
+
+
+@pytest.mark.parametrize("method", ["begin", "answer", "record", "again", "replace"])
+def test_it_is_kept_when_the_method_returns(tmp_path: Path, method: str) -> None:
+    """SIGKILL right after the return."""
+    path = tmp_path / "journal"
+    child = os.fork()
+    if child == 0:
+        try:
+            made = Journal(JournalOptions(str(path), resume=True), PEER, Interrupt())
+            made.note(outcome_of(1))
+            proofs = made.proofs()
+            rows = list(proofs.unproven())
+            if method in ("begin", "answer", "replace"):
+                proofs.begin_transaction("1", rows, WHO)
+            if method == "answer":
+                proofs.answer_transaction("1", {rows[0].sop_instance_uid: COMMITTED})
+            if method == "replace":
+                proofs.replace_transaction("1", "2", WHO)
+            if method in ("record", "again"):
+                proofs.record([(rows[0], MISSING)])
+            if method == "again":
+                proofs.send_again(proofs.refuted(sent_again=False))
+        finally:
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+    with opened(path) as journal:
+        proofs = journal.proofs()
+        transactions = [each.uid for each in proofs.open_transactions()]
+        assert transactions == {"begin": ["1"], "replace": ["2"]}.get(method, [])
+        (state,) = proofs.totals()
+        expected = {"answer": ProofState.COMMITTED, "record": ProofState.MISSING, "again": ProofState.MISSING}
+        assert state is expected.get(method, ProofState.NO_ANSWER)
+        assert look_up(journal, 1) is (method != "again")
+
+
+def test_memory_is_bounded(tmp_path: Path) -> None:
+    """As little for 60 000 rows as for 3 000; the order is made on the disk."""
+    path = tmp_path / "journal"
+    peaks = []
+    for count in (3_000, 60_000):
+        with opened(path) as journal:
+            proofs = journal.proofs()
+            with closing(sqlite3.connect(path)) as connection:
+                connection.execute("INSERT OR IGNORE INTO directory VALUES (1, x'2f')")
+                connection.execute("INSERT OR IGNORE INTO sop_class VALUES (1, '1.2')")
+                row = "1, ?, 1, 1, 0, 0, NULL, 1, 1, 1, ?, NULL, NULL, NULL, NULL"
+                connection.executemany(
+                    f"INSERT OR IGNORE INTO instance VALUES ({row})",
+                    ((b"%d" % number, f"1.2.{number}") for number in range(count)),
+                )
+                connection.commit()
+            tracemalloc.start()
+            assert sum(1 for _ in proofs.unproven()) == count
+            peaks.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+    assert peaks[1] < 1.5 * peaks[0]
+
+
+def test_it_is_shown(tmp_path: Path) -> None:
+    """Where it is set: rows that were never asked for look as they did."""
+    path = tmp_path / "journal"
+    with opened(path) as journal:
+        journal.note(outcome_of(1, "", ""))
+        journal.note(outcome_of(2))
+        journal.note(outcome_of(3))
+        proofs = journal.proofs()
+        _, two, three = sorted(proofs.unproven(), key=lambda row: row.sop_instance_uid)
+        proofs.record([(two, DENIED)])
+        proofs.begin_transaction("1.7", [three], WHO)
+    show = str(Path(installed_dcmsend()).with_name("dcmsend-journal"))
+    rows = {row["sop_instance_uid"]: row for row in json.loads(run(show, path, "--format", "json").stdout)}
+    plain, denied, asked = (rows[instance_uid(number)] for number in (1, 2, 3))
+    assert not {"proof", "etag", "study_uid", "options", "sent_again"} & plain.keys()
+    assert (denied["study_uid"], denied["series_uid"]) == ("4", "5")
+    assert {**denied["proof"], "time": ""} == {"state": "denied", "reason": "0x0112", "transaction": None, "time": ""}
+    assert (asked["proof"]["state"], asked["proof"]["transaction"]) == ("no_answer", "1.7")
+    lines = csv.DictReader(io.StringIO(run(show, path, "--format", "csv").stdout))
+    table = {row["sop_instance_uid"]: row for row in lines}
+    parts = [table[instance_uid(2)][f"proof{part}"] for part in ("", "_reason", "_transaction")]
+    assert parts == ["denied", "0x0112", ""]
+    assert table[instance_uid(1)]["proof"] == ""
+    assert "0x0000 denied" in run(show, path, "--list").stdout
+    totals = json.loads(run(show, path, "--totals", "--format", "json").stdout)
+    assert totals["proofs"] == {"not_asked": 1, "denied": 1, "no_answer": 1}
+    assert "denied                  1  of those stored" in run(show, path).stdout
+    with JournalReader(str(path)) as reader:
+        wanted = JournalFilter(proofs=(ProofState.DENIED, None))
+        assert sorted(row.sop_instance_uid for row in reader.rows(wanted)) == [instance_uid(1), instance_uid(2)]
+        assert sum(group.instances for group in reader.totals(wanted)) == 2
+
+
+class ProofsMachine(RuleBasedStateMachine):
+    """Any order of sending, asking, answering and changing: the journal says what a simple model says."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        import tempfile
+
+        self.folder = tempfile.TemporaryDirectory()
+        self.path = Path(self.folder.name) / "journal"
+        self.journal = Journal(JournalOptions(str(self.path), resume=True), PEER, Interrupt())
+        self.version: dict[int, int] = {}
+        self.state: dict[int, ProofState | None] = {}
+        self.asked: dict[int, str] = {}
+        self.heard: dict[str, set[str]] = {}
+        self.sent_again: dict[int, int] = {}
+        self.due: set[int] = set()
+        self.clock = 0
+
+    @property
+    def proofs(self) -> Proofs:
+        return self.journal.proofs()
+
+    def number(self, row: StoredRow) -> int:
+        return int(os.path.basename(row.path))
+
+    @rule(number=st.integers(1, 4), changes=st.booleans())
+    def send(self, number: int, changes: bool) -> None:
+        self.clock += 1
+        if changes or number not in self.version:
+            self.version[number] = self.version.get(number, 0) + 1
+            self.sent_again[number] = 0
+        elif number in self.due:
+            self.sent_again[number] += 1
+        self.due.discard(number)
+        self.asked.pop(number, None)
+        self.state[number] = None
+        self.journal.note(outcome_of(number, version=self.version[number], started=float(self.clock)))
+
+    @rule(verdict=st.sampled_from([VERIFIED, MISSING, NO_ANSWER]), count=st.integers(0, 4))
+    def verify(self, verdict: Verdict, count: int) -> None:
+        rows = list(self.proofs.unproven())[:count]
+        assert self.proofs.record([(row, verdict) for row in rows]) == len(rows)
+        for row in rows:
+            self.state[self.number(row)] = verdict.state
+
+    @rule(count=st.integers(1, 4))
+    def ask(self, count: int) -> None:
+        rows = list(self.proofs.unproven())[:count]
+        uid = f"1.{len(self.heard)}"
+        assert self.proofs.begin_transaction(uid, rows, WHO) == rows
+        if rows:
+            self.heard[uid] = {uid}
+        for row in rows:
+            self.state[self.number(row)] = ProofState.NO_ANSWER
+            self.asked[self.number(row)] = uid
+
+    @precondition(lambda self: self.heard)
+    @rule(data=st.data())
+    def replace(self, data: st.DataObject) -> None:
+        waiting = [each.uid for each in self.proofs.open_transactions()]
+        if not waiting:
+            return
+        old, new = data.draw(st.sampled_from(waiting)), f"1.{len(self.heard)}"
+        self.proofs.replace_transaction(old, new, WHO)
+        self.heard[new] = self.heard[old]
+        self.heard[new].add(new)
+
+    @precondition(lambda self: self.heard)
+    @rule(data=st.data())
+    def answer(self, data: st.DataObject) -> None:
+        uid = data.draw(st.sampled_from(sorted(self.heard)))
+        named = {instance_uid(number): data.draw(st.sampled_from([COMMITTED, DENIED])) for number in (1, 2, 3)}
+        proven = self.proofs.answer_transaction(uid, named)
+        assert proven is not None
+        waiting = {number for number, asked in self.asked.items() if asked in self.heard[uid]}
+        assert {self.number(row) for row, _ in proven} == waiting
+        for number in waiting:
+            self.state[number] = named.get(instance_uid(number), Verdict(ProofState.NO_ANSWER)).state
+            del self.asked[number]
+
+    @rule()
+    def again(self) -> None:
+        rows = list(self.proofs.refuted(sent_again=False))
+        assert self.proofs.send_again(rows) == len(rows)
+        self.due |= {self.number(row) for row in rows}
+
+    @rule(kills=st.booleans())
+    def next_run(self, kills: bool) -> None:
+        del kills
+        self.journal.close()
+        self.journal = Journal(JournalOptions(str(self.path), resume=True), PEER, Interrupt())
+
+    @invariant()
+    def it_says_what_the_model_says(self) -> None:
+        proofs = self.proofs
+        refuted = {number for number, state in self.state.items() if state is not None and state.is_refuted}
+        unproven = {
+            number
+            for number, state in self.state.items()
+            if state in (None, ProofState.NO_ANSWER) and number not in self.asked
+        }
+        found = list(proofs.unproven())
+        assert {self.number(row) for row in found} == unproven
+        assert {self.number(row): row.sent_again for row in found} == {each: self.sent_again[each] for each in unproven}
+        for again in (False, True):
+            rows = {self.number(row) for row in proofs.refuted(sent_again=again)}
+            assert rows == {number for number in refuted if bool(self.sent_again[number]) is again}
+        assert {number for number in self.state if not look_up(self.journal, number)} == self.due
+        assert all(count <= 1 for count in self.sent_again.values())
+
+    def teardown(self) -> None:
+        self.journal.close()
+        self.folder.cleanup()
+
+
+TestAnyOrder = ProofsMachine.TestCase
+TestAnyOrder.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
