@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
 from typing import Final, TypeVar
+
+from .values import storable_text
 
 __all__ = ["RowIds"]
 
@@ -29,27 +30,38 @@ class RowIds:
 
     def directory(self, path: bytes) -> int:
         """The number of a directory."""
-        return _remembered(self._directories, path, lambda: self._id("directory", "path", path))
+        known = self._directories.get(path)
+        if known is None:
+            known = _keep(self._directories, path, self._id("directory", "path", path))
+        return known
 
     def sop_class(self, uid: str) -> int:
         """The number of a SOP Class."""
-        return _remembered(self._classes, uid, lambda: self._id("sop_class", "uid", uid))
+        known = self._classes.get(uid)
+        if known is None:
+            known = _keep(self._classes, uid, self._id("sop_class", "uid", uid))
+        return known
 
     def series(self, study_uid: str, series_uid: str) -> int | None:
         """The number of a series in its study; None unless both are known: only then it can be asked for."""
         if not study_uid or not series_uid:
             return None
-
-        def find() -> int:
-            return self._id("series", "study, uid", self._id("study", "uid", study_uid), series_uid)
-
-        return _remembered(self._series, (study_uid, series_uid), find)
+        known = self._series.get((study_uid, series_uid))
+        if known is None:
+            study = self._id("study", "uid", storable_text(study_uid))
+            number = self._id("series", "study, uid", study, storable_text(series_uid))
+            known = _keep(self._series, (study_uid, series_uid), number)
+        return known
 
     def options(self, fingerprint: str) -> int | None:
         """The number of the options that have this fingerprint, None for none."""
         if not fingerprint:
             return None
-        return _remembered(self._options, fingerprint, lambda: self._id("options", "fingerprint", fingerprint))
+        known = self._options.get(fingerprint)
+        if known is None:
+            number = self._id("options", "fingerprint", storable_text(fingerprint))
+            known = _keep(self._options, fingerprint, number)
+        return known
 
     def _id(self, table: str, columns: str, *values: bytes | str | int) -> int:
         connection = self._connection
@@ -59,12 +71,9 @@ class RowIds:
         return int(row[0])
 
 
-def _remembered(known: dict[_Key, int], key: _Key, find: Callable[[], int]) -> int:
-    """A number that was found before, or is now; no more of them are kept than there is use for."""
-    number = known.get(key)
-    if number is None:
-        number = find()
-        if len(known) >= _MOST_KNOWN:
-            known.clear()
-        known[key] = number
+def _keep(known: dict[_Key, int], key: _Key, number: int) -> int:
+    """No more of them than there is use for."""
+    if len(known) >= _MOST_KNOWN:
+        known.clear()
+    known[key] = number
     return number

@@ -65,7 +65,7 @@ class GroupWriter:
         self._on_error = on_error
         self._names = Directories()
         self._ids = RowIds(connection)
-        self._fingerprint = storable_text(fingerprint)
+        self._fingerprint = fingerprint
         limit = connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)  # 999 before SQLite 3.32
         self._rows = min(GROUP_ROWS, limit // len(COLUMNS))
         self._statement = upsert(self._rows)
@@ -195,10 +195,12 @@ class GroupWriter:
                 self._write([row])
 
     def _row(self, outcome: StoreOutcome, now: int) -> tuple[Any, ...]:
-        directory, name = outcome.instance.input.key(self._names.resolve)
+        item, ids = outcome.instance.input, self._ids
+        directory, name = item.key(self._names.resolve)
+        facts, etag = outcome.facts or outcome.instance.facts, item.etag
         size, mtime_ns = outcome.file_stamp or (None, None)
         return (
-            self._ids.directory(directory),
+            ids.directory(directory),
             name,
             storable(size),
             storable(mtime_ns),
@@ -207,18 +209,12 @@ class GroupWriter:
             None if outcome.reason is None else outcome.reason.name.lower(),
             len(outcome.earlier) + 1,
             storable(int((outcome.started + outcome.seconds) * 1000) if outcome.started else now),
-            self._ids.sop_class(storable_text(outcome.sop_class_uid or outcome.instance.sop_class_uid)),
+            ids.sop_class(storable_text(outcome.sop_class_uid or outcome.instance.sop_class_uid)),
             storable_text(outcome.sop_instance_uid or outcome.instance.sop_instance_uid),
-            storable_text(outcome.instance.input.etag) or None,
-            self._ids.series(*map(storable_text, series_of(outcome))),
-            self._ids.options(self._fingerprint),
+            storable_text(etag) if etag else None,
+            None if facts is None else ids.series(facts.study_uid, facts.series_uid),
+            ids.options(self._fingerprint) if self._fingerprint else None,
         )
-
-
-def series_of(outcome: StoreOutcome) -> tuple[str, str]:
-    """Study and Series Instance UID of what was sent, ``""`` where nobody has looked."""
-    facts = outcome.facts or outcome.instance.facts
-    return ("", "") if facts is None else (facts.study_uid, facts.series_uid)
 
 
 def _log_unfit(path: str, error: Exception) -> None:
