@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from dcmsend.errors import RemoteProtocolError
 from dcmsend.protocol import CommandReceived, CStoreRSP, is_stored
@@ -20,7 +20,7 @@ _CHECKED_LENGTH: Final = 64 * 1024
 """Of what is longer it is asked whether it has left this computer; the peer's system takes so much at once."""
 
 
-class Sent(NamedTuple):
+class Sent:
     """An instance that is completely sent and waits for its answer.
 
     Attributes:
@@ -30,10 +30,13 @@ class Sent(NamedTuple):
         deadline: until when the answer has to come.
     """
 
-    store: PreparedStore
-    length: int
-    end: int
-    deadline: Deadline
+    __slots__ = ("deadline", "end", "length", "store")
+
+    def __init__(self, store: PreparedStore, length: int, end: int, deadline: Deadline) -> None:
+        self.store = store
+        self.length = length
+        self.end = end
+        self.deadline = deadline
 
 
 class InFlight(dict[int, Sent]):

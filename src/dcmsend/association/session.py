@@ -15,7 +15,6 @@ from dcmsend.transfer import (
     Observer,
     Pace,
     StoreOutcome,
-    Taker,
     Timings,
     TransferOptions,
 )
@@ -28,6 +27,10 @@ from .peer import Peer
 from .prepare import Preparer
 from .store_log import with_code
 from .store_loop import StoreLoop
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from dcmsend.transfer import Taker
 
 __all__ = ["Counter", "DimseSession"]
 

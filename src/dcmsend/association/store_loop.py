@@ -23,7 +23,7 @@ from dcmsend.errors import (
 from dcmsend.interrupt import Interrupt
 from dcmsend.load import FileChanged
 from dcmsend.protocol import CommandParseError, CommandReceived, CStoreRSP, is_stored, status_text
-from dcmsend.transfer import BytesSent, Observer, Pace, Reason, Result, StoreOutcome, Taker, Timings
+from dcmsend.transfer import BytesSent, Observer, Pace, Reason, Result, StoreOutcome, Timings
 
 from .association import Association
 from .dimse_stretch import DimseStretch
@@ -41,6 +41,10 @@ from .store_log import (
     log_response,
     log_unexpected_command,
 )
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from dcmsend.transfer import Taker
 
 __all__ = ["StoreLoop"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from dcmsend.dicom.byte_source import ByteSource
 from dcmsend.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN, TransferSyntax
@@ -25,7 +25,7 @@ __all__ = ["DictionarySource", "LoadedInstance", "Recoding", "load_instance"]
 DictionarySource = Callable[[], "DataDictionary"]
 
 
-class Recoding(NamedTuple):
+class Recoding:
     """How a data set is encoded anew.
 
     Attributes:
@@ -36,11 +36,16 @@ class Recoding(NamedTuple):
         run_jobs: carries out the decoding.
     """
 
-    dictionary: DictionarySource
-    deflate_level: int
-    decompress: bool
-    keep_ybr: bool
-    run_jobs: RunJobs
+    __slots__ = ("decompress", "deflate_level", "dictionary", "keep_ybr", "run_jobs")
+
+    def __init__(
+        self, dictionary: DictionarySource, deflate_level: int, decompress: bool, keep_ybr: bool, run_jobs: RunJobs
+    ) -> None:
+        self.dictionary = dictionary
+        self.deflate_level = deflate_level
+        self.decompress = decompress
+        self.keep_ybr = keep_ybr
+        self.run_jobs = run_jobs
 
 
 class LoadedInstance:

@@ -6,17 +6,18 @@ from typing import TYPE_CHECKING
 
 from .engine import Engine, not_attempted
 from .events import AssociationClosed, AssociationOpened, BytesSent, Observer, Waiting
+from .growing_list import GrowingList, Pulled
 from .options import RetryOptions, TransferOptions
 from .outcome import Attempt, Reason, Result, StoreOutcome
-from .proof import Proof, ProofState, Verdict
+from .peer_facts import Counts, PeerFacts, Timings
 from .rate import Pace
-from .target import Counts, GrowingList, PeerFacts, Pulled, Session, Stretch, Target, Timings
 from .time_window import limit_time
-from .work import Taker
 
 if TYPE_CHECKING:
     from .feed import Feed
     from .ledger import Ledger, Recall
+    from .proof import Proof, ProofState, Verdict
+    from .target import Session, Stretch, Taker, Target
 
 __all__ = [
     "AssociationClosed",
@@ -58,6 +59,14 @@ def __getattr__(name: str) -> object:
         from .feed import Feed
 
         return Feed
+    if name in ("Session", "Stretch", "Taker", "Target"):  # of use to type checkers alone
+        from . import target
+
+        return getattr(target, name)
+    if name in ("Proof", "ProofState", "Verdict"):
+        from . import proof
+
+        return getattr(proof, name)
     if name in ("Ledger", "Recall"):
         from . import ledger
 

@@ -14,10 +14,9 @@ from dcmsend.index import Instance
 from dcmsend.interrupt import Interrupt
 
 from .events import Observer, SerialObserver, Waiting
-from .options import TransferOptions
+from .options import MAX_FRUITLESS, TransferOptions
 from .outcome import Reason, Result, StoreOutcome, counted_as_stored
 from .rate import Pace
-from .target import Session, Stretch, Target
 from .work import OutcomesInOrder, Work
 
 TYPE_CHECKING = False
@@ -25,11 +24,9 @@ if TYPE_CHECKING:
     from .feed import Feed
     from .ledger import Ledger
     from .retry import Retries
+    from .target import Session, Stretch, Target
 
-__all__ = ["MAX_FRUITLESS", "Engine", "not_attempted"]
-
-MAX_FRUITLESS = 3
-"""Sessions in a row without a single answer after which the run is given up."""
+__all__ = ["Engine", "not_attempted"]
 
 _app_log = logging.getLogger("dcmsend.app")
 

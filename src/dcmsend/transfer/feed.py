@@ -18,7 +18,7 @@ from dcmsend.errors import DcmsendError
 from dcmsend.index import Instance
 from dcmsend.inputs import InputFile
 
-from .target import GrowingList, Pulled
+from .growing_list import GrowingList, Pulled
 
 __all__ = ["Credit", "Feed"]
 

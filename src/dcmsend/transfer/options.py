@@ -6,7 +6,10 @@ from typing import Final
 
 from dcmsend.dicom.record import Record
 
-__all__ = ["RetryOptions", "TransferOptions"]
+__all__ = ["MAX_FRUITLESS", "RetryOptions", "TransferOptions"]
+
+MAX_FRUITLESS: Final = 3
+"""Sessions in a row without a single answer after which the run is given up."""
 
 SHORTEST_PDU: Final = 14
 """A P-DATA-TF PDU that carries two bytes."""

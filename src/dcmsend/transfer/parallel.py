@@ -8,14 +8,17 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
+from typing import TYPE_CHECKING
 
 from dcmsend.errors import Cancelled, DcmsendError, SessionFailed
 from dcmsend.interrupt import Interrupt
 
-from .engine import MAX_FRUITLESS
+from .options import MAX_FRUITLESS
 from .outcome import StoreOutcome
-from .target import Session
-from .work import Taker, Work
+from .work import Work, WorkTaker
+
+if TYPE_CHECKING:
+    from .target import Session
 
 __all__ = ["ParallelSessions"]
 
@@ -62,7 +65,7 @@ class _Outbox:
 class _Line:
     """One thread and its session, opened anew when it is lost."""
 
-    def __init__(self, session: Session | None, interrupt: Interrupt, taker: Taker) -> None:
+    def __init__(self, session: Session | None, interrupt: Interrupt, taker: WorkTaker) -> None:
         self.session = session
         self.interrupt = interrupt
         self.taker = taker

@@ -8,127 +8,20 @@ planning, encoding and the network are the business of the target.
 
 from __future__ import annotations
 
-import time
-from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from enum import Enum
-from typing import Final, Protocol
+from typing import Protocol
 
-from dcmsend.dicom.record import Record
-from dcmsend.dicom.value import Value
 from dcmsend.errors import DcmsendError
 from dcmsend.index import Instance
 from dcmsend.interrupt import Interrupt
 
 from .events import Observer
+from .growing_list import Pulled
 from .outcome import StoreOutcome
+from .peer_facts import Counts, PeerFacts, Timings
+from .rate import Pace
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from dcmsend.advice import Situation
-
-    from .rate import Pace
-    from .work import Taker
-
-__all__ = ["Counts", "GrowingList", "PeerFacts", "Pulled", "Session", "Stretch", "Target", "Timings"]
-
-
-class PeerFacts(Record):
-    """Who the receiver is, for reports, progress and journals; the same for every way to send.
-
-    Attributes:
-        host: name or address as given.
-        port: TCP port, 1..65535.
-        called_ae_title: as given.
-        calling_ae_title: as given.
-        is_secured: whether connections use TLS.
-    """
-
-    host: str
-    port: int
-    called_ae_title: str
-    calling_ae_title: str
-    is_secured: bool = False
-
-    @property
-    def label(self) -> str:
-        """One word for a person, e.g. ``ARCHIVE@10.1.2.3:104``."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.called_ae_title}@{host}:{self.port}"
-
-    @property
-    def situation(self) -> Situation:
-        """What advice has to know of the receiver."""
-        from dcmsend.advice import Situation
-
-        return Situation(
-            self.host, self.port, self.called_ae_title, self.calling_ae_title, uses_tls=self.is_secured
-        )
-
-
-class Counts(Value):
-    """What was opened so far.
-
-    Attributes:
-        sessions: how many the receiver has answered, also when it then took nothing.
-        contexts: presentation contexts proposed in them.
-    """
-
-    __slots__ = ("sessions", "contexts")  # noqa: RUF023  (the order of the arguments)
-
-    def __init__(self, sessions: int = 0, contexts: int = 0) -> None:
-        self.sessions: Final = sessions
-        self.contexts: Final = contexts
-
-
-class Timings:
-    """How a session spends its time; kept while it runs.
-
-    Attributes:
-        began: when it was made, by ``time.perf_counter``.
-        waiting: seconds for answers.
-    """
-
-    __slots__ = ("began", "waiting")
-
-    def __init__(self) -> None:
-        self.began = time.perf_counter()
-        self.waiting = 0.0
-
-
-class Pulled(Enum):
-    """What a list that grows says when it is asked for one instance more; true when it has grown."""
-
-    ONE = "one"
-    """The list has grown by one."""
-    NOT_YET = "not yet"
-    """There may be more when instances that were handed out have their outcomes."""
-    END = "end"
-    """There is no more."""
-
-    def __bool__(self) -> bool:
-        return self is Pulled.ONE
-
-
-class GrowingList(Sequence[Instance]):
-    """A transfer list that is still being made."""
-
-    @property
-    @abstractmethod
-    def kinds(self) -> Sequence[Instance]:
-        """One example of each kind of instance (SOP Class and transfer syntax) so far, in order."""
-
-    @abstractmethod
-    def pull(self) -> Pulled:
-        """Have the list grow by one instance.  Never waits for outcomes, but may wait for a file."""
-
-    @abstractmethod
-    def pull_what_is_there(self, end: int) -> None:
-        """Take what is known already, up to index ``end``; does not wait."""
-
-    @abstractmethod
-    def run_ahead(self) -> None:
-        """Have the search go on before its instances are wanted; may be called by any thread."""
+__all__ = ["Session", "Stretch", "Taker", "Target"]
 
 
 class Stretch(Protocol):
@@ -166,6 +59,32 @@ class Stretch(Protocol):
 
     def untaken(self, index: int, instance: Instance) -> StoreOutcome:
         """What becomes of an instance that no session takes."""
+        ...
+
+
+class Taker(Protocol):
+    """Takes instances for one session, and for those that replace it; see ``work``."""
+
+    def take(self, *, may_wait: bool = True) -> tuple[int, Instance] | None:
+        """The next index, from 0, and its instance; None when there is none left, or after ``stop``.
+
+        While the instances handed out before are too far behind it waits.  A session with requests without an answer
+        must not wait here, because the answer that everybody waits for may be among its own: with ``may_wait`` false
+        None is given.
+        """
+        ...
+
+    def give_back(self, index: int) -> None:
+        """Return an instance of which nothing was sent."""
+        ...
+
+    def stop(self) -> None:
+        """Have nothing more handed out, to nobody."""
+        ...
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether nothing more is to be begun."""
         ...
 
 

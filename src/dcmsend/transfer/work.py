@@ -8,10 +8,14 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 
 from dcmsend.index import Instance
 
+from .growing_list import Pulled
 from .outcome import StoreOutcome
-from .target import Pulled, Stretch
 
-__all__ = ["OutcomesInOrder", "Taker", "Task", "Work"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .target import Stretch
+
+__all__ = ["OutcomesInOrder", "Task", "Work", "WorkTaker"]
 
 Task = tuple[int, Instance]
 """Index in the transfer list, from 0, and instance."""
@@ -51,9 +55,9 @@ class Work:
         self._is_fixed = not may_grow
         self._next = stretch.first
         self._returned: list[int] = []
-        self._owners: dict[str, Taker] = {}
+        self._owners: dict[str, WorkTaker] = {}
         self._oldest = stretch.first
-        self._takers: list[Taker] = []
+        self._takers: list[WorkTaker] = []
         self._deferred = min(deferred, default=None)
         self._is_held_back = False
         self._stopped = False
@@ -62,15 +66,15 @@ class Work:
         self._finished = 0
         self._changed = threading.Condition()
 
-    def taker(self) -> Taker:
+    def taker(self) -> WorkTaker:
         """A further taker: one for each session, kept by the session that replaces it."""
-        taker = Taker(self)
+        taker = WorkTaker(self)
         with self._changed:
             self._takers.append(taker)
         return taker
 
-    def take(self, taker: Taker, *, may_wait: bool) -> Task | None:
-        """See ``Taker.take``."""
+    def take(self, taker: WorkTaker, *, may_wait: bool) -> Task | None:
+        """See ``WorkTaker.take``."""
         with self._changed:
             self._asking += 1  # first of all: whatever is finished from now on is told to those who wait
             try:
@@ -101,7 +105,7 @@ class Work:
         """Whether nothing is under way whose end could let it go on: all that was begun waits for the next session."""
         return self._handed_out == self._finished and not any(taker.kept for taker in self._takers)
 
-    def _next_for(self, taker: Taker) -> int | None:
+    def _next_for(self, taker: WorkTaker) -> int | None:
         """The next index for a taker; on the way to it, what belongs to others is put aside for them."""
         if taker.kept:
             return heapq.heappop(taker.kept)
@@ -134,8 +138,8 @@ class Work:
             self._skip_done()
         return False
 
-    def give_back(self, taker: Taker, index: int) -> None:
-        """See ``Taker.give_back``."""
+    def give_back(self, taker: WorkTaker, index: int) -> None:
+        """See ``WorkTaker.give_back``."""
         with self._changed:
             is_kept = self._owners.get(self._instances[index].group) is taker
             heapq.heappush(taker.kept if is_kept else self._returned, index)
@@ -152,8 +156,8 @@ class Work:
             self._handed_out -= 1
             self._changed.notify_all()
 
-    def retire(self, taker: Taker) -> None:
-        """See ``Taker.retire``."""
+    def retire(self, taker: WorkTaker) -> None:
+        """See ``WorkTaker.retire``."""
         with self._changed:
             for index in taker.kept:
                 heapq.heappush(self._returned, index)
@@ -224,7 +228,7 @@ class Work:
         return pulled is Pulled.ONE
 
 
-class Taker:
+class WorkTaker:
     """Takes instances of a work for one session, and for those that replace it.
 
     Attributes:

@@ -1,0 +1,78 @@
+"""Who the receiver is, and what was opened to it: values that every way to send has."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from dcmsend.dicom.record import Record
+from dcmsend.dicom.value import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from dcmsend.advice import Situation
+
+__all__ = ["Counts", "PeerFacts", "Timings"]
+
+
+class PeerFacts(Record):
+    """Who the receiver is, for reports, progress and journals; the same for every way to send.
+
+    Attributes:
+        host: name or address as given.
+        port: TCP port, 1..65535.
+        called_ae_title: as given.
+        calling_ae_title: as given.
+        is_secured: whether connections use TLS.
+    """
+
+    host: str
+    port: int
+    called_ae_title: str
+    calling_ae_title: str
+    is_secured: bool = False
+
+    @property
+    def label(self) -> str:
+        """One word for a person, e.g. ``ARCHIVE@10.1.2.3:104``."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.called_ae_title}@{host}:{self.port}"
+
+    @property
+    def situation(self) -> Situation:
+        """What advice has to know of the receiver."""
+        from dcmsend.advice import Situation
+
+        return Situation(
+            self.host, self.port, self.called_ae_title, self.calling_ae_title, uses_tls=self.is_secured
+        )
+
+
+class Counts(Value):
+    """What was opened so far.
+
+    Attributes:
+        sessions: how many the receiver has answered, also when it then took nothing.
+        contexts: presentation contexts proposed in them.
+    """
+
+    __slots__ = ("sessions", "contexts")  # noqa: RUF023  (the order of the arguments)
+
+    def __init__(self, sessions: int = 0, contexts: int = 0) -> None:
+        self.sessions: Final = sessions
+        self.contexts: Final = contexts
+
+
+class Timings:
+    """How a session spends its time; kept while it runs.
+
+    Attributes:
+        began: when it was made, by ``time.perf_counter``.
+        waiting: seconds for answers.
+    """
+
+    __slots__ = ("began", "waiting")
+
+    def __init__(self) -> None:
+        self.began = time.perf_counter()
+        self.waiting = 0.0
