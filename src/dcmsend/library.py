@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sys
@@ -29,6 +30,8 @@ __all__ = ["Transfer", "send"]
 
 _LONGEST_NAME: Final = 32767 if os.name == "nt" else 4096
 """Characters that the name of a file may have; elsewhere than on Windows no more bytes."""
+_LONGEST_PART: Final = 255
+"""Bytes that a name may have within its folder, on all usual file systems."""
 
 # What is logged is shown only if the program asks for it.
 logging.getLogger("dcmsend").addHandler(logging.NullHandler())
@@ -185,8 +188,22 @@ def _inputs_of(
 
 
 def _may_be_content(name: str) -> bool:
-    """Whether this is rather what a file holds than its name, which would be logged: no file can have such a name."""
-    return "\0" in name or len(name) > _LONGEST_NAME
+    """Whether this is rather what a file holds than its name, which would be logged.
+
+    No file can have such a name, or it has more than one line and no file has it.
+    """
+    if "\0" in name or len(name) > _LONGEST_NAME:
+        return True
+    has_lines = len(f"{name}.".splitlines()) > 1
+    if len(name) <= _LONGEST_PART and not has_lines:
+        return False
+    try:
+        os.lstat(name)
+    except OSError as error:
+        return has_lines or error.errno == errno.ENAMETOOLONG
+    except ValueError:
+        return has_lines
+    return False
 
 
 def _is_data_set(item: object) -> bool:

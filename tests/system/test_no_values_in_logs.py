@@ -17,6 +17,7 @@ from support.data_set_bytes import EXPLICIT_LITTLE, file_with
 from support.programs import installed_dcmsend
 from support.run import run
 from support.scripted_peer import ScriptedPeer
+from support.sending import write_instances
 
 SECRET = "DOE^JOHN"
 
@@ -65,14 +66,36 @@ class ContentAsName:
         return f"{SECRET}\0"
 
 
+def patient() -> pydicom.Dataset:
+    data_set = pydicom.Dataset()
+    data_set.PatientName, data_set.PatientID, data_set.PatientComments = SECRET, "1", "none " * 60
+    return data_set
+
+
 LONG = "PN " + SECRET * 1000
 
 
-@pytest.mark.parametrize("content", [LONG, LONG.encode(), f"{SECRET}\0", f"{SECRET}\0".encode(), ContentAsName()])
+@pytest.mark.parametrize(
+    "content",
+    [
+        LONG, LONG.encode(), f"{SECRET}\0", f"{SECRET}\0".encode(), ContentAsName(), str(patient()),
+        str(patient()).encode(), patient().to_json(), f"{SECRET}\n", f"a\r{SECRET}", f"\ud800\n{SECRET}",
+    ],
+)  # fmt: skip
 def test_what_no_file_can_have_as_its_name(content: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """A NUL, or more characters than the system takes: it is content that was read as text or bytes."""
+    """A NUL, more characters than the system takes, or lines of which no file has the name: it is content."""
     for items in (content, [content], iter((content,))):
         assert check_send(items, caplog, TypeError).startswith("item 1 is neither a path nor a pydicom.Dataset")
+
+
+@pytest.mark.parametrize("name", ["a\nb", "\n", "a\r", "a\u2028b"])
+def test_a_name_may_have_lines(tmp_path: Path, name: str) -> None:
+    (path,) = write_instances(tmp_path, 1)
+    path.rename(tmp_path / name)
+    (tmp_path / "link\n").symlink_to("nowhere")
+    with ScriptedPeer() as peer:
+        (outcome,) = send([tmp_path / name, tmp_path / "link\n"], Peer("127.0.0.1", peer.port))
+    assert outcome.result.value == "stored"
 
 
 def test_it_is_told_before_the_first_iteration(image: Path) -> None:
