@@ -14,7 +14,7 @@ __all__ = ["AddressFamily", "DimseTarget", "Peer", "ProbeAnswer", "echo", "probe
 
 
 def __getattr__(name: str) -> object:
-    """What is seldom needed is loaded when it is."""
+    """Load a seldom needed name when it is first used."""
     if name in ("ProbeAnswer", "echo", "probe"):
         from . import probing
 

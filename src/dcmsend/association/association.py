@@ -79,7 +79,7 @@ class Association:
         answer: the peer's A-ASSOCIATE-AC, None before it.
         fragment_length: data set bytes in each P-DATA-TF PDU.
         window: how many requests may be without an answer, from 1 (PS3.7 D.3.3.3).
-        unusable: why no data can be sent at all, None normally.
+        unusable: why no data can be sent over this association, None normally.
         written: bytes handed to the connection so far, PDU headers included.
     """
 
@@ -131,9 +131,9 @@ class Association:
         )
 
     def prepare_to_send(self, pace: Pace | None = None) -> None:
-        """Lay the buffer out for the peer's maximum length; ``unusable`` is set if that leaves no room for data.
+        """Lay out the buffer for the peer's maximum length; set ``unusable`` if that leaves no room for data.
 
-        ``pace`` is how fast data sets may be sent, None for no limit.
+        ``pace`` limits how fast data sets are sent; None sets no limit.
         """
         self._pace = pace
         try:
@@ -146,7 +146,7 @@ class Association:
     def stage(self, context_id: int, request: CStoreRQ, payload: Payload) -> None:
         """Frame the request and the first bytes of its data set; nothing is sent yet.
 
-        May be called as soon as ``send_staged`` of the instance before has returned.  Raises what ``payload`` raises.
+        May be called once ``send_staged`` of the previous instance has returned.  Raises what ``payload`` raises.
         """
         assert self._buffer is not None
         command = encode_command_pdus(encode_command(request), context_id, self.fragment_length)
@@ -155,7 +155,7 @@ class Association:
         self._staged = (framing, context_id, command, count, is_last)
 
     def check_usable(self) -> None:
-        """Raise the bad news that came together with the last answer, before anything more is sent.
+        """Raise an error that arrived together with the last answer, before anything more is sent.
 
         Raises AssociationAborted, AssociationReleased, RemoteProtocolError.
         """
@@ -165,27 +165,27 @@ class Association:
             self._raise_reason()
 
     def waiting(self) -> deque[Event]:
-        """What has come and was not received; the caller may take something out.  Raises as ``receive``."""
+        """Events that arrived and were not received yet; the caller may remove some.  Raises as ``receive`` does."""
         self._take_waiting(self.window + _MOST_READS)
         return self._events
 
     def is_unsent(self, end: int) -> bool:
-        """Whether bytes before position ``end`` of ``written`` are surely still on this computer."""
+        """Whether bytes before position ``end`` of ``written`` are certainly still on this computer."""
         later = self.written - end
         return self._connection.unsent() > later + later // 8 + _UNACKNOWLEDGED
 
     def take_answers(self) -> Iterator[CommandReceived]:
-        """What has come before the bad news that ended the association; no wait."""
+        """The answers that arrived before the error that ended the association; does not wait."""
         while self._events and isinstance(self._events[0], CommandReceived):
             event = self._events.popleft()
             assert isinstance(event, CommandReceived)
             yield event
 
     def send_staged(self, progress: Callable[[int], None] | None = None, look: Callable[[], None] | None = None) -> int:
-        """Send what was staged and the rest of its data set, and ``look`` in between; the number of data set bytes.
+        """Send the staged bytes and the rest of the data set; return the number of data set bytes.
 
-        Raises what ``look`` and the payload raise (then the association cannot be used any more), ConnectionLost,
-        AssociationAborted, TimedOut, Cancelled.
+        ``look`` is called between writes.  Raises what ``look`` and the payload raise (the association is then
+        unusable), ConnectionLost, AssociationAborted, TimedOut, Cancelled.
         """
         assert self._staged is not None
         assert self._buffer is not None
@@ -210,9 +210,9 @@ class Association:
                 look()
 
     def response_deadline(self) -> Deadline:
-        """How long the answer to what was just sent may take.
+        """How long the answer to the request that was just sent may take.
 
-        Without an explicit limit one wait serves all requests in flight, and begins anew with every answer.
+        Without an explicit limit one time limit covers all requests in flight; every answer starts it again.
         """
         self.note_answer()
         if self._options.dimse_timeout:
@@ -220,18 +220,18 @@ class Association:
         return self._answer_idle
 
     def note_answer(self) -> None:
-        """An answer that was waited for has come: the idle time begins anew."""
+        """Note that an awaited answer has arrived: the idle time starts again."""
         self._may_catch_up = True
         self._talk = 0
         self._unsent = None
         self._answer_idle.restart()
 
     def has_input(self) -> bool:
-        """Whether an answer can be taken without a wait; asked only where several requests may be in flight."""
+        """Whether an answer can be taken without a wait; only asked where several requests may be in flight."""
         return self.window > 1 and self.has_news()
 
     def has_news(self) -> bool:
-        """Whether anything has come that was not received."""
+        """Whether any event has arrived that was not received yet."""
         return bool(self._events) or self._connection.has_input()
 
     def receive(self, deadline: Deadline) -> CommandReceived:
@@ -241,8 +241,8 @@ class Association:
         """
         try:
             if not self._events and self._may_catch_up and deadline.remaining() == 0.0:
-                self._may_catch_up = False  # once, or a peer that talks for ever would never be late
-                self._take_waiting(self.window)  # it may have come in time, while we were busy
+                self._may_catch_up = False  # only once: a peer that keeps sending must still run out of time
+                self._take_waiting(self.window)  # the answer may have arrived in time, while this side was busy
             while True:
                 try:
                     event = self._next_event(deadline)
@@ -260,7 +260,7 @@ class Association:
             raise RemoteProtocolError(text, error.abort_reason, "0006:020d") from error
 
     def _moves(self) -> bool:
-        """Whether the peer takes data all the same, though slowly: the system keeps megabytes of it for us."""
+        """Whether the peer still takes data, if slowly: the system may hold megabytes of ours in its buffers."""
         before, self._unsent = self._unsent, self._connection.unsent()
         moves = self._unsent > 0 if before is None else self._unsent < before
         if moves:
@@ -275,7 +275,7 @@ class Association:
         return self.receive(self.response_deadline())
 
     def release(self) -> None:
-        """Release in order and close.  Raises what the peer or the network do instead."""
+        """Release in order and close.  Raises the error if the peer aborts or the network fails instead."""
         try:
             self.check_usable()
             self._send(self._layer.send(ReleaseRQ()))
@@ -292,20 +292,20 @@ class Association:
         """
         _log.info("Aborting Association")
         with contextlib.suppress(DcmsendError):
-            # In the middle of a PDU the peer would take A-ABORT for data, perhaps for the last bytes of an instance.
+            # Inside a PDU the peer would take A-ABORT for data, perhaps for the last bytes of an instance.
             if not self._is_torn:
                 seconds = self._options.acse_timeout if patience is None else patience
                 deadline = Deadline(seconds, "the peer to close the connection")
                 self._connection.send(self._layer.send(Abort(0, 0)), deadline)
-                for _ in range(_MOST_READS):  # a peer that goes on talking is not listened to for ever
+                for _ in range(_MOST_READS):  # bounded: a peer may go on sending for ever
                     if not self._connection.receive_into(self._input, deadline):
                         break
         self.close()
 
     def close(self) -> None:
-        """Close the connection without a word.
+        """Close the connection without release or abort.
 
-        The large buffers go at once: an error that knows where it was raised keeps its association for a while.
+        The large buffers are freed at once: a traceback may keep the association alive for a while.
         """
         self._connection.close()
         self._buffer = self._staged = None
@@ -331,7 +331,7 @@ class Association:
         try:
             self._connection.send(data, self._idle, self._on_stall if self.window > 1 else None)
         except (ConnectionLost, TimedOut) as failure:
-            # The peer's own word, if it still lies in our socket, is a better reason than "broken pipe".
+            # The peer's A-ABORT, if it still lies in our socket, is a better reason than "broken pipe".
             with contextlib.suppress(ConnectionLost, TimedOut, RemoteProtocolError):
                 self._raise_reason()
             raise failure
@@ -339,7 +339,7 @@ class Association:
         self.written += len(data)
 
     def _raise_reason(self) -> NoReturn:
-        """Raise the bad news that came, or comes soon; answers before it are kept for ``take_answers``."""
+        """Raise the error that has arrived, or arrives soon; answers before it are kept for ``take_answers``."""
         deadline = Deadline(_DRAIN_SECONDS, "the peer's reason")
         answers: list[Event] = []
         try:
@@ -351,12 +351,12 @@ class Association:
             self._events.extendleft(reversed(answers))
 
     def _on_stall(self) -> None:
-        """A peer may be stuck with its answers to earlier requests, and not read before it has got rid of them."""
+        """Take waiting answers: a peer that cannot deliver its answers may stop reading."""
         self._take_waiting(self.window)
         self.check_usable()
 
     def _take_waiting(self, most: int) -> None:
-        """Take what has come already, until there are ``most`` events."""
+        """Take the events that have arrived already, at most until ``most`` are waiting."""
         for _ in range(_MOST_READS):
             if len(self._events) >= most or not self._connection.has_input():
                 return
@@ -375,10 +375,10 @@ class Association:
             raise ConnectionLost
 
     def _next_event(self, deadline: Deadline) -> Event:
-        """The next event that is no bad news; bad news is raised."""
+        """The next event that is not an error; errors are raised."""
         while not self._events:
             if self._layer.violation is not None:
-                self._layer.receive_data(b"")  # raises what came together with the last good event
+                self._layer.receive_data(b"")  # raises the error that arrived together with the last good event
             self._read(deadline)
         event = self._events.popleft()
         if isinstance(event, PeerAborted):
@@ -391,7 +391,7 @@ class Association:
 
 
 def _granted_window(asked: int, answer: UserInformation) -> int:
-    """Requests that may be in flight: what was asked for as far as granted; no answer grants nothing."""
+    """The number of requests that may be in flight: ours, limited by the peer's; 1 if the peer answered nothing."""
     granted = answer.asynchronous_operations_window
     if asked < 2 or granted is None:
         return 1

@@ -15,10 +15,10 @@ _MOST_KNOWN_AHEAD = 64
 
 
 class DimseStretch:
-    """A plan, and what the scan finds later as long as its contexts serve.
+    """The instances that a plan covers, and those the scan finds later that its contexts can carry.
 
     Attributes:
-        first: index of its first instance, from 0.
+        first: index of the first instance of the stretch, from 0.
         end: index after its last instance, as far as it is known.
         error: why the run has to end before anything of the stretch is sent; None normally.
     """
@@ -31,29 +31,29 @@ class DimseStretch:
 
     @property
     def contexts(self) -> tuple[PresentationContext, ...]:
-        """What is proposed, at most 128, in the order of their ids."""
+        """The presentation contexts to propose, at most 128, in the order of their ids."""
         return self.plan.contexts
 
     @property
     def is_possible(self) -> bool:
-        """Whether there is anything to propose."""
+        """Whether there is any presentation context to propose."""
         return bool(self.plan.contexts)
 
     @property
     def may_grow(self) -> bool:
-        """The plan of a complete list does not."""
+        """False: the plan of a complete list does not grow."""
         return False
 
     def grow(self) -> Pulled:
-        """The plan of a complete list does not."""
+        """Never grows: the plan covers a complete list."""
         return Pulled.END
 
     def context_id_of(self, index: int, instance: Instance) -> int:
-        """The planned context of an instance of the stretch; 0 where nothing may be proposed for it."""
+        """The planned context id for an instance of the stretch; 0 if no context may be proposed for it."""
         return self.plan.context_ids[index - self.first]
 
     def untaken(self, index: int, instance: Instance) -> StoreOutcome:
-        """What becomes of an instance when the peer accepts no context at all."""
+        """The outcome of an instance when the peer accepts no context at all."""
         return StoreOutcome(
             index=index + 1,
             instance=instance,
@@ -65,7 +65,7 @@ class DimseStretch:
 
 
 class GrowingStretch(DimseStretch):
-    """A plan for a list that is still being made: it takes in what its contexts can carry."""
+    """The stretch of a list that is still growing: it takes in the new instances that its contexts can carry."""
 
     def __init__(
         self, plan: AssociationPlan, error: PlanError | None, instances: GrowingList, table: ContextTable
@@ -77,11 +77,11 @@ class GrowingStretch(DimseStretch):
 
     @property
     def may_grow(self) -> bool:
-        """Whether instances that are found later may still belong to it."""
+        """Whether instances that are found later may still belong to the stretch."""
         return not self._is_over
 
     def grow(self) -> Pulled:
-        """Take in the instance ``end``, if it is there and an accepted context may carry it."""
+        """Take in instance number ``end``, if it exists and an accepted context may carry it."""
         if self._is_over:
             return Pulled.END
         if self.end >= len(self._instances):
@@ -97,7 +97,7 @@ class GrowingStretch(DimseStretch):
         return Pulled.ONE
 
     def context_id_of(self, index: int, instance: Instance) -> int:
-        """The planned context of an instance of the stretch; 0 where nothing may be proposed for it."""
+        """The planned context id for an instance of the stretch; 0 if no context may be proposed for it."""
         if index < self.plan.end:
             return super().context_id_of(index, instance)
         return self._table.find(instance) or 0

@@ -35,7 +35,7 @@ class DimseTarget:
 
     Attributes:
         facts: who the peer is.
-        one_session: everything goes over a single association (``-ma``).
+        one_session: whether all instances go over a single association (``-ma``).
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class DimseTarget:
         abilities: Abilities,
         was_moved: Callable[[Source], bool] | None = None,
     ) -> None:
-        """``was_moved``: whether a file that is not there was stored by this run, and moved away since."""
+        """``was_moved``: whether this run has stored a missing file and then moved it away."""
         self._was_moved = was_moved
         self._peer = peer
         self._options = options
@@ -68,7 +68,7 @@ class DimseTarget:
             return GrowingStretch(plan, self._tell(plan), instances, table)
         last = self._last_plan
         if self._options.retry.attempts and last is not None and last.first <= first < last.end:
-            # A million instances are not planned again for each of a thousand associations.
+            # Planning a million instances again for each of a thousand associations would take hours.
             again = last._replace(first=first, context_ids=last.context_ids[first - last.first :])
             return DimseStretch(again, self._error_of(again))
         plan = self._last_plan = plan_association(instances, first, options, can_decode)
@@ -101,11 +101,11 @@ class DimseTarget:
         return Preparer(association, self._options, self._abilities, self._files, interrupt, self._was_moved)
 
     def counts(self) -> Counts:
-        """Negotiations that were answered, and contexts proposed in them."""
+        """The number of negotiations the peer answered, and of contexts proposed in them."""
         return self._counter.counts
 
     def tell_end(self, error: DcmsendError) -> None:
-        """Log what ends the run, and the next thing to try."""
+        """Log the error that ends the run, and what to try next."""
         if isinstance(error, PlanError):
             _app_log.error("cannot add presentation contexts: %s", error)
         else:
@@ -120,6 +120,6 @@ class DimseTarget:
         _app_log.error("%s\n%s", text, NOTHING_ACCEPTED)
 
     def close(self) -> None:
-        """End the threads that open files, and close what nobody will ask for."""
+        """End the threads that open files, and close files that will not be used."""
         if self._files is not None:
             self._files.close()

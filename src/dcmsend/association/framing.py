@@ -1,4 +1,4 @@
-"""Puts the bytes of a payload into the slots of a framed buffer, without a copy where the file can be read there."""
+"""Puts the bytes of a payload into the slots of a framed buffer, and reads files straight into them."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ __all__ = ["Framing", "framing_of"]
 
 
 class Framing(Protocol):
-    """How far a payload has gone into framed buffers."""
+    """Copies a payload into framed buffers, and remembers how far it has got."""
 
     def fill(self, buffer: FramedBuffer) -> tuple[int, bool]:
-        """Put the next bytes into the slots of ``buffer``: how many, and whether the data set ends with them.
+        """Put the next bytes into the slots of ``buffer``; return their number and whether the data set ends there.
 
-        All slots are filled except at the end; a data set of odd length (only a deflated one, or one in an unknown
-        syntax, can have it) gets one zero byte (PS3.5 A.5).  Raises FileUnreadable, DataSetError, TranscodeError.
+        All slots are filled except at the end.  A data set of odd length gets one zero byte (PS3.5 A.5); only deflated
+        ones and those in an unknown syntax can be odd.  Raises FileUnreadable, DataSetError, TranscodeError.
         """
         ...
 
 
 def framing_of(payload: Payload) -> Framing:
-    """How to frame a payload; the caller closes the payload."""
+    """The framing for a payload; the caller closes the payload."""
     if isinstance(payload, BytesPayload):
         return _BytesFraming(payload)
     if isinstance(payload, FilePayload):
@@ -35,7 +35,7 @@ def framing_of(payload: Payload) -> Framing:
 
 
 class _BytesFraming:
-    """For a data set in memory."""
+    """Frames a data set in memory."""
 
     __slots__ = ("_data", "_position")
 
@@ -58,9 +58,9 @@ class _BytesFraming:
 
 
 class _FileFraming:
-    """For a range of a file, which is read straight into the slots.
+    """Frames a range of a file, which is read straight into the slots.
 
-    ``fill`` raises FileChanged when the file is another one, or shorter, than at its opening.
+    ``fill`` raises FileChanged when the file was replaced or shortened since it was opened.
     """
 
     __slots__ = ("_offset", "_payload", "_remaining")
@@ -91,7 +91,7 @@ class _FileFraming:
 
 
 class _ChunkFraming:
-    """For pieces; each is copied once, into the slots."""
+    """Frames a data set that comes in pieces; each piece is copied once, into the slots."""
 
     __slots__ = ("_chunks", "_rest")
 
@@ -103,7 +103,7 @@ class _ChunkFraming:
         filled = 0
         capacity = buffer.capacity
         while True:
-            # One piece is always looked at ahead: the last fragment has to be known when it is framed.
+            # Always fetch one piece ahead: the last fragment must be known when it is framed.
             while not self._rest:
                 piece = next(self._chunks, None)
                 if piece is None:
@@ -118,9 +118,9 @@ class _ChunkFraming:
 
 
 def _padded(buffer: FramedBuffer, length: int) -> int:
-    """The even length of what lies in the slots, after a zero byte where it was odd.
+    """The even length of the bytes in the slots; writes a zero byte after an odd number of them.
 
-    Slots are even, so a full buffer never needs one.
+    Slots are even, so a full buffer never needs the zero byte.
     """
     if length & 1:
         _targets(buffer, length, length + 1)[0][0] = 0
@@ -147,7 +147,7 @@ def _targets(buffer: FramedBuffer, start: int, end: int) -> Sequence[memoryview]
 
 
 def _read_into_by_slot(fd: int, targets: Sequence[memoryview], offset: int) -> int:
-    """What ``os.preadv`` does, for systems without it: fills one slot after the other."""
+    """Do what ``os.preadv`` does, on systems without it: fill one slot after the other."""
     os.lseek(fd, offset, os.SEEK_SET)
     total = 0
     with open(fd, "rb", buffering=0, closefd=False) as file:

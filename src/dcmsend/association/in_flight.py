@@ -1,4 +1,4 @@
-"""The requests of one association that wait for their answers, and which answers cannot be true."""
+"""The requests of one association that wait for their answers, and the check for answers that are impossible."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class Sent:
     """An instance that is completely sent and waits for its answer.
 
     Attributes:
-        store: what was sent.
+        store: the C-STORE that was sent.
         length: data set bytes that were sent.
-        end: bytes handed to the connection when the last one was.
-        deadline: until when the answer has to come.
+        end: value of ``Association.written`` after the last byte of the request.
+        deadline: when the answer must have arrived.
     """
 
     __slots__ = ("deadline", "end", "length", "store")
@@ -42,12 +42,12 @@ class Sent:
 class InFlight(dict[int, Sent]):
     """Requests by message id, the oldest first.
 
-    An answer to a message that has not gone out cannot be true, nor can success for one that has not gone out
-    completely.  (A refusal may come before its end: a peer that has no room need not see all of it.)  A second answer
-    to the same message is ignored.
+    An answer is impossible if its message was not sent.  Success is impossible if its message was not sent completely;
+    a refusal is not, because a peer without room need not read to the end.  A second answer to the same message is
+    ignored.
 
     Attributes:
-        begun: message id of the request of which a part is on its way, 0 for none.
+        begun: message id of the request that is being sent, 0 for none.
     """
 
     def __init__(self, association: Association) -> None:
@@ -59,18 +59,18 @@ class InFlight(dict[int, Sent]):
 
     @property
     def are_many(self) -> bool:
-        """Whether more bytes are without an answer than should be."""
+        """Whether more bytes wait for an answer than should."""
         return self._bytes > MAX_OUTSTANDING_BYTES
 
     def add(self, store: PreparedStore, length: int) -> None:
-        """A request with ``length`` bytes of data set was handed to the connection."""
+        """Note that a request with ``length`` data set bytes was handed to the connection."""
         association = self._association
         self.begun = 0
         self[store.message_id] = Sent(store, length, association.written, association.response_deadline())
         self._bytes += length
 
     def take(self, message_id: int) -> Sent | None:
-        """The request that an answer belongs to; None if there is none or it has its answer already."""
+        """Remove and return the request that an answer belongs to; None if it is unknown or was answered before."""
         sent = self.pop(message_id, None)
         if sent is not None:
             self._bytes -= sent.length
@@ -78,7 +78,7 @@ class InFlight(dict[int, Sent]):
         return sent
 
     def take_all(self) -> list[Sent]:
-        """All requests, because no answer is waited for any more."""
+        """Remove and return all requests, because no more answers are expected."""
         entries = list(self.values())
         self._settled_ids.update(self)
         self.clear()
@@ -86,9 +86,9 @@ class InFlight(dict[int, Sent]):
         return entries
 
     def look(self) -> None:
-        """Look at what has come before more is sent; second answers are forgotten.
+        """Check what has arrived before more is sent; drop second answers.
 
-        Raises RemoteProtocolError for an answer that cannot be true, and what ``Association.waiting`` raises.
+        Raises RemoteProtocolError for an impossible answer, and what ``Association.waiting`` raises.
         """
         events = self._association.waiting()
         if not events:
@@ -103,7 +103,7 @@ class InFlight(dict[int, Sent]):
 
     def _is_awaited(self, command: object) -> bool:
         if not isinstance(command, CStoreRSP):
-            return True  # what is wrong with it is told when it is received
+            return True  # another command is judged when it is received
         number = command.message_id_responded_to
         if number in self:
             return True
@@ -116,7 +116,7 @@ class InFlight(dict[int, Sent]):
         raise _not_sent(number, "was not sent")
 
     def find_lie(self, command: object) -> RemoteProtocolError | None:
-        """What cannot be true of an answer when nothing is being sent; None if all can."""
+        """Why an answer is impossible, when nothing is being sent; None if it is possible."""
         if not isinstance(command, CStoreRSP):
             return None
         number = command.message_id_responded_to

@@ -59,7 +59,7 @@ def log_request(peer: Peer, contexts: Sequence[PresentationContext], options: Tr
 
 
 def warn_of_adjustments(peer: Peer, options: TransferOptions) -> None:
-    """Warn of what goes out otherwise than it was given."""
+    """Warn of values that are sent in another form than the user gave them."""
     for which, title in (("calling", peer.calling_ae_title), ("called", peer.called_ae_title)):
         if is_cut(title):
             _log.warning("%s AE title '%s' is longer than 16 characters, only '%s' is used", which, title, title[:16])
@@ -70,7 +70,7 @@ def warn_of_adjustments(peer: Peer, options: TransferOptions) -> None:
 def log_accepted(
     association: Association, peer: Peer, contexts: Sequence[PresentationContext], options: TransferOptions
 ) -> None:
-    """Log what the peer has answered."""
+    """Log the peer's answer to the request for an association."""
     level = _level(options)
     answer = association.answer
     if answer is not None and _log.isEnabledFor(level):
@@ -93,7 +93,7 @@ def log_accepted(
         lines += _negotiation_lines("END A-ASSOCIATE-AC", peer.user_identity, response)
         _log.log(level, "\n".join(lines))
     if answer is not None and association.accepted:
-        # DCMTK leaves --max-send-pdu out of this number
+        # DCMTK leaves --max-send-pdu out of this number.
         longest = min(answer.user_information.max_length or LONGEST_PDU, LONGEST_PDU)
         if longest & 1:
             _log.warning("ASSOC: PDV send length %d is odd (using %d)", longest, longest & ~1)

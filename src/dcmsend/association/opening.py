@@ -1,4 +1,4 @@
-"""How an association comes about: connection, security, request."""
+"""Opens an association: connection, TLS, negotiation."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def open_association(
     connection = _connect(peer, options, interrupt)
     association = Association(connection, options, interrupt)
     try:
-        # DCMTK finds an empty title only when it has connected, and a script may count connections.
+        # DCMTK rejects an empty title only after it has connected, and a script may count connections.
         for title, name in ((peer.calling_ae_title, "Calling"), (peer.called_ae_title, "Called")):
             if not title:
                 _log.error("Illegal service parameter: %s AP Title", name)

@@ -1,4 +1,4 @@
-"""Who the peer is, and how we introduce ourselves."""
+"""The peer's address and titles, and how this side introduces itself."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["AddressFamily", "Peer"]
 
 
 class Peer(Record):
-    """The Storage SCP and how we introduce ourselves.  Raises ValueError for an impossible port.
+    """A Storage SCP, and how this side introduces itself to it.  Raises ValueError for an impossible port.
 
     Attributes:
         host: name or address as given.
@@ -23,8 +23,8 @@ class Peer(Record):
         called_ae_title: as given; cut to 16 characters on the wire.
         calling_ae_title: as given; cut to 16 characters on the wire.
         address_family: which addresses of a host name are used.
-        tls: what connections are secured with, made by ``load_tls``; None for plain ones.
-        user_identity: who the user is (PS3.7 D.3.3.7), None says nothing of it.
+        tls: the TLS context of connections, made by ``load_tls``; None for plain connections.
+        user_identity: the User Identity to send (PS3.7 D.3.3.7); None sends none.
     """
 
     host: str
@@ -36,12 +36,12 @@ class Peer(Record):
     user_identity: UserIdentity | None = None
 
     def check(self) -> None:
-        if not 0 < self.port < 65536:  # the system would take such a number modulo 65536
+        if not 0 < self.port < 65536:  # the system would take a larger number modulo 65536
             raise ValueError(f"port {self.port} is not between 1 and 65535")
 
     @property
     def facts(self) -> PeerFacts:
-        """What reports and journals are told of the peer."""
+        """The facts about the peer that reports and journals show."""
         return PeerFacts(
             self.host, self.port, self.called_ae_title, self.calling_ae_title, is_secured=self.tls is not None
         )

@@ -1,4 +1,4 @@
-"""Makes one instance ready to be sent: file checked, context chosen, first bytes framed."""
+"""Prepares one instance for sending: checks the file, chooses the context, frames the first bytes."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ class Failure:
     """Why an instance cannot be sent.
 
     Attributes:
-        reason: ours.
-        error: DCMTK's condition is its text.
-        log: what to log as errors, in order, when the instance's turn has come.
+        reason: the reason that reports show.
+        error: the error; its text is DCMTK's condition.
+        log: messages to log as errors, in order, when it is the instance's turn.
     """
 
     __slots__ = ("error", "log", "reason")
@@ -52,20 +52,20 @@ class Failure:
 
 
 class PreparedStore:
-    """One C-STORE, ready to go, or the reason why it cannot.
+    """One C-STORE that is ready to be sent, or the reason why it cannot be sent.
 
     Attributes:
         index: place in the transfer list, from 0.
-        planned_context_id: what the plan says, for the report.
-        context_id: what is really used.
+        planned_context_id: the context id of the plan, for the report.
+        context_id: the context id that is used.
         message_id: 0 if none was taken, because the file could not be loaded.
-        length: bytes of the data set in the file, 0 if it could not be loaded.
-        stamp: size and time of modification of the file at its opening, None if it could not be opened.
+        length: bytes of the data set in the file, 0 if the file could not be loaded.
+        stamp: size and time of modification of the file when it was opened, None if it could not be opened.
         identity: device and inode of the file, None where they are not known.
-        facts: what the data set says of itself beside its UIDs, None if it could not be walked.
-        is_done: this run has had the same file stored already, and moved it away.
-        sent_syntax: what goes over the wire; the file's own if it did not come to that; None if never loaded.
-        notes: (level, text) to be logged when the instance's turn has come.
+        facts: what reports show of the data set beside its UIDs, None if the data set could not be walked.
+        is_done: whether this run has already stored the same file and moved it away.
+        sent_syntax: the transfer syntax on the wire, or the file's own if nothing was sent; None if never loaded.
+        notes: (level, text) to log when it is the instance's turn.
     """
 
     __slots__ = (
@@ -92,13 +92,13 @@ class PreparedStore:
         self.started = time.time()
 
     def close(self) -> None:
-        """Give the file back."""
+        """Close the file."""
         if self.payload is not None:
             self.payload.close()
 
 
 class Preparer:
-    """Prepares the instances of one association, and gives out its message ids."""
+    """Prepares the instances of one association, and assigns message ids."""
 
     def __init__(
         self,
@@ -119,9 +119,9 @@ class Preparer:
         self._last_message_id = 0
 
     def prepare(self, index: int, instance: Instance, context_id: int, outstanding: Container[int]) -> PreparedStore:
-        """Load, check and stage one instance; what is wrong with it becomes its ``failure``.
+        """Load, check and stage one instance; a problem with it becomes its ``failure``.
 
-        ``outstanding`` are the message ids still waiting for an answer.
+        ``outstanding`` holds the message ids that still wait for an answer.
         """
         store = PreparedStore(index, instance, context_id)
         if self._abilities.unusable is not None:
@@ -135,7 +135,7 @@ class Preparer:
             file = self._files.open(index, instance, check)
             store.stamp, store.identity = (file.size, file.modified), file.identity
             loaded = load_instance(instance, file, self._abilities.dictionary, check, self._abilities.noted)
-        except Cancelled:  # who asked for the end does not start this one either
+        except Cancelled:  # the run was asked to end: this instance is not started
             return store
         except (FileUnreadable, DataSetError) as error:
             if self._is_done(instance, error):
@@ -161,7 +161,7 @@ class Preparer:
         return store
 
     def _is_done(self, instance: Instance, error: DcmsendError) -> bool:
-        """Whether a file that is not there was named twice: it was stored, and moved away."""
+        """Whether a missing file was named twice: this run has stored it and moved it away."""
         is_gone = isinstance(error, FileUnreadable) and error.errno == errno.ENOENT
         return is_gone and self._was_moved is not None and self._was_moved(instance.input)
 
@@ -205,7 +205,7 @@ class Preparer:
                 f"  Transfer Syntax  : {loaded.syntax.name}\n"
                 f"  Pres. Context ID : {store.planned_context_id}",
             )
-        # A UID longer than its field is cut, as DCMTK does (only with -nuc can there be one).
+        # A UID longer than its field is cut, as in DCMTK; only with -nuc can there be such a UID.
         store.request = CStoreRQ(store.message_id, loaded.sop_class_uid[:64], loaded.sop_instance_uid[:64])
         return None
 
@@ -264,7 +264,7 @@ class Preparer:
         except (FileUnreadable, DataSetError, TranscodeError) as error:
             store.close()
             return self._conversion_failure(error, loaded.syntax, target, store)
-        except Cancelled:  # while pixels were decoded: who asked for the end does not start this one either
+        except Cancelled:  # the run was asked to end while pixels were decoded: the instance is not started
             store.close()
         return None
 
@@ -285,7 +285,7 @@ class Preparer:
             store.notes.extend(loaded.notes)
 
     def _run_jobs(self, jobs: Iterator[Callable[[], None]], memory: int) -> None:
-        from dcmsend.load import DecodeWorkers  # only for what is decoded
+        from dcmsend.load import DecodeWorkers  # only needed where pixels are decoded
 
         DecodeWorkers(self._options.decode_workers, self._interrupt)(jobs, memory)
 
@@ -310,6 +310,6 @@ class Preparer:
 
 
 def _explain(error: DcmsendError) -> str:
-    """DCMTK's condition on the first line, what exactly is wrong on a second one."""
+    """DCMTK's condition on the first line, the exact fault on a second one."""
     detail = getattr(error, "detail", "")
     return f"{error}\n{detail}" if detail else str(error)

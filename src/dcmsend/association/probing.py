@@ -1,4 +1,4 @@
-"""Asks a peer what it would take, and sends it nothing."""
+"""Asks a peer which presentation contexts it accepts, without sending anything."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _REFUSALS: Final = {
 
 
 class ProbeAnswer(NamedTuple):
-    """What a peer says to a set of presentation contexts.
+    """A peer's answer to a set of presentation contexts.
 
     Attributes:
         accepted: (id, SOP Class UID, transfer syntax) of each accepted context, in the order of their ids.
-        refusals: for each other context id why it was refused, in words.
+        refusals: for each other context id, why it was refused, in words.
     """
 
     accepted: tuple[tuple[int, str, TransferSyntax], ...]
@@ -43,7 +43,7 @@ class ProbeAnswer(NamedTuple):
 def probe(
     peer: Peer, contexts: Sequence[PresentationContext], options: TransferOptions, interrupt: Interrupt
 ) -> ProbeAnswer:
-    """Negotiate exactly these contexts, and release.  Raises NegotiationFailed, Cancelled."""
+    """Propose exactly these contexts, then release.  Raises NegotiationFailed, Cancelled."""
     association = _open(peer, contexts, options, interrupt)
     results = {result.id: result.result for result in association.answer.context_results} if association.answer else {}
     taken = {context[0] for context in association.accepted}
@@ -59,8 +59,8 @@ def probe(
 def echo(peer: Peer, options: TransferOptions, interrupt: Interrupt) -> int:
     """The status of a C-ECHO over an association of its own.  Source: PS3.7 §9.1.5.
 
-    Raises NegotiationFailed, RemoteProtocolError when the peer accepts an association but no C-ECHO, and all that may
-    end an association.
+    Raises NegotiationFailed, RemoteProtocolError when the peer accepts an association but no C-ECHO, and every error
+    that may end an association.
     """
     context = PresentationContext(1, _VERIFICATION, (IMPLICIT_VR_LITTLE_ENDIAN.uid,))
     association = _open(peer, (context,), options, interrupt)
@@ -101,4 +101,4 @@ def _release(association: Association) -> None:
     try:
         association.release()
     except DcmsendError:
-        association.close()  # what was to be known is known
+        association.close()  # the answers are known, so this error does not matter

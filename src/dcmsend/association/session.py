@@ -1,4 +1,4 @@
-"""One association from its opening to its end, as a session of the transfer."""
+"""A session of the transfer that is one DICOM association."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _app_log = logging.getLogger("dcmsend.app")
 
 
 class Counter:
-    """Counts over all associations of a transfer; safe to be shared by threads."""
+    """Counts over all associations of a transfer; thread-safe."""
 
     __slots__ = ("_counts", "_lock")
 
@@ -52,11 +52,11 @@ class Counter:
 
     @property
     def counts(self) -> Counts:
-        """Negotiations that were answered, also by "no context accepted", and contexts proposed in them."""
+        """The number of negotiations the peer answered (also with no context accepted), and of contexts proposed."""
         return self._counts
 
     def add(self, contexts: int) -> int:
-        """Count an association; its number, from 1."""
+        """Count an association; return its number, from 1."""
         with self._lock:
             self._counts = Counts(self._counts.sessions + 1, self._counts.contexts + contexts)
             return self._counts.sessions
@@ -67,10 +67,10 @@ class DimseSession:
 
     Args:
         counter: counts the associations of the whole transfer.
-        is_numbered: the log tells the number of the association (not with ``-ma``).
-        observer: is told when it is opened and closed, and of bytes.
-        pace: how fast may be sent, None for no limit.
-        make_preparer: makes what loads and checks the instances, once the association is open.
+        is_numbered: whether the log shows the number of the association (not with ``-ma``).
+        observer: is told when the association opens and closes, and of bytes sent.
+        pace: limits how fast data are sent, None for no limit.
+        make_preparer: makes the ``Preparer`` for an open association.
     """
 
     def __init__(
@@ -147,7 +147,7 @@ class DimseSession:
             raise
 
     def run(self, work: Taker) -> Iterator[StoreOutcome]:
-        """Serve ``work`` until there is no more, or until the association has ended; then release it."""
+        """Send the instances of ``work`` until none is left or the association has ended; then release it."""
         association = self._association
         assert association is not None
         tries_again = self._options.retry.attempts > 0
@@ -173,27 +173,27 @@ class DimseSession:
                 self._release(association)
             else:
                 self._how = str(getattr(self.error, "cause", self.error))
-        except BaseException:  # nobody takes the outcomes any more, or an observer has failed
+        except BaseException:  # the caller takes no more outcomes, or an observer has failed
             association.abort(_PATIENCE)
             raise
         finally:
             self._close()
 
     def close(self) -> None:
-        """Release an association that is open and not used any more, and close it; may be called twice."""
+        """Release and close an association that is open and no longer used; may be called twice."""
         if self._association is not None:
             self._release(self._association)
             self._close()
 
     def _release(self, association: Association) -> None:
-        """Release in order; the log tells if the peer does something else."""
+        """Release in order; log it if the peer does something else."""
         _log.info("Releasing Association")
         self._interrupt.drain_seconds = min(self._interrupt.drain_seconds, _PATIENCE)
         try:
             association.release()
             self._how = "released"
         except Cancelled:
-            pass  # everything has its outcome already
+            pass  # every instance has its outcome already
         except DcmsendError as error:
             self._how = str(error)
             _log.error("Association Release Failed: %s", with_code(error))

@@ -1,4 +1,4 @@
-"""The log lines of a transfer.  Scripts look for DCMTK's words at the beginning of a line, so those are kept."""
+"""The log lines of a transfer.  Scripts look for DCMTK's words at the beginning of a line, so they are kept."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ _CODES = {AssociationAborted: "0006:0317", AssociationReleased: "0006:0319", Con
 
 
 def with_code(error: DcmsendError) -> str:
-    """The message of an error with DCMTK's number before it, as far as there is one."""
+    """The message of an error, after DCMTK's number for it if there is one."""
     code: str = getattr(error, "code", "") or _CODES.get(type(error), "")
     return f"{code} {error}" if code else str(error)
 
 
 def log_notes(store: PreparedStore) -> None:
-    """Log what was odd about an instance, now that its turn has come."""
+    """Log the oddities of an instance, now that it is its turn."""
     for level, text in store.notes:
         _log.log(_LEVELS[level], text)
 
@@ -54,13 +54,13 @@ def log_failure(failure: Failure) -> None:
 
 
 def log_done(store: PreparedStore) -> None:
-    """Log that the same file was stored before."""
+    """Log that this run has already stored the same file."""
     _app_log.info("not sent again, it was named twice and is stored already: %s", store.instance.input.path)
 
 
 def log_end(error: DcmsendError, facts: PeerFacts | None = None) -> None:
-    """Log what ends the run; what may help stands on further lines; ``facts`` are needed for NegotiationFailed."""
-    from dcmsend.advice import Situation, with_explanation  # only what fails needs it
+    """Log the error that ends the run, with help on further lines; NegotiationFailed needs ``facts``."""
+    from dcmsend.advice import Situation, with_explanation  # only needed after a failure
 
     situation = Situation() if facts is None else facts.situation
     _app_log.critical("%s", with_explanation(error, situation))
@@ -123,7 +123,7 @@ def log_response(store: PreparedStore, response: CStoreRSP) -> None:
 
 
 def log_receive_error(store: PreparedStore | None, error: DcmsendError) -> None:
-    """Log what ended the sending of an instance (``store``), or the wait for answers (None)."""
+    """Log the error that ended the sending of an instance (``store``), or the wait for answers (None)."""
     if isinstance(error, Cancelled):
         return
     if store is None or isinstance(error, AssociationReleased):
@@ -137,12 +137,12 @@ def log_receive_error(store: PreparedStore | None, error: DcmsendError) -> None:
 
 
 def log_unexpected_command(command_field: int) -> None:
-    """Log that the peer has sent something else than an answer."""
+    """Log that the peer has sent a command that is not an answer."""
     _log.error("Expected C-STORE response but received DIMSE command 0x%04x", command_field)
 
 
 def log_aborting_for_release() -> None:
-    """Log that a request of the peer to release is answered by an abort."""
+    """Log that the peer's request to release is answered with an abort."""
     _log.error("Protocol Error: Peer requested release (Aborting)")
 
 

@@ -1,4 +1,4 @@
-"""Sends one stretch of the transfer list over one association, one instance prepared ahead of the answers."""
+"""Sends one stretch of the transfer list over one association, and prepares one instance ahead of the answers."""
 
 from __future__ import annotations
 
@@ -68,13 +68,13 @@ _clock = time.perf_counter
 class StoreLoop:
     """The C-STOREs of one association.
 
-    While the answer to one instance is on its way the next one is opened, walked and framed, on the same thread.
-    That changes no order: what is wrong with the next one is told after the outcome of the one before.
+    While the answer to one instance is on its way, the same thread opens, walks and frames the next one.  That changes
+    no order: problems with the next instance are reported after the outcome of the one before.
 
     Attributes:
-        error: what ended the association before its time; None while it is good.
-        halted: the run has to end because of ``error``.
-        answered: how many answers came.
+        error: why the association ended early; None while it is good.
+        halted: whether the run has to end because of ``error``.
+        answered: number of answers received.
     """
 
     def __init__(
@@ -108,9 +108,9 @@ class StoreLoop:
         self._contexts = {row[0] for row in association.accepted}
 
     def run(self) -> Iterator[StoreOutcome]:
-        """Send while there is work; one outcome for each instance that was begun.
+        """Send while there is work; yield one outcome for each instance that was begun.
 
-        In the order of the work, but that answers to several requests in flight may come in any order.
+        Outcomes follow the order of the work, except that several requests in flight may be answered in any order.
         """
         window = self._association.window
         while self.error is None and not self._interrupt.requested:
@@ -128,7 +128,7 @@ class StoreLoop:
             else:
                 store = self._preparer.prepare(index, instance, context_id, self._in_flight)
             try:
-                # What is wrong with an instance is told when everything before it is known.
+                # A problem with an instance is reported once the outcomes of all before it are known.
                 yield from self._collect(0 if store.failure is not None else window - 1)
                 if self._pace is not None and self.error is None and store.failure is None:
                     self._pace.wait_for_instance(self._interrupt)
@@ -144,7 +144,7 @@ class StoreLoop:
         return self.error is None and not self._work.is_stopped and not self._interrupt.requested
 
     def _start(self, store: PreparedStore) -> Iterator[StoreOutcome]:
-        """Send a prepared instance; yields only if that fails."""
+        """Send a prepared instance; yields outcomes only if that fails."""
         log_notes(store)
         if store.is_done:
             log_done(store)
@@ -164,7 +164,7 @@ class StoreLoop:
         try:
             sent = self._association.send_staged(progress, self._in_flight.look)
         except DcmsendError as error:
-            # Half a data set is on the wire and cannot be taken back: the association has to be given up.
+            # Half of the data set was sent and cannot be taken back, so the association has to be given up.
             log_receive_error(store, error)
             yield from self._give_up_outstanding(error)
             yield self._failed(store, error)
@@ -173,7 +173,7 @@ class StoreLoop:
             self._in_flight.add(store, sent)
 
     def _is_usable(self) -> Generator[StoreOutcome, None, bool]:
-        """Whether the next instance may be sent; if not it stays without an outcome, because nothing of it was sent."""
+        """Whether the next instance may be sent; if not it gets no outcome, because nothing of it was sent."""
         try:
             if self._association.has_news():
                 self._in_flight.look()
@@ -186,7 +186,7 @@ class StoreLoop:
         return True
 
     def _collect(self, limit: int) -> Iterator[StoreOutcome]:
-        """Take answers: at least until no more than ``limit`` are outstanding, and those that are there already."""
+        """Take the answers that have arrived, and wait until at most ``limit`` requests are outstanding."""
         in_flight = self._in_flight
         while in_flight and (len(in_flight) > limit or in_flight.are_many or self._association.has_input()):
             began = _clock()
@@ -214,7 +214,7 @@ class StoreLoop:
             yield from self._settle(event)
 
     def _settle(self, event: CommandReceived) -> Iterator[StoreOutcome]:
-        """The outcome of the request that a proper answer belongs to; none if it has its outcome already."""
+        """The outcome of the request that a valid answer belongs to; nothing if it has one already."""
         response = event.command
         if not isinstance(response, CStoreRSP):
             return
@@ -224,7 +224,7 @@ class StoreLoop:
             yield self._answered(entry, response)
 
     def _give_up_outstanding(self, error: DcmsendError) -> Iterator[StoreOutcome]:
-        """The outcomes of all requests in flight: by the answers that had come before the bad news, else by these."""
+        """The outcomes of all requests in flight: from answers that arrived before ``error``, else unconfirmed."""
         for event in self._association.take_answers():
             if event.context_id in self._contexts:
                 yield from self._settle(event)
@@ -235,7 +235,7 @@ class StoreLoop:
             yield self._unconfirmed(sent, error)
 
     def _check(self, context_id: int, command: object) -> DcmsendError | None:
-        """What is wrong with an answer to something that was sent, if anything."""
+        """The fault in an answer; None if the answer is valid."""
         if context_id not in self._contexts:
             text = "DIMSE Failed to receive message\n0006:0101 ASC Bad presentation context ID"
             problem = RemoteProtocolError(text, code="0006:020d")
@@ -292,7 +292,7 @@ class StoreLoop:
             result=result,
             status=status,
             reason=reason,
-            message=message and "; ".join(message.splitlines()),  # DCMTK's conditions may be nested
+            message=message and "; ".join(message.splitlines()),  # DCMTK's conditions may span several lines
             association=self._number if store.sent_syntax is not None else 0,
             context_id=store.planned_context_id,
             sent_syntax=store.sent_syntax,
@@ -311,7 +311,7 @@ class StoreLoop:
         )
 
     def _halt(self, error: DcmsendError) -> None:
-        """End the run: the first instance that cannot be sent ends it."""
+        """End the run, because an instance could not be sent and ``halt_on_failure`` is set."""
         self.halted = True
         self.error = SendingFailed(error)
         self._work.stop()
@@ -319,7 +319,7 @@ class StoreLoop:
         self._association.abort()
 
     def _lose(self, error: DcmsendError) -> None:
-        """Give the association up; whether the run goes on with another one is not decided here."""
+        """Give the association up; the engine decides whether the run goes on with another one."""
         if isinstance(error, Cancelled):
             self.error, self.halted = error, True
         else:
