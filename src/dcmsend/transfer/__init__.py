@@ -54,7 +54,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """What is seldom needed is loaded when it is."""
+    """Load a seldom needed name when it is first used."""
     if name == "Feed":
         from .feed import Feed
 

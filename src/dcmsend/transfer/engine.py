@@ -1,4 +1,4 @@
-"""Carries the whole transfer list over as many sessions as it takes; every instance gets its one outcome."""
+"""Sends the whole transfer list over as many sessions as needed; every instance gets exactly one outcome."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ class Engine:
     """One transfer.
 
     Args:
-        instances: the transfer list.  From a ``Feed``, instances are taken only as they can be sent, and kept until
-            they are done.
+        instances: the transfer list.  From a ``Feed``, instances are taken only when they can be sent, and kept until
+            they have their outcome.
         target: the way to send; the caller closes it.
-        options: further attempts, pace, the number of sessions.
+        options: retries, pace, the number of sessions.
         interrupt: ends the run early.
         observer: is told of sessions, bytes and outcomes while they happen.
-        ledger: is told of an outcome as soon as it is final, in no particular order, unless the instance was never
+        ledger: is told of an outcome as soon as it is final, in no particular order; not of instances that were never
             begun.
 
     Attributes:
@@ -86,7 +86,7 @@ class Engine:
         self.error: DcmsendError | None = None
 
     def run(self) -> Iterator[StoreOutcome]:
-        """Transfer; one outcome for each instance, in the order of the list."""
+        """Transfer the list; yield one outcome for each instance, in the order of the list."""
         observer = self._observer
         try:
             for outcome in self._outcomes():
@@ -117,7 +117,7 @@ class Engine:
                 continue
             remaining = len(self._instances) - self._order.next_index
             if self._fruitless >= MAX_FRUITLESS and self.error is None:
-                # With --no-halt no trouble with single instances is an error of the run, as in DCMTK.
+                # With --no-halt, failures of single instances are no error of the run, as in DCMTK.
                 _app_log.error("%d associations in a row ended without an answer, giving up", self._fruitless)
                 break
             if remaining and self.error is None and self._disturbed and not self._interrupt.requested:
@@ -137,9 +137,9 @@ class Engine:
             yield from self._order.add(outcome)
 
     def _settle(self, outcome: StoreOutcome) -> StoreOutcome | None:
-        """Take the end of an attempt, on the thread that sees it: the final outcome, None if it is tried again.
+        """Take the result of an attempt, on the thread that made it; return None if the instance is tried again.
 
-        The ledger is told at once, however long the caller of ``run`` takes for what came before.
+        The ledger is told at once, even if the caller of ``run`` is slow to take earlier outcomes.
         """
         if self._retries is not None:
             with self._settling:
@@ -158,13 +158,13 @@ class Engine:
         return outcome
 
     def _note_pending(self) -> None:
-        """What will not be tried again, because nobody takes outcomes any more, may have been stored all the same."""
+        """Tell the ledger of attempts that will not be repeated: the instances may have been stored all the same."""
         if self._retries is not None and self._ledger is not None:
             for outcome in self._retries.take_pending():
                 self._ledger.note(outcome)
 
     def _watch(self, outcome: StoreOutcome) -> None:
-        """End the run when enough was in vain."""
+        """End the run after too many failures in a row."""
         if outcome.result is Result.STORED:
             self._in_vain = 0
             return
@@ -183,7 +183,7 @@ class Engine:
             self._work.stop()
 
     def _wait(self, retries: Retries) -> None:
-        """Wait before the next session, if the last one gives cause to."""
+        """Wait before the next session if the last one failed."""
         if self.error is not None or not self._has_more():
             return
         try:
@@ -201,12 +201,12 @@ class Engine:
             self._observer.waiting(None)
 
     def _has_more(self) -> bool:
-        """Whether there is an instance without an outcome; has the scan look ahead if it goes on."""
+        """Whether any instance has no outcome yet; lets the scan look ahead if it is still running."""
         first = self._order.next_index
         return self._feed.look_ahead(first) if self._feed is not None else first < len(self._instances)
 
     def _round(self, stretch: Stretch) -> Iterator[StoreOutcome]:
-        """Send a stretch over one session, or over several at the same time."""
+        """Send a stretch over one session, or over several in parallel."""
         if stretch.error is not None:
             self._halt(stretch.error)
             return
@@ -246,7 +246,7 @@ class Engine:
         self._judge(session.error if session.halted else None, session.answered, was_lost=session.error is not None)
 
     def _make_work(self, stretch: Stretch) -> Work:
-        """What has no outcome yet; without what is put aside, as long as there is anything else."""
+        """The instances without an outcome; those put aside are left for later while there are others."""
         done, retries = self._order, self._retries
         if retries is None:
             return Work(stretch, self._instances, done)
@@ -280,7 +280,7 @@ class Engine:
         self._judge(sessions.error, sessions.answered, was_lost=self._order.next_index < work.end)
 
     def _judge(self, error: DcmsendError | None, answered: int, *, was_lost: bool) -> None:
-        """Decide after a round how it goes on."""
+        """Decide after a round how the run goes on."""
         self._work = None
         self.error = self.error or error
         self._disturbed = was_lost
@@ -292,7 +292,7 @@ class Engine:
         try:
             yield from self._untaken(stretch)
         finally:
-            session.close()  # also when the caller leaves
+            session.close()  # also when the caller stops early
         if self._target.one_session and session.takes_nothing is not None:
             self._halt(session.takes_nothing)
 
@@ -307,7 +307,7 @@ class Engine:
 def not_attempted(
     instances: Sequence[Instance], first: int, error: DcmsendError | None, done: Container[int] = ()
 ) -> Iterator[StoreOutcome]:
-    """The outcomes of all instances from index ``first`` on, none of which was begun, and why."""
+    """Outcomes that say "not attempted", with the reason, for all instances from index ``first`` on."""
     reason = Reason.NO_ASSOCIATION if error is None or isinstance(error, SessionFailed) else Reason.HALTED
     if isinstance(error, Cancelled):
         reason = Reason.TIME_WINDOW if error.by == Cancelled.TIME_WINDOW else Reason.CANCELLED

@@ -1,4 +1,4 @@
-"""What an observer is told while a transfer runs."""
+"""The events that an observer receives while a transfer runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["AssociationClosed", "AssociationOpened", "BytesSent", "Observer", "S
 
 
 class AssociationOpened(NamedTuple):
-    """The peer has answered A-ASSOCIATE-AC.
+    """The peer has accepted an association.
 
     Attributes:
         number: from 1.
@@ -41,7 +41,7 @@ class AssociationClosed(NamedTuple):
 
 
 class BytesSent(NamedTuple):
-    """A piece of a data set was handed to the network; about one event a MiB.
+    """A piece of a data set was handed to the network; there is about one event for each MiB.
 
     Attributes:
         number: place of the instance in the transfer list, from 1.
@@ -53,11 +53,11 @@ class BytesSent(NamedTuple):
 
 
 class Waiting(NamedTuple):
-    """Nothing is sent for a while, because the peer cannot take it now; then it is tried again.
+    """Nothing is sent for a while, because the peer cannot take it now; the transfer tries again later.
 
     Attributes:
         why: one line for a person, e.g. ``peer out of resources (0xA700)``.
-        until: when it is tried again, in seconds since the epoch.
+        until: time of the next attempt, in seconds since the epoch.
     """
 
     why: str
@@ -65,10 +65,10 @@ class Waiting(NamedTuple):
 
 
 class Observer:
-    """Override what you want to hear of.
+    """Receives the events of a transfer; subclasses override the methods for events they need.
 
-    Calls have to be quick; an exception ends the run.  They come from the thread that takes the outcomes; with several
-    associations at the same time also from those of the associations, but never two at once.  All ``bytes_sent`` of an
+    Methods have to be quick; an exception ends the run.  They are called by the thread that takes the outcomes and,
+    with parallel associations, by the threads of the associations, but never by two at once.  All ``bytes_sent`` of an
     instance come before its ``outcome``.
     """
 
@@ -85,11 +85,11 @@ class Observer:
         """The transfer waits before it tries again; None when the wait is over, for whatever reason."""
 
     def outcome(self, outcome: StoreOutcome) -> None:
-        """An instance has come to its end; in the order of the list."""
+        """An instance has its outcome; called in the order of the list."""
 
 
 class SerialObserver(Observer):
-    """Hands on to another observer, one call after the other, whatever threads they come from."""
+    """Passes events from any threads to another observer, one at a time."""
 
     def __init__(self, observer: Observer) -> None:
         self._observer = observer

@@ -1,7 +1,8 @@
-"""The transfer list while it is still being made: instances come from the scan as they are needed, and go when done.
+"""The transfer list while the scan is still running: instances are added when needed and forgotten when done.
 
-The scan runs where an instance is wanted next, between a request and its answer, and so while the peer works.  Where
-files are slow to open it gets a thread of its own: measured, that halves the time there, and costs a sixth elsewhere.
+The scan runs on the thread that needs the next instance, between a request and its answer, so it uses the time in which
+the peer works.  If files are slow to open the scan gets a thread of its own: by measurement that halves the time there,
+but costs a sixth elsewhere.
 """
 
 from __future__ import annotations
@@ -32,26 +33,27 @@ _SLOW = 0.0005
 
 
 class Credit(Protocol):
-    """How much the inputs of a list may hold open at the same time."""
+    """Limits how much the inputs of a list may hold open at the same time."""
 
     @property
     def is_spent(self) -> bool:
-        """Whether the next input would have to wait until others are done with."""
+        """Whether the next input would have to wait until earlier ones are done."""
         ...
 
 
 class Feed(GrowingList):
-    """A list that grows at its end, on demand, and is forgotten at its beginning.
+    """A list that grows at its end on demand, and forgets its beginning.
 
-    ``len`` counts everything that was ever in it.  Only one thread at a time may have it grow.
+    ``len`` counts all instances ever added.  Only one thread at a time may let the list grow.
 
     Args:
-        instances: from the scan.
-        credit: what the inputs may hold open; None for no limit.  One instance is always admitted.
+        instances: the instances that the scan finds.
+        clock: seconds, never going backwards.
+        credit: limits what the inputs hold open; None for no limit.  One instance is always admitted.
 
     Attributes:
-        error: what ended the scan early; it counts when everything before it has its outcome.
-        is_complete: whether nothing more will come.
+        error: the error that ended the scan early; it counts once everything before it has its outcome.
+        is_complete: whether no more instances will be added.
     """
 
     def __init__(
@@ -90,7 +92,7 @@ class Feed(GrowingList):
         return list(self._kinds.values())
 
     def pull(self) -> Pulled:
-        """Have the scan give one instance more."""
+        """Add one more instance from the scan."""
         if self.is_complete:
             return Pulled.END
         if self._credit is not None and self._end > self._first and self._credit.is_spent:
@@ -110,9 +112,9 @@ class Feed(GrowingList):
         return Pulled.ONE
 
     def look_ahead(self, index: int) -> bool:
-        """Gather instances from ``index`` on, so that one plan serves many; false when there is none.
+        """Add instances after ``index``, so that one plan serves many; return False if there is none at ``index``.
 
-        Ends after 10,000 instances or one second.
+        Stops after 10,000 instances or one second.
         """
         begin, known = self._clock(), self._end
         while self._end < index + _LONGEST_LOOK_AHEAD and (
@@ -131,11 +133,11 @@ class Feed(GrowingList):
             self._start_thread()
 
     def run_ahead(self) -> None:
-        """Have the scan go on, on a thread of its own, before its instances are wanted; may be called by any thread."""
+        """Let the scan run ahead on a thread of its own; may be called by any thread."""
         self._wants_thread = self._credit is None
 
     def pull_what_is_there(self, end: int) -> None:
-        """Take instances that the scan's thread has found, up to index ``end``; does not wait."""
+        """Add instances that the scan's thread has already found, up to index ``end``; does not wait."""
         if self._ahead is None:
             if not self._wants_thread or self.is_complete:
                 return
@@ -157,7 +159,7 @@ class Feed(GrowingList):
             _close(self._instances)
 
     def forget_before(self, index: int) -> None:
-        """Everything before ``index`` has its outcome."""
+        """Forget the instances before ``index``: all of them have their outcome."""
         while self._first < index:
             self._known.pop(self._first, None)
             self._first += 1
@@ -181,7 +183,7 @@ class _Ahead:
 
     @property
     def has_some(self) -> bool:
-        """Whether the next one, or the end, can be had without a wait."""
+        """Whether the next instance, or the end, can be had without a wait."""
         return not self._queue.empty()
 
     def _run(self) -> None:
@@ -191,26 +193,26 @@ class _Ahead:
                     return
                 self._queue.put(instance)
             self._queue.put(None)
-        except BaseException as error:  # raised where the instances are taken
+        except BaseException as error:  # raised in the thread that takes the instances
             self._queue.put(error)
         finally:
             _close(self._instances)
 
     def close(self) -> None:
-        """End the thread as soon as the file is read that it is at."""
+        """End the thread once it has read its current file."""
         self._stopped = True
         while self._thread.is_alive():
-            with suppress(queue.Empty):  # it may wait for room in the queue
+            with suppress(queue.Empty):  # the thread may be waiting for room in the queue
                 self._queue.get_nowait()
             self._thread.join(0.01)
 
 
 def _close(instances: Iterator[Instance]) -> None:
-    """End a generator, so that what it has open is closed."""
+    """Close a generator, so that it closes its files."""
     if isinstance(instances, Generator):
         instances.close()
 
 
 def _example_of(instance: Instance) -> Instance:
-    """An instance that decides as this one does about sessions, and holds nothing open."""
+    """An instance that counts the same for planning, and holds nothing open."""
     return instance._replace(input=InputFile(""), group="", facts=None)

@@ -1,4 +1,4 @@
-"""What outlives a run, as a run sees it."""
+"""The memory of earlier runs, as the transfer sees it; a journal implements it."""
 
 from __future__ import annotations
 
@@ -13,36 +13,36 @@ __all__ = ["Ledger", "Recall"]
 
 
 class Recall(Protocol):
-    """What is remembered of earlier runs, asked while inputs are looked for; all by one thread at a time."""
+    """Knows what earlier runs did with an input; one thread at a time may ask."""
 
     def leaves_out(self, item: Source) -> bool:
-        """Whether an input is no input at all: a file of the journal, or one that was moved when it was sent."""
+        """Whether an input is no input at all: a file of the journal, or one that was moved after it was sent."""
         ...
 
     def is_stored(self, item: Source) -> bool:
-        """Whether an input need not be sent, because it is stored and has not changed.  Raises JournalError."""
+        """Whether an input need not be sent, because it is stored and unchanged.  Raises JournalError."""
         ...
 
     def reject(self, rejected: RejectedInput) -> None:
-        """An input is broken.  Raises JournalError."""
+        """Note that an input is broken.  Raises JournalError."""
         ...
 
 
 class Ledger(Recall, Protocol):
-    """Keeps outcomes from run to run."""
+    """Keeps outcomes for later runs."""
 
     def note(self, outcome: StoreOutcome) -> None:
-        """An outcome is final.  Told as soon as it is, in no particular order."""
+        """Note an outcome as soon as it is final; outcomes come in no particular order."""
         ...
 
     def is_unanswered(self, outcome: StoreOutcome) -> bool:
-        """Whether an earlier run has completely sent the same instance from the same file and got no answer."""
+        """Whether an earlier run sent the same instance completely from the same file and got no answer."""
         ...
 
     def was_moved(self, item: Source) -> bool:
-        """Whether this run has had an input stored that is not there any more; seldom asked."""
+        """Whether this run has stored an input that no longer exists; seldom asked."""
         ...
 
     def all_found(self) -> None:
-        """Nothing more will be looked for."""
+        """Note that the search for inputs is over."""
         ...

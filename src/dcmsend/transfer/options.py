@@ -1,4 +1,4 @@
-"""How instances are transferred."""
+"""The options of a transfer."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ def _check(name: str, is_possible: bool, group: str = "TransferOptions") -> None
 
 
 class RetryOptions(Record):
-    """What is tried again after a passing failure.  Times in seconds.  Raises ValueError for impossible ones.
+    """Which failures are retried, and when.  Times in seconds.  Raises ValueError for impossible values.
 
-    Passing are: no connection, a transient rejection, a lost or aborted association, a time-out, no answer to what was
-    completely sent, and the statuses 0xA7xx and 0x0110.
+    Retried are: no connection, a transient rejection, a lost or aborted association, a time-out, no answer to a
+    completely sent instance, and the statuses 0xA7xx and 0x0110.
 
     Attributes:
         attempts: further attempts for each instance, 0 for none (``--retry``).
-        delay: before the next attempt; doubled as long as nothing is stored, 25 % more or less by chance
+        delay: before the next attempt; doubled as long as nothing is stored, varied at random by 25 %
             (``--retry-delay``).
-        longest_delay: up to which it is doubled.
-        max_time: how long is tried without a single stored instance (``--retry-max-time``).
+        longest_delay: upper limit of the doubling.
+        max_time: the run gives up when no instance was stored for so long (``--retry-max-time``).
     """
 
     attempts: int = 0
@@ -47,33 +47,33 @@ class RetryOptions(Record):
 
 
 class TransferOptions(Record):
-    """How instances are transferred.  Times in seconds, sizes in bytes.  Raises ValueError for impossible ones.
+    """The options of a transfer.  Times in seconds, sizes in bytes.  Raises ValueError for impossible values.
 
     Attributes:
         connect_timeout: for the TCP connect (``-to``); None leaves it to the operating system.
         acse_timeout: for A-ASSOCIATE-AC, A-RELEASE-RP and the close after A-ABORT (``-ta``).
-        dimse_timeout: for a C-STORE response (``-td``); None waits as long as bytes move, see idle_timeout.
-        idle_timeout: no byte either way for so long ends the association; 0 never.
+        dimse_timeout: for a C-STORE response (``-td``); None waits as long as bytes move, see ``idle_timeout``.
+        idle_timeout: the association ends when no byte moved in either direction for so long; 0 for no limit.
         max_pdu: longest PDU we announce to receive (``-pdu``).
         max_send_pdu: longest PDU we send, at least 14, None for what the peer takes (``--max-send-pdu``).
-        halt_on_failure: the first instance that cannot be sent ends the run (false with ``-nh``).
-        convert: another transfer syntax than the file's may be produced (false with ``-dn``).
+        halt_on_failure: whether the first instance that cannot be sent ends the run (false with ``-nh``).
+        convert: whether data sets may be sent in another transfer syntax than the file's (false with ``-dn``).
         deflate_level: zlib level 0..9 for Deflated, None to pass deflated data sets through (``+cl``).
-        normalize: re-encode every data set canonically (``--normalize``).
-        keep_ybr: losslessly compressed YBR pixels that are decompressed stay YBR (``--keep-ybr``).
+        normalize: whether every data set is encoded anew, canonically (``--normalize``).
+        keep_ybr: whether losslessly compressed YBR pixels stay YBR when they are decompressed (``--keep-ybr``).
         decode_workers: threads that decompress the frames of one instance, from 1.
         parallel_associations: how many associations may be open at the same time, from 1.
-        async_window: how many requests without an answer to ask for, 2..65535; 0 for none (PS3.7 D.3.3.3).
+        async_window: how many unanswered requests to negotiate, 2..65535; 0 for no negotiation (PS3.7 D.3.3.3).
         max_rate: bytes a second over all associations, 0 for no limit; PDU headers count.
         max_instances_rate: instances a second over all associations, 0 for no limit.
-        tcp_no_delay: switch the Nagle algorithm off (environment ``TCP_NODELAY=0`` leaves it on).
+        tcp_no_delay: whether the Nagle algorithm is off (environment ``TCP_NODELAY=0`` leaves it on).
         tcp_buffer_length: socket buffers, None for the system's own tuning (environment ``TCP_BUFFER_LENGTH``).
-        log_negotiation: log both sides of the negotiation already at level INFO (``+v``).
-        drain_seconds: after a stop request, how long answers are waited for.
-        retry: what is tried again, and how often.
-        stop_after_failures: so many instances in a row that are not stored end the run; 0 never.
-        stop_at: when the time window is over, in seconds since the epoch; None never (``--stop-at``).
-        max_duration: for the whole transfer, looking for inputs included; None for no limit (``--max-duration``).
+        log_negotiation: whether both sides of the negotiation are logged at level INFO already (``+v``).
+        drain_seconds: how long to wait for answers after a stop request.
+        retry: which failures are retried, and how often.
+        stop_after_failures: the run ends after so many instances in a row that are not stored; 0 for no limit.
+        stop_at: end of the time window, in seconds since the epoch; None for no limit (``--stop-at``).
+        max_duration: for the whole transfer, the search for inputs included; None for no limit (``--max-duration``).
     """
 
     connect_timeout: float | None = None

@@ -1,4 +1,4 @@
-"""What became of one instance: one value, made once, from which every report and exit code follows."""
+"""What became of one instance: a value made once, on which every report and exit code rests."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ class Attempt(NamedTuple):
     """One attempt to store an instance, and how it ended.
 
     Attributes:
-        time: seconds since the epoch at which it was begun.
-        result: what would have become of the instance if it had been the last attempt.
-        status: the peer's DIMSE status; None unless it answered.
-        reason: ours; None when the peer answered.
+        time: start of the attempt, in seconds since the epoch.
+        result: the result the instance would have had if this attempt had been the last.
+        status: the peer's DIMSE status; None if it did not answer.
+        reason: our reason; None when the peer answered.
     """
 
     time: float
@@ -50,14 +50,14 @@ class StoreOutcome(NamedTuple):
 
     Attributes:
         index: place in the transfer list, from 1.
-        instance: what was to be sent.
+        instance: the instance to be sent.
         result: one of five.
-        status: the peer's DIMSE status 0x0000..0xFFFF; None unless it answered (PS3.7 §9.1.1.1.9).
-        reason: ours; None when the peer answered.
+        status: the peer's DIMSE status 0x0000..0xFFFF; None if it did not answer (PS3.7 §9.1.1.1.9).
+        reason: our reason; None when the peer answered.
         message: one line for a person, ``""`` for a plain success.
-        association: number of the association, from 1; 0 when the instance never was due in one.
-        context_id: id of the presentation context planned for it, 0 for none.
-        sent_syntax: the transfer syntax that was reached; None if the file was never loaded.
+        association: number of the association, from 1; 0 when the instance was never assigned to one.
+        context_id: id of the presentation context planned for the instance, 0 for none.
+        sent_syntax: the transfer syntax on the wire, or the file's own if nothing was sent; None if never loaded.
         data_set_length: bytes of the data set in the file (inflated for Deflated), 0 if never loaded.
         bytes_sent: bytes of the data set that were sent, without PDU headers.
         message_id: 1..65535, 0 when none was taken.
@@ -65,19 +65,19 @@ class StoreOutcome(NamedTuple):
         sop_instance_uid: Affected SOP Instance UID of the request, ``""`` if there was none.
         error_comment: (0000,0902) of the answer, ``""`` if missing.
         offending_elements: tags of (0000,0901) of the answer.
-        started: seconds since the epoch at which it was begun, 0.0 if never.
-        seconds: from then to the outcome.
-        earlier: the attempts before the one that all this tells of, in order.
+        started: start of the attempt in seconds since the epoch, 0.0 if it was never begun.
+        seconds: from ``started`` to the outcome.
+        earlier: the attempts before the last one, in order.
         file_stamp: size in bytes and time of modification in nanoseconds of the file when it was opened to be sent,
             None if it could not be opened.
         file_identity: device and inode of that file, None where they are not known.
-        is_permanent: whether the same run would end in the same way until a person has done something, whatever the
-            reason is otherwise (a rejection that is permanent, certificates that are not trusted).
-        facts: study, series and what else the run asks for, of the data set that was checked to be sent; None if none
-            was, then ``instance.facts`` may tell what the scan has seen.
+        is_permanent: whether a new run would fail in the same way until a person has acted, whatever ``reason`` says
+            (a permanent rejection, certificates that are not trusted).
+        facts: study, series and other requested elements of the data set that was loaded to be sent; None if none was
+            loaded (``instance.facts`` then has what the scan has seen).
     """
 
-    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody misses
+    index: int  # type: ignore[assignment]  # hides tuple.index, which is not used
     instance: Instance
     result: Result
     status: int | None = None
@@ -108,19 +108,19 @@ class StoreOutcome(NamedTuple):
 
     @property
     def attempts(self) -> tuple[Attempt, ...]:
-        """All attempts, in order; none for what was never begun."""
+        """All attempts, in order; none for an instance that was never begun."""
         if not self.started:
             return self.earlier
         return (*self.earlier, Attempt(self.started, self.result, self.status, self.reason))
 
     @property
     def is_out_of_resources(self) -> bool:
-        """Whether the peer says that it can take nothing at the moment (0xA7xx)."""
+        """Whether the peer says that it cannot take anything at the moment (0xA7xx)."""
         return self.status is not None and self.status & 0xFF00 == 0xA700
 
     @property
     def is_duplicate(self) -> bool:
-        """Whether the peer refuses it because it has an instance with this UID (0x0111)."""
+        """Whether the peer refuses the instance because it already has one with this UID (0x0111)."""
         return self.status == 0x0111 and self.result is Result.REFUSED
 
     def __repr__(self) -> str:
@@ -130,14 +130,14 @@ class StoreOutcome(NamedTuple):
 
     @property
     def is_retryable(self) -> bool:
-        """Whether the same instance may be stored when it is sent again, without anybody doing anything."""
+        """Whether the same instance may be stored when it is sent again, without anyone's action."""
         if self.status is not None:
             return self.result is Result.REFUSED and (self.is_out_of_resources or self.status == 0x0110)
         return self.reason in _TRANSIENT and not self.is_permanent
 
 
 def counted_as_stored(outcome: StoreOutcome) -> StoreOutcome:
-    """A duplicate, where an earlier attempt may have stored it; the peer's status stays visible."""
+    """The outcome for a duplicate that an earlier attempt may have stored; the peer's status stays visible."""
     return outcome._replace(result=Result.STORED, message="the peer has it already (0x0111)")
 
 

@@ -1,4 +1,4 @@
-"""Several sessions at the same time, each on its own thread, fed from the same work."""
+"""Several sessions in parallel, each on its own thread, fed from the same work."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _app_log = logging.getLogger("dcmsend.app")
 
 
 class _Outbox:
-    """What the sessions have to tell, in the order in which they tell it; one thread takes it."""
+    """Passes what the sessions report to one thread, in the order in which they report it."""
 
     def __init__(self) -> None:
         self._items: deque[StoreOutcome | _Line | BaseException] = deque()
@@ -40,17 +40,17 @@ class _Outbox:
         self._has_room = threading.Event()
 
     def put(self, item: StoreOutcome | _Line | BaseException) -> None:
-        """Add something; waits while too much is there."""
+        """Add an item; waits while too many items are there."""
         while len(self._items) >= _MOST_WAITING:
             self._has_room.clear()
-            if len(self._items) >= _MOST_WAITING:  # else it was made just before
+            if len(self._items) >= _MOST_WAITING:  # else room was made just before
                 self._has_room.wait()
         self._items.append(item)
         if not self._arrived.is_set():
             self._arrived.set()
 
     def take(self) -> Iterator[StoreOutcome | _Line | BaseException]:
-        """Wait for something; all that is there then.  What the caller leaves is there the next time."""
+        """Wait for an item, then yield all that are there.  Items that the caller leaves are yielded the next time."""
         while not self._items:
             self._arrived.wait()
             self._arrived.clear()
@@ -63,7 +63,7 @@ class _Outbox:
 
 
 class _Line:
-    """One thread and its session, opened anew when it is lost."""
+    """One thread and its session; a lost session is opened anew."""
 
     def __init__(self, session: Session | None, interrupt: Interrupt, taker: WorkTaker) -> None:
         self.session = session
@@ -81,18 +81,19 @@ class _Line:
 
 
 class ParallelSessions:
-    """Serves a work over up to ``count`` sessions.
+    """Sends the instances of a work over up to ``count`` sessions.
 
-    A peer that refuses a further session, or leaves it waiting, gets the work over those it has accepted.
+    If the peer refuses a further session, or does not answer it, the sessions it has accepted do the work.
 
     Attributes:
-        error: what ended the run early; None at its normal end.
-        lost: what has ended one of the sessions before its time, None if nothing has.
+        error: why the run ended early; None at a normal end.
+        lost: the error that ended one of the sessions early, None if there was none.
 
     Args:
-        settle: takes an attempt, on the thread of its session; its final outcome, None without one.
-        wait_after: waits before a session is opened in place of one that was lost, for the given number of
-            failures in a row; None opens it at once.
+        settle: takes the result of an attempt, on the thread of its session; returns the final outcome, or None if the
+            instance is tried again.
+        wait_after: waits before a lost session is replaced, given the number of failures in a row; None replaces it at
+            once.
     """
 
     def __init__(
@@ -118,7 +119,7 @@ class ParallelSessions:
 
     @property
     def answered(self) -> int:
-        """How many answers came over all sessions."""
+        """The number of answers over all sessions."""
         return sum(line.answered for line in self._lines)
 
     def run(self) -> Generator[StoreOutcome, None, None]:
@@ -136,10 +137,10 @@ class ParallelSessions:
                     else:
                         raise item
         finally:
-            if os.getpid() != process:  # the threads are in the process that has forked this one
+            if os.getpid() != process:  # a forked child does not have these threads
                 running.clear()
                 threads.clear()
-            # The caller may have left early; the threads must not be stuck at the outbox.
+            # The caller may have stopped early; the threads must not wait for room in the outbox.
             self._work.stop()
             for line in running:
                 line.interrupt.abort()
@@ -149,7 +150,7 @@ class ParallelSessions:
                 thread.join()
 
     def _start(self) -> tuple[list[threading.Thread], set[_Line]]:
-        """Start a thread for each line, or for as many as the system has."""
+        """Start a thread for each line, or as many threads as the system permits."""
         threads: list[threading.Thread] = []
         for number, line in enumerate(self._lines, start=1):
             thread = threading.Thread(target=self._serve, args=(line,), name=f"association-{number}", daemon=True)
@@ -164,7 +165,7 @@ class ParallelSessions:
         return threads, set(self._lines[: len(threads)])
 
     def _let_go(self, running: set[_Line]) -> None:
-        """When no work is left nobody has to wait any longer for a peer that does not answer."""
+        """Stop waiting for peers that do not answer a further session, once no work is left."""
         if self._work.is_empty and not any(line.is_open for line in running):
             for line in running:
                 line.interrupt.abort()
@@ -195,9 +196,9 @@ class ParallelSessions:
                     return
                 if self._wait_after is not None:
                     self._wait_after(max(1, fruitless), line.interrupt)
-        except BaseException as error:  # a bug, or an observer that fails: told where the outcomes are taken
+        except BaseException as error:  # a bug, or a failing observer: raised where the outcomes are taken
             line.is_open = False
-            line.session = None  # it is closed already
+            line.session = None  # it was closed already
             self._outbox.put(error)
         finally:
             line.leave()

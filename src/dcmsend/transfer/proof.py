@@ -1,4 +1,4 @@
-"""What the archive says later of what it has called stored: a second fact, because an outcome is final."""
+"""The archive's later confirmation of instances it has called stored: a separate value, because outcomes are final."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["Proof", "ProofState", "Verdict"]
 
 
 class ProofState(Enum):
-    """What is known of an instance that was asked for after it was stored."""
+    """The answer of the archive to a later question for a stored instance."""
 
     COMMITTED = "committed"
     """The archive has taken over the responsibility for it (Storage Commitment, PS3.4 Annex J)."""
@@ -26,22 +26,22 @@ class ProofState(Enum):
 
     @property
     def is_proven(self) -> bool:
-        """Whether the archive has it."""
+        """Whether the archive has the instance."""
         return self is ProofState.COMMITTED or self is ProofState.VERIFIED
 
     @property
     def is_refuted(self) -> bool:
-        """Whether the archive does not have it."""
+        """Whether the archive does not have the instance."""
         return self is ProofState.DENIED or self is ProofState.MISSING
 
 
 class Verdict(NamedTuple):
-    """What one answer says of one instance.
+    """The result of one answer for one instance.
 
     Attributes:
         state: one of five.
-        reason: a number is the archive's: Failure Reason (0008,1197) or the status of its answer; a name is ours, such
-            as ``timed_out``; None if there is nothing to say.
+        reason: a number comes from the archive: Failure Reason (0008,1197) or the status of its answer; a name is
+            ours, such as ``timed_out``; None if there is no reason to give.
     """
 
     state: ProofState
@@ -49,13 +49,13 @@ class Verdict(NamedTuple):
 
 
 class Proof(NamedTuple):
-    """A verdict, and how it came about.
+    """A verdict and its origin.
 
     Attributes:
         state: one of five.
         reason: as in a ``Verdict``.
-        transaction_uid: (0008,1195) of the commitment that was asked for, ``""`` for a query.
-        time: of the answer, or of the question as long as there is none; seconds since the epoch.
+        transaction_uid: (0008,1195) of the storage commitment, ``""`` for a query.
+        time: of the answer, or of the question as long as there is no answer; seconds since the epoch.
     """
 
     state: ProofState

@@ -12,14 +12,14 @@ __all__ = ["Pace", "TokenBucket"]
 
 
 class TokenBucket:
-    """A token bucket that may be overdrawn: who takes more than there is waits until the debt is paid.
+    """A token bucket that may be overdrawn: a caller that takes too many tokens waits until the debt is paid.
 
-    Whoever comes later waits behind him, so several threads together keep to the rate.
+    Later callers wait behind earlier ones, so several threads together keep to the rate.
 
     Args:
         rate: tokens a second, more than 0.
-        burst: tokens that may be saved up while nothing is taken.
-        clock: seconds from any beginning, never going backwards.
+        burst: tokens that may be saved up while none are taken.
+        clock: seconds from any origin, never going backwards.
     """
 
     def __init__(self, rate: float, burst: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -31,7 +31,7 @@ class TokenBucket:
         self._lock = threading.Lock()
 
     def take(self, count: float) -> float:
-        """Take tokens; how many seconds to wait before they may be used."""
+        """Take tokens; return how many seconds to wait before they may be used."""
         with self._lock:
             now = self._clock()
             self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate) - count
@@ -40,7 +40,7 @@ class TokenBucket:
 
 
 class Pace:
-    """The two rates of a transfer; shared by all its associations.
+    """The byte rate and the instance rate of a transfer; shared by all its associations.
 
     Attributes:
         piece: bytes to send at a time, so that the rate is kept within a tenth of a second.
@@ -66,11 +66,11 @@ class Pace:
 
     @property
     def limits_bytes(self) -> bool:
-        """Whether there is a rate of bytes."""
+        """Whether the number of bytes a second is limited."""
         return self._bytes is not None
 
     def wait_for_bytes(self, count: int, interrupt: Interrupt) -> None:
-        """Return when ``count`` bytes more may be sent.  Raises Cancelled when what is in flight has to end."""
+        """Return when ``count`` more bytes may be sent.  Raises Cancelled when requests in flight have to end."""
         if self._bytes is not None:
             until = self._clock() + self._bytes.take(count)
             while (left := until - self._clock()) > 0:
@@ -78,7 +78,7 @@ class Pace:
                 self._sleep(min(left, WAIT_SLICE))
 
     def wait_for_instance(self, interrupt: Interrupt) -> None:
-        """Return when one instance more may be sent, or when the run shall end."""
+        """Return when one more instance may be sent, or when the run has to end."""
         if self._instances is not None:
             until = self._clock() + self._instances.take(1)
             while (left := until - self._clock()) > 0 and not interrupt.requested:

@@ -1,9 +1,9 @@
-"""Tries again what a later attempt may store: which instances, how often, and after which pause.
+"""Retries: which instances are sent again, how often, and after which pause.
 
-Every attempt that ends for a passing reason is put back until the next association, so outcomes keep the order of the
-list.  An instance that was under way when two associations broke down is put aside until the others are through, and
-then sent over an association of its own: if it is the culprit it costs them nothing more, and if the line is bad it
-still gets all its attempts.
+An attempt that fails for a passing reason is put back until the next association, so outcomes keep the order of the
+list.  An instance that was being sent when two associations broke is put aside until the others are done.  It is then
+sent over an association of its own.  If the instance is the cause, the others lose nothing more; if the network is the
+cause, the instance still gets all its attempts.
 """
 
 from __future__ import annotations
@@ -42,22 +42,22 @@ _KILLS: Final = 2
 
 
 def delay_after(failures: int, options: RetryOptions, chance: float) -> float:
-    """Seconds to wait after so many failures in a row (from 1): doubled each time, and 25 % more or less by chance.
+    """Seconds to wait after ``failures`` failures in a row (from 1): doubled each time, varied at random by 25 %.
 
-    ``chance`` is from 0.0 to 1.0.  Several senders that lost the same peer do not come back at the same moment.
+    ``chance`` is from 0.0 to 1.0.  It keeps several senders that lost the same peer from returning at the same moment.
     """
     seconds = options.delay * 2.0 ** min(failures - 1, 30) * (0.75 + 0.5 * chance)
     return min(seconds, options.longest_delay)
 
 
 class Retries:
-    """What is known of attempts that were in vain; used by one thread at a time, but for ``wait_after``.
+    """The failed attempts of a transfer; used by one thread at a time, except ``wait_after``.
 
     Args:
         options: how often and how long.
-        clock: seconds from any beginning, never going backwards.
+        clock: seconds from any origin, never going backwards.
         sleep: waits for some seconds, at most WAIT_SLICE at a time.
-        chance: a number from 0.0 to 1.0, each time another one.
+        chance: returns a random number from 0.0 to 1.0.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class Retries:
         return outcome
 
     def may_help(self, error: DcmsendError | None) -> bool:
-        """Whether an association that could not be opened may be opened later; if so, the failure is noted."""
+        """Whether a failed association may be opened later; if so, the failure is noted."""
         if not isinstance(error, SessionFailed) or error.is_permanent:
             return False
         self._note(one_line(error.cause))
@@ -119,7 +119,7 @@ class Retries:
         return True
 
     def end_association(self, error: DcmsendError | None) -> None:
-        """Note how an association ended: None for a release in order."""
+        """Note how an association ended; None for an orderly release."""
         cause = getattr(error, "cause", error)
         if isinstance(cause, AssociationError | TransportError | ProtocolError):
             self._note(one_line(cause))
@@ -127,26 +127,26 @@ class Retries:
 
     @property
     def aside(self) -> frozenset[int]:
-        """Indices of the instances that wait until the others are through."""
+        """Indices of the instances that wait until the others are done."""
         return frozenset(self._aside)
 
     def next_suspect(self, end: int) -> int:
-        """The instance put aside, before index ``end``, that is to be sent now, over an association of its own."""
+        """The instance before index ``end`` to be sent now, over an association of its own."""
         return min((index for index in self._aside if index < end), key=lambda index: (self._kills[index], index))
 
     def skipping(self, done: Container[int]) -> Container[int]:
-        """What an association has nothing to do with: what is done, and what is put aside now."""
+        """Indices an association must skip: those in ``done``, and those put aside."""
         return _Either(done, self.aside)
 
     def take_pending(self) -> Iterator[StoreOutcome]:
-        """The last attempts of what is not tried again any more, because the run has ended; in order."""
+        """The last attempts of instances that are not retried because the run has ended; in order."""
         for index in sorted(self._pending):
             yield self._pending.pop(index)
 
     def next_wait(self) -> float | None:
-        """Seconds to wait before the next association, 0.0 if the trouble was long ago; None without any.
+        """Seconds to wait before the next association, 0.0 if the failure was long ago; None without a failure.
 
-        Raises SessionFailed, GivenUp: nothing was stored for too long.
+        Raises SessionFailed, GivenUp: no instance was stored for too long.
         """
         if self._failed_at is None:
             return None
@@ -162,13 +162,13 @@ class Retries:
         return max(0.0, due - now)
 
     def wait(self, seconds: float, interrupt: Interrupt) -> None:
-        """Wait, unless the end is asked for."""
+        """Wait, unless the run is asked to end."""
         until = self._clock() + seconds
         while (left := until - self._clock()) > 0 and not interrupt.requested:
             self._sleep(min(left, WAIT_SLICE))
 
     def wait_after(self, failures: int, interrupt: Interrupt) -> None:
-        """Wait before one of several associations is opened again; may be called by any thread."""
+        """Wait before one of several lost associations is opened again; may be called by any thread."""
         self.wait(delay_after(failures, self._options, self._chance()), interrupt)
 
     def _note(self, why: str) -> None:
@@ -179,7 +179,7 @@ class Retries:
 
 
 class AllBut:
-    """Every index but one."""
+    """Contains every index except one."""
 
     def __init__(self, index: int) -> None:
         self._index = index
@@ -189,7 +189,7 @@ class AllBut:
 
 
 class _Either:
-    """What is in one of two containers."""
+    """Contains the indices of two containers."""
 
     def __init__(self, first: Container[int], second: Container[int]) -> None:
         self._first = first
@@ -200,7 +200,7 @@ class _Either:
 
 
 def _is_transient(outcome: StoreOutcome) -> bool:
-    """Whether it may be stored if the same file is sent again by this run."""
+    """Whether the instance may be stored if this run sends the same file again."""
     if outcome.status is not None:
         return outcome.is_retryable
     if outcome.result is Result.UNCONFIRMED:
@@ -213,16 +213,16 @@ def _identity(outcome: StoreOutcome) -> _Identity:
 
 
 def _joined(before: StoreOutcome, outcome: StoreOutcome, tried: Mapping[_Identity, bool]) -> StoreOutcome:
-    """The outcome of a further attempt in the light of those before it.
+    """The outcome of a further attempt, combined with the attempts before it.
 
-    ``tried`` says what was sent before, and whether it was completely sent and not answered: a file may have been
-    replaced meanwhile, and what the peer has of one instance says nothing of another.
+    ``tried`` maps each instance that was sent to whether it was sent completely and not answered.  A file may have been
+    replaced meanwhile, and an answer about one instance proves nothing about another.
     """
     identity = _identity(outcome)
     if outcome.is_duplicate and identity in tried:
         outcome = counted_as_stored(outcome)
     if outcome.result in (Result.FAILED, Result.NOT_ATTEMPTED):
-        # This attempt was in vain, but an earlier one was not answered.  Who could not be opened has no identity.
+        # This attempt failed, but an earlier one was not answered.  A file that did not open has no identity.
         unanswered = [each for each, is_unanswered in tried.items() if is_unanswered]
         if identity in unanswered or (unanswered and not outcome.sop_instance_uid):
             uid, stamp = identity if identity in unanswered else unanswered[-1]

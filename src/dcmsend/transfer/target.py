@@ -1,9 +1,9 @@
-"""The door through which instances leave: what ``transfer`` knows of a way to send, and no more.
+"""The interface through which instances leave: all that ``transfer`` knows of a way to send.
 
 A ``Target`` is one way to send to one receiver.  It cuts the transfer list into stretches that one session can serve,
-and makes sessions; a ``Session`` is one association (for DIMSE), which serves the instances that it takes from a
-``Taker``.  Order, further attempts, pace, the number of sessions and outcomes are the business of ``transfer``;
-planning, encoding and the network are the business of the target.
+and makes sessions.  A ``Session`` is one association (for DIMSE); it sends the instances that it takes from a
+``Taker``.  ``transfer`` is responsible for order, retries, pace, the number of sessions and outcomes.  The target is
+responsible for planning, encoding and the network.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ __all__ = ["Session", "Stretch", "Taker", "Target"]
 
 
 class Stretch(Protocol):
-    """How far one session can go in the transfer list; several sessions of the same kind may share it.
+    """A part of the transfer list that one session can serve; several sessions of the same kind may share it.
 
     Attributes:
         error: why the run has to end before anything of the stretch is sent; None normally.
-        is_possible: false when no session can take any of it.
+        is_possible: false when no session can take any instance of it.
     """
 
     @property
     def first(self) -> int:
-        """Index of its first instance, from 0."""
+        """Index of the first instance of the stretch, from 0."""
         ...
 
     @property
     def end(self) -> int:
-        """Index after its last instance, as far as it is known."""
+        """Index after the last instance of the stretch, as far as it is known."""
         ...
 
     @property
@@ -50,15 +50,15 @@ class Stretch(Protocol):
 
     @property
     def may_grow(self) -> bool:
-        """Whether instances that are found later may still belong to it."""
+        """Whether instances that are found later may still belong to the stretch."""
         ...
 
     def grow(self) -> Pulled:
-        """Take in the instance ``end``, if it is there and the same sessions can serve it."""
+        """Take in instance number ``end``, if it exists and the same sessions can serve it."""
         ...
 
     def untaken(self, index: int, instance: Instance) -> StoreOutcome:
-        """What becomes of an instance that no session takes."""
+        """The outcome of an instance that no session takes."""
         ...
 
 
@@ -92,11 +92,11 @@ class Session(Protocol):
     """One association, or one connection, from its opening to its end.
 
     Attributes:
-        error: what ended it before its time; None while it is good.
-        halted: the run has to end because of ``error``.
-        answered: how many answers came.
-        takes_nothing: after ``open``: why it takes nothing at all; None normally.
-        timings: how it has spent its time.
+        error: why the session ended early; None while it is good.
+        halted: whether the run has to end because of ``error``.
+        answered: number of answers received.
+        takes_nothing: after ``open``: why the receiver accepts nothing at all; None normally.
+        timings: how the session has spent its time.
     """
 
     @property
@@ -119,14 +119,14 @@ class Session(Protocol):
         ...
 
     def run(self, work: Taker) -> Iterator[StoreOutcome]:
-        """Serve the work until there is no more, or until the session has ended; then close it.
+        """Send instances of ``work`` until none is left or the session has ended; then close the session.
 
-        One outcome for each instance that was begun; an instance of which nothing was sent is given back.
+        Yields one outcome for each instance that was begun.  An instance of which nothing was sent is given back.
         """
         ...
 
     def close(self) -> None:
-        """End a session that is open and not used any more, in order; may be called twice."""
+        """Close an open session that is no longer used, in order; may be called twice."""
         ...
 
 
@@ -134,8 +134,8 @@ class Target(Protocol):
     """One way to send, to one receiver.
 
     Attributes:
-        facts: who the receiver is.
-        one_session: there may be no further session after the first (DCMTK ``-ma``).
+        facts: the receiver's address and titles.
+        one_session: whether no second session may follow the first (DCMTK ``-ma``).
     """
 
     @property
@@ -145,7 +145,7 @@ class Target(Protocol):
     def one_session(self) -> bool: ...
 
     def stretch(self, instances: Sequence[Instance], first: int) -> Stretch:
-        """How far one session can go from index ``first`` on.  ``instances`` is the same list at every call."""
+        """The part of ``instances`` from index ``first`` that one session can serve; the list is always the same."""
         ...
 
     def session(
@@ -155,17 +155,17 @@ class Target(Protocol):
         ...
 
     def counts(self) -> Counts:
-        """What was opened so far."""
+        """The sessions and contexts opened so far."""
         ...
 
     def tell_end(self, error: DcmsendError) -> None:
-        """Log what ends the run, and the next thing to try."""
+        """Log the error that ends the run, and what to try next."""
         ...
 
     def tell_nothing_taken(self) -> None:
-        """Log that an opened session takes nothing at all."""
+        """Log that the receiver accepts nothing in an opened session."""
         ...
 
     def close(self) -> None:
-        """Give back what is held for the whole run."""
+        """Free what is held for the whole run."""
         ...

@@ -1,4 +1,4 @@
-"""When a transfer has to be at its end."""
+"""The latest end of a transfer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def limit_time(
     clock: Callable[[], float] = time.monotonic,
     now: Callable[[], float] = time.time,
 ) -> None:
-    """Have the run end in order, like after a signal, when its time is over; the duration counts from now.
+    """Let the run end in order, as after a signal, when its time is over; the duration counts from now.
 
     ``clock`` never goes backwards; ``now`` is the clock that users see, in seconds since the epoch.
     """

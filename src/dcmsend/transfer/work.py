@@ -1,4 +1,4 @@
-"""What is to be sent over one or several sessions, handed out one instance at a time."""
+"""The instances to be sent over one or several sessions, handed out one at a time."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ _MAX_AHEAD_OF_DEFERRED = 1_000
 
 
 class Work:
-    """The instances of one stretch in the order of the list; safe to be shared by threads.
+    """The instances of one stretch in the order of the list; thread-safe.
 
-    They are handed out to takers.  The taker that gets the first instance of a group gets all of it.
+    Instances are handed out to takers.  The taker that gets the first instance of a group gets the whole group.
 
     Args:
-        stretch: what sessions of one kind can serve.
+        stretch: the stretch that the sessions serve.
         instances: the transfer list.
         done: indices that have their outcome already, or are left out.
-        deferred: indices that wait for the next session already.
+        deferred: indices that already wait for the next session.
         may_grow: whether the stretch may take in instances that are found later.
     """
 
@@ -76,7 +76,7 @@ class Work:
     def take(self, taker: WorkTaker, *, may_wait: bool) -> Task | None:
         """See ``WorkTaker.take``."""
         with self._changed:
-            self._asking += 1  # first of all: whatever is finished from now on is told to those who wait
+            self._asking += 1  # before anything else: from now on finished instances wake the waiting threads
             try:
                 while not self._stopped:
                     index = self._next_for(taker)
@@ -84,7 +84,7 @@ class Work:
                         self._handed_out += 1
                         return index, self._instances[index]
                     if self._is_over:
-                        self._changed.notify_all()  # it is for the others too
+                        self._changed.notify_all()  # others wait for the same news
                         break
                     if not may_wait:
                         break
@@ -95,14 +95,14 @@ class Work:
 
     @property
     def _is_over(self) -> bool:
-        """Whether there is nothing to wait for, when there is nothing to be handed out."""
+        """Whether waiting is useless, when no instance can be handed out."""
         if self._is_held_up or (self._next >= self._stretch.end and not self._is_held_back):
             return True
         return self._is_stuck
 
     @property
     def _is_stuck(self) -> bool:
-        """Whether nothing is under way whose end could let it go on: all that was begun waits for the next session."""
+        """Whether the work waits for deferred instances only, so that nothing under way can let it go on."""
         return self._handed_out == self._finished and not any(taker.kept for taker in self._takers)
 
     def _next_for(self, taker: WorkTaker) -> int | None:
@@ -127,7 +127,7 @@ class Work:
         return self._next - 1
 
     def _finds_more(self) -> bool:
-        """Whether there is one that is not done, and not too far ahead; the list grows if it must."""
+        """Whether there is an index that is not done and not too far ahead; grows the list if necessary."""
         self._is_held_back = False
         self._skip_done()
         while not self._is_held_up:
@@ -147,9 +147,9 @@ class Work:
             self._changed.notify_all()
 
     def defer(self, index: int) -> None:
-        """An instance that was handed out will be sent over another session, when this work is done.
+        """Leave an instance that was handed out to another session, after this work.
 
-        So that it is not waited for too long, the work ends a bounded number of instances after it.
+        The work ends a bounded number of instances later, so that the deferred instance does not wait too long.
         """
         with self._changed:
             self._deferred = index if self._deferred is None else min(self._deferred, index)
@@ -168,44 +168,44 @@ class Work:
             self._changed.notify_all()
 
     def note_finished(self, next_index: int) -> None:
-        """An instance has its outcome, and the caller is done with it; so is everything before ``next_index``.
+        """Note that an instance, and everything before ``next_index``, has its outcome and was taken by the caller.
 
-        Called by one thread alone.
+        Only one thread may call this.
         """
         self._finished += 1
-        is_far = next_index >= self._oldest + _MAX_AHEAD // 10  # now and then is enough
+        is_far = next_index >= self._oldest + _MAX_AHEAD // 10  # rare notices are enough
         if is_far or self._asking:
             with self._changed:
                 self._oldest = next_index
                 self._changed.notify_all()
 
     def stop(self) -> None:
-        """Hand out nothing more."""
+        """Hand out no more instances."""
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
 
     @property
     def is_stopped(self) -> bool:
-        """Whether nothing more is to be begun."""
+        """Whether no more instances may be begun."""
         return self._stopped
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is left to be handed out."""
+        """Whether no instance is left to be handed out."""
         with self._changed:
             self._skip_done()
             is_ahead = not self._is_held_up and (self._next < self._stretch.end or self._may_grow)
             return self._stopped or not (self._returned or any(taker.kept for taker in self._takers) or is_ahead)
 
     def look(self) -> bool:
-        """Whether there is anything to be handed out; the list grows if it must."""
+        """Whether an instance is there to be handed out; grows the list if necessary."""
         with self._changed:
             return self._finds_more()
 
     @property
     def end(self) -> int:
-        """Index after the last instance that belongs to the work, as far as it is known."""
+        """Index after the last instance of the work, as far as it is known."""
         return self._stretch.end
 
     @property
@@ -232,7 +232,7 @@ class WorkTaker:
     """Takes instances of a work for one session, and for those that replace it.
 
     Attributes:
-        kept: a heap of the indices that are kept for this taker, because their groups are; changed by ``Work`` alone.
+        kept: heap of the indices that are kept for this taker, because it has their groups; changed by ``Work`` alone.
     """
 
     __slots__ = ("_work", "kept")
@@ -242,11 +242,10 @@ class WorkTaker:
         self.kept: list[int] = []
 
     def take(self, *, may_wait: bool = True) -> Task | None:
-        """The next instance; None when there is none left, or after ``stop``.
+        """The next instance; None when none is left, or after ``stop``.
 
-        While the instances handed out before are too far behind it waits.  A session with requests without an answer
-        must not wait here, because the answer that everybody waits for may be among its own: with ``may_wait`` false
-        None is given.
+        Waits while an instance handed out earlier is too far behind.  A session that has unanswered requests must not
+        wait here, because the missing answer may be its own: with ``may_wait`` false the result is None instead.
         """
         return self._work.take(self, may_wait=may_wait)
 
@@ -255,23 +254,23 @@ class WorkTaker:
         self._work.give_back(self, index)
 
     def retire(self) -> None:
-        """Take nothing more; what is kept for this taker goes to others."""
+        """Take no more instances; those kept for this taker go to others."""
         self._work.retire(self)
 
     def stop(self) -> None:
-        """Have nothing more handed out, to nobody."""
+        """Stop the whole work: no taker gets another instance."""
         self._work.stop()
 
     @property
     def is_stopped(self) -> bool:
-        """Whether nothing more is to be begun."""
+        """Whether no more instances may be begun."""
         return self._work.is_stopped
 
 
 class OutcomesInOrder:
-    """Puts outcomes into the order of the list again; also a container of the indices that have their outcome.
+    """Restores the order of the list; also a container of the indices that have their outcome.
 
-    One thread adds; any thread may ask for an index.
+    One thread adds outcomes; any thread may ask for an index.
 
     Attributes:
         next_index: the first instance without an outcome.
@@ -282,11 +281,11 @@ class OutcomesInOrder:
         self._held: dict[int, StoreOutcome] = {}
 
     def __contains__(self, index: object) -> bool:
-        # In this order: what is not held any more is before the next one already.
+        # Order matters: an index leaves ``_held`` only after ``next_index`` has passed it.
         return index in self._held or (isinstance(index, int) and index < self.next_index)
 
     def add(self, outcome: StoreOutcome) -> Iterator[StoreOutcome]:
-        """Take an outcome; yields what can go on now."""
+        """Add an outcome; yield the outcomes whose turn has come."""
         index = outcome.position
         if index != self.next_index:
             self._held[index] = outcome
@@ -294,5 +293,5 @@ class OutcomesInOrder:
         self.next_index += 1
         yield outcome
         while (index := self.next_index) in self._held:
-            self.next_index = index + 1  # first, so that it is done at every moment
+            self.next_index = index + 1  # before it is removed: the index must count as done at every moment
             yield self._held.pop(index)
