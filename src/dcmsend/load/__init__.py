@@ -1,6 +1,6 @@
-"""Turns an instance into bytes that are ready to be sent: opened, checked to its end, re-encoded where that is needed.
+"""Turns an instance into bytes that are ready to be sent: opens it, checks it to its end, encodes it anew if necessary.
 
-Nothing here knows how the bytes travel: a payload is a range of an open file, bytes in memory, or pieces.
+This layer does not know how the bytes travel.  A payload is a range of an open file, bytes in memory, or pieces.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """What is seldom needed is loaded when it is."""
+    """Load a seldom needed name when it is first used."""
     if name == "DecodeWorkers":
         from .decode_workers import DecodeWorkers
 

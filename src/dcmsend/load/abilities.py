@@ -1,4 +1,4 @@
-"""What can be done with data sets on this machine and by the options of this run."""
+"""The conversions and the data dictionary that this machine and the options of this run offer."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ __all__ = ["Abilities"]
 
 
 class Abilities:
-    """What can be done with data sets on this machine and by the options of this run.
+    """The conversions and the data dictionary that this machine and the options of this run offer.
 
     Attributes:
         can_decode: whether a transfer syntax may be proposed together with the native ones.
-        can_convert: whether a data set can be had in the second syntax when it is in the first.
-        dictionary: the data dictionary, loaded when first asked for.
+        can_convert: whether a data set in the first syntax can be converted to the second one.
+        dictionary: returns the data dictionary, which is loaded at the first call.
         unusable: why nothing can be sent at all (no dictionary can be loaded), None normally.
-        noted: tags of the elements, beside the UIDs, that are noted of each data set while it is checked.
+        noted: tags of the elements, beside the UIDs, that are noted while a data set is checked.
     """
 
     __slots__ = ("can_convert", "can_decode", "dictionary", "noted", "unusable")

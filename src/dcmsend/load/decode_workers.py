@@ -1,7 +1,7 @@
 """Worker threads that decode the frames of one instance, several at a time.
 
-The codecs let go of the interpreter's lock while they decode, so that threads are enough.  They live as long as the
-instance is being decoded: starting them costs nothing beside a megabyte of pixels.
+The codecs release the interpreter's lock while they decode, so threads are enough.  The threads live only while one
+instance is decoded: starting them costs nothing compared with decoding a megabyte of pixels.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _MOST_MEMORY: Final = 64 << 20
 class DecodeWorkers:
     """Runs jobs in up to ``count`` threads; see ``transcode.RunJobs``.
 
-    Raises Cancelled, between two jobs, once the end of the run was requested: nothing of the instance is in flight.
+    Raises Cancelled between two jobs once the run is asked to end: nothing of the instance is in flight then.
     """
 
     def __init__(self, count: int, interrupt: Interrupt) -> None:
@@ -63,7 +63,7 @@ class DecodeWorkers:
 
 
 class _Crew:
-    """Threads that take jobs from a short queue; of several failures the earliest job's counts."""
+    """Threads that take jobs from a short queue; if several jobs fail, the error of the earliest counts."""
 
     def __init__(self, count: int) -> None:
         self._jobs: queue.Queue[tuple[int, Job] | None] = queue.Queue(count)
@@ -74,7 +74,7 @@ class _Crew:
             thread.start()
 
     def take(self, job: Job) -> bool:
-        """Queue a job, waiting for a free place; false when one has failed, and no more are needed."""
+        """Queue a job, waiting for a free place; return False when a job has failed and no more are needed."""
         if self._failures:
             return False
         self._jobs.put((self._taken, job))
@@ -82,7 +82,7 @@ class _Crew:
         return True
 
     def finish(self) -> None:
-        """Wait until all are done; after a failure those that have not begun are left."""
+        """Wait until all jobs are done; after a failure, jobs that have not begun are skipped."""
         for _thread in self._threads:
             self._jobs.put(None)
         for thread in self._threads:
@@ -99,5 +99,5 @@ class _Crew:
                 continue
             try:
                 job()
-            except BaseException as error:  # told by the thread that waits
+            except BaseException as error:  # raised in the thread that waits
                 self._failures[number] = error

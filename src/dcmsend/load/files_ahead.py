@@ -1,4 +1,4 @@
-"""The files of the transfer list as they are sent: opened one by one, or ahead of their turn where that takes long."""
+"""Opens the files of the transfer list one by one, or ahead of their turn where opening takes long."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _clock = time.perf_counter
 class FilesAhead:
     """Opens the files of instances; shared by all associations of a transfer.
 
-    Where opens turn out to be slow, the next files of the list are opened on threads meanwhile.  That changes no order:
-    what is wrong with a file is raised when it is asked for.
+    If opens turn out to be slow, threads open the next files of the list.  That changes no order: an error with a file
+    is raised when the file is asked for.
 
     Args:
         instances: the transfer list; may grow meanwhile.
-        on_slow: called once opens have turned out to be slow, on the thread that opened the last one.
+        on_slow: called once when opens have turned out to be slow, on the thread that opened the last file.
     """
 
     def __init__(self, instances: Sequence[Instance], on_slow: Callable[[], None] | None = None) -> None:
@@ -44,7 +44,7 @@ class FilesAhead:
         self._left = 0
 
     def open(self, index: int, instance: Instance, check: Callable[[], None] | None = None) -> OpenFile:
-        """The open input of an instance.
+        """Return the open input of an instance.
 
         ``check`` is called now and then during a wait and may raise.  Raises FileUnreadable and DataSetError, too.
         """
@@ -64,12 +64,12 @@ class FilesAhead:
         return source.open(HEAD) if ticket is None else ticket.result(check)
 
     def close(self) -> None:
-        """End the threads, and close what nobody will ask for."""
+        """End the threads, and close files that will not be used."""
         with self._lock:
             self._stop()
 
     def _start(self) -> None:
-        from dcmsend.inputs import STRETCH, TicketWorkers  # only where it pays
+        from dcmsend.inputs import STRETCH, TicketWorkers  # only where opens are slow
 
         with self._lock:
             if self._workers is None:
@@ -87,7 +87,7 @@ class FilesAhead:
             self._workers = None
 
     def _order(self, index: int) -> None:
-        """Have the files from ``index`` on opened, as far as they are known and few enough."""
+        """Order the opening of known files from ``index`` on, up to the limit."""
         from dcmsend.inputs import MOST_AHEAD, Ticket
 
         if self._workers is None:
@@ -101,7 +101,7 @@ class FilesAhead:
                 self._workers.add(ticket)
                 self._left -= 1
             self._next += 1
-        while len(self._tickets) > MOST_AHEAD:  # of some nothing may ever be sent
+        while len(self._tickets) > MOST_AHEAD:  # some of these files may never be sent
             self._tickets.pop(next(iter(self._tickets))).drop()
         if not self._left and index >= self._next:
             self._stop()  # to see whether opens are still slow
@@ -109,5 +109,5 @@ class FilesAhead:
     def _known(self, index: int) -> Instance | None:
         try:
             return self._instances[index]
-        except (IndexError, KeyError):  # the end of the list, for now; or it has its outcome
+        except (IndexError, KeyError):  # the list ends here for now, or the instance already has its outcome
             return None

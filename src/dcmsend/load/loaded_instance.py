@@ -1,4 +1,4 @@
-"""Checks the data set of an open file to its end, and makes it ready to be sent."""
+"""Checks the data set of an open file to its end, and prepares it to be sent."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class Recoding:
     """How a data set is encoded anew.
 
     Attributes:
-        dictionary: the data dictionary, loaded when first asked for.
+        dictionary: returns the data dictionary, which is loaded at the first call.
         deflate_level: 0 to 9, for Deflated.
-        decompress: false forbids what is more than another encoding of the same elements (``-dn``).
+        decompress: false permits only another encoding of the same elements (``-dn``).
         keep_ybr: losslessly compressed YBR is not converted to RGB.
-        run_jobs: carries out the decoding.
+        run_jobs: runs the decoding jobs.
     """
 
     __slots__ = ("decompress", "deflate_level", "dictionary", "keep_ybr", "run_jobs")
@@ -52,15 +52,15 @@ class LoadedInstance:
     """An open file whose data set was walked to its end.
 
     Attributes:
-        stamp: size in bytes and time of modification in nanoseconds at its opening.
+        stamp: size in bytes and time of modification in nanoseconds when the file was opened.
         syntax: the transfer syntax the data set really has.
         sop_class_uid: (0008,0016) of the data set; from the meta header when the syntax is unknown.
         sop_instance_uid: (0008,0018), likewise.
         length: bytes of the data set (inflated for Deflated).
-        facts: what else it says of itself; None where it could not be walked.
-        warnings: what was odd about it, for the log.
-        must_be_encoded: why it cannot go out as it stands, ``()`` when it can.
-        notes: (level, text) of what is to be told about its conversion.
+        facts: further values that reports show; None if the data set could not be walked.
+        warnings: oddities of the data set, for the log.
+        must_be_encoded: why the data set cannot be sent as it stands, ``()`` when it can.
+        notes: (level, text) to log about the conversion.
     """
 
     __slots__ = (
@@ -83,21 +83,21 @@ class LoadedInstance:
         self.notes: tuple[tuple[str, str], ...] = ()
 
     def close(self) -> None:
-        """Give the file back unless a payload has taken it over."""
+        """Close the file unless a payload has taken it over."""
         if self._owns_content:
             self._content.close()
 
     def as_it_stands(self) -> Payload:
-        """The data set's bytes of the file; takes the file over."""
+        """The bytes of the data set as they are in the file; the payload takes the file over."""
         return self._content.payload(self._sendable)
 
     def encoded(self, target: TransferSyntax, recoding: Recoding) -> Payload:
-        """The data set in ``target``, canonically encoded, its pixels decoded if need be; takes the file over.
+        """The data set in ``target``, canonically encoded, with its pixels decoded if necessary; takes the file over.
 
-        What is to be told about it is appended to ``notes``.
-        Raises DataSetError, TranscodeError, FileUnreadable, Cancelled; the file is then still to be closed.
+        Remarks on the conversion are appended to ``notes``.
+        Raises DataSetError, TranscodeError, FileUnreadable, Cancelled; the caller then still has to close the file.
         """
-        from dcmsend.transcode import convert_data_set  # not needed for what is sent as it stands
+        from dcmsend.transcode import convert_data_set  # not needed for data sets that are sent as they stand
 
         converted = convert_data_set(
             self._content,
@@ -127,7 +127,7 @@ class LoadedInstance:
 
 
 class _Facts:
-    """What the walk has found; the names are those of LoadedInstance, ``sendable`` is what goes out as it stands."""
+    """The findings of the walk, named as in LoadedInstance; ``sendable`` is the number of bytes to send as they stand."""
 
     __slots__ = (
         "header", "length", "repairs", "sendable", "sop_class_uid", "sop_instance_uid", "syntax", "warnings",
@@ -155,7 +155,7 @@ class _Facts:
 
 
 class _FileContent:
-    """The data set of an open file of known size whose beginning has been read already; a ByteSource over it.
+    """The data set of an open file of known size, whose beginning has been read already; a ByteSource.
 
     ``check`` is called before every read of the file and may raise.
     """
@@ -185,14 +185,14 @@ class _FileContent:
         return FileSource(self._descriptor).read_at(position, end - position)
 
     def payload(self, sendable: int) -> Payload:
-        """The first ``sendable`` bytes of the data set; takes the file over."""
-        if len(self._head) == self._size:  # what was checked is all there is, so nothing can change any more
+        """The first ``sendable`` bytes of the data set; the payload takes the file over."""
+        if len(self._head) == self._size:  # the checked bytes are all there are, so nothing can change any more
             return BytesPayload(memoryview(self._head)[self.offset : self.offset + sendable])
         descriptor, self._descriptor = self._descriptor, -1
         return FilePayload(descriptor, self.offset, sendable, self.stamp)
 
     def check_unchanged(self) -> None:
-        """Compare the file with what it was at its opening.  Raises FileChanged, FileUnreadable."""
+        """Compare the file with its state when it was opened.  Raises FileChanged, FileUnreadable."""
         if self._descriptor >= 0:
             try:
                 check_unchanged(self._descriptor, self.stamp)
@@ -212,11 +212,10 @@ def load_instance(
     check: Callable[[], None] | None = None,
     noted: frozenset[int] = frozenset(),
 ) -> LoadedInstance:
-    """Find the data set in an open file, which is taken over, and walk it to its end.
+    """Find the data set in an open file and walk it to its end; takes the file over.
 
-    ``check`` is called now and then while a long one is walked and may raise.  ``noted`` are the tags that its facts
-    have beside the UIDs.  Raises FileUnreadable and DataSetError
-    with DCMTK's condition.
+    ``check`` is called now and then while a long data set is walked and may raise.  ``noted`` are the tags of the
+    facts beside the UIDs.  Raises FileUnreadable, and DataSetError with DCMTK's condition.
     """
     try:
         location = locate_data_set(_FileContent(file, 0, None), instance.read_mode, dictionary, file.head)
@@ -234,7 +233,7 @@ def load_instance(
 
 
 def _believed(content: _FileContent, syntax: TransferSyntax, said: FileMeta) -> _Facts:
-    """For a data set that cannot be walked, because its transfer syntax is unknown."""
+    """The facts of a data set that cannot be walked, because its transfer syntax is unknown."""
     return _Facts(syntax, said.sop_class_uid, said.sop_instance_uid, content.size, content.size)
 
 
@@ -244,7 +243,7 @@ def _walked(
     """Walk the data set to its end."""
     source: ByteSource = content
     if syntax.is_deflated:
-        from dcmsend.transcode import InflatingSource  # zlib is not needed for anything else
+        from dcmsend.transcode import InflatingSource  # zlib is only needed for deflated data sets
 
         source = InflatingSource(source)
     notes = Notes(noted)
@@ -268,7 +267,7 @@ def _walked(
 
 
 def _unless_changed(chunks: Iterator[bytes], content: _FileContent) -> Iterator[bytes]:
-    """The chunks, and at their end a look whether the file is still what it was at its opening.
+    """The chunks; after the last one, check that the file is unchanged since it was opened.
 
     Raises FileChanged, FileUnreadable.
     """
@@ -277,6 +276,6 @@ def _unless_changed(chunks: Iterator[bytes], content: _FileContent) -> Iterator[
 
 
 def _make_spool(size: int) -> Spool:
-    from .pixel_spool import make_spool  # only for what is decoded
+    from .pixel_spool import make_spool  # only needed where pixels are decoded
 
     return make_spool(size)

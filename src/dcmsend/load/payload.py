@@ -11,14 +11,14 @@ __all__ = ["BytesPayload", "ChunkPayload", "FileChanged", "FilePayload", "Payloa
 
 
 class FileChanged(DataSetError):
-    """A file is no longer what it was when its structure was checked."""
+    """A file was changed after its structure was checked."""
 
     def __init__(self, detail: str) -> None:
         super().__init__("Invalid stream", detail)
 
 
 class BytesPayload:
-    """A data set that is in memory already, because it is small."""
+    """A small data set that is in memory already."""
 
     __slots__ = ("data",)
 
@@ -26,20 +26,20 @@ class BytesPayload:
         self.data = data
 
     def close(self) -> None:
-        """Nothing to give back."""
+        """Does nothing: no file is open."""
 
 
 class FilePayload:
-    """A run of bytes of an open file, which the payload owns.
+    """A range of bytes of an open file, which the payload owns.
 
-    After the last byte ``check_unchanged`` is called, so that a file that was written to meanwhile is never taken for
+    ``check_unchanged`` is called after the last byte, so that a file that was written to meanwhile never counts as
     sent.
 
     Attributes:
         descriptor: of the open file; -1 after ``close``.
         offset: position in the file of the first byte.
-        length: bytes.
-        stamp: size in bytes and time of modification in nanoseconds at the opening.
+        length: number of bytes.
+        stamp: size in bytes and time of modification in nanoseconds when the file was opened.
     """
 
     __slots__ = ("descriptor", "length", "offset", "stamp")
@@ -51,21 +51,21 @@ class FilePayload:
         self.stamp = stamp
 
     def check_unchanged(self) -> None:
-        """Compare the file with what it was at its opening.  Raises FileChanged, OSError."""
+        """Compare the file with its state when it was opened.  Raises FileChanged, OSError."""
         check_unchanged(self.descriptor, self.stamp)
 
     def close(self) -> None:
-        """Give the file back; may be called twice."""
+        """Close the file; may be called twice."""
         if self.descriptor >= 0:
             os.close(self.descriptor)
             self.descriptor = -1
 
 
 class ChunkPayload:
-    """A data set that comes in pieces, e.g. from the re-encoder.
+    """A data set that comes in pieces, e.g. from the encoder.
 
     Attributes:
-        chunks: the pieces in order, taken once; the iterator raises FileUnreadable, DataSetError, TranscodeError.
+        chunks: the pieces in order, used once; the iterator raises FileUnreadable, DataSetError, TranscodeError.
     """
 
     __slots__ = ("_close", "chunks")
@@ -75,7 +75,7 @@ class ChunkPayload:
         self._close = close
 
     def close(self) -> None:
-        """Give the file back; may be called twice."""
+        """Close the file; may be called twice."""
         close, self._close = self._close, _nothing
         close()
 
@@ -91,4 +91,4 @@ def check_unchanged(fd: int, stamp: tuple[int, int]) -> None:
 
 
 def _nothing() -> None:
-    """What is left to do when a payload was closed."""
+    """Replaces the close function of a payload that was closed."""

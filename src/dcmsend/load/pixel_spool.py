@@ -1,4 +1,4 @@
-"""Where decoded pixels wait: in memory while they are few, in a temporary file that has no name otherwise."""
+"""Holds decoded pixels until they are sent: few in memory, many in a temporary file without a name."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def make_spool(size: int) -> Spool:
 
 
 class FileSpool:
-    """A temporary file that is deleted as soon as it is open, so that nothing is left behind however the run ends.
+    """A temporary file that is deleted as soon as it is open, so that it never outlives the run.
 
-    It lies where ``tempfile`` puts it (``TMPDIR``), can be read by nobody else, and is as large as the native pixels.
-    Writing has a thread of its own, so that frames are decoded meanwhile.  Raises TranscodeError when the file cannot
-    be made or written; by ``finish`` at the latest.
+    The file lies where ``tempfile`` puts it (``TMPDIR``), is private, and is as large as the native pixels.  A thread
+    of its own writes it, so that frames are decoded meanwhile.  Raises TranscodeError when the file cannot be made or
+    written; by ``finish`` at the latest.
     """
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class FileSpool:
             raise _failure(error) from error
 
     def reserve(self, _position: int, size: int) -> memoryview:
-        """Room in memory for a few frames; ``store`` writes it to the file.  The same room is used again and again."""
+        """Memory for a few frames, which ``store`` writes to the file.  The same memory is used again and again."""
         try:
             room = self._free.pop()
         except IndexError:
@@ -78,7 +78,7 @@ class FileSpool:
         self._raise_failure()
 
     def read_at(self, position: int, size: int) -> bytes:
-        """As a ByteSource; raises FileUnreadable."""
+        """Read as a ByteSource does; raises FileUnreadable."""
         try:
             return self._read_at(position, size)
         except OSError as error:
@@ -94,7 +94,7 @@ class FileSpool:
             self._write(*entry)
 
     def _write(self, position: int, room: bytearray) -> None:
-        """Write it to the file, unless that has failed before."""
+        """Write ``room`` to the file, unless an earlier write has failed."""
         data = memoryview(room)
         try:
             while data and self._failure is None:
