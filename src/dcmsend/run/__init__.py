@@ -12,7 +12,7 @@ __all__ = ["Carrier", "Run", "log_end"]
 
 
 def __getattr__(name: str) -> object:
-    """A protocol is of use to type checkers alone."""
+    """Load the protocol, which only type checkers use, when it is first asked for."""
     if name == "Carrier":
         from .carrier import Carrier
 

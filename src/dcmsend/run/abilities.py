@@ -1,4 +1,4 @@
-"""What a run can do with instances that cannot be sent as they are: decoders, conversions, the data dictionary."""
+"""The decoders, conversions and the data dictionary of a run, for instances that cannot be sent as they are."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _log = logging.getLogger("dcmsend.app")
 def abilities_of(
     settings: Settings, dictionary: Callable[[], DataDictionary], unusable: DcmsendError | None
 ) -> Abilities:
-    """The abilities, of which nothing is loaded before it is needed; ``unusable`` says why there is no dictionary."""
+    """The abilities, each loaded when it is first needed; ``unusable`` says why there is no dictionary."""
     noted = settings.report.wanted_tags or frozenset()
     return Abilities(_can_decode, partial(_can_convert, settings.plan.decompression), dictionary, unusable, noted)
 
 
 def choose_dictionary(settings: Settings) -> tuple[Callable[[], DataDictionary], DcmsendError | None]:
-    """The data dictionary, loaded when it is first asked for; files named by the user are read at once."""
+    """The data dictionary, loaded when it is first asked for; dictionary files of the user are read at once."""
     if not settings.dictionary_files:
         return _default_dictionary, None
     from dcmsend.dicom.dictionary_file import load_dictionary_files
@@ -50,7 +50,7 @@ def choose_dictionary(settings: Settings) -> tuple[Callable[[], DataDictionary],
 
 
 def _default_dictionary() -> DataDictionary:
-    from dcmsend.dicom.data_dictionary import default_dictionary  # most files are sent without it
+    from dcmsend.dicom.data_dictionary import default_dictionary  # not needed for most files
 
     return default_dictionary()
 

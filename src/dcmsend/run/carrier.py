@@ -1,4 +1,4 @@
-"""What a run hands its inputs to."""
+"""The interface to which a run hands its inputs."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ __all__ = ["Carrier"]
 
 
 class Carrier(Protocol):
-    """Makes an end of every input: here, or on other hosts."""
+    """Brings every input to its outcome: on this machine, or on other hosts."""
 
     def carry(self, inputs: Iterable[Source]) -> Generator[StoreOutcome | RejectedInput, None, None]:
-        """One outcome for each instance, in list order, and each input that holds none, when it is found.
+        """Yield one outcome for each instance, in list order, and each input that holds none, when it is found.
 
-        Raises what ended the run early, after the last outcome; DcmsendError.
+        After the last outcome raises the DcmsendError that ended the run early.
         """
         ...

@@ -1,4 +1,4 @@
-"""Carries inputs on this machine: they are looked for, and their instances sent to a target."""
+"""Carries inputs on this machine: looks for instances in them and sends these to a target."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["LocalCarrier"]
 
 
 class LocalCarrier:
-    """Scan and engine of this process; see ``Carrier``."""
+    """The scan and the engine of this process; see ``Carrier``."""
 
     def __init__(
         self,
@@ -45,10 +45,10 @@ class LocalCarrier:
         self._dictionary, self._unusable = choose_dictionary(settings)
 
     def carry(self, inputs: Iterable[Source]) -> Generator[StoreOutcome | RejectedInput, None, None]:
-        """Look for instances and send them: all of them first, or while the search goes on."""
+        """Look for instances and send them: after the whole search, or while it goes on."""
         search = Search(self._settings, self._record, self._interrupt, self._ledger, self._dictionary, self._share)
         if self._settings.send_while_scanning:
-            from dcmsend.transfer import Feed  # only where the scan goes on meanwhile
+            from dcmsend.transfer import Feed  # only needed where the scan goes on during the transfer
 
             yield from self._send(Feed(search.stream_instances(inputs)), search)
             return

@@ -32,13 +32,13 @@ _log = logging.getLogger("dcmsend.app")
 
 
 class Run:
-    """One run.  Used once: by the command as ``send_names``, by the library as ``send``, for a preview as ``look``.
+    """One run.  Used once: by the command as ``send_names``, by the library as ``send``, by a preview as ``look``.
 
     Attributes:
-        settings: everything the user has said.
-        record: what is known of it; filled while it goes on.
-        interrupt: ends it early.
-        share: knows which inputs fall to other runs; None if none does.
+        settings: the user's options.
+        record: the facts of the run, filled while it goes on.
+        interrupt: ends the run early.
+        share: tells which inputs belong to other runs; None if none do.
     """
 
     def __init__(self, settings: Settings, interrupt: Interrupt | None = None, *, keep_rejected: bool = False) -> None:
@@ -55,9 +55,9 @@ class Run:
         observer: Observer | None = None,
         judge: Callable[[RunRecord], IntEnum] | None = None,
     ) -> None:
-        """Send what ``names`` mean and report on it, as the command does.
+        """Send the files that ``names`` stand for and write the reports, as the command does.
 
-        Nothing is raised: how the run ended is in the record, and in the log.  ``judge`` gives its exit code, for
+        Raises nothing: the end of the run is in the record and in the log.  ``judge`` returns the exit code for
         reports.
         """
         settings, record = self.settings, self.record
@@ -88,7 +88,7 @@ class Run:
                 log_end(error, self.settings)
 
     def send(self, inputs: Iterable[Source], observer: Observer | None = None) -> Generator[StoreOutcome, None, None]:
-        """Send ``inputs``: yields each outcome in list order, then raises what ended it early."""
+        """Send ``inputs``: yields each outcome in list order, then raises the error that ended the run early."""
         limit_time(self.settings.transfer, self.interrupt)
         if self.settings.journal is None:
             yield from self._carry(inputs, observer, None)
@@ -105,13 +105,13 @@ class Run:
             error = failure
         finally:
             journal.close()
-        error = journal.error or error  # the run was ended because of the journal: that is the reason, not the end
+        error = journal.error or error  # when the journal has ended the run, its error is the reason
         if error is not None:
             self.record.error = error
             raise error
 
     def _open_journal(self) -> Journal | MovingJournal:
-        from dcmsend.journal import open_journal  # SQLite is loaded only for it
+        from dcmsend.journal import open_journal  # loads SQLite
 
         settings = self.settings
         assert settings.journal is not None
@@ -134,7 +134,7 @@ class Run:
             raise
 
     def look(self, names: Sequence[str]) -> tuple[Sequence[Instance], Abilities]:
-        """What the run would send, and what it would do it with.  Raises what ends the search early."""
+        """The instances that the run would send, and its abilities.  Raises the error that ends the search early."""
         settings = self.settings
         dictionary, unusable = choose_dictionary(settings)
         ledger = None
@@ -155,7 +155,7 @@ class Run:
                 ledger.close()
 
     def _tell_totals(self) -> None:
-        """Log what is not stored, as far as the end of the run calls for it."""
+        """Log the totals of what is not stored, as far as the end of the run calls for it."""
         record = self.record
         if record.listed and record.summary.not_stored:
             lines = [f"{record.summary.not_stored} of {record.summary.total} SOP instances were not stored"]
@@ -165,8 +165,8 @@ class Run:
 
 
 def log_end(error: DcmsendError, settings: Settings) -> None:
-    """Log what ended a run before anything was sent, and the next thing to try."""
-    from dcmsend.advice import with_explanation  # only what fails needs it
+    """Log the error that ended a run before anything was sent, and what to try next."""
+    from dcmsend.advice import with_explanation  # only needed after a failure
 
     situation = settings.peer.facts.situation._replace(
         scans_directories=settings.inputs.scan_directories, has_pattern=bool(settings.inputs.scan_pattern)

@@ -1,4 +1,4 @@
-"""The first half of a run: which inputs the names mean, and which instances are in them."""
+"""The first half of a run: finds the inputs that the names stand for, and the instances in them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _log = logging.getLogger("dcmsend.app")
 
 
 def share_of(settings: Settings) -> Share | None:
-    """What tells which inputs fall to this run; None if all do."""
+    """Tells which inputs belong to this run; None if all do."""
     if settings.inputs.shard is None:
         return None
     from dcmsend.inputs import Share
@@ -42,7 +42,7 @@ def share_of(settings: Settings) -> Share | None:
 def find_sources(
     settings: Settings, names: Iterable[str], interrupt: Interrupt, share: Share | None = None
 ) -> Iterator[Source]:
-    """What names of files and directories stand for, those in file lists included; reports of ours are left out.
+    """The inputs that names of files and directories stand for, those in file lists included; skips our own reports.
 
     Raises Cancelled.
     """
@@ -68,16 +68,16 @@ class Search:
 
     Attributes:
         found_before: the instances that ``list_instances`` had found when it ended early.
-        rejected: the inputs that were found to hold no instance; whoever tells of them takes them off.  Filled on
-            whatever thread looks for inputs.
+        rejected: the inputs found to hold no instance; the caller removes those it has reported.  Filled on the thread
+            that looks for inputs, whichever it is.
 
     Args:
         settings: which inputs are taken, and how they are read and checked.
-        record: counts what is found.
+        record: counts the inputs found.
         interrupt: ends the search early; Cancelled is raised then.
-        recall: knows what is stored already; None if there is none.
+        recall: tells which inputs are stored already; None if there is no journal.
         dictionary: makes the data dictionary when it is needed.
-        share: knows what falls to other runs; None if nothing does.
+        share: tells which inputs belong to other runs; None if none do.
     """
 
     def __init__(
@@ -99,11 +99,11 @@ class Search:
         self.found_before: list[Instance] = []
 
     def list_instances(self, inputs: Iterable[Source]) -> Generator[RejectedInput, None, list[Instance]]:
-        """All instances, as the value of the generator; yields each input that holds none.
+        """Yield each input that holds no instance; return the list of all instances.
 
         Raises NoInputFiles, NoValidInputFiles, InvalidInputFile, Cancelled.
         """
-        # DCMTK remarks on all directories before it reads the first file: the list is made first.
+        # DCMTK reports on all directories before it reads the first file, so the list of inputs is made first.
         listed = list(self._until_asked_to_end(self._wanted(inputs)))
         record = self._record
         if not listed and not self._is_for_others:
@@ -117,7 +117,7 @@ class Search:
                 for instance in found:
                     if self.rejected:
                         yield from self._take_rejected()
-                    check()  # one DICOMDIR may stand for any number of them
+                    check()  # one DICOMDIR may refer to any number of files
                     instances.append(instance)
                     record.instances_found += 1
         except DcmsendError:
@@ -135,7 +135,7 @@ class Search:
         return instances
 
     def stream_instances(self, inputs: Iterable[Source]) -> Iterator[Instance]:
-        """The instances, looked for only as they are asked for; ``rejected`` gets the inputs that hold none."""
+        """The instances, searched for on demand; inputs that hold none are added to ``rejected``."""
         with closing(self._scan(self._noted(self._wanted(inputs)))) as found:
             for instance in found:
                 self._record.instances_found += 1
@@ -156,7 +156,7 @@ class Search:
 
     @property
     def _is_for_others(self) -> bool:
-        """Whether there is something to be sent, but for others: a share of nothing is no mistake."""
+        """Whether inputs were found that belong to other runs: an empty share is then no error."""
         return self._share is not None and self._share.others > 0
 
     def _tell_of_others(self) -> None:
@@ -178,7 +178,7 @@ class Search:
         )  # fmt: skip
 
     def _is_stored(self, item: Source) -> bool:
-        """Whether an input is stored already; those are counted."""
+        """Whether an input is stored already; stored inputs are counted."""
         assert self._recall is not None
         if not self._recall.is_stored(item):
             return False
@@ -198,7 +198,7 @@ class Search:
             yield item
 
     def _until_asked_to_end(self, inputs: Iterable[Source]) -> Iterator[Source]:
-        """The inputs while nobody asks for the end; then Cancelled is raised."""
+        """The inputs; raises Cancelled once the run is asked to end."""
         for item in inputs:
             self._interrupt.check_request()
             yield item
