@@ -1,4 +1,4 @@
-"""Finds what the user means: files, directories, lists, DICOMDIR."""
+"""Finds the inputs that the user names: files, directories, lists, DICOMDIR."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """What is seldom needed is loaded when it is."""
+    """Load a seldom needed name when it is first used."""
     if name in ("leads_outside", "read_dicomdir"):
         from . import dicomdir
 

@@ -1,4 +1,4 @@
-"""Leaves files alone that somebody may still be writing."""
+"""Skips files that may still be being written."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _log = logging.getLogger("dcmsend.app")
 
 
 def old_enough(inputs: Iterable[InputFile], seconds: float) -> Iterator[InputFile]:
-    """The inputs last modified at least ``seconds`` ago; also those that cannot be asked: who reads them finds out."""
+    """The inputs last modified at least ``seconds`` ago, and those without a known time (reading them will fail)."""
     for item in inputs:
         try:
             status = os.stat(item.path)
@@ -23,7 +23,7 @@ def old_enough(inputs: Iterable[InputFile], seconds: float) -> Iterator[InputFil
             age = seconds
         else:
             age = time.time() - status.st_mtime
-            if age < 0:  # a time that is still to come says nothing; that of the last change is the system's own
+            if age < 0:  # a time in the future tells nothing; the time of the last status change is set by the system
                 age = time.time() - status.st_ctime
         if age >= seconds:
             yield item

@@ -1,7 +1,7 @@
-"""Opens files ahead of their turn, on threads, where opening one takes long: a network file system, a tape library.
+"""Opens files ahead of their turn, on threads, where opening takes long: a network file system, a tape library.
 
-Where files open quickly nothing of this is used: threads that hand over small files cost more than they save.  Whether
-opens are slow is measured (``OpenWatch``), at first and then now and again.
+Where files open quickly nothing of this is used, because handing small files between threads costs more than it saves.
+``OpenWatch`` measures, at first and then now and again, whether opens are slow.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Ticket(Generic[Opened]):
     def __init__(self, open_: Callable[[], Opened], discard: Callable[[Opened], None]) -> None:
         self._open = open_
         self._discard = discard
-        self._done = threading.Lock()  # an Event would cost as much as the open of a quick file
+        self._done = threading.Lock()  # an Event would cost as much as the open of a fast file
         self._done.acquire()
         self._lock = threading.Lock()
         self._is_dropped = False
@@ -66,7 +66,7 @@ class Ticket(Generic[Opened]):
         self._done.release()
 
     def result(self, check: Callable[[], None] | None) -> Opened:
-        """Wait for the file.  Raises what opening it has raised; ``check`` is called now and then, and may raise."""
+        """Wait for the file.  Raises the error of opening it; ``check`` is called now and then, and may raise."""
         try:
             while not self._done.acquire(timeout=WAIT_SLICE):
                 if check is not None:
@@ -76,14 +76,14 @@ class Ticket(Generic[Opened]):
             raise
         found = self._opened if self._error is None else self._error
         if isinstance(found, FileUnreadable) and found.errno in _NO_DESCRIPTOR:
-            return self._open()  # now that those before it are closed
+            return self._open()  # tried again, now that earlier files are closed
         if self._error is not None:
             raise self._error
         assert self._opened is not None
         return self._opened
 
     def drop(self) -> None:
-        """The file is not asked for any more."""
+        """Close the file, now or when it is open: it is not needed any more."""
         with self._lock:
             self._is_dropped = True
             opened, self._opened = self._opened, None
@@ -92,14 +92,14 @@ class Ticket(Generic[Opened]):
 
 
 class TicketWorkers(Generic[Opened]):
-    """Threads that work on tickets in the order in which they are handed in."""
+    """Threads that open the files of tickets in the order in which they are added."""
 
     def __init__(self) -> None:
         self._queue: SimpleQueue[Ticket[Opened] | None] = SimpleQueue()
         self._threads = _start_threads(self._run, "open")
 
     def add(self, ticket: Ticket[Opened]) -> None:
-        """Have a file opened."""
+        """Queue a file to be opened."""
         self._queue.put(ticket)
 
     def close(self) -> None:
@@ -121,14 +121,14 @@ def _start_threads(target: Callable[[], None], name: str) -> list[threading.Thre
 
 
 def _wait_for(threads: list[threading.Thread]) -> None:
-    """Wait until threads have closed what they were opening, but not for those that hang in the system."""
+    """Wait until threads have closed the files they were opening, but not for threads that hang in the system."""
     end = time.monotonic() + _LONGEST_WAIT
     for thread in threads:
         thread.join(max(0.0, end - time.monotonic()))
 
 
 class _End:
-    """What ended the iteration of the items."""
+    """The exception that ended the iteration of the items."""
 
     __slots__ = ("error",)
 
@@ -142,10 +142,10 @@ def in_order(
     discard: Callable[[Opened], None],
     check: Callable[[], None] | None = None,
 ) -> Iterator[tuple[Item, Ticket[Opened]]]:
-    """The next 4096 items, each with the ticket for its file, in order; opened ahead, on threads.
+    """The next 4096 items in order, each with the ticket for its file; files are opened ahead, on threads.
 
-    ``items`` is advanced on the threads, too, by one at a time, so that one that has nothing to give for a while keeps
-    nobody from what it has given.  What it raises is raised after everything before it.
+    The threads advance ``items``, one at a time, so items already found are not held up while the next one is sought.
+    An exception of ``items`` is raised after everything before it.
     """
     run = _InOrder(items, open_, discard)
     try:
@@ -175,7 +175,7 @@ class _InOrder(Generic[Item, Opened]):
         self._threads = _start_threads(self._run, "scan")
 
     def next(self, check: Callable[[], None] | None) -> tuple[Item, Ticket[Opened]] | None:
-        """The next entry; None after the last one of the stretch.  Raises what the items raise."""
+        """The next entry; None after the last one of the stretch.  Raises an exception of the items."""
         with self._changed:
             while not self._entries:
                 if not self._changed.wait(WAIT_SLICE) and check is not None:
@@ -189,7 +189,7 @@ class _InOrder(Generic[Item, Opened]):
         raise entry.error
 
     def close(self) -> None:
-        """End the threads; who is about to open a file does so and closes it."""
+        """End the threads; a thread that is just opening a file finishes that and closes the file."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -204,7 +204,7 @@ class _InOrder(Generic[Item, Opened]):
             ticket.work()
 
     def _pull(self) -> Ticket[Opened] | None:
-        """A ticket for the next item, when there is room for it; None when there is nothing left to do."""
+        """A ticket for the next item, once there is room for it; None when nothing is left to do."""
         with self._pull_lock:
             with self._changed:
                 while len(self._entries) >= MOST_AHEAD and not self._closed:

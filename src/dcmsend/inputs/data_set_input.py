@@ -1,4 +1,4 @@
-"""A data set of pydicom in memory as an input: it opens as the file that it would be.  Only the library has them."""
+"""A pydicom data set in memory as an input: it opens like the file it would make.  Only used through the library."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _IMPLICIT, _EXPLICIT, _BIG_ENDIAN = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", 
 
 
 class DataSetInput:
-    """One ``pydicom.Dataset``; see ``Source``.  Its representation shows no value of it.
+    """One ``pydicom.Dataset``; see ``Source``.  Its ``repr`` shows no value of the data set.
 
     Attributes:
         path: a label such as ``<data set 3>``.
@@ -49,30 +49,30 @@ class DataSetInput:
         return isinstance(other, DataSetInput) and self.path == other.path and bool(self.data_set == other.data_set)
 
     def __hash__(self) -> int:
-        """Without the data set, which has no hash: equal inputs have equal ones all the same."""
+        """Leaves out the data set, which is not hashable; equal inputs still have equal hashes."""
         return hash(self.path)
 
     def key(self, resolve: Callable[[str], bytes]) -> tuple[bytes, bytes]:
-        """It has none that lasts."""
+        """An empty key: a data set in memory has no lasting name."""
         return b"", self.path.encode()
 
     def look(self) -> Stamp | None:
-        """It has neither size nor time."""
+        """None: a data set in memory has neither size nor time."""
         return None
 
     def open_beginning(self, size: int) -> tuple[int, bytes]:
-        """Its meta header: whatever more a scan wants of an instance comes when it is sent."""
+        """The meta header alone: the scan needs no more, and the rest is encoded when it is sent."""
         return -1, self._meta_header()
 
     def open(self, head_size: int) -> OpenFile:
-        """The whole file, encoded now.  Raises DataSetError where pydicom cannot, or values are in another syntax."""
+        """The whole file, encoded now.  Raises DataSetError if pydicom fails, or values are in another syntax."""
         from .pydicom_data_set import encode_data_set
 
         content = encode_data_set(self.data_set, transfer_syntax(self._syntax_uid()), self._meta_header())
         return OpenFile(-1, len(content), 0, content)
 
     def _meta_header(self) -> bytes:
-        """The meta header that a file of it has.  Source: PS3.10 7.1."""
+        """The meta header of a file with this data set.  Source: PS3.10 7.1."""
         get = self.data_set.get
         uids = (
             (0x02, str(get("SOPClassUID") or "")), (0x03, str(get("SOPInstanceUID") or "")), (0x10, self._syntax_uid()),
@@ -81,7 +81,7 @@ class DataSetInput:
         return _PREAMBLE + b"\x02\0\0\0UL\x04\0" + len(elements).to_bytes(4, "little") + elements
 
     def _syntax_uid(self) -> str:
-        """The Transfer Syntax UID of its meta header, else the one it was read with."""
+        """The Transfer Syntax UID of the data set's meta header, else the one pydicom has read it with."""
         uid = str(getattr(getattr(self.data_set, "file_meta", None), "TransferSyntaxUID", None) or "")
         if uid:
             return uid
@@ -92,6 +92,6 @@ class DataSetInput:
 
 
 def _uid_element(number: int, uid: str) -> bytes:
-    value = uid.encode("latin-1", "replace")[:_LONGEST_VALUE]  # what is cut is no UID, and is refused as none
+    value = uid.encode("latin-1", "replace")[:_LONGEST_VALUE]  # a longer value is no UID, and is refused as such
     value += b"\0" * (len(value) % 2)
     return b"\x02\0" + bytes((number, 0)) + b"UI" + len(value).to_bytes(2, "little") + value

@@ -39,11 +39,11 @@ def read_dicomdir(
     """The files that the records of a DICOMDIR refer to, in the order of the records, lazily.
 
     Every record with a Referenced File ID counts, at any depth, also inactive ones and those of unknown type.  Neither
-    are the files looked at nor the UIDs checked.
+    the files nor the UIDs are checked.
 
     Args:
         path: name of the DICOMDIR as given; the files are named relative to its directory.
-        source: its data set, without meta header.
+        source: the data set of the DICOMDIR, without meta header.
         syntax: the transfer syntax of that data set.
         dictionary: makes the data dictionary when it is needed, None for the built-in one.
         origin: position of the data set in its file, for messages.
@@ -76,7 +76,7 @@ def leads_outside(file_id: str) -> bool:
 
 
 def _directory_of(path: str) -> str:
-    """What the files' names begin with: the directory of ``path`` with a slash, ``''`` for the current directory."""
+    """The prefix of the files' names: the directory of ``path`` with a slash, ``''`` for the current directory."""
     cut = max(path.rfind(separator) for separator in _SEPARATORS)
     if cut < 0:
         return ""
@@ -92,7 +92,7 @@ def _file_name(directory: str, file_id: str) -> str:
 
 
 def _file_id(value: bytes) -> str:
-    """The components without blanks around each, still joined by backslashes.  PS3.10 §8.2 allows eight of them."""
+    """The file ID with each component stripped, still joined by backslashes.  PS3.10 §8.2 allows eight components."""
     parts = value.rstrip(b"\0").split(b"\\")
     return os.fsdecode(b"\\".join(part.strip(b" ") for part in parts))
 

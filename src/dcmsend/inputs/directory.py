@@ -23,8 +23,8 @@ class _Level:
     """One directory that is being read.
 
     Attributes:
-        prefix: what stands before each name of it, with the separator.
-        identity: device and inode, by which a link back to it is recognised.
+        prefix: what stands before each name found in it, with the separator.
+        identity: device and inode, by which a link back to this directory is recognised.
     """
 
     __slots__ = ("_entries", "_remaining", "identity", "prefix")
@@ -46,7 +46,7 @@ class _Level:
             return None
 
     def read_ahead(self) -> None:
-        """Read what is left and give the handle back."""
+        """Read the remaining entries and close the handle."""
         if self._remaining is None:
             entries = []
             while (entry := self.next_entry()) is not None:
@@ -61,7 +61,7 @@ class _Level:
 def scan_directory(
     path: str, *, recurse: bool, pattern: str, check: Callable[[], None] | None = None
 ) -> Iterator[InputFile]:
-    """The files in ``path``, and with ``recurse`` those below it, each sub-directory at the point where it is met.
+    """The files in ``path``, and with ``recurse`` those below it; each sub-directory is read where it is met.
 
     Names are ``path/name``; for the current directory only ``name``.  Hidden files are taken, links are followed; a
     dangling link or a sub-directory that cannot be opened is treated as a file.  A directory that is its own ancestor
@@ -73,7 +73,7 @@ def scan_directory(
     try:
         levels = [_Level(path, "" if stripped == "." else stripped + os.sep)]
     except OSError:
-        yield InputFile(path)  # it could be opened a moment ago; who reads it says what is wrong
+        yield InputFile(path)  # the directory could be opened a moment ago; reading this input reports the error
         return
     root = levels[0].prefix
     try:

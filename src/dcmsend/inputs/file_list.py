@@ -25,7 +25,7 @@ _MARK_END: Final = 132
 def read_file_list(source: FileList, check: Callable[[], None] | None = None) -> Iterator[str]:
     """The names in a list, verbatim and lazily; empty ones are left out.
 
-    ``check`` is called often, also while a pipe has nothing to say, and may raise to end the wait.
+    ``check`` is called often, also while a pipe delivers nothing, and may raise to end the wait.
 
     Raises FileUnreadable, also for a list with a name that no file can have.
     """
@@ -42,7 +42,7 @@ def read_file_list(source: FileList, check: Callable[[], None] | None = None) ->
                 break
             if len(head) < _MARK_END:
                 head += data[:_MARK_END]
-                if head[128:_MARK_END] == b"DICM":  # its content would be taken for names, and be told as such
+                if head[128:_MARK_END] == b"DICM":  # else its content would be taken for names, and logged
                     raise _unreadable(source.path, "it is a DICOM file; name it as dcmfile-in")
             *names, rest = (rest + data).split(source.separator)
             for name in names:

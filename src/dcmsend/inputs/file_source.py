@@ -11,7 +11,7 @@ from dcmsend.errors import DataSetError, FileUnreadable
 __all__ = ["FileSource", "OpenFile", "open_beginning", "open_file", "open_input"]
 
 _FLAGS = os.O_RDONLY
-for _name in ("O_BINARY", "O_CLOEXEC", "O_NOCTTY", "O_NONBLOCK"):  # those that the system has
+for _name in ("O_BINARY", "O_CLOEXEC", "O_NOCTTY", "O_NONBLOCK"):  # as far as the system has them
     _FLAGS |= getattr(os, _name, 0)
 _LARGEST_READ = 1 << 20
 _pread = getattr(os, "pread", None)
@@ -21,8 +21,8 @@ class OpenFile:
     """An open file and its first bytes.
 
     Attributes:
-        descriptor: who takes it over closes it; -1 when the file has no other bytes than those of ``head``.
-        size, modified: bytes, and nanoseconds since the epoch, both at its opening.
+        descriptor: the code that takes it over closes it; -1 when ``head`` has all bytes of the file.
+        size, modified: bytes, and nanoseconds since the epoch, both when the file was opened.
         head: the first bytes.
         identity: device and inode.
     """
@@ -39,7 +39,7 @@ class OpenFile:
         self.head = head
 
     def close(self) -> None:
-        """Give the descriptor back if nobody has taken it over."""
+        """Close the descriptor unless it was taken over."""
         if self.descriptor >= 0:
             os.close(self.descriptor)
             self.descriptor = -1
@@ -68,9 +68,9 @@ def open_file(path: str, head_size: int) -> OpenFile:
 
 
 def open_beginning(path: str, size: int) -> tuple[int, bytes]:
-    """Open a file and read up to ``size`` bytes: the descriptor, which the caller closes, and what was read.
+    """Open a file and read up to ``size`` bytes; return the descriptor, which the caller closes, and the bytes.
 
-    What begins as a DICOM file does is not asked whether it is a special file.  Raises as ``open_input`` does.
+    The check for special files is skipped if the bytes begin like a DICOM file.  Raises as ``open_input`` does.
     """
     descriptor = _open(path)
     try:
@@ -90,12 +90,12 @@ def open_beginning(path: str, size: int) -> tuple[int, bytes]:
 def open_input(path: str) -> int:
     """Open a file for reading and return its descriptor, which the caller closes.
 
-    Never blocks: a FIFO without a writer is opened as well, and then refused, because an input is read more than once.
+    Never blocks.  A FIFO without a writer is opened too, and then refused, because an input is read more than once.
 
     Raises:
-        FileUnreadable: the system refuses, in its own words; a pipe: ``Illegal seek``.
-        DataSetError: what DCMTK finds in a directory (``I/O suspension or premature end of stream``) and in a device
-            (``End of stream``).
+        FileUnreadable: the system refuses, in the system's words; for a pipe ``Illegal seek``.
+        DataSetError: with DCMTK's condition for a directory (``I/O suspension or premature end of stream``) and for a
+            device (``End of stream``).
     """
     descriptor = _open(path)
     try:
@@ -140,7 +140,7 @@ def _refuse_special(mode: int) -> None:
 class FileSource:
     """A ``ByteSource`` over an open descriptor, or over a part of the file.
 
-    It does not own the descriptor and keeps no file position, so several may share one.
+    The source does not own the descriptor and keeps no file position, so several may share one.
 
     Args:
         fd: an open descriptor that can be read at any position.
@@ -165,7 +165,7 @@ class FileSource:
         data = _read(self._fd, min(size, _LARGEST_READ), position)
         if len(data) == size or not data:
             return data
-        # A large request, or a file system that gives less than asked: memory grows with what is really there.
+        # A large request, or a file system that delivers less than asked: let memory grow with the bytes that exist.
         parts = [data]
         got = len(data)
         while got < size:

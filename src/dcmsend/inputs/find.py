@@ -1,4 +1,4 @@
-"""From the names the user gives to the files that are meant, in the order in which DCMTK's dcmsend takes them."""
+"""Turns the names that the user gives into files, in the order in which DCMTK's dcmsend takes them."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def find_inputs(
 ) -> Iterator[InputFile]:
     """The inputs that ``names`` stand for, lazily, neither sorted nor made unique.
 
-    A directory is expanded with ``options.scan_directories`` and left out with a warning without it.  Everything else,
-    whether it exists or not, is an input; who reads it finds out.  ``check`` is called often, also while nothing is
-    found, and may raise to end the search.  What falls to others than ``share`` is left out, and files younger than
-    ``options.min_age`` are, with a message.
+    A directory is expanded with ``options.scan_directories``; without it, the directory is skipped with a warning.
+    Every other name is an input, whether it exists or not; reading it reports a missing file.  ``check`` is called
+    often, also while nothing is found, and may raise to end the search.  Inputs of other shards than ``share`` are
+    skipped.  Files younger than ``options.min_age`` are skipped with a message.
     """
     found = _find(names, options, check)
     if share is not None:
@@ -55,7 +55,7 @@ def _find(names: Iterable[str], options: InputOptions, check: Callable[[], None]
 
 
 def _is_directory(name: str) -> bool:
-    """Whether ``name`` is a directory that can be opened; one that cannot is treated as a file, and fails as such."""
+    """Whether ``name`` is a directory that can be opened; one that cannot is taken for a file, and fails as such."""
     try:
         if not stat.S_ISDIR(os.stat(name).st_mode):
             return False

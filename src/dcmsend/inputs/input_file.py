@@ -19,10 +19,10 @@ class InputFile(NamedTuple):
 
     Attributes:
         path: name as collected; bytes that are not UTF-8 are surrogate escapes, as ``os.fsdecode`` makes them.
-        origin: where it comes from.
+        origin: how the file was found.
         record: the DICOMDIR record, for ``Origin.DICOMDIR``.
-        root: what ``path`` begins with for ``Origin.DIRECTORY``: the directory that was searched, with a separator.
-        is_directory: a directory that was found and cannot be searched; who reads it says why.
+        root: for ``Origin.DIRECTORY`` the beginning of ``path``: the directory that was searched, with a separator.
+        is_directory: whether it is a directory that cannot be searched; reading it reports the reason.
     """
 
     path: str
@@ -33,27 +33,27 @@ class InputFile(NamedTuple):
 
     @property
     def data_set(self) -> None:
-        """A file is no data set in memory: see ``DataSetInput``."""
+        """None: only a ``DataSetInput`` has a data set in memory."""
         return
 
     @property
     def is_lasting(self) -> bool:
-        """A file can be found again."""
+        """True: a later run can find the file again."""
         return True
 
     @property
     def opens_ahead(self) -> bool:
-        """A file may be opened at any time."""
+        """True: a file may be opened at any time."""
         return True
 
     @property
     def has_meta(self) -> bool:
-        """Nobody knows before it is opened."""
+        """False: this is unknown before the file is opened."""
         return False
 
     @property
     def etag(self) -> str:
-        """Size and time are all that a file system tells."""
+        """Empty: a file system tells only size and time."""
         return ""
 
     @property
@@ -62,7 +62,7 @@ class InputFile(NamedTuple):
         return os.path.dirname(self.path) or os.curdir
 
     def key(self, resolve: Callable[[str], bytes]) -> tuple[bytes, bytes]:
-        """Directory without links, and name, both as the bytes that the system uses."""
+        """The directory without links, and the name, both as the bytes that the system uses."""
         cut = max(self.path.rfind(separator) for separator in _SEPARATORS) + 1
         return resolve(self.path[:cut]), _bytes(self.path[cut:])
 
@@ -84,7 +84,7 @@ class InputFile(NamedTuple):
 
 
 def _bytes(name: str) -> bytes:
-    """What the system uses; no file has a name that is impossible there, but somebody may ask for it."""
+    """The bytes that the system uses for a name; an impossible name is encoded too, although no file can have it."""
     try:
         return os.fsencode(name)
     except UnicodeEncodeError:

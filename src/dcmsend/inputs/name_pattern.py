@@ -1,6 +1,6 @@
 """Shell patterns for file names, as the C library's ``fnmatch`` with ``FNM_PATHNAME`` reads them.
 
-Python's own ``fnmatch`` knows neither backslashes nor character classes, so it cannot stand in.
+Python's own ``fnmatch`` knows neither backslashes nor character classes, so it cannot be used.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ def file_name_matcher(pattern: str) -> Callable[[str], bool]:
     """A predicate that tells whether a file name (without directory) matches ``pattern``.
 
     ``*`` is any run of bytes, ``?`` one byte, ``[...]`` and ``[!...]`` one of a set; a backslash quotes what follows
-    it.  A leading dot is nothing special, case matters, and a pattern with a slash matches no name.  As for DCMTK,
-    which sets no locale, a character outside ASCII is as many bytes as its encoding has.
+    it.  A leading dot is not special, case matters, and a pattern with a slash matches no name.  As in DCMTK, which
+    sets no locale, a character outside ASCII counts as the bytes of its encoding.
     """
     expression = re.compile(_translate(os.fsencode(pattern)), re.DOTALL)
 
@@ -45,7 +45,7 @@ def file_name_matcher(pattern: str) -> Callable[[str], bool]:
 
 
 def _translate(pattern: bytes) -> bytes:
-    runs = [b""]  # what stands before, between and behind the stars
+    runs = [b""]  # the parts before, between and after the stars
     position = 0
     while position < len(pattern):
         character = pattern[position : position + 1]
@@ -65,12 +65,12 @@ def _translate(pattern: bytes) -> bytes:
         runs[-1] += piece
     if len(runs) == 1:
         return runs[0]
-    # The first place where a run fits is as good as any later one, so nothing needs to be tried twice.
+    # The first place where a part fits is as good as any later one, so nothing needs to be tried twice.
     return b"".join((runs[0], *(b"(?>.*?" + run + b")" for run in runs[1:-1]), b".*", runs[-1]))
 
 
 def _translate_set(pattern: bytes, position: int) -> tuple[bytes, int]:
-    """The set whose bracket stands before ``position``, and where it ends; without its end the bracket is literal."""
+    """The set whose bracket stands before ``position``, and where it ends; an unclosed bracket is literal."""
     start = position
     negated = pattern[position : position + 1] in (b"!", b"^")
     position += negated

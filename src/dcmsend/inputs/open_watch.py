@@ -1,4 +1,4 @@
-"""Whether files are slow to open, so that it pays to open them ahead on threads."""
+"""Measures whether files are slow to open, so that opening them ahead on threads pays."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LONGEST_COUNTED: Final = 0.002
 
 
 class OpenWatch:
-    """Judges by the time that opens take whether they are slow."""
+    """Judges from the time that opens take whether they are slow."""
 
     __slots__ = ("_count", "_seconds")
 
@@ -23,7 +23,7 @@ class OpenWatch:
         self._seconds = 0.0
 
     def note(self, seconds: float) -> bool:
-        """Count one open; true when those counted were slow."""
+        """Count one open; return True when the opens counted so far were slow."""
         self._count += 1
         self._seconds += seconds if seconds < _LONGEST_COUNTED else _LONGEST_COUNTED
         if self._count < _FEWEST_JUDGED:

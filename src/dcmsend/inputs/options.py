@@ -1,4 +1,4 @@
-"""What the user says about where to look."""
+"""The options that say where to look for inputs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["FileList", "InputOptions"]
 
 
 class FileList(NamedTuple):
-    """Where names of inputs stand.
+    """A list of input names, and its format.
 
     Attributes:
         path: a file, ``-`` for standard input.
@@ -31,8 +31,8 @@ class InputOptions(Record):
         scan_directories: take the files of directories (DCMTK ``+sd``).
         recurse: enter sub-directories too (``+r``).
         scan_pattern: shell pattern for names found in directories, ``""`` for all (``+sp``).
-        min_age: seconds; files modified less than so long ago are left out (``--min-age``), 0 takes all.
-        shard: take only the part of all inputs that falls to one of several runs (``--shard``); None takes all.
+        min_age: seconds; files modified less than this ago are skipped (``--min-age``), 0 skips none.
+        shard: take only the part of all inputs that belongs to one of several runs (``--shard``); None takes all.
     """
 
     scan_directories: bool = False

@@ -1,4 +1,4 @@
-"""Data sets of pydicom: how they become the bytes of a data set.  Only the library has them."""
+"""Encodes pydicom data sets as DICOM data sets.  Only used through the library."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ __all__ = ["encode_data_set"]
 
 
 def encode_data_set(data_set: Any, syntax: TransferSyntax, meta_header: bytes = b"") -> bytes:
-    """The bytes of a ``pydicom.Dataset`` in ``syntax`` behind ``meta_header``; the data set needs none of its own.
+    """``meta_header`` and the bytes of a ``pydicom.Dataset`` in ``syntax``; the data set needs no meta header.
 
     As in pydicom itself, pixels and other binary values have to be in ``syntax`` already: they are not converted.  The
-    data set itself is not changed.  Raises DataSetError, also where binary values are known to be in another syntax.
+    data set is not changed.  Raises DataSetError, also where binary values are known to be in another syntax.
     """
-    from pydicom.filebase import DicomBytesIO  # the caller has made a Dataset, so it is there
+    from pydicom.filebase import DicomBytesIO  # the caller has made a Dataset, so pydicom is installed
     from pydicom.filewriter import write_dataset
 
     buffer = DicomBytesIO()
@@ -34,14 +34,14 @@ def encode_data_set(data_set: Any, syntax: TransferSyntax, meta_header: bytes = 
         write_dataset(buffer, own)
     except DataSetError:
         raise
-    except Exception as error:  # pydicom raises many kinds, and quotes the values it does not like
+    except Exception as error:  # pydicom raises many kinds, and quotes the values it rejects
         raise DataSetError("Invalid stream", f"pydicom cannot encode the data set: {type(error).__name__}") from error
     encoded: bytes = buffer.getvalue()
     return meta_header + _deflate(encoded) if syntax.is_deflated else encoded
 
 
 def _copy(data_set: Any) -> Any:
-    """The same elements in another data set, values shared: pydicom settles VRs in the elements that it writes."""
+    """Another data set with the same elements and shared values; pydicom changes VRs in the elements that it writes."""
     own = data_set[:]
     for tag in list(own.keys()):
         element = own.get_item(tag)

@@ -1,7 +1,7 @@
-"""Whether the values of a pydicom data set are in the transfer syntax that its meta header says.
+"""Checks that the values of a pydicom data set are in the transfer syntax of its meta header.
 
-pydicom writes numbers and text anew in any encoding, but hands on the bytes of binary values as it has read them: with
-another Transfer Syntax UID these would be sent wrong.  Source: PS3.5 7.3, A.4.
+pydicom encodes numbers and text anew in any encoding, but passes on the bytes of binary values as it has read them.
+With another Transfer Syntax UID these would be sent wrong.  Source: PS3.5 7.3, A.4.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ _NOT_COMPRESSED: Final = "1.2.840.10008.1.2.1.98"
 
 
 def agree_with_syntax(data_set: Any, syntax: TransferSyntax) -> None:
-    """Make a data set ready to be written in ``syntax``; it belongs to the caller, and its elements may be changed.
+    """Prepare a data set to be written in ``syntax``; the function may change its elements.
 
-    Raises DataSetError where a value is in another byte order, or pixel data are compressed otherwise than it says.
+    Raises DataSetError where a value is in another byte order, or pixel data are not compressed as ``syntax`` says.
     """
     _agree(data_set, syntax, is_item=False, is_private=False)
 
@@ -55,8 +55,8 @@ def _agree(data_set: Any, syntax: TransferSyntax, *, is_item: bool, is_private: 
         is_little_endian = element.is_little_endian if element.is_raw else of_data_set
         is_ready = element.is_raw and (element.is_implicit_VR, element.is_little_endian) == encoding
         if is_ready and tag != _PIXEL_DATA and _PIXEL_DATA_ELEMENT not in (element.value or b""):
-            continue  # its bytes are right as they are
-        element = data_set[tag]  # pydicom would write a raw value as it is, even one from another data set
+            continue  # these bytes are the same in any encoding
+        element = data_set[tag]  # parses it: pydicom would write a raw value unchanged, even from another data set
         if is_little_endian not in (None, syntax.is_little_endian):
             _check_byte_order(element, syntax)
         if tag == _PIXEL_DATA and not is_private:  # some makers put compressed icons into native data sets
@@ -67,7 +67,7 @@ def _agree(data_set: Any, syntax: TransferSyntax, *, is_item: bool, is_private: 
 
 
 def _check_byte_order(element: Any, syntax: TransferSyntax) -> None:
-    """Of a value that was read in the other one."""
+    """Raise DataSetError for a value that was read in the other byte order."""
     if element.VR in _WORDS and _head(element, 2)[1:]:
         raise _contradiction(
             f"{element.tag} {element.name} was read in another byte order than that of {syntax.name}, "
@@ -76,7 +76,7 @@ def _check_byte_order(element: Any, syntax: TransferSyntax) -> None:
 
 
 def _check_compression(element: Any, syntax: TransferSyntax, *, is_item: bool) -> None:
-    """Pixel Data are compressed where the syntax says so; an icon in a compressed data set may be native."""
+    """Check that Pixel Data are compressed if the syntax says so; an icon in a compressed data set may be native."""
     head = _head(element, _HEAD)
     is_encapsulated = _are_fragments(head)
     if is_encapsulated and syntax.is_known and not syntax.is_encapsulated:
@@ -111,7 +111,7 @@ def _head(element: Any, size: int) -> bytes:
 
 
 def _are_fragments(head: bytes) -> bool:
-    """An item, the offset table, with another one or the delimiter behind it.  Source: PS3.5 A.4."""
+    """Whether a value begins like fragments: the offset table, then an item or the delimiter.  Source: PS3.5 A.4."""
     if not head.startswith(_ITEM):
         return False
     end = 8 + int.from_bytes(head[4:8], "little")
@@ -119,7 +119,7 @@ def _are_fragments(head: bytes) -> bool:
 
 
 def _family(head: bytes) -> str:
-    """How the first fragment is compressed; ``""`` where its beginning does not tell."""
+    """The kind of compression of the first fragment; ``""`` where its beginning does not tell."""
     start = 16 + int.from_bytes(head[4:8], "little")
     frame = head[start:]
     if frame.startswith(b"\xff\xd8\xff"):
@@ -133,7 +133,7 @@ def _family(head: bytes) -> str:
 
 
 def _jpeg_family(frame: bytes) -> str:
-    """By the marker of the frame header.  Source: ITU-T T.81 B.1.1.3; T.87 C.1.1."""
+    """The kind of JPEG by the marker of the frame header.  Source: ITU-T T.81 B.1.1.3; T.87 C.1.1."""
     position = 2
     while position + 4 <= len(frame) and frame[position] == 0xFF:
         marker = frame[position + 1]

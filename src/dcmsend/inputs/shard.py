@@ -1,7 +1,7 @@
-"""The part of all inputs that falls to one of several runs, wherever and in whatever order each of them finds them.
+"""The part of all inputs that belongs to one of several runs, independent of where and in which order they find them.
 
-No run knows what the others find: which shard an input falls to is a matter of its name alone.  Only that part of the
-name counts which is the same on every host, below the directory that was named: each may mount a share elsewhere.
+No run knows what the others find, so the name of an input alone decides its shard.  Only the part of the name below the
+named directory counts: that part is the same on every host, even if each mounts a share elsewhere.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _MOST: Final = 1_000_000
 
 
 class Shard(Record):
-    """One of so many parts (``--shard``).  Raises ValueError for one that cannot be.
+    """One of several parts of the inputs (``--shard``).  Raises ValueError for impossible numbers.
 
     Attributes:
-        number: which one, 1 to ``count``.
-        count: how many there are; the same for all runs that share the inputs.
+        number: which part, 1 to ``count``.
+        count: number of parts; the same for all runs that share the inputs.
     """
 
     number: int
@@ -41,28 +41,28 @@ class Shard(Record):
 
 
 class Share:
-    """Tells which inputs fall to a shard, and counts those that do not.
+    """Tells which inputs belong to a shard, and counts those that do not.
 
-    An input goes by the SHA-256 digest of its name: unlike Python's own hash it is the same in every process, unlike a
-    checksum it spreads names that count upwards evenly over any number of shards, and unlike BLAKE2 it is there where
-    a system permits the algorithms of FIPS 140 only.  The name, in the bytes that the system uses, with ``/`` between
-    its parts, is
+    The SHA-256 digest of an input's name decides.  Unlike Python's own hash it is the same in every process.  Unlike a
+    checksum it spreads ascending names evenly over any number of shards.  Unlike BLAKE2 it is available where a system
+    permits the algorithms of FIPS 140 only.  The name, in the bytes that the system uses, with ``/`` between its parts,
+    is
 
     * of a file that was found: its path below the directory that was named,
     * of a file that a DICOMDIR refers to: its Referenced File ID,
-    * of a file that was named itself: its base name, because nobody knows which part of its path is the mount point,
+    * of a file that was named itself: its base name, because it is unknown which part of its path is the mount point,
     * of a data set in memory: its SOP Instance UID.
 
-    With ``whole_directories`` it is what is left of that without the last part, and for a file that was named the name
-    of the directory it lies in; a data set lies in none.
+    ``whole_directories`` removes the last part of that name.  A file that was named itself then goes by the name of its
+    directory; a data set in memory has no directory.
 
     Attributes:
         others: how many inputs were left to other shards so far.
 
     Args:
-        shard: which one.
-        whole_directories: a directory's files fall to the same shard (``--keep-together directory``).
-        expands_dicomdir: a DICOMDIR stands for the files it refers to (``+rd``).
+        shard: this run's part.
+        whole_directories: whether all files of a directory belong to one shard (``--keep-together directory``).
+        expands_dicomdir: whether a DICOMDIR stands for the files it refers to (``+rd``).
     """
 
     def __init__(self, shard: Shard, *, whole_directories: bool = False, expands_dicomdir: bool = False) -> None:
@@ -72,7 +72,7 @@ class Share:
         self._expands_dicomdir = expands_dicomdir
 
     def of(self, inputs: Iterator[InputFile]) -> Iterator[InputFile]:
-        """Those of ``inputs`` that may concern this shard; of any other one it is not asked what is in it."""
+        """The inputs that may concern this shard; the content of the others is not read."""
         for item in inputs:
             if self.is_ours(item) or self.is_for_all(item) or _is_missing(item):
                 yield item
@@ -80,21 +80,21 @@ class Share:
                 self.others += 1
 
     def leaves(self, item: Source) -> bool:
-        """Whether an input falls to another shard; it is counted then."""
+        """Whether an input belongs to another shard; if so, it is counted."""
         if self.is_ours(item):
             return False
         self.others += 1
         return True
 
     def is_ours(self, item: Source) -> bool:
-        """Whether an input falls to this shard."""
+        """Whether an input belongs to this shard."""
         digest = sha256(_bytes(self._name_of(item))).digest()
         return int.from_bytes(digest[:8], "big") % self.shard.count == self.shard.number - 1
 
     def is_for_all(self, item: Source) -> bool:
         """Whether an input is, by its name, a DICOMDIR: every shard reads it and takes its part of the references.
 
-        A DICOMDIR of another name falls to one shard, with all its references.  Source: PS3.10 8.6.
+        A DICOMDIR with another name belongs to one shard, with all its references.  Source: PS3.10 8.6.
         """
         return self._expands_dicomdir and _base_name(item.path).upper() == "DICOMDIR"
 
@@ -113,9 +113,9 @@ class Share:
 
 
 def _is_missing(item: InputFile) -> bool:
-    """Whether an input is not there, or is a directory that cannot be searched: nobody knows who misses what by that.
+    """Whether an input does not exist, or is a directory that cannot be searched: its files may belong to any shard.
 
-    If a share is not mounted where one shard runs, its run must not end well because the name falls to another one.
+    If a share is not mounted where one shard runs, that run must fail even if the name belongs to another shard.
     """
     if item.is_directory:
         return True
@@ -148,5 +148,5 @@ def _absolute(path: str) -> str:
 def _bytes(name: str) -> bytes:
     try:
         return os.fsencode(name)
-    except UnicodeEncodeError:  # no file has it
+    except UnicodeEncodeError:  # no file has such a name
         return name.encode("utf-8", "surrogatepass")

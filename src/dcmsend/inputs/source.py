@@ -1,7 +1,7 @@
-"""The door through which instances come in: what ``index`` and ``load`` know of an input, wherever it lies.
+"""The interface through which instances come in: all that ``index`` and ``load`` know of an input, wherever it lies.
 
-An input that is a file of this machine is an ``InputFile``; a data set in memory is a ``DataSetInput``.  A new place (a
-member of an archive, an object of a store) is one more class that keeps this protocol.
+An input that is a file of this machine is an ``InputFile``; a data set in memory is a ``DataSetInput``.  A new kind (a
+member of an archive, an object of a store) is one more class that implements this protocol.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ __all__ = ["DicomdirRecord", "Origin", "Source", "Stamp"]
 
 
 class Origin(Enum):
-    """Where an input comes from."""
+    """How an input was found."""
 
     PARAMETER = "parameter"
     DIRECTORY = "directory"
@@ -25,7 +25,7 @@ class Origin(Enum):
 
 
 class DicomdirRecord(NamedTuple):
-    """What a directory record says of the file it refers to.  Source: PS3.3 F.3.2.2.
+    """The file reference in a directory record.  Source: PS3.3 F.3.2.2.
 
     Attributes:
         file_id: Referenced File ID (0004,1500) as it stands, components joined by a backslash.
@@ -46,18 +46,18 @@ nanoseconds since the epoch, any number that a system can give."""
 
 
 class Source(Protocol):
-    """One thing the user wants to be sent.
+    """One thing the user wants to send.
 
     Attributes:
-        path: its name as collected, for logs and reports; ``""`` for an empty name.
-        origin: where it comes from.
-        record: what the DICOMDIR says of it, for ``Origin.DICOMDIR``.
-        root: what ``path`` begins with for ``Origin.DIRECTORY``: the directory that was searched, with a separator.
-        is_lasting: whether it can be found again by a later run, under the same key; so a journal keeps it.
+        path: name as collected, for logs and reports; ``""`` for an empty name.
+        origin: how the input was found.
+        record: the DICOMDIR record, for ``Origin.DICOMDIR``.
+        root: for ``Origin.DIRECTORY`` the beginning of ``path``: the directory that was searched, with a separator.
+        is_lasting: whether a later run can find it again under the same key; if so, a journal keeps it.
         opens_ahead: whether it may be opened before its turn, on another thread.
-        has_meta: whether it surely begins with a meta header, whatever the user says of files.
-        etag: by what else than size and time a changed one is known, for a journal: the entity tag of an object, CRC-32
-            and offset of a member of an archive; ``""`` for what has no such thing, as a file.
+        has_meta: whether it surely begins with a meta header, whatever the options say of files.
+        etag: a mark, beside size and time, by which a journal recognises a change: the entity tag of an object, CRC-32
+            and offset of a member of an archive; ``""`` if there is none, as for a file.
     """
 
     @property
@@ -86,24 +86,24 @@ class Source(Protocol):
 
     @property
     def directory(self) -> str:
-        """What the input is grouped by for ``--keep-together directory``; ``""`` if it lies in none."""
+        """The directory for ``--keep-together directory``; ``""`` if the input lies in none."""
         ...
 
     def key(self, resolve: Callable[[str], bytes]) -> tuple[bytes, bytes]:
-        """Directory and name under which a journal knows it; ``resolve`` makes a directory without links."""
+        """Directory and name under which a journal knows the input; ``resolve`` removes links from a directory."""
         ...
 
     def look(self) -> Stamp | None:
-        """Size and time as they are now, without opening it; None if it is not there or has none."""
+        """Current size and time, without opening the input; None if it does not exist or has none."""
         ...
 
     def open_beginning(self, size: int) -> tuple[int, bytes]:
-        """Open it to be scanned: a descriptor, which the caller closes (-1: there is none), and its first bytes.
+        """Open the input to be scanned; return a descriptor, which the caller closes (-1: none), and its first bytes.
 
         Raises FileUnreadable, DataSetError.
         """
         ...
 
     def open(self, head_size: int) -> OpenFile:
-        """Open it to be sent, and read its first bytes.  Raises FileUnreadable, DataSetError."""
+        """Open the input to be sent, and read its first bytes.  Raises FileUnreadable, DataSetError."""
         ...
