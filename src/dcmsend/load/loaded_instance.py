@@ -127,7 +127,7 @@ class LoadedInstance:
 
 
 class _Facts:
-    """The findings of the walk, named as in LoadedInstance; ``sendable`` is the number of bytes to send as they stand."""
+    """The findings of the walk, named as in LoadedInstance; ``sendable`` is the length to send unchanged."""
 
     __slots__ = (
         "header", "length", "repairs", "sendable", "sop_class_uid", "sop_instance_uid", "syntax", "warnings",
