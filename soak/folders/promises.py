@@ -207,14 +207,24 @@ def _report_and_journal(document: dict[str, Any], rows: Rows) -> Iterator[str]:
             coded = each.get("path_base64")
             path = os.fsdecode(base64.b64decode(coded)) if coded else each["path"]
             folder, name = os.path.split(path)
-            last.setdefault(os.path.join(os.path.realpath(folder), name), set()).add(each["outcome"])
+            for real in {os.path.realpath(folder), _without_mount(folder)}:
+                last.setdefault(os.path.join(real, name), set()).add(each["outcome"])
     for path, words in last.items():
         row = rows.get(path)
+        if row is None and words == {"stored"}:  # by another name, the link dangles since the file was moved
+            row = rows.get(os.path.realpath(path))
         if row is None:
             if "/mounted/" not in path:
                 yield f"reported as {words}, not in the journal: {path}"
         elif _WORDS[row[0]] not in words:
             yield f"reported as {words}, in the journal {_WORDS[row[0]]}: {path}"
+
+
+def _without_mount(folder: str) -> str:
+    """Where a directory led while the tree was mounted a second time: a link in it leads out of the mount."""
+    inside = folder.replace("/mounted", "/in", 1)
+    real = os.path.realpath(inside)
+    return os.path.realpath(folder) if real == inside else real
 
 
 def _exit_code(done: Done) -> Iterator[str]:

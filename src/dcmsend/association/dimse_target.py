@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from dcmsend.errors import DcmsendError, PlanError
 from dcmsend.index import Instance
-from dcmsend.inputs import Source
 from dcmsend.interrupt import Interrupt
 from dcmsend.load import Abilities, FilesAhead
 from dcmsend.plan import AssociationPlan, PlanOptions, plan_association, plan_open_association
@@ -44,7 +43,7 @@ class DimseTarget:
         options: TransferOptions,
         plan: PlanOptions,
         abilities: Abilities,
-        was_moved: Callable[[Source], bool] | None = None,
+        was_moved: Callable[[Instance], bool] | None = None,
     ) -> None:
         """``was_moved``: whether this run has stored a missing file and then moved it away."""
         self._was_moved = was_moved

@@ -19,7 +19,6 @@ from dcmsend.errors import (
     TranscodeError,
 )
 from dcmsend.index import HeaderFacts, Instance
-from dcmsend.inputs import Source
 from dcmsend.interrupt import Interrupt
 from dcmsend.load import Abilities, FileChanged, FilesAhead, LoadedInstance, Payload, Recoding, load_instance
 from dcmsend.plan import choose_other_context
@@ -107,7 +106,7 @@ class Preparer:
         abilities: Abilities,
         files: FilesAhead,
         interrupt: Interrupt | None = None,
-        was_moved: Callable[[Source], bool] | None = None,
+        was_moved: Callable[[Instance], bool] | None = None,
     ) -> None:
         self._was_moved = was_moved
         self._files = files
@@ -163,7 +162,7 @@ class Preparer:
     def _is_done(self, instance: Instance, error: DcmsendError) -> bool:
         """Whether a missing file was named twice: this run has stored it and moved it away."""
         is_gone = isinstance(error, FileUnreadable) and error.errno == errno.ENOENT
-        return is_gone and self._was_moved is not None and self._was_moved(instance.input)
+        return is_gone and self._was_moved is not None and self._was_moved(instance)
 
     def _next_message_id(self, outstanding: Container[int]) -> int:
         message_id = self._last_message_id

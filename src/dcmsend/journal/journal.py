@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from dcmsend.errors import JournalError
 from dcmsend.fork import keep_for_ever
-from dcmsend.index import RejectedInput
+from dcmsend.index import Instance, RejectedInput
 from dcmsend.inputs import InputFile, Source
 from dcmsend.interrupt import Interrupt
 from dcmsend.transfer import PeerFacts, Result, StoreOutcome
@@ -101,7 +101,7 @@ class Journal:
         assert self.stored is not None
         return self._own.hold(*self.stored.key_of(item))
 
-    def was_moved(self, item: Source) -> bool:
+    def was_moved(self, instance: Instance) -> bool:
         """Nothing is moved here."""
         return False
 

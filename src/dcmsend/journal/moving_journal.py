@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from dcmsend.errors import JournalError
 from dcmsend.fork import keep_for_ever
-from dcmsend.index import RejectedInput
+from dcmsend.index import Instance, RejectedInput
 from dcmsend.inputs import Origin, Source
 from dcmsend.interrupt import Interrupt
 from dcmsend.transfer import PeerFacts, StoreOutcome
@@ -108,13 +108,15 @@ class MovingJournal:
         if self._mover is not None:
             self._mover.all_found()
 
-    def was_moved(self, item: Source) -> bool:
+    def was_moved(self, instance: Instance) -> bool:
         """Whether this run has had a file stored that is not there any more; seldom asked."""
         with suppress(JournalError):
             # The connection of the journal belongs to the search.
             files = StoredFiles(open_read_only(self._journal.path)[0], self._journal.path)
             try:
-                return files.was_stored(item, self._began, follow=True)
+                return files.was_stored(
+                    instance.input, self._began, sop_instance_uid=instance.sop_instance_uid, follow=True
+                )
             finally:
                 files.close()
         return False

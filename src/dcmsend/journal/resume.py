@@ -126,10 +126,11 @@ class StoredFiles:
             raise journal_error(self._path, error) from error
         return None if row is None else tuple(row)
 
-    def was_stored(self, item: Source, since: int, *, follow: bool = False) -> bool:
+    def was_stored(self, item: Source, since: int, *, sop_instance_uid: str = "", follow: bool = False) -> bool:
         """Whether a file that is not there any more was stored with status 0, after ``since`` (ms since the epoch).
 
-        With ``follow`` the item may be a link to it.  Raises JournalError.
+        With a SOP Instance UID only that instance counts: another file may have taken the name before it was sent.
+        With ``follow`` the item may be a link to the file.  Raises JournalError.
         """
         if not item.is_lasting:
             return False
@@ -137,10 +138,11 @@ class StoredFiles:
         directory, name = InputFile(path).key(self._directories.resolve)
         try:
             key = (self._directory_id(directory), name, since)
-            if self._connection.execute(LOOK_UP_SUCCESS_SINCE, key).fetchone() is None:
-                return False
+            row = self._connection.execute(LOOK_UP_SUCCESS_SINCE, key).fetchone()
         except sqlite3.Error as error:
             raise journal_error(self._path, error) from error
+        if row is None or (sop_instance_uid and row[0] != storable_text(sop_instance_uid)):
+            return False
         return not os.path.exists(path)
 
     def key_of(self, item: Source) -> tuple[bytes, bytes]:

@@ -86,6 +86,6 @@ class LocalCarrier:
 
     def _target(self) -> Target:
         settings, ledger = self._settings, self._ledger
-        was_moved: Callable[[Source], bool] | None = None if ledger is None else ledger.was_moved
+        was_moved: Callable[[Instance], bool] | None = None if ledger is None else ledger.was_moved
         abilities = abilities_of(settings, self._dictionary, self._unusable)
         return DimseTarget(settings.peer, settings.transfer, settings.plan, abilities, was_moved)

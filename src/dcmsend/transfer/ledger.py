@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from dcmsend.index import RejectedInput
+from dcmsend.index import Instance, RejectedInput
 from dcmsend.inputs import Source
 
 from .outcome import StoreOutcome
@@ -39,7 +39,7 @@ class Ledger(Recall, Protocol):
         """Whether an earlier run sent the same instance completely from the same file and got no answer."""
         ...
 
-    def was_moved(self, item: Source) -> bool:
+    def was_moved(self, instance: Instance) -> bool:
         """Whether this run has stored an input that no longer exists; seldom asked."""
         ...
 
