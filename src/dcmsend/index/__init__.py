@@ -1,4 +1,4 @@
-"""Reads just enough of each input to know what it is, and checks its UIDs."""
+"""Reads just enough of each input to identify its instance, and checks its UIDs."""
 
 from .facts import HeaderFacts, facts_of
 from .file_meta import FileMeta, read_file_meta

@@ -1,4 +1,4 @@
-"""Data sets without a meta header: how they are encoded, and what they are.  Source: DCMTK ``+f`` and ``-f``."""
+"""Data sets without a meta header: guesses their encoding and reads their UIDs.  Source: DCMTK ``+f`` and ``-f``."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ _IMPLICIT_VR_BIG_ENDIAN: Final = TransferSyntax("", "Virtual Big Endian Implicit
 def guess_transfer_syntax(first_bytes: bytes, dictionary: Callable[[], DataDictionary] | None = None) -> TransferSyntax:
     """The encoding of a data set, judged by its first element.
 
-    Tag in either byte order known or not, VR there or not; as DCMTK does it, so that the same files are read.
+    It rests on whether the tag is known in either byte order, and whether a VR is there.  DCMTK guesses in the same
+    way, so the same files are read.
 
     Args:
         first_bytes: at least six bytes, unless the data set is shorter.
@@ -88,7 +89,7 @@ def read_data_set_uids(
     except DataSetError as error:
         if error.why is not Rejection.ENCAPSULATED:
             raise
-        # The guess says nothing of encapsulated pixel data; whether it can be sent is not asked here.
+        # The guess does not see encapsulated pixel data; whether the data set can be sent is checked elsewhere.
         flags = "e" + "i" * syntax.is_implicit_vr + "b" * (not syntax.is_little_endian)
         as_encapsulated = TransferSyntax(syntax.uid, syntax.name, flags)
         result = walk_data_set(source, as_encapsulated, dictionary=dictionary, origin=origin)

@@ -1,7 +1,7 @@
 """The instances that a DICOMDIR refers to.  Source: DCMTK dcmsend, ``+rd``.
 
-What the records say is what is checked and reported; a missing file is found missing when it is sent.  Only the
-transfer syntax is looked up in the file where that is possible: with a wrong one proposed it could not be sent.
+The records are checked and reported, not the files; a missing file is noticed when it is sent.  Only the transfer
+syntax is read from the file if possible, because the file could not be sent if a wrong one was proposed.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ def scan_dicomdir(
 ) -> Iterator[Instance | RejectedInput]:
     """One instance or one rejection for each record with a Referenced File ID, in document order.
 
-    The DICOMDIR needs its meta header, whatever the read mode is.  What ``skip`` is true for is left out,
-    and so is what ``leaves`` is true for, be the record good or bad: another run sees to it.  Each rejection is logged.
-    With ``headers`` the instances get their facts.
-    Raises DataSetError and FileUnreadable where the DICOMDIR itself cannot be read.
+    The DICOMDIR needs its meta header, whatever the read mode is.  Inputs for which ``skip`` is true are skipped.  So
+    are those for which ``leaves`` is true, also with a bad record, because another run reports them.  Each rejection
+    is logged.  With ``headers`` the instances get their facts.
+    Raises DataSetError and FileUnreadable if the DICOMDIR itself cannot be read.
     """
     debug = _log.isEnabledFor(logging.DEBUG)
     if debug:
@@ -93,7 +93,7 @@ def scan_dicomdir(
 
 
 def _look_into(found: InputFile, headers: HeaderReader | None) -> tuple[TransferSyntax, HeaderFacts | None]:
-    """The transfer syntax of the file's meta header if it has an ordinary one, else that of the record; its facts."""
+    """The transfer syntax of the file's meta header if it is regular, else that of the record; and the file's facts."""
     assert found.record is not None
     recorded = transfer_syntax(found.record.transfer_syntax_uid)
     try:

@@ -1,4 +1,4 @@
-"""What a data set says of itself beside its SOP UIDs: study, series, and what else a run asks for."""
+"""Values of a data set beside its SOP UIDs: study, series, and other elements that a run asks for."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _LONGEST_UID: Final = 64
 
 
 class HeaderFacts(Value):
-    """Values of one data set; its representation shows none of them, for they may be a patient's.
+    """Values of one data set; ``repr`` shows none of them, because they may identify a patient.
 
     Attributes:
         study_uid: (0020,000D), ``""`` if missing or longer than 64 characters.
         series_uid: (0020,000E), likewise.
-        others: tags and values of the further elements that the run asks for, without padding, in their own encoding;
-            those that are missing, or have more than 1024 bytes, are left out.
+        others: tags and values of the further elements that the run asks for, without padding, in their own encoding.
+            Missing elements and those with more than 1024 bytes are left out.
     """
 
     __slots__ = ("others", "series_uid", "study_uid")
@@ -35,7 +35,7 @@ class HeaderFacts(Value):
 
 
 def facts_of(values: Mapping[int, bytes], others: frozenset[int] = frozenset()) -> HeaderFacts:
-    """The facts in values by tag; ``others`` are the further tags that are wanted."""
+    """The facts from values by tag; ``others`` are the tags of further elements to include."""
     further = tuple([(tag, values[tag].rstrip(b"\0 ")) for tag in others if tag in values]) if others else ()
     return HeaderFacts(_uid(values.get(STUDY_INSTANCE_UID)), _uid(values.get(SERIES_INSTANCE_UID)), further)
 

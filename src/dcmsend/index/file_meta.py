@@ -1,7 +1,7 @@
-"""The file meta information header: what a DICOM file says of itself before its data set.  Source: PS3.10 §7.1.
+"""The file meta information header, which stands before the data set of a DICOM file.  Source: PS3.10 §7.1.
 
-``read_file_meta`` takes the header as the standard asks for it, in one read, because every file of a run passes here.
-Whatever is unusual, and whatever is worth a warning, is left to ``irregular_meta``.
+``read_file_meta`` reads a regular header in one read, because every file of a run passes here.  Irregular headers, and
+those that deserve a warning, are left to ``irregular_meta``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ __all__ = ["FIRST_READ", "FileMeta", "parse_regular_meta", "read_file_meta", "re
 FIRST_READ = 2048
 """Bytes in which a regular meta header has to lie."""
 _BEGINNING = b"DICM\x02\x00\x00\x00UL\x04\x00"  # then (0002,0000) in Explicit VR Little Endian, its value follows
-_FIRST_ELEMENT = 144  # position of what follows the group length
+_FIRST_ELEMENT = 144  # position of the element after the group length
 _short_header = Struct("<I2sH").unpack_from
 _length = Struct("<I").unpack_from
 _LONG_VRS = frozenset((b"OB", b"UN", b"OW", b"UT", b"UC", b"UR", b"OD", b"OF", b"OL", b"OV", b"SV", b"UV"))
@@ -34,7 +34,7 @@ _known_ends: dict[bytes, str] = {}
 """What follows their SOP Instance UID: Transfer Syntax UID.  Files of one origin differ in nothing but the former."""
 _MOST_KNOWN = 2000
 
-# Tags as they are read little endian in one go: element << 16 | group.
+# Tags as they are when read as one little endian number: element << 16 | group.
 _SOP_CLASS_UID = 0x00020002
 _SOP_INSTANCE_UID = 0x00030002
 _TRANSFER_SYNTAX_UID = 0x00100002
@@ -64,8 +64,8 @@ class FileMeta:
 def read_file_meta(source: ByteSource, *, needs_preamble: bool = True) -> FileMeta:
     """Read the meta header of a file.
 
-    It is taken to consist of all elements of group 0002, whatever its group length says; DCMTK believes the group
-    length, and loses elements of the data set when it is too large.
+    The header is taken to consist of all elements of group 0002, whatever its group length says.  DCMTK trusts the
+    group length, and loses elements of the data set when it is too large.
 
     Args:
         source: the whole file.
@@ -86,7 +86,7 @@ def read_file_meta(source: ByteSource, *, needs_preamble: bool = True) -> FileMe
 
 
 def read_regular_meta(source: ByteSource) -> FileMeta | None:
-    """The meta header if it is short, has the right group length, all three UIDs, and nothing is odd about it.
+    """The meta header if it is short, has the right group length and all three UIDs, and is otherwise regular.
 
     Logs nothing.  Raises FileUnreadable.
     """

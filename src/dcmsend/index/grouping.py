@@ -1,4 +1,4 @@
-"""What instances are kept together by: their directory, their series or their study."""
+"""Groups instances that have to stay together: by directory, series or study."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ __all__ = ["with_groups"]
 
 
 def with_groups(instances: Generator[Instance, None, None], keep: KeepTogether) -> Generator[Instance, None, None]:
-    """The instances with their ``group``; for series and study they have their ``facts``.
+    """The instances with their ``group``; for series and study they need their ``facts``.
 
-    An instance whose group is not known has none; what is wrong with it is told when it is sent.
+    An instance whose group is unknown gets none; sending it reports what is wrong with it.
     """
-    names: dict[str, str] = {}  # one string for each group, however many instances it has
+    names: dict[str, str] = {}  # one string object for each group, however many instances it has
     with closing(instances):
         for instance in instances:
             group = _group_of(instance, keep)

@@ -1,4 +1,4 @@
-"""Reads the beginning of data sets in the scan, while their files are open, where somebody asks for more than UIDs."""
+"""Reads the beginning of data sets during the scan, while their files are open, if more than the UIDs is needed."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ _MOST_KNOWN: Final = 10_000
 
 
 class HeaderReader:
-    """Finds Study and Series Instance UID, and further elements that stand before them, in inputs that are open.
+    """Finds Study and Series Instance UID, and further elements that stand before them, in open inputs.
 
-    Equal facts are one object: a planned instance costs a reference, however many there are of its series.
+    Equal facts are one object, so an instance costs only a reference, however many instances its series has.
 
     Args:
         others: tags of the further elements, all below (0020,000E).
@@ -53,8 +53,8 @@ class HeaderReader:
     def read(self, item: Source, descriptor: int, beginning: bytes = b"") -> HeaderFacts | None:
         """The facts of an open input, None if its header cannot be read up to the Series Instance UID.
 
-        ``descriptor`` stays open; -1: there is none, the input is opened for it.  ``beginning`` are its first bytes.
-        What is wrong with an input is told when it is sent.
+        ``descriptor`` stays open; -1 means that there is none and the input is opened here.  ``beginning`` are its
+        first bytes.  Errors are not reported here, but when the input is sent.
         """
         mode = ReadMode.FILE_ONLY if item.has_meta else self._mode
         with suppress(FileUnreadable, DataSetError):
@@ -108,7 +108,7 @@ class _OpenSource:
 
 
 class _Behind:
-    """What another source has from a position on."""
+    """The bytes of another source from a position on."""
 
     __slots__ = ("_source", "_start")
 
@@ -121,11 +121,11 @@ class _Behind:
 
 
 class _Passed(Exception):
-    """The place of the last element is passed: nothing further is read."""
+    """The walk has passed the place of the last wanted element; nothing more is read."""
 
 
 class _Collector:
-    """Notes where elements of the data set itself lie, and stops the walk behind the Series Instance UID."""
+    """Notes the positions of elements of the data set, and stops the walk after the Series Instance UID."""
 
     def __init__(self, tags: frozenset[int]) -> None:
         self._tags = tags

@@ -1,4 +1,4 @@
-"""What one input is: its SOP Class, SOP Instance and transfer syntax, wherever they stand."""
+"""Identifies an input: SOP Class, SOP Instance and transfer syntax, from the meta header or the data set."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _FIRST_GROUPS = (b"\x02\x00", b"\x08\x00", b"\x00\x02", b"\x00\x08")
 
 
 class Identity(NamedTuple):
-    """The three UIDs of an instance, ``''`` where missing, and what else the scan was asked for."""
+    """The three UIDs of an instance, ``''`` where missing, and its facts if the scan was asked for them."""
 
     sop_class_uid: str
     sop_instance_uid: str
@@ -49,9 +49,9 @@ def identify(
     dictionary: Callable[[], DataDictionary] | None = None,
     headers: HeaderReader | None = None,
 ) -> Identity:
-    """Read what ``item`` says it is, with its facts if there is a reader for them; closes ``opened``.
+    """Read the identity of ``item``, with its facts if there is a reader for them; closes ``opened``.
 
-    Raises DataSetError when it cannot be read as ``mode`` asks, FileUnreadable when the system does not give it.
+    Raises DataSetError when the input cannot be read as ``mode`` requires, FileUnreadable when the system fails.
     """
     if not item.path:
         raise DataSetError("Illegal parameter", "the name is empty", Rejection.NO_NAME)
@@ -78,11 +78,11 @@ def _from_meta(meta: FileMeta) -> Identity:
 def _identify_thoroughly(
     descriptor: int, mode: ReadMode, dictionary: Callable[[], DataDictionary] | None
 ) -> Identity:
-    """Fill in from the data set what the meta header does not tell (it is not looked at in ``DATA_SET_ONLY``)."""
+    """Complete the identity from the data set; ``DATA_SET_ONLY`` does not read the meta header at all."""
     source = FileSource(descriptor)
     identity = Identity("", "", "")
     if mode is ReadMode.FILE_OR_DATA_SET:
-        with suppress(DataSetError):  # no meta header, or a broken one: now the whole file must be readable
+        with suppress(DataSetError):  # no meta header, or a broken one: then the whole file must be readable
             identity = _from_meta(read_file_meta(source))
         if all(identity[:3]):
             return identity
@@ -99,15 +99,16 @@ def _identify_thoroughly(
     return Identity(
         identity.sop_class_uid or sop_class,
         identity.sop_instance_uid or sop_instance,
-        identity.transfer_syntax_uid or (syntax.uid if first_bytes else ""),  # of nothing there is nothing to guess
+        identity.transfer_syntax_uid or (syntax.uid if first_bytes else ""),  # an empty file has nothing to guess from
     )
 
 
 def is_dicom(item: Source, opened: Opened) -> bool:
-    """Whether an input that was found bad is a DICOM file all the same, or may be one.
+    """Whether a rejected input is a DICOM file all the same, or may be one.
 
-    It has ``DICM`` at byte 128, or begins like a data set (group 0002 or 0008), or cannot be read at all: what the user
-    has named is missed when it is not sent; only in a directory there may be dangling links and the like.
+    It is one with ``DICM`` at byte 128, and may be one if it begins like a data set (group 0002 or 0008) or cannot be
+    read at all: a file that the user has named must not go missing unnoticed.  Only in a directory, unreadable entries
+    such as dangling links are expected.
     """
     if not item.path:
         return False
@@ -119,5 +120,5 @@ def is_dicom(item: Source, opened: Opened) -> bool:
 
 
 def looks_like_dicom(head: bytes) -> bool:
-    """Whether a file that begins so is a DICOM file, or may be a data set without a meta header."""
+    """Whether a file with this beginning is a DICOM file, or may be a data set without a meta header."""
     return head[128:132] == b"DICM" or head[:2] in _FIRST_GROUPS

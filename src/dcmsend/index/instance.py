@@ -1,4 +1,4 @@
-"""What the index knows of one input."""
+"""The instances and the rejected inputs that a scan finds."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ class ReadMode(Enum):
 class Instance(NamedTuple):
     """One SOP Instance of the transfer list, as the meta header (or the DICOMDIR record) describes it.
 
-    The C-STORE request takes its UIDs from the data set itself, later; these serve planning and report.
+    The C-STORE request takes its UIDs from the data set itself, later; these here serve planning and reports.
 
     Attributes:
-        input: where it is.
+        input: the input that holds the instance.
         sop_class_uid: (0002,0002), (0004,1510) or (0008,0016).
         sop_instance_uid: (0002,0003), (0004,1511) or (0008,0018).
         transfer_syntax: (0002,0010), (0004,1512), or guessed from the first bytes.
-        read_mode: how it has to be read again when it is sent.
-        group: instances with the same one go over one association, ``""`` for any.
-        facts: what the scan has seen of its header, None where nobody asked or it cannot be read.
+        read_mode: how the input has to be read again when it is sent.
+        group: instances with the same group go over one association, ``""`` for any.
+        facts: values of the header that the scan has read; None if none were asked for or it cannot be read.
     """
 
     input: Source
@@ -52,12 +52,12 @@ class RejectedInput(NamedTuple):
     Attributes:
         path: file name as collected.
         reason: DCMTK's text, e.g. ``End of stream``.
-        is_dicom: false for what is no DICOM file at all (no preamble, empty, a dangling link); true for what was named
-            and cannot be read, because it may be one.
-        dicomdir: the DICOMDIR for one of its records, None for a file of its own; DCMTK counts only the latter.
+        is_dicom: false for an input that is no DICOM file at all (no preamble, empty, a dangling link); true for an
+            input that was named and cannot be read, because it may be one.
+        dicomdir: for a record of a DICOMDIR the name of the DICOMDIR; None for a file, which alone DCMTK counts.
         detail: what exactly is wrong and where, for a person; may be empty.
         why: the reason as a value.
-        stamp: size and time of modification when it was rejected, None where nobody asked or they are not known.
+        stamp: size and time of modification when it was rejected, None if not asked for or not known.
     """
 
     path: str

@@ -1,4 +1,4 @@
-"""The SOP Instance UIDs in a file, for who asks whether it still holds the instance that it held."""
+"""Reads the SOP Instance UIDs of a file again, to check whether it still holds the same instance."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["instance_uids"]
 
 
 def instance_uids(descriptor: int) -> Iterator[str]:
-    """That of the meta header, then that of the data set, as far as they can be read; ``''`` where one is missing.
+    """The UID in the meta header, then that in the data set, as far as they can be read; ``''`` where one is missing.
 
     The data set is only walked when the second one is asked for.  The caller closes ``descriptor``.
     """

@@ -1,6 +1,7 @@
-"""Meta headers that are not as PS3.10 wants them: in another encoding, without or with a wrong group length, cut off.
+"""Meta headers that violate PS3.10: in another encoding, without or with a wrong group length, cut off.
 
-What DCMTK reads is read here too, with its warnings.  Where DCMTK trusts a wrong group length, the tags are trusted.
+Headers that DCMTK reads are read here too, with its warnings.  Where DCMTK trusts a wrong group length, this module
+trusts the tags.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _GROUP_LENGTH = 0x00020000
 _UIDS = (0x00020002, 0x00020003, 0x00020010)
 _NOT_IN_MEMORY = 4096  # DCMTK leaves longer values on disk and reports their truncation differently
 _MOST_ELEMENTS = 1000
-_LARGEST_UID = 256  # more than any UID needs, and enough to see that it is none
+_LARGEST_UID = 256  # more than any UID needs, and enough to recognise a value that is no UID
 _WHITE_SPACE = b" \t\n\v\f\r"
 
 _NO_GROUP_LENGTH = "DcmMetaInfo: No Group Length available in Meta Information Header"
@@ -36,7 +37,7 @@ _log = logging.getLogger("dcmsend.data")
 
 
 def read_irregular_meta(source: ByteSource, *, needs_preamble: bool) -> FileMeta:
-    """As ``read_file_meta``, for every file."""
+    """Do what ``read_file_meta`` does, for headers of any form."""
     head = source.read_at(0, 132)
     if not head:
         raise DataSetError(END_OF_STREAM, "the file is empty", Rejection.EMPTY)
@@ -57,7 +58,7 @@ def read_irregular_meta(source: ByteSource, *, needs_preamble: bool) -> FileMeta
 
 
 class _MetaParser:
-    """Goes through the elements of one meta header."""
+    """Reads the elements of one meta header."""
 
     def __init__(self, source: ByteSource, start: int, first: bytes) -> None:
         self._source = source
@@ -100,14 +101,14 @@ class _MetaParser:
             if within or self._announced_end is None or len(header) < 8 or not self._is_explicit:
                 return True
             return is_standard(header[4:6].decode("latin-1"))
-        return within and group < 4  # a data set has no such groups, so this is rubbish in the header
+        return within and group < 4  # a data set has no such groups, so this is garbage in the header
 
     def _is_complete(self) -> bool:
-        """Whether the group length is right and nothing is missing; then group 0002 goes on in the data set."""
+        """Whether the group length is right and no element is missing; later elements of group 0002 are data set."""
         return self._position == self._announced_end and self._values.keys() >= set(_UIDS)
 
     def _check_what_follows(self) -> None:
-        """Gigabytes of group 0002 are no data set either."""
+        """Reject a header with too many elements: gigabytes of group 0002 are no data set either."""
         position = self._position
         for _ in range(_MOST_ELEMENTS):
             header = self._source.read_at(position, 12)
@@ -169,7 +170,7 @@ class _MetaParser:
         return vr, end, length
 
     def _read_value(self, tag: int, start: int, length: int) -> bytes:
-        """The beginning of the value; the whole of it is in the file."""
+        """The beginning of the value; the whole value is known to be in the file."""
         if not length:
             return b""
         if length <= _NOT_IN_MEMORY:
@@ -195,7 +196,7 @@ class _MetaParser:
 
 
 def _uid_text(tag: int, vr: str, value: bytes) -> str:
-    """The value as DCMTK gives it: trailing NULs never count; blanks in a UI value are removed with a warning."""
+    """The value as DCMTK returns it: without trailing NULs; blanks in a UI value are removed with a warning."""
     if vr not in STRING_VRS:
         return ""
     value = value.rstrip(b"\0")

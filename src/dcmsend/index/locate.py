@@ -1,4 +1,4 @@
-"""Where in a file the data set lies and how it is encoded; what the sender asks when it opens the file again."""
+"""Finds where in a file the data set lies and how it is encoded, when the file is opened again to be sent."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ __all__ = ["DataSetLocation", "locate_data_set"]
 
 
 class DataSetLocation:
-    """Where a data set is.
+    """The place and the encoding of a data set.
 
     Attributes:
         offset: position in the file of its first byte.
-        transfer_syntax: how it is encoded; ``is_known`` is false for a syntax that is in no table.
+        transfer_syntax: of the data set; ``is_known`` is false for a syntax that is in no table.
         meta: the meta header, None for a data set without one.
     """
 
@@ -45,8 +45,8 @@ def locate_data_set(
     Args:
         source: the whole file.
         mode: how the file is read, ``Instance.read_mode``.
-        dictionary: makes the data dictionary for the guess where no meta header tells the transfer syntax, None for the
-            built-in one.
+        dictionary: makes the data dictionary, which is needed to guess the transfer syntax without a meta header; None
+            for the built-in one.
         beginning: the first bytes of the file, if they were read already.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What the user says about reading and checking files."""
+"""The options of reading and checking inputs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["IndexOptions", "KeepTogether"]
 
 
 class KeepTogether(Enum):
-    """Which instances go over the same one of several associations, in their order."""
+    """Which instances go over the same association, in their order, when there are several associations."""
 
     NONE = "none"
     DIRECTORY = "directory"
@@ -25,11 +25,11 @@ class IndexOptions(Record):
 
     Attributes:
         read_mode: DCMTK ``+fo``, ``+f``, ``-f``.
-        check_uids: false with ``-nuc``.
-        expand_dicomdir: send what a DICOMDIR refers to (``+rd``).
-        dicomdir_allow_outside: follow references that leave the DICOMDIR's directory.
-        keep_together: what instances are kept together by when there are several associations.
-        halt_on_invalid: the first bad input ends the run (false with ``-nh``).
+        check_uids: whether UIDs are checked (false with ``-nuc``).
+        expand_dicomdir: whether the files that a DICOMDIR refers to are sent (``+rd``).
+        dicomdir_allow_outside: whether references may leave the DICOMDIR's directory.
+        keep_together: how instances are grouped when there are several associations.
+        halt_on_invalid: whether the first bad input ends the run (false with ``-nh``).
     """
 
     read_mode: ReadMode = ReadMode.FILE_ONLY

@@ -1,4 +1,4 @@
-"""From inputs to instances: reads what each input is, checks it, and says which ones cannot be sent."""
+"""From inputs to instances: reads the identity of each input, checks it, and rejects those that cannot be sent."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ def scan(
 
     Args:
         inputs: files in the order in which they are to be sent; read only as far as the caller asks for instances.
-        options: how they are read and checked.
+        options: how inputs are read and checked.
         on_rejected: called for each input that yields no instance.
         dictionary: makes the data dictionary when it is needed, None for the built-in one.
-        skip: asked before a file is opened, also of those that a DICOMDIR refers to; true leaves it out.
+        skip: asked before a file is opened, also for files that a DICOMDIR refers to; true skips the file.
         check: called now and then while a file is waited for, and may raise to end the wait.
-        share: knows which instances fall to another run, where that is not seen before a file is opened.
-        for_report: instances get their ``facts``, with these tags beside the UIDs, and rejections their ``stamp``; None
-            if there is no report that shows any.
+        share: tells which instances belong to another run, if that is only known once a file is open.
+        for_report: tags beside the UIDs for the ``facts`` of instances; rejections then get their ``stamp``; None if
+            no report shows any.
 
     Where files are slow to open (half a millisecond on average) some are opened ahead, on threads; ``inputs`` is then
     read on those threads, too, and up to 48 inputs further than the caller has asked for.
@@ -78,7 +78,7 @@ def scan(
 
 
 class _Scan:
-    """What the steps of one scan share."""
+    """The state that the steps of one scan share."""
 
     def __init__(
         self,
@@ -129,7 +129,7 @@ class _Scan:
             yield Instance(item, sop_class, sop_instance, transfer_syntax(syntax), read_mode, "", facts)
 
     def _opened(self, items: Iterator[Source]) -> Iterator[tuple[Source, Opened]]:
-        """Each input with its first bytes, or with why it cannot be opened."""
+        """Each input with its first bytes, or with the error of opening it."""
         clock, watch = time.perf_counter, OpenWatch()
         open_input = _open if self._headers is None else _open_for_header
         while True:
@@ -142,13 +142,13 @@ class _Scan:
                     break
             else:
                 return
-            from dcmsend.inputs import in_order  # only where it pays
+            from dcmsend.inputs import in_order  # only where opens are slow
 
             for item, ticket in in_order(items, open_input, _discard, self._check):
                 yield item, ticket.result(self._check)
 
     def _expand(self, item: Source) -> Iterator[Instance]:
-        """The instances of a DICOMDIR.  Its own verdict is that on its last record (DCMTK, ``--no-halt``)."""
+        """The instances of a DICOMDIR.  The result for its last record is its own (as in DCMTK with ``--no-halt``)."""
         from .dicomdir_scan import scan_dicomdir
 
         share = self._share
@@ -175,7 +175,7 @@ class _Scan:
             _network_log.debug("successfully added %d SOP instances from DICOMDIR to the transfer list", count)
 
     def _why_of(self, item: Source, fault: Fault) -> Rejection:
-        """Only the meta header was looked at where it has to tell everything; the data set may tell more."""
+        """The reason of a rejection; the data set may explain what the meta header alone does not."""
         is_meta = self._options.read_mode is ReadMode.FILE_ONLY and not item.has_meta
         return Rejection.UID_MISSING_IN_META_HEADER if is_meta and fault.why is Rejection.UID_MISSING else fault.why
 

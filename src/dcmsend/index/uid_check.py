@@ -1,4 +1,4 @@
-"""Whether the UIDs of an instance allow to send it.  Source: DCMTK dcmsend, ``--no-uid-checks``."""
+"""Checks whether an instance with these UIDs may be sent.  Source: DCMTK dcmsend, ``--no-uid-checks``."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Fault(NamedTuple):
     """Why an instance with these UIDs is not sent.
 
     Attributes:
-        condition: in DCMTK's words.
-        why: the same as a value.
+        condition: the reason in DCMTK's words.
+        why: the reason as a value.
     """
 
     condition: str
@@ -38,8 +38,8 @@ def find_uid_fault(
 ) -> Fault | None:
     """The first reason not to send an instance with these UIDs; None if there is none.
 
-    An empty UID is always a reason.  What the UIDs are is looked at only if ``thorough`` (not with ``-nuc``).  Why
-    exactly is logged as a debug message.
+    An empty UID is always a reason.  The content of UIDs is only checked if ``thorough`` (not with ``-nuc``).  Details
+    are logged as debug messages.
     """
     kind = (sop_class_uid, transfer_syntax_uid, thorough)
     if kind in _sound_kinds:
@@ -69,7 +69,7 @@ def _check_form(name: str, uid: str, thorough: bool) -> Fault | None:
 
 def _check_class(uid: str) -> Fault | None:
     if is_storage_sop_class(uid) or not uid.startswith(_STANDARD_ROOT):
-        return None  # a UID of somebody else is supposed to be a private storage class
+        return None  # a UID with another organisation's root is taken for a private storage class
     if is_named_standard_uid(uid):
         _log.debug("unexpected standard UID (no storage SOP class): %s (%s)", uid, sop_class_name(uid))
         is_dicomdir = uid == MEDIA_STORAGE_DIRECTORY
