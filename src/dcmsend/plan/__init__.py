@@ -1,4 +1,4 @@
-"""Decides which presentation contexts to propose, cuts the work into associations, matches instances to contexts."""
+"""Proposes presentation contexts, cuts the transfer list into associations, matches instances to contexts."""
 
 from .assignment import CanConvert, choose_other_context
 from .context_table import MAX_CONTEXTS, ContextTable, Plannable

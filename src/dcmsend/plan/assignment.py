@@ -18,10 +18,10 @@ def choose_other_context(
     accepted: Iterable[tuple[int, str, TransferSyntax]],
     can_convert: CanConvert,
 ) -> int:
-    """The id of an accepted context that can carry the instance though its own was refused; 0 if there is none.
+    """The id of an accepted context that can carry an instance whose own context was refused; 0 if there is none.
 
     ``accepted`` are (id, abstract syntax, transfer syntax) in the order of their ids.  The instance's own syntax
-    is preferred.  DCMTK does not look for another one.
+    is preferred.  DCMTK does not look for another context.
     """
     candidates = [(id_, target) for id_, abstract, target in accepted if abstract == sop_class_uid]
     for id_, target in candidates:

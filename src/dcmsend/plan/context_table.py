@@ -1,4 +1,4 @@
-"""The presentation contexts of one association while they are chosen, and which instance goes over which of them."""
+"""The presentation contexts of one association while they are chosen, and the context for each instance."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAX_CONTEXTS: Final = 128
 
 
 class Plannable(Protocol):
-    """What planning asks of an instance."""
+    """An instance, as far as planning needs it."""
 
     @property
     def sop_class_uid(self) -> str: ...
@@ -30,9 +30,9 @@ class ContextTable:
     """At most 128 contexts, shared by instances of one SOP Class that are uncompressed or have one transfer syntax.
 
     Attributes:
-        contexts: in the order of their ids.
+        contexts: the contexts in the order of their ids.
         warnings: remarks about limited proposals, in order.
-        refusals: remarks about instances for which nothing may be proposed, in order.
+        refusals: remarks about instances for which no context may be proposed, in order.
     """
 
     def __init__(self, options: PlanOptions, can_decode: CanDecode) -> None:
@@ -55,7 +55,7 @@ class ContextTable:
         return self._ids.get((instance.sop_class_uid, "" if syntax.is_native else syntax.uid))
 
     def add(self, instance: Plannable) -> int:
-        """A new context for an instance that shares none; its id, 0 if nothing may be proposed."""
+        """Add a context for an instance that cannot share one; return its id, 0 if none may be proposed."""
         syntax = instance.transfer_syntax
         proposal = propose_transfer_syntaxes(syntax, self._options, self._can_decode)
         remark = limitation(syntax, proposal, self._options)
@@ -69,9 +69,9 @@ class ContextTable:
         return self._append(instance.sop_class_uid, "" if syntax.is_native else syntax.uid, proposal)
 
     def add_fallbacks(self) -> None:
-        """Add the contexts over which compressed instances go when theirs are refused, as far as there is room.
+        """Add contexts for compressed instances whose own context may be refused, as far as there is room.
 
-        They come after all others, so that those have the ids that DCMTK gives them.
+        They come after all others, so that the others have the ids that DCMTK gives them.
         """
         for sop_class_uid in self._want_native:
             if not self.is_full and (sop_class_uid, "") not in self._ids:

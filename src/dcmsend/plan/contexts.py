@@ -1,4 +1,4 @@
-"""Which transfer syntaxes to propose for an instance.  Source: PS3.5 §10.1, PS3.4 B; DCMTK dcmsend."""
+"""Chooses the transfer syntaxes to propose for an instance.  Source: PS3.5 §10.1, PS3.4 B; DCMTK dcmsend."""
 
 from __future__ import annotations
 
@@ -38,35 +38,35 @@ _LOSSY_WITHOUT_CODEC: Final = frozenset({"1.2.840.10008.1.2.4.95"})
 def propose_transfer_syntaxes(
     syntax: TransferSyntax, options: PlanOptions, can_decode: CanDecode
 ) -> tuple[str, ...]:
-    """The transfer syntaxes to propose, in order; none when ``-nip`` forbids to propose anything."""
+    """The transfer syntaxes to propose, in order; empty when ``-nip`` forbids any proposal."""
     if syntax.is_native or syntax.uid in _ALWAYS_CONVERTED:
         return NATIVE
     own = (syntax.uid,)
     mode = options.decompression
-    # What DCMTK cannot decode has its native syntaxes in a context of their own, so that the other context lacks the
-    # default transfer syntax: just what -nip forbids.
+    # If DCMTK cannot decode a syntax, it proposes the native ones in a context of their own.  The first context then
+    # lacks the default transfer syntax, which is exactly what -nip forbids.
     decodable = can_decode(syntax) and (syntax.uid in _DECODED_BY_DCMTK or not options.no_illegal_proposal)
     if syntax.is_lossy:
         decodable = decodable or syntax.uid in _LOSSY_WITHOUT_CODEC
         return own + NATIVE if mode is Decompression.LOSSY and decodable else own
     if mode is not Decompression.NEVER and decodable:
         return own + NATIVE
-    # Of the lossy and the unknown ones the standard itself allows to propose nothing else (PS3.5 10.1).
+    # For lossy and unknown syntaxes the standard itself permits to propose no other one (PS3.5 10.1).
     return () if options.no_illegal_proposal and syntax.is_known else own
 
 
 def are_proposed_together(syntax: TransferSyntax) -> bool:
-    """Whether the native transfer syntaxes stand in the same context as a compressed one that can be decoded.
+    """Whether the native transfer syntaxes are proposed in the same context as a compressed one.
 
-    In one context the peer chooses, and many choose to have the image decompressed.  DCMTK leaves it to them for what
-    it can decode.  For all others a peer that takes the compressed one shall get it, as it does from DCMTK, so the
-    native ones get a context of their own.
+    The peer chooses within one context, and many peers choose a native syntax.  DCMTK leaves the choice to the peer if
+    it can decode the compressed syntax.  For all others a peer that accepts the compressed syntax must get it, as it
+    does from DCMTK, so the native ones get a context of their own.
     """
     return syntax.uid in _DECODED_BY_DCMTK
 
 
 def limitation(syntax: TransferSyntax, proposal: tuple[str, ...], options: PlanOptions) -> str:
-    """A remark when less is proposed than a receiver may need, ``""`` otherwise.  It begins with DCMTK's words."""
+    """A remark if fewer syntaxes are proposed than a receiver may need, else ``""``.  It begins with DCMTK's words."""
     if not syntax.is_known:
         return f"transfer syntax is unknown, trying to propose only this one: {syntax.uid}"
     if len(proposal) > 1 or (syntax.is_lossy and options.decompression is not Decompression.LOSSY):

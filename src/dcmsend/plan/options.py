@@ -1,4 +1,4 @@
-"""What the user says about presentation contexts."""
+"""The options of presentation contexts."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class PlanOptions(Record):
 
     Attributes:
         decompression: ``-dn``, ``+dls`` (default), ``+dly``.
-        no_illegal_proposal: propose what DCMTK does with ``-nip``: nothing for an instance compressed without loss that
-            it has no decoder for (JPEG 2000, HTJ2K, JPEG XL) or may not decompress.
-        multiple_associations: go on with a further association after 128 contexts (``+ma``; false with ``-ma``).
-        halt_on_refusal: an instance for which nothing may be proposed ends the run (false with ``-nh``).
+        no_illegal_proposal: what DCMTK does with ``-nip``: propose nothing for an instance with lossless compression
+            that DCMTK cannot decode (JPEG 2000, HTJ2K, JPEG XL) or may not decompress.
+        multiple_associations: whether a further association follows after 128 contexts (``+ma``; false with ``-ma``).
+        halt_on_refusal: whether an instance for which no context may be proposed ends the run (false with ``-nh``).
     """
 
     decompression: Decompression = Decompression.LOSSLESS

@@ -18,9 +18,9 @@ def plan_association(
     """Plan the association that starts with instance ``first``.
 
     Walks the list in order and never re-orders it.  An instance shares the context of an earlier one with the same SOP
-    Class when both are uncompressed or have the same transfer syntax.  The walk stops as soon as the 128th context
-    is made, even if the next instance could share one, because DCMTK does; and, without ``-nh``, after an instance for
-    which nothing may be proposed (its context id is 0).
+    Class if both are uncompressed or have the same transfer syntax.  The walk stops as soon as the 128th context is
+    made, even if the next instance could share one, because DCMTK stops there.  Without ``-nh`` it also stops after an
+    instance for which no context may be proposed (its context id is 0).
     """
     table = ContextTable(options, can_decode)
     context_ids = _walk(table, instances, first, options)
@@ -34,9 +34,9 @@ def plan_open_association(
     can_decode: CanDecode,
     expected: Iterable[Plannable],
 ) -> tuple[AssociationPlan, ContextTable]:
-    """Plan an association for a list that is not at its end, and the table by which it may go on.
+    """Plan an association for a list that still grows; return the plan and the table that continues it.
 
-    After the contexts of the instances known come those of ``expected`` ones, as far as there is room.
+    Contexts for ``expected`` instances follow those of the known instances, as far as there is room.
     """
     table = ContextTable(options, can_decode)
     context_ids = _walk(table, instances, first, options)

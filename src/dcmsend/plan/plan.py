@@ -1,4 +1,4 @@
-"""What one association shall do: the contexts to propose, and the context of each instance."""
+"""The plan of one association: the contexts to propose, and the context of each instance."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ __all__ = ["AssociationPlan"]
 
 
 class AssociationPlan(NamedTuple):
-    """The next stretch of the transfer list and how it is to be sent.
+    """The next stretch of the transfer list, and the contexts over which it is to be sent.
 
     Attributes:
         first: index of the stretch's first instance, from 0.
-        context_ids: for each instance of the stretch its planned context id; 0 where nothing may be proposed.
+        context_ids: for each instance of the stretch its planned context id; 0 if none may be proposed.
         contexts: at most 128, in the order of their ids.
         warnings: remarks about limited proposals, in order.
-        refusals: remarks about instances for which nothing may be proposed, in order.
+        refusals: remarks about instances for which no context may be proposed, in order.
     """
 
     first: int
