@@ -1,4 +1,4 @@
-"""Keeps the outcomes from run to run, so that a later one sends only what is missing."""
+"""The journal keeps outcomes from run to run, so that a later run sends only what is missing."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def open_journal(
     needs_proof: bool = False,
     fingerprint: str = "",
 ) -> Journal | MovingJournal:
-    """The journal of a run.  Raises JournalError.
+    """Open the journal of a run.  Raises JournalError.
 
     Args:
-        reads_dicomdir: some inputs may be told by a DICOMDIR; such files are not moved.
-        needs_proof: files are moved only when the archive has said that it has them.
-        fingerprint: of the options that change what is sent, ``""`` for none.
+        reads_dicomdir: whether a DICOMDIR may refer to inputs; such files are not moved.
+        needs_proof: whether files are moved only after the archive has confirmed them.
+        fingerprint: of the options that change the bytes sent, ``""`` for none.
     """
     if options.move_sent:
         from .moving_journal import MovingJournal
@@ -61,7 +61,7 @@ _HOMES: Final = {
 
 
 def __getattr__(name: str) -> object:
-    """SQLite is loaded only where there is a journal."""
+    """Load a name, and SQLite with it, when it is first used."""
     if name in _HOMES:
         from importlib import import_module
 

@@ -1,7 +1,7 @@
-"""Opens the database of a journal: makes it, upgrades it, checks that it is one and whose.
+"""Opens the database of a journal: creates it, upgrades it, checks its format and its peer.
 
-Write-ahead log: whoever reads a journal while a run writes it hinders nobody.  ``synchronous=FULL``: a commit is on the
-disk when it returns, so that a power failure costs no more than a kill does (``docs/decisions``).
+The write-ahead log lets others read a journal while a run writes it.  With ``synchronous=FULL`` a commit is on the disk
+when it returns, so that a power failure costs no more than a kill does (``docs/decisions``).
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ _CACHE: Final = "PRAGMA cache_size = -16384"  # KiB
 
 
 class Binding(NamedTuple):
-    """To which peer a journal belongs.
+    """The peer to which a journal belongs.
 
     Attributes:
-        called_ae_title: as it goes over the wire.
+        called_ae_title: as sent on the wire.
         host: as given, in lower case.
         port: TCP port.
-        created, opened: milliseconds since the epoch at which it was made and last used by a run; 0 for not yet.
+        created, opened: when the journal was made and last used by a run, in milliseconds since the epoch; 0: not yet.
     """
 
     called_ae_title: str
@@ -62,7 +62,7 @@ class Binding(NamedTuple):
 
     @classmethod
     def of(cls, peer: PeerFacts) -> Binding:
-        """What a journal for ``peer`` is bound to."""
+        """The binding of a journal for ``peer``."""
         return cls(_text(peer.called_ae_title.strip()[:AE_TITLE_LENGTH]), _text(peer.host.lower()), peer.port)
 
     def __str__(self) -> str:
@@ -70,7 +70,7 @@ class Binding(NamedTuple):
 
 
 def _text(text: str) -> str:
-    """What SQLite can keep: stray bytes of a command line are escaped."""
+    """Text that SQLite can store: undecodable bytes of a command line are escaped."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
@@ -82,11 +82,10 @@ def open_database(
     check: Callable[[], None] | None = None,
     fill: Callable[[sqlite3.Connection], None] | None = None,
 ) -> sqlite3.Connection:
-    """Make a journal, or open an existing one with ``resume``; it is of this version then, and known to take a row.
+    """Make a journal, or open an existing one with ``resume``; then it has this version and is known to be writable.
 
-    While somebody reads a journal that is at rest it is waited for; ``check`` may raise to end that.
-    What ``fill`` writes becomes part of it in one transaction, which also makes a new one: all of it or nothing.
-
+    Waits while someone reads a journal that no run has open; ``check`` may raise to end the wait.
+    Everything that ``fill`` writes, and a new journal's tables, are written in one transaction: all or nothing.
     The caller holds its lock.  The connection may be handed from thread to thread, and begins no transaction by itself.
     Raises JournalError.
     """
@@ -108,7 +107,7 @@ def open_database(
 
 
 def open_second(path: str) -> sqlite3.Connection:
-    """A further connection that writes, for who has called ``open_database``.  Raises JournalError."""
+    """Open a second connection that writes, after ``open_database``.  Raises JournalError."""
     with translated(path):
         connection = _connect(path, "mode=rw")
         connection.execute("PRAGMA synchronous = FULL")
@@ -147,11 +146,11 @@ def _make_file(path: str, *, resume: bool) -> bool:
 
 
 def size_of_existing(path: str) -> int:
-    """Size in bytes of a file that a run can go on with, 0 for one that is empty yet.  Raises JournalError, OSError."""
+    """Size in bytes of a file that a run can continue, 0 for an empty one.  Raises JournalError, OSError."""
     status = os.stat(path)
     if not stat.S_ISREG(status.st_mode):
         raise JournalError(path, "is not a regular file")
-    if status.st_nlink > 1:  # lock and log go by the name: a run that uses the other one would not be noticed
+    if status.st_nlink > 1:  # lock and log go by the name: a run that uses the other name would not be noticed
         raise JournalError(path, "has another name (a hard link); use a copy of it")
     return status.st_size
 
@@ -176,7 +175,7 @@ def _connect_read_only(path: str) -> sqlite3.Connection:
         is_at_rest = not any(os.path.exists(f"{os.path.realpath(path)}{suffix}") for suffix in ("-wal", "-journal"))
         if name_of(error) not in ("SQLITE_CANTOPEN", "SQLITE_READONLY_DIRECTORY") or not is_at_rest:
             raise
-        # A directory in which SQLite may not put its files, or a medium: nobody can be writing there.
+        # SQLite may not write to this directory or medium, so nobody can be writing the journal.
         connection = _connect(path, "immutable=1")
     connection.execute(_CACHE)
     return connection
@@ -185,7 +184,7 @@ def _connect_read_only(path: str) -> sqlite3.Connection:
 def _patiently(
     connection: sqlite3.Connection, action: Callable[[], None], check: Callable[[], None] | None
 ) -> None:
-    """Not by SQLite's own patience: it would not hear a signal."""
+    """Repeat ``action`` while the database is busy; SQLite's own busy handler would not notice a signal."""
     connection.execute("PRAGMA busy_timeout = 0")
     connection.execute(_CACHE)
     deadline = time.monotonic() + _PATIENCE_AT_FIRST
@@ -218,7 +217,7 @@ def _set_up(
     is_old = not is_new and _check(connection, path, peer, copy)
     if is_old:
         copy.make(connection, check)
-    connection.execute("PRAGMA journal_mode = WAL").fetchone()  # stays as it is where that is not possible
+    connection.execute("PRAGMA journal_mode = WAL").fetchone()  # has no effect where the file system forbids it
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("BEGIN IMMEDIATE")
     if is_new:
@@ -237,7 +236,7 @@ def _set_up(
 
 
 def check_for_damage(connection: sqlite3.Connection, path: str) -> None:
-    """Raise JournalError for a journal that is damaged; a large one is not looked at."""
+    """Raise JournalError for a damaged journal; a large one is not checked."""
     if os.path.getsize(path) <= _CHECKED_AT_ONCE:
         verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if verdict != "ok":
@@ -245,7 +244,7 @@ def check_for_damage(connection: sqlite3.Connection, path: str) -> None:
 
 
 def close_at_rest(connection: sqlite3.Connection) -> None:
-    """Close a journal that was written: at rest it is one file; while somebody reads it, it stays as it is."""
+    """Close a written journal so that it is a single file; if someone reads it, its log stays beside it."""
     with contextlib.suppress(sqlite3.Error):
         connection.execute("PRAGMA busy_timeout = 0")
         connection.execute("PRAGMA journal_mode = DELETE").fetchone()
@@ -254,7 +253,7 @@ def close_at_rest(connection: sqlite3.Connection) -> None:
 
 
 def _check(connection: sqlite3.Connection, path: str, peer: PeerFacts, copy: UpgradeCopy) -> bool:
-    """Whether a journal is of an earlier version.  Raises JournalError for one that cannot be used."""
+    """Whether a journal has an earlier version.  Raises JournalError for one that cannot be used."""
     try:
         found, wanted = _read_binding(connection, path), Binding.of(peer)
         if found[:3] != wanted[:3]:
@@ -270,7 +269,7 @@ def _check(connection: sqlite3.Connection, path: str, peer: PeerFacts, copy: Upg
 
 
 def _take_back(connection: sqlite3.Connection, copy: UpgradeCopy) -> None:
-    """After an error: the journal as it was; the copy goes only if that one is seen to be the old or the new one."""
+    """Restore the journal after an error; remove the copy only if the journal is seen to have a valid version."""
     with contextlib.suppress(sqlite3.Error):
         if connection.in_transaction:
             connection.execute("ROLLBACK")

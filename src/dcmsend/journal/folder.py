@@ -1,4 +1,4 @@
-"""A directory held open: names in it lead to the same files whatever becomes of the path that led there."""
+"""A directory held open: names in it lead to the same files even if its path is changed."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ NAME_BYTES: Final = 255
 
 
 class Folder:
-    """A directory.  Where the system cannot work below an open one, its path stands for it.
+    """A directory.  Where the system cannot work relative to an open directory, its path is used.
 
     Attributes:
-        path: the name it was opened by, ``.`` for the working directory.
-        fd: its descriptor, None where the path stands for it.
+        path: the name by which it was opened, ``.`` for the working directory.
+        fd: its descriptor, None where the path is used.
     """
 
     __slots__ = ("fd", "path")
 
     def __init__(self, path: str) -> None:
-        """Raises OSError."""
+        """Open the directory.  Raises OSError."""
         self.path = path or os.curdir
         self.fd = os.open(self.path, _DIRECTORY) if _HAS_DESCRIPTORS else None
 
@@ -52,47 +52,47 @@ class Folder:
             os.close(self.fd)
 
     def at(self, name: str) -> str:
-        """What the system is given for a name in it, together with ``fd``."""
+        """The name to pass to the system for a file in the directory, together with ``fd``."""
         return name if self.fd is not None else os.path.join(self.path, name)
 
     def status(self, name: str) -> os.stat_result | None:
-        """Of a name in it, links not followed; None if nobody has it.  Raises OSError."""
+        """The status of a name in the directory, links not followed; None if it does not exist.  Raises OSError."""
         try:
             return os.stat(self.at(name), dir_fd=self.fd, follow_symlinks=False)
         except FileNotFoundError:
             return None
 
     def open(self, name: str, flags: int) -> int:
-        """A descriptor of a file in it; a new one is for nobody else.  A link is not followed.  Raises OSError."""
+        """Open a file in the directory; a new one is private.  A link is not followed.  Raises OSError."""
         for further in ("O_CLOEXEC", "O_BINARY", "O_NOFOLLOW", "O_NONBLOCK", "O_NOCTTY"):
             flags |= getattr(os, further, 0)
         return os.open(self.at(name), flags, 0o600, dir_fd=self.fd)
 
     def unlink(self, name: str) -> None:
-        """Raises OSError."""
+        """Remove a name from the directory.  Raises OSError."""
         os.unlink(self.at(name), dir_fd=self.fd)
 
     def rename(self, name: str, new_name: str) -> None:
-        """Within it; ``new_name`` is one that only we know, because it would be replaced.  Raises OSError."""
+        """Rename a file within the directory.  ``new_name`` must be our own: it is replaced.  Raises OSError."""
         os.rename(self.at(name), self.at(new_name), src_dir_fd=self.fd, dst_dir_fd=self.fd)
 
 
 def fitting(name: str, room: int) -> str:
-    """The end of a name that has at most ``room`` bytes; no character is cut."""
+    """The end of a name, at most ``room`` bytes long; no character is cut."""
     while len(os.fsencode(name)) > room:
         name = name[1:]
     return name
 
 
 def rename_new(source: Folder, name: str, target: Folder, new_name: str) -> None:
-    """Give a file another name in one step, if nobody has that name.
+    """Rename a file in one step, unless the new name exists.
 
     Raises:
-        FileExistsError: somebody has it.
+        FileExistsError: the new name exists.
         OSError: ``EXDEV`` where ``target`` is on another file system, one of ``CANNOT`` where it cannot be done so.
     """
     if sys.platform == "win32":
-        os.rename(source.at(name), target.at(new_name))  # replaces nothing there
+        os.rename(source.at(name), target.at(new_name))  # replaces nothing on this system
         return
     number = _system_rename()(source, os.fsencode(source.at(name)), target, os.fsencode(target.at(new_name)))
     if number:
@@ -100,7 +100,7 @@ def rename_new(source: Folder, name: str, target: Folder, new_name: str) -> None
 
 
 def link(source: Folder, name: str, target: Folder, new_name: str) -> None:
-    """Give a file a further name, if nobody has that name.  Raises as ``rename_new`` does."""
+    """Give a file a second name, unless that name exists.  Raises as ``rename_new`` does."""
     try:
         os.link(
             source.at(name), target.at(new_name),
@@ -111,12 +111,12 @@ def link(source: Folder, name: str, target: Folder, new_name: str) -> None:
 
 
 def is_one_file(one: os.stat_result, other: os.stat_result) -> bool:
-    """Whether both were asked of the same file, by names in the same directory."""
+    """Whether both results belong to one file, when asked for by names in one directory."""
     return (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
 
 
 def sync_directory(directory: str) -> None:
-    """Bring the names in a directory to the disk, where the system can do that."""
+    """Write the names in a directory to the disk, where the system can do that."""
     with contextlib.suppress(OSError):
         descriptor = os.open(directory, os.O_RDONLY)
         try:
@@ -130,7 +130,7 @@ _known: list[_Rename] = []
 
 
 def _system_rename() -> _Rename:
-    """The system's own way, which Python does not know; gives the error number, 0 for none."""
+    """The system's function for ``rename_new``, which Python lacks; returns the error number, 0 for none."""
     if not _known:
         import ctypes  # only where a file is moved
 

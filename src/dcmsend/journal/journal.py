@@ -1,4 +1,4 @@
-"""The journal as a run uses it: what is stored already, and what became of an instance."""
+"""The journal as a run uses it: answers what is stored already, and keeps new outcomes."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ __all__ = ["Journal"]
 class Journal:
     """A journal that a run writes.
 
-    When it cannot be written any more the run is asked to end: what is in flight is finished, nothing new is begun.
+    If the journal cannot be written any more, it asks the run to end: requests in flight are finished, none is begun.
 
     Attributes:
-        path: of its file, without links.
-        stored: what it knows of files; for the thread that looks for inputs.
+        path: full name of its file, without links.
+        stored: looks up files that are stored; for the thread that looks for inputs.
     """
 
     def __init__(
@@ -46,10 +46,10 @@ class Journal:
         *,
         fingerprint: str = "",
     ) -> None:
-        """Lock it, open it and see that it can be written.  Raises JournalError.
+        """Lock and open the journal, and check that it can be written.  Raises JournalError.
 
         ``on_commit`` is called, on a thread of the journal's, with outcomes that are safely kept.  ``fingerprint``
-        stands for the options that change what is sent, ``""`` for none.
+        stands for the options that change the bytes sent, ``""`` for none.
         """
         self._interrupt = interrupt
         self._process = os.getpid()
@@ -77,20 +77,20 @@ class Journal:
 
     @property
     def error(self) -> JournalError | None:
-        """Why it cannot be written any more."""
+        """Why the journal cannot be written any more; None while it can."""
         return self._writer.error
 
     @property
     def is_ours(self) -> bool:
-        """Whether this process has opened it, and not one that it was forked from."""
+        """Whether this process has opened the journal, and not the process it was forked from."""
         return os.getpid() == self._process
 
     def is_stored(self, item: Source) -> bool:
-        """Whether an input need not be sent, because it is stored and has not changed.  Raises JournalError."""
+        """Whether an input need not be sent, because it is stored and unchanged.  Raises JournalError."""
         return self.find(item) is not None
 
     def find(self, item: Source) -> Stored | None:
-        """What is known of an input that need not be sent; None for any other.  Raises JournalError."""
+        """The record of an input that need not be sent; None for any other.  Raises JournalError."""
         assert self.stored is not None
         return self.stored.find(item)
 
@@ -106,15 +106,15 @@ class Journal:
         return False
 
     def all_found(self) -> None:
-        """Nobody waits for that here."""
+        """Does nothing: no file waits to be moved."""
 
     def is_unanswered(self, outcome: StoreOutcome) -> bool:
-        """Whether an earlier run has completely sent the same instance from the same file and got no answer.
+        """Whether an earlier run sent the same instance completely from the same file and got no answer.
 
         Seldom asked.
         """
         try:
-            files = StoredFiles(open_read_only(self.path)[0], self.path)  # the other one belongs to the scan
+            files = StoredFiles(open_read_only(self.path)[0], self.path)  # the other connection belongs to the scan
         except JournalError:
             return False
         try:
@@ -125,7 +125,7 @@ class Journal:
             files.close()
 
     def proofs(self) -> Proofs:
-        """What is proven of what is stored, all that was noted so far included.  It ends with the journal.
+        """The proofs of stored instances, up to date with all noted outcomes.  They are closed with the journal.
 
         Raises JournalError.
         """
@@ -136,16 +136,16 @@ class Journal:
         return self._proofs
 
     def note(self, outcome: StoreOutcome) -> None:
-        """Have an outcome written soon."""
+        """Queue an outcome to be written soon."""
         if outcome.result is Result.STORED and outcome.file_stamp is None:
-            return  # named twice: it is written already
+            return  # the file was named twice, and its outcome is written already
         if is_kept(outcome) and self.is_ours:
             self._writer.add(outcome)
 
     def reject(self, rejected: RejectedInput) -> None:
-        """An input is broken; if it was stored before it was, that is the outcome of another file now.
+        """Note that an input is broken; if it was stored before, the journal then knows it as another file.
 
-        On the thread that asks ``is_stored``.  Raises JournalError.
+        Called on the thread that asks ``is_stored``.  Raises JournalError.
         """
         if not rejected.is_dicom or rejected.dicomdir is not None:
             return
@@ -155,9 +155,9 @@ class Journal:
             self._writer.add(outcome)
 
     def close(self) -> None:
-        """Write what is left; ``error`` tells whether that was possible.
+        """Write the remaining outcomes; ``error`` tells whether that was possible.
 
-        In a child that was forked nothing is done: the threads are not there, and the database is the parent's.
+        Does nothing in a forked child: the threads are not there, and the database belongs to the parent.
         """
         if not self.is_ours:
             keep_for_ever(self)
@@ -166,7 +166,7 @@ class Journal:
         self._close_all()
 
     def close_writer(self) -> None:
-        """Write what is left, and nothing after it."""
+        """Write the remaining outcomes, and nothing after them."""
         self._writer.close()
 
     def _close_all(self) -> None:
@@ -182,4 +182,4 @@ class Journal:
 
 
 def _nothing(outcomes: Sequence[StoreOutcome]) -> None:
-    """Nobody waits for what is kept."""
+    """The default for ``on_commit``: does nothing."""

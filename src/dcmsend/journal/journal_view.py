@@ -1,4 +1,4 @@
-"""A journal that is only asked what is stored already."""
+"""A journal opened only to look up what is stored already."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ __all__ = ["JournalView"]
 
 
 class JournalView:
-    """A journal that is only asked what is stored already (``--dry-run``)."""
+    """A journal opened only to look up what is stored already (``--dry-run``)."""
 
     def __init__(self, options: JournalOptions, peer: PeerFacts) -> None:
-        """Raises JournalError for everything that a run would object to, but for one that uses it now."""
+        """Raises JournalError wherever a run would, except for a journal that a run is using."""
         self._stored: StoredFiles | None = None
         self._directories = Directories()
         self._own = OwnFiles(options.path)
@@ -60,9 +60,9 @@ class JournalView:
         return self._stored is not None and self._stored.find(item) is not None
 
     def reject(self, rejected: RejectedInput) -> None:
-        """A view notes nothing."""
+        """Does nothing: a view writes nothing."""
 
     def close(self) -> None:
-        """Give it back."""
+        """Close the database."""
         if self._stored is not None:
             self._stored.close()

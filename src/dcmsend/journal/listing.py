@@ -1,4 +1,4 @@
-"""Reads a journal for people and programs: rows, filtered, and their totals.  Never writes, and waits for no run."""
+"""Reads a journal for people and programs: filtered rows and totals.  Never writes, and never waits for a run."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ _PIECE: Final = 1000
 
 
 class JournalRow(NamedTuple):
-    """One instance.
+    """The row of one instance.
 
     Attributes:
         path: full name of the file, without links; bytes that are not UTF-8 are surrogate escapes.
         size, mtime_ns: of the file that was sent; None if it could not be opened.
-        result: what became of it at last.
+        result: of the last attempt.
         status: the peer's answer, None without one.
-        reason: ours, such as ``connection_lost``, None where the peer has answered.
-        attempts: of all runs.
+        reason: our reason, such as ``connection_lost``, None if the peer has answered.
+        attempts: number of attempts in all runs.
         time: of the last outcome, seconds since the epoch.
         sop_class_uid, sop_instance_uid: as in the request.
-        study_uid, series_uid: of the data set, ``""`` where nobody has looked.
-        etag: by what else than size and time a changed one is known, ``""`` for a file.
-        options: fingerprint of the options under which it was sent, ``""`` if none of them changes what is sent.
-        proof: what the archive has said of it since it was sent last, None if it was not asked.
+        study_uid, series_uid: of the data set, ``""`` if they were never read.
+        etag: a mark, beside size and time, by which a change is recognised, ``""`` for a file.
+        options: fingerprint of the options under which it was sent, ``""`` if none of them changes the bytes sent.
+        proof: the archive's confirmation since the last time it was sent, None if the archive was not asked.
         sent_again: how often it was sent again because the archive did not have it.
     """
 
@@ -61,7 +61,7 @@ class JournalRow(NamedTuple):
 
 
 class JournalGroup(NamedTuple):
-    """How many instances came to the same end."""
+    """The number of instances with the same result, status and reason."""
 
     result: Result
     status: int | None
@@ -70,14 +70,14 @@ class JournalGroup(NamedTuple):
 
 
 class JournalFilter(Record):
-    """Which rows are wanted; empty values want all.
+    """Selects rows; an empty value selects all.
 
     Attributes:
-        results: what became of them.
+        results: results of the last attempt.
         statuses: answers of the peer.
-        reasons: reasons of ours.
+        reasons: our reasons.
         paths: shell patterns for the full name of the file, one of which has to match; ``*`` matches a slash too.
-        proofs: what the archive has said of them; None for those of which it was not asked.
+        proofs: the archive's confirmations; None stands for rows of which the archive was not asked.
     """
 
     results: tuple[Result, ...] = ()
@@ -91,7 +91,7 @@ class JournalReader:
     """An open journal; a context manager.  All methods raise JournalError.
 
     Attributes:
-        binding: whose journal it is.
+        binding: the peer to which the journal belongs.
     """
 
     def __init__(self, path: str) -> None:
@@ -105,7 +105,7 @@ class JournalReader:
         self._connection.close()
 
     def totals(self, wanted: JournalFilter) -> list[JournalGroup]:
-        """The wanted rows by what became of them, the most frequent first."""
+        """The selected rows, counted by result, the most frequent first."""
         where, values = self._where(wanted)
         text = (
             f"SELECT outcome, status, instance.reason, count(*) FROM {_tables(wanted)} {where} "
@@ -119,7 +119,7 @@ class JournalReader:
             return [JournalGroup(RESULTS[code], status, reason, count) for code, status, reason, count in rows]
 
     def proofs(self, wanted: JournalFilter) -> dict[ProofState | None, int]:
-        """The wanted rows that are stored, by what the archive has said of them; empty if it was never asked."""
+        """The selected rows that are stored, counted by proof; empty if the archive was never asked."""
         where, values = self._where(wanted)
         text = (
             f"SELECT CASE WHEN instance.proof > 0 THEN proof.state END, count(*) FROM {_tables(wanted, True)} "
@@ -135,9 +135,9 @@ class JournalReader:
         return totals
 
     def rows(self, wanted: JournalFilter) -> Iterator[JournalRow]:
-        """The wanted rows, lazily, directory by directory; between pieces the journal is free for everybody else.
+        """The selected rows, lazily, directory by directory; others may use the journal between two pieces.
 
-        So it is no picture of one moment: a row that a run writes meanwhile may be there or not.
+        The rows are therefore not of one moment: a row that a run writes meanwhile may be there or not.
         """
         where, values = self._where(wanted)
         key = "instance.directory, name"
@@ -158,7 +158,7 @@ class JournalReader:
                     yield _row(*row[1:])
 
     def find_damage(self) -> str:
-        """Read all of it: what is wrong, or ``""``."""
+        """Read the whole journal; return what is wrong with it, or ``""``."""
         with translated(self._path):
             try:
                 verdict = str(self._connection.execute("PRAGMA integrity_check(1)").fetchone()[0])
@@ -197,7 +197,7 @@ _JOINED: Final = f"{FROM_ROWS} LEFT JOIN options ON options.id = instance.option
 
 
 def _tables(wanted: JournalFilter, has_proof: bool = False) -> str:
-    """What a count is made from."""
+    """The tables from which rows are counted."""
     tables = "instance"
     if wanted.paths:
         tables += " CROSS JOIN directory ON directory.id = instance.directory"
@@ -220,7 +220,7 @@ def _row(
     name: bytes, directory: bytes, size: Any, mtime_ns: Any, code: int, status: Any, reason: Any, attempts: Any,
     time: Any, sop_class: Any, uid: Any, study: Any, series: Any, etag: Any, options: Any, sent_again: Any, *proof: Any,
 ) -> JournalRow:  # fmt: skip
-    """Raises TypeError and IndexError for what cannot be."""
+    """Make a row.  Raises TypeError and IndexError for impossible values."""
     size, mtime_ns, time = number(size), number(mtime_ns), number(time)
     _check(_NUMBER, size, mtime_ns, status)
     _check(int, attempts, time, sent_again)

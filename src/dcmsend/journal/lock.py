@@ -1,4 +1,4 @@
-"""Keeps a second run away from a journal; the lock vanishes with the process that holds it."""
+"""Keeps a second run away from a journal; the lock ends with the process that holds it."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ _MODE: Final = 0o600
 class JournalLock:
     """A locked file beside the journal, with the number of the process in it.
 
-    Not the journal itself: SQLite's own locks on it would end with ours on some systems, and hinder it on others.
+    The journal itself is not locked: on some systems SQLite's own locks on it would end with ours, on others our lock
+    would block SQLite.
     """
 
     def __init__(self, path: str) -> None:
-        """Raises JournalError, also when somebody else holds it."""
+        """Acquire the lock.  Raises JournalError, also if another process holds it."""
         self._path = f"{os.path.realpath(path)}-lock"
         self._fd = -1
         try:
@@ -43,7 +44,7 @@ class JournalLock:
             raise JournalError(path, str(error)) from error
 
     def _acquired(self, path: str) -> int:
-        """A descriptor of the locked file; -1 if that was removed meanwhile by the run that ended."""
+        """A descriptor of the locked file; -1 if the run that ended has just removed that file."""
         fd = os.open(self._path, _FLAGS, _MODE)
         try:
             if not _is_ours(fd):
@@ -61,23 +62,23 @@ class JournalLock:
         return -1
 
     def give_up(self) -> None:
-        """Close the copy of a child that was forked, so that the lock ends with the process that holds it."""
+        """Close the lock file in a forked child, so that the lock ends with the process that holds it."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
 
     def release(self) -> None:
-        """Give the lock back and leave nothing behind."""
+        """Release the lock and remove its file."""
         if self._fd < 0:
             return
-        with contextlib.suppress(OSError):  # who waits for it sees that it is gone, and makes another one
+        with contextlib.suppress(OSError):  # a process that waits for it sees that it is gone, and makes another one
             os.unlink(self._path)
         os.close(self._fd)
         self._fd = -1
 
 
 def _is_ours(fd: int) -> bool:
-    """Whether a file may be a lock: any other one is neither written to nor removed."""
+    """Whether a file may be a lock of ours; any other file is neither written to nor removed."""
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         return False
     content = os.read(fd, LOCK_LENGTH + 1)
@@ -96,7 +97,7 @@ if sys.platform == "win32":
 
     def _try_lock(fd: int) -> bool:
         try:
-            os.lseek(fd, 1 << 30, os.SEEK_SET)  # behind the number, which others may read
+            os.lseek(fd, 1 << 30, os.SEEK_SET)  # behind the process number, which others may read
             msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
         except OSError:
             return False

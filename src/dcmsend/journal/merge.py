@@ -1,7 +1,7 @@
-"""Makes one journal of many, such as those of several shards.
+"""Merges many journals into one, such as those of several shards.
 
-Of two rows about the same file that one counts which a single journal would hold in the end, had both outcomes been
-written to it in the order of their times; so neither the order of the journals matters nor how often they are merged.
+If two journals have a row about the same file, the merged journal has the row that a single journal would have after
+both outcomes in the order of their times.  So neither the order of the journals nor merging them again matters.
 """
 
 from __future__ import annotations
@@ -52,13 +52,13 @@ _CHANGED: Final = "', '".join(reason.name.lower() for reason in (Reason.FILE_CHA
 
 
 def _order(row: str) -> str:
-    """By what the newer one of two rows is told; of two with the same time any one, but always the same."""
+    """A sort key that puts the newer of two rows last; the order of rows with the same time is arbitrary but fixed."""
     texts = ", ".join(f"coalesce({row}.{name}, '')" for name in ("size", "mtime_ns", "etag", "status", "reason"))
     return f"({row}.time, -{row}.outcome, {row}.attempts, {row}.sop_instance_uid, {texts})"
 
 
 def _stays(stored: str, other: str) -> str:
-    """What is stored stays stored, unless the file or the instance in it is another one by the other row."""
+    """A stored row stays stored, unless the other row says that the file or its instance has changed."""
     return (
         f"({stored}.outcome = 0 AND {other}.outcome <> 0 AND {stored}.size IS {other}.size "
         f"AND {stored}.mtime_ns IS {other}.mtime_ns AND {stored}.etag IS {other}.etag "
@@ -71,7 +71,7 @@ _WRITE: Final = (
     f"INSERT INTO instance ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))}) "
     "ON CONFLICT (directory, name) DO UPDATE SET "
     + ", ".join((*(f"{name} = excluded.{name}" for name in COLUMNS[2:]), PROOF_AFTER))
-    # Of a file that could not be opened nothing is known; what is known of it is worth more.
+    # A row of a file that could not be opened says nothing about the file, so the other row counts.
     + " WHERE CASE WHEN (instance.size IS NULL) <> (excluded.size IS NULL) THEN instance.size IS NULL "
     f"WHEN {_order('excluded')} > {_order('instance')} THEN NOT {_stays('instance', 'excluded')} "
     f"ELSE {_stays('excluded', 'instance')} END"
@@ -79,14 +79,14 @@ _WRITE: Final = (
 
 
 def merge_journals(target: str, sources: Sequence[str]) -> None:
-    """Bring all that ``sources`` know into ``target``, which is made if it is not there; all of it or nothing.
+    """Merge the rows of ``sources`` into ``target``, which is made if it does not exist; all or nothing.
 
-    A source is read as it is at one moment, also while a run writes it; the target must not be in use.  Memory does not
+    A source is read as of one moment, even while a run writes it; the target must not be in use.  Memory does not
     grow with the number of rows.
 
     Raises:
-        JournalError: one of them cannot be used or belongs to another peer, or a source is the target; then the target
-            is as it was before.
+        JournalError: a journal cannot be used or belongs to another peer, or a source is the target; the target is
+            unchanged then.
         ValueError: there is no source.
     """
     if not sources:
@@ -121,14 +121,14 @@ def _fill(sources: Sequence[str], peer: Binding, target: sqlite3.Connection) -> 
     try:
         _add_all(sources, peer, target)
     except BaseException:
-        with suppress(sqlite3.Error):  # at rest a journal is one file
+        with suppress(sqlite3.Error):  # a closed journal is a single file
             target.execute("ROLLBACK")
             target.execute("PRAGMA journal_mode = DELETE").fetchone()
         raise
 
 
 def _add_all(sources: Sequence[str], peer: Binding, target: sqlite3.Connection) -> None:
-    """Errors of the target are told by the caller, those of a source here."""
+    """Add the rows of all sources.  The caller reports errors of the target, this function those of a source."""
     ids = RowIds(target)
     for source in sources:
         connection, binding = open_read_only(source)
@@ -145,10 +145,10 @@ def _renumbered(row: tuple[Any, ...], ids: RowIds) -> tuple[Any, ...]:
 
 
 def _rows(connection: sqlite3.Connection, source: str) -> Iterator[tuple[Any, ...]]:
-    """Path of the directory, UID of the SOP Class, and the columns.  Raises JournalError."""
+    """Rows: path of the directory, UID of the SOP Class, and the columns.  Raises JournalError."""
     with translated(source):
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LARGEST_VALUE)
-        connection.execute("BEGIN")  # what is read is of one moment, whatever a run writes from now on
+        connection.execute("BEGIN")  # from here on all reads see one moment, whatever a run writes
         check_for_damage(connection, source)
         cursor = connection.execute(_READ)
         last: tuple[int, bytes] = (-1, b"")
@@ -160,7 +160,7 @@ def _rows(connection: sqlite3.Connection, source: str) -> Iterator[tuple[Any, ..
 
 
 def _check(row: tuple[Any, ...], last: tuple[int, bytes]) -> None:
-    """Raise TypeError or IndexError for what no run has written: SQLite lets anything stand in any column."""
+    """Raise TypeError or IndexError for values that no run writes: SQLite lets any value stand in any column."""
     if tuple(map(type, row)) not in _USUAL:
         for place, value in enumerate(row):
             if type(number(value) if place in _LARGE else value) not in _TYPES[place]:

@@ -1,4 +1,4 @@
-"""Copies of files, complete or not there; and what bytes two files have in common."""
+"""Copies a file completely or not at all, and compares the bytes of two files."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 
 
 def copy_file(here: Folder, name: str, there: Folder, new_name: str) -> None:
-    """Copy a file with what belongs to it (owner, mode, times) where the system lets us, down to the disk.
+    """Copy a file with owner, mode and times, as far as the system permits, and flush it to the disk.
 
-    Raises FileExistsError, OSError; who knows ``new_name`` removes what is there of it.
+    Raises FileExistsError, OSError; the caller, who alone knows ``new_name``, removes what is left there.
     """
     _write(here, name, there, there.open(new_name, _NEW), new_name)
 
@@ -27,7 +27,7 @@ def copy_file(here: Folder, name: str, there: Folder, new_name: str) -> None:
 def fill(folder: Folder, name: str, new_name: str) -> None:
     """Copy a file to a name that others know, where the system can neither rename nor link without replacing.
 
-    Raises FileExistsError when somebody has the name, or takes it meanwhile; OSError.
+    Raises FileExistsError if the name exists or is taken meanwhile; OSError.
     """
     fd = folder.open(new_name, _NEW)
     ours = os.fstat(fd)
@@ -48,18 +48,18 @@ def _write(here: Folder, name: str, there: Folder, fd: int, new_name: str) -> No
         status = os.fstat(original.fileno())
         if hasattr(os, "fchown"):
             for owner, group in ((-1, status.st_gid), (status.st_uid, -1)):
-                with contextlib.suppress(OSError):  # seldom anybody but root may
+                with contextlib.suppress(OSError):  # usually only root may change the owner
                     os.fchown(copy.fileno(), owner, group)
         with contextlib.suppress(OSError):  # some file systems have no modes
             if os.utime in os.supports_fd:
-                shutil.copystat(original.fileno(), copy.fileno())  # type: ignore[arg-type]  # works, and is not said
+                shutil.copystat(original.fileno(), copy.fileno())  # type: ignore[arg-type]  # works, but undocumented
             else:
                 shutil.copystat(here.at(name), there.at(new_name))
         os.fsync(copy.fileno())
 
 
 def _remove(folder: Folder, name: str, ours: os.stat_result) -> None:
-    """Remove a file of ours; anybody else's that is there by now gets a name that nobody has."""
+    """Remove our own file; a file of someone else that has its name by now is kept under a new, unique name."""
     aside = f"{name[:100]}-{secrets.token_hex(8)}"
     with contextlib.suppress(OSError):
         folder.rename(name, aside)
@@ -69,7 +69,7 @@ def _remove(folder: Folder, name: str, ours: os.stat_result) -> None:
 
 
 def have_same_bytes(here: Folder, name: str, there: Folder, other: str) -> bool:
-    """Whether two files are the same to the last byte.  Raises OSError."""
+    """Whether two files have the same bytes.  Raises OSError."""
     with open(here.open(name, os.O_RDONLY), "rb") as first, open(there.open(other, os.O_RDONLY), "rb") as second:
         while True:
             piece = first.read(_PIECE)

@@ -1,6 +1,6 @@
-"""Moves one file: what has the name is taken away in one step, looked at, and goes to its new place or back.
+"""Moves one file: takes it away under a temporary name in one step, checks it, and puts it in its new place or back.
 
-Nothing but the file that was sent goes away, and nobody else's file is replaced, whatever others do meanwhile.
+Only the file that was sent is moved, and no file of anyone else is replaced, whatever others do meanwhile.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class NotMoved(Exception):
     """A file stays where it is; the text says why.
 
     Attributes:
-        is_left: whether it still has its temporary name.
+        is_left: whether the file still has its temporary name.
     """
 
     def __init__(self, reason: str, *, is_left: bool = False) -> None:
@@ -33,7 +33,7 @@ class NotMoved(Exception):
 
 
 class SentFile:
-    """By what the file that was sent is recognised.
+    """Recognises the file that was sent.
 
     Attributes:
         stamp: size in bytes and time of modification in nanoseconds.
@@ -47,7 +47,7 @@ class SentFile:
         self.identity = identity
 
     def check(self, status: os.stat_result | None) -> None:
-        """Raises FileNotFoundError, NotMoved."""
+        """Check that ``status`` is that of the file.  Raises FileNotFoundError, NotMoved."""
         if status is None:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
         if not stat.S_ISREG(status.st_mode):
@@ -66,16 +66,16 @@ def move_file(
     identity: tuple[int, int] | None = None,
     note: MoveNote | None = None,
 ) -> str:
-    """Move ``source`` to ``target``, and make the directories above that.
+    """Move ``source`` to ``target``, and make the directories above ``target``.
 
     Args:
         source, target: full names.
         stamp: size in bytes and time of modification in nanoseconds that the file must have.
-        identity: device and inode that it must have, None for any.
-        note: where the next run finds what this one was doing.
+        identity: device and inode that the file must have, None for any.
+        note: where the next run finds an unfinished move.
 
-    Returns the new name: another one than ``target`` where that is a file with the same bytes.
-    Raises NotMoved, OSError; the file has its old name then, or the text tells which one.
+    Returns the new name: a name like ``target`` if ``target`` already is a file with the same bytes.
+    Raises NotMoved, OSError; the file then has its old name, or the message tells its name.
     """
     sent, note = SentFile(stamp, identity), note or MoveNote()
     name = os.path.basename(source)
@@ -100,14 +100,14 @@ def move_file(
 
 
 class _Place:
-    """Gives what was taken a name in another directory."""
+    """Gives the taken file a name in another directory."""
 
     def __init__(self, here: Folder, taken: str, there: Folder, sent: SentFile, note: MoveNote) -> None:
         self._here, self._taken, self._there = here, taken, there
         self._sent, self._note = sent, note
 
     def give(self, name: str) -> str:
-        """Returns the name it has got.  Raises NotMoved, OSError."""
+        """Give the file ``name``, or a name like it; return that name.  Raises NotMoved, OSError."""
         for new_name in (name, *_further_names(name)):
             try:
                 if not self._moves(new_name):
@@ -120,7 +120,7 @@ class _Place:
         raise NotMoved("the name is taken")
 
     def _moves(self, name: str) -> bool:
-        """Whether it could be moved, without a copy.  Raises FileExistsError where somebody has the name."""
+        """Whether the file could be moved without a copy.  Raises FileExistsError if the name exists."""
         try:
             rename_new(self._here, self._taken, self._there, name)
             return True
@@ -140,7 +140,7 @@ class _Place:
         return True
 
     def _copy(self, name: str) -> None:
-        """Raises FileExistsError where somebody has the name."""
+        """Copy the file.  Raises FileExistsError if the name exists."""
         here, there, copy = self._here, self._there, self._note.copy
         if there.status(name) is not None:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
@@ -153,11 +153,11 @@ class _Place:
             if there.status(copy) is not None:
                 there.unlink(copy)
         sync_directory(there.path)
-        self._sent.check(here.status(self._taken))  # who has it open may still write to it
+        self._sent.check(here.status(self._taken))  # a process that has the file open may still write to it
         here.unlink(self._taken)
 
     def _is_same(self, name: str) -> bool:
-        """Whether a name there leads to the same bytes."""
+        """Whether a name there is a file with the same bytes."""
         one, two = self._here.status(self._taken), self._there.status(name)
         if one is None or two is None or not stat.S_ISREG(two.st_mode) or one.st_size != two.st_size:
             return False
@@ -165,7 +165,7 @@ class _Place:
 
 
 def _rename_by_steps(folder: Folder, name: str, new_name: str, note: MoveNote) -> None:
-    """Within a directory, in one step if the system can, else in several: never over a file that is there.
+    """Rename within a directory, in one step if the system can, else in several; never replaces a file.
 
     Raises FileExistsError, OSError.
     """
@@ -186,14 +186,14 @@ def _rename_by_steps(folder: Folder, name: str, new_name: str, note: MoveNote) -
 
 
 def put_back(folder: Folder, name: str, note: MoveNote, error: BaseException | None = None) -> str:
-    """Give what was taken its old name again, or one like it if somebody has that by now.
+    """Give the taken file its old name again, or a name like it if the old one exists by now.
 
-    Returns the name it has now.
-    Raises NotMoved, which tells another name than the old one, unless ``error`` is None.
+    Returns the name of the file.
+    Raises NotMoved, with the name if it is not the old one, unless ``error`` is None.
     """
     taken = note.taken(name)
     status = folder.status(taken)
-    if status is None:  # another run has taken this one for dead, and put it back
+    if status is None:  # another run has taken this run for dead, and put the file back
         return name
     new_name = taken
     try:

@@ -1,4 +1,4 @@
-"""What a run is moving at the moment, on the disk: the next run finds it when this one is killed."""
+"""A note on the disk of the move that a run is making; the next run finds it if this one is killed."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class NotedMove(NamedTuple):
     """A move that was begun.
 
     Attributes:
-        source: full name that the file had.
-        target: full name that it is to have.
-        placed: full name that it is being given by more than one step, ``""`` for none.
+        source: full name before the move.
+        target: full name after the move.
+        placed: full name that the file is given in more than one step, ``""`` for none.
     """
 
     source: str
@@ -39,10 +39,10 @@ class NotedMove(NamedTuple):
 
 
 class MoveNote:
-    """The temporary names of a run, which no other run has, and what they are used for.  This one is kept nowhere.
+    """The temporary names of a run, unique to it, and what they are used for.  This class writes nothing to the disk.
 
     Attributes:
-        copy: name of a copy, in its new directory, until it is complete.
+        copy: name of a copy in its new directory, until the copy is complete.
     """
 
     def __init__(self, token: str = "") -> None:
@@ -52,20 +52,20 @@ class MoveNote:
         self.copy = f"{self._start}copy"
 
     def taken(self, name: str) -> str:
-        """Name of a file, in its own directory, while it is moved; who finds it there sees what it is."""
+        """The temporary name of a file in its own directory during the move; it tells people what the file is."""
         return self._start + fitting(name, NAME_BYTES - len(self._start))
 
     def begin(self, source: str, target: str) -> None:
-        """Keep what is moved next, and where to.  Raises OSError."""
+        """Note the next move.  Raises OSError."""
         self._source, self._target = source, target
         self._write(source, target, "")
 
     def place(self, name: str) -> None:
-        """Keep that this full name is given to it in more than one step.  Raises OSError."""
+        """Note that the file is given this full name in more than one step.  Raises OSError."""
         self._write(self._source, self._target, name)
 
     def clear(self) -> None:
-        """Nothing is being moved."""
+        """Note that no move is under way."""
 
     def _write(self, source: str, target: str, placed: str) -> None:
         pass
@@ -87,20 +87,20 @@ class _NoteInFile(MoveNote):
             os.ftruncate(self._fd, 0)
 
     def close(self, *, leave: bool = False) -> None:
-        """Remove it; ``leave`` lets the next run see it."""
+        """Remove the note; ``leave`` keeps it for the next run."""
         if not leave:
             with contextlib.suppress(OSError):
                 os.unlink(self._path)
         os.close(self._fd)
-        with contextlib.suppress(OSError):  # there are others in it
+        with contextlib.suppress(OSError):  # the folder has notes of other runs
             os.rmdir(os.path.dirname(self._path))
 
 
 class KeptNote(_NoteInFile):
-    """A file, locked while its run lives."""
+    """The note of this run: a file that stays locked while the run lives."""
 
     def __init__(self, directory: str) -> None:
-        """``directory`` is where sent files go.  Raises OSError."""
+        """``directory`` is where sent files are moved to.  Raises OSError."""
         super().__init__()
         folder = os.path.join(directory, _FOLDER)
         self._path = os.path.join(folder, self._token)
@@ -111,10 +111,10 @@ class KeptNote(_NoteInFile):
 
 
 class LeftNote(_NoteInFile):
-    """The note of a run that is no more.
+    """The note of a run that has ended.
 
     Attributes:
-        move: what was being moved, None for nothing.
+        move: the unfinished move, None for none.
     """
 
     def __init__(self, path: str, fd: int) -> None:
@@ -128,20 +128,20 @@ class LeftNote(_NoteInFile):
 
 
 def is_temporary(name: bytes) -> bool:
-    """Whether a name may be one that a file has while it is moved."""
+    """Whether a name may be the temporary name of a file during a move."""
     return name.startswith(_START)
 
 
 def is_noted(directory: str, name: bytes) -> bool:
-    """Whether a temporary name is one of a run that has a note here: it lives, or what it has left is put back."""
+    """Whether a temporary name belongs to a run with a note here: a living run, or one that recovery completes."""
     token = name[len(_START) : len(_START) + _TOKEN_LENGTH].decode("latin-1")
     return os.path.lexists(os.path.join(directory, _FOLDER, token))
 
 
 def left_notes(directory: str) -> list[LeftNote]:
-    """The notes that no run holds; the caller closes them.  Those of runs that live are not touched.
+    """The notes that no living run holds; the caller closes them.
 
-    Nor are those of other users, who may write into a shared directory: a note says what may be removed.
+    Notes of other users are left out: a note says which files may be removed, and a directory may be shared.
     """
     folder = os.path.join(directory, _FOLDER)
     notes: list[LeftNote] = []
@@ -154,7 +154,7 @@ def left_notes(directory: str) -> list[LeftNote]:
                     notes.append(LeftNote(path, fd))
                 else:
                     os.close(fd)
-        os.rmdir(folder)  # whoever was killed had not come further
+        os.rmdir(folder)  # a run was killed before it wrote a note
     return notes
 
 
@@ -163,7 +163,7 @@ def _full(path: str) -> str:
 
 
 def _make_folder(folder: str, directory: str) -> None:
-    """Whoever may put files into ``directory`` may put notes there, too."""
+    """Make the folder of notes; everyone who may write to ``directory`` may write notes there."""
     with contextlib.suppress(FileExistsError):
         os.mkdir(folder)
         with contextlib.suppress(OSError):
@@ -173,7 +173,7 @@ def _make_folder(folder: str, directory: str) -> None:
 
 
 def _locked(fd: int, path: str) -> int:
-    """``fd`` when its file is ours alone; -1 if another run has found it before it was locked, and removed it."""
+    """``fd`` when this process holds its lock; -1 if another run has found and removed the file before."""
     try:
         if _lock(fd) is not False and os.path.samestat(os.fstat(fd), os.stat(path)):
             return fd

@@ -1,4 +1,4 @@
-"""Looks for what killed runs have left while they moved files: completes it, or undoes it, and says so."""
+"""Finds moves that killed runs have left unfinished, completes or undoes them, and logs it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _log = logging.getLogger("dcmsend.app")
 
 
 def recover(directory: str) -> None:
-    """Look for what was left on the way to ``directory``.  What a run that lives is doing is not touched."""
+    """Recover unfinished moves to ``directory``.  Moves of a living run are not touched."""
     for note in left_notes(directory):
         is_done = False
         try:
@@ -31,7 +31,7 @@ def recover(directory: str) -> None:
 
 
 def _recover(note: LeftNote, move: NotedMove) -> bool:
-    """Whether nothing is left of a move.  False when this is not the machine, or the container, that knows its names.
+    """Whether a move is finished now.  False if its names are not known on this machine, or in this container.
 
     Raises OSError, NotMoved.
     """
@@ -59,7 +59,7 @@ def _recover(note: LeftNote, move: NotedMove) -> bool:
 
 
 def _is_placed(folder: Folder, taken: str, placed: str) -> bool:
-    """Whether all of what was taken has its new name; a part of it loses that."""
+    """Whether the taken file has its new name completely; an incomplete copy loses that name."""
     if not placed:
         return False
     with suppress(FileNotFoundError), Folder(os.path.dirname(placed)) as there:

@@ -1,4 +1,4 @@
-"""Moves files out of the way once they are stored and the journal knows it (``--move-sent``)."""
+"""Moves files away once they are stored and the journal knows it (``--move-sent``)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _log = logging.getLogger("dcmsend.app")
 
 
 def is_one_of(path: str, identities: set[tuple[int, int]]) -> bool:
-    """Whether a file is one of those, by device and inode."""
+    """Whether a file is one of ``identities``, which are device and inode."""
     with suppress(OSError, ValueError):
         status = os.stat(path)
         return (status.st_dev, status.st_ino) in identities
@@ -40,7 +40,7 @@ class _Waiting(NamedTuple):
 
 
 class Mover:
-    """Moves files on a thread of its own, another file system may be slow; what cannot be moved is a warning.
+    """Moves files on a thread of its own, because another file system may be slow; a failure is logged as a warning.
 
     Attributes:
         has_moved: whether any file was moved yet.
@@ -49,7 +49,7 @@ class Mover:
     def __init__(self, directory: str, journal: str, *, may_stay: bool = False) -> None:
         """Make the directory.  Raises JournalError where that is impossible.
 
-        With ``may_stay`` nothing is moved before all is found: a DICOMDIR may refer to it.
+        With ``may_stay`` no file is moved before the search has ended, because a DICOMDIR may refer to it.
         """
         try:
             os.makedirs(directory, exist_ok=True)
@@ -76,17 +76,17 @@ class Mover:
 
     @property
     def is_behind(self) -> bool:
-        """Whether the sending should rather wait."""
+        """Whether too many files wait, so that sending should wait too."""
         return len(self._waiting) >= _MOST_WAITING
 
     def wait_while_behind(self) -> None:
-        """Wait until there is room for more."""
+        """Wait until there is room for more files."""
         with self._changed:
             while self.is_behind and self._thread.is_alive():
                 self._changed.wait(_WAIT_SECONDS)
 
     def add(self, item: Source, stamp: tuple[int, int], identity: tuple[int, int] | None = None) -> None:
-        """Have a file moved; those that a DICOMDIR refers to belong to it and stay."""
+        """Queue a file to be moved; files that a DICOMDIR refers to stay."""
         if item.origin not in (Origin.PARAMETER, Origin.DIRECTORY):
             return
         with self._changed:
@@ -94,7 +94,7 @@ class Mover:
             self._changed.notify_all()
 
     def all_found(self) -> None:
-        """What may stay is known."""
+        """Note that the search has ended, so the files that have to stay are known."""
         with self._changed:
             self._may_stay = False
             self._waiting += self._later
@@ -102,15 +102,15 @@ class Mover:
             self._changed.notify_all()
 
     def keep(self, path: str) -> None:
-        """A DICOMDIR refers to a file: it stays, also where it was found by another way."""
+        """Keep a file in place because a DICOMDIR refers to it, even if it was also found in another way."""
         with suppress(OSError, ValueError):
             status = os.stat(path)
             self._kept.add((status.st_dev, status.st_ino))
 
     def holds(self, directory: bytes, name: bytes, root: bytes) -> bool:
-        """Whether a file is where files are moved to, or is just being moved: it is not to be sent again.
+        """Whether a file lies where files are moved to, or is being moved: it must not be sent again.
 
-        ``directory`` and ``root``, what was searched, are without links.
+        ``directory`` and ``root``, the searched directory, are without links.
         """
         if is_temporary(name) and is_noted(self._directory, name):
             return True
@@ -122,7 +122,7 @@ class Mover:
         return True
 
     def close(self, *, at_once: bool) -> None:
-        """Move what waits; ``at_once`` leaves it for the next run."""
+        """Move the waiting files; ``at_once`` leaves them for the next run."""
         with self._changed:
             self._waiting += self._later
             self._stopping = True
@@ -160,7 +160,7 @@ class Mover:
                 self._note = KeptNote(self._directory)
             new_name = move_file(item.path, target, stamp, identity=identity, note=self._note)
         except FileNotFoundError as error:
-            # named twice and moved already, or taken away by somebody
+            # The file was named twice and moved already, or someone has removed it.
             _log.debug("cannot move sent file to '%s': %s: %s", target, item.path, error.strerror)
         except NotMoved as error:
             _log.warning("sent file is not moved to '%s': %s: %s", target, item.path, error)

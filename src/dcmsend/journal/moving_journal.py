@@ -1,4 +1,4 @@
-"""A journal whose stored files are moved away: what may be moved, and when."""
+"""A journal whose stored files are moved away: decides which files may be moved, and when."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ __all__ = ["MovingJournal"]
 class MovingJournal:
     """A journal and a mover (``--move-sent``); see ``transfer.Ledger``.
 
-    A file is moved after its outcome is kept, and only if the peer has answered 0000; where a proof is asked for, after
-    that is kept.  A file that a DICOMDIR refers to belongs to it and stays.
+    A file is moved after its outcome is kept, and only if the peer has answered 0000.  If a proof is needed, the file
+    is moved after that is kept.  A file that a DICOMDIR refers to stays.
     """
 
     def __init__(
@@ -45,8 +45,8 @@ class MovingJournal:
     ) -> None:
         """Open both.  Raises JournalError.
 
-        ``reads_dicomdir``: some inputs may be told by a DICOMDIR; such files stay where they are.  ``needs_proof``:
-        only what the archive says that it has is moved, by a later run or by ``move_proven``.  ``fingerprint``: as for
+        ``reads_dicomdir``: a DICOMDIR may refer to inputs; such files stay where they are.  ``needs_proof``: only files
+        that the archive has confirmed are moved, by a later run or by ``move_proven``.  ``fingerprint``: as for
         ``Journal``.
         """
         self._needs_proof = needs_proof
@@ -76,7 +76,7 @@ class MovingJournal:
         return self._mover.holds(directory, name, stored.root_of(item))
 
     def is_stored(self, item: Source) -> bool:
-        """Whether an input need not be sent, because it is stored and has not changed.  Raises JournalError."""
+        """Whether an input need not be sent, because it is stored and unchanged.  Raises JournalError."""
         mover, stored = self._mover, self._journal.stored
         assert mover is not None
         assert stored is not None
@@ -87,8 +87,8 @@ class MovingJournal:
             return mover.has_moved and stored.was_stored(item, self._began)
         is_due = found.status == 0 and (found.is_proven or not self._needs_proof)
         if is_due and item.origin is not Origin.DICOMDIR:
-            # A run before came to its end between the commit and the move.  What is left out may stay unopened; what
-            # is moved is gone from here, and has to be what was sent.
+            # An earlier run ended between the commit and the move.  A skipped file may stay unopened, but a moved file
+            # disappears from here, so it has to be the file that was sent.
             with suppress(OSError, ValueError):
                 identity = found.identity_of(item.path)
                 if identity is None:
@@ -98,20 +98,20 @@ class MovingJournal:
         return True
 
     def reject(self, rejected: RejectedInput) -> None:
-        """An input is broken; what a DICOMDIR refers to stays all the same.  Raises JournalError."""
+        """Note that an input is broken; a file that a DICOMDIR refers to stays.  Raises JournalError."""
         if self._mover is not None and rejected.dicomdir is not None and rejected.path:
             self._mover.keep(rejected.path)
         self._journal.reject(rejected)
 
     def all_found(self) -> None:
-        """No further DICOMDIR can turn up."""
+        """Note that no further DICOMDIR will be found."""
         if self._mover is not None:
             self._mover.all_found()
 
     def was_moved(self, instance: Instance) -> bool:
         """Whether this run has had a file stored that is not there any more; seldom asked."""
         with suppress(JournalError):
-            # The connection of the journal belongs to the search.
+            # The journal's own connection belongs to the search.
             files = StoredFiles(open_read_only(self._journal.path)[0], self._journal.path)
             try:
                 return files.was_stored(
@@ -126,15 +126,15 @@ class MovingJournal:
         return self._journal.is_unanswered(outcome)
 
     def note(self, outcome: StoreOutcome) -> None:
-        """Have an outcome written soon; waits while too many files are still to be moved."""
+        """Queue an outcome to be written soon; waits while too many files wait to be moved."""
         if self._mover is not None and self._mover.is_behind and self._journal.is_ours:
             self._mover.wait_while_behind()
         self._journal.note(outcome)
 
     def close(self) -> None:
-        """Write what is left, move what can be moved; ``error`` tells whether the former was possible.
+        """Write the remaining outcomes and move the files; ``error`` tells whether the writing was possible.
 
-        In a child that was forked nothing is done.
+        Does nothing in a forked child.
         """
         if not self._journal.is_ours:
             keep_for_ever(self)
@@ -149,7 +149,7 @@ class MovingJournal:
         return self._journal.proofs()
 
     def move_proven(self, item: Source) -> None:
-        """Move a file whose proof is kept; any other one stays.  On the thread that asks ``is_stored``.
+        """Move a file whose proof is kept; any other file stays.  Called on the thread that asks ``is_stored``.
 
         Raises JournalError.
         """

@@ -1,4 +1,4 @@
-"""What the user says about the journal."""
+"""The options of the journal."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ __all__ = ["JournalOptions"]
 
 
 class JournalOptions(Record):
-    """Where the outcomes are kept from run to run.  Raises ValueError for impossible names.
+    """Where outcomes are kept from run to run.  Raises ValueError for impossible names.
 
     Attributes:
         path: file name of the journal (``--journal``); made by the first run.
-        resume: go on with an existing journal: what is stored is left out (``--resume``).  Without it the file must not
-            be there yet.
+        resume: continue an existing journal and skip what is stored (``--resume``).  Without it the file must not
+            exist.
         move_sent: directory to which files are moved once they are stored, ``""`` for none (``--move-sent``).
     """
 

@@ -1,4 +1,4 @@
-"""The files that a journal is made of, and what stands in their place."""
+"""The files of a journal, and the check that no other file stands in their place."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ _DATABASE: Final = b"SQLite format 3\0"
 
 
 class OwnFiles:
-    """The files of a journal.  They may lie where is searched, and are neither inputs nor to be opened by anybody else:
-    to close one would take SQLite's locks away.
+    """The files of a journal.  They may lie in a searched directory, but are no inputs.  No other code may open them:
+    closing one would release SQLite's locks.
     """
 
     def __init__(self, journal: str) -> None:
@@ -48,25 +48,25 @@ class OwnFiles:
         self._names = {name + os.fsencode(suffix) for suffix in _SUFFIXES}
 
     def hold(self, directory: bytes, name: bytes) -> bool:
-        """Whether a file is one of them."""
+        """Whether a file is one of the journal's."""
         return name in self._names and directory == self._directory
 
 
 def journal_files(journal: str) -> tuple[str, ...]:
-    """The names of all files of a journal, the ones that come and go with a run among them."""
+    """The names of all files of a journal, also of those that exist only during a run."""
     real = os.path.realpath(journal)
     return tuple(real + suffix for suffix in _SUFFIXES)
 
 
 def check_places(journal: str) -> None:
-    """See that neither SQLite nor we would take somebody else's files for our own, which are overwritten and removed.
+    """Check that no file of anyone else has a name that SQLite or this program would overwrite or remove.
 
-    Beside a journal that is not there yet only a lock may lie; beside another one what a killed run has left.  All that
-    is there has to be ours, the journal too: who has made it for us could read and change what we rely on.
+    Beside a new journal only a lock may lie; beside an existing one also the files that a killed run has left.  All of
+    them, the journal included, must belong to this user: their owner could read and change what the run relies on.
 
     Raises:
-        JournalError: something is in the way.
-        OSError: it cannot be looked at.
+        JournalError: a file of another kind or owner is in the way.
+        OSError: a file cannot be examined.
     """
     real = os.path.realpath(journal)
     is_new = not os.path.lexists(real)
@@ -93,7 +93,8 @@ def check_owner(journal: str, place: str, status: os.stat_result) -> None:
 def is_ours(status: os.stat_result, directory: str) -> bool:
     """Whether a file in ``directory`` belongs to the user of this process.
 
-    Some file systems give all files to one user, whoever makes them: there a file is ours if a new one would be his.
+    Some file systems give all files to one user, whoever makes them; there a file is ours if a new one would have the
+    same owner.
     """
     if not hasattr(os, "geteuid") or status.st_uid == os.geteuid():
         return True
@@ -101,7 +102,7 @@ def is_ours(status: os.stat_result, directory: str) -> bool:
 
 
 def _owner_of_new_files(directory: str) -> int:
-    """Number of the user to whom a file that we make there belongs, -1 where we can make none."""
+    """Number of the user that owns new files in a directory, -1 if this process cannot make one."""
     probe = os.path.join(directory, f".dcmsend.{os.urandom(8).hex()}.tmp")
     try:
         descriptor = os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

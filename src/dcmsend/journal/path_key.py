@@ -1,4 +1,4 @@
-"""Under which directory a file stands in the journal."""
+"""The name of a file's directory in the journal."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _MOST_KNOWN: Final = 4096
 
 
 class Directories:
-    """Makes directories without links, as the bytes that the system uses.
+    """Resolves links in directories; results are the bytes that the system uses.
 
-    So the same file is found again from another working directory, and a link that leads somewhere else by now does not
-    stand for what it stood for.  Not safe to be shared by threads.
+    So a file is found again from another working directory, and a link that was redirected does not stand for its old
+    target.  Not thread-safe.
     """
 
     def __init__(self) -> None:
@@ -30,12 +30,12 @@ class Directories:
         return real
 
     def root_of(self, root: str) -> bytes:
-        """A directory that was searched, as its name ends with a separator; nothing for nothing."""
+        """A searched directory without links; ``root`` ends with a separator, or is empty, as is the result then."""
         return self.resolve(root) if root else b""
 
 
 def _real(directory: str) -> bytes:
     try:
         return os.fsencode(os.path.realpath(directory or os.curdir))
-    except (OSError, ValueError):  # a NUL, a working directory that is gone: nothing can be read from there
+    except (OSError, ValueError):  # a NUL, or the working directory is gone: no file can be read from there
         return directory.encode("utf-8", "surrogatepass")

@@ -1,4 +1,4 @@
-"""Writes proofs and transactions into a journal, within a transaction of the caller's."""
+"""Writes proofs and transactions into a journal, within a transaction of the caller."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _OF_TRANSACTION: Final = (
 
 
 class ProofNotes:
-    """Writes proofs within one transaction; rows of which the same is said share one."""
+    """Writes proofs within one transaction; rows with the same verdict share one proof."""
 
     def __init__(self, connection: sqlite3.Connection, commitment: int | None) -> None:
         self.time = now()
@@ -35,12 +35,12 @@ class ProofNotes:
         self._known: dict[tuple[Any, ...], int] = {}
 
     def set(self, row: StoredRow, code: int, reason: int | str | None) -> bool:
-        """Whether the row is still the one that was asked for."""
+        """Set the proof of a row; return whether the row is still the one that was asked for."""
         key = (code, reason, self.time, self._commitment, row.sent_again, 0)
         return self._point(row, key)
 
     def set_due(self, row: StoredRow) -> bool:
-        """As it is, and to be sent again."""
+        """Mark a row to be sent again, with its proof unchanged; return as ``set`` does."""
         known = self._connection.execute(
             "SELECT state, reason, time, commitment, sent_again FROM proof WHERE id = ?", (row.mark,)
         ).fetchone()
@@ -69,7 +69,7 @@ def find_transaction(connection: sqlite3.Connection, uid: str) -> tuple[int, int
 
 
 def current_transaction(connection: sqlite3.Connection, number: int) -> int:
-    """The transaction that has taken its place at last; a later one has a greater number."""
+    """The transaction that has replaced another one in the end; a later one has a greater number."""
     while True:
         (later,) = connection.execute("SELECT replaced_by FROM commitment WHERE id = ?", (number,)).fetchone()
         if later is None or later <= number:
@@ -78,7 +78,7 @@ def current_transaction(connection: sqlite3.Connection, number: int) -> int:
 
 
 def add_transaction(connection: sqlite3.Connection, uid: str, peer: str) -> int:
-    """A new open transaction; gives its number."""
+    """Add an open transaction; return its number."""
     added = connection.execute(
         "INSERT INTO commitment (uid, requested, peer, state) VALUES (?, ?, ?, ?)",
         (uid, now(), peer, TransactionState.OPEN.value),
@@ -87,12 +87,12 @@ def add_transaction(connection: sqlite3.Connection, uid: str, peer: str) -> int:
 
 
 def rows_of_transaction(connection: sqlite3.Connection, number: int) -> list[StoredRow]:
-    """The rows that still wait for its answer."""
+    """The rows that still wait for the answer of a transaction."""
     return [row_of(values) for values in connection.execute(_OF_TRANSACTION, (number,))]
 
 
 def end_transaction(connection: sqlite3.Connection, current: int, named: int, state: TransactionState) -> None:
-    """Nobody waits for the rows any more, whichever transaction was answered."""
+    """Record that no row waits for the transaction any more, under whichever of its UIDs it was answered."""
     connection.execute("DELETE FROM requested WHERE commitment = ?", (current,))
     replaced = TransactionState.REPLACED.value
     if current != named:

@@ -1,4 +1,4 @@
-"""What the journal keeps of proofs, as values: rows, transactions, and the numbers that stand for their states."""
+"""Proofs in the journal as values: rows, transactions, and the numbers of their states."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ASKED: Final = 5
 
 
 class TransactionState(Enum):
-    """What became of a transaction; the values are the numbers in the journal."""
+    """The state of a transaction; the values are the numbers in the journal."""
 
     OPEN = 0
     """It is to be asked for, or was and is not answered."""
@@ -36,12 +36,12 @@ class TransactionState(Enum):
 
 
 class OpenTransaction(NamedTuple):
-    """A commitment that was asked for, or was about to be, and has no answer.
+    """A commitment that was requested, or was about to be, and has no answer.
 
     Attributes:
         uid: Transaction UID.
-        requested: seconds since the epoch.
-        peer: who was asked, ``AET@host:port``.
+        requested: when, in seconds since the epoch.
+        peer: the archive that was asked, ``AET@host:port``.
         rows: how many rows of the journal it names.
     """
 
@@ -52,16 +52,16 @@ class OpenTransaction(NamedTuple):
 
 
 class StoredRow(NamedTuple):
-    """One file that is stored, and what is known of its proof.
+    """One stored file, and its proof.
 
     Attributes:
-        key: number of the directory, and name; means nothing outside this journal.
+        key: number of the directory, and name; only valid within this journal.
         path: full name; bytes that are not UTF-8 are surrogate escapes.
         sop_class_uid, sop_instance_uid: as in the request.
         study_uid, series_uid: ``""`` where they are not known, as in a row of version 1.
-        time: of the outcome, milliseconds since the epoch; another one is another copy at the archive.
+        time: of the outcome, milliseconds since the epoch; another time means another copy at the archive.
         sent_again: how often it was sent again because the archive did not have it.
-        proof: of the copy that was sent last, None if nobody has asked for that.
+        proof: for the copy that was sent last, None if the archive was not asked about it.
         mark: the number in the row's column ``proof``.
     """
 
@@ -92,7 +92,7 @@ FROM_ROWS: Final = (
 
 
 def row_of(values: tuple[Any, ...]) -> StoredRow:
-    """Of the values of ``ROW_COLUMNS``.  Raises TypeError, IndexError for what cannot be."""
+    """The row with the values of ``ROW_COLUMNS``.  Raises TypeError, IndexError for impossible values."""
     directory, name, path, sop_class, uid, study, series, time, sent_again, mark, *proof = values
     full = os.path.join(os.fsdecode(path), os.fsdecode(name))
     known = proof_of(mark, *proof)
@@ -100,7 +100,7 @@ def row_of(values: tuple[Any, ...]) -> StoredRow:
 
 
 def proof_of(mark: int | None, state: Any, reason: Any, transaction_uid: Any, time: Any) -> Proof | None:
-    """The proof of the copy that was sent last.  Raises TypeError, IndexError for what cannot be."""
+    """The proof of the copy that was sent last.  Raises TypeError, IndexError for impossible values."""
     if mark is None or mark < 0:
         return None
     if not isinstance(reason, int | str | None) or not isinstance(transaction_uid, str | None):

@@ -1,7 +1,7 @@
-"""The one door to what a journal knows of proofs: what is to be proven, what was asked for, what the answer was.
+"""The interface to the proofs in a journal: instances to be proven, questions that were asked, answers.
 
-Every method that writes has committed when it returns.  A verdict counts for the copy it was asked for: a row that was
-sent again meanwhile, or is another instance by now, is left as it is.
+Every method that writes has committed when it returns.  A verdict counts only for the copy it was asked for: a row that
+was sent again meanwhile, or holds another instance by now, is not changed.
 """
 
 from __future__ import annotations
@@ -63,36 +63,36 @@ _NEXT: Final = (
 
 
 class Proofs:
-    """For one thread at a time; the run's own writing goes on beside it.  All methods raise JournalError."""
+    """The proofs of a journal; used by one thread at a time, beside the run.  All methods raise JournalError."""
 
     def __init__(self, path: str, flush: Callable[[], None] | None = None) -> None:
-        """Of a journal that this process has open to write; ``flush`` brings to it what it has been told so far."""
+        """``path`` is a journal that this process has open to write; ``flush`` writes the outcomes still waiting."""
         self._path = path
         self._flush = flush
         self._connection = open_second(path)
 
     def close(self) -> None:
-        """Give it back."""
+        """Close the database."""
         with suppress(sqlite3.Error):
             self._connection.close()
 
     def unproven(self) -> Iterator[StoredRow]:
-        """What is stored, not proven, not refuted and in no open transaction: by study and series in the order in which
-        these were first sent, what belongs to no known series at the end.
+        """The stored rows that are neither proven nor refuted nor in an open transaction, by study and series.
 
-        The list is of the moment of the first row, and lies on the disk; a row is as it is when its turn comes.
+        Series come in the order in which they were first sent; rows without a known series come last.  The list is of
+        the moment of the first row, and is kept on the disk; each row has its values of the moment it is yielded.
         """
         return self._sorted(_UNPROVEN, lambda row: row.proof is None or row.proof.state is ProofState.NO_ANSWER)
 
     def refuted(self, *, sent_again: bool) -> Iterator[StoredRow]:
-        """What the archive does not have: what was not sent again yet, or what was and is refuted once more."""
+        """Rows of instances that the archive does not have: not yet sent again, or sent again and refuted once more."""
         return self._sorted(
             _REFUTED,
             lambda row: row.proof is not None and row.proof.state.is_refuted and (row.sent_again > 0) is sent_again,
         )
 
     def totals(self) -> dict[ProofState | None, int]:
-        """How many stored rows have come to which state; None: not asked for since they were sent last."""
+        """The number of stored rows in each state; None: the archive was not asked since they were sent last."""
         self._write_first()
         found: dict[ProofState | None, int] = {}
         with translated(self._path):
@@ -105,7 +105,7 @@ class Proofs:
         return found
 
     def record(self, verdicts: Iterable[tuple[StoredRow, Verdict]]) -> int:
-        """Keep what an answer without a transaction says; how many rows took it.  Bounded memory for any number."""
+        """Keep the verdicts of an answer without a transaction; return how many rows took one.  Bounded memory."""
         taken = 0
         given = iter(verdicts)
         while piece := list(islice(given, _PIECE)):
@@ -115,7 +115,7 @@ class Proofs:
         return taken
 
     def send_again(self, rows: Iterable[StoredRow]) -> int:
-        """Have the next run, or what is left of this one, send refuted rows again; how many.  Never twice the same."""
+        """Let this run or the next one send refuted rows again; return how many.  The same copy counts only once."""
         taken = 0
         given = iter(rows)
         while piece := list(islice(given, _PIECE)):
@@ -127,7 +127,7 @@ class Proofs:
         return taken
 
     def begin_transaction(self, uid: str, rows: Sequence[StoredRow], peer: str) -> list[StoredRow]:
-        """Keep that a commitment is about to be asked for: which rows it may name.
+        """Note that a commitment is about to be requested; return the rows that it may name.
 
         Raises ValueError for a Transaction UID that was used before.
         """
@@ -143,7 +143,7 @@ class Proofs:
         return taken
 
     def replace_transaction(self, old: str, new: str, peer: str) -> list[StoredRow]:
-        """Keep that all rows of an open transaction are asked for under another UID; an answer to either one counts.
+        """Note that all rows of an open transaction are requested under another UID; an answer to either UID counts.
 
         Raises ValueError if ``old`` is not open, or ``new`` was used before.
         """
@@ -164,9 +164,9 @@ class Proofs:
     def answer_transaction(
         self, uid: str, verdicts: Mapping[str, Verdict]
     ) -> list[tuple[StoredRow, Proof]] | None:
-        """Keep what a report says, by SOP Instance UID; what it does not name has no answer.
+        """Keep the verdicts of a report, by SOP Instance UID; instances that it does not name have no answer.
 
-        Returns the rows that have a proof by it, none for a second answer; None for an unknown transaction.
+        Returns the rows that got a proof, none for a second answer; None for an unknown transaction.
         """
         with self._transaction() as connection:
             found = find_transaction(connection, uid)
@@ -184,7 +184,7 @@ class Proofs:
         return proven
 
     def refuse_transaction(self, uid: str, reason: int | str | None) -> list[StoredRow]:
-        """Keep that an open transaction will have no answer; its rows have none, and may be asked for again."""
+        """Note that an open transaction will not be answered; its rows may be asked for again."""
         with self._transaction() as connection:
             found = find_transaction(connection, uid)
             if found is None or found[1] != TransactionState.OPEN.value:
@@ -196,7 +196,7 @@ class Proofs:
         return rows
 
     def open_transactions(self) -> list[OpenTransaction]:
-        """All that have no answer, the oldest first."""
+        """All transactions without an answer, the oldest first."""
         with translated(self._path):
             rows = self._connection.execute(
                 "SELECT uid, requested, peer, (SELECT count(*) FROM requested WHERE commitment = commitment.id) "
@@ -205,7 +205,7 @@ class Proofs:
         return [OpenTransaction(uid, requested / 1000, peer, count) for uid, requested, peer, count in rows]
 
     def rows_of(self, uid: str) -> list[StoredRow]:
-        """What an open transaction asks for; not what was sent again since, or is another instance by now."""
+        """The rows of an open transaction, except those sent again since and those that hold another instance now."""
         with translated(self._path):
             connection = self._connection
             found = find_transaction(connection, uid)
@@ -216,7 +216,7 @@ class Proofs:
             self._flush()
 
     def _sorted(self, condition: str, is_wanted: Callable[[StoredRow], bool]) -> Iterator[StoredRow]:
-        """On a connection of its own: between pieces the journal is free, and others may be read meanwhile."""
+        """Rows in order, read on a connection of its own, so that others may use the journal between two pieces."""
         self._write_first()
         with translated(self._path), closing(open_second(self._path)) as connection:
             connection.execute("PRAGMA temp_store = FILE")
@@ -237,7 +237,7 @@ class Proofs:
         except BaseException as error:
             with suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
-            if isinstance(error, ValueError):  # of the caller, not of the journal
+            if isinstance(error, ValueError):  # the caller's error, not the journal's
                 raise
             with translated(self._path):
                 raise

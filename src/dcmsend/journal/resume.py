@@ -1,4 +1,4 @@
-"""Which inputs need not be sent again."""
+"""Finds inputs that need not be sent again."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ _MOST_KNOWN: Final = 4096
 
 
 class Stored:
-    """What the journal says of a file that is stored and has not changed since.
+    """The record of a file that is stored and has not changed since.
 
     Attributes:
         stamp: size in bytes and time of modification in nanoseconds.
         status: the peer's answer, 0 or a warning.
-        sop_instance_uid: of the instance that it held, as a column takes it.
-        is_proven: whether the archive has said that it has it.
+        sop_instance_uid: of the instance in the file, as stored in the column.
+        is_proven: whether the archive has confirmed the instance.
     """
 
     __slots__ = ("is_proven", "sop_instance_uid", "stamp", "status")
 
     def __init__(self, stamp: tuple[int, int], status: int, sop_instance_uid: str, proof: int | None) -> None:
-        """``proof`` is the number of its state."""
+        """``proof`` is the number of the proof's state."""
         self.stamp = stamp
         self.status = status
         self.sop_instance_uid = sop_instance_uid
         self.is_proven = proof is not None and STATES[proof].is_proven
 
     def identity_of(self, path: str) -> tuple[int, int] | None:
-        """Device and inode of the file, which is opened; None if it holds another instance by now.  Raises OSError."""
+        """Open the file; return its device and inode, None if it holds another instance now.  Raises OSError."""
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0))
         try:
             if self.sop_instance_uid not in map(storable_text, instance_uids(descriptor)):
@@ -56,7 +56,7 @@ class Stored:
 
 
 class StoredFiles:
-    """Asks the journal, file by file: nothing of it is kept in memory.  For one thread at a time."""
+    """Looks files up in the journal one by one, without keeping rows in memory.  For one thread at a time."""
 
     def __init__(self, connection: sqlite3.Connection, path: str) -> None:
         self._connection = connection
@@ -65,7 +65,7 @@ class StoredFiles:
         self._ids: dict[bytes, int | None] = {}
 
     def find(self, item: Source) -> Stored | None:
-        """What is known of a file that is stored already, None for any other.  The file is not opened.
+        """The record of a file that is stored already, None for any other.  The file is not opened.
 
         Raises JournalError.
         """
@@ -77,7 +77,7 @@ class StoredFiles:
         size, mtime_ns, etag, status, uid, proof = row
         stamp = item.look()
         if stamp is None:
-            return None  # whoever reads it says what is wrong
+            return None  # reading the file reports the error
         if stamp != (number(size), number(mtime_ns)) or (etag or "") != storable_text(item.etag):
             return None
         try:
@@ -86,7 +86,7 @@ class StoredFiles:
             raise JournalError(self._path, f"is damaged: {error}", NoJournal.DAMAGED) from error
 
     def broken_since(self, item: Source) -> StoreOutcome | None:
-        """The outcome of a file that cannot be read as an instance any more; None if it was not stored as another one.
+        """The outcome of a stored file that cannot be read as an instance any more; None if the file is unchanged.
 
         Raises JournalError.
         """
@@ -101,9 +101,9 @@ class StoredFiles:
         return StoreOutcome(0, instance, Result.FAILED, reason=Reason.DATA_SET_BROKEN, file_stamp=stamp)
 
     def is_unanswered(self, outcome: StoreOutcome) -> bool:
-        """Whether what was completely sent and not answered, when this file was sent last, was the same instance.
+        """Whether the last attempt with this file sent the same instance completely and got no answer.
 
-        The name alone does not tell: another instance may have taken it.  Raises JournalError.
+        The name alone does not tell: another instance may have the name now.  Raises JournalError.
         """
         item = outcome.instance.input
         if not item.is_lasting or outcome.file_stamp is None:
@@ -146,11 +146,11 @@ class StoredFiles:
         return not os.path.exists(path)
 
     def key_of(self, item: Source) -> tuple[bytes, bytes]:
-        """The directory that a file is in, without links, and its name there."""
+        """The directory of a file, without links, and its name there."""
         return item.key(self._directories.resolve)
 
     def root_of(self, item: Source) -> bytes:
-        """The directory that was searched for it, without links; nothing if it was named."""
+        """The searched directory in which a file was found, without links; empty if the file was named."""
         return self._directories.root_of(item.root)
 
     def _directory_id(self, path: bytes) -> int | None:
@@ -163,5 +163,5 @@ class StoredFiles:
         return key
 
     def close(self) -> None:
-        """Give the journal back."""
+        """Close the database."""
         self._connection.close()

@@ -1,4 +1,4 @@
-"""Numbers of what many rows of a journal share, while it is written."""
+"""Numbers of values that many rows of a journal share, while it is written."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _Key = TypeVar("_Key", bytes, str, tuple[str, str])
 
 
 class RowIds:
-    """Finds the number under which a directory, a SOP Class, a series stands; makes one for what is new."""
+    """Finds the number of a directory, a SOP Class or a series; adds new ones."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -24,7 +24,7 @@ class RowIds:
         self._options: dict[str, int] = {}
 
     def clear(self) -> None:
-        """Forget them: the rows were taken back."""
+        """Forget the known numbers, because the transaction was rolled back."""
         for known in (self._directories, self._classes, self._series, self._options):
             known.clear()
 
@@ -43,7 +43,7 @@ class RowIds:
         return known
 
     def series(self, study_uid: str, series_uid: str) -> int | None:
-        """The number of a series in its study; None unless both are known: only then it can be asked for."""
+        """The number of a series in its study; None unless both UIDs are known, as a query needs both."""
         if not study_uid or not series_uid:
             return None
         known = self._series.get((study_uid, series_uid))
@@ -72,7 +72,7 @@ class RowIds:
 
 
 def _keep(known: dict[_Key, int], key: _Key, number: int) -> int:
-    """No more of them than there is use for."""
+    """Remember a number, within a limit."""
     if len(known) >= _MOST_KNOWN:
         known.clear()
     known[key] = number

@@ -1,8 +1,8 @@
-"""What a journal looks like inside: a SQLite database.
+"""The schema of a journal, which is a SQLite database.
 
-One row an instance, about as long as its file name and its SOP Instance UID together.  The key is directory and name,
-without a further index: rows of one directory lie side by side, in the order in which a later run asks for them.  What
-many rows share (a directory, a SOP Class, a series, a proof) is written once and stands in them as a number.
+Each instance has one row, about as long as its file name and its SOP Instance UID together.  The key is directory and
+name, without a further index: rows of one directory lie together, in the order in which a later run asks for them.
+Values that many rows share (a directory, a SOP Class, a series, a proof) are written once and referred to by number.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ CODES: Final = {result: code for code, result in enumerate(RESULTS)}
 
 NEW_COLUMNS: Final = {
     "etag": "TEXT",  # Source.etag, NULL for none
-    "series": "INTEGER REFERENCES series",  # NULL where nobody has looked
-    "options": "INTEGER REFERENCES options",  # under which it was sent, NULL for none that change what is sent
-    "proof": "INTEGER",  # proof.id; negative once it has been sent again after that; NULL: never asked
+    "series": "INTEGER REFERENCES series",  # NULL if it was never read
+    "options": "INTEGER REFERENCES options",  # under which it was sent, NULL if none of them changes the bytes sent
+    "proof": "INTEGER",  # proof.id; negative once the row was sent again after that; NULL: never asked
 }
 """What version 2 knows of an instance beside what version 1 did; they are added without touching a row."""
 
@@ -137,11 +137,11 @@ _CHANGES: Final = ", ".join(
 
 
 def upsert(rows: int) -> str:
-    """One statement for so many rows.
+    """One statement that inserts or updates so many rows.
 
-    What is stored stays stored, unless the file or the instance in it is another one by now, or the file was changed
-    while it was sent again: it may be named twice in one run, and the peer may refuse the second as a duplicate.  Of a
-    file that cannot be opened any more nothing new is known.
+    A stored row stays stored, unless the file or the instance in it has changed, or the file was changed while it was
+    sent again: a file may be named twice in one run, and the peer may refuse the second copy as a duplicate.  A file
+    that cannot be opened any more does not change what is known of it.
     """
     places = ", ".join(["(" + ", ".join("?" * len(COLUMNS)) + ")"] * rows)
     return (

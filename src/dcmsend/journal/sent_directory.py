@@ -1,4 +1,4 @@
-"""Recognises the directory to which sent files are moved, by whatever way it is reached."""
+"""Recognises the directory to which sent files are moved, by whatever path it is reached."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _OCTAL: Final = re.compile(rb"\\([0-7]{3})")
 
 
 class SentDirectory:
-    """The directory and everything below it, which may be mounted at other places, too, whole or in part."""
+    """The directory and everything below it; it may be mounted at other places, too, as a whole or in part."""
 
     def __init__(self, path: str) -> None:
-        """It need not be there yet."""
+        """``path`` need not exist yet."""
         self._path = os.fsencode(os.path.realpath(path))
         self._identity = _identity(self._path)
         self._mounts = _mounts()
@@ -26,10 +26,10 @@ class SentDirectory:
         self._known: dict[bytes, bool] = {}
 
     def holds(self, directory: bytes, root: bytes = b"") -> bool:
-        """Whether a directory, named without links, is it or lies somewhere in it.
+        """Whether a directory, named without links, is the sent directory or lies somewhere in it.
 
-        Who names a place in it by another way (``root``, what is searched) means that: its files are no more than
-        files that are there already.
+        A user who names a place inside it as the searched directory ``root`` wants its files sent: they count like
+        files that were there before.
         """
         if not self._is_reached(directory):
             return False
@@ -50,7 +50,7 @@ class SentDirectory:
         return known
 
     def _is_known(self, directory: bytes) -> bool | None:
-        """True if it is the directory, or is seen to lie in it; None if that depends on what it lies in."""
+        """True if it is the directory, or is seen to lie in it; None if that depends on its parent."""
         if _is_within(directory, self._path):
             return True
         if self._identity is None:
@@ -75,7 +75,7 @@ def _identity(path: bytes) -> tuple[int, int] | None:
 
 
 def _mounts() -> list[tuple[bytes, bytes, bytes]]:
-    """What is mounted: where, device, directory within that; the last ones hide the first.  Source: proc(5), Linux."""
+    """Mounts: where, device, directory within the device; later ones hide earlier ones.  Source: proc(5), Linux."""
     mounts = []
     with suppress(OSError), open(_MOUNTS, "rb") as file:
         for line in file:
@@ -90,7 +90,7 @@ def _plain(text: bytes) -> bytes:
 
 
 def _place(path: bytes, mounts: list[tuple[bytes, bytes, bytes]]) -> tuple[bytes, bytes] | None:
-    """Device and name within it of a directory, None where the system does not tell."""
+    """The device of a directory and its path within that, None if the system does not tell."""
     best = None
     for mount in mounts:
         if _is_within(path, mount[0]) and (best is None or len(mount[0]) >= len(best[0])):

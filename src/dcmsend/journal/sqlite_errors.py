@@ -1,4 +1,4 @@
-"""Puts the errors of SQLite and of the system into our words."""
+"""Translates the errors of SQLite and of the system into JournalError."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def translated(path: str) -> Iterator[None]:
         raise journal_error(path, error) from error
     except OSError as error:
         raise JournalError(path, error.strerror or str(error)) from error
-    except (TypeError, IndexError, OverflowError) as error:  # SQLite lets anything stand in any column
+    except (TypeError, IndexError, OverflowError) as error:  # SQLite lets any value stand in any column
         raise JournalError(path, f"is damaged: {error}") from error
     except ValueError as error:  # a NUL in the name
         raise JournalError(path, str(error)) from error
@@ -47,7 +47,7 @@ _REASONS: Final = {
 
 
 def journal_error(path: str, error: sqlite3.Error) -> JournalError:
-    """What went wrong, for a person."""
+    """The error in words for a person."""
     name = name_of(error)
     known = next((text for prefix, text in _REASONS.items() if name.startswith(prefix)), "")
     why = next((why for prefix, why in _WHY.items() if name.startswith(prefix)), NoJournal.OTHER)

@@ -1,7 +1,7 @@
-"""Makes a journal of an earlier version one of this version, and reads one that is to stay as it is.
+"""Upgrades a journal of an earlier version, and reads one that must not be changed.
 
-The upgrade is one transaction that touches no row, so its end is the old journal or the new one, whatever kills it.  A
-copy beside it is kept until it is done, for disks that do not keep what they say they have kept.
+The upgrade is one transaction that changes no row, so a kill leaves the old journal or the new one.  A copy beside the
+journal is kept until the upgrade is done, for disks that lose data they have reported as written.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _OLD_COLUMNS: Final = (
 
 
 def upgrade(connection: sqlite3.Connection) -> None:
-    """Version 1 to 2, within a transaction of the caller's."""
+    """Upgrade version 1 to 2, within a transaction of the caller."""
     for statement in CREATE_NEW:
         connection.execute(statement)
     for name, kind in NEW_COLUMNS.items():
@@ -41,11 +41,11 @@ def upgrade(connection: sqlite3.Connection) -> None:
 
 
 def read_as_new(connection: sqlite3.Connection) -> None:
-    """Have a journal of version 1 answer as one of this version would; nothing of it is changed.
+    """Let a journal of version 1 answer queries as one of this version would, without changing it.
 
-    What it does not know is NULL, and the tables that it does not have are empty.
+    Columns that it lacks are NULL, and tables that it lacks are empty.
     """
-    connection.execute("PRAGMA temp_store = MEMORY")  # only the views are kept there
+    connection.execute("PRAGMA temp_store = MEMORY")  # it holds only the views
     columns = ", ".join((*_OLD_COLUMNS, *(f"NULL AS {name}" for name in NEW_COLUMNS)))
     connection.execute(f"CREATE TEMP VIEW instance AS SELECT {columns} FROM main.instance")
     scratch = sqlite3.connect(":memory:")
@@ -64,7 +64,7 @@ class UpgradeCopy:
     """The copy of a journal beside it while it is upgraded.
 
     Attributes:
-        path: its full name; a file of that name is complete.
+        path: its full name; a file with that name is complete.
         is_made: whether this run has made it.
     """
 
@@ -76,11 +76,11 @@ class UpgradeCopy:
 
     @property
     def is_there(self) -> bool:
-        """Whether an upgrade was not done when its run ended, or has left a damaged journal."""
+        """Whether the copy exists: an upgrade was not finished, or has left a damaged journal."""
         return os.path.exists(self.path)
 
     def make(self, connection: sqlite3.Connection, check: Callable[[], None] | None) -> None:
-        """Copy an open journal, once; ``check`` may raise to end it.  Raises JournalError: the journal is as it was."""
+        """Copy an open journal once; ``check`` may raise to end it.  Raises JournalError; the journal is unchanged."""
         if self.is_made:
             return
         try:
@@ -96,7 +96,7 @@ class UpgradeCopy:
         self.is_made = True
 
     def remove(self) -> None:
-        """The upgrade is done, or nothing was changed."""
+        """Remove the copy: the upgrade is done, or the journal is unchanged."""
         self._discard(self._part)
         self._discard(self.path)
 
@@ -107,7 +107,7 @@ class UpgradeCopy:
         try:
             copy.execute("PRAGMA journal_mode = OFF").fetchone()
             copy.execute("PRAGMA synchronous = OFF")
-            copy.execute(f"PRAGMA application_id = {APPLICATION_ID}")  # so it is ours at any moment: own_files
+            copy.execute(f"PRAGMA application_id = {APPLICATION_ID}")  # marks the file as ours at once: own_files
             connection.backup(copy, pages=_PAGES, progress=lambda *_: None if check is None else check())
         finally:
             copy.close()

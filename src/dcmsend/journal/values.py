@@ -1,4 +1,4 @@
-"""Which values a journal's columns can hold, and what stands there for others."""
+"""The values that a journal's columns can hold, and the replacements for others."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _MOST_DIGITS: Final = 40
 
 
 def storable(value: int | None) -> int | bytes | None:
-    """A number as a column takes it: SQLite's have 64 bits, and a time in nanoseconds reaches from 1677 to 2262.
+    """A number as a column can hold it: SQLite's have 64 bits, and a time in nanoseconds reaches from 1677 to 2262.
 
-    What is beyond is written as ASCII digits (a BLOB: text that looks like a number would become a rounded one).
+    Numbers beyond that are written as ASCII digits, in a BLOB: text that looks like a number would be rounded.
     """
     if value is None or _LEAST <= value <= _MOST:
         return value
@@ -24,14 +24,14 @@ def storable(value: int | None) -> int | bytes | None:
 
 
 def number(value: object) -> object:
-    """The number that ``storable`` was given; anything else as it is."""
+    """The number that ``storable`` was given; any other value unchanged."""
     if isinstance(value, bytes) and len(value) <= _MOST_DIGITS and value.removeprefix(b"-").isdigit():
         return int(value)
     return value
 
 
 def storable_text(text: str) -> str:
-    """Text as a column takes it: what has no UTF-8 is escaped, what is too long ends with an ellipsis."""
+    """Text as a column can hold it: characters without UTF-8 are escaped, long text ends with an ellipsis."""
     if len(text) > MOST_TEXT:
         text = text[: MOST_TEXT - 1] + "\u2026"
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()

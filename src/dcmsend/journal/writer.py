@@ -1,4 +1,4 @@
-"""Writes outcomes to the journal in groups, on a thread of its own: the transfer waits for no disk."""
+"""Writes outcomes to the journal in groups, on a thread of its own, so that the transfer waits for no disk."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ _log = logging.getLogger("dcmsend.app")
 class GroupWriter:
     """Takes outcomes from any thread and commits them on one of its own.
 
-    Never more than two groups are without a commit, one that is being written and one that is being gathered, and what
-    waits in ``add``: one outcome of each thread.  So a crash, or a disk that is full, leaves at the peer what the
-    journal does not know of: these, and for each association the requests that it has sent and that are not answered.
+    At most two groups wait for a commit, one that is being written and one that is being filled; ``add`` holds one more
+    outcome of each thread.  After a crash, or with a full disk, the peer may therefore have these instances without the
+    journal knowing, and for each association the requests that were sent and not answered.
 
     Attributes:
-        error: why nothing more is written; None while all is well.
+        error: why nothing more is written; None while the journal works.
     """
 
     def __init__(
@@ -55,9 +55,9 @@ class GroupWriter:
         *,
         fingerprint: str = "",
     ) -> None:
-        """``on_commit`` is told what is safe, ``on_error`` once that nothing more will be; both on the other thread.
+        """``on_commit`` gets the committed outcomes, ``on_error`` is called once if writing fails; both on the thread.
 
-        ``fingerprint`` stands for the options that change what is sent, ``""`` for none.
+        ``fingerprint`` stands for the options that change the bytes sent, ``""`` for none.
         """
         self._connection = connection
         self._path = path
@@ -80,7 +80,7 @@ class GroupWriter:
         self._thread.start()
 
     def add(self, outcome: StoreOutcome) -> None:
-        """Have an outcome written soon; waits only while one group is being written and another one is complete."""
+        """Queue an outcome to be written soon; waits only while one group is being written and the next is full."""
         with self._changed:
             while len(self._gathered) >= GROUP_ROWS and self.error is None:
                 self._changed.wait()
@@ -92,7 +92,7 @@ class GroupWriter:
                 self._changed.notify_all()
 
     def flush(self) -> None:
-        """Wait until all that was added is written, or will never be."""
+        """Wait until all added outcomes are written, or writing has failed."""
         with self._changed:
             while (self._gathered or self._is_writing) and self.error is None and self._thread.is_alive():
                 self._hurry = True
@@ -100,7 +100,7 @@ class GroupWriter:
                 self._changed.wait(GROUP_SECONDS)
 
     def close(self) -> None:
-        """Write what is left; after an error it is tried once more, because the disk may have room again."""
+        """Write the remaining outcomes; after an error try once more, because the disk may have room again."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
@@ -117,7 +117,7 @@ class GroupWriter:
             except JournalError as error:
                 failed += group
                 self._fail(error)
-            except BaseException as error:  # a bug: told where the run ends, not lost with this thread
+            except BaseException as error:  # a bug: reported when the run ends, not lost with this thread
                 failed += group
                 self._fail(JournalError(self._path, f"{type(error).__name__}: {error}"))
         for start in range(0, len(failed), GROUP_ROWS):
@@ -125,7 +125,7 @@ class GroupWriter:
                 self._commit(failed[start : start + GROUP_ROWS])
 
     def _next_group(self) -> list[StoreOutcome]:
-        """What has gathered, as soon as it is due; empty at the end."""
+        """The next group, as soon as it is due; empty at the end."""
         with self._changed:
             self._is_writing = False
             self._changed.notify_all()
@@ -143,7 +143,7 @@ class GroupWriter:
         return len(self._gathered) >= GROUP_ROWS or self._stopping or self._hurry
 
     def _fail(self, error: JournalError) -> None:
-        """End the run first: who waits in ``add`` must not go on to send what cannot be written."""
+        """Ask the run to end first: threads that wait in ``add`` must not go on to send."""
         try:
             self._on_error()
         finally:
@@ -178,9 +178,9 @@ class GroupWriter:
         return rows
 
     def _write(self, rows: list[tuple[Any, ...]]) -> None:
-        """One statement for all: SQLite works on it without the interpreter, which the transfer needs.
+        """Write all rows in one statement: SQLite then works without the interpreter's lock, which the transfer needs.
 
-        A row that it does not take costs that row only.
+        If SQLite refuses a row, only that row is lost.
         """
         if not rows:
             return
@@ -222,5 +222,5 @@ def _log_unfit(path: str, error: Exception) -> None:
 
 
 def is_kept(outcome: StoreOutcome) -> bool:
-    """Whether an outcome has a place in a journal: of a file, and begun."""
+    """Whether a journal keeps an outcome: it is of a lasting file, and the instance was begun."""
     return outcome.result is not Result.NOT_ATTEMPTED and outcome.instance.input.is_lasting
