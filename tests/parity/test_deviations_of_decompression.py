@@ -168,6 +168,53 @@ def test_jpeg_ls_that_dcmtk_does_not_take(duel: Duel, make: Maker, tmp_path: Pat
         assert np.array_equal(pixels, np.moveaxis(native.pixels(), 1, -1).reshape(-1))
 
 
+PLANES = Native(samples=3).pixels()[0]
+PIXELS = np.ascontiguousarray(np.moveaxis(PLANES, 0, -1))
+
+
+def run_lengths() -> bytes:
+    planes = [ic.packbits_encode(plane.tobytes()) for plane in PLANES]
+    planes = [plane + b"\0" * (len(plane) % 2) for plane in planes]
+    starts = 64, 64 + len(planes[0]), 64 + len(planes[0]) + len(planes[1])
+    return struct.pack("<16L", 3, *starts, *[0] * 12) + b"".join(planes)
+
+
+FULL = {
+    "4.80": lambda: bytes(ic.jpegls_encode(PIXELS)), "5": run_lengths,
+    "4.50": lambda: bytes(ic.jpeg8_encode(PIXELS, level=90, subsampling="444")),
+}  # fmt: skip
+"""A frame of 33 x 47 pixels whose components are of full size, by the end of its transfer syntax."""
+
+
+def full_file(folder: Path, syntax: str, interpretation: str) -> str:
+    data = encapsulated_data_set(Native(samples=3, interpretation=interpretation), [b"", FULL[syntax]()])
+    path = folder / f"{interpretation}.dcm"
+    path.write_bytes(file_with(data, f"1.2.840.10008.1.2.{syntax}"))
+    return str(path)
+
+
+@pytest.mark.parametrize("syntax", ["4.80", "5"], ids=["JPEG-LS", "RLE"])
+def test_full_planes_are_not_subsampled(duel: Duel, tmp_path: Path, syntax: str) -> None:
+    """DCMTK leaves Photometric Interpretation as it is; a native YBR_FULL_422 has two samples a pixel."""
+    pair = duel(full_file(tmp_path, syntax, "YBR_FULL_422"), peer=TAKES_EXPLICIT)
+    pair.assert_same(0, but={"data_sets": "D59", "layout": "D59"})
+    theirs, ours = (read_data_set(*sent(run), EI) for run in pair)
+    assert (theirs.PhotometricInterpretation, ours.PhotometricInterpretation) == ("YBR_FULL_422", "YBR_FULL")
+    assert len(theirs.PixelData) == 33 * 47 * 3 + 1
+    del theirs.PhotometricInterpretation, ours.PhotometricInterpretation
+    assert theirs == ours
+
+
+@pytest.mark.parametrize(
+    ("syntax", "interpretation"),
+    [(syntax, name) for syntax in FULL for name in ("YBR_RCT", "YBR_ICT", "YBR_PARTIAL_420", "YBR_PARTIAL_422")][:-1],
+)
+def test_colour_that_no_native_pixels_have(duel: Duel, tmp_path: Path, syntax: str, interpretation: str) -> None:
+    """In JPEG, YBR_PARTIAL_422 is converted to RGB by both."""
+    data_set = assert_only_dcmtk_sends(duel, full_file(tmp_path, syntax, interpretation), "D59")
+    assert read_data_set(data_set, EI).PhotometricInterpretation == interpretation
+
+
 def test_damaged_pixels_of_lossy_jpeg(duel: Duel, make: Maker) -> None:
     """Neither program can know; the pictures that the two libraries make of it need not be the same."""
 

@@ -14,11 +14,15 @@ from dcmsend.errors import TranscodeError
 
 __all__ = [
     "CANNOT_CHANGE", "Codec", "FrameDecoder", "Image", "NativeImage", "SizedCodec", "VerifyingDecoder",
-    "cannot_change", "requires_planes",
+    "cannot_change", "colour_of_full_planes", "requires_planes",
 ]
 
 CANNOT_CHANGE = "Pixel representation cannot be changed"
 """DCMTK's condition for a conversion that is not possible."""
+
+_PHOTOMETRIC_INTERPRETATION = 0x00280004
+_NEVER_FULL_PLANES = ("YBRPARTIAL422", "YBRPARTIAL420", "YBRRCT", "YBRICT")
+"""Subsampled in a range of values that has no other name, or a step within JPEG 2000.  Source: PS3.3 C.7.6.3.1.2."""
 
 _HARDCOPY_COLOR = "1.2.840.10008.5.1.1.30"
 _ULTRASOUND = ("1.2.840.10008.5.1.4.1.1.6.1", "1.2.840.10008.5.1.4.1.1.3.1")
@@ -126,6 +130,20 @@ class SizedCodec(Codec, Protocol):
 def cannot_change(detail: str, remark: str = "") -> TranscodeError:
     """The error for frames or attributes that are not supported or contradict each other; see TranscodeError."""
     return TranscodeError(CANNOT_CHANGE, detail, remark)
+
+
+def colour_of_full_planes(image: Image) -> dict[int, int | str]:
+    """What the data set has to say of samples that are as they were compressed, as many of each component.
+
+    Native YBR_FULL_422 has half of the chroma, so full planes are YBR_FULL.  Raises TranscodeError for a Photometric
+    Interpretation that samples of full size cannot have.
+    """
+    said = image.photometric_interpretation
+    if image.samples != 3:
+        return {}
+    if said in _NEVER_FULL_PLANES:
+        raise cannot_change(f"all components in the stream are of full size, Photometric Interpretation is {said}")
+    return {_PHOTOMETRIC_INTERPRETATION: "YBR_FULL"} if said == "YBRFULL422" else {}
 
 
 def requires_planes(sop_class_uid: str, photometric_interpretation: str) -> bool:

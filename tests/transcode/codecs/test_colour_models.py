@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import struct
 import subprocess
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -216,6 +217,15 @@ def run_lengths(_folder: Path) -> bytes:
     return struct.pack("<16L", 3, *starts, *[0] * 12) + b"".join(planes)
 
 
+def as_they_are(_folder: Path) -> bytes:
+    return PIXELS.tobytes() + b"\0" * (PIXELS.size % 2)
+
+
+def deflated_frame(_folder: Path) -> bytes:
+    compressor = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return compressor.compress(PIXELS.tobytes()) + compressor.flush()
+
+
 def said(interpretation: str) -> Native:
     return replace(COLOUR, interpretation=interpretation)
 
@@ -309,10 +319,21 @@ for subsampling in ("444", "422", "420"):
 for name in ("RGB", "YBR_FULL", "YBR_FULL_422"):
     CASES[f"JPEG with a marker for RGB {name}"] = Case("4.50", said(name), jpeg(**STAYS_RGB), by_dcmdjpeg)
     CASES[f"JPEG lossless {name}"] = Case("4.70", said(name), jpeg(lossless=True, **STAYS_RGB), by_dcmdjpeg)
-for name in ("RGB", "YBR_FULL", "YBR_RCT"):
-    CASES[f"JPEG-LS {name}"] = Case("4.80", said(name), jpeg_ls(), by_dcmdjpls)
 for name in ("RGB", "YBR_FULL"):
+    CASES[f"JPEG-LS {name}"] = Case("4.80", said(name), jpeg_ls(), by_dcmdjpls)
     CASES[f"RLE {name}"] = Case("5", said(name), run_lengths, by_dcmdrle)
+for label, suffix, encoded in (
+    ("JPEG-LS", "4.80", jpeg_ls()), ("RLE", "5", run_lengths), ("uncompressed", "1.98", as_they_are),
+    ("deflated frame", "8.1", deflated_frame),
+):
+    CASES[f"{label} YBR_FULL_422"] = Case(suffix, said("YBR_FULL_422"), encoded, exactly(PIXELS, "YBR_FULL"))
+    for name in ("YBR_PARTIAL_422", "YBR_PARTIAL_420", "YBR_RCT", "YBR_ICT"):
+        CASES[f"{label} {name}"] = Case(suffix, said(name), encoded, "of full size")
+for name in ("YBR_PARTIAL_420", "YBR_RCT", "YBR_ICT"):
+    CASES[f"JPEG {name}"] = Case("4.50", said(name), jpeg(), "of which JPEG knows nothing")
+    CASES[f"JPEG lossless {name}"] = Case(
+        "4.70", said(name), jpeg(lossless=True, **STAYS_RGB), "of which JPEG knows nothing"
+    )
 INDICES = Native(interpretation="PALETTE COLOR")
 INDEX = INDICES.pixels()[0, 0]
 CASES["j2k PALETTE COLOR"] = Case("4.90", INDICES, jpeg_2000(INDEX), by_gdcm)

@@ -7,7 +7,7 @@ from typing import Final
 
 from dcmsend.dicom.transfer_syntax import TransferSyntax
 
-from ..codec import Image, NativeImage, cannot_change
+from ..codec import Image, NativeImage, cannot_change, colour_of_full_planes
 
 __all__ = ["DAMAGED", "open_decoder", "starts_frame"]
 
@@ -36,7 +36,7 @@ class DeflatedFrameDecoder:
     """Decodes the frames of one image."""
 
     def __init__(self, image: Image) -> None:
-        self.native: Final = NativeImage(image.bits_allocated, {})
+        self.native: Final = NativeImage(image.bits_allocated, colour_of_full_planes(image))
 
     def decode(self, frame: bytes, target: memoryview) -> None:
         """See FrameDecoder; a frame of odd length may be followed by one byte of padding."""

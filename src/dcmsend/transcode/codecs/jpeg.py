@@ -24,6 +24,8 @@ DAMAGED: Final = "Pixel representation cannot be changed"
 
 _LOSSLESS: Final = 3
 _YBR: Final = frozenset(("YBRFULL", "YBRFULL422", "YBRPARTIAL422"))
+_OTHER_CODECS: Final = frozenset(("YBRPARTIAL420", "YBRRCT", "YBRICT"))
+"""Of MPEG and JPEG 2000; no name for what libjpeg-turbo gives, converted or not."""
 _BLOCK: Final = 8
 _LARGEST_PRECISION: Final = {
     "1.2.840.10008.1.2.4.50": 8, "1.2.840.10008.1.2.4.51": 12, "1.2.840.10008.1.2.4.53": 12,
@@ -64,6 +66,9 @@ def open_decoder(image: Image, syntax: TransferSyntax, first_frame: bytes, keep_
             raise TranscodeError("Tag not found", f"{name} is missing")
     if imagecodecs.JPEG8.legacy:
         raise cannot_change("the installed imagecodecs is made with a libjpeg-turbo older than 3.0")
+    said = image.photometric_interpretation
+    if image.samples == 3 and said in _OTHER_CODECS:
+        raise cannot_change(f"Photometric Interpretation is {said}, of which JPEG knows nothing")
     header = read_jpeg_header(first_frame)
     if header.process > _LOSSLESS:
         raise cannot_change(f"unsupported JPEG process: SOF{header.process}")

@@ -1,4 +1,6 @@
-"""JPEG-LS, lossless and near-lossless.  Samples are never converted; their planes are arranged as the data set says.
+"""JPEG-LS, lossless and near-lossless.  Samples are of full size and never converted.
+
+Their planes are arranged as the data set says.
 
 Source: PS3.5 A.4.3, 8.2.3; ITU-T T.87.
 """
@@ -13,7 +15,7 @@ import numpy as np
 from dcmsend.dicom.transfer_syntax import TransferSyntax
 from dcmsend.errors import TranscodeError
 
-from ..codec import Image, NativeImage, requires_planes
+from ..codec import Image, NativeImage, colour_of_full_planes, requires_planes
 from ..codestream import JpegHeader, components_of_scan, has_jpeg_ls_end, read_jpeg_header
 from .library import pixels, store_pixels, store_planes, to_little_endian, widened
 
@@ -77,7 +79,7 @@ class JpegLsDecoder:
             raise TranscodeError(
                 _MISMATCH, f"{first.precision} bits a sample in the stream, Bits Allocated is {image.bits_allocated}"
             )
-        changes: dict[int, int | str] = {}
+        changes = colour_of_full_planes(image)
         self._is_planar = False
         if image.samples > 1:
             self._is_planar = image.planar_configuration == 1

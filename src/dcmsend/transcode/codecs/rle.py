@@ -13,7 +13,7 @@ from typing import Final
 from dcmsend.dicom.transfer_syntax import TransferSyntax
 from dcmsend.errors import TranscodeError
 
-from ..codec import Image, NativeImage, cannot_change
+from ..codec import Image, NativeImage, cannot_change, colour_of_full_planes
 
 __all__ = ["DAMAGED", "open_decoder", "starts_frame", "unpack_bits"]
 
@@ -57,7 +57,7 @@ class RleDecoder:
     def __init__(self, image: Image) -> None:
         self._image = image
         self._unpack, self._spread = _fast_functions() or (_unpack_all, _spread)
-        self.native: Final = NativeImage(image.bits_allocated, {})
+        self.native: Final = NativeImage(image.bits_allocated, colour_of_full_planes(image))
 
     def verify(self, frame: bytes) -> None:
         """See VerifyingDecoder."""

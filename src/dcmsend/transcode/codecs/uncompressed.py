@@ -6,7 +6,7 @@ from typing import Final
 
 from dcmsend.dicom.transfer_syntax import TransferSyntax
 
-from ..codec import Image, NativeImage, cannot_change
+from ..codec import Image, NativeImage, cannot_change, colour_of_full_planes
 
 __all__ = ["DAMAGED", "open_decoder", "starts_frame"]
 
@@ -29,7 +29,7 @@ class UncompressedDecoder:
     """Copies the frames of one image."""
 
     def __init__(self, image: Image) -> None:
-        self.native: Final = NativeImage(image.bits_allocated, {})
+        self.native: Final = NativeImage(image.bits_allocated, colour_of_full_planes(image))
 
         self._size = (self.native.frame_bits(image) + 7) // 8
 
