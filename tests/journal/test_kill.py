@@ -22,7 +22,7 @@ from support.scripted_peer import ScriptedPeer
 from support.sending import instance_uid, write_instances
 
 from .archive import Sender, Storescp, uids_in, uids_of
-from .runs import outcomes, stored_uids
+from .runs import stored_uids
 
 ROUNDS = int(os.environ.get("KILL_ROUNDS", "10"))
 INSTANCES = 500
@@ -141,4 +141,4 @@ def test_receiver_is_killed_and_the_run_goes_on(number: int, instances: Path, tm
             archive.start()
         assert sender.wait() == 0, sender.stderr
     assert claimed(tmp_path) == ALL == uids_in(archive.directory)
-    assert any(attempts > 1 for *_, attempts in outcomes(tmp_path / "journal").values())
+    assert sender.stderr.count("next attempt in") >= 1  # a kill may hit between two instances: then none is sent twice
