@@ -1,4 +1,4 @@
-"""Tells people and programs what happened."""
+"""Reports and progress, for people and programs."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _LATER = {
 
 
 def __getattr__(name: str) -> object:
-    """What is seldom needed is loaded when it is."""
+    """Load a seldom needed name when it is first used."""
     if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module

@@ -1,4 +1,4 @@
-"""What every report is."""
+"""The base class of all reports."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ __all__ = ["Report"]
 
 
 class Report(Observer):
-    """Hears of everything while it happens, keeps nothing it can write down, and is completed at the end.
+    """Is told of everything while it happens, writes what it can at once, and is completed at the end.
 
     Each method may raise ReportError; then the report is told nothing more, and the run goes on.
     """
 
     def begin(self) -> None:
-        """The run begins; nothing has been looked for yet."""
+        """The run begins; the search for inputs has not started."""
 
     def rejected(self, rejected: RejectedInput) -> None:
         """An input is not in the transfer list."""
 
     def finish(self, record: RunRecord) -> None:
-        """The run has ended, in whatever way; ``record`` tells how."""
+        """The run has ended, normally or not; ``record`` has its result."""

@@ -1,4 +1,4 @@
-"""Text of a data set for people.  Source: PS3.3 C.12.1.1.2, PS3.5 6.1."""
+"""Decodes text of a data set for people.  Source: PS3.3 C.12.1.1.2, PS3.5 6.1."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ESCAPE: Final = re.compile(rb"\x1b[$()\-.][)(A-Z]?[A-Z0-9]")
 
 
 def decode_text(value: bytes, character_set: bytes) -> str:
-    """A value as its Specific Character Set says; what cannot be read becomes U+FFFD."""
+    """Decode a value by its Specific Character Set; undecodable bytes become U+FFFD."""
     names = [name.strip() for name in character_set.decode("latin-1").split("\\")]
     for name in names:
         codec = _CODE_EXTENSIONS.get(name)

@@ -1,4 +1,4 @@
-"""The last lines of a run, for the person who comes back to the terminal."""
+"""The last lines of a run, for a person who comes back to the terminal."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _COLUMN: Final = 39
 
 
 def closing_lines(record: RunRecord) -> list[str]:
-    """What was stored, what was not and why, and what to do; 80 columns are enough unless numbers are huge."""
+    """The totals, the reasons of failures, and what to do; 80 columns are enough unless numbers are huge."""
     summary = record.summary
     stored, seconds = summary.results[Result.STORED], max(record.seconds, 0.001)
     done = f"{format_count(stored)} of {format_count(summary.total)} instances stored"
@@ -57,7 +57,7 @@ def closing_lines(record: RunRecord) -> list[str]:
 
 
 def _kinds(record: RunRecord) -> list[str]:
-    """Two kinds of trouble in a line, the most frequent first."""
+    """The kinds of failure, two in a line, the most frequent first."""
     rows = sorted(record.summary.troubles.items(), key=lambda item: -item[1])
     cells = []
     for (result, why, is_retryable), count in rows[:_KINDS_SHOWN]:
@@ -70,7 +70,7 @@ def _kinds(record: RunRecord) -> list[str]:
 
 
 def _pairs(cells: list[str]) -> list[tuple[str, str]]:
-    """Two by two; a text that is too long for its column has a line of its own."""
+    """Cells in pairs; a text that is too long for its column gets a line of its own."""
     pairs: list[tuple[str, str]] = []
     for cell in cells:
         if pairs and not pairs[-1][1] and len(pairs[-1][0]) < _COLUMN and 4 + _COLUMN + len(cell) <= 80:

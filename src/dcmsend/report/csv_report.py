@@ -1,4 +1,4 @@
-"""One row for each instance and for each input that was not taken.  Columns: ``docs/report-schema.md``."""
+"""A CSV report: one row for each instance and each rejected input.  Columns: ``docs/report-schema.md``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Comma separated values that a spreadsheet shows, and does not run."""
+"""Comma separated values whose text a spreadsheet shows, and never runs as a formula."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ takes one mark away from each cell that begins with it has the value.
 
 
 class CsvRows:
-    """Gives rows to ``write``, one at a time: quotes where needed (RFC 4180), but plain line ends."""
+    """Passes rows to ``write`` one at a time: quotes where needed (RFC 4180), but plain line ends."""
 
     def __init__(self, write: Callable[[str], object]) -> None:
         self._write = write
-        self._writer = csv.writer(self, lineterminator="\r\n")  # with plain ones it would not quote a carriage return
+        self._writer = csv.writer(self, lineterminator="\r\n")  # with "\n" it would not quote a carriage return
 
     def add(self, values: Iterable[Any]) -> None:
-        """Write one row, its text by ``csv_cell``."""
+        """Write one row; ``csv_cell`` makes its text harmless."""
         self._writer.writerow(map(csv_cell, values))
 
     def write(self, line: str) -> object:
-        """What the csv module hands over."""
+        """Take a line from the csv module."""
         return self._write(f"{line[:-2]}\n")
 
 
 def csv_cell(value: Any) -> Any:
-    """The value, text that may be taken for a formula behind an apostrophe.  Source: OWASP, CSV Injection."""
+    """A value; text that may be taken for a formula gets an apostrophe first.  Source: OWASP, CSV Injection."""
     if isinstance(value, str) and value.startswith(_FORMULA):
         return f"'{value}"
     return value

@@ -1,4 +1,4 @@
-"""Tells from its first bytes whether a file is a report of ours, so that the next one may take its place."""
+"""Recognises a report of this program by its first bytes, so that the next one may replace it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _CUT_OFF: Final = (_CSV, b'{"type": "start", "schema_version": "', b'{\n "schema
 
 
 def is_earlier_report(head: bytes) -> bool:
-    """Whether a file that begins so (4 KiB are enough) is a report as JSON, JSON lines, CSV or page, or is empty."""
+    """Whether ``head`` (4 KiB are enough) begins a JSON, JSON lines, CSV or HTML report, or is empty."""
     if head.startswith(_CSV) or any(beginning.startswith(head) for beginning in _CUT_OFF):
         return True
     return _JSON.match(head) is not None or _PAGE.match(head) is not None

@@ -20,10 +20,10 @@ _NOTHING: Final = HeaderFacts("", "")
 
 
 class FieldSource:
-    """Joins what an outcome tells and what was noted of its data set; no file is looked into.
+    """Joins the fields of an outcome with the noted values of its data set; opens no file.
 
     Attributes:
-        names: all fields, in order.
+        names: names of all fields, in order.
     """
 
     def __init__(self, *, with_patient: bool = False) -> None:
@@ -32,7 +32,7 @@ class FieldSource:
         self.names = INSTANCE_FIELDS + PATIENT_FIELDS if with_patient else INSTANCE_FIELDS
 
     def outcome(self, outcome: StoreOutcome) -> dict[str, Any]:
-        """The fields of an outcome; whoever asks for the same one again gets the same ones."""
+        """The fields of an outcome; they are made once, however many reports ask for them."""
         if self._last is not None and self._last[0] is outcome:
             return self._last[1]
         fields = outcome_fields(outcome)
@@ -41,7 +41,7 @@ class FieldSource:
         return fields
 
     def rejected(self, rejected: RejectedInput) -> dict[str, Any]:
-        """The fields of an input that was not taken."""
+        """The fields of a rejected input."""
         fields = rejected_fields(rejected)
         if self._with_patient:
             fields.update(dict.fromkeys(PATIENT_FIELDS))

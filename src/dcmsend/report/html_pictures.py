@@ -1,4 +1,4 @@
-"""Pictures of a run as SVG; colours are names of the page's style, and every number stands there as text too."""
+"""Pictures of a run as SVG; colours are style names of the page, and every number is also there as text."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LEAST_SHARE: Final = 0.004
 
 
 def outcome_picture(totals: dict[str, Any]) -> Markup:
-    """One bar, divided as the instances were."""
+    """One bar, divided by the results of the instances."""
     counts = {name: totals[name] for name in _OUTCOMES if totals[name]}
     total = sum(counts.values()) or 1
     shares = {name: max(count / total, _LEAST_SHARE) for name, count in counts.items()}
@@ -60,7 +60,7 @@ def throughput_picture(timeline: Timeline) -> Markup:
 
 
 def association_picture(associations: list[dict[str, Any]]) -> Markup:
-    """One line for each association: from when to when it was open, and what went over it."""
+    """One line for each association: when it was open, and what was sent over it."""
     shown = associations[:_MOST_ASSOCIATIONS]
     spans = [(_seconds(each["started"]), _seconds(each["ended"] or each["started"])) for each in shown]
     if not shown:
@@ -95,7 +95,7 @@ def _nothing() -> Markup:
 
 
 def _captioned(above: str, picture: Markup, left: str = "", right: str = "") -> Markup:
-    """A picture with text above, and at the ends of a line below it."""
+    """A picture with a caption above, and texts at both ends of a line below."""
     from markupsafe import Markup
 
     below = f"<p class='ends'><span>{escape(left)}</span><span>{escape(right)}</span></p>" if right else ""

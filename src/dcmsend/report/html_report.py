@@ -1,7 +1,7 @@
-"""A page for the person who has to answer whether everything arrived.
+"""An HTML page for a person who has to answer whether everything arrived.
 
-It is one file without scripts, and loads nothing.  ``html_report.jinja`` is the page, escaped by jinja2; its pictures
-are made in ``html_pictures``.
+The page is one file without scripts, and loads nothing.  jinja2 fills ``html_report.jinja`` and escapes the values;
+``html_pictures`` makes the pictures.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _TROUBLE: Final = ("refused", "failed", "unconfirmed", "not_attempted", "invalid
 
 
 class HtmlReport(Report):
-    """Keeps what it may show, at most 5000 rows of each kind, and writes the page at the end."""
+    """Collects rows to show, at most 5000 of each kind, and writes the page at the end."""
 
     def __init__(self, path: str, run: RunFields, source: FieldSource) -> None:
         self._path = path
@@ -165,7 +165,7 @@ def _verdict(record: RunRecord, troubles: int) -> dict[str, str]:
 
 
 def _tables(run: dict[str, Any]) -> list[dict[str, Any]]:
-    """By study, SOP Class, transfer syntax: rows with trouble first, then by size."""
+    """Tables by study, SOP Class and transfer syntax; rows with failures first, then by size."""
     tables = []
     for title, name in (
         ("Studies", "by_study"), ("SOP Classes", "by_sop_class"), ("Transfer syntaxes of the files", "by_syntax")

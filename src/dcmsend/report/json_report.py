@@ -19,7 +19,7 @@ __all__ = ["JsonReport"]
 
 
 class JsonReport(Report):
-    """Written from its first to its last byte while the run goes on, so that no outcome has to be kept."""
+    """Written piece by piece during the run, so that no outcome has to be kept."""
 
     def __init__(self, path: str, run: RunFields, source: FieldSource) -> None:
         self._run = run

@@ -1,4 +1,4 @@
-"""One JSON object a line, as it happens; for programs that watch a run.  Fields: ``docs/report-schema.md``."""
+"""One JSON object a line, written as events happen, for programs.  Fields: ``docs/report-schema.md``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PROGRESS_SECONDS: Final = 10.0
 
 
 class JsonLinesReport(Report):
-    """Every line is handed to the operating system at once; ``clock`` gives seconds and never goes back."""
+    """Every line is flushed to the operating system at once; ``clock`` returns seconds and never goes back."""
 
     def __init__(
         self, path: str, run: RunFields, source: FieldSource, clock: Callable[[], float] = time.monotonic

@@ -1,4 +1,4 @@
-"""Which reports the user wants."""
+"""The options of reports."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _PATIENT = frozenset((SPECIFIC_CHARACTER_SET, PATIENT_NAME, PATIENT_ID))
 
 
 class ReportOptions(Record):
-    """Where reports go.
+    """Which reports are written, and where.
 
     Attributes:
         text_report: file for DCMTK's report, ``""`` for none (``+crf``).
@@ -19,7 +19,7 @@ class ReportOptions(Record):
         jsonl_report: the same for one JSON object a line.
         csv_report: the same for one row an instance.
         html_report: the same for a page for people.
-        with_patient: reports show the patient's name and id (``--report-patient``).
+        with_patient: whether reports show the patient's name and id (``--report-patient``).
         command_line: the arguments as reports show them, without secrets.
     """
 
@@ -44,7 +44,7 @@ class ReportOptions(Record):
 
     @property
     def wanted_tags(self) -> frozenset[int] | None:
-        """What reports show of data sets beside their UIDs, None if none of them shows even these."""
+        """Tags of elements that reports show beside UIDs; None if no report shows any part of data sets."""
         if not self.for_programs:
             return None
         return _PATIENT if self.with_patient else frozenset()

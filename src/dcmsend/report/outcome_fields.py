@@ -1,6 +1,6 @@
-"""The one place that turns an outcome, or an input that was not taken, into the fields of a report.
+"""Turns an outcome, or a rejected input, into the fields of a report; the only place that does.
 
-Names and meanings are those of ``docs/report-schema.md``; they hold nothing of the data set but its UIDs.
+Names and meanings are those of ``docs/report-schema.md``.  The fields hold no values of the data set except UIDs.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ to_json: Final = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def outcome_fields(outcome: StoreOutcome) -> dict[str, Any]:
-    """The fields of an instance; sizes in bytes, times as RFC 3339 text, durations in seconds, None for unknown."""
+    """The fields of an instance: sizes in bytes, times as RFC 3339 text, durations in seconds, None for unknown."""
     instance, sent = outcome.instance, outcome.sent_syntax
     sop_class = outcome.sop_class_uid or instance.sop_class_uid
     return {
@@ -64,7 +64,7 @@ def outcome_fields(outcome: StoreOutcome) -> dict[str, Any]:
 
 
 def rejected_fields(rejected: RejectedInput) -> dict[str, Any]:
-    """The fields of an input that is no instance of the transfer list, ``index`` None."""
+    """The fields of an input that is not in the transfer list; ``index`` is None."""
     message = f"{rejected.reason} ({rejected.detail})" if rejected.detail else rejected.reason
     fields: dict[str, Any] = {name: None for name in INSTANCE_FIELDS if name != "path_base64"}
     name = "invalid" if rejected.is_dicom else "not_dicom"
@@ -88,12 +88,12 @@ def format_time(seconds: float) -> str | None:
         return None
     try:
         return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")[:23] + "Z"
-    except (OverflowError, ValueError, OSError):  # a file can be from any year
+    except (OverflowError, ValueError, OSError):  # the time of a file can be in any year
         return None
 
 
 def clean(text: str) -> str:
-    """Text that has UTF-8 bytes: the escapes that stand for other bytes in file names become U+FFFD."""
+    """Text that can be encoded in UTF-8: the escapes for undecodable bytes of file names become U+FFFD."""
     if text.isascii():
         return text
     return "".join("\ufffd" if "\ud800" <= character <= "\udfff" else character for character in text)
@@ -117,7 +117,7 @@ def _reason_name(reason: Reason | None) -> str | None:
 
 
 def path_fields(path: str) -> dict[str, Any]:
-    """The fields of a file name; ``path_base64`` is there only where it is needed."""
+    """The fields of a file name; ``path_base64`` is only there if it is needed."""
     fields = {"path": clean(path)}
     if fields["path"] != path:
         fields["path_base64"] = base64.b64encode(path.encode("utf-8", "surrogateescape")).decode()
@@ -125,7 +125,7 @@ def path_fields(path: str) -> dict[str, Any]:
 
 
 def _stamp_of(outcome: StoreOutcome) -> tuple[int, int] | None:
-    """Size and time of a file when it was opened to be sent.  One that was not is looked at: nobody has moved it."""
+    """Size and time of a file when it was opened to be sent; an unopened file, which nobody has moved, is asked now."""
     source = outcome.instance.input
     if not source.is_lasting:
         return None

@@ -1,4 +1,4 @@
-"""The files that the reports of a run are written to.  They may lie where is searched, and are no inputs then."""
+"""The report files of a run.  They may lie in a searched directory, but are no inputs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["OwnReports", "check_named"]
 
 
 class OwnReports:
-    """Knows them by name; DCMTK's report is not among them, which comes to be when all is sent."""
+    """Recognises report files by name; DCMTK's report is left out, because it is made when all is sent."""
 
     def __init__(self, options: ReportOptions) -> None:
         named = options.own_files
@@ -28,7 +28,7 @@ class OwnReports:
         self._names = re.compile(rf"({names})(\.[0-9a-f]+\.tmp)?", re.DOTALL)
 
     def hold(self, item: Source) -> bool:
-        """Whether what was found in a directory is one of them, complete or not: also one of an earlier run."""
+        """Whether a file found in a directory is a report of this or an earlier run, complete or not."""
         if item.origin is not Origin.DIRECTORY:
             return False
         directory, name = os.path.split(item.path)
@@ -39,13 +39,13 @@ class OwnReports:
 
 
 def check_named(path: str, names: Iterable[str]) -> None:
-    """See that a report does not take the place of a file that the user has named as one to be sent.
+    """Check that a report does not overwrite a file that the user has named as an input.
 
     Raises ReportError.
     """
     try:
         place = find_place(path)
-    except (OSError, ValueError):  # whoever writes it says what is wrong
+    except (OSError, ValueError):  # writing the report reports the error
         return
     place.close()
     if place.status is None or not place.is_file:
@@ -57,9 +57,9 @@ def check_named(path: str, names: Iterable[str]) -> None:
 
 
 def _may_be_replaced(path: str) -> bool:
-    """Whether a report is written over this file; over another one it is not."""
+    """Whether a report may be written over this file."""
     try:
-        if not os.path.isfile(path):  # nobody may be at the other end of a pipe
+        if not os.path.isfile(path):  # do not open a pipe: there may be no one at its other end
             return True
         with open(path, "rb") as file:
             return is_earlier_report(file.read(HEAD_LENGTH))

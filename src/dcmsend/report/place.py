@@ -1,7 +1,7 @@
-"""Finds where the name of a report leads, without a step over a link that somebody else has laid.
+"""Finds the file that a report's name leads to, without following a link that another user has made.
 
-In a directory that several people write to, anybody can give a link the name that the report of another one will have.
-So the way is walked name by name, and each directory is held open: what is found cannot be exchanged afterwards.
+In a directory to which several people write, anyone can make a link with the name of another person's report.  So the
+path is walked name by name, and each directory is held open: what was found cannot be exchanged afterwards.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ _SHARED: Final = stat.S_IWGRP | stat.S_IWOTH
 
 
 class Place(NamedTuple):
-    """Where a report goes.  Whoever has one closes it.
+    """The place of a report file.  The caller closes it.
 
     Attributes:
-        directory: descriptor of the directory that the file is in, or will be.
+        directory: descriptor of the directory in which the file is, or will be.
         where: the name of this directory, without links.
         name: the file's own name in it, which is no link.
-        status: what is there now, None for nothing.
+        status: of the file, None if it does not exist.
         descriptor: the open file of this process that the name stands for (``/dev/stdout``, ``/dev/fd/3``), else None.
     """
 
@@ -41,36 +41,36 @@ class Place(NamedTuple):
 
     @property
     def is_file(self) -> bool:
-        """Whether a regular file is there, or can be made; no device, no pipe, nothing that is open already."""
+        """Whether the place is a regular file, or can become one; not a device, a pipe or an already open file."""
         return self.descriptor is None and (self.status is None or stat.S_ISREG(self.status.st_mode))
 
     @property
     def is_still_there(self) -> bool:
-        """Whether the directory has kept its name."""
+        """Whether the directory still has its name."""
         try:
             return os.path.samestat(os.stat(self.where, follow_symlinks=False), os.fstat(self.directory))
         except OSError:
             return False
 
     def now(self) -> Place:
-        """The same with what is there by now.  Raises OSError for what is no file."""
+        """The same place with the current status.  Raises OSError if it is no file now."""
         place = self._replace(status=_status(self.directory, self.name, is_last=True))
         if not place.is_file:
             raise FileExistsError(errno.EEXIST, "what is no file has taken its place")
         return place
 
     def open(self, flags: int, mode: int = 0o600) -> int:
-        """A descriptor of the file; never of what a link leads to.  Raises OSError."""
+        """Open the file; never through a link.  Raises OSError."""
         flags |= os.O_NOFOLLOW | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOCTTY", 0)
         return os.open(self.name, flags, mode, dir_fd=self.directory)
 
     def close(self) -> None:
-        """Let go of the directory."""
+        """Close the directory."""
         os.close(self.directory)
 
 
 def find_place(path: str) -> Place:
-    """Walk to the file ``path``, which need not be there.
+    """Walk to the file ``path``, which need not exist.
 
     Raises OSError when there is no such directory, when ``path`` is a directory itself, and PermissionError for a link
     of another user.  ValueError for a name that no file can have.
@@ -112,7 +112,7 @@ def find_place(path: str) -> Place:
 
 
 def _step(directory: int, name: str) -> int:
-    """The descriptor of the next directory, in exchange for that of the last one."""
+    """Open the next directory, and close the last one."""
     following = os.open(name, _DIRECTORY, dir_fd=directory)
     os.close(directory)
     return following
@@ -136,14 +136,14 @@ def _own_descriptors() -> tuple[str, ...]:
 
 
 def _check_link(directory: int, status: os.stat_result, *, is_last: bool) -> None:
-    """A link to the file itself has to be ours or the system's; on the way there the owner of its directory will do."""
+    """Check the owner of a link: us or the system; before the last step also the owner of the link's directory."""
     if status.st_uid in (os.geteuid(), 0) or (not is_last and _is_of_owner(directory, status)):
         return
     raise PermissionError(errno.EACCES, "a link of another user leads there, which no report follows")
 
 
 def _check_pipe(directory: int, status: os.stat_result | None) -> None:
-    """See that nobody else listens at a pipe that he has put into a shared directory."""
+    """Reject a pipe that another user has put into a shared directory to read from it."""
     if status is None or not stat.S_ISFIFO(status.st_mode) or status.st_uid in (os.geteuid(), 0):
         return
     if not _is_of_owner(directory, status):
@@ -151,6 +151,6 @@ def _check_pipe(directory: int, status: os.stat_result | None) -> None:
 
 
 def _is_of_owner(directory: int, status: os.stat_result) -> bool:
-    """Whether nobody but the owner of a directory can have put something there."""
+    """Whether only the owner of a directory can have put a file there."""
     there = os.stat(directory)
     return there.st_uid == status.st_uid or not there.st_mode & _SHARED

@@ -1,4 +1,4 @@
-"""How far a run is: counted where the outcomes are taken, looked at by whoever shows it."""
+"""The progress of a run: counted where the outcomes are taken, read by the code that shows it."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ _WINDOW: Final = 30.0
 
 
 class ProgressState(NamedTuple):
-    """How far the run is at one moment.
+    """The progress of a run at one moment.
 
     Attributes:
         peer: title, host and port.
         associations: how many are open.
-        most_associations: how many may be.
+        most_associations: how many may be open.
         found: instances found so far.
-        is_all_found: whether there are no more.
-        done: instances that have come to their end.
-        stored, refused, failed, unconfirmed: how they did.
-        already_stored: files left out because an earlier run has stored them.
-        instances_rate: instances a second, of late.
-        bytes_rate: data set bytes a second, of late.
+        is_all_found: whether the search has ended.
+        done: instances that have their outcome.
+        stored, refused, failed, unconfirmed: instances by result.
+        already_stored: files skipped because an earlier run has stored them.
+        instances_rate: recent instances a second.
+        bytes_rate: recent data set bytes a second.
         seconds: since the beginning.
-        seconds_left: an estimate, None if there is nothing to make it from.
-        waiting: why nothing is sent at the moment, and for how many seconds more; None while something is.
+        seconds_left: an estimate, None if there is no basis for one.
+        waiting: why nothing is sent at the moment, and for how many more seconds; None while data are sent.
     """
 
     peer: str
@@ -55,12 +55,12 @@ class ProgressState(NamedTuple):
 
     @property
     def fraction(self) -> float | None:
-        """How much is done, from 0 to 1; None while nobody knows."""
+        """The part that is done, from 0 to 1; None while the total is unknown."""
         return self.done / self.found if self.is_all_found and self.found else None
 
 
 class Progress(Observer):
-    """Counts; ``state`` may be asked from another thread, as rarely or as often as it is shown."""
+    """Counts; other threads may ask for ``state`` at any time."""
 
     def __init__(
         self,
@@ -92,12 +92,12 @@ class Progress(Observer):
         self._waiting = event
 
     def state(self) -> ProgressState:
-        """How far the run is now."""
+        """The progress now."""
         record, results = self._record, self._record.summary.results
         now, done = self._clock(), record.summary.total
         instances_rate, bytes_rate = self._rates(now, done)
         seconds_left = None
-        # What the first seconds tell is not worth showing; the whole run tells more than its last seconds.
+        # The first seconds are not worth showing; later the average of the run says more than its last seconds.
         if record.all_found and done and now - self._began > 1:
             seconds_left = (record.instances_found - done) * (now - self._began) / done
         waiting = self._waiting

@@ -1,4 +1,4 @@
-"""The lines that show progress, as plain text for a width."""
+"""The lines that show progress, as plain text of a given width."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def progress_screen(state: ProgressState, width: int, now: float | None = None) 
 
 
 def progress_line(state: ProgressState) -> str:
-    """The same in one line, for a log."""
+    """The progress in one line, for a log."""
     done = f"{format_count(state.done)} of {_total(state)}"
     if state.fraction is not None:
         done += f" ({state.fraction:.0%})"
@@ -72,14 +72,14 @@ def _rates(state: ProgressState) -> list[str]:
 
 
 def _counts(state: ProgressState) -> list[str]:
-    """How instances did; what did not happen is not shown, but for what was stored."""
+    """The counts by result; counts of 0 are left out, except that of stored instances."""
     counts = [("stored", state.stored), ("refused", state.refused), ("failed", state.failed)]
     counts += [("no answer", state.unconfirmed), ("stored before", state.already_stored)]
     return [f"{name} {format_count(count)}" for name, count in counts if count or name == "stored"]
 
 
 def _spread(left: str, middle: str, right: str, width: int) -> str:
-    """Three texts over a line; the middle one goes first when there is no room, then the right one."""
+    """Three texts in a line; if room is short the middle one is left out first, then the right one."""
     if len(left) + len(right) + 2 > width:
         return left
     room = width - len(left) - len(right)

@@ -1,4 +1,4 @@
-"""Shows progress while a run goes on: at the foot of a terminal, or as a line now and then."""
+"""Shows progress during a run: at the bottom of a terminal, or as a line now and then."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _LINE_INTERVAL: Final = 60.0
 
 
 class LineView:
-    """Writes a line a minute, for logs and for terminals that can do no more.
+    """Writes a line a minute, for logs and for simple terminals.
 
     Attributes:
-        was_shown: whether the run lasted long enough for it.
+        was_shown: whether the run lasted long enough to show progress.
     """
 
     def __init__(
@@ -39,11 +39,11 @@ class LineView:
         self.was_shown = False
 
     def start(self) -> None:
-        """Show it from now on."""
+        """Show progress from now on."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Show it no longer; what was written stays, what was drawn is gone."""
+        """Stop showing progress; written lines stay, drawn ones are removed."""
         self._ended.set()
         self._thread.join()
 
@@ -54,7 +54,7 @@ class LineView:
 
 
 class TerminalView:
-    """Keeps some lines at the foot of a terminal up to date."""
+    """Keeps some lines at the bottom of a terminal up to date."""
 
     def __init__(
         self,
@@ -66,8 +66,8 @@ class TerminalView:
     ) -> None:
         """Show ``progress`` on the terminal behind ``stream``.
 
-        ``fallback`` is used where rich is not installed, or where the terminal is a dumb one.  ``make_harmless``
-        replaces what could drive the terminal in texts of the peer.
+        ``fallback`` is used if rich is not installed, or if the terminal is a dumb one.  ``make_harmless`` replaces
+        control characters in texts of the peer.
         """
         self._progress = progress
         self._stream = stream
@@ -83,22 +83,22 @@ class TerminalView:
 
     @property
     def was_shown(self) -> bool:
-        """Whether the run lasted long enough for it."""
+        """Whether the run lasted long enough to show progress."""
         return self._shown or self._fallback.was_shown
 
     def start(self) -> None:
-        """Show it from now on."""
+        """Show progress from now on."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Show it no longer; what was written stays, what was drawn is gone."""
+        """Stop showing progress; written lines stay, drawn ones are removed."""
         self._ended.set()
         self._thread.join()
         if self._fallback_runs:
             self._fallback.stop()
 
     def print_above(self, text: str) -> bool:
-        """Write whole lines above the progress; false while there is none, and nothing was written."""
+        """Write whole lines above the progress; return False, without writing, while no progress is shown."""
         with self._lock:
             if self._live is None:
                 return False
@@ -118,7 +118,7 @@ class TerminalView:
         try:
             self._show(console)
         except OSError:
-            pass  # the terminal has gone; the run has not
+            pass  # the terminal was closed, but the run goes on
         finally:
             with self._lock:
                 self._live = None
@@ -130,7 +130,7 @@ class TerminalView:
             return None
         class PlainConsole(Console):
             def show_cursor(self, show: bool = True) -> bool:
-                return False  # whatever kills the program leaves a terminal that can be used
+                return False  # the cursor is never hidden, so a kill leaves a usable terminal
 
         console = PlainConsole(file=self._stream, highlight=False, markup=False, emoji=False)
         return None if console.is_dumb_terminal or not console.is_terminal else console

@@ -1,4 +1,4 @@
-"""What a report may take the place of: never an input of the run, an image, or what is not ours."""
+"""Decides what a report may overwrite: never an input of the run, an image, or a file of someone else."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HEAD_LENGTH: Final = 4096
 
 
 def read_head(place: Place) -> bytes:
-    """The first 4 KiB of the file that is there, fewer if it is shorter; nothing if none is.  Raises OSError."""
+    """The first 4 KiB of the file at a place, fewer if it is shorter; empty if there is none.  Raises OSError."""
     if place.status is None:
         return b""
     try:
@@ -33,7 +33,7 @@ def read_head(place: Place) -> bytes:
 
 
 def read_head_of_open_file(descriptor: int) -> bytes:
-    """The first 4 KiB of a regular file that is open, maybe only for writing; nothing where that cannot be seen."""
+    """The first 4 KiB of an open regular file, even if it is open only for writing; empty if they cannot be read."""
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         return b""
     try:
@@ -47,7 +47,7 @@ def read_head_of_open_file(descriptor: int) -> bytes:
 
 
 def reason_to_keep(head: bytes, is_earlier_report: Callable[[bytes], bool] | None) -> str:
-    """Why a file that begins so stays, ``""`` if it need not; without ``is_earlier_report`` only images stay."""
+    """Why a file with this ``head`` must stay, ``""`` if not; without ``is_earlier_report`` only images must stay."""
     if looks_like_dicom(head):
         return "it is a DICOM file, which no report overwrites"
     if head and is_earlier_report is not None and not is_earlier_report(head):
@@ -56,11 +56,11 @@ def reason_to_keep(head: bytes, is_earlier_report: Callable[[bytes], bool] | Non
 
 
 class InputWatch:
-    """Notices when one of the files to be sent is one that a report would overwrite, whatever its name is.
+    """Notices if one of the files to be sent is one that a report would overwrite, even under another name.
 
     Args:
-        paths: the names a report may be written to.
-        is_earlier_report: files that begin so may be overwritten all the same.
+        paths: the names of report files.
+        is_earlier_report: tells by its head whether a file may be overwritten all the same.
     """
 
     def __init__(self, paths: Iterable[str], is_earlier_report: Callable[[bytes], bool]) -> None:
@@ -74,11 +74,11 @@ class InputWatch:
                 with open(path, "rb") as file:
                     if not is_earlier_report(file.read(HEAD_LENGTH)):
                         self._files[status.st_dev, status.st_ino] = path
-            except (OSError, ValueError):  # whoever writes it says what is wrong
+            except (OSError, ValueError):  # writing the report reports the error
                 continue
 
     def see(self, path: str) -> None:
-        """The file ``path`` is one of those to be sent."""
+        """Note that the file ``path`` is to be sent."""
         if not self._files:
             return
         try:
@@ -90,7 +90,7 @@ class InputWatch:
             self._found.add(found)
 
     def check(self, path: str) -> None:
-        """Raise ReportError if one of the files that were seen is ``path``."""
+        """Raise ReportError if ``path`` is one of the files to be sent."""
         if path in self._found:
             raise ReportError(path, IS_INPUT)
 

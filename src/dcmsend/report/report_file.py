@@ -1,4 +1,4 @@
-"""Where a report goes: a file that gets its name when it is complete, one that grows, or standard output."""
+"""The file of a report: one that gets its name when it is complete, one that grows, or standard output."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ _MODE: Final = 0o600
 class ReportFile:
     """Takes text.  ``-`` is standard output.
 
-    A regular file is written beside its final name and gets that by ``close``, so that nobody ever reads half of it;
-    what is no regular file (a pipe, a device) is written to directly.  Of files only an earlier report, or an empty
-    one, is replaced, and only one of the same user.
+    A regular file is written beside its final name and gets that name in ``close``, so a reader never sees half of it.
+    A pipe or device is written to directly.  An existing file is replaced only if it is an earlier report or empty, and
+    belongs to the same user.
 
     All methods raise ReportError.
     """
 
     def __init__(self, path: str, *, is_streamed: bool = False) -> None:
-        """``is_streamed`` for a file that is to be read while it grows: it has its name from the start."""
+        """``is_streamed``: the file has its name from the start, so that it can be read while it grows."""
         self._path = path
         self._temporary = ""
         self._place: Place | None = None
@@ -78,7 +78,7 @@ class ReportFile:
         return descriptor
 
     def _open_temporary(self, place: Place) -> int:
-        """A file beside the one that it will replace; its name is by chance, so that it is nobody else's."""
+        """Open a file beside the one it will replace; its name is random, so that it belongs to no one else."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
         while True:
             name = f"{place.name}.{os.urandom(4).hex()}.tmp"
@@ -87,7 +87,7 @@ class ReportFile:
                 break
         self._temporary = name
         try:
-            # A file system may show all files as those of one user: the new file tells who we are there.
+            # A file system may show all files as those of one user: the new file shows our own number there.
             if place.status is not None and place.status.st_uid != os.fstat(descriptor).st_uid:
                 raise OSError(0, "it belongs to another user")
         except BaseException:
@@ -96,9 +96,9 @@ class ReportFile:
         return descriptor
 
     def _open_streamed(self, place: Place) -> int:
-        """The file itself: whoever has it open already goes on to read it.
+        """Open the file itself, so that programs that have it open can go on reading.
 
-        One that has a second name, under which it may be kept, is replaced as a whole.
+        A file with a second name is replaced instead, because its content may be kept under that name.
         """
         if place.status is None:
             with contextlib.suppress(FileExistsError):
@@ -113,7 +113,7 @@ class ReportFile:
             _check(os.pread(descriptor, HEAD_LENGTH, 0))
             is_ours = status.st_uid == os.geteuid() and (status.st_nlink == 1 or not status.st_size)
             if is_ours:
-                os.fchmod(descriptor, _MODE)  # it may have been open to everybody
+                os.fchmod(descriptor, _MODE)  # it may have been readable by everyone
                 os.ftruncate(descriptor, 0)
                 self._leave()
                 return descriptor
@@ -131,16 +131,16 @@ class ReportFile:
         return descriptor
 
     def _give_name(self, place: Place) -> None:
-        """Put the file in its place, unless something has come there meanwhile that has to stay."""
+        """Give the file its name, unless another file that must stay has that name by now."""
         directory, temporary = place.directory, self._temporary
         try:
             os.link(temporary, place.name, src_dir_fd=directory, dst_dir_fd=directory, follow_symlinks=False)
-        except OSError:  # there is a file, or the file system has no hard links
+        except OSError:  # the name exists, or the file system has no hard links
             try:
                 _check(read_head(place.now()))
                 os.replace(temporary, place.name, src_dir_fd=directory, dst_dir_fd=directory)
             except OSError as error:
-                self._temporary = ""  # it is complete, and stays
+                self._temporary = ""  # the file is complete, and stays under this name
                 where = os.path.join(place.where, temporary)
                 raise OSError(0, f"{error.strerror}; the report is in '{where}'") from error
         else:
@@ -153,7 +153,7 @@ class ReportFile:
             self._place = None
 
     def _discard(self) -> None:
-        """Leave nothing of a file that has no name yet."""
+        """Remove a file that has not got its name."""
         with contextlib.suppress(OSError, ValueError):
             self._file.close()
         if self._place is not None and self._temporary:
@@ -169,13 +169,13 @@ class ReportFile:
         except OSError as error:
             self._discard()
             raise ReportError(self._path, error.strerror or str(error)) from error
-        except ValueError as error:  # a NUL in the name, a file that is closed
+        except ValueError as error:  # a NUL in the name, or a closed file
             self._discard()
             raise ReportError(self._path, str(error)) from error
 
 
 def _duplicate(descriptor: int) -> int:
-    """Another descriptor of what is open; what was redirected to a file is written there, but not over an image."""
+    """Duplicate an open descriptor; output redirected to a file is written there, but never over an image."""
     reason = reason_to_keep(read_head_of_open_file(descriptor), None)
     if reason:
         raise OSError(0, reason)
@@ -183,7 +183,7 @@ def _duplicate(descriptor: int) -> int:
 
 
 def _check(head: bytes) -> None:
-    """Raise OSError if what is there begins like something that has to stay."""
+    """Raise OSError if an existing file with this head must stay."""
     reason = reason_to_keep(head, is_earlier_report)
     if reason:
         raise OSError(0, reason)

@@ -21,13 +21,13 @@ _log = logging.getLogger("dcmsend.app")
 
 
 class Reports(Observer):
-    """Hands everything to each report, and to the caller's own observer.
+    """Passes every event to each report, and to the caller's own observer.
 
-    A report that cannot be written is given up with a message; neither the run nor the other reports suffer.
+    A report that cannot be written is given up with a message; the run and the other reports go on.
 
     Attributes:
-        error: why the first report that could not be written could not; None while all can.
-        refusal: why a report of ours cannot be begun, so that the run had better not begin either; None if all can.
+        error: the error of the first report that could not be written; None while all can.
+        refusal: why one of the reports cannot be begun, so that the run should not begin either; None if all can.
     """
 
     def __init__(self, observer: Observer | None = None) -> None:
@@ -38,11 +38,11 @@ class Reports(Observer):
 
     @property
     def observer(self) -> Observer | None:
-        """What the transfer has to tell; None if nobody wants to know."""
+        """The observer for the transfer; None if there is nothing to observe."""
         return self if self._reports else self._observer
 
     def add(self, make: Callable[[], Report], *, is_needed: bool = True) -> None:
-        """Open one more report and begin it; with ``is_needed`` the run had better not begin without."""
+        """Open one more report and begin it; with ``is_needed`` the run should not begin without the report."""
         try:
             report = make()
         except ReportError as error:
@@ -96,7 +96,7 @@ class Reports(Observer):
             self._observer.waiting(event)
 
     def finish(self, record: RunRecord, judge: Callable[[RunRecord], IntEnum] | None) -> None:
-        """Complete all reports; ``judge`` gives the exit code, which changes when a report cannot be written."""
+        """Complete all reports; ``judge`` returns the exit code, which changes when a report cannot be written."""
         for report in tuple(self._reports):
             self._conclude(record, judge)
             with self._given_up(report):
@@ -109,7 +109,7 @@ class Reports(Observer):
 
     @contextmanager
     def _given_up(self, report: Report) -> Iterator[None]:
-        """Take a report off the list when it cannot be written."""
+        """Remove a report from the list when it cannot be written."""
         try:
             yield
         except ReportError as error:
@@ -127,7 +127,7 @@ def open_reports(
 ) -> Reports:
     """Open all reports of the run ``record``, which is to send ``names``.
 
-    What only a report needs is loaded only for it.
+    Modules that only one kind of report needs are loaded for it alone.
     """
     reports = Reports(observer)
     if options.text_report:
@@ -142,7 +142,7 @@ def open_reports(
 
 
 def _checked(options: ReportOptions, names: Sequence[str]) -> Report:
-    """No report, but a look whether one of them would take the place of a file to be sent."""
+    """Check that no report overwrites a file to be sent; return a report that does nothing."""
     from .own_reports import check_named
 
     for path in options.own_files:

@@ -1,4 +1,4 @@
-"""What the reports say of a run as a whole, collected while it goes on."""
+"""The fields that describe a run as a whole, collected while it goes on."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ _Counts = dict[str, dict[str, Any]]
 
 
 class RunFields(Report):
-    """Writes nothing, but describes the run to the reports that do.
+    """Writes nothing itself, but describes the run to the reports that do.
 
-    It grows with the kinds of things (classes, syntaxes, associations), not with files.
+    Its size grows with the number of classes, syntaxes and associations, not of files.
 
     Args:
-        peer: where the run sends to.
-        record: what the run knows of itself.
-        source: where the study of an instance is known; None if nobody wants to know.
+        peer: the receiver.
+        record: the record of the run.
+        source: knows the study of an instance; None if no report needs it.
         command_line: the arguments, secrets already masked.
     """
 
@@ -66,7 +66,7 @@ class RunFields(Report):
         self._associations: dict[int, dict[str, Any]] = {}
 
     def start(self) -> dict[str, Any]:
-        """What is known before anything has happened."""
+        """The fields that are known before the run has begun."""
         peer = self.peer
         return {
             "schema_version": SCHEMA_VERSION,
@@ -85,7 +85,7 @@ class RunFields(Report):
         }
 
     def end(self, record: RunRecord) -> dict[str, Any]:
-        """What is known at the end."""
+        """The fields that are known at the end."""
         return {
             "ended": format_time(time.time()),
             "complete": record.is_complete,
@@ -100,7 +100,7 @@ class RunFields(Report):
         }
 
     def totals(self) -> dict[str, Any]:
-        """The counts until now."""
+        """The counts so far."""
         results = {result.value.replace(" ", "_"): count for result, count in self._summary.results.items()}
         return {
             "found": self._summary.total + self._not_dicom + self._invalid + self._record.already_stored,
@@ -119,7 +119,7 @@ class RunFields(Report):
         }
 
     def rejected(self, rejected: RejectedInput) -> None:
-        """Count an input that was not taken."""
+        """Count a rejected input."""
         if rejected.is_dicom:
             self._invalid += 1
         else:

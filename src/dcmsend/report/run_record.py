@@ -1,4 +1,4 @@
-"""What is known of a run: filled while it goes on, read by reports and exit codes."""
+"""The record of a run: filled while it goes on, read by reports and exit codes."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ __all__ = ["RunRecord", "is_final_refusal"]
 
 
 def is_final_refusal(error: DcmsendError | None) -> bool:
-    """Whether the peer, or one side's TLS, will refuse the association again until a person has done something."""
+    """Whether the peer, or TLS on either side, will refuse the association again until a person has acted."""
     return isinstance(error, NegotiationFailed) and error.is_permanent
 
 
 class RunRecord:
-    """One run.
+    """The record of one run.
 
     Attributes:
         summary: counts of all outcomes.
-        keep_rejected: whether ``rejected`` is filled; a tree may hold millions of files that are no DICOM.
-        on_rejected: hears of each input that could not be added; None if nobody wants to know.
+        keep_rejected: whether ``rejected`` is filled; a tree may hold millions of files that are not DICOM.
+        on_rejected: called for each input that could not be added; None if no report needs it.
         rejected: inputs and DICOMDIR records that could not be added to the transfer list.
-        invalid_files: how many inputs could not be added, without DICOMDIR records.
-        broken_files: how many inputs and records that could not be added are DICOM files, or may be.
-        instances_found: how many instances were found so far.
-        all_found: whether no more will be found.
-        already_stored: how many files were left out because the journal says that they are stored.
-        other_shards: how many files were left to other shards; known when all is found.
+        invalid_files: number of inputs that could not be added, without DICOMDIR records.
+        broken_files: number of inputs and records that could not be added and are DICOM files, or may be.
+        instances_found: number of instances found so far.
+        all_found: whether the search has ended.
+        already_stored: number of files skipped because the journal says that they are stored.
+        other_shards: number of files left to other shards; known when the search has ended.
         journal: file name of the journal, None without one.
-        associations: negotiations that were answered.
+        associations: number of negotiations that were answered.
         contexts: presentation contexts proposed over all associations.
         listed: whether the transfer list was complete, so that there is something to report on.
-        ended: whether the run has come to an end of its own, not by a fault of ours.
-        error: why the run ended early, None at its normal end.
+        ended: whether the run came to an end of its own, not through an error in this program.
+        error: why the run ended early, None at a normal end.
         report_error: why a report could not be written.
-        exit_code: what the command will end with; None while nobody has said so.
+        exit_code: of the command; None until it is known.
     """
 
     def __init__(self, *, keep_rejected: bool = False) -> None:
@@ -80,7 +80,7 @@ class RunRecord:
 
     @property
     def seconds(self) -> float:
-        """How long it has been going on."""
+        """Seconds since the run has begun."""
         return time.monotonic() - self._began
 
     @property
@@ -94,15 +94,15 @@ class RunRecord:
 
     @property
     def is_refused_for_good(self) -> bool:
-        """Whether the peer will refuse the association again until a person has done something."""
+        """Whether the peer will refuse the association again until a person has acted."""
         return is_final_refusal(self.error)
 
     @property
     def may_succeed(self) -> int:
-        """How many instances were not stored and may be when the same is run again; none after a final refusal."""
+        """The number of instances that were not stored and may be by a new run; 0 after a final refusal."""
         return 0 if self.is_refused_for_good else self.summary.retryable
 
     @property
     def cannot_succeed(self) -> int:
-        """How many instances were not stored and need a person first; broken DICOM files count, other files do not."""
+        """The number of instances that need a person before they can be stored; broken DICOM files count too."""
         return self.summary.not_stored - self.may_succeed + self.broken_files

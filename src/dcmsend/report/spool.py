@@ -13,9 +13,9 @@ _PIECE: Final = 1 << 16
 
 
 class Spool:
-    """Pieces of text, given back in order; beyond a mebibyte they lie in a file without a name.
+    """Pieces of text, returned in order; beyond a mebibyte they lie in a file without a name.
 
-    Both methods raise OSError and, for text that has no bytes, ValueError.
+    Both methods raise OSError and, for text that cannot be encoded, ValueError.
     """
 
     def __init__(self) -> None:

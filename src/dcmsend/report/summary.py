@@ -1,4 +1,4 @@
-"""The counts of a run, from the outcomes and from nothing else."""
+"""The counts of a run, made from the outcomes alone."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ class Summary:
     """Counts outcomes as they come.
 
     Attributes:
-        results: how many instances ended in each Result.
-        answers: how many answers fell into each StatusClass.
-        no_context: how many could not be sent for want of a presentation context.
-        retryable: how many of the instances that were not stored may succeed when they are sent again.
-        left_for_later: how many of these were not begun because the time window was over.
+        results: number of instances for each Result.
+        answers: number of answers for each StatusClass.
+        no_context: number of instances without a usable presentation context.
+        retryable: number of instances that were not stored and may be when they are sent again.
+        left_for_later: those of them that were not begun because the time window was over.
         bytes: data set bytes that were sent.
-        troubles: how many were not stored, by Result, by status or Reason, and by whether they may succeed.
+        troubles: number of instances not stored, by Result, by status or Reason, and by whether a retry may help.
     """
 
     __slots__ = ("answers", "bytes", "left_for_later", "no_context", "results", "retryable", "troubles")
@@ -54,17 +54,17 @@ class Summary:
 
     @property
     def total(self) -> int:
-        """How many outcomes were counted."""
+        """The number of outcomes."""
         return sum(self.results.values())
 
     @property
     def sent(self) -> int:
-        """How many were answered by the peer, whatever the answer."""
+        """The number of instances that the peer has answered, whatever the answer."""
         return sum(self.answers.values())
 
     @property
     def not_stored(self) -> int:
-        """How many the peer has not said to have stored."""
+        """The number of instances that the peer has not confirmed as stored."""
         return self.total - self.results[Result.STORED]
 
 
@@ -100,7 +100,7 @@ _KINDS_SHOWN = 3
 
 
 def refusal_lines(summary: Summary) -> list[str]:
-    """Why the peer has refused instances, and what to do: a line for each status, the most frequent first."""
+    """Why the peer has refused instances, and what to do; a line for each status, the most frequent first."""
     refused = {why: count for (_, why, _), count in summary.troubles.items() if isinstance(why, int)}
     if not refused:
         return []

@@ -1,4 +1,4 @@
-"""Writes DCMTK's report where DCMTK would write it, but over nothing that was to be sent."""
+"""Writes DCMTK's report to the file that DCMTK would write, but never over an input."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _HEADING: Final = b"Detailed Report on the Transfer of Instances\n"
 
 
 def is_earlier_text_report(head: bytes) -> bool:
-    """Whether a file that begins so is a report of this form, ours or DCMTK's, or is empty."""
+    """Whether ``head`` begins a report of this form, ours or DCMTK's, or is empty."""
     return head.startswith(_HEADING) or _HEADING.startswith(head)
 
 
 def check_text_place(path: str) -> None:
-    """See that ``path`` is no image; a shell makes that of ``+crf *.dcm``.  Raises ReportError."""
-    with contextlib.suppress(OSError, ValueError):  # not there yet; whoever writes it says what is wrong
+    """Check that ``path`` is no image: a shell may expand ``+crf *.dcm`` to one.  Raises ReportError."""
+    with contextlib.suppress(OSError, ValueError):  # the file is new, or writing it reports the error
         place = find_place(path)
         try:
             reason = reason_to_keep(read_head(place), None) if place.is_file else ""
@@ -37,20 +37,20 @@ def check_text_place(path: str) -> None:
 
 
 def is_file_name(path: str) -> bool:
-    """Whether a file is made under this name; false for a device, a pipe and what is open already."""
+    """Whether the name is that of a file to be made; false for a device, a pipe and an already open file."""
     try:
         place = find_place(path)
-    except (OSError, ValueError):  # whoever writes it says what is wrong
+    except (OSError, ValueError):  # writing the file reports the error
         return True
     place.close()
     return place.is_file
 
 
 def write_text_report(path: str, pieces: Iterable[str], *, only_over_reports: bool = False) -> None:
-    """Write the report to ``path``, replacing what is there; names that are not UTF-8 keep their bytes.
+    """Write the report to ``path``, replacing an existing file; names that are not UTF-8 keep their bytes.
 
-    A report that cannot be written to its end is removed: scripts would take it for complete.  Images stay, and with
-    ``only_over_reports`` everything but an earlier report.  Raises ReportError.
+    An incomplete report is removed, because scripts would take it for complete.  Images are never replaced, and with
+    ``only_over_reports`` only an earlier report is.  Raises ReportError.
     """
     with translated(path):
         place = find_place(path)
@@ -70,7 +70,7 @@ def write_text_report(path: str, pieces: Iterable[str], *, only_over_reports: bo
 
 
 def _open_for_writing(place: Place, path: str, is_earlier_report: Callable[[bytes], bool] | None) -> int:
-    """The file as it is, nothing of it overwritten yet; what it is was looked at through the same descriptor."""
+    """Open the existing file without changing it; its content was checked through the same descriptor."""
     if place.descriptor is not None:
         return os.dup(place.descriptor)
     if not place.is_file:
@@ -80,7 +80,7 @@ def _open_for_writing(place: Place, path: str, is_earlier_report: Callable[[byte
     except PermissionError:
         if place.status is None or place.status.st_size:
             raise
-        return place.open(os.O_WRONLY)  # nothing is in there to be looked at
+        return place.open(os.O_WRONLY)  # an empty file, whose content needs no check
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise ReportError(path, "another file has just taken its place")
@@ -94,7 +94,7 @@ def _open_for_writing(place: Place, path: str, is_earlier_report: Callable[[byte
 
 
 def _remove(place: Place, descriptor: int) -> None:
-    """Take away what is not complete, if it is a file and still the one that was written."""
+    """Remove an incomplete report, if it is a file and still the one that was written."""
     with contextlib.suppress(OSError):
         written = os.fstat(descriptor)
         there = os.stat(place.name, dir_fd=place.directory, follow_symlinks=False)
@@ -104,10 +104,10 @@ def _remove(place: Place, descriptor: int) -> None:
 
 @contextlib.contextmanager
 def translated(path: str) -> Iterator[None]:
-    """Turn what the system says, and names that are none, into ReportError."""
+    """Turn errors of the system, and of impossible names, into ReportError."""
     try:
         yield
     except OSError as error:
         raise ReportError(path, error.strerror or os.strerror(error.errno or 0)) from error
-    except ValueError as error:  # a NUL in the name, characters that have no bytes
+    except ValueError as error:  # a NUL in the name, or text that cannot be encoded
         raise ReportError(path, str(error)) from error

@@ -1,4 +1,4 @@
-"""DCMTK's report, line for line: programs parse it."""
+"""DCMTK's report, line for line, because programs parse it."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def format_outcome(outcome: StoreOutcome) -> str:
 
 
 class TextReport(Report):
-    """Written at the end, as DCMTK does: its file tells the time, and that the transfer is complete."""
+    """Written at the end, as in DCMTK: the time of the file says that the transfer is complete."""
 
     def __init__(self, path: str, peer: PeerFacts) -> None:
         self._path = path
@@ -86,7 +86,7 @@ class TextReport(Report):
             self._blocks.add(format_outcome(outcome))
 
     def finish(self, record: RunRecord) -> None:
-        """The report gets its own name only at the normal end; under it scripts would take it for complete."""
+        """Write the report under its own name at a normal end only; scripts would take it for complete."""
         if not record.listed:
             return
         path = self._path
@@ -108,7 +108,7 @@ class TextReport(Report):
 
 
 def _as_it_stands(uid: str) -> str:
-    """A UID with the bytes that it has in its file; one that was not checked may hold any."""
+    """A UID with the bytes it has in its file; an unchecked UID may hold any bytes."""
     return uid if uid.isascii() else uid.encode("latin-1", "replace").decode("utf-8", "surrogateescape")
 
 

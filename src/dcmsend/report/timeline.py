@@ -1,4 +1,4 @@
-"""How a run went over time, in a bounded number of steps however long it takes."""
+"""The course of a run, in a bounded number of steps however long it takes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Timeline:
 
     Attributes:
         step: seconds.
-        instances, data: in each step.
+        instances, data: number of instances and of bytes in each step.
     """
 
     def __init__(self, step: float = 1.0) -> None:
@@ -23,7 +23,7 @@ class Timeline:
         self.data: list[int] = []
 
     def add(self, seconds: float, length: int) -> None:
-        """Count an instance of ``length`` bytes that came to its end so many seconds after the beginning."""
+        """Count an instance of ``length`` bytes that was finished ``seconds`` after the beginning."""
         while seconds >= self.step * _MOST_STEPS:
             self.step *= 2
             self.instances = _halved(self.instances)

@@ -1,4 +1,4 @@
-"""Text on a terminal: what a name or an answer of the peer holds must not drive it."""
+"""Makes text safe for a terminal: names of files and answers of a peer must not control it."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _VISIBLE_LINES: Final = {code: escape for code, escape in _VISIBLE.items() if co
 
 
 def visible(text: object) -> str:
-    """Text in which nothing is hidden: control characters and direction marks are shown as escapes, those of JSON."""
+    """Text with control characters and direction marks shown as JSON escapes."""
     return str(text).translate(_VISIBLE)
 
 
 def visible_lines(text: str) -> str:
-    """The same, but line ends stay what they are."""
+    """The same, but line ends are kept."""
     return text.translate(_VISIBLE_LINES)
 
 
 def open_stream(descriptor: int, *, errors: str = "strict") -> IO[str]:
-    """UTF-8 text into ``descriptor``, which is closed with it; on a terminal what could drive it is escaped."""
+    """A UTF-8 text stream on ``descriptor``, which it closes; on a terminal it escapes control characters."""
     if os.isatty(descriptor):
         return _TerminalText(open(descriptor, "wb"), "utf-8", errors, "\n")
     return open(descriptor, "w", encoding="utf-8", errors=errors, newline="\n")
