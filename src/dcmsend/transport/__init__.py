@@ -12,7 +12,7 @@ from .tls_options import TlsOptions, TlsProfile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .tls_client import TlsClient as TlsClient  # the name of the type; load_tls makes them
+    from .tls_client import TlsClient as TlsClient  # the type; load_tls makes the objects
 
 __all__ = [
     "AddressFamily", "Connection", "Deadline", "TcpConnection", "TcpOptions", "TlsClient", "TlsOptions",
@@ -21,14 +21,14 @@ __all__ = [
 
 
 def load_tls(options: TlsOptions, ask_password: Callable[[], str] | None = None) -> TlsClient:
-    """See TlsClient.  Raises UsageError."""
-    from .tls_client import TlsClient  # OpenSSL is loaded for those who use it
+    """Make a TlsClient from its options.  Raises UsageError."""
+    from .tls_client import TlsClient  # OpenSSL is only loaded where TLS is used
 
     return TlsClient(options, ask_password)
 
 
 def __getattr__(name: str) -> object:
-    """The type of what ``load_tls`` gives; OpenSSL is loaded for those who use it."""
+    """Load the type of ``load_tls``'s result, and OpenSSL with it, when it is first used."""
     if name == "TlsClient":
         from .tls_client import TlsClient
 

@@ -1,4 +1,4 @@
-"""From a host name to addresses, without hanging at a name server that does not answer."""
+"""Resolves a host name to addresses, without hanging at a name server that does not answer."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class AddressFamily(Enum):
 def resolve(
     host: str, port: int, family: AddressFamily, deadline: Deadline, interrupt: Interrupt
 ) -> list[tuple[int, tuple[str, int]]]:
-    """Address families and addresses of ``host``, without doubles, in the resolver's order.
+    """Address families and addresses of ``host``, without duplicates, in the resolver's order.
 
     Raises ConnectFailed (DCMTK's texts) and Cancelled.
     """
@@ -64,29 +64,29 @@ def _unresolved(host: str, detail: str) -> ConnectFailed:
 
 
 def _addresses(name: str, port: int, family: int, deadline: Deadline, interrupt: Interrupt) -> list[Any]:
-    """What ``getaddrinfo`` knows.  Raises what it raises, TimeoutError and Cancelled."""
-    # bytes spare the import of the IDNA codec, which costs more than a small run
+    """The result of ``getaddrinfo``.  Raises its errors, TimeoutError and Cancelled."""
+    # Bytes avoid the import of the IDNA codec, which costs more than a small run.
     asked: str | bytes = name.encode("ascii") if name.isascii() else name
     try:
         return socket.getaddrinfo(asked, port, family, socket.SOCK_STREAM, 0, socket.AI_NUMERICHOST)
     except OSError:
-        pass  # no address but a name
+        pass  # not an address but a name
     answer: list[Any] = []
     failure: list[Exception] = []
 
     def ask() -> None:
         try:
             answer.extend(socket.getaddrinfo(asked, port, family, socket.SOCK_STREAM))
-        except Exception as error:  # raised where the answer is waited for
+        except Exception as error:  # raised where the result is waited for
             failure.append(error)
 
-    # The call cannot be interrupted; a thread that nobody waits for any more does no harm.
+    # The call cannot be interrupted; an abandoned thread does no harm.
     thread = threading.Thread(target=ask, name="resolver", daemon=True)
     thread.start()
     while thread.is_alive():
         left = deadline.remaining()
         thread.join(WAIT_SLICE if left is None else min(WAIT_SLICE, left))
-        interrupt.check_request()  # nothing is in flight that could be waited for
+        interrupt.check_request()  # nothing is in flight here, so the run can end at once
         if left == 0.0 and thread.is_alive():
             raise TimeoutError
     if failure:

@@ -1,4 +1,4 @@
-"""What the transfer stage needs of a byte stream."""
+"""The interface of a byte stream to a peer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Connection(Protocol):
     def send(
         self, data: bytes | bytearray | memoryview, idle: Deadline, on_stall: Callable[[], None] | None = None
     ) -> None:
-        """Send all of ``data``; ``idle`` starts anew whenever a byte was taken.
+        """Send all of ``data``; ``idle`` starts again whenever a byte was taken.
 
         ``on_stall`` is called whenever nothing could be sent for ``WAIT_SLICE`` seconds.
         Raises TimedOut, ConnectionLost, Cancelled, and what ``on_stall`` raises.
@@ -24,7 +24,7 @@ class Connection(Protocol):
         ...
 
     def receive_into(self, buffer: memoryview, deadline: Deadline) -> int:
-        """Wait for at least one byte; the number of bytes put into ``buffer``, 0 when the peer has closed.
+        """Wait for at least one byte; return the number of bytes put into ``buffer``, 0 if the peer has closed.
 
         Raises TimedOut, ConnectionLost, Cancelled.
         """
@@ -35,7 +35,7 @@ class Connection(Protocol):
         ...
 
     def unsent(self) -> int:
-        """Bytes that ``send`` has taken and the peer has not got yet, as far as the system tells; else 0."""
+        """Bytes that ``send`` has taken and the peer has not received, as far as the system tells; else 0."""
         ...
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""How long one wait may last."""
+"""The limit of one wait."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ __all__ = ["Deadline"]
 
 
 class Deadline:
-    """A point in time, and what is waited for until then.
+    """A point in time, and the event that is awaited until then.
 
     Attributes:
-        what: what is waited for, for the message, e.g. ``the C-STORE response``.
-        seconds: the whole length of the wait; None or 0 is without end.
+        what: the awaited event, for the message, e.g. ``the C-STORE response``.
+        seconds: the whole length of the wait; None or 0 for no limit.
     """
 
     __slots__ = ("_at", "seconds", "what")
@@ -23,12 +23,12 @@ class Deadline:
         self._at = None if not seconds else time.monotonic() + seconds
 
     def remaining(self) -> float | None:
-        """Seconds left, never negative; None when there is no end."""
+        """Seconds left, never negative; None without a limit."""
         if self._at is None:
             return None
         return max(0.0, self._at - time.monotonic())
 
     def restart(self) -> None:
-        """Start the whole wait anew (a byte has moved)."""
+        """Start the whole wait again (a byte has moved)."""
         if self.seconds is not None:
             self._at = time.monotonic() + self.seconds

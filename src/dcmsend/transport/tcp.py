@@ -1,4 +1,4 @@
-"""TCP without work per byte: one system call for a send, one for a receive, none to look at the clock."""
+"""TCP with few system calls: one for a send, one for a receive, none to read the clock."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ __all__ = ["TcpConnection", "TcpOptions", "connect"]
 
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 _WOULD_BLOCK = (errno.EAGAIN, errno.EWOULDBLOCK)
-_LONGEST_BUFFER = (1 << 31) - 1  # the option is an int; the system cuts it to its own limit anyway
+_LONGEST_BUFFER = (1 << 31) - 1  # the option is an int; the system limits it further
 
 
 class TcpOptions:
-    """How sockets are set up.
+    """The options of a socket.
 
     Attributes:
-        no_delay: switch the Nagle algorithm off.
+        no_delay: whether the Nagle algorithm is off.
         buffer_length: SO_SNDBUF and SO_RCVBUF in bytes; None leaves both to the system, which tunes them itself.
-        kernel_timeouts: let the kernel end a wait (SO_RCVTIMEO) instead of polling first; a test switches it off to
-            run what other systems run.
+        kernel_timeouts: whether the kernel ends a wait (SO_RCVTIMEO); otherwise the socket is polled first.  A test
+            switches this off to run the code of other systems.
     """
 
     __slots__ = ("buffer_length", "kernel_timeouts", "no_delay")
@@ -49,19 +49,19 @@ class TcpOptions:
 class TcpConnection:
     """A connected TCP socket as a Connection.
 
-    The socket blocks, with a kernel time-out of WAIT_SLICE: a wait costs one system call however long it lasts, and
-    deadlines and interrupts are looked at when a slice has passed without a byte.
+    The socket blocks, with a kernel time-out of WAIT_SLICE.  So a wait costs one system call however long it lasts;
+    deadlines and interrupts are checked when a slice has passed without a byte.
     """
 
     def __init__(self, sock: socket.socket, interrupt: Interrupt, options: TcpOptions | None = None) -> None:
         options = options or TcpOptions()
         self._sock = sock
         self._interrupt = interrupt
-        # Delayed acknowledgements cost 40 ms where the peer has Nagle on; the kernel forgets the wish, so it is
-        # repeated before every receive, also between the parts of one PDU.
+        # Delayed acknowledgements cost 40 ms where the peer uses the Nagle algorithm.  The kernel forgets this option,
+        # so it is set again before every receive, also between the parts of one PDU.
         self._quick_ack = _QUICKACK if sock.family in (socket.AF_INET, socket.AF_INET6) else None
         self._poll_input: Callable[[float], list[tuple[int, int]]] | None = None
-        if hasattr(select, "poll"):  # asked before every message
+        if hasattr(select, "poll"):  # polled before every message
             poll = select.poll()
             poll.register(sock, select.POLLIN)
             self._poll_input = poll.poll
@@ -92,12 +92,12 @@ class TcpConnection:
                 return
             view = view[sent:]
             idle.restart()
-            self._interrupt.check()  # a peer that takes a little at a time must not keep us from looking
+            self._interrupt.check()  # also while a slow peer takes a few bytes at a time
 
     def receive_into(self, buffer: memoryview, deadline: Deadline) -> int:
         """See Connection.receive_into."""
         while True:
-            self._check(deadline)  # a peer that never stops sending must not keep us from looking
+            self._check(deadline)  # also while a peer never stops sending
             try:
                 if self._quick_ack is not None:
                     self._sock.setsockopt(socket.IPPROTO_TCP, self._quick_ack, 1)
@@ -118,7 +118,7 @@ class TcpConnection:
         """See Connection.unsent.  Source: tcp(7), SIOCOUTQ."""
         if not sys.platform.startswith("linux"):
             return 0
-        import fcntl  # wanted only where nothing has happened for minutes
+        import fcntl  # only needed after minutes without any progress
         import termios
 
         answer = bytearray(4)
@@ -127,16 +127,16 @@ class TcpConnection:
         return int.from_bytes(answer, sys.byteorder)
 
     def give_up(self) -> None:
-        """Close the copy of a child that was forked: the peer notices nothing, and the end when it comes."""
+        """Close the copy in a forked child; the peer does not notice, and the parent's connection goes on."""
         self.close()
 
     def close(self) -> None:
         """See Connection.close."""
-        with contextlib.suppress(OSError):  # nobody could do anything about it
+        with contextlib.suppress(OSError):  # an error here has no consequences
             self._sock.close()
 
     def _after_slice(self, error: OSError, deadline: Deadline) -> None:
-        """Return when the call may be repeated; raise otherwise."""
+        """Return if the call may be repeated; raise otherwise."""
         if not (isinstance(error, TimeoutError) or error.errno in _WOULD_BLOCK):
             raise ConnectionLost(os.strerror(error.errno) if error.errno else str(error)) from error
         self._check(deadline)
@@ -158,7 +158,7 @@ def connect(
 ) -> TcpConnection:
     """Open a TCP connection, trying each address of ``host`` in turn.
 
-    ``timeout`` is in seconds, for the look-up and all addresses together; None leaves it to the operating system.
+    ``timeout`` is in seconds, for name resolution and all addresses together; None leaves it to the operating system.
     Raises ConnectFailed (DCMTK's texts) and Cancelled.
     """
     options = options or TcpOptions()
@@ -169,7 +169,7 @@ def connect(
             return _open(address_family, address, deadline, interrupt, options)
         except ConnectFailed as error:
             failure = error
-        except OSError as error:  # no descriptor left, a kind of address the system cannot do, a refused option
+        except OSError as error:  # no descriptor left, an unsupported kind of address, a refused option
             failure = ConnectFailed(f"TCP Initialization Error: {error.strerror or error}")
     raise failure
 
@@ -197,7 +197,7 @@ def _connect(sock: socket.socket, address: tuple[str, int], deadline: Deadline, 
     code = sock.connect_ex(address)
     if code in (errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EINTR):
         while not _is_writable(sock, deadline.remaining()):
-            interrupt.check_request()  # nothing is in flight that could be waited for
+            interrupt.check_request()  # nothing is in flight here, so the run can end at once
             if deadline.remaining() == 0.0:
                 raise ConnectFailed(
                     "TCP Initialization Error: Operation now in progress (Timeout)",

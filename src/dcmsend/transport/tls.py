@@ -1,4 +1,4 @@
-"""TLS over any other connection: bytes are encrypted in memory, and the connection below waits for the network."""
+"""TLS over any other connection: bytes are encrypted in memory, and the connection below does the waiting."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ _NO_TLS_HERE: Final = "a peer that expects DICOM without TLS on this port does s
 class TlsConnection:
     """A Connection that runs through a TLS session, as its client.
 
-    Waiting, deadlines and interrupts are those of the connection below, which is closed with this one.  A peer that
-    closes without TLS's own farewell is taken to have closed: DICOM releases its associations itself, so nobody can
-    cut something off unnoticed.
+    Waiting, deadlines and interrupts are those of the connection below, which is closed together with this one.  A peer
+    may close without TLS's close_notify: DICOM releases its associations itself, so a truncation does not go
+    unnoticed.
     """
 
     def __init__(
@@ -44,11 +44,11 @@ class TlsConnection:
         self._outgoing = ssl.MemoryBIO()
         self._session = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
         self._input = memoryview(bytearray(64 * 1024))
-        self._plain = memoryview(b"")  # decrypted, and not asked for yet
+        self._plain = memoryview(b"")  # decrypted bytes that were not received yet
         self._failure: DcmsendError | None = None  # ends every further receive
         self._is_torn = False
         self._is_established = False
-        self._has_heard = False  # anything, even of the handshake
+        self._has_heard = False  # whether any byte came from the peer, the handshake included
         self._has_received = False
 
     def handshake(self, deadline: Deadline) -> None:
@@ -59,7 +59,7 @@ class TlsConnection:
             except ssl.SSLWantReadError:
                 pass
             except ssl.SSLError as error:
-                with contextlib.suppress(DcmsendError):  # the peer shall know why
+                with contextlib.suppress(DcmsendError):  # send the alert that tells the peer why
                     self._flush(Deadline(_LAST_WORD_SECONDS, "the peer to take an alert"))
                 raise tls_failure(error, has_certificate=self._has_certificate) from error
             else:
@@ -125,7 +125,7 @@ class TlsConnection:
             try:
                 return self._read(buffer)
             except ssl.SSLWantReadError:
-                self._flush(deadline)  # an answer to what the peer has asked of TLS
+                self._flush(deadline)  # TLS's answer to a request of the peer
             except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
                 return 0
             except ssl.SSLError as error:
@@ -134,7 +134,7 @@ class TlsConnection:
                 return 0
 
     def has_input(self) -> bool:
-        """See Connection.has_input; what is for TLS alone is no input."""
+        """See Connection.has_input; bytes for TLS alone do not count."""
         while not self._plain and self._failure is None:
             if not (self._session.pending() or self._incoming.pending or self._connection.has_input()):
                 return False
@@ -152,7 +152,7 @@ class TlsConnection:
         return True
 
     def _receive_at_once(self, buffer: memoryview) -> int | None:
-        """What there is; 0 if the peer has closed, None if it was nothing for us."""
+        """Read without waiting; 0 if the peer has closed, None if there was no application data."""
         try:
             return self._read(buffer)
         except ssl.SSLWantReadError:
@@ -174,7 +174,7 @@ class TlsConnection:
         """See Connection.close."""
         if self._is_established and not self._is_torn:
             self._is_established = False
-            self.has_input()  # whoever closes with unread session tickets resets, and the peer may lose our last words
+            self.has_input()  # reads session tickets: a close with unread bytes is a reset, and may cost our last PDU
             with contextlib.suppress(DcmsendError, ssl.SSLError):
                 with contextlib.suppress(ssl.SSLWantReadError):
                     self._session.unwrap()
@@ -185,19 +185,19 @@ class TlsConnection:
         self._connection.close()
 
     def _read(self, buffer: memoryview) -> int:
-        count: int = cast(Any, self._session).read(len(buffer), buffer)  # typeshed knows one of its two forms
+        count: int = cast(Any, self._session).read(len(buffer), buffer)  # typeshed lacks this form of the method
         self._has_received = True
         return count
 
     def _flush(self, deadline: Deadline, on_stall: Callable[[], None] | None = None) -> None:
-        """Send what TLS has to say; not in the middle of a send, after whose end it is sent."""
+        """Send bytes that TLS has queued; during a send they wait for its end."""
         while not self._is_torn and (data := self._outgoing.read()):
             self._is_torn = True
             self._connection.send(data, deadline, on_stall)
             self._is_torn = False
 
     def _fetch(self, deadline: Deadline) -> bool:
-        """Wait for bytes and give them to TLS; false when the peer has closed."""
+        """Wait for bytes and pass them to TLS; return False when the peer has closed."""
         count = self._connection.receive_into(self._input, deadline)
         if not count:
             self._incoming.write_eof()
@@ -209,6 +209,6 @@ class TlsConnection:
         return True
 
     def _broken(self, error: ssl.SSLError) -> TransportError:
-        """What an error of the session means: before the first byte from the peer it does not want us."""
+        """The meaning of a session error: before the peer's first byte, the peer refuses us."""
         failure = tls_failure(error, has_certificate=self._has_certificate)
         return ConnectionLost(str(failure)) if self._has_received else failure

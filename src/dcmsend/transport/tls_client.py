@@ -30,7 +30,7 @@ _FORWARD_SECRET: Final = (
 _CIPHERS: Final = {
     TlsProfile.NON_DOWNGRADING_BCP195: f"@SECLEVEL=2:{_FORWARD_SECRET}",
     TlsProfile.EXTENDED_BCP195: f"@SECLEVEL=2:{_FORWARD_SECRET}",
-    # OpenSSL speaks TLS 1.0 and 1.1 on its lowest level only
+    # OpenSSL offers TLS 1.0 and 1.1 only at its lowest security level.
     TlsProfile.BCP195: f"@SECLEVEL=0:{_FORWARD_SECRET}:AES128-SHA",
 }
 _OLDEST: Final = {
@@ -46,10 +46,10 @@ _log = logging.getLogger("dcmsend.network")
 
 
 class TlsClient:
-    """Opens TLS connections; may be shared by threads.  Two of them are equal when their options are.
+    """Opens TLS connections; thread-safe.  Two clients are equal when their options are.
 
-    Reads all files of ``options`` at once.  ``ask_password`` is called if the key turns out to be encrypted and
-    ``options`` has no password.
+    Reads all files of ``options`` at once.  ``ask_password`` is called if the key is encrypted and ``options`` has no
+    password.
 
     Raises UsageError when a file cannot be used, a password is wrong, key and certificate do not match.
     """
@@ -74,7 +74,7 @@ class TlsClient:
         return password
 
     def __reduce__(self) -> tuple[Callable[[TlsOptions, str | None], TlsClient], tuple[TlsOptions, str | None]]:
-        """For another process, which reads the files again; a password goes with it, so the bytes are a secret."""
+        """For another process, which reads the files again.  The pickle holds the password, so it is a secret."""
         return _read_again, (self.options, self._asked)
 
     def __eq__(self, other: object) -> bool:
@@ -106,7 +106,7 @@ class TlsClient:
         return connection
 
     def _names_of_peer(self, open_connection: Callable[[], Connection], name: str, seconds: float) -> tuple[str, ...]:
-        """The names in the peer's certificate; a failed handshake does not show it, so there has to be another one."""
+        """The names in the peer's certificate; the failed handshake does not show them, so a second one is made."""
         context = _make_context(self.options, check_host_name=False)
         try:
             connection = _open(open_connection, context, name, seconds, has_certificate=False)
@@ -146,7 +146,7 @@ def _open(
 
 
 def _bare_name(host: str) -> str:
-    """The host name as certificates have it: an IPv6 address without brackets and zone, a name without last dot."""
+    """The host name as certificates write it: an IPv6 address without brackets and zone, a name without final dot."""
     name = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     return name.partition("%")[0] if ":" in name else name.rstrip(".")
 
@@ -160,11 +160,11 @@ def _make_context(options: TlsOptions, *, check_host_name: bool) -> ssl.SSLConte
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = check_host_name and options.verify
     context.verify_mode = ssl.CERT_REQUIRED if options.verify else ssl.CERT_NONE
-    # Who names a certificate trusts it, also if it is not that of an authority.
+    # A certificate that the user names is trusted, even if it does not belong to an authority.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # +px is a choice of the user
+        warnings.simplefilter("ignore", DeprecationWarning)  # the user has chosen +px
         context.minimum_version = _OLDEST[options.profile]
     if options.profile is TlsProfile.EXTENDED_BCP195:
         context.maximum_version = ssl.TLSVersion.TLSv1_2
@@ -194,7 +194,7 @@ def _load_trusted(context: ssl.SSLContext, path: str) -> None:
 
 
 def _certificate_files(directory: str) -> Iterator[str]:
-    """The files of a folder that hold PEM certificates; links named by hash lead to the same ones."""
+    """The files of a folder that hold PEM certificates; links named by hash repeat some of them."""
     try:
         entries = sorted(os.scandir(directory), key=lambda entry: entry.name)
         for entry in entries:
@@ -238,12 +238,12 @@ def _load_key(
             raise UsageError(f"Unable to load private TLS key from '{key_file}': wrong password") from error
         what = f"private TLS key from '{key_file}' and certificate from '{certificate_file}'"
         raise UsageError(f"Unable to load {what}: one of them is not what it should be, in PEM") from error
-    except (OSError, ValueError) as error:  # a password of more than 1024 bytes too
+    except (OSError, ValueError) as error:  # also a password of more than 1024 bytes
         raise UsageError(f"Unable to load private TLS key from '{key_file}': {_reason(error)}") from error
 
 
 def _check_readable(path: str, what: str) -> None:
-    """Name the file that is missing, which OpenSSL does not."""
+    """Raise an error that names an unreadable file, because OpenSSL's does not."""
     try:
         with open(path, "rb"):
             pass

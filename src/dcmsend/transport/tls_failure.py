@@ -1,4 +1,4 @@
-"""What OpenSSL complains of, said so that a person knows what to do."""
+"""Turns OpenSSL's errors into messages that tell a person what to do."""
 
 from __future__ import annotations
 
@@ -65,13 +65,13 @@ _REASONS: Final = {
 
 
 def tls_failure(error: ssl.SSLError, *, has_certificate: bool) -> TlsFailed:
-    """The error in our words; ``has_certificate`` tells whether we have one of our own."""
+    """The error in our words; ``has_certificate`` tells whether this side has sent a certificate."""
     if isinstance(error, ssl.SSLCertVerificationError):
         number = error.verify_code
         why = _VERIFICATION.get(number, NoConnection.BAD_CERTIFICATE)
         words = _WORDS.get(why) or _BAD_CERTIFICATES.get(number, "the peer's certificate is not trusted")
         return TlsFailed("TLS error: certificate verify failed", f"{words} ({error.verify_message})", True, why=why)
-    if error.reason == "SSLV3_ALERT_HANDSHAKE_FAILURE":  # the peer does not say which of these it is
+    if error.reason == "SSLV3_ALERT_HANDSHAKE_FAILURE":  # the peer does not say which of these is the cause
         why = NoConnection.NOTHING_IN_COMMON if has_certificate else NoConnection.HANDSHAKE_FAILURE
     else:
         why = _REASONS.get(error.reason or "", NoConnection.OTHER)
@@ -80,13 +80,13 @@ def tls_failure(error: ssl.SSLError, *, has_certificate: bool) -> TlsFailed:
 
 
 def is_name_mismatch(error: TlsFailed) -> bool:
-    """Whether the certificate is good, but for another name."""
+    """Whether the certificate is valid, but for another name."""
     cause = error.__cause__
     return isinstance(cause, ssl.SSLCertVerificationError) and cause.verify_code in NAME_MISMATCHES
 
 
 def not_tls(first_byte: int) -> TlsFailed:
-    """The error for a peer whose first byte is none of TLS."""
+    """The error for a peer whose first byte does not belong to TLS."""
     words = "it speaks DICOM without TLS on this port" if 1 <= first_byte <= 7 else "this is no TLS port"
     detail = f"the peer's answer is not TLS: {words}"
     return TlsFailed("TLS error: wrong version number", detail, True, why=NoConnection.NOT_TLS)

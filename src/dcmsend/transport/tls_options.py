@@ -1,4 +1,4 @@
-"""What a TLS connection shall be like; plain values, so that nothing of TLS is loaded where it is not used."""
+"""The options of TLS; plain values, so that no TLS code is loaded where it is not used."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ class TlsProfile(Enum):
 
 
 class TlsOptions(Record):
-    """How to secure connections.  Files are PEM.  Raises ValueError for half a key pair.
+    """The options of TLS.  Files are PEM.  Raises ValueError for half a key pair.
 
     Attributes:
-        key_file, certificate_file: our private key, and our certificate with what leads to its issuer; None for an
-            anonymous client.
+        key_file, certificate_file: our private key, and our certificate with those that lead to its issuer; None for
+            an anonymous client.
         key_password: opens an encrypted ``key_file``.
         ca_files: files of certificates that are trusted.
         ca_directories: folders of such files.  Without any file and folder the system's certificates are trusted.
-        verify: the peer must have a certificate that we trust.
-        check_host_name: ... and that is for the name we call it by.
-        server_name: that name; None for the peer's host name.
+        verify: whether the peer must have a certificate that we trust.
+        check_host_name: whether that certificate must be for ``server_name``.
+        server_name: the name in the peer's certificate; None for the peer's host name.
         profile: protocol versions and cipher suites.
     """
 
