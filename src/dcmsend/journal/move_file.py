@@ -123,6 +123,7 @@ class _Place:
         """Whether the file could be moved without a copy.  Raises FileExistsError if the name exists."""
         try:
             rename_new(self._here, self._taken, self._there, name)
+            self._look_again(name)
             return True
         except OSError as error:
             if error.errno == errno.EXDEV:
@@ -137,7 +138,22 @@ class _Place:
                 raise
             return False
         self._here.unlink(self._taken)
+        self._look_again(name)
         return True
+
+    def _look_again(self, name: str) -> None:
+        """See that nobody who has the file open has written to it since the last look; else it is taken back.
+
+        Raises NotMoved.
+        """
+        try:
+            self._sent.check(self._there.status(name))
+        except FileNotFoundError:
+            return  # somebody has fetched it already
+        except NotMoved:
+            here, there = self._here, self._there
+            os.rename(there.at(name), here.at(self._taken), src_dir_fd=there.fd, dst_dir_fd=here.fd)
+            raise
 
     def _copy(self, name: str) -> None:
         """Copy the file.  Raises FileExistsError if the name exists."""
