@@ -1,7 +1,7 @@
-"""DICOM network messages: bytes to values and back, and which message is legal when; no input or output.
+"""DICOM network messages: converts bytes to values and back, and knows which message is legal when; does no I/O.
 
-``UpperLayer`` is the conversation, the PDUs and DIMSE commands are values, ``FramedBuffer`` says where the bytes of a
-data set have to lie so that they can be sent as they are.  Source: PS3.8 (upper layer), PS3.7 (DIMSE).
+``UpperLayer`` is the conversation, the PDUs and DIMSE commands are values, ``FramedBuffer`` is the layout in which a
+data set is sent without a copy.  Source: PS3.8 (upper layer), PS3.7 (DIMSE).
 """
 
 from __future__ import annotations

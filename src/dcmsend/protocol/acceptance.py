@@ -1,6 +1,6 @@
-"""The acceptor's answer to A-ASSOCIATE-RQ: an archive that reports on storage commitment, or that tries the line.
+"""The acceptor's answer to A-ASSOCIATE-RQ of an archive that reports on storage commitment, or sends C-ECHO.
 
-Pure: the request and our terms give the answer.  Source: PS3.8 §7.1.1, §9.3.3, §9.3.4; PS3.7 D.3.3.4 (roles);
+Pure: the answer follows from the request and our terms.  Source: PS3.8 §7.1.1, §9.3.3, §9.3.4; PS3.7 D.3.3.4 (roles);
 PS3.4 J.3.3 (the archive proposes itself as SCP).
 """
 
@@ -33,12 +33,12 @@ BUSY: Final = AssociateRJ(2, 3, 2)
 
 
 class AcceptanceTerms(Value):
-    """Who may have an association with us.
+    """The requests for an association that are accepted.
 
     Attributes:
-        ae_title: ours; who calls another one is rejected.
-        calling_ae_titles: who may call, None for anybody.
-        max_pdu_length: longest P-DATA-TF PDU we announce to take, 0 for unlimited.
+        ae_title: our title; a request for another one is rejected.
+        calling_ae_titles: titles of accepted callers, None for any.
+        max_pdu_length: longest P-DATA-TF PDU we announce to receive, 0 for unlimited.
     """
 
     __slots__ = ("ae_title", "calling_ae_titles", "max_pdu_length")
@@ -54,10 +54,10 @@ class AcceptanceTerms(Value):
 def answer_association(request: AssociateRQ, terms: AcceptanceTerms) -> AssociateAC | AssociateRJ:
     """The answer to a request.
 
-    Taken are Verification, and the Storage Commitment Push Model unless the peer wants to be its SCU only, each in the
-    first of MESSAGE_TRANSFER_SYNTAXES that the peer proposes. A peer that proposes no role for the Push Model is
-    taken too: some archives report without. An association in which no context is accepted is accepted nevertheless,
-    so that the peer learns why for each context.
+    Accepted are Verification, and the Storage Commitment Push Model unless the peer proposes itself as SCU only; each
+    in the first of MESSAGE_TRANSFER_SYNTAXES that the peer proposes.  The Push Model without a role is accepted too,
+    because some archives report in that way.  An association without any accepted context is accepted as well, so that
+    the peer learns the reason for each context.
     """
     rejection = _rejection(request, terms)
     if rejection is not None:
@@ -89,18 +89,18 @@ def _rejection(request: AssociateRQ, terms: AcceptanceTerms) -> AssociateRJ | No
         return AssociateRJ(1, 1, 3)
     try:
         max_fragment_length(request.user_information.max_length)
-    except RemoteProtocolError:  # the peer leaves no room for an answer
+    except RemoteProtocolError:  # the peer's maximum length leaves no room for an answer
         return AssociateRJ(1, 2, 1)
     return None
 
 
 def _on_the_wire(ae_title: str) -> bytes:
-    """What counts of a title: 16 bytes, blanks around it left out."""
+    """The 16 bytes of a title as compared: without blanks around them."""
     return encode_ae_title(ae_title.strip(" "))
 
 
 def _answer(context: PresentationContext, roles: dict[str, RoleSelection], *, is_unique: bool) -> ContextResult:
-    """The result of one context; a refused one repeats the first transfer syntax, which is without meaning there."""
+    """The result of one context; a refused one repeats the first transfer syntax, which has no meaning there."""
     proposed = context.transfer_syntaxes
     refused_syntax = proposed[0] if proposed else MESSAGE_TRANSFER_SYNTAXES[0]
     if not is_unique or not context.id & 1:
@@ -117,7 +117,7 @@ def _answer(context: PresentationContext, roles: dict[str, RoleSelection], *, is
 
 
 def _agreed(role: RoleSelection) -> RoleSelection:
-    """What the peer may be: the SCU that echoes, or the SCP that reports."""
+    """The roles we accept for the peer: SCU of C-ECHO, SCP of reports."""
     if role.sop_class_uid == VERIFICATION_SOP_CLASS:
         return RoleSelection(role.sop_class_uid, role.scu_role, False)
     return RoleSelection(role.sop_class_uid, False, role.scp_role)

@@ -73,7 +73,7 @@ def encode_command(command: Command) -> bytes:
 
 
 def _encode_store_request(request: CStoreRQ) -> bytes:
-    """Ascending elements, packed in two strokes because every instance needs them."""
+    """The elements in ascending order, packed in two steps because every instance needs them."""
     sop_class = _even(encode_uid(request.affected_sop_class_uid))
     instance = _even(encode_uid(request.affected_sop_instance_uid))
     middle = _STORE_REQUEST_MIDDLE.pack(
@@ -122,7 +122,7 @@ def encode_tags(tags: tuple[int, ...]) -> bytes:
 
 
 def _encode_elements(elements: list[tuple[int, bytes]]) -> bytes:
-    """The elements behind their group length; UIDs are padded with NUL, text with a blank."""
+    """The elements after their group length; UIDs are padded with NUL, text with a blank."""
     parts: list[bytes] = []
     for element, value in elements:
         if len(value) & 1:
@@ -134,18 +134,18 @@ def _encode_elements(elements: list[tuple[int, bytes]]) -> bytes:
 
 
 class CommandFault(Exception):
-    """Why bytes are no usable command; ``decode_command`` makes a value of it."""
+    """Bytes are not a usable command; ``decode_command`` turns this into a CommandParseError."""
 
     def __init__(self, text: str, code: str, detail: str = "") -> None:
         self.error = CommandParseError(text, code, detail)
 
 
 def decode_command(data: bytes) -> Command | CommandParseError:
-    """The command in a complete command set, or why there is none; never raises.
+    """The command in a complete command set, or a CommandParseError; never raises.
 
-    What DCMTK puts up with is put up with: elements in any order, twice (the first counts), of other groups, a group
-    length that is missing or wrong. What it does not, is a CommandParseError: an odd length, an element that does not
-    fit, a mandatory one that is missing or empty, a response that announces a data set.
+    The same deviations are tolerated as in DCMTK: elements in any order, twice (the first counts) or of other groups,
+    and a missing or wrong group length.  A CommandParseError is returned for an odd length, an element that does not
+    fit, a mandatory one that is missing or empty, and a response that announces a data set.
     """
     response = _decode_usual_response(data)
     if response is not None:
@@ -165,7 +165,7 @@ def decode_command(data: bytes) -> Command | CommandParseError:
             return _decode_echo_request(elements)
         if command_field not in OTHER_COMMAND_FIELDS:
             raise CommandFault(f"DIMSE_parseCmdObject: Invalid Command Message: 0x{command_field:04x}", "0006:0201")
-        from .further_command_set import decode_further_command  # most runs meet none of these
+        from .further_command_set import decode_further_command  # most runs receive none of these
 
         further = decode_further_command(command_field, elements)
     except CommandFault as fault:
@@ -174,7 +174,7 @@ def decode_command(data: bytes) -> Command | CommandParseError:
 
 
 def _decode_usual_response(data: bytes) -> CStoreRSP | None:
-    """A C-STORE response with just the elements that nearly all have, in order; None for everything else."""
+    """A C-STORE response with the usual elements in order, as nearly all are; None for any other command."""
     if len(data) < 80 or data[:8] != _RESPONSE_BEGIN or data[12:16] != _RESPONSE_CLASS:
         return None
     middle = 20 + _LENGTH(data, 16)[0]
@@ -262,7 +262,7 @@ def _decode_echo_request(elements: Elements) -> CEchoRQ:
 
 
 def decode_tags(value: bytes) -> tuple[int, ...]:
-    """Tags ``group << 16 | element``; what is left over at the end is dropped."""
+    """Tags ``group << 16 | element``; an incomplete tag at the end is dropped."""
     halves = unpack(f"<{len(value) // 4 * 2}H", value[: len(value) // 4 * 4])
     return tuple([group << 16 | element for group, element in zip(halves[::2], halves[1::2], strict=True)])
 

@@ -1,4 +1,4 @@
-"""Storage Commitment Push Model: what is asked for, and what the archive reports.
+"""Storage Commitment Push Model: the request, and the archive's report.
 
 Source: PS3.4 Annex J, PS3.3 C.14.
 """
@@ -46,7 +46,7 @@ class SOPReference(Value):
 
 
 class FailedReference(Value):
-    """An instance that the archive does not commit itself to.
+    """An instance for which the archive refuses the commitment.
 
     Attributes:
         sop_class_uid, sop_instance_uid: as in SOPReference.
@@ -64,13 +64,13 @@ class FailedReference(Value):
 
 
 class CommitmentReport(Value):
-    """The data set of an N-EVENT-REPORT-RQ; nothing in it has been compared with what was asked for.
+    """The data set of an N-EVENT-REPORT-RQ; it has not been compared with the request.
 
     Attributes:
-        transaction_uid: which request it belongs to, never empty.
-        committed: what the archive has committed itself to; an instance may also be among the failed ones.
-        failed: what it has not.
-        retrieve_ae_title: where the instances can be had, ``''`` if it does not say.
+        transaction_uid: UID of the request it belongs to, never empty.
+        committed: instances that the archive has committed itself to; one may also be in ``failed``.
+        failed: instances for which it has refused.
+        retrieve_ae_title: AE from which the instances can be retrieved, ``''`` if the report does not say.
 
     Source: PS3.4 Table J.3-2.
     """
@@ -93,10 +93,10 @@ class CommitmentReport(Value):
 def encode_commitment_request(
     transaction_uid: str, references: Sequence[SOPReference], transfer_syntax_uid: str
 ) -> bytes:
-    """The data set of an N-ACTION-RQ that asks for a commitment to at least one instance.  Source: PS3.4 Table J.3-1.
+    """The data set of an N-ACTION-RQ that requests commitment for at least one instance.  Source: PS3.4 Table J.3-1.
 
-    The UIDs go out as they are, also those of more than 64 characters.
-    Raises LocalProtocolError for no instance, or for a transfer syntax that is none of MESSAGE_TRANSFER_SYNTAXES.
+    The UIDs are sent as they are, even if they have more than 64 characters.
+    Raises LocalProtocolError for no instance, or for a transfer syntax that is not in MESSAGE_TRANSFER_SYNTAXES.
     """
     if not transaction_uid or not references:
         raise LocalProtocolError("a storage commitment is asked for nothing")
@@ -118,7 +118,7 @@ def decode_commitment_report(data: bytes, transfer_syntax_uid: str) -> Commitmen
     """The report in the data set of an N-EVENT-REPORT-RQ; a missing sequence is an empty one.
 
     Raises PeerDataSetError when it cannot be read, has too many parts, or has no Transaction UID; LocalProtocolError
-    for a transfer syntax that is none of MESSAGE_TRANSFER_SYNTAXES.
+    for a transfer syntax that is not in MESSAGE_TRANSFER_SYNTAXES.
     """
     found = read_values(data, transfer_syntax_uid, (TRANSACTION_UID, RETRIEVE_AE_TITLE), _SEQUENCES)
     transaction_uid = uid_of_value(found.values.get(TRANSACTION_UID))

@@ -1,4 +1,4 @@
-"""Presentation contexts: what is proposed, what is answered, what may be used.  Source: PS3.8 §7.1.1.13, §9.3."""
+"""Presentation contexts: proposals, answers, and the usable ones.  Source: PS3.8 §7.1.1.13, §9.3."""
 
 # ruff: noqa: RUF023  (the order of __slots__ is the order of the arguments)
 from __future__ import annotations
@@ -44,7 +44,7 @@ class ContextResult(Value):
     Attributes:
         id: of the proposed context.
         result: 0 acceptance, 1 user rejection, 2 no reason, 3 abstract syntax, 4 transfer syntaxes not supported.
-        transfer_syntax: UID of the chosen one; without meaning, and perhaps empty, unless result is 0.
+        transfer_syntax: UID of the chosen syntax; without meaning, and perhaps empty, unless result is 0.
     """
 
     __slots__ = ("id", "result", "transfer_syntax")
@@ -65,7 +65,7 @@ class AcceptedContext(Value):
     Attributes:
         id: odd, 1..255.
         abstract_syntax: SOP Class UID.
-        transfer_syntax: UID of the single one chosen by the acceptor; perhaps not among the proposed ones.
+        transfer_syntax: UID of the one chosen by the acceptor; perhaps not among the proposed ones.
     """
 
     __slots__ = ("id", "abstract_syntax", "transfer_syntax")
@@ -79,7 +79,7 @@ class AcceptedContext(Value):
 def accepted_contexts(
     proposed: Iterable[PresentationContext], results: Iterable[ContextResult]
 ) -> dict[int, AcceptedContext]:
-    """The usable contexts by id: accepted, proposed before, and with a transfer syntax."""
+    """The usable contexts by id: those that were proposed, were accepted, and have a transfer syntax."""
     abstract_syntaxes = {context.id: context.abstract_syntax for context in proposed}
     return {
         result.id: AcceptedContext(result.id, abstract_syntaxes[result.id], result.transfer_syntax)

@@ -1,6 +1,6 @@
-"""Small data sets of messages: a few values taken out of one that a peer has sent, and one made of a few values.
+"""Small data sets of messages: reads a few values from a peer's data set, and encodes one of a few values.
 
-Implicit and Explicit VR Little Endian only, which is all that is negotiated for them.  Source: PS3.5 §7.1, §7.5.
+Only Implicit and Explicit VR Little Endian, the only ones that are negotiated here.  Source: PS3.5 §7.1, §7.5.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ Element = tuple[int, str, "bytes | list[list[Element]]"]
 
 
 class DataSetValues:
-    """Raw values of a data set, the first one where an element appears twice.
+    """Raw values of a data set; of an element that appears twice, the first one.
 
     Attributes:
-        values: of top-level elements by tag, only those asked for.
-        items: of top-level sequences by tag, only those asked for: the values of each item by tag.
+        values: values of the wanted top-level elements, by tag.
+        items: wanted top-level sequences, by tag: for each item its values by tag.
     """
 
     __slots__ = ("items", "values")
@@ -58,16 +58,16 @@ class DataSetValues:
 def read_values(
     data: bytes, transfer_syntax_uid: str, wanted: Iterable[int], sequences: Mapping[int, frozenset[int]] | None = None
 ) -> DataSetValues:
-    """Values of a data set that a peer has sent, after all of it was walked.
+    """Values of a peer's data set, all of which is walked and checked.
 
     Args:
         data: the whole data set.
         transfer_syntax_uid: one of MESSAGE_TRANSFER_SYNTAXES.
         wanted: tags of top-level elements.
-        sequences: tags of top-level sequences, and for each the tags that are wanted of its items.
+        sequences: tags of top-level sequences, each with the wanted tags of its items.
 
     Raises PeerDataSetError when the data set is truncated or corrupt, has more than MOST_PARTS elements and items, or
-    has something else than a sequence where one is meant; LocalProtocolError for another transfer syntax.
+    has another element in place of a sequence; LocalProtocolError for another transfer syntax.
     """
     collector = _Collector(data, frozenset(wanted), sequences or {})
     try:
@@ -91,7 +91,7 @@ def _dictionary() -> DataDictionary:
 
 
 class _Collector:
-    """Keeps the wanted values while the walk goes by."""
+    """Keeps the wanted values during the walk."""
 
     def __init__(self, data: bytes, wanted: frozenset[int], sequences: Mapping[int, frozenset[int]]) -> None:
         self.found = DataSetValues()
@@ -100,7 +100,7 @@ class _Collector:
         self._sequences = sequences
         self._parts = 0
         self._depth = 0
-        self._items: list[dict[int, bytes]] | None = None  # of the wanted sequence the walk is in
+        self._items: list[dict[int, bytes]] | None = None  # items of the wanted sequence that is being walked
         self._item: dict[int, bytes] = {}
         self._item_wanted: frozenset[int] = frozenset()
 
@@ -155,12 +155,12 @@ def uid_of_value(value: bytes | None) -> str:
 
 
 def text_of(value: bytes | None) -> str:
-    """A short text without padding, at most 64 characters, any byte a character; ``''`` if there is none."""
+    """A short text without padding, at most 64 characters, each byte read as Latin-1; ``''`` if there is none."""
     return (value or b"")[:_LONGEST_TEXT].strip(b"\0" + _WHITE_SPACE).decode("latin-1")
 
 
 def encode_uids(*uids: str) -> bytes:
-    """The value of a UI element; several UIDs are a list to be matched (PS3.4 C.2.2.2.2)."""
+    """The value of a UI element; several UIDs form a list for matching (PS3.4 C.2.2.2.2)."""
     return "\\".join(uids).encode("latin-1", "replace")
 
 

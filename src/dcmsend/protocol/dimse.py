@@ -55,12 +55,12 @@ class CStoreRSP(Value):
     """C-STORE-RSP.  Source: PS3.7 §9.3.1.2, Annex C for the details of the status.
 
     Attributes:
-        message_id_responded_to: of the request.
+        message_id_responded_to: message id of the request.
         status: 0..65535, see ``status_class``.
         affected_sop_class_uid, affected_sop_instance_uid: None if the peer does not repeat them.
-        error_comment: the peer's words, None if it says nothing.
-        offending_elements: tags ``group << 16 | element`` the peer complains of.
-        error_id: a number of the peer's own, None without.
+        error_comment: the peer's text, None if missing.
+        offending_elements: tags ``group << 16 | element`` of the elements in error.
+        error_id: the peer's own error number, None if missing.
     """
 
     __slots__ = (
@@ -108,7 +108,7 @@ class CEchoRSP(Value):
     """C-ECHO-RSP.  Source: PS3.7 §9.3.5.2.
 
     Attributes:
-        message_id_responded_to: of the request.
+        message_id_responded_to: message id of the request.
         status: 0..65535.
         affected_sop_class_uid: None if the peer does not repeat it.
     """
@@ -140,12 +140,12 @@ class UnknownCommand(Value):
 
 
 class CommandParseError(Value):
-    """Bytes that are no usable command; a value and no exception, because the association may live on.
+    """Bytes that are not a usable command; a value and no exception, because the association may go on.
 
     Attributes:
-        text: what is wrong, in DCMTK's words.
+        text: the fault in DCMTK's words.
         code: DCMTK's module and condition number, e.g. ``0006:020b``.
-        detail: where it is wrong, for a person; may be empty.
+        detail: where the fault is, for a person; may be empty.
     """
 
     __slots__ = ("text", "code", "detail")

@@ -1,4 +1,4 @@
-"""What the peer has done, as the upper layer tells it.  Source: PS3.8 §7 (indication and confirmation primitives)."""
+"""The events of an upper layer.  Source: PS3.8 §7 (indication and confirmation primitives)."""
 
 # ruff: noqa: RUF023  (the order of __slots__ is the order of the arguments)
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = [
 
 
 class AssociationRequested(Value):
-    """The peer wants an association (acceptor only); answer with AssociateAC or AssociateRJ."""
+    """The peer requests an association (acceptor only); answer with AssociateAC or AssociateRJ."""
 
     __slots__ = ("pdu",)
 
@@ -34,7 +34,7 @@ class AssociationRequested(Value):
 
 
 class AssociationAccepted(Value):
-    """The peer has accepted; ``accepted_contexts`` and ``peer_max_length`` of the UpperLayer are set."""
+    """The peer has accepted; ``accepted_contexts`` and ``peer_max_length`` of the UpperLayer are now set."""
 
     __slots__ = ("pdu",)
 
@@ -55,8 +55,8 @@ class CommandReceived(Value):
     """A complete command set.
 
     Attributes:
-        context_id: as it came; perhaps none of the accepted ones.
-        command: the command, or why it is none.
+        context_id: as received; perhaps none of the accepted ones.
+        command: the command, or its fault.
     """
 
     __slots__ = ("context_id", "command")
@@ -70,9 +70,9 @@ class DataReceived(Value):
     """One fragment of a data set.
 
     Attributes:
-        context_id: as it came; perhaps none of the accepted ones.
+        context_id: as received; perhaps none of the accepted ones.
         data: the fragment, not longer than one PDU.
-        is_last: whether the data set ends with it.
+        is_last: whether the data set ends with this fragment.
     """
 
     __slots__ = ("context_id", "data", "is_last")
@@ -105,7 +105,7 @@ class ReleaseConfirmed(Value):
 
 
 class TransportClosed(Value):
-    """The connection has ended while the association still stood."""
+    """The connection has ended before the association was released or aborted."""
 
     __slots__ = ()
 

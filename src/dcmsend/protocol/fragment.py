@@ -1,7 +1,7 @@
-"""Messages cut into P-DATA-TF PDUs, and the buffer in which a data set goes out without being copied.
+"""Cuts messages into P-DATA-TF PDUs, and provides the buffer in which a data set is sent without a copy.
 
-Source: PS3.8 §9.3.5, D.1, E.2; sizes as DCMTK chooses them (one fragment a PDU, the header taken as part of the
-peer's maximum length).
+Source: PS3.8 §9.3.5, D.1, E.2; sizes as in DCMTK (one fragment a PDU, whose header counts as part of the peer's maximum
+length).
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ MAX_SLOTS: Final = 1000
 
 
 def max_fragment_length(peer_max_length: int, own_limit: int | None = None) -> int:
-    """How many bytes of a message go into one P-DATA-TF PDU; even, at least 2.
+    """The number of message bytes in one P-DATA-TF PDU; even, at least 2.
 
     Args:
-        peer_max_length: maximum length the peer has announced, 0 for unlimited.
-        own_limit: longest PDU we want to send, None or 0 for no limit of our own.
+        peer_max_length: maximum length that the peer has announced, 0 for unlimited.
+        own_limit: longest PDU to send, None or 0 for no limit of our own.
 
-    Raises RemoteProtocolError when the peer leaves no room for data, LocalProtocolError when our limit does.
+    Raises RemoteProtocolError if the peer's limit leaves no room for data, LocalProtocolError if ours does.
     """
     longest = min(peer_max_length or LONGEST_PDU, LONGEST_PDU)
     if longest <= HEADER_LENGTH + 1:
@@ -62,7 +62,7 @@ def encode_command_pdus(command_set: bytes, context_id: int, fragment_length: in
 
 
 def _untouched_memory(length: int) -> mmap.mmap:
-    """Zero bytes that take no memory, and no time, before they are used: most instances are small."""
+    """Zero bytes that cost neither memory nor time until they are used: most instances are small."""
     if hasattr(mmap, "MAP_PRIVATE"):
         return mmap.mmap(-1, length, flags=mmap.MAP_PRIVATE)
     return mmap.mmap(-1, length)
@@ -71,11 +71,11 @@ def _untouched_memory(length: int) -> mmap.mmap:
 class FramedBuffer:
     """A buffer that is already laid out as P-DATA-TF PDUs, so that sending data needs no work for each PDU.
 
-    ``[room for the command][header][slot][header][slot]...``: the reader fills the slots, ``frame`` gives the slice
-    to send. Only the header of the last PDU is patched, and put right again by the next call.
+    Layout: ``[room for the command][header][slot][header][slot]...``.  The reader fills the slots; ``frame`` returns
+    the slice to send.  Only the header of the last PDU is changed, and restored by the next call.
 
     Attributes:
-        slots: where data bytes have to lie, in order; each is ``slot_bytes`` long.
+        slots: memory for the data bytes, in order; each is ``slot_bytes`` long.
         slot_bytes: data bytes in a full PDU.
         capacity: data bytes in all slots together.
     """
@@ -85,7 +85,7 @@ class FramedBuffer:
     HEAD_ROOM: Final = 1024
 
     def __init__(self, fragment_length: int, capacity: int = 1 << 20) -> None:
-        """A buffer of about ``capacity`` bytes (always room for one fragment, never more than 1000 slots)."""
+        """Make a buffer of about ``capacity`` bytes (always room for one fragment, never more than 1000 slots)."""
         if fragment_length < 1:
             raise LocalProtocolError(f"a fragment cannot have {fragment_length} bytes")
         self._stride: Final = fragment_length + HEADER_LENGTH
@@ -109,11 +109,11 @@ class FramedBuffer:
         """The bytes to send for the first ``data_length`` bytes in the slots; valid until the next call.
 
         Args:
-            data_length: 0..capacity; every slot but the last used one is full. 0 with ``is_last`` gives one empty
-                last fragment, 0 without gives the command alone.
+            data_length: 0..capacity; every slot but the last used one is full.  0 with ``is_last`` makes one empty
+                last fragment, 0 without it the command alone.
             context_id: presentation context of the data.
             is_last: whether the data set ends here.
-            command: encoded command PDUs that go out before the data.
+            command: encoded command PDUs, sent before the data.
 
         Raises LocalProtocolError when the data or the command does not fit.
         """

@@ -142,7 +142,7 @@ def further_elements(command: FurtherCommand) -> list[tuple[int, bytes]]:
     """
     elements = {
         COMMAND_FIELD: encode_number(command.command_field),
-        COMMAND_DATA_SET_TYPE: encode_number(NO_DATA_SET),  # of a message that has no field for it
+        COMMAND_DATA_SET_TYPE: encode_number(NO_DATA_SET),  # replaced if the message has a field for it
     }
     for name, (element, _, encode, _) in zip(command.__slots__, _ROWS[type(command)], strict=True):
         value = encode(getattr(command, name))
@@ -152,7 +152,7 @@ def further_elements(command: FurtherCommand) -> list[tuple[int, bytes]]:
 
 
 def decode_further_command(command_field: int, elements: Elements) -> FurtherCommand | None:
-    """The message with this command field, None if it is none of these; raises CommandFault for a missing field."""
+    """The message with this command field, None for other messages; raises CommandFault for a missing field."""
     kind = _KINDS.get(command_field)
     if kind is None:
         return None

@@ -1,6 +1,6 @@
-"""DIMSE messages that only the proof after sending uses: C-FIND, C-CANCEL, N-ACTION and N-EVENT-REPORT as values.
+"""DIMSE messages for the proof after sending: C-FIND, C-CANCEL, N-ACTION and N-EVENT-REPORT as values.
 
-Apart from ``dimse`` so that a run that only sends does not define them.  Source: PS3.7 §9.1.2, §9.3.2, §10.1.1,
+They are not in ``dimse``, so that a run that only sends does not load them.  Source: PS3.7 §9.1.2, §9.3.2, §10.1.1,
 §10.1.4, §10.3.1, §10.3.4.
 """
 
@@ -21,7 +21,7 @@ class CFindRQ(Value):
 
     Attributes:
         message_id: 0..65535.
-        affected_sop_class_uid: the information model that is asked, cut to 64 characters on the wire.
+        affected_sop_class_uid: the information model to query, cut to 64 characters on the wire.
         priority: 0 medium, 1 high, 2 low.
         has_data_set: true in every legal request.
     """
@@ -42,13 +42,13 @@ class CFindRSP(Value):
     """C-FIND-RSP: one match, or the end.  Source: PS3.7 §9.3.2.2, PS3.4 C.4.1.1.4 for the status.
 
     Attributes:
-        message_id_responded_to: of the request.
+        message_id_responded_to: message id of the request.
         status: 0..65535; FF00 and FF01 are a match, 0000 the end, FE00 the end after C-CANCEL.
         affected_sop_class_uid: None if the peer does not repeat it.
         has_data_set: whether an Identifier follows.
-        error_comment: the peer's words, None if it says nothing.
-        offending_elements: tags ``group << 16 | element`` the peer complains of.
-        error_id: a number of the peer's own, None without.
+        error_comment: the peer's text, None if missing.
+        offending_elements: tags ``group << 16 | element`` of the elements in error.
+        error_id: the peer's own error number, None if missing.
     """
 
     __slots__ = (
@@ -101,8 +101,8 @@ class NActionRQ(Value):
 
     Attributes:
         message_id: 0..65535.
-        requested_sop_class_uid, requested_sop_instance_uid: of what is to act; cut to 64 characters on the wire.
-        action_type_id: what is to be done; 1 is the request of storage commitment (PS3.4 J.3.2).
+        requested_sop_class_uid, requested_sop_instance_uid: of the instance to act on; cut to 64 characters.
+        action_type_id: the action; 1 is the request for storage commitment (PS3.4 J.3.2).
         has_data_set: whether the Action Information follows.
     """
 
@@ -127,14 +127,14 @@ class NActionRQ(Value):
 
 
 class NActionRSP(Value):
-    """N-ACTION-RSP.  Success says that the request has come, not that it has been carried out.
+    """N-ACTION-RSP.  Success says that the request has arrived, not that it has been carried out.
 
     Attributes:
-        message_id_responded_to: of the request.
+        message_id_responded_to: message id of the request.
         status: 0..65535, see ``general_status_text``.
         affected_sop_class_uid, affected_sop_instance_uid, action_type_id: None if the peer does not repeat them.
         has_data_set: whether an Action Reply follows.
-        error_comment, error_id: the peer's own words and number, None without.
+        error_comment, error_id: the peer's own text and number, None if missing.
 
     Source: PS3.7 §10.3.4.2.
     """
@@ -177,8 +177,8 @@ class NEventReportRQ(Value):
 
     Attributes:
         message_id: 0..65535.
-        affected_sop_class_uid, affected_sop_instance_uid: of what reports; cut to 64 characters on the wire.
-        event_type_id: what has happened; 1 all is committed, 2 failures exist (PS3.4 J.3.3).
+        affected_sop_class_uid, affected_sop_instance_uid: of the reporting instance; cut to 64 characters.
+        event_type_id: the event; 1 all is committed, 2 failures exist (PS3.4 J.3.3).
         has_data_set: whether the Event Information follows.
     """
 
@@ -204,11 +204,11 @@ class NEventReportRSP(Value):
     """N-EVENT-REPORT-RSP.  Source: PS3.7 §10.3.1.2.
 
     Attributes:
-        message_id_responded_to: of the request.
+        message_id_responded_to: message id of the request.
         status: 0..65535, see ``general_status_text``.
-        affected_sop_class_uid, affected_sop_instance_uid, event_type_id: None if they are not repeated.
+        affected_sop_class_uid, affected_sop_instance_uid, event_type_id: None if not repeated.
         has_data_set: whether an Event Reply follows.
-        error_comment, error_id: own words and number, None without.
+        error_comment, error_id: our own text and number, None for none.
     """
 
     __slots__ = (

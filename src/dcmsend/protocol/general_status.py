@@ -1,4 +1,4 @@
-"""What statuses of C-FIND, N-ACTION and N-EVENT-REPORT mean, and reasons why an instance is not committed, in words.
+"""Words for the statuses of C-FIND, N-ACTION and N-EVENT-REPORT, and for the reasons of refused commitments.
 
 Source: PS3.7 Annex C, PS3.4 C.4.1.1.4, PS3.3 C.14.1.1.
 """

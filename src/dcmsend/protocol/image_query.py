@@ -1,4 +1,4 @@
-"""Identifiers of C-FIND at the IMAGE level: which instances of a series are asked for, and which an archive has.
+"""Identifiers of C-FIND at the IMAGE level: asks for instances of a series, and reads which ones an archive has.
 
 Source: PS3.4 C.4.1, C.6.2 (Study Root), C.6.2.1.5 for the keys.
 """
@@ -26,11 +26,11 @@ SERIES_INSTANCE_UID: Final = 0x0020000E
 
 
 class ImageQuery(Value):
-    """What is asked for.
+    """A query for instances.
 
     Attributes:
-        study_instance_uid, series_instance_uid: where; ``''`` for any, which many archives refuse.
-        sop_instance_uids: these; empty for all of the series.
+        study_instance_uid, series_instance_uid: ``''`` for any, which many archives refuse.
+        sop_instance_uids: the instances to look for; empty for all of the series.
     """
 
     __slots__ = ("study_instance_uid", "series_instance_uid", "sop_instance_uids")
@@ -49,7 +49,7 @@ class ImageMatch(Value):
     Attributes:
         sop_instance_uid: never empty.
         instance_availability: ``ONLINE``, ``NEARLINE``, ``OFFLINE`` or ``UNAVAILABLE``; ``''`` from many archives.
-        study_instance_uid, series_instance_uid: ``''`` if it does not repeat them.
+        study_instance_uid, series_instance_uid: ``''`` if the archive does not repeat them.
 
     Source: PS3.4 C.4.1.1.3.2, PS3.3 C.4.23.1.1 for the availability.
     """
@@ -73,7 +73,7 @@ def encode_image_query(query: ImageQuery, transfer_syntax_uid: str) -> bytes:
     """The Identifier of a C-FIND-RQ.
 
     Raises LocalProtocolError when the list of UIDs is longer than 65,534 bytes in Explicit VR, or for a transfer syntax
-    that is none of MESSAGE_TRANSFER_SYNTAXES.
+    that is not in MESSAGE_TRANSFER_SYNTAXES.
     """
     elements: list[Element] = [
         (SOP_INSTANCE_UID, "UI", encode_uids(*query.sop_instance_uids)),
@@ -89,7 +89,7 @@ def decode_image_match(data: bytes, transfer_syntax_uid: str) -> ImageMatch:
     """The instance in the Identifier of a pending C-FIND-RSP.
 
     Raises PeerDataSetError when it cannot be read, has too many parts, or has no SOP Instance UID; LocalProtocolError
-    for a transfer syntax that is none of MESSAGE_TRANSFER_SYNTAXES.
+    for a transfer syntax that is not in MESSAGE_TRANSFER_SYNTAXES.
     """
     wanted = (SOP_INSTANCE_UID, INSTANCE_AVAILABILITY, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID)
     values = read_values(data, transfer_syntax_uid, wanted).values

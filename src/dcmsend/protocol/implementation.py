@@ -1,4 +1,4 @@
-"""Who we are on the wire.  Source: PS3.7 D.3.3.2."""
+"""The implementation identification that this program sends.  Source: PS3.7 D.3.3.2."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ _HEADER: Final = Struct(">BxH")
 
 
 def ill_formed(detail: str) -> RemoteProtocolError:
-    """The error for a PDU that lies about itself, in DCMTK's words."""
+    """The error for a PDU with inconsistent lengths, in DCMTK's words."""
     return RemoteProtocolError(f"DUL Illegal or ill-formed PDU: {detail}", INVALID_PARAMETER_VALUE)
 
 
@@ -66,12 +66,12 @@ def decode_uid(data: bytes) -> str:
 
 
 def encode_text(text: str) -> bytes:
-    """Text of the ISO 646 repertoire; what is outside Latin-1 becomes ``?``."""
+    """Text of the ISO 646 repertoire; characters outside Latin-1 become ``?``."""
     return text.encode("latin-1", "replace")
 
 
 def decode_text(data: bytes) -> str:
-    """Text without trailing padding; any byte is a character."""
+    """Text without trailing padding; each byte is read as Latin-1."""
     return data.decode("latin-1").rstrip("\0 ")
 
 

@@ -1,4 +1,4 @@
-"""Whole messages, a command and its data set, of the events of an UpperLayer.  Source: PS3.7 §6.3, PS3.8 Annex E."""
+"""Assembles messages (command and data set) from the events of an UpperLayer.  Source: PS3.7 §6.3, PS3.8 E."""
 
 # ruff: noqa: RUF023  (the order of __slots__ is the order of the arguments)
 from __future__ import annotations
@@ -20,12 +20,12 @@ MAX_DATA_SET_LENGTH: Final = 16 << 20
 
 
 class Message(Value):
-    """A message that has come completely.
+    """A complete message.
 
     Attributes:
-        context_id: as it came; perhaps none of the accepted ones.
-        command: the command, or why it is none.
-        data_set: its data set as it came, None if the command announces none.
+        context_id: as received; perhaps none of the accepted ones.
+        command: the command, or its fault.
+        data_set: the data set as received, None if the command announces none.
     """
 
     __slots__ = ("context_id", "command", "data_set")
@@ -37,21 +37,21 @@ class Message(Value):
 
 
 class MessageAssembly:
-    """Puts messages together, one after the other, in bounded memory."""
+    """Assembles messages one after the other, in bounded memory."""
 
     __slots__ = ("_command", "_data", "_max_length")
 
     def __init__(self, max_length: int = MAX_DATA_SET_LENGTH) -> None:
-        """Messages whose data sets have at most ``max_length`` bytes."""
+        """Accept messages whose data sets have at most ``max_length`` bytes."""
         self._max_length = max_length
-        self._command: CommandReceived | None = None  # whose data set is not complete yet
+        self._command: CommandReceived | None = None  # the command of the data set that is not complete yet
         self._data = bytearray()
 
     def receive(self, event: CommandReceived | DataReceived) -> Message | None:
         """The message that ends with this event, None if it goes on.
 
-        Raises RemoteProtocolError for a data set without a command, with a command or another context in between, or
-        that is too long.
+        Raises RemoteProtocolError for a data set without a command, for a command or another context in the middle of
+        a data set, and for a data set that is too long.
         """
         if isinstance(event, CommandReceived):
             if self._command is not None:
@@ -72,7 +72,7 @@ class MessageAssembly:
             return None
         message = Message(event.context_id, self._command.command, bytes(self._data))
         self._command = None
-        self._data = bytearray()  # and not clear(), which would keep the memory of the longest one
+        self._data = bytearray()  # not clear(), which would keep the memory of the longest data set
         return message
 
 

@@ -33,7 +33,7 @@ class AssociateRQ(Value):
 
     Attributes:
         called_ae_title, calling_ae_title: without padding; cut to 16 characters on the wire.
-        presentation_contexts: what is proposed, at most 128.
+        presentation_contexts: the proposed contexts, at most 128.
         user_information: sizes, names and further negotiation.
         application_context: UID; empty if the peer's PDU has none.
         protocol_version: bit field, bit 0 is version 1.
@@ -70,7 +70,7 @@ class AssociateAC(Value):
     """A-ASSOCIATE-AC.  Source: PS3.8 §9.3.3.
 
     Attributes:
-        called_ae_title, calling_ae_title: as the request had them; nobody shall test them.
+        called_ae_title, calling_ae_title: copied from the request; not to be tested (PS3.8 Table 9-17).
         context_results: the answer to each proposed context.
         user_information, application_context, protocol_version: as in AssociateRQ.
     """
@@ -132,7 +132,7 @@ class PresentationDataValue(Value):
 
     Attributes:
         context_id: odd, 1..255.
-        is_command: whether it belongs to the command set (else to the data set).
+        is_command: whether it belongs to the command set, not to the data set.
         is_last: whether it is the last fragment of the command set or data set.
         data: the fragment.
     """
@@ -186,7 +186,7 @@ class Abort(Value):
         self.reason: Final = reason
 
     def describe(self) -> str:
-        """Who aborted and why, in words."""
+        """Source and reason of the abort, in words."""
         return abort_text(self.source, self.reason)
 
 

@@ -1,4 +1,4 @@
-"""Bytes to PDUs.  Source: PS3.8 §9.3.  Any bytes give a PDU or a RemoteProtocolError."""
+"""Decodes PDUs.  Source: PS3.8 §9.3.  Any bytes give a PDU or a RemoteProtocolError."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ _ASSOCIATE_FIXED: Final = Struct(">H2x16s16s32x")
 def decode_pdu(pdu_type: int, body: bytes | memoryview) -> Pdu:
     """The PDU whose header gave ``pdu_type`` and the length of ``body``.
 
-    Unknown items are skipped, reserved fields not tested. A-ASSOCIATE-RJ, A-RELEASE and A-ABORT mean the same
-    whatever their length; missing fields are 0.
-    Raises RemoteProtocolError for an unknown type and for lengths that lie.
+    Unknown items are skipped, reserved fields not tested.  A-ASSOCIATE-RJ, A-RELEASE and A-ABORT are read whatever
+    their length; missing fields are 0.
+    Raises RemoteProtocolError for an unknown type and for inconsistent lengths.
     """
     data = bytes(body)
     if pdu_type == PDataTF.pdu_type:
@@ -76,7 +76,7 @@ def unrecognized_pdu(pdu_type: int) -> RemoteProtocolError:
 def iter_data_values(data: bytes, offset: int, end: int) -> Iterator[tuple[int, int, int, int]]:
     """Context id, message control header, start and end of each fragment in the P-DATA-TF body ``data[offset:end]``.
 
-    Raises RemoteProtocolError for lengths that lie, and when there is no fragment at all.
+    Raises RemoteProtocolError for inconsistent lengths, and when there is no fragment at all.
     """
     if offset == end:
         raise RemoteProtocolError("PDU without any PDVs encountered.", INVALID_PARAMETER_VALUE)
@@ -103,7 +103,7 @@ def iter_data_values(data: bytes, offset: int, end: int) -> Iterator[tuple[int, 
 
 
 class _Associate:
-    """What A-ASSOCIATE-RQ and -AC have in common, and where their presentation context items lie."""
+    """The common fields of A-ASSOCIATE-RQ and -AC, and the positions of their presentation context items."""
 
     __slots__ = ("application_context", "called", "calling", "contexts", "user_information", "version")
 

@@ -1,4 +1,4 @@
-"""PDUs to bytes.  Source: PS3.8 §9.3; reserved bytes and order as DCMTK writes them."""
+"""Encodes PDUs.  Source: PS3.8 §9.3; reserved bytes and order as DCMTK writes them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _PDV_HEADER: Final = Struct(">IBB")
 
 
 def encode_pdu(pdu: Pdu) -> bytes:
-    """The PDU with its header.  Raises LocalProtocolError when a field is empty that must not be, or does not fit."""
+    """The PDU with its header.  Raises LocalProtocolError for an empty mandatory field or one that does not fit."""
     try:
         if isinstance(pdu, AssociateRQ | AssociateAC):
             body = _encode_associate(pdu)

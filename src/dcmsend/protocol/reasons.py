@@ -1,4 +1,4 @@
-"""Why an association was rejected or aborted, in words.  Source: PS3.8 Table 9-21 and Table 9-26."""
+"""Words for the source and reason of a rejection or an abort.  Source: PS3.8 Table 9-21 and Table 9-26."""
 
 from __future__ import annotations
 
@@ -43,17 +43,17 @@ def rejection_result_text(result: int) -> str:
 
 
 def rejection_source_text(source: int) -> str:
-    """Who rejected, e.g. ``Service User``."""
+    """The source of a rejection, e.g. ``Service User``."""
     return _SOURCES.get(source, f"Unknown Source: {source}")
 
 
 def rejection_reason_text(source: int, reason: int) -> str:
-    """Why it was rejected, e.g. ``Called AE Title Not Recognized``; the meaning of ``reason`` depends on ``source``."""
+    """The reason, e.g. ``Called AE Title Not Recognized``; the meaning of ``reason`` depends on ``source``."""
     return _REASONS.get((source, reason), f"Unknown Reason: {reason}")
 
 
 def abort_text(source: int, reason: int) -> str:
-    """Who aborted and why, e.g. ``Source: Service Provider, Reason: Unexpected PDU``."""
+    """Source and reason of an abort, e.g. ``Source: Service Provider, Reason: Unexpected PDU``."""
     text = f"Source: {_ABORT_SOURCES.get(source, f'Unknown Source: {source}')}"
     if source == 2:  # a service user gives no reason
         text += f", Reason: {_ABORT_REASONS.get(reason, f'Unknown Reason: {reason}')}"

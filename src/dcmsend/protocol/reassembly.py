@@ -1,4 +1,4 @@
-"""Fragments of messages to events.  Source: PS3.8 Annex E."""
+"""Turns fragments of messages into events.  Source: PS3.8 Annex E."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _LAST: Final = 2
 
 
 class Reassembly:
-    """Puts command sets together, and passes data fragments on as they come."""
+    """Assembles command sets, and passes data fragments on at once."""
 
     __slots__ = ("_command", "_context_id")
 
     def __init__(self) -> None:
         self._command = bytearray()
-        self._context_id: int | None = None  # of the command that is not complete yet
+        self._context_id: int | None = None  # of the incomplete command
 
     @property
     def is_empty(self) -> bool:
@@ -35,9 +35,9 @@ class Reassembly:
         return self._context_id is None
 
     def receive(self, data: bytes, offset: int, end: int, events: list[Event]) -> None:
-        """Appends the events of the P-DATA-TF body ``data[offset:end]``.
+        """Append the events of the P-DATA-TF body ``data[offset:end]``.
 
-        Raises RemoteProtocolError for lengths that lie, for messages that are mixed up, and for endless commands.
+        Raises RemoteProtocolError for inconsistent lengths, mixed messages, and endless commands.
         """
         for context_id, flags, start, stop in iter_data_values(data, offset, end):
             if not flags & _COMMAND:

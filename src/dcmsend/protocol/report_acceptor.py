@@ -1,4 +1,4 @@
-"""The acceptor's side of one association in which an archive reports on storage commitment; no input or output.
+"""The acceptor's side of one association in which an archive reports on storage commitment; does no I/O.
 
 Source: PS3.4 J.3.3, PS3.7 §10.1.1, PS3.8 §9.2.
 """
@@ -37,10 +37,10 @@ class ReceivedReport(Value):
     """A complete N-EVENT-REPORT-RQ.
 
     Attributes:
-        context_id: of the accepted presentation context it came on.
+        context_id: of the accepted presentation context.
         request: the command.
-        data_set: as it came, see ``decode_commitment_report``; empty if there is none.
-        transfer_syntax: UID, how the data set is encoded.
+        data_set: as received, see ``decode_commitment_report``; empty if there is none.
+        transfer_syntax: UID of the transfer syntax of the data set.
     """
 
     __slots__ = ("context_id", "request", "data_set", "transfer_syntax")
@@ -53,7 +53,7 @@ class ReceivedReport(Value):
 
 
 def answer_to_report(request: NEventReportRQ, status: int = 0) -> NEventReportRSP:
-    """The response that says what became of a report; 0 is success.  Source: PS3.7 §10.3.1.2."""
+    """The response to a report; status 0 is success.  Source: PS3.7 §10.3.1.2."""
     return NEventReportRSP(
         request.message_id, status, request.affected_sop_class_uid, request.affected_sop_instance_uid,
         request.event_type_id,
@@ -61,18 +61,18 @@ def answer_to_report(request: NEventReportRQ, status: int = 0) -> NEventReportRS
 
 
 class ReportAcceptor:
-    """One association that an archive has opened: C-ECHO is answered, reports are handed out, all else is aborted.
+    """One association that an archive has opened: answers C-ECHO, hands out reports, aborts at anything else.
 
-    Whoever carries the bytes sends what ``receive_data`` and ``answer`` return, and closes the connection when
-    ``is_over``. It answers each report before it hands in further bytes, else they gather in memory.
+    The caller sends the bytes that ``receive_data`` and ``answer`` return, and closes the connection when ``is_over``.
+    It answers each report before it passes in further bytes; otherwise reports gather in memory.
 
     Attributes:
-        peer: the peer's A-ASSOCIATE-RQ, None before it has come.
-        error: why the association was aborted or has ended early, None as long as it was not.
+        peer: the peer's A-ASSOCIATE-RQ, None until it has arrived.
+        error: why the association was aborted or has ended early, None while it is good.
     """
 
     def __init__(self, terms: AcceptanceTerms) -> None:
-        """Wait for a request that the terms may allow."""
+        """Wait for a request; ``terms`` decide whether it is accepted."""
         self.peer: AssociateRQ | None = None
         self.error: RemoteProtocolError | None = None
         self._terms = terms
@@ -84,18 +84,18 @@ class ReportAcceptor:
 
     @property
     def is_associated(self) -> bool:
-        """Whether the association stands, so that the peer may still report."""
+        """Whether the association is established, so that the peer may still report."""
         return self._layer.state in _CAN_ANSWER
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more will be said: close the connection (PS3.8's ARTIM may be waited for first)."""
+        """Whether the conversation is over: close the connection (PS3.8's ARTIM may be waited for first)."""
         return self._layer.state in (State.IDLE, State.AWAITING_TRANSPORT_CLOSE)
 
     def receive_data(self, data: bytes) -> bytes:
-        """What is to be sent at once after these bytes have arrived; ``take_reports`` has what they brought.
+        """Take received bytes; return the bytes to send at once.  ``take_reports`` then returns the reports.
 
-        Never raises: a breach by the peer is in ``error``, and the answer is an A-ABORT.
+        Never raises: a protocol violation by the peer is in ``error``, and the answer is an A-ABORT.
         """
         reply = bytearray()
         if self.is_over:
@@ -110,19 +110,19 @@ class ReportAcceptor:
         return bytes(reply)
 
     def receive_closed(self) -> None:
-        """The peer has closed the connection."""
+        """Note that the peer has closed the connection."""
         try:
             self._layer.receive_closed()
         except RemoteProtocolError as error:
             self.error = self.error or error
 
     def take_reports(self) -> list[ReceivedReport]:
-        """The reports that have come since the last call, in their order."""
+        """The reports received since the last call, in order."""
         reports, self._reports = self._reports, []
         return reports
 
     def answer(self, report: ReceivedReport, status: int = 0) -> bytes:
-        """The bytes of the response to a report; empty if the association has ended meanwhile."""
+        """The bytes of the response to a report; empty if the association has ended in the meantime."""
         self._unanswered -= 1
         response = self._encode(report.context_id, answer_to_report(report.request, status))
         if self._owes_release and not self._unanswered:
@@ -130,13 +130,13 @@ class ReportAcceptor:
         return response
 
     def abort(self) -> bytes:
-        """The bytes that end an association for reasons of our own; empty if there is none."""
+        """The bytes that abort the association for reasons of our own; empty if there is none."""
         if self.is_over or self._layer.state is State.AWAITING_ASSOCIATE_RQ:
             return b""
         return self._layer.send(Abort())
 
     def _react(self, event: Event) -> bytes:
-        """The answer to an event, as far as what came behind it has not ended the association."""
+        """The answer to an event; empty if a later event has already ended the association."""
         if isinstance(event, AssociationRequested):
             self.peer = event.pdu
             if self._layer.state is not State.AWAITING_LOCAL_ASSOCIATE_RESPONSE:
@@ -151,7 +151,7 @@ class ReportAcceptor:
         return b""  # the peer has aborted
 
     def _take(self, message: Message) -> bytes:
-        """The answer to a message that can be given at once.  Raises RemoteProtocolError for what is not taken."""
+        """The immediate answer to a message.  Raises RemoteProtocolError for messages that are not accepted."""
         context = self._layer.accepted_contexts.get(message.context_id)
         if context is None:
             raise RemoteProtocolError(f"DIMSE: presentation context {message.context_id} was not accepted")
@@ -182,7 +182,7 @@ class ReportAcceptor:
         return self._layer.send(ReleaseRP())
 
     def _abort(self, error: RemoteProtocolError) -> bytes:
-        """Our A-ABORT for a breach, by the service user if it is no breach of the upper layer."""
+        """Our A-ABORT for a violation; its source is the service user if the upper layer was not violated."""
         self.error = self.error or error
         if self._layer.violation is None and self.is_over:
             return b""

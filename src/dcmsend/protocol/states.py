@@ -1,6 +1,6 @@
 """The upper layer's state machine as data.  Source: PS3.8 Table 9-10 (and Tables 9-1 to 9-9 for the names).
 
-The table can be laid beside the standard's: a row for each event, a column for each state; ``-`` is what cannot happen.
+The table can be compared with the standard's: a row for each event, a column for each state; ``-`` cannot happen.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class State(IntEnum):
 
 
 class Evt(IntEnum):
-    """The events of Table 9-10: what the service user asks for, what the network brings."""
+    """The events of Table 9-10: requests of the service user, and input from the network."""
 
     ASSOCIATE_REQUEST = 1
     TRANSPORT_CONNECT_CONFIRM = 2
@@ -80,14 +80,14 @@ Evt19   -    AA-1 AA-8 -    AA-8 AA-8 AA-8 AA-8 AA-8 AA-8  AA-8  AA-8  AA-7
 
 
 class Action(Value):
-    """What one action of Table 9-10 comes to for a core that has no transport and no timer of its own.
+    """The effect of one action of Table 9-10 on a core that has no transport and no timer of its own.
 
     Attributes:
-        name: in the table.
-        next_state: of the association requestor; in IDLE the transport connection is to be closed.
+        name: the action's name in the table.
+        next_state: of the association requestor; in IDLE the caller closes the transport connection.
         acceptor_next_state: of the association acceptor.
-        indicates: the service user is told (indication or confirmation primitive).
-        aborts: an A-ABORT PDU has to be sent that nobody asked for.
+        indicates: whether the service user is told (indication or confirmation primitive).
+        aborts: whether an unrequested A-ABORT PDU has to be sent.
 
     Source: PS3.8 Tables 9-6 to 9-9.
     """
@@ -112,7 +112,7 @@ ACTIONS: Final = {
         Action("AE-3", 6, indicates=True),  # A-ASSOCIATE confirmation (accept)
         Action("AE-4", 1, indicates=True),  # A-ASSOCIATE confirmation (reject)
         Action("AE-5", 2),  # issue TRANSPORT CONNECT response, start ARTIM
-        Action("AE-6", 3, indicates=True),  # A-ASSOCIATE indication; the user rejects also on the provider's behalf
+        Action("AE-6", 3, indicates=True),  # A-ASSOCIATE indication; the user rejects for the provider, too
         Action("AE-7", 6),  # send A-ASSOCIATE-AC
         Action("AE-8", 13),  # send A-ASSOCIATE-RJ, start ARTIM
         Action("DT-1", 6),  # send P-DATA-TF

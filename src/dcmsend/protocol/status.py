@@ -41,7 +41,7 @@ _TEXTS: Final = {
 
 
 def status_class(code: int) -> StatusClass:
-    """The class of a status; ``UNKNOWN`` for what DCMTK counts as ``with unknown status``."""
+    """The class of a status; ``UNKNOWN`` for those that DCMTK counts as ``with unknown status``."""
     found = _CLASSES.get(code)
     if found is not None:
         return found
@@ -69,5 +69,5 @@ def status_text(code: int) -> str:
 
 
 def is_stored(code: int) -> bool:
-    """Whether the peer says that it has the instance: success or a warning."""
+    """Whether the peer confirms that it has the instance: success or a warning."""
     return code == SUCCESS or status_class(code) is StatusClass.WARNING

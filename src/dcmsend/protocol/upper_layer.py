@@ -1,4 +1,4 @@
-"""The DICOM upper layer as a pure conversation: bytes in, events out; PDUs in, bytes out.  Source: PS3.8 §9.2."""
+"""The DICOM upper layer without I/O: bytes in, events out; PDUs in, bytes out.  Source: PS3.8 §9.2."""
 
 from __future__ import annotations
 
@@ -73,27 +73,27 @@ def _too_long(text: str) -> RemoteProtocolError:
 class UpperLayer:
     """One association's protocol state, as requestor or as acceptor; it owns no connection and no clock.
 
-    Who carries the bytes sends what ``send`` returns, hands in what arrives, and closes the connection when the
-    state is IDLE again, or after a time in AWAITING_TRANSPORT_CLOSE (that time is the standard's ARTIM timer).
+    The caller sends the bytes that ``send`` returns, and passes in received bytes.  The caller closes the connection
+    when the state is IDLE again, or after a time in AWAITING_TRANSPORT_CLOSE (the standard's ARTIM timer).
 
-    A breach by the peer is raised once, after the events before it have been returned: by this call of
-    ``receive_data``, or by the next one if this one still had events (then ``violation`` tells it at once). After it
-    only ``send(Abort(...))`` is of use.
+    A protocol violation by the peer is raised once, after the events before it have been returned: by this call of
+    ``receive_data``, or by the next one if this one still had events (then ``violation`` has it at once).  After it
+    only ``send(Abort(...))`` is useful.
 
     Attributes:
         state: PS3.8 Table 9-10.
-        accepted_contexts: contexts by id that may be used, once the association stands.
-        peer_max_length: longest P-DATA-TF PDU the peer takes, 0 for unlimited.
-        peer: the peer's A-ASSOCIATE-AC, None before.
-        violation: what the peer did wrong, None as long as it did nothing.
+        accepted_contexts: usable contexts by id, once the association is established.
+        peer_max_length: longest P-DATA-TF PDU the peer accepts, 0 for unlimited.
+        peer: the peer's A-ASSOCIATE-AC, None before it has arrived.
+        violation: the peer's protocol violation, None as long as there is none.
     """
 
     def __init__(self, max_pdu_length: int, *, is_acceptor: bool = False) -> None:
-        """Requestor or acceptor of one association.
+        """Begin one association.
 
         Args:
-            max_pdu_length: longest P-DATA-TF PDU we announce to take, 0 for unlimited.
-            is_acceptor: the peer has connected to us and will send A-ASSOCIATE-RQ.
+            max_pdu_length: longest P-DATA-TF PDU we announce to receive, 0 for unlimited.
+            is_acceptor: whether the peer has connected to us and will send A-ASSOCIATE-RQ.
         """
         self.state = State.IDLE
         self.accepted_contexts: dict[int, AcceptedContext] = {}
@@ -114,10 +114,10 @@ class UpperLayer:
             self._enter(self._action(Evt.TRANSPORT_CONNECT_INDICATION))
 
     def send(self, pdu: Pdu) -> bytes:
-        """The bytes of a PDU that may be sent now.  Raises LocalProtocolError when it may not, or is ill-formed."""
+        """The bytes of a PDU.  Raises LocalProtocolError when it may not be sent now, or is ill-formed."""
         encoded = encode_pdu(pdu)
         if self._owes_abort and isinstance(pdu, Abort):
-            self._owes_abort = False  # the state has changed when the breach was found
+            self._owes_abort = False  # the state was changed when the violation was found
             return encoded
         event = _SEND_EVENTS[type(pdu)]
         if TRANSITIONS[event][self.state] is None:
@@ -125,25 +125,25 @@ class UpperLayer:
         self._enter(self._action(event))
         if isinstance(pdu, AssociateRQ):
             self._request = pdu
-            self._enter(self._action(Evt.TRANSPORT_CONNECT_CONFIRM))  # bytes are asked for when there is a connection
+            self._enter(self._action(Evt.TRANSPORT_CONNECT_CONFIRM))  # asking for bytes implies a connection
         elif isinstance(pdu, AssociateAC) and self._request is not None:
             self.accepted_contexts = accepted_contexts(self._request.presentation_contexts, pdu.context_results)
         return encoded
 
     def check_can_send_data(self) -> None:
-        """Raises LocalProtocolError unless the association stands and nobody has asked for its end.
+        """Raise LocalProtocolError unless the association is established and neither side has asked for its end.
 
-        Who sends P-DATA-TF PDUs of a FramedBuffer asks here once a message, instead of ``send`` for each PDU.
-        Raises RemoteProtocolError when a breach by the peer has not been raised yet.
+        A caller that sends P-DATA-TF PDUs of a FramedBuffer calls this once a message, instead of ``send`` for each
+        PDU.  Raises RemoteProtocolError when a violation by the peer has not been raised yet.
         """
         if self.state is not State.DATA_TRANSFER:
             self._raise_violation()
             raise LocalProtocolError(f"data cannot be sent in state {self.state.name}")
 
     def receive_data(self, data: bytes | bytearray | memoryview) -> list[Event]:
-        """The events in what has arrived; an incomplete PDU is kept for the next call, as a copy.
+        """The events in received bytes; an incomplete PDU is kept, as a copy, for the next call.
 
-        Raises RemoteProtocolError when the peer breaks the protocol, LocalProtocolError when there is no connection.
+        Raises RemoteProtocolError when the peer violates the protocol, LocalProtocolError without a connection.
         """
         self._raise_violation()
         if self._request is None and not self._is_acceptor:
@@ -168,7 +168,7 @@ class UpperLayer:
         except RemoteProtocolError as error:
             self._enter(self._action(Evt.INVALID_PDU_RECEIVED))
             self._owes_abort = self._is_deaf = True
-            if not is_closing:  # else the end is settled, and nobody waits for news
+            if not is_closing:  # else the association is over, and events have no receiver
                 self.violation = error
                 self._raises_violation = True
             if not events:
@@ -176,9 +176,9 @@ class UpperLayer:
         return events
 
     def receive_closed(self) -> list[Event]:
-        """The events that come of the end of the connection: TransportClosed if the association still stood.
+        """The events when the connection has ended: TransportClosed if the association was still established.
 
-        Raises RemoteProtocolError when a breach by the peer has not been raised yet.
+        Raises RemoteProtocolError when a violation by the peer has not been raised yet.
         """
         self._raise_violation()
         self._received.clear()
@@ -189,13 +189,13 @@ class UpperLayer:
         return [TransportClosed()] if action.indicates else []
 
     def artim_expired(self) -> None:
-        """The peer has not closed the connection in time; does nothing in states where that is not waited for."""
+        """Note that the peer has not closed the connection in time; has no effect in states without that timer."""
         action = TRANSITIONS[Evt.ARTIM_EXPIRED][self.state]
         if action is not None:
             self._enter(action)
 
     def _whole_command(self, data: bytes | bytearray | memoryview) -> Event | None:
-        """The command in data that is one PDU with all of one command set, as most answers come; else None."""
+        """The command in data that is one PDU with one whole command set, as most answers are; else None."""
         if len(data) < _WHOLE_HEADER.size or not self._reassembly.is_empty:
             return None
         pdu_type, length, pdv_length, context_id, flags = _WHOLE_HEADER.unpack_from(data)
@@ -210,7 +210,7 @@ class UpperLayer:
         return CommandReceived(context_id, decode_command(bytes(data[_WHOLE_HEADER.size :])))
 
     def _receive_pdus(self, data: bytes, events: list[Event]) -> None:
-        """Takes the complete PDUs, and keeps the rest if the connection is to live on."""
+        """Take the complete PDUs, and keep the rest unless the connection is about to end."""
         offset, end = 0, len(data)
         while True:
             start = offset + _HEADER.size
@@ -230,7 +230,7 @@ class UpperLayer:
         self._received += data[offset:]
 
     def _check_header(self, pdu_type: int, length: int) -> None:
-        """Raises RemoteProtocolError before anything is kept of a PDU that cannot be meant."""
+        """Raise RemoteProtocolError for an impossible header, before any of the PDU is kept."""
         if pdu_type == PDataTF.pdu_type:
             if length > self._max_data_length:
                 raise _too_long(f"DUL Illegal PDU Length {length}.  Max expected {self._max_pdu_length}")
@@ -255,7 +255,7 @@ class UpperLayer:
         self._enter(action)
 
     def _indicate(self, pdu: Pdu) -> Event:
-        """Notes what the PDU settles, and gives its event."""
+        """Note the results of negotiation in a PDU, and return its event."""
         if isinstance(pdu, AssociateAC):
             if not pdu.protocol_version & PROTOCOL_VERSION_1:
                 text = f"DUL Unsupported peer protocol {pdu.protocol_version:04x}; expected 0001"

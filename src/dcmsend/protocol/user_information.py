@@ -1,4 +1,4 @@
-"""User information of A-ASSOCIATE: sizes, names and what else may be negotiated.  Source: PS3.8 D.1, PS3.7 D.3.3."""
+"""User information of A-ASSOCIATE: sizes, names and further negotiation.  Source: PS3.8 D.1, PS3.7 D.3.3."""
 
 # ruff: noqa: RUF023  (the order of __slots__ is the order of the arguments)
 from __future__ import annotations
@@ -20,11 +20,11 @@ __all__ = [
 
 
 class AsynchronousOperationsWindow(Value):
-    """How many operations may be outstanding, seen from who sends the item.  Source: PS3.7 D.3.3.3.
+    """How many operations may be outstanding, from the view of the item's sender.  Source: PS3.7 D.3.3.3.
 
     Attributes:
-        max_invoked: requests it may send before a response came; 0 is unlimited, 1 is the default without the item.
-        max_performed: requests it takes before it has responded; 0 is unlimited.
+        max_invoked: requests the sender may send before a response; 0 is unlimited, 1 is the default without the item.
+        max_performed: requests the sender accepts before it has responded; 0 is unlimited.
     """
 
     __slots__ = ("max_invoked", "max_performed")
@@ -56,12 +56,12 @@ class SOPClassExtendedNegotiation(Value):
 
 
 class SOPClassCommonExtendedNegotiation(Value):
-    """What a proposed SOP Class is, for a peer that does not know it.  Source: PS3.7 D.3.3.6.
+    """The classification of a proposed SOP Class, for a peer that does not know it.  Source: PS3.7 D.3.3.6.
 
     Attributes:
         sop_class_uid: the proposed SOP Class.
         service_class_uid: the Service Class it belongs to, e.g. Storage.
-        related_general_sop_classes: UIDs of SOP Classes it can be taken for.
+        related_general_sop_classes: UIDs of SOP Classes as which it may be treated.
     """
 
     __slots__ = ("sop_class_uid", "service_class_uid", "related_general_sop_classes")
@@ -75,7 +75,7 @@ class SOPClassCommonExtendedNegotiation(Value):
 
 
 class UserIdentity(Value):
-    """Who the user is.  Source: PS3.7 D.3.3.7.1.
+    """The identity of the user.  Source: PS3.7 D.3.3.7.1.
 
     Attributes:
         identity_type: 1 user name, 2 user name and passcode, 3 Kerberos ticket, 4 SAML assertion, 5 JSON Web Token.
@@ -102,8 +102,8 @@ class UserInformation(Value):
     """The user information item of A-ASSOCIATE-RQ and -AC.
 
     Attributes:
-        max_length: longest P-DATA-TF PDU its sender takes, in bytes; 0 is unlimited (also if the item is missing).
-        implementation_class_uid, implementation_version_name: who the sender is; empty if it does not say.
+        max_length: longest P-DATA-TF PDU its sender accepts, in bytes; 0 is unlimited (also if the item is missing).
+        implementation_class_uid, implementation_version_name: of the sender's software; empty if missing.
         asynchronous_operations_window: None without the item: one operation at a time.
         role_selections, sop_class_extended_negotiations, common_extended_negotiations: in the order of the PDU.
         user_identity: only in an A-ASSOCIATE-RQ.

@@ -65,7 +65,7 @@ def encode_user_information(information: UserInformation) -> bytes:
 
 
 def _counted(data: bytes) -> bytes:
-    """The field behind its 16-bit length."""
+    """A field after its 16-bit length."""
     if len(data) > 0xFFFF:
         raise LocalProtocolError(f"field of {len(data)} bytes is too long")
     return pack(">H", len(data)) + data
@@ -83,7 +83,7 @@ def _encode_user_identity(identity: UserIdentity) -> bytes:
 
 
 class _Fields:
-    """The fields of one sub-item, taken from left to right; raises RemoteProtocolError where there is none left."""
+    """The fields of one sub-item, taken from left to right; raises RemoteProtocolError when none is left."""
 
     __slots__ = ("_data", "_end", "_item_type", "_position")
 
@@ -114,8 +114,8 @@ class _Fields:
 def decode_user_information(data: bytes, start: int, end: int) -> UserInformation:
     """The user information of the item body ``data[start:end]``; unknown sub-items are skipped.
 
-    Of a sub-item that may occur only once the last one counts.
-    Raises RemoteProtocolError when a sub-item is cut off or lies about a length.
+    If a sub-item that may occur only once occurs twice, the last one counts.
+    Raises RemoteProtocolError when a sub-item is cut off or has an inconsistent length.
     """
     max_length = 0
     class_uid = version_name = ""
