@@ -9,9 +9,9 @@ AE_TITLE_LENGTH = 16
 
 
 def encode_ae_title(text: str) -> bytes:
-    """The 16 bytes of an AE title field: padded with blanks, cut without a word, nothing else changed.
+    """The 16 bytes of an AE title field: padded with blanks or silently cut, otherwise unchanged.
 
-    Bytes of the command line that are no text (surrogate escapes) go out as they came in.
+    Bytes of the command line that are not UTF-8 (surrogate escapes) are sent as they were given.
     """
     return text.encode("utf-8", "surrogateescape")[:AE_TITLE_LENGTH].ljust(AE_TITLE_LENGTH)
 

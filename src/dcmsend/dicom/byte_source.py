@@ -1,4 +1,4 @@
-"""What the element walk and the re-encoder read from: bytes that need not be in memory."""
+"""The sources that the element walk and the encoder read from: bytes that need not be in memory."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class BytesSource:
 
 
 class InflatedSource:
-    """Base of a ByteSource whose bytes are made from fewer bytes, so that their number tells nothing of their worth."""
+    """Base of a ByteSource whose bytes are made from fewer bytes, so that its length is no measure of its content."""
 
     __slots__ = ()
 
@@ -40,12 +40,12 @@ class InflatedSource:
         raise NotImplementedError
 
     def header_allowance(self) -> int:
-        """In how many bytes headers of elements may be looked for, as far as it has been read."""
+        """The number of bytes that may be searched for element headers, given the input that has been read."""
         raise NotImplementedError
 
 
 class BoundedSource:
-    """A ByteSource that ends before the one it reads from."""
+    """A part of another ByteSource: the bytes before an end position."""
 
     __slots__ = ("_end", "_source")
 

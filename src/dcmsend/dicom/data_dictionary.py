@@ -1,11 +1,11 @@
-"""Data dictionary: which VR a data element has where the data set does not say.  Source: PS3.6, PS3.5 section 7.8.
+"""Data dictionary: the VR of data elements, for data sets that do not name it.  Source: PS3.6, PS3.5 section 7.8.
 
-Looked up in this order, as DCMTK does it: single elements, then ranges, then what holds for every group (group
+Searched in this order, as in DCMTK: single elements, then ranges, then elements that exist in every group (group
 lengths, private creators).  Private elements are found by the name of their creator and the low byte of their
 element number.
 
 VRs that depend on other elements have DCMTK's two letters: ``xs`` US or SS, ``ox`` OB or OW, ``px`` the same for
-Pixel Data, ``lt`` US, SS or OW of lookup tables; files of DCMTK may also say ``up``, an offset in a DICOMDIR.
+Pixel Data, ``lt`` US, SS or OW of lookup tables; dictionary files may also say ``up``, an offset in a DICOMDIR.
 Item tags have ``na``.
 """
 
@@ -26,7 +26,7 @@ _MOST_CREATORS = 1024
 
 
 class TagRange:
-    """First and last number, and whether only odd (1) or only even (0) ones between them are meant (None: all)."""
+    """First and last number; with ``parity`` only the odd (1) or even (0) numbers between them, None for all."""
 
     __slots__ = ("first", "last", "parity")
 
@@ -51,8 +51,8 @@ class DictionaryEntry:
     """One element, or a range of elements, of a dictionary file.
 
     Attributes:
-        groups, elements: which tags.
-        private_creator: whose elements; None for those of the standard.
+        groups, elements: the ranges of tags.
+        private_creator: creator of the elements; None for those of the standard.
         vr: two letters.
         name: keyword.
     """
@@ -72,7 +72,7 @@ class DictionaryEntry:
         return tag >> 16 in self.groups and tag & 0xFFFF in self.elements
 
     def covers(self, other: DictionaryEntry) -> bool:
-        """Whether the other entry's ranges lie inside this one's; then the other one is looked at first."""
+        """Whether the other entry's ranges lie inside this one's; the other entry is then searched first."""
         return (
             self.private_creator == other.private_creator
             and self.groups.covers(other.groups)
@@ -81,10 +81,10 @@ class DictionaryEntry:
 
 
 class DataDictionary:
-    """Answers for the elements of the standard, those of known private creators, and those of added entries.
+    """Knows the elements of the standard, those of known private creators, and those of added entries.
 
-    Never changes for the caller; ``extended`` gives a new one.  The tables are unpacked group by group when a group is
-    first asked for; threads may do that at the same time, because each of them writes the same values.
+    Immutable for the caller; ``extended`` returns a new one.  The tables are unpacked group by group when a group is
+    first asked for.  Threads may do that at the same time, because each writes the same values.
     """
 
     __slots__ = (
@@ -104,7 +104,7 @@ class DataDictionary:
         self._repeating: dict[int, dict[int, tuple[str, str]]] = {}
 
     def extended(self, entries: Iterable[DictionaryEntry]) -> DataDictionary:
-        """A new dictionary that knows these entries, too; they win over what is there, later ones over earlier."""
+        """A new dictionary with these entries, too; they replace existing ones, and later ones replace earlier ones."""
         return DataDictionary([*self._added.values(), *self._added_ranges, *entries])
 
     def vr_of(self, tag: int, private_creator: str | None = None) -> str:
@@ -118,9 +118,9 @@ class DataDictionary:
         return self._find_private(tag, private_creator)[0] or "UN"
 
     def is_dcmtks(self, tag: int, private_creator: str | None = None) -> bool:
-        """Whether the VR of ``vr_of`` is also that of DCMTK 3.6.7, which reads added entries as well.
+        """Whether DCMTK 3.6.7 knows the same VR; it reads added entries as well.
 
-        What is known beyond that must not change what a file is taken for; see ``walk_vrs``.
+        Elements that DCMTK does not know must not change how a file is read; see ``walk_vrs``.
         """
         if private_creator is not None:
             return self._added_private(tag, private_creator) is not None or self._is_confirmed(tag, private_creator)
@@ -134,13 +134,13 @@ class DataDictionary:
         return not any(tag & mask in self._repeating[mask] for mask in _RANGES_OF_OURS)
 
     def is_known(self, tag: int) -> bool:
-        """Whether the tag is in the dictionary without asking for a private creator; group lengths always are."""
+        """Whether the tag is in the dictionary, private creators ignored; group lengths always are."""
         return bool(self._vrs.get(tag) or self._find(tag)[0])
 
     def keyword(self, tag: int, private_creator: str | None = None) -> str:
         """DCMTK's name of the element, e.g. ``PatientName``, ``RETIRED_...``, ``PrivateCreator``.
 
-        ``Unknown Tag & Data`` if there is none; private elements have names only when they were added.
+        ``Unknown Tag & Data`` if there is none; private elements have names only if they were added.
         """
         if private_creator is not None:
             return self._find_private(tag, private_creator)[1] or UNKNOWN_NAME
@@ -166,7 +166,7 @@ class DataDictionary:
         ranges.append(entry)
 
     def _find(self, tag: int) -> tuple[str, str]:
-        """VR and name (of what is no single element); two empty strings if it is unknown."""
+        """VR and name (the name only for ranges); two empty strings if the tag is unknown."""
         group = tag >> 16
         if group not in self._loaded_groups:
             self._load_group(group)
@@ -184,7 +184,7 @@ class DataDictionary:
         return _of_every_group(group, tag & 0xFFFF)
 
     def _find_private(self, tag: int, creator: str) -> tuple[str, str]:
-        """The whole element number is tried before its low byte, and added entries before the built-in ones."""
+        """Search the whole element number before its low byte, and added entries before the built-in ones."""
         added = self._added_private(tag, creator)
         if added is not None:
             return added.vr, added.name
@@ -206,7 +206,7 @@ class DataDictionary:
         )
 
     def _is_confirmed(self, tag: int, creator: str) -> bool:
-        """Whether DCMTK has a private element, too; one that is in neither dictionary counts as such."""
+        """Whether DCMTK has a private element, too; an element in neither dictionary counts as such."""
         from .private_dictionary_table import CONFIRMED_ELEMENTS
 
         found = self._find_private(tag, creator)[0]
@@ -281,7 +281,7 @@ _default: DataDictionary | None = None
 
 
 def default_dictionary() -> DataDictionary:
-    """The built-in dictionary; there is one, made when it is first asked for."""
+    """The built-in dictionary; a single object, made at the first call."""
     global _default
     if _default is None:
         _default = DataDictionary()

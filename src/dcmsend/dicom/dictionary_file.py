@@ -1,6 +1,6 @@
-"""DCMTK's dictionary files, which ``DCMDICTPATH`` names.
+"""Reads DCMTK's dictionary files, which ``DCMDICTPATH`` names.
 
-One entry a line, fields separated by tabs: tag, VR, name and, without meaning here, value multiplicity and version::
+One entry a line, fields separated by tabs: tag, VR, name, and two that are ignored: value multiplicity and version::
 
     (0010,0010)                 PN  PatientName     1   DICOM
     (6000-60FF,0010)            US  OverlayRows     1   DICOM      only even groups
@@ -35,16 +35,16 @@ _match_multiplicity = re.compile(r"(?:(?:[0-9]+|[nN])(?:-(?:[0-9]+[nN]?|[nN]))?)
 
 
 class _BadField(Exception):
-    """Says which field of a line is wrong."""
+    """A line has an invalid field, which is named."""
 
 
 def parse_dictionary(text: str, name: str) -> list[DictionaryEntry]:
-    """The entries of one file, in its order.
+    """The entries of one file, in order.
 
-    Lines that cannot be read are logged as errors (``name`` and line number) and left out; there is always a result.
+    Unreadable lines are logged as errors (``name`` and line number) and skipped; there is always a result.
     """
     entries: list[DictionaryEntry] = []
-    if "DICM" in text[:200] and "\0" in text[:200]:  # its bad lines would show what is in it
+    if "DICM" in text[:200] and "\0" in text[:200]:  # its lines would be logged, with patient data
         _logger.error("DcmDataDictionary: %s: it is a DICOM file, and no data dictionary", name)
         return entries
     for number, line in enumerate(text.splitlines(), 1):
@@ -59,7 +59,7 @@ def parse_dictionary(text: str, name: str) -> list[DictionaryEntry]:
 
 
 def load_dictionary_files(text_by_name: Iterable[tuple[str, str]]) -> DataDictionary:
-    """The built-in dictionary, extended by these files: (name for messages, text) each, later ones win."""
+    """The built-in dictionary, extended by files; each is (name for messages, text), and later ones win."""
     return default_dictionary().extended(
         entry for name, text in text_by_name for entry in parse_dictionary(text, name)
     )

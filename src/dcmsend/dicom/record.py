@@ -1,4 +1,4 @@
-"""Base of the option groups: written like a dataclass and checked like one, but cheap to define."""
+"""Base of the option groups: written and checked like a dataclass, but cheap to define."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ __all__ = ["Record"]
 class Record:
     """An immutable record of annotated fields, with defaults; compares and hashes by its values.
 
-    Not a dataclass: importing ``dataclasses`` and making ten of them takes longer than sending a small file.
-    A subclass may check its values in ``check``, which is called when it is complete.
+    Not a dataclass: importing ``dataclasses`` and defining ten of them takes longer than sending a small file.
+    A subclass may check its values in ``check``, which is called when all fields are set.
     """
 
     _names: ClassVar[tuple[str, ...]] = ()
@@ -40,7 +40,7 @@ class Record:
         self.check()
 
     def check(self) -> None:
-        """Raise ValueError when the values are impossible."""
+        """Raise ValueError for impossible values."""
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"{type(self).__name__} cannot be changed; make another one with replace()")

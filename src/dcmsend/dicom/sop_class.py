@@ -1,4 +1,4 @@
-"""SOP classes: which may be stored, and how they are called.  Source: PS3.4 Annex B.5, PS3.6 Annex A."""
+"""SOP classes: which ones may be stored, and their names.  Source: PS3.4 Annex B.5, PS3.6 Annex A."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _STORAGE_ELSEWHERE = frozenset((
 def is_storage_sop_class(uid: str) -> bool:
     """Whether the UID is one of the standard's storage SOP classes, of any edition.
 
-    The prefix is compared as a string, as DCMTK does it, so some UIDs pass that are no storage class
+    The prefix is compared as a string, as in DCMTK, so some UIDs pass that are not storage classes
     (``...5.1.4.1.1.200.4``, Protocol Approval Information Model - FIND).
     """
     return uid.startswith(_STORAGE_PREFIX) or uid in _STORAGE_ELSEWHERE
@@ -38,8 +38,8 @@ def is_storage_sop_class(uid: str) -> bool:
 def sop_class_name(uid: str) -> str:
     """DCMTK's display name, e.g. ``CTImageStorage``; ``unknown`` if PS3.6 has no such UID.
 
-    Classes younger than DCMTK 3.6.7 have their keyword of PS3.6 as name.  Any other registered UID has its name, too:
-    without UID checks a file may give any UID for its class.
+    Classes younger than DCMTK 3.6.7 have their keyword of PS3.6 as name.  Other registered UIDs have a name, too,
+    because without UID checks a file may give any UID as its class.
     """
     from .sop_class_table import SOP_CLASSES
 

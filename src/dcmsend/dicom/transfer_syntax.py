@@ -1,4 +1,4 @@
-"""Transfer syntaxes: how a data set is laid out in bytes.  Source: PS3.5 Annex A, PS3.6 Annex A."""
+"""Transfer syntaxes: the encodings of a data set.  Source: PS3.5 Annex A, PS3.6 Annex A."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ __all__ = [
 
 
 class TransferSyntax:
-    """One transfer syntax; compare the UIDs: of an unknown one there may be several objects.
+    """One transfer syntax.  Compare the UIDs, because there may be several objects for an unknown syntax.
 
     Attributes:
         uid: the UID, without padding.
         name: DCMTK's display name, ``Unknown Transfer Syntax`` for a UID that is in no table.
-        is_known: whether it is in our table (a superset of DCMTK 3.6.7's).
+        is_known: whether the UID is in our table (a superset of DCMTK 3.6.7's).
         is_implicit_vr: elements carry no VR.
-        is_little_endian: byte order of the data set.
+        is_little_endian: whether the data set is little endian.
         is_deflated: the whole data set is a raw deflate stream.
         is_encapsulated: Pixel Data consists of fragments.
-        is_lossy: DCMTK's idea of "lossy" (4.58, 4.65, 4.66, 4.91, 4.93 count as lossy); planning uses this.
+        is_lossy: what DCMTK counts as lossy (4.58, 4.65, 4.66, 4.91, 4.93 included); planning uses this.
         is_retired: retired from the standard; still sent.
     """
 
@@ -60,10 +60,10 @@ _cache: dict[str, TransferSyntax] = {}
 
 
 def transfer_syntax(uid: str) -> TransferSyntax:
-    """The transfer syntax with this UID; for a UID in no table an object with ``is_known`` false.
+    """The transfer syntax with this UID; if no table has the UID, ``is_known`` is false.
 
-    An unknown one is taken for Explicit VR Little Endian with encapsulated pixel data; who needs to parse it asks
-    ``is_known`` first.
+    An unknown syntax is described as Explicit VR Little Endian with encapsulated pixel data; callers that parse data
+    sets check ``is_known`` first.
     """
     found = _cache.get(uid)
     if found is None:
@@ -72,7 +72,7 @@ def transfer_syntax(uid: str) -> TransferSyntax:
             found = TransferSyntax(uid, row[0], row[1])
         else:
             found = TransferSyntax(uid, "Unknown Transfer Syntax", "e", is_known=False)
-        if len(_cache) < 1024:  # a peer or a file may name any number of UIDs
+        if len(_cache) < 1024:  # bounded: a peer or a file may name any number of UIDs
             _cache[uid] = found
     return found
 

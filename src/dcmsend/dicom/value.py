@@ -1,4 +1,4 @@
-"""Base of small values that are made often, or of which there are many."""
+"""Base of small values of which many are made."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ __all__ = ["Value"]
 
 
 class Value:
-    """A value that is complete when made and equal to another of the same type with equal fields.
+    """An immutable value, equal to another of the same type with equal fields.
 
     A subclass lists its fields in ``__slots__``, in the order of its constructor's arguments, and assigns them as
     ``Final``. Not a dataclass: defining one costs about twenty times as much, and a plain send defines thirty.

@@ -1,7 +1,7 @@
-"""Value representations: how each one is laid out.  Source: PS3.5 6.2, 7.1.2; names that DCMTK gives to ambiguous ones.
+"""Value representations and their layout.  Source: PS3.5 6.2, 7.1.2; DCMTK for the names of ambiguous VRs.
 
-Inside the walk a VR is the 16-bit number that its two letters form in the byte order of the data set, because that is
-what one ``struct`` call yields; everywhere else it is a two-letter string.
+Inside the walk a VR is the 16-bit number that its two letters form in the byte order of the data set, because a
+``struct`` call yields that number; everywhere else it is a two-letter string.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ def is_standard(vr: str) -> bool:
 def has_long_header(vr: str) -> bool:
     """Whether an Explicit VR element with these two letters has a 12-byte header.
 
-    Two upper-case letters that are no VR are taken for a VR yet to come, and those all have 32-bit lengths; anything
-    else has a 16-bit length.  Source: PS3.5 6.2, DCMTK's reading of unknown VRs.
+    Two upper-case letters that are not a VR are taken for a future VR, and all of those have 32-bit lengths.  Any other
+    two bytes mean a 16-bit length.  Source: PS3.5 6.2, DCMTK's reading of unknown VRs.
     """
     if vr in SHORT_VRS:
         return False
@@ -63,10 +63,10 @@ def has_long_header(vr: str) -> bool:
 
 
 def vr_code(vr: str, *, little_endian: bool = True) -> int:
-    """The number that the two letters form in a data set of that byte order."""
+    """The number that the two letters form in a data set of this byte order."""
     return int.from_bytes(vr.encode("latin-1"), "little" if little_endian else "big")
 
 
 def vr_from_code(code: int, *, little_endian: bool = True) -> str:
-    """The two letters (any two bytes as Latin-1 characters) behind the number of ``vr_code``."""
+    """The two letters for a number of ``vr_code`` (any two bytes, as Latin-1 characters)."""
     return code.to_bytes(2, "little" if little_endian else "big").decode("latin-1")

@@ -1,11 +1,11 @@
 """The element walk: goes through an encoded data set from its first byte to its last without reading values.
 
-Every sequence is entered, every length and delimiter is checked, so that a truncated or corrupt file is known before
-its first byte is sent.  What DCMTK's dcmsend sends must pass here; what it refuses is refused with the same condition
-text.
+Every sequence is entered and every length and delimiter checked, so that a truncated or corrupt file is recognised
+before its first byte is sent.  Data sets that DCMTK's dcmsend sends must pass; those that it refuses are refused with
+the same condition text.
 
-The loop in ``walk_structure`` is the one place where time is spent for each element (PS3.5 7.1), so it is one long
-function over local variables; everything that is rare is a method of ``WalkState``.
+The loop in ``walk_structure`` is the only code that runs for each element (PS3.5 7.1), so it is one long function over
+local variables; all rare cases are methods of ``WalkState``.
 """
 
 from __future__ import annotations
@@ -65,11 +65,11 @@ def walk_data_set(
         dictionary: called when a dictionary is needed (Implicit VR).
         builder: is told of every element.
         origin: position of the data set in its file, for messages.
-        vendor_vrs: VRs that DCMTK's dictionary does not know are used where they fit (see ``walk_vrs``); without it
-            such elements are UN.
-        notes: filled with values met on the way; without ``builder`` only.
+        vendor_vrs: use VRs that DCMTK's dictionary does not know where they fit (see ``walk_vrs``); without it such
+            elements are UN.
+        notes: filled with values met on the way; only without ``builder``.
 
-    Raises DataSetError with DCMTK's condition text when it is truncated or corrupt, FileUnreadable from the source.
+    Raises DataSetError with DCMTK's condition text for a truncated or corrupt data set, FileUnreadable from the source.
     """
     if syntax.is_implicit_vr:
         encoding = IMPLICIT
@@ -84,7 +84,7 @@ def walk_data_set(
 
 
 def _nothing_known(_header: bytes) -> None:
-    """For a builder, which is told of every element."""
+    """Stands for the known headers if there is a builder, which is told of every element."""
 
 
 def _walk(
@@ -95,9 +95,9 @@ def _walk(
     vendor_vrs: bool = False,
     inside: Inside | None = None,
 ) -> tuple[int, int]:
-    """The loop.  Returns how much of the data set is to be sent, and where it ends.
+    """The loop.  Returns how much of the data set is to be sent, and where the data set ends.
 
-    ``inside``: only this part of the source.
+    ``inside`` limits the walk to a part of the source.
     """
     bound: Encoding | None = None
     vr_codes: dict[int, int] = {}
@@ -107,7 +107,7 @@ def _walk(
     previous, end, sequence_end = -1, _NO_END, 0
     padding_start = padding_end = -1
     in_sequence = is_new = False
-    frames: list[tuple[int, int, int, Encoding, dict[int, str], int]] = []  # around the current sequence; its tag
+    frames: list[tuple[int, int, int, Encoding, dict[int, str], int]] = []  # state around the current sequence; its tag
     deepest = MAX_DEPTH
     noted, notes = state.notes.tags, state.notes.values
     if inside is not None:
@@ -135,7 +135,7 @@ def _walk(
             elif position > limit and not state.load_item(position, tag, start, length):
                 if not is_new:
                     state.fail_unfinished(frames[-1][5], position)
-                state.repair("the data set ends inside a sequence")  # DCMTK takes it for an empty one
+                state.repair("the data set ends inside a sequence")  # DCMTK takes the sequence for an empty one
                 limit = -1
                 in_sequence = False
             else:
@@ -176,21 +176,21 @@ def _walk(
                 if position != sequence_end != _NO_END:
                     state.repair("a sequence has a wrong length")
                 in_sequence = False
-            if not in_sequence:  # it ended
+            if not in_sequence:  # the sequence has ended
                 end, sequence_end, previous, encoding, creators, _ = frames.pop()
                 if builder is not None:
                     builder.end_sequence()
         if encoding is not bound:
             continue
 
-        while position < end:  # the elements of the data set or of one item
+        while position < end:  # the elements of the data set, or of one item
             if position > limit:
                 if not state.load_element(position, explicit, little, tag, start, length):
                     limit = -1
                     break
                 window, base, limit = state.data, state.base, state.limit
 
-            # Nearly all elements have a header that is known; only its length, and the order of tags, matter.
+            # Nearly all headers were seen before; then only the length, and the order of tags, matter.
             at = position - base
             last = (limit if limit < end else end - 1) - base
             while at <= last:
@@ -259,7 +259,7 @@ def _walk(
                 length = 0
                 if end != sequence_end or window[at + 8 : at + 16] != delimiter or frames[-1][3] is not bound:
                     break
-                position = start = position + 8  # it was the last item of its sequence
+                position = start = position + 8  # this was the last item of its sequence
                 end, sequence_end, previous, encoding, creators, _ = frames.pop()
                 continue
 
@@ -310,17 +310,17 @@ def _walk(
                 state.note_order(tag, previous)
             is_structure = vr == sequence
             if builder is None and 0x00080000 <= tag < PIXEL_DATA:
-                # What is known of an element with these eight bytes: its tag, and how far it is to the next one.
+                # Remember what these eight bytes of a header mean: the tag, and the distance to the next element.
                 known = None
                 is_noted = tag in noted and length <= LONGEST_NOTE
                 if is_structure:
-                    known = tag, 0  # a sequence, which has to be entered
+                    known = tag, 0  # a sequence, which is entered
                 elif not length & 1 and (vr in short or not explicit):
                     is_looked_at = is_noted or (vr == uid and length)
                     known = tag, -8 - length if is_looked_at else 8 + length
                 if is_noted and not frames and not is_structure:
                     state.note(tag, start, length)
-                if known is not None and (explicit or not tag & 0x10000):  # a private one may mean anything
+                if known is not None and (explicit or not tag & 0x10000):  # private tags depend on their creator
                     if len(headers) >= _MOST_HEADERS:
                         headers.clear()
                     headers[window[position - base : position - base + 8]] = known
@@ -341,14 +341,14 @@ def _walk(
                     builder.element(tag, names.get(vr, "??"), start, length)
                 continue
 
-            # A sequence, encapsulated pixel data, or an undefined length where none may be.
+            # A sequence, encapsulated pixel data, or an undefined length where it is not permitted.
             if length != UNDEFINED and end < start + length:
                 end = state.stretched(len(frames), end) or end
                 if start <= end < start + length:
                     state.fail_too_long(tag, start)
             kind = SEQUENCE if vr == sequence else state.undefined_length(tag, vr, little, explicit)
             if kind == FRAGMENTS:
-                from .walk_fragments import walk_fragments  # of compressed images alone
+                from .walk_fragments import walk_fragments  # only for compressed images
 
                 position, limit = walk_fragments(state, unpack_item, tag, start, builder), -1
                 continue
@@ -390,6 +390,6 @@ def _walk(
 
 
 def _vendor_vr(state: WalkState, code: int, start: int, length: int, depth: int) -> int:
-    from .walk_trial import vendor_vr  # only to convert
+    from .walk_trial import vendor_vr  # only for conversions
 
     return vendor_vr(_walk, state, code, start, length, depth)

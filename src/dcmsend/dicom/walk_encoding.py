@@ -1,4 +1,4 @@
-"""What the element walk has to know of the three native encodings.  Source: PS3.5 7.1, 7.3."""
+"""The three native encodings, as the element walk needs them.  Source: PS3.5 7.1, 7.3."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MOST_KINDS: Final = 8
 
 
 class HeadersByNoted:
-    """Known headers, apart for each set of noted tags: what one walk takes note of, another one skips."""
+    """Known headers, separate for each set of noted tags, because walks that note other tags skip other elements."""
 
     __slots__ = ("_headers",)
 
@@ -25,7 +25,7 @@ class HeadersByNoted:
         self._headers: dict[frozenset[int], Headers] = {}
 
     def of(self, noted: frozenset[int]) -> Headers:
-        """Those of walks that note ``noted``; they are added to."""
+        """The known headers of walks that note ``noted``; the walk adds to them."""
         headers = self._headers.get(noted)
         if headers is None:
             if len(self._headers) >= _MOST_KINDS:

@@ -1,6 +1,6 @@
-"""What the element walk finds to be wrong, in words: repairs, warnings, and the ends of a walk.
+"""The faults that the element walk finds, in words: repairs, warnings, and errors that end a walk.
 
-The words are DCMTK's where it has any.
+The words are DCMTK's if DCMTK has any.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ class WalkFindings:
     """The findings of one walk.
 
     Attributes:
-        dictionary_source: makes the dictionary, for names.
-        origin: position of the data set in its file, None if that has no meaning (it was inflated).
-        repairs: reasons why the data set has to be written anew, in order of appearance, each once.
-        warnings: what DCMTK would log as a warning, at most 100, and at most 100 items longer than their sequence.
-        claims: of items longer than their sequence, by depth: end taken, end claimed, warning.
+        dictionary_source: makes the dictionary, which names elements.
+        origin: position of the data set in its file, None if that is meaningless (inflated data).
+        repairs: reasons why the data set has to be encoded anew, in order of appearance, each once.
+        warnings: DCMTK's warnings, at most 100, and at most 100 for items longer than their sequence.
+        claims: for items longer than their sequence, by depth: end taken, end claimed, warning.
     """
 
     __slots__ = ("_long_items", "_noted", "claims", "dictionary_source", "origin", "repairs", "warnings")
@@ -47,11 +47,11 @@ class WalkFindings:
         self._long_items: set[int] = set()
 
     def at(self, position: int) -> str:
-        """A position for a person: counted from the beginning of the file, where the data set lies there as it is."""
+        """A position for a person: counted from the beginning of the file if the data set is not inflated."""
         return f"at {position} of the inflated data set" if self.origin is None else f"at {self.origin + position}"
 
     def repair(self, reason: str, warning: str | None = None) -> None:
-        """Note that the data set has to be written anew."""
+        """Note that the data set has to be encoded anew."""
         self.repairs[reason] = None
         if warning is not None:
             self.warn(warning)
@@ -61,14 +61,14 @@ class WalkFindings:
             self.warnings.append(warning)
 
     def is_news(self, *key: object) -> bool:
-        """Whether a warning about ``key`` has not been given yet: a run of zeros is worth one, not thousands."""
+        """Whether ``key`` has not been warned about yet, so that thousands of equal faults give one warning."""
         if key in self._noted or len(self.warnings) >= _MAX_NOTES:
             return False
         self._noted.add(key)
         return True
 
     def note_order(self, tag: int, previous: int) -> None:
-        """An element that is not greater than the one before."""
+        """Note an element whose tag is not greater than the one before."""
         is_twice = tag == previous
         self.repair("an element appears twice" if is_twice else "elements are not in ascending order")
         if not self.is_news("order", tag, is_twice):
@@ -95,10 +95,10 @@ class WalkFindings:
         )
 
     def note_long_item(self, depth: int, tag: int, start: int, length: int, sequence_end: int) -> int:
-        """An item that reaches past the end of its sequence ``tag``.  Where it is taken to end.
+        """Note an item that reaches past the end of its sequence ``tag``; return where the item is taken to end.
 
-        That is the end of the sequence, if an element ends there; see ``stretched``.  (DCMTK always believes the item,
-        so that what follows the sequence becomes a part of it.)
+        That is the end of the sequence, if an element ends there; see ``stretched``.  (DCMTK always believes the length
+        of the item, so that the elements after the sequence become a part of it.)
         """
         warning = (
             f"DcmSequenceOfItems: Length of item in sequence {self.name(tag)} {format_tag(tag)} is larger than the "
@@ -107,16 +107,16 @@ class WalkFindings:
         self.repairs["a sequence has a wrong length"] = None
         if len(self._long_items) < _MAX_NOTES and start not in self._long_items:
             self._long_items.add(start)
-            self.warnings.append(warning)  # however much else there is to tell: the bytes are divided in another way
+            self.warnings.append(warning)  # beyond the limit, too: the bytes are divided differently
         if len(self.claims) > MAX_DEPTH:
             self.claims.clear()
         self.claims[depth] = max(start, sequence_end), start + length, warning
         return sequence_end if sequence_end > start else self.stretched(depth, start)
 
     def stretched(self, depth: int, end: int) -> int:
-        """No element ends where the item should: then its own length counts.
+        """The end that the item at this depth claims, if its ``end`` was taken from its sequence; otherwise 0.
 
-        The end that the item at this depth claims, if its ``end`` was taken from its sequence; otherwise 0.
+        Called when no element ends where the item should end; then the item's own length counts.
         """
         claim = self.claims.get(depth)
         if claim is None or claim[0] != end:
@@ -134,13 +134,13 @@ class WalkFindings:
         )
 
     def fail_unfinished(self, tag: int, position: int) -> NoReturn:
-        """The source ends where an item or the delimiter of the sequence ``tag`` should be."""
+        """Fail because the source ends where an item or the delimiter of the sequence ``tag`` should be."""
         raise DataSetError(
             "Sequence Delimitation Item missing", f"the data set ends {self.at(position)}, inside {format_tag(tag)}"
         )
 
     def fail_sequence(self, tag: int, position: int) -> NoReturn:
-        """Something else than an item or the delimiter in a sequence."""
+        """Fail because a sequence has something other than an item or the delimiter."""
         raise DataSetError(
             "Sequence Delimitation Item missing", f"{format_tag(tag)} {self.at(position)} instead of an item"
         )

@@ -16,7 +16,7 @@ def walk_fragments(
     position: int,
     builder: StructureBuilder | None,
 ) -> int:
-    """The items of encapsulated pixel data from ``position``; returns the position behind their delimiter."""
+    """Walk the items of encapsulated pixel data from ``position``; return the position after their delimiter."""
     if builder is not None:
         builder.begin_fragments(tag)
     start, length, limit = position, 0, -1

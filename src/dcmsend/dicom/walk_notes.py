@@ -1,4 +1,4 @@
-"""Values that the element walk takes note of in passing, so that nobody has to look for them again."""
+"""Values that the element walk notes in passing, so that they need not be searched for again."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ LONGEST_NOTE: Final = 1024
 
 
 class Notes:
-    """Values of the data set's own elements (not of items); valid when the walk has come to its end without an error.
+    """Values of top-level elements; valid when the walk has ended without an error.
 
     Attributes:
-        tags: what is noted: ``NOTED_UIDS``, and what the caller asks for.
-        values: the values by tag with their padding, of the first element of each tag; at most 1024 bytes long, but
-            that SOP Class UID and SOP Instance UID may have up to 4096.
+        tags: the noted tags: ``NOTED_UIDS``, and those that the caller asks for.
+        values: the values by tag with their padding, of the first element of each tag; at most 1024 bytes long,
+            except SOP Class UID and SOP Instance UID, which may have up to 4096.
     """
 
     __slots__ = ("tags", "values")

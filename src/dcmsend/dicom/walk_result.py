@@ -1,4 +1,4 @@
-"""What the element walk tells of a data set."""
+"""The result of the element walk."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ __all__ = ["WalkResult"]
 
 
 class WalkResult:
-    """What the walk found.
+    """The result of a walk.
 
     Attributes:
         sop_class_uid, sop_instance_uid: first value of (0008,0016) and (0008,0018) at top level without padding and
             white space, ``''`` if absent.
-        length: bytes from position 0 that are to be sent when the data set is passed through: without a trailing
-            (FFFC,FFFC), and without what follows an item delimiter at top level.
+        length: number of bytes to send when the data set is passed through: without a trailing (FFFC,FFFC), and
+            without bytes after an item delimiter at top level.
         encoded_length: bytes of the data set in its source.
-        repairs: why it cannot be passed through but has to be written anew, each reason once; empty if it can.
-        warnings: what DCMTK would log as warnings, at most 100; the list of a conversion is more exact.
+        repairs: why the data set has to be encoded anew, each reason once; empty if it can be passed through.
+        warnings: DCMTK's warnings, at most 100; the list of a conversion is more exact.
         pixel_data_offset: position of the value of the top-level (7FE0,0010), or None.
         pixel_data_length: its length; 0xFFFFFFFF if it is encapsulated, or None.
     """

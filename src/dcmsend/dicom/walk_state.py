@@ -1,4 +1,4 @@
-"""What the element walk keeps beside its loop: the window on the bytes, what it found, and every rare case."""
+"""The state of the element walk beside its loop: the window on the bytes, the findings, and every rare case."""
 
 from __future__ import annotations
 
@@ -51,10 +51,10 @@ _IMPOSSIBLE_VRS = {"na": "Invalid tag", "pi": "Item Delimitation Item missing"}
 
 
 class StructureBuilder(Protocol):
-    """Told of everything that the walk meets, in the order of the bytes; positions count from the data set's start."""
+    """Is told of everything that the walk meets, in the order of the bytes; positions count from its start."""
 
     def element(self, tag: int, vr: str, position: int, length: int) -> None:
-        """An element that is no sequence; its value lies at ``position``.  ``??`` stands for a VR that is none."""
+        """An element that is not a sequence; its value lies at ``position``.  ``vr`` is ``??`` for an invalid VR."""
 
     def begin_sequence(self, tag: int, implicit: bool) -> None:
         """A sequence; with ``implicit`` its items are in Implicit VR Little Endian."""
@@ -74,15 +74,15 @@ class WalkState(WalkFindings):
     """The window, the findings, and the rare cases of one walk.
 
     Attributes:
-        data, base, limit: bytes of the window, position of its first one, last position at which a header surely lies
-            within it (bytes behind the end of the source are zeros then).
+        data, base, limit: bytes of the window, position of the first one, and last position at which a header surely
+            lies within the window (after the end of the source it holds zeros).
         notes: values at top level; those of (0008,0016) and (0008,0018) always.
         pixel_data: position and length of the value of the top-level Pixel Data.
         is_encapsulated: whether there is encapsulated pixel data at any depth.
-        allowance: how many bytes with headers in them may be looked at; None for any number.
-        scanned: how many have been.
-        is_trial: it is only to be seen whether a part can be read.
-        retries: how many bytes may still be looked at for items that are longer than their sequence.
+        allowance: how many bytes with headers in them may be walked; None for no limit.
+        scanned: how many bytes have been walked.
+        is_trial: whether the walk only tests if a part is readable.
+        retries: how many bytes may still be walked for items that are longer than their sequence.
     """
 
     __slots__ = (
@@ -109,7 +109,7 @@ class WalkState(WalkFindings):
         self.base = 0
         self.limit = -1
         self.size = _FIRST_WINDOW
-        self.source_end = -1  # as soon as it is known
+        self.source_end = -1  # set as soon as it is known
         self.notes = Notes() if notes is None else notes
         self.pixel_data: tuple[int, int] | None = None
         self.is_encapsulated = False
@@ -118,16 +118,16 @@ class WalkState(WalkFindings):
     # -- bytes
 
     def load(self, position: int, tag: int, start: int, length: int) -> int:
-        """Move the window to ``position``; the number of bytes there, 0 at the end of the source.
+        """Move the window to ``position``; return the number of bytes there, 0 at the end of the source.
 
-        ``tag``, ``start`` and ``length`` are those of the last element: that its value is cut off shows here.
+        ``tag``, ``start`` and ``length`` belong to the last element, whose value may turn out to be cut off here.
         """
         if start > self.base:
             self.scanned += start - self.base
         if self.allowance is not None and self.scanned > self.allowance():
             raise DataSetError("Invalid stream", f"too many elements for so few bytes, {self.at(position)}")
         if self.data and position < self.base + len(self.data) + _HEADER:
-            self.size = min(self.size * 2, _LARGEST_WINDOW)  # one window after the other: many small elements
+            self.size = min(self.size * 2, _LARGEST_WINDOW)  # adjacent windows mean many small elements
         data = b"" if position == self.source_end else self.source.read_at(position, self.size)
         available = len(data)
         if 0 < available < self.size:
@@ -147,7 +147,7 @@ class WalkState(WalkFindings):
     def load_element(
         self, position: int, explicit: bool, little_endian: bool, tag: int, start: int, length: int
     ) -> bool:
-        """``load`` for an element header: false at the end of the source, DataSetError if it is cut off there."""
+        """``load`` for an element header; returns False at the end of the source, DataSetError if the header is cut."""
         available = self.load(position, tag, start, length)
         if available >= _HEADER or not available:
             return available > 0
@@ -161,7 +161,7 @@ class WalkState(WalkFindings):
         return True
 
     def load_item(self, position: int, tag: int, start: int, length: int) -> bool:
-        """``load`` for an item header: false at the end of the source, DataSetError if it is cut off there."""
+        """``load`` for an item header; returns False at the end of the source, DataSetError if the header is cut."""
         available = self.load(position, tag, start, length)
         if 0 < available < 8:
             raise DataSetError(PREMATURE, f"{available} stray bytes {self.at(position)}")
@@ -176,7 +176,7 @@ class WalkState(WalkFindings):
         return self.source.read_at(position, length)
 
     def fail_truncated(self, tag: int, start: int, length: int) -> NoReturn:
-        """The value of the last element reaches past the end of the source."""
+        """Fail because the value of the last element reaches past the end of the source."""
         is_loaded = length <= _IN_MEMORY and self.source.read_at(start, 1)
         condition = "Invalid stream" if is_loaded else PREMATURE
         raise DataSetError(condition, f"value of {format_tag(tag)} {self.at(start)} with length {length} is cut off")
@@ -184,7 +184,7 @@ class WalkState(WalkFindings):
     # -- findings
 
     def check_uid(self, tag: int, position: int, length: int) -> None:
-        """White space in a UI value is removed by DCMTK."""
+        """Note white space in a UI value, which DCMTK removes."""
         value = self.value(position, length)
         if value.translate(None, WHITE_SPACE) != value:
             self.repair(
@@ -194,7 +194,7 @@ class WalkState(WalkFindings):
             )
 
     def low_group(self, tag: int, position: int, length: int, depth: int) -> None:
-        """Elements below group 0009: the two UIDs, and groups that do not belong in a data set."""
+        """Handle elements below group 0009: the two UIDs, and groups that do not belong in a data set."""
         if tag in (0x00080016, 0x00080018):
             if not depth and tag not in self.notes.values:
                 self.notes.values[tag] = self.value(position, length)
@@ -202,7 +202,7 @@ class WalkState(WalkFindings):
             self.warn(f"DcmItem: Invalid Element {format_tag(tag)} found in data set")
 
     def note(self, tag: int, position: int, length: int) -> None:
-        """Keep a value of which note is taken, if it is the first one."""
+        """Keep a value of a noted tag, if it is the first one."""
         if tag not in self.notes.values:
             self.notes.values[tag] = self.value(position, length)
 
@@ -216,13 +216,13 @@ class WalkState(WalkFindings):
         return self.vrs.by_tag
 
     def known_headers(self) -> Headers:
-        """Meanings of element headers in Implicit VR, found before with the same dictionary; see ``walk``."""
+        """Meanings of element headers in Implicit VR, known from the same dictionary; see ``walk``."""
         return {} if self.vrs is None else self.vrs.headers.of(self.notes.tags)
 
     def look_up(self, tag: int, position: int, length: int, creators: dict[int, str], previous: int) -> int:
         """VR number of an element in Implicit VR (see ``walk_vrs``); a private creator is remembered for its block.
 
-        As with DCMTK a creator counts only if no greater tag and no creator of the same block stands before it.
+        As in DCMTK a creator counts only if no greater tag and no creator of the same block stands before it.
         """
         if self.vrs is None:
             return UNKNOWN
@@ -239,7 +239,7 @@ class WalkState(WalkFindings):
         return _LO
 
     def undefined_length(self, tag: int, code: int, little_endian: bool, explicit: bool) -> int:
-        """What an element that is no sequence by its VR is when it has an undefined length."""
+        """The VR number for an element that has an undefined length but is not a sequence by its VR."""
         vr = vr_from_code(code, little_endian=little_endian)
         if (tag == PIXEL_DATA and vr in ("OB", "OW", "ox")) or vr == "px":
             self.is_encapsulated = True
@@ -259,7 +259,7 @@ class WalkState(WalkFindings):
     # -- rare element headers
 
     def unusual_vr(self, tag: int, code: int, length: int, position: int, little_endian: bool) -> tuple[int, int, int]:
-        """Where the value lies, the VR to take it for, and its length, for a header with two letters that are no VR."""
+        """Where the value lies, the VR to use, and the length, for a header whose two letters are not a VR."""
         letters = vr_from_code(code, little_endian=little_endian)
         is_long = has_long_header(letters)
         if letters in _IMPOSSIBLE_VRS:
@@ -283,7 +283,7 @@ class WalkState(WalkFindings):
         return position + 12, code, int.from_bytes(field, "little" if little_endian else "big")
 
     def check_pixel_data(self, is_encapsulated_syntax: bool) -> None:
-        """At the end: top-level Pixel Data of a compressed data set has to be encapsulated, and no other may be."""
+        """Check at the end that top-level Pixel Data is encapsulated if, and only if, the syntax is compressed."""
         if not is_encapsulated_syntax:
             if self.is_encapsulated:
                 detail = "encapsulated Pixel Data in an uncompressed transfer syntax"
@@ -295,7 +295,7 @@ class WalkState(WalkFindings):
             )
 
     def check_delimiter(self, tag: int, start: int, length: int, end: int) -> None:
-        """A delimiter that is no item delimiter, or has a length: DCMTK does not skip that many bytes."""
+        """Check an unexpected delimiter, or an item delimiter with a length, whose bytes DCMTK does not skip."""
         if start <= end < start + length and length != UNDEFINED:
             self.fail_too_long(tag, start)
         if tag != ITEM_DELIMITATION:

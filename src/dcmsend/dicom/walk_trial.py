@@ -1,4 +1,4 @@
-"""Parts of a data set that are walked once more, ahead, because it is not certain what they are."""
+"""Walks parts of a data set ahead, on trial, if their meaning is not certain."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _ONE_TRIAL: Final = 1024
 
 
 def vendor_vr(walk: Walk, state: WalkState, code: int, start: int, length: int, depth: int) -> int:
-    """What an element is written as of which only our dictionary knows the VR.
+    """The VR to write for an element whose VR only our dictionary knows.
 
-    A sequence is walked for it once.  Others of the kind inside it count as UN there and have their own turn later, so
-    that no byte is looked at more than twice.
+    A sequence is walked once on trial.  Such elements inside it count as UN there and have their own trial later, so
+    that no byte is walked more than twice.
     """
     if length == UNDEFINED or depth >= MAX_DEPTH:
         return UNKNOWN
@@ -51,8 +51,8 @@ def ends_with_its_sequence(
 ) -> bool:
     """Whether an item that is longer than its sequence may be taken to end where the sequence does.
 
-    Not if it has a delimiter of its own.  When many items have been tried they are believed, so that the work stays
-    bounded.  Raises DataSetError where DCMTK, which believes every item, cannot read it.
+    An item with a delimiter of its own may not.  After many trials items are believed, so that the work stays bounded.
+    Raises DataSetError where DCMTK, which believes every item, cannot read the data set.
     """
     if sequence_end <= start or state.retries <= 0:
         return False

@@ -1,9 +1,9 @@
-"""VRs of elements that do not say theirs (Implicit VR), and how far a dictionary is believed.
+"""VRs of elements that do not name theirs (Implicit VR), and how far a dictionary is trusted.
 
-What DCMTK's dictionary knows is taken as DCMTK takes it.  Ours knows more.  That may be wrong for the file at hand:
-vendors use a tag for a sequence in one product and for a JPEG stream in another.  So what only our dictionary knows
-counts as UN, as for DCMTK, unless an Explicit VR data set is being written; then the VR is used if the value is
-written under it byte for byte as it is, and a sequence if nothing in it calls for a repair.
+Elements in DCMTK's dictionary are read as in DCMTK.  Our dictionary knows more elements, but may be wrong for a file:
+vendors use a tag for a sequence in one product and for a JPEG stream in another.  So elements that only our dictionary
+knows count as UN, as in DCMTK, unless an Explicit VR data set is written.  Then their VR is used if the value is
+written unchanged under it, and a sequence is used if nothing in it needs a repair.
 
 Source: PS3.5 7.8.1, PS3.6.
 """
@@ -36,7 +36,7 @@ _BYTES: Final = ("OB", "ox")
 
 
 class ImplicitVRs:
-    """What was found with one dictionary; it stays from one data set to the next.
+    """The results of look-ups in one dictionary, kept from one data set to the next.
 
     Attributes:
         by_tag: VR numbers of elements of the standard that DCMTK knows, too.
@@ -72,8 +72,8 @@ class ImplicitVRs:
 def creator_name(value: bytes, length: int) -> str:
     """The name in a private creator of ``length`` bytes, as DCMTK compares it; ``value`` has at most the first 4096.
 
-    Trailing blanks do not count, and what follows a NUL does not.  DCMTK makes an odd length even with a NUL before it
-    looks for trailing blanks, so there they count.
+    Trailing blanks are dropped, and so is everything after a NUL.  DCMTK pads an odd length with a NUL before it
+    removes trailing blanks, so blanks count there.
     """
     name, nul, _ = (value if length & 1 else value.rstrip(b" ")).partition(b"\0")
     return name.decode("latin-1") if nul or length <= len(value) else ""
@@ -83,7 +83,7 @@ _cached: tuple[DataDictionary, ImplicitVRs] | None = None
 
 
 def implicit_vrs(dictionary: DataDictionary) -> ImplicitVRs:
-    """The same object for the same dictionary, as long as no other one is used in between."""
+    """The object for a dictionary; the same one as long as no other dictionary is used in between."""
     global _cached
     if _cached is None or _cached[0] is not dictionary:
         _cached = (dictionary, ImplicitVRs(dictionary))
@@ -91,10 +91,10 @@ def implicit_vrs(dictionary: DataDictionary) -> ImplicitVRs:
 
 
 def is_kept_under(code: int, position: int, length: int, value: Callable[[int, int], bytes]) -> bool:
-    """Whether a value can have this VR and is written under it byte for byte as it is.
+    """Whether a value can have this VR and is written unchanged under it.
 
-    ``value`` gives bytes by position and length.  Padding beyond an even length would be taken away, and white space
-    in a UID.
+    ``value`` returns bytes by position and length.  Padding beyond an even length would be removed, and so would white
+    space in a UID.
     """
     vr = vr_from_code(code)
     if length & 1:
