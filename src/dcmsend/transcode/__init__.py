@@ -1,4 +1,4 @@
-"""Rewrites one encoded data set in another transfer syntax."""
+"""Converts one encoded data set to another transfer syntax."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides VRs that depend on other elements, for data sets that do not name VRs themselves.
+"""Decides VRs that depend on other elements, for data sets that do not name VRs.
 
 Source: PS3.5 Annex A.1, PS3.6; the choices are DCMTK's.
 """
@@ -42,13 +42,13 @@ class AmbiguousVRs:
         self._items.pop()
 
     def note(self, tag: int, position: int, length: int, is_big_endian: bool) -> None:
-        """An element of the current item that is one of ``DECIDING``."""
+        """Note an element of the current item, if its tag is in ``DECIDING``."""
         if length >= 2:
             value = self._reader.read(position, 2)
             self._items[-1].setdefault(tag, int.from_bytes(value, "big" if is_big_endian else "little"))
 
     def decide(self, tag: int, vr: str) -> str:
-        """The VR of an element of the current item; one of DCMTK's two-letter names if nothing decides it."""
+        """The VR of an element of the current item; one of DCMTK's two-letter names if it cannot be decided."""
         if vr == "xs" and tag in _BY_PIXEL_REPRESENTATION:
             return "SS" if self._items[-1].get(_PIXEL_REPRESENTATION) == 1 else "US"
         if vr == "ox":

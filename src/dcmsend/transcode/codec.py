@@ -1,8 +1,8 @@
-"""What a codec is: a module that knows one family of compressed frames.
+"""The interface of a codec: a module that decodes one family of compressed frames.
 
-A codec module is chosen by ``registry`` and loaded when the first frame of its kind has to be decoded.  It looks at the
-Image Pixel attributes and at the first frame, and gives a ``FrameDecoder`` that turns each frame into native pixels
-(little endian, as in Explicit VR Little Endian), or says why that cannot be done.
+``registry`` chooses a codec module, and loads it when the first frame of its kind has to be decoded.  The module checks
+the Image Pixel attributes and the first frame, and returns a ``FrameDecoder`` that turns each frame into native pixels
+(little endian, as in Explicit VR Little Endian), or raises an error.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Image(NamedTuple):
     Attributes:
         rows, columns: 1..65535.
         samples: Samples per Pixel, 1..15.
-        bits_allocated, bits_stored, high_bit: as they stand there; the last two None when they are missing.
+        bits_allocated, bits_stored, high_bit: as in the data set; the last two None when they are missing.
         is_signed: Pixel Representation is 1; None when it is missing.
         photometric_interpretation: upper case without blanks, ``""`` when it is missing.
         planar_configuration: None when it is missing.
@@ -56,11 +56,11 @@ class Image(NamedTuple):
 
 
 class NativeImage(NamedTuple):
-    """What the frames become.
+    """The form of the decoded frames.
 
     Attributes:
         bits_allocated: of each sample of a native frame.
-        changes: what the data set has to say differently: numbers (US) and strings (CS) by tag.
+        changes: new values for the data set: numbers (US) and strings (CS) by tag.
         notes: (level, text) for the log.
     """
 
@@ -74,7 +74,7 @@ class NativeImage(NamedTuple):
 
 
 class FrameDecoder(Protocol):
-    """Decodes the frames of one image; may be called by several threads at a time."""
+    """Decodes the frames of one image; thread-safe."""
 
     @property
     def native(self) -> NativeImage: ...
@@ -82,22 +82,22 @@ class FrameDecoder(Protocol):
     def decode(self, frame: bytes, target: memoryview) -> None:
         """Fill all of ``target``, which has exactly the bytes of one native frame.
 
-        Raises TranscodeError; any other exception is taken for damaged data.
+        Raises TranscodeError; any other exception counts as damaged data.
         """
         ...
 
 
 @runtime_checkable
 class VerifyingDecoder(FrameDecoder, Protocol):
-    """A decoder that can find out at little cost whether ``decode`` will succeed: its frames need not be kept."""
+    """A decoder that can cheaply test whether ``decode`` will succeed, so that decoded frames need not be kept."""
 
     def verify(self, frame: bytes) -> None:
-        """Raise what ``decode`` would raise."""
+        """Raise the error that ``decode`` would raise."""
         ...
 
 
 class Codec(Protocol):
-    """What a codec module has at top level."""
+    """The functions that a codec module has at top level."""
 
     DAMAGED: str
     """DCMTK's condition for a frame that its decoder cannot read."""
@@ -106,8 +106,8 @@ class Codec(Protocol):
     def open_decoder(image: Image, syntax: TransferSyntax, first_frame: bytes, keep_ybr: bool) -> FrameDecoder:
         """The decoder for an image with this first frame.
 
-        ``keep_ybr`` leaves losslessly compressed YBR as it is.  Raises TranscodeError when the two contradict each
-        other or are not supported.
+        ``keep_ybr`` leaves losslessly compressed YBR as it is.  Raises TranscodeError when image and frame contradict
+        each other or are not supported.
         """
         ...
 
@@ -119,7 +119,7 @@ class Codec(Protocol):
 
 @runtime_checkable
 class SizedCodec(Codec, Protocol):
-    """A codec whose frames say how large they are."""
+    """A codec whose frames contain their size."""
 
     @staticmethod
     def frame_size(frame: bytes) -> tuple[int, int]:
@@ -128,14 +128,15 @@ class SizedCodec(Codec, Protocol):
 
 
 def cannot_change(detail: str, remark: str = "") -> TranscodeError:
-    """The error for frames or attributes that are not supported or contradict each other; see TranscodeError."""
+    """The error for unsupported or contradictory frames or attributes; see TranscodeError."""
     return TranscodeError(CANNOT_CHANGE, detail, remark)
 
 
 def colour_of_full_planes(image: Image) -> dict[int, int | str]:
-    """What the data set has to say of samples that are as they were compressed, as many of each component.
+    """New values for the data set when samples stay as they were compressed, with equally many of each component.
 
-    Native YBR_FULL_422 has half of the chroma, so full planes are YBR_FULL.  Raises TranscodeError for a Photometric
+    Native YBR_FULL_422 has half of the chroma samples, so full planes are YBR_FULL.  Raises TranscodeError for a
+    Photometric Interpretation that full-size samples cannot have.
     Interpretation that samples of full size cannot have.
     """
     said = image.photometric_interpretation
@@ -147,7 +148,7 @@ def colour_of_full_planes(image: Image) -> dict[int, int | str]:
 
 
 def requires_planes(sop_class_uid: str, photometric_interpretation: str) -> bool:
-    """Whether DCMTK writes colour by plane: Hardcopy Color, and ultrasound in YBR_FULL, as in the standard of 1996."""
+    """Whether DCMTK writes colour by plane: for Hardcopy Color, and for ultrasound in YBR_FULL (standard of 1996)."""
     if sop_class_uid == _HARDCOPY_COLOR:
         return True
     return sop_class_uid in _ULTRASOUND and photometric_interpretation == "YBRFULL"

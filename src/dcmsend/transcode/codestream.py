@@ -1,7 +1,8 @@
-"""Headers of compressed images, read before a library gets them.
+"""Reads headers of compressed images before a library gets them.
 
-Libraries trust the header of a codestream and forgive a stream that ends early; we want it to agree with the attributes
-of the data set first.  Source: ITU-T T.81 Annex B (JPEG), T.87 Annex C (JPEG-LS), T.800 Annex A and I (JPEG 2000).
+Libraries trust the header of a codestream and accept a stream that ends early.  This module lets codecs compare the
+header with the attributes of the data set first.  Source: ITU-T T.81 Annex B (JPEG), T.87 Annex C (JPEG-LS), T.800
+Annex A and I (JPEG 2000).
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class JpegHeader(NamedTuple):
     Attributes:
         process: number of the SOF marker: 0, 1 sequential, 2 progressive, 3 lossless, 55 JPEG-LS.
         precision: bits of each sample.
-        position: of the first byte behind the frame header's segment.
+        position: of the first byte after the frame header's segment.
     """
 
     process: int
@@ -84,10 +85,10 @@ def read_jpeg_header(data: bytes) -> JpegHeader:
 
 
 def fault_of_scans(data: bytes, header: JpegHeader) -> str:
-    """What is wrong with the scans of a JPEG stream and libraries do not mind, in DCMTK's words; ``""`` for nothing.
+    """The fault of a JPEG stream's scans that libraries ignore, in DCMTK's words; ``""`` for none.
 
-    Every scan must have the Huffman tables that it names, and an end marker (EOI) must come; what stands behind that is
-    not looked at.
+    Every scan must have the Huffman tables that it names, and there must be an end marker (EOI); bytes after it are not
+    checked.
     """
     position, end = header.position, len(data)
     tables = _tables_before(data, position)
@@ -104,7 +105,7 @@ def fault_of_scans(data: bytes, header: JpegHeader) -> str:
         if in_scan and marker in (_SOI, _EOI):
             return "" if marker == _EOI else _NO_END
         if data[position] != 0xFF or marker in _STANDALONE or marker in (0, 0xFF):
-            position += 1  # decoders look for the next marker too
+            position += 1  # decoders also skip to the next marker
             continue
         if position + 4 > end:
             return _NO_END
@@ -180,7 +181,7 @@ def has_jpeg_ls_end(data: bytes, header: JpegHeader) -> bool:
 
 
 def components_of_scan(data: bytes, position: int) -> int:
-    """How many components the first scan has, 0 if there is none; ``position`` is behind the frame header."""
+    """The number of components in the first scan, 0 without one; ``position`` is after the frame header."""
     header = _scan_header(data, position)
     return header[0] if header else 0
 
@@ -201,7 +202,7 @@ class Jpeg2000Header(NamedTuple):
     Attributes:
         precision: bits of each sample, the largest of all components.
         is_signed: of the first component.
-        is_reversible: the wavelet transform loses nothing (5/3).
+        is_reversible: whether the wavelet transform is lossless (5/3).
         uses_component_transform: the first three components are decorrelated (RCT or ICT).
     """
 

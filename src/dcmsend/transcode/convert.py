@@ -1,8 +1,7 @@
-"""Conversion of one data set into another transfer syntax, or into the canonical form of its own, in two passes.
+"""Converts one data set to another transfer syntax, or to the canonical form of its own, in two passes.
 
-The first pass walks the data set and records its structure, because lengths stand in front of what they count; the
-second one streams the values.  Nothing of the size of a value is ever in memory.  The output is what DCMTK would put on
-the wire.
+The first pass walks the data set and records its structure, because lengths stand before the bytes that they count.
+The second pass streams the values.  Memory never holds a whole large value.  The output equals what DCMTK would send.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ _NEEDS_NO_CODEC: Final = (DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN, GE_PRIVATE)
 
 
 def can_convert(source: TransferSyntax, target: TransferSyntax) -> bool:
-    """Whether a data set in ``source`` can be had in ``target``."""
+    """Whether a data set in ``source`` can be converted to ``target``."""
     if source is target:
         return source.is_native or source.is_encapsulated or source is DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN
     is_readable = source.is_native or source in _NEEDS_NO_CODEC or can_decode(source)
@@ -52,8 +51,8 @@ class ConvertedDataSet:
     """A data set that is ready to be written in its target transfer syntax.
 
     Attributes:
-        length: bytes it has there; None for Deflated, where only writing tells.
-        warnings: what DCMTK would log as warnings.
+        length: bytes in the target syntax; None for Deflated, where it is only known after writing.
+        warnings: DCMTK's warnings.
         sop_class_uid, sop_instance_uid: (0008,0016) and (0008,0018).
     """
 
@@ -79,28 +78,28 @@ class ConvertedDataSet:
 
     @property
     def notes(self) -> tuple[tuple[str, str], ...]:
-        """(level, text) of what is to be told about compressed pixel data, completely after ``decode``."""
+        """(level, text) of remarks about compressed pixel data; complete after ``decode``."""
         return tuple(self._pixels.notes)
 
     def decode(self, make_spool: Callable[[int], Spool] = MemorySpool, run: RunJobs = run_in_turn) -> None:
-        """Decode compressed pixel data completely; without any it does nothing.  To be called before ``chunks``.
+        """Decode compressed pixel data completely; without any it does nothing.  Must be called before ``chunks``.
 
         Args:
-            make_spool: gives a spool for so many bytes.
-            run: carries the work out.
+            make_spool: makes a spool for a number of bytes.
+            run: runs the decoding jobs.
 
         Raises TranscodeError, DataSetError, FileUnreadable, and what the two arguments raise.
         """
         self._pixels.decode(make_spool, run)
 
     def close(self) -> None:
-        """Give the decoded pixels back; may be called twice."""
+        """Free the decoded pixels; may be called twice."""
         self._pixels.close()
 
     def chunks(self) -> Iterator[bytes]:
         """The encoded data set in pieces of at most 256 KiB; may be called again.
 
-        Raises DataSetError when the source has changed under us, FileUnreadable from it.
+        Raises DataSetError when the source has changed in the meantime, FileUnreadable from the source.
         """
         if self.length is None:
             return deflated(self._writer.chunks(), self._deflate_level)
@@ -123,11 +122,11 @@ def convert_data_set(
     Args:
         source: the data set as it is in the file, also deflated; it is read again by ``chunks()``.
         source_syntax, target_syntax: may be the same, which gives the canonical form.
-        dictionary: called when VRs are needed that the data set does not name.
+        dictionary: returns the data dictionary; called when the data set does not name VRs.
         deflate_level: 0 to 9, as DCMTK's ``--compression-level``.
-        decompress: false forbids what is more than another encoding of the same elements.
+        decompress: false permits only another encoding of the same elements.
         origin: position of the data set in its file, for messages.
-        keep_ybr: losslessly compressed YBR is not converted to RGB.
+        keep_ybr: whether losslessly compressed YBR stays YBR instead of RGB.
 
     Raises DataSetError when the data set is corrupt, TranscodeError when there is no conversion, FileUnreadable.
     """

@@ -30,11 +30,11 @@ _FIRST_DISTANCE: Final = 16 << 20
 
 
 class InflatingSource(InflatedSource):
-    """A ByteSource over what a raw deflate stream inflates to.
+    """A ByteSource over the inflated bytes of a raw deflate stream.
 
-    The last 512 KiB are kept, and up to 32 states of the decompressor (about 50 KiB each), so that reading goes forward
-    at the speed of zlib and backward without starting from the beginning.  A stream that inflates to more than 8 GiB,
-    or that is read back and forth until 1 GiB and four times its length have been inflated, is an error.
+    It keeps the last 512 KiB, and up to 32 states of the decompressor (about 50 KiB each).  So it reads forward at the
+    speed of zlib, and backward without starting from the beginning.  A stream that inflates to more than 8 GiB is an
+    error; so is reading back and forth until 1 GiB and four times the length have been inflated.
     """
 
     __slots__ = (
@@ -50,7 +50,7 @@ class InflatingSource(InflatedSource):
         self._furthest = 0
         self._consumed = 0
         self._data = b""
-        self._position = 0  # of the first byte of _data
+        self._position = 0  # position of the first byte of _data
         self._input = 0
         self._eof = False
         self._inflater = zlib.decompressobj(_RAW)
@@ -65,11 +65,11 @@ class InflatingSource(InflatedSource):
         return self._data[offset : offset + size]
 
     def header_allowance(self) -> int:
-        """A data set of several million elements inflates from some hundred kilobytes if it is made for that."""
+        """Limits headers by input: a few hundred malicious kilobytes can inflate to several million elements."""
         return _HEADERS_FOR_ALL + _HEADERS_FOR_A_BYTE * self._consumed
 
     def _inflate(self, wanted: int) -> None:
-        """Inflate up to 256 KiB more; drop what lies far before ``wanted``."""
+        """Inflate up to 256 KiB more; drop bytes far before ``wanted``."""
         inflater = self._inflater
         pending = inflater.unconsumed_tail
         if not pending:
@@ -99,7 +99,7 @@ class InflatingSource(InflatedSource):
         self._remember(end)
 
     def _remember(self, position: int) -> None:
-        """Keep the decompressor's state from time to time; when there are many, every other one is dropped."""
+        """Save the decompressor's state now and then; when there are many, drop every other one."""
         last = self._points[-1][0] if self._points else 0
         if position < last + self._distance or self._eof or self._inflater.unconsumed_tail:
             return
@@ -109,7 +109,7 @@ class InflatingSource(InflatedSource):
             self._distance *= 2
 
     def _go_back(self, position: int) -> None:
-        """Start again from the nearest state before ``position``."""
+        """Start again from the nearest saved state before ``position``."""
         point = next((point for point in reversed(self._points) if point[0] <= position), None)
         self._data = b""
         self._eof = False
@@ -122,11 +122,11 @@ class InflatingSource(InflatedSource):
 
 
 def deflated(chunks: Iterable[bytes], level: int) -> Iterator[bytes]:
-    """The chunks as one raw deflate stream, with a zero byte behind it if its length is odd."""
+    """The chunks as one raw deflate stream, with a zero byte after it if its length is odd."""
     compressor = zlib.compressobj(level, zlib.DEFLATED, _RAW, _MEMORY_LEVEL)
     total = 0
     for chunk in chunks:
-        for start in range(0, len(chunk), _INPUT):  # without compression the pieces become a little longer
+        for start in range(0, len(chunk), _INPUT):  # incompressible pieces become a little longer
             piece = compressor.compress(chunk[start : start + _INPUT])
             if piece:
                 total += len(piece)

@@ -1,4 +1,4 @@
-"""From fragments to frames: which items of encapsulated pixel data make up which frame.
+"""Assigns fragments to frames: which items of encapsulated pixel data form which frame.
 
 Source: PS3.5 A.4, PS3.3 C.7.6.3.1.8.
 """
@@ -24,7 +24,7 @@ _ITEM_HEADER: Final = 8
 
 
 class OffsetTables:
-    """Where a data set says that its frames begin; both may be empty.
+    """The data set's own tables of where its frames begin; both may be empty.
 
     Attributes:
         basic: value of the first item.
@@ -38,7 +38,7 @@ class OffsetTables:
         self.extended = extended
 
     def read(self, frame_count: int) -> list[array[int]]:
-        """The tables that have as many entries as there are frames, the extended one first."""
+        """The tables that have one entry for each frame, the extended one first."""
         found = []
         for code, value in (("Q", self.extended), ("I", self.basic)):
             table = array(code)
@@ -73,7 +73,7 @@ class Frames:
         return len(self._starts) - 1
 
     def read(self, number: int) -> bytes:
-        """The bytes of one frame, from 0.  Raises DataSetError when they are no longer there, FileUnreadable."""
+        """The bytes of one frame, from 0.  Raises DataSetError if the file was shortened, FileUnreadable."""
         fragments = range(self._starts[number], self._starts[number + 1])
         total = sum(self._lengths[fragment] for fragment in fragments)
         if total > _LARGEST_FRAME:
@@ -95,10 +95,10 @@ def divide(
 ) -> Frames:
     """Map fragments (without the first item, the Basic Offset Table) to frames.
 
-    One fragment for each frame needs no table, and a table that says otherwise is ignored.  With more fragments their
-    beginnings are looked at; an offset table is believed only where they tell nothing, and only if it is possible.
+    If there is one fragment for each frame, no table is needed, and one that contradicts is ignored.  With more
+    fragments their first bytes decide.  An offset table is used only if these do not tell, and only if it is possible.
 
-    Raises TranscodeError when there are not as many frames as there should be, or when it cannot be told.
+    Raises TranscodeError when the number of frames is wrong, or when frames cannot be told apart.
     """
     count = len(lengths)
     while count > frame_count and not lengths[count - 1]:
@@ -124,7 +124,7 @@ def divide(
 
 
 def _starts_by_table(table: Sequence[int], lengths: Sequence[int], count: int) -> array[int] | None:
-    """First fragments by an offset table; None when an entry is not the place of an item, or not behind the last."""
+    """First fragments by an offset table; None if an entry is not the start of an item, or entries do not ascend."""
     starts = array("I")
     fragment = offset = 0
     for entry in table:

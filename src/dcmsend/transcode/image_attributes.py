@@ -1,6 +1,6 @@
 """The Image Pixel attributes of an item, read from and written into its recorded structure.
 
-Source: PS3.3 C.7.6.3; what is asked for, and what its absence means, is DCMTK's.
+Source: PS3.3 C.7.6.3; which attributes are required, and the defaults of missing ones, are DCMTK's.
 """
 
 from __future__ import annotations
@@ -73,12 +73,12 @@ class ImageAttributes:
         return self._reader.read(self._structure.positions[node], min(most, self._structure.lengths[node]))
 
     def number_of_frames(self) -> int | None:
-        """None when it is missing or no number."""
+        """The Number of Frames; None when it is missing or not a number."""
         found = _INTEGER.match(self.text(NUMBER_OF_FRAMES))
         return int(found[1]) if found else None
 
     def image(self) -> Image:
-        """What a codec has to know.  Raises TranscodeError when something is missing or impossible."""
+        """The attributes for a codec.  Raises TranscodeError when one is missing or impossible."""
         photometric_interpretation = _NOT_LETTERS.sub("", self.text(PHOTOMETRIC_INTERPRETATION).upper())
         image = Image(
             rows=self._needed(ROWS, "Rows"),
@@ -100,7 +100,7 @@ class ImageAttributes:
         return image
 
     def _is_tiled(self) -> bool:
-        """Source: PS3.3 C.7.6.17.3, C.8.12.4."""
+        """Whether the frames are tiles of one picture.  Source: PS3.3 C.7.6.17.3, C.8.12.4."""
         return self.text(SOP_CLASS_UID) == _WHOLE_SLIDE or all(tag in self._nodes for tag in TOTAL_PIXEL_MATRIX)
 
     def _needed(self, tag: int, name: str) -> int:
@@ -110,7 +110,7 @@ class ImageAttributes:
         return number
 
     def change(self, tag: int, value: int | str) -> None:
-        """Write another value: a number as US, a string as IS or CS; an element that is missing is added."""
+        """Set a value: a number as US, a string as IS or CS; a missing element is added."""
         if isinstance(value, int):
             vr, encoded = "US", value.to_bytes(2, "little")
         else:
@@ -123,7 +123,7 @@ class ImageAttributes:
             self._structure.replace(node, vr, len(encoded), lambda: iter((encoded,)))
 
     def drop(self, tag: int) -> None:
-        """Do not write this element."""
+        """Leave this element out of the output."""
         node = self._nodes.pop(tag, None)
         if node is not None:
             self._structure.remove(node)

@@ -1,6 +1,6 @@
-"""What a JPEG 2000 image says about its colour: subsampled components in the codestream, boxes of a JP2 file around it.
+"""Colour in a JPEG 2000 image: subsampled components in the codestream, boxes of a JP2 file around it.
 
-DICOM wants the bare codestream; files of some makers have the boxes nevertheless.
+DICOM requires the bare codestream, but files of some makers have the boxes.
 Source: PS3.5 A.4.4; ITU-T T.800 A.5.1 (components), I.5.3 (boxes of the JP2 header).
 """
 
@@ -24,7 +24,7 @@ class Jpeg2000Colour(NamedTuple):
     """Attributes:
     subsampling: horizontal and vertical distance of the samples, for each component.
     is_uniform: all components have the same precision and sign.
-    space: ``sRGB``, ``greyscale``, ``sYCC``, ``ICC`` or what else the boxes say; ``""`` where there are none.
+    space: ``sRGB``, ``greyscale``, ``sYCC``, ``ICC`` or another value of the boxes; ``""`` without boxes.
     """
 
     subsampling: tuple[tuple[int, int], ...]
@@ -33,12 +33,12 @@ class Jpeg2000Colour(NamedTuple):
 
     @property
     def is_subsampled(self) -> bool:
-        """Some components have fewer samples than the image has pixels."""
+        """Whether some components have fewer samples than the image has pixels."""
         return any(distance != (1, 1) for distance in self.subsampling)
 
 
 def codestream_of(data: bytes) -> bytes:
-    """The codestream without the boxes around it; decoders convert colours by them, whatever the data set says."""
+    """The codestream without the boxes around it; decoders would convert colours by them."""
     if data.startswith(_SIGNATURE):
         for kind, start, end in _boxes(data, len(_SIGNATURE), len(data)):
             if kind == b"jp2c":
@@ -47,7 +47,7 @@ def codestream_of(data: bytes) -> bytes:
 
 
 def read_jpeg_2000_colour(data: bytes) -> Jpeg2000Colour:
-    """Of an image whose header ``read_jpeg_2000_header`` has read.  Raises TranscodeError for a palette."""
+    """The colour of an image whose header ``read_jpeg_2000_header`` accepts.  Raises TranscodeError for a palette."""
     stream = codestream_of(data)
     components = int.from_bytes(stream[40:42], "big")
     sizes = stream[42 : 42 + 3 * components]
@@ -76,7 +76,7 @@ def _boxes(data: bytes, position: int, end: int) -> Iterator[tuple[bytes, int, i
 
 
 def _space(data: bytes) -> str:
-    """The first colour specification; the others are for those who do not know it."""
+    """The colour space of the first colour specification; further ones are alternatives for other decoders."""
     space = ""
     for outer, start, end in _boxes(data, len(_SIGNATURE), len(data)):
         if outer != b"jp2h":
@@ -93,7 +93,7 @@ def _space(data: bytes) -> str:
 
 
 def _specified(content: bytes) -> str:
-    """Source: ITU-T T.800 I.5.3.3."""
+    """The colour space in one colour specification box.  Source: ITU-T T.800 I.5.3.3."""
     if content[:1] != b"\x01":
         return "ICC"
     number = int.from_bytes(content[3:7], "big")
@@ -101,7 +101,7 @@ def _specified(content: bytes) -> str:
 
 
 def _keeps_channels(content: bytes) -> bool:
-    """Each component is the colour that its place says.  Source: ITU-T T.800 I.5.3.6."""
+    """Whether the components are the colours in their usual order.  Source: ITU-T T.800 I.5.3.6."""
     words = [int.from_bytes(content[at : at + 2], "big") for at in range(2, len(content) - 1, 2)]
     channels = tuple(zip(words[::3], words[1::3], words[2::3], strict=False))
     return set(channels) <= {*_UNCHANGED_CHANNELS, (0, 0, 0)}

@@ -1,4 +1,4 @@
-"""The header of a JPEG XL image, which stands in single bits.
+"""Reads the header of a JPEG XL image, whose fields are single bits.
 
 Source: ISO/IEC 18181-1 A.2 (bits), D.2 (size), D.3 (image metadata), E.2 (colour encoding), F.2 (frame header);
 18181-2 clause 9 (boxes).
@@ -30,12 +30,12 @@ class JpegXlHeader(NamedTuple):
     """Attributes:
     precision: bits of each sample.
     is_float: samples are floating point numbers.
-    extra_channels: transparency and the like.
-    is_animated: there may be several pictures.
+    extra_channels: number of channels for transparency and the like.
+    is_animated: whether there may be several pictures.
     is_xyb: coded as XYB, which the decoder undoes.
-    space: ``RGB``, ``grey``, ``XYB`` or ``unknown``: what the decoder gives.
-    is_ycbcr: coded as YCbCr, as in a JPEG stream, which the decoder undoes; None where an ICC profile, which stands
-        compressed in front of it, keeps us from knowing.
+    space: colour space of the decoder's output: ``RGB``, ``grey``, ``XYB`` or ``unknown``.
+    is_ycbcr: coded as YCbCr, as in a JPEG stream, which the decoder undoes; None if a compressed ICC profile before
+        that field hides it.
     """
 
     precision: int
@@ -48,15 +48,15 @@ class JpegXlHeader(NamedTuple):
 
 
 def read_jpeg_xl_size(data: bytes) -> tuple[int, int]:
-    """Rows and columns as they are coded; an orientation may swap them.  Raises TranscodeError if there are none."""
+    """Rows and columns as coded; an orientation may swap them.  Raises TranscodeError without a codestream."""
     return _size(_header_bits(data))
 
 
 def read_jpeg_xl_header(data: bytes) -> JpegXlHeader:
-    """What stands behind the size.  Raises TranscodeError if there is no codestream."""
+    """The header after the size.  Raises TranscodeError if there is no codestream."""
     bits = _header_bits(data)
     _size(bits)
-    if bits.flag():  # all default
+    if bits.flag():  # all fields have their defaults
         return JpegXlHeader(8, False, 0, False, True, "RGB", False)
     has_extra_fields = bits.flag()
     has_preview = is_animated = False
@@ -66,7 +66,7 @@ def read_jpeg_xl_header(data: bytes) -> JpegXlHeader:
     precision = bits.number(32, 16, 24, (1, 6)) if is_float else bits.number(8, 10, 12, (1, 6))
     bits.take(5 if is_float else 1)  # bits of the exponent; whether 16 bits are enough for a decoder
     extra_channels = bits.number(0, 1, (2, 4), (1, 12))
-    if extra_channels:  # their description is of no use
+    if extra_channels:  # their description is not needed
         return JpegXlHeader(precision, is_float, extra_channels, is_animated, False, "unknown", None)
     is_xyb = bits.flag()
     space, has_profile = _colour_encoding(bits)
@@ -79,7 +79,7 @@ def read_jpeg_xl_header(data: bytes) -> JpegXlHeader:
 
 
 def _header_bits(data: bytes) -> _Bits:
-    """The bits behind the start of the codestream."""
+    """The header's bits, after the start of the codestream."""
     head = b"".join(_codestream(data))
     if not head.startswith(_CODESTREAM):
         raise cannot_change("no codestream in a JPEG XL stream")
@@ -138,7 +138,7 @@ def _colour_encoding(bits: _Bits) -> tuple[str, bool]:
 
 
 def _is_ycbcr(bits: _Bits, has_extra_fields: bool) -> bool | None:
-    """Of the first frame; the fields between are none of colour that is not XYB."""
+    """Whether the first frame is YCbCr; None if fields before it cannot be read."""
     if has_extra_fields and not bits.flag():
         bits.take(16 + 16 + 1 + 16)  # tone mapping
     if bits.long_number() or not bits.flag():  # extensions; weights of another upsampling
@@ -175,7 +175,7 @@ class _Bits:
         self.take(-self._position % 8)
 
     def number(self, *choices: _Choice) -> int:
-        """One of four, which two bits tell.  Source: ISO/IEC 18181-1 A.2.2 (U32)."""
+        """One of four choices, selected by two bits.  Source: ISO/IEC 18181-1 A.2.2 (U32)."""
         choice = choices[self.take(2)]
         return choice if isinstance(choice, int) else choice[0] + self.take(choice[1])
 
@@ -183,7 +183,7 @@ class _Bits:
         return self.number(0, 1, (2, 4), (18, 6))
 
     def long_number(self) -> int:
-        """Source: ISO/IEC 18181-1 A.2.3 (U64)."""
+        """A number of up to 64 bits.  Source: ISO/IEC 18181-1 A.2.3 (U64)."""
         selector = self.take(2)
         if selector < 3:
             return 0 if not selector else 1 + self.take(4) if selector == 1 else 17 + self.take(8)

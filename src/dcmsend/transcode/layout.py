@@ -1,4 +1,4 @@
-"""How long every part of a data set is in its target transfer syntax, and the group lengths that follow from it.
+"""Calculates the length of every part of a data set in its target transfer syntax, and the group lengths.
 
 Canonical form, as DCMTK writes it: explicit lengths for sequences and items, even values, group lengths recalculated.
 Source: PS3.5 7.1, 7.2, 7.5.
@@ -26,7 +26,7 @@ class Layout:
     """Sizes in the target.
 
     Attributes:
-        sizes: bytes of each node's content, without its header and delimiter; of node 0: of the whole data set.
+        sizes: bytes of each node's content, without its header and delimiter; for node 0 of the whole data set.
         group_lengths: values of the elements (gggg,0000), by node.
     """
 
@@ -42,7 +42,7 @@ class Layout:
             self._add_groups(item)
 
     def header_size(self, node: int) -> int:
-        """Bytes of tag, VR and length in front of the content; 0 for the data set."""
+        """Bytes of tag, VR and length before the content; 0 for the data set."""
         kind = self._structure.kinds[node] & KIND
         if not node:
             return 0
@@ -51,14 +51,14 @@ class Layout:
         return 12 if _IS_LONG[self._structure.vrs[node]] or self.sizes[node] > LARGEST_SHORT_LENGTH else 8
 
     def delimiter_size(self, node: int) -> int:
-        """Bytes of the delimiter behind the content."""
+        """Bytes of the delimiter after the content."""
         kind = self._structure.kinds[node] & KIND
         if kind == FRAGMENTS or (kind in (SEQUENCE, ITEM) and node and self.sizes[node] > LARGEST_LENGTH):
             return _DELIMITER
         return 0
 
     def _add_up(self) -> None:
-        """Sizes from the last node to the first, so that each one is complete when it is added to its parent."""
+        """Add sizes from the last node to the first, so that each is complete when it is added to its parent."""
         structure, sizes = self._structure, self.sizes
         kinds, lengths, parents, vrs = structure.kinds, structure.lengths, structure.parents, structure.vrs
         is_explicit = self._is_explicit

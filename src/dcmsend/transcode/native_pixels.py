@@ -1,4 +1,4 @@
-"""All pixel data of one data set on its way to a native transfer syntax, that of icons in it too."""
+"""Turns all pixel data of one data set, icons included, into native pixel data."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ class NativePixels:
         self.notes: list[tuple[str, str]] = []
 
     def plan(self) -> None:
-        """Find out what each element becomes, and change the structure accordingly; icons are decoded at once.
+        """Decide the native form of each element, and change the structure accordingly; icons are decoded at once.
 
-        Raises TranscodeError when that is not possible, DataSetError, FileUnreadable.
+        Raises TranscodeError when an element cannot be decoded, DataSetError, FileUnreadable.
         """
         structure = self._structure
         if structure.find(_PIXEL_DATA_PROVIDER_URL) is not None:
@@ -83,7 +83,7 @@ class NativePixels:
                 raise cannot_change("too large")
             element.decode(MemorySpool(element.length), run_in_turn)
         except TranscodeError as error:
-            # An icon is not worth the instance; DCMTK would not send it at all.
+            # A broken icon should not prevent the instance from being sent; DCMTK would not send it at all.
             structure.remove(sequence)
             self.notes.append(("W", f"Icon Image Sequence is left out, it cannot be decompressed: {error.detail}"))
         else:
@@ -99,7 +99,7 @@ class NativePixels:
         self.notes.extend(note for note in element.notes if note not in self.notes)
 
     def decode(self, make_spool: Callable[[int], Spool], run: RunJobs) -> None:
-        """Decode everything.  See ``ConvertedDataSet.decode``."""
+        """Decode all frames.  See ``ConvertedDataSet.decode``."""
         for element in self._elements:
             if not element.verify(run):
                 self._decoded.append(element)
@@ -107,6 +107,6 @@ class NativePixels:
                 self._note(element)
 
     def close(self) -> None:
-        """Give all spools back."""
+        """Close all spools."""
         for element in self._decoded:
             element.close()

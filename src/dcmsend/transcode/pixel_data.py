@@ -1,6 +1,6 @@
-"""Encapsulated pixel data and its native value: decoded completely into a spool before anything of it is written.
+"""Encapsulated pixel data and its native value, which is decoded completely into a spool before it is written.
 
-Source: PS3.5 8.2, A.4; what changes in the data set is what DCMTK changes.
+Source: PS3.5 8.2, A.4; changes to the data set are those of DCMTK.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _Result = TypeVar("_Result")
 def _open_decoder(
     codec: Codec, image: Image, syntax: TransferSyntax, first_frame: bytes, keep_ybr: bool
 ) -> FrameDecoder:
-    """See ``Codec.open_decoder``; for tiles, some may be small."""
+    """See ``Codec.open_decoder``; for tiled images some frames may be smaller."""
     if image.is_tiled and isinstance(codec, SizedCodec):
         return TileDecoder(codec, image, syntax, first_frame, keep_ybr)
     return codec.open_decoder(image, syntax, first_frame, keep_ybr)
@@ -51,12 +51,12 @@ class PixelData:
     """One encapsulated Pixel Data element that is to become native.
 
     Args:
-        node: of kind FRAGMENTS.
+        node: node of kind FRAGMENTS.
         source: the data set.
         syntax: how its frames are compressed.
-        keep_ybr: losslessly compressed YBR stays as it is.
+        keep_ybr: whether losslessly compressed YBR stays as it is.
 
-    Raises TranscodeError when attributes, fragments and the first frame do not fit together, or cannot be decoded.
+    Raises TranscodeError when attributes, fragments and first frame contradict each other, or cannot be decoded.
 
     Attributes:
         length: bytes of the native value, without padding.
@@ -90,7 +90,7 @@ class PixelData:
 
     @property
     def notes(self) -> tuple[tuple[str, str], ...]:
-        """(level, text) for the log; there may be more of them after ``decode``."""
+        """(level, text) for the log; ``decode`` may add more."""
         notes, decoder = self._decoder.native.notes, self._decoder
         if isinstance(decoder, TileDecoder) and decoder.padded:
             text = f"{decoder.padded} of {len(self._frames)} frames have fewer rows or columns than the data set says"
@@ -115,11 +115,11 @@ class PixelData:
         )
 
     def change_data_set(self) -> None:
-        """Write down in the structure what the data set is when these pixels are native, to be read from the spool."""
+        """Change the structure to native pixels, whose value is read from the spool."""
         attributes = self._attributes
         is_present = attributes.number_of_frames() is not None
         for tag, value in self._decoder.native.changes.items():
-            # What happened to the pixels concerns the instance, not an icon in it.
+            # Lossy compression is noted for the instance's own pixels, not for those of an icon in it.
             if tag != _LOSSY_IMAGE_COMPRESSION or not self._structure.parents[self._node]:
                 attributes.change(tag, value)
         if is_present:
@@ -138,7 +138,7 @@ class PixelData:
 
     def _decoded_pieces(self) -> Iterator[bytes]:
         size = self._frame_length
-        rest = 0  # bytes of the frame before that are left, because pieces have a multiple of eight bytes
+        rest = 0  # bytes left over from the previous frame, because pieces are multiples of eight bytes
         data = memoryview(bytearray(8 + size))
         for number in range(len(self._frames)):
             self._decode_frame(number, self._frames.read(number), data[rest : rest + size])
@@ -163,9 +163,10 @@ class PixelData:
         spool.finish()
 
     def verify(self, run: RunJobs) -> bool:
-        """Do without a spool if all frames can be checked at little cost; else false, and ``decode`` is needed.
+        """Check all frames without a spool, if that is cheap; return False if ``decode`` is needed.
 
-        Raises what ``decode`` raises.
+
+        Raises the errors of ``decode``.
         """
         decoder = self._decoder
         if self._frame_bits % 8 or not isinstance(decoder, VerifyingDecoder):
@@ -181,7 +182,7 @@ class PixelData:
         return True
 
     def close(self) -> None:
-        """Give the spool back."""
+        """Close the spool."""
         self._spool.close()
 
     def _jobs(self, spool: Spool) -> Iterator[Job]:
@@ -203,19 +204,19 @@ class PixelData:
         self._guarded(number, partial(self._decoder.decode, frame, target))
 
     def _guarded(self, number: int, work: Callable[[], _Result]) -> _Result:
-        """Do something with a frame; an error says with which one."""
+        """Call ``work`` for a frame; an error then names the frame."""
         try:
             return work()
         except TranscodeError as error:
             raise TranscodeError(error.condition, f"frame {number + 1}: {error.detail}", error.remark) from error
         except DcmsendError:
             raise
-        except Exception as error:  # libraries raise many kinds
+        except Exception as error:  # libraries raise exceptions of many types
             detail = f"frame {number + 1}: {type(error).__name__}: {error}"
             raise TranscodeError(self._damaged, detail) from error
 
     def _decode_bits(self, spool: Spool) -> None:
-        """Frames of single bits whose number is no multiple of eight: one frame begins within the last byte of another.
+        """Decode frames of single bits that are not multiples of eight, so that two frames share a byte.
 
         Source: PS3.5 8.1.1.
         """

@@ -24,7 +24,7 @@ class BufferedReader:
         self._data = b""
 
     def read(self, position: int, length: int) -> bytes:
-        """Exactly ``length`` bytes.  Raises DataSetError if they are no longer there, FileUnreadable."""
+        """Exactly ``length`` bytes.  Raises DataSetError if the source was shortened, FileUnreadable."""
         offset = position - self._base
         if offset < 0 or offset + length > len(self._data):
             if length > _WINDOW:

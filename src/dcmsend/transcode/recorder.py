@@ -38,9 +38,9 @@ class StructureRecorder:
     """Builds a ``Structure`` while the data set is walked.
 
     Args:
-        source: the data set; values of strings are looked at for their padding.
-        is_big_endian: of explicit VR parts.
-        has_big_endian_pixels: GE's private syntax.
+        source: the data set; the recorder reads strings from it to find their padding.
+        is_big_endian: byte order of explicit VR parts.
+        has_big_endian_pixels: whether it is GE's private syntax.
     """
 
     def __init__(self, source: ByteSource, *, is_big_endian: bool, has_big_endian_pixels: bool) -> None:
@@ -55,7 +55,7 @@ class StructureRecorder:
         self.begin_item()
 
     def finish(self) -> Structure:
-        """The data set has ended."""
+        """End the recording; return the structure."""
         self.end_item()
         structure = self.structure
         structure.unsorted = list(dict.fromkeys(structure.unsorted))
@@ -63,7 +63,7 @@ class StructureRecorder:
             self._drop_repeated(item)
         return structure
 
-    # -- what the walk tells
+    # -- calls from the walk
 
     def element(self, tag: int, vr: str, position: int, length: int) -> None:
         if tag == _TRAILING_PADDING:
@@ -120,7 +120,7 @@ class StructureRecorder:
     # -- nodes
 
     def _add(self, tag: int | None, kind: int) -> int:
-        """A new node inside the innermost open one; without tag an item or a fragment."""
+        """Add a node to the innermost open one; a node without tag is an item or a fragment."""
         structure = self.structure
         parent = self._open[-1] if self._open else 0
         node = structure.add(tag, kind, parent)
@@ -132,7 +132,7 @@ class StructureRecorder:
         return node
 
     def _close(self) -> None:
-        """The innermost open node has ended."""
+        """Close the innermost open node."""
         structure = self.structure
         node = self._open.pop()
         structure.ends[node] = len(structure.tags)
@@ -140,7 +140,7 @@ class StructureRecorder:
             self._make_group_length(node)
 
     def _make_group_length(self, node: int) -> None:
-        """(gggg,0000) is a UL and gets its value later, whatever it has been in the source."""
+        """Make (gggg,0000) a UL, whatever its VR was in the source; its value follows later."""
         structure = self.structure
         structure.kinds[node] = ELEMENT | structure.kinds[node] & DROPPED
         structure.vrs[node] = VR_NUMBERS["UL"]
@@ -153,9 +153,9 @@ class StructureRecorder:
         return 0 if self._implicit and self._implicit[-1] else self._big_endian
 
     def _trim(self, node: int, vr: str, position: int, length: int) -> None:
-        """Find how much of a string is written: DCMTK takes the padding away, and all white space in UIDs.
+        """Find how much of a string is written: DCMTK removes the padding, and all white space in UIDs.
 
-        A text of odd length is kept and gets a zero, because that zero then counts as its last character.
+        Text of odd length keeps its padding and gets a zero, because that zero then counts as its last character.
         """
         structure, reader = self.structure, self._reader
         if vr == "UI":
@@ -178,7 +178,7 @@ class StructureRecorder:
             structure.kinds[node] |= BLANK_PADDED
 
     def _drop_repeated(self, item: int) -> None:
-        """Of elements with the same tag only the first one is written."""
+        """Keep only the first of several elements with the same tag."""
         structure = self.structure
         seen: set[int] = set()
         for child in structure.children(item):

@@ -1,6 +1,6 @@
-"""Which codec module decodes which transfer syntax, and whether what it needs is installed.
+"""Chooses the codec module for a transfer syntax, and tells whether the libraries it needs are installed.
 
-Nothing is imported to answer that; the module of a codec is loaded when its first frame is decoded.
+No library is imported for that; the module of a codec is loaded when its first frame is decoded.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ PACKAGE: Final = "imagecodecs"
 
 
 class _Row(NamedTuple):
-    """How one transfer syntax is decoded.
+    """The decoder of one transfer syntax.
 
     Attributes:
-        module: in ``codecs``; ``""`` for the one that is no matter of frames.
-        extension: the part of the package that it needs, ``""`` for none.
+        module: name in ``codecs``; ``""`` for Deflated, which has no frames.
+        extension: the extension module that it needs, ``""`` for none.
     """
 
     module: str
@@ -51,7 +51,7 @@ _DECODERS: Final = {
         ("4.80", _JPEG_LS),
         ("4.81", _JPEG_LS),
         ("5", _Row("rle")),
-        # DCMTK 3.6.7 has no decoder for those that follow.
+        # DCMTK 3.6.7 has no decoder for the following ones.
         ("1.98", _Row("uncompressed")),
         ("4.90", _JPEG_2000),
         ("4.91", _JPEG_2000),
@@ -70,7 +70,7 @@ _installed: dict[str, bool] = {}
 
 
 def _is_installed(extension: str) -> bool:
-    """Whether the package has this extension module; found without an import of either."""
+    """Whether the package has this extension module; searched for without importing either."""
     known = _installed.get(extension)
     if known is None:
         from importlib.machinery import PathFinder
@@ -84,7 +84,7 @@ def _is_installed(extension: str) -> bool:
 
 
 def can_decode(syntax: TransferSyntax) -> bool:
-    """Whether this installation can turn a data set in this transfer syntax into a native one."""
+    """Whether this installation can convert a data set in this transfer syntax to a native one."""
     row = _DECODERS.get(syntax.uid)
     return row is not None and (not row.extension or _is_installed(row.extension))
 
@@ -95,14 +95,14 @@ def decodable() -> list[TransferSyntax]:
 
 
 def missing() -> list[TransferSyntax]:
-    """Those that it could decode if ``PACKAGE`` were installed."""
+    """The transfer syntaxes that it could decode too if ``PACKAGE`` were installed."""
     return [syntax for syntax in map(transfer_syntax, _DECODERS) if not can_decode(syntax)]
 
 
 def codec_for(syntax: TransferSyntax) -> Codec:
     """The codec module for the frames of this transfer syntax.
 
-    Raises TranscodeError when there is none, or when what it needs is not installed.
+    Raises TranscodeError when there is none, or when a library that it needs is not installed.
     """
     row = _DECODERS.get(syntax.uid)
     if row is None or not row.module:

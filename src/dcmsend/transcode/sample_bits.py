@@ -1,6 +1,7 @@
-"""How many bits of a native sample count, where stream and data set need not say the same.
+"""The number of significant bits in a native sample, on which stream and data set may disagree.
 
-DCMTK's decoder for JPEG lowers Bits Stored and High Bit to what the stream has; the codecs that DCMTK does not know do
+As DCMTK's JPEG decoder does, all codecs lower Bits Stored and High Bit to the precision of the stream.
+Source: PS3.5 8.1.1; PS3.3 C.7.6.3.
 likewise.  Source: PS3.5 8.1.1; PS3.3 C.7.6.3.
 """
 
@@ -17,18 +18,20 @@ _HIGH_BIT: Final = 0x00280102
 
 
 class SampleBits:
-    """The bits of the samples that a stream of this precision gives.
+    """The bits of samples from a stream of a given precision.
 
     Args:
         precision: bits of a sample in the stream.
-        is_signed: the stream says that its samples are signed.
+        is_signed: whether the stream says that its samples are signed.
+
+    Raises TranscodeError when the attributes are impossible, or when the position of the sign is unclear.
 
     Raises TranscodeError when the attributes are impossible, or when it cannot be told where the sign is.
 
     Attributes:
-        significant: bits of a sample, from the lowest one, that receivers look at.
+        significant: number of low bits of a sample that receivers use.
         precision, is_signed: as in the stream.
-        lacks_sign: the samples are signed, and the stream has them as unsigned ones.
+        lacks_sign: whether the samples are signed, but unsigned in the stream.
     """
 
     __slots__ = ("_image", "is_signed", "lacks_sign", "precision", "significant")
@@ -49,11 +52,11 @@ class SampleBits:
 
     @property
     def may_be_exceeded(self) -> bool:
-        """The stream has room for samples that the data set has not."""
+        """Whether the stream can hold samples with more bits than the data set allows."""
         return self.precision > self.significant
 
     def changes(self) -> dict[int, int | str]:
-        """What the data set has to say differently."""
+        """New values for the data set, by tag."""
         stored, high, precision = self._image.bits_stored, self._image.high_bit, self.precision
         changes: dict[int, int | str] = {}
         if stored is not None and stored > precision:

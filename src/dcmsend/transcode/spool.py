@@ -1,6 +1,6 @@
-"""Where decoded pixels wait until all of them are there, and who does the decoding.
+"""The interfaces for storing decoded pixels until all of them are there, and for running decoding jobs.
 
-Files and threads are the caller's business; what stands here needs neither.
+The caller provides files and threads; this module needs neither.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ Getting the next job reads from the source, so that is done by one thread only. 
 
 
 class Spool(Protocol):
-    """Where native pixels wait until all of them are there."""
+    """Stores native pixels until all of them are there."""
 
     def reserve(self, position: int, size: int) -> memoryview:
-        """Room for the bytes from ``position``, with anything in it; filled completely, by one thread."""
+        """Memory of undefined content for the bytes from ``position``; one thread fills it completely."""
         ...
 
     def store(self, position: int, data: memoryview) -> None:
-        """Keep what was filled."""
+        """Keep filled memory."""
         ...
 
     def finish(self) -> None:
-        """All is stored: raises when something could not be kept; only after that is it read."""
+        """End storing; raises if some bytes could not be kept.  Reading is only allowed afterwards."""
         ...
 
     def read_at(self, position: int, size: int) -> bytes:
-        """As a ByteSource."""
+        """Read as a ByteSource does."""
         ...
 
     def close(self) -> None: ...
@@ -54,10 +54,10 @@ class MemorySpool:
         return memoryview(self._data)[position : position + size]
 
     def store(self, position: int, data: memoryview) -> None:
-        """The bytes are where they belong already."""
+        """Do nothing: the bytes are already in their place."""
 
     def finish(self) -> None:
-        """Memory keeps everything."""
+        """Do nothing: memory cannot fail."""
 
     def read_at(self, position: int, size: int) -> bytes:
         return bytes(memoryview(self._data)[position : position + size])
@@ -67,6 +67,6 @@ class MemorySpool:
 
 
 def run_in_turn(jobs: Iterator[Job], _memory: int) -> None:
-    """One job after the other, here."""
+    """Run the jobs one after the other on this thread."""
     for job in jobs:
         job()

@@ -1,8 +1,8 @@
-"""The structure of one data set: what the first pass of a conversion finds and the second one writes.
+"""The structure of one data set: recorded by the first pass of a conversion, written by the second one.
 
-Every element, sequence, item and fragment is one *node*, a row across a few arrays, in the order of the bytes: a node's
-descendants follow it directly.  That is 34 bytes a node together with the layout, and at most ``MAX_NODES`` of them.
-Between the passes nodes can be replaced, removed and added; that is how pixel data gets another representation.
+Every element, sequence, item and fragment is one *node*, a row across a few arrays, in the order of the bytes; the
+descendants of a node follow it directly.  A node takes 34 bytes, the layout included; there are at most ``MAX_NODES``.
+Between the passes nodes can be replaced, removed and added; that is how pixel data becomes native.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Values = Callable[[], Iterator[bytes]]
 MAX_NODES: Final = 4_000_000
 """About 136 MB; a Whole Slide image with 100,000 frames and dimensions for each has 3 million."""
 
-# kinds of nodes (low bits), and what is special about them (flags)
+# kinds of nodes (low bits), and flags
 ELEMENT: Final = 0
 SEQUENCE: Final = 1
 ITEM: Final = 2
@@ -50,15 +50,15 @@ class Structure:
 
     Attributes:
         tags: of elements and sequences, 0 for items and fragments.
-        vrs: index into ``VR_NAMES`` of what is to be written, after ambiguous VRs were decided.
+        vrs: index into ``VR_NAMES`` of the VR to write; ambiguous VRs are decided.
         kinds: one of ELEMENT, SEQUENCE, ITEM, FRAGMENTS, FRAGMENT, and flags.
-        positions: where the value lies in the source (elements and fragments).
+        positions: position of the value in the source (elements and fragments).
         lengths: bytes of the value that are written, before padding to an even length (elements and fragments).
-        parents: the node that a node is in.
-        ends: the node behind a node's last descendant.
+        parents: the parent of each node.
+        ends: the node after the last descendant of each node.
         unsorted: items whose elements are not in ascending order.
         group_lengths: elements (gggg,0000).
-        source_lengths: of values with WHITE_SPACE.
+        source_lengths: lengths in the source of values with WHITE_SPACE.
         encapsulated: nodes of kind FRAGMENTS.
         supplied: values that do not come from the source.
         inserted: nodes that were added to an item.
@@ -85,7 +85,7 @@ class Structure:
         self.inserted: dict[int, list[int]] = {}
 
     def add(self, tag: int | None, kind: int, parent: int) -> int:
-        """A new last node; without tag an item or a fragment."""
+        """Add a node at the end; a node without tag is an item or a fragment."""
         node = len(self.tags)
         if node >= MAX_NODES:
             raise DataSetError("Corrupted data", f"more than {MAX_NODES} elements")
@@ -99,7 +99,7 @@ class Structure:
         return node
 
     def children(self, node: int) -> list[int]:
-        """The nodes directly in an item, a sequence or encapsulated pixel data, in the order of the source."""
+        """The direct children of an item, a sequence or encapsulated pixel data, in the order of the source."""
         found = []
         child, end = node + 1, self.ends[node]
         while child < end:
@@ -108,21 +108,21 @@ class Structure:
         return found + self.inserted.get(node, [])
 
     def find(self, tag: int, item: int = 0) -> int | None:
-        """The element of an item with this tag that is going to be written."""
+        """The element with this tag in an item, unless it was removed."""
         for child in self.children(item):
             if self.tags[child] == tag and not self.kinds[child] & DROPPED:
                 return child
         return None
 
     def replace(self, node: int, vr: str, length: int, values: Values) -> None:
-        """Make an element (or encapsulated pixel data) an element with another VR and value."""
+        """Turn an element (or encapsulated pixel data) into an element with another VR and value."""
         self.kinds[node] = ELEMENT
         self.vrs[node] = VR_NUMBERS[vr]
         self.lengths[node] = length
         self.supplied[node] = values
 
     def insert(self, item: int, tag: int, vr: str, length: int, values: Values) -> int:
-        """Put a new element into an item that has none with this tag."""
+        """Add a new element to an item that has none with this tag."""
         node = self.add(tag, ELEMENT, item)
         self.replace(node, vr, length, values)
         self.inserted.setdefault(item, []).append(node)
@@ -131,5 +131,5 @@ class Structure:
         return node
 
     def remove(self, node: int) -> None:
-        """Do not write an element, nor what is in it."""
+        """Leave an element and its content out of the output."""
         self.kinds[node] |= DROPPED

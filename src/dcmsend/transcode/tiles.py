@@ -1,7 +1,7 @@
-"""Tiles at the edge of a whole-slide image that are smaller than the others: their frames are padded.
+"""Pads tiles at the edge of a whole-slide image that are smaller than the others.
 
-All frames of an image have the same size (PS3.3 C.7.6.3, C.7.6.17.3), yet some scanners store the part of a tile that
-lies within the slide and no more.  Anywhere else a frame that is too small is not whole.
+All frames of an image must have the same size (PS3.3 C.7.6.3, C.7.6.17.3), but some scanners store only the part of a
+tile that lies within the slide.  In other images a frame that is too small is an error.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _MOST_DECODERS: Final = 4
 
 
 class TileDecoder:
-    """Decodes frames of different size; what a frame lacks at the right and at the bottom becomes black.
+    """Decodes frames of different size; missing parts at the right and at the bottom become black.
 
-    Args: as of ``Codec.open_decoder``.
+    Args: as for ``Codec.open_decoder``.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class TileDecoder:
         self.native: Final[NativeImage] = decoder.native
 
     def _size(self, frame: bytes) -> tuple[int, int]:
-        """Rows and columns; those of the data set for a frame that is too large, so that it is refused."""
+        """Rows and columns of a frame; for one that is too large those of the data set, so that it is refused."""
         image = self._image
         rows, columns = self._codec.frame_size(frame)
         if 0 < rows <= image.rows and 0 < columns <= image.columns:
@@ -53,7 +53,7 @@ class TileDecoder:
 
     @property
     def padded(self) -> int:
-        """How many frames were too small, so far."""
+        """The number of frames so far that were too small."""
         return len(self._padded)
 
     def decode(self, frame: bytes, target: memoryview) -> None:
@@ -71,11 +71,11 @@ class TileDecoder:
             return
         tile = memoryview(bytearray(self.native.frame_bits(image._replace(rows=size[0], columns=size[1])) // 8))
         decoder.decode(frame, tile)
-        self._padded.append(size)  # several threads may do that at a time
+        self._padded.append(size)  # several threads may append at the same time
         self._pad(tile, size, target)
 
     def _pad(self, tile: memoryview, size: tuple[int, int], target: memoryview) -> None:
-        """Put a tile into the corner of an empty frame, plane by plane where colour is by plane."""
+        """Copy a tile into the corner of an empty frame, plane by plane if colour is by plane."""
         image = self._image
         black = self._black()
         is_planar = self.native.changes.get(_PLANAR_CONFIGURATION, image.planar_configuration) == 1
@@ -89,7 +89,7 @@ class TileDecoder:
                 target[place : place + tile_row] = tile[source : source + tile_row]
 
     def _black(self) -> list[bytes]:
-        """The value of each sample."""
+        """The value of each sample in black."""
         image, width = self._image, self.native.bits_allocated // 8
         interpretation = self.native.changes.get(_PHOTOMETRIC_INTERPRETATION, image.photometric_interpretation)
         values = [0] * image.samples

@@ -1,4 +1,4 @@
-"""The second pass of a conversion: reads the values once more and gives the data set in its target transfer syntax."""
+"""The second pass of a conversion: reads the values again and writes the data set in its target transfer syntax."""
 
 from __future__ import annotations
 
@@ -57,10 +57,10 @@ class DataSetWriter:
     """Writes a recorded data set in the canonical form.
 
     Args:
-        structure: what the first pass has recorded.
+        structure: the structure that the first pass has recorded.
         layout: its sizes in ``target``.
-        source: where the values are.
-        target: a native or encapsulated transfer syntax; for Deflated the data set before compression.
+        source: the data set that holds the values.
+        target: a native or encapsulated transfer syntax; for Deflated, the syntax before compression.
     """
 
     def __init__(self, structure: Structure, layout: Layout, source: ByteSource, target: TransferSyntax) -> None:
@@ -79,7 +79,7 @@ class DataSetWriter:
     def chunks(self) -> Iterator[bytes]:
         """The encoded data set in pieces of at most 256 KiB.
 
-        Raises DataSetError when a value is no longer there, FileUnreadable from the source.
+        Raises DataSetError when the source was shortened, FileUnreadable from the source.
         """
         structure = self._structure
         kinds, ends, lengths = structure.kinds, structure.ends, structure.lengths
@@ -122,7 +122,7 @@ class DataSetWriter:
     def _descend(
         self, node: int, stop: int, unsorted: frozenset[int], stack: list[tuple[int, int] | bytes]
     ) -> None:
-        """Put on the stack: what follows ``node`` up to ``stop``, its delimiter, its children in ascending order."""
+        """Push the nodes after ``node`` up to ``stop``, its delimiter, its children in ascending order."""
         structure = self._structure
         end = structure.ends[node]
         if end < stop:
@@ -152,19 +152,19 @@ class DataSetWriter:
         vr = structure.vrs[node]
         if _IS_LONG[vr]:
             return self._pack_long(tag >> 16, tag & 0xFFFF, _CODES[vr], 0, size)
-        if size > LARGEST_SHORT_LENGTH:  # the length field is too small, so DCMTK writes it as UN
+        if size > LARGEST_SHORT_LENGTH:  # the length field is too small, so DCMTK writes the element as UN
             return self._pack_long(tag >> 16, tag & 0xFFFF, b"UN", 0, size)
         return self._pack_short(tag >> 16, tag & 0xFFFF, _CODES[vr], size)
 
     def _swap_width(self, node: int) -> int:
-        """Bytes of the words that have to be turned around; 1 for none."""
+        """Width of the words whose bytes have to be swapped; 1 for none."""
         structure = self._structure
         width = _WIDTHS[structure.vrs[node]]
         if width == 1 or structure.kinds[node] & KIND:
             return 1
         is_big = self._is_big
         if self._is_explicit and self._layout.sizes[node] > LARGEST_SHORT_LENGTH and not _IS_LONG[structure.vrs[node]]:
-            is_big = False  # written as UN
+            is_big = False  # the element is written as UN
         return width if bool(structure.kinds[node] & BIG_ENDIAN) != is_big else 1
 
     def _value(self, node: int) -> bytes:
@@ -199,7 +199,7 @@ class DataSetWriter:
             raise TranscodeError("Pixel representation cannot be changed", "a value has not the length it should have")
 
     def _source_pieces(self, node: int) -> Iterator[bytes]:
-        """A value as it is in the source (or was supplied), in pieces of at most 256 KiB."""
+        """A value as it is in the source, or as it was supplied, in pieces of at most 256 KiB."""
         structure = self._structure
         supplied = structure.supplied.get(node)
         if supplied is not None:

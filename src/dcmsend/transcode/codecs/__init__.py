@@ -1,1 +1,1 @@
-"""The codecs, one module for each family of compressed frames; ``registry`` says which is for what."""
+"""The codecs, one module for each family of compressed frames; ``registry`` maps transfer syntaxes to them."""

@@ -18,7 +18,7 @@ _MOST_EXPANSION: Final = 1032
 
 
 def starts_frame(_head: bytes, _image: Image) -> bool:
-    """A deflate stream has nothing at its start by which it could be known."""
+    """False: a deflate stream has no recognisable start."""
     return False
 
 
@@ -39,7 +39,7 @@ class DeflatedFrameDecoder:
         self.native: Final = NativeImage(image.bits_allocated, colour_of_full_planes(image))
 
     def decode(self, frame: bytes, target: memoryview) -> None:
-        """See FrameDecoder; a frame of odd length may be followed by one byte of padding."""
+        """See FrameDecoder; one byte of padding may follow a frame of odd length."""
         inflater = zlib.decompressobj(-zlib.MAX_WBITS)
         data = inflater.decompress(frame, len(target) + 2)
         if len(data) not in (len(target), len(target) + 1) or not inflater.eof:

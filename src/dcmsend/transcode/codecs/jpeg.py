@@ -1,6 +1,6 @@
 """JPEG processes 1, 2+4, 6+8, 10+12 and 14: sequential, progressive and lossless, Huffman coded.
 
-Colour is a matter of Photometric Interpretation alone, as in DCMTK; what the stream's own markers say is ignored.
+Colour depends on Photometric Interpretation alone, as in DCMTK; the stream's own colour markers are ignored.
 Source: PS3.5 A.4.1, 8.2.1; ITU-T T.81.
 """
 
@@ -47,7 +47,7 @@ _LOSSY_IMAGE_COMPRESSION: Final = 0x00282110
 
 
 def starts_frame(head: bytes, _image: Image) -> bool:
-    """A start marker (SOI) and another marker behind it; entropy-coded data never look so."""
+    """Whether there is a start marker (SOI) and another marker after it; entropy-coded data never contain that."""
     return head.startswith(b"\xff\xd8\xff")
 
 
@@ -136,7 +136,7 @@ class JpegDecoder:
         array = pixels(target, self._image, self._bits_allocated)
         if self._image.samples == 1:
             imagecodecs.jpeg8_decode(frame, out=array)
-        elif header.process == _LOSSLESS:  # libjpeg-turbo converts nothing there
+        elif header.process == _LOSSLESS:  # libjpeg-turbo does not convert colours of lossless streams
             imagecodecs.jpeg8_decode(frame, colorspace="RGB", outcolorspace="RGB", out=array)
             if self._converts:
                 ybr.convert_to_rgb(array, header.precision)
@@ -148,7 +148,7 @@ class JpegDecoder:
             store_planes(array, target)
 
     def check(self, header: JpegHeader, frame: bytes) -> None:
-        """The frame header against the attributes and the first frame; the end marker, which libraries do without."""
+        """Compare the frame header with the attributes and the first frame; check the end marker libraries ignore."""
         image, first = self._image, self._first
         if (header.rows, header.columns) != (image.rows, image.columns):
             bits = 8 if header.precision <= 8 else 12 if header.precision <= 12 else 16
@@ -166,7 +166,7 @@ class JpegDecoder:
         if fault:
             raise TranscodeError(fault, "the stream is not complete")
         units = header.rows * header.columns * header.components
-        if header.process != _LOSSLESS:  # a block of the first component at least takes a bit
+        if header.process != _LOSSLESS:  # each block of the first component takes at least a bit
             units = -(-header.rows // _BLOCK) * -(-header.columns // _BLOCK)
         if 8 * len(frame) < units:
             raise TranscodeError(DAMAGED, f"{len(frame)} bytes are too few for the image that the stream announces")

@@ -1,6 +1,6 @@
 """JPEG 2000 Part 1 and High-Throughput JPEG 2000.
 
-Decoded by OpenJPEG, HTJ2K too: OpenJPH, which imagecodecs offers for it, gives wrong samples where a lossy transform
+OpenJPEG decodes both.  OpenJPH, which imagecodecs offers for HTJ2K, returns wrong samples if a lossy transform
 overflows, and an image for a stream that is cut off.
 Source: PS3.5 A.4.4, A.4.13, 8.2.4, 8.2.14; ITU-T T.800, T.814.
 """
@@ -38,7 +38,7 @@ _CHROMA: Final = (((1, 1), (2, 1), (2, 1)), ((1, 1), (2, 2), (2, 2)))
 
 
 def starts_frame(head: bytes, _image: Image) -> bool:
-    """The beginning of a codestream (SOC and SIZ) or of a JP2 file."""
+    """Whether it is the beginning of a codestream (SOC and SIZ) or of a JP2 file."""
     return head.startswith(_STARTS)
 
 
@@ -59,9 +59,9 @@ def open_decoder(image: Image, syntax: TransferSyntax, first_frame: bytes, _keep
 
 
 def _interpretation(image: Image, header: Jpeg2000Header, colour: Jpeg2000Colour) -> str:
-    """Photometric Interpretation of what OpenJPEG gives for the bare codestream; ``""`` if it stays.
+    """Photometric Interpretation of OpenJPEG's output for the bare codestream; ``""`` if it stays the same.
 
-    Raises TranscodeError when stream and data set say different things.
+    Raises TranscodeError when stream and data set contradict each other.
     """
     said = image.photometric_interpretation
     if image.samples == 1:
@@ -71,7 +71,7 @@ def _interpretation(image: Image, header: Jpeg2000Header, colour: Jpeg2000Colour
     if colour.is_subsampled:
         if said not in _YBR or header.uses_component_transform or header.is_signed:
             raise cannot_change(f"the stream has fewer samples for colour, Photometric Interpretation is {said}")
-        return "RGB"  # OpenJPEG fills in the samples and converts
+        return "RGB"  # OpenJPEG fills in missing samples and converts
     if said in _SUBSAMPLED and (said not in _YBR or header.uses_component_transform):
         raise cannot_change(f"all components in the stream are of full size, Photometric Interpretation is {said}")
     if said in _RGB:
@@ -123,12 +123,12 @@ class Jpeg2000Decoder:
         if bits.may_be_exceeded:
             check_bits(array, bits, is_exact=first.is_reversible)
         if bits.lacks_sign:
-            # A stream of unsigned samples may be meant as signed: its highest bit is then the sign.
+            # Unsigned samples of a stream may be meant as signed ones: then the highest bit is the sign.
             extend_sign(array, bits.significant)
         to_little_endian(array)
 
     def check(self, frame: bytes) -> None:
-        """The codestream header against the attributes and the first frame."""
+        """Compare the codestream header with the attributes and the first frame."""
         image, header = self._image, read_jpeg_2000_header(frame)
         if (header.rows, header.columns) != (image.rows, image.columns):
             raise cannot_change(

@@ -30,7 +30,7 @@ _LOSSY_IMAGE_COMPRESSION: Final = 0x00282110
 
 
 def starts_frame(head: bytes, _image: Image) -> bool:
-    """A start marker (SOI) and another marker behind it; entropy-coded data never look so."""
+    """Whether there is a start marker (SOI) and another marker after it; entropy-coded data never contain that."""
     return head.startswith(b"\xff\xd8\xff")
 
 
@@ -112,7 +112,7 @@ class JpegLsDecoder:
             store_planes(array, target)
 
     def check(self, header: JpegHeader, frame: bytes) -> None:
-        """The frame header against the attributes and the first frame; the end marker."""
+        """Compare the frame header with the attributes and the first frame; check the end marker."""
         image = self._image
         if header[1:5] != (self._first.precision, image.rows, image.columns, image.samples):
             raise TranscodeError(
@@ -120,7 +120,7 @@ class JpegLsDecoder:
                 f"{header.columns} x {header.rows} x {header.components} samples of {header.precision} bits in the "
                 f"stream, {image.columns} x {image.rows} x {image.samples} in the data set",
             )
-        if 8 * len(frame) < image.rows:  # a line takes a bit at least
+        if 8 * len(frame) < image.rows:  # each line takes at least a bit
             raise TranscodeError(DAMAGED, f"{len(frame)} bytes are too few for the image that the stream announces")
         if not has_jpeg_ls_end(frame, header):
             raise TranscodeError(DAMAGED, "the stream has no end")

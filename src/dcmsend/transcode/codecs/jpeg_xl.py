@@ -1,7 +1,7 @@
 """JPEG XL.
 
-libjxl undoes what the codec itself has done to the colours (XYB, or YCbCr of a recompressed JPEG stream) and then gives
-RGB; other samples it gives as they were.
+libjxl undoes the colour transforms of the codec (XYB, or YCbCr of a recompressed JPEG stream) and returns RGB; it
+returns other samples as they were.
 Source: PS3.5 A.4.15, 8.2.18; ISO/IEC 18181-1.
 """
 
@@ -34,7 +34,7 @@ _LOSSY_IMAGE_COMPRESSION: Final = 0x00282110
 
 
 def starts_frame(_head: bytes, _image: Image) -> bool:
-    """Two bytes begin a codestream: too few to tell."""
+    """False: a codestream begins with two bytes, too few to recognise it."""
     return False
 
 
@@ -57,7 +57,7 @@ def open_decoder(image: Image, syntax: TransferSyntax, first_frame: bytes, _keep
 
 
 def _interpretation(image: Image, first: JpegXlHeader) -> str:
-    """Photometric Interpretation of three samples.  Raises TranscodeError where stream and data set contradict."""
+    """Photometric Interpretation of three samples.  Raises TranscodeError where stream and data set disagree."""
     said = image.photometric_interpretation
     if first.is_xyb or first.is_ycbcr:
         if said in (_XYB if first.is_xyb else _YBR):
@@ -80,7 +80,7 @@ class JpegXlDecoder:
             raise cannot_change(f"colour space {first.space} in the stream, Samples per Pixel is {image.samples}")
         changes: dict[int, int | str] = {}
         self._bits: SampleBits | None = None
-        if first.precision <= image.bits_allocated:  # else libjxl refuses it
+        if first.precision <= image.bits_allocated:  # else libjxl refuses the frame
             self._bits = SampleBits(image, first.precision, is_signed=False)
             changes.update(self._bits.changes())
         if image.samples == 3:
@@ -105,7 +105,7 @@ class JpegXlDecoder:
         to_little_endian(array)
 
     def check(self, frame: bytes) -> None:
-        """The header of the codestream against the attributes and the first frame."""
+        """Compare the header of the codestream with the attributes and the first frame."""
         image, size = self._image, read_jpeg_xl_size(frame)
         if sorted(size) != sorted((image.rows, image.columns)):
             rows, columns = size

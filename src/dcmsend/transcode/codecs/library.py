@@ -38,7 +38,7 @@ def widened(samples: Pixels, array: Pixels, bits_stored: int | None) -> None:
 
 
 def extend_sign(array: Pixels, bits_stored: int) -> None:
-    """Make the bits above ``bits_stored`` what they are in negative numbers."""
+    """Set the bits above ``bits_stored`` to the sign bit."""
     signed = array.view(f"i{array.itemsize}")
     shift = 8 * array.itemsize - bits_stored
     np.left_shift(signed, shift, out=signed)
@@ -46,15 +46,15 @@ def extend_sign(array: Pixels, bits_stored: int) -> None:
 
 
 def check_bits(array: Pixels, bits: SampleBits, *, is_exact: bool) -> None:
-    """Raise TranscodeError if a sample has more bits than the data set says; call it before ``extend_sign``.
+    """Raise TranscodeError if a sample has more bits than the data set allows; call it before ``extend_sign``.
 
-    What was coded with loss (not ``is_exact``) may swing a little beyond what was there before: a bit more is forgiven.
+    Lossy samples (not ``is_exact``) may exceed the original range a little, so one more bit is accepted.
     """
     low, high = 0, (1 << bits.significant + (not is_exact)) - 1
     if bits.is_signed:
         low, high = -(high + 1) // 2, high // 2
     fits = (array >= low) & (array <= high)
-    if bits.lacks_sign:  # also those whose sign the stream has in all of its bits
+    if bits.lacks_sign:  # then the stream may have sign bits in all bits of a sample, too
         fits |= array >= (1 << bits.precision) - (1 << (bits.significant - 1))
     if not fits.all():
         raise cannot_change(f"a sample of more than {bits.significant} bits, which is what the data set says")
@@ -73,6 +73,6 @@ def store_pixels(array: Pixels, target: memoryview) -> None:
 
 
 def to_little_endian(array: Pixels) -> None:
-    """Native Pixel Data is little endian in the spool, whatever this machine is."""
+    """Make the samples little endian, as native Pixel Data is in the spool, on any machine."""
     if array.itemsize > 1 and not np.little_endian:
         array.byteswap(inplace=True)

@@ -1,4 +1,4 @@
-"""RLE Lossless: byte planes in PackBits.  Needs nothing but Python; imagecodecs makes it fast.
+"""RLE Lossless: byte planes in PackBits.  Pure Python, with imagecodecs for speed if it is installed.
 
 Source: PS3.5 Annex G.
 """
@@ -26,7 +26,7 @@ _MOST_EXPANSION: Final = 64
 
 
 def starts_frame(head: bytes, image: Image) -> bool:
-    """A header for as many segments as the image needs, its unused entries zero."""
+    """Whether it is a header with as many segments as the image needs, and zeros in its unused entries."""
     if len(head) < _HEADER.size:
         return False
     count, *offsets = _HEADER.unpack_from(head)
@@ -110,10 +110,10 @@ class RleDecoder:
         return stripe
 
     def _unpack_exactly(self, data: bytes, size: int, segment: int) -> bytes | bytearray:
-        """Up to ``size`` bytes; a line more than that is an error."""
+        """Up to ``size`` bytes; a whole line too many is an error."""
         try:
             return self._unpack(data, size)
-        except Exception:  # the library wants the packets to fill the plane exactly, we forgive rubbish behind them
+        except Exception:  # the library requires that packets fill the plane exactly; we accept garbage after them
             stripe = unpack_bits(data, size + self._image.columns)
             if len(stripe) >= size + self._image.columns:
                 raise cannot_change(f"segment {segment + 1} holds more than rows x columns") from None
@@ -121,7 +121,7 @@ class RleDecoder:
 
 
 def unpack_bits(data: bytes, size: int) -> bytes | bytearray:
-    """What the packets hold, at most ``size`` bytes; a last packet that is cut off ends it.  Source: PS3.5 G.3.2."""
+    """The unpacked bytes, at most ``size``; an incomplete last packet ends them.  Source: PS3.5 G.3.2."""
     out = bytearray()
     position, end = 0, len(data)
     while position < end - 1 and len(out) < size:
@@ -140,7 +140,7 @@ def unpack_bits(data: bytes, size: int) -> bytes | bytearray:
 
 
 def _unpack_all(data: bytes, size: int) -> bytes | bytearray:
-    """What the packets hold; ValueError if that is more than ``size`` bytes."""
+    """The unpacked bytes; ValueError if there are more than ``size``."""
     unpacked = unpack_bits(data, size + 1)
     if len(unpacked) > size:
         raise ValueError("too many bytes")
@@ -152,7 +152,7 @@ _Functions = tuple[Callable[[bytes, int], bytes | bytearray], Callable[[memoryvi
 
 
 def _spread(target: memoryview) -> _Store:
-    """Stores byte planes into a frame."""
+    """A function that stores byte planes into a frame."""
 
     def store(places: slice, stripe: bytes | bytearray) -> None:
         target[places] = memoryview(stripe)

@@ -1,4 +1,4 @@
-"""Encapsulated Uncompressed: frames that stand as they are in fragments.  Source: PS3.5 A.4.11."""
+"""Encapsulated Uncompressed: uncompressed frames in fragments.  Source: PS3.5 A.4.11."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DAMAGED: Final = "Pixel representation cannot be changed"
 
 
 def starts_frame(_head: bytes, _image: Image) -> bool:
-    """Pixels have nothing at their start by which they could be known."""
+    """False: pixels have no recognisable start."""
     return False
 
 
@@ -34,7 +34,7 @@ class UncompressedDecoder:
         self._size = (self.native.frame_bits(image) + 7) // 8
 
     def verify(self, frame: bytes) -> None:
-        """See VerifyingDecoder; a frame of odd length is followed by one byte of padding."""
+        """See VerifyingDecoder; one byte of padding follows a frame of odd length."""
         if len(frame) != self._size + self._size % 2:
             raise cannot_change(f"a frame of {len(frame)} bytes instead of {self._size}")
 

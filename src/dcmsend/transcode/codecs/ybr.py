@@ -26,11 +26,11 @@ def _fixed(number: float) -> int:
 
 @cache
 def _tables(precision: int) -> tuple[Pixels, Pixels, Pixels, Pixels]:
-    """What Cr adds to R, Cb to B, and (scaled) Cb and Cr to G, for each value of a sample."""
+    """The terms that Cr adds to R, Cb to B, and (scaled) Cb and Cr to G, for each value of a sample."""
     chroma = np.arange(1 << precision, dtype=np.int64) - (1 << (precision - 1))
     if precision <= 12:
         red, blue = ((_fixed(factor) * chroma + _HALF) >> _SCALE_BITS for factor in (1.40200, 1.77200))
-    else:  # would not fit 32 bits, so DCMTK's library calculates with floating point numbers, and cuts them
+    else:  # 32 bits are too few here, so DCMTK's library calculates with floating point numbers, and truncates
         red, blue = (np.trunc(factor * chroma + 0.5) for factor in (1.40200, 1.77200))
     return (
         red.astype(np.int32),
@@ -51,7 +51,7 @@ def convert_to_rgb(array: Pixels, precision: int) -> None:
 
 @cache
 def _byte_tables() -> tuple[Pixels, Pixels, Pixels]:
-    """R by Y and Cr, B by Y and Cb, and what Cb and Cr add to G; two bytes are one index."""
+    """R by Y and Cr, B by Y and Cb, and the term of Cb and Cr for G; two bytes form one index."""
     red, blue, green_cb, green_cr = _tables(8)
     y = np.arange(256)[:, None]
     return (
