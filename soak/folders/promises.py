@@ -209,6 +209,8 @@ def _report_and_journal(document: dict[str, Any], rows: Rows) -> Iterator[str]:
             folder, name = os.path.split(path)
             for real in {os.path.realpath(folder), _without_mount(folder)}:
                 last.setdefault(os.path.join(real, name), set()).add(each["outcome"])
+                if each["reason"] == "file_unreadable":  # of what is gone before it was opened nothing new is known
+                    last[os.path.join(real, name)].add("stored")
     for path, words in last.items():
         row = rows.get(path)
         if row is None and words == {"stored"}:  # by another name, the link dangles since the file was moved
