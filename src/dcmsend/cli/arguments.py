@@ -1,4 +1,4 @@
-"""From a scanned command line to settings: values are checked in DCMTK's order, which decides what error is shown."""
+"""Turns a scanned command line into settings; values are checked in DCMTK's order, which decides the error shown."""
 
 from __future__ import annotations
 
@@ -63,12 +63,12 @@ _Meaning = TypeVar("_Meaning")
 
 
 class LogChoice:
-    """What the command line says about logging.
+    """The logging options of the command line.
 
     Attributes:
-        level: lowest ``logging`` level shown; without meaning when there is a configuration file.
-        config_file: log configuration file, None for none; nobody has looked into it yet.
-        show_arguments: the expanded command line is wanted.
+        level: lowest ``logging`` level shown; ignored with a configuration file.
+        config_file: log configuration file, not yet read; None for none.
+        show_arguments: whether to log the expanded command line.
     """
 
     __slots__ = ("config_file", "level", "show_arguments")
@@ -80,10 +80,10 @@ class LogChoice:
 
 
 def choose_logging(line: CommandLine) -> LogChoice:
-    """The options about logging, without a look into the configuration file.
+    """The logging options, without reading the configuration file.
 
     Raises:
-        UsageError: an unknown level, options that exclude each other.
+        UsageError: an unknown level, or options that exclude each other.
     """
     mode = line.rightmost(*_MODE_LEVELS)
     level = _MODE_LEVELS[mode] if mode else LOG_LEVELS["WARN"]
@@ -107,7 +107,7 @@ def build_settings(line: CommandLine, *, is_verbose: bool) -> tuple[Settings, li
     """Settings and input names; ``is_verbose`` tells whether messages of level INFO are shown.
 
     Raises:
-        UsageError: the first bad value in DCMTK's order; options of our own are looked at last.
+        UsageError: the first bad value in DCMTK's order; our own options are checked last.
     """
     _check_dependences(line, is_verbose)
     numbers = {option: number for option in _NUMBERS if (number := _number(line, option)) is not None}
@@ -119,7 +119,7 @@ def build_settings(line: CommandLine, *, is_verbose: bool) -> tuple[Settings, li
         plan=_plan_options(line, halt),
         transfer=_transfer_options(line, numbers, halt),
         report=_report_options(line),
-        peer=_peer(line, port),  # the last one, because passwords may be asked for
+        peer=_peer(line, port),  # last, because this may ask for passwords
         require_stored=line.has("--require-stored") or _is_new(line),
         file_lists=_file_lists(line),
         preview=_choice(line, _PREVIEWS),
@@ -131,7 +131,7 @@ def build_settings(line: CommandLine, *, is_verbose: bool) -> tuple[Settings, li
 
 
 def _is_new(line: CommandLine) -> bool:
-    """Whether the command line uses an option with which it cannot be one of DCMTK's, so that it may mean more."""
+    """Whether one of ``_NEW_WAYS`` was given, so that defaults may differ from those of DCMTK."""
     return any(line.has(option) for option in _NEW_WAYS)
 
 
@@ -291,7 +291,7 @@ def _report_options(line: CommandLine) -> ReportOptions:
 
 
 def _needs_report(line: CommandLine, files: dict[str, str]) -> bool:
-    """Whether ``--report-patient`` was given, which is nothing without a report to show the patient in."""
+    """Whether ``--report-patient`` was given without a report that could show the patient."""
     if line.has("--report-patient") and not files:
         reports = "--report-json, --report-jsonl, --report-csv or --report-html"
         raise UsageError(f"--report-patient only allowed with {reports}")
@@ -299,24 +299,24 @@ def _needs_report(line: CommandLine, files: dict[str, str]) -> bool:
 
 
 def _environment_number(name: str) -> int | None:
-    """A number in the environment, read in DCMTK's way; None if there is none that a C ``int`` can hold."""
+    """A number in the environment, read as DCMTK does; None if there is none that a C ``int`` can hold."""
     number = scan_unsigned(os.environ.get(name, ""))
     return number if number is not None and number < 2**31 else None
 
 
 def _given(**values: Any) -> dict[str, Any]:
-    """Only what was given: for the rest each group of options has its own default."""
+    """The values that were given; for the others each group of options has its own default."""
     return {name: value for name, value in values.items() if value is not None}
 
 
 def _choice(line: CommandLine, meanings: dict[str, _Meaning]) -> _Meaning | None:
-    """What the rightmost option of a group means."""
+    """The meaning of the rightmost option of a group."""
     option = line.rightmost(*meanings)
     return None if option is None else meanings[option]
 
 
 def _number(line: CommandLine, option: str) -> int | None:
-    """The value of an option with limits; a negative number is none, as DCMTK reads option values."""
+    """The value of an option with limits; a negative number counts as missing, as in DCMTK."""
     row, text = find_option(option), line.value(option)
     if text is None or row is None or row.limits is None:
         return None
@@ -330,7 +330,7 @@ def _number(line: CommandLine, option: str) -> int | None:
 
 
 def _strict_number(line: CommandLine, option: str, limits: Limits) -> int | None:
-    """The value of an option of our own that is a number."""
+    """The value of one of our own options that is a number."""
     text = line.value(option)
     return None if text is None else parse_limited(option, text, limits)
 

@@ -17,7 +17,7 @@ _QUOTES = frozenset(b"\"'")
 
 
 def expand_command_files(arguments: Iterable[str]) -> list[str]:
-    """Replace every ``@name`` by what stands in the file, once: an ``@`` that comes from a file stays as it is.
+    """Replace every ``@name`` by the arguments in that file, once: an ``@`` from a file is not expanded.
 
     A directory counts as an empty file, and a lone ``@`` is no command file, as in DCMTK.
 
@@ -41,19 +41,19 @@ def _content_of(name: str) -> bytes:
         return b""
     except (OSError, ValueError) as error:
         raise UsageError(f"Cannot open command file '{name}'") from error
-    if content[128:132] == b"DICM":  # what is in it would be shown as options
+    if content[128:132] == b"DICM":  # the message would show its content as options
         raise UsageError(f"Command file '{name}' is a DICOM file")
     return content
 
 
 def split_arguments(content: bytes) -> Iterator[str]:
-    """The arguments in the text of a command file, in DCMTK's reading.
+    """The arguments in the text of a command file, as DCMTK reads it.
 
-    Blanks separate.  A quote of either kind starts a quoted part, which the same quote ends, and the argument with
-    it, even when it is empty; the opening quote does not start a new argument.  Nothing is an escape or a comment.
+    Blanks separate arguments.  A quote of either kind starts a quoted part, which ends with the same quote, and with it
+    the argument, even an empty one; the opening quote does not start a new argument.  There are no escapes or comments.
     """
     argument = bytearray()
-    quote = 0  # the open one
+    quote = 0  # the quote that is open
     for byte in content:
         if quote:
             if byte == quote:

@@ -1,4 +1,4 @@
-"""Takes a command line apart into options and parameters, by DCMTK's rules.
+"""Splits a command line into options and parameters, by DCMTK's rules.
 
 argparse cannot express them: names that begin with ``+``, no abbreviation, no ``--name=value``, no ``--``, values that
 look like options, parameters such as ``-5`` anywhere, and groups of which the rightmost member counts.
@@ -21,11 +21,11 @@ __all__ = ["CommandLine", "scan_command_line"]
 
 
 class CommandLine:
-    """A command line whose names are all known and whose values are all present; no value has been looked at.
+    """A command line whose option names are known and whose values are present, but not checked.
 
     Attributes:
-        arguments: all arguments after expansion, short names replaced by long ones, passwords by asterisks.
-        parameters: what is neither option nor value, in order.
+        arguments: all arguments after expansion; short names are replaced by long ones, passwords by asterisks.
+        parameters: the arguments that are neither options nor values, in order.
     """
 
     __slots__ = ("_options", "arguments", "parameters")
@@ -62,25 +62,25 @@ class CommandLine:
         return [values for name, values in self._options if name == long]
 
     def rightmost(self, *group: str) -> str | None:
-        """Which one of these options, none of which goes with another, was given last."""
+        """The one of several mutually exclusive options that was given last."""
         for name, _ in reversed(self._options):
             if name in group:
                 return name
         return None
 
     def uses_ours_beside(self, options: Sequence[str]) -> bool:
-        """Whether an option was given that no program of DCMTK has, and that is none of these."""
+        """Whether an option was given that no program of DCMTK has, other than ``options``."""
         rows = (find_option(name) for name, _ in self._options if name not in options)
         return any(row.is_ours and row.group != STORESCU_GROUP for row in rows if row is not None)
 
     @property
     def exclusive(self) -> str | None:
-        """The option with which nothing else is done, if there is one."""
+        """The option that excludes all other work, if there is one."""
         return next((name for name in EXCLUSIVE if self.has(name)), None)
 
 
 def scan_command_line(argv: Sequence[str]) -> CommandLine:
-    """Expand command files and take the arguments apart; ``argv`` is without the program's name.
+    """Expand command files and split the arguments; ``argv`` is without the program's name.
 
     Raises:
         UsageError: a command file cannot be read, an option is unknown, a value or a parameter is missing.
@@ -93,7 +93,7 @@ def scan_command_line(argv: Sequence[str]) -> CommandLine:
             continue
         row = find_option(argument)
         if row is None:
-            from .masking import mask_option  # only for who needs it
+            from .masking import mask_option  # only needed for an error message
             from .suggestion import suggestion
 
             shown = mask_option(_c_string(argument))
@@ -123,5 +123,5 @@ def _looks_like_option(argument: str) -> bool:
 
 
 def _c_string(text: str) -> str:
-    """What a C program sees of it; only a command file can bring a NUL."""
+    """The text up to the first NUL, as a C program reads it; only a command file can contain one."""
     return text.partition("\0")[0]

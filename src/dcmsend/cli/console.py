@@ -1,4 +1,4 @@
-"""The process of the installed command, from its first instruction of ours to its exit code."""
+"""The process of the installed command, from its first instruction to its exit code."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import signal
 
 __all__ = ["console"]
 
-# Until the run has handlers of its own, Ctrl-C ends the process as it ends a C program: without a traceback, which
-# Python would print for what is still being imported.
+# Until the run has its own handlers, Ctrl-C ends the process as it ends a C program: without the traceback that Python
+# would print during an import.
 if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def console() -> None:
-    """The installed command: ``main``, and then the end of the process with its exit code.
+    """The installed command: run ``main``, then end the process with its exit code.
 
-    Taking the interpreter apart takes as long as half of a small run, and longer with a hundred thousand instances in
-    memory, so the process ends as soon as everything is written.
+    Shutting the interpreter down takes as long as half of a small run, and longer with a hundred thousand instances in
+    memory.  So the process ends as soon as everything is written.
     """
     import gc
     import os
@@ -25,12 +25,12 @@ def console() -> None:
 
     from .main import main
 
-    gc.disable()  # what is imported stays; ``main`` switches it on again where it is needed
+    gc.disable()  # imported objects stay anyway; ``main`` switches the collector on again where it is needed
     code = main()
     logging = sys.modules.get("logging")
     if logging is not None:
         logging.shutdown()
     for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError, AttributeError):  # perhaps nobody listens any more
+        with suppress(OSError, ValueError, AttributeError):  # the stream may be closed
             stream.flush()
     os._exit(code)

@@ -1,4 +1,4 @@
-"""How a run ends for the shell: one table from errors to exit codes, and the codes of ``--require-stored``."""
+"""Exit codes: one table from errors to codes, and the codes of ``--require-stored``."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ _YIELDING: Final = frozenset((ExitCode.CANNOT_WRITE_REPORT, ExitCode.TIME_WINDOW
 
 
 def exit_code_of_error(error: errors.DcmsendError | None) -> ExitCode:
-    """The code of an old command line: DCMTK's, 130 or 143 when a signal ended the run, 103 after its time window."""
+    """The code without ``--require-stored``: DCMTK's, 130 or 143 after a signal, 103 after the time window."""
     if error is None:
         return ExitCode.OK
     if isinstance(error, errors.Cancelled) and error.by in _CODES_OF_ENDS:
@@ -105,10 +105,10 @@ def exit_code_of_outcomes(
     """The code with ``--require-stored``.
 
     Args:
-        error: what ended the run early, None for its normal end.
-        may_succeed: how many instances were not stored and may be when the same is run again.
-        cannot_succeed: how many instances (broken DICOM files too) were not stored and need a person first.
-        left_for_later: how many of those that may succeed were not begun because the time window was over.
+        error: why the run ended early, None for a normal end.
+        may_succeed: number of instances that were not stored and may be by a new run.
+        cannot_succeed: number of instances (broken DICOM files too) that need a person before they can be stored.
+        left_for_later: those in ``may_succeed`` that were not begun because the time window was over.
     """
     code = exit_code_of_error(error)
     if code is ExitCode.CANNOT_NEGOTIATE_ASSOCIATION:

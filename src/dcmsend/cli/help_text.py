@@ -28,7 +28,7 @@ _TEXT_COLUMN: Final = 2 + 2 + _SHORT_WIDTH + 2 + _LONG_WIDTH + 2
 
 
 def usage_text() -> str:
-    """Everything that ``--help`` prints; the last line is empty."""
+    """The output of ``--help``; the last line is empty."""
     return "\n".join((HEADER.rstrip("\n"), *_usage_lines(), "", ""))
 
 
@@ -52,7 +52,7 @@ def _option_lines(row: OptionRow) -> Iterator[str]:
     indent = 4 if row.subgroup else 2
     names = " " * indent + row.short.ljust(_SHORT_WIDTH + 4 - indent) + "  " + row.long
     texts = [row.value, *row.text] if row.value else list(row.text)
-    if len(names) + 2 > _TEXT_COLUMN:  # a long name of ours has a line of its own, so that DCMTK's columns stay
+    if len(names) + 2 > _TEXT_COLUMN:  # our long names get a line of their own, so that DCMTK's columns stay
         yield names
     else:
         yield f"{names.ljust(_TEXT_COLUMN)}{texts.pop(0)}"
@@ -61,7 +61,7 @@ def _option_lines(row: OptionRow) -> Iterator[str]:
 
 
 def version_text() -> str:
-    """Everything that ``--version`` prints."""
+    """The output of ``--version``."""
     import zlib
 
     implementation = sys.implementation
@@ -80,7 +80,7 @@ def version_text() -> str:
 
 
 def decoder_list_text() -> str:
-    """Everything that ``--list-decoders`` prints: what this installation can really decode."""
+    """The output of ``--list-decoders``: the transfer syntaxes that this installation can really decode."""
     from dcmsend.dicom.transfer_syntax import transfer_syntax
     from dcmsend.dicom.transfer_syntax_table import TRANSFER_SYNTAXES
     from dcmsend.transcode import PACKAGE, decodable, missing

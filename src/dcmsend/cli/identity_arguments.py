@@ -1,4 +1,4 @@
-"""The options about the user's identity; loaded only when one of them is there.  Source: PS3.7 D.3.3.7."""
+"""The options of the user's identity; loaded only if one of them is given.  Source: PS3.7 D.3.3.7."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LONGEST: Final = 65000
 
 
 def user_identity(line: CommandLine) -> UserIdentity | None:
-    """Who the user is, all files read; None if nothing about it was said.
+    """The user's identity, with all files read; None if no such option was given.
 
     Raises:
         UsageError: options that need or exclude others, a file that cannot be read, a value that is too long.
@@ -52,7 +52,7 @@ def user_identity(line: CommandLine) -> UserIdentity | None:
         return UserIdentity(_USER_NAME_AND_PASSCODE, name, password, confirm)
     ticket = read_secret(value, "Kerberos, SAML or JWT", _LONGEST + 1)
     if kind == "--jwt":
-        ticket = ticket.strip()  # an editor's end of line is no part of a token
+        ticket = ticket.strip()  # a line end that an editor has added does not belong to a token
     if not ticket:
         raise UsageError(f"Kerberos, SAML or JWT file '{value}' is empty")
     _check_length(kind, len(ticket))

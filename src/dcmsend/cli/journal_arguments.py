@@ -1,4 +1,4 @@
-"""The options about the journal; loaded only when one of them is there."""
+"""The options of the journal; loaded only if one of them is given."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["journal_options"]
 
 
 def journal_options(line: CommandLine) -> JournalOptions:
-    """What the command line says about the journal.
+    """The journal options of the command line.
 
     Raises:
         UsageError: an option without ``--journal``, an empty name.

@@ -1,6 +1,6 @@
-"""``dcmsend-journal``: shows, filters and exports a journal; never writes to it, and works while a run does.
+"""``dcmsend-journal``: shows, filters and exports a journal, even during a run, without ever writing to it.
 
-``dcmsend-journal merge`` makes one journal of many.
+``dcmsend-journal merge`` merges many journals into one.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def journal_parser() -> argparse.ArgumentParser:
-    """The options; the manual page is made from them."""
+    """The parser of the options; the manual page is made from it, too."""
     parser = _Parser(
         prog="dcmsend-journal",
         description="Show a journal of dcmsend: its totals, or the instances that the filters want.  "
@@ -84,7 +84,7 @@ def journal_parser() -> argparse.ArgumentParser:
 
 
 def merge_parser() -> argparse.ArgumentParser:
-    """What ``merge`` takes."""
+    """The parser of ``merge``."""
     parser = _Parser(
         prog="dcmsend-journal merge",
         description="Bring all that journals of the same peer know into one, and show its totals.",
@@ -113,11 +113,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         text = make_harmless(f"dcmsend-journal: {with_explanation(error, Situation())}")
         sys.stderr.write(text.replace("\n", "\\x0a") + "\n")
         return ExitCode.JOURNAL
-    except BrokenPipeError:  # who closed the pipe early does not want the rest
+    except BrokenPipeError:  # the reader of the pipe does not want the rest
         with open(os.devnull, "wb") as nowhere:
             os.dup2(nowhere.fileno(), 1)
         return ExitCode.OK
-    except Exception as error:  # a bug of ours: no traceback reaches a user
+    except Exception as error:  # a bug: show one line and no traceback
         text = " ".join(f"{type(error).__name__}: {error}".split())
         sys.stderr.write(make_harmless(f"dcmsend-journal: internal error: {text}") + "\n")
         return ExitCode.INTERNAL_ERROR
@@ -161,11 +161,11 @@ def _status(text: str) -> int:
     return number
 
 
-_status.__name__ = "status"  # what argparse calls it in a message
+_status.__name__ = "status"  # the name that argparse shows in messages
 
 
 def _write(texts: Iterable[str]) -> None:
-    """Write bytes as they are in names of files, whatever the locale is; on a terminal nothing that drives it."""
+    """Write file names with their own bytes, whatever the locale is; escape control characters on a terminal."""
     stream = sys.stdout.buffer
     shown = visible_lines if is_terminal(sys.stdout) else str
     for text in texts:
@@ -201,7 +201,7 @@ def _list_csv(rows: Iterator[JournalRow]) -> Iterator[str]:
 
 
 def _flat(fields: dict[str, Any]) -> dict[str, Any]:
-    """A table has a column for each part of a proof."""
+    """Split a proof into one column for each of its fields, for a table."""
     proof = fields.get("proof")
     if proof is None:
         return fields
@@ -226,7 +226,7 @@ _LISTS: Final[dict[str, Callable[[Iterator[JournalRow]], Iterator[str]]]] = {
 
 
 def _fields(row: JournalRow) -> dict[str, Any]:
-    """Names and meanings are those of the reports, ``docs/report-schema.md``."""
+    """The fields of a row; names and meanings are those of reports, see ``docs/report-schema.md``."""
     further = {
         "study_uid": row.study_uid,
         "series_uid": row.series_uid,

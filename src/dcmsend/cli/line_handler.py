@@ -1,4 +1,4 @@
-"""DCMTK's ordinary log: lines with a letter in front."""
+"""DCMTK's ordinary log: lines that begin with a letter for the level."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["LineHandler"]
 
 
 class LineHandler(logging.Handler):
-    """Writes every line of a message as ``X: text``, also an empty one, X being the level's letter."""
+    """Writes every line of a message, even an empty one, as ``X: text``, where X is the level's letter."""
 
     def __init__(self, stream: ErrorStream) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Where messages go: the appenders of log4cplus as handlers of ``logging``."""
+"""The destinations of messages: log4cplus's appenders as handlers of ``logging``."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _UNSUPPORTED: Final = frozenset((
 
 
 class Appender(logging.Handler):
-    """Lays out the messages that its threshold and its filters let through."""
+    """Formats the messages that its threshold and its filters let through."""
 
     def __init__(self, properties: dict[str, str], trouble: LogTrouble) -> None:
         super().__init__(LOG_LEVELS.get(properties.get("Threshold", "").upper(), 0))
@@ -49,7 +49,7 @@ class Appender(logging.Handler):
             self.append(self._layout(record), record)
 
     def append(self, text: str, record: logging.LogRecord) -> None:
-        """Write the laid-out text of a message; by itself an appender writes nothing (NullAppender)."""
+        """Write the formatted text of a message; this base class writes nothing (NullAppender)."""
 
 
 class _ConsoleAppender(Appender):
@@ -115,7 +115,7 @@ class _SysLogAppender(Appender):
     def _send_to_server(self, priority: int, text: str, record: logging.LogRecord) -> None:
         when = format_time("%Y-%m-%dT%H:%M:%S.%qZ", record.created, utc=True)
         head = f"<{priority}>1 {when} {self._host_name} {self._ident} {os.getpid()} {dcmtk_logger_name(record.name)} - "
-        # A log server that is away, or cannot exist (its name, its port), must not stop a transfer.
+        # A log server that cannot be reached, or whose name or port is invalid, must not stop a transfer.
         with contextlib.suppress(OSError, OverflowError, TypeError, UnicodeError):
             self._socket.sendto(to_bytes(head + text), self._address)
 
@@ -126,7 +126,7 @@ class _SysLogAppender(Appender):
 
 
 def _severity(level: int) -> int:
-    """Source: RFC 5424 Table 2."""
+    """The severity for a level.  Source: RFC 5424 Table 2."""
     return next((number for lowest, number in ((50, 2), (40, 3), (30, 4), (20, 6)) if level >= lowest), 7)
 
 
@@ -142,7 +142,7 @@ _APPENDERS: Final[dict[str, Callable[[dict[str, str], LogTrouble], Appender]]] =
 
 
 def make_appender(name: str, kind: str, properties: dict[str, str], trouble: LogTrouble) -> Appender | None:
-    """The appender of this kind (a class name of log4cplus); None, and a message, if there is none."""
+    """The appender of this kind (a class name of log4cplus); logs an error and returns None for an unknown kind."""
     make = _APPENDERS.get(kind)
     if make is not None:
         return make(properties, trouble)

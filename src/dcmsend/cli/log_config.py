@@ -22,7 +22,7 @@ _ROOT: Final = ""
 
 
 class _LoggerSetting:
-    """What the file says about one of DCMTK's loggers."""
+    """The settings in the file for one of DCMTK's loggers."""
 
     __slots__ = ("appenders", "is_additive", "level")
 
@@ -33,7 +33,7 @@ class _LoggerSetting:
 
 
 class LogConfiguration:
-    """A log configuration file that has been carried out.
+    """A log configuration file that has been applied.
 
     Attributes:
         root_level: level of the root logger.
@@ -43,13 +43,13 @@ class LogConfiguration:
         """Read the file and set up all loggers of this package.
 
         Raises:
-            UsageError: the file is not usable at all.  Other faults are told on standard error.
+            UsageError: the file is not usable at all.  Other faults are reported on standard error.
         """
         self._trouble = LogTrouble(errors)
         properties = subset(expand_variables(read_properties(path), program, self._trouble), "log4cplus.")
         self._appenders = self._make_appenders(subset(properties, "appender."))
         root = _LoggerSetting()
-        root.level, root.appenders = logging.INFO, [LineHandler(errors)]  # stays if the file's setting is invalid
+        root.level, root.appenders = logging.INFO, [LineHandler(errors)]  # used if the file's setting is invalid
         self._settings = {_ROOT: root}
         self._set_logger(root, "root", properties.get("rootLogger", ""))
         if root.level is None:
@@ -85,7 +85,7 @@ class LogConfiguration:
         return appenders
 
     def _set_logger(self, setting: _LoggerSetting, name: str, value: str) -> None:
-        """Carry out ``LEVEL, appender, ...``."""
+        """Apply ``LEVEL, appender, ...``."""
         words = value.replace(" ", "").split(",")
         if words == [""]:
             self._trouble.error(
@@ -102,7 +102,7 @@ class LogConfiguration:
                 setting.appenders.append(appender)
 
     def _apply(self, logger: logging.Logger, name: str) -> None:
-        """Give one of our loggers the level and the appenders that DCMTK's logger has, inherited ones included."""
+        """Give one of our loggers the level and the appenders of DCMTK's logger, inherited ones included."""
         parts = name.split(".")
         chain = [".".join(parts[:length]) for length in range(len(parts), 0, -1)] + [_ROOT]
         levels = (self._settings[ancestor].level for ancestor in chain if ancestor in self._settings)
@@ -122,7 +122,7 @@ class LogConfiguration:
 
 
 class _NoAppender(logging.Handler):
-    """Tells once that a message has nowhere to go."""
+    """Reports once that a message has no destination."""
 
     has_told = False
 

@@ -1,4 +1,4 @@
-"""Log files that are rolled over by size or by time, as log4cplus does it."""
+"""Log files that are rolled over by size or by time, as in log4cplus."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _DAY: Final = 24 * 60 * 60
 
 
 class LogFile:
-    """A file to which text is written; a fault is told once, and what cannot be written is lost."""
+    """A file to which text is written; an error is reported once, and text that cannot be written is lost."""
 
     appends_by_default = False
 
@@ -35,7 +35,7 @@ class LogFile:
             self._tell_once("Invalid filename")
 
     def write(self, text: str, seconds: float) -> None:
-        """Add text that came at a time (seconds since the epoch)."""
+        """Add text of a message with this time (seconds since the epoch)."""
         if self._file is None:
             self._tell_once(f"file is not open: {self.path}")
             return
@@ -47,7 +47,7 @@ class LogFile:
             self._tell_once(f"Unable to write to file: {self.path}")
 
     def close(self) -> None:
-        """Write what is still in memory and close."""
+        """Write buffered text and close."""
         file, self._file = self._file, None
         if file is not None:
             try:
@@ -85,7 +85,7 @@ class LogFile:
 
 
 class RollingLogFile(LogFile):
-    """A new file when the present one is longer than ``MaxFileSize``; ``MaxBackupIndex`` old ones are kept."""
+    """Starts a new file when the current one is longer than ``MaxFileSize``; keeps ``MaxBackupIndex`` old files."""
 
     appends_by_default = True
 
@@ -95,7 +95,7 @@ class RollingLogFile(LogFile):
         self._most_backups = max(as_integer(properties, "MaxBackupIndex", 1), 1)
 
     def write(self, text: str, seconds: float) -> None:
-        """Add text, then roll over if the file has become too long."""
+        """Add text, then roll over if the file is too long."""
         super().write(text, seconds)
         if self._size() > self._most_bytes:
             self.close()
@@ -112,9 +112,9 @@ def _rolling_size(text: str) -> int:
 
 
 class DailyRollingLogFile(LogFile):
-    """A new file for each month, week, day, half day, hour or minute; the finished one gets the time in its name.
+    """Starts a new file each month, week, day, half day, hour or minute; a finished one gets the time in its name.
 
-    The file in use is also finished when the program ends.
+    The current file is also finished when the program ends.
     """
 
     appends_by_default = True
@@ -139,14 +139,14 @@ class DailyRollingLogFile(LogFile):
         self._begin_period(_start_of_period(self._schedule, time.time()))
 
     def write(self, text: str, seconds: float) -> None:
-        """Add text; roll over first if it belongs to a new period."""
+        """Add text; roll over first if a new period has begun."""
         if seconds >= self._next_rollover:
             self._roll_over()
             self._begin_period(seconds)
         super().write(text, seconds)
 
     def close(self) -> None:
-        """Give the file in use its final name; an empty new one stays."""
+        """Give the current file its final name; an empty new file remains."""
         if self._file is not None:
             self._roll_over()
         super().close()
@@ -164,7 +164,7 @@ class DailyRollingLogFile(LogFile):
 
 
 def _start_of_period(schedule: str, seconds: float) -> float:
-    """When the period in which a time lies began, in local time; seconds since the epoch."""
+    """Beginning of the period that contains a time, by local time; seconds since the epoch."""
     now = time.localtime(seconds)
     day, hour, minute = now.tm_mday, 0, 0
     if schedule == "MONTHLY":

@@ -1,4 +1,4 @@
-"""Which messages an appender takes: the filters of log4cplus."""
+"""The filters of log4cplus, which decide what messages an appender takes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def make_filters(properties: dict[str, str], trouble: LogTrouble) -> list[Filter
 
 
 def is_accepted(filters: list[Filter], record: logging.LogRecord) -> bool:
-    """Whether the first filter that has an opinion takes the message; without one it is taken."""
+    """Whether the first filter that decides accepts the message; if none decides it is accepted."""
     for decide in filters:
         decision = decide(record)
         if decision is not None:

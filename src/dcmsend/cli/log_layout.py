@@ -1,4 +1,4 @@
-"""How a message looks in a log: the layouts of log4cplus."""
+"""The layouts of log4cplus, which format a message."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Layout = Callable[[logging.LogRecord], str]
 """The text of a record, line ends included."""
 
 def make_layout(properties: dict[str, str], trouble: LogTrouble) -> Layout:
-    """The layout that the properties of an appender ask for; a faulty one is told, and a simple one is taken."""
+    """The layout that the properties of an appender ask for; a faulty one is reported, and replaced by a simple one."""
     name = properties.get("layout")
     own = subset(properties, "layout.")
     if name is None or name == "log4cplus::SimpleLayout":

@@ -19,7 +19,7 @@ _Converter = Callable[[logging.LogRecord, str], str]
 
 
 class PatternLayout:
-    """A text with directives such as ``%m``; every line of a message is laid out by itself unless told otherwise."""
+    """A text with directives such as ``%m``; each line of a message is formatted separately unless told otherwise."""
 
     def __init__(self, pattern: str, format_each_line: bool, trouble: LogTrouble) -> None:
         self._each_line = format_each_line
@@ -35,7 +35,7 @@ class PatternLayout:
 
 
 class _PatternParser:
-    """Takes a conversion pattern apart: text, and ``%[-][min][.max]letter[{option}]``."""
+    """Splits a conversion pattern into text and ``%[-][min][.max]letter[{option}]``."""
 
     def __init__(self, pattern: str, trouble: LogTrouble) -> None:
         self._pattern = pattern
@@ -63,7 +63,7 @@ class _PatternParser:
         return [*parts, _literal(text)] if text else parts
 
     def _directive(self, start: int) -> _Converter | str:
-        """The directive behind the percent sign at ``start``, or a text if it is none."""
+        """The directive after the percent sign at ``start``, or text if it is not a directive."""
         left = False
         while self._peek() == "-":
             left = True
@@ -157,7 +157,7 @@ def _host(*, qualified: bool) -> _Converter:
 
 
 def _location(record: logging.LogRecord) -> str:
-    """The source file as seen from the directory of the package."""
+    """The path of the source file relative to the directory of the package."""
     return record.pathname.rpartition(f"{os.sep}dcmsend{os.sep}")[2]
 
 
@@ -181,7 +181,7 @@ _CONVERTERS: Final[dict[str, _Converter]] = {
 
 
 def format_time(pattern: str, seconds: float, *, utc: bool) -> str:
-    """A time by ``strftime``, with ``%q`` for milliseconds and ``%Q`` for milliseconds with three more digits."""
+    """Format by ``strftime``, with ``%q`` for milliseconds and ``%Q`` for milliseconds and three more digits."""
     microseconds = int(seconds % 1 * 1_000_000)
     milliseconds = f"{microseconds // 1000:03d}"
     fractions = {"q": milliseconds, "Q": f"{milliseconds}.{microseconds % 1000:03d}"}

@@ -23,10 +23,10 @@ _LONGEST_VALUE: Final = 65536
 
 
 class LogTrouble:
-    """Tells of faults in the configuration or in the logging itself on standard error, as log4cplus does.
+    """Reports faults in the configuration, or in logging itself, on standard error, as log4cplus does.
 
     Attributes:
-        is_quiet: nothing is told.
+        is_quiet: whether faults are not reported.
     """
 
     __slots__ = ("_stream", "is_quiet")
@@ -36,11 +36,11 @@ class LogTrouble:
         self.is_quiet = False
 
     def error(self, text: str) -> None:
-        """Something does not work."""
+        """Report that something does not work."""
         self._tell("ERROR", text)
 
     def warn(self, text: str) -> None:
-        """Something is odd."""
+        """Report an oddity."""
         self._tell("WARN", text)
 
     def _tell(self, kind: str, text: str) -> None:
@@ -87,7 +87,7 @@ def parse_properties(content: bytes) -> dict[str, str]:
 def expand_variables(properties: dict[str, str], program: str, trouble: LogTrouble) -> dict[str, str]:
     """Replace every ``${name}`` in keys and values by a property or, if there is none, by the environment's value.
 
-    ``appname``, ``hostname``, ``pid``, ``date`` and ``time`` are properties too.  What is unknown stays as it is.
+    ``appname``, ``hostname``, ``pid``, ``date`` and ``time`` are properties too.  Unknown variables stay as they are.
 
     Raises:
         UsageError: a variable refers to itself.
@@ -120,7 +120,7 @@ def _expand(text: str, properties: dict[str, str], trouble: LogTrouble) -> str:
         name = text[start + 2 : end]
         value = properties.get(name) or os.environ.get(name, "")
         if value:
-            text = text[:start] + value + text[end + 1 :]  # the value may hold variables itself
+            text = text[:start] + value + text[end + 1 :]  # the value may contain variables itself
         else:
             position = end + 1
         if len(text) > _LONGEST_VALUE:
@@ -129,7 +129,7 @@ def _expand(text: str, properties: dict[str, str], trouble: LogTrouble) -> str:
 
 
 def host_name(*, qualified: bool) -> str:
-    """The name of this machine, with ``qualified`` as the resolver completes it."""
+    """The name of this machine; with ``qualified`` as the resolver completes it."""
     import socket
 
     name = socket.gethostname()
@@ -140,7 +140,7 @@ def host_name(*, qualified: bool) -> str:
 
 
 def subset(properties: dict[str, str], prefix: str) -> dict[str, str]:
-    """The properties whose key begins with the prefix, without it."""
+    """The properties whose keys begin with a prefix; the prefix is removed."""
     return {key[len(prefix) :]: value for key, value in properties.items() if key.startswith(prefix)}
 
 

@@ -1,4 +1,4 @@
-"""Sets up ``logging`` for a run of the command line: who gets which messages, in DCMTK's form."""
+"""Sets up ``logging`` for a run of the command: level, destination and DCMTK's format."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ class LogSetup:
     """The logging of one run.
 
     Attributes:
-        is_quiet: not even errors are shown, so those of the command line are not either.
+        is_quiet: whether not even errors are shown, those of the command line included.
     """
 
     def __init__(self, choice: LogChoice, line: CommandLine, program: str, errors: ErrorStream) -> None:
-        """Send the messages of this package where the command line wants them, and log the arguments if asked to.
+        """Send the messages of this package to their destination, and log the arguments if asked to.
 
         Raises:
             UsageError: the log configuration file is not usable.
         """
-        logging.raiseExceptions = False  # no traceback for a message that cannot be written
+        logging.raiseExceptions = False  # print no traceback for a message that cannot be written
         self._configuration: LogConfiguration | None = None
         if choice.config_file is None:
             level = choice.level
@@ -59,6 +59,6 @@ class LogSetup:
 
 
 def _describe(line: CommandLine, program: str) -> str:
-    """The expanded command line as DCMTK words it: empty arguments are counted, but not shown."""
+    """The expanded command line as DCMTK logs it: empty arguments are counted, but not shown."""
     shown = "".join(f"'{argument}' " for argument in line.arguments if argument)
     return f"calling '{program}' with {len(line.arguments)} arguments: {shown}\n"

@@ -1,4 +1,4 @@
-"""DCMTK's words for the levels and the loggers of ``logging``."""
+"""DCMTK's names for the levels and the loggers of ``logging``."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def level_word(level: int) -> str:
 
 
 def dcmtk_logger_name(name: str) -> str:
-    """The name of DCMTK's logger that says what ours of this name says."""
+    """The name of the DCMTK logger with the same messages as our logger ``name``."""
     return _LOGGERS.get(name, "dcmtk.dcmnet")
 
 
 def message_of(record: logging.LogRecord) -> str:
-    """The message; one that cannot be put together is shown as it was written in the program."""
+    """The message; if its arguments do not fit, the format string itself."""
     try:
         return record.getMessage()
     except Exception:

@@ -10,7 +10,7 @@ from .command_line import CommandLine, scan_command_line
 from .help_text import HEADER, IDENTIFICATION, decoder_list_text, usage_text, version_text
 from .terminal import ErrorStream, write_output
 
-TYPE_CHECKING = False  # known to type checkers; `typing` itself would cost a third of --version
+TYPE_CHECKING = False  # type checkers take it for true; importing `typing` would cost a third of --version
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -25,10 +25,10 @@ __all__ = ["main"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the program; ``argv`` is without the program's name, None takes that of the process.
+    """Run the program; ``argv`` is without the program's name, None stands for the arguments of the process.
 
-    Returns the exit code (``ExitCode``).  No exception leaves this function: a bug of ours is told in one line, with
-    the exit code 70, and its traceback is shown with ``--debug``.
+    Returns the exit code (``ExitCode``).  No exception leaves this function: an internal error is reported in one line
+    with the exit code 70; its traceback is shown with ``--debug``.
     """
     errors = ErrorStream.of_process()
     try:
@@ -88,7 +88,7 @@ def _transfer(settings: Settings, names: list[str], display: ProgressDisplay) ->
     def judge(record: RunRecord) -> ExitCode:
         return exit_code_of_run(record, require_stored=settings.require_stored)
 
-    gc.freeze()  # what is loaded stays, and need not be looked at again and again
+    gc.freeze()  # imported objects stay, so the collector need not examine them
     gc.enable()
     interrupt = Interrupt(settings.transfer.drain_seconds)
     with signals_stop(interrupt):
@@ -118,7 +118,7 @@ def _usage_error(error: UsageError, errors: ErrorStream) -> int:
 
 
 def _tell_internal_error(error: Exception, errors: ErrorStream) -> None:
-    logging = sys.modules.get("logging")  # if it is not loaded, not even logging has been set up
+    logging = sys.modules.get("logging")  # not loaded means that logging was not set up
     if logging is not None and logging.getLogger("dcmsend.app").isEnabledFor(logging.DEBUG):
         import traceback
 

@@ -1,4 +1,4 @@
-"""Keeps secrets out of messages when an option is mistyped, or is given what it does not take."""
+"""Keeps secrets out of error messages when an option is mistyped, or gets a value that it does not take."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ _LONGEST_NAME: Final = 4096
 
 
 def mask_option(argument: str) -> str:
-    """An option that does not exist, without what may be a secret: ``-pwd***``, ``--password=***``.
+    """An unknown option without anything that may be a secret: ``-pwd***``, ``--password=***``.
 
-    What follows the name of another option is shown, and a number that may be a port.
+    Text after the name of another option is shown, and so is a number that may be a port.
     """
     word = argument.lstrip("-+")
     start = len(argument) - len(word)
@@ -51,7 +51,7 @@ def mask_option(argument: str) -> str:
 
 
 def _shown_length(name: str, secret: frozenset[str], glued: frozenset[str]) -> int:
-    """How much of a name that no option has is not a secret that is stuck to one."""
+    """The number of characters to show: the name without a secret that may be glued to it."""
     lower = name.lower()
     if lower in secret or get_close_matches(lower, secret, n=1, cutoff=0.85):
         return len(name)
@@ -70,7 +70,7 @@ def _shown_length(name: str, secret: frozenset[str], glued: frozenset[str]) -> i
 
 
 def _words() -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
-    """The names of options with secrets, without dashes, of those without, and of these the ones with a value."""
+    """Names of options with secrets, without dashes; of those without; and of the latter those with a value."""
     names = [(name.lstrip("-+"), row) for row in OPTIONS for name in (row.long, row.short) if name]
     secret = {name for name, row in names if row.long in SECRET | _NO_VALUE} | _OTHER_WORDS
     known = {name for name, _ in names} - secret
@@ -78,6 +78,6 @@ def _words() -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
 
 
 def mask_ticket(value: str) -> str:
-    """The name of a file with a ticket; nothing of it if it is the ticket itself (JWT: RFC 7519; SAML is XML)."""
+    """The name of a file with a ticket; hidden if the value is the ticket itself (JWT: RFC 7519; SAML is XML)."""
     is_ticket = value.startswith(("eyJ", "<", "PD94", "PHNhbWw")) or len(value) > _LONGEST_NAME or "\n" in value
     return "***" if is_ticket else value

@@ -1,4 +1,4 @@
-"""Numbers on the command line: DCMTK's forgiving ones, and the strict ones of our own options."""
+"""Numbers on the command line: DCMTK's lenient ones, and the strict ones of our own options."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3600}
 def scan_unsigned(text: str) -> int | None:
     """Read a number as C's ``scanf("%lu")`` does; None if there is none.
 
-    What follows the digits is ignored, a negative number wraps around, and one that is too large becomes the largest.
+    Text after the digits is ignored, a negative number wraps around, and too large a number becomes the largest.
     """
     match = _SCANNED.match(text)
     if match is None:
@@ -44,7 +44,7 @@ def check_limits(number: int, limits: Limits) -> str:
 
 
 def invalid_value(option: str, text: str) -> UsageError:
-    """The error for a value that is no number at all, in DCMTK's words."""
+    """The error for a value that is not a number, in DCMTK's words."""
     return UsageError(f"Invalid value for option {option}" + (f" ({text})" if text else ""))
 
 
@@ -52,7 +52,7 @@ def parse_count(option: str, text: str) -> int:
     """A whole number such as ``100``, ``20k``, ``3M``, ``64Ki``; the option's name is for the message.
 
     Raises:
-        UsageError: anything else, signs and blanks too.
+        UsageError: the text has another form, e.g. a sign or a blank.
     """
     match = _COUNT.fullmatch(text)
     if match is None:
@@ -73,7 +73,7 @@ def parse_duration(option: str, text: str) -> int:
     """Seconds, from ``90``, ``90s``, ``15m`` or ``7h``; the option's name is for the message.
 
     Raises:
-        UsageError: anything else, signs, blanks and fractions too.
+        UsageError: the text has another form, e.g. a sign, a blank or a fraction.
     """
     match = _DURATION.fullmatch(text)
     if match is None:

@@ -1,8 +1,8 @@
 """All options of the command line, one row each.
 
-Parsing, the usage text, the documentation and the tests are made from this table and from nothing else.
-Names, value names, groups and checks are those of DCMTK's dcmsend 3.6.7 (and of 3.6.9 for the IP protocol version);
-options of DCMTK's storescu and of our own stand in groups of their own, at the end.
+Parsing, the usage text, the documentation and the tests are made from this table alone.
+Names, value names, groups and checks are those of DCMTK's dcmsend 3.6.7 (and of 3.6.9 for the IP protocol version).
+Options of DCMTK's storescu and our own options are in separate groups at the end.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ class OptionRow:
     Attributes:
         long: name with two dashes; messages always show this one.
         short: short name, ``""`` for none.
-        value: what the usage text says of the value, ``""`` for an option without value; each of several values
+        value: description of the value in the usage text, ``""`` for an option without value; each of several values
             has a letter in brackets.
         limits: range of a value that is a whole number in DCMTK's way of reading numbers; None for any other value.
         group: heading in the usage text.
         subgroup: second heading, ``""`` for none.
         text: description, line by line, each short enough for the usage text.
-        is_exclusive: with this option nothing else is done.
-        is_ours: not in DCMTK's dcmsend.
+        is_exclusive: whether the option excludes all other work.
+        is_ours: whether DCMTK's dcmsend does not have the option.
     """
 
     __slots__ = ("group", "is_exclusive", "is_ours", "limits", "long", "short", "subgroup", "text", "value")
@@ -61,7 +61,7 @@ class OptionRow:
 
     @property
     def value_count(self) -> int:
-        """How many arguments after the option belong to it."""
+        """The number of arguments after the option that belong to it."""
         return self.value.count("[")
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""Whether and how a run shows its progress, and its closing lines."""
+"""Decides whether and how a run shows its progress and its closing lines."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SWITCHES: Final = ("--progress", "--no-progress")
 
 
 class ProgressDisplay:
-    """What a person at the terminal sees of a run beside its messages."""
+    """The progress and the closing lines that a person at the terminal sees beside the messages."""
 
     def __init__(self, line: CommandLine, choice: LogChoice, settings: Settings, errors: ErrorStream) -> None:
         wish = line.rightmost(*_SWITCHES)
@@ -37,7 +37,7 @@ class ProgressDisplay:
         self._view: LineView | TerminalView | None = None
 
     def watch(self, record: RunRecord) -> Observer | None:
-        """Begin to show a run if anybody wants to see it."""
+        """Begin to show a run, if a person may be watching."""
         if not self._is_wanted:
             return None
         from dcmsend.report import LineView, Progress, TerminalView
@@ -54,7 +54,7 @@ class ProgressDisplay:
         return progress
 
     def close(self, record: RunRecord) -> None:
-        """End the display, and tell how the run went if it was shown or an option of ours was used."""
+        """End the display; write closing lines if it was shown, or if an option of ours was used."""
         was_shown = False
         if self._view is not None:
             self._view.stop()
@@ -67,7 +67,7 @@ class ProgressDisplay:
 
 
 def _leaves_the_terminal_alone(choice: LogChoice, settings: Settings) -> bool:
-    """Whether nothing but warnings and errors is going to be written there."""
+    """Whether only warnings and errors will be written to the terminal."""
     report = settings.report
     to_output = "-" in (report.json_report, report.jsonl_report, report.csv_report, report.html_report)
     return choice.config_file is None and choice.level in (logging.WARNING, logging.ERROR) and not to_output

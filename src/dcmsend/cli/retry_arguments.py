@@ -1,4 +1,4 @@
-"""Options about further attempts, and about when to stop."""
+"""Options of retries, and of when to stop."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TIME_OF_DAY: Final = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 
 
 def retry_and_stop_options(line: CommandLine) -> dict[str, Any]:
-    """What the command line says about them, as values of ``TransferOptions``.  Raises UsageError."""
+    """The values of ``TransferOptions`` for these options.  Raises UsageError."""
     retry = _retry_options(line)
     failures = _count(line, "--stop-after-failures", _FAILURES)
     if failures is None and retry is not None and retry.attempts:
@@ -39,7 +39,7 @@ def retry_and_stop_options(line: CommandLine) -> dict[str, Any]:
 
 
 def next_time_of_day(hour: int, minute: int, now: float) -> float:
-    """When it is next so late by the local clock, in seconds since the epoch; a full day later if it is so now."""
+    """The next time the local clock shows this time of day, in seconds since the epoch; tomorrow if it does now."""
     day = time.localtime(now)
     for days in (0, 1):
         moment = time.mktime((day.tm_year, day.tm_mon, day.tm_mday + days, hour, minute, 0, 0, 0, -1))

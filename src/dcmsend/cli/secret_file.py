@@ -1,4 +1,4 @@
-"""Secrets that stand in files, where other users' lists of processes do not show them."""
+"""Reads secrets from files, because a list of processes shows command lines to other users."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def read_secret(path: str, what: str, limit: int) -> bytes:
 
 
 def read_first_line(path: str, option: str) -> bytes:
-    """The first line of a password file, without its end; may be empty.  Raises UsageError."""
+    """The first line of a password file, without its line end; may be empty.  Raises UsageError."""
     line, _, _ = read_secret(path, "password", _LONGEST_PASSWORD + 2).partition(b"\n")
     line = line.removesuffix(b"\r")
     if len(line) > _LONGEST_PASSWORD:

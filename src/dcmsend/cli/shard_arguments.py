@@ -1,4 +1,4 @@
-"""The option ``--shard``; loaded only when it is there."""
+"""The option ``--shard``; loaded only if it is given."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _KUBERNETES: Final = "JOB_COMPLETION_INDEX"
 
 
 def shard_option(line: CommandLine) -> Shard:
-    """Which shard the command line means, or the environment of a SLURM array task or of a Kubernetes indexed job.
+    """The shard on the command line, or in the environment of a SLURM array task or a Kubernetes indexed job.
 
     Raises:
-        UsageError: no such shard, an environment that does not say which, an option that does not go with shards.
+        UsageError: no such shard, an environment without the number, an option that cannot be used with shards.
     """
-    # --commit-port, when there is one, is not allowed with --shard: one shard would take the reports of another.
+    # A future --commit-port must be refused with --shard: one shard would take the reports of another.
     group = line.value("--keep-together")
     if group in ("series", "study"):
         raise UsageError(f"{_OPTION} not allowed with --keep-together {group}")
@@ -50,7 +50,7 @@ def _fault(what: str, text: str) -> UsageError:
 
 
 def _number_of_task(count: int) -> int:
-    """The shard, from 1 on, of the task that this process is."""
+    """The shard, from 1 on, of this task."""
     slurm, kubernetes = (name in os.environ for name in (_SLURM, _KUBERNETES))
     if slurm and kubernetes:
         raise UsageError(f"{_OPTION} env: both {_SLURM} and {_KUBERNETES} are set; write the number")
@@ -65,12 +65,13 @@ def _number_of_task(count: int) -> int:
 
 
 def _slurm_number(count: int) -> int:
-    """An array may begin anywhere and have steps; so only of a complete one it is known where a task stands in it.
+    """The shard, from 1 on, of a SLURM array task; only a complete array tells the position of a task in it.
 
-    When some tasks are submitted again, SLURM tells the bounds of these: in what was ``0-7``, 3 was the fourth task.
+    An array may begin at any number and have steps.  If some of its tasks are submitted again, SLURM gives the bounds
+    of these only: task 3 of ``0-7`` was the fourth, but this cannot be seen any more.
     """
     task = _environment(_SLURM)
-    if "SLURM_ARRAY_TASK_COUNT" not in os.environ:  # not by SLURM itself
+    if "SLURM_ARRAY_TASK_COUNT" not in os.environ:  # the variables do not come from SLURM
         if not 1 <= task <= count:
             raise UsageError(f"{_OPTION} env: {_SLURM} is {task}, and shards are numbered 1 to {count}")
         return task

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM: the first one ends a run politely, the second at once, the third kills."""
+"""SIGINT and SIGTERM: the first one ends a run in order, the second at once, the third kills the process."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 @contextmanager
 def signals_stop(interrupt: Interrupt) -> Iterator[None]:
-    """While the block runs, signals become requests to the interrupt; a signal ignored by the parent stays ignored.
+    """Within the block signals become requests to the interrupt; a signal ignored by the parent stays ignored.
 
-    Outside the main thread nothing is changed, because Python allows it only there.
+    Outside the main thread nothing changes, because Python permits handlers only there.
     """
 
     def on_signal(number: int, frame: FrameType | None) -> None:

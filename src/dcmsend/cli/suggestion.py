@@ -1,4 +1,4 @@
-"""What somebody may have meant who wrote an option that does not exist."""
+"""Suggests an option for one that does not exist."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _INDENT = "\n       "
 
 
 def suggestion(argument: str) -> str:
-    """A line of its own that names an option near to ``argument``; ``""`` if there is none."""
+    """A line that names an option similar to ``argument``; ``""`` if there is none."""
     names = {name: row for row in OPTIONS for name in (row.long, row.short) if name}
     words = {row.long[2:]: row.long for row in OPTIONS}
     word, equals, value = argument.partition("=")
@@ -25,7 +25,7 @@ def suggestion(argument: str) -> str:
         option = max(glued, key=len)
         return f"{_INDENT}a value is an argument of its own: {option} {argument[len(option) :]}"
     beginning = [row.long for row in OPTIONS if len(argument) > 3 and row.long.startswith(argument)]
-    # One dash, two or a plus sign: the word is what people remember.
+    # Dashes and plus signs are ignored, because people remember the word.
     near = [words[each] for each in get_close_matches(word, words, n=2, cutoff=0.72)]
     found = list(dict.fromkeys(beginning[:3] or near))
     return f"{_INDENT}did you mean {' or '.join(found)}?" if found else ""

@@ -1,4 +1,4 @@
-"""Writes text for people to standard output and standard error; neither file names nor closed pipes can do harm."""
+"""Writes text for people to standard output and standard error; file names and closed pipes cannot do harm."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ _ESCAPES: Final = {
 
 
 def make_harmless(text: str) -> str:
-    """Replace all that could drive a terminal by visible escapes: control characters, direction marks, stray bytes."""
+    """Escape everything that could control a terminal: control characters, direction marks, undecodable bytes."""
     return text.translate(_ESCAPES)
 
 
 def to_bytes(text: str) -> bytes:
-    """Encode for a file or pipe; the bytes of a file name come out as they are in the directory."""
+    """Encode for a file or pipe; file names keep the bytes that they have in their directory."""
     encoding = sys.getfilesystemencoding()
     try:
         return text.encode(encoding, "surrogateescape")
-    except UnicodeEncodeError:  # from a peer or a data set, not a file name
+    except UnicodeEncodeError:  # the text comes from a peer or a data set, not from a file name
         return text.encode(encoding, "backslashreplace")
 
 
 class ErrorStream:
     """A text stream of the process, to which every message is written at once, as bytes.
 
-    Trouble with the stream (closed, broken pipe, full disk) ends nothing: further messages are lost.
+    If the stream fails (closed, broken pipe, full disk) the run goes on, and further messages are lost.
 
     Attributes:
-        print_above: writes text above what is drawn at the foot of the terminal; false if nothing is drawn there.
+        print_above: writes text above lines drawn at the bottom of the terminal; returns False if there are none.
     """
 
     __slots__ = ("_escape", "_stream", "print_above")
@@ -78,7 +78,7 @@ class ErrorStream:
 
 
 def is_terminal(stream: TextIO | None) -> bool:
-    """Whether a person may be looking at a stream."""
+    """Whether a person may be watching a stream."""
     try:
         return stream is not None and stream.isatty()
     except (OSError, ValueError):
@@ -86,9 +86,9 @@ def is_terminal(stream: TextIO | None) -> bool:
 
 
 def write_output(text: str) -> None:
-    """Write to standard output; who closed it early does not want the rest.
+    """Write to standard output; a reader that has closed it does not want the rest.
 
-    After a broken pipe standard output leads nowhere, so that the interpreter does not complain when it ends.
+    After a broken pipe standard output is redirected to nowhere, so that the interpreter does not complain at its end.
     """
     if sys.stdout is None:
         return

@@ -1,4 +1,4 @@
-"""The options about TLS; loaded only when one of them is there."""
+"""The options of TLS; loaded only if one of them is given."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _KEY_PASSWORD_FILE: Final = "--tls-key-password-file"
 
 
 def tls_client(line: CommandLine) -> TlsClient | None:
-    """What the connections are secured with, all files read; None without TLS.
+    """The TLS client for connections, with all files read; None without TLS.
 
     Raises:
         UsageError: options that need others, files that cannot be used, a wrong password.
@@ -56,7 +56,7 @@ def tls_client(line: CommandLine) -> TlsClient | None:
         profile=_PROFILES[line.rightmost(*_PROFILES) or "--profile-bcp195-nd"],
     )
     if options.verify and not options.check_host_name and not (options.ca_files or options.ca_directories):
-        # whoever has any certificate of any public authority could take the peer's place
+        # Without a check of the name, any certificate of a public authority would be accepted as the peer's.
         raise UsageError("--tls-no-hostname-check only allowed with --add-cert-file or --add-cert-dir")
     is_asked_for = line.rightmost(*_PASSWORDS) == "--std-passwd"
     return load_tls(options, lambda: _ask_password(str(key_file), is_asked_for=is_asked_for))
@@ -75,7 +75,7 @@ def _check_dependences(line: CommandLine, mode: str | None) -> None:
 
 
 def _key_password(line: CommandLine) -> str | None:
-    """The password that is given somewhere; None if the user has to be asked."""
+    """The password that an option or file gives; None if the user has to be asked."""
     path = line.value(_KEY_PASSWORD_FILE)
     if path is not None:
         return os.fsdecode(read_first_line(path, _KEY_PASSWORD_FILE))
@@ -88,7 +88,7 @@ def _key_password(line: CommandLine) -> str | None:
 
 
 def _ask_password(key_file: str, *, is_asked_for: bool) -> str:
-    """Ask on the terminal; without one, read a line of standard input if the user wants to be asked."""
+    """Ask on the terminal; without a terminal, read a line of standard input if the user has chosen to be asked."""
     if sys.stdin is not None and sys.stdin.isatty():
         from getpass import getpass
 

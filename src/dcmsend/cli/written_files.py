@@ -1,4 +1,4 @@
-"""Sees that no option destroys what another one writes."""
+"""Checks that no option overwrites a file that another one writes."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _WRITTEN: Final = (
 
 
 def check_written_files(line: CommandLine) -> None:
-    """See that each option has a file of its own, whatever links lead there.
+    """Check that each option has a file of its own, whatever links lead to it.
 
     Raises:
-        UsageError: two options with the same file.
+        UsageError: two options write to the same file.
     """
     files = [(option, value) for option in _WRITTEN if (value := line.value(option))]
     for (option, value), (other, its_value) in combinations(files, 2):
@@ -42,9 +42,9 @@ def _names(option: str, value: str) -> tuple[str, ...]:
 
 
 def _is_same(one: str, other: str) -> bool:
-    """Whether two names without links are those of one file, which need not be there yet.
+    """Whether two names without links are those of one file, which need not exist yet.
 
-    A pipe or a device may be given twice: nothing is lost there.
+    A pipe or a device may be given twice, because nothing is overwritten there.
     """
     if one == other:
         return not one or not os.path.exists(one) or os.path.isfile(one)
