@@ -82,6 +82,41 @@ def test_empty_file_of_ours_becomes_ours_alone(tmp_path: Path) -> None:
     assert (tmp_path / "journal").stat().st_mode & 0o777 == 0o600
 
 
+def link_of(link: Path, target: Path, owner: int) -> None:
+    link.symlink_to(target)
+    os.chown(link, owner, owner, follow_symlinks=False)
+
+
+@pytest.mark.parametrize(
+    ("mode", "of_directory", "of_link", "is_followed"),
+    [
+        (0o1777, 0, NOBODY, False), (0o777, 0, NOBODY, False), (0o770, 0, NOBODY, False), (0o1777, 7, NOBODY, False),
+        (0o1777, 0, 0, True), (0o755, 0, NOBODY, True), (0o1777, NOBODY, NOBODY, True),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("depth", [1, 3])
+def test_a_link_of_another_user_in_the_sent_directory(
+    tmp_path: Path, mode: int, of_directory: int, of_link: int, is_followed: bool, depth: int
+) -> None:
+    """Where others may put something, a link of theirs leads away what is moved; that of the directory's owner may."""
+    below = Path(*"abc"[:depth])
+    (path,) = write_instances(tmp_path / "in" / below, 1)
+    place, sent = tmp_path / "place", tmp_path / "sent"
+    place.mkdir()
+    holder = (sent / below).parent
+    holder.mkdir(parents=True)
+    link_of(sent / below, place, of_link)
+    os.chown(holder, of_directory, of_directory)
+    holder.chmod(mode)
+    with ScriptedPeer() as peer:
+        done = run_with_journal(tmp_path, peer.port, "--move-sent", str(sent))
+    assert done.exit_code == 0, done.stderr
+    assert len(peer.stores) == 1
+    assert path.exists() is not is_followed
+    assert [each.name for each in place.iterdir()] == [path.name] * is_followed
+    assert ("is a link of another user" in done.stderr) is not is_followed
+
+
 def test_what_another_user_says_of_a_move_is_not_believed(tmp_path: Path) -> None:
     """In a directory for sent files that all may write to, a note of his must not have a file of ours removed."""
     write_instances(tmp_path / "in", 1)

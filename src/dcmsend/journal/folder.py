@@ -5,14 +5,17 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import stat
 import sys
 from collections.abc import Callable
 from types import TracebackType
 from typing import Final
 
-__all__ = ["CANNOT", "NAME_BYTES", "Folder", "fitting", "is_one_file", "link", "rename_new", "sync_directory"]
+__all__ = [
+    "CANNOT", "NAME_BYTES", "Folder", "fitting", "is_one_file", "link", "open_below", "rename_new", "sync_directory",
+]
 
-_HAS_DESCRIPTORS: Final = {os.rename, os.stat, os.unlink, os.open, os.link} <= os.supports_dir_fd
+_HAS_DESCRIPTORS: Final = {os.rename, os.stat, os.unlink, os.open, os.link, os.mkdir} <= os.supports_dir_fd
 _DIRECTORY: Final = (
     getattr(os, "O_PATH", os.O_RDONLY) | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
 )  # fmt: skip
@@ -21,7 +24,7 @@ CANNOT: Final = frozenset((
     getattr(errno, "EOPNOTSUPP", errno.ENOSYS), getattr(errno, "ENOTSUP", errno.ENOSYS),
 ))  # fmt: skip
 """What a file system says that cannot do a thing at all; another way may lead there."""
-
+_SHARED: Final = stat.S_IWGRP | stat.S_IWOTH
 
 NAME_BYTES: Final = 255
 """What a name may have nearly everywhere."""
@@ -37,10 +40,14 @@ class Folder:
 
     __slots__ = ("fd", "path")
 
-    def __init__(self, path: str) -> None:
-        """Open the directory.  Raises OSError."""
+    def __init__(self, path: str, parent: Folder | None = None) -> None:
+        """Open the directory; ``parent`` is the one that it is in.  Raises OSError."""
         self.path = path or os.curdir
-        self.fd = os.open(self.path, _DIRECTORY) if _HAS_DESCRIPTORS else None
+        self.fd: int | None
+        if parent is None or parent.fd is None:
+            self.fd = os.open(self.path, _DIRECTORY) if _HAS_DESCRIPTORS else None
+        else:
+            self.fd = os.open(os.path.basename(path), _DIRECTORY | parent.no_link(path), dir_fd=parent.fd)
 
     def __enter__(self) -> Folder:
         return self
@@ -62,6 +69,19 @@ class Folder:
         except FileNotFoundError:
             return None
 
+    def no_link(self, path: str) -> int:
+        """The flag O_NOFOLLOW, or 0 for a link in this directory that may be followed.
+
+        Raises PermissionError for one that another user has laid, who could take what is put there.
+        """
+        status = self.status(os.path.basename(path))
+        if status is None or not stat.S_ISLNK(status.st_mode):
+            return os.O_NOFOLLOW
+        there = os.stat(self.path if self.fd is None else self.fd)
+        if status.st_uid in (os.geteuid(), 0, there.st_uid) or not there.st_mode & _SHARED:
+            return 0
+        raise PermissionError(errno.EACCES, f"'{path}' is a link of another user, which is not followed")
+
     def open(self, name: str, flags: int) -> int:
         """Open a file in the directory; a new one is private.  A link is not followed.  Raises OSError."""
         for further in ("O_CLOEXEC", "O_BINARY", "O_NOFOLLOW", "O_NONBLOCK", "O_NOCTTY"):
@@ -75,6 +95,25 @@ class Folder:
     def rename(self, name: str, new_name: str) -> None:
         """Rename a file within the directory.  ``new_name`` must be our own: it is replaced.  Raises OSError."""
         os.rename(self.at(name), self.at(new_name), src_dir_fd=self.fd, dst_dir_fd=self.fd)
+
+
+def open_below(outer: str, directory: str) -> Folder:
+    """Open ``directory``, which is ``outer`` or lies below it; what is missing is made.
+
+    Raises OSError, also for a link of another user on the way from ``outer``.
+    """
+    if not _HAS_DESCRIPTORS:
+        os.makedirs(directory, exist_ok=True)
+        return Folder(directory)
+    folder = Folder(outer)
+    for name in directory[len(outer) :].split(os.sep):
+        if name in ("", os.curdir):
+            continue
+        with folder:
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(name, dir_fd=folder.fd)
+            folder = Folder(os.path.join(folder.path, name), folder)
+    return folder
 
 
 def fitting(name: str, room: int) -> str:

@@ -11,7 +11,7 @@ import stat
 from collections.abc import Iterator
 from typing import Final
 
-from .folder import CANNOT, NAME_BYTES, Folder, fitting, link, rename_new, sync_directory
+from .folder import CANNOT, NAME_BYTES, Folder, fitting, link, open_below, rename_new, sync_directory
 from .move_copy import copy_file, fill, have_same_bytes
 from .move_note import MoveNote
 
@@ -65,6 +65,7 @@ def move_file(
     *,
     identity: tuple[int, int] | None = None,
     note: MoveNote | None = None,
+    outer: str = "",
 ) -> str:
     """Move ``source`` to ``target``, and make the directories above ``target``.
 
@@ -73,6 +74,8 @@ def move_file(
         stamp: size in bytes and time of modification in nanoseconds that the file must have.
         identity: device and inode that the file must have, None for any.
         note: where the next run finds an unfinished move.
+        outer: the directory that holds all that is moved, above ``target``; below it no link of another user is
+            followed.
 
     Returns the new name: a name like ``target`` if ``target`` already is a file with the same bytes.
     Raises NotMoved, OSError; the file then has its old name, or the message tells its name.
@@ -81,8 +84,10 @@ def move_file(
     name = os.path.basename(source)
     with Folder(os.path.dirname(source)) as here:
         sent.check(here.status(name))
-        os.makedirs(os.path.dirname(target), exist_ok=True)
-        with Folder(os.path.dirname(target)) as there:
+        directory = os.path.dirname(target)
+        if not outer:
+            os.makedirs(directory, exist_ok=True)
+        with open_below(outer or directory, directory) as there:
             note.begin(source, target)
             taken = note.taken(name)
             here.rename(name, taken)

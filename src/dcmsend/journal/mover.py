@@ -158,7 +158,7 @@ class Mover:
                 return
             if self._note is None:
                 self._note = KeptNote(self._directory)
-            new_name = move_file(item.path, target, stamp, identity=identity, note=self._note)
+            new_name = move_file(item.path, target, stamp, identity=identity, note=self._note, outer=self._directory)
         except FileNotFoundError as error:
             # The file was named twice and moved already, or someone has removed it.
             _log.debug("cannot move sent file to '%s': %s: %s", target, item.path, error.strerror)
