@@ -217,6 +217,15 @@ def test_an_earlier_report_that_is_kept_under_a_second_name(tmp_path: Path, peer
     assert (tmp_path / "kept").read_bytes() == kept != (tmp_path / "r").read_bytes()
 
 
+@pytest.mark.parametrize("option", OPTIONS)
+def test_an_empty_file_that_has_a_second_name(tmp_path: Path, peer: ScriptedPeer, option: str) -> None:
+    """Another user may have given it that name, to read there what will be written."""
+    (tmp_path / "r").touch()
+    os.link(tmp_path / "r", tmp_path / "kept")
+    assert send(tmp_path, peer, option, "r", CT).exit_code == 0
+    assert (tmp_path / "kept").read_bytes() == b"" != (tmp_path / "r").read_bytes()
+
+
 def test_json_lines_reach_who_has_the_file_open(tmp_path: Path, peer: ScriptedPeer) -> None:
     with open(tmp_path / "r", "w+") as file:
         assert send(tmp_path, peer, "--report-jsonl", "r", CT).exit_code == 0

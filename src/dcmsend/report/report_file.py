@@ -111,7 +111,7 @@ class ReportFile:
             if not stat.S_ISREG(status.st_mode):
                 raise OSError(0, "another file has just taken its place")
             _check(os.pread(descriptor, HEAD_LENGTH, 0))
-            is_ours = status.st_uid == os.geteuid() and (status.st_nlink == 1 or not status.st_size)
+            is_ours = status.st_uid == os.geteuid() and status.st_nlink == 1
             if is_ours:
                 os.fchmod(descriptor, _MODE)  # it may have been readable by everyone
                 os.ftruncate(descriptor, 0)
