@@ -71,6 +71,20 @@ def test_it_is_told_however_much_else_is_wrong(encoding: Encoding) -> None:
 
 
 @every_encoding
+@pytest.mark.parametrize("count", [99, 100, 101, 500])
+@pytest.mark.parametrize("kind", ["odd", "unsorted"])
+def test_it_is_told_that_there_are_more_warnings(encoding: Encoding, kind: str, count: int) -> None:
+    value = b"odd" if kind == "odd" else b"even"
+    elements = [(0x00090000 + number, "UN", value) for number in range(0x1000, 0x1000 + count + (kind != "odd"))]
+    data = encoding.encode(elements if kind == "odd" else elements[::-1])
+    warnings = walk(data, encoding).warnings
+    more = [text for text in warnings if "the others are not shown" in text]
+    assert len(warnings) == min(count, 101)
+    assert warnings[100:] == tuple(more)
+    assert len(more) == (count > 100)
+
+
+@every_encoding
 def test_a_sequence_that_is_too_short_is_made_longer(encoding: Encoding) -> None:
     """No element ends where the sequence does."""
     body = encoding.encode([(0x00081150, "UI", b"1.2\0"), (0x00081155, "UI", b"1.4\0")])

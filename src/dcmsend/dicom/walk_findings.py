@@ -31,11 +31,12 @@ class WalkFindings:
         dictionary_source: makes the dictionary, which names elements.
         origin: position of the data set in its file, None if that is meaningless (inflated data).
         repairs: reasons why the data set has to be encoded anew, in order of appearance, each once.
-        warnings: DCMTK's warnings, at most 100, and at most 100 for items longer than their sequence.
+        warnings: DCMTK's warnings, at most 100, and one that there are more; also at most 100 for items longer than their
+            sequence.
         claims: for items longer than their sequence, by depth: end taken, end claimed, warning.
     """
 
-    __slots__ = ("_long_items", "_noted", "claims", "dictionary_source", "origin", "repairs", "warnings")
+    __slots__ = ("_has_more", "_long_items", "_noted", "claims", "dictionary_source", "origin", "repairs", "warnings")
 
     def __init__(self, dictionary: Callable[[], DataDictionary] | None, origin: int | None) -> None:
         self.dictionary_source = dictionary
@@ -43,6 +44,7 @@ class WalkFindings:
         self.repairs: dict[str, None] = {}
         self.warnings: list[str] = []
         self.claims: dict[int, tuple[int, int, str]] = {}
+        self._has_more = False
         self._noted: set[tuple[object, ...]] = set()
         self._long_items: set[int] = set()
 
@@ -59,12 +61,16 @@ class WalkFindings:
     def warn(self, warning: str) -> None:
         if len(self.warnings) < _MAX_NOTES:
             self.warnings.append(warning)
+        elif not self._has_more:
+            self._has_more = True
+            self.warnings.append(f"more than {_MAX_NOTES} warnings about this data set: the others are not shown")
 
     def is_news(self, *key: object) -> bool:
         """Whether ``key`` has not been warned about yet, so that thousands of equal faults give one warning."""
-        if key in self._noted or len(self.warnings) >= _MAX_NOTES:
+        if key in self._noted:
             return False
-        self._noted.add(key)
+        if len(self.warnings) < _MAX_NOTES:
+            self._noted.add(key)
         return True
 
     def note_order(self, tag: int, previous: int) -> None:
