@@ -23,6 +23,7 @@ SECRET = "Hunter2"
         "--empty-password={}", "--empty-password{}", "-epw{}", "-epw={}", "--null-passwd={}", "+ps{}", "--pasword{}",
         "-psw{}", "-pswd{}", "-upw{}==", "--user-passwd{}", "--keypass{}", "--tls-key-password={}", "--my-password={}",
         "--apikey={}", "--auth={}", "--credentials={}", "--key:{}", "-k{}", "-p={}", "--pasword,{}", "-pwd\u00a0{}",
+        "\u2014pwd{}", "\u2013\u2013password={}", "\u2212pwd{}", "\u2014\u2014pasword={}",
     ],
 )  # fmt: skip
 def test_what_is_stuck_to_an_option_is_not_shown(tmp_path: Path, written: str) -> None:
@@ -46,6 +47,34 @@ def test_what_is_stuck_to_an_option_is_not_shown(tmp_path: Path, written: str) -
 )
 def test_the_rest_is_shown(written: str) -> None:
     assert mask_option(written) == written
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("-phunter", "-p***"), ("-phunter2", "-p***"), ("-khunter", "-k***"), ("--keyhunter", "--key***"),
+        ("-p104", "-p104"), ("--polish", "--polish"), ("-x", "-x"), ("-p", "-p"),
+    ],
+)  # fmt: skip
+def test_small_letters_that_are_stuck_to_p(written: str, shown: str) -> None:
+    assert mask_option(written) == shown
+
+
+@pytest.mark.parametrize("option", ["\u2014pwd", "\u2013\u2013password", "\u2212epw", "\u2014\u2014Key-Password"])
+def test_an_option_with_a_dash_of_a_word_processor(option: str) -> None:
+    """The secret is the next word."""
+    done = run(installed_dcmsend(), "--arguments", "-d", "peer", "104", "file", option, SECRET)
+    assert done.exit_code == 1
+    assert f"Unknown option {option}: it begins with another dash than '-'" in done.stderr
+    assert SECRET not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    "name", ["\u2014", "\u2014 image.dcm", "\u2013verbose", "\u2014photo.dcm", "\u2014IMG001x.dcm", "\u00e9.dcm"]
+)
+def test_a_file_whose_name_begins_with_a_dash_of_a_word_processor(tmp_path: Path, name: str) -> None:
+    done = run(installed_dcmsend(), "127.0.0.1", "104", name, cwd=tmp_path)
+    assert "No such file or directory" in done.stderr
 
 
 @pytest.mark.parametrize("option", ["--jwt", "--saml", "--kerberos"])

@@ -89,6 +89,7 @@ def scan_command_line(argv: Sequence[str]) -> CommandLine:
     arguments = iter(expand_command_files(argv))
     for argument in arguments:
         if not _looks_like_option(argument):
+            _check_dash(argument)
             line.add_parameter(argument)
             continue
         row = find_option(argument)
@@ -106,6 +107,19 @@ def scan_command_line(argv: Sequence[str]) -> CommandLine:
     if line.arguments and line.exclusive is None and len(line.parameters) < needed:
         raise UsageError(f"Missing parameter {PARAMETERS[len(line.parameters)][0]}")
     return line
+
+
+def _check_dash(parameter: str) -> None:
+    """Raise UsageError for what is an option with a secret, behind a dash from a word processor."""
+    if parameter.isascii() or parameter[0].isascii():
+        return
+    from .masking import is_secret_with_another_dash, mask_option
+
+    if is_secret_with_another_dash(parameter):
+        raise UsageError(
+            f"Unknown option {mask_option(parameter)}: it begins with another dash than '-'\n"
+            "       (to send a file of that name, put ./ before it)"
+        )
 
 
 def _shown(row: OptionRow, value: str) -> str:

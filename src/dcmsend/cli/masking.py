@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
-__all__ = ["mask_option", "mask_ticket"]
+__all__ = ["is_secret_with_another_dash", "mask_option", "mask_ticket"]
 
 _OTHER_WORDS: Final = frozenset((
     "jwt", "saml", "kerberos", "pass", "passwd", "passphrase", "passwort", "psw", "pswd", "upw", "secret", "token",
@@ -24,6 +24,10 @@ _NO_NAME: Final = re.compile(r"[^A-Za-z0-9_-]")
 _SMALL_LETTERS: Final = re.compile(r"[a-z]+(?:-[a-z]+)*-?")
 _MOST_LETTERS: Final = 16
 """Of the name of an option with a secret, and a few more."""
+_STUCK: Final = re.compile(r"-(?=[pk])[a-z]|--key")
+"""What people stick a secret to in other programs: ``-pSECRET``."""
+_DASHES: Final = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"
+"""What word processors make of a hyphen-minus."""
 _NUMBER: Final = re.compile(r"[0-9]{1,5}")
 _LONGEST_NAME: Final = 4096
 """Bytes that the name of a file may have."""
@@ -34,7 +38,7 @@ def mask_option(argument: str) -> str:
 
     Text after the name of another option is shown, and so is a number that may be a port.
     """
-    word = argument.lstrip("-+")
+    word = argument.lstrip("-+" + _DASHES)
     start = len(argument) - len(word)
     secret, known, glued = _words()
     name = _NO_NAME.split(word, maxsplit=1)[0]
@@ -44,14 +48,39 @@ def mask_option(argument: str) -> str:
     length = _shown_length(name, secret, glued)
     if length < len(name):
         return f"{argument[: start + length]}***"
+    stuck = _STUCK.match(argument)
+    if name == word and stuck and stuck.end() < len(argument) and not _NUMBER.fullmatch(argument[stuck.end() :]):
+        return f"{stuck[0]}***"
     value = word[len(name) + 1 :]
     if name == word or (_NUMBER.fullmatch(value) and not get_close_matches(lower, secret, n=1, cutoff=0.7)):
         return argument
     return f"{argument[: start + len(name) + 1]}***"
 
 
+def is_secret_with_another_dash(argument: str) -> bool:
+    """Whether an argument, a parameter as it stands, is an option with a secret behind a dash from a word processor.
+
+    As the name of a file it would be shown, and the secret that follows it, too.
+    """
+    name = _NO_NAME.split(argument.lstrip(_DASHES + "-"), maxsplit=1)[0]
+    return argument.startswith(tuple(_DASHES)) and _length_of_secret_name(name, _words()[0]) > 0
+
+
 def _shown_length(name: str, secret: frozenset[str], glued: frozenset[str]) -> int:
     """The number of characters to show: the name without a secret that may be glued to it."""
+    lower = name.lower()
+    if length := _length_of_secret_name(name, secret):
+        return length
+    if any(lower.startswith(each) for each in glued):
+        return len(name)
+    letters = _SMALL_LETTERS.match(name)
+    if letters is None or _NUMBER.fullmatch(name[letters.end() :]):
+        return len(name)
+    return letters.end()
+
+
+def _length_of_secret_name(name: str, secret: frozenset[str]) -> int:
+    """How much of a name is that of an option with a secret, mistyped or not; 0 for none."""
     lower = name.lower()
     if lower in secret or get_close_matches(lower, secret, n=1, cutoff=0.85):
         return len(name)
@@ -61,12 +90,7 @@ def _shown_length(name: str, secret: frozenset[str], glued: frozenset[str]) -> i
     for length in range(5, min(len(name), _MOST_LETTERS)):
         if get_close_matches(lower[:length], secret, n=1, cutoff=0.85):
             return length
-    if any(lower.startswith(each) for each in glued):
-        return len(name)
-    letters = _SMALL_LETTERS.match(name)
-    if letters is None or _NUMBER.fullmatch(name[letters.end() :]):
-        return len(name)
-    return letters.end()
+    return 0
 
 
 def _words() -> tuple[frozenset[str], frozenset[str], frozenset[str]]:

@@ -31,8 +31,8 @@ class WalkFindings:
         dictionary_source: makes the dictionary, which names elements.
         origin: position of the data set in its file, None if that is meaningless (inflated data).
         repairs: reasons why the data set has to be encoded anew, in order of appearance, each once.
-        warnings: DCMTK's warnings, at most 100, and one that there are more; also at most 100 for items longer than their
-            sequence.
+        warnings: DCMTK's warnings, at most 100, and one that says that there are more; also at most 100 about items
+            longer than their sequence.
         claims: for items longer than their sequence, by depth: end taken, end claimed, warning.
     """
 
@@ -67,7 +67,7 @@ class WalkFindings:
 
     def is_news(self, *key: object) -> bool:
         """Whether ``key`` has not been warned about yet, so that thousands of equal faults give one warning."""
-        if key in self._noted:
+        if key in self._noted or self._has_more:
             return False
         if len(self.warnings) < _MAX_NOTES:
             self._noted.add(key)
