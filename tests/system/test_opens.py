@@ -1,9 +1,14 @@
-"""A file that is sent is opened to be scanned and to be sent, and never again, whatever is asked for beside."""
+"""A file that is sent is opened to be scanned and to be sent, and never again, whatever is asked for beside.
+
+Files that are not kept from the scan until they are sent are opened twice, among them small ones that have just been
+written; the others once.
+"""
 
 from __future__ import annotations
 
 import csv
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -75,6 +80,41 @@ def test_opens(tmp_path: Path, options: tuple[str, ...]) -> None:
         assert "open" not in of_file[first_move:]
         if not moves:
             assert set(of_file) == {"open"}
+
+
+@pytest.mark.peer("strace")
+@pytest.mark.parametrize("size", [500, 60_000])
+@pytest.mark.parametrize(
+    ("count", "options"),
+    [
+        (1, ()),
+        (10, ("reports", "--report-patient")),
+        (10, ("reports", "--journal", "@/journal", "--move-sent", "@/sent", "--parallel-associations", "3")),
+        (10, ("reports", "--keep-together", "study", "--parallel-associations", "2", "--send-while-scanning")),
+    ],
+    ids=["one file", "reports", "moves", "groups"],
+)
+def test_one_open(tmp_path: Path, count: int, options: tuple[str, ...], size: int) -> None:
+    paths = write_series(tmp_path / "in", names_of(count))
+    for path in paths:
+        with path.open("ab") as file:
+            file.write(b"\xe0\x7f\x10\0OW\0\0" + size.to_bytes(4, "little") + bytes(size))
+        os.utime(path, (1_600_000_000, 1_600_000_000))
+    arguments = [option.replace("@", str(tmp_path)) for option in options if option != "reports"]
+    if "reports" in options:
+        arguments += map(str, all_reports(tmp_path))
+    with ScriptedPeer() as peer:
+        done, calls = file_calls(
+            tmp_path, {path.name for path in paths}, installed_dcmsend(), *arguments, "+sd", "127.0.0.1", peer.port,
+            tmp_path / "in",
+        )  # fmt: skip
+    assert done.exit_code == 0, done.stderr
+    assert len(peer.stores) == count
+    moves = "--move-sent" in options
+    for path in paths:
+        assert calls[path.name].count("open") == 1
+        if not moves:
+            assert calls[path.name] == ["open", "stat"]
 
 
 @pytest.mark.peer("strace")

@@ -21,6 +21,7 @@ from .session import Counter, DimseSession
 from .store_log import log_end
 
 if TYPE_CHECKING:
+    from dcmsend.inputs import KeptFiles
     from dcmsend.transfer import Stretch
 
 __all__ = ["DimseTarget"]
@@ -44,8 +45,19 @@ class DimseTarget:
         plan: PlanOptions,
         abilities: Abilities,
         was_moved: Callable[[Instance], bool] | None = None,
+        kept: KeptFiles | None = None,
     ) -> None:
-        """``was_moved``: whether this run has stored a missing file and then moved it away."""
+        """See ``DimseTarget``.
+
+        Args:
+            peer: to whom.
+            options: how it is sent.
+            plan: how presentation contexts are chosen.
+            abilities: what can be decoded and converted.
+            was_moved: whether this run has stored a missing file and then moved it away.
+            kept: what the scan has left open; the caller closes it.
+        """
+        self._kept = kept
         self._was_moved = was_moved
         self._peer = peer
         self._options = options
@@ -60,7 +72,8 @@ class DimseTarget:
     def stretch(self, instances: Sequence[Instance], first: int) -> DimseStretch:
         """The instances from index ``first`` on whose presentation contexts fit into one association."""
         if self._files is None:
-            self._files = FilesAhead(instances, instances.run_ahead if isinstance(instances, GrowingList) else None)
+            on_slow = instances.run_ahead if isinstance(instances, GrowingList) else None
+            self._files = FilesAhead(instances, on_slow, self._kept)
         options, can_decode = self._plan_options, self._abilities.can_decode
         if isinstance(instances, GrowingList):
             plan, table = plan_open_association(instances, first, options, can_decode, instances.kinds)

@@ -25,6 +25,7 @@ from .uid_check import Fault, find_uid_fault
 if TYPE_CHECKING:
     from dcmsend.dicom.byte_source import ByteSource
     from dcmsend.dicom.data_dictionary import DataDictionary
+    from dcmsend.inputs import KeptFiles
 
     from .header import HeaderReader
 
@@ -43,12 +44,13 @@ def scan_dicomdir(
     skip: Callable[[Source], bool] | None = None,
     leaves: Callable[[Source], bool] | None = None,
     headers: HeaderReader | None = None,
+    kept: KeptFiles | None = None,
 ) -> Iterator[Instance | RejectedInput]:
     """One instance or one rejection for each record with a Referenced File ID, in document order.
 
     The DICOMDIR needs its meta header, whatever the read mode is.  Inputs for which ``skip`` is true are skipped.  So
     are those for which ``leaves`` is true, also with a bad record, because another run reports them.  Each rejection
-    is logged.  With ``headers`` the instances get their facts.
+    is logged.  With ``headers`` the instances get their facts; ``kept`` takes files that stay open until they are sent.
     Raises DataSetError and FileUnreadable if the DICOMDIR itself cannot be read.
     """
     debug = _log.isEnabledFor(logging.DEBUG)
@@ -84,7 +86,7 @@ def scan_dicomdir(
                 continue
             if debug:
                 _log.debug("successfully added SOP instance %s to the transfer list", record.sop_instance_uid)
-            syntax_of_file, facts = _look_into(found, headers)
+            syntax_of_file, facts = _look_into(found, headers, kept)
             yield Instance(
                 found, record.sop_class_uid, record.sop_instance_uid, syntax_of_file, options.read_mode, facts=facts
             )
@@ -92,7 +94,9 @@ def scan_dicomdir(
         os.close(descriptor)
 
 
-def _look_into(found: InputFile, headers: HeaderReader | None) -> tuple[TransferSyntax, HeaderFacts | None]:
+def _look_into(
+    found: InputFile, headers: HeaderReader | None, kept: KeptFiles | None
+) -> tuple[TransferSyntax, HeaderFacts | None]:
     """The transfer syntax of the file's meta header if it is regular, else that of the record; and the file's facts."""
     assert found.record is not None
     recorded = transfer_syntax(found.record.transfer_syntax_uid)
@@ -100,15 +104,17 @@ def _look_into(found: InputFile, headers: HeaderReader | None) -> tuple[Transfer
         descriptor = open_input(found.path)
     except (DataSetError, FileUnreadable):
         return recorded, None
-    facts = None
+    facts, is_kept = None, False
     try:
         meta = read_regular_meta(FileSource(descriptor))
         if headers is not None:
             facts = headers.read(found, descriptor)
+        is_kept = kept is not None and kept.room > 0 and kept.add(found, descriptor)
     except FileUnreadable:
         return recorded, None
     finally:
-        os.close(descriptor)
+        if not is_kept:
+            os.close(descriptor)
     return _syntax_of(found.path, meta, recorded), facts
 
 

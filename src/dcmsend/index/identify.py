@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
@@ -49,8 +48,9 @@ def identify(
     dictionary: Callable[[], DataDictionary] | None = None,
     headers: HeaderReader | None = None,
 ) -> Identity:
-    """Read the identity of ``item``, with its facts if there is a reader for them; closes ``opened``.
+    """Read the identity of ``item``, with its facts if there is a reader for them.
 
+    ``opened`` stays open.
     Raises DataSetError when the input cannot be read as ``mode`` requires, FileUnreadable when the system fails.
     """
     if not item.path:
@@ -58,17 +58,13 @@ def identify(
     if not isinstance(opened, tuple):
         raise opened
     descriptor, beginning = opened
-    try:
-        if descriptor < 0:
-            identity = _from_meta(parse_regular_meta(beginning) or read_file_meta(BytesSource(beginning)))
-        elif mode is not ReadMode.FILE_ONLY:
-            identity = _identify_thoroughly(descriptor, mode, dictionary)
-        else:
-            identity = _from_meta(parse_regular_meta(beginning) or read_file_meta(FileSource(descriptor)))
-        return identity if headers is None else identity._replace(facts=headers.read(item, descriptor, beginning))
-    finally:
-        if descriptor >= 0:
-            os.close(descriptor)
+    if descriptor < 0:
+        identity = _from_meta(parse_regular_meta(beginning) or read_file_meta(BytesSource(beginning)))
+    elif mode is not ReadMode.FILE_ONLY:
+        identity = _identify_thoroughly(descriptor, mode, dictionary)
+    else:
+        identity = _from_meta(parse_regular_meta(beginning) or read_file_meta(FileSource(descriptor)))
+    return identity if headers is None else identity._replace(facts=headers.read(item, descriptor, beginning))
 
 
 def _from_meta(meta: FileMeta) -> Identity:

@@ -22,7 +22,7 @@ from .uid_check import Fault, find_uid_fault
 
 if TYPE_CHECKING:
     from dcmsend.dicom.data_dictionary import DataDictionary
-    from dcmsend.inputs import Share
+    from dcmsend.inputs import KeptFiles, Share
 
     from .header import HeaderReader
 
@@ -42,6 +42,7 @@ def scan(
     check: Callable[[], None] | None = None,
     share: Share | None = None,
     for_report: frozenset[int] | None = None,
+    kept: KeptFiles | None = None,
 ) -> Generator[Instance, None, None]:
     """The instances of ``inputs``, lazily and in their order.
 
@@ -57,6 +58,7 @@ def scan(
         share: tells which instances belong to another run, if that is only known once a file is open.
         for_report: tags beside the UIDs for the ``facts`` of instances; rejections then get their ``stamp``; None if
             no report shows any.
+        kept: takes files that stay open until they are sent, as long as it has room; None if all are closed.
 
     Where files are slow to open (half a millisecond on average) some are opened ahead, on threads; ``inputs`` is then
     read on those threads, too, and up to 48 inputs further than the caller has asked for.
@@ -69,7 +71,8 @@ def scan(
         from .header import HeaderReader
 
         headers = HeaderReader(for_report or frozenset(), options.read_mode, dictionary)
-    instances = _Scan(options, on_rejected, dictionary, skip, check, share, headers, for_report is not None).run(inputs)
+    with_stamps = for_report is not None
+    instances = _Scan(options, on_rejected, dictionary, skip, check, share, headers, with_stamps, kept).run(inputs)
     if keep is KeepTogether.NONE:
         return instances
     from .grouping import with_groups  # only asked for with several associations
@@ -90,7 +93,14 @@ class _Scan:
         share: Share | None,
         headers: HeaderReader | None,
         with_stamps: bool,
+        kept: KeptFiles | None,
     ) -> None:
+        self._kept = kept
+        self._first_read = FIRST_READ
+        if headers is not None:
+            from .header import HEADER_READ
+
+            self._first_read = HEADER_READ
         self._share = share
         self._headers = headers
         self._with_stamps = with_stamps
@@ -103,23 +113,35 @@ class _Scan:
 
     def run(self, inputs: Iterable[Source]) -> Generator[Instance, None, None]:
         options, dictionary, skip, headers = self._options, self._dictionary, self._skip, self._headers
-        mode, thorough = options.read_mode, options.check_uids
+        mode, thorough, kept, share = options.read_mode, options.check_uids, self._kept, self._share
         wanted = iter(inputs) if skip is None else (item for item in inputs if not skip(item))
         for item, opened in self._opened(wanted):
             if self._is_debugging and item.path:
                 _network_log.debug("adding DICOM file '%s'", item.path)
+            descriptor = opened[0] if isinstance(opened, tuple) else -1
+            error: DataSetError | FileUnreadable | None = None
+            fault, is_kept = None, False
             try:
                 sop_class, sop_instance, syntax, facts = identify(item, opened, mode, dictionary, headers)
-            except (DataSetError, FileUnreadable) as error:
+                is_dicomdir = options.expand_dicomdir and sop_class == MEDIA_STORAGE_DIRECTORY
+                is_left = share is not None and not is_dicomdir and share.leaves(item)
+                if not is_dicomdir and not is_left:
+                    fault = find_uid_fault(sop_class, sop_instance, syntax, thorough=thorough)
+                    is_kept = fault is None and kept is not None and kept.room > 0 and kept.add(item, descriptor)
+            except (DataSetError, FileUnreadable) as failure:
+                error = failure
+            finally:
+                if descriptor >= 0 and not is_kept:
+                    os.close(descriptor)
+            if error is not None:
                 why = Rejection.UNREADABLE if isinstance(error, FileUnreadable) else error.why
                 self._reject_file(item, opened, str(error), why, getattr(error, "detail", ""))
                 continue
-            if options.expand_dicomdir and sop_class == MEDIA_STORAGE_DIRECTORY:
+            if is_dicomdir:
                 yield from self._expand(item)
                 continue
-            if self._share is not None and self._share.leaves(item):
+            if is_left:
                 continue
-            fault = find_uid_fault(sop_class, sop_instance, syntax, thorough=thorough)
             if fault is not None:
                 self._reject_file(item, opened, fault.condition, self._why_of(item, fault))
                 continue
@@ -131,7 +153,7 @@ class _Scan:
     def _opened(self, items: Iterator[Source]) -> Iterator[tuple[Source, Opened]]:
         """Each input with its first bytes, or with the error of opening it."""
         clock, watch = time.perf_counter, OpenWatch()
-        open_input = _open if self._headers is None else _open_for_header
+        open_input = self._open
         while True:
             for item in items:
                 began = clock()
@@ -147,6 +169,19 @@ class _Scan:
             for item, ticket in in_order(items, open_input, _discard, self._check):
                 yield item, ticket.result(self._check)
 
+    def _open(self, item: Source) -> Opened:
+        if not item.path:
+            return -1, b""
+        try:
+            try:
+                return item.open_beginning(self._first_read)
+            except FileUnreadable as error:
+                if self._kept is None or not self._kept.give_way(error):
+                    raise
+                return item.open_beginning(self._first_read)
+        except (DataSetError, FileUnreadable) as error:
+            return error
+
     def _expand(self, item: Source) -> Iterator[Instance]:
         """The instances of a DICOMDIR.  The result for its last record is its own (as in DCMTK with ``--no-halt``)."""
         from .dicomdir_scan import scan_dicomdir
@@ -155,7 +190,9 @@ class _Scan:
         leaves = None if share is None or not share.is_for_all(item) else share.leaves
         count, reason, why, detail = 0, "", Rejection.BROKEN_DICOMDIR, ""
         try:
-            for found in scan_dicomdir(item, self._options, self._dictionary, self._skip, leaves, self._headers):
+            for found in scan_dicomdir(
+                item, self._options, self._dictionary, self._skip, leaves, self._headers, self._kept
+            ):
                 if isinstance(found, Instance):
                     count, reason = count + 1, ""
                     yield found
@@ -203,21 +240,6 @@ class _Scan:
     def _tell(self, rejected: RejectedInput) -> None:
         if self._on_rejected is not None:
             self._on_rejected(rejected)
-
-
-def _open_for_header(item: Source) -> Opened:
-    from .header import HEADER_READ
-
-    return _open(item, HEADER_READ)
-
-
-def _open(item: Source, size: int = FIRST_READ) -> Opened:
-    if not item.path:
-        return -1, b""
-    try:
-        return item.open_beginning(size)
-    except (DataSetError, FileUnreadable) as error:
-        return error
 
 
 def _discard(opened: Opened) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .data_set_input import DataSetInput
     from .dicomdir import leads_outside, read_dicomdir
     from .file_list import read_file_list
+    from .kept_files import KeptFiles
     from .shard import Shard, Share
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "FileSource",
     "InputFile",
     "InputOptions",
+    "KeptFiles",
     "OpenFile",
     "OpenWatch",
     "Origin",
@@ -61,6 +63,10 @@ def __getattr__(name: str) -> object:
         from .data_set_input import DataSetInput
 
         return DataSetInput
+    if name == "KeptFiles":
+        from .kept_files import KeptFiles
+
+        return KeptFiles
     if name in ("Shard", "Share"):
         from . import shard
 

@@ -6,7 +6,6 @@ Where files open quickly nothing of this is used, because handing small files be
 
 from __future__ import annotations
 
-import errno
 import threading
 import time
 from collections import deque
@@ -16,6 +15,8 @@ from typing import Final, Generic, TypeVar
 
 from dcmsend.errors import FileUnreadable
 from dcmsend.interrupt import WAIT_SLICE
+
+from .file_source import NO_DESCRIPTOR
 
 __all__ = ["MOST_AHEAD", "STRETCH", "Ticket", "TicketWorkers", "in_order"]
 
@@ -27,7 +28,6 @@ STRETCH: Final = 4096
 """Files after which it is measured again whether threads are of use."""
 
 _LONGEST_WAIT: Final = 1.0
-_NO_DESCRIPTOR: Final = (errno.EMFILE, errno.ENFILE)
 
 Item = TypeVar("Item")
 Opened = TypeVar("Opened")
@@ -75,7 +75,7 @@ class Ticket(Generic[Opened]):
             self.drop()
             raise
         found = self._opened if self._error is None else self._error
-        if isinstance(found, FileUnreadable) and found.errno in _NO_DESCRIPTOR:
+        if isinstance(found, FileUnreadable) and found.errno in NO_DESCRIPTOR:
             return self._open()  # tried again, now that earlier files are closed
         if self._error is not None:
             raise self._error

@@ -5,10 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from typing import Final
 
 from dcmsend.errors import DataSetError, FileUnreadable
 
-__all__ = ["FileSource", "OpenFile", "open_beginning", "open_file", "open_input"]
+__all__ = ["NO_DESCRIPTOR", "FileSource", "OpenFile", "open_beginning", "open_file", "open_input", "read_opened"]
+
+NO_DESCRIPTOR: Final = (errno.EMFILE, errno.ENFILE)
+"""What the system says when too many files are open."""
 
 _FLAGS = os.O_RDONLY
 for _name in ("O_BINARY", "O_CLOEXEC", "O_NOCTTY", "O_NONBLOCK"):  # as far as the system has them
@@ -50,6 +54,18 @@ def open_file(path: str, head_size: int) -> OpenFile:
     descriptor = _open(path)
     try:
         status = _status(descriptor)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return read_opened(descriptor, status, head_size)
+
+
+def read_opened(descriptor: int, status: os.stat_result, head_size: int) -> OpenFile:
+    """Read the first bytes of a file that is open, of which the system says ``status``.
+
+    Takes the descriptor over, and closes it when it raises.  Raises as ``open_input`` does.
+    """
+    try:
         if not stat.S_ISREG(status.st_mode):
             _refuse_special(status.st_mode)
         size = status.st_size

@@ -7,12 +7,13 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from dcmsend.errors import FileUnreadable
 from dcmsend.index import Instance
 from dcmsend.inputs import OpenFile, OpenWatch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from dcmsend.inputs import Ticket, TicketWorkers
+    from dcmsend.inputs import KeptFiles, Source, Ticket, TicketWorkers
 
 __all__ = ["FilesAhead"]
 
@@ -31,9 +32,16 @@ class FilesAhead:
     Args:
         instances: the transfer list; may grow meanwhile.
         on_slow: called once when opens have turned out to be slow, on the thread that opened the last file.
+        kept: the files that the scan has left open; None if there are none.
     """
 
-    def __init__(self, instances: Sequence[Instance], on_slow: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        instances: Sequence[Instance],
+        on_slow: Callable[[], None] | None = None,
+        kept: KeptFiles | None = None,
+    ) -> None:
+        self._kept = kept
         self._instances = instances
         self._on_slow = on_slow
         self._watch = OpenWatch()
@@ -54,14 +62,27 @@ class FilesAhead:
         if self._workers is None:
             began = _clock()
             try:
-                return source.open(HEAD)
+                return self._open(source)
             finally:
                 if self._watch.note(_clock() - began):
                     self._start()
         with self._lock:
             ticket = self._tickets.pop(index, None)
             self._order(index + 1)
-        return source.open(HEAD) if ticket is None else ticket.result(check)
+        return self._open(source) if ticket is None else ticket.result(check)
+
+    def _open(self, source: Source) -> OpenFile:
+        kept = self._kept
+        if kept is None:
+            return source.open(HEAD)
+        if kept.count and (file := kept.take(source.path, HEAD)) is not None:
+            return file
+        try:
+            return source.open(HEAD)
+        except FileUnreadable as error:
+            if kept.give_way(error):
+                return source.open(HEAD)
+            raise
 
     def close(self) -> None:
         """End the threads, and close files that will not be used."""
@@ -96,7 +117,7 @@ class FilesAhead:
         while self._left and self._next < index + MOST_AHEAD and (instance := self._known(self._next)) is not None:
             item = instance.input
             if item.opens_ahead:
-                ticket = Ticket(partial(item.open, HEAD), OpenFile.close)
+                ticket = Ticket(partial(self._open, item), OpenFile.close)
                 self._tickets[self._next] = ticket
                 self._workers.add(ticket)
                 self._left -= 1

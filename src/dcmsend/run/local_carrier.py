@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from dcmsend.association import DimseTarget
 from dcmsend.errors import DcmsendError
 from dcmsend.index import Instance, RejectedInput
-from dcmsend.inputs import Source
+from dcmsend.inputs import KeptFiles, Source
 from dcmsend.interrupt import Interrupt
 from dcmsend.report import RunRecord
 from dcmsend.settings import Settings
@@ -43,10 +43,19 @@ class LocalCarrier:
         self._observer = observer
         self._ledger = ledger
         self._dictionary, self._unusable = choose_dictionary(settings)
+        self._kept = KeptFiles()
 
     def carry(self, inputs: Iterable[Source]) -> Generator[StoreOutcome | RejectedInput, None, None]:
         """Look for instances and send them: after the whole search, or while it goes on."""
-        search = Search(self._settings, self._record, self._interrupt, self._ledger, self._dictionary, self._share)
+        try:
+            yield from self._carry(inputs)
+        finally:
+            self._kept.close()
+
+    def _carry(self, inputs: Iterable[Source]) -> Generator[StoreOutcome | RejectedInput, None, None]:
+        search = Search(
+            self._settings, self._record, self._interrupt, self._ledger, self._dictionary, self._share, self._kept
+        )
         if self._settings.send_while_scanning:
             from dcmsend.transfer import Feed  # only needed where the scan goes on during the transfer
 
@@ -88,4 +97,4 @@ class LocalCarrier:
         settings, ledger = self._settings, self._ledger
         was_moved: Callable[[Instance], bool] | None = None if ledger is None else ledger.was_moved
         abilities = abilities_of(settings, self._dictionary, self._unusable)
-        return DimseTarget(settings.peer, settings.transfer, settings.plan, abilities, was_moved)
+        return DimseTarget(settings.peer, settings.transfer, settings.plan, abilities, was_moved, self._kept)

@@ -18,7 +18,7 @@ from dcmsend.settings import Settings
 
 if TYPE_CHECKING:
     from dcmsend.dicom.data_dictionary import DataDictionary
-    from dcmsend.inputs import Share
+    from dcmsend.inputs import KeptFiles, Share
     from dcmsend.transfer import Recall
 
 __all__ = ["Search", "find_sources", "share_of"]
@@ -78,6 +78,7 @@ class Search:
         recall: tells which inputs are stored already; None if there is no journal.
         dictionary: makes the data dictionary when it is needed.
         share: tells which inputs belong to other runs; None if none do.
+        kept: takes files that stay open until they are sent; None if all are closed.
     """
 
     def __init__(
@@ -88,7 +89,9 @@ class Search:
         recall: Recall | None,
         dictionary: Callable[[], DataDictionary],
         share: Share | None = None,
+        kept: KeptFiles | None = None,
     ) -> None:
+        self._kept = kept
         self._share = share
         self._settings = settings
         self._record = record
@@ -175,6 +178,7 @@ class Search:
             dictionary=self._dictionary, skip=skip, check=self._interrupt.check_request,
             share=self._share,
             for_report=self._settings.report.wanted_tags,
+            kept=self._kept,
         )  # fmt: skip
 
     def _is_stored(self, item: Source) -> bool:
