@@ -4,7 +4,7 @@
     >>> for outcome in send("folder", Peer("127.0.0.1", 11112)):  # doctest: +SKIP
     ...     print(outcome.result.value, outcome.instance.input.path)
 
-Everything a program needs is here; names are loaded when they are first used, so that ``import dcmsend`` costs nothing.
+Everything a program needs is here.  Names are loaded when they are first used, so that ``import dcmsend`` is cheap.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from importlib import import_module
 
 from . import version as _version
 
-TYPE_CHECKING = False  # known to type checkers; `typing` itself would be most of the start-up
+TYPE_CHECKING = False  # type checkers take it for true; importing `typing` would be most of the start-up time
 if TYPE_CHECKING:
     from typing import Any
 

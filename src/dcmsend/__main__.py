@@ -1,4 +1,4 @@
-"""``python -m dcmsend`` is the command."""
+"""Runs the command as ``python -m dcmsend``."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What a person at the command line can do about a failure: the one room for hints.
+"""Advice for a person at the command line: what to do about a failure.
 
-Chosen by the type of an error and its facts, never by the words of a message; used by the log, the closing lines, the
-HTML report and the pages of the documentation.  Options of the command line are named here and nowhere below ``cli``.
+Advice is chosen by the type of an error and its facts, never by the words of a message.  The log, the closing lines,
+the HTML report and the documentation show it.  Only this module and ``cli`` name options of the command line.
 """
 
 from __future__ import annotations
@@ -137,16 +137,16 @@ _BY_STATUS: Final = (
 
 
 class Situation(NamedTuple):
-    """What is known of a run besides the error.
+    """The facts of a run, beside the error, on which advice depends.
 
     Attributes:
         host: of the peer.
         port: of the peer.
-        called_ae_title: the peer's, as it was given.
-        calling_ae_title: ours.
+        called_ae_title: the peer's title, as given.
+        calling_ae_title: our title.
         uses_tls: whether the connection is secured.
         scans_directories: whether directories are searched.
-        has_pattern: whether only names of a pattern are taken from directories.
+        has_pattern: whether only names that match a pattern are taken from directories.
     """
 
     host: str = ""
@@ -159,7 +159,7 @@ class Situation(NamedTuple):
 
 
 def with_explanation(error: DcmsendError, situation: Situation) -> str:
-    """The message, why in more words than DCMTK has, and what to do: one or more lines."""
+    """The message, an explanation where DCMTK has none, and the advice: one or more lines."""
     hint = for_error(error, situation)
     if isinstance(error, JournalError):
         return f"{error} ({hint})" if hint else str(error)
@@ -171,7 +171,7 @@ def with_explanation(error: DcmsendError, situation: Situation) -> str:
 
 
 def for_error(error: DcmsendError, situation: Situation) -> str:
-    """What to do about what ended a run, in one or two lines; ``""`` when the message says all."""
+    """Advice for an error that ended a run, in one or two lines; ``""`` when the message needs none."""
     if isinstance(error, NegotiationFailed):
         return _no_association(error.cause, situation)
     if isinstance(error, SendingFailed):
@@ -188,20 +188,20 @@ def for_error(error: DcmsendError, situation: Situation) -> str:
 
 
 def for_rejection(why: Rejection) -> str:
-    """What to do about an input that cannot be sent."""
+    """Advice for an input that cannot be sent."""
     return _BY_REJECTION[why]
 
 
 def for_reason(reason: Reason, *, is_permanent: bool = False) -> str:
-    """One or two sentences for an instance that was not stored and has no status.
+    """Advice for an instance that was not stored and has no status, in one or two sentences.
 
-    ``is_permanent`` tells that there will be no association until a person has done something.
+    ``is_permanent``: no association will be possible until a person has acted.
     """
     return _REFUSED_FOR_GOOD if is_permanent else _BY_REASON[reason]
 
 
 def for_status(status: int) -> str:
-    """One or two sentences for a DIMSE status that is neither success nor a warning."""
+    """Advice for a DIMSE status that is neither success nor a warning, in one or two sentences."""
     for value, mask, text in _BY_STATUS:
         if status & mask == value:
             return text
@@ -209,7 +209,7 @@ def for_status(status: int) -> str:
 
 
 def run_again(*, with_journal: bool) -> str:
-    """What the closing lines say of instances that may be stored when the same is run once more."""
+    """The words in the closing lines for instances that a new run may store."""
     return "may succeed when run again" + (" (--resume)" if with_journal else "")
 
 
@@ -235,7 +235,7 @@ def _no_association(cause: DcmsendError, situation: Situation) -> str:
 
 
 def _rejected(cause: AssociationRejected, situation: Situation) -> str:
-    """Who has to change what.  Source: PS3.8 Table 9-21."""
+    """Which side has to change what.  Source: PS3.8 Table 9-21."""
     if cause.is_transient or cause.source == 3:
         return _BUSY
     if (cause.source, cause.reason) == (1, 7):

@@ -2,38 +2,38 @@
 
     DcmsendError
       UsageError                the command line or the log configuration is wrong
-      InputError                something is wrong with what should be sent
-        NoInputFiles            nothing was named that could be sent
+      InputError                something is wrong with the inputs
+        NoInputFiles            no input was named
         InvalidInputFile        one input is bad, and bad inputs are not ignored
         NoValidInputFiles       every input is bad
-        FileUnreadable          the operating system does not give us the file
-        DataSetError            bytes are not what PS3.5 / PS3.10 asks for
+        FileUnreadable          the operating system cannot read the file
+        DataSetError            bytes violate PS3.5 / PS3.10
       PlanError                 no presentation context may be proposed, or none was accepted
-      TranscodeError            the data set cannot be had in the accepted transfer syntax
+      TranscodeError            the data set cannot be converted to the accepted transfer syntax
       ProtocolError
-        LocalProtocolError      we tried something illegal (our bug)
+        LocalProtocolError      we tried to send an illegal message (our bug)
         RemoteProtocolError     the peer sent something illegal
         PeerDataSetError        the data set of a peer's message cannot be read
       AssociationError
         AssociationRejected     A-ASSOCIATE-RJ
         AssociationAborted      A-ABORT
         AssociationReleased     A-RELEASE-RQ from the peer while we were still sending
-        UserIdentityNotConfirmed  the peer is silent about the user, against our wish
+        UserIdentityNotConfirmed  the peer did not confirm the user's identity, as we required
       TransportError
         ConnectFailed           no TCP connection
           TlsFailed             no TLS session
         TimedOut                a deadline passed
-        ConnectionLost          the connection ended under us
+        ConnectionLost          the connection ended unexpectedly
       SessionFailed             no session with the receiver, whatever the way to send
-        NegotiationFailed       wraps what ended the opening of an association
-      SendingFailed             wraps what ended the sending (only without --no-halt)
-      GivenUp                   too much or too long was tried in vain
+        NegotiationFailed       wraps the error that prevented an association
+      SendingFailed             wraps the error that ended the sending (only without --no-halt)
+      GivenUp                   too many attempts, or attempts for too long, have failed
       ReportError               a report file cannot be written
       JournalError              the journal cannot be used
       Cancelled                 the user or the caller ended the run
 
 Facts are attributes; the message is built from them and starts with DCMTK's text, because scripts look for it.  No
-message names an option of the command line: what a person can try is said in ``dcmsend.advice``, by the facts.
+message names an option of the command line: ``dcmsend.advice`` tells what a person can do, by the facts.
 Errors of other libraries are translated once, at the border of the folder that calls them, with ``from``.
 """
 
@@ -54,7 +54,7 @@ __all__ = [
 
 
 class DcmsendError(Exception):
-    """Root of all errors; catch this one to catch everything dcmsend raises on purpose."""
+    """Root of all errors; catching it catches everything that dcmsend raises on purpose."""
 
     def __repr__(self) -> str:
         facts = "".join(f", {name}={value!r}" for name, value in vars(self).items())
@@ -108,13 +108,13 @@ class InvalidInputFile(InputError):
 
 
 class NoValidInputFiles(_WithoutFacts, InputError):
-    """Inputs were found, and all of them are bad or hold nothing to be sent."""
+    """Inputs were found, but all of them are bad or hold no instance."""
 
     text = "no valid input files to be processed"
 
 
 class FileUnreadable(InputError):
-    """The operating system does not give us the file.
+    """The operating system cannot read the file.
 
     Attributes:
         reason: the system's text, e.g. ``No such file or directory``.
@@ -128,11 +128,11 @@ class FileUnreadable(InputError):
 
 
 class DataSetError(InputError):
-    """An encoded meta header or data set is truncated, corrupt or lacks what is needed.
+    """An encoded meta header or data set is truncated or corrupt, or lacks a required element.
 
     Attributes:
-        condition: DCMTK's text of the condition, e.g. ``Invalid stream`` (``dcmsend`` shows this one).
-        detail: what exactly is wrong and at which offset, for a person; may be empty.  ``why`` is it as a value.
+        condition: DCMTK's text of the condition, e.g. ``Invalid stream``; this text is shown.
+        detail: what exactly is wrong and at which offset, for a person; may be empty.  ``why`` is the same as a value.
     """
 
     def __init__(self, condition: str, detail: str = "", why: Rejection = Rejection.BROKEN) -> None:
@@ -151,8 +151,8 @@ class TranscodeError(DcmsendError):
 
     Attributes:
         condition: DCMTK's text, e.g. ``Pixel representation cannot be changed``.
-        detail: what stands in the way, for a person; may be empty.
-        remark: what DCMTK's decoder logs as an error of its own; may be empty.
+        detail: why not, for a person; may be empty.
+        remark: the error that DCMTK's decoder logs in addition; may be empty.
     """
 
     def __init__(self, condition: str, detail: str = "", remark: str = "") -> None:
@@ -167,16 +167,16 @@ class ProtocolError(DcmsendError):
 
 
 class LocalProtocolError(ProtocolError):
-    """We tried to send something that is not legal now; a bug of ours or of the caller."""
+    """A message that may not be sent now; a bug of ours or of the caller."""
 
 
 class RemoteProtocolError(ProtocolError):
-    """The peer sent something that is not legal.  Source: PS3.8 §9.2.3.
+    """The peer sent an illegal message.  Source: PS3.8 §9.2.3.
 
     Attributes:
         abort_reason: reason to give in our A-ABORT (service provider), PS3.8 Table 9-26.
         code: DCMTK's module and condition number, e.g. ``0006:020b``; may be empty.
-        pdu_type: the type of a PDU that does not exist; None if something else is wrong.
+        pdu_type: type of an unknown PDU; None for any other violation.
     """
 
     def __init__(self, message: str, abort_reason: int = 0, code: str = "", pdu_type: int | None = None) -> None:
@@ -187,11 +187,11 @@ class RemoteProtocolError(ProtocolError):
 
 
 class PeerDataSetError(ProtocolError):
-    """The data set of a peer's message cannot be read; the message says why, and the association may live on."""
+    """The data set of a peer's message cannot be read.  The message says why; the association may go on."""
 
 
 class AssociationError(DcmsendError):
-    """The association ended otherwise than by our A-RELEASE."""
+    """The association ended in another way than by our A-RELEASE."""
 
 
 class AssociationRejected(AssociationError):
@@ -240,7 +240,7 @@ class AssociationReleased(_WithoutFacts, AssociationError):
 
 
 class UserIdentityNotConfirmed(_WithoutFacts, AssociationError):
-    """The peer took the association, but did not confirm the user's identity as we wished.  Source: PS3.7 D.3.3.7."""
+    """The peer accepted the association without confirming the user's identity.  Source: PS3.7 D.3.3.7."""
 
     text = "User Identity Negotiation failed: Positive response requested but none received"
 
@@ -253,7 +253,7 @@ class ConnectFailed(TransportError):
     """No connection to the peer.
 
     Attributes:
-        detail: what happened, for a person; may be empty.  ``why`` is it as a value.
+        detail: what happened, for a person; may be empty.  ``why`` is the same as a value.
     """
 
     def __init__(self, message: str, detail: str = "", *, why: NoConnection = NoConnection.OTHER) -> None:
@@ -267,7 +267,7 @@ class TlsFailed(ConnectFailed):
 
     Attributes:
         detail: what is wrong, for a person.
-        is_permanent: a person has to do something (certificates, versions); a later attempt will not succeed.
+        is_permanent: whether a person has to act (certificates, versions); a later attempt will not succeed.
     """
 
     def __init__(
@@ -281,8 +281,8 @@ class TimedOut(TransportError):
     """A deadline passed.
 
     Attributes:
-        waited_for: what did not come, e.g. ``a C-STORE response``.
-        seconds: how long was waited.
+        waited_for: the event that did not happen, e.g. ``a C-STORE response``.
+        seconds: length of the wait.
     """
 
     def __init__(
@@ -307,7 +307,7 @@ class ConnectionLost(TransportError):
 
 
 class _Wrapped(DcmsendError):
-    """A lower error together with the phase in which it ended the run.
+    """A lower error, together with the phase in which it ended the run.
 
     Attributes:
         cause: the lower error.
@@ -332,18 +332,18 @@ class SessionFailed(_Wrapped):
 
     @property
     def is_permanent(self) -> bool:
-        """Whether the same will be refused again until a person has done something."""
+        """Whether the receiver will refuse again until a person has acted."""
         return False
 
 
 class NegotiationFailed(SessionFailed):
-    """No association could be opened: connection, rejection, abort, silence."""
+    """No association could be opened: no connection, rejection, abort, no answer."""
 
     prefix = "cannot negotiate network association"
 
     @property
     def is_permanent(self) -> bool:
-        """Whether the same will be refused again until a person has done something."""
+        """Whether the peer will refuse again until a person has acted."""
         cause = self.cause
         if isinstance(cause, AssociationRejected):
             return not cause.is_transient
@@ -353,17 +353,17 @@ class NegotiationFailed(SessionFailed):
 
 
 class SendingFailed(_Wrapped):
-    """An instance could not be sent, and the run halts on that (no ``--no-halt``)."""
+    """An instance could not be sent, and this ends the run (no ``--no-halt``)."""
 
     prefix = "cannot send SOP instance"
 
 
 class GivenUp(DcmsendError):
-    """The run ended because so much, or for so long, was tried in vain; the message says what."""
+    """The run ended after too many failures, or after failing for too long; the message says which."""
 
 
 class _FileTrouble(DcmsendError):
-    """A file of ours (``path``) cannot be used; ``reason`` is what is wrong with it, in the system's words or ours."""
+    """A file of ours (``path``) cannot be used; ``reason`` says why, in the system's words or ours."""
 
     text = "{path}: {reason}"
 
@@ -380,7 +380,7 @@ class ReportError(_FileTrouble):
 
 
 class JournalError(_FileTrouble):
-    """The journal cannot be used, or not any longer; ``why`` tells what a program can do something about."""
+    """The journal cannot be used, or not any longer; ``why`` is the reason, if a program can act on it."""
 
     text = "cannot use journal '{path}': {reason}"
 

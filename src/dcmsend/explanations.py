@@ -1,4 +1,4 @@
-"""The reason of an error in words, where DCMTK's text does not give it."""
+"""Explains an error in words where DCMTK's text does not."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["explanation", "one_line"]
 
 
 def explanation(error: DcmsendError) -> str:
-    """What more is known of why no association came about, on one or more lines; ``""`` if nothing is."""
+    """Why no association came about, on one or more lines; ``""`` if no more is known than the message says."""
     cause = error.cause if isinstance(error, SessionFailed) else error
     if isinstance(cause, AssociationRejected | AssociationAborted):
         return cause.description
@@ -25,7 +25,7 @@ def explanation(error: DcmsendError) -> str:
 
 
 def one_line(error: DcmsendError) -> str:
-    """The message on one line, with the reason of a rejection, and with what is wrong between both sides' TLS."""
+    """The message on one line, with the reason of a rejection or the details of a TLS failure."""
     if isinstance(error, SessionFailed | SendingFailed):
         return f"{error.prefix}: {one_line(error.cause)}"
     lines = str(error).splitlines()

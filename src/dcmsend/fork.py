@@ -1,4 +1,4 @@
-"""What belongs to one process stays with it: a child that is forked gives its copies up, and says nothing."""
+"""Objects that belong to one process: a forked child gives up its copies silently."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ __all__ = ["Owned", "keep_for_ever", "own"]
 
 
 class Owned(Protocol):
-    """Something that two processes cannot share, such as a connection."""
+    """An object that two processes cannot share, such as a connection."""
 
     def give_up(self) -> None:
-        """Called in a child that was forked; nothing but its own copy may be touched."""
+        """Called in a forked child; may only touch the child's own copy."""
         ...
 
 
@@ -22,7 +22,7 @@ _kept: Final[list[object]] = []
 
 
 def own(thing: Owned) -> None:
-    """Have ``thing`` given up in every child that is forked from now on, as long as anybody holds it."""
+    """Have ``thing`` given up in every child forked from now on, as long as the object exists."""
     if not _owned and hasattr(os, "register_at_fork"):
         _register()
     _owned.add(thing)
@@ -41,14 +41,14 @@ def _give_up_all() -> None:
 
 
 def keep_for_ever(thing: object) -> None:
-    """See that nothing is done in this process when ``thing`` is let go, not even at its end.
+    """Keep ``thing`` alive, so that its clean-up never runs in this process, not even at the end.
 
-    A generator that is collected runs what it has to do at its end, and a database is closed: that is the parent's.
+    When a generator is collected its ``finally`` blocks run, and a database is closed: both belong to the parent.
     """
     _kept.append(thing)
     try:
-        import ctypes  # only in a child, and only once a transfer
+        import ctypes  # only needed in a child, and only once a transfer
 
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
-    except (ImportError, AttributeError):  # another Python: at least until the end
+    except (ImportError, AttributeError):  # another Python: the object is kept until the interpreter ends
         pass

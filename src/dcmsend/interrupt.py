@@ -1,4 +1,4 @@
-"""A request to end the run, seen by everything that waits."""
+"""A request to end the run, which every wait notices."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ WAIT_SLICE = 0.25
 
 
 class Interrupt:
-    """Ends a run early: first politely, then at once.
+    """Ends a run early: first in order, then at once.
 
-    One object is shared by all associations of a run.  ``request`` and ``abort`` only store values, so they may be
-    called from a signal handler and from any thread; a call that waits looks at the object every
-    ``WAIT_SLICE`` seconds.
+    One object is shared by all associations of a run.  ``request`` and ``abort`` only store values, so a signal handler
+    or any thread may call them; every wait looks at the object every ``WAIT_SLICE`` seconds.
 
-    A child ends when its parent does, and may be ended alone: one association that nobody waits for any more.
+    A child object ends when its parent does.  It may also be ended alone, e.g. for one association that is not needed
+    any more.
 
     Attributes:
-        drain_seconds: how long may be waited after a request for what is in flight; a child has its own, because
-            while its association is opened or released nothing is in flight.
+        drain_seconds: how long to wait for requests in flight after a stop request.  A child has its own value, because
+            nothing is in flight while its association is opened or released.
     """
 
     __slots__ = ("_aborted", "_by", "_is_over", "_parent", "_requested_at", "drain_seconds")
@@ -39,12 +39,12 @@ class Interrupt:
 
     @property
     def by(self) -> str:
-        """Who asked, e.g. ``SIGINT``; ``""`` while nobody has."""
+        """The origin of the request, e.g. ``SIGINT``; ``""`` if there is none."""
         return self._by or (self._parent.by if self._parent is not None else "")
 
     @property
     def requested(self) -> bool:
-        """Whether the run shall end: nothing new may be started."""
+        """Whether the run has to end: nothing new may be started."""
         return self._request_time() is not None
 
     @property
@@ -53,7 +53,7 @@ class Interrupt:
         return self._aborted or (self._parent is not None and self._parent.aborted)
 
     def request(self, by: str = "caller") -> None:
-        """Ask to finish what is in flight and to start nothing new; a second request changes nothing."""
+        """Ask to finish requests in flight and to start nothing new; a second request changes nothing."""
         if self._requested_at is None:
             self._by = by
             self._requested_at = time.monotonic()
@@ -64,7 +64,7 @@ class Interrupt:
         self._aborted = True
 
     def request_when(self, is_over: Callable[[], bool], by: str) -> None:
-        """Count as asked, by ``by``, as soon as ``is_over()`` is true; it is called often, and by any thread."""
+        """Act as if ``by`` had asked once ``is_over()`` is true; any thread may call that function, often."""
 
         def look() -> bool:
             if is_over():
@@ -75,12 +75,12 @@ class Interrupt:
         self._is_over = look
 
     def check_request(self) -> None:
-        """Raise Cancelled once the end was asked for: before something new is begun, and where nothing is in flight."""
+        """Raise Cancelled after a request to end: call it before new work, and where nothing is in flight."""
         if self.requested:
             raise Cancelled(self.by)
 
     def check(self) -> None:
-        """Raise Cancelled when not even what is in flight may be waited for any longer."""
+        """Raise Cancelled when requests in flight may not be waited for any longer."""
         if self.aborted:
             raise Cancelled(self.by)
         since = self._request_time()

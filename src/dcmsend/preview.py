@@ -1,4 +1,4 @@
-"""What a run would do: everything but the sending (``--dry-run``), and the peer's word on it (``--probe-peer``)."""
+"""Shows what a run would do without sending (``--dry-run``), and what the peer would accept (``--probe-peer``)."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _network_log = logging.getLogger("dcmsend.network")
 def preview(
     settings: Settings, names: Sequence[str], write: Callable[[str], None], *, interrupt: Interrupt, ask_peer: bool
 ) -> RunRecord:
-    """Look for what ``names`` mean, check and plan it, and tell with ``write`` what would be proposed.
+    """Find, check and plan the inputs that ``names`` stand for; ``write`` gets the lines of the proposal.
 
-    With ``ask_peer`` the peer is asked by C-ECHO, and then for exactly the contexts of the plan; nothing is stored.
-    Nothing is raised: the record tells whether a run would start, and counts the instances that could not be sent.
+    With ``ask_peer`` the peer gets a C-ECHO, and is then asked for exactly the contexts of the plan; nothing is stored.
+    Raises nothing: the record tells whether a run would start, and counts the instances that could not be sent.
     """
     run = Run(settings, interrupt)
     record = run.record
@@ -48,7 +48,7 @@ def preview(
 
 
 class _Preview:
-    """One preview."""
+    """The state of one preview."""
 
     def __init__(
         self,
@@ -134,7 +134,7 @@ class _Preview:
         )
 
     def _echo(self) -> None:
-        """A peer that stores need not answer C-ECHO; only that it cannot be reached ends the preview."""
+        """Send C-ECHO; its status does not matter, because a storage peer need not answer it."""
         try:
             status = echo(self._settings.peer, self._settings.transfer, self._interrupt)
         except (NegotiationFailed, Cancelled):

@@ -1,4 +1,4 @@
-"""Why something was not possible, as values: the facts by which advice is chosen, and which programs can ask for."""
+"""Reasons of failures as values: advice is chosen by them, and programs can ask for them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["NoConnection", "NoJournal", "Reason", "Rejection"]
 
 
 class Reason(Enum):
-    """Our own reason for everything but an answer of the peer; the names are stable."""
+    """Why an instance has no answer of the peer; the names are stable."""
 
     FILE_UNREADABLE = "file unreadable"
     DATA_SET_BROKEN = "data set broken"
@@ -76,7 +76,7 @@ class NoConnection(Enum):
 
 
 class NoJournal(Enum):
-    """Why a journal cannot be used, as far as a program can do something about it; the names are stable."""
+    """Why a journal cannot be used, as far as a program can act on it; the names are stable."""
 
     OTHER = "another reason"
     EXISTS = "it exists already"

@@ -1,4 +1,4 @@
-"""All options of a run, one group for each folder that has any; made by ``cli``, or by a caller of the library."""
+"""All options of a run, one group for each folder that has options; made by ``cli`` or by the library's caller."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Preview", "Settings"]
 
 
 class Preview(Enum):
-    """What is done instead of a transfer."""
+    """What a preview does instead of a transfer."""
 
     DRY_RUN = "dry run"
     """Everything that needs no connection."""
@@ -26,15 +26,15 @@ class Preview(Enum):
 
 
 class Settings(Record):
-    """Everything a run needs to know beside its inputs.  Raises ValueError for options that do not go together.
+    """All options of a run.  Raises ValueError for options that contradict each other.
 
     Attributes:
-        peer: where to send to.
-        require_stored: exit codes tell whether everything was stored (``--require-stored``).
-        send_while_scanning: inputs are looked for while others are sent, and forgotten when done.
-        preview: only look at what would be done; None to do it.
-        file_lists: where more names of inputs stand (``--files-from``, ``--files-from0``).
-        journal: where outcomes are kept from run to run; None for nowhere.
+        peer: the receiver.
+        require_stored: whether exit codes tell that everything was stored (``--require-stored``).
+        send_while_scanning: whether the search goes on during the transfer, and inputs are forgotten when done.
+        preview: the kind of preview; None for a transfer.
+        file_lists: lists with more names of inputs (``--files-from``, ``--files-from0``).
+        journal: where outcomes are kept from run to run; None for no journal.
         dictionary_files: data dictionary files that extend the built-in one (environment ``DCMDICTPATH``).
     """
 
