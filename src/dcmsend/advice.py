@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 _TLS_ALERT: Final = 0x15
-"""The first byte of a TLS alert, which is no PDU type."""
+"""First byte of a TLS alert, which is not a PDU type."""
 
 NOTHING_ACCEPTED: Final = (
     "the peer takes none of these kinds of object in these encodings; -v +v shows what it was offered, "
@@ -69,7 +69,7 @@ _NO_CONNECTION: Final = {
     NoConnection.WANTS_CERTIFICATE: "+tls KEY CERTIFICATE gives one",
     NoConnection.REFUSES_CERTIFICATE: "it is the one of +tls",
 }
-"""Empty where the explanation says what to do, or nothing more is known."""
+"""Advice by reason; empty where the explanation contains it, or nothing more is known."""
 
 _NO_JOURNAL: Final = {
     NoJournal.OTHER: "",
@@ -100,7 +100,7 @@ _BY_REJECTION: Final = {
 _SAID_BY_THE_MESSAGE: Final = frozenset((
     Rejection.NO_NAME, Rejection.UNREADABLE, Rejection.EMPTY, Rejection.BROKEN, Rejection.ENCAPSULATED,
 ))  # fmt: skip
-"""Rejections after which the log says no more than DCMTK's."""
+"""Rejections after which the log needs no words beside DCMTK's."""
 _LEAVE_OUT: Final = "-nh leaves out what is bad"
 
 _BY_REASON: Final = {

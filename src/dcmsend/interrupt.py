@@ -10,7 +10,7 @@ from dcmsend.errors import Cancelled
 __all__ = ["WAIT_SLICE", "Interrupt"]
 
 WAIT_SLICE = 0.25
-"""Seconds after which a waiting call looks at its deadline and at the Interrupt."""
+"""Seconds after which a waiting call checks its deadline and the Interrupt."""
 
 
 class Interrupt:

@@ -1,4 +1,4 @@
-"""The library's face: ``for outcome in send(paths, peer): ...``."""
+"""The entry point of the library: ``for outcome in send(paths, peer): ...``."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 __all__ = ["Transfer", "send"]
 
 _LONGEST_NAME: Final = 32767 if os.name == "nt" else 4096
-"""Characters that the name of a file may have; elsewhere than on Windows no more bytes."""
+"""Longest name of a file in characters; except on Windows also in bytes."""
 _LONGEST_PART: Final = 255
-"""Bytes that a name may have within its folder, on all usual file systems."""
+"""Longest name within a folder in bytes, on all usual file systems."""
 
-# What is logged is shown only if the program asks for it.
+# Log messages are only shown if the program that uses the library asks for them.
 logging.getLogger("dcmsend").addHandler(logging.NullHandler())
 
 
@@ -51,28 +51,28 @@ def send(
 ) -> Transfer:
     """Send files, folders and pydicom data sets to a Storage SCP.
 
-    Nothing happens before the result is iterated.  Iterating gives one ``StoreOutcome`` for each instance, in order,
-    and then raises what ended the transfer early, if anything did: after the last outcome nothing is unknown.
-    Differently from the command, folders are searched recursively, and an instance that cannot be sent does not end
-    the transfer; pass options to change that.
+    Nothing happens before the result is iterated.  Iterating yields one ``StoreOutcome`` for each instance, in order.
+    If an error ended the transfer early, it is raised after the last outcome, so every instance has its outcome.
+    Unlike in the command, folders are searched recursively, and an instance that cannot be sent does not end the
+    transfer; pass options to change that.
 
     Args:
         items: paths (``str``, ``bytes`` or ``os.PathLike``) of files or folders, and ``pydicom.Dataset`` objects,
-            freely mixed; or one of them.  All are looked at before the first one is sent.
-        peer: where to, and under which AE titles.
+            freely mixed; or one of them.  All are examined before the first one is sent.
+        peer: the receiver, and the AE titles.
         inputs: which files of folders are taken.
         index: how files are read and checked.
         plan: which presentation contexts are proposed.
         transfer: time-outs, PDU lengths, conversion.
         observer: is told of associations, bytes and outcomes while they happen.
-        send_while_scanning: items are looked at only as they can be sent, and forgotten when they are done; for lists
-            without an end in sight.  They are drawn on the threads that send, or on those
-            that open files where that is slow.
+        send_while_scanning: items are examined only when they can be sent, and forgotten when they are done; for lists
+            of unknown length.  The items are drawn on the threads that send, or on those that open files if opening
+            is slow.
         journal: where outcomes are kept, so that a later transfer sends only what is missing.
 
     Raises, while it is iterated: NoInputFiles, NoValidInputFiles, InvalidInputFile, NegotiationFailed, SendingFailed,
-    PlanError, JournalError; all are ``DcmsendError``.  TypeError for an item of another type; at once for ``items``
-    that are an open file, a number or anything else that is no list of items.
+    PlanError, JournalError; all are ``DcmsendError``.  Raises TypeError for an item of another type; at once for
+    ``items`` that are an open file, a number or another object that is not a list of items.
     """
     settings = Settings(
         peer=peer,
@@ -94,8 +94,8 @@ def send(
 class Transfer:
     """A transfer that runs while it is iterated; may be iterated once.
 
-    As a context manager it gives the association back even if the loop is left early.  It stays with the process that
-    iterates it: in a child that is forked meanwhile it cannot go on (RuntimeError), and its end there means nothing.
+    As a context manager it releases the association even if the loop is left early.  It belongs to the process that
+    iterates it: a forked child cannot continue it (RuntimeError), and its end in the child has no effect.
     """
 
     def __init__(self, settings: Settings, items: Iterable[Any], observer: Observer | None = None) -> None:
@@ -109,7 +109,7 @@ class Transfer:
         process = self._process = os.getpid()
         own(self)
         try:
-            for outcome in self._outcomes:  # not "yield from": that would close them in a child, too
+            for outcome in self._outcomes:  # not "yield from", which would close them in a forked child, too
                 yield outcome
                 if os.getpid() != process:
                     raise RuntimeError("a transfer can go on only in the process that began it")
@@ -120,7 +120,7 @@ class Transfer:
             self._close()
 
     def give_up(self) -> None:
-        """Called in a child that was forked: nothing of the transfer ends there."""
+        """Called in a forked child: the transfer of the parent is not ended."""
         keep_for_ever(self._outcomes)
 
     def _close(self) -> None:
@@ -146,21 +146,21 @@ class Transfer:
 
     @property
     def rejected(self) -> tuple[RejectedInput, ...]:
-        """Inputs that are no instances that can be sent, with the reason."""
+        """Inputs that hold no instance to send, with the reason."""
         return tuple(self._record.rejected)
 
     @property
     def already_stored(self) -> int:
-        """How many files were left out because the journal says that they are stored."""
+        """The number of files that were skipped because the journal says that they are stored."""
         return self._record.already_stored
 
     @property
     def error(self) -> DcmsendError | None:
-        """What ended the transfer early; None while it runs and at its normal end."""
+        """Why the transfer ended early; None while it runs and after a normal end."""
         return self._record.error
 
     def cancel(self) -> None:
-        """Ask for the end, from any thread: what is in flight is finished, the rest is not attempted."""
+        """Ask for the end, from any thread: requests in flight are finished, the rest is not attempted."""
         self._interrupt.request()
 
     def abort(self) -> None:
@@ -188,9 +188,9 @@ def _inputs_of(
 
 
 def _may_be_content(name: str) -> bool:
-    """Whether this is rather what a file holds than its name, which would be logged.
+    """Whether a string is the content of a file rather than its name; it is then kept out of the log.
 
-    No file can have such a name, or it has more than one line and no file has it.
+    True if no file can have such a name, or if it has several lines and no file has that name.
     """
     if "\0" in name or len(name) > _LONGEST_NAME:
         return True
@@ -207,5 +207,5 @@ def _may_be_content(name: str) -> bool:
 
 
 def _is_data_set(item: object) -> bool:
-    pydicom = sys.modules.get("pydicom")  # who has a Dataset has loaded it
+    pydicom = sys.modules.get("pydicom")  # a caller that has a Dataset has loaded it
     return pydicom is not None and isinstance(item, pydicom.Dataset)

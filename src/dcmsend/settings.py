@@ -20,9 +20,9 @@ class Preview(Enum):
     """What a preview does instead of a transfer."""
 
     DRY_RUN = "dry run"
-    """Everything that needs no connection."""
+    """Do everything that needs no connection."""
     PROBE_PEER = "probe peer"
-    """The peer is asked as well."""
+    """Ask the peer, too."""
 
 
 class Settings(Record):

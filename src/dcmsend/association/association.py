@@ -52,19 +52,19 @@ from .framing import Framing, framing_of
 __all__ = ["BUFFER_SIZE", "Association"]
 
 BUFFER_SIZE = 896 * 1024
-"""Bytes of one framed buffer: what one system call sends.  Not a power of two: see decision 3."""
+"""Bytes of one framed buffer, sent by one system call.  Not a power of two: see decision 3."""
 
 _MOST_READS = 64
-"""How often input is read before anything else is looked at; a peer may send without an end."""
+"""Number of reads in a row before other events are checked; a peer may send without end."""
 
 _MOST_TALK = 64 * 1024
-"""So many bytes that are no answer keep a peer from being taken for silent."""
+"""Number of bytes other than answers up to which a peer does not count as silent."""
 
 _DRAIN_SECONDS = 1.0
-"""How long a failed send waits for the peer's reason."""
+"""Seconds that a failed send waits for the peer's reason."""
 
 _UNACKNOWLEDGED = 64 * 1024
-"""Bytes that are never taken for unsent: what TLS adds, and what a system counts in another way."""
+"""Bytes that never count as unsent: TLS's own, and differences in how systems count."""
 
 _NO_ANSWER = "DIMSE No data available (timeout in non-blocking mode)"
 

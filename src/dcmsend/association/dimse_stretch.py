@@ -11,7 +11,7 @@ from dcmsend.transfer import GrowingList, Pulled, Reason, Result, StoreOutcome
 __all__ = ["DimseStretch"]
 
 _MOST_KNOWN_AHEAD = 64
-"""Instances that are taken from the scan before they are wanted, if it has them, so that their files can be opened."""
+"""Number of instances taken from the scan ahead, if it has them, so that their files can be opened early."""
 
 
 class DimseStretch:

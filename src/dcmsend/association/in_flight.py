@@ -14,10 +14,10 @@ from .prepare import PreparedStore
 __all__ = ["MAX_OUTSTANDING_BYTES", "InFlight", "Sent"]
 
 MAX_OUTSTANDING_BYTES = 64 * 1024 * 1024
-"""Data set bytes that may be without an answer, so that a large window is not a large loss."""
+"""Limit of unanswered data set bytes, so that a large window does not mean a large loss."""
 
 _CHECKED_LENGTH: Final = 64 * 1024
-"""Of what is longer it is asked whether it has left this computer; the peer's system takes so much at once."""
+"""Longer data sets are checked for unsent bytes; the peer's system may have buffered as much as this."""
 
 
 class Sent:

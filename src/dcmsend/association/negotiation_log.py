@@ -25,7 +25,7 @@ __all__ = ["log_accepted", "log_rejected", "log_request", "warn_of_adjustments"]
 _log = logging.getLogger("dcmsend.network")
 
 _REASONS_OF_SOURCE = {1: (1, 2, 3, 7), 2: (1, 2), 3: (1, 2)}
-"""Reasons of a rejection that PS3.8 Table 9-21 gives a meaning, for each source."""
+"""Reasons of a rejection that PS3.8 Table 9-21 defines, for each source."""
 
 _IDENTITY_TYPES = {
     1: ("Username", ""),

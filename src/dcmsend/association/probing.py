@@ -20,12 +20,12 @@ __all__ = ["ProbeAnswer", "echo", "probe"]
 
 _VERIFICATION: Final = "1.2.840.10008.1.1"
 _PATIENCE: Final = 1.0
-"""Seconds that are granted to a peer that does not behave."""
+"""Seconds to wait for a peer that violates the protocol."""
 _REFUSALS: Final = {
     1: "refused by the user of the service", 2: "refused without a reason",
     3: "refused: SOP Class not supported", 4: "refused: none of these transfer syntaxes is supported",
 }  # fmt: skip
-"""PS3.8 Table 9-18."""
+"""Reasons of refused contexts.  Source: PS3.8 Table 9-18."""
 
 
 class ProbeAnswer(NamedTuple):

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["Counter", "DimseSession"]
 
 _PATIENCE = 1.0
-"""Seconds that are granted to the peer when the caller has left, and for a release when the end was asked for."""
+"""Seconds to wait for the peer when the caller has stopped, and for a release when the run is asked to end."""
 
 _log = logging.getLogger("dcmsend.network")
 _app_log = logging.getLogger("dcmsend.app")

@@ -32,7 +32,7 @@ _LEVELS = {"W": logging.WARNING, "I": logging.INFO, "D": logging.DEBUG}
 
 
 _CODES = {AssociationAborted: "0006:0317", AssociationReleased: "0006:0319", ConnectionLost: "0006:0317"}
-"""DCMTK's module and condition numbers of errors that have no ``code`` of their own."""
+"""DCMTK's module and condition numbers of errors without a ``code`` of their own."""
 
 
 def with_code(error: DcmsendError) -> str:

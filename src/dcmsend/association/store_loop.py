@@ -61,7 +61,7 @@ _REASONS: dict[type[DcmsendError], Reason] = {
 }
 
 _PEER_HAS_GONE = (AssociationAborted, ConnectionLost)
-"""Errors after which there is nobody to send A-ABORT to."""
+"""Errors after which A-ABORT cannot be sent any more."""
 
 _clock = time.perf_counter
 

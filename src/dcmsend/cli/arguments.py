@@ -50,14 +50,14 @@ _MULTIPLE_ASSOCIATIONS: Final = {"--multi-associations": True, "--single-associa
 _NUMBERS: Final = (
     "--compression-level", "--timeout", "--acse-timeout", "--dimse-timeout", "--max-pdu", "--max-send-pdu",
 )
-"""Options with limits, in the order in which DCMTK looks at them."""
+"""Options with limits, in the order in which DCMTK checks them."""
 _REPORTS: Final = ("--report-json", "--report-jsonl", "--report-csv", "--report-html")
 _PORT: Final = Limits(1, 65535)
 _PARALLEL: Final = Limits(1, 128)
 _WINDOW: Final = Limits(2, 65535)
 _RATE: Final = Limits(1, 10**12)
 _LONGEST_WAIT: Final = 2_147_483
-"""Seconds; a longer wait than these 24 days does not fit the operating system's milliseconds."""
+"""Longest wait in seconds, about 24 days; a longer one overflows the operating system's milliseconds."""
 
 _Meaning = TypeVar("_Meaning")
 

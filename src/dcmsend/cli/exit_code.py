@@ -23,12 +23,12 @@ class ExitCode(IntEnum):
     NO_VALID_INPUT_FILES = 23
     CANNOT_WRITE_REPORT = 43
     CANNOT_INITIALIZE_NETWORK = 60
-    """DCMTK's; nothing here ends with it."""
+    """A code of DCMTK that is not used here."""
     CANNOT_NEGOTIATE_ASSOCIATION = 61
     CANNOT_SEND_REQUEST = 62
     CANNOT_ADD_PRESENTATION_CONTEXT = 65
     INTERNAL_ERROR = 70
-    """A bug of ours; the number is EX_SOFTWARE of sysexits.h, which DCMTK uses for nothing."""
+    """An internal error; the number is EX_SOFTWARE of sysexits.h, which DCMTK does not use."""
     SOME_MAY_SUCCEED = 101
     REST_CANNOT_SUCCEED = 102
     TIME_WINDOW_OVER = 103
@@ -71,23 +71,23 @@ ERROR_CODES: Final[dict[type[errors.DcmsendError], ExitCode]] = {
     errors.JournalError: ExitCode.JOURNAL,
     errors.Cancelled: ExitCode.INTERRUPTED,
 }
-"""The exit code of every error that may end a run; the wrapped ones decide, the bare ones are a safety net."""
+"""The exit code of every error that may end a run; usually a wrapping error decides, bare ones are a safety net."""
 
 _REPLACED: Final = frozenset((
     ExitCode.OK, ExitCode.CANNOT_SEND_REQUEST,
     ExitCode.CANNOT_ADD_PRESENTATION_CONTEXT,
 ))
-"""Codes which say nothing about the instances; ``--require-stored`` puts a better one in their place."""
+"""Codes that say nothing about the instances; ``--require-stored`` replaces them."""
 
 
 _CODES_OF_ENDS: Final = {
     "SIGTERM": ExitCode.TERMINATED, errors.Cancelled.TIME_WINDOW: ExitCode.TIME_WINDOW_OVER,
 }  # fmt: skip
-"""The code of a run that was ended, by who ended it; 130 for others."""
+"""The code of a run that was asked to end, by the origin of the request; 130 for others."""
 
 
 _YIELDING: Final = frozenset((ExitCode.CANNOT_WRITE_REPORT, ExitCode.TIME_WINDOW_OVER))
-"""Codes that give way to those which say more of the instances."""
+"""Codes that are replaced by codes that say more of the instances."""
 
 
 def exit_code_of_error(error: errors.DcmsendError | None) -> ExitCode:

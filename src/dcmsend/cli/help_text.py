@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 __all__ = ["HEADER", "IDENTIFICATION", "decoder_list_text", "usage_text", "version_text"]
 
 IDENTIFICATION: Final = f"$dcmsend: dcmsend-py v{VERSION} {RELEASE_DATE} $"
-"""The line by which DCMTK's programs say what they are, under our name."""
+"""The line with which DCMTK's programs identify themselves, with our name."""
 
 HEADER: Final = f"{IDENTIFICATION}\n\ndcmsend: Simple DICOM storage SCU (sender)\n"
-"""First lines of usage, version, decoder list and of every command line error."""
+"""First lines of usage, version, decoder list and every command line error."""
 
 _LONG_WIDTH: Final = max(len(row.long) for row in OPTIONS if not row.is_ours)
 _SHORT_WIDTH: Final = max(len(row.short) for row in OPTIONS)

@@ -18,10 +18,10 @@ PASSWORD_VARIABLE: Final = "DCMSEND_PASSWORD"
 _USER_NAME: Final = 1
 _USER_NAME_AND_PASSCODE: Final = 2
 _TICKETS: Final = {"--kerberos": 3, "--saml": 4, "--jwt": 5}
-"""The identity type of what a file holds."""
+"""The identity type of a ticket file's content."""
 
 _LONGEST: Final = 65000
-"""Bytes; the user information of an association request has a length of 16 bits, and some more items."""
+"""Longest value in bytes; the user information has a 16-bit length, and holds further items."""
 
 
 def user_identity(line: CommandLine) -> UserIdentity | None:

@@ -18,7 +18,7 @@ __all__ = ["LogConfiguration"]
 _OUR_LOGGERS: Final = ("dcmsend", "dcmsend.app", "dcmsend.data", "dcmsend.index", "dcmsend.network")
 
 _ROOT: Final = ""
-"""Our name for the root logger, whose setting has a key of its own; a logger *named* root is an ordinary one."""
+"""Our name for the root logger, whose setting has a key of its own; a logger *named* root is ordinary."""
 
 
 class _LoggerSetting:

@@ -12,7 +12,7 @@ from .log_words import LOG_LEVELS, message_of
 __all__ = ["Filter", "is_accepted", "make_filters"]
 
 Filter = Callable[[logging.LogRecord], bool | None]
-"""True takes a message, False rejects it, None leaves it to the next filter."""
+"""True accepts a message, False rejects it, None leaves it to the next filter."""
 
 
 def make_filters(properties: dict[str, str], trouble: LogTrouble) -> list[Filter]:

@@ -15,7 +15,7 @@ from .log_words import dcmtk_logger_name, level_word, message_of
 __all__ = ["PatternLayout", "format_time"]
 
 _Converter = Callable[[logging.LogRecord, str], str]
-"""One part of a pattern: record and message (or one line of it) give its text."""
+"""One part of a pattern: makes text from a record and its message (or one line of it)."""
 
 
 class PatternLayout:

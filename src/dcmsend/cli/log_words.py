@@ -10,7 +10,7 @@ __all__ = ["LOG_LEVELS", "dcmtk_logger_name", "level_word", "message_of"]
 LOG_LEVELS: Final = {
     "OFF": 100, "FATAL": 50, "ERROR": 40, "WARN": 30, "INFO": 20, "DEBUG": 10, "TRACE": 5, "ALL": 1,
 }
-"""Level words and the levels of ``logging`` for them; OFF is above and ALL below every message."""
+"""Level words and their ``logging`` levels; OFF is above and ALL below every message."""
 
 _LOGGERS: Final = {
     "root": "root",
@@ -18,7 +18,7 @@ _LOGGERS: Final = {
     "dcmsend.app": "dcmtk.apps.dcmsend",
     "dcmsend.data": "dcmtk.dcmdata",
 }
-"""Our loggers and DCMTK's; what is not here is said by ``dcmtk.dcmnet``."""
+"""Our loggers and the DCMTK loggers with the same messages; the others belong to ``dcmtk.dcmnet``."""
 
 _WORDS: Final = tuple((level, word) for word, level in LOG_LEVELS.items() if 5 <= level <= 50)
 

@@ -17,9 +17,9 @@ _OTHER_WORDS: Final = frozenset((
     "jwt", "saml", "kerberos", "pass", "passwd", "passphrase", "passwort", "psw", "pswd", "upw", "secret", "token",
     "bearer", "credential", "credentials", "auth", "apikey",
 ))  # fmt: skip
-"""What people may call an option that takes a secret, beside the names of those that do."""
+"""Names that users may give to an option with a secret, beside those of the real ones."""
 _NO_VALUE: Final = frozenset(("--empty-password", "--null-passwd", "--std-passwd"))
-"""Options that are about a secret, and take none."""
+"""Options that concern a secret, but take no value."""
 _NO_NAME: Final = re.compile(r"[^A-Za-z0-9_-]")
 _SMALL_LETTERS: Final = re.compile(r"[a-z]+(?:-[a-z]+)*-?")
 _MOST_LETTERS: Final = 16
@@ -30,7 +30,7 @@ _DASHES: Final = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"
 """What word processors make of a hyphen-minus."""
 _NUMBER: Final = re.compile(r"[0-9]{1,5}")
 _LONGEST_NAME: Final = 4096
-"""Bytes that the name of a file may have."""
+"""Longest name of a file, in bytes."""
 
 
 def mask_option(argument: str) -> str:

@@ -276,20 +276,20 @@ _OUR_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
 )
 
 EXCLUSIVE: Final = ("--help", "--version", "--list-decoders")
-"""Options with which nothing else is done, the strongest first."""
+"""Options that exclude all other work, the strongest first."""
 
 
 JOURNAL_OPTIONS: Final = ("--journal", "--resume", "--move-sent")
-"""Options about what is kept from run to run."""
+"""Options of the journal."""
 
 FILE_LISTS: Final = ("--files-from", "--files-from0")
-"""Options in place of the last parameter."""
+"""Options that replace the last parameter."""
 
 SECRET: Final = frozenset(("--password", "--use-passwd"))
 """Options whose value is never shown."""
 
 TICKETS: Final = frozenset(("--kerberos", "--saml", "--jwt"))
-"""Options whose value is the name of a file with a secret; some give the secret itself."""
+"""Options whose value is the name of a file with a secret; users may give the secret itself by mistake."""
 
 
 def _rows() -> tuple[OptionRow, ...]:
@@ -310,10 +310,10 @@ OPTIONS: Final = _rows()
 SECURITY_OPTIONS: Final = frozenset(
     row.long for row in OPTIONS if row.group == STORESCU_GROUP or row.subgroup == "security"
 )
-"""TLS and user identity: without any of these nothing of them is loaded."""
+"""Options of TLS and user identity: without any of them neither is loaded."""
 
 RETRY_OPTIONS: Final = frozenset(row.long for row in OPTIONS if row.subgroup == "further attempts, end")
-"""Further attempts and when to stop; looked at by a module of their own."""
+"""Options of retries and of when to stop, which a module of their own reads."""
 
 _BY_NAME: Final = {name: row for row in OPTIONS for name in (row.long, row.short) if name}
 

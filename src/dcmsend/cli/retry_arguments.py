@@ -18,7 +18,7 @@ __all__ = ["next_time_of_day", "retry_and_stop_options"]
 _ATTEMPTS: Final = Limits(0, 1_000)
 _FAILURES: Final = Limits(1, 10**9)
 _FAILURES_WITH_RETRY: Final = 100
-"""So many failures in a row are enough for somebody who is not there to see them."""
+"""With retries, the run ends after so many failures in a row, because no one may be watching."""
 _TIME_OF_DAY: Final = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 
 

@@ -9,7 +9,7 @@ from .option_table import OPTIONS
 __all__ = ["suggestion"]
 
 _INDENT = "\n       "
-"""Below the text that stands behind ``error: ``."""
+"""Indents the line to the text after ``error: ``."""
 
 
 def suggestion(argument: str) -> str:

@@ -16,7 +16,7 @@ __all__ = ["check_written_files"]
 _WRITTEN: Final = (
     "--journal", "--report-json", "--report-jsonl", "--report-csv", "--report-html", "--create-report-file",
 )  # fmt: skip
-"""The options that name a file to be written."""
+"""Options that name a file to be written."""
 
 
 def check_written_files(line: CommandLine) -> None:

@@ -19,10 +19,10 @@ UNKNOWN_NAME = "Unknown Tag & Data"
 """DCMTK's name of an element that is in no dictionary."""
 
 _RANGES_OF_OURS = (0xFFFFFF0F, 0xFFFF000F, 0xFFFF0000)
-"""Masks of those repeating elements of which DCMTK's dictionary has single ones only."""
+"""Masks of the repeating elements that DCMTK's dictionary has only as single ones."""
 
 _MOST_CREATORS = 1024
-"""Creators whose elements are kept ready; a hostile file may name any number of them."""
+"""Most creators whose elements are kept unpacked; a hostile file may name any number of creators."""
 
 
 class TagRange:

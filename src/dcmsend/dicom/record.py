@@ -17,7 +17,7 @@ class Record:
 
     _names: ClassVar[tuple[str, ...]] = ()
     _hidden: ClassVar[tuple[str, ...]] = ()
-    """Fields whose values are secret and not shown."""
+    """Fields whose values are secret and not shown in ``repr``."""
 
     def __init_subclass__(cls) -> None:
         own = cls.__dict__.get("__annotations__", {})  # noqa: RUF063  (a base's annotations are not wanted)

@@ -47,7 +47,7 @@ class TransferSyntax:
         self.is_lossy: Final = "l" in flags
         self.is_retired: Final = "r" in flags
         self.is_native: Final = "n" in flags
-        """One of the three uncompressed ones: Implicit LE, Explicit LE, Explicit BE."""
+        """Whether it is uncompressed: Implicit LE, Explicit LE or Explicit BE."""
 
     def __repr__(self) -> str:
         return f"TransferSyntax({self.uid!r}, {self.name!r})"

@@ -24,13 +24,13 @@ SHORT_VRS: Final = (
     "AE", "AS", "AT", "CS", "DA", "DS", "DT", "FD", "FL", "IS", "LO", "LT", "PN", "SH", "SL", "SS", "ST", "TM", "UI",
     "UL", "US",
 )
-"""Explicit VR header of 8 bytes, 16-bit length."""
+"""VRs with an Explicit VR header of 8 bytes and a 16-bit length."""
 
 LONG_VRS: Final = ("OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV")
-"""Explicit VR header of 12 bytes, 32-bit length."""
+"""VRs with an Explicit VR header of 12 bytes and a 32-bit length."""
 
 AMBIGUOUS_VRS: Final = ("lt", "ox", "px", "up", "xs")
-"""What a dictionary says where the VR depends on other elements: US/SS/OW, OB/OW, OB/OW of pixels, UL offset, US/SS."""
+"""A dictionary's names for VRs that depend on other elements: US/SS/OW, OB/OW, OB/OW of pixels, UL offset, US/SS."""
 
 STRING_VRS: Final = frozenset(
     ("AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "PN", "SH", "ST", "TM", "UC", "UI", "UR", "UT")
@@ -40,10 +40,10 @@ VALUE_WIDTHS: Final = {
     "AT": 2, "FD": 8, "FL": 4, "OD": 8, "OF": 4, "OL": 4, "OV": 8, "OW": 2, "SL": 4, "SS": 2, "SV": 8, "UL": 4, "US": 2,
     "UV": 8, "lt": 2, "up": 4, "xs": 2,
 }
-"""Bytes that are swapped as one unit when the byte order changes; 1 for a VR that is not listed."""
+"""Width of the units in which bytes are swapped when the byte order changes; 1 for a VR that is not listed."""
 
 _INTERNAL_LONG: Final = ("ox", "px", "lt")
-"""Names that mean something inside DCMTK only; found in a file it takes them for a VR with a 32-bit length."""
+"""Names that are valid inside DCMTK only; in a file it takes them for a VR with a 32-bit length."""
 
 
 def is_standard(vr: str) -> bool:

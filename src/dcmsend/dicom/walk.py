@@ -44,7 +44,7 @@ __all__ = ["StructureBuilder", "WalkResult", "walk_data_set"]
 
 _NO_END: Final = 1 << 62
 _MOST_HEADERS: Final = 16384
-"""Different element headers that are remembered; a series has a few hundred."""
+"""Most element headers remembered; a series has a few hundred different ones."""
 
 
 def walk_data_set(

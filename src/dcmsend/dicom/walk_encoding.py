@@ -10,8 +10,8 @@ from .vr import AMBIGUOUS_VRS, LONG_VRS, SHORT_VRS, vr_code
 __all__ = ["EXPLICIT_BIG", "EXPLICIT_LITTLE", "IMPLICIT", "Encoding", "Headers", "HeadersByNoted"]
 
 Headers = dict[bytes, tuple[int, int]]
-"""What the first eight bytes of an ordinary element mean, wherever they stand: its tag, and how many bytes further the
-next one is; negative for a value that has to be looked at; 0 for what is entered or left (a sequence, an item)."""
+"""The meaning of the first eight bytes of an ordinary element at any place: its tag, and the distance to the next one.
+The distance is negative for a value that has to be read, and 0 where a sequence or item is entered or left."""
 
 _MOST_KINDS: Final = 8
 

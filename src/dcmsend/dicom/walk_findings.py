@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["MAX_DEPTH", "WalkFindings"]
 
 MAX_DEPTH: Final = 64
-"""Sequences inside sequences; real objects stay below 10, and DCMTK would recurse until its stack ends."""
+"""Deepest nesting of sequences; real objects stay below 10, and DCMTK's recursion would exhaust its stack."""
 
 _MAX_NOTES: Final = 100
 

@@ -9,10 +9,10 @@ from .tag import SERIES_INSTANCE_UID, SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_INS
 __all__ = ["LONGEST_NOTE", "NOTED_UIDS", "Notes"]
 
 NOTED_UIDS: Final = frozenset((SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID))
-"""What every walk takes note of."""
+"""Tags whose values every walk notes."""
 
 LONGEST_NOTE: Final = 1024
-"""Bytes; longer values are no identifiers of anything, and are not noted."""
+"""Longest value noted, in bytes; no identifier is longer."""
 
 
 class Notes:

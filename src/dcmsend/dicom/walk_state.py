@@ -43,11 +43,11 @@ _HEADER = 12
 _MAX_CREATORS = 4096
 _LO = vr_code("LO")
 _IN_MEMORY = 4096
-"""DCMTK reads values up to this length at once, and longer ones when they are written; its conditions differ."""
+"""DCMTK reads values up to this length at once, and longer ones when it writes them; the conditions differ."""
 
 
 _IMPOSSIBLE_VRS = {"na": "Invalid tag", "pi": "Item Delimitation Item missing"}
-"""Names of DCMTK for items and for fragments; found in a file they end its parsing."""
+"""DCMTK's names for items and fragments; in a file they end its parsing."""
 
 
 class StructureBuilder(Protocol):

@@ -16,15 +16,15 @@ from .walk_vrs import UNKNOWN, is_kept_under
 __all__ = ["Inside", "ends_with_its_sequence", "vendor_vr"]
 
 Inside = tuple[int, int, int, int, bool]
-"""Where a part begins, where the item ends that it may be, where its sequence ends, how deep it lies, whether it is an
-item or a sequence's items."""
+"""A part of a data set: its start, the end of the possible item, the end of its sequence, its depth, and whether it is
+an item or the items of a sequence."""
 
 Walk = Callable[[WalkState, Encoding, bool, None, bool, Inside], tuple[int, int]]
 """The loop of ``walk``."""
 
 _ITEM_DELIMITERS: Final = (b"\xfe\xff\x0d\xe0", b"\xff\xfe\xe0\x0d")
 _ONE_TRIAL: Final = 1024
-"""What it costs to begin a walk, as a number of bytes."""
+"""Cost of starting a walk, expressed in bytes."""
 
 
 def vendor_vr(walk: Walk, state: WalkState, code: int, start: int, length: int, depth: int) -> int:

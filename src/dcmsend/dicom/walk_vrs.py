@@ -29,7 +29,7 @@ BEYOND_DCMTK: Final = 0x10000
 WHITE_SPACE: Final = b" \t\n\v\f\r"
 UNKNOWN: Final = vr_code("UN")
 _MAX_CODES: Final = 16384
-"""Files may hold any number of tags and creators; those of a dictionary are fewer."""
+"""Bound, because files may hold any number of tags and creators; a dictionary has fewer."""
 _SIZES: Final = {**VALUE_WIDTHS, "AT": 4}
 _LONGEST_UIDS: Final = 4096
 _BYTES: Final = ("OB", "ox")

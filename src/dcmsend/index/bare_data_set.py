@@ -25,7 +25,7 @@ __all__ = ["guess_transfer_syntax", "read_data_set_uids"]
 _log = logging.getLogger("dcmsend.data")
 
 _IMPLICIT_VR_BIG_ENDIAN: Final = TransferSyntax("", "Virtual Big Endian Implicit", "nib")
-"""No transfer syntax of the standard, but what the first bytes may look like; without UID it cannot be sent."""
+"""The first bytes may look like this encoding, which is no transfer syntax; without a UID it cannot be sent."""
 
 
 def guess_transfer_syntax(first_bytes: bytes, dictionary: Callable[[], DataDictionary] | None = None) -> TransferSyntax:

@@ -13,7 +13,7 @@ from dcmsend.dicom.byte_source import ByteSource
 __all__ = ["FIRST_READ", "FileMeta", "parse_regular_meta", "read_file_meta", "read_regular_meta"]
 
 FIRST_READ = 2048
-"""Bytes in which a regular meta header has to lie."""
+"""Bytes that must contain a regular meta header."""
 _BEGINNING = b"DICM\x02\x00\x00\x00UL\x04\x00"  # then (0002,0000) in Explicit VR Little Endian, its value follows
 _FIRST_ELEMENT = 144  # position of the element after the group length
 _short_header = Struct("<I2sH").unpack_from
@@ -29,9 +29,9 @@ _STILL_META = (b"\x02\x00", b"\x00\x02")
 _INSTANCE_HEADER = b"\x02\x00\x03\x00UI"
 _LAST_PLACE = 512
 _known_beginnings: dict[bytes, tuple[str, int]] = {}
-"""Sound meta headers from ``DICM`` up to their SOP Instance UID: SOP Class UID, and where the data set begins."""
+"""Known headers from ``DICM`` up to the SOP Instance UID: SOP Class UID, and the position of the data set."""
 _known_ends: dict[bytes, str] = {}
-"""What follows their SOP Instance UID: Transfer Syntax UID.  Files of one origin differ in nothing but the former."""
+"""Known bytes after the SOP Instance UID: Transfer Syntax UID.  Files of one origin differ only in the former."""
 _MOST_KNOWN = 2000
 
 # Tags as they are when read as one little endian number: element << 16 | group.

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["HEADER_READ", "HeaderReader"]
 
 HEADER_READ: Final = 18 * 1024
-"""Bytes that are read at once where headers are wanted: more than most have in front of their Series Instance UID."""
+"""Bytes read at once if headers are needed: most have fewer before their Series Instance UID."""
 
 _UIDS: Final = frozenset((STUDY_INSTANCE_UID, SERIES_INSTANCE_UID))
 _MOST_KNOWN: Final = 10_000

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 __all__ = ["Identity", "Opened", "identify", "is_dicom", "looks_like_dicom"]
 
 Opened = tuple[int, bytes] | DataSetError | FileUnreadable
-"""Descriptor (-1: there is none) and first bytes of an input, or why it cannot be opened."""
+"""Descriptor (-1 for none) and first bytes of an input, or the error of opening it."""
 
 _NOTHING_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO, errno.ESPIPE)
-"""What the system says of a link that leads nowhere, of one that leads to itself, of pipes and sockets."""
+"""Errors of the system for a link that leads nowhere or to itself, for pipes and sockets."""
 
 _FIRST_GROUPS = (b"\x02\x00", b"\x08\x00", b"\x00\x02", b"\x00\x08")
 

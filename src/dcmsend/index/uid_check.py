@@ -14,7 +14,7 @@ __all__ = ["Fault", "find_uid_fault"]
 
 _MOST_KINDS = 1000
 _sound_kinds: set[tuple[str, str, bool]] = set()
-"""SOP Class and Transfer Syntax UIDs of instances that were found sound: a run has few kinds and many instances."""
+"""SOP Class and Transfer Syntax UIDs that passed the check: a run has few kinds and many instances."""
 
 _STANDARD_ROOT = "1.2.840.10008"
 

@@ -22,10 +22,10 @@ __all__ = ["MOST_AHEAD", "STRETCH", "Ticket", "TicketWorkers", "in_order"]
 
 THREADS: Final = 16
 MOST_AHEAD: Final = 48
-"""How many files may be open, or being opened, ahead of their turn: each may hold a descriptor."""
+"""Most files that are open, or being opened, ahead of their turn; each may hold a descriptor."""
 
 STRETCH: Final = 4096
-"""Files after which it is measured again whether threads are of use."""
+"""Number of files after which the speed of opening is measured again."""
 
 _LONGEST_WAIT: Final = 1.0
 

@@ -14,7 +14,7 @@ __all__ = ["DataSetInput"]
 
 _PREAMBLE: Final = bytes(128) + b"DICM"
 _LONGEST_VALUE: Final = 1024
-"""Bytes of a UID; 64 may be there (PS3.5 9.1)."""
+"""Longest UID kept, in bytes; 64 are permitted (PS3.5 9.1)."""
 _IMPLICIT, _EXPLICIT, _BIG_ENDIAN = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"
 
 
@@ -34,7 +34,7 @@ class DataSetInput:
     directory: str = ""
     is_lasting: bool = False
     opens_ahead: bool = False
-    """It is encoded when it is opened, and encoded ahead it would need its memory twice."""
+    """False: opening it encodes it, and encoding ahead would need twice the memory."""
     has_meta: bool = True
     etag: str = ""
 

@@ -14,7 +14,7 @@ __all__ = ["scan_directory"]
 _log = logging.getLogger("dcmsend.app")
 
 _MOST_OPEN = 64
-"""Directories that are kept open at a time; the rest of an outer one is read into memory before going deeper."""
+"""Most directories kept open; the remaining entries of an outer one are read into memory before going deeper."""
 
 _SEPARATORS = "/" if os.sep == "/" else "/\\"
 

@@ -16,10 +16,10 @@ __all__ = ["read_file_list"]
 
 _PIECE: Final = 1 << 16
 _LONGEST_NAME: Final = 1 << 16
-"""No system takes a longer one; what has no separator is no list of names."""
+"""Longest name; no system permits a longer one, so a file without separators is not a list of names."""
 _WAIT_SECONDS: Final = 0.2
 _MARK_END: Final = 132
-"""Bytes of a DICOM file up to the end of its mark."""
+"""Bytes of a DICOM file up to the end of ``DICM``."""
 
 
 def read_file_list(source: FileList, check: Callable[[], None] | None = None) -> Iterator[str]:

@@ -8,9 +8,9 @@ __all__ = ["OpenWatch"]
 
 _FEWEST_JUDGED: Final = 16
 _SLOW: Final = 0.0005
-"""Seconds that a slow open takes on average, and how many opens are needed to say so."""
+"""Average seconds of a slow open, and the number of opens needed to judge."""
 _LONGEST_COUNTED: Final = 0.002
-"""One open that takes very long, because this process had to wait for its turn, is not taken for slow opens."""
+"""A single very long open does not count, because this process may just have waited for the processor."""
 
 
 class OpenWatch:

@@ -15,14 +15,14 @@ __all__ = ["agree_with_syntax"]
 
 _PIXEL_DATA: Final = 0x7FE00010
 _PIXEL_DATA_ELEMENT: Final = b"\xe0\x7f\x10\x00"
-"""How it begins in a sequence that has not been parsed yet; only little endian data sets may be compressed."""
+"""The element's first bytes in a sequence that was not parsed yet; only little endian data sets may be compressed."""
 _WORDS: Final = frozenset(("OW", "OF", "OD", "OL", "OV", "UN", "OB or OW", "US or OW", "US or SS or OW"))
-"""VRs whose values pydicom keeps as bytes, and that depend on the byte order, or may."""
+"""VRs whose values pydicom keeps as bytes, and that depend on the byte order, or may depend on it."""
 
 _ITEM: Final = b"\xfe\xff\x00\xe0"
 _DELIMITER: Final = b"\xfe\xff\xdd\xe0"
 _HEAD: Final = 1 << 16
-"""Bytes of the first fragment that are looked at."""
+"""Bytes of the first fragment that are examined."""
 
 _FAMILIES: Final = {
     "JPEG": ("4.50", "4.51", "4.53", "4.55", "4.57", "4.70"),

@@ -41,8 +41,8 @@ class DicomdirRecord(NamedTuple):
 
 
 Stamp = tuple[int, int]
-"""By what a changed input is recognised without opening it: its size in bytes, and its time of modification in
-nanoseconds since the epoch, any number that a system can give."""
+"""Recognises a changed input without opening it: size in bytes, and time of modification in nanoseconds since the
+epoch, which may be any number."""
 
 
 class Source(Protocol):

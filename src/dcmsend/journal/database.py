@@ -33,14 +33,14 @@ __all__ = [
 ]  # fmt: skip
 
 _MODE: Final = 0o600
-"""Names of files may tell who was examined."""
+"""Private, because names of files may identify patients."""
 _PATIENCE: Final = 60.0
-"""Seconds for a commit; only where there is no write-ahead log a reader can be in its way."""
+"""Seconds to wait for a commit; a reader can only block it where there is no write-ahead log."""
 _PATIENCE_AT_FIRST: Final = 600.0
 _PAUSE: Final = 0.1
-"""Seconds for somebody who reads all of a journal that is at rest, and how often is looked."""
+"""Seconds between two tries while another program reads the whole of a journal that no run has open."""
 _CHECKED_AT_ONCE: Final = 32 << 20
-"""Bytes of a journal that is wholly checked at its opening; damage in a larger one is found when it is reached."""
+"""Largest journal in bytes that is checked completely when opened; damage in a larger one is found when read."""
 _CACHE: Final = "PRAGMA cache_size = -16384"  # KiB
 
 

@@ -27,7 +27,7 @@ CANNOT: Final = frozenset((
 _SHARED: Final = stat.S_IWGRP | stat.S_IWOTH
 
 NAME_BYTES: Final = 255
-"""What a name may have nearly everywhere."""
+"""Longest name in bytes on nearly all file systems."""
 
 
 class Folder:

@@ -28,7 +28,7 @@ __all__ = ["merge_journals"]
 
 _PIECE: Final = 1000
 _LARGEST_VALUE: Final = 1 << 20
-"""Bytes of a name or a text; a run writes no longer ones."""
+"""Longest name or text in bytes; a run writes no longer one."""
 
 _READ: Final = (
     "SELECT directory.path, sop_class.uid, " + ", ".join(f"instance.{name}" for name in COLUMNS[:-2]) + ", "
@@ -42,9 +42,9 @@ _TYPES: Final[tuple[tuple[type, ...], ...]] = (
     (bytes,), (str,), (int,), (bytes,), (int, _NONE), (int, _NONE), (int,), (int, _NONE), (str, _NONE), (int,), (int,),
     (int,), (str,), (str, _NONE), (str,), (str,), (str,),
 )  # fmt: skip
-"""What stands in the columns that are read."""
+"""Types of the values in the columns that are read."""
 _LARGE: Final = (4, 5, 10)
-"""Sizes and times; a large number stands there as bytes."""
+"""Indices of sizes and times; a large number is stored as bytes."""
 _USUAL: Final = frozenset(product(*_TYPES))
 _OUTCOME: Final = 2 + COLUMNS.index("outcome")
 

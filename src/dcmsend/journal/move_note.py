@@ -21,7 +21,7 @@ _END: Final = b"end"
 _MOST_BYTES: Final = 1 << 16
 _FLAGS: Final = os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 _OLD_SECONDS: Final = 86400.0
-"""Where the system has no locks a note that nobody has written to for so long belongs to no run any more."""
+"""Age at which an untouched note belongs to no living run, on systems without locks."""
 
 
 class NotedMove(NamedTuple):

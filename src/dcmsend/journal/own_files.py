@@ -17,25 +17,25 @@ __all__ = [
 ]  # fmt: skip
 
 LOCK_LENGTH: Final = 32
-"""Bytes that the content of a lock may have."""
+"""Longest content of a lock, in bytes."""
 _MARKS: Final = {
     "-wal": (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83", bytes(4)),
     "-shm": (),
     "-journal": (b"\xd9\xd5\x05\xf9", bytes(4)),
 }
-"""How SQLite's files beside a database begin (https://www.sqlite.org/fileformat2.html); shared memory has no rule, and
-may not be opened: that would take away the locks which this process has on it.
+"""First bytes of SQLite's files beside a database (https://www.sqlite.org/fileformat2.html).  Shared memory has no
+fixed beginning, and may not be opened: closing it would release the locks that this process has on it.
 """
 _LOCK: Final = "-lock"
 COPY: Final = "-upgrade-copy"
-"""A journal as it was before the upgrade that is going on."""
+"""Suffix of the copy of a journal from before an upgrade that is going on."""
 PART: Final = "-upgrade-copy-part"
-"""As much of that as there is yet."""
+"""Suffix of that copy while it is incomplete."""
 _SUFFIXES: Final = ("", *_MARKS, _LOCK, COPY, PART)
 _HEADER: Final = 100
 _ID_AT: Final = 68
 _DATABASE: Final = b"SQLite format 3\0"
-"""How a database begins, and where its application stands."""
+"""First bytes of a database, and the position of its application id."""
 
 
 class OwnFiles:

@@ -17,7 +17,7 @@ STATES: Final = (
     ProofState.COMMITTED, ProofState.VERIFIED, ProofState.DENIED, ProofState.MISSING, ProofState.NO_ANSWER,
     ProofState.NO_ANSWER,
 )  # fmt: skip
-"""By the number that stands for each; the last one is in an open transaction: ``ASKED``."""
+"""States in the order of their numbers; the last one, ``ASKED``, is that of a row in an open transaction."""
 
 PROOF_CODES: Final = {state: STATES.index(state) for state in ProofState}
 ASKED: Final = 5
@@ -27,12 +27,12 @@ class TransactionState(Enum):
     """The state of a transaction; the values are the numbers in the journal."""
 
     OPEN = 0
-    """It is to be asked for, or was and is not answered."""
+    """The commitment is about to be requested, or was requested and is not answered."""
     ANSWERED = 1
     REFUSED = 2
-    """It will not be answered: the archive has not taken it."""
+    """The commitment will not be answered, because the archive has refused the request."""
     REPLACED = 3
-    """Its rows are asked for by another one; an answer still counts."""
+    """Another transaction has requested the commitment of the rows; an answer still counts."""
 
 
 class OpenTransaction(NamedTuple):
@@ -88,7 +88,7 @@ FROM_ROWS: Final = (
     "LEFT JOIN series ON series.id = instance.series LEFT JOIN study ON study.id = series.study "
     "LEFT JOIN proof ON proof.id = abs(instance.proof) LEFT JOIN commitment ON commitment.id = proof.commitment"
 )
-"""What is joined to ``instance`` for ``ROW_COLUMNS``."""
+"""Tables to join to ``instance`` for ``ROW_COLUMNS``."""
 
 
 def row_of(values: tuple[Any, ...]) -> StoredRow:

@@ -40,7 +40,7 @@ from .sqlite_errors import translated
 __all__ = ["NOT_NAMED", "Proofs"]
 
 NOT_NAMED: Final = "not_named"
-"""Reason of what an answer says nothing of."""
+"""Reason for an instance that an answer does not name."""
 
 _PIECE: Final = 1000
 _UNPROVEN: Final = (

@@ -17,16 +17,16 @@ __all__ = [
 ]  # fmt: skip
 
 APPLICATION_ID: Final = 0x64736A6E
-"""In the header of the database file, so that another database is never taken for a journal."""
+"""Number in the header of the database file that tells a journal from another database."""
 
 VERSION: Final = 2
-"""Raised when a reader of an older version would go wrong."""
+"""Version of the schema; raised when a reader of an older version would misread a journal."""
 
 OLDEST_VERSION: Final = 1
-"""Read as it is, and upgraded by a run with ``--resume``: ``upgrade``."""
+"""Oldest version that can be read, and that ``--resume`` upgrades: see ``upgrade``."""
 
 RESULTS: Final = (Result.STORED, Result.REFUSED, Result.FAILED, Result.UNCONFIRMED)
-"""By the number that stands for each; what was not attempted is not in a journal."""
+"""Results in the order of their numbers; instances that were not attempted are not in a journal."""
 
 CODES: Final = {result: code for code, result in enumerate(RESULTS)}
 
@@ -36,7 +36,7 @@ NEW_COLUMNS: Final = {
     "options": "INTEGER REFERENCES options",  # under which it was sent, NULL if none of them changes the bytes sent
     "proof": "INTEGER",  # proof.id; negative once the row was sent again after that; NULL: never asked
 }
-"""What version 2 knows of an instance beside what version 1 did; they are added without touching a row."""
+"""Columns of an instance that version 2 adds; adding them changes no row."""
 
 NEW_TABLES: Final = {
     "study": "id INTEGER PRIMARY KEY, uid TEXT NOT NULL UNIQUE",
@@ -59,7 +59,7 @@ NEW_TABLES: Final = {
     "requested": """commitment INTEGER NOT NULL REFERENCES commitment, directory INTEGER NOT NULL, name BLOB NOT NULL,
         PRIMARY KEY (commitment, directory, name)""",
 }
-"""Tables of version 2; ``requested`` holds the rows of open transactions only."""
+"""Tables that version 2 adds; ``requested`` holds only rows of open transactions."""
 
 CREATE_NEW: Final = tuple(
     f"CREATE TABLE {table} ({columns}\n){' WITHOUT ROWID' if table == 'requested' else ''}"
@@ -103,7 +103,7 @@ LOOK_UP: Final = (
     "LEFT JOIN proof ON proof.id = instance.proof "
     "WHERE directory = ? AND name = ? AND outcome = 0 AND coalesce(due, 0) = 0"
 )
-"""What is stored; not what is to be sent again because the archive does not have it."""
+"""Finds a stored row, except one to be sent again because the archive does not have the instance."""
 
 LOOK_UP_BEFORE: Final = (
     "SELECT size, mtime_ns, sop_class.uid, sop_instance_uid FROM instance "
@@ -122,10 +122,10 @@ COLUMNS: Final = (
 IS_SAME: Final = " AND ".join(
     f"excluded.{name} IS instance.{name}" for name in ("size", "mtime_ns", "etag", "sop_instance_uid")
 )
-"""Whether two rows of the same name are of the same file with the same instance in it."""
+"""Whether two rows of the same name belong to the same file with the same instance."""
 
 PROOF_AFTER: Final = f"proof = CASE WHEN {IS_SAME} THEN -abs(instance.proof) END"
-"""The archive has to be asked again; how often the same instance was sent again is not forgotten."""
+"""The archive has to be asked again; the count of how often the same instance was sent again is kept."""
 
 _CHANGES: Final = ", ".join(
     (

@@ -24,7 +24,7 @@ __all__ = ["UpgradeCopy", "read_as_new", "upgrade"]
 
 _MODE: Final = 0o600
 _PAGES: Final = 4096
-"""Pages that are copied before somebody is asked whether to go on."""
+"""Number of pages copied before ``check`` is called."""
 _OLD_COLUMNS: Final = (
     "directory", "name", "size", "mtime_ns", "outcome", "status", "reason", "attempts", "time", "sop_class",
     "sop_instance_uid",

@@ -7,7 +7,7 @@ from typing import Final
 __all__ = ["MOST_TEXT", "number", "storable", "storable_text"]
 
 MOST_TEXT: Final = 1024
-"""Characters that are kept of a text, such as a UID that is none."""
+"""Longest text kept, in characters, e.g. of an invalid UID."""
 _LEAST: Final = -(1 << 63)
 _MOST: Final = (1 << 63) - 1
 _MOST_DIGITS: Final = 40

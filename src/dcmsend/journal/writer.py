@@ -24,13 +24,13 @@ __all__ = ["GROUP_ROWS", "GROUP_SECONDS", "GroupWriter"]
 
 GROUP_ROWS: Final = 256
 GROUP_SECONDS: Final = 0.2
-"""A group is written when it has so many rows, or when its first one is so old."""
+"""A group is written when it has so many rows, or when its first one has this age."""
 
 _UNFIT: Final = (
     sqlite3.DataError, sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError, ValueError,
     OverflowError, TypeError,
 )  # fmt: skip
-"""What says that a value is not one for its column; the journal itself is well."""
+"""Errors for a value that does not fit its column; the journal itself is intact."""
 
 _log = logging.getLogger("dcmsend.app")
 

@@ -18,7 +18,7 @@ from dcmsend.transcode import Job
 __all__ = ["DecodeWorkers"]
 
 _MOST_MEMORY: Final = 64 << 20
-"""Frames that are together larger than this are decoded one by one."""
+"""Total size of frames beyond which they are decoded one by one."""
 
 
 class DecodeWorkers:

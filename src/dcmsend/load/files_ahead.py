@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["FilesAhead"]
 
 HEAD = 16 * 1024
-"""Bytes that are read at once when a file is opened: more than most headers have, and all of a small instance."""
+"""Bytes read when a file is opened: more than most headers, and the whole of a small instance."""
 
 _clock = time.perf_counter
 

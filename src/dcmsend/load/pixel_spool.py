@@ -15,11 +15,11 @@ from dcmsend.transcode import MemorySpool, Spool
 __all__ = ["LARGEST_IN_MEMORY", "FileSpool", "make_spool"]
 
 LARGEST_IN_MEMORY: Final = 32 << 20
-"""Bytes of native pixels that are kept in memory."""
+"""Largest native pixels that are kept in memory, in bytes."""
 
 _MOST_WAITING: Final = 4
 _LARGEST_WAITING: Final = 4 << 20
-"""Bytes of a piece that may wait to be written; a larger one is written by the thread that brings it."""
+"""Largest piece that is queued for writing, in bytes; the calling thread writes a larger one itself."""
 
 _CANNOT_CHANGE: Final = "Pixel representation cannot be changed"
 

@@ -9,7 +9,7 @@ from dcmsend.dicom.transfer_syntax import TransferSyntax
 __all__ = ["CanConvert", "choose_other_context"]
 
 CanConvert = Callable[[TransferSyntax, TransferSyntax], bool]
-"""Whether a data set can be had in the second syntax when it is in the first."""
+"""Whether a data set in the first syntax can be converted to the second one."""
 
 
 def choose_other_context(

@@ -13,7 +13,7 @@ from .options import PlanOptions
 __all__ = ["MAX_CONTEXTS", "ContextTable", "Plannable"]
 
 MAX_CONTEXTS: Final = 128
-"""Ids are odd and fit a byte.  Source: PS3.8 §9.3.2.2."""
+"""Most contexts, because ids are odd and fit a byte.  Source: PS3.8 §9.3.2.2."""
 
 
 class Plannable(Protocol):

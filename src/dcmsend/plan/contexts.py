@@ -17,19 +17,19 @@ from .options import Decompression, PlanOptions
 __all__ = ["NATIVE", "CanDecode", "are_proposed_together", "limitation", "propose_transfer_syntaxes"]
 
 CanDecode = Callable[[TransferSyntax], bool]
-"""Whether the pixel data (or the deflated data set) of a transfer syntax can be turned into a native one."""
+"""Whether the pixel data (or the deflated data set) of a transfer syntax can be converted to native."""
 
 NATIVE: Final = (EXPLICIT_VR_LITTLE_ENDIAN.uid, EXPLICIT_VR_BIG_ENDIAN.uid, IMPLICIT_VR_LITTLE_ENDIAN.uid)
-"""In the order in which they are proposed."""
+"""Native syntaxes in the order in which they are proposed."""
 
 _DECODED_BY_DCMTK: Final = frozenset(
     f"1.2.840.10008.1.2.{suffix}"
     for suffix in ("1.99", "4.50", "4.51", "4.53", "4.55", "4.57", "4.70", "4.80", "4.81", "4.95", "5")
 )
-"""What DCMTK 3.6.7 proposes in one context with the native syntaxes."""
+"""Syntaxes that DCMTK 3.6.7 proposes in one context with the native ones."""
 
 _ALWAYS_CONVERTED: Final = frozenset({"1.2.840.10008.1.2.4.94", "1.2.840.113619.5.2"})
-"""JPIP Referenced and GE's private syntax: no peer is offered them, they go out as native ones."""
+"""JPIP Referenced and GE's private syntax: never proposed, always converted to native ones."""
 
 _LOSSY_WITHOUT_CODEC: Final = frozenset({"1.2.840.10008.1.2.4.95"})
 """JPIP Referenced Deflate: with ``+dly`` DCMTK proposes native syntaxes for it although it has no codec."""

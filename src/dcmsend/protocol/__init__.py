@@ -169,7 +169,7 @@ _LATER: Final = {
     "message_assembly": ("MAX_DATA_SET_LENGTH", "Message", "MessageAssembly"),
     "report_acceptor": ("ReceivedReport", "ReportAcceptor", "answer_to_report"),
 }  # fmt: skip
-"""What only a run that asks for proof loads: names by module."""
+"""Names by module that are only loaded by a run that asks for proof."""
 
 _HOME_OF: Final = {name: home for home, names in _LATER.items() for name in names}
 

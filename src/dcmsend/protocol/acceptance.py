@@ -29,7 +29,7 @@ _ABSTRACT_SYNTAX_NOT_SUPPORTED: Final = 3
 _TRANSFER_SYNTAXES_NOT_SUPPORTED: Final = 4
 
 BUSY: Final = AssociateRJ(2, 3, 2)
-"""For an association more than we take at a time: transient, local limit exceeded.  Source: PS3.8 Table 9-21."""
+"""Answer when too many associations are open: transient, local limit exceeded.  Source: PS3.8 Table 9-21."""
 
 
 class AcceptanceTerms(Value):

@@ -37,13 +37,13 @@ OTHER_COMMAND_FIELDS: Final = frozenset((
     0x0010, 0x0020, 0x0021, 0x0100, 0x0110, 0x0120, 0x0130, 0x0140, 0x0150, 0x0FFF,
     0x8010, 0x8020, 0x8021, 0x8100, 0x8110, 0x8120, 0x8130, 0x8140, 0x8150,
 ))  # fmt: skip
-"""C-GET, C-FIND, C-MOVE, N-EVENT-REPORT, N-GET, N-SET, N-ACTION, N-CREATE, N-DELETE, C-CANCEL; and the responses."""
+"""C-GET, C-FIND, C-MOVE, N-EVENT-REPORT, N-GET, N-SET, N-ACTION, N-CREATE, N-DELETE, C-CANCEL, and their responses."""
 
 _ELEMENT: Final = Struct("<HHI")
 _GROUP_LENGTH: Final = Struct("<HHII")
 _UINT16: Final = Struct("<H")
 encode_number: Final = _UINT16.pack
-"""The value of a US element."""
+"""Encodes the value of a US element."""
 _LENGTH: Final = Struct("<I").unpack_from
 _RESPONSE_BEGIN: Final = _GROUP_LENGTH.pack(0, 0, 4, 0)[:8]
 _RESPONSE_CLASS: Final = _ELEMENT.pack(0, AFFECTED_SOP_CLASS_UID, 0)[:4]

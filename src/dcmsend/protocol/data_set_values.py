@@ -24,10 +24,10 @@ __all__ = [
 ]  # fmt: skip
 
 MESSAGE_TRANSFER_SYNTAXES: Final = (IMPLICIT_VR_LITTLE_ENDIAN.uid, EXPLICIT_VR_LITTLE_ENDIAN.uid)
-"""Transfer syntaxes that may be proposed and accepted for messages with such a data set."""
+"""Transfer syntaxes that are proposed and accepted for messages with such a data set."""
 
 MOST_PARTS: Final = 1 << 17
-"""Elements and items, at any depth; a report of 20,000 instances has 60,000."""
+"""Most elements and items accepted, at any depth; a report of 20,000 instances has 60,000."""
 
 _WHITE_SPACE: Final = b" \t\n\v\f\r"
 _LONGEST_TEXT: Final = 64

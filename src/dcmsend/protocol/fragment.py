@@ -21,7 +21,7 @@ _HEADER: Final = Struct(">BxIIBB")  # PDU type and length, PDV length, context i
 HEADER_LENGTH: Final = _HEADER.size
 LONGEST_PDU: Final = 131072
 MAX_SLOTS: Final = 1000
-"""``readv`` takes no more buffers on some systems (IOV_MAX is 1024 on Linux and macOS)."""
+"""Limit because ``readv`` takes no more buffers on some systems (IOV_MAX is 1024 on Linux and macOS)."""
 
 
 def max_fragment_length(peer_max_length: int, own_limit: int | None = None) -> int:

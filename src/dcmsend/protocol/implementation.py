@@ -7,7 +7,7 @@ from typing import Final
 __all__ = ["IMPLEMENTATION_CLASS_UID", "IMPLEMENTATION_VERSION_NAME"]
 
 IMPLEMENTATION_CLASS_UID: Final = "2.25.168265072859298434122477449859631809467"
-"""Names this implementation, for ever; derived from a random UUID (PS3.5 B.2)."""
+"""Identifies this implementation; never changes; derived from a random UUID (PS3.5 B.2)."""
 
 IMPLEMENTATION_VERSION_NAME: Final = "DCMSEND_PY_010"
-"""Names this release, at most 16 characters."""
+"""Identifies this release, at most 16 characters."""

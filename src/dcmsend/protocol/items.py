@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 INVALID_PARAMETER_VALUE: Final = 6
-"""Reason for our A-ABORT when a PDU lies about itself.  Source: PS3.8 Table 9-26."""
+"""Reason in our A-ABORT when a PDU has inconsistent lengths.  Source: PS3.8 Table 9-26."""
 
 MAX_UID_LENGTH: Final = 64
 _HEADER: Final = Struct(">BxH")

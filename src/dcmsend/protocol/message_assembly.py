@@ -16,7 +16,7 @@ from .items import INVALID_PARAMETER_VALUE
 __all__ = ["MAX_DATA_SET_LENGTH", "Message", "MessageAssembly"]
 
 MAX_DATA_SET_LENGTH: Final = 16 << 20
-"""Bytes of a data set that is kept in memory; a report of 20,000 instances has 3 MB."""
+"""Longest data set kept in memory, in bytes; a report of 20,000 instances has 3 MB."""
 
 
 class Message(Value):

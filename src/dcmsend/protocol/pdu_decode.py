@@ -34,7 +34,7 @@ from .user_information_items import USER_INFORMATION, decode_user_information
 __all__ = ["UNRECOGNIZED_PDU", "decode_pdu", "iter_data_values", "unrecognized_pdu"]
 
 UNRECOGNIZED_PDU: Final = 1
-"""Reason for our A-ABORT.  Source: PS3.8 Table 9-26."""
+"""Reason in our A-ABORT.  Source: PS3.8 Table 9-26."""
 
 _ASSOCIATE_FIXED: Final = Struct(">H2x16s16s32x")
 

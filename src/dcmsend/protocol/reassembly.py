@@ -14,7 +14,7 @@ from .pdu_decode import iter_data_values
 __all__ = ["MAX_COMMAND_LENGTH", "Reassembly"]
 
 MAX_COMMAND_LENGTH: Final = 65536
-"""A command set longer than this is an attack; the longest legal ones stay far below 1 KiB."""
+"""Longest command set accepted; legal ones stay far below 1 KiB, so a longer one is an attack."""
 
 _COMMAND: Final = 1
 _LAST: Final = 2

@@ -27,7 +27,7 @@ from .upper_layer import UpperLayer
 __all__ = ["ReceivedReport", "ReportAcceptor", "answer_to_report"]
 
 MOST_UNANSWERED: Final = 8
-"""Reports that a peer may send before the first is answered; without a negotiated window it may send one."""
+"""Unanswered reports accepted from a peer; without a negotiated window it may send one."""
 
 _CAN_ANSWER: Final = (State.DATA_TRANSFER, State.AWAITING_LOCAL_RELEASE_RESPONSE)
 _SERVICE_PROVIDER: Final = 2

@@ -146,4 +146,4 @@ def _read_table() -> tuple[tuple[Action | None, ...], ...]:
 
 
 TRANSITIONS: Final = _read_table()
-"""What happens on an event in a state, ``TRANSITIONS[event][state]``; None for what cannot happen."""
+"""The action for an event in a state, ``TRANSITIONS[event][state]``; None if the event cannot happen there."""

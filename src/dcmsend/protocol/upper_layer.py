@@ -30,7 +30,7 @@ from .states import TRANSITIONS, Action, Evt, State
 __all__ = ["UpperLayer"]
 
 UNEXPECTED_PDU: Final = 2
-"""Reason for our A-ABORT.  Source: PS3.8 Table 9-26."""
+"""Reason in our A-ABORT.  Source: PS3.8 Table 9-26."""
 PROTOCOL_VERSION_1: Final = 1
 
 _HEADER: Final = Struct(">BxI")
@@ -39,11 +39,11 @@ _WHOLE_HEADER: Final = Struct(">BxIIBB")
 COMMAND_LAST: Final = 3
 MAX_ASSOCIATE_LENGTH: Final = 1 << 20
 MAX_FIXED_LENGTH: Final = 1024
-"""For the PDUs of four bytes; a peer may mean more one day, but not much more."""
+"""Longest PDU accepted of those with four bytes; future versions may extend them, but not by much."""
 UNLIMITED_LENGTH: Final = 1 << 24
-"""For P-DATA-TF when we have announced no maximum."""
+"""Longest P-DATA-TF accepted when we have announced no maximum."""
 LENGTH_SLACK: Final = 1024
-"""Peers differ in whether the maximum length includes headers."""
+"""Bytes accepted beyond our maximum length; peers differ in whether it includes headers."""
 
 _SEND_EVENTS: Final[dict[type[Pdu], Evt]] = {
     AssociateRQ: Evt.ASSOCIATE_REQUEST,

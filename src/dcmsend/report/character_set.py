@@ -17,7 +17,7 @@ _CODE_EXTENSIONS: Final = {
     "ISO 2022 IR 87": "iso2022_jp_2", "ISO 2022 IR 159": "iso2022_jp_2", "ISO 2022 IR 13": "iso2022_jp_3",
     "ISO 2022 IR 149": "euc_kr", "ISO 2022 IR 58": "gb2312",
 }  # fmt: skip
-"""Several character sets in one value; one codec of Python comes near to all of them."""
+"""Several character sets in one value; one codec of Python is a good approximation of all."""
 
 _ESCAPE: Final = re.compile(rb"\x1b[$()\-.][)(A-Z]?[A-Z0-9]")
 

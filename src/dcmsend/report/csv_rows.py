@@ -9,8 +9,8 @@ from typing import Any, Final
 __all__ = ["CsvRows", "csv_cell"]
 
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20", "'")
-"""What a formula begins with in one spreadsheet or another, full-width forms too; and the mark itself, so that whoever
-takes one mark away from each cell that begins with it has the value.
+"""First characters of a formula in any spreadsheet, full-width forms included.  The apostrophe is one of them, so that
+a reader gets the value back by removing one apostrophe from each cell that begins with it.
 """
 
 

@@ -18,7 +18,7 @@ _PAGE: Final = re.compile(
     re.DOTALL,
 )
 _CUT_OFF: Final = (_CSV, b'{"type": "start", "schema_version": "', b'{\n "schema_version": "')
-"""A disk that was full may have left less than the mark."""
+"""Beginnings of incomplete reports, which a full disk may have left."""
 
 
 def is_earlier_report(head: bytes) -> bool:

@@ -14,7 +14,7 @@ from .outcome_fields import INSTANCE_FIELDS, clean, outcome_fields, rejected_fie
 __all__ = ["PATIENT_FIELDS", "FieldSource"]
 
 PATIENT_FIELDS: Final = ("patient_name", "patient_id")
-"""Fields that are only there when the user has asked for them (``--report-patient``)."""
+"""Fields that are only present when the user has asked for them (``--report-patient``)."""
 
 _NOTHING: Final = HeaderFacts("", "")
 

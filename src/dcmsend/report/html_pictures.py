@@ -18,7 +18,7 @@ _WIDTH: Final = 720
 _OUTCOMES: Final = ("stored", "refused", "failed", "unconfirmed", "not_attempted")
 _MOST_ASSOCIATIONS: Final = 40
 _LEAST_SHARE: Final = 0.004
-"""Of the width: one instance in a million is to be seen."""
+"""Smallest share of the width, so that even one instance in a million can be seen."""
 
 
 def outcome_picture(totals: dict[str, Any]) -> Markup:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["HtmlReport"]
 
 MOST_ROWS: Final = 5_000
-"""Instances that are shown one by one; of larger runs only those with trouble are, and at most so many."""
+"""Most instances shown one by one; of larger runs only failures are, up to this number."""
 _MOST_GROUPS: Final = 500
 _TROUBLE: Final = ("refused", "failed", "unconfirmed", "not_attempted", "invalid")
 

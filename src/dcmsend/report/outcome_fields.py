@@ -25,10 +25,10 @@ INSTANCE_FIELDS: Final = (
     "message_id", "outcome", "status", "error_comment", "offending_elements", "reason", "message", "retryable",
     "attempts", "started", "seconds",
 )  # fmt: skip
-"""All fields of an instance, in order; ``path_base64`` is there only where it is needed."""
+"""All fields of an instance, in order; ``path_base64`` is only present if it is needed."""
 
 to_json: Final = json.JSONEncoder(ensure_ascii=False).encode
-"""Fields as one line of JSON."""
+"""Encodes fields as one line of JSON."""
 
 
 def outcome_fields(outcome: StoreOutcome) -> dict[str, Any]:

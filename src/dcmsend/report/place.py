@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 __all__ = ["Place", "find_place"]
 
 _MOST_LINKS: Final = 40
-"""As many as Linux follows."""
+"""Links followed at most, as in Linux."""
 
 _DIRECTORY: Final = (
     getattr(os, "O_PATH", os.O_RDONLY) | os.O_NOFOLLOW | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)

@@ -14,7 +14,7 @@ from .run_record import RunRecord
 __all__ = ["Progress", "ProgressState"]
 
 _WINDOW: Final = 30.0
-"""Seconds over which the present rates are taken."""
+"""Seconds over which recent rates are averaged."""
 
 
 class ProgressState(NamedTuple):

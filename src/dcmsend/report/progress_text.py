@@ -12,7 +12,7 @@ __all__ = ["progress_line", "progress_screen"]
 
 _NARROWEST: Final = 20
 _BAR_SHARE: Final = 0.41
-"""Of the width."""
+"""Share of the width."""
 
 
 def progress_screen(state: ProgressState, width: int, now: float | None = None) -> list[str]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["LineView", "TerminalView"]
 
 _DELAY: Final = 2.0
-"""Seconds before anything is shown; who sends one file wants to see no bar."""
+"""Seconds before progress is shown; a short run needs none."""
 _INTERVAL: Final = 0.25
 _LINE_INTERVAL: Final = 60.0
 

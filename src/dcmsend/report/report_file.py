@@ -20,7 +20,7 @@ from .visible import open_stream
 __all__ = ["ReportFile"]
 
 _MODE: Final = 0o600
-"""Names of files and UIDs may tell who was examined."""
+"""Private, because names of files and UIDs may identify patients."""
 
 
 class ReportFile:

@@ -24,10 +24,10 @@ from .summary import Summary
 __all__ = ["SCHEMA_VERSION", "RunFields"]
 
 SCHEMA_VERSION: Final = "1.1"
-"""The first number changes when a reader of an older version would go wrong."""
+"""The first number changes when a reader of an older version would misread a report."""
 
 _MOST_STUDIES: Final = 10_000
-"""Studies that are counted one by one; what belongs to more is counted under the empty UID."""
+"""Most studies counted one by one; instances of further ones are counted under the empty UID."""
 
 _Counts = dict[str, dict[str, Any]]
 

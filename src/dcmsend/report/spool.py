@@ -8,7 +8,7 @@ from typing import IO, Final
 __all__ = ["Spool"]
 
 _MOST_IN_MEMORY: Final = 1 << 20
-"""Characters; a run of some thousand instances needs no file."""
+"""Characters kept in memory; a run of some thousand instances needs no file."""
 _PIECE: Final = 1 << 16
 
 

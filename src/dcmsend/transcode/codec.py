@@ -18,11 +18,11 @@ __all__ = [
 ]
 
 CANNOT_CHANGE = "Pixel representation cannot be changed"
-"""DCMTK's condition for a conversion that is not possible."""
+"""DCMTK's condition for an impossible conversion."""
 
 _PHOTOMETRIC_INTERPRETATION = 0x00280004
 _NEVER_FULL_PLANES = ("YBRPARTIAL422", "YBRPARTIAL420", "YBRRCT", "YBRICT")
-"""Subsampled in a range of values that has no other name, or a step within JPEG 2000.  Source: PS3.3 C.7.6.3.1.2."""
+"""Subsampled in a range of values without another name, or intermediate in JPEG 2000.  Source: PS3.3 C.7.6.3.1.2."""
 
 _HARDCOPY_COLOR = "1.2.840.10008.5.1.1.30"
 _ULTRASOUND = ("1.2.840.10008.5.1.4.1.1.6.1", "1.2.840.10008.5.1.4.1.1.3.1")

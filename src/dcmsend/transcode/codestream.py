@@ -30,10 +30,10 @@ _SOI: Final = 0xD8
 _EOI: Final = 0xD9
 
 _NEXT_MARKER: Final = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
-"""In entropy-coded data: not a stuffed zero, not a fill byte, not a restart marker."""
+"""The next marker in entropy-coded data: not a stuffed zero, a fill byte or a restart marker."""
 
 _NEXT_MARKER_LS: Final = re.compile(rb"\xff[\x80-\xcf\xd8-\xfe]")
-"""In JPEG-LS a zero bit is stuffed behind eight ones."""
+"""The same for JPEG-LS, where a zero bit is stuffed after eight ones."""
 
 
 class JpegHeader(NamedTuple):

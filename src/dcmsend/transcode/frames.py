@@ -17,7 +17,7 @@ from .codec import cannot_change
 __all__ = ["HEAD", "Frames", "OffsetTables", "divide"]
 
 HEAD: Final = 64
-"""Bytes of a fragment that are looked at to tell whether a frame begins in it."""
+"""Bytes of a fragment that are read to see whether a frame begins in it."""
 
 _LARGEST_FRAME: Final = 1 << 30
 _ITEM_HEADER: Final = 8

@@ -17,7 +17,7 @@ _SIGNATURE: Final = b"\x00\x00\x00\x0cjP  \r\n\x87\n"
 _MOST_BOXES: Final = 1000
 _ENUMERATED: Final = {16: "sRGB", 17: "greyscale", 18: "sYCC"}
 _UNCHANGED_CHANNELS: Final = ((0, 0, 1), (1, 0, 2), (2, 0, 3))
-"""Channel, kind (colour), and the colour that it is: red, green, blue, or Y, Cb, Cr."""
+"""Channel, kind (colour), and its colour: red, green, blue, or Y, Cb, Cr."""
 
 
 class Jpeg2000Colour(NamedTuple):

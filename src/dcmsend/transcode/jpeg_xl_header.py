@@ -19,7 +19,7 @@ _MOST_BOXES: Final = 1000
 _RATIOS: Final = ((0, 1), (1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
 _SIZE_BITS: Final = (9, 13, 18, 30)
 _HEADER_BYTES: Final = 128
-"""More than all fields before the first frame take, where no profile and no extension stands between."""
+"""More than all fields before the first frame, if there is no profile and no extension between."""
 
 _CUSTOM: Final = 2
 _GREY: Final = 1
@@ -152,7 +152,7 @@ def _is_ycbcr(bits: _Bits, has_extra_fields: bool) -> bool | None:
 
 
 _Choice = int | tuple[int, int]
-"""A number, or what is added to so many bits."""
+"""A number, or the offset that is added to a number of so many bits."""
 
 
 class _Bits:

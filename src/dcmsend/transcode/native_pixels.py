@@ -20,7 +20,7 @@ _PIXEL_DATA: Final = 0x7FE00010
 _FLOAT_PIXEL_DATA: Final = (0x7FE00008, 0x7FE00009)
 _PIXEL_DATA_PROVIDER_URL: Final = 0x00287FE0
 _LARGEST_ICONS: Final = 16 << 20
-"""Bytes of all icons together; one has rarely more than 64 KiB."""
+"""Most bytes of all icons together; one icon rarely has more than 64 KiB."""
 
 
 class NativePixels:

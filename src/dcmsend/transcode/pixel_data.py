@@ -32,7 +32,7 @@ _LARGEST_TABLE: Final = 64 << 20
 _LARGEST_FRAME: Final = 1 << 30
 _PIECE: Final = 256 * 1024
 _BATCH: Final = 1 << 20
-"""Native bytes that are worth a job of their own; smaller frames are decoded several at a time."""
+"""Native bytes of one job; smaller frames are decoded several in a job."""
 
 
 _Result = TypeVar("_Result")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["PACKAGE", "can_decode", "codec_for", "decodable", "missing"]
 
 PACKAGE: Final = "imagecodecs"
-"""What has to be installed for the syntaxes that we do not decode ourselves."""
+"""Package that has to be installed for the syntaxes that we do not decode ourselves."""
 
 
 
@@ -64,7 +64,7 @@ _DECODERS: Final = {
         ("8.1", _Row("deflated_frame")),
     )
 }
-"""In the order in which decoders are listed: DCMTK's, then ours."""
+"""Decoders in the order in which they are listed: DCMTK's, then ours."""
 
 _installed: dict[str, bool] = {}
 

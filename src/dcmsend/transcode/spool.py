@@ -14,9 +14,9 @@ Job = Callable[[], None]
 """Decodes a few frames into the spool."""
 
 RunJobs = Callable[[Iterator[Job], int], None]
-"""Runs all jobs, in any order, perhaps some at the same time; each needs about so many bytes of memory.
+"""Runs all jobs, in any order and perhaps in parallel; each needs about so many bytes of memory.
 
-Getting the next job reads from the source, so that is done by one thread only.  Raises the exception of a failed job.
+Only one thread may fetch jobs, because that reads from the source.  Raises the exception of a failed job.
 """
 
 

@@ -20,10 +20,10 @@ __all__ = [
 ]
 
 Values = Callable[[], Iterator[bytes]]
-"""Gives a value in Little Endian, in pieces of which all but the last have a multiple of 8 bytes."""
+"""Yields a value in Little Endian, in pieces; all but the last are multiples of 8 bytes."""
 
 MAX_NODES: Final = 4_000_000
-"""About 136 MB; a Whole Slide image with 100,000 frames and dimensions for each has 3 million."""
+"""Limit of about 136 MB; a Whole Slide image with 100,000 frames and dimensions for each has 3 million."""
 
 # kinds of nodes (low bits), and flags
 ELEMENT: Final = 0
@@ -35,9 +35,9 @@ KIND: Final = 0x07
 BIG_ENDIAN: Final = 0x08
 """The value's words are big endian in the source."""
 BLANK_PADDED: Final = 0x10
-"""An odd length is filled up with a blank instead of a zero."""
+"""An odd length is padded with a blank instead of a zero."""
 DROPPED: Final = 0x20
-"""Not written, together with what is in it."""
+"""Not written, and neither is its content."""
 WHITE_SPACE: Final = 0x40
 """White space inside the value is not written; ``Structure.source_lengths`` has its length in the source."""
 

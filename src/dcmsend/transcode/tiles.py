@@ -17,7 +17,7 @@ __all__ = ["TileDecoder"]
 _PHOTOMETRIC_INTERPRETATION: Final = 0x00280004
 _PLANAR_CONFIGURATION: Final = 0x00280006
 _MOST_DECODERS: Final = 4
-"""Of tiles in the middle, at the right, at the bottom, in the corner."""
+"""One decoder each for tiles in the middle, at the right, at the bottom, in the corner."""
 
 
 class TileDecoder:

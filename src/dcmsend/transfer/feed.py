@@ -25,11 +25,11 @@ __all__ = ["Credit", "Feed"]
 
 _LONGEST_LOOK_AHEAD = 10_000
 _LONGEST_LOOK = 1.0
-"""Instances and seconds that are looked ahead when an association is planned."""
+"""Instances and seconds of looking ahead when an association is planned."""
 
 _FEWEST_JUDGED = 32
 _SLOW = 0.0005
-"""Seconds an instance takes in a slow scan, and how many instances are needed to say so."""
+"""Seconds for each instance in a slow scan, and the number of instances needed to judge."""
 
 
 class Credit(Protocol):

@@ -15,11 +15,11 @@ class Pulled(Enum):
     """What a list that grows says when it is asked for one instance more; true when it has grown."""
 
     ONE = "one"
-    """The list has grown by one."""
+    """The list has grown by one instance."""
     NOT_YET = "not yet"
-    """There may be more when instances that were handed out have their outcomes."""
+    """The list may grow when instances that were handed out have their outcomes."""
     END = "end"
-    """There is no more."""
+    """The list is complete."""
 
     def __bool__(self) -> bool:
         return self is Pulled.ONE

@@ -9,10 +9,10 @@ from dcmsend.dicom.record import Record
 __all__ = ["MAX_FRUITLESS", "RetryOptions", "TransferOptions"]
 
 MAX_FRUITLESS: Final = 3
-"""Sessions in a row without a single answer after which the run is given up."""
+"""Sessions in a row without a single answer after which the run ends."""
 
 SHORTEST_PDU: Final = 14
-"""A P-DATA-TF PDU that carries two bytes."""
+"""Length of a P-DATA-TF PDU with two bytes of data."""
 
 
 def _check(name: str, is_possible: bool, group: str = "TransferOptions") -> None:

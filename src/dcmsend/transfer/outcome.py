@@ -20,11 +20,11 @@ class Result(Enum):
     REFUSED = "refused"
     """The peer answered with any other status."""
     FAILED = "failed"
-    """It could not be sent, or not completely; the peer does not have it."""
+    """The instance was not sent, or not completely; the peer does not have it."""
     UNCONFIRMED = "unconfirmed"
-    """It was completely sent and no answer came; the peer may have stored it."""
+    """The instance was sent completely and not answered; the peer may have stored it."""
     NOT_ATTEMPTED = "not attempted"
-    """Nothing of it was sent."""
+    """Nothing of the instance was sent."""
 
     __hash__ = object.__hash__  # members exist once; Enum's own hash is Python code
 

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 __all__ = ["ParallelSessions"]
 
 _MOST_WAITING = 1024
-"""Outcomes that may wait to be taken before the sessions wait for the thread that takes them."""
+"""Outcomes that may wait to be taken before the sessions have to wait."""
 
 _TOGETHER = 0.002
-"""Seconds for which outcomes gather, so that nobody is woken for each of them."""
+"""Seconds during which outcomes gather, so that the receiving thread is not woken for each."""
 
 _app_log = logging.getLogger("dcmsend.app")
 

@@ -12,15 +12,15 @@ class ProofState(Enum):
     """The answer of the archive to a later question for a stored instance."""
 
     COMMITTED = "committed"
-    """The archive has taken over the responsibility for it (Storage Commitment, PS3.4 Annex J)."""
+    """The archive has committed itself to the instance (Storage Commitment, PS3.4 Annex J)."""
     VERIFIED = "verified"
-    """The archive has it among what it finds."""
+    """A query to the archive finds the instance."""
     DENIED = "denied"
-    """The archive says that it does not commit itself to it."""
+    """The archive refuses to commit itself to the instance."""
     MISSING = "missing"
-    """It is not among what the archive finds."""
+    """A query to the archive does not find the instance."""
     NO_ANSWER = "no answer"
-    """The archive was asked, and nothing was said of it yet."""
+    """The archive was asked, and has not answered yet."""
 
     __hash__ = object.__hash__  # members exist once; Enum's own hash is Python code
 

@@ -32,13 +32,13 @@ __all__ = ["AllBut", "Retries", "delay_after"]
 _NETWORK: Final = frozenset({
     Reason.CONNECTION_LOST, Reason.ABORTED, Reason.RELEASED, Reason.TIMED_OUT, Reason.PROTOCOL_ERROR,
 })
-"""Reasons that have to do with the association, not with the file."""
+"""Reasons that concern the association, not the file."""
 
 _Identity = tuple[str, tuple[int, int] | None]
 """SOP Instance UID of the request, size and time of the file."""
 
 _KILLS: Final = 2
-"""So many broken associations an instance may have been under way in before it is put aside."""
+"""Number of broken associations after which an instance that was being sent is put aside."""
 
 
 def delay_after(failures: int, options: RetryOptions, chance: float) -> float:

@@ -21,10 +21,10 @@ Task = tuple[int, Instance]
 """Index in the transfer list, from 0, and instance."""
 
 _MAX_AHEAD = 10_000
-"""How far the front may run ahead of the slowest instance: so many outcomes may have to be held back."""
+"""How far the front may run ahead of the slowest instance; so many outcomes may have to be held back."""
 
 _MAX_AHEAD_OF_DEFERRED = 1_000
-"""The same for an instance that waits for the next session: the sooner that comes, the better."""
+"""The same for an instance that waits for the next session, which should begin soon."""
 
 
 class Work:

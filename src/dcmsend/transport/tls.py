@@ -17,7 +17,7 @@ from .tls_failure import not_tls, tls_failure
 __all__ = ["TlsConnection"]
 
 _PART: Final = 64 * 1024
-"""Bytes that are encrypted at once: few calls, and what is encrypted still lies in the processor's cache."""
+"""Bytes encrypted at once: few calls, and the encrypted bytes still fit the processor's cache."""
 
 _RECORD_TYPES: Final = range(0x14, 0x19)
 """First byte of every TLS record.  Source: RFC 8446 B.1, RFC 6520."""

@@ -25,7 +25,7 @@ _FORWARD_SECRET: Final = (
     "ECDHE-RSA-AES128-GCM-SHA256:DHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES256-GCM-SHA384:DHE-RSA-AES256-GCM-SHA384:"
     "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256"
 )
-"""DCMTK storescu's list for all profiles, with the ECDSA suites of RFC 9325 that it has in the extended one only."""
+"""DCMTK storescu's list for all profiles, with those ECDSA suites of RFC 9325 that it has only in the extended one."""
 
 _CIPHERS: Final = {
     TlsProfile.NON_DOWNGRADING_BCP195: f"@SECLEVEL=2:{_FORWARD_SECRET}",
@@ -40,7 +40,7 @@ _OLDEST: Final = {
 }
 
 _LONGEST_CERTIFICATE_FILE: Final = 4 * 1024 * 1024
-"""Bytes of a file in a folder of certificates; all authorities that browsers know take a quarter of a MiB."""
+"""Largest file read in a folder of certificates; all authorities that browsers trust take a quarter of a MiB."""
 
 _log = logging.getLogger("dcmsend.network")
 

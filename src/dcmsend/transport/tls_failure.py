@@ -31,7 +31,7 @@ _VERIFICATION: Final = {
     2: NoConnection.UNTRUSTED, 18: NoConnection.UNTRUSTED, 19: NoConnection.UNTRUSTED, 20: NoConnection.UNTRUSTED,
     21: NoConnection.UNTRUSTED, 9: NoConnection.NOT_YET_VALID, 10: NoConnection.EXPIRED,
 }  # fmt: skip
-"""What the numbers of OpenSSL's verification mean (x509_vfy.h)."""
+"""Words for the numbers of OpenSSL's certificate verification (x509_vfy.h)."""
 _BAD_CERTIFICATES: Final = {
     24: "a certificate above the peer's is not that of a certification authority",
     26: "the peer's certificate is not made for a server",
@@ -61,7 +61,7 @@ _REASONS: Final = {
     "CA_MD_TOO_WEAK": NoConnection.BAD_CERTIFICATE,
     "TLSV1_UNRECOGNIZED_NAME": NoConnection.UNKNOWN_TO_PEER,
 }
-"""What OpenSSL's names of reasons mean; alerts are what the peer complains of."""
+"""Words for OpenSSL's names of reasons; an alert is a complaint of the peer."""
 
 
 def tls_failure(error: ssl.SSLError, *, has_certificate: bool) -> TlsFailed:

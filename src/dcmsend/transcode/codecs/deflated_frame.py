@@ -14,7 +14,7 @@ __all__ = ["DAMAGED", "open_decoder", "starts_frame"]
 DAMAGED: Final = "Pixel representation cannot be changed"
 
 _MOST_EXPANSION: Final = 1032
-"""Source: RFC 1951 3.2.5: 258 bytes take two bits at least."""
+"""Native bytes for each byte: 258 bytes take at least two bits.  Source: RFC 1951 3.2.5."""
 
 
 def starts_frame(_head: bytes, _image: Image) -> bool:

@@ -25,13 +25,13 @@ DAMAGED: Final = "Pixel representation cannot be changed"
 _LOSSLESS: Final = 3
 _YBR: Final = frozenset(("YBRFULL", "YBRFULL422", "YBRPARTIAL422"))
 _OTHER_CODECS: Final = frozenset(("YBRPARTIAL420", "YBRRCT", "YBRICT"))
-"""Of MPEG and JPEG 2000; no name for what libjpeg-turbo gives, converted or not."""
+"""Interpretations of MPEG and JPEG 2000; libjpeg-turbo's output cannot be called so, converted or not."""
 _BLOCK: Final = 8
 _LARGEST_PRECISION: Final = {
     "1.2.840.10008.1.2.4.50": 8, "1.2.840.10008.1.2.4.51": 12, "1.2.840.10008.1.2.4.53": 12,
     "1.2.840.10008.1.2.4.55": 12,
 }
-"""Bits of a sample, where the transfer syntax allows less than the format."""
+"""Bits of a sample, where the transfer syntax permits fewer than the format."""
 _UNUSED_BITS: Final = (
     "BitsStored < BitsAllocated for JPEG compressed image with YCbCr color model, "
     "color space conversion will probably not work properly"

@@ -30,7 +30,7 @@ _PLANAR_CONFIGURATION: Final = 0x00280006
 _LOSSY_IMAGE_COMPRESSION: Final = 0x00282110
 
 _RGB: Final = frozenset(("RGB", "YBRRCT", "YBRICT"))
-"""Photometric Interpretations of what is RGB once the component transform is undone."""
+"""Photometric Interpretations that are RGB once the component transform is undone."""
 _YBR: Final = frozenset(("YBRFULL", "YBRFULL422"))
 _SUBSAMPLED: Final = frozenset(("YBRFULL422", "YBRPARTIAL422", "YBRPARTIAL420"))
 _CHROMA: Final = (((1, 1), (2, 1), (2, 1)), ((1, 1), (2, 2), (2, 2)))

@@ -24,9 +24,9 @@ __all__ = ["DAMAGED", "frame_size", "open_decoder", "starts_frame"]
 DAMAGED: Final = "Pixel representation cannot be changed"
 
 _XYB: Final = frozenset(("RGB", "XYB", "YBRFULL422"))
-"""Photometric Interpretations of a picture that was RGB when it was compressed; the last one is left over from JPEG."""
+"""Photometric Interpretations of a picture that was RGB before compression; the last one may be left from a JPEG."""
 _YBR: Final = frozenset(("RGB", "YBRFULL", "YBRFULL422", "YBRPARTIAL422"))
-"""The same where it was a JPEG stream."""
+"""Photometric Interpretations of a picture that was a JPEG stream."""
 _RAW: Final = {"RGB": "RGB", "XYB": "RGB", "YBRFULL": "YBR_FULL"}
 _PHOTOMETRIC_INTERPRETATION: Final = 0x00280004
 _PLANAR_CONFIGURATION: Final = 0x00280006

@@ -22,7 +22,7 @@ DAMAGED: Final = "Pixel representation cannot be changed"
 _HEADER: Final = Struct("<16L")
 _MOST_SEGMENTS: Final = 15
 _MOST_EXPANSION: Final = 64
-"""Two bytes stand for at most 128."""
+"""Native bytes for each byte: two bytes stand for at most 128."""
 
 
 def starts_frame(head: bytes, image: Image) -> bool:

@@ -17,7 +17,7 @@ __all__ = ["convert_to_rgb"]
 _SCALE_BITS: Final = 16
 _HALF: Final = 1 << (_SCALE_BITS - 1)
 _PIECE: Final = 1 << 15
-"""Pixels converted at once; what is needed for them stays in the processor's cache."""
+"""Pixels converted at once; their intermediate values fit the processor's cache."""
 
 
 def _fixed(number: float) -> int:
