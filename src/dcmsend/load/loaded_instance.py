@@ -68,18 +68,30 @@ class LoadedInstance:
         "sop_instance_uid", "stamp", "syntax", "warnings",
     )
 
-    def __init__(self, content: _FileContent, facts: _Facts) -> None:
+    def __init__(
+        self,
+        content: _FileContent,
+        syntax: TransferSyntax,
+        sop_class_uid: str,
+        sop_instance_uid: str,
+        length: int,
+        sendable: int,
+        warnings: tuple[str, ...] = (),
+        must_be_encoded: tuple[str, ...] = (),
+        facts: HeaderFacts | None = None,
+    ) -> None:
+        """``sendable`` is how many bytes go out as they stand."""
         self._content = content
         self._owns_content = True
+        self._sendable = sendable
         self.stamp = content.stamp
-        self.syntax = facts.syntax
-        self.sop_class_uid = facts.sop_class_uid
-        self.sop_instance_uid = facts.sop_instance_uid
-        self.length = facts.length
-        self._sendable = facts.sendable
-        self.facts = facts.header
-        self.warnings = facts.warnings
-        self.must_be_encoded = facts.repairs
+        self.syntax = syntax
+        self.sop_class_uid = sop_class_uid
+        self.sop_instance_uid = sop_instance_uid
+        self.length = length
+        self.warnings = warnings
+        self.must_be_encoded = must_be_encoded
+        self.facts = facts
         self.notes: tuple[tuple[str, str], ...] = ()
 
     def close(self) -> None:
@@ -124,34 +136,6 @@ class LoadedInstance:
             content.close()
 
         return ChunkPayload(_unless_changed(converted.chunks(), content), close)
-
-
-class _Facts:
-    """The findings of the walk, named as in LoadedInstance; ``sendable`` is the length to send unchanged."""
-
-    __slots__ = (
-        "header", "length", "repairs", "sendable", "sop_class_uid", "sop_instance_uid", "syntax", "warnings",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        syntax: TransferSyntax,
-        sop_class_uid: str,
-        sop_instance_uid: str,
-        length: int,
-        sendable: int,
-        warnings: tuple[str, ...] = (),
-        repairs: tuple[str, ...] = (),
-        header: HeaderFacts | None = None,
-    ) -> None:
-        self.syntax = syntax
-        self.sop_class_uid = sop_class_uid
-        self.sop_instance_uid = sop_instance_uid
-        self.length = length
-        self.sendable = sendable
-        self.warnings = warnings
-        self.repairs = repairs
-        self.header = header
 
 
 class _FileContent:
@@ -221,25 +205,23 @@ def load_instance(
         location = locate_data_set(_FileContent(file, 0, None), instance.read_mode, dictionary, file.head)
         content = _FileContent(file, location.offset, check)
         if location.transfer_syntax.is_known:
-            facts = _walked(content, location.transfer_syntax, dictionary, noted)
-        elif location.meta is None:  # a bare data set always has one of the native syntaxes
+            return _walked(content, location.transfer_syntax, dictionary, noted)
+        if location.meta is None:  # a bare data set always has one of the native syntaxes
             raise DataSetError("File meta information header missing")
-        else:
-            facts = _believed(content, location.transfer_syntax, location.meta)
+        return _believed(content, location.transfer_syntax, location.meta)
     except BaseException:
         file.close()
         raise
-    return LoadedInstance(content, facts)
 
 
-def _believed(content: _FileContent, syntax: TransferSyntax, said: FileMeta) -> _Facts:
-    """The facts of a data set that cannot be walked, because its transfer syntax is unknown."""
-    return _Facts(syntax, said.sop_class_uid, said.sop_instance_uid, content.size, content.size)
+def _believed(content: _FileContent, syntax: TransferSyntax, said: FileMeta) -> LoadedInstance:
+    """Believe the meta header of a data set that cannot be walked, because its transfer syntax is unknown."""
+    return LoadedInstance(content, syntax, said.sop_class_uid, said.sop_instance_uid, content.size, content.size)
 
 
 def _walked(
     content: _FileContent, syntax: TransferSyntax, dictionary: DictionarySource, noted: frozenset[int]
-) -> _Facts:
+) -> LoadedInstance:
     """Walk the data set to its end."""
     source: ByteSource = content
     if syntax.is_deflated:
@@ -254,7 +236,8 @@ def _walked(
         origin=content.offset,
         notes=notes,
     )
-    return _Facts(
+    return LoadedInstance(
+        content,
         syntax,
         walked.sop_class_uid,
         walked.sop_instance_uid,
