@@ -34,7 +34,7 @@ class DimseTarget:
     """C-STORE to one Storage SCP (PS3.4 Annex B); see ``transfer.Target``.
 
     Attributes:
-        facts: who the peer is.
+        facts: the peer's address and titles.
         one_session: whether all instances go over a single association (``-ma``).
     """
 
@@ -50,12 +50,12 @@ class DimseTarget:
         """See ``DimseTarget``.
 
         Args:
-            peer: to whom.
-            options: how it is sent.
+            peer: the receiver.
+            options: the options of the transfer.
             plan: how presentation contexts are chosen.
             abilities: what can be decoded and converted.
             was_moved: whether this run has stored a missing file and then moved it away.
-            kept: what the scan has left open; the caller closes it.
+            kept: files that the scan has left open; the caller closes it.
         """
         self._kept = kept
         self._was_moved = was_moved

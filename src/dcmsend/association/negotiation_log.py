@@ -158,7 +158,7 @@ def _negotiation_lines(end: str, identity: UserIdentity | None, response: bytes 
 
 
 def _identity_lines(identity: UserIdentity | None) -> list[str]:
-    """Who the user is; a secret is not even logged at the lowest level."""
+    """Lines about the user; a secret is not logged even at the lowest level."""
     if identity is None:
         return ["Requested User Identity Negotiation: none"]
     mode, ticket = _IDENTITY_TYPES[identity.identity_type]

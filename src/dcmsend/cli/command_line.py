@@ -110,7 +110,7 @@ def scan_command_line(argv: Sequence[str]) -> CommandLine:
 
 
 def _check_dash(parameter: str) -> None:
-    """Raise UsageError for what is an option with a secret, behind a dash from a word processor."""
+    """Raise UsageError for an option with a secret whose dash is a word processor's, e.g. an en dash."""
     if parameter.isascii() or parameter[0].isascii():
         return
     from .masking import is_secret_with_another_dash, mask_option

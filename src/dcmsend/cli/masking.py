@@ -23,11 +23,11 @@ _NO_VALUE: Final = frozenset(("--empty-password", "--null-passwd", "--std-passwd
 _NO_NAME: Final = re.compile(r"[^A-Za-z0-9_-]")
 _SMALL_LETTERS: Final = re.compile(r"[a-z]+(?:-[a-z]+)*-?")
 _MOST_LETTERS: Final = 16
-"""Of the name of an option with a secret, and a few more."""
+"""Longest name of an option with a secret, and a few letters more."""
 _STUCK: Final = re.compile(r"-(?=[pk])[a-z]|--key")
-"""What people stick a secret to in other programs: ``-pSECRET``."""
+"""Beginnings to which users of other programs append a secret: ``-pSECRET``."""
 _DASHES: Final = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"
-"""What word processors make of a hyphen-minus."""
+"""Characters into which word processors change a hyphen-minus."""
 _NUMBER: Final = re.compile(r"[0-9]{1,5}")
 _LONGEST_NAME: Final = 4096
 """Longest name of a file, in bytes."""
@@ -58,9 +58,9 @@ def mask_option(argument: str) -> str:
 
 
 def is_secret_with_another_dash(argument: str) -> bool:
-    """Whether an argument, a parameter as it stands, is an option with a secret behind a dash from a word processor.
+    """Whether a parameter is an option with a secret that begins with a word processor's dash.
 
-    As the name of a file it would be shown, and the secret that follows it, too.
+    Taken for the name of a file it would be shown, and so would the secret that follows it.
     """
     name = _NO_NAME.split(argument.lstrip(_DASHES + "-"), maxsplit=1)[0]
     return argument.startswith(tuple(_DASHES)) and _length_of_secret_name(name, _words()[0]) > 0
@@ -80,7 +80,7 @@ def _shown_length(name: str, secret: frozenset[str], glued: frozenset[str]) -> i
 
 
 def _length_of_secret_name(name: str, secret: frozenset[str]) -> int:
-    """How much of a name is that of an option with a secret, mistyped or not; 0 for none."""
+    """The length of the name of an option with a secret, mistyped or not, within ``name``; 0 for none."""
     lower = name.lower()
     if lower in secret or get_close_matches(lower, secret, n=1, cutoff=0.85):
         return len(name)

@@ -18,7 +18,7 @@ class WalkResult:
             without bytes after an item delimiter at top level.
         encoded_length: bytes of the data set in its source.
         repairs: why the data set has to be encoded anew, each reason once; empty if it can be passed through.
-        warnings: DCMTK's warnings, at most 100 and a few more; the list of a conversion is more exact.
+        warnings: DCMTK's warnings, about 100 at most; the list of a conversion is more exact.
         pixel_data_offset: position of the value of the top-level (7FE0,0010), or None.
         pixel_data_length: its length; 0xFFFFFFFF if it is encapsulated, or None.
     """

@@ -50,7 +50,7 @@ def scan_dicomdir(
 
     The DICOMDIR needs its meta header, whatever the read mode is.  Inputs for which ``skip`` is true are skipped.  So
     are those for which ``leaves`` is true, also with a bad record, because another run reports them.  Each rejection
-    is logged.  With ``headers`` the instances get their facts; ``kept`` takes files that stay open until they are sent.
+    is logged.  With ``headers`` the instances get their facts; ``kept`` takes over files that stay open for sending.
     Raises DataSetError and FileUnreadable if the DICOMDIR itself cannot be read.
     """
     debug = _log.isEnabledFor(logging.DEBUG)

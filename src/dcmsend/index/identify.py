@@ -48,9 +48,8 @@ def identify(
     dictionary: Callable[[], DataDictionary] | None = None,
     headers: HeaderReader | None = None,
 ) -> Identity:
-    """Read the identity of ``item``, with its facts if there is a reader for them.
+    """Read the identity of ``item``, with its facts if there is a reader for them; ``opened`` stays open.
 
-    ``opened`` stays open.
     Raises DataSetError when the input cannot be read as ``mode`` requires, FileUnreadable when the system fails.
     """
     if not item.path:

@@ -58,7 +58,7 @@ def scan(
         share: tells which instances belong to another run, if that is only known once a file is open.
         for_report: tags beside the UIDs for the ``facts`` of instances; rejections then get their ``stamp``; None if
             no report shows any.
-        kept: takes files that stay open until they are sent, as long as it has room; None if all are closed.
+        kept: takes over files that stay open for sending, while it has room; None to close all files.
 
     Where files are slow to open (half a millisecond on average) some are opened ahead, on threads; ``inputs`` is then
     read on those threads, too, and up to 48 inputs further than the caller has asked for.

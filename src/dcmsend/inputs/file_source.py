@@ -12,7 +12,7 @@ from dcmsend.errors import DataSetError, FileUnreadable
 __all__ = ["NO_DESCRIPTOR", "FileSource", "OpenFile", "open_beginning", "open_file", "open_input", "read_opened"]
 
 NO_DESCRIPTOR: Final = (errno.EMFILE, errno.ENFILE)
-"""What the system says when too many files are open."""
+"""The system's errors when too many files are open."""
 
 _FLAGS = os.O_RDONLY
 for _name in ("O_BINARY", "O_CLOEXEC", "O_NOCTTY", "O_NONBLOCK"):  # as far as the system has them
@@ -61,9 +61,9 @@ def open_file(path: str, head_size: int) -> OpenFile:
 
 
 def read_opened(descriptor: int, status: os.stat_result, head_size: int) -> OpenFile:
-    """Read the first bytes of a file that is open, of which the system says ``status``.
+    """Read the first bytes of an open file with this ``status``.
 
-    Takes the descriptor over, and closes it when it raises.  Raises as ``open_input`` does.
+    Takes over the descriptor, and closes it on an error.  Raises as ``open_input`` does.
     """
     try:
         if not stat.S_ISREG(status.st_mode):

@@ -1,7 +1,7 @@
-"""Files that the scan leaves open until they are sent, so that they are opened once: a few of them, and safely.
+"""Keeps a few files of the scan open until they are sent, so that each is opened only once.
 
 A small file is kept as its bytes, without a descriptor.  A larger one is kept open, and read when its turn comes.
-Whether the name still means the very same, unchanged file is seen by one look at it, without opening it.
+One look at the name, without opening it, shows whether it still means the same, unchanged file.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ __all__ = ["KeptFiles"]
 
 MOST_KEPT: Final = 64
 LARGEST_WHOLE: Final = 16 * 1024
-"""Bytes up to which a file is kept as its content.  So all that are kept have at most 1 MiB."""
+"""Largest file that is kept as its content, in bytes; all kept contents together have at most 1 MiB."""
 
 _SETTLED: Final = 2_000_000_000
-"""Nanoseconds for which a file must not have changed to be kept as its content.  A change at once after another one may
-leave no trace in the time of modification: FAT counts in steps of two seconds, others in steps of some milliseconds."""
+"""Age in nanoseconds of the last change that a file must have to be kept as its content.  Two changes in quick
+succession may have the same time of modification: FAT counts in steps of two seconds, others in some milliseconds."""
 _FEWEST_ALLOWED: Final = 256
 _SHARE: Final = 4
 
 
 class _Kept(NamedTuple):
-    """One file: its descriptor, -1 where ``content`` is all of it; what the system said of it before it was read."""
+    """One file: its descriptor (-1 where ``content`` is the whole file), and its status before it was read."""
 
     descriptor: int
     content: bytes
@@ -41,14 +41,14 @@ class _Kept(NamedTuple):
 
 
 class KeptFiles:
-    """Files that were open once, by their names.  One thread adds, any thread takes.
+    """Files that were opened once, by their names.  One thread adds files, any thread takes them.
 
     Attributes:
-        room: how many more may be added.
-        count: how many are kept.
+        room: how many more files may be added.
+        count: how many files are kept.
 
     Args:
-        most: how many are kept at most.
+        most: most files that are kept.
     """
 
     def __init__(self, most: int = MOST_KEPT) -> None:
@@ -60,12 +60,12 @@ class KeptFiles:
         own(self)
 
     def add(self, item: Source, descriptor: int) -> bool:
-        """Keep an input that is open; false if it is not kept, the caller closes ``descriptor`` then."""
+        """Keep an open input; return False if it is not kept, and the caller has to close ``descriptor``."""
         if descriptor < 0 or type(item) is not InputFile or item.path in self._files:
             return False
         try:
             kept = self._look_at(descriptor)
-        except (OSError, FileUnreadable):  # whatever it is, it is told when the file is opened to be sent
+        except (OSError, FileUnreadable):  # the error is reported when the file is opened to be sent
             return False
         with self._lock:
             if kept is None or self.room <= 0:
@@ -89,7 +89,7 @@ class KeptFiles:
         return _Kept(-1, content, _state(status)) if len(content) == size else None
 
     def take(self, path: str, head_size: int) -> OpenFile | None:
-        """The file of this name with its first bytes; None if it is not kept, or is not what it was any more."""
+        """The file with this name and its first bytes; None if it is not kept, or was changed or replaced."""
         with self._lock:
             kept = self._files.pop(path, None)
             self._count()
@@ -106,18 +106,18 @@ class KeptFiles:
             return OpenFile(-1, status.st_size, status.st_mtime_ns, kept.content, (status.st_dev, status.st_ino))
         try:
             return read_opened(kept.descriptor, status, head_size)
-        except FileUnreadable:  # closed by now
+        except FileUnreadable:  # the descriptor was closed in the meantime
             return None
 
     def give_way(self, error: FileUnreadable) -> bool:
-        """Close everything if ``error`` is that there is no descriptor left; true if that may have helped."""
+        """Close all files if ``error`` means that no descriptor is left; return True if that may have helped."""
         if error.errno not in NO_DESCRIPTOR or not self.count:
             return False
         self.close()
         return True
 
     def close(self) -> None:
-        """Close what nobody has taken; nothing is kept from now on."""
+        """Close the files that were not taken; no file is kept from now on."""
         with self._lock:
             files, self._files, self._most = self._files, {}, 0
             self._count()
@@ -125,7 +125,7 @@ class KeptFiles:
             _close(kept)
 
     def give_up(self) -> None:
-        """Close the copies of a child that was forked; its parent may have been forked while the lock was held."""
+        """Close the copies in a forked child; the lock is replaced, because it may have been held during the fork."""
         self._lock = threading.Lock()
         self.close()
 
@@ -140,14 +140,14 @@ def _close(kept: _Kept) -> None:
 
 
 def _state(status: os.stat_result) -> tuple[int, ...]:
-    """By what a file is the same: the last value also changes where somebody sets the time of modification back."""
+    """Values by which a file is recognised; the last one also changes when the time of modification is set back."""
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def _first_too_high() -> int:
-    """From which descriptor on none is kept: the system gives the lowest that is free, so most are free below it.
+    """The lowest descriptor that is not kept.  The system assigns the lowest free one, so most are free below it.
 
-    0 where the system allows few, or does not say (Windows, where an open file could not be renamed by others either).
+    0 if the system permits few, or does not say (Windows, where other programs could not rename an open file either).
     """
     try:
         allowed = os.sysconf("SC_OPEN_MAX")

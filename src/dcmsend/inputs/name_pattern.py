@@ -108,7 +108,7 @@ def _translate_set(pattern: bytes, position: int) -> tuple[bytes, int]:
 
 
 def _set_member(pattern: bytes, position: int) -> tuple[bytes, int]:
-    """One byte of a set, quoted or as ``[.x.]`` or as it is, and the position behind it; ``b''`` at the end."""
+    """One byte of a set, quoted or as ``[.x.]`` or as it is, and the position after it; ``b''`` at the end."""
     named = _named_set(pattern, position)
     if named is not None and named[3] is not None:
         return named[3], named.end()

@@ -41,7 +41,7 @@ class Folder:
     __slots__ = ("fd", "path")
 
     def __init__(self, path: str, parent: Folder | None = None) -> None:
-        """Open the directory; ``parent`` is the one that it is in.  Raises OSError."""
+        """Open the directory; ``parent`` is its parent directory.  Raises OSError."""
         self.path = path or os.curdir
         self.fd: int | None
         if parent is None or parent.fd is None:
@@ -72,7 +72,7 @@ class Folder:
     def no_link(self, path: str) -> int:
         """The flag O_NOFOLLOW, or 0 for a link in this directory that may be followed.
 
-        Raises PermissionError for one that another user has laid, who could take what is put there.
+        Raises PermissionError for a link of another user, who could take the files that are put there.
         """
         status = self.status(os.path.basename(path))
         if status is None or not stat.S_ISLNK(status.st_mode):
@@ -98,7 +98,7 @@ class Folder:
 
 
 def open_below(outer: str, directory: str) -> Folder:
-    """Open ``directory``, which is ``outer`` or lies below it; what is missing is made.
+    """Open ``directory``, which is ``outer`` or lies below it; missing directories are made.
 
     Raises OSError, also for a link of another user on the way from ``outer``.
     """

@@ -74,7 +74,7 @@ def move_file(
         stamp: size in bytes and time of modification in nanoseconds that the file must have.
         identity: device and inode that the file must have, None for any.
         note: where the next run finds an unfinished move.
-        outer: the directory that holds all that is moved, above ``target``; below it no link of another user is
+        outer: the directory for all moved files, above ``target``; below it no link of another user is
             followed.
 
     Returns the new name: a name like ``target`` if ``target`` already is a file with the same bytes.
@@ -147,14 +147,14 @@ class _Place:
         return True
 
     def _look_again(self, name: str) -> None:
-        """See that nobody who has the file open has written to it since the last look; else it is taken back.
+        """Take the file back if a process that has it open has written to it since the last look.
 
         Raises NotMoved.
         """
         try:
             self._sent.check(self._there.status(name))
         except FileNotFoundError:
-            return  # somebody has fetched it already
+            return  # another run has fetched the file already
         except NotMoved:
             here, there = self._here, self._there
             os.rename(there.at(name), here.at(self._taken), src_dir_fd=there.fd, dst_dir_fd=here.fd)

@@ -127,7 +127,7 @@ class StoredFiles:
         return None if row is None else tuple(row)
 
     def was_stored(self, item: Source, since: int, *, sop_instance_uid: str = "", follow: bool = False) -> bool:
-        """Whether a file that is not there any more was stored with status 0, after ``since`` (ms since the epoch).
+        """Whether a file that no longer exists was stored with status 0, after ``since`` (ms since the epoch).
 
         With a SOP Instance UID only that instance counts: another file may have taken the name before it was sent.
         With ``follow`` the item may be a link to the file.  Raises JournalError.

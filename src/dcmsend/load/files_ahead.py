@@ -32,7 +32,7 @@ class FilesAhead:
     Args:
         instances: the transfer list; may grow meanwhile.
         on_slow: called once when opens have turned out to be slow, on the thread that opened the last file.
-        kept: the files that the scan has left open; None if there are none.
+        kept: files that the scan has left open; None if there are none.
     """
 
     def __init__(

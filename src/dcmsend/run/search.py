@@ -78,7 +78,7 @@ class Search:
         recall: tells which inputs are stored already; None if there is no journal.
         dictionary: makes the data dictionary when it is needed.
         share: tells which inputs belong to other runs; None if none do.
-        kept: takes files that stay open until they are sent; None if all are closed.
+        kept: takes over files that stay open for sending; None to close all files.
     """
 
     def __init__(

@@ -137,7 +137,6 @@ def colour_of_full_planes(image: Image) -> dict[int, int | str]:
 
     Native YBR_FULL_422 has half of the chroma samples, so full planes are YBR_FULL.  Raises TranscodeError for a
     Photometric Interpretation that full-size samples cannot have.
-    Interpretation that samples of full size cannot have.
     """
     said = image.photometric_interpretation
     if image.samples != 3:

@@ -165,7 +165,6 @@ class PixelData:
     def verify(self, run: RunJobs) -> bool:
         """Check all frames without a spool, if that is cheap; return False if ``decode`` is needed.
 
-
         Raises the errors of ``decode``.
         """
         decoder = self._decoder

@@ -1,7 +1,6 @@
 """The number of significant bits in a native sample, on which stream and data set may disagree.
 
 As DCMTK's JPEG decoder does, all codecs lower Bits Stored and High Bit to the precision of the stream.
-Source: PS3.5 8.1.1; PS3.3 C.7.6.3.
 likewise.  Source: PS3.5 8.1.1; PS3.3 C.7.6.3.
 """
 
@@ -25,8 +24,6 @@ class SampleBits:
         is_signed: whether the stream says that its samples are signed.
 
     Raises TranscodeError when the attributes are impossible, or when the position of the sign is unclear.
-
-    Raises TranscodeError when the attributes are impossible, or when it cannot be told where the sign is.
 
     Attributes:
         significant: number of low bits of a sample that receivers use.

@@ -59,7 +59,7 @@ def __getattr__(name: str) -> object:
         from .feed import Feed
 
         return Feed
-    if name in ("Session", "Stretch", "Taker", "Target"):  # of use to type checkers alone
+    if name in ("Session", "Stretch", "Taker", "Target"):  # only type checkers use these
         from . import target
 
         return getattr(target, name)

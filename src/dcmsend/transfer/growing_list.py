@@ -1,4 +1,4 @@
-"""A transfer list that is still being made, and what it says when it is asked for more."""
+"""A transfer list that is still growing, and its answers to a request for more."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["GrowingList", "Pulled"]
 
 
 class Pulled(Enum):
-    """What a list that grows says when it is asked for one instance more; true when it has grown."""
+    """The answer of a growing list to a request for one more instance; true when it has grown."""
 
     ONE = "one"
     """The list has grown by one instance."""
@@ -26,7 +26,7 @@ class Pulled(Enum):
 
 
 class GrowingList(Sequence[Instance]):
-    """A transfer list that is still being made."""
+    """A transfer list that is still growing."""
 
     @property
     @abstractmethod
@@ -35,12 +35,12 @@ class GrowingList(Sequence[Instance]):
 
     @abstractmethod
     def pull(self) -> Pulled:
-        """Have the list grow by one instance.  Never waits for outcomes, but may wait for a file."""
+        """Let the list grow by one instance.  Never waits for outcomes, but may wait for a file."""
 
     @abstractmethod
     def pull_what_is_there(self, end: int) -> None:
-        """Take what is known already, up to index ``end``; does not wait."""
+        """Add instances that are already known, up to index ``end``; does not wait."""
 
     @abstractmethod
     def run_ahead(self) -> None:
-        """Have the search go on before its instances are wanted; may be called by any thread."""
+        """Let the search run ahead; may be called by any thread."""

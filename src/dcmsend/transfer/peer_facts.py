@@ -1,4 +1,4 @@
-"""Who the receiver is, and what was opened to it: values that every way to send has."""
+"""The receiver's address and titles, and the sessions with it: the same values for every way to send."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Counts", "PeerFacts", "Timings"]
 
 
 class PeerFacts(Record):
-    """Who the receiver is, for reports, progress and journals; the same for every way to send.
+    """The receiver's address and titles, for reports, progress and journals; the same for every way to send.
 
     Attributes:
         host: name or address as given.
@@ -34,13 +34,13 @@ class PeerFacts(Record):
 
     @property
     def label(self) -> str:
-        """One word for a person, e.g. ``ARCHIVE@10.1.2.3:104``."""
+        """The receiver as one word, e.g. ``ARCHIVE@10.1.2.3:104``."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.called_ae_title}@{host}:{self.port}"
 
     @property
     def situation(self) -> Situation:
-        """What advice has to know of the receiver."""
+        """The facts about the receiver on which advice depends."""
         from dcmsend.advice import Situation
 
         return Situation(
@@ -49,10 +49,10 @@ class PeerFacts(Record):
 
 
 class Counts(Value):
-    """What was opened so far.
+    """The sessions and contexts opened so far.
 
     Attributes:
-        sessions: how many the receiver has answered, also when it then took nothing.
+        sessions: how many the receiver has answered, also if it then accepted nothing.
         contexts: presentation contexts proposed in them.
     """
 
@@ -64,11 +64,11 @@ class Counts(Value):
 
 
 class Timings:
-    """How a session spends its time; kept while it runs.
+    """The time a session spends waiting; updated while it runs.
 
     Attributes:
-        began: when it was made, by ``time.perf_counter``.
-        waiting: seconds for answers.
+        began: when the session was made, by ``time.perf_counter``.
+        waiting: seconds spent waiting for answers.
     """
 
     __slots__ = ("began", "waiting")

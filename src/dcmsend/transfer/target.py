@@ -63,14 +63,13 @@ class Stretch(Protocol):
 
 
 class Taker(Protocol):
-    """Takes instances for one session, and for those that replace it; see ``work``."""
+    """Takes instances for one session, and for sessions that replace it; see ``work``."""
 
     def take(self, *, may_wait: bool = True) -> tuple[int, Instance] | None:
-        """The next index, from 0, and its instance; None when there is none left, or after ``stop``.
+        """The next index, from 0, and its instance; None when none is left, or after ``stop``.
 
-        While the instances handed out before are too far behind it waits.  A session with requests without an answer
-        must not wait here, because the answer that everybody waits for may be among its own: with ``may_wait`` false
-        None is given.
+        Waits while an instance handed out earlier is too far behind.  A session that has unanswered requests must not
+        wait here, because the missing answer may be its own: with ``may_wait`` false the result is None instead.
         """
         ...
 
@@ -79,12 +78,12 @@ class Taker(Protocol):
         ...
 
     def stop(self) -> None:
-        """Have nothing more handed out, to nobody."""
+        """Stop the whole work: no taker gets another instance."""
         ...
 
     @property
     def is_stopped(self) -> bool:
-        """Whether nothing more is to be begun."""
+        """Whether no more instances may be begun."""
         ...
 
 

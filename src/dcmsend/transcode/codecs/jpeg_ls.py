@@ -1,6 +1,6 @@
-"""JPEG-LS, lossless and near-lossless.  Samples are of full size and never converted.
+"""JPEG-LS, lossless and near-lossless.  Samples have full size and are never converted.
 
-Their planes are arranged as the data set says.
+The data set decides how their planes are arranged.
 
 Source: PS3.5 A.4.3, 8.2.3; ITU-T T.87.
 """
