@@ -1,7 +1,7 @@
 """The number of significant bits in a native sample, on which stream and data set may disagree.
 
 As DCMTK's JPEG decoder does, all codecs lower Bits Stored and High Bit to the precision of the stream.
-likewise.  Source: PS3.5 8.1.1; PS3.3 C.7.6.3.
+Source: PS3.5 8.1.1; PS3.3 C.7.6.3.
 """
 
 from __future__ import annotations
