@@ -1,8 +1,8 @@
-"""Fails when a folder takes a name from another one that it does not export.
+"""Fails when a folder uses a name of another folder that does not export it.
 
-From outside a folder of the package only the names in the ``__all__`` of its ``__init__.py`` are used.  ``dicom`` is
-the exception: its modules are imported one by one, so that a run loads no table that it does not need.  import-linter
-knows modules and not names, so this is a script.
+Code outside a folder of the package may only use names in the ``__all__`` of its ``__init__.py``.  ``dicom`` is the
+exception: its modules are imported one by one, so that a run loads only the tables it needs.  This is a script because
+import-linter knows modules, but not names.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ BY_MODULE = {"dicom"}
 """Folders whose modules are imported one by one."""
 
 ENTRY = SOURCE / "__main__.py"
-"""Starts the command; ``cli`` exports nothing."""
+"""Exempt, because it starts the command and ``cli`` exports nothing."""
 
 
 def exported(folder: Path) -> set[str]:
@@ -29,7 +29,7 @@ def exported(folder: Path) -> set[str]:
 
 
 def faults_of(path: Path, folders: dict[str, set[str]]) -> Iterator[str]:
-    """What a module takes from other folders without being allowed to."""
+    """Names that a module uses from other folders without being allowed to."""
     parts = path.relative_to(SOURCE).parts
     own = parts[0] if len(parts) > 1 else ""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -50,7 +50,7 @@ def faults_of(path: Path, folders: dict[str, set[str]]) -> Iterator[str]:
 
 
 def main() -> int:
-    """Prints each fault; gives the exit code."""
+    """Print each fault; return the exit code."""
     folders = {path.name: exported(path) for path in SOURCE.iterdir() if (path / "__init__.py").exists()}
     faults = [
         fault for path in sorted(SOURCE.rglob("*.py")) if path != ENTRY for fault in faults_of(path, folders)

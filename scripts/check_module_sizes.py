@@ -1,4 +1,4 @@
-"""Fails when a module of the package is longer than a reader can hold: 400 lines, generated tables excepted."""
+"""Fails when a module of the package has more than 400 lines, except generated tables."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ SOURCE = Path(__file__).resolve().parent.parent / "src" / "dcmsend"
 
 
 def main() -> int:
-    """Prints each module that is too long; gives the exit code."""
+    """Print each module that is too long; return the exit code."""
     too_long = 0
     for path in sorted(SOURCE.rglob("*.py")):
         lines = len(path.read_text(encoding="utf-8").splitlines())

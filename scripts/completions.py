@@ -1,4 +1,4 @@
-"""Completions for three shells: option names everywhere, values where they are files, directories or known words."""
+"""Makes completions for three shells: option names, and values that are files, directories or known words."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _names(row: OptionRow) -> list[str]:
 
 
 def _kinds(row: OptionRow) -> list[str]:
-    """What each value is: ``level``, ``file``, ``directory`` or ``other``."""
+    """The kind of each value: ``level``, ``file``, ``directory`` or ``other``."""
     kinds = []
     for label in _labels(row):
         if row.long == "--log-level":
@@ -67,7 +67,7 @@ def _labels(row: OptionRow) -> list[str]:
 
 
 def bash_completion() -> str:
-    """The file for bash."""
+    """The completion file for bash."""
 
     def names(*kinds: str) -> str:
         return " | ".join(name for row in OPTIONS if tuple(_kinds(row)[:1]) in [(kind,) for kind in kinds]
@@ -85,7 +85,7 @@ def bash_completion() -> str:
 
 
 def zsh_completion() -> str:
-    """The file for zsh."""
+    """The completion file for zsh."""
     values = {"level": f"({' '.join(_LEVELS)})", "file": "_files", "directory": "_files -/", "other": " "}
     lines = ["#compdef dcmsend dcmsend-py", f"# {_HEAD}", "_arguments \\"]
     for row in OPTIONS:
@@ -100,7 +100,7 @@ def zsh_completion() -> str:
 
 
 def fish_completion() -> str:
-    """The file for fish, which knows no options with a plus sign: they are offered as words."""
+    """The completion file for fish, which offers options with a plus sign as words, because it does not know them."""
     lines = ["# fish completion for dcmsend", f"# {_HEAD}"]
     values = {"level": f" -x -a {_quote(' '.join(_LEVELS))}", "file": " -r -F", "other": " -x",
               "directory": " -x -a '(__fish_complete_directories)'"}  # fmt: skip

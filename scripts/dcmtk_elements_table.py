@@ -1,7 +1,7 @@
 """The private data elements that DCMTK 3.6.7 knows, and the elements of the standard that it does not know yet.
 
-Observed in its dictionary files; `tests/dicom/test_data_dictionary.py` compares them again.  The generator tells apart
-with it what only our dictionary knows, because such a VR must not change what a data set is taken for.
+Observed in its dictionary files; `tests/dicom/test_data_dictionary.py` compares them again.  The generator uses it to
+mark elements that only our dictionary knows, because their VRs must not change how a data set is read.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the table generator cannot derive from pydicom's dictionaries: DCMTK's own names and abbreviations.
+"""DCMTK's own names and abbreviations, which the table generator cannot derive from pydicom's dictionaries.
 
 All of it was observed with DCMTK 3.6.7 (`dcmdump` shows the name of every UID it knows, `dcmsend -v` the abbreviation
 of every class it sends); `tests/dicom/test_sop_class.py` and `test_uid.py` observe it again.  UIDs are written without
@@ -74,8 +74,8 @@ UID_NAMES = {
     "15.1.1": "UniversalCoordinatedTimeSynchronizationFrameOfReference",
 }
 
-# Names of transfer syntaxes where they stand among the UIDs: DCMTK writes them without blanks.  They appear as
-# a SOP Class name only, when a file says nonsense and the UIDs are not checked.
+# Names of transfer syntaxes in the list of UIDs, which DCMTK writes without blanks.  They only appear as the name of a
+# SOP Class, if a file gives such a UID as its class and UIDs are not checked.
 TRANSFER_SYNTAX_UID_NAMES = {
     "1.2": "LittleEndianImplicit",
     "1.2.1": "LittleEndianExplicit",

@@ -1,4 +1,4 @@
-"""The second half of scripts/demo: a receiver on a free port of 127.0.0.1, the dcmsend command, and what arrived."""
+"""The second half of scripts/demo: a receiver on a free port of 127.0.0.1, the dcmsend command, and the result."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ received: list[tuple[str, str, str, int]] = []
 
 
 def handle_store(event: evt.Event) -> int:
-    """Keeps class, instance, transfer syntax and size of each object."""
+    """Record class, instance, transfer syntax and size of each object."""
     data_set = event.request.DataSet.getvalue()
     request = event.request
     received.append(
@@ -35,7 +35,7 @@ def handle_store(event: evt.Event) -> int:
 
 
 def main() -> int:
-    """Runs the demonstration; gives 0 when every file has arrived."""
+    """Run the demonstration; return 0 when every file has arrived."""
     files = [path for folder in FOLDERS for path in folder.rglob("*") if path.is_file()]
     _config.UNRESTRICTED_STORAGE_SERVICE = True
     server = AE(ae_title="DEMO").start_server(

@@ -1,6 +1,6 @@
-"""What the table generator changes in pydicom's data dictionaries, and why.
+"""Corrections that the table generator makes to pydicom's data dictionaries, and the reasons.
 
-Judged with DCMTK 3.6.7's dictionary files: `tests/dicom/test_data_dictionary.py` compares every entry.
+They rest on DCMTK 3.6.7's dictionary files: `tests/dicom/test_data_dictionary.py` compares every entry.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ PRIVATE_ELEMENTS = {
     ("Philips MR Imaging DD 001", 0x2005): ((0x2D,), "SS"),
     # GE's ultrasound devices put encapsulated pixel data there; DCMTK reads it as such.
     ("GEMS_Ultrasound_MovieGroup_001", 0x7FE1): ((0x60,), "px"),
-    # Here the sources do not agree how long a value is, or whether it is text.  UN is always right: the bytes stay.
+    # Here the sources disagree about the length of a value, or whether it is text.  UN is always safe: no byte changes.
     ("CARDIO-D.R. 1.0", 0x0029): ((0x02, 0x03), "UN"),
     ("DLX_LKUP_01", 0x6000): ((0x01, 0x02), "UN"),
     ("ELSCINT1", 0x01F1): ((0x26,), "UN"),

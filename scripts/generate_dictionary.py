@@ -79,7 +79,7 @@ def repeating_elements() -> str:
 
 
 def younger_elements() -> str:
-    """Group -> ``eeeeeeee...`` of what DCMTK's dictionary does not have."""
+    """Group -> ``eeeeeeee...`` of the elements that DCMTK's dictionary lacks."""
     known = {group: {element for element, _, _ in rows} for group, rows in by_group(standard_elements()).items()}
     lines = []
     for group, packed in dcmtk.YOUNGER_ELEMENTS.items():
@@ -103,8 +103,9 @@ def dcmtk_private_vrs() -> dict[tuple[str, int, int], str]:
 def private_vrs() -> dict[str, dict[int, dict[int, str]]]:
     """creator -> group -> low byte of the element -> VR, without those that are UN anyway.
 
-    Some entries name the block (`00E11021`) or write it as 00; a block may lie anywhere, so only the low byte counts.
-    As in pydicom an entry with a fixed block wins over one with a free block.  Group 0x6000 stands for 6001..60FF.
+    Some entries name the block (`00E11021`) or write it as 00.  Only the low byte counts, because a block may lie
+    anywhere.  As in pydicom an entry with a fixed block overrides one with a free block.  Group 0x6000 stands for
+    6001..60FF.
     """
     vrs: dict[str, dict[int, dict[int, str]]] = {}
     for creator, rows in private_dictionaries.items():

@@ -31,7 +31,7 @@ def generated() -> dict[str, str]:
 
 
 def main(arguments: list[str]) -> int:
-    """Returns the exit code."""
+    """Write or check the files; return the exit code."""
     if arguments not in ([], ["--check"]):
         print(__doc__, file=sys.stderr)
         return 2

@@ -105,6 +105,6 @@ def _plain(markdown: str) -> str:
 
 
 def escape(text: str) -> str:
-    """Hyphens are minus signs; nothing at the start of a line is a request."""
+    """Escape hyphens, which are minus signs, and characters that would be a request at the start of a line."""
     text = text.replace("\\", "\\e").replace("-", "\\-")
     return "\\&" + text if text[:1] in (".", "'") else text

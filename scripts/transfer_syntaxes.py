@@ -56,8 +56,8 @@ PRIVATE_TRANSFER_SYNTAXES = {
     "1.2.840.113619.5.2": ("Private GE Little Endian Implicit with big endian pixel data", "i"),
 }
 
-# Transfer syntaxes DCMTK 3.6.7 refuses to send, named in its style.  SMPTE ST 2110 has no pixel data in the data
-# set at all; with "e" they are proposed alone, which is right.
+# Transfer syntaxes that DCMTK 3.6.7 refuses to send, named in its style.  SMPTE ST 2110 has no pixel data in the data
+# set; with "e" it is proposed alone, as it should be.
 YOUNGER_TRANSFER_SYNTAXES = {
     "1.2.1.98": ("Encapsulated Uncompressed Explicit VR Little Endian", "e"),
     "1.2.4.100.1": ("Fragmentable MPEG2 Main Profile @ Main Level", "el"),

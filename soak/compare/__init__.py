@@ -1,1 +1,1 @@
-"""Random command lines, DCMTK's dcmsend and ours, and what differs that no deviation explains."""
+"""Runs random command lines with DCMTK's dcmsend and with ours, and finds differences that no deviation explains."""

@@ -1,6 +1,6 @@
-"""Which deviation explains a difference, by facts; what is left when its cause is taken away must be the same.
+"""Decides by facts which deviation explains a difference; without the cause both programs must behave the same.
 
-A deviation that changes the course of a run hides what comes after it.  So it does not simply excuse the line: the line
+A deviation that changes the course of a run hides what comes after it, so it does not simply excuse the line.  The line
 is run again without the file, the option or the peer's answer that the deviation is about, and then both programs must
 agree.
 """
@@ -19,17 +19,17 @@ from soak.compare.peers import ChosenPeer
 __all__ = ["Explanation", "explanations"]
 
 _TRANSFERS = frozenset((0, 22, 23, 60, 61, 62, 65))
-"""Exit codes of runs that have got as far as their files; no deviation leads to another one."""
+"""Exit codes of runs that have reached their files; no deviation leads to another code."""
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """A deviation that may be the reason.
+    """A deviation that may explain a difference.
 
     Attributes:
-        ids: rows of the table.
-        reduced: the line without the reason, None if nothing is left of it.
-        removed: files that are to be removed from the directory.
+        ids: rows of the table of deviations.
+        reduced: the line without the cause, None if nothing is left of it.
+        removed: files to be removed from the directory.
     """
 
     ids: tuple[str, ...]
@@ -38,7 +38,7 @@ class Explanation:
 
 
 def explanations(line: Line, pair: Pair, directory: Path) -> Iterator[Explanation]:
-    """What the facts allow, the most particular first."""
+    """The explanations that the facts permit, the most specific first."""
     if not _may_be_explained(pair):
         return
     if line.has("-nh", "--no-halt") and "loss" in line.peer.kinds and _has_lost_an_association(pair):
@@ -62,7 +62,7 @@ def explanations(line: Line, pair: Pair, directory: Path) -> Iterator[Explanatio
 
 
 def _may_be_explained(pair: Pair) -> bool:
-    """Whether both have worked on the files, and ours has not failed alone without sending anything."""
+    """Whether both programs have worked on the files, and ours has not failed alone without sending anything."""
     theirs, ours = pair.theirs, pair.ours
     if ours.exit_code not in _TRANSFERS or theirs.exit_code not in _TRANSFERS:
         return False
@@ -70,7 +70,7 @@ def _may_be_explained(pair: Pair) -> bool:
 
 
 def _has_lost_an_association(pair: Pair) -> bool:
-    """Whether DCMTK's run has got one, and lost it with something left to be sent or received."""
+    """Whether DCMTK's run had an association, and lost it with messages left to be sent or received."""
     return any(
         (each.stores and each.course[-1] not in ("release", "end")) or "release" in each.course
         for each in pair.theirs.peer.connections
@@ -84,8 +84,8 @@ def _uses_another_context(pair: Pair) -> bool:
 
 
 def _goes_the_right_way(ids: tuple[str, ...], pair: Pair, kinds: frozenset[str]) -> bool:
-    """Whether more, or less, was sent than by DCMTK, as all of the deviations say."""
-    if {"refusal", "loss"} & kinds:  # one instance more changes the contexts, and the number of the answer
+    """Whether ours has sent more than DCMTK, or less, as all of the deviations say."""
+    if {"refusal", "loss"} & kinds:  # an additional instance changes the contexts, and the number of each answer
         return True
     theirs, ours = len(pair.theirs.peer.stores), len(pair.ours.peer.stores)
     if ours > theirs:

@@ -1,4 +1,4 @@
-"""What differs between two runs, aspect by aspect, after what never counts has been left out."""
+"""Differences between two runs, aspect by aspect; irrelevant ones are left out first."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NOT_STORED = re.compile(r"^E: \d+ of \d+ SOP instances? (was|were) not stored",
 
 
 def differences_of(pair: Pair) -> tuple[dict[str, str], set[str]]:
-    """Text by aspect, and the ids of deviations that explain what is left out."""
+    """Text by aspect, and the ids of deviations that explain the differences left out."""
     found: dict[str, str] = {}
     explained: set[str] = set()
     for name in _COMPARED:
@@ -55,14 +55,14 @@ def differences_of(pair: Pair) -> tuple[dict[str, str], set[str]]:
 
 
 def _without_port(value: object, run: Run) -> object:
-    """A port that stands where a file name belongs (a command line with a word too many) is the same file name."""
+    """Hide the port where a file name belongs: in a command line with a word too many the port is taken for a file."""
     if isinstance(value, list) and all(isinstance(line, str) for line in value):
         return [line.replace(str(run.peer.port), "PORT") for line in value]
     return value
 
 
 def _told_by_ours_alone(pair: Pair) -> set[str]:
-    """D01 and D02 are recognised by their lines, which ``errors`` leaves out."""
+    """Recognise D01 and D02 by their lines, which ``errors`` leaves out."""
     ids = set()
     if pair.ours.exit_code == 0 and _NOT_STORED.search(pair.ours.stderr):
         ids.add("D02")
@@ -81,7 +81,7 @@ def _faults_of_ours(pair: Pair) -> dict[str, str]:
 
 
 def _without_known(theirs: ReportFile, ours: ReportFile) -> tuple[object, object, set[str]]:
-    """Sizes differ where DCMTK writes another length (D08), and a young class's name (D29)."""
+    """Hide sizes where DCMTK writes another length (D08), and names of young SOP classes (D29)."""
     if len(theirs.entries) != len(ours.entries):
         return theirs, ours, set()
     hidden, ids = [], set()
@@ -103,7 +103,7 @@ def _without_premature_end(lines: object) -> object:
 
 
 def _has_further_contexts(pair: Pair) -> bool:
-    """Whether ours has the same contexts and, behind them, some with the three native syntaxes only (D11)."""
+    """Whether ours has the same contexts, followed by some with the three native syntaxes only (D11)."""
     if len(pair.theirs.peer.connections) != len(pair.ours.peer.connections):
         return False
     for one, other in zip(pair.theirs.peer.connections, pair.ours.peer.connections, strict=True):
@@ -142,7 +142,7 @@ def _why_the_same(one: StoreRecord, other: StoreRecord, run: Run) -> str:
 
 
 def accepted_syntax(run: Run, store: StoreRecord) -> str:
-    """Transfer syntax in which the peer has accepted the context of a message."""
+    """The transfer syntax in which the peer has accepted the context of a message."""
     for number, connection in enumerate(run.peer.connections, 1):
         if any(each is store for each in connection.stores):
             script = run.peer.scripts[min(number, len(run.peer.scripts)) - 1]

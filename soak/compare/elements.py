@@ -1,6 +1,6 @@
-"""Where the elements of a DICOM file stand.
+"""Finds the positions of elements in a DICOM file.
 
-It shares no code with the package under test, and it takes what is wrong as it comes: it stops where it cannot go on.
+It shares no code with the package under test.  It reads damaged files, too, and stops where it cannot go on.
 Source: PS3.5 section 7, PS3.10 section 7.1.
 """
 
@@ -26,8 +26,8 @@ class Place:
     Attributes:
         tag: group and element.
         vr: two letters, empty in implicit VR.
-        start, value, end: positions of the header, of the value and behind it.
-        length: what the header says, perhaps ``UNDEFINED``.
+        start, value, end: positions of the header, of the value, and after the value.
+        length: the length in the header, perhaps ``UNDEFINED``.
     """
 
     tag: int
@@ -40,13 +40,13 @@ class Place:
 
 @dataclass(frozen=True)
 class FileParts:
-    """A file taken to pieces.
+    """The parts of a file.
 
     Attributes:
         syntax: transfer syntax UID of the meta header, empty without one.
         meta: elements of the meta header.
-        offset: where the data set begins.
-        elements: those of the data set as far as they can be told; none if it is deflated.
+        offset: position of the data set.
+        elements: elements of the data set as far as they can be found; empty if it is deflated.
     """
 
     syntax: str
@@ -56,7 +56,7 @@ class FileParts:
 
 
 def parts_of(content: bytes) -> FileParts:
-    """Meta header and data set; a file without the prefix is taken for a data set in implicit or explicit VR."""
+    """Meta header and data set; a file without the prefix is read as a data set in implicit or explicit VR."""
     if content[128:132] != b"DICM":
         is_explicit = content[4:6].isalpha() and content[4:6].isupper()
         return FileParts("", (), 0, tuple(places(content, 0, is_explicit=is_explicit, order="<")))
@@ -78,7 +78,7 @@ def meta_places(content: bytes) -> Iterator[Place]:
 
 
 def places(content: bytes, start: int, *, is_explicit: bool, order: str) -> Iterator[Place]:
-    """Elements of one level, up to the end or to the first one that makes no sense."""
+    """Elements of one level, up to the end or to the first impossible one."""
     for _ in range(_MOST):
         if start + 8 > len(content):
             return
@@ -115,7 +115,7 @@ def _header(content: bytes, start: int, *, is_explicit: bool, order: str) -> tup
 
 
 def _end_of_undefined(content: bytes, start: int, *, is_explicit: bool, order: str, depth: int = 0) -> int | None:
-    """Behind the delimiter of a sequence or of fragments whose value begins at ``start``."""
+    """Position after the delimiter of a sequence or of fragments whose value begins at ``start``."""
     while start + 8 <= len(content) and depth < 60:
         group, number, length = struct.unpack_from(order + "HHL", content, start)
         start += 8
@@ -153,7 +153,7 @@ def _end_of_item(content: bytes, start: int, *, is_explicit: bool, order: str, d
 
 
 def element(tag: int, vr: bytes, value: bytes, *, is_explicit: bool, order: str, length: int | None = None) -> bytes:
-    """An encoded element; ``length`` stands in the header in place of the true one."""
+    """An encoded element; ``length`` replaces the true length in the header."""
     size = len(value) if length is None else length
     start = struct.pack(order + "HH", tag >> 16, tag & 0xFFFF)
     if not is_explicit:

@@ -1,4 +1,4 @@
-"""What is true of a file that makes a deviation of ``docs/deviations.md`` apply to it, told from its bytes."""
+"""Finds in a file's bytes the facts that make a deviation of ``docs/deviations.md`` apply to it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from soak.compare.judge import inflated
 __all__ = ["LESS", "MORE", "facts_of"]
 
 MORE = frozenset(("D09", "D10", "D11", "D25", "D34", "D36", "D38", "D44", "D52", "D54"))
-"""With these ours sends what DCMTK does not."""
+"""Deviations by which ours sends what DCMTK does not."""
 LESS = frozenset(("D35", "D43", "D46", "D51"))
-"""With these it is the other way round."""
+"""Deviations by which DCMTK sends what ours does not."""
 
 _NATIVE = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2")
 _JPEG_2000 = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (90, 91, 92, 93))
@@ -22,7 +22,7 @@ _OLD = {
     *_NATIVE, DEFLATED, "1.2.840.10008.1.2.5", "1.2.840.113619.5.2", *_JPEG_2000, "1.2.840.10008.1.2.4.94",
     *(f"1.2.840.10008.1.2.4.{number}" for number in (*range(50, 67), 70, 80, 81, *range(100, 109))),
 }
-"""What DCMTK 3.6.7 can send."""
+"""Transfer syntaxes that DCMTK 3.6.7 can send."""
 _WIDTHS = {b"OW": 2, b"US": 2, b"SS": 2, b"UL": 4, b"SL": 4, b"FL": 4, b"OF": 4, b"OL": 4, b"AT": 2, b"FD": 8, b"OD": 8,
            b"SV": 8, b"UV": 8, b"OV": 8}  # fmt: skip
 _PIXEL_DATA = 0x7FE00010
@@ -30,7 +30,7 @@ _KNOWN_VRS = {*_WIDTHS, *b"AE AS CS DA DS DT IS LO LT OB PN SH SQ ST TM UC UI UN
 
 
 def facts_of(content: bytes, touched: frozenset[int]) -> set[str]:
-    """Ids of the deviations that apply to a file; ``touched`` holds the elements that were changed by chance."""
+    """Ids of the deviations that apply to a file; ``touched`` holds the elements that were changed at random."""
     parts = parts_of(content)
     found = {*_of_meta_header(content, parts), *_of_syntax(parts), *_of_elements(content, parts)}
     if parts.syntax == DEFLATED:

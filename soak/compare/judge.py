@@ -1,4 +1,4 @@
-"""Whether two encoded data sets are the same data set; DCMTK's dcmconv encodes both anew (D08)."""
+"""Compares two encoded data sets after DCMTK's dcmconv has encoded both anew (D08)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["canonical", "inflated", "same_bytes_but_vrs"]
 
 
 def inflated(data_set: bytes, syntax: str) -> tuple[bytes, str]:
-    """Explicit VR little endian in the place of deflated; what cannot be inflated stays."""
+    """Explicit VR little endian instead of deflated; a data set that cannot be inflated is returned unchanged."""
     if syntax != DEFLATED:
         return data_set, syntax
     try:
@@ -25,13 +25,13 @@ def inflated(data_set: bytes, syntax: str) -> tuple[bytes, str]:
 
 
 def canonical(data_set: bytes, syntax: str) -> bytes | None:
-    """The data set as DCMTK writes it, None if it cannot read it; explicit lengths, no padding."""
+    """The data set as DCMTK writes it, with explicit lengths and no padding; None if DCMTK cannot read it."""
     data_set, syntax = inflated(data_set, syntax)
     return _converted(data_set, syntax, "+t=")
 
 
 def same_bytes_but_vrs(one: bytes, other: bytes, syntax: str) -> bool:
-    """Whether the data sets differ in nothing but VRs: implicit VR does not write them."""
+    """Whether the data sets differ only in VRs, which implicit VR does not write."""
     one, own = inflated(one, syntax)
     other, _ = inflated(other, syntax)
     if own == IMPLICIT:

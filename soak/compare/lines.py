@@ -1,4 +1,4 @@
-"""One random command line: options, files, and what the peer does."""
+"""One random command line: options, files, and the behaviour of the peer."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ class SourceFile:
     Attributes:
         name: relative to the directory in which both programs run.
         source: file of the test data.
-        kinds: what was changed in the copy; empty for an exact one.
-        tags: the elements that this has touched.
+        kinds: the kinds of changes in the copy; empty for an exact copy.
+        tags: the elements that were changed.
     """
 
     name: str
@@ -58,10 +58,10 @@ class Line:
     """A command line and its circumstances.
 
     Attributes:
-        options: each with its values.
-        parameters: behind peer and port.
-        files: what lies in the directory.
-        peer: what answers.
+        options: each option with its values.
+        parameters: the parameters after peer and port.
+        files: the files in the directory.
+        peer: the peer that answers.
     """
 
     seed: int
@@ -73,7 +73,7 @@ class Line:
 
     @property
     def words(self) -> list[str]:
-        """All arguments; ``{port}`` and ``{own}`` are filled in by who runs it."""
+        """All arguments; the code that runs the line fills in ``{port}`` and ``{own}``."""
         options = [word for option in self.options for word in option]
         return [*options, "+crf", "{own}/report.txt", "127.0.0.1", "{port}", *self.parameters]
 
@@ -82,13 +82,13 @@ class Line:
         return any(option[0] in names for option in self.options)
 
     def without(self, names: Sequence[str]) -> Line:
-        """The same line without some of the files; what lies in a directory is to be removed by the caller."""
+        """The same line without some of the files; the caller removes those that lie in the directory."""
         gone = set(names)
         files = tuple(each for each in self.files if each.name not in gone)
         return replace(self, files=files, parameters=tuple(each for each in self.parameters if each not in gone))
 
     def smaller(self) -> Iterator[Line]:
-        """Lines with one option, one file or the peer's peculiarity less."""
+        """Lines with one option, one file or one peculiarity of the peer fewer."""
         for each in self.files:
             shorter = self.without([each.name])
             if shorter.parameters and shorter.files:
@@ -104,7 +104,7 @@ class Line:
 
 
 def make_line(seed: int, number: int, directory: Path) -> Line:
-    """The line of this number; its files are written to ``directory``, which is emptied."""
+    """The line of this number; writes its files to ``directory``, which is emptied first."""
     chance = random.Random(f"{seed}:{number}")
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
@@ -128,7 +128,7 @@ def make_line(seed: int, number: int, directory: Path) -> Line:
 
 def _options(chance: random.Random) -> Iterator[tuple[str, ...]]:
     if chance.random() < 0.5:
-        yield ("-nh",)  # without it most lines end at their first damaged file
+        yield ("-nh",)  # without it most lines would end at their first damaged file
     weights = [_WEIGHTS.get(row.long, 1) for row in _ROWS]
     for row in dict.fromkeys(chance.choices(_ROWS, weights, k=chance.randrange(5))):
         yield (chance.choice([name for name in (row.short, row.long) if name]), *_values(row, chance))
@@ -177,7 +177,7 @@ def _write(chance: random.Random, source: CorpusFile, directory: Path, name: str
 
 
 def _medium(chance: random.Random, directory: Path) -> tuple[list[SourceFile], list[str]]:
-    """A small directory with a DICOMDIR: the one with tiny files, or a part of the large one, which lacks the rest."""
+    """A small directory with a DICOMDIR: the one with tiny files, or an incomplete part of the large one."""
     folder = "fileset/TINY_ALPHA/" if chance.random() < 0.7 else "fileset/"
     members = [file for file in corpus() if file.name.startswith(folder)]
     if folder == "fileset/":

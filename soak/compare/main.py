@@ -62,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 class _Counts:
-    """What has been seen."""
+    """The results so far."""
 
     def __init__(self, seed: int, keep: Path | None) -> None:
         self._seed, self._keep = seed, keep
@@ -72,13 +72,13 @@ class _Counts:
 
     @property
     def exit_code(self) -> int:
-        """Of the command."""
+        """The exit code of the command."""
         if self._different:
             return DIFFERENT
         return SOAK_IS_BROKEN if self._broken or not self._lines else 0
 
     def run(self, runner: Runner, number: int, *, shrink: bool) -> None:
-        """One line."""
+        """Run one line."""
         try:
             verdict = runner.judge(self._seed, number, shrink=shrink)
         except Exception:
@@ -106,7 +106,7 @@ class _Counts:
             shutil.copytree(runner.directory, self._keep / f"{self._seed}-{number}", dirs_exist_ok=True)
 
     def show(self) -> None:
-        """The summary."""
+        """Print the summary."""
         same = self._lines - self._different - self._explained
         known = self._explained
         print(f"{self._lines} lines: {same} the same, {known} with known deviations, {self._different} differ")

@@ -1,4 +1,4 @@
-"""Copies of DICOM files with something changed, by chance, and which elements the change has touched."""
+"""Copies of DICOM files with random changes, and the elements that were changed."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _SYNTAXES = (IMPLICIT, "1.2.840.10008.1.2.1", BIG, "1.2.840.10008.1.2.4.70", "1.
 
 @dataclass
 class Mutated:
-    """A file while it is changed.
+    """A file that is being changed.
 
     Attributes:
-        tags: elements that were touched, 0 for what is none.
-        kinds: what was done.
+        tags: elements that were changed, 0 for other bytes.
+        kinds: the kinds of changes.
     """
 
     content: bytes
@@ -37,7 +37,7 @@ class Mutated:
         return parts_of(self.content)
 
     def splice(self, start: int, end: int, new: bytes) -> None:
-        """Put ``new`` in the place of ``start:end``."""
+        """Replace ``start:end`` by ``new``."""
         self.content = self.content[:start] + new + self.content[end:]
 
 
@@ -55,7 +55,7 @@ def _some_element(file: Mutated, chance: random.Random) -> Place | None:
 
 
 def flip_bytes(file: Mutated, chance: random.Random) -> None:
-    """One to four bytes anywhere, more often in the first kilobyte of the data set than elsewhere."""
+    """Change one to four bytes anywhere, more often in the first kilobyte of the data set than elsewhere."""
     content, parts = bytearray(file.content), file.parts
     if not content:
         return
@@ -69,7 +69,7 @@ def flip_bytes(file: Mutated, chance: random.Random) -> None:
 
 
 def change_length(file: Mutated, chance: random.Random) -> None:
-    """The length in one header, the value as it is."""
+    """Change the length in one header, but not the value."""
     place = _some_element(file, chance)
     if place is None:
         return
@@ -86,7 +86,7 @@ def change_length(file: Mutated, chance: random.Random) -> None:
 
 
 def resize_value(file: Mutated, chance: random.Random) -> None:
-    """A value longer or shorter by some bytes, with the right length."""
+    """Make a value some bytes longer or shorter, with the right length."""
     place = _some_element(file, chance)
     if place is None or place.length == UNDEFINED:
         return
@@ -102,7 +102,7 @@ def resize_value(file: Mutated, chance: random.Random) -> None:
 
 
 def move_element(file: Mutated, chance: random.Random) -> None:
-    """An element in another place."""
+    """Move an element to another place."""
     elements = file.parts.elements
     if len(elements) < 2:
         return
@@ -132,7 +132,7 @@ def remove_element(file: Mutated, chance: random.Random) -> None:
 
 
 def truncate(file: Mutated, chance: random.Random) -> None:
-    """At the end of an element, or anywhere."""
+    """Cut the file off at the end of an element, or anywhere."""
     place = _some_element(file, chance)
     if place is None or chance.random() < 0.5:
         cut = chance.randrange(len(file.content) + 1)
@@ -144,7 +144,7 @@ def truncate(file: Mutated, chance: random.Random) -> None:
 
 
 def append(file: Mutated, chance: random.Random) -> None:
-    """Rubbish, zeros or trailing padding behind the last element."""
+    """Append garbage, zeros or trailing padding after the last element."""
     is_explicit, order = _encoding(file.parts)
     file.content += chance.choice((
         bytes(chance.randrange(1, 40)), chance.randbytes(chance.randrange(1, 20)),
@@ -154,7 +154,7 @@ def append(file: Mutated, chance: random.Random) -> None:
 
 
 def insert_group(file: Mutated, chance: random.Random) -> None:
-    """A group length, right or not, or an element of a group that should not be there."""
+    """Insert a group length, right or wrong, or an element of a group that should not be there."""
     is_explicit, order = _encoding(file.parts)
     elements = file.parts.elements
     if not elements:
@@ -176,7 +176,7 @@ def insert_group(file: Mutated, chance: random.Random) -> None:
 
 
 def insert_private(file: Mutated, chance: random.Random) -> None:
-    """A private creator and some of its elements."""
+    """Insert a private creator and some of its elements."""
     is_explicit, order = _encoding(file.parts)
     group, block = chance.choice((0x0009, 0x0019, 0x0021, 0x0029, 0x2005, 0x7053)), chance.randrange(0x10, 0x20)
     elements = [each for each in file.parts.elements if each.tag >> 16 > group]
@@ -197,7 +197,7 @@ def _item(order: str) -> bytes:
 
 
 def insert_sequence(file: Mutated, chance: random.Random) -> None:
-    """A sequence of undefined length, sometimes with something wrong inside."""
+    """Insert a sequence of undefined length, sometimes with a fault inside."""
     is_explicit, order = _encoding(file.parts)
     elements = [each for each in file.parts.elements if each.tag > 0x00400275]
     if not elements:
@@ -227,7 +227,7 @@ def change_vr(file: Mutated, chance: random.Random) -> None:
 
 
 def change_syntax(file: Mutated, chance: random.Random) -> None:
-    """Another transfer syntax UID in the meta header."""
+    """Put another transfer syntax UID into the meta header."""
     for place in file.parts.meta:
         if place.tag == 0x00020010:
             value = chance.choice(_SYNTAXES).encode()
@@ -237,7 +237,7 @@ def change_syntax(file: Mutated, chance: random.Random) -> None:
 
 
 def strip_meta(file: Mutated, chance: random.Random) -> None:
-    """The data set alone."""
+    """Leave only the data set."""
     file.content = file.content[file.parts.offset :]
     file.tags.add(0x00020000)
 
@@ -250,7 +250,7 @@ _MUTATIONS: tuple[tuple[Mutation, int], ...] = (
 
 
 def mutate(content: bytes, chance: random.Random) -> Mutated:
-    """One to three random changes."""
+    """Make one to three random changes."""
     file = Mutated(content, set(), [])
     for _ in range(chance.choices((1, 2, 3), (6, 2, 1))[0]):
         (change,) = chance.choices([each for each, _ in _MUTATIONS], [weight for _, weight in _MUTATIONS])

@@ -1,4 +1,4 @@
-"""What the peer of a random line does."""
+"""The behaviour of the peer of a random line."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class ChosenPeer:
     """One script for each connection, the last one for all further ones.
 
     Attributes:
-        kinds: what is out of the ordinary: ``refusal`` of contexts, ``rejection`` of the association, ``loss`` of an
+        kinds: peculiarities: ``refusal`` of contexts, ``rejection`` of the association, ``loss`` of an
             association, ``status`` other than success, ``misread`` status, ``tiny`` PDUs.
     """
 
@@ -55,7 +55,7 @@ Choice = tuple[Script, str, set[str]]
 
 
 def choose_peer(chance: random.Random) -> ChosenPeer:
-    """One script mostly, sometimes two or three."""
+    """Usually one script, sometimes two or three."""
     makers: tuple[Callable[[random.Random], Choice], ...] = (_plain, _syntax, _refusing, _statuses, _losing, _rejecting)
     chosen = [
         chance.choices(makers, (5, 6, 2, 3, 2, 1))[0](chance) for _ in range(chance.choices((1, 2, 3), (10, 2, 1))[0])

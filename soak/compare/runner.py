@@ -1,4 +1,4 @@
-"""Runs a line with both programs and tells what is left unexplained."""
+"""Runs a line with both programs, and finds the differences that are left unexplained."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ HUNG = -999
 
 @dataclass
 class Verdict:
-    """What came out of one line.
+    """The result of one line.
 
     Attributes:
-        differences: text by aspect, of the line or of what an explanation has left of it; empty if all is explained.
-        ids: deviations that were at work.
-        note: what the reference itself has failed at.
-        smallest: the line that the differences are of.
+        differences: text by aspect, of the line or of the line reduced by an explanation; empty if all is explained.
+        ids: deviations that have explained a difference.
+        note: why the reference itself has failed.
+        smallest: the line that shows the differences.
     """
 
     line: Line
@@ -41,10 +41,10 @@ class Verdict:
 
 
 class Runner:
-    """Both programs in one directory.
+    """Runs both programs in one directory.
 
     Attributes:
-        directory: where the files of the current line are.
+        directory: the directory with the files of the current line.
     """
 
     def __init__(self, reference: Program, ours: Program, folder: Path) -> None:
@@ -53,7 +53,7 @@ class Runner:
         self._own = folder / "own"
 
     def judge(self, seed: int, number: int, *, shrink: bool) -> Verdict:
-        """The verdict on one line; if it is a difference, once more to be sure, and on a smaller line if wanted."""
+        """The verdict on one line; a difference is confirmed by a second run, and on a smaller line if wanted."""
         line = make_line(seed, number, self.directory)
         verdict = self._judge(line)
         if not verdict.differences:
@@ -66,7 +66,7 @@ class Runner:
         return self._shrink(again) if shrink else again
 
     def pair(self, line: Line) -> Pair:
-        """Both runs."""
+        """Run both programs."""
         with ThreadPoolExecutor(2) as pool:
             theirs, ours = pool.map(lambda program: self._run(program, line), self._programs)
         return Pair(theirs, ours)
@@ -102,7 +102,7 @@ class Runner:
         return Verdict(line, found, ids, smallest=line)
 
     def _shrink(self, verdict: Verdict) -> Verdict:
-        """The same with as little as shows a difference in the same aspects, or in some of them."""
+        """Reduce the line as far as it still differs in the same aspects, or in some of them."""
         for _ in range(40):
             assert verdict.smallest is not None
             smaller = self._first_smaller(verdict)
@@ -125,14 +125,14 @@ class Runner:
 
 
 class _set_aside:  # noqa: N801
-    """Files that are not there for a while, or, after ``keep``, for good."""
+    """Removes files for a while or, after ``keep``, permanently."""
 
     def __init__(self, directory: Path, names: list[str] | tuple[str, ...]) -> None:
         self._directory, self._names = directory, names
         self._are_gone = False
 
     def keep(self) -> None:
-        """Leave it so."""
+        """Leave the files removed."""
         self._are_gone = True
 
     def __enter__(self) -> _set_aside:

@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 class _Soak:
-    """Rounds, and what has been counted."""
+    """Runs rounds, and counts their results."""
 
     def __init__(self, seed: int, program: str, may: dict[str, bool], keep: Path | None, *, verbose: bool) -> None:
         self._seed, self._program, self._may, self._keep, self._verbose = seed, program, may, keep, verbose
@@ -72,13 +72,13 @@ class _Soak:
 
     @property
     def exit_code(self) -> int:
-        """Of the command."""
+        """The exit code of the command."""
         if self._broken:
             return BROKEN
         return SOAK_IS_BROKEN if self._failed or not self._rounds else 0
 
     def run(self, number: int) -> None:
-        """One round in folders of its own."""
+        """Run one round in folders of its own."""
         chance = random.Random(f"{self._seed}:{number}")
         is_elsewhere = chance.random() < 0.4 and os.access(_OTHER_FILE_SYSTEM, os.W_OK)
         root = Path(tempfile.mkdtemp(prefix="soak-"))
@@ -150,7 +150,7 @@ class _Soak:
             shutil.copytree(root, place, symlinks=True)
 
     def show(self) -> None:
-        """The summary."""
+        """Print the summary."""
         print(f"{self._rounds} rounds, {self._nights} nights, {self._messages} messages: {self._broken} broken")
         print("  " + ", ".join(f"{name} {count}" for name, count in sorted(self._seen.items())))
         if self._failed:

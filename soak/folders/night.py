@@ -1,4 +1,4 @@
-"""One night: a run of the program, what others do to the folders meanwhile, and how it ends."""
+"""One night: a run of the program, changes to the folders at the same time, and the end of the run."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _SIGNALS = {"KILL": signal.SIGKILL, "TERM": signal.SIGTERM, "INT": signal.SIGINT
 
 @dataclass(frozen=True)
 class Night:
-    """What was drawn for it.
+    """The random choices for a night.
 
     Attributes:
-        ending: ``""`` or a signal.
-        after: messages after which it is sent.
-        second: ``""``, ``same journal`` or ``same process number``: another run at the same time.
-        mount: ``""``, ``tree`` (is there a second time) or ``sent`` (is inside the tree, too).
+        ending: ``""`` or the signal that ends the run.
+        after: number of messages after which the signal is sent.
+        second: another run at the same time: ``""``, ``same journal`` or ``same process number``.
+        mount: ``""``, ``tree`` (mounted a second time) or ``sent`` (also mounted inside the tree).
         changes: number of changes before and during the run.
     """
 
@@ -54,12 +54,12 @@ class Night:
 
 @dataclass
 class Done:
-    """A night that is over.
+    """A finished night.
 
     Attributes:
         reports: folder with ``json``, ``jsonl``, ``csv``, ``html``, ``text``.
-        was_killed: SIGKILL has hit it.
-        moved_before: what was in the sent directory, and nowhere else, when it began.
+        was_killed: whether SIGKILL has ended the run.
+        moved_before: contents that were only in the sent directory when the night began.
     """
 
     night: Night
@@ -73,7 +73,7 @@ class Done:
 
 
 def allowed_namespaces() -> dict[str, bool]:
-    """Whether mounts and process numbers of our own can be had."""
+    """Whether this process may make mounts and process numbers of its own."""
     unshare = shutil.which("unshare")
 
     def works(*words: str) -> bool:
@@ -85,7 +85,7 @@ def allowed_namespaces() -> dict[str, bool]:
 
 
 def plan_night(number: int, chance: random.Random, *, moves: bool, may: dict[str, bool]) -> Night:
-    """A random night."""
+    """Make the random choices for a night."""
     options: list[str] = []
     if chance.random() < 0.4:
         options += ["--parallel-associations", str(chance.randint(2, 4))]
@@ -103,7 +103,7 @@ def plan_night(number: int, chance: random.Random, *, moves: bool, may: dict[str
     mount = "" if not may["mount"] or second or (mount == "sent" and not moves) else mount
     ending = chance.choices(("", "KILL", "TERM", "INT"), (5, 3, 1, 1))[0]
     if second == "same process number" and ending:
-        ending = "KILL"  # unshare does not hand other signals on
+        ending = "KILL"  # unshare does not pass other signals on
     mood = chance.choices(list(MOODS), (5, 4, 2, 0.3, 1, 0.7, 0.4))[0]
     changes = (chance.randrange(12), chance.choice((0, 0, 2, 5, 20)))
     tells_duplicates = chance.random() < 0.2
@@ -113,7 +113,7 @@ def plan_night(number: int, chance: random.Random, *, moves: bool, may: dict[str
 
 
 def run_night(night: Night, world: World, receiver: Receiver, chance: random.Random, program: str) -> Done:
-    """The night, from its changes beforehand to the end of all processes."""
+    """Run the night, from the changes before it to the end of all processes."""
     receiver.begin_night(night.mood, tells_duplicates=night.tells_duplicates)
     world.add(world.tree / "a", chance.choice((0, 5, 60)) if night.changes != (0, 0) else 0)
     changes = [world.change() for _ in range(night.changes[0])]
@@ -149,7 +149,7 @@ def _accompany(
     run: subprocess.Popen[bytes],
     changes: list[str],
 ) -> bool:
-    """Change the folders while it runs, end it if that was drawn; whether SIGKILL has hit it."""
+    """Change the folders during the run, and end it if that was chosen; return whether SIGKILL has ended it."""
     deadline = time.monotonic() + LONGEST
     left, is_due = night.changes[1], bool(night.ending)
     try:
@@ -167,7 +167,7 @@ def _accompany(
     finally:
         run.kill()
         run.wait()
-    return run.returncode in (-9, 137, -15, -2)  # the last two: before the program could listen to signals
+    return run.returncode in (-9, 137, -15, -2)  # the last two: the program did not handle signals yet
 
 
 def _signal(run: subprocess.Popen[bytes], night: Night) -> None:

@@ -1,4 +1,4 @@
-"""What must hold after every night; each check gives the broken promises in plain words."""
+"""The promises that must hold after every night; each check yields the broken ones in plain words."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _ALWAYS = {0, 21, 23, 61, 101, 102}
 
 
 def broken_after_night(done: Done, world: World, receiver: Receiver) -> list[str]:
-    """All promises that this night has broken."""
+    """All promises that were broken in this night."""
     broken = [*_lost(world), *_moved_but_not_there(world, receiver), *_nonsense_arrived(world, receiver)]
     journals = {name: rows_of(world.root / name) for name in ("journal", "journal-2")}
     for name, rows in journals.items():
@@ -51,7 +51,7 @@ def broken_after_night(done: Done, world: World, receiver: Receiver) -> list[str
 
 
 def broken_at_the_end(world: World, receiver: Receiver, sent_again: int, *, moves: bool) -> list[str]:
-    """After two good nights in which nobody changed anything."""
+    """All promises that are broken after two undisturbed nights without changes."""
     broken = []
     known = receiver.ever.accepted
     uids = {uid for uid, _ in known}
@@ -73,7 +73,7 @@ def broken_at_the_end(world: World, receiver: Receiver, sent_again: int, *, move
 
 
 def _lost(world: World) -> Iterator[str]:
-    """Every content that ever was there is somewhere exactly as it was, but for what the soak itself has destroyed."""
+    """Every content that ever existed still exists unchanged, except those that the soak itself has destroyed."""
     there = world.there()
     for digest, content in world.contents.items():
         if digest in there or digest in world.gone or any(heir in there for heir in content.heirs):
@@ -86,7 +86,7 @@ def _lost(world: World) -> Iterator[str]:
 
 
 def _is_machinery(path: Path, world: World) -> bool:
-    """Whether the program has made this name for a while only."""
+    """Whether this is a temporary name of the program."""
     return world.sent in path.parents and any(part.startswith(".") for part in path.relative_to(world.sent).parts)
 
 
@@ -114,7 +114,7 @@ def _nonsense_arrived(world: World, receiver: Receiver) -> Iterator[str]:
 
 
 def _sent_from_the_sent_directory(done: Done, receiver: Receiver) -> Iterator[str]:
-    """Though it is within the tree by another mount."""
+    """No file of the sent directory is sent, although it is also mounted inside the tree."""
     for uid, _ in done.moved_before & receiver.tonight.accepted:
         yield f"sent from the directory of what was sent: {uid}"
 
@@ -123,7 +123,7 @@ def _sent_from_the_sent_directory(done: Done, receiver: Receiver) -> Iterator[st
 
 
 def rows_of(journal: Path) -> Rows:
-    """Outcome, status and SOP Instance UID by path, read without our code, from a copy."""
+    """Outcome, status and SOP Instance UID by path, read from a copy of the journal without our code."""
     if not journal.exists() or not journal.stat().st_size:
         return {}
     with tempfile.TemporaryDirectory() as copy:
@@ -195,12 +195,12 @@ def _report_and_receiver(document: dict[str, Any], receiver: Receiver, *, is_alo
             yield f"reported as {words}, but the receiver has got it tonight: {uid}"
     untold = tonight - set(by_uid) if is_alone else set()
     again = sum(any(one["outcome"] == "unconfirmed" for one in each["attempts"][:-1]) for each in document["instances"])
-    if len(untold) > again:  # a file may be another instance at its next attempt, and the report tells of that one
+    if len(untold) > again:  # a file may hold another instance at its next attempt, which is then reported
         yield f"the receiver has got what no report tells of: {sorted(untold)}"
 
 
 def _report_and_journal(document: dict[str, Any], rows: Rows) -> Iterator[str]:
-    """The last outcome of each path is the journal's, but what is stored may stay so (a file that is named twice)."""
+    """The last outcome of each path is the journal's, but a stored one may stay so (a file that is named twice)."""
     last: dict[str, set[str]] = {}
     for each in document["instances"]:
         if each["outcome"] in _WORDS:
@@ -209,11 +209,11 @@ def _report_and_journal(document: dict[str, Any], rows: Rows) -> Iterator[str]:
             folder, name = os.path.split(path)
             for real in {os.path.realpath(folder), _without_mount(folder)}:
                 last.setdefault(os.path.join(real, name), set()).add(each["outcome"])
-                if each["reason"] == "file_unreadable":  # of what is gone before it was opened nothing new is known
+                if each["reason"] == "file_unreadable":  # the journal keeps what it knew of a vanished file
                     last[os.path.join(real, name)].add("stored")
     for path, words in last.items():
         row = rows.get(path)
-        if row is None and words == {"stored"}:  # by another name, the link dangles since the file was moved
+        if row is None and words == {"stored"}:  # found by another name: the link dangles since the file was moved
             row = rows.get(os.path.realpath(path))
         if row is None:
             if "/mounted/" not in path:
@@ -223,7 +223,7 @@ def _report_and_journal(document: dict[str, Any], rows: Rows) -> Iterator[str]:
 
 
 def _without_mount(folder: str) -> str:
-    """Where a directory led while the tree was mounted a second time: a link in it leads out of the mount."""
+    """The original path of a directory in the second mount of the tree; links lead there, out of the mount."""
     inside = folder.replace("/mounted", "/in", 1)
     real = os.path.realpath(inside)
     return os.path.realpath(folder) if real == inside else real

@@ -1,4 +1,4 @@
-"""A Storage SCP that keeps a record of its own of what it has, and that is as bad as a night wants it to be.
+"""A Storage SCP that records what it has, and misbehaves as a night wants.
 
 It shares no code with the package under test.
 """
@@ -29,7 +29,7 @@ MOODS: Mapping[str, Mapping[str, float]] = {
     "rejects": {"rejection": 0.6},
     "absent": {},
 }
-"""What happens to a message, or to an association, and how often; what is left gets the answer 0000."""
+"""Misbehaviours for messages and associations, and their probabilities; otherwise the answer is 0000."""
 
 Stored = tuple[str, str]
 """SOP Instance UID, and SHA-256 of the data set."""
@@ -37,12 +37,12 @@ Stored = tuple[str, str]
 
 @dataclass
 class Record:
-    """What one night has brought.
+    """The results of one night.
 
     Attributes:
-        accepted: answered, or about to be answered, with success or a warning.
+        accepted: instances answered, or about to be answered, with success or a warning.
         successes: those answered with 0000.
-        messages: number of all that came completely; ``last`` is the SOP Instance UID of the last one.
+        messages: number of complete messages; ``last`` is the SOP Instance UID of the last one.
     """
 
     accepted: set[Stored] = field(default_factory=set)
@@ -57,7 +57,7 @@ class _Dropped(Exception):
 
 
 class Receiver:
-    """Listens on 127.0.0.1 as long as it lives.
+    """Listens on 127.0.0.1 until it is closed.
 
     Attributes:
         ever: the record of all nights; ``tonight`` is begun by ``begin_night``.
@@ -74,7 +74,7 @@ class Receiver:
         self._listen()
 
     def begin_night(self, mood: str, *, tells_duplicates: bool) -> None:
-        """Be so from now on; ``tells_duplicates`` answers 0111 to an instance that is there."""
+        """Behave like this from now on; with ``tells_duplicates`` a known instance is answered 0111."""
         with self._lock:
             self._mood = MOODS[mood]
             self._tells_duplicates = tells_duplicates
@@ -89,7 +89,7 @@ class Receiver:
         threading.Thread(target=self._serve, args=(self._listener,), daemon=True).start()
 
     def close(self) -> None:
-        """Listen no more, until the next night begins."""
+        """Stop listening until the next night begins."""
         if self._listener is not None:
             with contextlib.suppress(OSError):
                 self._listener.shutdown(socket.SHUT_RDWR)
@@ -107,7 +107,7 @@ class Receiver:
             threading.Thread(target=self._converse, args=(connection,), daemon=True).start()
 
     def _draw(self, *, is_association: bool) -> str:
-        """What is to happen; empty for nothing in particular."""
+        """Choose a misbehaviour; empty for none."""
         with self._lock:
             at = self._chance.random()
             for fate, share in self._mood.items():
@@ -164,7 +164,7 @@ class Receiver:
             self.ever.messages += 1
             if self._tells_duplicates and not status and any(uid == known for known, _ in self.ever.accepted):
                 status = 0x0111
-        if fate in ("close", "reset"):  # it has not kept it
+        if fate in ("close", "reset"):  # the instance is not kept
             if fate == "reset":
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             raise _Dropped
@@ -185,7 +185,7 @@ class Receiver:
         })))  # fmt: skip
 
     def _keep(self, what: Stored, status: int) -> None:
-        """Before the answer goes out: that may be lost, the instance is not."""
+        """Record the instance before the answer, which may be lost, is sent."""
         with self._lock:
             for record in (self.ever, self.tonight):
                 record.accepted.add(what)

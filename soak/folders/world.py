@@ -1,4 +1,4 @@
-"""Folders that others change, and a memory of every content that was ever put there."""
+"""Folders that are changed during runs, and a memory of every content that was ever put there."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ __all__ = ["Content", "World"]
 
 _HERE, _EXCHANGE = -100, 2  # AT_FDCWD, RENAME_EXCHANGE of Linux
 _ODD_TIMES = (-1, 0, -11_000_000_000, 9_500_000_000, 10_413_792_000)
-"""Seconds: before 1970, in 1621, in 2271, in 2300; a file system may clamp them."""
+"""Times in seconds: before 1970, in 1621, in 2271, in 2300; a file system may clamp them."""
 _ODD_NAMES = ("name with blanks", "\udcff", "=1+1", "\x1b[31m", "é")
 
 
 @dataclass(frozen=True)
 class Content:
-    """What a file holds or has held.
+    """A present or past content of a file.
 
     Attributes:
-        stored: SOP Instance UID and SHA-256 of the data set; None for what is no instance.
-        heirs: digests of contents one of which is enough, because the soak itself has changed a file in place.
+        stored: SOP Instance UID and SHA-256 of the data set; None if it is not an instance.
+        heirs: digests of contents of which one is enough, because the soak itself has changed a file in place.
     """
 
     note: str
@@ -40,9 +40,9 @@ class World:
     """The folders of one round.
 
     Attributes:
-        contents: by SHA-256 of the whole file.
+        contents: contents by SHA-256 of the whole file.
         gone: contents that the soak itself may have destroyed.
-        tree: the folder that is sent; ``aside`` holds what was taken out of it; ``sent`` are directories of
+        tree: the folder that is sent; ``aside`` holds files taken out of it; ``sent`` are directories of
             ``--move-sent``.
     """
 
@@ -76,13 +76,13 @@ class World:
         return content
 
     def remember(self, content: bytes, note: str, stored: tuple[str, str] | None = None, *heirs: str) -> str:
-        """Keep in mind that this content was there; its digest."""
+        """Remember that this content existed; return its digest."""
         digest = hashlib.sha256(content).hexdigest()
         self.contents.setdefault(digest, Content(note, stored, heirs))
         return digest
 
     def new_name(self) -> Path:
-        """A name in the tree that was never used."""
+        """A name in the tree that was never used before."""
         self._number += 1
         folder = self._chance.choice((self.tree, self.tree / "a", self.tree / "b" / "c"))
         odd = self._chance.choice(_ODD_NAMES) if self._chance.random() < 0.03 else ""
@@ -92,12 +92,12 @@ class World:
         """The files of the tree, without links, in order."""
         return sorted(path for path in walk(self.tree) if path.suffix == ".dcm")
 
-    # --- what happens to the folders
+    # --- changes to the folders
 
     def change(self, hot: str = "") -> str:
-        """One random change, told in a word; nothing if there is no file.
+        """Make one random change and return its name; no change if there is no file.
 
-        ``hot`` is the UID of an instance that was sent just now: its file is the one to be changed, most of the time.
+        ``hot`` is the UID of an instance that was sent just now; usually its file is changed.
         """
         self._hot = self._places.get(hot)
         acts = {
@@ -108,7 +108,7 @@ class World:
         try:
             getattr(self, "_" + act)()
         except FileNotFoundError:
-            return f"{act}: too late"  # it was moved meanwhile
+            return f"{act}: too late"  # the file was moved in the meantime
         return act
 
     def _some(self) -> Path:
@@ -120,12 +120,12 @@ class World:
         return self._chance.choice(files)
 
     def add(self, folder: Path, count: int) -> None:
-        """New instances under new names."""
+        """Add new instances under new names."""
         for _ in range(count):
             self._write(folder / self.new_name().name, self.instance())
 
     def add_rivals(self, count: int) -> None:
-        """New instances in the other folder under names that are in the tree, so that both are moved to one name."""
+        """Add instances to the other folder under names of the tree, so that two files are moved to one name."""
         names = [path.name for path in self.regular_files()][-count:]
         for name in (*names, self.new_name().name):
             if not (self.other / name).exists():
@@ -135,7 +135,7 @@ class World:
         self._write(self.new_name(), self.instance())
 
     def _write(self, path: Path, content: bytes) -> None:
-        """As careful programs do it: under another name first."""
+        """Write a file as careful programs do: under another name first."""
         partial = self.root / f"partial-{path.name}"
         partial.write_bytes(content)
         partial.replace(path)
@@ -147,7 +147,7 @@ class World:
             self._places[stored[0]] = path
 
     def _replace(self, path: Path, content: bytes) -> None:
-        """In one step; what was there lies aside then, whatever others do to the name at the same time."""
+        """Replace a file in one step; the old one is then aside, whatever others do to the name at the same time."""
         self._number += 1
         partial = self.aside / f"{self._number:05d}.dcm"
         partial.write_bytes(content)
@@ -157,7 +157,7 @@ class World:
         self._note_place(path, content)
 
     def _storm(self) -> None:
-        """A file that somebody writes again and again."""
+        """Write a file again and again."""
         path = self._some()
         for _ in range(self._chance.randrange(10, 200)):
             self._replace(path, self.instance())
@@ -173,7 +173,7 @@ class World:
         self._replace(self._some(), self.instance())
 
     def _same_uid(self) -> None:
-        """Another content with the UID of the one that it replaces."""
+        """Replace a file by another content with the same UID."""
         path = self._some()
         known = self.contents[digest_of(path)].stored
         self._replace(path, self.instance(known[0] if known else ""))
@@ -190,7 +190,7 @@ class World:
         self._some().rename(self.new_name())
 
     def _truncated(self) -> None:
-        """In place, by a program that does not care who reads it."""
+        """Shorten a file in place, as a careless program does."""
         path = self._some()
         content = path.read_bytes()
         cut = content[: self._chance.randrange(1, max(2, len(content)))]
@@ -219,7 +219,7 @@ class World:
         self.remember(content, "no DICOM")
         self._write(name, content)
 
-    # --- what is there
+    # --- present contents
 
     def stored_in(self, folder: Path) -> set[tuple[str, str]]:
         """The instances among the files of a folder."""
@@ -227,7 +227,7 @@ class World:
         return {each.stored for each in known if each is not None and each.stored is not None}
 
     def there(self) -> dict[str, list[Path]]:
-        """Where every content is now."""
+        """The present paths of every content."""
         found: dict[str, list[Path]] = {}
         for folder in (self.tree, self.other, self.aside, self.sent):
             for path in walk(folder):
@@ -237,7 +237,7 @@ class World:
 
 
 def walk(folder: Path) -> Iterator[Path]:
-    """Regular files, links not followed."""
+    """Regular files, without following links."""
     for place, _, names in os.walk(folder):
         for name in names:
             path = Path(place, name)
@@ -246,7 +246,7 @@ def walk(folder: Path) -> Iterator[Path]:
 
 
 def exchange(one: Path, other: Path) -> bool:
-    """Give each the other's name in one step; false where the system cannot do that."""
+    """Exchange the names of two files in one step; return False where the system cannot do that."""
     rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     if rename is None:
         return False

@@ -1,4 +1,4 @@
-"""Compressed DICOM files made by DCMTK's encoders from native ones, and what can be done to their fragments."""
+"""Compressed DICOM files made by DCMTK's encoders from native ones, and changes to their fragments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What DCMTK's own dcmsend makes of many data sets: which it refuses and why, and which bytes it sends."""
+"""Runs DCMTK's dcmsend on many data sets: which it refuses and why, and which bytes it sends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What either program delivers to a peer that takes one transfer syntax only."""
+"""The data sets that either program delivers to a peer that accepts one transfer syntax only."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""A network that fails at one byte: it stands between a sender and a real peer, and does one thing wrong, once.
+"""A network that fails at one byte: a proxy between a sender and a real peer that makes one fault, once.
 
     fault = Fault("cut", Direction.TO_SENDER, at=230)
     with FaultProxy(peer.port, fault) as proxy:
         subprocess.run([*program, "127.0.0.1", str(proxy.port), *files])
     assert proxy.links[0].happened
 
-Without a fault it writes down what goes by, so that a sweep knows where each PDU begins.  It shares no code with the
+Without a fault it records the traffic, so that a sweep knows where each PDU begins.  It shares no code with the
 package under test.
 """
 

@@ -1,4 +1,4 @@
-"""A port at which TCP connects never complete: the listener's queue is full and nobody takes anything out of it."""
+"""A port at which TCP connects never complete: the listener's queue is full and never emptied."""
 
 from __future__ import annotations
 

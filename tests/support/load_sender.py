@@ -1,8 +1,8 @@
-"""Sends the files of a folder again and again for some seconds, and tells what it took.
+"""Sends the files of a folder again and again for some seconds, and reports the resources it used.
 
     python load_sender.py PORT FOLDER SECONDS
 
-It prints JSON: how often each SOP Instance UID was stored and refused, what else there was, and from time to time the
+It prints JSON: how often each SOP Instance UID was stored and refused, all other outcomes, and from time to time the
 number of open descriptors and the resident memory.
 """
 

@@ -1,4 +1,4 @@
-"""What becomes of each attempt to send an instance to a target in memory, and of each to open a session."""
+"""Plans the result of each attempt to send an instance to a target in memory, or to open a session."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A transfer to a target in memory, run to its end, and whether what it says is true."""
+"""Runs a transfer to a target in memory to its end, and checks that its outcomes are true."""
 
 from __future__ import annotations
 

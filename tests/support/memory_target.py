@@ -1,7 +1,7 @@
-"""A target in memory: what becomes of each attempt is planned beforehand; no socket, no file, no wait.
+"""A target in memory: the result of each attempt is planned beforehand; no socket, no file, no wait.
 
-It behaves as an association does (a window, answers in any order, what is in flight when it breaks down), and it keeps
-a record of its own: what has arrived, what it has taken, and which answers have reached the sender.
+It behaves like an association (a window, answers in any order, requests in flight when it breaks), and keeps its own
+record: instances that have arrived, those it has stored, and answers that have reached the sender.
 """
 
 from __future__ import annotations

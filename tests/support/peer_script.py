@@ -1,4 +1,4 @@
-"""What a scripted peer is told to do: one ``Script`` for each connection."""
+"""The instructions for a scripted peer: one ``Script`` for each connection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the programs are that tests run: our own command, DCMTK's tools, other peers."""
+"""Finds the programs that tests run: our own command, DCMTK's tools, other peers."""
 
 from __future__ import annotations
 

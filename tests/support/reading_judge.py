@@ -1,4 +1,4 @@
-"""What DCMTK's dcmsend and our scan say of the same files: accepted, or rejected and why, with which remarks."""
+"""Reads the same files with DCMTK's dcmsend and with our scan: whether each accepts them, its reasons and remarks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs a command to its end and keeps what a user and the operating system see of it."""
+"""Runs a command to its end and records its output, exit code and use of resources."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which files a command opens, looks at and renames, as the system sees it."""
+"""Traces which files a command opens, examines and renames, by its system calls."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
     python unreliable_peer.py SEED
 
 It prints its port, serves until its standard input ends, and then prints as JSON how often it has answered success for
-each SOP Instance UID, and how often it did what.  It shares no code with the package under test.
+each SOP Instance UID, and how often each fault has happened.  It shares no code with the package under test.
 """
 
 from __future__ import annotations
