@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import struct
 import zlib
 
@@ -175,6 +176,46 @@ def test_a_small_deflated_file_cannot_hold_millions_of_elements(unit: bytes) -> 
         walk_data_set(InflatingSource(BytesSource(data)), transfer_syntax(EXPLICIT_LITTLE.uid))
     assert error.value.condition == "Invalid stream"
     assert "too many elements" in error.value.detail
+
+
+def test_noise_does_not_allow_millions_of_elements() -> None:
+    """A megabyte that cannot be deflated, and four million items in a few kilobytes behind it."""
+    noise = random.Random(1).randbytes(1_000_000)
+    plain = EXPLICIT_LITTLE.encode([*HEAD, (0x00091001, "OB", noise)])
+    plain += EXPLICIT_LITTLE.header(0x0040A730, "SQ", 8 * 4_000_000)
+    compressor = zlib.compressobj(6, zlib.DEFLATED, -15)
+    data = compressor.compress(plain + EXPLICIT_LITTLE.item_header(0xE000, 0) * 4_000_000) + compressor.flush()
+    with pytest.raises(DataSetError) as error:
+        walk_data_set(InflatingSource(BytesSource(data)), transfer_syntax(EXPLICIT_LITTLE.uid))
+    assert "too many elements" in error.value.detail
+
+
+def test_a_regular_slide_is_no_attack() -> None:
+    """The places of 200,000 tiles in a grid: 2.2 million elements, and hardly anything deflates better in practice."""
+
+    def sequence(tag: int, body: bytes) -> bytes:
+        item = EXPLICIT_LITTLE.item_header(0xE000, len(body)) + body
+        return EXPLICIT_LITTLE.header(tag, "SQ", len(item)) + item
+
+    def frame(number: int) -> bytes:
+        row, column = divmod(number, 447)
+        indices = EXPLICIT_LITTLE.element(0x00209157, "UL", struct.pack("<2L", column + 1, row + 1))
+        place = b"".join((
+            EXPLICIT_LITTLE.element(0x0040072A, "DS", b"%-8.6g" % (20 - column * 0.128)),
+            EXPLICIT_LITTLE.element(0x0040073A, "DS", b"%-8.6g" % (40 - row * 0.128)),
+            EXPLICIT_LITTLE.element(0x0040074A, "DS", b"0 "),
+            EXPLICIT_LITTLE.element(0x0048021E, "SL", struct.pack("<l", column * 512 + 1)),
+            EXPLICIT_LITTLE.element(0x0048021F, "SL", struct.pack("<l", row * 512 + 1)),
+        ))  # fmt: skip
+        body = sequence(0x00209111, indices) + sequence(0x0048021A, place)
+        return EXPLICIT_LITTLE.item_header(0xE000, len(body)) + body
+
+    body = b"".join(map(frame, range(200_000)))
+    plain = EXPLICIT_LITTLE.encode(HEAD) + EXPLICIT_LITTLE.header(0x52009230, "SQ", len(body)) + body
+    compressor = zlib.compressobj(9, zlib.DEFLATED, -15)
+    data = compressor.compress(plain) + compressor.flush()
+    result = walk_data_set(InflatingSource(BytesSource(data)), transfer_syntax(EXPLICIT_LITTLE.uid))
+    assert result.encoded_length == len(plain)
 
 
 def test_black_pixels_may_deflate_to_almost_nothing() -> None:

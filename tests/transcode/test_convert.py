@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 
 import pytest
@@ -14,7 +15,7 @@ from dcmsend.errors import DataSetError, TranscodeError
 from dcmsend.transcode import can_convert, can_decode, convert_data_set
 from dcmsend.transcode.layout import Layout
 from dcmsend.transcode.recorder import StructureRecorder
-from dcmsend.transcode.structure import MAX_NODES, Structure
+from dcmsend.transcode.structure import MAX_INFLATED_NODES, MAX_NODES, Structure
 from dcmsend.transcode.writing import DataSetWriter, swap_words
 from support.converting import converted
 from support.data_set_bytes import EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT, Element, Fragments, Items
@@ -190,6 +191,23 @@ def test_contents_longer_than_a_length_can_say_get_undefined_length() -> None:
     assert next(chunks).startswith(
         EXPLICIT_LITTLE.header(0x00081140, "SQ", 0xFFFFFFFF) + EXPLICIT_LITTLE.item_header(0xE000, 0xFFFFFFFF)
     )
+
+
+def test_the_number_of_elements_of_a_deflated_data_set_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slide of 400,000 frames and an MR of 10,000 are far from an attack; 1.25 million elements take 5 s."""
+    monkeypatch.setattr("dcmsend.transcode.structure.MAX_INFLATED_NODES", 1000)
+    assert 1_200_000 < MAX_INFLATED_NODES <= 1_250_000
+    for count in (998, 1000):
+        plain = EXPLICIT_LITTLE.encode([(0x00100020, "LO", b"")] * count)
+        compressor = zlib.compressobj(wbits=-15)
+        data = compressor.compress(plain) + compressor.flush()
+        assert converted(plain, NATIVE[0], NATIVE[1])
+        if count < 1000:
+            assert converted(data, DEFLATED, NATIVE[1]) == converted(plain, NATIVE[0], NATIVE[1])
+            continue
+        with pytest.raises(DataSetError) as error:
+            converted(data, DEFLATED, NATIVE[1])
+        assert error.value.detail == "more than 1000 elements"
 
 
 def test_the_number_of_elements_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

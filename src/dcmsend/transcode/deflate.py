@@ -24,7 +24,7 @@ _MOST_WORK: Final = 32 << 30
 _WORK_FOR_ALL: Final = 1 << 30
 _WORK_FOR_A_BYTE: Final = 4
 _HEADERS_FOR_ALL: Final = 8 << 20
-_HEADERS_FOR_A_BYTE: Final = 64
+_HEADERS_FOR_A_BYTE: Final = 16
 _MOST_POINTS: Final = 32
 _FIRST_DISTANCE: Final = 16 << 20
 

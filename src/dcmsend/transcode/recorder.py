@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from dcmsend.dicom.byte_source import ByteSource
+from dcmsend.dicom.byte_source import ByteSource, InflatedSource
 from dcmsend.dicom.vr import STRING_VRS
 
 from .ambiguous_vr import DECIDING, AmbiguousVRs
@@ -44,7 +44,7 @@ class StructureRecorder:
     """
 
     def __init__(self, source: ByteSource, *, is_big_endian: bool, has_big_endian_pixels: bool) -> None:
-        self.structure = Structure()
+        self.structure = Structure(is_inflated=isinstance(source, InflatedSource))
         self._reader = BufferedReader(source)
         self._big_endian = BIG_ENDIAN if is_big_endian else 0
         self._has_big_endian_pixels = has_big_endian_pixels

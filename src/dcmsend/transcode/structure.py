@@ -15,8 +15,8 @@ from dcmsend.dicom.vr import LONG_VRS, SHORT_VRS
 from dcmsend.errors import DataSetError
 
 __all__ = [
-    "BIG_ENDIAN", "BLANK_PADDED", "DROPPED", "ELEMENT", "FRAGMENT", "FRAGMENTS", "ITEM", "KIND", "MAX_NODES",
-    "SEQUENCE", "VR_NAMES", "VR_NUMBERS", "WHITE_SPACE", "Structure", "Values",
+    "BIG_ENDIAN", "BLANK_PADDED", "DROPPED", "ELEMENT", "FRAGMENT", "FRAGMENTS", "ITEM", "KIND",
+    "MAX_INFLATED_NODES", "MAX_NODES", "SEQUENCE", "VR_NAMES", "VR_NUMBERS", "WHITE_SPACE", "Structure", "Values",
 ]
 
 Values = Callable[[], Iterator[bytes]]
@@ -24,6 +24,11 @@ Values = Callable[[], Iterator[bytes]]
 
 MAX_NODES: Final = 4_000_000
 """Limit of about 136 MB; a Whole Slide image with 100,000 frames and dimensions for each has 3 million."""
+
+MAX_INFLATED_NODES: Final = 1_250_000
+"""Of a deflated data set, which a few kilobytes can be: they take 5 s of a processor.  A Whole Slide image with 400,000
+frames and three elements for each has 1.2 million.
+"""
 
 # kinds of nodes (low bits), and flags
 ELEMENT: Final = 0
@@ -65,11 +70,12 @@ class Structure:
     """
 
     __slots__ = (
-        "encapsulated", "ends", "group_lengths", "inserted", "kinds", "lengths", "parents", "positions",
+        "_most", "encapsulated", "ends", "group_lengths", "inserted", "kinds", "lengths", "parents", "positions",
         "source_lengths", "supplied", "tags", "unsorted", "vrs",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_inflated: bool = False) -> None:
+        self._most = MAX_INFLATED_NODES if is_inflated else MAX_NODES
         self.tags = array("I")
         self.vrs = array("B")
         self.kinds = array("B")
@@ -87,8 +93,8 @@ class Structure:
     def add(self, tag: int | None, kind: int, parent: int) -> int:
         """Add a node at the end; a node without tag is an item or a fragment."""
         node = len(self.tags)
-        if node >= MAX_NODES:
-            raise DataSetError("Corrupted data", f"more than {MAX_NODES} elements")
+        if node >= self._most:
+            raise DataSetError("Corrupted data", f"more than {self._most} elements")
         self.tags.append(tag or 0)
         self.kinds.append(kind)
         self.vrs.append(0)
