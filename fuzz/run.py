@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fuzzes all targets, one after the other, and tells how many inputs each has seen.
+"""Fuzzes all targets, one after the other, and reports how many inputs each has read.
 
     python fuzz/run.py [--seconds 60] [--target NAME ...] [--corpus FOLDER]
 
@@ -39,7 +39,7 @@ def fuzz_one(name: str, arguments: list[str]) -> None:
 
 
 def run_target(name: str, seconds: int, corpus: Path) -> tuple[int, bool]:
-    """How many inputs a target has seen, and whether all promises held."""
+    """The number of inputs that a target has read, and whether all promises held."""
     own, findings = corpus / name, HERE / "findings"
     own.mkdir(parents=True, exist_ok=True)
     command = [
@@ -59,7 +59,7 @@ def run_target(name: str, seconds: int, corpus: Path) -> tuple[int, bool]:
 
 
 def main() -> int:
-    """Run what the arguments ask for; 1 if a promise was broken."""
+    """Run the chosen targets; return 1 if a promise was broken."""
     if sys.argv[1:2] == ["--one"]:
         fuzz_one(sys.argv[2], sys.argv[3:])
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

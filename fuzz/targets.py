@@ -1,8 +1,8 @@
-"""What is fuzzed, and what must hold whatever the bytes are.
+"""The targets of fuzzing, and the promises that must hold for any bytes.
 
-Each target takes bytes and returns when everything is as promised; anything else is an exception.  Nothing here needs a
-fuzzer: the tests replay the seeds and what hypothesis makes of them.  For all targets it is also promised that they end
-soon and take little memory; the fuzzer watches that.
+Each target takes bytes and returns when its promises hold; otherwise it raises an exception.  This module needs no
+fuzzer: the tests replay the seeds, and variations that hypothesis makes.  All targets also promise to end soon and to
+use little memory, which the fuzzer watches.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ _ACCEPTANCE = encode_pdu(AssociateAC("B", "A", (ContextResult(1, 0, IMPLICIT),),
 
 
 def pdu(data: bytes) -> None:
-    """Any stream gives events or one RemoteProtocolError, the same however it is cut, in every state of ours."""
+    """Any stream gives events or one RemoteProtocolError, the same however it is cut, in each of our states."""
     opening, size, stream = data[:1], data[1:2], data[2:]
     kind = opening[0] % 4 if opening else 0
     step = 1 + (size[0] if size else 0) % 64
@@ -109,7 +109,7 @@ class _CountingSource(BytesSource):
 
 
 def walk(data: bytes) -> None:
-    """A walk ends in a result or a DataSetError, lies within the data, and does not read them over and over."""
+    """A walk ends in a result or a DataSetError, stays within the data, and does not read them repeatedly."""
     syntax, body = _syntax_of(data)
     source = _CountingSource(body)
     with suppress(DataSetError):
@@ -120,7 +120,7 @@ def walk(data: bytes) -> None:
 
 
 def reencode(data: bytes) -> None:
-    """What is converted has the length that was announced, is sound, and converted again is the same."""
+    """A converted data set has the announced length, is valid, and stays the same when it is converted again."""
     syntax, body = _syntax_of(data)
     target = transfer_syntax((EXPLICIT, BIG, IMPLICIT)[len(body) % 3])
     try:
@@ -131,7 +131,7 @@ def reencode(data: bytes) -> None:
             chunks.append(chunk)
             length += len(chunk)
             if length > _MOST_CONVERTED:
-                return  # a deflated data set may be large; that it ends somewhere is another promise
+                return  # a deflated data set may be large; its end is the promise of another target
     except (DataSetError, TranscodeError):
         return
     converted = b"".join(chunks)
@@ -148,7 +148,7 @@ def _syntax_of(data: bytes) -> tuple[TransferSyntax, bytes]:
 
 
 def dicomdir(data: bytes) -> None:
-    """Records name files; what does not lead outside stays below the directory of the DICOMDIR."""
+    """Records name files; a file ID that does not lead outside stays below the directory of the DICOMDIR."""
     syntax, body = _syntax_of(data)
     with suppress(DataSetError):
         for item in read_dicomdir("medium/DICOMDIR", BytesSource(body), syntax):
@@ -160,7 +160,7 @@ def dicomdir(data: bytes) -> None:
 
 
 def codestream(data: bytes) -> None:
-    """The looks that are taken before a codec sees a frame: a header, or a TranscodeError."""
+    """The checks before a codec reads a frame end in a header or a TranscodeError."""
     with suppress(TranscodeError):
         header = read_jpeg_header(data)
         fault_of_scans(data, header)
@@ -176,7 +176,7 @@ def codestream(data: bytes) -> None:
 
 
 def message_data_set(data: bytes) -> None:
-    """A report on storage commitment and an answer to a query: what lies within the data, or a PeerDataSetError."""
+    """Reports on storage commitment and answers to queries give values of the data, or a PeerDataSetError."""
     syntax, body = MESSAGE_TRANSFER_SYNTAXES[(data[0] if data else 0) & 1], data[1:]
     with suppress(PeerDataSetError):
         match = decode_image_match(body, syntax)
@@ -194,7 +194,7 @@ def message_data_set(data: bytes) -> None:
 
 
 def command_file(data: bytes) -> None:
-    """Arguments hold nothing but bytes of the file, in its order, and never more of them."""
+    """Arguments hold only bytes of the file, in their order, and each of them at most once."""
     arguments = [os.fsencode(argument) for argument in split_arguments(data)]
     assert sum(map(len, arguments)) <= len(data)
     rest = iter(data)
@@ -207,7 +207,7 @@ class _Nowhere(ErrorStream):
 
 
 def log_configuration(data: bytes) -> None:
-    """A faulty configuration is a UsageError or is told; layouts and filters take every message."""
+    """A faulty configuration is a UsageError or is reported; layouts and filters accept every message."""
     trouble = LogTrouble(_Nowhere())
     try:
         properties = expand_variables(parse_properties(data), "dcmsend", trouble)
@@ -228,7 +228,7 @@ def dictionary_file(data: bytes) -> None:
 
 
 def terminal_text(data: bytes) -> None:
-    """Nothing that is shown can drive a terminal."""
+    """No text that is shown can control a terminal."""
     shown = make_harmless(data.decode("utf-8", "surrogateescape"))
     assert all(character == "\n" or (character.isprintable() or ord(character) > 0x9F) for character in shown)
     assert not any("\x7f" <= character <= "\x9f" or "\u202a" <= character <= "\u202e" for character in shown)

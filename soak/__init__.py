@@ -1,1 +1,1 @@
-"""Long random tests that anybody can run: against DCMTK's program (``compare``), and over many nights (``folders``)."""
+"""Long random tests that anyone can run: against DCMTK's program (``compare``), and over many nights (``folders``)."""

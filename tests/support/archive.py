@@ -17,7 +17,7 @@ STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
 
 @dataclass(frozen=True)
 class ArchiveInstance:
-    """What the archive knows of an instance; the availability is what it answers, None to leave it out."""
+    """An instance in the archive; ``availability`` is sent in answers, None leaves it out."""
 
     sop_class_uid: str
     sop_instance_uid: str
@@ -40,7 +40,7 @@ class CommitmentArchive:
         find_status: the end of every query.
         forget: how many instances at the end of each request are left out of the report.
         times: how often each report is sent.
-        instances: what it has, by SOP Instance UID; what is stored comes to it.
+        instances: instances in the archive, by SOP Instance UID; stored ones are added.
         requests: data sets of the N-ACTION requests.
         queries: Identifiers of the C-FIND requests.
         answers: statuses of the answers to its reports, None for one that did not come.

@@ -20,7 +20,7 @@ class Certificates:
         ca: certificate of the authority that has issued all others.
         other_ca: of an authority that has issued nothing.
         server_key, server: for ``localhost``, ``pacs.example`` and 127.0.0.1.
-        client_key, client: of a client; ``encrypted_key`` is the same key behind ``KEY_PASSWORD``.
+        client_key, client: of a client; ``encrypted_key`` is the same key, encrypted with ``KEY_PASSWORD``.
     """
 
     def __init__(self, folder: Path) -> None:

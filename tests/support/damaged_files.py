@@ -147,7 +147,7 @@ def _no_class_uid(files: FixtureFiles, path: Path) -> None:
 
 
 def _rewritten(name: str, number: int, before: bytes = b"", after: bytes = b"", *, pixels: bool = True) -> None:
-    """A sound data set with elements of group 0010 (``before``) and behind the last one (``after``)."""
+    """A sound data set with elements of group 0010 (``before``) and after the last one (``after``)."""
 
     @fixture_file(name)
     def build(files: FixtureFiles, path: Path) -> None:
@@ -182,7 +182,7 @@ _rewritten("ODD-OW", 139, after=explicit_element(0x7FE1, 0x10, "LO", b"OWNER ")
 
 @fixture_file("CT-BIG-BYTES")
 def _swapped(files: FixtureFiles, path: Path) -> None:
-    """CT's pixels with the bytes of each word exchanged, to see what a receiver of big endian gets."""
+    """CT's pixels with the bytes of each word exchanged, for a receiver of big endian."""
     path.write_bytes(swap_words(files.data_set_bytes("CT")[-512:]))
 
 

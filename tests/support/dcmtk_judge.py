@@ -57,7 +57,7 @@ def sent_data_sets(
     Args:
         accept: key of ``ACCEPTING``.
         options: further options for dcmsend.
-        at_once: files for each call; a failure spoils those behind it.
+        at_once: files for each call; a failure spoils the later ones.
     """
     sent = sent_files(folder, _write(folder, files), accept, *options, at_once=at_once)
     return [sent.get(f"1.2.3.{number}") for number in range(len(files))]

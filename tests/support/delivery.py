@@ -41,7 +41,7 @@ def deliver(
 ) -> Delivery:
     """Send ``files`` with lossy decompression and ``-nh`` to a storescp that takes what ``ACCEPTING[accept]`` says.
 
-    ``folder`` keeps what was received, in ``received``.
+    ``folder`` gets the received files, in ``received``.
     """
     data_sets = {}
     environment = {**os.environ, "TCP_NODELAY": "1"}

@@ -33,7 +33,7 @@ class DiscardingPeer:
     Takes the transfer syntax ``preferred`` where it is proposed, else the first one.
 
     Attributes:
-        stored: what it has received completely.
+        stored: completely received instances.
         error: what broke the last connection, None if nothing.
     """
 

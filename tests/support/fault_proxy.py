@@ -45,7 +45,7 @@ class Direction(Enum):
 
 
 class Fault(NamedTuple):
-    """What goes wrong.
+    """One fault of the network.
 
     Attributes:
         kind: one of ``KINDS``.
@@ -191,13 +191,13 @@ class _Conversation:
     def _take(self, direction: Direction) -> None:
         source, target = self._ends[direction]
         if direction in self._mute and not self._has_left(source):
-            time.sleep(0.002)  # what it sends piles up, but its end is noticed
+            time.sleep(0.002)  # its bytes pile up, but the end of its stream is noticed
             return
         data = b"" if direction in self._mute else source.recv(1 << 16)
         if not data:
             self._open.discard(direction)
             if direction in self._mute:
-                self._open.clear()  # who waits at the other end waits in vain
+                self._open.clear()  # the other end waits without an answer
                 return
             with contextlib.suppress(OSError):
                 target.shutdown(socket.SHUT_WR)

@@ -8,7 +8,7 @@ from support.scripted_peer import ScriptedPeer
 
 
 class FullBacklogPeer(ScriptedPeer):
-    """Looks like a scripted peer that nobody ever reaches.  The queue arithmetic is Linux's."""
+    """Looks like a scripted peer that no connection reaches.  The queue arithmetic is Linux's."""
 
     def __enter__(self) -> FullBacklogPeer:
         self._listener.listen(0)

@@ -13,7 +13,7 @@ DUPLICATE = 0x0111
 
 
 class Way(Enum):
-    """What becomes of one attempt to send an instance."""
+    """The planned result of one attempt to send an instance."""
 
     ANSWERED = "answered"
     ANSWERED_TWICE = "answered twice"
@@ -30,7 +30,7 @@ class Fate(NamedTuple):
     Attributes:
         status: of the answer, where there is one.
         late: the answer comes when so many further instances have been sent, or when the sender waits for it.
-        is_taken: whether the target takes what it does not answer.
+        is_taken: whether the target stores an instance that it does not answer.
     """
 
     way: Way = Way.ANSWERED
@@ -43,7 +43,7 @@ STORED = Fate()
 
 
 class Opening(Enum):
-    """What becomes of an attempt to open a session."""
+    """The planned result of an attempt to open a session."""
 
     GOOD = "good"
     TRANSIENT = "refused for now"
@@ -61,7 +61,7 @@ class Plan:
         openings: of all sessions together; after the last they are good.
         window: requests that may be without an answer.
         stretch_length: how many instances the sessions of one kind can serve.
-        refuses_duplicates: what was taken before is answered with 0x0111.
+        refuses_duplicates: whether an instance stored before is answered with 0x0111.
         halts: the first instance that cannot be sent ends the run, as ``halt_on_failure`` without further attempts.
         pauses: a session on which the peer is out of resources begins nothing more, as with further attempts.
         before_each: called with the number of instances begun so far, before the next one is.

@@ -43,7 +43,7 @@ STUCK_AFTER = 60.0
 
 
 class Clock:
-    """Time passes only while somebody sleeps; any number of threads may."""
+    """A clock that only moves while a thread sleeps; any number of threads may."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -59,7 +59,7 @@ class Clock:
 
 
 class MemoryLedger:
-    """Keeps what it is told, and tells ``also``.
+    """Keeps all events, and passes them to ``also``.
 
     ``unanswered`` are indices that an earlier run has sent without an answer.
     """

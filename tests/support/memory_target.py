@@ -69,7 +69,7 @@ class Arrival:
 
 
 class MemoryTarget:
-    """See the module; ``transfer.Target`` says what it has to do.
+    """See the module; ``transfer.Target`` describes its duties.
 
     Attributes:
         arrivals: by index in the list, in the order in which they came.
@@ -77,7 +77,7 @@ class MemoryTarget:
             were given back because the session was lost before.
         order: indices of what arrived, with the number of the session.
         most_open: how many sessions were open at the same time.
-        told: what was said of the end of the run.
+        told: messages about the end of the run.
     """
 
     def __init__(self, plan: Plan) -> None:

@@ -71,7 +71,7 @@ def write_old_journal(
     path: Path, rows: Iterable[OldRow], *, host: str = "127.0.0.1", port: int = 104, page_size: int = 4096,
     is_cut_off: bool = False,
 ) -> None:  # fmt: skip
-    """What a run of the old program leaves; with ``is_cut_off`` it was killed, and its log lies beside the journal."""
+    """A journal as the old program leaves it; with ``is_cut_off`` after a kill, with its log beside it."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute(f"PRAGMA page_size = {page_size}")
         connection.execute("PRAGMA journal_mode = WAL").fetchone()

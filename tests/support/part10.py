@@ -42,7 +42,7 @@ def read_part10(path: Path) -> Part10:
 
 
 def data_set_digest(path: Path) -> tuple[str, str]:
-    """Transfer syntax UID and SHA-256 of all bytes behind the meta header."""
+    """Transfer syntax UID and SHA-256 of all bytes after the meta header."""
     part10 = read_part10(path)
     with path.open("rb") as file:
         file.seek(part10.data_set_offset)

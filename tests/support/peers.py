@@ -40,7 +40,7 @@ def _program(name: str) -> str:
 
 @dataclass
 class DirectoryPeer:
-    """A peer that writes what it receives into a folder.
+    """A peer that writes received instances into a folder.
 
     Attributes:
         port: where it listens.
@@ -58,7 +58,7 @@ class DirectoryPeer:
 
     @property
     def log(self) -> str:
-        """What the peer has logged."""
+        """The log of the peer."""
         return self.server.log
 
 

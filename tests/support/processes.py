@@ -39,7 +39,7 @@ def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None
 
 
 def is_listening(port: int) -> bool:
-    """Whether somebody listens there; asked of the kernel, because a trial connection is an event for the peer."""
+    """Whether the port has a listener; asked of the kernel, because a trial connection is an event for the peer."""
     wanted = f":{port:04X}"
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         try:
@@ -59,7 +59,7 @@ def is_listening(port: int) -> bool:
 class ServerProcess:
     """A program that serves one TCP port until it is stopped; use it as a context manager.
 
-    ``command`` makes the argument list for a port; when somebody else takes the port first, another one is tried.
+    ``command`` makes the argument list for a port; when another program takes the port first, another one is tried.
 
     Attributes:
         port: where it listens.
@@ -114,7 +114,7 @@ class ServerProcess:
 
     @property
     def log(self) -> str:
-        """What it has written so far."""
+        """The output of the process so far."""
         return self.log_path.read_text(errors="replace")
 
     def stop(self) -> None:

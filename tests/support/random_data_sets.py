@@ -32,7 +32,7 @@ def random_elements(random: Random, encoding: Encoding, *, with_pixels: bool = T
 
 
 def damaged(random: Random, data: bytes, intact: int) -> bytes:
-    """``data`` with up to two small accidents behind its first ``intact`` bytes."""
+    """``data`` with up to two small accidents after its first ``intact`` bytes."""
     result = bytearray(data)
     for _ in range(random.choice((0, 0, 1, 1, 1, 2))):
         if len(result) <= intact:

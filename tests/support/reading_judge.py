@@ -75,7 +75,7 @@ def collected_log(level: int = logging.DEBUG) -> Iterator[list[str]]:
 
 
 def dcmtk_lines(*arguments: str | Path, cwd: Path | None = None, until: str = "in total, there are") -> list[str]:
-    """What DCMTK's dcmsend says with ``-d`` before a certain line; it is given a port where nobody listens.
+    """What DCMTK's dcmsend says with ``-d`` before a certain line; it gets a port without a listener.
 
     ``arguments`` are options, then ``--``, then files.
     """
@@ -142,7 +142,7 @@ def our_scan(names: Sequence[str], *options: str) -> tuple[list[Instance], list[
 
 
 def our_lines(names: Sequence[str], *options: str) -> list[str]:
-    """What the scan logs, and an F line for what ends it, as the command line prints it."""
+    """The log of the scan, with an F line for the error that ends it, as the command line prints it."""
     with collected_log() as lines:
         try:
             if not our_scan(names, *options)[0]:

@@ -1,4 +1,4 @@
-"""Runs a command to its end and records its output, exit code and use of resources."""
+"""Runs a command to its end and records its exit code, its output and, for ``run_measured``, its memory."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Run:
 
     Attributes:
         exit_code: its exit code; minus the signal number when a signal ended it.
-        stdout, stderr: what it wrote.
+        stdout, stderr: its output.
     """
 
     exit_code: int

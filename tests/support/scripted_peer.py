@@ -73,7 +73,7 @@ class StoreRecord:
 
 @dataclass
 class ConnectionRecord:
-    """One connection: what was asked, what was stored, and what happened in which order.
+    """One connection: its request, the stored instances, and all events in order.
 
     Attributes:
         events: (what, seconds since the peer started), e.g. ``request``, ``store 1``, ``abort 0 0``, ``release``.
@@ -122,7 +122,7 @@ class ScriptedPeer:
         self.stop()
 
     def stop(self) -> None:
-        """Take what is still in the line, end all connections and threads."""
+        """Accept connections that still wait, end all connections and threads."""
         self._stopping.set()
         self._wake_writer.send(b"x")
         self._acceptor.join(10)

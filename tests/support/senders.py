@@ -27,7 +27,7 @@ class Program:
 
     Attributes:
         command: its argument list without arguments.
-        executable: what is started, where that is not the first word of ``command``.
+        executable: the program to start, if it is not the first word of ``command``.
     """
 
     name: str
@@ -57,7 +57,7 @@ def reference_program() -> Program | None:
 
 @dataclass(frozen=True, repr=False)
 class Run:
-    """What one run of a program left behind.
+    """The result of one run of a program.
 
     Attributes:
         report: content of the report file, None if it was not written.
@@ -100,7 +100,7 @@ def run_program(
     own_directory.mkdir(parents=True)
     words = [word.replace("{port}", str(peer.port)).replace("{own}", str(own_directory)) for word in arguments]
     settings = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
-    # DCMTK leaves Nagle on; with it every store takes 40 ms longer, which says nothing about what is compared.
+    # DCMTK leaves Nagle on; with it every store takes 40 ms longer, which would distort the comparison.
     settings |= {"LC_ALL": "C", "TCP_NODELAY": "1", **(environment or {})}
     begin = time.monotonic()
     with peer:

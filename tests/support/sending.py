@@ -22,7 +22,7 @@ class Sent:
 
     Attributes:
         outcomes: in the order in which they came.
-        error: what was raised after the last one, None if nothing.
+        error: the error raised after the last one, None for none.
         peer: stopped, so its record is complete.
     """
 
@@ -41,13 +41,13 @@ class Sent:
 
     @property
     def courses(self) -> list[list[str]]:
-        """What the peer saw on each connection, but for how the stream ended."""
+        """The peer's record of each connection, without the end of the stream."""
         ends = ("end", "lost")
         return [[each for each in link.course if not each.startswith(ends)] for link in self.peer.connections]
 
 
 def run_transfer(transfer: Transfer) -> tuple[tuple[StoreOutcome, ...], DcmsendError | None]:
-    """Iterate a transfer to its end: the outcomes, and what was raised after them."""
+    """Iterate a transfer to its end: the outcomes, and the error raised after them."""
     outcomes: list[StoreOutcome] = []
     try:
         for outcome in transfer:

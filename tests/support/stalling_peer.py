@@ -12,7 +12,7 @@ __all__ = ["StallingPeer"]
 
 
 class StallingPeer:
-    """Serves one connection; use it as a context manager.  What is sent to it piles up in the sender.
+    """Serves one connection; use it as a context manager.  Its input piles up in the sender.
 
     Attributes:
         port: where it listens.
@@ -40,7 +40,7 @@ class StallingPeer:
         self.finish()
 
     def finish(self) -> bytes:
-        """Read on to the end of the connection, and give what has come; may be called twice."""
+        """Read to the end of the connection, and return all bytes; may be called twice."""
         self._go_on.set()
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)

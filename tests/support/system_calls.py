@@ -17,7 +17,7 @@ _NAME = re.compile(r'"((?:[^"\\]|\\.)*)"')
 def file_calls(
     folder: Path, names: set[str], program: str, *arguments: str | Path | int
 ) -> tuple[Run, dict[str, list[str]]]:
-    """Run a program: what was done, in order, to each file with one of these base names.
+    """Run a program; return the calls, in order, for each file with one of these base names.
 
     ``open``, ``rename``, ``stat``, ``access`` or another call that takes a name; of several threads in the order in
     which the calls began.

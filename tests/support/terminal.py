@@ -72,7 +72,7 @@ class Terminal:
 
     @property
     def lines(self) -> list[str]:
-        """What is to be seen, without blanks at the ends of lines and without empty lines."""
+        """The visible lines, without trailing blanks and without empty lines."""
         return [line.rstrip() for line in self._screen.display if line.strip()]
 
     def wait_for(self, is_there: Callable[[list[str]], bool], seconds: float = 60.0) -> list[str]:
@@ -84,7 +84,7 @@ class Terminal:
         return self.lines
 
     def finish(self, seconds: float = 60.0) -> tuple[int, list[str]]:
-        """Read to the end; exit code and what is to be seen then."""
+        """Read to the end; return the exit code and the visible lines."""
         end = time.monotonic() + seconds
         while self._read():
             assert time.monotonic() < end, "\n".join(self.lines)
@@ -103,7 +103,7 @@ class Terminal:
 
 
 def masked(lines: Sequence[str]) -> list[str]:
-    """Lines without what is different in each run, blanks between columns as one."""
+    """Lines without parts that differ in each run, and with one blank between columns."""
     masked_lines = []
     for line in lines:
         for pattern, word in _TIMES:

@@ -65,7 +65,7 @@ def server_context(key: Path, certificate: Path, client_ca: Path | None = None) 
 
 
 class TlsFront:
-    """Takes TLS connections and passes what is in them on to a plain peer; use it as a context manager.
+    """Accepts TLS connections and passes their content on to a plain peer; use it as a context manager.
 
     Attributes:
         port: where it listens.

@@ -29,7 +29,7 @@ class Request:
 
     Attributes:
         link: number of the association, from 1.
-        statuses: what was answered, in order.
+        statuses: the statuses answered, in order.
         missed: how many requests before it on its association were without an answer when it came.
     """
 
@@ -82,7 +82,7 @@ class Link:
         self.close()
 
     def close(self) -> None:
-        """Say that nothing more comes; what the sender has sent is read to its end, so that no answer is lost."""
+        """End our side of the stream, and read the sender's to its end, so that no answer is lost."""
         self.connection.shutdown(socket.SHUT_WR)
         with contextlib.suppress(OSError):
             while self.connection.recv(1 << 16):
@@ -95,7 +95,7 @@ class _Finished(Exception):
 
 
 Answer = Callable[[Link, list[Request]], None]
-"""Decides about the requests held; what it does not answer will never be."""
+"""Decides about the requests held; a request it does not answer gets no answer."""
 
 
 def in_order(link: Link, held: list[Request]) -> None:
@@ -116,7 +116,7 @@ class WindowPeer:
         answer: what to do with the requests held.
         granted: the window's first number in the answer, None to leave the item out.
         hold: how many requests are held back at most.
-        send_buffer: bytes the system keeps of what is sent, None for its own choice.
+        send_buffer: size of the system's send buffer in bytes, None for its default.
     """
 
     def __init__(

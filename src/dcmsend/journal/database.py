@@ -38,7 +38,7 @@ _PATIENCE: Final = 60.0
 """Seconds to wait for a commit; a reader can only block it where there is no write-ahead log."""
 _PATIENCE_AT_FIRST: Final = 600.0
 _PAUSE: Final = 0.1
-"""Seconds between two tries while another program reads the whole of a journal that no run has open."""
+"""Seconds to wait for a program that reads the whole of a journal that no run has open, and between two tries."""
 _CHECKED_AT_ONCE: Final = 32 << 20
 """Largest journal in bytes that is checked completely when opened; damage in a larger one is found when read."""
 _CACHE: Final = "PRAGMA cache_size = -16384"  # KiB

@@ -23,7 +23,7 @@ CANNOT: Final = frozenset((
     errno.EPERM, errno.EMLINK, errno.ENOSYS, errno.EINVAL, errno.EACCES,
     getattr(errno, "EOPNOTSUPP", errno.ENOSYS), getattr(errno, "ENOTSUP", errno.ENOSYS),
 ))  # fmt: skip
-"""What a file system says that cannot do a thing at all; another way may lead there."""
+"""Errors of a file system that cannot do an operation at all; another operation may work."""
 _SHARED: Final = stat.S_IWGRP | stat.S_IWOTH
 
 NAME_BYTES: Final = 255

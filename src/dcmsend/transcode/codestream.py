@@ -245,7 +245,7 @@ def read_jpeg_2000_header(data: bytes) -> Jpeg2000Header:
 
 
 def _codestream_start(data: bytes) -> int:
-    """Where the codestream begins: at 0, or in the box ``jp2c``."""
+    """The start of the codestream: 0, or in the box ``jp2c``."""
     if not data.startswith(_JP2_SIGNATURE):
         return 0
     position = len(_JP2_SIGNATURE)

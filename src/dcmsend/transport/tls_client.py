@@ -74,7 +74,7 @@ class TlsClient:
         return password
 
     def __reduce__(self) -> tuple[Callable[[TlsOptions, str | None], TlsClient], tuple[TlsOptions, str | None]]:
-        """For another process, which reads the files again.  The pickle holds the password, so it is a secret."""
+        """Pickle for another process, which reads the files again; the pickle holds the password, so it is secret."""
         return _read_again, (self.options, self._asked)
 
     def __eq__(self, other: object) -> bool:
