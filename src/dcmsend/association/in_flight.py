@@ -21,7 +21,7 @@ _CHECKED_LENGTH: Final = 64 * 1024
 
 
 class Sent:
-    """An instance that is completely sent and waits for its answer.
+    """An instance that was sent completely and waits for its answer.
 
     Attributes:
         store: the C-STORE that was sent.

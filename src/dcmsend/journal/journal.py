@@ -102,7 +102,7 @@ class Journal:
         return self._own.hold(*self.stored.key_of(item))
 
     def was_moved(self, instance: Instance) -> bool:
-        """Nothing is moved here."""
+        """False: this journal moves nothing."""
         return False
 
     def all_found(self) -> None:

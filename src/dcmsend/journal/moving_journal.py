@@ -109,7 +109,7 @@ class MovingJournal:
             self._mover.all_found()
 
     def was_moved(self, instance: Instance) -> bool:
-        """Whether this run has had a file stored that is not there any more; seldom asked."""
+        """Whether this run has stored a file that no longer exists; seldom asked."""
         with suppress(JournalError):
             # The journal's own connection belongs to the search.
             files = StoredFiles(open_read_only(self._journal.path)[0], self._journal.path)

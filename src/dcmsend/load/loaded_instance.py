@@ -80,7 +80,7 @@ class LoadedInstance:
         must_be_encoded: tuple[str, ...] = (),
         facts: HeaderFacts | None = None,
     ) -> None:
-        """``sendable`` is how many bytes go out as they stand."""
+        """``sendable`` is the number of bytes to send unchanged."""
         self._content = content
         self._owns_content = True
         self._sendable = sendable
