@@ -11,10 +11,10 @@ from dcmsend.index import Instance
 from dcmsend.interrupt import Interrupt
 from dcmsend.load import Abilities, FilesAhead
 from dcmsend.plan import AssociationPlan, PlanOptions, plan_association, plan_open_association
-from dcmsend.transfer import Counts, GrowingList, Observer, Pace, PeerFacts, TransferOptions
+from dcmsend.transfer import Counts, Observer, Pace, PeerFacts, TransferOptions
 
 from .association import Association
-from .dimse_stretch import DimseStretch, GrowingStretch
+from .dimse_stretch import DimseStretch
 from .peer import Peer
 from .prepare import Preparer
 from .session import Counter, DimseSession
@@ -22,7 +22,7 @@ from .store_log import log_end
 
 if TYPE_CHECKING:
     from dcmsend.inputs import KeptFiles
-    from dcmsend.transfer import Stretch
+    from dcmsend.transfer import GrowingList, Stretch
 
 __all__ = ["DimseTarget"]
 
@@ -71,13 +71,15 @@ class DimseTarget:
 
     def stretch(self, instances: Sequence[Instance], first: int) -> DimseStretch:
         """The instances from index ``first`` on whose presentation contexts fit into one association."""
+        growing = None if isinstance(instances, list) else _growing(instances)
         if self._files is None:
-            on_slow = instances.run_ahead if isinstance(instances, GrowingList) else None
-            self._files = FilesAhead(instances, on_slow, self._kept)
+            self._files = FilesAhead(instances, None if growing is None else growing.run_ahead, self._kept)
         options, can_decode = self._plan_options, self._abilities.can_decode
-        if isinstance(instances, GrowingList):
-            plan, table = plan_open_association(instances, first, options, can_decode, instances.kinds)
-            return GrowingStretch(plan, self._tell(plan), instances, table)
+        if growing is not None:
+            from .growing_stretch import GrowingStretch  # only where the scan goes on meanwhile
+
+            plan, table = plan_open_association(growing, first, options, can_decode, growing.kinds)
+            return GrowingStretch(plan, self._tell(plan), growing, table)
         last = self._last_plan
         if self._options.retry.attempts and last is not None and last.first <= first < last.end:
             # Planning a million instances again for each of a thousand associations would take hours.
@@ -135,3 +137,10 @@ class DimseTarget:
         """End the threads that open files, and close files that will not be used."""
         if self._files is not None:
             self._files.close()
+
+
+def _growing(instances: Sequence[Instance]) -> GrowingList | None:
+    """The list as one that is still being made; None if it is complete."""
+    from dcmsend.transfer import GrowingList
+
+    return instances if isinstance(instances, GrowingList) else None

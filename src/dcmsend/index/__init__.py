@@ -1,17 +1,31 @@
 """Reads just enough of each input to identify its instance, and checks its UIDs."""
 
+from __future__ import annotations
+
 from .facts import HeaderFacts, facts_of
 from .file_meta import FileMeta, read_file_meta
 from .identify import looks_like_dicom
 from .instance import Instance, ReadMode, RejectedInput
-from .instance_uids import instance_uids
 from .locate import DataSetLocation, locate_data_set
 from .options import IndexOptions, KeepTogether
 from .scan import scan
 from .uid_check import find_uid_fault
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .instance_uids import instance_uids
 
 __all__ = [
     "DataSetLocation", "FileMeta", "HeaderFacts", "IndexOptions", "Instance", "KeepTogether", "ReadMode",
     "RejectedInput", "facts_of", "find_uid_fault", "instance_uids", "locate_data_set", "looks_like_dicom",
     "read_file_meta", "scan",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """What is seldom needed is loaded when it is."""
+    if name == "instance_uids":
+        from .instance_uids import instance_uids
+
+        return instance_uids
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

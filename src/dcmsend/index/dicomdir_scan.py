@@ -139,7 +139,7 @@ def _fault_of(record: DicomdirRecord, options: IndexOptions) -> Fault | None:
     )
     if fault is not None:
         is_missing = fault.why is Rejection.UID_MISSING
-        return fault._replace(why=Rejection.RECORD_LACKS_UID) if is_missing else fault
+        return Fault(fault.condition, Rejection.RECORD_LACKS_UID) if is_missing else fault
     return _OUTSIDE if not options.dicomdir_allow_outside and leads_outside(record.file_id) else None
 
 

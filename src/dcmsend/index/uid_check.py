@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from typing import NamedTuple
+from typing import Final
 
 from dcmsend.dicom.sop_class import MEDIA_STORAGE_DIRECTORY, is_storage_sop_class, sop_class_name
 from dcmsend.dicom.transfer_syntax import transfer_syntax
 from dcmsend.dicom.uid import is_named_standard_uid, is_valid_uid
+from dcmsend.dicom.value import Value
 from dcmsend.reasons import Rejection
 
 __all__ = ["Fault", "find_uid_fault"]
@@ -21,7 +22,7 @@ _STANDARD_ROOT = "1.2.840.10008"
 _log = logging.getLogger("dcmsend.network")
 
 
-class Fault(NamedTuple):
+class Fault(Value):
     """Why an instance with these UIDs is not sent.
 
     Attributes:
@@ -29,8 +30,11 @@ class Fault(NamedTuple):
         why: the reason as a value.
     """
 
-    condition: str
-    why: Rejection
+    __slots__ = ("condition", "why")
+
+    def __init__(self, condition: str, why: Rejection) -> None:
+        self.condition: Final = condition
+        self.why: Final = why
 
 
 def find_uid_fault(

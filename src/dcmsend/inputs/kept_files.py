@@ -10,7 +10,7 @@ import os
 import stat
 import threading
 import time
-from typing import Final, NamedTuple
+from typing import Final
 
 from dcmsend.errors import FileUnreadable
 from dcmsend.fork import own
@@ -32,12 +32,15 @@ _FEWEST_ALLOWED: Final = 256
 _SHARE: Final = 4
 
 
-class _Kept(NamedTuple):
+class _Kept:
     """One file: its descriptor (-1 where ``content`` is the whole file), and its status before it was read."""
 
-    descriptor: int
-    content: bytes
-    state: tuple[int, ...]
+    __slots__ = ("content", "descriptor", "state")
+
+    def __init__(self, descriptor: int, content: bytes, state: tuple[int, ...]) -> None:
+        self.descriptor = descriptor
+        self.content = content
+        self.state = state
 
 
 class KeptFiles:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from .engine import Engine, not_attempted
 from .events import AssociationClosed, AssociationOpened, BytesSent, Observer, Waiting
-from .growing_list import GrowingList, Pulled
 from .options import RetryOptions, TransferOptions
 from .outcome import Attempt, Reason, Result, StoreOutcome
 from .peer_facts import Counts, PeerFacts, Timings
@@ -15,6 +14,7 @@ from .time_window import limit_time
 
 if TYPE_CHECKING:
     from .feed import Feed
+    from .growing_list import GrowingList, Pulled
     from .ledger import Ledger, Recall
     from .proof import Proof, ProofState, Verdict
     from .target import Session, Stretch, Taker, Target
@@ -67,6 +67,10 @@ def __getattr__(name: str) -> object:
         from . import proof
 
         return getattr(proof, name)
+    if name in ("GrowingList", "Pulled"):
+        from . import growing_list
+
+        return getattr(growing_list, name)
     if name in ("Ledger", "Recall"):
         from . import ledger
 

@@ -9,7 +9,6 @@ from collections.abc import Container, Iterator, Sequence
 from contextlib import closing
 
 from dcmsend.errors import Cancelled, DcmsendError, GivenUp, SendingFailed, SessionFailed
-from dcmsend.explanations import one_line
 from dcmsend.index import Instance
 from dcmsend.interrupt import Interrupt
 
@@ -311,7 +310,7 @@ def not_attempted(
     reason = Reason.NO_ASSOCIATION if error is None or isinstance(error, SessionFailed) else Reason.HALTED
     if isinstance(error, Cancelled):
         reason = Reason.TIME_WINDOW if error.by == Cancelled.TIME_WINDOW else Reason.CANCELLED
-    message = "" if error is None else one_line(error)
+    message = "" if error is None else _one_line(error)
     is_permanent = isinstance(error, SessionFailed) and error.is_permanent
     for index in range(first, len(instances)):
         if index not in done:
@@ -319,3 +318,9 @@ def not_attempted(
                 index=index + 1, instance=instances[index], result=Result.NOT_ATTEMPTED, reason=reason, message=message,
                 is_permanent=is_permanent,
             )  # fmt: skip
+
+
+def _one_line(error: DcmsendError) -> str:
+    from dcmsend.explanations import one_line  # only a run that ends early needs it
+
+    return one_line(error)

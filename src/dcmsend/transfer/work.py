@@ -8,7 +8,6 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 
 from dcmsend.index import Instance
 
-from .growing_list import Pulled
 from .outcome import StoreOutcome
 
 TYPE_CHECKING = False
@@ -223,6 +222,8 @@ class Work:
     def _grow(self) -> bool:
         if self._is_fixed:
             return False
+        from .growing_list import Pulled  # a list that is complete does not grow
+
         pulled = self._stretch.grow()
         self._is_held_back = pulled is Pulled.NOT_YET
         return pulled is Pulled.ONE
