@@ -13,7 +13,7 @@ from .uid_check import find_uid_fault
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .instance_uids import instance_uids
+    from .uids_of_file import instance_uids
 
 __all__ = [
     "DataSetLocation", "FileMeta", "HeaderFacts", "IndexOptions", "Instance", "KeepTogether", "ReadMode",
@@ -25,7 +25,7 @@ __all__ = [
 def __getattr__(name: str) -> object:
     """What is seldom needed is loaded when it is."""
     if name == "instance_uids":
-        from .instance_uids import instance_uids
+        from .uids_of_file import instance_uids
 
         return instance_uids
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
