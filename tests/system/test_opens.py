@@ -37,6 +37,14 @@ def names_of(count: int) -> list[tuple[str, str]]:
     return [(f"1.2.{n // 15}", f"1.2.{n // 15}.{n // 5}") for n in range(count)]
 
 
+def write_now(folder: Path, count: int) -> list[Path]:
+    """Small files that have just been written, however long it takes until they are looked at: they are not kept."""
+    paths = write_series(folder, names_of(count))
+    for path in paths:
+        os.utime(path, (4_000_000_000, 4_000_000_000))
+    return paths
+
+
 def all_reports(folder: Path) -> list[str | Path]:
     return [part for number, option in enumerate(REPORTS) for part in (option, folder / f"report{number}")]
 
@@ -61,7 +69,7 @@ def rows_of(path: Path) -> list[dict[str, str]]:
     ids=lambda options: " ".join(options) or "plain",
 )
 def test_opens(tmp_path: Path, options: tuple[str, ...]) -> None:
-    paths = write_series(tmp_path / "in", names_of(12))
+    paths = write_now(tmp_path / "in", 12)
     arguments = [option.replace("@", str(tmp_path)) for option in options if option != "reports"]
     if "reports" in options:
         arguments += map(str, all_reports(tmp_path))
@@ -119,7 +127,7 @@ def test_one_open(tmp_path: Path, count: int, options: tuple[str, ...], size: in
 
 @pytest.mark.peer("strace")
 def test_opens_of_a_dicomdir(tmp_path: Path) -> None:
-    paths = write_series(tmp_path / "in", names_of(4))
+    paths = write_now(tmp_path / "in", 4)
     records = [record("IMAGE", path.name, number) for number, path in enumerate(paths, start=1)]
     (tmp_path / "in" / "DICOMDIR").write_bytes(dicomdir(*records))
     arguments = ("--report-csv", tmp_path / "csv", "--keep-together", "series", "--journal", tmp_path / "journal")

@@ -22,7 +22,7 @@ from dcmsend import (
     TransferOptions,
     send,
 )
-from dcmsend.inputs import KeptFiles, file_source
+from dcmsend.inputs import KeptFiles, OpenWatch, file_source
 from dcmsend.run import local_carrier
 from support.descriptors import open_descriptors
 from support.media_files import dicomdir, record
@@ -102,6 +102,21 @@ def test_of_more_files_than_are_kept_the_others_are_opened_twice(tmp_path: Path,
     sent = send_all(settled(write_instances(tmp_path, 70)))
     assert sent.results == ["stored"] * 70
     assert Counter(opened.values()) == {1: 64, 2: 6}
+
+
+@pytest.mark.parametrize("scanning", [False, True])
+def test_where_opens_are_slow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opened: Counter[str], scanning: bool
+) -> None:
+    """Threads that open ahead take what is kept, too."""
+    monkeypatch.setattr(OpenWatch, "note", lambda _self, _seconds: True)
+    paths = write_both(tmp_path, 60)
+    with ScriptedPeer() as peer:
+        outcomes = deliver(paths, peer.port, {"scanning": scanning})
+    assert [outcome.result.value for outcome in outcomes] == ["stored"] * 120
+    assert [outcome.instance.input.path for outcome in outcomes] == [str(path) for path in paths]
+    assert all(1 <= opened[str(path)] <= 2 for path in paths)
+    assert list(opened.values()).count(1) >= 64
 
 
 def test_what_a_dicomdir_refers_to(tmp_path: Path, opened: Counter[str]) -> None:
@@ -212,7 +227,9 @@ def test_nothing_stays_open_when_a_run_ends_early(tmp_path: Path, scanning: bool
 
 def test_a_descriptor_is_missing_when_a_file_is_to_be_opened(tmp_path: Path, opened: Counter[str]) -> None:
     """What is kept is closed first; then there is room."""
-    first = write_instances(tmp_path, 3)  # written just now: not kept
+    first = write_instances(tmp_path, 3)
+    for path in first:  # as if they were written just now, however long it takes until they are scanned: not kept
+        os.utime(path, (4_000_000_000, 4_000_000_000))
     paths = [*first, *settled([write_large(tmp_path / f"large{n}", 50_000, n) for n in range(500, 505)])]
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,10 @@ from dcmsend import AssociationOpened, IndexOptions, Observer, Peer, TransferOpt
 from dcmsend.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN
 from dcmsend.errors import SendingFailed
 from dcmsend.index import Instance, ReadMode
-from dcmsend.inputs import InputFile, ahead, file_source
+from dcmsend.inputs import InputFile, KeptFiles, ahead, file_source
 from dcmsend.inputs.open_watch import OpenWatch
 from dcmsend.load.files_ahead import FilesAhead
+from dcmsend.run import local_carrier
 from support.fixture_files import CT_CLASS
 from support.scripted_peer import ScriptedPeer
 from support.sending import Sent, instance_uid, run_transfer, send_all, write_instances, write_large
@@ -36,7 +38,8 @@ def always_slow(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def opened_by(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
-    """How many files were opened by which kind of thread."""
+    """How many files were opened by which kind of thread; none is kept from the scan until it is sent."""
+    monkeypatch.setattr(local_carrier, "KeptFiles", partial(KeptFiles, 0))
     counts: dict[str, int] = {}
     really_open = file_source._open
 
