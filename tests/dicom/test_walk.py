@@ -283,5 +283,5 @@ def test_depth_is_bounded(depth: int, is_sound: bool, undefined: bool) -> None:
 def test_warnings_are_bounded() -> None:
     data = EXPLICIT_LITTLE.encode([(0x00100020, "LO", b"x")] * 5000)
     result = walk(data)
-    assert len(result.warnings) == 100
+    assert len(result.warnings) == 101  # the last one says that there are more
     assert result.repairs == ("an element has an odd length", "an element appears twice")

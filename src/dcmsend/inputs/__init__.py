@@ -12,7 +12,7 @@ from .options import FileList, InputOptions
 from .source import DicomdirRecord, Origin, Source, Stamp
 
 if TYPE_CHECKING:
-    from .ahead import MOST_AHEAD, STRETCH, Ticket, TicketWorkers, in_order
+    from .ahead import MOST_AHEAD, STRETCH, Ticket, TicketWorkers, in_order, most_ahead
     from .data_set_input import DataSetInput
     from .dicomdir import leads_outside, read_dicomdir
     from .file_list import read_file_list
@@ -41,6 +41,7 @@ __all__ = [
     "find_inputs",
     "in_order",
     "leads_outside",
+    "most_ahead",
     "open_beginning",
     "open_file",
     "open_input",
@@ -55,7 +56,7 @@ def __getattr__(name: str) -> object:
         from . import dicomdir
 
         return getattr(dicomdir, name)
-    if name in ("MOST_AHEAD", "STRETCH", "Ticket", "TicketWorkers", "in_order"):
+    if name in ("MOST_AHEAD", "STRETCH", "Ticket", "TicketWorkers", "in_order", "most_ahead"):
         from . import ahead
 
         return getattr(ahead, name)

@@ -6,6 +6,7 @@ Where files open quickly nothing of this is used, because handing small files be
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections import deque
@@ -18,7 +19,7 @@ from dcmsend.interrupt import WAIT_SLICE
 
 from .file_source import NO_DESCRIPTOR
 
-__all__ = ["MOST_AHEAD", "STRETCH", "Ticket", "TicketWorkers", "in_order"]
+__all__ = ["MOST_AHEAD", "STRETCH", "Ticket", "TicketWorkers", "in_order", "most_ahead"]
 
 THREADS: Final = 16
 MOST_AHEAD: Final = 48
@@ -31,6 +32,18 @@ _LONGEST_WAIT: Final = 1.0
 
 Item = TypeVar("Item")
 Opened = TypeVar("Opened")
+
+
+def most_ahead() -> int:
+    """How many files may be open ahead: MOST_AHEAD, or a quarter of the descriptors that the system allows.
+
+    The rest is for what a run opens besides, late modules among it.
+    """
+    try:
+        allowed = os.sysconf("SC_OPEN_MAX")
+    except (AttributeError, ValueError, OSError):  # the system does not say
+        return MOST_AHEAD
+    return MOST_AHEAD if allowed < 0 else max(1, min(MOST_AHEAD, allowed // 4))
 
 
 class Ticket(Generic[Opened]):
@@ -168,6 +181,7 @@ class _InOrder(Generic[Item, Opened]):
         self._open = open_
         self._discard = discard
         self._left = STRETCH
+        self._most = most_ahead()
         self._pull_lock = threading.Lock()
         self._changed = threading.Condition()
         self._entries: deque[tuple[Item, Ticket[Opened]] | _End] = deque()
@@ -207,7 +221,7 @@ class _InOrder(Generic[Item, Opened]):
         """A ticket for the next item, once there is room for it; None when nothing is left to do."""
         with self._pull_lock:
             with self._changed:
-                while len(self._entries) >= MOST_AHEAD and not self._closed:
+                while len(self._entries) >= self._most and not self._closed:
                     self._changed.wait()
                 if self._closed:
                     return None

@@ -50,6 +50,7 @@ class FilesAhead:
         self._tickets: dict[int, Ticket[OpenFile]] = {}
         self._next = 0
         self._left = 0
+        self._most = 0
 
     def open(self, index: int, instance: Instance, check: Callable[[], None] | None = None) -> OpenFile:
         """Return the open input of an instance.
@@ -90,11 +91,12 @@ class FilesAhead:
             self._stop()
 
     def _start(self) -> None:
-        from dcmsend.inputs import STRETCH, TicketWorkers  # only where opens are slow
+        from dcmsend.inputs import STRETCH, TicketWorkers, most_ahead  # only where opens are slow
 
         with self._lock:
             if self._workers is None:
                 self._workers = TicketWorkers()
+                self._most = most_ahead()
                 self._left = STRETCH
         if self._on_slow is not None:
             self._on_slow()
@@ -109,12 +111,12 @@ class FilesAhead:
 
     def _order(self, index: int) -> None:
         """Order the opening of known files from ``index`` on, up to the limit."""
-        from dcmsend.inputs import MOST_AHEAD, Ticket
+        from dcmsend.inputs import Ticket
 
         if self._workers is None:
             return
         self._next = max(self._next, index)
-        while self._left and self._next < index + MOST_AHEAD and (instance := self._known(self._next)) is not None:
+        while self._left and self._next < index + self._most and (instance := self._known(self._next)) is not None:
             item = instance.input
             if item.opens_ahead:
                 ticket = Ticket(partial(self._open, item), OpenFile.close)
@@ -122,7 +124,7 @@ class FilesAhead:
                 self._workers.add(ticket)
                 self._left -= 1
             self._next += 1
-        while len(self._tickets) > MOST_AHEAD:  # some of these files may never be sent
+        while len(self._tickets) > self._most:  # some of these files may never be sent
             self._tickets.pop(next(iter(self._tickets))).drop()
         if not self._left and index >= self._next:
             self._stop()  # to see whether opens are still slow
