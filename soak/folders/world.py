@@ -164,10 +164,9 @@ class World:
 
     def _replaced_aside(self) -> None:
         path = self._some()
-        content = self.instance()
         self._number += 1
-        path.rename(self.aside / f"{self._number:05d}.dcm")
-        self._write(path, content)
+        path.rename(self.aside / f"{self._number:05d}.dcm")  # may be too late: then nothing new has existed
+        self._write(path, self.instance())
 
     def _replaced_over(self) -> None:
         self._replace(self._some(), self.instance())

@@ -179,9 +179,14 @@ def commitment_archive(
         entity.add_requested_context(PUSH)
         roles = [build_role(PUSH, scu_role=False, scp_role=True)] if archive.role else []
         tls = (archive.client_tls, None) if archive.client_tls is not None else None
-        association: Any = entity.associate(*archive.back, ae_title=called, ext_neg=roles, tls_args=tls)  # type: ignore[arg-type]
-        if not association.is_established:
-            state = "rejected" if association.is_rejected else "aborted" if association.is_aborted else "no connection"
+        received: list[str] = []
+        handlers = [(evt.EVT_PDU_RECV, lambda event: received.append(type(event.pdu).__name__))]
+        association: Any = entity.associate(  # type: ignore[arg-type]
+            *archive.back, ae_title=called, ext_neg=roles, tls_args=tls, evt_handlers=handlers
+        )
+        if not association.is_established:  # a rejection followed by a close at once makes pynetdicom say "aborted"
+            is_rejected = association.is_rejected or "A_ASSOCIATE_RJ" in received
+            state = "rejected" if is_rejected else "aborted" if association.is_aborted else "no connection"
             archive.refusals.append(state)
             return
         try:
@@ -204,6 +209,6 @@ def commitment_archive(
         yield archive
     finally:
         ending.set()
-        entity.shutdown()
         for thread in threads:
             thread.join(30)
+        entity.shutdown()  # afterwards: it aborts every association of this process, those that report included
