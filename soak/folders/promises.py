@@ -92,8 +92,9 @@ def _is_machinery(path: Path, world: World) -> bool:
 
 def _moved_but_not_there(world: World, receiver: Receiver) -> Iterator[str]:
     for path in walk(world.sent):
-        content = world.contents.get(digest_of(path))
-        if content is None or _is_machinery(path, world):
+        digest = digest_of(path)
+        content = world.contents.get(digest)
+        if content is None or _is_machinery(path, world) or digest in world.cut_while_moved:
             continue
         if content.stored is None:
             if content.note == "no DICOM" or not content.heirs or path.stat().st_size:

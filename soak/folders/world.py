@@ -42,6 +42,8 @@ class World:
     Attributes:
         contents: contents by SHA-256 of the whole file.
         gone: contents that the soak itself may have destroyed.
+        cut_while_moved: contents of files that were moved while the soak had them open to shorten them: whether that
+            came before or after the program's last look, nobody can tell.
         tree: the folder that is sent; ``aside`` holds files taken out of it; ``sent`` are directories of
             ``--move-sent``.
     """
@@ -55,6 +57,7 @@ class World:
         self._places: dict[str, Path] = {}
         self.contents: dict[str, Content] = {}
         self.gone: set[str] = set()
+        self.cut_while_moved: set[str] = set()
         for folder in (self.tree / "a", self.tree / "b" / "c", self.other, self.aside):
             folder.mkdir(parents=True)
         sent.mkdir(parents=True, exist_ok=True)
@@ -198,7 +201,9 @@ class World:
         self.remember(cut, f"{path.name} truncated", None, old)
         with path.open("r+b") as file:
             file.truncate(len(cut))
-        if path.exists() and digest_of(path) != new:
+        if not path.exists():
+            self.cut_while_moved.add(new)
+        elif digest_of(path) != new:
             self.gone.add(new)
 
     def _copied(self) -> None:
