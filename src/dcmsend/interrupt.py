@@ -45,6 +45,10 @@ class Interrupt:
     @property
     def requested(self) -> bool:
         """Whether the run has to end: nothing new may be started."""
+        if self._requested_at is not None:
+            return True
+        if self._is_over is None and self._parent is None:
+            return False  # asked several times for each instance
         return self._request_time() is not None
 
     @property

@@ -39,15 +39,19 @@ from dcmsend.protocol import (
     ReleaseRQ,
     TransportClosed,
     UpperLayer,
-    UserInformation,
     encode_command,
     encode_command_pdus,
     max_fragment_length,
 )
-from dcmsend.transfer import Pace, TransferOptions
-from dcmsend.transport import Connection, Deadline
+from dcmsend.transfer import TransferOptions
+from dcmsend.transport import Deadline
 
 from .framing import Framing, framing_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from dcmsend.transfer import Pace
+    from dcmsend.transport import Connection
 
 __all__ = ["BUFFER_SIZE", "Association"]
 
@@ -124,7 +128,7 @@ class Association:
         if identity is not None and identity.response_requested and not is_confirmed:
             raise UserIdentityNotConfirmed
         self.answer = event.pdu
-        self.window = _granted_window(self._options.async_window, event.pdu.user_information)
+        self.window = event.pdu.user_information.granted_window(self._options.async_window)
         self.accepted = tuple(
             (context.id, context.abstract_syntax, transfer_syntax(context.transfer_syntax))
             for context in self._layer.accepted_contexts.values()
@@ -388,12 +392,3 @@ class Association:
         if isinstance(event, TransportClosed):
             raise ConnectionLost
         return event
-
-
-def _granted_window(asked: int, answer: UserInformation) -> int:
-    """The number of requests that may be in flight: ours, limited by the peer's; 1 if the peer answered nothing."""
-    granted = answer.asynchronous_operations_window
-    if asked < 2 or granted is None:
-        return 1
-    invoked = granted.max_invoked
-    return asked if invoked == 0 else max(1, min(asked, invoked))

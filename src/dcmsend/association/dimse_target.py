@@ -11,7 +11,7 @@ from dcmsend.index import Instance
 from dcmsend.interrupt import Interrupt
 from dcmsend.load import Abilities, FilesAhead
 from dcmsend.plan import AssociationPlan, PlanOptions, plan_association, plan_open_association
-from dcmsend.transfer import Counts, Observer, Pace, PeerFacts, TransferOptions
+from dcmsend.transfer import Counts, Observer, PeerFacts, TransferOptions
 
 from .association import Association
 from .dimse_stretch import DimseStretch
@@ -22,7 +22,7 @@ from .store_log import log_end
 
 if TYPE_CHECKING:
     from dcmsend.inputs import KeptFiles
-    from dcmsend.transfer import GrowingList, Stretch
+    from dcmsend.transfer import GrowingList, Pace, Stretch
 
 __all__ = ["DimseTarget"]
 

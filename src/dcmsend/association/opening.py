@@ -17,10 +17,14 @@ from dcmsend.protocol import (
 )
 from dcmsend.reasons import NoConnection
 from dcmsend.transfer import TransferOptions
-from dcmsend.transport import Connection, TcpOptions, connect
+from dcmsend.transport import TcpOptions, connect
 
 from .association import Association
 from .peer import Peer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from dcmsend.transport import Connection
 
 __all__ = ["open_association"]
 

@@ -61,7 +61,8 @@ class PreparedStore:
         length: bytes of the data set in the file, 0 if the file could not be loaded.
         stamp: size and time of modification of the file when it was opened, None if it could not be opened.
         identity: device and inode of the file, None where they are not known.
-        facts: what reports show of the data set beside its UIDs, None if the data set could not be walked.
+        facts: what reports show of the data set beside its UIDs; None if nobody asks, or the data set could not be
+            walked.
         is_done: whether this run has already stored the same file and moved it away.
         sent_syntax: the transfer syntax on the wire, or the file's own if nothing was sent; None if never loaded.
         notes: (level, text) to log when it is the instance's turn.

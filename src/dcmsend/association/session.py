@@ -13,7 +13,6 @@ from dcmsend.transfer import (
     AssociationOpened,
     Counts,
     Observer,
-    Pace,
     StoreOutcome,
     Timings,
     TransferOptions,
@@ -30,7 +29,7 @@ from .store_loop import StoreLoop
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from dcmsend.transfer import Taker
+    from dcmsend.transfer import Pace, Taker
 
 __all__ = ["Counter", "DimseSession"]
 

@@ -23,7 +23,7 @@ from dcmsend.errors import (
 from dcmsend.interrupt import Interrupt
 from dcmsend.load import FileChanged
 from dcmsend.protocol import CommandParseError, CommandReceived, CStoreRSP, is_stored, status_text
-from dcmsend.transfer import BytesSent, Observer, Pace, Reason, Result, StoreOutcome, Timings
+from dcmsend.transfer import BytesSent, Observer, Reason, Result, StoreOutcome, Timings
 
 from .association import Association
 from .dimse_stretch import DimseStretch
@@ -44,7 +44,7 @@ from .store_log import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from dcmsend.transfer import Taker
+    from dcmsend.transfer import Pace, Taker
 
 __all__ = ["StoreLoop"]
 

@@ -12,9 +12,9 @@ from .option_table import Limits
 __all__ = ["check_limits", "invalid_value", "parse_count", "parse_duration", "parse_limited", "scan_unsigned"]
 
 _UNSIGNED_LONG_MAX: Final = 2**64 - 1
-_SCANNED: Final = re.compile(r"[ \t\n\v\f\r]*([+-]?)([0-9]+)")
-_COUNT: Final = re.compile(r"([0-9]{1,18})(|k|M|G|Ki|Mi|Gi)")
-_DURATION: Final = re.compile(r"([0-9]{1,9})(|s|m|h)")
+_COUNT: Final = r"([0-9]{1,18})(|k|M|G|Ki|Mi|Gi)"
+_DURATION: Final = r"([0-9]{1,9})(|s|m|h)"
+"""Compiled when they are first used: few command lines need them."""
 _FACTORS: Final = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 _SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3600}
 
@@ -24,14 +24,17 @@ def scan_unsigned(text: str) -> int | None:
 
     Text after the digits is ignored, a negative number wraps around, and too large a number becomes the largest.
     """
-    match = _SCANNED.match(text)
-    if match is None:
+    text = text.lstrip(" \t\n\v\f\r")
+    sign = text[:1] if text[:1] in ("+", "-") else ""
+    rest = text[len(sign) :]
+    digits = rest[: len(rest) - len(rest.lstrip("0123456789"))]
+    if not digits:
         return None
-    digits = match[2].lstrip("0") or "0"
+    digits = digits.lstrip("0") or "0"
     if len(digits) > 20 or int(digits) > _UNSIGNED_LONG_MAX:
         return _UNSIGNED_LONG_MAX
     number = int(digits)
-    return (_UNSIGNED_LONG_MAX + 1 - number) % (_UNSIGNED_LONG_MAX + 1) if match[1] == "-" else number
+    return (_UNSIGNED_LONG_MAX + 1 - number) % (_UNSIGNED_LONG_MAX + 1) if sign == "-" else number
 
 
 def check_limits(number: int, limits: Limits) -> str:
@@ -54,7 +57,7 @@ def parse_count(option: str, text: str) -> int:
     Raises:
         UsageError: the text has another form, e.g. a sign or a blank.
     """
-    match = _COUNT.fullmatch(text)
+    match = re.fullmatch(_COUNT, text)
     if match is None:
         raise invalid_value(option, text)
     return int(match[1]) * _FACTORS[match[2]]
@@ -75,7 +78,7 @@ def parse_duration(option: str, text: str) -> int:
     Raises:
         UsageError: the text has another form, e.g. a sign, a blank or a fraction.
     """
-    match = _DURATION.fullmatch(text)
+    match = re.fullmatch(_DURATION, text)
     if match is None:
         raise invalid_value(option, text)
     return int(match[1]) * _SECONDS[match[2]]

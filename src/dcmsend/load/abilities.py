@@ -20,7 +20,8 @@ class Abilities:
         can_convert: whether a data set in the first syntax can be converted to the second one.
         dictionary: returns the data dictionary, which is loaded at the first call.
         unusable: why nothing can be sent at all (no dictionary can be loaded), None normally.
-        noted: tags of the elements, beside the UIDs, that are noted while a data set is checked.
+        noted: tags of the elements, beside study and series UID, that become ``facts`` while a data set is checked;
+            None if nobody asks for facts.
     """
 
     __slots__ = ("can_convert", "can_decode", "dictionary", "noted", "unusable")
@@ -31,7 +32,7 @@ class Abilities:
         can_convert: Callable[[TransferSyntax, TransferSyntax], bool],
         dictionary: DictionarySource,
         unusable: DcmsendError | None = None,
-        noted: frozenset[int] = frozenset(),
+        noted: frozenset[int] | None = None,
     ) -> None:
         self.noted = noted
         self.unusable = unusable

@@ -57,7 +57,7 @@ class LoadedInstance:
         sop_class_uid: (0008,0016) of the data set; from the meta header when the syntax is unknown.
         sop_instance_uid: (0008,0018), likewise.
         length: bytes of the data set (inflated for Deflated).
-        facts: further values that reports show; None if the data set could not be walked.
+        facts: further values that reports show; None if nobody asks, or the data set could not be walked.
         warnings: oddities of the data set, for the log.
         must_be_encoded: why the data set cannot be sent as it stands, ``()`` when it can.
         notes: (level, text) to log about the conversion.
@@ -142,15 +142,19 @@ class _FileContent:
     """The data set of an open file of known size, whose beginning has been read already; a ByteSource.
 
     ``check`` is called before every read of the file and may raise.
+
+    Attributes:
+        offset: position in the file of the first byte of the data set; 0 until it is known.
+        stamp: size in bytes and time of modification in nanoseconds when the file was opened.
     """
 
     __slots__ = ("_check", "_descriptor", "_head", "_size", "offset", "stamp")
 
-    def __init__(self, file: OpenFile, offset: int, check: Callable[[], None] | None) -> None:
+    def __init__(self, file: OpenFile, check: Callable[[], None] | None) -> None:
         self._descriptor = file.descriptor
         self._head = file.head
         self._size = file.size
-        self.offset = offset
+        self.offset = 0
         self._check = check
         self.stamp = file.size, file.modified
 
@@ -194,16 +198,17 @@ def load_instance(
     file: OpenFile,
     dictionary: DictionarySource,
     check: Callable[[], None] | None = None,
-    noted: frozenset[int] = frozenset(),
+    noted: frozenset[int] | None = None,
 ) -> LoadedInstance:
     """Find the data set in an open file and walk it to its end; takes the file over.
 
     ``check`` is called now and then while a long data set is walked and may raise.  ``noted`` are the tags of the
-    facts beside the UIDs.  Raises FileUnreadable, and DataSetError with DCMTK's condition.
+    facts beside the UIDs, None if no facts are wanted.  Raises FileUnreadable, and DataSetError with DCMTK's condition.
     """
+    content = _FileContent(file, check)
     try:
-        location = locate_data_set(_FileContent(file, 0, None), instance.read_mode, dictionary, file.head)
-        content = _FileContent(file, location.offset, check)
+        location = locate_data_set(content, instance.read_mode, dictionary, file.head)
+        content.offset = location.offset
         if location.transfer_syntax.is_known:
             return _walked(content, location.transfer_syntax, dictionary, noted)
         if location.meta is None:  # a bare data set always has one of the native syntaxes
@@ -220,7 +225,7 @@ def _believed(content: _FileContent, syntax: TransferSyntax, said: FileMeta) -> 
 
 
 def _walked(
-    content: _FileContent, syntax: TransferSyntax, dictionary: DictionarySource, noted: frozenset[int]
+    content: _FileContent, syntax: TransferSyntax, dictionary: DictionarySource, noted: frozenset[int] | None
 ) -> LoadedInstance:
     """Walk the data set to its end."""
     source: ByteSource = content
@@ -228,7 +233,7 @@ def _walked(
         from dcmsend.transcode import InflatingSource  # zlib is only needed for deflated data sets
 
         source = InflatingSource(source)
-    notes = Notes(noted)
+    notes = Notes(noted or frozenset())
     walked = walk_data_set(
         source,
         EXPLICIT_VR_LITTLE_ENDIAN if syntax.is_deflated else syntax,
@@ -245,7 +250,7 @@ def _walked(
         content.size if syntax.is_deflated else walked.length,
         walked.warnings,
         walked.repairs,
-        facts_of(notes.values, noted),
+        None if noted is None else facts_of(notes.values, noted),
     )
 
 

@@ -143,3 +143,14 @@ class UserInformation(Value):
         self.common_extended_negotiations: Final = common_extended_negotiations
         self.user_identity: Final = user_identity
         self.user_identity_response: Final = user_identity_response
+
+    def granted_window(self, asked: int) -> int:
+        """How many requests may be in flight after this answer to a request for ``asked``; 1 if nothing was answered.
+
+        Source: PS3.7 D.3.3.3.
+        """
+        granted = self.asynchronous_operations_window
+        if asked < 2 or granted is None:
+            return 1
+        invoked = granted.max_invoked
+        return asked if invoked == 0 else max(1, min(asked, invoked))

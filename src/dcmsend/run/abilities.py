@@ -25,7 +25,9 @@ def abilities_of(
     settings: Settings, dictionary: Callable[[], DataDictionary], unusable: DcmsendError | None
 ) -> Abilities:
     """The abilities, each loaded when it is first needed; ``unusable`` says why there is no dictionary."""
-    noted = settings.report.wanted_tags or frozenset()
+    noted = settings.report.wanted_tags
+    if noted is None and settings.journal is not None:
+        noted = frozenset()  # the journal keeps study and series
     return Abilities(_can_decode, partial(_can_convert, settings.plan.decompression), dictionary, unusable, noted)
 
 

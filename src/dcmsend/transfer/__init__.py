@@ -9,7 +9,6 @@ from .events import AssociationClosed, AssociationOpened, BytesSent, Observer, W
 from .options import RetryOptions, TransferOptions
 from .outcome import Attempt, Reason, Result, StoreOutcome
 from .peer_facts import Counts, PeerFacts, Timings
-from .rate import Pace
 from .time_window import limit_time
 
 if TYPE_CHECKING:
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from .growing_list import GrowingList, Pulled
     from .ledger import Ledger, Recall
     from .proof import Proof, ProofState, Verdict
+    from .rate import Pace
     from .target import Session, Stretch, Taker, Target
 
 __all__ = [
@@ -67,6 +67,10 @@ def __getattr__(name: str) -> object:
         from . import proof
 
         return getattr(proof, name)
+    if name == "Pace":
+        from .rate import Pace
+
+        return Pace
     if name in ("GrowingList", "Pulled"):
         from . import growing_list
 

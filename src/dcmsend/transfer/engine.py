@@ -15,13 +15,13 @@ from dcmsend.interrupt import Interrupt
 from .events import Observer, SerialObserver, Waiting
 from .options import MAX_FRUITLESS, TransferOptions
 from .outcome import Reason, Result, StoreOutcome, counted_as_stored
-from .rate import Pace
 from .work import OutcomesInOrder, Work
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .feed import Feed
     from .ledger import Ledger
+    from .rate import Pace
     from .retry import Retries
     from .target import Session, Stretch, Target
 
@@ -69,8 +69,11 @@ class Engine:
             observer = SerialObserver(observer)
         self._observer = observer
         self._ledger = ledger
-        limited = options.max_rate or options.max_instances_rate
-        self._pace = Pace(options.max_rate, options.max_instances_rate) if limited else None
+        self._pace: Pace | None = None
+        if options.max_rate or options.max_instances_rate:
+            from .rate import Pace  # seldom asked for
+
+            self._pace = Pace(options.max_rate, options.max_instances_rate)
         self._retries: Retries | None = None
         if options.retry.attempts:
             from .retry import Retries  # seldom asked for

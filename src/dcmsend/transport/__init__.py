@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .address import AddressFamily
-from .connection import Connection
 from .deadline import Deadline
 from .tcp import TcpConnection, TcpOptions, connect
 from .tls_options import TlsOptions, TlsProfile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .connection import Connection as Connection
     from .tls_client import TlsClient as TlsClient  # the type; load_tls makes the objects
 
 __all__ = [
@@ -28,9 +28,13 @@ def load_tls(options: TlsOptions, ask_password: Callable[[], str] | None = None)
 
 
 def __getattr__(name: str) -> object:
-    """Load the type of ``load_tls``'s result, and OpenSSL with it, when it is first used."""
+    """Load a type that a plain run does not need, with ``TlsClient`` OpenSSL too, when it is first used."""
     if name == "TlsClient":
         from .tls_client import TlsClient
 
         return TlsClient
+    if name == "Connection":
+        from .connection import Connection
+
+        return Connection
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
