@@ -1,7 +1,6 @@
 """A file of this machine as an input."""
 
-from __future__ import annotations
-
+# Without `from __future__ import annotations`: typing compiles annotations that are strings, for 2 ms at each start.
 import os
 from collections.abc import Callable
 from typing import NamedTuple

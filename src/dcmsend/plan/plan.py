@@ -1,7 +1,6 @@
 """The plan of one association: the contexts to propose, and the context of each instance."""
 
-from __future__ import annotations
-
+# Without `from __future__ import annotations`: typing compiles annotations that are strings, for 2 ms at each start.
 from typing import NamedTuple
 
 from dcmsend.protocol import PresentationContext

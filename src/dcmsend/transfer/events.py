@@ -1,7 +1,6 @@
 """The events that an observer receives while a transfer runs."""
 
-from __future__ import annotations
-
+# Without `from __future__ import annotations`: typing compiles annotations that are strings, for 2 ms at each start.
 import threading
 from typing import NamedTuple
 

@@ -220,7 +220,7 @@ class Work:
         return not self._is_fixed and self._stretch.may_grow and not (self._is_held_back and self._is_stuck)
 
     def _grow(self) -> bool:
-        if self._is_fixed:
+        if self._is_fixed or not self._stretch.may_grow:
             return False
         from .growing_list import Pulled  # a list that is complete does not grow
 
