@@ -198,7 +198,7 @@ class World:
         cut = content[: self._chance.randrange(1, max(2, len(content)))]
         old, new = hashlib.sha256(content).hexdigest(), hashlib.sha256(cut).hexdigest()
         self.gone.add(old)
-        self.remember(cut, f"{path.name} truncated", None, old)
+        self.remember(cut, f"{path.name} truncated", whole_instance(cut), old)
         with path.open("r+b") as file:
             file.truncate(len(cut))
         if not path.exists():
@@ -238,6 +238,21 @@ class World:
                 with contextlib.suppress(FileNotFoundError):
                     found.setdefault(digest_of(path), []).append(path)
         return found
+
+
+def whole_instance(content: bytes) -> tuple[str, str] | None:
+    """The UID and the data set's digest, if ``content`` ends between two elements: it is then a smaller instance."""
+    if len(content) < 144:
+        return None
+    start = position = 144 + int.from_bytes(content[140:144], "little")
+    uid = ""
+    while position < len(content):
+        tag, length = content[position : position + 4], int.from_bytes(content[position + 6 : position + 8], "little")
+        value = content[position + 8 : position + 8 + length]
+        position += 8 + length
+        if tag == b"\x08\x00\x18\x00":
+            uid = value.rstrip(b"\0").decode()
+    return (uid, hashlib.sha256(content[start:]).hexdigest()) if uid and position == len(content) else None
 
 
 def walk(folder: Path) -> Iterator[Path]:
