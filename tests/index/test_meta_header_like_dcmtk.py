@@ -140,6 +140,39 @@ def test_unusual_headers(tmp_path: Path) -> None:
     assert without_remarks(our_verdicts(names, "+fo")) == without_remarks(dcmtk_verdicts(names, "+fo"))
 
 
+def _begun(vr: str, length: int = 0xFFFFFFFF, value: bytes = b"", tag: int = 0x00020001) -> bytes:
+    """An element whose header has this length, whatever the value's is; ``vr`` ``''`` for implicit VR."""
+    return (EI if vr else II).element(tag, vr, value, length)
+
+
+_VALUES = {
+    "": b"\0\1", "with delimiter": b"\xfe\xff\xdd\xe0\0\0\0\0",
+    "with item": b"\xfe\xff\0\xe0\4\0\0\0ABCD\xfe\xff\xdd\xe0\0\0\0\0",
+}  # fmt: skip
+_REST = elements()[14:]
+_GROUP_LENGTH = EI.element(0x00020000, "UL", struct.pack("<L", 100))
+BEYOND_THE_FILE = {
+    f"{vr or 'implicit'} {place} {length:x} {what}": PREAMBLE + before + _begun(vr, length, value) + rest + DATA_SET
+    for vr in ("OB", "OW", "UN", "SQ", "UT", "UC", "OF", "OL", "ZZ", "")
+    for place, before in (("first", b""), ("second", _GROUP_LENGTH if vr else II.element(0x00020000, "UL", b"d\0\0\0")))
+    for length in (0xFFFFFFFF, 0xFFFFFFFE, 0x10000)
+    for what, value in _VALUES.items()
+    for rest in (_REST if vr else elements(II)[10:],)
+    if not (what and vr in ("SQ", "UN", "ZZ", ""))  # sequences: D35
+}
+BEYOND_THE_FILE.update({
+    f"{tag:08x} {vr} first": PREAMBLE + _begun(vr, tag=tag) + elements() + DATA_SET
+    for tag in (0x00020000, 0x00020002, 0x00020003, 0x00020010) for vr in ("OB", "SQ", "UN", "UT")
+})  # fmt: skip
+
+
+@pytest.mark.parametrize("mode", ["+fo", "+f"])
+def test_elements_of_undefined_length_or_beyond_the_file(mode: str, tmp_path: Path) -> None:
+    """Found by ``scripts/soak_compare``: what ends the file elsewhere is passed over as the first element."""
+    names = write(tmp_path, {name.strip(): content for name, content in BEYOND_THE_FILE.items()})
+    assert without_remarks(our_verdicts(names, mode)) == without_remarks(dcmtk_verdicts(names, mode))
+
+
 @pytest.mark.parametrize("twice", [0x00020002, 0x00020003, 0x00020010])
 def test_the_first_of_two_counts(twice: int, tmp_path: Path) -> None:
     value = {0x00020002: b"1.2.3.4\0", 0x00020003: b"1.2.9.9\0", 0x00020010: b"1.2.840.10008.1.2\0"}[twice]

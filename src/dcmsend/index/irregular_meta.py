@@ -7,7 +7,7 @@ trusts the tags.
 from __future__ import annotations
 
 import logging
-from typing import Final
+from typing import Final, NamedTuple
 
 from dcmsend.dicom.byte_source import ByteSource
 from dcmsend.dicom.tag import format_tag
@@ -23,10 +23,14 @@ END_OF_STREAM: Final = "End of stream"
 HEADER_MISSING: Final = "File meta information header missing"
 _PREMATURE_END = "I/O suspension or premature end of stream"
 _INVALID_STREAM = "Invalid stream"
+_UNDEFINED_LENGTH = "Illegal element with OB or OW Value Representation and undefined length encountered"
+_NO_SEQUENCE_END = "Sequence Delimitation Item missing"
 
 _GROUP_LENGTH = 0x00020000
 _UIDS = (0x00020002, 0x00020003, 0x00020010)
 _NOT_IN_MEMORY = 4096  # DCMTK leaves longer values on disk and reports their truncation differently
+_UNDEFINED = 0xFFFFFFFF
+_ITEM, _SEQUENCE_END = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
 _MOST_ELEMENTS = 1000
 _LARGEST_UID = 256  # more than any UID needs, and enough to recognise a value that is no UID
 _WHITE_SPACE = b" \t\n\v\f\r"
@@ -55,6 +59,16 @@ def read_irregular_meta(source: ByteSource, *, needs_preamble: bool) -> FileMeta
     if needs_preamble and not has_preamble:
         raise DataSetError(HEADER_MISSING, "there is no DICM at byte 128", Rejection.NO_META_HEADER)
     return meta
+
+
+class _Fault(NamedTuple):
+    """Why an element cannot be read, and the bytes of its value that are passed over if it is the first element.
+
+    ``reads`` is None where DCMTK reads the element and this program does not, on purpose (D35).
+    """
+
+    error: DataSetError
+    reads: int | None
 
 
 class _MetaParser:
@@ -125,6 +139,13 @@ class _MetaParser:
         tag = self._number(header[:2]) << 16 | self._number(header[2:4])
         vr, header_length, length = self._layout(header)
         value_start = self._position + header_length
+        fault = self._fault_of(vr, value_start, length)
+        if fault is not None:
+            if not is_first or fault.reads is None:
+                raise fault.error
+            _log.warning(_NO_GROUP_LENGTH)
+            self._position = value_start + fault.reads
+            return
         try:
             value = self._read_value(tag, value_start, length)
         except DataSetError as error:
@@ -161,13 +182,28 @@ class _MetaParser:
             start, end = (8, 12) if has_long_header(vr) else (6, 8)
         if len(header) < end:
             raise self._cut_off(f"{len(header)} bytes of an element header")
-        length = self._number(header[start:end])
-        if length == 0xFFFFFFFF:
-            raise DataSetError(
-                "Illegal element with OB or OW Value Representation and undefined length encountered",
-                f"an element of the meta header at byte {self._position} has undefined length",
-            )
-        return vr, end, length
+        return vr, end, self._number(header[start:end])
+
+    def _fault_of(self, vr: str, value_start: int, length: int) -> _Fault | None:
+        """What makes an element unreadable whose header is sound: a length or a sequence that no meta header has.
+
+        DCMTK passes over such an element if it is the first one, and over as much of its value as it has looked at.
+        """
+        is_undefined = length == _UNDEFINED
+        if is_undefined and vr in ("OB", "OW", ""):
+            return _Fault(self._not_defined(), 0)
+        can_hold_items = vr in ("UN", "SQ") or (vr != "" and has_long_header(vr) and not is_standard(vr))
+        if not (is_undefined and can_hold_items) and (vr != "SQ" or not length):
+            return None
+        item = self._source.read_at(value_start, 8)
+        if len(item) < 8 or item[:4] in (_ITEM, _SEQUENCE_END):
+            return _Fault(self._not_defined(), None) if is_undefined else None
+        detail = f"the element of the meta header at byte {self._position} is no sequence"
+        return _Fault(DataSetError(_NO_SEQUENCE_END, detail), 8)
+
+    def _not_defined(self) -> DataSetError:
+        detail = f"an element of the meta header at byte {self._position} has undefined length"
+        return DataSetError(_UNDEFINED_LENGTH, detail)
 
     def _read_value(self, tag: int, start: int, length: int) -> bytes:
         """The beginning of the value; the whole value is known to be in the file."""
