@@ -59,7 +59,7 @@ def sent(run: Run) -> list[bytes]:
     return [bytes(store.data_set) for store in run.peer.stores]
 
 
-@pytest.mark.parametrize("vr", ["UN", "OB"])
+@pytest.mark.parametrize("vr", ["UN", "OB", "OW", "AT", "UL", "FL"])
 def test_uids_of_a_bare_data_set_in_another_vr(duel: Duel, write: Writer, vr: str) -> None:
     data_set = EL.encode([(0x00080016, vr, CLASS), (0x00080018, vr, b"1.2.3.4\0"), (0x00100010, "PN", b"A^B ")])
     pair = duel("+f", write(data_set))
@@ -257,3 +257,16 @@ def test_report_with_the_name_of_an_image(duel: Duel, files: FixtureFiles, tmp_p
     overwritten, kept = (image.read_bytes() for image in images)
     assert overwritten.startswith(b"Detailed Report")
     assert kept == part10()
+
+
+@pytest.mark.parametrize("uid", [0, 1], ids=["class", "instance"])
+def test_uids_that_begin_with_nul(duel: Duel, write: Writer, uid: int) -> None:
+    """DCMTK puts an empty class into the request; an empty instance it cannot encode."""
+    values = [CLASS, b"1.2.3.4\0"]
+    values[uid] = b"\0.2.3\0"
+    data_set = EL.encode([(0x00080016, "UI", values[0]), (0x00080018, "UI", values[1]), (0x00100010, "PN", b"A^B ")])
+    pair = duel(write(meta_header(EL.uid, CLASS.decode().rstrip("\0"), "1.2.3.4") + data_set))
+    pair.assert_same(0 if uid == 0 else 62, but=dict.fromkeys(CHANGED_COURSE, "D61"))
+    assert [store.sop_class_uid for store in pair.theirs.peer.stores] == [""] * (1 - uid)
+    assert pair.ours.exit_code == 62
+    assert pair.ours.lines("F") == [f"F: cannot send SOP instance: Invalid SOP {('Class', 'Instance')[uid]} UID"]

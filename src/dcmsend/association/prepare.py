@@ -189,9 +189,10 @@ class Preparer:
 
     def _check_uids(self, store: PreparedStore, loaded: LoadedInstance) -> Failure | None:
         missing = []
-        if not loaded.sop_class_uid:
+        sop_class, sop_instance = _first(loaded.sop_class_uid), _first(loaded.sop_instance_uid)
+        if not sop_class:
             missing.append(("SOP Class UID", "Invalid SOP Class UID"))
-        if not loaded.sop_instance_uid:
+        if not sop_instance:
             missing.append(("SOP Instance UID", "Invalid SOP Instance UID"))
         if missing:
             names = " and ".join(name for name, _condition in missing)
@@ -200,13 +201,12 @@ class Preparer:
                 Reason.MISSING_UID,
                 error,
                 "Cannot send SOP instance, missing information:\n"
-                f"  SOP Class UID    : {loaded.sop_class_uid}\n"
-                f"  SOP Instance UID : {loaded.sop_instance_uid}\n"
+                f"  SOP Class UID    : {sop_class}\n"
+                f"  SOP Instance UID : {sop_instance}\n"
                 f"  Transfer Syntax  : {loaded.syntax.name}\n"
                 f"  Pres. Context ID : {store.planned_context_id}",
             )
-        # A UID longer than its field is cut, as in DCMTK; only with -nuc can there be such a UID.
-        store.request = CStoreRQ(store.message_id, loaded.sop_class_uid[:64], loaded.sop_instance_uid[:64])
+        store.request = CStoreRQ(store.message_id, _field(sop_class), _field(sop_instance))
         return None
 
     def _choose_context(self, store: PreparedStore, loaded: LoadedInstance) -> Failure | None:
@@ -241,7 +241,7 @@ class Preparer:
 
     def _stage(self, store: PreparedStore, loaded: LoadedInstance) -> Failure | None:
         _id, abstract_syntax, target = self._accepted[store.context_id]
-        if self._options.convert and abstract_syntax[:64] != loaded.sop_class_uid:
+        if self._options.convert and _field(abstract_syntax) != _first(loaded.sop_class_uid):
             text = f"Inappropriate presentation context with ID {store.context_id}: "
             store.notes.append(("W", text + "abstract syntax does not match SOP class UID"))
         if not target.is_known and target.uid != loaded.syntax.uid:
@@ -313,3 +313,12 @@ def _explain(error: DcmsendError) -> str:
     """DCMTK's condition on the first line, the exact fault on a second one."""
     detail = getattr(error, "detail", "")
     return f"{error}\n{detail}" if detail else str(error)
+
+
+def _first(uid: str) -> str:
+    return uid.partition("\\")[0]
+
+
+def _field(uid: str) -> str:
+    """A UID as DCMTK puts it in a request: cut before a NUL and at 64 characters."""
+    return uid.partition("\0")[0][:64]

@@ -48,6 +48,8 @@ def sop_class_name(uid: str) -> str:
         return row[0]
     from .uid_table import UID_NAMES
 
+    if "\0" in uid:
+        return sop_class_name(uid.partition("\0")[0])  # as in DCMTK, for which the text ends there
     return UID_NAMES.get(uid, "unknown")
 
 

@@ -12,8 +12,9 @@ class WalkResult:
     """The result of a walk.
 
     Attributes:
-        sop_class_uid, sop_instance_uid: first value of (0008,0016) and (0008,0018) at top level without padding and
-            white space, ``''`` if absent.
+        uids: (0008,0016) and (0008,0018) at top level without padding and white space, ``''`` if absent or begun with
+            NUL. What no UID may have is kept, as in DCMTK: a second value behind a backslash, and what follows a NUL.
+            A request holds the first value, up to the NUL.
         length: number of bytes to send when the data set is passed through: without a trailing (FFFC,FFFC), and
             without bytes after an item delimiter at top level.
         encoded_length: bytes of the data set in its source.
@@ -24,13 +25,12 @@ class WalkResult:
     """
 
     __slots__ = (
-        "encoded_length", "length", "pixel_data_length", "pixel_data_offset", "repairs", "sop_class_uid",
-        "sop_instance_uid", "warnings",
+        "encoded_length", "length", "pixel_data_length", "pixel_data_offset", "repairs", "uids", "warnings",
     )
 
     def __init__(self, state: WalkState, length: int, encoded_length: int) -> None:
-        self.sop_class_uid = _first_value(state.notes.values.get(SOP_CLASS_UID, b""))
-        self.sop_instance_uid = _first_value(state.notes.values.get(SOP_INSTANCE_UID, b""))
+        values = state.notes.values
+        self.uids = _uid(values.get(SOP_CLASS_UID, b"")), _uid(values.get(SOP_INSTANCE_UID, b""))
         self.length = length
         self.encoded_length = encoded_length
         self.repairs = tuple(state.repairs)
@@ -38,7 +38,19 @@ class WalkResult:
         self.pixel_data_offset = state.pixel_data[0] if state.pixel_data is not None else None
         self.pixel_data_length = state.pixel_data[1] if state.pixel_data is not None else None
 
+    @property
+    def sop_class_uid(self) -> str:
+        """The first value of (0008,0016)."""
+        return self.uids[0].partition("\\")[0]
 
-def _first_value(value: bytes) -> str:
-    """First component of a UI value, cut at its first NUL, all white space removed."""
-    return value.split(b"\\", 1)[0].split(b"\0", 1)[0].translate(None, b" \t\n\v\f\r").decode("latin-1")
+    @property
+    def sop_instance_uid(self) -> str:
+        """The first value of (0008,0018)."""
+        return self.uids[1].partition("\\")[0]
+
+
+def _uid(value: bytes) -> str:
+    text = value.translate(None, b" \t\n\v\f\r").decode("latin-1").rstrip("\0")
+    if "\\" in text:
+        text = "\\".join([component.rstrip("\0") for component in text.split("\\")])
+    return "" if text.startswith("\0") else text

@@ -71,6 +71,7 @@ def read_data_set_uids(
 ) -> tuple[str, str]:
     """SOP Class UID (0008,0016) and SOP Instance UID (0008,0018) of the data set in ``source``, ``''`` where missing.
 
+    Several values, which no UID may have, stand there with their backslashes.
     The data set, which begins at byte ``origin`` of its file, is walked to its end.  Raises DataSetError when it is
     truncated or corrupt.
     """
@@ -95,4 +96,4 @@ def read_data_set_uids(
         result = walk_data_set(source, as_encapsulated, dictionary=dictionary, origin=origin)
     for warning in result.warnings:
         _log.warning("%s", warning)
-    return result.sop_class_uid, result.sop_instance_uid
+    return result.uids

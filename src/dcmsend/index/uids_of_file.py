@@ -30,4 +30,5 @@ def instance_uids(descriptor: int) -> Iterator[str]:
         syntax = location.transfer_syntax
         if not syntax.is_known:
             syntax = guess_transfer_syntax(source.read_at(location.offset, 6))
-        yield read_data_set_uids(FileSource(descriptor, location.offset), syntax, None, location.offset)[1]
+        _, uid = read_data_set_uids(FileSource(descriptor, location.offset), syntax, None, location.offset)
+        yield uid.partition("\\")[0].partition("\0")[0]  # as it stands in a request

@@ -54,7 +54,7 @@ class LoadedInstance:
     Attributes:
         stamp: size in bytes and time of modification in nanoseconds when the file was opened.
         syntax: the transfer syntax the data set really has.
-        sop_class_uid: (0008,0016) of the data set; from the meta header when the syntax is unknown.
+        sop_class_uid: (0008,0016) of the data set, all values; from the meta header when the syntax is unknown.
         sop_instance_uid: (0008,0018), likewise.
         length: bytes of the data set (inflated for Deflated).
         facts: further values that reports show; None if nobody asks, or the data set could not be walked.
@@ -244,8 +244,7 @@ def _walked(
     return LoadedInstance(
         content,
         syntax,
-        walked.sop_class_uid,
-        walked.sop_instance_uid,
+        *walked.uids,
         walked.encoded_length,
         content.size if syntax.is_deflated else walked.length,
         walked.warnings,
