@@ -7,12 +7,13 @@ agree.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from parity.comparison import Pair
-from soak.compare.facts import LESS, MORE, facts_of
+from soak.compare.elements import parts_of
+from soak.compare.facts import LESS, MORE, facts_of, syntaxes_of_records
 from soak.compare.lines import Line
 from soak.compare.peers import ChosenPeer
 
@@ -49,6 +50,9 @@ def explanations(line: Line, pair: Pair, directory: Path) -> Iterator[Explanatio
     if odd:
         yield Explanation(("D15",), replace(line, options=tuple(each for each in line.options if each not in odd)))
     by_file = {each.name: facts_of((directory / each.name).read_bytes(), each.tags) for each in line.files}
+    if line.has("+rd"):
+        for name in _of_another_syntax(directory, by_file):
+            by_file[name].add("D13")
     named = {name: ids for name, ids in by_file.items() if ids}
     if named:
         ids = tuple(sorted(set().union(*named.values())))
@@ -59,6 +63,15 @@ def explanations(line: Line, pair: Pair, directory: Path) -> Iterator[Explanatio
         yield Explanation(("D12",), replace(line, peer=ChosenPeer()))
     if line.has("-nip", "--no-illegal-proposal") and line.has("-nh", "--no-halt") and "refusal" in line.peer.kinds:
         yield Explanation(("D05",), replace(line, peer=ChosenPeer()))
+
+
+def _of_another_syntax(directory: Path, names: Iterable[str]) -> Iterator[str]:
+    """The files whose meta header says another transfer syntax than the DICOMDIR."""
+    records = syntaxes_of_records((directory / "DICOMDIR").read_bytes())
+    for name in records.keys() & set(names):
+        syntax = parts_of((directory / name).read_bytes()).syntax
+        if syntax and syntax != records[name]:
+            yield name
 
 
 def _may_be_explained(pair: Pair) -> bool:

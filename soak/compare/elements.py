@@ -10,7 +10,10 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-__all__ = ["UNDEFINED", "FileParts", "Place", "element", "meta_places", "parts_of", "places", "uid_text"]
+__all__ = [
+    "UNDEFINED", "FileParts", "Place", "element", "has_item_beyond", "items_of", "meta_places", "parts_of", "places",
+    "uid_text",
+]  # fmt: skip
 
 UNDEFINED = 0xFFFFFFFF
 LONG_VRS = {b"OB", b"OW", b"UN", b"SQ", b"UT", b"OF", b"OD", b"OL", b"UC", b"UR", b"SV", b"UV", b"OV"}
@@ -150,6 +153,32 @@ def _end_of_item(content: bytes, start: int, *, is_explicit: bool, order: str, d
         else:
             start = value + length
     return None
+
+
+def items_of(content: bytes, place: Place, parts: FileParts) -> Iterator[tuple[int, int]]:
+    """First and last position (exclusive) of the value of each item, up to what is no item; an end may lie too far."""
+    order, is_explicit = ">" if parts.syntax == BIG else "<", place.vr != b""
+    start = place.value
+    while start + 8 <= place.end:
+        group, number, length = struct.unpack_from(order + "HHL", content, start)
+        if (group, number) != (0xFFFE, 0xE000):
+            return
+        start += 8
+        if length == UNDEFINED:
+            end = _end_of_item(content, start, is_explicit=is_explicit, order=order, depth=0)
+            if end is None:
+                return
+        else:
+            end = start + length
+        yield start, end
+        start = end
+
+
+def has_item_beyond(content: bytes, place: Place, parts: FileParts) -> bool:
+    """Whether an item of a sequence of defined length is longer than the sequence."""
+    if place.length == UNDEFINED or place.vr not in (b"SQ", b""):
+        return False
+    return any(end > place.end for _, end in items_of(content, place, parts))
 
 
 def element(tag: int, vr: bytes, value: bytes, *, is_explicit: bool, order: str, length: int | None = None) -> bytes:

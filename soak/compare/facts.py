@@ -6,14 +6,24 @@ import struct
 import zlib
 from collections.abc import Iterator
 
-from soak.compare.elements import DEFLATED, UNDEFINED, FileParts, Place, parts_of, places
+from soak.compare.elements import (
+    DEFLATED,
+    UNDEFINED,
+    FileParts,
+    Place,
+    has_item_beyond,
+    items_of,
+    parts_of,
+    places,
+    uid_text,
+)
 from soak.compare.judge import inflated
 
-__all__ = ["LESS", "MORE", "facts_of"]
+__all__ = ["LESS", "MORE", "facts_of", "syntaxes_of_records"]
 
-MORE = frozenset(("D09", "D10", "D11", "D25", "D34", "D36", "D38", "D44", "D52", "D54"))
+MORE = frozenset(("D09", "D10", "D11", "D13", "D25", "D34", "D36", "D38", "D44", "D52", "D54"))
 """Deviations by which ours sends what DCMTK does not."""
-LESS = frozenset(("D35", "D43", "D46", "D51"))
+LESS = frozenset(("D35", "D43", "D46", "D51", "D61"))
 """Deviations by which DCMTK sends what ours does not."""
 
 _NATIVE = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2")
@@ -25,6 +35,9 @@ _OLD = {
 """Transfer syntaxes that DCMTK 3.6.7 can send."""
 _WIDTHS = {b"OW": 2, b"US": 2, b"SS": 2, b"UL": 4, b"SL": 4, b"FL": 4, b"OF": 4, b"OL": 4, b"AT": 2, b"FD": 8, b"OD": 8,
            b"SV": 8, b"UV": 8, b"OV": 8}  # fmt: skip
+_YOUNG_CLASS = "1.2.840.10008.5.1.4.1.1.66.7"
+"""The only SOP class in the test data that DCMTK 3.6.7 has no name for."""
+_TEXT_VRS = frozenset(b"AE AS CS DA DS DT IS LO LT PN SH ST TM UC UI UR UT".split())
 _PIXEL_DATA = 0x7FE00010
 _KNOWN_VRS = {*_WIDTHS, *b"AE AS CS DA DS DT IS LO LT OB PN SH SQ ST TM UC UI UN UR UT".split()}
 
@@ -39,6 +52,19 @@ def facts_of(content: bytes, touched: frozenset[int]) -> set[str]:
         found.update(_of_elements(inside, parts_of_data_set(inside, parts.syntax)))
     if parts.syntax in _OLD and parts.syntax not in (*_NATIVE, DEFLATED) and _touches_pixels(touched):
         found.update(("D51", "D52", "D54", "D55"))
+    return found
+
+
+def syntaxes_of_records(dicomdir: bytes) -> dict[str, str]:
+    """File name to transfer syntax UID, for each directory record that has both."""
+    found, parts = {}, parts_of(dicomdir)
+    sequences = [each for each in parts.elements if each.tag == 0x00041220]
+    for start, end in (item for each in sequences for item in items_of(dicomdir, each, parts)):
+        record = {each.tag: each for each in places(dicomdir[:end], start, is_explicit=True, order="<")}
+        name, syntax = record.get(0x00041500), record.get(0x00041512)
+        if name and syntax:
+            path = dicomdir[name.value : name.end].decode("latin-1").rstrip(" \0").replace("\\", "/")
+            found[path] = uid_text(dicomdir[syntax.value : syntax.end])
     return found
 
 
@@ -80,9 +106,15 @@ def _of_syntax(parts: FileParts) -> Iterator[str]:
 
 def _of_elements(content: bytes, parts: FileParts) -> Iterator[str]:
     for place in parts.elements:
-        is_unknown = place.vr in (b"UN", b"OB") or (place.vr and place.vr not in _KNOWN_VRS)
-        if place.tag in (0x00080016, 0x00080018) and is_unknown:
-            yield "D27" if parts.syntax else "D36"
+        if place.tag in (0x00080016, 0x00080018):
+            if place.vr and place.vr not in _TEXT_VRS:
+                yield "D27" if parts.syntax else "D36"
+            if content[place.value : place.end].translate(None, b" \t\n\v\f\r")[:1] == b"\0":
+                yield "D61"
+            if uid_text(content[place.value : place.end]) == _YOUNG_CLASS:
+                yield "D29"
+        if has_item_beyond(content, place, parts):
+            yield "D57"
         width = _WIDTHS.get(place.vr)
         is_words = place.vr == b"OW" or place.tag == _PIXEL_DATA
         if is_words and place.length % 2 and place.length != UNDEFINED:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import socket
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from parity.conftest import HOST, Duel
 from parity.outcomes import report_of, statuses
 from support import wire
+from support.data_set_bytes import EXPLICIT_LITTLE as EL
+from support.data_set_bytes import meta_header
 from support.fixture_files import EI, UID_ROOT, FixtureFiles
 from support.peer_script import Abort, Accept, Reject, Respond, Script, prefer, refuse
 from support.senders import OURS, Run
@@ -92,6 +95,24 @@ def test_uids_of_unknown_vr(duel: Duel, files: FixtureFiles) -> None:
     pair.assert_same(0, but=dict.fromkeys(("commands", "layout", "warnings"), "D27"))
     assert pair.theirs.peer.stores[0].sop_instance_uid == "31"
     assert pair.ours.peer.stores[0].sop_instance_uid == f"{UID_ROOT}.1.1"
+
+
+@pytest.mark.parametrize("tag", [0x00080016, 0x00080018])
+@pytest.mark.parametrize("vr", ["AT", "FD", "FL", "OD", "OL", "OV", "OW", "SL", "SS", "SV", "UL", "US", "UV"])
+def test_uids_of_numeric_vr(duel: Duel, tmp_path: Path, vr: str, tag: int) -> None:
+    """Found by ``scripts/soak_compare``: DCMTK takes the first number for the UID."""
+    class_uid, instance_uid = b"1.2.840.10008.5.1.4.1.1.7\0", b"1.2.3.4\0"
+    data_set = b"".join(
+        EL.element(each, vr if each == tag else "UI", value)
+        for each, value in ((0x00080016, class_uid), (0x00080018, instance_uid))
+    )
+    file = tmp_path / "file.dcm"
+    file.write_bytes(meta_header(EL.uid, class_uid.decode().rstrip("\0"), "1.2.3.4") + data_set)
+    pair = duel(str(file))
+    pair.assert_same(0, but=dict.fromkeys(("commands", "layout", "warnings"), "D27"))
+    (theirs,), (ours,) = (run.peer.stores for run in pair)
+    assert (ours.sop_class_uid, ours.sop_instance_uid) == (class_uid.decode().rstrip("\0"), "1.2.3.4")
+    assert (theirs.sop_class_uid, theirs.sop_instance_uid) != (ours.sop_class_uid, ours.sop_instance_uid)
 
 
 def test_private_elements_that_dcmtk_does_not_know(duel: Duel, files: FixtureFiles) -> None:
