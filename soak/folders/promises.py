@@ -65,6 +65,7 @@ def broken_at_the_end(world: World, receiver: Receiver, sent_again: int, *, move
         broken.append(f"{sent_again} messages in a run that had nothing to do")
     if moves:
         leftovers = [path for path in walk(world.sent) if _is_machinery(path, world) or not path.stat().st_size]
+        leftovers = [path for path in leftovers if not _is_note_of_a_lost_place(path)]
         broken += [f"left in the sent directory: {path.name} of {path.stat().st_size} bytes" for path in leftovers]
     return broken
 
@@ -88,6 +89,14 @@ def _lost(world: World) -> Iterator[str]:
 def _is_machinery(path: Path, world: World) -> bool:
     """Whether this is a temporary name of the program."""
     return world.sent in path.parents and any(part.startswith(".") for part in path.relative_to(world.sent).parts)
+
+
+def _is_note_of_a_lost_place(path: Path) -> bool:
+    """Whether this is the note of a move from a mount that is gone: the program keeps it until the mount is back."""
+    if path.parent.name != ".dcmsend-moving":
+        return False
+    source = os.fsdecode(path.read_bytes().split(b"\0")[0])
+    return not os.path.isdir(os.path.dirname(source))
 
 
 def _moved_but_not_there(world: World, receiver: Receiver) -> Iterator[str]:
@@ -192,12 +201,13 @@ def _report_and_receiver(document: dict[str, Any], receiver: Receiver, *, is_alo
     for uid, words in by_uid.items():
         if "stored" in words and uid not in ever:
             yield f"reported as stored, not at the receiver: {uid}"
-        if words <= {"failed", "not_attempted"} and uid in tonight and is_alone:
-            yield f"reported as {words}, but the receiver has got it tonight: {uid}"
-    untold = tonight - set(by_uid) if is_alone else set()
+    if not is_alone:
+        return
+    denied = {uid for uid, words in by_uid.items() if words <= {"failed", "not_attempted"} and uid in tonight}
+    untold = tonight - set(by_uid)
     again = sum(any(one["outcome"] == "unconfirmed" for one in each["attempts"][:-1]) for each in document["instances"])
-    if len(untold) > again:  # a file may hold another instance at its next attempt, which is then reported
-        yield f"the receiver has got what no report tells of: {sorted(untold)}"
+    if len(untold | denied) > again:  # a file may hold another instance at its next attempt, which is then reported
+        yield f"the receiver has got what no report tells of: {sorted(untold)}, or what is reported as not sent: {denied}"
 
 
 def _report_and_journal(document: dict[str, Any], rows: Rows) -> Iterator[str]:

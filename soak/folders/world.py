@@ -42,8 +42,8 @@ class World:
     Attributes:
         contents: contents by SHA-256 of the whole file.
         gone: contents that the soak itself may have destroyed.
-        cut_while_moved: contents of files that were moved while the soak had them open to shorten them: whether that
-            came before or after the program's last look, nobody can tell.
+        cut_while_moved: contents of files that were moved, perhaps under another of their names, when the soak
+            shortened them: whether that came before or after the program's last look, nobody can tell.
         tree: the folder that is sent; ``aside`` holds files taken out of it; ``sent`` are directories of
             ``--move-sent``.
     """
@@ -200,10 +200,11 @@ class World:
         self.gone.add(old)
         self.remember(cut, f"{path.name} truncated", whole_instance(cut), old)
         with path.open("r+b") as file:
+            has_other_names = os.fstat(file.fileno()).st_nlink > 1
             file.truncate(len(cut))
-        if not path.exists():
+        if has_other_names or not path.exists():
             self.cut_while_moved.add(new)
-        elif digest_of(path) != new:
+        if path.exists() and digest_of(path) != new:
             self.gone.add(new)
 
     def _copied(self) -> None:

@@ -47,9 +47,9 @@ class Interrupt:
         """Whether the run has to end: nothing new may be started."""
         if self._requested_at is not None:
             return True
-        if self._is_over is None and self._parent is None:
-            return False  # asked several times for each instance
-        return self._request_time() is not None
+        if self._is_over is not None:
+            return self._is_over()
+        return self._parent is not None and self._parent.requested
 
     @property
     def aborted(self) -> bool:
@@ -85,16 +85,13 @@ class Interrupt:
 
     def check(self) -> None:
         """Raise Cancelled when requests in flight may not be waited for any longer."""
-        if self.aborted:
-            raise Cancelled(self.by)
+        if not self.requested:
+            return
         since = self._request_time()
-        if since is not None and time.monotonic() >= since + self.drain_seconds:
+        if self.aborted or (since is not None and time.monotonic() >= since + self.drain_seconds):
             raise Cancelled(self.by)
 
     def _request_time(self) -> float | None:
-        if self._requested_at is None:
-            if self._is_over is not None:
-                self._is_over()
-            elif self._parent is not None:
-                return self._parent._request_time()
+        if self._requested_at is None and self._parent is not None:
+            return self._parent._request_time()
         return self._requested_at

@@ -28,8 +28,8 @@ from dcmsend.transfer import (
     RetryOptions,
     StoreOutcome,
     TransferOptions,
-    engine,
     parallel,
+    rate,
     retry,
 )
 from support.fixture_files import CT_CLASS
@@ -160,7 +160,7 @@ def run_in_memory(
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(parallel, "_TOGETHER", 0.0)
             patch.setattr(retry, "Retries", partial(retry.Retries, clock=clock, sleep=clock.sleep, chance=lambda: 0.5))
-            patch.setattr(engine, "Pace", partial(Pace, clock=clock, sleep=clock.sleep))
+            patch.setattr(rate, "Pace", partial(Pace, clock=clock, sleep=clock.sleep))
             one = Engine(instances, run.target, chosen, interrupt or Interrupt(), observer, run.ledger)
             outcomes = one.run()
             assert isinstance(outcomes, Generator)

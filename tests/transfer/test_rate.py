@@ -12,7 +12,7 @@ import pytest
 from dcmsend.association import association
 from dcmsend.errors import Cancelled
 from dcmsend.interrupt import Interrupt
-from dcmsend.transfer import engine
+from dcmsend.transfer import rate
 from dcmsend.transfer.rate import Pace, TokenBucket
 from support.sending import send_all, write_instances, write_large
 
@@ -79,7 +79,7 @@ def test_a_request_ends_the_wait_for_an_instance() -> None:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(
-        engine, "Pace", lambda rate, instances: Pace(rate, instances, clock=clock, sleep=clock.sleep)
+        rate, "Pace", lambda most, instances: Pace(most, instances, clock=clock, sleep=clock.sleep)
     )
     return clock
 

@@ -63,7 +63,8 @@ class Work:
         self._asking = 0
         self._handed_out = 0
         self._finished = 0
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
 
     def taker(self) -> WorkTaker:
         """A further taker: one for each session, kept by the session that replaces it."""
@@ -74,7 +75,7 @@ class Work:
 
     def take(self, taker: WorkTaker, *, may_wait: bool) -> Task | None:
         """See ``WorkTaker.take``."""
-        with self._changed:
+        with self._lock:  # entering the condition itself would be two Python calls for each instance
             self._asking += 1  # before anything else: from now on finished instances wake the waiting threads
             try:
                 while not self._stopped:
@@ -129,7 +130,7 @@ class Work:
         """Whether there is an index that is not done and not too far ahead; grows the list if necessary."""
         self._is_held_back = False
         self._skip_done()
-        while not self._is_held_up:
+        while self._deferred is None or not self._is_held_up:
             if self._next < self._stretch.end:
                 return self._next < self._oldest + _MAX_AHEAD
             if not self._grow():
