@@ -207,7 +207,7 @@ def _report_and_receiver(document: dict[str, Any], receiver: Receiver, *, is_alo
     untold = tonight - set(by_uid)
     again = sum(any(one["outcome"] == "unconfirmed" for one in each["attempts"][:-1]) for each in document["instances"])
     if len(untold | denied) > again:  # a file may hold another instance at its next attempt, which is then reported
-        yield f"the receiver has got what no report tells of: {sorted(untold)}, or what is reported as not sent: {denied}"
+        yield f"the receiver has got what no report tells of: {sorted(untold)}, or calls not sent: {sorted(denied)}"
 
 
 def _report_and_journal(document: dict[str, Any], rows: Rows) -> Iterator[str]:
