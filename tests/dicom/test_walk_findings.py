@@ -15,7 +15,7 @@ from dcmsend.dicom.walk import WalkResult, walk_data_set
 from dcmsend.errors import DataSetError
 from dcmsend.transcode import InflatingSource
 from support.converting import converted
-from support.data_set_bytes import ENCODINGS, EXPLICIT_LITTLE, Element, Encoding, Items
+from support.data_set_bytes import ENCODINGS, EXPLICIT_LITTLE, IMPLICIT, Element, Encoding, Items
 from support.elements import elements_of
 
 HEAD: list[Element] = [(0x00080016, "UI", b"1.2.840.10008.5.1.4.1.1.7\0"), (0x00080018, "UI", b"1.2.3.4\0")]
@@ -188,6 +188,116 @@ def test_noise_does_not_allow_millions_of_elements() -> None:
     with pytest.raises(DataSetError) as error:
         walk_data_set(InflatingSource(BytesSource(data)), transfer_syntax(EXPLICIT_LITTLE.uid))
     assert "too many elements" in error.value.detail
+
+
+def inflated_work(noise: int, plain: bytes) -> tuple[str, int]:
+    """Why a deflated data set is refused, and how many of its inflated bytes were read before; noise comes first."""
+    head = EXPLICIT_LITTLE.encode([*HEAD, (0x00091001, "OB", random.Random(1).randbytes(noise))])
+    source = deflate(head + plain)
+    with pytest.raises(DataSetError) as error:
+        walk_data_set(source, transfer_syntax(EXPLICIT_LITTLE.uid), dictionary=default_dictionary)
+    assert error.value.condition == "Invalid stream"
+    return error.value.detail, source.furthest - len(head)
+
+
+class Furthest(InflatingSource):
+    furthest = 0
+
+    def read_at(self, position: int, size: int) -> bytes:
+        data = super().read_at(position, size)
+        self.furthest = max(self.furthest, position + len(data))
+        return data
+
+
+DEAR = {
+    "repeated": EXPLICIT_LITTLE.header(0x00100020, "LO", 0),
+    "zeros": bytes(8),
+    "odd": EXPLICIT_LITTLE.header(0x00100020, "LO", 1) + b"x",
+    "blank in a UID": EXPLICIT_LITTLE.header(0x0020000D, "UI", 2) + b" 1",
+    "no VR": EXPLICIT_LITTLE.header(0x00100020, "LO", 0).replace(b"LO", b"zz"),
+    "long VR": EXPLICIT_LITTLE.header(0x00091001, "OB", 0),
+}
+
+
+@pytest.mark.parametrize("unit", DEAR.values(), ids=list(DEAR))
+def test_elements_that_take_long_count_more_than_their_bytes(unit: bytes) -> None:
+    """Noise allows 24 million bytes of elements as quick as those of a slide, but less than half as many of these."""
+    detail, read = inflated_work(1_000_000, unit * (20_000_000 // len(unit)))
+    assert "too many elements" in detail
+    assert read < 11_000_000
+
+
+def test_noise_does_not_allow_any_number_of_elements() -> None:
+    """Beyond 50 million bytes of elements each megabyte that cannot be deflated allows 4 million, not 16 million."""
+    items = EXPLICIT_LITTLE.header(0x0040A730, "SQ", 0xFFFFFFFF) + EXPLICIT_LITTLE.item_header(0xE000, 0) * 10_000_000
+    detail, read = inflated_work(4_000_000, items)
+    assert "too many elements" in detail
+    assert read < 70_000_000
+
+
+def deflate(plain: bytes) -> Furthest:
+    compressor = zlib.compressobj(1, zlib.DEFLATED, -15)
+    return Furthest(BytesSource(compressor.compress(plain) + compressor.flush()))
+
+
+def test_a_private_sequence_that_is_walked_on_trial_counts_too() -> None:
+    """Only our dictionary calls it a sequence, so the first walk passes over it; it is entered to be encoded."""
+    items = IMPLICIT.item_header(0xE000, 0) * 2_000_000
+    inner = IMPLICIT.element(0x00710010, "LO", b"AGFA-AG_HPState ") + IMPLICIT.header(0x00711018, "SQ", len(items))
+    plain = EXPLICIT_LITTLE.encode(HEAD) + EXPLICIT_LITTLE.header(0x007120FF, "UN", 0xFFFFFFFF)
+    plain += IMPLICIT.item_header(0xE000, len(inner) + len(items)) + inner + items
+    plain += IMPLICIT.item_header(0xE0DD, 0)
+    syntax = transfer_syntax(EXPLICIT_LITTLE.uid)
+    assert walk_data_set(deflate(plain), syntax, dictionary=default_dictionary).encoded_length == len(plain)
+    source = deflate(plain)
+    with pytest.raises(DataSetError) as error:
+        walk_data_set(source, syntax, dictionary=default_dictionary, builder=Silent(), vendor_vrs=True)
+    assert "too many elements" in error.value.detail
+    assert source.furthest < 10_000_000
+
+
+def test_an_item_that_is_walked_on_trial_counts_too() -> None:
+    item = EXPLICIT_LITTLE.header(0x00081140, "SQ", 0) * 2_000_000
+    plain = EXPLICIT_LITTLE.encode(HEAD) + EXPLICIT_LITTLE.header(0x0040A730, "SQ", len(item) + 8)
+    source = deflate(plain + EXPLICIT_LITTLE.item_header(0xE000, len(item) + 100) + item + bytes(200))
+    with pytest.raises(DataSetError) as error:
+        walk_data_set(source, transfer_syntax(EXPLICIT_LITTLE.uid), dictionary=default_dictionary)
+    assert "too many elements" in error.value.detail
+    assert source.furthest < 10_000_000
+
+
+@every_encoding
+def test_pixel_data_without_fragments_is_read_once(encoding: Encoding) -> None:
+    """Thousands of encapsulated values that are empty: the source is not read anew for each."""
+    data = encoding.encode(HEAD)
+    data += (encoding.header(0x7FE00010, "OB", 0xFFFFFFFF) + encoding.item_header(0xE0DD, 0)) * 20_000
+    source = CountingSource(data)
+    with pytest.raises(DataSetError) as error:
+        walk_data_set(source, transfer_syntax(encoding.uid), dictionary=default_dictionary)
+    assert "encapsulated Pixel Data in an uncompressed transfer syntax" in error.value.detail
+    assert source.read < 2 * len(data)
+
+
+class CountingSource(BytesSource):
+    read = 0
+
+    def read_at(self, position: int, size: int) -> bytes:
+        data = super().read_at(position, size)
+        self.read += len(data)
+        return data
+
+
+class Silent:
+    """A builder that builds nothing."""
+
+    def element(self, tag: int, vr: str, position: int, length: int) -> None: ...
+    def begin_sequence(self, tag: int, implicit: bool) -> None: ...
+    def begin_item(self) -> None: ...
+    def end_item(self) -> None: ...
+    def end_sequence(self) -> None: ...
+    def begin_fragments(self, tag: int) -> None: ...
+    def fragment(self, position: int, length: int) -> None: ...
+    def end_fragments(self) -> None: ...
 
 
 def test_a_regular_slide_is_no_attack() -> None:

@@ -67,6 +67,17 @@ def test_a_bomb_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     assert condition(source, 40_000_000, 4) == "Invalid stream"
 
 
+def test_a_bomb_is_stopped_early_if_it_is_small() -> None:
+    """Half a megabyte of zeros that inflates to 512 MiB; the same behind 4 MB of noise is honest."""
+    compressor = zlib.compressobj(9, zlib.DEFLATED, -15)
+    bomb = b"".join(compressor.compress(bytes(1 << 24)) for _ in range(40)) + compressor.flush()
+    source = InflatingSource(BytesSource(bomb))
+    assert source.read_at(400_000_000, 4) == bytes(4)
+    assert condition(source, 600_000_000, 4) == "Invalid stream"
+    mixed = random.Random(5).randbytes(4_000_000) + bytes(600_000_000)
+    assert InflatingSource(BytesSource(raw_deflate(mixed, 1))).read_at(604_000_000 - 4, 9) == bytes(4)
+
+
 def test_reading_back_and_forth_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dcmsend.transcode.deflate._MOST_WORK", 30_000_000)
     source = InflatingSource(BytesSource(raw_deflate(PLAIN)))

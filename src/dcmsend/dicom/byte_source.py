@@ -40,7 +40,7 @@ class InflatedSource:
         raise NotImplementedError
 
     def header_allowance(self) -> int:
-        """The number of bytes that may be searched for element headers, given the input that has been read."""
+        """How much work the walk may be (see ``WalkFindings``), given the input that has been read."""
         raise NotImplementedError
 
 

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 __all__ = ["StructureBuilder", "WalkResult", "walk_data_set"]
 
 _NO_END: Final = 1 << 62
+_UNKNOWN_HEADER: Final = 16
+"""Added to ``WalkState.work`` for an element whose header was not seen before."""
 _MOST_HEADERS: Final = 16384
 """Most element headers remembered; a series has a few hundred different ones."""
 
@@ -110,6 +112,7 @@ def _walk(
     frames: list[tuple[int, int, int, Encoding, dict[int, str], int]] = []  # state around the current sequence; its tag
     deepest = MAX_DEPTH
     noted, notes = state.notes.tags, state.notes.values
+    unknown_header = _UNKNOWN_HEADER if builder is None else 0  # a builder, to which none is known, counts itself
     if inside is not None:
         position, end, sequence_end, depth, is_item = inside
         frames.append((0, 0, -1, encoding, creators, 0))
@@ -263,6 +266,7 @@ def _walk(
                 end, sequence_end, previous, encoding, creators, _ = frames.pop()
                 continue
 
+            state.work += unknown_header
             if explicit:
                 group, element, vr, length = unpack_element(window, position - base)
                 tag = group << 16 | element
@@ -350,7 +354,8 @@ def _walk(
             if kind == FRAGMENTS:
                 from .walk_fragments import walk_fragments  # only for compressed images
 
-                position, limit = walk_fragments(state, unpack_item, tag, start, builder), -1
+                position = walk_fragments(state, unpack_item, tag, start, builder)
+                window, base, limit = state.data, state.base, state.limit
                 continue
             position = start
             if builder is not None:

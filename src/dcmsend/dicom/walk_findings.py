@@ -22,6 +22,7 @@ MAX_DEPTH: Final = 64
 """Deepest nesting of sequences; real objects stay below 10, and DCMTK's recursion would exhaust its stack."""
 
 _MAX_NOTES: Final = 100
+_FAULT: Final = 24
 
 
 class WalkFindings:
@@ -33,16 +34,20 @@ class WalkFindings:
         repairs: reasons why the data set has to be encoded anew, in order of appearance, each once.
         warnings: DCMTK's warnings, at most 100, and one that says that there are more; also at most 100 about items
             longer than their sequence.
+        work: how many bytes have been walked, and ``_FAULT`` for each fault, which takes as long as that many bytes.
         claims: for items longer than their sequence, by depth: end taken, end claimed, warning.
     """
 
-    __slots__ = ("_has_more", "_long_items", "_noted", "claims", "dictionary_source", "origin", "repairs", "warnings")
+    __slots__ = (
+        "_has_more", "_long_items", "_noted", "claims", "dictionary_source", "origin", "repairs", "warnings", "work",
+    )
 
     def __init__(self, dictionary: Callable[[], DataDictionary] | None, origin: int | None) -> None:
         self.dictionary_source = dictionary
         self.origin = origin
         self.repairs: dict[str, None] = {}
         self.warnings: list[str] = []
+        self.work = 0
         self.claims: dict[int, tuple[int, int, str]] = {}
         self._has_more = False
         self._noted: set[tuple[object, ...]] = set()
@@ -54,11 +59,13 @@ class WalkFindings:
 
     def repair(self, reason: str, warning: str | None = None) -> None:
         """Note that the data set has to be encoded anew."""
+        self.work += _FAULT
         self.repairs[reason] = None
         if warning is not None:
             self.warn(warning)
 
     def warn(self, warning: str) -> None:
+        self.work += _FAULT
         if len(self.warnings) < _MAX_NOTES:
             self.warnings.append(warning)
         elif not self._has_more:

@@ -19,13 +19,15 @@ def walk_fragments(
     """Walk the items of encapsulated pixel data from ``position``; return the position after their delimiter."""
     if builder is not None:
         builder.begin_fragments(tag)
-    start, length, limit = position, 0, -1
+    start, length = position, 0
+    window, base, limit = state.data, state.base, state.limit
     while True:
         if position > limit:
             if not state.load_item(position, tag, start, length):
                 if length:
                     state.fail_unfinished(tag, position)
                 state.repair("the data set ends inside a sequence")  # DCMTK accepts that after an empty fragment
+                state.limit = -1
                 break
             window, base, limit = state.data, state.base, state.limit
         group, element, length = unpack_item(window, position - base)

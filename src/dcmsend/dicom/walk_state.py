@@ -79,15 +79,14 @@ class WalkState(WalkFindings):
         notes: values at top level; those of (0008,0016) and (0008,0018) always.
         pixel_data: position and length of the value of the top-level Pixel Data.
         is_encapsulated: whether there is encapsulated pixel data at any depth.
-        allowance: how many bytes with headers in them may be walked; None for no limit.
-        scanned: how many bytes have been walked.
+        allowance: how much ``work`` there may be; None for no limit.
         is_trial: whether the walk only tests if a part is readable.
         retries: how many bytes may still be walked for items that are longer than their sequence.
     """
 
     __slots__ = (
         "allowance", "base", "data", "is_encapsulated", "is_trial", "limit", "notes", "pixel_data", "retries",
-        "scanned", "size", "source", "source_end", "vrs",
+        "size", "source", "source_end", "vrs",
     )
 
     def __init__(
@@ -104,7 +103,6 @@ class WalkState(WalkFindings):
         self.allowance = allowance
         self.is_trial = is_trial
         self.retries = _MOST_RETRIES
-        self.scanned = 0
         self.data = b""
         self.base = 0
         self.limit = -1
@@ -123,8 +121,8 @@ class WalkState(WalkFindings):
         ``tag``, ``start`` and ``length`` belong to the last element, whose value may turn out to be cut off here.
         """
         if start > self.base:
-            self.scanned += start - self.base
-        if self.allowance is not None and self.scanned > self.allowance():
+            self.work += start - self.base
+        if self.allowance is not None and self.work > self.allowance():
             raise DataSetError("Invalid stream", f"too many elements for so few bytes, {self.at(position)}")
         if self.data and position < self.base + len(self.data) + _HEADER:
             self.size = min(self.size * 2, _LARGEST_WINDOW)  # adjacent windows mean many small elements

@@ -37,12 +37,16 @@ def vendor_vr(walk: Walk, state: WalkState, code: int, start: int, length: int, 
         return UNKNOWN
     if code != IMPLICIT.sequence:
         return code if is_kept_under(code, start, length, state.value) else UNKNOWN
-    trial = WalkState(BoundedSource(state.source, start + length), state.dictionary_source, is_trial=True)
+    part = BoundedSource(state.source, start + length)
+    trial = WalkState(part, state.dictionary_source, allowance=state.allowance, is_trial=True)
+    trial.work = state.work
     try:
         if length:
             walk(trial, IMPLICIT, False, None, False, (start, 0, start + length, depth, False))
     except DataSetError:
         return UNKNOWN
+    finally:
+        state.work = trial.work
     return UNKNOWN if trial.repairs or trial.warnings or trial.is_encapsulated else code
 
 
@@ -56,7 +60,9 @@ def ends_with_its_sequence(
     """
     if sequence_end <= start or state.retries <= 0:
         return False
-    trial = WalkState(state.source, state.dictionary_source, state.origin, is_trial=True)
+    trial = WalkState(state.source, state.dictionary_source, state.origin, state.allowance, is_trial=True)
+    trial.work = state.work
     _, position = walk(trial, encoding, False, None, False, (start, end, sequence_end, depth, True))
-    state.retries -= trial.scanned + _ONE_TRIAL
+    state.retries -= trial.work - state.work + _ONE_TRIAL
+    state.work = trial.work + _ONE_TRIAL
     return state.source.read_at(position - 8, 4) not in _ITEM_DELIMITERS

@@ -20,11 +20,15 @@ _INPUT: Final = 64 * 1024
 _STEP: Final = 256 * 1024
 _KEPT: Final = 512 * 1024
 _LARGEST: Final = 8 << 30
+_LARGEST_FOR_ALL: Final = 384 << 20
+_LARGEST_FOR_A_BYTE: Final = 256
 _MOST_WORK: Final = 32 << 30
-_WORK_FOR_ALL: Final = 1 << 30
+_WORK_FOR_ALL: Final = 512 << 20
 _WORK_FOR_A_BYTE: Final = 4
 _HEADERS_FOR_ALL: Final = 8 << 20
 _HEADERS_FOR_A_BYTE: Final = 16
+_MANY_HEADERS: Final = 48 << 20
+_MANY_HEADERS_FOR_A_BYTE: Final = 4
 _MOST_POINTS: Final = 32
 _FIRST_DISTANCE: Final = 16 << 20
 
@@ -33,8 +37,9 @@ class InflatingSource(InflatedSource):
     """A ByteSource over the inflated bytes of a raw deflate stream.
 
     It keeps the last 512 KiB, and up to 32 states of the decompressor (about 50 KiB each).  So it reads forward at the
-    speed of zlib, and backward without starting from the beginning.  A stream that inflates to more than 8 GiB is an
-    error; so is reading back and forth until 1 GiB and four times the length have been inflated.
+    speed of zlib, and backward without starting from the beginning.  A stream that inflates to more than 8 GiB, or to
+    more than 384 MiB and 256 times its length, is an error; so is reading back and forth until 512 MiB and four times
+    the length have been inflated.
     """
 
     __slots__ = (
@@ -65,8 +70,12 @@ class InflatingSource(InflatedSource):
         return self._data[offset : offset + size]
 
     def header_allowance(self) -> int:
-        """Limits headers by input: a few hundred malicious kilobytes can inflate to several million elements."""
-        return _HEADERS_FOR_ALL + _HEADERS_FOR_A_BYTE * self._consumed
+        """Limits headers by input: a few hundred malicious kilobytes can inflate to several million elements.
+
+        48 MiB are 2 s of a processor.  Beyond them there is only room for what deflates as badly as contours do.
+        """
+        few = _HEADERS_FOR_ALL + _HEADERS_FOR_A_BYTE * self._consumed
+        return min(few, _MANY_HEADERS + _MANY_HEADERS_FOR_A_BYTE * self._consumed)
 
     def _inflate(self, wanted: int) -> None:
         """Inflate up to 256 KiB more; drop bytes far before ``wanted``."""
@@ -86,16 +95,21 @@ class InflatingSource(InflatedSource):
             raise DataSetError("I/O suspension or premature end of stream", "the deflate stream is cut off")
         self._work += len(piece)
         end = self._position + len(self._data) + len(piece)
-        if end > _LARGEST:
-            raise DataSetError("Invalid stream", f"the deflate stream inflates to more than {_LARGEST} bytes")
         self._furthest = max(self._furthest, end)
         self._consumed = max(self._consumed, self._input - len(inflater.unconsumed_tail))
+        largest = min(_LARGEST, _LARGEST_FOR_ALL + _LARGEST_FOR_A_BYTE * self._consumed)
+        if end > largest:
+            raise DataSetError("Invalid stream", f"the deflate stream inflates to more than {largest} bytes")
         if self._work > min(_MOST_WORK, _WORK_FOR_ALL + _WORK_FOR_A_BYTE * self._furthest):
             raise DataSetError("Invalid stream", "the deflate stream has to be inflated again and again")
-        data = self._data + piece
-        kept = max(0, min(len(data) - _KEPT, wanted - self._position))
-        self._data = data[kept:]
-        self._position += kept
+        if wanted > end + _KEPT:
+            self._data = b""
+            self._position = end
+        else:
+            data = self._data + piece
+            kept = max(0, min(len(data) - _KEPT, wanted - self._position))
+            self._data = data[kept:]
+            self._position += kept
         self._remember(end)
 
     def _remember(self, position: int) -> None:
