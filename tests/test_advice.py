@@ -49,6 +49,7 @@ EXAMPLES: Final[dict[type[DcmsendError], DcmsendError]] = {
 NEED_NONE: Final = {
     errors.SessionFailed: "a family", errors.PeerDataSetError: "of an instance its Reason has advice",
     errors.DcmsendError: "a family", errors.InputError: "a family", errors.ProtocolError: "a family",
+    errors.SopClassRefused: "who asks an archive tells what it does without an answer",
     errors.AssociationError: "a family", errors.TransportError: "a family",
     errors.UsageError: "the message says what is wrong with the command line",
     errors.NoValidInputFiles: "each bad input has been named",

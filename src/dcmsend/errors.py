@@ -18,6 +18,7 @@
         AssociationRejected     A-ASSOCIATE-RJ
         AssociationAborted      A-ABORT
         AssociationReleased     A-RELEASE-RQ from the peer while we were still sending
+        SopClassRefused         the peer takes no question about this SOP Class
         UserIdentityNotConfirmed  the peer did not confirm the user's identity, as we required
       TransportError
         ConnectFailed           no TCP connection
@@ -48,7 +49,7 @@ __all__ = [
     "ConnectFailed", "ConnectionLost", "DataSetError", "DcmsendError", "FileUnreadable", "GivenUp", "InputError",
     "InvalidInputFile", "JournalError", "LocalProtocolError", "NegotiationFailed", "NoInputFiles", "NoValidInputFiles",
     "PeerDataSetError", "PlanError", "ProtocolError", "RemoteProtocolError", "ReportError", "SendingFailed",
-    "SessionFailed", "TimedOut", "TlsFailed", "TranscodeError", "TransportError", "UsageError",
+    "SessionFailed", "SopClassRefused", "TimedOut", "TlsFailed", "TranscodeError", "TransportError", "UsageError",
     "UserIdentityNotConfirmed",
 ]
 
@@ -245,6 +246,12 @@ class UserIdentityNotConfirmed(_WithoutFacts, AssociationError):
     text = "User Identity Negotiation failed: Positive response requested but none received"
 
 
+class SopClassRefused(_WithoutFacts, AssociationError):
+    """The peer takes associations, but none for the SOP Class that it is to be asked about."""
+
+    text = "No Acceptable Presentation Contexts"
+
+
 class TransportError(DcmsendError):
     """The byte stream to the peer failed."""
 
@@ -295,11 +302,7 @@ class TimedOut(TransportError):
 
 
 class ConnectionLost(TransportError):
-    """The peer or the network closed the connection without A-ABORT.
-
-    Attributes:
-        detail: the system's text, empty for an orderly close.
-    """
+    """The connection was closed without A-ABORT; ``detail`` is the system's text, empty for an orderly close."""
 
     def __init__(self, detail: str = "") -> None:
         self.detail = detail
@@ -323,9 +326,7 @@ class _Wrapped(DcmsendError):
 class SessionFailed(_Wrapped):
     """No session with the receiver could be opened, whatever the way to send.
 
-    Attributes:
-        cause: the lower error.
-        retry_after: seconds after which the receiver wants to be asked again; None when it does not say.
+    ``retry_after`` is the time in seconds after which the receiver wants to be asked again, None if it does not say.
     """
 
     retry_after: float | None = None

@@ -8,13 +8,18 @@ from .dimse_target import DimseTarget
 from .peer import AddressFamily, Peer
 
 if TYPE_CHECKING:
+    from .image_finder import ImageFinder
     from .probing import ProbeAnswer, echo, probe
 
-__all__ = ["AddressFamily", "DimseTarget", "Peer", "ProbeAnswer", "echo", "probe"]
+__all__ = ["AddressFamily", "DimseTarget", "ImageFinder", "Peer", "ProbeAnswer", "echo", "probe"]
 
 
 def __getattr__(name: str) -> object:
     """Load a seldom needed name when it is first used."""
+    if name == "ImageFinder":
+        from .image_finder import ImageFinder
+
+        return ImageFinder
     if name in ("ProbeAnswer", "echo", "probe"):
         from . import probing
 

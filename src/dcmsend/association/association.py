@@ -28,7 +28,7 @@ from dcmsend.protocol import (
     AssociateRQ,
     AssociationAccepted,
     AssociationRefused,
-    CEchoRQ,
+    Command,
     CommandReceived,
     CStoreRQ,
     Event,
@@ -41,6 +41,7 @@ from dcmsend.protocol import (
     UpperLayer,
     encode_command,
     encode_command_pdus,
+    encode_message_pdus,
     max_fragment_length,
 )
 from dcmsend.transfer import TransferOptions
@@ -271,12 +272,14 @@ class Association:
             self._answer_idle.restart()
         return moves
 
-    def echo(self, context_id: int, message_id: int) -> CommandReceived:
-        """Send C-ECHO and wait for the answer.  Source: PS3.7 §9.1.5."""
+    def send_message(self, context_id: int, command: Command, data_set: bytes = b"") -> None:
+        """Send a message that is no C-STORE, with a small data set.  Raises as ``send_staged`` does."""
         self._layer.check_can_send_data()
-        command = encode_command(CEchoRQ(message_id))
-        self._send(encode_command_pdus(command, context_id, self.fragment_length))
-        return self.receive(self.response_deadline())
+        self._send(encode_message_pdus(encode_command(command), data_set, context_id, self.fragment_length))
+
+    def next_event(self, deadline: Deadline) -> Event:
+        """Wait for the next event of an exchange that is no C-STORE.  Raises as ``receive`` does."""
+        return self._next_event(deadline)
 
     def release(self) -> None:
         """Release in order and close.  Raises the error if the peer aborts or the network fails instead."""

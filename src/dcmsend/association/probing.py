@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from dcmsend.dicom.transfer_syntax import IMPLICIT_VR_LITTLE_ENDIAN, TransferSyntax
 from dcmsend.errors import Cancelled, DcmsendError, NegotiationFailed, RemoteProtocolError
 from dcmsend.interrupt import Interrupt
-from dcmsend.protocol import CEchoRSP, PresentationContext
+from dcmsend.protocol import CEchoRQ, CEchoRSP, PresentationContext
 from dcmsend.transfer import TransferOptions
 
 from .association import Association
@@ -70,7 +70,8 @@ def echo(peer: Peer, options: TransferOptions, interrupt: Interrupt) -> int:
         association.prepare_to_send()
         if association.unusable is not None:
             raise association.unusable
-        command = association.echo(1, 1).command
+        association.send_message(1, CEchoRQ(1))
+        command = association.receive(association.response_deadline()).command
     except BaseException:
         association.abort(_PATIENCE)
         raise

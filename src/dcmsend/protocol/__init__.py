@@ -24,7 +24,7 @@ from .events import (
     ReleaseConfirmed,
     TransportClosed,
 )
-from .fragment import FramedBuffer, encode_command_pdus, max_fragment_length
+from .fragment import FramedBuffer, encode_command_pdus, encode_message_pdus, max_fragment_length
 from .implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from .pdu import (
     APPLICATION_CONTEXT,
@@ -146,6 +146,7 @@ __all__ = [
     "encode_command_pdus",
     "encode_commitment_request",
     "encode_image_query",
+    "encode_message_pdus",
     "encode_pdu",
     "general_status_text",
     "is_stored",

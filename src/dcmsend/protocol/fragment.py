@@ -15,7 +15,7 @@ from dcmsend.errors import LocalProtocolError, RemoteProtocolError
 from .pdu import PDataTF
 from .pdu_encode import pdv_flags
 
-__all__ = ["FramedBuffer", "encode_command_pdus", "max_fragment_length"]
+__all__ = ["FramedBuffer", "encode_command_pdus", "encode_message_pdus", "max_fragment_length"]
 
 _HEADER: Final = Struct(">BxIIBB")  # PDU type and length, PDV length, context id, message control header
 HEADER_LENGTH: Final = _HEADER.size
@@ -53,11 +53,21 @@ def encode_command_pdus(command_set: bytes, context_id: int, fragment_length: in
     """The P-DATA-TF PDUs of a command set, each with one fragment of at most ``fragment_length`` bytes."""
     if len(command_set) <= fragment_length:
         return _header(len(command_set), context_id, pdv_flags(True, True)) + command_set
+    return _encode_fragments(command_set, context_id, fragment_length, is_command=True)
+
+
+def encode_message_pdus(command_set: bytes, data_set: bytes, context_id: int, fragment_length: int) -> bytes:
+    """The P-DATA-TF PDUs of a message with a small data set, which is copied; an empty one is left out."""
+    command = encode_command_pdus(command_set, context_id, fragment_length)
+    return command + _encode_fragments(data_set, context_id, fragment_length, is_command=False)
+
+
+def _encode_fragments(data: bytes, context_id: int, fragment_length: int, *, is_command: bool) -> bytes:
     parts: list[bytes] = []
-    for start in range(0, len(command_set), fragment_length):
-        fragment = command_set[start : start + fragment_length]
-        is_last = start + fragment_length >= len(command_set)
-        parts += (_header(len(fragment), context_id, pdv_flags(True, is_last)), fragment)
+    for start in range(0, len(data), fragment_length):
+        fragment = data[start : start + fragment_length]
+        is_last = start + fragment_length >= len(data)
+        parts += (_header(len(fragment), context_id, pdv_flags(is_command, is_last)), fragment)
     return b"".join(parts)
 
 

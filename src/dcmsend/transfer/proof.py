@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
 from typing import NamedTuple
 
-__all__ = ["Proof", "ProofState", "Verdict"]
+__all__ = ["Holdings", "Proof", "ProofState", "Verdict"]
 
 
 class ProofState(Enum):
@@ -62,3 +63,18 @@ class Proof(NamedTuple):
     reason: int | str | None = None
     transaction_uid: str = ""
     time: float = 0.0
+
+
+class Holdings(NamedTuple):
+    """What an archive says that it has of one series.
+
+    Attributes:
+        availability: by SOP Instance UID of what was asked for and found: ``ONLINE``, ``NEARLINE``, ``OFFLINE``,
+            ``UNAVAILABLE``, or ``""`` from archives that do not tell (PS3.3 C.4.23.1.1).
+        others: how many further instances the archive has in the series.
+        status: how the answer ended: 0x0000 is a complete one (PS3.4 C.4.1.1.4).
+    """
+
+    availability: Mapping[str, str]
+    others: int
+    status: int
