@@ -65,7 +65,7 @@ def broken_at_the_end(world: World, receiver: Receiver, sent_again: int, *, move
         broken.append(f"{sent_again} messages in a run that had nothing to do")
     if moves:
         leftovers = [path for path in walk(world.sent) if _is_machinery(path, world) or not path.stat().st_size]
-        leftovers = [path for path in leftovers if not _is_note_of_a_lost_place(path)]
+        leftovers = [path for path in leftovers if not _belongs_to_a_lost_place(path, world.sent)]
         broken += [f"left in the sent directory: {path.name} of {path.stat().st_size} bytes" for path in leftovers]
     return broken
 
@@ -91,11 +91,13 @@ def _is_machinery(path: Path, world: World) -> bool:
     return world.sent in path.parents and any(part.startswith(".") for part in path.relative_to(world.sent).parts)
 
 
-def _is_note_of_a_lost_place(path: Path) -> bool:
-    """Whether this is the note of a move from a mount that is gone: the program keeps it until the mount is back."""
-    if path.parent.name != ".dcmsend-moving":
+def _belongs_to_a_lost_place(path: Path, sent: Path) -> bool:
+    """Whether this is left of a move from a mount that is gone: the program keeps it until the mount is back."""
+    notes = sent / ".dcmsend-moving"
+    note = path if path.parent == notes else notes / path.name.removeprefix(".dcmsend-").partition("-")[0]
+    if not note.is_file():
         return False
-    source = os.fsdecode(path.read_bytes().split(b"\0")[0])
+    source = os.fsdecode(note.read_bytes().split(b"\0")[0])
     return not os.path.isdir(os.path.dirname(source))
 
 
