@@ -1,4 +1,4 @@
-"""UIDs of a data set that hold what no UID may: both programs make the same of them."""
+"""UIDs of a data set that hold what no UID may, or that are missing: both programs make the same of them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from parity.conftest import Duel
+from parity.outcomes import report_of
 from support.data_set_bytes import EXPLICIT_LITTLE as EL
 from support.data_set_bytes import meta_header
 
@@ -55,3 +56,16 @@ def test_in_the_meta_header(duel: Duel, tmp_path: Path, uid: int) -> None:
     file = tmp_path / "file.dcm"
     file.write_bytes(meta_header(EL.uid, values[0], values[1]) + data_set((CLASS + "\0", INSTANCE + "\0")))
     duel("-nuc", str(file)).assert_same(0)
+
+
+@pytest.mark.parametrize(
+    "syntax", ["1.2.840.10008.1.2", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.4.70"]
+)
+def test_empty_data_set(duel: Duel, tmp_path: Path, syntax: str) -> None:
+    """Found by ``scripts/soak_compare``: whatever the meta header says, it is told as Explicit VR Little Endian."""
+    file = tmp_path / "empty.dcm"
+    file.write_bytes(meta_header(syntax, CLASS, INSTANCE))
+    duel(str(file)).assert_same(62)
+    pair = duel("-nh", str(file))
+    pair.assert_same(0)
+    assert report_of(pair.ours).column("Network Xfer") == ["1.2.840.10008.1.2.1 = Little Endian Explicit"]

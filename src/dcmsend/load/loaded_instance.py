@@ -210,7 +210,9 @@ def load_instance(
         location = locate_data_set(content, instance.read_mode, dictionary, file.head)
         content.offset = location.offset
         if location.transfer_syntax.is_known:
-            return _walked(content, location.transfer_syntax, dictionary, noted)
+            # Of an empty data set DCMTK reads nothing, and it stays in the syntax that a new one has.
+            syntax = location.transfer_syntax if content.size else EXPLICIT_VR_LITTLE_ENDIAN
+            return _walked(content, syntax, dictionary, noted)
         if location.meta is None:  # a bare data set always has one of the native syntaxes
             raise DataSetError("File meta information header missing")
         return _believed(content, location.transfer_syntax, location.meta)
