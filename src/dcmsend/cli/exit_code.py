@@ -57,6 +57,7 @@ ERROR_CODES: Final[dict[type[errors.DcmsendError], ExitCode]] = {
     errors.AssociationRejected: ExitCode.CANNOT_NEGOTIATE_ASSOCIATION,
     errors.AssociationAborted: ExitCode.CANNOT_SEND_REQUEST,
     errors.AssociationReleased: ExitCode.CANNOT_SEND_REQUEST,
+    errors.SopClassRefused: ExitCode.CANNOT_NEGOTIATE_ASSOCIATION,
     errors.UserIdentityNotConfirmed: ExitCode.CANNOT_NEGOTIATE_ASSOCIATION,
     errors.TransportError: ExitCode.CANNOT_SEND_REQUEST,
     errors.ConnectFailed: ExitCode.CANNOT_NEGOTIATE_ASSOCIATION,
