@@ -7,6 +7,7 @@ agree.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -46,7 +47,7 @@ def explanations(line: Line, pair: Pair, directory: Path) -> Iterator[Explanatio
         yield Explanation(("D03",), replace(line, peer=ChosenPeer()))
     if "misread" in line.peer.kinds and any(each.stores for each in pair.theirs.peer.connections):
         yield Explanation(("D06",), replace(line, peer=ChosenPeer()))
-    odd = [option for option in line.options if option[0] == "--max-send-pdu" and int(option[1]) % 2]
+    odd = [option for option in line.options if option[0] == "--max-send-pdu" and _number(option[1]) % 2]
     if odd:
         yield Explanation(("D15",), replace(line, options=tuple(each for each in line.options if each not in odd)))
     by_file = {each.name: facts_of((directory / each.name).read_bytes(), each.tags) for each in line.files}
@@ -63,6 +64,12 @@ def explanations(line: Line, pair: Pair, directory: Path) -> Iterator[Explanatio
         yield Explanation(("D12",), replace(line, peer=ChosenPeer()))
     if line.has("-nip", "--no-illegal-proposal") and line.has("-nh", "--no-halt") and "refusal" in line.peer.kinds:
         yield Explanation(("D05",), replace(line, peer=ChosenPeer()))
+
+
+def _number(word: str) -> int:
+    """A number as both programs read it: what follows the digits counts for nothing."""
+    found = re.match(r"\s*\+?(\d+)", word)
+    return int(found[1]) if found else 0
 
 
 def _of_another_syntax(directory: Path, names: Iterable[str]) -> Iterator[str]:

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Iterator
 
 from soak.compare.elements import (
+    BIG,
     DEFLATED,
     UNDEFINED,
     FileParts,
@@ -58,9 +59,10 @@ def facts_of(content: bytes, touched: frozenset[int]) -> set[str]:
 def syntaxes_of_records(dicomdir: bytes) -> dict[str, str]:
     """File name to transfer syntax UID, for each directory record that has both."""
     found, parts = {}, parts_of(dicomdir)
+    order = ">" if parts.syntax == BIG else "<"
     sequences = [each for each in parts.elements if each.tag == 0x00041220]
     for start, end in (item for each in sequences for item in items_of(dicomdir, each, parts)):
-        record = {each.tag: each for each in places(dicomdir[:end], start, is_explicit=True, order="<")}
+        record = {each.tag: each for each in places(dicomdir[:end], start, is_explicit=True, order=order)}
         name, syntax = record.get(0x00041500), record.get(0x00041512)
         if name and syntax:
             path = dicomdir[name.value : name.end].decode("latin-1").rstrip(" \0").replace("\\", "/")

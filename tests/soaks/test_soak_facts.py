@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from support.data_set_bytes import EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT, Encoding, Items, file_with, meta_header
+from support.data_set_bytes import EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT, Encoding, Items, file_with
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
@@ -40,7 +40,8 @@ def test_item_longer_than_its_sequence(encoding: Encoding, more: int, found: set
     assert facts(encoding.element(0x00081140, "SQ", item) + rest, encoding) == found
 
 
-def test_transfer_syntaxes_of_a_dicomdir() -> None:
+@pytest.mark.parametrize("encoding", [EL, EXPLICIT_BIG], ids=["little", "big"])
+def test_transfer_syntaxes_of_a_dicomdir(encoding: Encoding) -> None:
     records = [
         [(0x00041500, "CS", b"DIR\\A "), (0x00041512, "UI", b"1.2.3\0")],
         [(0x00041430, "CS", b"PATIENT ")],
@@ -48,5 +49,5 @@ def test_transfer_syntaxes_of_a_dicomdir() -> None:
     ]
     for undefined in (False, True):
         sequence = Items(records, undefined=undefined, undefined_items=undefined)
-        content = meta_header(EL.uid) + EL.encode([(0x00041220, "SQ", sequence)])
+        content = file_with(encoding.encode([(0x00041220, "SQ", sequence)]), encoding.uid)
         assert syntaxes_of_records(content) == {"DIR/A": "1.2.3", "B": "1.2.34"}
