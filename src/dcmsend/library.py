@@ -100,7 +100,7 @@ class Transfer:
 
     def __init__(self, settings: Settings, items: Iterable[Any], observer: Observer | None = None) -> None:
         self._process = os.getpid()
-        self._run = Run(settings, keep_rejected=True)
+        self._run = Run(settings, keeps_all=True)
         self._record = self._run.record
         self._interrupt = self._run.interrupt
         self._outcomes = self._run.send(_inputs_of(items, settings.inputs, self._interrupt, self._run.share), observer)

@@ -25,7 +25,8 @@ class RunRecord:
 
     Attributes:
         summary: counts of all outcomes.
-        keep_rejected: whether ``rejected`` is filled; a tree may hold millions of files that are not DICOM.
+        keeps_all: whether a program reads the results: ``rejected`` is then filled, although a tree may hold millions of
+            files that are not DICOM, and outcomes have their facts.
         on_rejected: called for each input that could not be added; None if no report needs it.
         rejected: inputs and DICOMDIR records that could not be added to the transfer list.
         invalid_files: number of inputs that could not be added, without DICOMDIR records.
@@ -44,10 +45,10 @@ class RunRecord:
         exit_code: of the command; None until it is known.
     """
 
-    def __init__(self, *, keep_rejected: bool = False) -> None:
+    def __init__(self, *, keeps_all: bool = False) -> None:
         self._began = time.monotonic()
         self.summary = Summary()
-        self.keep_rejected = keep_rejected
+        self.keeps_all = keeps_all
         self.on_rejected: Callable[[RejectedInput], None] | None = None
         self.rejected: list[RejectedInput] = []
         self.invalid_files = 0
@@ -73,7 +74,7 @@ class RunRecord:
         """Note an input that is not sent."""
         self.invalid_files += rejected.dicomdir is None
         self.broken_files += rejected.is_dicom
-        if self.keep_rejected:
+        if self.keeps_all:
             self.rejected.append(rejected)
         if self.on_rejected is not None:
             self.on_rejected(rejected)

@@ -22,12 +22,16 @@ _log = logging.getLogger("dcmsend.app")
 
 
 def abilities_of(
-    settings: Settings, dictionary: Callable[[], DataDictionary], unusable: DcmsendError | None
+    settings: Settings, dictionary: Callable[[], DataDictionary], unusable: DcmsendError | None, *, facts_of_all: bool
 ) -> Abilities:
-    """The abilities, each loaded when it is first needed; ``unusable`` says why there is no dictionary."""
+    """The abilities, each loaded when it is first needed.
+
+    ``unusable`` says why there is no dictionary.  ``facts_of_all`` notes study and series also where neither a journal
+    nor a report shows them.
+    """
     noted = settings.report.wanted_tags
-    if noted is None and settings.journal is not None:
-        noted = frozenset()  # the journal keeps study and series
+    if noted is None and (facts_of_all or settings.journal is not None):
+        noted = frozenset()
     return Abilities(_can_decode, partial(_can_convert, settings.plan.decompression), dictionary, unusable, noted)
 
 

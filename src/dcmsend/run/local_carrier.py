@@ -96,5 +96,5 @@ class LocalCarrier:
     def _target(self) -> Target:
         settings, ledger = self._settings, self._ledger
         was_moved: Callable[[Instance], bool] | None = None if ledger is None else ledger.was_moved
-        abilities = abilities_of(settings, self._dictionary, self._unusable)
+        abilities = abilities_of(settings, self._dictionary, self._unusable, facts_of_all=self._record.keeps_all)
         return DimseTarget(settings.peer, settings.transfer, settings.plan, abilities, was_moved, self._kept)

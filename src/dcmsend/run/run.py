@@ -41,10 +41,10 @@ class Run:
         share: tells which inputs belong to other runs; None if none do.
     """
 
-    def __init__(self, settings: Settings, interrupt: Interrupt | None = None, *, keep_rejected: bool = False) -> None:
+    def __init__(self, settings: Settings, interrupt: Interrupt | None = None, *, keeps_all: bool = False) -> None:
         self.settings = settings
         self.share = share_of(settings)
-        self.record = RunRecord(keep_rejected=keep_rejected)
+        self.record = RunRecord(keeps_all=keeps_all)
         self.record.journal = None if settings.journal is None else settings.journal.path
         self.interrupt = interrupt or Interrupt(settings.transfer.drain_seconds)
 
@@ -149,7 +149,7 @@ class Run:
                 try:
                     self.record.reject(next(found))
                 except StopIteration as end:
-                    return end.value, abilities_of(settings, dictionary, unusable)
+                    return end.value, abilities_of(settings, dictionary, unusable, facts_of_all=False)
         finally:
             if ledger is not None:
                 ledger.close()

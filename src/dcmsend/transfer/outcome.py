@@ -73,7 +73,8 @@ class StoreOutcome(NamedTuple):
         is_permanent: whether a new run would fail in the same way until a person has acted, whatever ``reason`` says
             (a permanent rejection, certificates that are not trusted).
         facts: study, series and other requested elements of the data set that was loaded to be sent; None if none was
-            loaded (``instance.facts`` then has what the scan has seen), or if neither a journal nor a report asks.
+            loaded (``instance.facts`` then has what the scan has seen), or if nobody asks: no program that reads the
+            outcomes, no journal, no report.
     """
 
     index: int  # type: ignore[assignment]  # hides tuple.index, which is not used
