@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Generator
 from pathlib import Path
@@ -29,6 +30,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="command that the system tests run, default: the one installed with the package",
     )
     parser.addoption("--all-faults", action="store_true", help="tests/faults: every place of every PDU")
+
+
+def pytest_configure() -> None:
+    """A shell lets what runs in the background ignore SIGINT, and the programs that tests start would inherit that."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -6,6 +6,7 @@ import argparse
 import os
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -28,6 +29,7 @@ _OTHER_FILE_SYSTEM = Path("/dev/shm")
 def main() -> int:
     """0 if all promises were kept, 1 if not, 2 if the soak itself has failed."""
     arguments = _parser().parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets what runs in the background ignore it
     seed = random.SystemRandom().randrange(1 << 32) if arguments.seed is None else arguments.seed
     print(f"seed {seed}", flush=True)
     may = allowed_namespaces()

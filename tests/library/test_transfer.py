@@ -220,6 +220,7 @@ EXAMPLES: dict[str, DcmsendError] = {
     "AssociationRejected": errors.AssociationRejected(2, 3, 1),
     "AssociationAborted": errors.AssociationAborted(2, 5),
     "AssociationReleased": errors.AssociationReleased(),
+    "SopClassRefused": errors.SopClassRefused(),
     "TransportError": errors.TransportError("text"),
     "ConnectFailed": errors.ConnectFailed("text", "detail"),
     "TlsFailed": errors.TlsFailed("text", "detail", True),

@@ -25,8 +25,8 @@ class RunRecord:
 
     Attributes:
         summary: counts of all outcomes.
-        keeps_all: whether a program reads the results: ``rejected`` is then filled, although a tree may hold millions of
-            files that are not DICOM, and outcomes have their facts.
+        keeps_all: whether a program reads the results: ``rejected`` is then filled, although a tree may hold millions
+            of files that are not DICOM, and outcomes have their facts.
         on_rejected: called for each input that could not be added; None if no report needs it.
         rejected: inputs and DICOMDIR records that could not be added to the transfer list.
         invalid_files: number of inputs that could not be added, without DICOMDIR records.
