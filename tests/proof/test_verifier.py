@@ -216,6 +216,48 @@ def test_few_questions_for_many_that_are_missing_where_lists_are_ignored() -> No
     assert len(archive.questions) == 4 + 1 + 10
 
 
+def test_two_lists_for_many_that_are_missing() -> None:
+    """The first shows, by the witness, that the archive takes lists."""
+    archive = archive_with(dict.fromkeys(uids(5), Kept()))
+    assert list(verdicts(archive, series(0, uids(500))).values()).count(MISSING) == 495
+    assert [len(each.wanted) for each in archive.questions if each.by_name] == [496, 495]
+
+
+def test_lists_that_end_the_association_are_sent_twice_at_most() -> None:
+    kept = dict.fromkeys(uids(3), Kept())
+    archive = archive_with(*[kept] * 5, lists=Lists.ABORTED, list_trouble=ConnectionLost())
+    verifier = verifier_of(archive)
+    items = [item for number in range(5) for item in series(number, uids(5))]
+    assert [verdict for _, verdict in verifier.verify(items)].count(MISSING) == 10
+    assert sum(isinstance(each.answer, ConnectionLost) for each in archive.questions) == 2
+
+
+def test_names_that_are_refused_do_not_slow_the_rest() -> None:
+    archive = archive_with({"1.1": Kept()}, {"1.1": Kept()}, lists=Lists.REFUSED, takes_one=False)
+    items = [item for number in range(2) for item in series(number, ["1.1", "1.2", "1.3"])]
+    assert [verdict for _, verdict in verifier_of(archive).verify(items)].count(MISSING) == 4
+    assert archive.clock.now == pytest.approx(1060)
+
+
+def test_what_was_not_asked_for_by_name_is_not_missing_where_answers_are_limited() -> None:
+    names = [*uids(5), "1.5", *[f"7.{number}" for number in range(12)], "1.6"]
+    kept = dict.fromkeys([*uids(5), "1.5", "1.6"], Kept())
+    found = verdicts(archive_with(kept, limit=5, lists=Lists.IGNORED), series(0, names))
+    assert found["1.5"] == VERIFIED
+    assert found["1.6"] == no_answer("answers_limited")
+    assert list(found.values()).count(MISSING) == 10
+
+
+def test_names_that_have_no_answer_where_they_had_one_before() -> None:
+    archive = archive_with(dict.fromkeys(uids(4), Kept()), {"1.1": Kept()}, limit=2)
+    verifier = verifier_of(archive, VerifyOptions(0))
+    assert [verdict for _, verdict in verifier.verify(series(0, uids(4)))] == [VERIFIED] * 4
+    asked = len(archive.questions)
+    archive.failures = {asked + 1: ConnectionLost(), asked + 2: TimedOut("the answer to C-FIND", 30)}
+    found = {item.sop_instance_uid: verdict for item, verdict in verifier.verify(series(1, ["1.1", "1.2", "1.3"]))}
+    assert found == {"1.1": VERIFIED, "1.2": no_answer("timed_out"), "1.3": no_answer("timed_out")}
+
+
 # --- failures
 
 
@@ -255,6 +297,16 @@ def test_an_archive_that_refuses_for_good_is_asked_once(error: DcmsendError, rea
     assert [verdict for _, verdict in found] == [no_answer(reason)] * 3
     assert (len(archive.questions), archive.clock.now) == (1, 1000.0)
     assert verifier.error is error
+
+
+def test_nothing_is_missing_when_the_archive_is_given_up_before_the_last_wait() -> None:
+    archive = archive_with(
+        dict.fromkeys(["1.1", "1.9"], Kept()), limit=1, limited_status=0xB001, lists=Lists.REFUSED,
+        failures={3: SopClassRefused()},
+    )  # fmt: skip
+    found = verdicts(archive, series(0, ["1.1", "1.2", "1.3"]))
+    assert [each.by_name for each in archive.questions] == [False, True, True, True]
+    assert found == {"1.1": VERIFIED, "1.2": no_answer("context_refused"), "1.3": no_answer("context_refused")}
 
 
 def test_a_series_that_the_archive_cannot_stand_costs_the_others_nothing() -> None:
