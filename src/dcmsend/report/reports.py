@@ -15,6 +15,10 @@ from .base import Report
 from .options import ReportOptions
 from .run_record import RunRecord
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from dcmsend.transfer import InstanceProof
+
 __all__ = ["Reports", "open_reports"]
 
 _log = logging.getLogger("dcmsend.app")
@@ -94,6 +98,13 @@ class Reports(Observer):
                 report.waiting(event)
         if self._observer is not None:
             self._observer.waiting(event)
+
+    def proven(self, event: InstanceProof) -> None:
+        for report in tuple(self._reports):
+            with self._given_up(report):
+                report.proven(event)
+        if self._observer is not None:
+            self._observer.proven(event)
 
     def finish(self, record: RunRecord, judge: Callable[[RunRecord], IntEnum] | None) -> None:
         """Complete all reports; ``judge`` returns the exit code, which changes when a report cannot be written."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .feed import Feed
     from .growing_list import GrowingList, Pulled
     from .ledger import Ledger, Recall
-    from .proof import Holdings, Proof, ProofState, Verdict
+    from .proof import Holdings, InstanceProof, Proof, ProofState, Verdict
     from .rate import Pace
     from .target import Session, Stretch, Taker, Target
 
@@ -29,6 +29,7 @@ __all__ = [
     "Feed",
     "GrowingList",
     "Holdings",
+    "InstanceProof",
     "Ledger",
     "Observer",
     "Pace",
@@ -64,7 +65,7 @@ def __getattr__(name: str) -> object:
         from . import target
 
         return getattr(target, name)
-    if name in ("Holdings", "Proof", "ProofState", "Verdict"):
+    if name in ("Holdings", "InstanceProof", "Proof", "ProofState", "Verdict"):
         from . import proof
 
         return getattr(proof, name)

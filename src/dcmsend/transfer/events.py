@@ -2,9 +2,12 @@
 
 # Without `from __future__ import annotations`: typing compiles annotations that are strings, for 2 ms at each start.
 import threading
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from .outcome import StoreOutcome
+
+if TYPE_CHECKING:
+    from .proof import InstanceProof
 
 __all__ = ["AssociationClosed", "AssociationOpened", "BytesSent", "Observer", "SerialObserver", "Waiting"]
 
@@ -86,6 +89,9 @@ class Observer:
     def outcome(self, outcome: StoreOutcome) -> None:
         """An instance has its outcome; called in the order of the list."""
 
+    def proven(self, event: "InstanceProof") -> None:
+        """An archive was asked for a stored instance; called after all outcomes, once for each, in any order."""
+
 
 class SerialObserver(Observer):
     """Passes events from any threads to another observer, one at a time."""
@@ -113,3 +119,7 @@ class SerialObserver(Observer):
     def outcome(self, outcome: StoreOutcome) -> None:
         with self._lock:
             self._observer.outcome(outcome)
+
+    def proven(self, event: "InstanceProof") -> None:
+        with self._lock:
+            self._observer.proven(event)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import NamedTuple
 
-__all__ = ["Holdings", "Proof", "ProofState", "Verdict"]
+__all__ = ["Holdings", "InstanceProof", "Proof", "ProofState", "Verdict"]
 
 
 class ProofState(Enum):
@@ -63,6 +63,26 @@ class Proof(NamedTuple):
     reason: int | str | None = None
     transaction_uid: str = ""
     time: float = 0.0
+
+
+class InstanceProof(NamedTuple):
+    """The proof of one instance, as observers hear of it: after its outcome, once in a run.
+
+    Attributes:
+        index: place in the transfer list, from 1; 0 for an instance that an earlier run has sent.
+        path: file name, as in the outcome of this run or as the journal has it.
+        sop_class_uid, sop_instance_uid: as in the C-STORE request.
+        study_uid, series_uid: ``""`` where they are not known.
+        proof: the archive's answer.
+    """
+
+    index: int  # type: ignore[assignment]  # hides tuple.index, which is not used
+    path: str
+    sop_class_uid: str
+    sop_instance_uid: str
+    study_uid: str
+    series_uid: str
+    proof: Proof
 
 
 class Holdings(NamedTuple):
