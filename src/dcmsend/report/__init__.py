@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from .own_reports import OwnReports
     from .progress import Progress
     from .progress_view import LineView, TerminalView
+    from .proof_summary import ProofSummary
     from .text_file import write_text_report
     from .text_report import format_outcome, format_text_report
     from .visible import visible_lines
 
 __all__ = [
-    "CsvRows", "LineView", "OwnReports", "Progress", "ReportOptions", "Reports", "RunRecord", "Summary",
+    "CsvRows", "LineView", "OwnReports", "Progress", "ProofSummary", "ReportOptions", "Reports", "RunRecord", "Summary",
     "TerminalView", "closing_lines", "format_outcome", "format_summary", "format_text_report", "format_time",
     "open_reports", "path_fields", "refusal_lines", "status_field", "visible_lines", "write_text_report",
 ]
@@ -29,9 +30,10 @@ __all__ = [
 
 _LATER = {
     "CsvRows": "csv_rows", "LineView": "progress_view", "OwnReports": "own_reports", "Progress": "progress",
-    "TerminalView": "progress_view", "closing_lines": "closing", "format_outcome": "text_report",
-    "format_text_report": "text_report", "format_time": "outcome_fields", "path_fields": "outcome_fields",
-    "status_field": "outcome_fields", "visible_lines": "visible", "write_text_report": "text_file",
+    "ProofSummary": "proof_summary", "TerminalView": "progress_view", "closing_lines": "closing",
+    "format_outcome": "text_report", "format_text_report": "text_report", "format_time": "outcome_fields",
+    "path_fields": "outcome_fields", "status_field": "outcome_fields", "visible_lines": "visible",
+    "write_text_report": "text_file",
 }  # fmt: skip
 
 

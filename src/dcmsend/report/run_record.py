@@ -5,12 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 from dcmsend.errors import DcmsendError, NegotiationFailed
 from dcmsend.index import RejectedInput
 from dcmsend.transfer import StoreOutcome
 
 from .summary import Summary, format_summary
+
+if TYPE_CHECKING:
+    from .proof_summary import ProofSummary
 
 __all__ = ["RunRecord", "is_final_refusal"]
 
@@ -38,6 +42,7 @@ class RunRecord:
         journal: file name of the journal, None without one.
         associations: number of negotiations that were answered.
         contexts: presentation contexts proposed over all associations.
+        proofs: counts of what the archive has confirmed later; None if it is not asked.
         listed: whether the transfer list was complete, so that there is something to report on.
         ended: whether the run came to an end of its own, not through an error in this program.
         error: why the run ended early, None at a normal end.
@@ -60,6 +65,7 @@ class RunRecord:
         self.journal: str | None = None
         self.associations = 0
         self.contexts = 0
+        self.proofs: ProofSummary | None = None
         self.listed = False
         self.ended = False
         self.error: DcmsendError | None = None
