@@ -11,6 +11,10 @@ from dcmsend.transfer import StoreOutcome
 from .character_set import decode_text
 from .outcome_fields import INSTANCE_FIELDS, clean, outcome_fields, rejected_fields
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .proof_table import ProofTable
+
 __all__ = ["PATIENT_FIELDS", "FieldSource"]
 
 PATIENT_FIELDS: Final = ("patient_name", "patient_id")
@@ -24,9 +28,11 @@ class FieldSource:
 
     Attributes:
         names: names of all fields, in order.
+        proofs: fills while proofs come; None if reports show none.
     """
 
-    def __init__(self, *, with_patient: bool = False) -> None:
+    def __init__(self, *, with_patient: bool = False, proofs: ProofTable | None = None) -> None:
+        self.proofs = proofs
         self._with_patient = with_patient
         self._last: tuple[StoreOutcome, dict[str, Any]] | None = None
         self.names = INSTANCE_FIELDS + PATIENT_FIELDS if with_patient else INSTANCE_FIELDS

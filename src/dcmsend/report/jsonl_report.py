@@ -11,10 +11,14 @@ from dcmsend.transfer import BytesSent, StoreOutcome
 
 from .base import Report
 from .field_source import FieldSource
-from .outcome_fields import format_time, to_json
+from .outcome_fields import format_time, proof_fields, proven_fields, to_json
 from .report_file import ReportFile
 from .run_fields import RunFields
 from .run_record import RunRecord
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from dcmsend.transfer import InstanceProof
 
 __all__ = ["JsonLinesReport"]
 
@@ -45,6 +49,10 @@ class JsonLinesReport(Report):
         self._tell_progress()
 
     def bytes_sent(self, event: BytesSent) -> None:
+        self._tell_progress()
+
+    def proven(self, event: InstanceProof) -> None:
+        self._add("proof", {"index": event.index or None, **proven_fields(event), "proof": proof_fields(event.proof)})
         self._tell_progress()
 
     def finish(self, record: RunRecord) -> None:

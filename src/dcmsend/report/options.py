@@ -20,6 +20,7 @@ class ReportOptions(Record):
         csv_report: the same for one row an instance.
         html_report: the same for a page for people.
         with_patient: whether reports show the patient's name and id (``--report-patient``).
+        with_proof: whether reports show what the archive has confirmed later; rows are then written at the end.
         command_line: the arguments as reports show them, without secrets.
     """
 
@@ -29,6 +30,7 @@ class ReportOptions(Record):
     csv_report: str = ""
     html_report: str = ""
     with_patient: bool = False
+    with_proof: bool = False
     command_line: tuple[str, ...] = ()
 
     @property

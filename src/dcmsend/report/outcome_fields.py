@@ -14,9 +14,13 @@ from dcmsend.dicom.sop_class import sop_class_name
 from dcmsend.index import RejectedInput
 from dcmsend.transfer import Attempt, Reason, Result, StoreOutcome
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from dcmsend.transfer import InstanceProof, Proof, ProofState
+
 __all__ = [
-    "INSTANCE_FIELDS", "clean", "format_time", "outcome_fields", "path_fields", "rejected_fields", "status_field",
-    "to_json",
+    "INSTANCE_FIELDS", "clean", "format_time", "outcome_fields", "path_fields", "proof_fields", "proven_fields",
+    "rejected_fields", "state_name", "status_field", "to_json",
 ]
 
 INSTANCE_FIELDS: Final = (
@@ -75,6 +79,33 @@ def rejected_fields(rejected: RejectedInput) -> dict[str, Any]:
         "message": clean(message), "retryable": False, "attempts": [], "seconds": 0.0,
     }  # fmt: skip
     return fields
+
+
+def proven_fields(event: InstanceProof) -> dict[str, Any]:
+    """The fields that tell which instance a proof is about, without the proof."""
+    return {
+        **path_fields(event.path),
+        "sop_class_uid": clean(event.sop_class_uid),
+        "sop_instance_uid": clean(event.sop_instance_uid),
+        "series_uid": clean(event.series_uid) or None,
+        "study_uid": clean(event.study_uid) or None,
+    }
+
+
+def proof_fields(proof: Proof) -> dict[str, Any]:
+    """The fields of a proof: a reason is a number of the archive as ``0x0112``, or a name of ours; None for neither."""
+    reason = proof.reason
+    return {
+        "state": state_name(proof.state),
+        "reason": clean(reason) if isinstance(reason, str) else status_field(reason),
+        "transaction": clean(proof.transaction_uid) or None,
+        "time": format_time(proof.time),
+    }
+
+
+def state_name(state: ProofState) -> str:
+    """The name of a state as reports have it."""
+    return state.value.replace(" ", "_")
 
 
 def status_field(status: int | None) -> str | None:

@@ -39,22 +39,22 @@ class ReportFile:
         self._temporary = ""
         self._place: Place | None = None
         self._file: IO[str] = io.StringIO()
-        with self._translated():
+        with self.translated():
             self._file = open_stream(self._open(is_streamed))
 
     def write(self, text: str) -> None:
         """Write text, which must have UTF-8 bytes."""
-        with self._translated():
+        with self.translated():
             self._file.write(text)
 
     def flush(self) -> None:
         """Hand everything to the operating system."""
-        with self._translated():
+        with self.translated():
             self._file.flush()
 
     def close(self) -> None:
         """Complete the file."""
-        with self._translated():
+        with self.translated():
             self._file.close()
             if self._place is not None:
                 self._give_name(self._place)
@@ -62,6 +62,23 @@ class ReportFile:
                 self._leave()
                 if not is_there:
                     raise OSError(0, "its directory was moved or replaced meanwhile, and the report with it")
+
+    @contextlib.contextmanager
+    def translated(self) -> Iterator[None]:
+        """Turn OSError and ValueError into ReportError; the file is given up then."""
+        try:
+            yield
+        except OSError as error:
+            self._discard()
+            raise ReportError(self._path, error.strerror or str(error)) from error
+        except ValueError as error:  # a NUL in the name, or a closed file
+            self._discard()
+            raise ReportError(self._path, str(error)) from error
+
+    @property
+    def directory(self) -> str | None:
+        """The directory in which a regular file will get its name; None for everything else."""
+        return None if self._place is None else self._place.where
 
     def _open(self, is_streamed: bool) -> int:
         if self._path == "-":
@@ -161,17 +178,6 @@ class ReportFile:
                 os.unlink(self._temporary, dir_fd=self._place.directory)
         self._temporary = ""
         self._leave()
-
-    @contextlib.contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            self._discard()
-            raise ReportError(self._path, error.strerror or str(error)) from error
-        except ValueError as error:  # a NUL in the name, or a closed file
-            self._discard()
-            raise ReportError(self._path, str(error)) from error
 
 
 def _duplicate(descriptor: int) -> int:

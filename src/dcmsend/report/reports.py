@@ -165,7 +165,13 @@ def _open_further(options: ReportOptions, peer: PeerFacts, record: RunRecord, re
     from .field_source import FieldSource
     from .run_fields import RunFields
 
-    source = FieldSource(with_patient=options.with_patient)
+    proofs = None
+    if options.with_proof:
+        from .proof_table import ProofTable
+
+        proofs = table = ProofTable()
+        reports.add(lambda: table)
+    source = FieldSource(with_patient=options.with_patient, proofs=proofs)
     if options.csv_report:
         from .csv_report import CsvReport
 

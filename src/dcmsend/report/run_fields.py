@@ -12,12 +12,12 @@ from dcmsend.dicom.transfer_syntax import transfer_syntax
 from dcmsend.errors import Cancelled
 from dcmsend.explanations import one_line
 from dcmsend.index import RejectedInput
-from dcmsend.transfer import AssociationClosed, AssociationOpened, PeerFacts, Result, StoreOutcome
+from dcmsend.transfer import AssociationClosed, AssociationOpened, PeerFacts, ProofState, Result, StoreOutcome
 from dcmsend.version import VERSION
 
 from .base import Report
 from .field_source import FieldSource
-from .outcome_fields import clean, format_time, status_field
+from .outcome_fields import clean, format_time, state_name, status_field
 from .run_record import RunRecord
 from .summary import Summary
 
@@ -25,6 +25,8 @@ __all__ = ["SCHEMA_VERSION", "RunFields"]
 
 SCHEMA_VERSION: Final = "1.1"
 """The first number changes when a reader of an older version would misread a report."""
+_WITH_PROOF: Final = "1.2"
+"""The version of reports that show proofs; all others are as before."""
 
 _MOST_STUDIES: Final = 10_000
 """Most studies counted one by one; instances of further ones are counted under the empty UID."""
@@ -48,6 +50,7 @@ class RunFields(Report):
         self, peer: PeerFacts, record: RunRecord, source: FieldSource | None = None, command_line: Sequence[str] = ()
     ) -> None:
         self._source = source
+        self._has_proofs = source is not None and source.proofs is not None
         self._by_study: _Counts = {}
         self.peer = peer
         self._record = record
@@ -69,7 +72,7 @@ class RunFields(Report):
         """The fields that are known before the run has begun."""
         peer = self.peer
         return {
-            "schema_version": SCHEMA_VERSION,
+            "schema_version": _WITH_PROOF if self._has_proofs else SCHEMA_VERSION,
             "program": f"dcmsend {VERSION}",
             "argv": [clean(argument) for argument in self._command_line],
             "run_id": self._run_id,
@@ -102,7 +105,7 @@ class RunFields(Report):
     def totals(self) -> dict[str, Any]:
         """The counts so far."""
         results = {result.value.replace(" ", "_"): count for result, count in self._summary.results.items()}
-        return {
+        totals: dict[str, Any] = {
             "found": self._summary.total + self._not_dicom + self._invalid + self._record.already_stored,
             "not_dicom": self._not_dicom,
             "invalid": self._invalid,
@@ -117,6 +120,14 @@ class RunFields(Report):
             "bytes": self._bytes,
             "seconds": round(time.monotonic() - self._clock, 3),
         }
+        if self._has_proofs:
+            totals["proofs"] = self._proof_totals()
+        return totals
+
+    def _proof_totals(self) -> dict[str, int]:
+        proofs = self._record.proofs
+        counts = {state_name(state): 0 if proofs is None else proofs.states[state] for state in ProofState}
+        return {**counts, "of_earlier": 0 if proofs is None else proofs.earlier}
 
     def rejected(self, rejected: RejectedInput) -> None:
         """Count a rejected input."""
