@@ -31,7 +31,7 @@ from dcmsend.reasons import NoConnection, NoJournal, Reason, Rejection
 
 __all__ = [
     "NOTHING_ACCEPTED", "SEE_ANSWERS", "Situation", "for_error", "for_reason", "for_rejection", "for_status",
-    "run_again", "with_explanation",
+    "prove_again", "run_again", "with_explanation",
 ]
 
 _TLS_ALERT: Final = 0x15
@@ -211,6 +211,11 @@ def for_status(status: int) -> str:
 def run_again(*, with_journal: bool) -> str:
     """The words in the closing lines for instances that a new run may store."""
     return "may succeed when run again" + (" (--resume)" if with_journal else "")
+
+
+def prove_again(*, with_journal: bool) -> str:
+    """The words in the closing lines for instances about which the archive may say more to a new run."""
+    return "may be proven when run again" + (" (--resume)" if with_journal else "")
 
 
 def _no_association(cause: DcmsendError, situation: Situation) -> str:

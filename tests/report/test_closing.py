@@ -8,9 +8,9 @@ from typing import cast
 from dcmsend.cli.exit_code import ExitCode
 from dcmsend.errors import Cancelled, ConnectFailed, NegotiationFailed
 from dcmsend.protocol import StatusClass
-from dcmsend.report import RunRecord
+from dcmsend.report import ProofSummary, RunRecord
 from dcmsend.report.closing import closing_lines
-from dcmsend.transfer import Reason, Result
+from dcmsend.transfer import InstanceProof, Proof, ProofState, Reason, Result
 
 
 def record_of() -> RunRecord:
@@ -33,7 +33,7 @@ def record_of() -> RunRecord:
     shown = {"seconds": 25_320.0, "journal": "night.db", "already_stored": 27_592_104, "invalid_files": 4_112}
     names = (
         "summary", "broken_files", "error", "report_error", "exit_code", "may_succeed", "cannot_succeed",
-        "other_shards",
+        "other_shards", "proofs",
     )  # fmt: skip
     return cast(RunRecord, SimpleNamespace(**{name: getattr(record, name) for name in names} | shown))
 
@@ -83,6 +83,56 @@ def test_many_kinds_of_trouble() -> None:
     assert len(lines) == 9
     assert lines[6] == "    others       60"
     assert all(len(line) <= 80 for line in lines)
+
+
+def proven_record(counts: dict[tuple[ProofState, int | str | None], int]) -> RunRecord:
+    record = RunRecord()
+    record.summary.results[Result.STORED] = sum(counts.values())
+    record.proofs = ProofSummary()
+    for (state, reason), count in counts.items():
+        for index in range(count):
+            record.proofs.add(InstanceProof(index + 1, "a", "1.2", "1.3", "", "", Proof(state, reason)))
+    return record
+
+
+def test_the_archive_has_everything() -> None:
+    record = proven_record({(ProofState.VERIFIED, None): 1200})
+    record.exit_code = ExitCode.OK
+    assert closing_lines(record)[1:] == [
+        "  1 200 of 1 200 verified at the archive", "Result 0: everything is stored, and the archive has it.",
+    ]  # fmt: skip
+    record = proven_record({(ProofState.COMMITTED, None): 3})
+    assert closing_lines(record)[1] == "  3 of 3 committed by the archive"
+    record = proven_record({(ProofState.COMMITTED, None): 3, (ProofState.VERIFIED, None): 4})
+    assert closing_lines(record)[1] == "  7 of 7 confirmed by the archive"
+
+
+def test_the_archive_has_not_everything() -> None:
+    record = proven_record({
+        (ProofState.VERIFIED, None): 9_900, (ProofState.MISSING, None): 60, (ProofState.DENIED, 0x0112): 7,
+        (ProofState.NO_ANSWER, "timed_out"): 30, (ProofState.NO_ANSWER, 0xA700): 3,
+    })  # fmt: skip
+    record.journal = "night.db"
+    assert closing_lines(record)[1:] == [
+        "  9 900 of 10 000 verified at the archive, 7 denied, 60 missing, 33 without an answer",
+        "    without an answer 30: timed out; denied 7: 0x0112",
+        "Result: 67 not at the archive, 33 may be proven when run again (--resume).",
+    ]
+
+
+def test_the_run_ends_before_the_archive_was_asked_about_everything() -> None:
+    record = proven_record({(ProofState.VERIFIED, None): 40})
+    record.summary.results[Result.STORED] = 100
+    record.error = Cancelled("SIGINT")
+    assert closing_lines(record)[1:] == [
+        "  40 of 100 verified at the archive, 60 not asked about",
+        "Result: ended by SIGINT, 60 may be proven when run again.",
+    ]
+
+
+def test_nothing_was_to_be_proven() -> None:
+    record = proven_record({})
+    assert closing_lines(record)[1:] == ["Result: everything is stored."]
 
 
 def test_a_share() -> None:

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import os
+import select
 import time
+from typing import IO
 
 import pytest
 
 from dcmsend.association import Peer
-from dcmsend.report import RunRecord
+from dcmsend.report import ProofSummary, RunRecord
 from dcmsend.report.amounts import format_bytes, format_count, format_duration
-from dcmsend.report.progress import Progress, ProgressState
+from dcmsend.report.progress import Progress, ProgressState, ProofProgress
 from dcmsend.report.progress_text import progress_line, progress_screen
-from dcmsend.transfer import AssociationClosed, AssociationOpened, BytesSent, Waiting
+from dcmsend.report.progress_view import LineView, TerminalView
+from dcmsend.transfer import (
+    AssociationClosed,
+    AssociationOpened,
+    BytesSent,
+    InstanceProof,
+    Proof,
+    ProofState,
+    Result,
+    Waiting,
+)
+from support.processes import wait_until
 
 STATE = ProgressState(
     peer="VNA01@10.1.2.3:104", associations=4, most_associations=4, found=12_407_896, is_all_found=True, done=8_112_408,
@@ -58,6 +72,99 @@ def test_one_line_for_a_log() -> None:
     waiting = STATE._replace(waiting=("lost", 61.0), is_all_found=False, seconds_left=None)
     assert progress_line(waiting).startswith("8 112 408 of 12 407 896+, ")
     assert progress_line(waiting).endswith(", waiting: lost, next try in 1m01s")
+
+
+VERIFYING = STATE._replace(
+    done=20_000, found=20_000, stored=20_000, refused=0, failed=0, unconfirmed=0, seconds_left=None,
+    proof=ProofProgress(20_000, 12_400, 12_337, 60, 3),
+)  # fmt: skip
+
+
+def test_screen_while_the_archive_is_asked() -> None:
+    assert progress_screen(VERIFYING, 80, NOON) == [
+        "sent to VNA01@10.1.2.3:104             4 of 4 associations              12:00:00",
+        "###################-------------  62%                 verifying 12 400 of 20 000",
+        "stored 20 000  not at the archive 60  not proven yet 3",
+    ]
+    assert progress_screen(VERIFYING, 41)[1] == "verifying 12 400 of 20 000"
+
+
+def test_line_while_the_archive_is_asked() -> None:
+    assert progress_line(VERIFYING) == (
+        "verifying 12 400 of 20 000, stored 20 000, not at the archive 60, not proven yet 3"
+    )
+
+
+@pytest.mark.parametrize("width", [1, 20, 33, 60, 80, 200])
+def test_no_line_is_too_long_while_the_archive_is_asked(width: int) -> None:
+    assert all(len(line) <= max(width, 20) for line in progress_screen(VERIFYING, width))
+
+
+def test_proofs_are_counted_when_everything_is_sent() -> None:
+    record = RunRecord()
+    progress = Progress(record, Peer("::1", 104).facts)
+    record.instances_found = 3
+    record.summary.results[Result.STORED] = 2
+    record.all_found = True
+    assert progress.state().proof is None
+    record.proofs = ProofSummary()
+    assert progress.state().proof is None  # one has no outcome yet
+    record.summary.results[Result.REFUSED] = 1
+    assert progress.state().proof == ProofProgress(2, 0, 0, 0, 0)
+    for state, index in ((ProofState.VERIFIED, 1), (ProofState.MISSING, 2), (ProofState.NO_ANSWER, 0)):
+        record.proofs.add(InstanceProof(index, "a", "1.2", "1.3", "", "", Proof(state)))
+    assert progress.state().proof == ProofProgress(3, 3, 1, 1, 1)  # more than this run has sent
+    record.proofs.expected = 9
+    assert progress.state().proof == ProofProgress(9, 3, 1, 1, 1)
+
+
+def test_proofs_of_a_run_that_sends_nothing_are_counted() -> None:
+    record = RunRecord()
+    record.proofs = ProofSummary()
+    progress = Progress(record, Peer("::1", 104).facts)
+    assert progress.state().proof is None
+    record.proofs.add(InstanceProof(0, "a", "1.2", "1.3", "", "", Proof(ProofState.VERIFIED)))
+    record.proofs.expected = 500
+    assert progress_line(progress.state()) == "verifying 1 of 500, stored 0"
+
+
+def half_proven() -> Progress:
+    record = RunRecord()
+    record.proofs = ProofSummary()
+    record.proofs.expected = 20_000
+    for index in range(1, 1235):
+        record.proofs.add(InstanceProof(index, "a", "1.2", "1.3", "", "", Proof(ProofState.VERIFIED)))
+    return Progress(record, Peer("::1", 104).facts)
+
+
+def test_a_log_shows_that_the_archive_is_asked() -> None:
+    written: list[str] = []
+    view = LineView(half_proven(), written.append, interval=0.01)
+    view.start()
+    try:
+        wait_until(lambda: bool(written), 30, "a line")
+    finally:
+        view.stop()
+    assert written[0] == "verifying 1 234 of 20 000, stored 0\n"
+
+
+def test_a_terminal_shows_that_the_archive_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    master, slave = os.openpty()
+    shown = bytearray()
+    with open(master, "rb", buffering=0) as screen, open(slave, "w") as stream:
+        view = TerminalView(half_proven(), stream, LineView(half_proven(), str), delay=0.0)
+        view.start()
+        try:
+            wait_until(lambda: b"verifying 1 234 of 20 000" in _more(screen, shown), 30, "the words on the screen")
+        finally:
+            view.stop()
+
+
+def _more(screen: IO[bytes], shown: bytearray) -> bytearray:
+    if select.select([screen], [], [], 0.1)[0]:
+        shown += screen.read(4096)
+    return shown
 
 
 def test_what_is_counted() -> None:

@@ -42,6 +42,7 @@ def closing_lines(record: RunRecord) -> list[str]:
         lines += _kinds(record)
     elif remark:
         lines.append(f"  {remark}")
+    lines += _proof_lines(record)
     before = f"{format_count(record.already_stored)} already in the journal" if record.already_stored else ""
     others = record.invalid_files - record.broken_files
     parts = [f"earlier runs {before}"] if before else []
@@ -54,6 +55,14 @@ def closing_lines(record: RunRecord) -> list[str]:
     if parts:
         lines.append("  " + "; ".join(parts))
     return [*lines, _result(record)]
+
+
+def _proof_lines(record: RunRecord) -> list[str]:
+    if record.proofs is None:
+        return []
+    from .closing_proofs import proof_lines  # seldom needed
+
+    return proof_lines(record)
 
 
 def _kinds(record: RunRecord) -> list[str]:
@@ -91,7 +100,13 @@ def _result(record: RunRecord) -> str:
     if record.cannot_succeed:
         need = "needs" if record.cannot_succeed == 1 else "need"
         parts.append(f"{format_count(record.cannot_succeed)} {need} a person")
+    everything = "everything is stored"
+    if record.proofs is not None:
+        from .closing_proofs import proof_results
+
+        parts += proof_results(record)
+        everything += ", and the archive has it" * (record.proofs.total > 0)
     if record.report_error is not None:
         parts.append(str(record.report_error))
     code = "" if record.exit_code is None else f" {int(record.exit_code)}"
-    return f"Result{code}: {', '.join(parts) or 'everything is stored'}."
+    return f"Result{code}: {', '.join(parts) or everything}."

@@ -11,10 +11,26 @@ from dcmsend.transfer import AssociationClosed, AssociationOpened, BytesSent, Ob
 
 from .run_record import RunRecord
 
-__all__ = ["Progress", "ProgressState"]
+__all__ = ["Progress", "ProgressState", "ProofProgress"]
 
 _WINDOW: Final = 30.0
 """Seconds over which recent rates are averaged."""
+
+
+class ProofProgress(NamedTuple):
+    """How far the archive has been asked for what it has.
+
+    Attributes:
+        total: instances to be proven, as far as it is known.
+        done: those of them about which the archive's last word is known, or that it has none.
+        proven, refuted, unanswered: these by what it says: it has them, it does not, nothing.
+    """
+
+    total: int
+    done: int
+    proven: int
+    refuted: int
+    unanswered: int
 
 
 class ProgressState(NamedTuple):
@@ -34,6 +50,7 @@ class ProgressState(NamedTuple):
         seconds: since the beginning.
         seconds_left: an estimate, None if there is no basis for one.
         waiting: why nothing is sent at the moment, and for how many more seconds; None while data are sent.
+        proof: None until everything is sent and the archive is asked for what it has.
     """
 
     peer: str
@@ -52,6 +69,7 @@ class ProgressState(NamedTuple):
     seconds: float
     seconds_left: float | None
     waiting: tuple[str, float] | None
+    proof: ProofProgress | None = None
 
     @property
     def fraction(self) -> float | None:
@@ -118,7 +136,19 @@ class Progress(Observer):
             seconds=now - self._began,
             seconds_left=seconds_left,
             waiting=None if waiting is None else (waiting.why, max(0.0, waiting.until - time.time())),
+            proof=self._proof(),
         )
+
+    def _proof(self) -> ProofProgress | None:
+        record, proofs = self._record, self._record.proofs
+        if proofs is None:
+            return None
+        is_sent = record.all_found and 0 < record.instances_found <= record.summary.total
+        done = proofs.total
+        if not done and not is_sent:
+            return None
+        total = max(proofs.expected or record.summary.results[Result.STORED], done)
+        return ProofProgress(total, done, proofs.proven, proofs.refuted, proofs.unproven)
 
     def _rates(self, now: float, done: int) -> tuple[float, float]:
         samples = self._samples

@@ -6,7 +6,7 @@ import time
 from typing import Final
 
 from .amounts import format_bytes, format_count, format_duration
-from .progress import ProgressState
+from .progress import ProgressState, ProofProgress
 
 __all__ = ["progress_line", "progress_screen"]
 
@@ -22,11 +22,12 @@ def progress_screen(state: ProgressState, width: int, now: float | None = None) 
     """
     width = max(width, _NARROWEST)
     clock = time.strftime("%H:%M:%S", time.localtime(now))
-    lines = [
-        _spread(f"sending to {state.peer}", _associations(state), clock, width),
-        _bar_line(state, width),
-        "  ".join([*_rates(state), *_counts(state)]),
-    ]
+    doing = "sending" if state.proof is None else "sent"
+    lines = [_spread(f"{doing} to {state.peer}", _associations(state), clock, width)]
+    if state.proof is None:
+        lines += [_bar_line(state, width), "  ".join([*_rates(state), *_counts(state)])]
+    else:
+        lines += [_proof_line(state.proof, width), "  ".join([*_counts(state), *_proof_counts(state.proof)])]
     if state.waiting is not None:
         why, seconds = state.waiting
         lines.append(f"waiting: {why}, next try in {format_duration(seconds)}")
@@ -35,6 +36,8 @@ def progress_screen(state: ProgressState, width: int, now: float | None = None) 
 
 def progress_line(state: ProgressState) -> str:
     """The progress in one line, for a log."""
+    if state.proof is not None:
+        return ", ".join([_verifying(state.proof), *_counts(state), *_proof_counts(state.proof)])
     done = f"{format_count(state.done)} of {_total(state)}"
     if state.fraction is not None:
         done += f" ({state.fraction:.0%})"
@@ -59,11 +62,29 @@ def _bar_line(state: ProgressState, width: int) -> str:
     count = f"{format_count(state.done)} / {_total(state)}"
     if state.fraction is None:
         return _spread("looking for files" if not state.done else "sending while looking for files", count, "", width)
-    length = int(width * _BAR_SHARE)
-    full = int(length * state.fraction)
     left = "" if state.seconds_left is None else f"{format_duration(state.seconds_left)} left"
-    bar = "#" * full + "-" * (length - full)
-    return _spread(f"{bar}  {int(100 * state.fraction):2d}%", count, left, width)
+    return _spread(_bar(state.fraction, width), count, left, width)
+
+
+def _bar(fraction: float, width: int) -> str:
+    length = int(width * _BAR_SHARE)
+    full = int(length * fraction)
+    return f"{'#' * full}{'-' * (length - full)}  {int(100 * fraction):2d}%"
+
+
+def _verifying(proof: ProofProgress) -> str:
+    return f"verifying {format_count(proof.done)} of {format_count(proof.total)}"
+
+
+def _proof_line(proof: ProofProgress, width: int) -> str:
+    bar, words = _bar(proof.done / max(proof.total, 1), width), _verifying(proof)
+    return _spread(bar, "", words, width) if len(bar) + 2 + len(words) <= width else words
+
+
+def _proof_counts(proof: ProofProgress) -> list[str]:
+    """What the archive does not have, and what it has not said; counts of 0 are left out."""
+    counts = (("not at the archive", proof.refuted), ("not proven yet", proof.unanswered))
+    return [f"{name} {format_count(count)}" for name, count in counts if count]
 
 
 def _rates(state: ProgressState) -> list[str]:

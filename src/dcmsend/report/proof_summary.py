@@ -13,14 +13,16 @@ class ProofSummary:
     Attributes:
         states: number of instances for each ProofState, of this run and of earlier ones.
         earlier: how many of them an earlier run has sent.
+        expected: how many instances are to be proven; 0 while it is not known.
         reasons: number of instances that are not proven, by state and reason; a reason is as in a ``Verdict``.
     """
 
-    __slots__ = ("earlier", "reasons", "states")
+    __slots__ = ("earlier", "expected", "reasons", "states")
 
     def __init__(self) -> None:
         self.states = dict.fromkeys(ProofState, 0)
         self.earlier = 0
+        self.expected = 0
         self.reasons: dict[tuple[ProofState, int | str | None], int] = {}
 
     def __repr__(self) -> str:
