@@ -116,7 +116,7 @@ def test_the_archive_has_not_everything() -> None:
     assert closing_lines(record)[1:] == [
         "  9 900 of 10 000 verified at the archive, 7 denied, 60 missing, 33 without an answer",
         "    without an answer 30: timed out; denied 7: 0x0112",
-        "Result: 67 not at the archive, 33 may be proven when run again (--resume).",
+        "Result: 67 denied or missing, 33 may be proven when run again (--resume).",
     ]
 
 

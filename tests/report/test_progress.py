@@ -84,14 +84,14 @@ def test_screen_while_the_archive_is_asked() -> None:
     assert progress_screen(VERIFYING, 80, NOON) == [
         "sent to VNA01@10.1.2.3:104             4 of 4 associations              12:00:00",
         "###################-------------  62%                 verifying 12 400 of 20 000",
-        "stored 20 000  not at the archive 60  not proven yet 3",
+        "stored 20 000  denied or missing 60  not proven yet 3",
     ]
     assert progress_screen(VERIFYING, 41)[1] == "verifying 12 400 of 20 000"
 
 
 def test_line_while_the_archive_is_asked() -> None:
     assert progress_line(VERIFYING) == (
-        "verifying 12 400 of 20 000, stored 20 000, not at the archive 60, not proven yet 3"
+        "verifying 12 400 of 20 000, stored 20 000, denied or missing 60, not proven yet 3"
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from dcmsend.advice import prove_again
-from dcmsend.transfer import ProofState, Result
+from dcmsend.transfer import ProofState
 
 from .amounts import format_count
 from .run_record import RunRecord
@@ -16,18 +16,9 @@ _KINDS_SHOWN: Final = 2
 _WORDS: Final = {ProofState.DENIED: "denied", ProofState.MISSING: "missing", ProofState.NO_ANSWER: "without an answer"}
 
 
-def _left(record: RunRecord) -> int:
-    """The number of instances about which the archive was not asked, because the run ended before."""
-    proofs = record.proofs
-    if proofs is None:
-        return 0
-    stored = record.summary.results[Result.STORED] + proofs.earlier
-    return max(0, max(proofs.expected, stored) - proofs.total)
-
-
 def proof_lines(record: RunRecord) -> list[str]:
     """One line with the counts and one with the most frequent reasons; none where no proof was asked for."""
-    proofs, left = record.proofs, _left(record)
+    proofs, left = record.proofs, record.not_asked
     if proofs is None or not proofs.total + left:
         return []
     states = proofs.states
@@ -54,8 +45,8 @@ def proof_results(record: RunRecord) -> list[str]:
     """What is left to do, for the line with the result."""
     if record.proofs is None:
         return []
-    open_ones = record.proofs.unproven + _left(record)
-    parts = [f"{format_count(record.proofs.refuted)} not at the archive"] if record.proofs.refuted else []
+    open_ones = record.proofs.unproven + record.not_asked
+    parts = [f"{format_count(record.proofs.refuted)} denied or missing"] if record.proofs.refuted else []
     if open_ones:
         parts.append(f"{format_count(open_ones)} {prove_again(with_journal=record.journal is not None)}")
     return parts

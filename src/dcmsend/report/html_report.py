@@ -29,6 +29,10 @@ from .visible import visible
 if TYPE_CHECKING:
     from jinja2 import Template
 
+    from dcmsend.transfer import InstanceProof
+
+    from .html_proofs import ProofPage
+
 __all__ = ["HtmlReport"]
 
 MOST_ROWS: Final = 5_000
@@ -53,6 +57,11 @@ class HtmlReport(Report):
         self._trouble_count = 0
         self._good_count = 0
         self._kinds: dict[tuple[str, str, str], dict[str, Any]] = {}
+        self._proofs: ProofPage | None = None
+        if source.proofs is not None:
+            from .html_proofs import ProofPage  # seldom needed
+
+            self._proofs = ProofPage(source.proofs, MOST_ROWS)
 
     def outcome(self, outcome: StoreOutcome) -> None:
         fields = self._source.outcome(outcome)
@@ -67,6 +76,10 @@ class HtmlReport(Report):
     def rejected(self, rejected: RejectedInput) -> None:
         if rejected.is_dicom:
             self._add_trouble(self._source.rejected(rejected), _sentence(for_rejection(rejected.why)))
+
+    def proven(self, event: InstanceProof) -> None:
+        if self._proofs is not None:
+            self._proofs.add(event)
 
     def _add_trouble(self, fields: dict[str, Any], advice: str) -> None:
         self._trouble_count += 1
@@ -86,11 +99,12 @@ class HtmlReport(Report):
             self._template.render(
                 run=run,
                 totals=run["totals"],
-                verdict=_verdict(record, self._trouble_count) | {"hint": self._hint(record)},
+                verdict=self._verdict(record) | {"hint": self._hint(record)},
                 kinds=sorted(self._kinds.values(), key=lambda kind: -int(kind["count"])),
                 troubles=self._troubles,
                 trouble_count=self._trouble_count,
-                good=self._good if shows_all else [],
+                good=self._shown() if shows_all else [],
+                proof=None if self._proofs is None else self._proofs.fields(),
                 shows_all=shows_all,
                 tables=_tables(run),
                 outcome_picture=outcome_picture(run["totals"]),
@@ -100,6 +114,20 @@ class HtmlReport(Report):
             )
         )
         self._file.close()
+
+    def _shown(self) -> list[dict[str, Any]]:
+        """The rows of stored instances, with their proofs where these are asked for."""
+        if self._proofs is None:
+            return self._good
+        return [{**row, "proof": self._proofs.of(row["index"])} for row in self._good]
+
+    def _verdict(self, record: RunRecord) -> dict[str, str]:
+        verdict = _verdict(record, self._trouble_count)
+        if self._proofs is None:
+            return verdict
+        from .html_proofs import with_proof
+
+        return with_proof(verdict, record)
 
     def _hint(self, record: RunRecord) -> str:
         error = record.error

@@ -83,7 +83,7 @@ def _proof_line(proof: ProofProgress, width: int) -> str:
 
 def _proof_counts(proof: ProofProgress) -> list[str]:
     """What the archive does not have, and what it has not said; counts of 0 are left out."""
-    counts = (("not at the archive", proof.refuted), ("not proven yet", proof.unanswered))
+    counts = (("denied or missing", proof.refuted), ("not proven yet", proof.unanswered))
     return [f"{name} {format_count(count)}" for name, count in counts if count]
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from dcmsend.errors import DcmsendError, NegotiationFailed
 from dcmsend.index import RejectedInput
-from dcmsend.transfer import StoreOutcome
+from dcmsend.transfer import Result, StoreOutcome
 
 from .summary import Summary, format_summary
 
@@ -108,6 +108,14 @@ class RunRecord:
     def may_succeed(self) -> int:
         """The number of instances that were not stored and may be by a new run; 0 after a final refusal."""
         return 0 if self.is_refused_for_good else self.summary.retryable
+
+    @property
+    def not_asked(self) -> int:
+        """The number of stored instances to be proven that nobody has asked the archive about: the run ended before."""
+        if self.proofs is None:
+            return 0
+        stored = self.summary.results[Result.STORED] + self.proofs.earlier
+        return max(0, max(self.proofs.expected, stored) - self.proofs.total)
 
     @property
     def cannot_succeed(self) -> int:
