@@ -7,6 +7,7 @@ import csv
 import json
 import os
 import random
+import re
 import resource
 import subprocess
 import sys
@@ -258,6 +259,21 @@ def test_that_memory_grows_by_a_few_bytes_an_instance(tmp_path: Path) -> None:
     assert instances[-1]["proof"]["transaction"] == f"2.25.{_MANY // 250}"
 
 
+def test_that_dcmtks_report_and_summary_know_nothing_of_proofs(tmp_path: Path) -> None:
+    written = []
+    for with_proof in (False, True):
+        told = Told(ReportOptions(text_report=str(tmp_path / "r.txt"), with_proof=with_proof))
+        told.outcomes([outcome_of(1, "a.dcm"), outcome_of(2, "b.dcm", Result.REFUSED)])
+        if with_proof:
+            told.proofs([proof_of(1, "a.dcm", Proof(ProofState.MISSING))])
+        told.finish()
+        text = (tmp_path / "r.txt").read_text()
+        assert "Current Date/Time" in text
+        written.append((re.sub("Current Date/Time .*", "", text), told.record.format_summary()))
+        (tmp_path / "r.txt").unlink()
+    assert written[0] == written[1]
+
+
 @pytest.mark.parametrize("report", ["r.json", "r.csv"])
 def test_that_a_kill_while_rows_are_joined_keeps_the_earlier_report(tmp_path: Path, report: str) -> None:
     a_run(tmp_path)
@@ -267,7 +283,7 @@ import os, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from report.test_proof_reports import *
-told = Told(options_for(Path(sys.argv[1])))
+told = Told(ReportOptions(**{sys.argv[3]: sys.argv[1]}, with_proof=True))
 told.outcomes(outcome_of(index, "a.dcm") for index in range(1, 5001))
 told.proofs(proof_of(index, "a.dcm", Proof(ProofState.VERIFIED)) for index in range(1, 5001))
 import dcmsend.report.waiting_rows as module
@@ -280,10 +296,13 @@ def killed(self):
 module.WaitingRows.take = killed
 told.finish()
 """
+    option = {"r.json": "json_report", "r.csv": "csv_report"}[report]
     tests = str(Path(__file__).parents[1])
-    done = subprocess.run([sys.executable, "-c", program, tmp_path, tests], check=False, timeout=60)
+    done = subprocess.run([sys.executable, "-c", program, tmp_path / report, tests, option], check=False, timeout=60)
     assert done.returncode == -9
     assert (tmp_path / report).read_bytes() == before
+    left = {path.name for path in tmp_path.iterdir()} - {"r.json", "r.jsonl", "r.csv"}
+    assert [re.sub(r"\.[0-9a-f]+\.", ".", name) for name in left] == [f"{report}.tmp"]
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")

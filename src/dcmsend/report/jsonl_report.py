@@ -52,6 +52,8 @@ class JsonLinesReport(Report):
         self._tell_progress()
 
     def proven(self, event: InstanceProof) -> None:
+        if self._source.proofs is None:
+            return
         self._add("proof", {"index": event.index or None, **proven_fields(event), "proof": proof_fields(event.proof)})
         self._tell_progress()
 

@@ -12,7 +12,7 @@ from dcmsend.dicom.transfer_syntax import transfer_syntax
 from dcmsend.errors import Cancelled
 from dcmsend.explanations import one_line
 from dcmsend.index import RejectedInput
-from dcmsend.transfer import AssociationClosed, AssociationOpened, PeerFacts, ProofState, Result, StoreOutcome
+from dcmsend.transfer import AssociationClosed, AssociationOpened, PeerFacts, Result, StoreOutcome
 from dcmsend.version import VERSION
 
 from .base import Report
@@ -125,6 +125,8 @@ class RunFields(Report):
         return totals
 
     def _proof_totals(self) -> dict[str, int]:
+        from dcmsend.transfer import ProofState  # seldom needed
+
         proofs = self._record.proofs
         counts = {state_name(state): 0 if proofs is None else proofs.states[state] for state in ProofState}
         return {**counts, "of_earlier": 0 if proofs is None else proofs.earlier}
