@@ -23,6 +23,7 @@ from support.run import run
 from support.scripted_peer import ScriptedPeer
 from support.sending import write_instances
 from support.tls_peers import tls_storescp
+from support.wire import ProposedContext
 
 ROOT = Path(__file__).parent.parent
 CT = DATA / "pydicom" / "CT_small.dcm"
@@ -107,9 +108,15 @@ def test_command_lines_use_options_that_exist(dcmsend: str) -> None:
         assert {word for word in line.split() if word[0] in "-+"} <= known, (page, line)
 
 
-@pytest.mark.parametrize(("page", "line"), [row for row in LINES if "+tl" not in row[1]], ids=lambda each: each)
+ALONE = [row for row in LINES if "+tl" not in row[1] and "--verify" not in row[1]]
+
+
+@pytest.mark.parametrize(("page", "line"), ALONE, ids=lambda each: each)
 def test_command_line_works(page: str, line: str, dcmsend: str, tmp_path: Path) -> None:
-    """Every command line of the documentation that needs nothing but files and an ordinary peer."""
+    """Every command line of the documentation that needs nothing but files and an ordinary peer.
+
+    Those that ask an archive are run in tests/proof/test_runs.py.
+    """
     for path in write_instances(tmp_path / "data" / "study", 6):  # enough for each of two shards
         os.utime(path, (1e9, 1e9))  # nobody is still writing them
     shutil.copy(CT, tmp_path / "image.dcm")
@@ -228,6 +235,13 @@ def test_every_exit_code_is_explained() -> None:
     assert {int(number) for title, _ in listed for number in title.split(", ")} == explained
 
 
+
+
+def refuse_find(context: ProposedContext) -> str | int:
+    """Accept every context but the one for C-FIND."""
+    return 3 if context.abstract_syntax == "1.2.840.10008.5.1.4.1.2.2.1" else context.transfer_syntaxes[0]
+
+
 PRODUCED: dict[str, tuple[int, list[str], Script | None]] = {
     "normal end": (0, [str(CT)], Script(other_stores=Respond(0xA700))),
     "usage": (1, [str(CT), "--no-such-option"], None),
@@ -245,6 +259,7 @@ PRODUCED: dict[str, tuple[int, list[str], Script | None]] = {
     "refused": (102, ["--require-stored", str(CT)], Script(other_stores=Respond(0xA900))),
     "time is over": (103, ["--max-duration", "1", *[str(CT)] * 5], Script(other_stores=Respond(delay=0.6))),
     "journal": (104, [str(CT), "--journal", "missing/journal"], Script()),
+    "no queries": (106, ["--verify", str(CT)], Script(associate=Accept(contexts=refuse_find))),
     "rejected for good": (105, ["--require-stored", str(CT)], Script(associate=Reject(1, 1, 7))),
 }
 

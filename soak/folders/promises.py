@@ -45,7 +45,8 @@ def broken_after_night(done: Done, world: World, receiver: Receiver) -> list[str
             if done.night.second != "same journal" or done.second_exit_code == 104:
                 broken += _report_and_journal(document, journals["journal"])
             broken += _report_and_exit_code(document, done.exit_code)
-    if any(word in done.stderr for word in ("Traceback", "internal error")):
+    began = done.exit_code != -2 or "/dcmsend/" in done.stderr  # SIGINT may come before the first line of the program
+    if began and any(word in done.stderr for word in ("Traceback", "internal error")):
         broken.append("a bug: " + done.stderr[-2000:])
     return broken
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .journal import JournalOptions
     from .library import Transfer, send
     from .plan import Decompression, PlanOptions
+    from .proof import VerifyOptions
     from .protocol import UserIdentity
     from .reasons import NoConnection, Reason, Rejection
     from .report import Summary
@@ -32,7 +33,10 @@ if TYPE_CHECKING:
         AssociationOpened,
         Attempt,
         BytesSent,
+        InstanceProof,
         Observer,
+        Proof,
+        ProofState,
         Result,
         RetryOptions,
         StoreOutcome,
@@ -52,10 +56,11 @@ _HOMES = {
     "library": ("Transfer", "send"),
     "protocol": ("UserIdentity",),
     "plan": ("Decompression", "PlanOptions"),
+    "proof": ("VerifyOptions",),
     "report": ("Summary",),
     "transfer": (
-        "AssociationClosed", "AssociationOpened", "Attempt", "BytesSent", "Observer", "Result",
-        "RetryOptions", "StoreOutcome", "TransferOptions", "Waiting",
+        "AssociationClosed", "AssociationOpened", "Attempt", "BytesSent", "InstanceProof", "Observer", "Proof",
+        "ProofState", "Result", "RetryOptions", "StoreOutcome", "TransferOptions", "Waiting",
     ),
     "reasons": ("NoConnection", "Reason", "Rejection"),
     "transport": ("TlsOptions", "TlsProfile", "load_tls"),
@@ -64,10 +69,10 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "AddressFamily", "AssociationClosed", "AssociationOpened", "Attempt", "BytesSent", "DcmsendError", "Decompression",
-    "HeaderFacts", "IndexOptions", "InputOptions", "Instance", "JournalOptions", "KeepTogether", "NoConnection",
-    "Observer", "Peer", "PlanOptions", "ReadMode", "Reason", "RejectedInput", "Rejection", "Result", "RetryOptions",
-    "Shard", "StoreOutcome", "Summary", "TlsOptions", "TlsProfile", "Transfer", "TransferOptions", "UserIdentity",
-    "Waiting",
+    "HeaderFacts", "IndexOptions", "InputOptions", "Instance", "InstanceProof", "JournalOptions", "KeepTogether",
+    "NoConnection", "Observer", "Peer", "PlanOptions", "Proof", "ProofState", "ReadMode", "Reason", "RejectedInput",
+    "Rejection", "Result", "RetryOptions", "Shard", "StoreOutcome", "Summary", "TlsOptions", "TlsProfile", "Transfer",
+    "TransferOptions", "UserIdentity", "VerifyOptions", "Waiting",
     "__version__", "load_tls", "send",
 ]
 

@@ -41,6 +41,13 @@ NOTHING_ACCEPTED: Final = (
     "the peer takes none of these kinds of object in these encodings; -v +v shows what it was offered, "
     "its administrator what it takes"
 )
+WHOLE_SERIES_MISSING: Final = (
+    "it may have changed the UIDs, or moved the series elsewhere; its administrator knows, and nothing is sent again"
+)
+CANNOT_BE_ASKED: Final = (
+    "what is stored is stored; the archive must allow queries (C-FIND, Study Root) for our AE title, --verify-peer "
+    "names another address to ask, and --journal with --resume asks again"
+)
 SEE_ANSWERS: Final = "-v +v shows its answers"
 
 _BUSY: Final = "the peer is busy or has as many associations as it allows; try again later, --retry does it by itself"

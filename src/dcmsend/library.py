@@ -25,6 +25,8 @@ from dcmsend.transfer import Observer, StoreOutcome, TransferOptions
 
 if TYPE_CHECKING:
     from dcmsend.inputs import Share
+    from dcmsend.proof import VerifyOptions
+    from dcmsend.transfer import InstanceProof
 
 __all__ = ["Transfer", "send"]
 
@@ -48,6 +50,8 @@ def send(
     observer: Observer | None = None,
     send_while_scanning: bool = False,
     journal: JournalOptions | None = None,
+    verify: VerifyOptions | None = None,
+    archive: Peer | None = None,
 ) -> Transfer:
     """Send files, folders and pydicom data sets to a Storage SCP.
 
@@ -69,6 +73,8 @@ def send(
             of unknown length.  The items are drawn on the threads that send, or on those that open files if opening
             is slow.
         journal: where outcomes are kept, so that a later transfer sends only what is missing.
+        verify: how the archive is asked afterwards what it has; ``Transfer.proofs`` asks.
+        archive: who is asked, if not ``peer``.
 
     Raises, while it is iterated: NoInputFiles, NoValidInputFiles, InvalidInputFile, NegotiationFailed, SendingFailed,
     PlanError, JournalError; all are ``DcmsendError``.  Raises TypeError for an item of another type; at once for
@@ -82,6 +88,8 @@ def send(
         transfer=transfer or TransferOptions(halt_on_failure=False),
         send_while_scanning=send_while_scanning,
         journal=journal,
+        verify=verify,
+        archive=archive,
     )
     if isinstance(items, str | bytes | os.PathLike) or _is_data_set(items):
         items = (items,)
@@ -103,6 +111,7 @@ class Transfer:
         self._run = Run(settings, keeps_all=True)
         self._record = self._run.record
         self._interrupt = self._run.interrupt
+        self._observer = observer
         self._outcomes = self._run.send(_inputs_of(items, settings.inputs, self._interrupt, self._run.share), observer)
 
     def __iter__(self) -> Iterator[StoreOutcome]:
@@ -118,6 +127,19 @@ class Transfer:
                 raise
         finally:
             self._close()
+
+    def proofs(self) -> Iterator[InstanceProof]:
+        """After the last outcome: ask the archive for what is stored; yields each instance with its proof, once.
+
+        Empty unless ``verify`` was given to ``send``.  With a journal the archive is asked for what earlier transfers
+        have stored, too.  Raises as the transfer itself, e.g. JournalError; an archive that does not answer is no error
+        but ``ProofState.NO_ANSWER`` for each instance.
+        """
+        try:
+            yield from self._run.prove(self._observer)
+        except Cancelled as error:
+            if error.by != "caller":
+                raise
 
     def give_up(self) -> None:
         """Called in a forked child: the transfer of the parent is not ended."""

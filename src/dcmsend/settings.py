@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from dcmsend.association import Peer
 from dcmsend.dicom.record import Record
@@ -12,6 +13,9 @@ from dcmsend.journal import JournalOptions
 from dcmsend.plan import PlanOptions
 from dcmsend.report import ReportOptions
 from dcmsend.transfer import TransferOptions
+
+if TYPE_CHECKING:
+    from dcmsend.proof import VerifyOptions
 
 __all__ = ["Preview", "Settings"]
 
@@ -35,6 +39,8 @@ class Settings(Record):
         preview: the kind of preview; None for a transfer.
         file_lists: lists with more names of inputs (``--files-from``, ``--files-from0``).
         journal: where outcomes are kept from run to run; None for no journal.
+        verify: how the archive is asked afterwards what it has (``--verify``); None if it is not asked.
+        archive: who is asked, if not ``peer`` (``--verify-peer``).
         dictionary_files: data dictionary files that extend the built-in one (environment ``DCMDICTPATH``).
     """
 
@@ -49,6 +55,8 @@ class Settings(Record):
     preview: Preview | None = None
     file_lists: tuple[FileList, ...] = ()
     journal: JournalOptions | None = None
+    verify: VerifyOptions | None = None
+    archive: Peer | None = None
     dictionary_files: tuple[str, ...] = ()
 
     def check(self) -> None:

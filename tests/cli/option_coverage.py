@@ -66,6 +66,8 @@ OPTION_COVERAGE: dict[str, str] = {
     "--async-window": "system/test_parallel_peers.py::test_answers_out_of_order",
     "--send-while-scanning": "cli/test_speed_options.py::test_send_while_scanning",
     "--halt": "cli/test_speed_options.py::test_halt",
+    "--verify": "proof/test_runs.py::test_a_receiver_that_takes_no_queries",
+    "--verify-peer": "proof/test_runs.py::test_another_address_is_asked",
     "--shard": "cli/test_shard_options.py::test_each_file_is_sent_by_one_shard",
     "--keep-together": "cli/test_speed_options.py::test_keep_together",
     "--max-rate": "cli/test_speed_options.py::test_max_rate",

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dcmsend.association import AddressFamily
+from dcmsend.association import AddressFamily, Peer
 from dcmsend.cli.arguments import LogChoice, build_settings, choose_logging
 from dcmsend.cli.command_line import scan_command_line
 from dcmsend.cli.option_table import OPTIONS, SECURITY_OPTIONS
@@ -18,6 +18,7 @@ from dcmsend.index import KeepTogether, ReadMode
 from dcmsend.inputs import FileList, Shard
 from dcmsend.journal import JournalOptions
 from dcmsend.plan import Decompression
+from dcmsend.proof import VerifyOptions
 from dcmsend.settings import Preview, Settings
 
 
@@ -129,6 +130,12 @@ MEANINGS: dict[str, tuple[list[str], dict[str, Any]]] = {
     "--min-age": (["--min-age", "15m"], {"inputs.min_age": 900.0}),
     "--journal": (["--journal", "j"], journal_meaning(JournalOptions("j"))),
     "--resume": (["--journal", "j", "--resume"], journal_meaning(JournalOptions("j", resume=True))),
+    "--verify": (["--verify"], NEW_MEANING | {"verify": VerifyOptions(), "report.with_proof": True}),
+    "--verify-peer": (
+        ["--verify", "--verify-peer", "PACS@other:105"],
+        NEW_MEANING
+        | {"verify": VerifyOptions(), "report.with_proof": True, "archive": Peer("other", 105, "PACS")},
+    ),
     "--shard": (["--shard", "2/3"], NEW_MEANING | {"inputs.shard": Shard(2, 3)}),
     "--move-sent": (["--journal", "j", "--move-sent", "d"], journal_meaning(JournalOptions("j", move_sent="d"))),
     "--dry-run": (["--dry-run"], {"preview": Preview.DRY_RUN}),

@@ -34,6 +34,7 @@ class ExitCode(IntEnum):
     TIME_WINDOW_OVER = 103
     JOURNAL = 104
     PEER_SAYS_NO = 105
+    NOT_PROVEN = 106
     INTERRUPTED = 130
     TERMINATED = 143
 
@@ -101,7 +102,12 @@ def exit_code_of_error(error: errors.DcmsendError | None) -> ExitCode:
 
 
 def exit_code_of_outcomes(
-    error: errors.DcmsendError | None, *, may_succeed: int, cannot_succeed: int, left_for_later: int = 0
+    error: errors.DcmsendError | None,
+    *,
+    may_succeed: int,
+    cannot_succeed: int,
+    left_for_later: int = 0,
+    unproven: int = 0,
 ) -> ExitCode:
     """The code with ``--require-stored``.
 
@@ -110,6 +116,7 @@ def exit_code_of_outcomes(
         may_succeed: number of instances that were not stored and may be by a new run.
         cannot_succeed: number of instances (broken DICOM files too) that need a person before they can be stored.
         left_for_later: those in ``may_succeed`` that were not begun because the time window was over.
+        unproven: number of stored instances that the archive was asked for in vain.
     """
     code = exit_code_of_error(error)
     if code is ExitCode.CANNOT_NEGOTIATE_ASSOCIATION:
@@ -122,6 +129,8 @@ def exit_code_of_outcomes(
         return code
     if cannot_succeed:
         return ExitCode.REST_CANNOT_SUCCEED
+    if unproven:
+        return ExitCode.NOT_PROVEN
     return code if code in _YIELDING else ExitCode.OK
 
 
@@ -134,9 +143,10 @@ def exit_code_of_run(record: RunRecord, *, require_stored: bool) -> ExitCode:
         return exit_code_of_error(error)
     return exit_code_of_outcomes(
         error,
-        may_succeed=record.may_succeed,
-        cannot_succeed=record.cannot_succeed,
+        may_succeed=record.may_succeed + record.to_send_again,
+        cannot_succeed=record.cannot_succeed + record.refuted_for_good,
         left_for_later=record.summary.left_for_later,
+        unproven=0 if record.proofs is None else record.proofs.unproven + record.not_asked,
     )
 
 

@@ -217,6 +217,11 @@ _OUR_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
         ("", "--resume", "", None, ("go on with f: send all that is not stored",)),
         ("", "--move-sent", "[d]irectory: string", None, (
             "move files to d once they are stored",)),
+        ("", "--verify", "", None, (
+            "ask the archive afterwards what it has by", "C-FIND, with a journal also of earlier runs;",
+            "what it lacks is sent once more; no halt,", "truthful exit codes")),
+        ("", "--verify-peer", "[p]eer: aet@host:port or host:port", None, (
+            "ask p instead (default: the receiver)",)),
         ("", "--shard", "[s]hard: i/n or env/n, i from 1 to n", None, (
             "send only the i-th of n parts, by file names",
             "(env: by SLURM or Kubernetes); no halt,", "truthful exit codes")),

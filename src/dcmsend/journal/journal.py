@@ -135,6 +135,9 @@ class Journal:
             self._proofs = Proofs(self.path, self._writer.flush)
         return self._proofs
 
+    def move_proven(self, item: Source) -> None:
+        """Does nothing: this journal moves nothing."""
+
     def note(self, outcome: StoreOutcome) -> None:
         """Queue an outcome to be written soon."""
         if outcome.result is Result.STORED and outcome.file_stamp is None:

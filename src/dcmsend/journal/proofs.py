@@ -51,6 +51,11 @@ _REFUTED: Final = (
     f"proof > 0 AND (SELECT state IN ({PROOF_CODES[ProofState.DENIED]}, {PROOF_CODES[ProofState.MISSING]}) "
     "FROM proof WHERE id = instance.proof)"
 )
+_HAS_PROVEN: Final = (
+    "SELECT 1 FROM series JOIN study ON study.id = series.study JOIN instance ON instance.series = series.id "
+    "JOIN proof ON proof.id = instance.proof WHERE study.uid = ? AND series.uid = ? "
+    f"AND proof.state IN ({PROOF_CODES[ProofState.COMMITTED]}, {PROOF_CODES[ProofState.VERIFIED]}) LIMIT 1"
+)
 _SORTED: Final = (
     "CREATE TEMP TABLE wanted AS SELECT directory, name FROM instance LEFT JOIN series ON series.id = instance.series "
     "WHERE outcome = 0 AND {} ORDER BY series IS NULL, series.study, series, directory, name"
@@ -90,6 +95,11 @@ class Proofs:
             _REFUTED,
             lambda row: row.proof is not None and row.proof.state.is_refuted and (row.sent_again > 0) is sent_again,
         )
+
+    def has_proven(self, study_uid: str, series_uid: str) -> bool:
+        """Whether any stored instance of a series is proven; looks at the whole journal, so it is asked seldom."""
+        with translated(self._path):
+            return self._connection.execute(_HAS_PROVEN, (study_uid, series_uid)).fetchone() is not None
 
     def totals(self) -> dict[ProofState | None, int]:
         """The number of stored rows in each state; None: the archive was not asked since they were sent last."""

@@ -11,13 +11,13 @@ from .options import VerifyOptions
 
 if TYPE_CHECKING:
     from .finder import Finder
-    from .items import Item, Provable
+    from .items import Item, Provable, ProvableT
     from .verifier import ProofCounts, SeriesRemark, Verifier
 
-__all__ = ["Finder", "Item", "ProofCounts", "Provable", "SeriesRemark", "Verifier", "VerifyOptions"]
+__all__ = ["Finder", "Item", "ProofCounts", "Provable", "ProvableT", "SeriesRemark", "Verifier", "VerifyOptions"]
 
 _HOMES: Final = {
-    "Finder": "finder", "Item": "items", "Provable": "items",
+    "Finder": "finder", "Item": "items", "Provable": "items", "ProvableT": "items",
     "ProofCounts": "verifier", "SeriesRemark": "verifier", "Verifier": "verifier",
 }  # fmt: skip
 

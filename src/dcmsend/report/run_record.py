@@ -43,6 +43,7 @@ class RunRecord:
         associations: number of negotiations that were answered.
         contexts: presentation contexts proposed over all associations.
         proofs: counts of what the archive has confirmed later; None if it is not asked.
+        refuted_for_good: instances that the archive lacks and a new run does not send again.
         listed: whether the transfer list was complete, so that there is something to report on.
         ended: whether the run came to an end of its own, not through an error in this program.
         error: why the run ended early, None at a normal end.
@@ -66,6 +67,7 @@ class RunRecord:
         self.associations = 0
         self.contexts = 0
         self.proofs: ProofSummary | None = None
+        self.refuted_for_good = 0
         self.listed = False
         self.ended = False
         self.error: DcmsendError | None = None
@@ -121,3 +123,8 @@ class RunRecord:
     def cannot_succeed(self) -> int:
         """The number of instances that need a person before they can be stored; broken DICOM files count too."""
         return self.summary.not_stored - self.may_succeed + self.broken_files
+
+    @property
+    def to_send_again(self) -> int:
+        """The number of instances called stored that the archive does not have, and that a new run sends again."""
+        return 0 if self.proofs is None else self.proofs.refuted - self.refuted_for_good

@@ -26,11 +26,11 @@ def abilities_of(
 ) -> Abilities:
     """The abilities, each loaded when it is first needed.
 
-    ``unusable`` says why there is no dictionary.  ``facts_of_all`` notes study and series also where neither a journal
-    nor a report shows them.
+    ``unusable`` says why there is no dictionary.  ``facts_of_all`` notes study and series also where no journal, report
+    or proof needs them.
     """
     noted = settings.report.wanted_tags
-    if noted is None and (facts_of_all or settings.journal is not None):
+    if noted is None and (facts_of_all or settings.journal is not None or settings.verify is not None):
         noted = frozenset()
     return Abilities(_can_decode, partial(_can_convert, settings.plan.decompression), dictionary, unusable, noted)
 

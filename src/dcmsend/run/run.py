@@ -22,9 +22,10 @@ from .search import Search, find_sources, share_of
 
 if TYPE_CHECKING:
     from dcmsend.journal import Journal, MovingJournal
-    from dcmsend.transfer import Ledger
+    from dcmsend.transfer import InstanceProof, Ledger
 
     from .carrier import Carrier
+    from .proving import Proving
 
 __all__ = ["Run", "log_end"]
 
@@ -47,6 +48,14 @@ class Run:
         self.record = RunRecord(keeps_all=keeps_all)
         self.record.journal = None if settings.journal is None else settings.journal.path
         self.interrupt = interrupt or Interrupt(settings.transfer.drain_seconds)
+        self._proving: Proving | None = None
+        if settings.verify is not None:
+            from dcmsend.report import ProofSummary  # only where a proof is asked for
+
+            from .proving import Proving
+
+            self.record.proofs = ProofSummary()
+            self._proving = Proving(settings, self.record, self.interrupt)
 
     def send_names(
         self,
@@ -70,16 +79,25 @@ class Run:
                 _log.info("determining input files ...")
         try:
             if reports.refusal is None:
-                self._send_all(find_sources(settings, names, self.interrupt, self.share), reports.observer)
+                only_proves = self._proving is not None and not names and not settings.file_lists
+                inputs = None if only_proves else find_sources(settings, names, self.interrupt, self.share)
+                self._send_all(inputs, reports.observer)
         finally:
             self._tell_totals()
             reports.finish(record, judge)
             if record.is_complete and record.report_error is None:
                 _log.info("\n%s", record.format_summary())
 
-    def _send_all(self, inputs: Iterable[Source], observer: Observer | None) -> None:
+    def _send_all(self, inputs: Iterable[Source] | None, observer: Observer | None) -> None:
+        """Send and prove; without ``inputs`` only prove what the journal calls stored."""
         try:
-            for _ in self.send(inputs, observer):
+            if inputs is None:
+                self.record.listed = True
+                limit_time(self.settings.transfer, self.interrupt)
+            else:
+                for _ in self.send(inputs, observer):
+                    pass
+            for _ in self.prove(observer):
                 pass
             self.record.ended = True
         except DcmsendError as error:
@@ -100,6 +118,8 @@ class Run:
             raise
         error: DcmsendError | None = None
         try:
+            if self._proving is not None and self.settings.journal.resume:
+                self._proving.ask_again(journal)
             yield from self._carry(inputs, observer, journal)
         except DcmsendError as failure:
             error = failure
@@ -110,13 +130,38 @@ class Run:
             self.record.error = error
             raise error
 
-    def _open_journal(self) -> Journal | MovingJournal:
+    def prove(self, observer: Observer | None = None) -> Generator[InstanceProof, None, None]:
+        """After ``send``: ask the archive for what is stored, if a proof is wanted; yields each instance once.
+
+        With a journal this goes for what earlier runs have stored, too.  Raises the error that ended the asking early.
+        """
+        if self._proving is None:
+            return
+        journal: Journal | MovingJournal | None = None
+        try:
+            if self.settings.journal is not None:
+                journal = self._open_journal(is_open_again=True)
+            for proof in self._proving.prove(journal):
+                if observer is not None:
+                    observer.proven(proof)
+                yield proof
+        except DcmsendError as error:
+            self.record.error = error
+            raise
+        finally:
+            if journal is not None:
+                journal.close()
+
+    def _open_journal(self, *, is_open_again: bool = False) -> Journal | MovingJournal:
         from dcmsend.journal import open_journal  # loads SQLite
 
         settings = self.settings
         assert settings.journal is not None
-        reads_dicomdir = settings.index.expand_dicomdir
-        return open_journal(settings.journal, settings.peer.facts, self.interrupt, reads_dicomdir=reads_dicomdir)
+        options = settings.journal.replace(resume=True) if is_open_again else settings.journal
+        return open_journal(
+            options, settings.peer.facts, self.interrupt,
+            reads_dicomdir=settings.index.expand_dicomdir, needs_proof=settings.verify is not None,
+        )  # fmt: skip
 
     def _carry(
         self, inputs: Iterable[Source], observer: Observer | None, ledger: Ledger | None
@@ -126,6 +171,8 @@ class Run:
             for end in carrier.carry(inputs):
                 if isinstance(end, StoreOutcome):
                     self.record.add(end)
+                    if self._proving is not None:
+                        self._proving.note(end)
                     yield end
                 else:
                     self.record.reject(end)

@@ -1,0 +1,207 @@
+"""The step after the sending: an archive is asked what it has of what is stored; what it lacks is sent once more."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Generator, Iterable, Iterator
+from itertools import chain
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+
+from dcmsend.association import ImageFinder
+from dcmsend.errors import DcmsendError
+from dcmsend.interrupt import Interrupt
+from dcmsend.proof import ProvableT, SeriesRemark, Verifier, VerifyOptions
+from dcmsend.report import RunRecord
+from dcmsend.settings import Settings
+from dcmsend.transfer import InstanceProof, Proof, ProofState, Result, StoreOutcome, Verdict
+
+if TYPE_CHECKING:
+    from dcmsend.inputs import Source
+    from dcmsend.journal import Journal, MovingJournal, Proofs, StoredRow
+
+__all__ = ["Proving"]
+
+_PIECE: Final = 500
+"""Verdicts that the journal takes at once."""
+_ONCE: Final = VerifyOptions(attempts=0, seconds=0.0)
+
+_log = logging.getLogger("dcmsend.app")
+_Item = TypeVar("_Item")
+
+
+class _Sent(NamedTuple):
+    """An instance that this run has stored; keeps ``proof.Provable``."""
+
+    study_uid: str
+    series_uid: str
+    sop_instance_uid: str
+    sop_class_uid: str
+    index: int  # type: ignore[assignment]  # hides tuple.index, which is not used
+    source: Source
+
+
+class Proving:
+    """Proves what a run has stored and, with a journal, what earlier runs have.
+
+    With a journal an instance that the archive lacks is sent again by the next run that resumes it, once ever.  A
+    series of which the archive has nothing is not sent again: the archive may have changed the UIDs.
+    """
+
+    def __init__(self, settings: Settings, record: RunRecord, interrupt: Interrupt) -> None:
+        """``settings.verify`` must not be None.  The counts go to ``record``."""
+        assert settings.verify is not None
+        self._options = settings.verify
+        self._record = record
+        self._archive = settings.archive or settings.peer
+        self._transfer = settings.transfer
+        self._interrupt = Interrupt(0.0, interrupt)  # nothing is in flight that must be waited for
+        self._interrupt.drain_seconds = 0.0
+        self._began = time.time()
+        self._by_series: dict[tuple[str, str], list[_Sent]] = {}
+        self._by_path: dict[str, _Sent] = {}
+        self._directories: dict[str, str] = {}
+        self._whole: set[tuple[str, str]] = set()
+        self._has_proven: dict[tuple[str, str], bool] = {}
+        self._has_journal = settings.journal is not None
+        self._events: list[InstanceProof] = []
+        self._has_told = False
+
+    def note(self, outcome: StoreOutcome) -> None:
+        """Remember an instance that the peer has stored."""
+        if outcome.result is not Result.STORED:
+            return
+        facts, item = outcome.facts or outcome.instance.facts, outcome.instance.input
+        study, series = ("", "") if facts is None else (facts.study_uid, facts.series_uid)
+        sent = _Sent(study, series, outcome.sop_instance_uid, outcome.sop_class_uid, outcome.index, item)
+        if self._has_journal and item.is_lasting:
+            self._by_path[self._real(item.path)] = sent
+        else:
+            self._by_series.setdefault((study, series), []).append(sent)
+
+    def ask_again(self, journal: Journal | MovingJournal) -> None:
+        """Before a journal is resumed: ask once more for what the archive lacked, and have the rest sent again.
+
+        Raises JournalError, Cancelled.
+        """
+        proofs = journal.proofs()
+        lacking = chain(proofs.refuted(sent_again=False), proofs.refuted(sent_again=True))
+        for row, verdict in self._verified(lacking, _ONCE):
+            if verdict.state is ProofState.VERIFIED and proofs.record([(row, verdict)]):
+                self._events.append(self._event_of(row, verdict))
+        again = proofs.send_again(row for row in proofs.refuted(sent_again=False) if not self._is_whole(proofs, row))
+        if again:
+            _log.warning("the archive lacks %d instances that it has called stored; they are sent again", again)
+
+    def prove(self, journal: Journal | MovingJournal | None) -> Generator[InstanceProof, None, None]:
+        """Ask the archive; yield each instance with its proof.  Raises JournalError, Cancelled."""
+        _log.info("asking the archive what it has ...")
+        yield from self._tell(self._events)
+        if journal is not None:
+            yield from self._prove_rows(journal)
+        yield from self._prove_sent()
+        self._tell_whole_series()
+
+    def _prove_rows(self, journal: Journal | MovingJournal) -> Iterator[InstanceProof]:
+        proofs = journal.proofs()
+        for piece in _pieces(self._verified(proofs.unproven(), self._options)):
+            proofs.record(piece)
+            for row, verdict in piece:
+                sent = self._by_path.get(row.path)
+                if verdict.state.is_proven and sent is not None:
+                    journal.move_proven(sent.source)
+                yield from self._tell([self._event_of(row, verdict)])
+        self._has_proven.clear()
+        self._whole = {series for series in self._whole if not proofs.has_proven(*series)}
+        for_good = 0
+        for is_again, rows in ((False, proofs.refuted(sent_again=False)), (True, proofs.refuted(sent_again=True))):
+            for row in rows:
+                is_whole = not is_again and self._is_whole(proofs, row)
+                for_good += is_again or is_whole
+                if row.proof is not None and row.proof.time < self._began:  # found by an earlier run
+                    yield from self._tell([self._event_of(row, Verdict(row.proof.state, row.proof.reason))])
+        self._record.refuted_for_good += for_good
+
+    def _prove_sent(self) -> Iterator[InstanceProof]:
+        """Without a journal, and for what no journal keeps."""
+        by_series, self._by_series = self._by_series, {}
+        for sent, verdict in self._verified(chain.from_iterable(by_series.values()), self._options):
+            proof = Proof(*verdict, time=time.time())
+            is_whole = (sent.study_uid, sent.series_uid) in self._whole
+            self._record.refuted_for_good += verdict.state.is_refuted and is_whole
+            yield from self._tell([InstanceProof(
+                sent.index, sent.source.path, sent.sop_class_uid, sent.sop_instance_uid, sent.study_uid,
+                sent.series_uid, proof,
+            )])  # fmt: skip
+
+    def _verified(self, items: Iterable[ProvableT], options: VerifyOptions) -> Iterator[tuple[ProvableT, Verdict]]:
+        finder = ImageFinder(self._archive, self._transfer, self._interrupt)
+        verifier = Verifier(finder, options, self._interrupt, remark=self._note_remark)
+        try:
+            yield from verifier.verify(items)
+        finally:
+            finder.close()
+            if verifier.error is not None and not self._has_told:
+                self._has_told = True
+                self._tell_error(verifier.error)
+
+    def _tell(self, events: Iterable[InstanceProof]) -> Iterator[InstanceProof]:
+        for event in events:
+            if self._record.proofs is not None:
+                self._record.proofs.add(event)
+            yield event
+
+    def _event_of(self, row: StoredRow, verdict: Verdict) -> InstanceProof:
+        sent = self._by_path.get(row.path)
+        index, path = (0, row.path) if sent is None else (sent.index, sent.source.path)
+        return InstanceProof(
+            index, path, row.sop_class_uid, row.sop_instance_uid, row.study_uid, row.series_uid,
+            Proof(*verdict, time=time.time()),
+        )  # fmt: skip
+
+    def _note_remark(self, remark: SeriesRemark) -> None:
+        if remark.is_whole_series:
+            self._whole.add((remark.study_uid, remark.series_uid))
+
+    def _is_whole(self, proofs: Proofs, row: StoredRow) -> bool:
+        """Whether the archive has nothing of the row's series, as far as it was ever asked."""
+        series = row.study_uid, row.series_uid
+        if series not in self._has_proven:
+            self._has_proven[series] = proofs.has_proven(*series)
+        return not self._has_proven[series]
+
+    def _tell_whole_series(self) -> None:
+        from dcmsend.advice import WHOLE_SERIES_MISSING
+
+        for _, series in sorted(self._whole)[:10]:
+            _log.error("the archive has no instance of series %s\n%s", series, WHOLE_SERIES_MISSING)
+        if len(self._whole) > 10:
+            _log.error("so it is with %d further series", len(self._whole) - 10)
+
+    def _tell_error(self, error: DcmsendError) -> None:
+        from dcmsend.advice import CANNOT_BE_ASKED
+
+        _log.error("cannot ask the archive what it has: %s\n%s", error, CANNOT_BE_ASKED)
+
+    def _real(self, path: str) -> str:
+        """The name under which the journal knows a file: its directory has no links."""
+        folder, name = os.path.split(path)
+        real = self._directories.get(folder)
+        if real is None:
+            if len(self._directories) > 10_000:
+                self._directories.clear()
+            real = self._directories[folder] = os.path.realpath(folder)
+        return os.path.join(real, name)
+
+
+def _pieces(verdicts: Iterable[_Item]) -> Iterator[list[_Item]]:
+    """Verdicts as they come, gathered for the journal."""
+    piece: list[_Item] = []
+    for each in verdicts:
+        piece.append(each)
+        if len(piece) >= _PIECE:
+            yield piece
+            piece = []
+    if piece:
+        yield piece

@@ -1,0 +1,254 @@
+"""Runs that ask an archive afterwards: what becomes of instances that it has, lacks, or does not want to tell of."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dcmsend import InstanceProof, JournalOptions, Peer, ProofState, StoreOutcome, VerifyOptions, send
+from dcmsend.cli.exit_code import ExitCode, exit_code_of_run
+from dcmsend.library import Transfer
+from dcmsend.transfer import TransferOptions
+from support.archive import ArchiveInstance, CommitmentArchive, commitment_archive
+from support.peers import storescp
+from support.run import run
+from support.sending import instance_uid
+from support.series_files import write_series
+
+pytestmark = pytest.mark.peer("pynetdicom")
+
+STUDY = "1.2.3"
+SOON = VerifyOptions(attempts=1, seconds=0.2)
+VERIFIED, MISSING, NO_ANSWER = ProofState.VERIFIED, ProofState.MISSING, ProofState.NO_ANSWER
+
+
+@pytest.fixture
+def archive() -> Iterator[CommitmentArchive]:
+    with commitment_archive() as archive:
+        yield archive
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Three series of four instances."""
+    write_series(tmp_path / "in", [(STUDY, f"{STUDY}.{number % 3 + 1}") for number in range(12)])
+    return tmp_path / "in"
+
+
+class Night:
+    """One transfer with a proof, and what came of it."""
+
+    def __init__(
+        self, archive: CommitmentArchive, folder: Path, journal: Path | None = None, moved: Path | None = None
+    ) -> None:
+        options = None
+        if journal is not None:
+            options = JournalOptions(str(journal), resume=journal.exists(), move_sent=str(moved or ""))
+        peer = Peer("127.0.0.1", archive.port, "ARCHIVE")
+        limits = TransferOptions(acse_timeout=20, dimse_timeout=20, halt_on_failure=False)
+        self.transfer: Transfer = send(folder, peer, transfer=limits, journal=options, verify=SOON)
+        self.outcomes: list[StoreOutcome] = []
+        self.proofs: list[InstanceProof] = []
+
+    def sends(self) -> list[str]:
+        """Send; return the names of the files sent."""
+        self.outcomes = list(self.transfer)
+        assert all(outcome.result.value == "stored" for outcome in self.outcomes)
+        return sorted(Path(outcome.instance.input.path).name for outcome in self.outcomes)
+
+    def proves(self) -> dict[ProofState, list[str]]:
+        """Ask the archive; return the names of the files by the answer."""
+        self.proofs = list(self.transfer.proofs())
+        found: dict[ProofState, list[str]] = {}
+        for event in self.proofs:
+            found.setdefault(event.proof.state, []).append(Path(event.path).name)
+        return {state: sorted(names) for state, names in found.items()}
+
+    @property
+    def exit_code(self) -> ExitCode:
+        record = self.transfer._record
+        record.ended = True
+        return exit_code_of_run(record, require_stored=True)
+
+
+def forget(archive: CommitmentArchive, *numbers: int) -> list[ArchiveInstance]:
+    """Take the instances of some files out of the archive."""
+    return [archive.instances.pop(instance_uid(number)) for number in numbers]
+
+
+def names(*numbers: int) -> list[str]:
+    return [f"{number:04d}" for number in numbers]
+
+
+def test_everything_is_there(archive: CommitmentArchive, folder: Path) -> None:
+    night = Night(archive, folder)
+    assert len(night.sends()) == 12
+    assert night.proves() == {VERIFIED: names(*range(1, 13))}
+    assert [event.index for event in night.proofs] != [0] * 12
+    assert {(event.index, event.path) for event in night.proofs} == {
+        (outcome.index, outcome.instance.input.path) for outcome in night.outcomes
+    }
+    assert len(archive.queries) == 3, "one question a series"
+    assert night.exit_code == 0
+    assert list(night.transfer.proofs()) == []
+
+
+def test_without_a_journal_what_is_missing_is_told(archive: CommitmentArchive, folder: Path) -> None:
+    night = Night(archive, folder)
+    night.sends()
+    forget(archive, 1, 6)
+    assert night.proves() == {MISSING: names(1, 6), VERIFIED: names(2, 3, 4, 5, 7, 8, 9, 10, 11, 12)}
+    assert night.exit_code == ExitCode.SOME_MAY_SUCCEED
+
+
+def test_what_is_missing_is_sent_again_once_ever(archive: CommitmentArchive, folder: Path, tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    first = Night(archive, folder, journal)
+    first.sends()
+    forget(archive, 1, 6)
+    assert first.proves() == {MISSING: names(1, 6), VERIFIED: names(2, 3, 4, 5, 7, 8, 9, 10, 11, 12)}
+    assert first.exit_code == ExitCode.SOME_MAY_SUCCEED
+
+    second = Night(archive, folder, journal)
+    assert second.sends() == names(1, 6), "and nothing that is proven"
+    forget(archive, 6)
+    assert second.proves() == {VERIFIED: names(1), MISSING: names(6)}
+    assert second.exit_code == ExitCode.REST_CANNOT_SUCCEED
+
+    third = Night(archive, folder, journal)
+    assert third.sends() == []
+    assert third.proves() == {MISSING: names(6)}
+    assert third.exit_code == ExitCode.REST_CANNOT_SUCCEED
+    assert [event.index for event in third.proofs] == [0]
+
+
+def test_what_turns_up_later_is_not_sent_again(archive: CommitmentArchive, folder: Path, tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    first = Night(archive, folder, journal)
+    first.sends()
+    (lost,) = forget(archive, 4)
+    assert first.proves()[MISSING] == names(4)
+    archive.instances[lost.sop_instance_uid] = lost
+    second = Night(archive, folder, journal)
+    assert second.sends() == []
+    assert second.proves() == {VERIFIED: names(4)}
+    assert second.exit_code == 0
+
+
+def test_a_whole_series_is_not_sent_again(
+    archive: CommitmentArchive, folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    journal = tmp_path / "journal"
+    first = Night(archive, folder, journal)
+    first.sends()
+    forget(archive, 1, 4, 7, 10)
+    assert first.proves()[MISSING] == names(1, 4, 7, 10)
+    assert f"the archive has no instance of series {STUDY}.1\n" in caplog.text
+    assert first.exit_code == ExitCode.REST_CANNOT_SUCCEED
+    second = Night(archive, folder, journal)
+    assert second.sends() == []
+    assert second.proves() == {MISSING: names(1, 4, 7, 10)}
+    assert second.exit_code == ExitCode.REST_CANNOT_SUCCEED
+
+
+def test_a_journal_alone_is_proven(archive: CommitmentArchive, folder: Path, tmp_path: Path) -> None:
+    """Rows that a run without a proof has stored."""
+    journal = tmp_path / "journal"
+    peer = Peer("127.0.0.1", archive.port, "ARCHIVE")
+    assert len(list(send(folder, peer, journal=JournalOptions(str(journal))))) == 12
+    assert archive.queries == []
+    night = Night(archive, folder, journal)
+    assert night.sends() == []
+    assert night.proves() == {VERIFIED: names(*range(1, 13))}
+    assert {event.index for event in night.proofs} == {0}
+    again = Night(archive, folder, journal)
+    assert again.sends() == []
+    assert again.proves() == {}, "what is proven is not asked for again"
+
+
+def test_only_what_is_proven_is_moved(archive: CommitmentArchive, folder: Path, tmp_path: Path) -> None:
+    journal, moved = tmp_path / "journal", tmp_path / "moved"
+    moved.mkdir()
+    first = Night(archive, folder, journal, moved)
+    first.sends()
+    assert not list(moved.rglob("0*")), "nothing before the proof"
+    forget(archive, 1, 6)
+    first.proves()
+    assert sorted(path.name for path in moved.rglob("0*")) == names(2, 3, 4, 5, 7, 8, 9, 10, 11, 12)
+    assert sorted(path.name for path in folder.iterdir()) == names(1, 6)
+    second = Night(archive, folder, journal, moved)
+    assert second.sends() == names(1, 6)
+    second.proves()
+    assert not list(folder.iterdir())
+
+
+def test_a_request_to_end_ends_the_asking(archive: CommitmentArchive, folder: Path, tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    first = Night(archive, folder, journal)
+    first.sends()
+    first.transfer.cancel()
+    assert first.proves() == {}
+    assert archive.queries == []
+    second = Night(archive, folder, journal)
+    assert second.sends() == []
+    assert second.proves() == {VERIFIED: names(*range(1, 13))}
+
+
+@pytest.mark.peer("dcmtk")
+def test_a_receiver_that_takes_no_queries(dcmsend: str, folder: Path, tmp_path: Path) -> None:
+    """Everything is stored, nothing is proven: one clear line, and a code of its own."""
+    with storescp(tmp_path / "there") as peer:
+        done = run(dcmsend, "--verify", "+sd", "127.0.0.1", peer.port, folder)
+    assert done.exit_code == 106
+    assert done.stderr.count("cannot ask the archive what it has") == 1
+    assert "--verify-peer" in done.stderr
+
+
+def test_another_address_is_asked(archive: CommitmentArchive, dcmsend: str, folder: Path, tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    done = run(dcmsend, "--journal", journal, "+sd", "-aec", "ARCHIVE", "127.0.0.1", archive.port, folder)
+    assert done.exit_code == 0
+    with commitment_archive(CommitmentArchive(instances=dict(archive.instances))) as other:
+        words = ["--journal", journal, "--resume", "--verify", "--verify-peer", f"ARCHIVE@127.0.0.1:{other.port}"]
+        done = run(dcmsend, *words, "-aec", "ARCHIVE", "127.0.0.1", archive.port)
+        assert done.exit_code == 0, done.stderr
+        assert len(other.queries) == 3
+    assert archive.queries == []
+
+
+def test_delete_only_what_is_proven(archive: CommitmentArchive, dcmsend: str, folder: Path, tmp_path: Path) -> None:
+    """The command lines of the recipe, as they stand there."""
+    page = (Path(__file__).parents[2] / "docs" / "recipes.md").read_text(encoding="utf-8")
+    recipe = page.split("## Delete only what is proven")[1].split("\n## ")[0]
+    first, last = re.findall(r"^dcmsend (.*--verify.*)$", recipe, flags=re.MULTILINE)
+    proven = tmp_path / "data" / "proven"
+    proven.mkdir(parents=True)
+
+    def as_written(line: str) -> int:
+        places = {"/data/study": folder, "/data/proven": proven, "night.journal": tmp_path / "night.journal"}
+        line = line.replace("pacs.example.org 104", f"127.0.0.1 {archive.port}")
+        return run(dcmsend, *(places.get(word, word) for word in line.split())).exit_code
+
+    assert as_written(first) == 0
+    assert not list(folder.iterdir())
+    assert len([path for path in proven.rglob("*") if path.is_file()]) == 12
+    assert as_written(last) == 0
+    assert len(archive.queries) == 3, "what is proven is not asked for again"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--verify-peer", "h:104", "127.0.0.1", "104", "x"], "--verify-peer only allowed with --verify"),
+        (["--verify", "--verify-peer", "h", "127.0.0.1", "104", "x"], "Invalid value for option --verify-peer (h)"),
+        (["--verify", "--verify-peer", "h:0", "127.0.0.1", "104", "x"], "Invalid value for option --verify-peer (h:0)"),
+        (["--verify", "127.0.0.1", "104"], "Missing parameter dcmfile-in"),
+    ],
+)
+def test_wrong_options(dcmsend: str, words: list[str], message: str) -> None:
+    done = run(dcmsend, *words)
+    assert done.exit_code == 1
+    assert message in done.stderr
