@@ -188,13 +188,10 @@ class Preparer:
                 notes.append(("W", text))
 
     def _check_uids(self, store: PreparedStore, loaded: LoadedInstance) -> Failure | None:
-        missing = []
         sop_class, sop_instance = _first(loaded.sop_class_uid), _first(loaded.sop_instance_uid)
-        if not sop_class:
-            missing.append(("SOP Class UID", "Invalid SOP Class UID"))
-        if not sop_instance:
-            missing.append(("SOP Instance UID", "Invalid SOP Instance UID"))
-        if missing:
+        if not sop_class or not sop_instance:
+            missing = [] if sop_class else [("SOP Class UID", "Invalid SOP Class UID")]
+            missing += [] if sop_instance else [("SOP Instance UID", "Invalid SOP Instance UID")]
             names = " and ".join(name for name, _condition in missing)
             error = DataSetError(missing[0][1], f"the data set has no {names}")
             return Failure(
@@ -316,9 +313,9 @@ def _explain(error: DcmsendError) -> str:
 
 
 def _first(uid: str) -> str:
-    return uid.partition("\\")[0]
+    return uid.partition("\\")[0] if "\\" in uid else uid
 
 
 def _field(uid: str) -> str:
     """A UID as DCMTK puts it in a request: cut before a NUL and at 64 characters."""
-    return uid.partition("\0")[0][:64]
+    return uid.partition("\0")[0][:64] if len(uid) > 64 or "\0" in uid else uid

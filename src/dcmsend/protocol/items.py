@@ -57,7 +57,9 @@ def iter_items(data: bytes, offset: int, end: int) -> Iterator[tuple[int, int, i
 
 def encode_uid(uid: str) -> bytes:
     """A UID without padding, cut before a NUL and at 64 characters as DCMTK does.  Source: PS3.8 Annex F."""
-    return encode_text(uid.partition("\0")[0][:MAX_UID_LENGTH])
+    if len(uid) > MAX_UID_LENGTH or "\0" in uid:
+        uid = uid.partition("\0")[0][:MAX_UID_LENGTH]
+    return encode_text(uid)
 
 
 def decode_uid(data: bytes) -> str:

@@ -10,6 +10,7 @@ import socket
 import struct
 import sys
 from collections.abc import Callable
+from functools import partial
 
 from dcmsend.errors import ConnectFailed, ConnectionLost, TimedOut
 from dcmsend.fork import own
@@ -57,9 +58,12 @@ class TcpConnection:
         options = options or TcpOptions()
         self._sock = sock
         self._interrupt = interrupt
-        # Delayed acknowledgements cost 40 ms where the peer uses the Nagle algorithm.  The kernel forgets this option,
-        # so it is set again before every receive, also between the parts of one PDU.
+        # Delayed acknowledgements cost 40 ms where the peer uses the Nagle algorithm and writes an answer in parts.  The
+        # kernel forgets this option, so it is set again before every receive that does not follow a send: an answer
+        # in one part is acknowledged by the next request.
         self._quick_ack = _QUICKACK if sock.family in (socket.AF_INET, socket.AF_INET6) else None
+        self._has_just_sent = False
+        self._ask_unsent: Callable[[bytearray], object] | None = None
         self._poll_input: Callable[[float], list[tuple[int, int]]] | None = None
         if hasattr(select, "poll"):  # polled before every message
             poll = select.poll()
@@ -80,6 +84,7 @@ class TcpConnection:
     ) -> None:
         """See Connection.send."""
         view = memoryview(data)
+        self._has_just_sent = True
         while True:
             try:
                 sent = self._sock.send(view)
@@ -99,7 +104,9 @@ class TcpConnection:
         while True:
             self._check(deadline)  # also while a peer never stops sending
             try:
-                if self._quick_ack is not None:
+                if self._has_just_sent:
+                    self._has_just_sent = False
+                elif self._quick_ack is not None:
                     self._sock.setsockopt(socket.IPPROTO_TCP, self._quick_ack, 1)
                 return self._sock.recv_into(buffer)
             except OSError as error:
@@ -116,14 +123,13 @@ class TcpConnection:
 
     def unsent(self) -> int:
         """See Connection.unsent.  Source: tcp(7), SIOCOUTQ."""
-        if not sys.platform.startswith("linux"):
-            return 0
-        import fcntl  # only needed after minutes without any progress
-        import termios
-
+        if self._ask_unsent is None:
+            self._ask_unsent = _ask_unsent(self._sock)
         answer = bytearray(4)
-        with contextlib.suppress(OSError):
-            fcntl.ioctl(self._sock, termios.TIOCOUTQ, answer)
+        try:
+            self._ask_unsent(answer)
+        except OSError:
+            return 0
         return int.from_bytes(answer, sys.byteorder)
 
     def give_up(self) -> None:
@@ -145,6 +151,16 @@ class TcpConnection:
         self._interrupt.check()
         if deadline.remaining() == 0.0:
             raise TimedOut(deadline.what, deadline.seconds or 0.0) from None
+
+
+def _ask_unsent(sock: socket.socket) -> Callable[[bytearray], object]:
+    """Writes the number of unsent bytes into its argument; leaves it where the system does not tell."""
+    if not sys.platform.startswith("linux"):
+        return len
+    import fcntl  # only needed for long data sets
+    import termios
+
+    return partial(fcntl.ioctl, sock, termios.TIOCOUTQ)
 
 
 def connect(
