@@ -5,20 +5,23 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from dcmsend.association import ProbeAnswer, echo, probe
 from dcmsend.dicom.sop_class import sop_class_name
 from dcmsend.dicom.transfer_syntax import transfer_syntax
 from dcmsend.errors import Cancelled, DcmsendError, InputError, JournalError, NegotiationFailed, PlanError
 from dcmsend.index import Instance
 from dcmsend.interrupt import Interrupt
 from dcmsend.load import Abilities
-from dcmsend.plan import AssociationPlan, choose_other_context, plan_association
+from dcmsend.plan import AssociationPlan, plan_association
 from dcmsend.protocol import PresentationContext, status_text
 from dcmsend.report import RunRecord
 from dcmsend.run import Run, log_end
 from dcmsend.settings import Settings
 from dcmsend.transfer import Reason, Result, StoreOutcome, not_attempted
+
+if TYPE_CHECKING:
+    from dcmsend.association import ProbeAnswer
 
 __all__ = ["preview"]
 
@@ -99,8 +102,11 @@ class _Preview:
             raise error
         self._tell(f"association {number}: {len(plan.contexts)} presentation contexts")
         options = self._settings.transfer
-        asks = ask_peer and bool(plan.contexts)
-        answer = probe(self._settings.peer, plan.contexts, options, self._interrupt) if asks else None
+        answer: ProbeAnswer | None = None
+        if ask_peer and plan.contexts:
+            from dcmsend.association import probe
+
+            answer = probe(self._settings.peer, plan.contexts, options, self._interrupt)
         counts = Counter(plan.context_ids)
         for context in plan.contexts:
             self._tell(*_context_lines(context, counts[context.id], answer))
@@ -125,6 +131,8 @@ class _Preview:
     def _can_be_sent(self, instance: Instance, context_id: int, answer: ProbeAnswer | None) -> bool:
         if answer is None or context_id == 0:
             return context_id != 0
+        from dcmsend.plan import choose_other_context  # only where the peer was asked
+
         syntax, convert = instance.transfer_syntax, self._settings.transfer.convert
         for id_, _, target in answer.accepted:
             if id_ == context_id:
@@ -135,6 +143,8 @@ class _Preview:
 
     def _echo(self) -> None:
         """Send C-ECHO; its status does not matter, because a storage peer need not answer it."""
+        from dcmsend.association import echo
+
         try:
             status = echo(self._settings.peer, self._settings.transfer, self._interrupt)
         except (NegotiationFailed, Cancelled):

@@ -9,12 +9,12 @@ from dcmsend.association import Peer
 from dcmsend.dicom.record import Record
 from dcmsend.index import IndexOptions, KeepTogether
 from dcmsend.inputs import FileList, InputOptions
-from dcmsend.journal import JournalOptions
 from dcmsend.plan import PlanOptions
 from dcmsend.report import ReportOptions
 from dcmsend.transfer import TransferOptions
 
 if TYPE_CHECKING:
+    from dcmsend.journal import JournalOptions
     from dcmsend.proof import VerifyOptions
 
 __all__ = ["Preview", "Settings"]

@@ -21,7 +21,6 @@ from dcmsend.errors import (
 from dcmsend.index import HeaderFacts, Instance
 from dcmsend.interrupt import Interrupt
 from dcmsend.load import Abilities, FileChanged, FilesAhead, LoadedInstance, Payload, Recoding, load_instance
-from dcmsend.plan import choose_other_context
 from dcmsend.protocol import CStoreRQ
 from dcmsend.transfer import Reason, TransferOptions
 
@@ -215,6 +214,8 @@ class Preparer:
                 ProtocolError("ASC Bad presentation context ID"),
                 "Failed sending C-STORE request: 0006:0101 ASC Bad presentation context ID",
             )
+        from dcmsend.plan import choose_other_context  # only where the peer has refused a context
+
         instance = store.instance
         other = choose_other_context(
             instance.sop_class_uid, loaded.syntax, self._association.accepted, self._abilities.can_convert

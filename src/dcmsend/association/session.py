@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterator
 from dcmsend.errors import Cancelled, DcmsendError, NegotiationFailed, PlanError
 from dcmsend.interrupt import Interrupt
 from dcmsend.transfer import (
-    AssociationClosed,
-    AssociationOpened,
     Counts,
     Observer,
     StoreOutcome,
@@ -134,6 +132,8 @@ class DimseSession:
     def _tell_opened(self, association: Association, proposed: int) -> None:
         if self._observer is None:
             return
+        from dcmsend.transfer import AssociationOpened
+
         try:
             self._observer.association_opened(
                 AssociationOpened(
@@ -204,4 +204,6 @@ class DimseSession:
         self._association.close()
         self._association = None
         if self._observer is not None:
+            from dcmsend.transfer import AssociationClosed
+
             self._observer.association_closed(AssociationClosed(self._number, self._how))

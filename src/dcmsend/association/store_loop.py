@@ -23,7 +23,7 @@ from dcmsend.errors import (
 from dcmsend.interrupt import Interrupt
 from dcmsend.load import FileChanged
 from dcmsend.protocol import CommandParseError, CommandReceived, CStoreRSP, is_stored, status_text
-from dcmsend.transfer import BytesSent, Observer, Reason, Result, StoreOutcome, Timings
+from dcmsend.transfer import Observer, Reason, Result, StoreOutcome, Timings
 
 from .association import Association
 from .dimse_stretch import DimseStretch
@@ -159,7 +159,13 @@ class StoreLoop:
         log_request(store)
         observer = self._observer
         number = store.index + 1
-        progress = None if observer is None else lambda count: observer.bytes_sent(BytesSent(number, count))
+        progress = None
+        if observer is not None:
+            from dcmsend.transfer import BytesSent
+
+            def progress(count: int) -> None:
+                observer.bytes_sent(BytesSent(number, count))
+
         self._in_flight.begun = store.message_id
         try:
             sent = self._association.send_staged(progress, self._in_flight.look)

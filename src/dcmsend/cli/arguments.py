@@ -9,7 +9,6 @@ from dcmsend.association import AddressFamily, Peer
 from dcmsend.errors import UsageError
 from dcmsend.index import IndexOptions, KeepTogether, ReadMode
 from dcmsend.inputs import FileList, InputOptions
-from dcmsend.journal import JournalOptions
 from dcmsend.plan import Decompression, PlanOptions
 from dcmsend.report import ReportOptions
 from dcmsend.settings import Preview, Settings
@@ -22,6 +21,7 @@ from .option_table import JOURNAL_OPTIONS, RETRY_OPTIONS, SECURITY_OPTIONS, Limi
 
 if TYPE_CHECKING:
     from dcmsend.inputs import Shard
+    from dcmsend.journal import JournalOptions
     from dcmsend.proof import VerifyOptions
 
 __all__ = ["LogChoice", "build_settings", "choose_logging"]

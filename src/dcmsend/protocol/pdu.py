@@ -8,7 +8,6 @@ from typing import Final
 from dcmsend.dicom.value import Value
 
 from .contexts import ContextResult, PresentationContext
-from .reasons import abort_text, rejection_reason_text, rejection_result_text, rejection_source_text
 from .user_information import UserInformation
 
 __all__ = [
@@ -121,6 +120,8 @@ class AssociateRJ(Value):
 
     def describe(self) -> str:
         """Two lines as DCMTK logs them: ``Result: ..., Source: ...`` and ``Reason: ...``."""
+        from .reasons import rejection_reason_text, rejection_result_text, rejection_source_text
+
         return (
             f"Result: {rejection_result_text(self.result)}, Source: {rejection_source_text(self.source)}\n"
             f"Reason: {rejection_reason_text(self.source, self.reason)}"
@@ -187,6 +188,8 @@ class Abort(Value):
 
     def describe(self) -> str:
         """Source and reason of the abort, in words."""
+        from .reasons import abort_text
+
         return abort_text(self.source, self.reason)
 
 

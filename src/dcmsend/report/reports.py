@@ -9,15 +9,16 @@ from enum import IntEnum
 
 from dcmsend.errors import ReportError
 from dcmsend.index import RejectedInput
-from dcmsend.transfer import AssociationClosed, AssociationOpened, BytesSent, Observer, PeerFacts, StoreOutcome, Waiting
+from dcmsend.transfer import Observer, PeerFacts, StoreOutcome
 
-from .base import Report
 from .options import ReportOptions
 from .run_record import RunRecord
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from dcmsend.transfer import InstanceProof
+    from dcmsend.transfer import AssociationClosed, AssociationOpened, BytesSent, InstanceProof, Waiting
+
+    from .base import Report
 
 __all__ = ["Reports", "open_reports"]
 
@@ -154,6 +155,7 @@ def open_reports(
 
 def _checked(options: ReportOptions, names: Sequence[str]) -> Report:
     """Check that no report overwrites a file to be sent; return a report that does nothing."""
+    from .base import Report
     from .own_reports import check_named
 
     for path in options.own_files:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .engine import Engine, not_attempted
-from .events import AssociationClosed, AssociationOpened, BytesSent, Observer, Waiting
+from .observer import Observer
 from .options import RetryOptions, TransferOptions
 from .outcome import Attempt, Reason, Result, StoreOutcome
 from .peer_facts import Counts, PeerFacts, Timings
 from .time_window import limit_time
 
 if TYPE_CHECKING:
+    from .events import AssociationClosed, AssociationOpened, BytesSent, Waiting
     from .feed import Feed
     from .growing_list import GrowingList, Pulled
     from .ledger import Ledger, Recall
@@ -69,6 +70,10 @@ def __getattr__(name: str) -> object:
         from . import proof
 
         return getattr(proof, name)
+    if name in ("AssociationClosed", "AssociationOpened", "BytesSent", "Waiting"):  # only where there is an observer
+        from . import events
+
+        return getattr(events, name)
     if name == "Pace":
         from .rate import Pace
 

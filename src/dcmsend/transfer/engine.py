@@ -12,7 +12,7 @@ from dcmsend.errors import Cancelled, DcmsendError, GivenUp, SendingFailed, Sess
 from dcmsend.index import Instance
 from dcmsend.interrupt import Interrupt
 
-from .events import Observer, SerialObserver, Waiting
+from .observer import Observer, SerialObserver
 from .options import MAX_FRUITLESS, TransferOptions
 from .outcome import Reason, Result, StoreOutcome, counted_as_stored
 from .work import OutcomesInOrder, Work
@@ -197,6 +197,8 @@ class Engine:
             return
         _app_log.warning("%s\nnext attempt in %.0f s", retries.why, seconds)
         if self._observer is not None:
+            from .events import Waiting
+
             self._observer.waiting(Waiting(retries.why, time.time() + seconds))
         retries.wait(seconds, self._interrupt)
         if self._observer is not None:

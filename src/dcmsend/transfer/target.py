@@ -15,8 +15,8 @@ from dcmsend.errors import DcmsendError
 from dcmsend.index import Instance
 from dcmsend.interrupt import Interrupt
 
-from .events import Observer
 from .growing_list import Pulled
+from .observer import Observer
 from .outcome import StoreOutcome
 from .peer_facts import Counts, PeerFacts, Timings
 from .rate import Pace

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from .address import AddressFamily
 from .deadline import Deadline
 from .tcp import TcpConnection, TcpOptions, connect
-from .tls_options import TlsOptions, TlsProfile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .connection import Connection as Connection
     from .tls_client import TlsClient as TlsClient  # the type; load_tls makes the objects
+    from .tls_options import TlsOptions as TlsOptions
+    from .tls_options import TlsProfile as TlsProfile
 
 __all__ = [
     "AddressFamily", "Connection", "Deadline", "TcpConnection", "TcpOptions", "TlsClient", "TlsOptions",
@@ -33,6 +34,10 @@ def __getattr__(name: str) -> object:
         from .tls_client import TlsClient
 
         return TlsClient
+    if name in ("TlsOptions", "TlsProfile"):
+        from . import tls_options
+
+        return getattr(tls_options, name)
     if name == "Connection":
         from .connection import Connection
 

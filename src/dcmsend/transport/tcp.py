@@ -58,9 +58,9 @@ class TcpConnection:
         options = options or TcpOptions()
         self._sock = sock
         self._interrupt = interrupt
-        # Delayed acknowledgements cost 40 ms where the peer uses the Nagle algorithm and writes an answer in parts.  The
-        # kernel forgets this option, so it is set again before every receive that does not follow a send: an answer
-        # in one part is acknowledged by the next request.
+        # Delayed acknowledgements cost 40 ms where the peer uses the Nagle algorithm and writes an answer in parts.
+        # The kernel forgets this option, so it is set again before every receive that does not follow a send: an
+        # answer in one part is acknowledged by the next request.
         self._quick_ack = _QUICKACK if sock.family in (socket.AF_INET, socket.AF_INET6) else None
         self._has_just_sent = False
         self._ask_unsent: Callable[[bytearray], object] | None = None
