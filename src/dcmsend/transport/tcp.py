@@ -23,6 +23,9 @@ from .deadline import Deadline
 __all__ = ["TcpConnection", "TcpOptions", "connect"]
 
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
+_TCP_INFO: int | None = getattr(socket, "TCP_INFO", None) if sys.platform.startswith("linux") else None
+_UNACKNOWLEDGED, _NOT_SENT = slice(24, 28), slice(144, 148)
+"""Places of tcpi_unacked (segments) and tcpi_notsent_bytes (since Linux 4.6, else the answer is shorter)."""
 _WOULD_BLOCK = (errno.EAGAIN, errno.EWOULDBLOCK)
 _LONGEST_BUFFER = (1 << 31) - 1  # the option is an int; the system limits it further
 
@@ -123,6 +126,8 @@ class TcpConnection:
 
     def unsent(self) -> int:
         """See Connection.unsent.  Source: tcp(7), SIOCOUTQ."""
+        if _is_all_acknowledged(self._sock):
+            return 0
         if self._ask_unsent is None:
             self._ask_unsent = _ask_unsent(self._sock)
         answer = bytearray(4)
@@ -153,11 +158,22 @@ class TcpConnection:
             raise TimedOut(deadline.what, deadline.seconds or 0.0) from None
 
 
+def _is_all_acknowledged(sock: socket.socket) -> bool:
+    """Whether the kernel says that nothing of ours is on its way or waiting.  Source: linux/tcp.h, struct tcp_info."""
+    if _TCP_INFO is None:
+        return False
+    try:
+        info = sock.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, _NOT_SENT.stop)
+    except OSError:
+        return False
+    return info[_UNACKNOWLEDGED] == info[_NOT_SENT] == bytes(4)
+
+
 def _ask_unsent(sock: socket.socket) -> Callable[[bytearray], object]:
     """Writes the number of unsent bytes into its argument; leaves it where the system does not tell."""
     if not sys.platform.startswith("linux"):
         return len
-    import fcntl  # only needed for long data sets
+    import fcntl  # only needed where the peer has not taken everything yet
     import termios
 
     return partial(fcntl.ioctl, sock, termios.TIOCOUTQ)
