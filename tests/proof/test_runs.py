@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from dcmsend.cli.exit_code import ExitCode, exit_code_of_run
 from dcmsend.library import Transfer
 from dcmsend.transfer import TransferOptions
 from support.archive import ArchiveInstance, CommitmentArchive, commitment_archive
-from support.peers import storescp
+from support.peers import orthanc, storescp
 from support.run import run
 from support.sending import instance_uid
 from support.series_files import write_series
@@ -195,6 +196,31 @@ def test_a_request_to_end_ends_the_asking(archive: CommitmentArchive, folder: Pa
     second = Night(archive, folder, journal)
     assert second.sends() == []
     assert second.proves() == {VERIFIED: names(*range(1, 13))}
+
+
+@pytest.mark.peer("orthanc")
+@pytest.mark.timeout(300)
+def test_exactly_what_orthanc_has_lost_is_named_and_sent_again(tmp_path: Path) -> None:
+    """Three of 200 are deleted behind our back."""
+    folder, journal = tmp_path / "in", tmp_path / "journal"
+    write_series(folder, [(STUDY, f"{STUDY}.{number % 4 + 1}") for number in range(200)])
+    with orthanc(tmp_path / "orthanc", DicomAlwaysAllowFind=True) as server:
+        peer = Peer("127.0.0.1", server.port, "ORTHANC")
+
+        def night() -> tuple[list[str], dict[ProofState, int], list[str]]:
+            options = JournalOptions(str(journal), resume=True)
+            transfer = send(folder, peer, journal=options, verify=SOON)
+            sent = sorted(Path(outcome.instance.input.path).name for outcome in transfer)
+            found = list(transfer.proofs())
+            lacking = sorted(Path(each.path).name for each in found if each.proof.state is not VERIFIED)
+            return sent, dict(Counter(each.proof.state for each in found)), lacking
+
+        assert len(list(send(folder, peer, journal=JournalOptions(str(journal))))) == 200
+        for number in (7, 50, 119):
+            server.forget(instance_uid(number))
+        assert night() == ([], {VERIFIED: 197, MISSING: 3}, names(7, 50, 119))
+        assert night() == (names(7, 50, 119), {VERIFIED: 3}, [])
+        assert night() == ([], {}, [])
 
 
 @pytest.mark.peer("dcmtk")

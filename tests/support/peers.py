@@ -146,6 +146,12 @@ class OrthancPeer:
             content: bytes = answer.read()
             return content
 
+    def forget(self, sop_instance_uid: str) -> None:
+        """Delete an instance behind everybody's back."""
+        path = f"/instances/{self.instances()[sop_instance_uid]}"
+        request = urllib.request.Request(f"http://127.0.0.1:{self.http_port}{path}", method="DELETE")
+        urllib.request.urlopen(request, timeout=30).close()
+
     def instances(self) -> dict[str, str]:
         """Orthanc's own identifier of each stored instance, by SOP Instance UID."""
         return {row["MainDicomTags"]["SOPInstanceUID"]: row["ID"] for row in self.get("/instances?expand")}
