@@ -76,6 +76,8 @@ class _Preview:
         self._tell(f"{count} SOP instances to be sent, {ignored} files ignored{done}; nothing is sent now")
         if ask_peer:
             self._echo()
+            if self._settings.verify is not None:
+                self._ask_archive()
         first = number = 0
         while first < count:
             self._interrupt.check_request()
@@ -156,6 +158,25 @@ class _Preview:
             _log.warning("the peer refuses C-ECHO: 0x%04x (%s)", status, status_text(status))
         else:
             self._tell("the peer answers C-ECHO")
+
+    def _ask_archive(self) -> None:
+        """See whether the archive takes the questions of ``--verify``."""
+        from dcmsend.advice import CANNOT_BE_ASKED
+        from dcmsend.association import ImageFinder
+
+        finder = ImageFinder(self._settings.archive or self._settings.peer, self._settings.transfer, self._interrupt)
+        try:
+            finder.open()
+        except Cancelled:
+            raise
+        except DcmsendError as error:
+            if self._record.proofs is not None:
+                self._record.proofs.expected = max(1, len(self._instances))  # nothing would be proven
+            _log.warning("the archive cannot be asked what it has: %s\n%s", error, CANNOT_BE_ASKED)
+        else:
+            self._tell("the archive takes questions about what it has (C-FIND, Study Root)")
+        finally:
+            finder.close()
 
     def _tell(self, *lines: str) -> None:
         self._write("".join(f"{line}\n" for line in lines))

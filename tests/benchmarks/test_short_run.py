@@ -35,6 +35,15 @@ def _compiler() -> None:
         pytest.skip(reason)
 
 
+@pytest.mark.peer("orthanc")
+@pytest.mark.peer("pynetdicom")
+def test_asking_an_archive_beside_pynetdicom() -> None:
+    words = ["--instances", "60", "--per-series", "20", "--rounds", "1"]
+    done = run(sys.executable, str(BENCHMARKS / "verify.py"), *words)
+    assert done.exit_code in (0, 1), done.stderr  # 1: less than three times as fast, which is not looked at here
+    assert re.search(r"^dcmsend: .*\npynetdicom: .*\npynetdicom takes ", done.stdout), done.stdout
+
+
 class ShortRun:
     """A finished short run.
 

@@ -233,6 +233,19 @@ def test_a_receiver_that_takes_no_queries(dcmsend: str, folder: Path, tmp_path: 
     assert "--verify-peer" in done.stderr
 
 
+@pytest.mark.peer("dcmtk")
+def test_a_probe_tells_whether_the_archive_can_be_asked(
+    archive: CommitmentArchive, dcmsend: str, folder: Path, tmp_path: Path
+) -> None:
+    done = run(dcmsend, "--probe-peer", "--verify", "+sd", "127.0.0.1", archive.port, folder)
+    assert (done.exit_code, archive.queries) == (0, [])
+    assert "the archive takes questions about what it has" in done.stdout
+    with storescp(tmp_path / "there") as peer:
+        done = run(dcmsend, "--probe-peer", "--verify", "+sd", "127.0.0.1", peer.port, folder)
+    assert done.exit_code == 106
+    assert "the archive cannot be asked what it has" in done.stderr
+
+
 def test_another_address_is_asked(archive: CommitmentArchive, dcmsend: str, folder: Path, tmp_path: Path) -> None:
     journal = tmp_path / "journal"
     done = run(dcmsend, "--journal", journal, "+sd", "-aec", "ARCHIVE", "127.0.0.1", archive.port, folder)

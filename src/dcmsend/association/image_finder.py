@@ -33,6 +33,13 @@ class ImageFinder:
     def __init__(self, peer: Peer, options: TransferOptions, interrupt: Interrupt) -> None:
         self._exchange = Exchange(peer, STUDY_ROOT_FIND, options, interrupt)
 
+    def open(self) -> None:
+        """Open the association, to see whether the archive takes such questions.
+
+        Raises NegotiationFailed, SopClassRefused, RemoteProtocolError, Cancelled.
+        """
+        self._exchange.open()
+
     def find(self, study_uid: str, series_uid: str, wanted: Collection[str], *, by_name: bool = False) -> Holdings:
         """Which of the ``wanted`` SOP Instance UIDs the archive has in a series.
 
