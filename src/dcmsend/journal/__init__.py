@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Final
+
+from dcmsend.errors import JournalError
 
 from .options import JournalOptions
 
@@ -33,6 +36,8 @@ def open_journal(
     reads_dicomdir: bool = False,
     needs_proof: bool = False,
     fingerprint: str = "",
+    stays: set[tuple[int, int]] | None = None,
+    must_exist: bool = False,
 ) -> Journal | MovingJournal:
     """Open the journal of a run.  Raises JournalError.
 
@@ -40,17 +45,30 @@ def open_journal(
         reads_dicomdir: whether a DICOMDIR may refer to inputs; such files are not moved.
         needs_proof: whether files are moved only after the archive has confirmed them.
         fingerprint: of the options that change the bytes sent, ``""`` for none.
+        stays: device and inode of files that a DICOMDIR refers to; more are added while they are found.
+        must_exist: whether there has to be a journal, because an empty one would say that all is well.
     """
+    if must_exist and _is_absent(options.path):
+        raise JournalError(options.path, "there is none")
     if options.move_sent:
         from .moving_journal import MovingJournal
 
         return MovingJournal(
             options, peer, interrupt,
-            reads_dicomdir=reads_dicomdir, needs_proof=needs_proof, fingerprint=fingerprint,
+            reads_dicomdir=reads_dicomdir, needs_proof=needs_proof, fingerprint=fingerprint, stays=stays,
         )  # fmt: skip
     from .journal import Journal  # SQLite is loaded only where there is a journal
 
     return Journal(options, peer, interrupt, fingerprint=fingerprint)
+
+
+def _is_absent(path: str) -> bool:
+    try:
+        return not os.stat(path).st_size
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False  # opening it tells
 
 
 _HOMES: Final = {

@@ -46,10 +46,13 @@ class Mover:
         has_moved: whether any file was moved yet.
     """
 
-    def __init__(self, directory: str, journal: str, *, may_stay: bool = False) -> None:
+    def __init__(
+        self, directory: str, journal: str, *, may_stay: bool = False, stays: set[tuple[int, int]] | None = None
+    ) -> None:
         """Make the directory.  Raises JournalError where that is impossible.
 
-        With ``may_stay`` no file is moved before the search has ended, because a DICOMDIR may refer to it.
+        With ``may_stay`` no file is moved before the search has ended, because a DICOMDIR may refer to it.  ``stays``
+        holds device and inode of such files, as far as they are known; more are added.
         """
         try:
             os.makedirs(directory, exist_ok=True)
@@ -66,7 +69,7 @@ class Mover:
         self._waiting: deque[_Waiting] = deque()
         self._may_stay = may_stay
         self._later: list[_Waiting] = []
-        self._kept: set[tuple[int, int]] = set()
+        self._kept = set() if stays is None else stays
         self._changed = threading.Condition()
         self._stopping = False
         self._has_told = False

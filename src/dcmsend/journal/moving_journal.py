@@ -42,12 +42,13 @@ class MovingJournal:
         reads_dicomdir: bool = False,
         needs_proof: bool = False,
         fingerprint: str = "",
+        stays: set[tuple[int, int]] | None = None,
     ) -> None:
         """Open both.  Raises JournalError.
 
         ``reads_dicomdir``: a DICOMDIR may refer to inputs; such files stay where they are.  ``needs_proof``: only files
         that the archive has confirmed are moved, by a later run or by ``move_proven``.  ``fingerprint``: as for
-        ``Journal``.
+        ``Journal``.  ``stays``: as for ``open_journal``.
         """
         self._needs_proof = needs_proof
         self._interrupt = interrupt
@@ -55,7 +56,7 @@ class MovingJournal:
         self._mover: Mover | None = None
         self._journal = Journal(options, peer, interrupt, self._on_commit, fingerprint=fingerprint)
         try:
-            self._mover = Mover(options.move_sent, options.path, may_stay=reads_dicomdir)
+            self._mover = Mover(options.move_sent, options.path, may_stay=reads_dicomdir, stays=stays)
         except BaseException:
             self._journal.close()
             raise

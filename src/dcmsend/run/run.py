@@ -49,6 +49,7 @@ class Run:
         self.record.journal = None if settings.journal is None else settings.journal.path
         self.interrupt = interrupt or Interrupt(settings.transfer.drain_seconds)
         self._proving: Proving | None = None
+        self._stays: set[tuple[int, int]] = set()  # files that a DICOMDIR refers to
         if settings.verify is not None:
             from dcmsend.report import ProofSummary  # only where a proof is asked for
 
@@ -160,7 +161,8 @@ class Run:
         options = settings.journal.replace(resume=True) if is_open_again else settings.journal
         return open_journal(
             options, settings.peer.facts, self.interrupt,
-            reads_dicomdir=settings.index.expand_dicomdir, needs_proof=settings.verify is not None,
+            reads_dicomdir=settings.index.expand_dicomdir and not is_open_again,  # the search is over
+            needs_proof=settings.verify is not None, stays=self._stays, must_exist=is_open_again,
         )  # fmt: skip
 
     def _carry(
