@@ -6,7 +6,7 @@ import errno
 import logging
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -112,6 +112,9 @@ class Transfer:
         self._record = self._run.record
         self._interrupt = self._run.interrupt
         self._observer = observer
+        self._has_ended = False
+        self._proofs: Generator[InstanceProof, None, None] | None = None
+        self._are_proven = False
         self._outcomes = self._run.send(_inputs_of(items, settings.inputs, self._interrupt, self._run.share), observer)
 
     def __iter__(self) -> Iterator[StoreOutcome]:
@@ -126,6 +129,7 @@ class Transfer:
             if error.by != "caller":
                 raise
         finally:
+            self._has_ended = True
             self._close()
 
     def proofs(self) -> Iterator[InstanceProof]:
@@ -133,17 +137,32 @@ class Transfer:
 
         Empty unless ``verify`` was given to ``send``.  With a journal the archive is asked for what earlier transfers
         have stored, too.  Raises as the transfer itself, e.g. JournalError; an archive that does not answer is no error
-        but ``ProofState.NO_ANSWER`` for each instance.
+        but ``ProofState.NO_ANSWER`` for each instance.  Raises RuntimeError before the end of the transfer.
         """
+        if self._run.settings.verify is None or self._are_proven:
+            return
+        if not self._has_ended:
+            raise RuntimeError("a transfer is proven after its last outcome: iterate the transfer first")
+        process = os.getpid()
+        own(self)
+        proofs = self._proofs = self._run.prove(self._observer)
         try:
-            yield from self._run.prove(self._observer)
+            for event in proofs:  # not "yield from", see above
+                yield event
+                if os.getpid() != process:
+                    raise RuntimeError("a proof can go on only in the process that began it")
+            self._are_proven = True
         except Cancelled as error:
             if error.by != "caller":
                 raise
+        finally:
+            if os.getpid() == process:
+                proofs.close()
 
     def give_up(self) -> None:
         """Called in a forked child: the transfer of the parent is not ended."""
         keep_for_ever(self._outcomes)
+        keep_for_ever(self._proofs)
 
     def _close(self) -> None:
         if os.getpid() == self._process:
