@@ -44,6 +44,7 @@ class CommitmentArchive:
         requests: data sets of the N-ACTION requests.
         queries: Identifiers of the C-FIND requests.
         answers: statuses of the answers to its reports, None for one that did not come.
+        associations: how many were accepted.
         refusals: what ended an association in which it wanted to report.
     """
 
@@ -62,6 +63,7 @@ class CommitmentArchive:
     requests: list[Any] = field(default_factory=list)
     queries: list[Any] = field(default_factory=list)
     answers: list[int | None] = field(default_factory=list)
+    associations: int = 0
     refusals: list[str] = field(default_factory=list)
 
     def report_on(self, request: Any) -> Any:
@@ -134,6 +136,9 @@ def commitment_archive(
         )  # fmt: skip
         return 0
 
+    def on_accepted(event: Any) -> None:
+        archive.associations += 1
+
     def on_find(event: Any) -> Iterator[tuple[int, Any]]:
         archive.queries.append(event.identifier)
         for answer in _answers_to(archive, event.identifier):
@@ -201,7 +206,8 @@ def commitment_archive(
     for uid in ("1.2.840.10008.1.1", PUSH, STUDY_ROOT_FIND):
         entity.add_supported_context(uid)
     handlers = [
-        (evt.EVT_C_STORE, on_store), (evt.EVT_C_FIND, on_find), (evt.EVT_N_ACTION, on_action),
+        (evt.EVT_ACCEPTED, on_accepted), (evt.EVT_C_STORE, on_store), (evt.EVT_C_FIND, on_find),
+        (evt.EVT_N_ACTION, on_action),
     ]  # fmt: skip
     server: Any = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers, ssl_context=server_tls)  # type: ignore[arg-type]
     archive.port = server.socket.getsockname()[1]

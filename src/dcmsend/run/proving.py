@@ -61,10 +61,12 @@ class Proving:
         self._began = time.time()
         self._by_series: dict[tuple[str, str], list[_Sent]] = {}
         self._by_path: dict[str, _Sent] = {}
+        self._sent_before: dict[str, list[_Sent]] = {}  # of files that were named several times
         self._directories: dict[str, str] = {}
-        self._whole: set[tuple[str, str]] = set()
+        self._whole: dict[tuple[str, str], int] = {}
         self._has_proven: dict[tuple[str, str], bool] = {}
         self._has_journal = settings.journal is not None
+        self._asks_again = settings.journal is not None and settings.journal.resume
         self._events: list[InstanceProof] = []
         self._has_told = False
 
@@ -76,7 +78,10 @@ class Proving:
         study, series = ("", "") if facts is None else (facts.study_uid, facts.series_uid)
         sent = _Sent(study, series, outcome.sop_instance_uid, outcome.sop_class_uid, outcome.index, item)
         if self._has_journal and item.is_lasting:
-            self._by_path[self._real(item.path)] = sent
+            path = self._real(item.path)
+            if path in self._by_path:
+                self._sent_before.setdefault(path, []).append(self._by_path[path])
+            self._by_path[path] = sent
         else:
             self._by_series.setdefault((study, series), []).append(sent)
 
@@ -86,10 +91,7 @@ class Proving:
         Raises JournalError, Cancelled.
         """
         proofs = journal.proofs()
-        lacking = chain(proofs.refuted(sent_again=False), proofs.refuted(sent_again=True))
-        for row, verdict in self._verified(lacking, _ONCE):
-            if verdict.state is ProofState.VERIFIED and proofs.record([(row, verdict)]):
-                self._events.append(self._event_of(row, verdict))
+        self._ask_refuted(proofs)
         again = proofs.send_again(row for row in proofs.refuted(sent_again=False) if not self._is_whole(proofs, row))
         if again:
             _log.warning("the archive lacks %d instances that it has called stored; they are sent again", again)
@@ -97,11 +99,22 @@ class Proving:
     def prove(self, journal: Journal | MovingJournal | None) -> Generator[InstanceProof, None, None]:
         """Ask the archive; yield each instance with its proof.  Raises JournalError, Cancelled."""
         _log.info("asking the archive what it has ...")
-        yield from self._tell(self._events)
+        if journal is not None and self._asks_again:  # nothing was to be sent
+            self._ask_refuted(journal.proofs())
+        events, self._events = self._events, []
+        yield from self._tell(events)
         if journal is not None:
             yield from self._prove_rows(journal)
         yield from self._prove_sent()
         self._tell_whole_series()
+
+    def _ask_refuted(self, proofs: Proofs) -> None:
+        """Ask once more for what earlier runs have found missing; keep what is there by now."""
+        self._asks_again = False
+        lacking = chain(proofs.refuted(sent_again=False), proofs.refuted(sent_again=True))
+        for row, verdict in self._verified(lacking, _ONCE):
+            if verdict.state is ProofState.VERIFIED and proofs.record([(row, verdict)]):
+                self._events += self._events_of(row, verdict)
 
     def _prove_rows(self, journal: Journal | MovingJournal) -> Iterator[InstanceProof]:
         proofs = journal.proofs()
@@ -111,16 +124,16 @@ class Proving:
                 sent = self._by_path.get(row.path)
                 if verdict.state.is_proven and sent is not None:
                     journal.move_proven(sent.source)
-                yield from self._tell([self._event_of(row, verdict)])
+                yield from self._tell(self._events_of(row, verdict))
         self._has_proven.clear()
-        self._whole = {series for series in self._whole if not proofs.has_proven(*series)}
+        self._whole = {series: others for series, others in self._whole.items() if not proofs.has_proven(*series)}
         for_good = 0
         for is_again, rows in ((False, proofs.refuted(sent_again=False)), (True, proofs.refuted(sent_again=True))):
             for row in rows:
                 is_whole = not is_again and self._is_whole(proofs, row)
                 for_good += is_again or is_whole
                 if row.proof is not None and row.proof.time < self._began:  # found by an earlier run
-                    yield from self._tell([self._event_of(row, Verdict(row.proof.state, row.proof.reason))])
+                    yield from self._tell(self._events_of(row, Verdict(row.proof.state, row.proof.reason)))
         self._record.refuted_for_good += for_good
 
     def _prove_sent(self) -> Iterator[InstanceProof]:
@@ -152,17 +165,25 @@ class Proving:
                 self._record.proofs.add(event)
             yield event
 
-    def _event_of(self, row: StoredRow, verdict: Verdict) -> InstanceProof:
-        sent = self._by_path.get(row.path)
-        index, path = (0, row.path) if sent is None else (sent.index, sent.source.path)
-        return InstanceProof(
-            index, path, row.sop_class_uid, row.sop_instance_uid, row.study_uid, row.series_uid,
-            Proof(*verdict, time=time.time()),
-        )  # fmt: skip
+    def _events_of(self, row: StoredRow, verdict: Verdict) -> list[InstanceProof]:
+        """What to tell of a row: one event for each outcome, because a file may be named several times."""
+        last = self._by_path.get(row.path)
+        sent = [(0, row.path)]
+        if last is not None:
+            before = self._sent_before.get(row.path, ())
+            same = [each for each in before if each.sop_instance_uid == last.sop_instance_uid]
+            sent = [(each.index, each.source.path) for each in (*same, last)]
+        proof = Proof(*verdict, time=time.time())
+        return [
+            InstanceProof(
+                index, path, row.sop_class_uid, row.sop_instance_uid, row.study_uid, row.series_uid, proof,
+            )
+            for index, path in sent
+        ]  # fmt: skip
 
     def _note_remark(self, remark: SeriesRemark) -> None:
         if remark.is_whole_series:
-            self._whole.add((remark.study_uid, remark.series_uid))
+            self._whole[remark.study_uid, remark.series_uid] = remark.others
 
     def _is_whole(self, proofs: Proofs, row: StoredRow) -> bool:
         """Whether the archive has nothing of the row's series, as far as it was ever asked."""
@@ -174,8 +195,9 @@ class Proving:
     def _tell_whole_series(self) -> None:
         from dcmsend.advice import WHOLE_SERIES_MISSING
 
-        for _, series in sorted(self._whole)[:10]:
-            _log.error("the archive has no instance of series %s\n%s", series, WHOLE_SERIES_MISSING)
+        for (_, series), others in sorted(self._whole.items())[:10]:
+            what = f"none of what was sent, but {others} others," if others else "no instance"
+            _log.error("the archive has %s of series %s\n%s", what, series, WHOLE_SERIES_MISSING)
         if len(self._whole) > 10:
             _log.error("so it is with %d further series", len(self._whole) - 10)
 
@@ -196,12 +218,17 @@ class Proving:
 
 
 def _pieces(verdicts: Iterable[_Item]) -> Iterator[list[_Item]]:
-    """Verdicts as they come, gathered for the journal."""
+    """Verdicts as they come, gathered for the journal; those before an error, too."""
     piece: list[_Item] = []
-    for each in verdicts:
-        piece.append(each)
-        if len(piece) >= _PIECE:
+    try:
+        for each in verdicts:
+            piece.append(each)
+            if len(piece) >= _PIECE:
+                yield piece
+                piece = []
+    except DcmsendError:
+        if piece:
             yield piece
-            piece = []
+        raise
     if piece:
         yield piece

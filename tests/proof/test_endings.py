@@ -1,0 +1,161 @@
+"""Proofs that end early, are asked for out of turn, or concern files that were named in several ways."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from dcmsend import IndexOptions, JournalOptions, Peer, VerifyOptions, send
+from dcmsend.cli.exit_code import ExitCode, exit_code_of_run
+from dcmsend.errors import JournalError
+from dcmsend.journal.lock import JournalLock
+from support.archive import ArchiveInstance, CommitmentArchive
+from support.corpus import DATA
+from support.run import run
+
+from .night import LIMITS, MISSING, SOON, STUDY, VERIFIED, Night, forget, names
+
+pytestmark = pytest.mark.peer("pynetdicom")
+
+
+def peer_of(archive: CommitmentArchive) -> Peer:
+    return Peer("127.0.0.1", archive.port, "ARCHIVE")
+
+
+def test_without_files_there_has_to_be_a_journal(archive: CommitmentArchive, dcmsend: str, tmp_path: Path) -> None:
+    """A name that is spelt wrong must not give "everything is stored, and the archive has it"."""
+    journal = tmp_path / "journal"
+    words = ["--journal", journal, "--resume", "--verify", "-aec", "ARCHIVE", "127.0.0.1", archive.port]
+    done = run(dcmsend, *words)
+    assert done.exit_code == ExitCode.JOURNAL
+    assert f"cannot use journal '{journal}': there is none" in done.stderr
+    assert not journal.exists()
+    journal.touch()
+    assert run(dcmsend, *words).exit_code == ExitCode.JOURNAL
+
+
+def test_an_end_keeps_the_answers_so_far(archive: CommitmentArchive, folder: Path, tmp_path: Path) -> None:
+    journal = JournalOptions(str(tmp_path / "journal"))
+    patient = VerifyOptions(attempts=1, seconds=60)
+    transfer = send(folder, peer_of(archive), transfer=LIMITS, journal=journal, verify=patient)
+    assert len(list(transfer)) == 12
+    forget(archive, 1)
+    threading.Timer(2, transfer.cancel).start()
+    assert [event.proof.state for event in transfer.proofs()] == [VERIFIED] * 11
+    asked = len(archive.queries)
+    second = Night(archive, folder, tmp_path / "journal")
+    assert second.sends() == []
+    assert second.proves() == {MISSING: names(1)}
+    assert {query.SeriesInstanceUID for query in archive.queries[asked:]} == {f"{STUDY}.1"}
+
+
+def test_a_file_that_is_named_twice_is_proven_twice(archive: CommitmentArchive, folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(folder)
+    items = [folder, folder / "0001", tmp_path / "link" / "0001"]
+    journal = JournalOptions(str(tmp_path / "journal"))
+    transfer = send(items, peer_of(archive), transfer=LIMITS, journal=journal, verify=SOON)
+    outcomes = list(transfer)
+    assert len(outcomes) == 14
+    proofs = list(transfer.proofs())
+    assert {event.proof.state for event in proofs} == {VERIFIED}
+    assert sorted(event.index for event in proofs) == list(range(1, 15))
+    transfer._record.ended = True
+    assert exit_code_of_run(transfer._record, require_stored=True) == ExitCode.OK
+
+
+def test_proofs_come_once_and_after_the_outcomes(archive: CommitmentArchive, folder: Path, tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    first = Night(archive, folder, journal)
+    with pytest.raises(RuntimeError, match="iterate the transfer first"):
+        first.proves()
+    assert not journal.exists()
+    first.sends()
+    (late, _) = forget(archive, 4, 5)
+    assert first.proves()[MISSING] == names(4, 5)
+    archive.instances[late.sop_instance_uid] = late
+    second = Night(archive, folder, journal)
+    assert second.sends() == names(5)
+    assert second.proves() == {VERIFIED: names(4, 5)}
+    assert second.proves() == {}
+    assert second.exit_code == ExitCode.OK
+
+
+def test_without_files_what_was_missing_is_asked_for_again(
+    archive: CommitmentArchive, dcmsend: str, folder: Path, tmp_path: Path
+) -> None:
+    journal = tmp_path / "journal"
+    first = Night(archive, folder, journal)
+    first.sends()
+    (late,) = forget(archive, 4)
+    assert first.proves()[MISSING] == names(4)
+    archive.instances[late.sop_instance_uid] = late
+    words = ["--journal", journal, "--resume", "--verify", "-aec", "ARCHIVE", "127.0.0.1", archive.port]
+    assert run(dcmsend, *words).exit_code == ExitCode.OK
+
+
+def test_a_journal_that_another_run_has_taken(archive: CommitmentArchive, folder: Path, tmp_path: Path) -> None:
+    """Between the sending and the asking: nothing is lost."""
+    journal = tmp_path / "journal"
+    first = Night(archive, folder, journal)
+    first.sends()
+    lock = JournalLock(str(journal))
+    with pytest.raises(JournalError):
+        first.proves()
+    lock.release()
+    assert archive.queries == []
+    assert first.proves() == {VERIFIED: names(*range(1, 13))}
+
+
+def test_a_child_leaves_the_archive_to_its_parent(archive: CommitmentArchive, folder: Path) -> None:
+    night = Night(archive, folder)
+    night.sends()
+    states = []
+
+    def ask() -> None:
+        for event in night.transfer.proofs():
+            states.append(event.proof.state)
+            if len(states) > 1:
+                continue
+            child = os.fork()
+            if not child:
+                raise SystemExit  # leaves the loop, so that its generator ends
+            os.waitpid(child, 0)
+
+    parent = os.getpid()
+    with suppress(SystemExit):
+        ask()
+    if os.getpid() != parent:
+        os._exit(0)
+    assert states == [VERIFIED] * 12
+    assert archive.associations == 2, "one to send, one to ask"
+
+
+def test_others_in_a_series_are_told(
+    archive: CommitmentArchive, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    night = Night(archive, folder)
+    night.sends()
+    forget(archive, 1, 4, 7, 10)
+    archive.instances["9.9"] = ArchiveInstance("1.2", "9.9", STUDY, f"{STUDY}.1")
+    assert night.proves()[MISSING] == names(1, 4, 7, 10)
+    assert f"the archive has none of what was sent, but 1 others, of series {STUDY}.1\n" in caplog.text
+
+
+@pytest.mark.parametrize("is_first", [True, False], ids=["DICOMDIR first", "DICOMDIR last"])
+def test_what_a_dicomdir_refers_to_stays(archive: CommitmentArchive, tmp_path: Path, is_first: bool) -> None:
+    shutil.copytree(DATA / "fileset", tmp_path / "in")
+    before = sorted(tmp_path.rglob("in/**/*"))
+    inputs = [tmp_path / "in", tmp_path / "in" / "DICOMDIR"]
+    journal = JournalOptions(str(tmp_path / "journal"), move_sent=str(tmp_path / "moved"))
+    transfer = send(
+        inputs[::-1] if is_first else inputs, peer_of(archive), transfer=LIMITS, journal=journal, verify=SOON,
+        index=IndexOptions(expand_dicomdir=True, halt_on_invalid=False),
+    )  # fmt: skip
+    assert list(transfer)
+    assert {event.proof.state for event in transfer.proofs()} == {VERIFIED}
+    assert sorted(tmp_path.rglob("in/**/*")) == before
