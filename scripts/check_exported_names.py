@@ -37,11 +37,14 @@ def faults_of(path: Path, folders: dict[str, set[str]]) -> Iterator[str]:
             taken = [(alias.name, "") for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and not node.level:
             taken = [(node.module or "", alias.name) for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.level == len(parts) and node.module:
-            taken = [(f"dcmsend.{node.module}", alias.name) for alias in node.names]  # relative, from the top
+        elif isinstance(node, ast.ImportFrom) and node.level == len(parts):
+            top = f"dcmsend.{node.module}" if node.module else "dcmsend"  # relative, from the top
+            taken = [(top, alias.name) for alias in node.names]
         else:
             continue
         for module, name in taken:
+            if module == "dcmsend":  # a whole folder: what is used of it later would not be seen
+                module, name = f"dcmsend.{name}", ""
             names = module.split(".")
             if names[0] != "dcmsend" or len(names) < 2 or names[1] not in folders or names[1] in (own, *BY_MODULE):
                 continue
