@@ -155,7 +155,7 @@ def test_data_sets_in_memory_are_encoded_at_most_twice(monkeypatch: pytest.Monke
     items = [dcmread(DATA / "pydicom" / "CT_small.dcm") for _ in range(3)]
     sent = send_all(items, index=IndexOptions(keep_together=keep))
     assert sent.results == ["stored"] * 3
-    assert len(encodings) == 3 if keep is KeepTogether.NONE else 6
+    assert len(encodings) == (3 if keep is KeepTogether.NONE else 6)
     assert [outcome.facts and outcome.facts.study_uid for outcome in sent.outcomes] == [
         str(item.StudyInstanceUID) for item in items
     ]

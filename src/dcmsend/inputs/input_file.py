@@ -31,11 +31,6 @@ class InputFile(NamedTuple):
     is_directory: bool = False
 
     @property
-    def data_set(self) -> None:
-        """None: only a ``DataSetInput`` has a data set in memory."""
-        return
-
-    @property
     def is_lasting(self) -> bool:
         """True: a later run can find the file again."""
         return True
