@@ -16,6 +16,7 @@ from dcmsend import errors
 from dcmsend.advice import Situation, for_error, for_reason, for_rejection, for_status, with_explanation
 from dcmsend.cli.option_table import OPTIONS
 from dcmsend.errors import DcmsendError, NegotiationFailed, SendingFailed
+from dcmsend.load import FileChanged
 from dcmsend.reasons import NoConnection, NoJournal, Reason, Rejection
 from support.corpus import DATA
 from support.media_files import dicomdir, record
@@ -54,6 +55,7 @@ NEED_NONE: Final = {
     errors.UsageError: "the message says what is wrong with the command line",
     errors.NoValidInputFiles: "each bad input has been named",
     errors.FileUnreadable: "the system's text says it; of an instance its Reason has advice",
+    FileChanged: "its Reason has advice",
     errors.DataSetError: "of an input its Rejection has advice, of an instance its Reason",
     errors.PlanError: "the refusals have been logged",
     errors.TranscodeError: "of an instance its Reason has advice",
@@ -68,9 +70,25 @@ def options_in(text: str) -> set[str]:
     return {word for word in re.findall(r"(?<![\w.*/-])[-+]{1,2}[a-zA-Z][\w-]*", text) if word in NAMES}
 
 
+def error_classes() -> set[str]:
+    """The names of all kinds of DcmsendError, in whatever module they are; not of those that are only shared code."""
+    bases = {
+        node.name: {base.id for base in node.bases if isinstance(base, ast.Name)}
+        for path in SOURCE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef)
+    }
+    found = {"DcmsendError"}
+    while further := {name for name in bases if bases[name] & found} - found:
+        found |= further
+    return {name for name in found if not name.startswith("_")}
+
+
 def test_every_error_has_advice_or_needs_none() -> None:
-    kinds = {getattr(errors, name) for name in errors.__all__}
-    assert kinds == EXAMPLES.keys() | NEED_NONE.keys()
+    kinds = EXAMPLES.keys() | NEED_NONE.keys()
+    assert {kind.__name__ for kind in kinds} == error_classes()
+    assert error_classes() >= set(errors.__all__)
+    assert error_classes() <= set(re.findall(r"\w+", errors.__doc__ or "")), "the page of errors names all"
     assert not EXAMPLES.keys() & NEED_NONE.keys()
     for kind, example in EXAMPLES.items():
         assert for_error(example, SITUATION), kind

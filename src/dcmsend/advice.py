@@ -54,6 +54,8 @@ _BUSY: Final = "the peer is busy or has as many associations as it allows; try a
 _NO_DICOM: Final = "this does not look like a DICOM archive; check host and port"
 _ASK_ITS_LOG: Final = "the peer does not say why; its log does, and often it wants our address or AE title on a list"
 
+_THE_FILES: Final = "without +rd, +sd +r and its directory send the files themselves"
+
 _NO_CONNECTION: Final = {
     NoConnection.OTHER: "",
     NoConnection.EMPTY_AE_TITLE: "-aec and -aet give the AE titles",
@@ -99,9 +101,9 @@ _BY_REJECTION: Final = {
     Rejection.NO_STORAGE_CLASS: "such objects are not made to be stored; -nuc takes UIDs without a check",
     Rejection.UNKNOWN_STORAGE_CLASS: "-nuc takes UIDs without a check",
     Rejection.UNKNOWN_TRANSFER_SYNTAX: "-nuc takes UIDs without a check",
-    Rejection.BROKEN_DICOMDIR: "the DICOMDIR cannot be read; +sd +r sends the files themselves",
-    Rejection.RECORD_WITHOUT_FILE: "the DICOMDIR is damaged; +sd +r sends the files themselves",
-    Rejection.RECORD_LACKS_UID: "the DICOMDIR is incomplete; +sd +r sends the files themselves",
+    Rejection.BROKEN_DICOMDIR: f"the DICOMDIR cannot be read; {_THE_FILES}",
+    Rejection.RECORD_WITHOUT_FILE: f"the DICOMDIR is damaged; {_THE_FILES}",
+    Rejection.RECORD_LACKS_UID: f"the DICOMDIR is incomplete; {_THE_FILES}",
     Rejection.OUTSIDE: "--dicomdir-allow-outside permits it",
 }
 _SAID_BY_THE_MESSAGE: Final = frozenset((
@@ -126,7 +128,7 @@ _BY_REASON: Final = {
     Reason.TIMED_OUT: "The archive did not answer in time. It may have the instance; -td waits longer.",
     Reason.PROTOCOL_ERROR: "The archive did not keep to the protocol. Its log and ours (-d) tell more.",
     Reason.NO_ASSOCIATION: "There was no association to send it over. Send again when the archive is there.",
-    Reason.HALTED: "The run ended before its turn. Send again; with -nh a run does not stop at the first trouble.",
+    Reason.HALTED: "The run ended before its turn; see why. Send again. Without -nh the first trouble ends a run.",
     Reason.CANCELLED: "The run was ended before its turn. Send again.",
     Reason.TIME_WINDOW: "The time window was over. The next run sends it.",
 }
