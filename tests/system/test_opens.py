@@ -16,6 +16,7 @@ from pydicom import dcmread
 
 from dcmsend import IndexOptions, KeepTogether
 from dcmsend.inputs import pydicom_data_set
+from support.archive import commitment_archive
 from support.corpus import DATA
 from support.data_set_bytes import EXPLICIT_BIG
 from support.fixture_files import CT_CLASS
@@ -88,6 +89,23 @@ def test_opens(tmp_path: Path, options: tuple[str, ...]) -> None:
         assert "open" not in of_file[first_move:]
         if not moves:
             assert set(of_file) == {"open"}
+
+
+@pytest.mark.peer("strace")
+@pytest.mark.peer("pynetdicom")
+@pytest.mark.parametrize("options", [(), ("--journal", "@/journal"), ("--parallel-associations", "3")])
+def test_opens_of_what_is_proven(tmp_path: Path, options: tuple[str, ...]) -> None:
+    """What the archive is asked about, and what the reports tell of it, is known from the file when it was sent."""
+    paths = write_now(tmp_path / "in", 12)
+    arguments = [option.replace("@", str(tmp_path)) for option in options] + list(map(str, all_reports(tmp_path)))
+    with commitment_archive() as archive:
+        done, calls = file_calls(
+            tmp_path, {path.name for path in paths}, installed_dcmsend(), "--verify", *arguments, "-aec", "ARCHIVE",
+            "+sd", "127.0.0.1", archive.port, tmp_path / "in",
+        )  # fmt: skip
+    assert done.exit_code == 0, done.stderr
+    assert [row["proof"] for row in rows_of(tmp_path / "report0")] == ["verified"] * 12
+    assert [calls[path.name] for path in paths] == [["open", "open"]] * 12
 
 
 @pytest.mark.peer("strace")
