@@ -93,6 +93,23 @@ def test_rows_of_version_1(tmp_path: Path) -> None:
         assert journal.proofs().begin_transaction("1.2", [row], WHO) == [row]
 
 
+def test_a_series_is_proven_in_part(journal: Journal) -> None:
+    """As of the last answer; the whole journal is looked at once for all series, not for each."""
+    for number, series in enumerate("556", start=1):
+        journal.note(outcome_of(number, series))
+    proofs = journal.proofs()
+    one, two, three = proofs.unproven()
+    proofs.record([(one, MISSING), (two, MISSING), (three, MISSING)])
+    assert not proofs.has_proven("4", "5")
+    proofs.record([(row, VERIFIED) for row in proofs.refuted(sent_again=False) if row.key == two.key])
+    assert [proofs.has_proven(*series) for series in (("4", "5"), ("4", "6"), ("5", "5"))] == [True, False, False]
+    statements: list[str] = []
+    proofs._connection.set_trace_callback(statements.append)
+    assert [proofs.has_proven("4", series) for series in "567"] == [True, False, False]
+    assert len(statements) == 3
+    assert not [statement for statement in statements if "instance" in statement.split("WHERE")[0]]
+
+
 def test_only_what_is_stored(journal: Journal) -> None:
     journal.note(outcome_of(1))
     journal.note(outcome_of(2, result=Result.REFUSED, status=0xA900))

@@ -51,10 +51,14 @@ _REFUTED: Final = (
     f"proof > 0 AND (SELECT state IN ({PROOF_CODES[ProofState.DENIED]}, {PROOF_CODES[ProofState.MISSING]}) "
     "FROM proof WHERE id = instance.proof)"
 )
+_GATHER_PROVEN: Final = (
+    "INSERT OR IGNORE INTO temp.proven SELECT series FROM instance JOIN proof ON proof.id = instance.proof "
+    f"WHERE proof.state IN ({PROOF_CODES[ProofState.COMMITTED]}, {PROOF_CODES[ProofState.VERIFIED]}) "
+    "AND series IS NOT NULL"
+)
 _HAS_PROVEN: Final = (
-    "SELECT 1 FROM series JOIN study ON study.id = series.study JOIN instance ON instance.series = series.id "
-    "JOIN proof ON proof.id = instance.proof WHERE study.uid = ? AND series.uid = ? "
-    f"AND proof.state IN ({PROOF_CODES[ProofState.COMMITTED]}, {PROOF_CODES[ProofState.VERIFIED]}) LIMIT 1"
+    "SELECT 1 FROM study JOIN series ON series.study = study.id JOIN temp.proven ON proven.series = series.id "
+    "WHERE study.uid = ? AND series.uid = ?"
 )
 _SORTED: Final = (
     "CREATE TEMP TABLE wanted AS SELECT directory, name FROM instance LEFT JOIN series ON series.id = instance.series "
@@ -75,6 +79,7 @@ class Proofs:
         self._path = path
         self._flush = flush
         self._connection = open_second(path)
+        self._has_gathered = False
 
     def close(self) -> None:
         """Close the database."""
@@ -97,8 +102,13 @@ class Proofs:
         )
 
     def has_proven(self, study_uid: str, series_uid: str) -> bool:
-        """Whether any stored instance of a series is proven; looks at the whole journal, so it is asked seldom."""
+        """Whether any stored instance of a series is proven; looks at the whole journal after something was written."""
         with translated(self._path):
+            if not self._has_gathered:
+                self._connection.execute("CREATE TEMP TABLE IF NOT EXISTS proven (series INTEGER PRIMARY KEY)")
+                self._connection.execute("DELETE FROM temp.proven")
+                self._connection.execute(_GATHER_PROVEN)
+                self._has_gathered = True
             return self._connection.execute(_HAS_PROVEN, (study_uid, series_uid)).fetchone() is not None
 
     def totals(self) -> dict[ProofState | None, int]:
@@ -116,6 +126,7 @@ class Proofs:
 
     def record(self, verdicts: Iterable[tuple[StoredRow, Verdict]]) -> int:
         """Keep the verdicts of an answer without a transaction; return how many rows took one.  Bounded memory."""
+        self._has_gathered = False
         taken = 0
         given = iter(verdicts)
         while piece := list(islice(given, _PIECE)):
@@ -178,6 +189,7 @@ class Proofs:
 
         Returns the rows that got a proof, none for a second answer; None for an unknown transaction.
         """
+        self._has_gathered = False
         with self._transaction() as connection:
             found = find_transaction(connection, uid)
             if found is None:
