@@ -18,7 +18,7 @@ from support.archive import ArchiveInstance, CommitmentArchive
 from support.corpus import DATA
 from support.run import run
 
-from .night import LIMITS, MISSING, SOON, STUDY, VERIFIED, Night, forget, names
+from .night import LIMITS, MISSING, NO_ANSWER, SOON, STUDY, VERIFIED, Night, forget, names
 
 pytestmark = pytest.mark.peer("pynetdicom")
 
@@ -159,3 +159,23 @@ def test_what_a_dicomdir_refers_to_stays(archive: CommitmentArchive, tmp_path: P
     assert list(transfer)
     assert {event.proof.state for event in transfer.proofs()} == {VERIFIED}
     assert sorted(tmp_path.rglob("in/**/*")) == before
+
+
+class Forgetful(dict[str, ArchiveInstance]):
+    """Keeps nothing."""
+
+    def __setitem__(self, uid: str, instance: ArchiveInstance) -> None:
+        pass
+
+
+@pytest.mark.parametrize("status", [0xC001, 0xA700], ids=["refused", "busy"])
+def test_an_archive_that_answers_no_query(
+    archive: CommitmentArchive, folder: Path, caplog: pytest.LogCaptureFixture, status: int
+) -> None:
+    """By its status, not by an error: that is told, too."""
+    archive.instances, archive.find_status = Forgetful(), status
+    night = Night(archive, folder)
+    night.sends()
+    assert night.proves() == {NO_ANSWER: names(*range(1, 13))}
+    assert caplog.text.count(f"cannot ask the archive what it has: it answers with status 0x{status:04X}\n") == 1
+    assert night.exit_code == ExitCode.NOT_PROVEN

@@ -155,9 +155,9 @@ class Proving:
             yield from verifier.verify(items)
         finally:
             finder.close()
-            if verifier.error is not None and not self._has_told:
+            if verifier.given_up is not None and not self._has_told:
                 self._has_told = True
-                self._tell_error(verifier.error)
+                self._tell_error(verifier.error, verifier.given_up)
 
     def _tell(self, events: Iterable[InstanceProof]) -> Iterator[InstanceProof]:
         for event in events:
@@ -201,10 +201,11 @@ class Proving:
         if len(self._whole) > 10:
             _log.error("so it is with %d further series", len(self._whole) - 10)
 
-    def _tell_error(self, error: DcmsendError) -> None:
+    def _tell_error(self, error: DcmsendError | None, reason: int | str) -> None:
         from dcmsend.advice import CANNOT_BE_ASKED
 
-        _log.error("cannot ask the archive what it has: %s\n%s", error, CANNOT_BE_ASKED)
+        why = error or (f"it answers with status 0x{reason:04X}" if isinstance(reason, int) else reason)
+        _log.error("cannot ask the archive what it has: %s\n%s", why, CANNOT_BE_ASKED)
 
     def _real(self, path: str) -> str:
         """The name under which the journal knows a file: its directory has no links."""
