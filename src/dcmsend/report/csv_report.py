@@ -81,7 +81,7 @@ class CsvReport(Report):
         self._line = line
 
     def _proof_cells(self, proof: Proof | None) -> str:
-        """The end of a row, after a comma."""
+        """The last cells of a row, and the comma before them."""
         if proof is None:
             return _NO_PROOF
         self._rows.add(proof_fields(proof).values())

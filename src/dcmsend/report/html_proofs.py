@@ -19,7 +19,7 @@ _LOOKS: Final = {
     ProofState.COMMITTED: "stored", ProofState.VERIFIED: "stored", ProofState.DENIED: "failed",
     ProofState.MISSING: "failed", ProofState.NO_ANSWER: "refused",
 }  # fmt: skip
-"""The outcome that has the same colour."""
+"""The outcome whose colour a proof has."""
 
 
 class ProofPage:

@@ -1,4 +1,4 @@
-"""The counts of proofs, as they come."""
+"""Counts of proofs, kept up to date while a run asks the archive."""
 
 from __future__ import annotations
 

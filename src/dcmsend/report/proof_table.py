@@ -40,7 +40,7 @@ class ProofTable(Report):
             self._reasons.set(index, proof.reason)
 
     def proof(self, index: int | None) -> Proof | None:
-        """The proof of an instance; None if nothing was said of it, and for what is not in the transfer list."""
+        """The proof of an instance; None without one.  ``index`` is None for an input outside the transfer list."""
         state = None if index is None else _STATES[self._states.get(index)]
         if index is None or state is None:
             return None
@@ -48,7 +48,7 @@ class ProofTable(Report):
 
 
 class _Column(Generic[_ValueT]):
-    """Numbers by index; what was not set is 0, and takes no room behind the last one that was."""
+    """Numbers by index.  An index that was not set has 0; indices behind the last one that was set take no room."""
 
     def __init__(self, type_code: str, zero: _ValueT) -> None:
         self._cells: array[_ValueT] = array(type_code)
@@ -67,7 +67,7 @@ class _Column(Generic[_ValueT]):
 
 
 class _Names(Generic[_NameT]):
-    """Values by index, each kept once; what was not set is ``usual``."""
+    """Values by index, each kept once.  An index that was not set has ``usual``."""
 
     def __init__(self, usual: _NameT) -> None:
         self._values = [usual]

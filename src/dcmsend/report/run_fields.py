@@ -26,7 +26,7 @@ __all__ = ["SCHEMA_VERSION", "RunFields"]
 SCHEMA_VERSION: Final = "1.1"
 """The first number changes when a reader of an older version would misread a report."""
 _WITH_PROOF: Final = "1.2"
-"""The version of reports that show proofs; all others are as before."""
+"""The version of reports that show proofs; the other reports have ``SCHEMA_VERSION``."""
 
 _MOST_STUDIES: Final = 10_000
 """Most studies counted one by one; instances of further ones are counted under the empty UID."""

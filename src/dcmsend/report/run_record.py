@@ -113,7 +113,7 @@ class RunRecord:
 
     @property
     def not_asked(self) -> int:
-        """The number of stored instances to be proven that nobody has asked the archive about: the run ended before."""
+        """The number of stored instances to be proven that the archive was not asked about: the run ended before."""
         if self.proofs is None:
             return 0
         stored = self.summary.results[Result.STORED] + self.proofs.earlier

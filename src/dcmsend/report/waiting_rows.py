@@ -1,4 +1,4 @@
-"""The rows of a report that wait for proofs, which come when all rows are known."""
+"""Rows of a report that wait for their proofs; proofs come when all rows are known."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class WaitingRows:
         self.count = 0
 
     def add(self, index: int | None, row: str) -> None:
-        """Keep one more row, which must have UTF-8 bytes; ``index`` is None for what is not in the transfer list."""
+        """Keep one more row, which must have UTF-8 bytes; ``index`` is None for an input outside the transfer list."""
         try:
             with self._file.translated():
                 text = row.encode()
@@ -82,7 +82,7 @@ class ProofJoin:
         self._earlier = WaitingRows(file)
 
     def add(self, index: int | None, row: str) -> None:
-        """Keep the row of an instance, or of what is not in the transfer list."""
+        """Keep the row of an instance, or with ``index`` None that of an input outside the transfer list."""
         self._rows.add(index, row)
 
     def add_earlier(self, row: str) -> None:

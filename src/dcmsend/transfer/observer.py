@@ -1,4 +1,4 @@
-"""Those who are told of a transfer while it runs."""
+"""Observers, which are told of a transfer while it runs."""
 
 from __future__ import annotations
 

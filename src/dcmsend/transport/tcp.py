@@ -170,7 +170,7 @@ def _is_all_acknowledged(sock: socket.socket) -> bool:
 
 
 def _ask_unsent(sock: socket.socket) -> Callable[[bytearray], object]:
-    """Writes the number of unsent bytes into its argument; leaves it where the system does not tell."""
+    """A function that writes the number of unsent bytes into its argument, or leaves it if the system does not tell."""
     if not sys.platform.startswith("linux"):
         return len
     import fcntl  # only needed where the peer has not taken everything yet
