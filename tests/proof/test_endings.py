@@ -179,3 +179,26 @@ def test_an_archive_that_answers_no_query(
     assert night.proves() == {NO_ANSWER: names(*range(1, 13))}
     assert caplog.text.count(f"cannot ask the archive what it has: it answers with status 0x{status:04X}\n") == 1
     assert night.exit_code == ExitCode.NOT_PROVEN
+
+
+class Full(dict[str, ArchiveInstance]):
+    """Takes nothing more."""
+
+    def __setitem__(self, uid: str, instance: ArchiveInstance) -> None:
+        raise RuntimeError("the peer answers 0xC211")
+
+
+def test_what_is_refused_when_it_is_sent_again_is_not_sent_once_more(
+    archive: CommitmentArchive, folder: Path, tmp_path: Path
+) -> None:
+    journal = tmp_path / "journal"
+    first = Night(archive, folder, journal)
+    first.sends()
+    forget(archive, 1)
+    first.proves()
+    archive.instances = Full(archive.instances)
+    for sent in (["refused"], [], []):
+        night = Night(archive, folder, journal)
+        assert [outcome.result.value for outcome in night.transfer] == sent
+        assert night.proves() == {MISSING: names(1)}
+        assert night.exit_code == ExitCode.REST_CANNOT_SUCCEED

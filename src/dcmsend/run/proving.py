@@ -62,6 +62,8 @@ class Proving:
         self._by_series: dict[tuple[str, str], list[_Sent]] = {}
         self._by_path: dict[str, _Sent] = {}
         self._sent_before: dict[str, list[_Sent]] = {}  # of files that were named several times
+        self._due: set[str] = set()
+        self._refused: set[str] = set()  # of those that were due
         self._directories: dict[str, str] = {}
         self._whole: dict[tuple[str, str], int] = {}
         self._has_proven: dict[tuple[str, str], bool] = {}
@@ -73,6 +75,8 @@ class Proving:
     def note(self, outcome: StoreOutcome) -> None:
         """Remember an instance that the peer has stored."""
         if outcome.result is not Result.STORED:
+            if self._due and outcome.result is Result.REFUSED and not outcome.is_retryable:
+                self._refused.update(self._due.intersection((self._real(outcome.instance.input.path),)))
             return
         facts, item = outcome.facts or outcome.instance.facts, outcome.instance.input
         study, series = ("", "") if facts is None else (facts.study_uid, facts.series_uid)
@@ -92,9 +96,15 @@ class Proving:
         """
         proofs = journal.proofs()
         self._ask_refuted(proofs)
-        again = proofs.send_again(row for row in proofs.refuted(sent_again=False) if not self._is_whole(proofs, row))
+        again = proofs.send_again(self._rows_due(proofs))
         if again:
             _log.warning("the archive lacks %d instances that it has called stored; they are sent again", again)
+
+    def _rows_due(self, proofs: Proofs) -> Iterator[StoredRow]:
+        for row in proofs.refuted(sent_again=False):
+            if not self._is_whole(proofs, row):
+                self._due.add(row.path)
+                yield row
 
     def prove(self, journal: Journal | MovingJournal | None) -> Generator[InstanceProof, None, None]:
         """Ask the archive; yield each instance with its proof.  Raises JournalError, Cancelled."""
@@ -132,6 +142,9 @@ class Proving:
             for row in rows:
                 is_whole = not is_again and self._is_whole(proofs, row)
                 for_good += is_again or is_whole
+                if not is_again and row.path in self._refused and row.proof is not None:
+                    # It was sent again, and the peer will not take it: that was the once.
+                    proofs.record([(row._replace(sent_again=1), Verdict(row.proof.state, row.proof.reason))])
                 if row.proof is not None and row.proof.time < self._began:  # found by an earlier run
                     yield from self._tell(self._events_of(row, Verdict(row.proof.state, row.proof.reason)))
         self._record.refuted_for_good += for_good
