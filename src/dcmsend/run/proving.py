@@ -80,13 +80,14 @@ class Proving:
             return
         facts, item = outcome.facts or outcome.instance.facts, outcome.instance.input
         study, series = ("", "") if facts is None else (facts.study_uid, facts.series_uid)
-        sent = _Sent(study, series, outcome.sop_instance_uid, outcome.sop_class_uid, outcome.index, item)
-        if self._has_journal and item.is_lasting:
+        if self._has_journal and item.is_lasting:  # the journal has the other UIDs
+            sent = _Sent("", "", outcome.sop_instance_uid, "", outcome.index, item)
             path = self._real(item.path)
             if path in self._by_path:
                 self._sent_before.setdefault(path, []).append(self._by_path[path])
             self._by_path[path] = sent
         else:
+            sent = _Sent(study, series, outcome.sop_instance_uid, outcome.sop_class_uid, outcome.index, item)
             self._by_series.setdefault((study, series), []).append(sent)
 
     def ask_again(self, journal: Journal | MovingJournal) -> None:
@@ -228,7 +229,8 @@ class Proving:
             if len(self._directories) > 10_000:
                 self._directories.clear()
             real = self._directories[folder] = os.path.realpath(folder)
-        return os.path.join(real, name)
+        found = os.path.join(real, name)
+        return path if found == path else found  # one string for both, where there are many
 
 
 def _pieces(verdicts: Iterable[_Item]) -> Iterator[list[_Item]]:
