@@ -250,7 +250,7 @@ def test_what_is_moved_waits_for_its_proof(tmp_path: Path) -> None:
     one, two, three = journal.proofs().unproven()
     journal.proofs().record([(one, VERIFIED), (two, DENIED), (three, NO_ANSWER)])
     for row in (one, two, three):
-        journal.move_proven(InputFile(row.path))
+        journal.move_proven(InputFile(row.path), None)
     journal.close()
     assert os.listdir(tmp_path / "sent") == [os.path.basename(one.path)]
     journal = MovingJournal(options, PEER, Interrupt(), needs_proof=True)

@@ -135,7 +135,7 @@ class Journal:
             self._proofs = Proofs(self.path, self._writer.flush)
         return self._proofs
 
-    def move_proven(self, item: Source) -> None:
+    def move_proven(self, item: Source, identity: tuple[int, int] | None) -> None:
         """Does nothing: this journal moves nothing."""
 
     def note(self, outcome: StoreOutcome) -> None:

@@ -18,7 +18,7 @@ from .database import open_read_only
 from .journal import Journal
 from .mover import Mover
 from .options import JournalOptions
-from .resume import StoredFiles
+from .resume import Stored, StoredFiles
 
 if TYPE_CHECKING:
     from .proofs import Proofs
@@ -86,8 +86,7 @@ class MovingJournal:
         found = self._journal.find(item)
         if found is None:
             return mover.has_moved and stored.was_stored(item, self._began)
-        is_due = found.status == 0 and (found.is_proven or not self._needs_proof)
-        if is_due and item.origin is not Origin.DICOMDIR:
+        if self._is_due(found) and item.origin is not Origin.DICOMDIR:
             # An earlier run ended between the commit and the move.  A skipped file may stay unopened, but a moved file
             # disappears from here, so it has to be the file that was sent.
             with suppress(OSError, ValueError):
@@ -149,13 +148,25 @@ class MovingJournal:
         """See ``Journal.proofs``."""
         return self._journal.proofs()
 
-    def move_proven(self, item: Source) -> None:
+    def move_proven(self, item: Source, identity: tuple[int, int] | None) -> None:
         """Move a file whose proof is kept; any other file stays.  Called on the thread that asks ``is_stored``.
+
+        ``identity``: device and inode of the file that this run has sent; without it the file is opened again.
 
         Raises JournalError.
         """
-        if self._needs_proof:
+        if not self._needs_proof:
+            return
+        if identity is None:
             self.is_stored(item)
+            return
+        found = self._journal.find(item)
+        if self._mover is not None and found is not None and self._is_due(found):
+            self._mover.wait_while_behind()
+            self._mover.add(item, found.stamp, identity)
+
+    def _is_due(self, found: Stored) -> bool:
+        return found.status == 0 and (found.is_proven or not self._needs_proof)
 
     def _on_commit(self, outcomes: Sequence[StoreOutcome]) -> None:
         if self._mover is None or self._needs_proof:

@@ -40,6 +40,7 @@ class _Sent(NamedTuple):
     sop_class_uid: str
     index: int  # type: ignore[assignment]  # hides tuple.index, which is not used
     source: Source
+    identity: tuple[int, int] | None
 
 
 class Proving:
@@ -81,13 +82,14 @@ class Proving:
         facts, item = outcome.facts or outcome.instance.facts, outcome.instance.input
         study, series = ("", "") if facts is None else (facts.study_uid, facts.series_uid)
         if self._has_journal and item.is_lasting:  # the journal has the other UIDs
-            sent = _Sent("", "", outcome.sop_instance_uid, "", outcome.index, item)
+            sent = _Sent("", "", outcome.sop_instance_uid, "", outcome.index, item, outcome.file_identity)
             path = self._real(item.path)
             if path in self._by_path:
                 self._sent_before.setdefault(path, []).append(self._by_path[path])
             self._by_path[path] = sent
         else:
-            sent = _Sent(study, series, outcome.sop_instance_uid, outcome.sop_class_uid, outcome.index, item)
+            uids = study, series, outcome.sop_instance_uid, outcome.sop_class_uid
+            sent = _Sent(*uids, outcome.index, item, outcome.file_identity)
             self._by_series.setdefault((study, series), []).append(sent)
 
     def ask_again(self, journal: Journal | MovingJournal) -> None:
@@ -134,7 +136,7 @@ class Proving:
             for row, verdict in piece:
                 sent = self._by_path.get(row.path)
                 if verdict.state.is_proven and sent is not None:
-                    journal.move_proven(sent.source)
+                    journal.move_proven(sent.source, sent.identity)
                 yield from self._tell(self._events_of(row, verdict))
         self._has_proven.clear()
         self._whole = {series: others for series, others in self._whole.items() if not proofs.has_proven(*series)}
