@@ -20,7 +20,7 @@ from dcmsend.load import FileChanged
 from dcmsend.reasons import NoConnection, NoJournal, Reason, Rejection
 from support.corpus import DATA
 from support.media_files import dicomdir, record
-from support.peer_script import Reject, Script
+from support.peer_script import Abort, Reject, Script
 from support.run import run
 from support.scripted_peer import ScriptedPeer
 
@@ -247,3 +247,16 @@ def test_nobody_is_told_to_try_again_after_a_permanent_rejection(required: bool,
     for text in (instance["message"], document["exit"]["message"], page, done.stderr):
         assert "Called AE Title Not Recognized" in text
     assert "-aec says which AE title it has" in page
+
+
+@pytest.mark.parametrize("again", [(), ("--retry", "1", "--retry-delay", "1", "--halt")], ids=["once", "again"])
+def test_the_failure_that_ends_a_run_has_a_hint_after_retries_too(dcmsend: str, again: tuple[str, ...]) -> None:
+    """Nothing that was given already is advised: who retries need not be told of it."""
+    scripts = [Script(stores={1: Abort()}) for _ in range(2)]
+    with ScriptedPeer(*scripts) as peer:
+        done = run(dcmsend, *again, "127.0.0.1", peer.port, CT)
+    _, _, rest = done.stderr.partition("F: cannot send SOP instance: ")
+    hint = rest.splitlines()[1]
+    assert hint.startswith("F: ")
+    assert "log" in hint
+    assert ("--retry" in hint) is not bool(again)

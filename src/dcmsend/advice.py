@@ -184,7 +184,7 @@ def for_error(error: DcmsendError, situation: Situation) -> str:
     if isinstance(error, NegotiationFailed):
         return _no_association(error.cause, situation)
     if isinstance(error, SendingFailed):
-        return _broken(error.cause)
+        return for_reason(error.reason) if error.reason is not None else _broken(error.cause)
     if isinstance(error, GivenUp):
         return "--stop-after-failures says how many in a row are enough"
     if isinstance(error, NoInputFiles):

@@ -42,15 +42,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from .reasons import NoConnection, NoJournal, Rejection
+from .reasons import NoConnection, NoJournal, Reason, Rejection
 
 __all__ = [
     "AssociationAborted", "AssociationError", "AssociationRejected", "AssociationReleased", "Cancelled",
     "ConnectFailed", "ConnectionLost", "DataSetError", "DcmsendError", "FileUnreadable", "GivenUp", "InputError",
-    "InvalidInputFile", "JournalError", "LocalProtocolError", "NegotiationFailed", "NoInputFiles", "NoValidInputFiles",
-    "PeerDataSetError", "PlanError", "ProtocolError", "RemoteProtocolError", "ReportError", "SendingFailed",
-    "SessionFailed", "SopClassRefused", "TimedOut", "TlsFailed", "TranscodeError", "TransportError", "UsageError",
-    "UserIdentityNotConfirmed",
+    "InvalidInputFile", "JournalError", "LocalProtocolError", "NegotiationFailed", "NoInputFiles",
+    "NoValidInputFiles", "PeerDataSetError", "PlanError", "ProtocolError", "RemoteProtocolError", "ReportError",
+    "SendingFailed", "SessionFailed", "SopClassRefused", "TimedOut", "TlsFailed", "TranscodeError",
+    "TransportError", "UsageError", "UserIdentityNotConfirmed",
 ]
 
 
@@ -257,11 +257,7 @@ class TransportError(DcmsendError):
 
 
 class ConnectFailed(TransportError):
-    """No connection to the peer.
-
-    Attributes:
-        detail: what happened, for a person; may be empty.  ``why`` is the same as a value.
-    """
+    """No connection to the peer; ``detail`` is what happened, for a person, or empty; ``why`` is it as a value."""
 
     def __init__(self, message: str, detail: str = "", *, why: NoConnection = NoConnection.OTHER) -> None:
         self.detail = detail
@@ -354,9 +350,13 @@ class NegotiationFailed(SessionFailed):
 
 
 class SendingFailed(_Wrapped):
-    """An instance could not be sent, and this ends the run (no ``--no-halt``)."""
+    """An instance could not be sent, and this ends the run (no ``--no-halt``).
+
+    ``reason`` is that of the instance's outcome, after further attempts; None where ``cause`` itself is the reason.
+    """
 
     prefix = "cannot send SOP instance"
+    reason: Reason | None = None
 
 
 class GivenUp(DcmsendError):

@@ -173,7 +173,9 @@ class Engine:
         self._in_vain += 1
         is_ours = outcome.result in (Result.FAILED, Result.UNCONFIRMED) and outcome.context_id
         if self._retries is not None and self._options.halt_on_failure and is_ours:
-            self._halt(SendingFailed(DcmsendError(outcome.message)))
+            failure = SendingFailed(DcmsendError(outcome.message))
+            failure.reason = outcome.reason
+            self._halt(failure)
         elif self._in_vain == self._options.stop_after_failures:
             self._halt(GivenUp(f"{self._in_vain} SOP instances in a row were not stored"))
 
