@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from dcmsend.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
-from dcmsend.errors import Cancelled, DcmsendError, NegotiationFailed, RemoteProtocolError, SopClassRefused
+from dcmsend.errors import DcmsendError, RemoteProtocolError, SopClassRefused
 from dcmsend.interrupt import Interrupt
 from dcmsend.protocol import (
     Command,
@@ -21,8 +21,8 @@ from dcmsend.transfer import TransferOptions
 from dcmsend.transport import Deadline
 
 from .association import Association
-from .negotiation_log import log_accepted, log_rejected, log_request
-from .opening import open_association
+from .negotiation_log import log_request
+from .opening import end_association, open_association
 from .peer import Peer
 
 __all__ = ["Exchange"]
@@ -109,23 +109,12 @@ class Exchange:
     def close(self) -> None:
         """Release the association; never raises, may be called twice."""
         association, self._association = self._association, None
-        if association is None:
-            return
-        try:
-            association.release()
-        except DcmsendError:
-            association.close()  # the answers are known, so this error does not matter
+        if association is not None:
+            end_association(association)
 
     def _open(self) -> Association:
         log_request(self._peer, (self._context,), self._options)
-        try:
-            association = open_association(self._peer, (self._context,), self._options, self._interrupt)
-        except Cancelled:
-            raise
-        except DcmsendError as error:
-            log_rejected(error)
-            raise NegotiationFailed(error) from error
-        log_accepted(association, self._peer, (self._context,), self._options)
+        association = open_association(self._peer, (self._context,), self._options, self._interrupt)
         try:
             if not association.accepted:
                 raise SopClassRefused

@@ -1,11 +1,18 @@
-"""Opens an association: connection, TLS, negotiation."""
+"""Opens an association: connection, TLS, negotiation; ends one whose answers are known."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
 
-from dcmsend.errors import ConnectFailed, RemoteProtocolError, UserIdentityNotConfirmed
+from dcmsend.errors import (
+    Cancelled,
+    ConnectFailed,
+    DcmsendError,
+    NegotiationFailed,
+    RemoteProtocolError,
+    UserIdentityNotConfirmed,
+)
 from dcmsend.interrupt import Interrupt
 from dcmsend.protocol import (
     IMPLEMENTATION_CLASS_UID,
@@ -20,18 +27,42 @@ from dcmsend.transfer import TransferOptions
 from dcmsend.transport import TcpOptions, connect
 
 from .association import Association
+from .negotiation_log import log_accepted, log_rejected
 from .peer import Peer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dcmsend.transport import Connection
 
-__all__ = ["open_association"]
+__all__ = ["end_association", "open_association"]
 
 _log = logging.getLogger("dcmsend.network")
 
 
 def open_association(
+    peer: Peer, contexts: Sequence[PresentationContext], options: TransferOptions, interrupt: Interrupt
+) -> Association:
+    """Connect, negotiate, and log the answer.  Raises NegotiationFailed, Cancelled."""
+    try:
+        association = _negotiated(peer, contexts, options, interrupt)
+    except Cancelled:
+        raise
+    except DcmsendError as error:
+        log_rejected(error)
+        raise NegotiationFailed(error) from error
+    log_accepted(association, peer, contexts, options)
+    return association
+
+
+def end_association(association: Association) -> None:
+    """Release an association over which nothing more is awaited; how it ends does not matter any more."""
+    try:
+        association.release()
+    except DcmsendError:
+        association.close()
+
+
+def _negotiated(
     peer: Peer, contexts: Sequence[PresentationContext], options: TransferOptions, interrupt: Interrupt
 ) -> Association:
     """Connect and negotiate.  Raises ConnectFailed and what ``Association.negotiate`` raises."""

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from dcmsend.dicom.transfer_syntax import IMPLICIT_VR_LITTLE_ENDIAN, TransferSyntax
-from dcmsend.errors import Cancelled, DcmsendError, NegotiationFailed, RemoteProtocolError
+from dcmsend.errors import RemoteProtocolError
 from dcmsend.interrupt import Interrupt
 from dcmsend.protocol import CEchoRQ, CEchoRSP, PresentationContext
 from dcmsend.transfer import TransferOptions
 
 from .association import Association
-from .negotiation_log import log_accepted, log_rejected, log_request, warn_of_adjustments
-from .opening import open_association
+from .negotiation_log import log_request, warn_of_adjustments
+from .opening import end_association, open_association
 from .peer import Peer
 
 __all__ = ["ProbeAnswer", "echo", "probe"]
@@ -52,7 +52,7 @@ def probe(
         for context in contexts if context.id not in taken
     }  # fmt: skip
     answer = ProbeAnswer(association.accepted, refusals)
-    _release(association)
+    end_association(association)
     return answer
 
 
@@ -78,7 +78,7 @@ def echo(peer: Peer, options: TransferOptions, interrupt: Interrupt) -> int:
     if not isinstance(command, CEchoRSP):
         association.abort(_PATIENCE)
         raise RemoteProtocolError("the peer answers C-ECHO with something else")
-    _release(association)
+    end_association(association)
     return command.status
 
 
@@ -87,19 +87,4 @@ def _open(
 ) -> Association:
     log_request(peer, contexts, options)
     warn_of_adjustments(peer, options)
-    try:
-        association = open_association(peer, contexts, options, interrupt)
-    except Cancelled:
-        raise
-    except DcmsendError as error:
-        log_rejected(error)
-        raise NegotiationFailed(error) from error
-    log_accepted(association, peer, contexts, options)
-    return association
-
-
-def _release(association: Association) -> None:
-    try:
-        association.release()
-    except DcmsendError:
-        association.close()  # the answers are known, so this error does not matter
+    return open_association(peer, contexts, options, interrupt)

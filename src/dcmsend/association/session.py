@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 
-from dcmsend.errors import Cancelled, DcmsendError, NegotiationFailed, PlanError
+from dcmsend.errors import Cancelled, DcmsendError, PlanError
 from dcmsend.interrupt import Interrupt
 from dcmsend.transfer import (
     Counts,
@@ -18,7 +18,7 @@ from dcmsend.transfer import (
 
 from .association import Association
 from .dimse_stretch import DimseStretch
-from .negotiation_log import log_accepted, log_rejected, log_request, warn_of_adjustments
+from .negotiation_log import log_request, warn_of_adjustments
 from .opening import open_association
 from .peer import Peer
 from .prepare import Preparer
@@ -113,15 +113,9 @@ class DimseSession:
         patience, self._interrupt.drain_seconds = self._interrupt.drain_seconds, 0.0  # nothing is in flight yet
         try:
             association = open_association(self._peer, contexts, self._options, self._interrupt)
-        except Cancelled:
-            raise
-        except DcmsendError as error:
-            log_rejected(error)
-            raise NegotiationFailed(error) from error
         finally:
             self._interrupt.drain_seconds = patience
         self._association = association
-        log_accepted(association, self._peer, contexts, self._options)
         self._number = self._counter.add(len(contexts))
         if association.accepted:
             association.prepare_to_send(self._pace)
