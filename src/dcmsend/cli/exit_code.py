@@ -146,7 +146,7 @@ def exit_code_of_run(record: RunRecord, *, require_stored: bool) -> ExitCode:
         may_succeed=record.may_succeed + record.to_send_again,
         cannot_succeed=record.cannot_succeed + record.refuted_for_good,
         left_for_later=record.summary.left_for_later,
-        unproven=0 if record.proofs is None else record.proofs.unproven + record.not_asked,
+        unproven=record.unproven,
     )
 
 

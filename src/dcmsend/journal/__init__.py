@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from .merge import merge_journals
     from .moving_journal import MovingJournal
     from .own_files import journal_files
+    from .path_key import Directories
     from .proof_rows import OpenTransaction, StoredRow
     from .proofs import Proofs
 
 __all__ = [
-    "Journal", "JournalFilter", "JournalGroup", "JournalOptions", "JournalReader", "JournalRow", "JournalView",
-    "MovingJournal", "OpenTransaction", "Proofs", "StoredRow", "journal_files", "merge_journals", "open_journal",
+    "Directories", "Journal", "JournalFilter", "JournalGroup", "JournalOptions", "JournalReader", "JournalRow",
+    "JournalView", "MovingJournal", "OpenTransaction", "Proofs", "StoredRow", "journal_files", "merge_journals",
+    "open_journal",
 ]  # fmt: skip
 
 
@@ -73,6 +75,7 @@ def _is_absent(path: str) -> bool:
 
 _HOMES: Final = {
     "Journal": "journal", "JournalView": "journal_view", "MovingJournal": "moving_journal", "Proofs": "proofs",
+    "Directories": "path_key",
     "journal_files": "own_files", "merge_journals": "merge", "OpenTransaction": "proof_rows", "StoredRow": "proof_rows",
     "JournalFilter": "listing", "JournalGroup": "listing", "JournalReader": "listing", "JournalRow": "listing",
 }  # fmt: skip

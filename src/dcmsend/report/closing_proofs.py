@@ -45,10 +45,9 @@ def proof_results(record: RunRecord) -> list[str]:
     """What is left to do, for the line with the result."""
     if record.proofs is None:
         return []
-    open_ones = record.proofs.unproven + record.not_asked
     parts = [f"{format_count(record.proofs.refuted)} denied or missing"] if record.proofs.refuted else []
-    if open_ones:
-        parts.append(f"{format_count(open_ones)} {prove_again(with_journal=record.journal is not None)}")
+    if record.unproven:
+        parts.append(f"{format_count(record.unproven)} {prove_again(with_journal=record.journal is not None)}")
     return parts
 
 

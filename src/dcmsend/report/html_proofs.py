@@ -85,7 +85,7 @@ def with_proof(verdict: dict[str, str], record: RunRecord) -> dict[str, str]:
         return verdict | {"kind": "bad", "text": _refuted(proofs, f"{of_all} stored instances")}
     if not record.summary.total and verdict["kind"] == "bad":
         verdict = verdict | {"kind": "good", "text": "Nothing was sent"}
-    count = proofs.unproven + record.not_asked
+    count = record.unproven
     if count:
         text = f"{verdict['text']}, but {format_count(count)} {of_all} {_are(count)} not proven yet"
         return verdict | {"kind": "warn", "text": text}

@@ -125,6 +125,11 @@ class RunRecord:
         return self.summary.not_stored - self.may_succeed + self.broken_files
 
     @property
+    def unproven(self) -> int:
+        """The number of stored instances without an answer of the archive, or not asked about; 0 without a proof."""
+        return 0 if self.proofs is None else self.proofs.unproven + self.not_asked
+
+    @property
     def to_send_again(self) -> int:
         """The number of instances called stored that the archive does not have, and that a new run sends again."""
         return 0 if self.proofs is None else self.proofs.refuted - self.refuted_for_good

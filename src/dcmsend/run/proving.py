@@ -19,7 +19,7 @@ from dcmsend.transfer import InstanceProof, Proof, ProofState, Result, StoreOutc
 
 if TYPE_CHECKING:
     from dcmsend.inputs import Source
-    from dcmsend.journal import Journal, MovingJournal, Proofs, StoredRow
+    from dcmsend.journal import Directories, Journal, MovingJournal, Proofs, StoredRow
 
 __all__ = ["Proving"]
 
@@ -65,7 +65,7 @@ class Proving:
         self._sent_before: dict[str, list[_Sent]] = {}  # of files that were named several times
         self._due: set[str] = set()
         self._refused: set[str] = set()  # of those that were due
-        self._directories: dict[str, str] = {}
+        self._directories: Directories | None = None
         self._whole: dict[tuple[str, str], int] = {}
         self._has_proven: dict[tuple[str, str], bool] = {}
         self._has_journal = settings.journal is not None
@@ -77,13 +77,13 @@ class Proving:
         """Remember an instance that the peer has stored."""
         if outcome.result is not Result.STORED:
             if self._due and outcome.result is Result.REFUSED and not outcome.is_retryable:
-                self._refused.update(self._due.intersection((self._real(outcome.instance.input.path),)))
+                self._refused.update(self._due.intersection((self._path_in_journal(outcome.instance.input),)))
             return
         facts, item = outcome.facts or outcome.instance.facts, outcome.instance.input
         study, series = ("", "") if facts is None else (facts.study_uid, facts.series_uid)
         if self._has_journal and item.is_lasting:  # the journal has the other UIDs
             sent = _Sent("", "", outcome.sop_instance_uid, "", outcome.index, item, outcome.file_identity)
-            path = self._real(item.path)
+            path = self._path_in_journal(item)
             if path in self._by_path:
                 self._sent_before.setdefault(path, []).append(self._by_path[path])
             self._by_path[path] = sent
@@ -223,16 +223,15 @@ class Proving:
         why = error or (f"it answers with status 0x{reason:04X}" if isinstance(reason, int) else reason)
         _log.error("cannot ask the archive what it has: %s\n%s", why, CANNOT_BE_ASKED)
 
-    def _real(self, path: str) -> str:
-        """The name under which the journal knows a file: its directory has no links."""
-        folder, name = os.path.split(path)
-        real = self._directories.get(folder)
-        if real is None:
-            if len(self._directories) > 10_000:
-                self._directories.clear()
-            real = self._directories[folder] = os.path.realpath(folder)
-        found = os.path.join(real, name)
-        return path if found == path else found  # one string for both, where there are many
+    def _path_in_journal(self, item: Source) -> str:
+        """The full name under which the journal knows an input."""
+        if self._directories is None:
+            from dcmsend.journal import Directories
+
+            self._directories = Directories()
+        directory, name = item.key(self._directories.resolve)
+        found = os.path.join(os.fsdecode(directory), os.fsdecode(name))
+        return item.path if found == item.path else found  # one string for both, where there are many
 
 
 def _pieces(verdicts: Iterable[_Item]) -> Iterator[list[_Item]]:
