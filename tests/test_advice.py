@@ -40,6 +40,7 @@ EXAMPLES: Final[dict[type[DcmsendError], DcmsendError]] = {
     errors.UserIdentityNotConfirmed: NegotiationFailed(errors.UserIdentityNotConfirmed()),
     errors.ConnectFailed: NegotiationFailed(errors.ConnectFailed("text", why=NoConnection.REFUSED)),
     errors.TlsFailed: NegotiationFailed(errors.TlsFailed("text", why=NoConnection.UNTRUSTED)),
+    errors.CannotListen: errors.CannotListen("port 104", "Permission denied"),
     errors.TimedOut: SendingFailed(errors.TimedOut("an answer", 30.0)),
     errors.ConnectionLost: NegotiationFailed(errors.ConnectionLost()),
     errors.NegotiationFailed: NegotiationFailed(errors.AssociationAborted()),

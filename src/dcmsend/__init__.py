@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .journal import JournalOptions
     from .library import Transfer, send
     from .plan import Decompression, PlanOptions
-    from .proof import VerifyOptions
+    from .proof import CommitOptions, VerifyOptions
     from .protocol import UserIdentity
     from .reasons import NoConnection, Reason, Rejection
     from .report import Summary
@@ -56,7 +56,7 @@ _HOMES = {
     "library": ("Transfer", "send"),
     "protocol": ("UserIdentity",),
     "plan": ("Decompression", "PlanOptions"),
-    "proof": ("VerifyOptions",),
+    "proof": ("CommitOptions", "VerifyOptions"),
     "report": ("Summary",),
     "transfer": (
         "AssociationClosed", "AssociationOpened", "Attempt", "BytesSent", "InstanceProof", "Observer", "Proof",
@@ -68,11 +68,11 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
-    "AddressFamily", "AssociationClosed", "AssociationOpened", "Attempt", "BytesSent", "DcmsendError", "Decompression",
-    "HeaderFacts", "IndexOptions", "InputOptions", "Instance", "InstanceProof", "JournalOptions", "KeepTogether",
-    "NoConnection", "Observer", "Peer", "PlanOptions", "Proof", "ProofState", "ReadMode", "Reason", "RejectedInput",
-    "Rejection", "Result", "RetryOptions", "Shard", "StoreOutcome", "Summary", "TlsOptions", "TlsProfile", "Transfer",
-    "TransferOptions", "UserIdentity", "VerifyOptions", "Waiting",
+    "AddressFamily", "AssociationClosed", "AssociationOpened", "Attempt", "BytesSent", "CommitOptions", "DcmsendError",
+    "Decompression", "HeaderFacts", "IndexOptions", "InputOptions", "Instance", "InstanceProof", "JournalOptions",
+    "KeepTogether", "NoConnection", "Observer", "Peer", "PlanOptions", "Proof", "ProofState", "ReadMode", "Reason",
+    "RejectedInput", "Rejection", "Result", "RetryOptions", "Shard", "StoreOutcome", "Summary", "TlsOptions",
+    "TlsProfile", "Transfer", "TransferOptions", "UserIdentity", "VerifyOptions", "Waiting",
     "__version__", "load_tls", "send",
 ]
 

@@ -12,6 +12,7 @@ from dcmsend.errors import (
     AssociationAborted,
     AssociationRejected,
     AssociationReleased,
+    CannotListen,
     ConnectFailed,
     ConnectionLost,
     DcmsendError,
@@ -185,6 +186,8 @@ def for_error(error: DcmsendError, situation: Situation) -> str:
         return _no_association(error.cause, situation)
     if isinstance(error, SendingFailed):
         return for_reason(error.reason) if error.reason is not None else _broken(error.cause)
+    if isinstance(error, CannotListen):
+        return "the port must be free, and be the one that the archive has on its list for our AE title"
     if isinstance(error, GivenUp):
         return "--stop-after-failures says how many in a row are enough"
     if isinstance(error, NoInputFiles):

@@ -23,6 +23,7 @@
       TransportError
         ConnectFailed           no TCP connection
           TlsFailed             no TLS session
+        CannotListen            no port to be called back on
         TimedOut                a deadline passed
         ConnectionLost          the connection ended unexpectedly
       SessionFailed             no session with the receiver, whatever the way to send
@@ -45,7 +46,7 @@ from typing import Any
 from .reasons import NoConnection, NoJournal, Reason, Rejection
 
 __all__ = [
-    "AssociationAborted", "AssociationError", "AssociationRejected", "AssociationReleased", "Cancelled",
+    "AssociationAborted", "AssociationError", "AssociationRejected", "AssociationReleased", "Cancelled", "CannotListen",
     "ConnectFailed", "ConnectionLost", "DataSetError", "DcmsendError", "FileUnreadable", "GivenUp", "InputError",
     "InvalidInputFile", "JournalError", "LocalProtocolError", "NegotiationFailed", "NoInputFiles",
     "NoValidInputFiles", "PeerDataSetError", "PlanError", "ProtocolError", "RemoteProtocolError", "ReportError",
@@ -219,12 +220,9 @@ class AssociationRejected(AssociationError):
 
 
 class AssociationAborted(AssociationError):
-    """The peer sent A-ABORT.
+    """The peer sent A-ABORT: ``source`` 0 service user, 2 service provider; ``reason`` (PS3.8 Table 9-26) for source 2.
 
-    Attributes:
-        source: 0 service user, 2 service provider.
-        reason: PS3.8 Table 9-26, meaningful for source 2.
-        description: both in the words of the standard; may be empty.
+    ``description`` is both in the words of the standard; may be empty.
     """
 
     def __init__(self, source: int = 0, reason: int = 0, description: str = "") -> None:
@@ -265,13 +263,17 @@ class ConnectFailed(TransportError):
         super().__init__(message)
 
 
-class TlsFailed(ConnectFailed):
-    """No TLS session with the peer.
+class CannotListen(TransportError):
+    """No port to be called back on; ``address`` is as in the message, ``detail`` the system's text."""
 
-    Attributes:
-        detail: what is wrong, for a person.
-        is_permanent: whether a person has to act (certificates, versions); a later attempt will not succeed.
-    """
+    def __init__(self, address: str, detail: str) -> None:
+        self.address = address
+        self.detail = detail
+        super().__init__(f"cannot listen on {address}: {detail}")
+
+
+class TlsFailed(ConnectFailed):
+    """No TLS session; ``is_permanent``: a person has to act (certificates, versions), a later attempt will fail too."""
 
     def __init__(
         self, message: str, detail: str = "", is_permanent: bool = False, *, why: NoConnection = NoConnection.OTHER
@@ -281,12 +283,7 @@ class TlsFailed(ConnectFailed):
 
 
 class TimedOut(TransportError):
-    """A deadline passed.
-
-    Attributes:
-        waited_for: the event that did not happen, e.g. ``a C-STORE response``.
-        seconds: length of the wait.
-    """
+    """A deadline passed: ``waited_for`` (e.g. ``a C-STORE response``) did not happen in ``seconds``."""
 
     def __init__(
         self, waited_for: str, seconds: float, message: str = "DUL network read timeout", code: str = "0006:031a"

@@ -223,6 +223,7 @@ EXAMPLES: dict[str, DcmsendError] = {
     "SopClassRefused": errors.SopClassRefused(),
     "TransportError": errors.TransportError("text"),
     "ConnectFailed": errors.ConnectFailed("text", "detail"),
+    "CannotListen": errors.CannotListen("port 104", "Permission denied"),
     "TlsFailed": errors.TlsFailed("text", "detail", True),
     "UserIdentityNotConfirmed": errors.UserIdentityNotConfirmed(),
     "TimedOut": errors.TimedOut("an answer", 3.5, "text"),

@@ -23,7 +23,6 @@ class ExitCode(IntEnum):
     NO_VALID_INPUT_FILES = 23
     CANNOT_WRITE_REPORT = 43
     CANNOT_INITIALIZE_NETWORK = 60
-    """A code of DCMTK that is not used here."""
     CANNOT_NEGOTIATE_ASSOCIATION = 61
     CANNOT_SEND_REQUEST = 62
     CANNOT_ADD_PRESENTATION_CONTEXT = 65
@@ -63,6 +62,7 @@ ERROR_CODES: Final[dict[type[errors.DcmsendError], ExitCode]] = {
     errors.TransportError: ExitCode.CANNOT_SEND_REQUEST,
     errors.ConnectFailed: ExitCode.CANNOT_NEGOTIATE_ASSOCIATION,
     errors.TlsFailed: ExitCode.CANNOT_NEGOTIATE_ASSOCIATION,
+    errors.CannotListen: ExitCode.CANNOT_INITIALIZE_NETWORK,
     errors.TimedOut: ExitCode.CANNOT_SEND_REQUEST,
     errors.ConnectionLost: ExitCode.CANNOT_SEND_REQUEST,
     errors.SessionFailed: ExitCode.CANNOT_NEGOTIATE_ASSOCIATION,

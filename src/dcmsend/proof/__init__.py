@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from .options import VerifyOptions
+from .options import CommitOptions, VerifyOptions
 
 if TYPE_CHECKING:
     from .finder import Finder
     from .items import Item, Provable, ProvableT
     from .verifier import ProofCounts, SeriesRemark, Verifier
 
-__all__ = ["Finder", "Item", "ProofCounts", "Provable", "ProvableT", "SeriesRemark", "Verifier", "VerifyOptions"]
+__all__ = [
+    "CommitOptions", "Finder", "Item", "ProofCounts", "Provable", "ProvableT", "SeriesRemark", "Verifier",
+    "VerifyOptions",
+]
 
 _HOMES: Final = {
     "Finder": "finder", "Item": "items", "Provable": "items", "ProvableT": "items",

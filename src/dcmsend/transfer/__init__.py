@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .feed import Feed
     from .growing_list import GrowingList, Pulled
     from .ledger import Ledger, Recall
-    from .proof import Holdings, InstanceProof, Proof, ProofState, Verdict
+    from .proof import CommitmentAnswer, Holdings, InstanceProof, Proof, ProofState, Verdict
     from .rate import Pace
     from .target import Session, Stretch, Taker, Target
 
@@ -25,6 +25,7 @@ __all__ = [
     "AssociationOpened",
     "Attempt",
     "BytesSent",
+    "CommitmentAnswer",
     "Counts",
     "Engine",
     "Feed",
@@ -66,7 +67,7 @@ def __getattr__(name: str) -> object:
         from . import target
 
         return getattr(target, name)
-    if name in ("Holdings", "InstanceProof", "Proof", "ProofState", "Verdict"):
+    if name in ("CommitmentAnswer", "Holdings", "InstanceProof", "Proof", "ProofState", "Verdict"):
         from . import proof
 
         return getattr(proof, name)

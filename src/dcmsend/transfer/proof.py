@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import NamedTuple
 
-__all__ = ["Holdings", "InstanceProof", "Proof", "ProofState", "Verdict"]
+__all__ = ["CommitmentAnswer", "Holdings", "InstanceProof", "Proof", "ProofState", "Verdict"]
 
 
 class ProofState(Enum):
@@ -98,3 +98,19 @@ class Holdings(NamedTuple):
     availability: Mapping[str, str]
     others: int
     status: int
+
+
+class CommitmentAnswer(NamedTuple):
+    """What an archive reports on one transaction of storage commitment; not compared with the request.
+
+    Attributes:
+        transaction_uid: (0008,1195), never empty.
+        verdicts: by SOP Instance UID: COMMITTED, or DENIED with the Failure Reason (0008,1197).
+        calling_ae_title: of the archive's own association; ``""`` if the report came over ours.
+        host: address it came from; ``""`` as above.
+    """
+
+    transaction_uid: str
+    verdicts: Mapping[str, Verdict]
+    calling_ae_title: str = ""
+    host: str = ""
