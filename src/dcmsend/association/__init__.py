@@ -8,14 +8,21 @@ from .dimse_target import DimseTarget
 from .peer import AddressFamily, Peer
 
 if TYPE_CHECKING:
+    from .commitment_requester import CommitmentRequester
     from .image_finder import ImageFinder
     from .probing import ProbeAnswer, echo, probe
 
-__all__ = ["AddressFamily", "DimseTarget", "ImageFinder", "Peer", "ProbeAnswer", "echo", "probe"]
+__all__ = [
+    "AddressFamily", "CommitmentRequester", "DimseTarget", "ImageFinder", "Peer", "ProbeAnswer", "echo", "probe",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> object:
     """Load a seldom needed name when it is first used."""
+    if name == "CommitmentRequester":
+        from .commitment_requester import CommitmentRequester
+
+        return CommitmentRequester
     if name == "ImageFinder":
         from .image_finder import ImageFinder
 

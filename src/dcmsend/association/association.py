@@ -36,6 +36,7 @@ from dcmsend.protocol import (
     PeerAborted,
     PeerReleaseRequested,
     ReleaseConfirmed,
+    ReleaseRP,
     ReleaseRQ,
     TransportClosed,
     UpperLayer,
@@ -169,9 +170,9 @@ class Association:
         except LocalProtocolError:
             self._raise_reason()
 
-    def waiting(self) -> deque[Event]:
-        """Events that arrived and were not received yet; the caller may remove some.  Raises as ``receive`` does."""
-        self._take_waiting(self.window + _MOST_READS)
+    def waiting(self, most: int | None = None) -> deque[Event]:
+        """Events that have arrived, read up to ``most``; the caller may remove some.  Raises as ``receive`` does."""
+        self._take_waiting(most or self.window + _MOST_READS)
         return self._events
 
     def is_unsent(self, end: int) -> bool:
@@ -231,10 +232,6 @@ class Association:
         self._unsent = None
         self._answer_idle.restart()
 
-    def has_input(self) -> bool:
-        """Whether an answer can be taken without a wait; only asked where several requests may be in flight."""
-        return self.window > 1 and self.has_news()
-
     def has_news(self) -> bool:
         """Whether any event has arrived that was not received yet."""
         return bool(self._events) or self._connection.has_input()
@@ -291,6 +288,12 @@ class Association:
                 pass
         finally:
             self.close()
+
+    def confirm_release(self) -> None:
+        """Answer the peer's request to release, then close; never raises a DcmsendError."""
+        with contextlib.suppress(DcmsendError):
+            self._send(self._layer.send(ReleaseRP()))
+        self.close()
 
     def abort(self, patience: float | None = None) -> None:
         """Send A-ABORT, wait for the peer to close, close; never raises a DcmsendError.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final
 
-from dcmsend.errors import PeerDataSetError, RemoteProtocolError
+from dcmsend.errors import PeerDataSetError
 from dcmsend.interrupt import Interrupt
 from dcmsend.protocol import (
     STUDY_ROOT_FIND,
@@ -59,11 +59,11 @@ class ImageFinder:
             if not response.is_pending:
                 return Holdings(availability, others, response.status)
             if message.data_set is None:
-                raise self._broken("the answer to C-FIND lacks its Identifier")
+                raise exchange.broken("the answer to C-FIND lacks its Identifier")
             try:
                 match = decode_image_match(message.data_set, syntax)
             except PeerDataSetError as error:
-                raise self._broken(f"the answer to C-FIND cannot be read: {error}") from error
+                raise exchange.broken(f"the answer to C-FIND cannot be read: {error}") from error
             uid = match.sop_instance_uid
             if uid in wanted and uid not in availability:
                 availability[uid] = match.instance_availability
@@ -71,7 +71,7 @@ class ImageFinder:
             others += uid not in wanted
             further += 1
             if further > _MOST_FURTHER:
-                raise self._broken("the archive answers C-FIND without end")
+                raise exchange.broken("the archive answers C-FIND without end")
         raise AssertionError  # ``ask`` goes on until the last answer
 
     def close(self) -> None:
@@ -81,9 +81,5 @@ class ImageFinder:
     def _response(self, message: Message, request: CFindRQ) -> CFindRSP:
         command = message.command
         if not isinstance(command, CFindRSP) or command.message_id_responded_to != request.message_id:
-            raise self._broken("the peer answers C-FIND with something else")
+            raise self._exchange.broken("the peer answers C-FIND with something else")
         return command
-
-    def _broken(self, text: str) -> RemoteProtocolError:
-        self._exchange.abort()
-        return RemoteProtocolError(text)

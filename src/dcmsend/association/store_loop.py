@@ -194,7 +194,7 @@ class StoreLoop:
     def _collect(self, limit: int) -> Iterator[StoreOutcome]:
         """Take the answers that have arrived, and wait until at most ``limit`` requests are outstanding."""
         in_flight = self._in_flight
-        while in_flight and (len(in_flight) > limit or in_flight.are_many or self._association.has_input()):
+        while in_flight and (len(in_flight) > limit or in_flight.are_many or self._association.has_news()):
             began = _clock()
             try:
                 event = self._association.receive(next(iter(in_flight.values())).deadline)
