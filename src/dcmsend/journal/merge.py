@@ -19,8 +19,9 @@ from dcmsend.transfer import PeerFacts, Reason
 
 from .database import Binding, check_for_damage, close_at_rest, open_database, open_read_only
 from .lock import JournalLock
+from .merge_proofs import MergedProofs, Said, SaidReader, has_proofs
 from .row_ids import RowIds
-from .schema import COLUMNS, PROOF_AFTER, RESULTS
+from .schema import COLUMNS, RESULTS
 from .sqlite_errors import translated
 from .values import number
 
@@ -32,15 +33,16 @@ _LARGEST_VALUE: Final = 1 << 20
 
 _READ: Final = (
     "SELECT directory.path, sop_class.uid, " + ", ".join(f"instance.{name}" for name in COLUMNS[:-2]) + ", "
-    "coalesce(study.uid, ''), coalesce(series.uid, ''), coalesce(options.fingerprint, '') FROM instance "
-    "LEFT JOIN directory ON directory.id = instance.directory LEFT JOIN sop_class ON sop_class.id = instance.sop_class "
+    "coalesce(study.uid, ''), coalesce(series.uid, ''), coalesce(options.fingerprint, ''), instance.proof "
+    "FROM instance LEFT JOIN directory ON directory.id = instance.directory "
+    "LEFT JOIN sop_class ON sop_class.id = instance.sop_class "
     "LEFT JOIN series ON series.id = instance.series LEFT JOIN study ON study.id = series.study "
     "LEFT JOIN options ON options.id = instance.options ORDER BY instance.directory, instance.name"
 )
 _NONE: Final = type(None)
 _TYPES: Final[tuple[tuple[type, ...], ...]] = (
     (bytes,), (str,), (int,), (bytes,), (int, _NONE), (int, _NONE), (int,), (int, _NONE), (str, _NONE), (int,), (int,),
-    (int,), (str,), (str, _NONE), (str,), (str,), (str,),
+    (int,), (str,), (str, _NONE), (str,), (str,), (str,), (int, _NONE),
 )  # fmt: skip
 """Types of the values in the columns that are read."""
 _LARGE: Final = (4, 5, 10)
@@ -68,9 +70,9 @@ def _stays(stored: str, other: str) -> str:
 
 
 _WRITE: Final = (
-    f"INSERT INTO instance ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))}) "
+    f"INSERT INTO instance ({', '.join(COLUMNS)}, proof) VALUES ({', '.join('?' * len(COLUMNS))}, ?) "
     "ON CONFLICT (directory, name) DO UPDATE SET "
-    + ", ".join((*(f"{name} = excluded.{name}" for name in COLUMNS[2:]), PROOF_AFTER))
+    + ", ".join(f"{name} = excluded.{name}" for name in (*COLUMNS[2:], "proof"))
     # A row of a file that could not be opened says nothing about the file, so the other row counts.
     + " WHERE CASE WHEN (instance.size IS NULL) <> (excluded.size IS NULL) THEN instance.size IS NULL "
     f"WHEN {_order('excluded')} > {_order('instance')} THEN NOT {_stays('instance', 'excluded')} "
@@ -129,34 +131,47 @@ def _fill(sources: Sequence[str], peer: Binding, target: sqlite3.Connection) -> 
 
 def _add_all(sources: Sequence[str], peer: Binding, target: sqlite3.Connection) -> None:
     """Add the rows of all sources.  The caller reports errors of the target, this function those of a source."""
-    ids = RowIds(target)
+    ids, proofs = RowIds(target), MergedProofs(target)
     for source in sources:
         connection, binding = open_read_only(source)
         with closing(connection):
             _check_peer(source, binding, peer)
-            target.executemany(_WRITE, (_renumbered(row, ids) for row in _rows(connection, source)))
+            with translated(source):
+                connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LARGEST_VALUE)
+                connection.execute("BEGIN")  # from here on all reads see one moment, whatever a run writes
+                check_for_damage(connection, source)
+                is_plain = not has_proofs(connection)
+            proofs.add_transactions(connection, source)
+            rows = _rows(connection, source)
+            if is_plain and not has_proofs(target):
+                target.executemany(_WRITE, ((*_renumbered(row, ids), None) for row, _ in rows))
+            else:
+                for row, said in rows:
+                    proofs.add(_WRITE, _renumbered(row, ids), said)
         target.execute("UPDATE peer SET created = min(created, ?)", (binding.created,))
+    proofs.settle()
 
 
 def _renumbered(row: tuple[Any, ...], ids: RowIds) -> tuple[Any, ...]:
-    path, sop_class_uid, _, *values, _, uid, etag, study_uid, series_uid, fingerprint = row
+    path, sop_class_uid, _, *values, _, uid, etag, study_uid, series_uid, fingerprint, _ = row
     shared = ids.series(study_uid, series_uid), ids.options(fingerprint)
     return ids.directory(path), *values, ids.sop_class(sop_class_uid), uid, etag, *shared
 
 
-def _rows(connection: sqlite3.Connection, source: str) -> Iterator[tuple[Any, ...]]:
-    """Rows: path of the directory, UID of the SOP Class, and the columns.  Raises JournalError."""
+def _rows(connection: sqlite3.Connection, source: str) -> Iterator[tuple[tuple[Any, ...], Said]]:
+    """Rows (path of the directory, UID of the SOP Class, the columns) and what is known of their proof.
+
+    Raises JournalError.
+    """
     with translated(source):
-        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LARGEST_VALUE)
-        connection.execute("BEGIN")  # from here on all reads see one moment, whatever a run writes
-        check_for_damage(connection, source)
+        proofs = SaidReader(connection)
         cursor = connection.execute(_READ)
         last: tuple[int, bytes] = (-1, b"")
         while found := cursor.fetchmany(_PIECE):
             for row in found:
                 _check(row, last)
                 last = row[2:4]
-            yield from found
+                yield row, proofs.said(row[-1])
 
 
 def _check(row: tuple[Any, ...], last: tuple[int, bytes]) -> None:

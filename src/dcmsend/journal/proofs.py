@@ -222,7 +222,7 @@ class Proofs:
         with translated(self._path):
             rows = self._connection.execute(
                 "SELECT uid, requested, peer, (SELECT count(*) FROM requested WHERE commitment = commitment.id) "
-                f"FROM commitment WHERE state = {TransactionState.OPEN.value} ORDER BY id"
+                f"FROM commitment WHERE state = {TransactionState.OPEN.value} ORDER BY requested, id"
             ).fetchall()
         return [OpenTransaction(uid, requested / 1000, peer, count) for uid, requested, peer, count in rows]
 
