@@ -227,6 +227,9 @@ def report(data_set: bytes | None, *, context_id: int = 1, number: int = 1, sop_
     return message(context_id, elements, data_set)
 
 
+BEGUN = report(b"")[: -len(fragment(1, b"", is_last=True))]
+"""The command of a report, without its data set."""
+
 Answer = Callable[[int], bytes | None]
 
 
@@ -433,9 +436,8 @@ def test_a_bad_answer_costs_that_request_only(bad: Answer, error: type[DcmsendEr
 
 def test_a_data_set_without_end_is_not_gathered() -> None:
     part = fragment(1, bytes(16000), is_last=False)
-    begin = report(b"")[: -len(fragment(1, b"", is_last=True))]
     with (
-        archive_that(lambda number: begin + part * 1100) as archive, asking(archive.port) as asked,
+        archive_that(lambda number: BEGUN + part * 1100) as archive, asking(archive.port) as asked,
         pytest.raises(RemoteProtocolError, match="longer than 16777216 bytes"),
     ):  # fmt: skip
         asked.requester.request("2.25.1", references("1.2.3"))
@@ -480,7 +482,7 @@ def test_a_request_to_end_ends_the_wait(flood: bytes) -> None:
 
     def ask_to_end(number: int) -> bytes:
         interrupt.request("a test")
-        return report(b"")[: -len(fragment(1, b"", is_last=True))] + flood * 200_000
+        return BEGUN + flood * 200_000
 
     with archive_that(ask_to_end) as archive, asking(archive.port, interrupt=interrupt) as asked:
         with pytest.raises(Cancelled):
@@ -572,14 +574,35 @@ def test_reports_before_a_bad_end_are_taken(last: bytes | None, error: type[Dcms
         assert not asked.requester.is_open
 
 
-def test_a_report_before_what_is_no_pdu_is_taken() -> None:
+@pytest.mark.parametrize("length", [20, 80_000])
+def test_a_report_before_what_is_no_pdu_is_taken(length: int) -> None:
     with archive_that(answer) as archive, asking(archive.port) as asked:
         assert asked.requester.request("2.25.1", references("1.2.3")) == 0
-        archive.send(report(report_data("2.25.1")) + b"\x99" * 20)
+        archive.send(report(report_data("2.25.1")) + b"\x99" * length)
         with pytest.raises(RemoteProtocolError):
             asked.wait_until_ended()
         assert [answer.transaction_uid for answer in asked.answers] == ["2.25.1"]
         assert not asked.requester.is_open
+
+
+def test_half_a_report_before_what_is_no_pdu() -> None:
+    with archive_that(answer) as archive, asking(archive.port) as asked:
+        assert asked.requester.request("2.25.1", references("1.2.3")) == 0
+        archive.send(BEGUN + b"\x99" * 20)
+        with pytest.raises(RemoteProtocolError):
+            asked.wait_until_ended()
+
+
+def test_half_a_report_is_forgotten_with_its_association() -> None:
+    with archive_that(answer) as archive, asking(archive.port) as asked:
+        assert asked.requester.request("2.25.1", references("1.2.3")) == 0
+        archive.send(BEGUN + fragment(1, report_data("2.25.1")[:9], is_last=False))
+        archive.cut()
+        with pytest.raises(ConnectionLost):
+            asked.wait_until_ended()
+        assert asked.requester.request("2.25.1", references("1.2.3")) == 0
+        archive.send(report(report_data("2.25.2")))
+        asked.wait_for(1)
 
 
 def test_what_the_caller_raises_passes_through() -> None:
@@ -602,6 +625,9 @@ def test_more_reports_than_one_call_takes(monkeypatch: pytest.MonkeyPatch) -> No
         with asking(archive.port) as asked:
             assert asked.requester.request("2.25.1", references("1.2.3")) == 0
             archive.send(report(report_data("2.25.1")) * 25)
-            asked.wait_for(25)
+            while len(asked.answers) < 25:
+                before = len(asked.answers)
+                asked.requester.take_waiting()
+                assert len(asked.answers) <= before + 10
             wait_for_length(archive.replies, 25)
         assert statuses(archive) == [0] * 25
