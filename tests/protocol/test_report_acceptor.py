@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dcmsend.protocol import (
+    BUSY,
     Abort,
     AcceptanceTerms,
     AssociateRJ,
@@ -202,6 +203,23 @@ def test_we_end_it_ourselves_or_the_connection_does() -> None:
     archive.acceptor.receive_closed()
     assert archive.acceptor.is_over
     assert archive.acceptor.error is None
+
+
+def test_too_many_associations() -> None:
+    archive = Archive()
+    archive.acceptor.is_busy = True
+    assert archive.say(archive.layer.send(REQUEST)) == [AssociationRefused(BUSY)]
+    assert archive.acceptor.peer == REQUEST
+    assert archive.acceptor.is_over
+
+
+def test_who_closes_the_connection() -> None:
+    for is_ours, ending in ((True, RELEASE), (True, b"\x99\0\0\0\0\0"), (False, encode_pdu(Abort()))):
+        archive = Archive().associate()
+        assert not archive.acceptor.peer_closes
+        archive.acceptor.receive_data(ending)
+        assert archive.acceptor.is_over
+        assert archive.acceptor.peer_closes == is_ours
 
 
 def test_a_request_with_more_behind_it() -> None:

@@ -18,6 +18,9 @@ FOR_PROOF = [
         "acceptance", "commitment", "data_set_values", "further_command_set", "further_commands", "general_status",
         "image_query", "message_assembly", "report_acceptor",
     )
+] + [
+    "dcmsend.association.report_listener", "dcmsend.transport.accepted", "dcmsend.transport.listener",
+    "dcmsend.transport.tls_context", "dcmsend.transport.tls_server",
 ]  # fmt: skip
 
 

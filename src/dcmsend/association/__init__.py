@@ -11,9 +11,12 @@ if TYPE_CHECKING:
     from .commitment_requester import CommitmentRequester
     from .image_finder import ImageFinder
     from .probing import ProbeAnswer, echo, probe
+    from .report_connection import ReportLimits
+    from .report_listener import ReportListener
 
 __all__ = [
-    "AddressFamily", "CommitmentRequester", "DimseTarget", "ImageFinder", "Peer", "ProbeAnswer", "echo", "probe",
+    "AddressFamily", "CommitmentRequester", "DimseTarget", "ImageFinder", "Peer", "ProbeAnswer", "ReportLimits",
+    "ReportListener", "echo", "probe",
 ]  # fmt: skip
 
 
@@ -27,6 +30,14 @@ def __getattr__(name: str) -> object:
         from .image_finder import ImageFinder
 
         return ImageFinder
+    if name == "ReportListener":
+        from .report_listener import ReportListener
+
+        return ReportListener
+    if name == "ReportLimits":
+        from .report_connection import ReportLimits
+
+        return ReportLimits
     if name in ("ProbeAnswer", "echo", "probe"):
         from . import probing
 

@@ -11,7 +11,7 @@ from typing import Final
 from dcmsend.dicom.value import Value
 from dcmsend.errors import RemoteProtocolError
 
-from .acceptance import AcceptanceTerms, answer_association
+from .acceptance import BUSY, AcceptanceTerms, answer_association
 from .command_set import encode_command
 from .commitment import STORAGE_COMMITMENT_PUSH_MODEL
 from .dimse import VERIFICATION_SOP_CLASS, CEchoRQ, CEchoRSP, Command
@@ -69,12 +69,14 @@ class ReportAcceptor:
     Attributes:
         peer: the peer's A-ASSOCIATE-RQ, None until it has arrived.
         error: why the association was aborted or has ended early, None while it is good.
+        is_busy: whether a request is rejected because too many associations are open; the caller sets it.
     """
 
     def __init__(self, terms: AcceptanceTerms) -> None:
         """Wait for a request; ``terms`` decide whether it is accepted."""
         self.peer: AssociateRQ | None = None
         self.error: RemoteProtocolError | None = None
+        self.is_busy = False
         self._terms = terms
         self._layer = UpperLayer(terms.max_pdu_length, is_acceptor=True)
         self._assembly = MessageAssembly()
@@ -89,8 +91,13 @@ class ReportAcceptor:
 
     @property
     def is_over(self) -> bool:
-        """Whether the conversation is over: close the connection (PS3.8's ARTIM may be waited for first)."""
+        """Whether the conversation is over: close the connection, after a time if ``peer_closes``."""
         return self._layer.state in (State.IDLE, State.AWAITING_TRANSPORT_CLOSE)
+
+    @property
+    def peer_closes(self) -> bool:
+        """Whether it is over and the peer has to close, for which it has a time (PS3.8's ARTIM)."""
+        return self._layer.state is State.AWAITING_TRANSPORT_CLOSE
 
     def receive_data(self, data: bytes) -> bytes:
         """Take received bytes; return the bytes to send at once.  ``take_reports`` then returns the reports.
@@ -141,7 +148,7 @@ class ReportAcceptor:
             self.peer = event.pdu
             if self._layer.state is not State.AWAITING_LOCAL_ASSOCIATE_RESPONSE:
                 return b""
-            return self._layer.send(answer_association(event.pdu, self._terms))
+            return self._layer.send(BUSY if self.is_busy else answer_association(event.pdu, self._terms))
         if isinstance(event, CommandReceived | DataReceived):
             message = self._assembly.receive(event)
             return b"" if message is None else self._take(message)

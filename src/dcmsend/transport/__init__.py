@@ -10,14 +10,17 @@ from .tcp import TcpConnection, TcpOptions, connect
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .accepted import AcceptedConnection as AcceptedConnection
     from .connection import Connection as Connection
+    from .listener import Listener as Listener
     from .tls_client import TlsClient as TlsClient  # the type; load_tls makes the objects
     from .tls_options import TlsOptions as TlsOptions
     from .tls_options import TlsProfile as TlsProfile
+    from .tls_server import TlsServer as TlsServer
 
 __all__ = [
-    "AddressFamily", "Connection", "Deadline", "TcpConnection", "TcpOptions", "TlsClient", "TlsOptions",
-    "TlsProfile", "connect", "load_tls",
+    "AcceptedConnection", "AddressFamily", "Connection", "Deadline", "Listener", "TcpConnection", "TcpOptions",
+    "TlsClient", "TlsOptions", "TlsProfile", "TlsServer", "connect", "load_tls",
 ]
 
 
@@ -29,7 +32,7 @@ def load_tls(options: TlsOptions, ask_password: Callable[[], str] | None = None)
 
 
 def __getattr__(name: str) -> object:
-    """Load a type that a plain run does not need, with ``TlsClient`` OpenSSL too, when it is first used."""
+    """Load a type that a plain run does not need, with those of TLS OpenSSL too, when it is first used."""
     if name == "TlsClient":
         from .tls_client import TlsClient
 
@@ -38,8 +41,20 @@ def __getattr__(name: str) -> object:
         from . import tls_options
 
         return getattr(tls_options, name)
+    if name == "TlsServer":
+        from .tls_server import TlsServer
+
+        return TlsServer
     if name == "Connection":
         from .connection import Connection
 
         return Connection
+    if name == "Listener":
+        from .listener import Listener
+
+        return Listener
+    if name == "AcceptedConnection":
+        from .accepted import AcceptedConnection
+
+        return AcceptedConnection
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
