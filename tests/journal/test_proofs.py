@@ -22,6 +22,7 @@ from dcmsend.inputs import InputFile
 from dcmsend.interrupt import Interrupt
 from dcmsend.journal import Journal, JournalFilter, JournalReader, MovingJournal, StoredRow
 from dcmsend.journal.proofs import NOT_NAMED
+from dcmsend.report import format_time
 from dcmsend.transfer import ProofState
 from support.old_journal import OldRow, write_old_journal
 from support.programs import installed_dcmsend
@@ -92,6 +93,37 @@ def test_a_series_is_proven_in_part(journal: Journal) -> None:
     assert not [statement for statement in statements if "instance" in statement.split("WHERE")[0]]
 
 
+def test_uids_of_several_series(journal: Journal) -> None:
+    """Only those that are refuted; a second copy, a row that is not stored and one without series are no other one."""
+    proofs = journal.proofs()
+
+    def add(number: int, uid: int, series: str, study: str = "4", **changes: object) -> None:
+        made = outcome_of(number, series, study, **changes)
+        journal.note(made._replace(instance=made.instance._replace(sop_instance_uid=instance_uid(uid))))
+
+    wanted = {}
+    for uid in range(1, 14):  # the same series UID in two studies; every other one has a second copy
+        add(uid, uid, "5")
+        add(uid + 100, uid, "5", "9")
+        if uid % 2:
+            add(uid + 200, uid, "5")
+        wanted[instance_uid(uid)] = 2 + uid % 2
+    for number, (series, changes) in enumerate((("5", {}), ("6", {"result": Result.REFUSED, "status": 1}), ("", {}))):
+        add(20 + number, 20 + number, "5")
+        add(120 + number, 20 + number, series, **changes)
+    add(30, 30, "5")
+    add(130, 30, "6")
+    assert proofs.shared_uids() == (0, ())
+    proven = instance_uid(30)
+    proofs.record([(row, VERIFIED if row.sop_instance_uid == proven else MISSING) for row in proofs.unproven()])
+    found = proofs.shared_uids()
+    assert found.total == 13
+    assert found.first == tuple(sorted(wanted.items())[:10])
+    (shared,) = (row for row in proofs.refuted(sent_again=False) if os.path.basename(row.path) == "101")
+    proofs.record([(shared, VERIFIED)])
+    assert proofs.shared_uids() == found, "the archive has one of both"
+
+
 def test_only_what_is_stored(journal: Journal) -> None:
     journal.note(outcome_of(1))
     journal.note(outcome_of(2, result=Result.REFUSED, status=0xA900))
@@ -128,12 +160,13 @@ def test_sent_again_once_ever(journal: Journal) -> None:
     assert proofs.totals() == {ProofState.MISSING: 1, ProofState.VERIFIED: 1}
 
 
-def test_the_question_for_a_path_is_one_indexed_query(journal: Journal) -> None:
-    from dcmsend.journal.proof_notes import _OF_TRANSACTION
+def test_questions_for_a_path_or_a_transaction_are_indexed(journal: Journal) -> None:
+    """They cost as little in a journal of millions of rows, proofs and transactions."""
+    from dcmsend.journal.proof_notes import _HAND_OVER, _OF_TRANSACTION
     from dcmsend.journal.schema import LOOK_UP
 
     with closing(sqlite3.connect(journal.path)) as connection:
-        for query, values in ((LOOK_UP, (1, b"1")), (_OF_TRANSACTION, (1,))):
+        for query, values in ((LOOK_UP, (1, b"1")), (_OF_TRANSACTION, (1,)), (_HAND_OVER, (2, 3, 1))):
             plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query}", values)]
             assert not [step for step in plan if step.startswith("SCAN") or "TEMP" in step], plan
 
@@ -300,6 +333,7 @@ def test_it_is_shown(tmp_path: Path) -> None:
         _, two, three = sorted(proofs.unproven(), key=lambda row: row.sop_instance_uid)
         proofs.record([(two, DENIED)])
         proofs.begin_transaction("1.7", [three], WHO)
+        (transaction,) = proofs.open_transactions()
     show = str(Path(installed_dcmsend()).with_name("dcmsend-journal"))
     rows = {row["sop_instance_uid"]: row for row in json.loads(run(show, path, "--format", "json").stdout)}
     plain, denied, asked = (rows[instance_uid(number)] for number in (1, 2, 3))
@@ -314,8 +348,17 @@ def test_it_is_shown(tmp_path: Path) -> None:
     assert table[instance_uid(1)]["proof"] == ""
     assert "0x0000 denied" in run(show, path, "--list").stdout
     totals = json.loads(run(show, path, "--totals", "--format", "json").stdout)
-    assert totals["proofs"] == {"not_asked": 1, "denied": 1, "no_answer": 1}
-    assert "denied                  1  of those stored" in run(show, path).stdout
+    assert list(totals["proofs"].items()) == [("denied", 1), ("no_answer", 1), ("not_asked", 1)]
+    waiting = totals["open_transactions"]
+    assert (waiting["number"], waiting["instances"]) == (1, 1)
+    assert waiting["oldest"] == format_time(transaction.requested)
+    shown = run(show, path).stdout
+    assert "denied                  1  of those stored" in shown
+    assert f"waiting                 1  in open transactions: 1, the oldest of {waiting['oldest']}\n" in shown
+    with opened(path) as journal:
+        journal.proofs().answer_transaction("1.7", {})
+    assert "open_transactions" not in json.loads(run(show, path, "--totals", "--format", "json").stdout)
+    assert "waiting" not in run(show, path).stdout
     with JournalReader(str(path)) as reader:
         wanted = JournalFilter(proofs=(ProofState.DENIED, None))
         assert sorted(row.sop_instance_uid for row in reader.rows(wanted)) == [instance_uid(1), instance_uid(2)]

@@ -281,6 +281,12 @@ def _count_text(reader: JournalReader, groups: list[JournalGroup], proofs: _Proo
                 yield f"  {group.instances:23}  {answer}\n"
     for state, count in proofs.items():
         yield f"{_proof_name(state):12} {count:12}  of those stored\n"
+    waiting = reader.waiting_transactions()
+    if waiting.oldest is not None:
+        yield (
+            f"{'waiting':12} {waiting.instances:12}  in open transactions: {waiting.number}, "
+            f"the oldest of {format_time(waiting.oldest)}\n"
+        )
 
 
 def _count_json(reader: JournalReader, groups: list[JournalGroup], proofs: _Proofs) -> Iterator[str]:
@@ -288,6 +294,8 @@ def _count_json(reader: JournalReader, groups: list[JournalGroup], proofs: _Proo
     totals = dict.fromkeys(_RESULTS, 0)
     for group in groups:
         totals[_name(group.result)] += group.instances
+    waiting = reader.waiting_transactions()
+    transactions = {**waiting._asdict(), "oldest": format_time(waiting.oldest or 0.0)}
     yield json.dumps(
         {
             "peer": {"host": binding.host, "port": binding.port, "called": binding.called_ae_title},
@@ -296,6 +304,7 @@ def _count_json(reader: JournalReader, groups: list[JournalGroup], proofs: _Proo
             "totals": totals,
             "groups": [_group_fields(group) for group in groups],
             **({"proofs": {_proof_name(state): count for state, count in proofs.items()}} if proofs else {}),
+            **({"open_transactions": transactions} if waiting.number else {}),
         },
         ensure_ascii=False,
         indent=1,

@@ -22,11 +22,12 @@ if TYPE_CHECKING:
     from .path_key import Directories
     from .proof_rows import OpenTransaction, StoredRow
     from .proofs import Proofs
+    from .shared_uids import SharedUids
 
 __all__ = [
     "Directories", "Journal", "JournalFilter", "JournalGroup", "JournalOptions", "JournalReader", "JournalRow",
-    "JournalView", "MovingJournal", "OpenTransaction", "Proofs", "StoredRow", "journal_files", "merge_journals",
-    "open_journal",
+    "JournalView", "MovingJournal", "OpenTransaction", "Proofs", "SharedUids", "StoredRow", "journal_files",
+    "merge_journals", "open_journal",
 ]  # fmt: skip
 
 
@@ -75,7 +76,7 @@ def _is_absent(path: str) -> bool:
 
 _HOMES: Final = {
     "Journal": "journal", "JournalView": "journal_view", "MovingJournal": "moving_journal", "Proofs": "proofs",
-    "Directories": "path_key",
+    "Directories": "path_key", "SharedUids": "shared_uids",
     "journal_files": "own_files", "merge_journals": "merge", "OpenTransaction": "proof_rows", "StoredRow": "proof_rows",
     "JournalFilter": "listing", "JournalGroup": "listing", "JournalReader": "listing", "JournalRow": "listing",
 }  # fmt: skip

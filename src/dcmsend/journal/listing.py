@@ -13,12 +13,12 @@ from dcmsend.dicom.record import Record
 from dcmsend.transfer import Proof, ProofState, Result
 
 from .database import open_read_only
-from .proof_rows import FROM_ROWS, SENT_AGAIN, STATES, proof_of
+from .proof_rows import ASKED, FROM_ROWS, SENT_AGAIN, STATES, TransactionState, proof_of
 from .schema import CODES, RESULTS
 from .sqlite_errors import translated
 from .values import number
 
-__all__ = ["JournalFilter", "JournalGroup", "JournalReader", "JournalRow"]
+__all__ = ["JournalFilter", "JournalGroup", "JournalReader", "JournalRow", "WaitingTransactions"]
 
 _PIECE: Final = 1000
 
@@ -67,6 +67,20 @@ class JournalGroup(NamedTuple):
     status: int | None
     reason: str | None
     instances: int
+
+
+class WaitingTransactions(NamedTuple):
+    """Open transactions: commitments of the archive that were requested and are not answered.
+
+    Attributes:
+        number: how many transactions.
+        instances: how many instances wait for them.
+        oldest: when the oldest one was requested, seconds since the epoch; None if there is none.
+    """
+
+    number: int
+    instances: int
+    oldest: float | None
 
 
 class JournalFilter(Record):
@@ -119,7 +133,10 @@ class JournalReader:
             return [JournalGroup(RESULTS[code], status, reason, count) for code, status, reason, count in rows]
 
     def proofs(self, wanted: JournalFilter) -> dict[ProofState | None, int]:
-        """The selected rows that are stored, counted by proof; empty if the archive was never asked."""
+        """The selected rows that are stored, counted by proof; empty if the archive was never asked.
+
+        In the order of the states; None, for rows of which the archive was not asked, comes last.
+        """
         where, values = self._where(wanted)
         text = (
             f"SELECT CASE WHEN instance.proof > 0 THEN proof.state END, count(*) FROM {_tables(wanted, True)} "
@@ -132,7 +149,21 @@ class JournalReader:
             for code, count in self._connection.execute(text, values):
                 state = None if code is None else STATES[code]
                 totals[state] = totals.get(state, 0) + count
-        return totals
+        return {state: totals[state] for state in (*ProofState, None) if state in totals}
+
+    def waiting_transactions(self) -> WaitingTransactions:
+        """The open transactions of the whole journal."""
+        with translated(self._path):
+            number, oldest = self._connection.execute(
+                f"SELECT count(*), min(requested) FROM commitment WHERE state = {TransactionState.OPEN.value}"
+            ).fetchone()
+            (instances,) = self._connection.execute(
+                "SELECT count(*) FROM requested CROSS JOIN instance CROSS JOIN proof WHERE outcome = 0 "
+                "AND (instance.directory, instance.name) = (requested.directory, requested.name) "
+                f"AND proof.id = instance.proof AND proof.state = {ASKED} AND proof.commitment = requested.commitment"
+            ).fetchone()
+            _check((int, type(None)), oldest)
+        return WaitingTransactions(number, instances, None if oldest is None else oldest / 1000)
 
     def rows(self, wanted: JournalFilter) -> Iterator[JournalRow]:
         """The selected rows, lazily, directory by directory; others may use the journal between two pieces.

@@ -9,7 +9,7 @@ from typing import Any, Final
 from .proof_rows import ASKED, FROM_ROWS, ROW_COLUMNS, StoredRow, TransactionState, row_of
 
 __all__ = [
-    "ProofNotes", "add_transaction", "current_transaction", "end_transaction", "find_transaction", "now",
+    "ProofNotes", "add_transaction", "current_transaction", "end_transaction", "find_transaction", "hand_over", "now",
     "rows_of_transaction",
 ]  # fmt: skip
 
@@ -22,6 +22,11 @@ _OF_TRANSACTION: Final = (
     f"ON (instance.directory, instance.name) = (requested.directory, requested.name) {FROM_ROWS} "
     f"WHERE requested.commitment = ? AND outcome = 0 AND instance.proof > 0 AND proof.state = {ASKED} "
     "AND proof.commitment = requested.commitment ORDER BY requested.directory, requested.name"
+)
+_HAND_OVER: Final = (
+    "UPDATE proof SET commitment = ?1, time = ?2 WHERE id IN (SELECT instance.proof FROM requested CROSS JOIN instance "
+    "ON (instance.directory, instance.name) = (requested.directory, requested.name) WHERE requested.commitment = ?3) "
+    f"AND commitment = ?3 AND state = {ASKED}"
 )
 
 
@@ -89,6 +94,12 @@ def add_transaction(connection: sqlite3.Connection, uid: str, peer: str) -> int:
 def rows_of_transaction(connection: sqlite3.Connection, number: int) -> list[StoredRow]:
     """The rows that still wait for the answer of a transaction."""
     return [row_of(values) for values in connection.execute(_OF_TRANSACTION, (number,))]
+
+
+def hand_over(connection: sqlite3.Connection, old: int, new: int) -> None:
+    """Let the rows of one transaction wait for another one; finds them by key, as proofs have no index."""
+    connection.execute(_HAND_OVER, (new, now(), old))
+    connection.execute("UPDATE requested SET commitment = ? WHERE commitment = ?", (new, old))
 
 
 def end_transaction(connection: sqlite3.Connection, current: int, named: int, state: TransactionState) -> None:

@@ -21,7 +21,7 @@ from .proof_notes import (
     current_transaction,
     end_transaction,
     find_transaction,
-    now,
+    hand_over,
     rows_of_transaction,
 )
 from .proof_rows import (
@@ -35,6 +35,7 @@ from .proof_rows import (
     TransactionState,
     row_of,
 )
+from .shared_uids import SharedUids, find_shared_uids
 from .sqlite_errors import translated
 
 __all__ = ["NOT_NAMED", "Proofs"]
@@ -111,6 +112,12 @@ class Proofs:
                 self._has_gathered = True
             return self._connection.execute(_HAS_PROVEN, (study_uid, series_uid)).fetchone() is not None
 
+    def shared_uids(self) -> SharedUids:
+        """The UIDs of refuted instances that the journal also has in another study or series."""
+        self._write_first()
+        with translated(self._path), closing(open_second(self._path)) as connection:
+            return find_shared_uids(connection)
+
     def totals(self) -> dict[ProofState | None, int]:
         """The number of stored rows in each state; None: the archive was not asked since they were sent last."""
         self._write_first()
@@ -175,11 +182,7 @@ class Proofs:
             number = add_transaction(connection, new, peer)
             values = (TransactionState.REPLACED.value, number, found[0])
             connection.execute("UPDATE commitment SET state = ?, replaced_by = ? WHERE id = ?", values)
-            connection.execute("UPDATE requested SET commitment = ? WHERE commitment = ?", (number, found[0]))
-            connection.execute(
-                f"UPDATE proof SET commitment = ?, time = ? WHERE commitment = ? AND state = {ASKED}",
-                (number, now(), found[0]),
-            )
+            hand_over(connection, found[0], number)
             return rows_of_transaction(connection, number)
 
     def answer_transaction(
