@@ -60,7 +60,6 @@ def listening(
     limits: ReportLimits | None = None,
     tls: TlsClient | None = None,
     expected: str | None = "ARCHIVE",
-    is_faulty: bool = False,
 ) -> Iterator[ReportListener]:
     """A listener on loopback; when it has closed, its threads, sockets and its port are gone."""
     threads, descriptors = set(threading.enumerate()), open_descriptors()
@@ -70,8 +69,7 @@ def listening(
     try:
         listener.start()
         yield listener
-        if not is_faulty:
-            assert listener.error is None
+        assert listener.error is None
     finally:
         listener.close()
         listener.close()

@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -408,6 +409,46 @@ def test_no_port_no_thread() -> None:
         listener.close()
     assert threading.active_count() == threads
     ReportListener(TERMS, Taken(), 0).close()
+
+
+def test_a_fault_of_ours_is_told_and_leaves_nothing_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("a fault")
+
+    listener = ReportListener(TERMS, Taken(), 0, address="127.0.0.1")
+    listener.start()
+    try:
+        with Caller(listener.port) as caller:
+            caller.ask()
+            monkeypatch.setattr(ReportListener, "_accept", fail)
+            with Caller(listener.port) as second:
+                assert second.hear_end() == b""
+            caller.hear_abort()
+        assert str(listener.error) == "a fault"
+        with pytest.raises(ConnectionRefusedError):
+            Caller(listener.port)
+    finally:
+        listener.close()
+    assert str(listener.error) == "a fault"
+
+
+def test_no_descriptor_is_left_for_a_caller(caplog: pytest.LogCaptureFixture) -> None:
+    """It waits in the system until there is one."""
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with listening() as listener, socket.socket() as sock:
+        lowest_free = os.dup(sock.fileno())
+        os.close(lowest_free)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free, hard))
+        try:
+            sock.connect(("127.0.0.1", listener.port))
+            until = time.monotonic() + LONG
+            while "no further caller can be taken for now: Too many open files" not in caplog.text:
+                assert time.monotonic() < until
+                time.sleep(0.01)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert isinstance(Caller(listener.port, sock).ask(), AssociationAccepted)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks there")

@@ -13,11 +13,15 @@ import pytest
 from association.report_peers import TERMS, Caller, Taken, listening, report, request
 from association.test_report_listener import ask_for_commitment
 from dcmsend.association import ReportLimits, ReportListener
-from dcmsend.protocol import AssociationAccepted, ReleaseConfirmed, ReleaseRQ
+from dcmsend.protocol import AssociationAccepted, ReleaseConfirmed, ReleaseRQ, SOPReference
+from dcmsend.transfer import CommitmentAnswer, ProofState, Verdict
 from dcmsend.transport import TlsClient, TlsOptions, TlsProfile, load_tls
-from protocol.test_archives import some
+from protocol.messages import CT, IMPLICIT_LITTLE, PUSH
+from protocol.test_archives import TRANSACTION, asking, request_commitment, some
 from support.archive import CommitmentArchive, commitment_archive
 from support.certificates import KEY_PASSWORD, Certificates
+from support.part10 import read_part10
+from support.peers import orthanc
 from support.programs import dcmtk_program
 from support.run import run
 
@@ -71,6 +75,35 @@ def test_an_archive_reports_by_tls(certificates: Certificates) -> None:
         ask_for_commitment(archive)
         assert len(taken.next().verdicts) == 1000
     assert archive.answers == [0]
+
+
+@pytest.mark.peer("orthanc")
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("is_secured", [False, True], ids=["plain", "tls"])
+def test_orthanc_reports(
+    tmp_path: Path, data: Path, dcmsend: str, certificates: Certificates, is_secured: bool
+) -> None:
+    taken = Taken()
+    with listening(taken, tls=ours(certificates) if is_secured else None, expected="ORTHANC") as listener:
+        modality = {
+            "AET": "DCMSEND", "Host": "127.0.0.1", "Port": listener.port, "AllowStorageCommitment": True,
+            "UseDicomTls": is_secured,
+        }  # fmt: skip
+        with orthanc(
+            tmp_path,
+            DicomModalities={"dcmsend": modality},
+            DicomTlsCertificate=str(certificates.server),
+            DicomTlsPrivateKey=str(certificates.server_key),
+            DicomTlsTrustedCertificates=str(certificates.ca),
+        ) as peer:
+            path = data / "pydicom" / "CT_small.dcm"
+            assert run(dcmsend, "127.0.0.1", peer.port, path).exit_code == 0
+            uid = read_part10(path).sop_instance_uid
+            with asking(peer.port, PUSH, IMPLICIT_LITTLE, "ORTHANC") as talk:
+                references = [SOPReference(CT, uid), SOPReference(CT, "9.9")]
+                assert request_commitment(talk, references, IMPLICIT_LITTLE) == 0
+            verdicts = {uid: Verdict(ProofState.COMMITTED), "9.9": Verdict(ProofState.DENIED, 0x0112)}
+            assert taken.next() == CommitmentAnswer(TRANSACTION, verdicts, "ORTHANC", "127.0.0.1")
 
 
 @pytest.mark.peer("dcmtk")

@@ -61,6 +61,10 @@ class ReportTaker:
             level = logging.WARNING if self._unreadable <= _MOST_NOTES else logging.DEBUG
             _log.log(level, "a storage commitment report of %s cannot be read: %s", who, shown(error))
             return PROCESSING_FAILURE
+        _log.debug(
+            "Received N-EVENT-REPORT Request from %s (MsgID %d, transaction %s, committed: %d, failed: %d)",
+            who, report.request.message_id, shown(decoded.transaction_uid), len(decoded.committed), len(decoded.failed),
+        )  # fmt: skip
         if self._expected is not None and _on_the_wire(calling_ae_title) != _on_the_wire(self._expected):
             text = f"{who} reports on storage commitment, not '{self._expected}': archives report from others, too"
             self.warn_once(f"title {calling_ae_title}", text)
