@@ -28,7 +28,6 @@ from dcmsend.errors import (
     TimedOut,
 )
 from dcmsend.interrupt import Interrupt
-from dcmsend.protocol import SOPReference
 from dcmsend.transfer import CommitmentAnswer, ProofState, TransferOptions, Verdict
 from dcmsend.transport import TlsClient, TlsOptions
 from support import wire
@@ -92,8 +91,8 @@ def stored(count: int) -> dict[str, ArchiveInstance]:
     return {uid: ArchiveInstance(CT, uid) for uid in (f"1.2.3.{number}" for number in range(count))}
 
 
-def references(*uids: str) -> list[SOPReference]:
-    return [SOPReference(CT, uid) for uid in uids]
+def references(*uids: str) -> list[tuple[str, str]]:
+    return [(CT, uid) for uid in uids]
 
 
 def wait_for_length(gathered: Sequence[object], count: int) -> None:

@@ -81,7 +81,7 @@ class CommitmentRequester:
         """
         self._syntax = self._exchange.open()
 
-    def request(self, transaction_uid: str, references: Sequence[SOPReference]) -> int:
+    def request(self, transaction_uid: str, instances: Sequence[tuple[str, str]]) -> int:
         """Ask for a commitment to at least one instance; return the status of the archive's answer.
 
         Status 0 says that the request has arrived; the report comes later, or has been taken already: reports that
@@ -97,6 +97,7 @@ class CommitmentRequester:
             self._exchange.next_message_id(), STORAGE_COMMITMENT_PUSH_MODEL, STORAGE_COMMITMENT_PUSH_MODEL_INSTANCE,
             _REQUEST_STORAGE_COMMITMENT,
         )  # fmt: skip
+        references = [SOPReference(*instance) for instance in instances]
         data_set = encode_commitment_request(transaction_uid, references, self._syntax)
         self._log_request(request, transaction_uid, len(references))
         self._exchange.send(request, data_set)

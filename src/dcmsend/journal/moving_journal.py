@@ -144,6 +144,11 @@ class MovingJournal:
             self._mover.close(at_once=self._interrupt.requested)
         self._journal.close()
 
+    @property
+    def path(self) -> str:
+        """See ``Journal.path``."""
+        return self._journal.path
+
     def proofs(self) -> Proofs:
         """See ``Journal.proofs``."""
         return self._journal.proofs()

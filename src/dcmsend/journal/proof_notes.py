@@ -31,10 +31,16 @@ _HAND_OVER: Final = (
 
 
 class ProofNotes:
-    """Writes proofs within one transaction; rows with the same verdict share one proof."""
+    """Writes proofs within one transaction; rows with the same verdict share one proof.
+
+    Attributes:
+        time: of all proofs, milliseconds since the epoch.
+        mark: the number in the column ``proof`` of the row that was set last.
+    """
 
     def __init__(self, connection: sqlite3.Connection, commitment: int | None) -> None:
         self.time = now()
+        self.mark = 0
         self._connection = connection
         self._commitment = commitment
         self._known: dict[tuple[Any, ...], int] = {}
@@ -58,6 +64,7 @@ class ProofNotes:
                 "INSERT INTO proof (state, reason, time, commitment, sent_again, due) VALUES (?, ?, ?, ?, ?, ?)", key
             )
             number = self._known[key] = int(added.lastrowid or 0)
+        self.mark = number
         values = (number, *row.key, row.time, row.sop_instance_uid, row.mark)
         return self._connection.execute(_SET, values).rowcount == 1
 

@@ -80,7 +80,7 @@ class Proofs:
         self._path = path
         self._flush = flush
         self._connection = open_second(path)
-        self._has_gathered = False
+        self._gathered = -1
 
     def close(self) -> None:
         """Close the database."""
@@ -105,11 +105,12 @@ class Proofs:
     def has_proven(self, study_uid: str, series_uid: str) -> bool:
         """Whether any stored instance of a series is proven; looks at the whole journal after something was written."""
         with translated(self._path):
-            if not self._has_gathered:
+            (version,) = self._connection.execute("PRAGMA data_version").fetchone()  # others have written, too
+            if version != self._gathered:
                 self._connection.execute("CREATE TEMP TABLE IF NOT EXISTS proven (series INTEGER PRIMARY KEY)")
                 self._connection.execute("DELETE FROM temp.proven")
                 self._connection.execute(_GATHER_PROVEN)
-                self._has_gathered = True
+                self._gathered = version
             return self._connection.execute(_HAS_PROVEN, (study_uid, series_uid)).fetchone() is not None
 
     def shared_uids(self) -> SharedUids:
@@ -133,7 +134,7 @@ class Proofs:
 
     def record(self, verdicts: Iterable[tuple[StoredRow, Verdict]]) -> int:
         """Keep the verdicts of an answer without a transaction; return how many rows took one.  Bounded memory."""
-        self._has_gathered = False
+        self._gathered = -1
         taken = 0
         given = iter(verdicts)
         while piece := list(islice(given, _PIECE)):
@@ -192,7 +193,7 @@ class Proofs:
 
         Returns the rows that got a proof, none for a second answer; None for an unknown transaction.
         """
-        self._has_gathered = False
+        self._gathered = -1
         with self._transaction() as connection:
             found = find_transaction(connection, uid)
             if found is None:
@@ -209,14 +210,17 @@ class Proofs:
         return proven
 
     def refuse_transaction(self, uid: str, reason: int | str | None) -> list[StoredRow]:
-        """Note that an open transaction will not be answered; its rows may be asked for again."""
+        """Note that an open transaction will not be answered; return its rows, which may be asked for again."""
         with self._transaction() as connection:
             found = find_transaction(connection, uid)
             if found is None or found[1] != TransactionState.OPEN.value:
                 return []
             notes = ProofNotes(connection, found[0])
-            code = PROOF_CODES[ProofState.NO_ANSWER]
-            rows = [row for row in rows_of_transaction(connection, found[0]) if notes.set(row, code, reason)]
+            proof = Proof(ProofState.NO_ANSWER, reason, uid, notes.time / 1000)
+            rows = [
+                row._replace(proof=proof, mark=notes.mark) for row in rows_of_transaction(connection, found[0])
+                if notes.set(row, PROOF_CODES[proof.state], reason)
+            ]  # fmt: skip
             end_transaction(connection, found[0], found[0], TransactionState.REFUSED)
         return rows
 

@@ -1,6 +1,6 @@
-"""Proof by query: asks an archive, after the sending, which of the instances it has, and judges its answers.
+"""Proof: asks an archive, after the sending, what it has (``Verifier``), or to commit itself to it (``Committer``).
 
-Pure policy: the questions go out through a ``Finder``; clock and waiting are handed in.
+Pure policy: the questions go out through a ``Finder`` or a ``Requester``; clock and waiting are handed in.
 """
 
 from __future__ import annotations
@@ -10,18 +10,21 @@ from typing import TYPE_CHECKING, Final
 from .options import CommitOptions, VerifyOptions
 
 if TYPE_CHECKING:
+    from .committer import Committer, new_transaction_uid
     from .finder import Finder
     from .items import Item, Provable, ProvableT
+    from .requester import Reported, Requester, Transactions
     from .verifier import ProofCounts, SeriesRemark, Verifier
 
 __all__ = [
-    "CommitOptions", "Finder", "Item", "ProofCounts", "Provable", "ProvableT", "SeriesRemark", "Verifier",
-    "VerifyOptions",
+    "CommitOptions", "Committer", "Finder", "Item", "ProofCounts", "Provable", "ProvableT", "Reported", "Requester",
+    "SeriesRemark", "Transactions", "Verifier", "VerifyOptions", "new_transaction_uid",
 ]
 
 _HOMES: Final = {
-    "Finder": "finder", "Item": "items", "Provable": "items", "ProvableT": "items",
-    "ProofCounts": "verifier", "SeriesRemark": "verifier", "Verifier": "verifier",
+    "Committer": "committer", "new_transaction_uid": "committer", "Finder": "finder", "Item": "items",
+    "Provable": "items", "ProvableT": "items", "Reported": "requester", "Requester": "requester",
+    "Transactions": "requester", "ProofCounts": "verifier", "SeriesRemark": "verifier", "Verifier": "verifier",
 }  # fmt: skip
 
 

@@ -6,21 +6,10 @@ from collections.abc import Callable, Collection, Mapping
 from enum import Enum
 from typing import Final, NamedTuple
 
-from dcmsend.errors import (
-    AssociationAborted,
-    AssociationError,
-    AssociationReleased,
-    ConnectionLost,
-    DcmsendError,
-    RemoteProtocolError,
-    SessionFailed,
-    SopClassRefused,
-    TimedOut,
-    TransportError,
-)
+from dcmsend.errors import DcmsendError
 from dcmsend.interrupt import WAIT_SLICE, Interrupt
-from dcmsend.reasons import Reason
 
+from .failures import NO_ANSWER, is_for_good, reason_of
 from .finder import Finder
 from .options import VerifyOptions
 
@@ -28,17 +17,6 @@ __all__ = ["Answer", "Archive", "Kind"]
 
 _LONGEST_IDLE: Final = 5.0
 """Seconds of waiting from which the connection is not kept: archives end idle associations."""
-
-_REASONS: Final[Mapping[type[DcmsendError], Reason]] = {
-    SessionFailed: Reason.NO_ASSOCIATION,
-    SopClassRefused: Reason.CONTEXT_REFUSED,
-    AssociationAborted: Reason.ABORTED,
-    AssociationReleased: Reason.RELEASED,
-    ConnectionLost: Reason.CONNECTION_LOST,
-    TimedOut: Reason.TIMED_OUT,
-}
-"""Every other error is Reason.PROTOCOL_ERROR."""
-
 
 class Kind(Enum):
     """How an answer ended.  Source: PS3.4 C.4.1.1.4."""
@@ -111,7 +89,7 @@ class Archive:
             return Answer({}, 0, Kind.LOST, self.given_up)
         try:
             named, others, status = self._finder.find(study_uid, series_uid, wanted, by_name=by_name)
-        except (SessionFailed, AssociationError, TransportError, RemoteProtocolError) as error:
+        except NO_ANSWER as error:
             return self._lost(error)
         kind = _kind_of(status)
         if kind in (Kind.COMPLETE, Kind.LIMITED):
@@ -130,10 +108,8 @@ class Archive:
             self._interrupt.check_request()
 
     def _lost(self, error: DcmsendError) -> Answer:
-        reason = next(
-            (each for kind, each in _REASONS.items() if isinstance(error, kind)), Reason.PROTOCOL_ERROR
-        ).name.lower()  # fmt: skip
-        if isinstance(error, SopClassRefused) or (isinstance(error, SessionFailed) and error.is_permanent):
+        reason = reason_of(error)
+        if is_for_good(error):
             self.given_up, self.error = reason, error
         else:
             self._note(reason, error)
