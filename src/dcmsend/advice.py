@@ -31,7 +31,8 @@ from dcmsend.explanations import explanation
 from dcmsend.reasons import NoConnection, NoJournal, Reason, Rejection
 
 __all__ = [
-    "NOTHING_ACCEPTED", "SEE_ANSWERS", "Situation", "for_error", "for_reason", "for_rejection", "for_status",
+    "NOTHING_ACCEPTED", "SEE_ANSWERS", "Situation", "for_error", "for_reason", "for_rejection", "for_silence",
+    "for_status",
     "prove_again", "run_again", "with_explanation",
 ]
 
@@ -48,6 +49,10 @@ WHOLE_SERIES_MISSING: Final = (
 CANNOT_BE_ASKED: Final = (
     "what is stored is stored; the archive must allow queries (C-FIND, Study Root) for our AE title, --verify-peer "
     "names another address to ask, and --journal with --resume asks again"
+)
+CANNOT_COMMIT: Final = (
+    "what is stored is stored; the archive must know our AE title for Storage Commitment, --verify asks by query "
+    "instead, and --resume asks again"
 )
 SEE_ANSWERS: Final = "-v +v shows its answers"
 
@@ -187,7 +192,7 @@ def for_error(error: DcmsendError, situation: Situation) -> str:
     if isinstance(error, SendingFailed):
         return for_reason(error.reason) if error.reason is not None else _broken(error.cause)
     if isinstance(error, CannotListen):
-        return "the port must be free, and be the one that the archive has on its list for our AE title"
+        return "--commit-port names the port: it must be free, and the one that the archive has for our AE title"
     if isinstance(error, GivenUp):
         return "--stop-after-failures says how many in a row are enough"
     if isinstance(error, NoInputFiles):
@@ -228,6 +233,19 @@ def run_again(*, with_journal: bool) -> str:
 def prove_again(*, with_journal: bool) -> str:
     """The words in the closing lines for instances about which the archive may say more to a new run."""
     return "may be proven when run again" + (" (--resume)" if with_journal else "")
+
+
+def for_silence(calling_ae_title: str, port: int | None) -> str:
+    """Advice when an archive has taken requests for commitment and does not report on them."""
+    if port is None:
+        return (
+            "most archives report on an association of their own: --commit-port says where we listen, and the archive "
+            f"must have this host and that port for {calling_ae_title!r}; --verify asks by query instead"
+        )
+    return (
+        f"the archive must have this host and port {port} for {calling_ae_title!r}, and a firewall must let it in; "
+        "--commit-wait waits longer, --resume asks again, --verify asks by query instead"
+    )
 
 
 def _no_association(cause: DcmsendError, situation: Situation) -> str:

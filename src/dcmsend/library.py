@@ -25,7 +25,7 @@ from dcmsend.transfer import Observer, StoreOutcome, TransferOptions
 
 if TYPE_CHECKING:
     from dcmsend.inputs import Share
-    from dcmsend.proof import VerifyOptions
+    from dcmsend.proof import CommitOptions, VerifyOptions
     from dcmsend.transfer import InstanceProof
 
 __all__ = ["Transfer", "send"]
@@ -52,6 +52,7 @@ def send(
     journal: JournalOptions | None = None,
     verify: VerifyOptions | None = None,
     archive: Peer | None = None,
+    commit: CommitOptions | None = None,
 ) -> Transfer:
     """Send files, folders and pydicom data sets to a Storage SCP.
 
@@ -75,10 +76,13 @@ def send(
         journal: where outcomes are kept, so that a later transfer sends only what is missing.
         verify: how the archive is asked afterwards what it has; ``Transfer.proofs`` asks.
         archive: who is asked, if not ``peer``.
+        commit: how the peer is asked afterwards to commit itself to what is stored; ``Transfer.proofs`` asks.  Needs a
+            journal, which knows nothing of data sets: they have no answer.  With a port the transfer listens from its
+            beginning until ``proofs`` has ended, or until its ``with`` block ends.
 
     Raises, while it is iterated: NoInputFiles, NoValidInputFiles, InvalidInputFile, NegotiationFailed, SendingFailed,
-    PlanError, JournalError; all are ``DcmsendError``.  Raises TypeError for an item of another type; at once for
-    ``items`` that are an open file, a number or another object that is not a list of items.
+    PlanError, JournalError, CannotListen; all are ``DcmsendError``.  Raises TypeError for an item of another type; at
+    once for ``items`` that are an open file, a number or another object that is not a list of items.
     """
     settings = Settings(
         peer=peer,
@@ -90,6 +94,7 @@ def send(
         journal=journal,
         verify=verify,
         archive=archive,
+        commit=commit,
     )
     if isinstance(items, str | bytes | os.PathLike) or _is_data_set(items):
         items = (items,)
@@ -135,11 +140,12 @@ class Transfer:
     def proofs(self) -> Iterator[InstanceProof]:
         """After the last outcome: ask the archive for what is stored; yields each instance with its proof, once.
 
-        Empty unless ``verify`` was given to ``send``.  With a journal the archive is asked for what earlier transfers
-        have stored, too.  Raises as the transfer itself, e.g. JournalError; an archive that does not answer is no error
-        but ``ProofState.NO_ANSWER`` for each instance.  Raises RuntimeError before the end of the transfer.
+        Empty unless ``verify`` or ``commit`` was given to ``send``.  With a journal the archive is asked for what
+        earlier transfers have stored, too.  Raises as the transfer itself, e.g. JournalError; an archive that does not
+        answer is no error but ``ProofState.NO_ANSWER`` for each instance.  Raises RuntimeError before the end of the
+        transfer.
         """
-        if self._run.settings.verify is None or self._are_proven:
+        if not self._run.settings.wants_proof or self._are_proven:
             return
         if not self._has_ended:
             raise RuntimeError("a transfer is proven after its last outcome: iterate the transfer first")
@@ -175,6 +181,8 @@ class Transfer:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._close()
+        if os.getpid() == self._process:
+            self._run.close()
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{count} {result.value}" for result, count in self.summary.results.items() if count)

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 
 from dcmsend.dicom.sop_class import sop_class_name
 from dcmsend.dicom.transfer_syntax import transfer_syntax
-from dcmsend.errors import Cancelled, DcmsendError, InputError, JournalError, NegotiationFailed, PlanError
+from dcmsend.errors import (
+    Cancelled,
+    CannotListen,
+    DcmsendError,
+    InputError,
+    JournalError,
+    NegotiationFailed,
+    PlanError,
+    UsageError,
+)
 from dcmsend.index import Instance
 from dcmsend.interrupt import Interrupt
 from dcmsend.load import Abilities
@@ -44,7 +53,7 @@ def preview(
         _Preview(settings, instances, abilities, record, interrupt, write).run(ask_peer=ask_peer)
     except DcmsendError as error:
         record.error = error
-        if isinstance(error, InputError | JournalError | NegotiationFailed):
+        if isinstance(error, InputError | JournalError | NegotiationFailed | CannotListen):
             log_end(error, settings)
     record.ended = True
     return record
@@ -78,6 +87,8 @@ class _Preview:
             self._echo()
             if self._settings.verify is not None:
                 self._ask_archive()
+            if self._settings.commit is not None:
+                self._ask_for_commitment()
         first = number = 0
         while first < count:
             self._interrupt.check_request()
@@ -170,13 +181,49 @@ class _Preview:
         except Cancelled:
             raise
         except DcmsendError as error:
-            if self._record.proofs is not None:
-                self._record.proofs.expected = max(1, len(self._instances))  # nothing would be proven
+            self._note_unprovable()
             _log.warning("the archive cannot be asked what it has: %s\n%s", error, CANNOT_BE_ASKED)
         else:
             self._tell("the archive takes questions about what it has (C-FIND, Study Root)")
         finally:
             finder.close()
+
+    def _ask_for_commitment(self) -> None:
+        """See whether the peer takes requests for commitment, and whether it can report on them."""
+        from dcmsend.advice import CANNOT_COMMIT, for_silence
+        from dcmsend.protocol import general_status_text
+        from dcmsend.report import visible_lines
+        from dcmsend.run import CommitmentProbe
+
+        probe = CommitmentProbe(self._settings, self._interrupt)
+        try:
+            probe.run()
+        except (Cancelled, CannotListen, UsageError):
+            raise
+        except DcmsendError as error:
+            self._note_unprovable()
+            _log.warning("the archive takes no requests for commitment: %s\n%s", error, CANNOT_COMMIT)
+            return
+        if probe.status:
+            self._note_unprovable()
+            answer = f"0x{probe.status:04X}, {general_status_text(probe.status)}"
+            _log.warning("the archive answers a request for commitment with status %s\n%s", answer, CANNOT_COMMIT)
+            return
+        self._tell("the archive takes requests for commitment (Storage Commitment Push Model)")
+        if probe.report is None:
+            self._note_unprovable()
+            peer, commit = self._settings.peer, self._settings.commit
+            advice = for_silence(peer.calling_ae_title, commit.port if commit else None)
+            _log.warning("the archive has not reported on it within %g s\n%s", probe.seconds, advice)
+        elif title := probe.report.calling_ae_title:
+            self._tell("... and reports on an association of its own, as " + visible_lines(title))
+        else:
+            self._tell("... and reports on our association")
+
+    def _note_unprovable(self) -> None:
+        """Note that nothing would be proven, for the exit code."""
+        if self._record.proofs is not None:
+            self._record.proofs.expected = max(1, len(self._instances))
 
     def _tell(self, *lines: str) -> None:
         self._write("".join(f"{line}\n" for line in lines))

@@ -15,7 +15,7 @@ from dcmsend.transfer import TransferOptions
 
 if TYPE_CHECKING:
     from dcmsend.journal import JournalOptions
-    from dcmsend.proof import VerifyOptions
+    from dcmsend.proof import CommitOptions, VerifyOptions
 
 __all__ = ["Preview", "Settings"]
 
@@ -41,6 +41,8 @@ class Settings(Record):
         journal: where outcomes are kept from run to run; None for no journal.
         verify: how the archive is asked afterwards what it has (``--verify``); None if it is not asked.
         archive: who is asked, if not ``peer`` (``--verify-peer``).
+        commit: how the peer is asked to commit itself to what is stored (``--commit``); None if it is not asked.  Needs
+            a journal.
         dictionary_files: data dictionary files that extend the built-in one (environment ``DCMDICTPATH``).
     """
 
@@ -57,8 +59,26 @@ class Settings(Record):
     journal: JournalOptions | None = None
     verify: VerifyOptions | None = None
     archive: Peer | None = None
+    commit: CommitOptions | None = None
     dictionary_files: tuple[str, ...] = ()
 
+    @property
+    def wants_proof(self) -> bool:
+        """Whether the archive is asked afterwards."""
+        return self.verify is not None or self.commit is not None
+
     def check(self) -> None:
+        if self.commit is not None:
+            self._check_commit()
         if self.inputs.shard is not None and self.index.keep_together in (KeepTogether.SERIES, KeepTogether.STUDY):
             raise ValueError("Settings: which series a file belongs to is not known before it is opened: no shards")
+
+    def _check_commit(self) -> None:
+        """Raise ValueError where a commitment cannot be requested."""
+        assert self.commit is not None
+        if self.verify is not None:
+            raise ValueError("Settings: the archive is asked in one way, by query or for a commitment")
+        if self.journal is None and self.preview is None:
+            raise ValueError("Settings: without a journal a report on a commitment may find nobody who knows of it")
+        if self.commit.port is not None and self.inputs.shard is not None:
+            raise ValueError("Settings: several shards cannot listen on one port")

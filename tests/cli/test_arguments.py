@@ -18,7 +18,7 @@ from dcmsend.index import KeepTogether, ReadMode
 from dcmsend.inputs import FileList, Shard
 from dcmsend.journal import JournalOptions
 from dcmsend.plan import Decompression
-from dcmsend.proof import VerifyOptions
+from dcmsend.proof import CommitOptions, VerifyOptions
 from dcmsend.settings import Preview, Settings
 
 
@@ -53,6 +53,11 @@ NEW_MEANING: dict[str, Any] = {
 def journal_meaning(options: JournalOptions) -> dict[str, Any]:
     """A command line with a journal is none of DCMTK's."""
     return NEW_MEANING | {"journal": options}
+
+
+def commit_meaning(**changes: Any) -> dict[str, Any]:
+    options = CommitOptions(**changes)
+    return journal_meaning(JournalOptions("j")) | {"commit": options, "report.with_proof": True}
 
 
 MEANINGS: dict[str, tuple[list[str], dict[str, Any]]] = {
@@ -136,6 +141,12 @@ MEANINGS: dict[str, tuple[list[str], dict[str, Any]]] = {
         NEW_MEANING
         | {"verify": VerifyOptions(), "report.with_proof": True, "archive": Peer("other", 105, "PACS")},
     ),
+    "--commit": (["--journal", "j", "--commit"], commit_meaning()),
+    "--commit-port": (
+        ["--journal", "j", "--commit", "--commit-port", "[::1]:104"], commit_meaning(address="::1", port=104)
+    ),
+    "--commit-from": (["--journal", "j", "--commit", "--commit-from", " PACS "], commit_meaning(report_from="PACS")),
+    "--commit-wait": (["--journal", "j", "--commit", "--commit-wait", "15m"], commit_meaning(wait=900.0)),
     "--shard": (["--shard", "2/3"], NEW_MEANING | {"inputs.shard": Shard(2, 3)}),
     "--move-sent": (["--journal", "j", "--move-sent", "d"], journal_meaning(JournalOptions("j", move_sent="d"))),
     "--dry-run": (["--dry-run"], {"preview": Preview.DRY_RUN}),

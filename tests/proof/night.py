@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dcmsend import InstanceProof, JournalOptions, Peer, ProofState, StoreOutcome, VerifyOptions, send
+from dcmsend import CommitOptions, InstanceProof, JournalOptions, Peer, ProofState, StoreOutcome, VerifyOptions, send
 from dcmsend.cli.exit_code import ExitCode, exit_code_of_run
 from dcmsend.library import Transfer
 from dcmsend.transfer import TransferOptions
+from dcmsend.transport import TlsClient
 from support.archive import ArchiveInstance, CommitmentArchive
 from support.sending import instance_uid
 
@@ -20,16 +21,20 @@ LIMITS = TransferOptions(acse_timeout=20, dimse_timeout=20, halt_on_failure=Fals
 
 
 class Night:
-    """One transfer with a proof, and what came of it."""
+    """One transfer with a proof, and what came of it: by query, or with ``commit`` by commitment."""
 
     def __init__(
-        self, archive: CommitmentArchive, folder: Path, journal: Path | None = None, moved: Path | None = None
-    ) -> None:
+        self, archive: CommitmentArchive, folder: Path, journal: Path | None = None, moved: Path | None = None,
+        commit: CommitOptions | None = None, tls: TlsClient | None = None,
+    ) -> None:  # fmt: skip
         options = None
         if journal is not None:
             options = JournalOptions(str(journal), resume=journal.exists(), move_sent=str(moved or ""))
-        peer = Peer("127.0.0.1", archive.port, "ARCHIVE")
-        self.transfer: Transfer = send(folder, peer, transfer=LIMITS, journal=options, verify=SOON)
+        peer = Peer("127.0.0.1", archive.port, "ARCHIVE", tls=tls)
+        verify = SOON if commit is None else None
+        self.transfer: Transfer = send(
+            folder, peer, transfer=LIMITS, journal=options, verify=verify, commit=commit
+        )
         self.outcomes: list[StoreOutcome] = []
         self.proofs: list[InstanceProof] = []
 

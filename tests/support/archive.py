@@ -40,6 +40,7 @@ class CommitmentArchive:
         find_status: the end of every query.
         forget: how many instances at the end of each request are left out of the report.
         times: how often each report is sent.
+        stores: SOP Instance UIDs in the order in which they were sent.
         instances: instances in the archive, by SOP Instance UID; stored ones are added.
         requests: data sets of the N-ACTION requests.
         queries: Identifiers of the C-FIND requests.
@@ -59,6 +60,7 @@ class CommitmentArchive:
     times: int = 1
     change: Callable[[Any], None] = lambda report: None
     client_tls: ssl.SSLContext | None = None
+    stores: list[str] = field(default_factory=list)
     instances: dict[str, ArchiveInstance] = field(default_factory=dict)
     requests: list[Any] = field(default_factory=list)
     queries: list[Any] = field(default_factory=list)
@@ -130,6 +132,7 @@ def commitment_archive(
 
     def on_store(event: Any) -> int:
         request, data_set = event.request, event.dataset
+        archive.stores.append(str(request.AffectedSOPInstanceUID))
         archive.instances[str(request.AffectedSOPInstanceUID)] = ArchiveInstance(
             str(request.AffectedSOPClassUID), str(request.AffectedSOPInstanceUID),
             str(data_set.get("StudyInstanceUID", "")), str(data_set.get("SeriesInstanceUID", "")),

@@ -17,12 +17,11 @@ from dcmsend.transfer import TransferOptions
 from .command_line import CommandLine
 from .log_words import LOG_LEVELS
 from .numbers import check_limits, invalid_value, parse_duration, parse_limited, scan_unsigned
-from .option_table import JOURNAL_OPTIONS, RETRY_OPTIONS, SECURITY_OPTIONS, Limits, find_option
+from .option_table import JOURNAL_OPTIONS, PROOF_OPTIONS, RETRY_OPTIONS, SECURITY_OPTIONS, Limits, find_option
 
 if TYPE_CHECKING:
     from dcmsend.inputs import Shard
     from dcmsend.journal import JournalOptions
-    from dcmsend.proof import VerifyOptions
 
 __all__ = ["LogChoice", "build_settings", "choose_logging"]
 
@@ -45,7 +44,7 @@ _ADDRESS_FAMILIES: Final = {
 }
 _PREVIEWS: Final = {"--dry-run": Preview.DRY_RUN, "--probe-peer": Preview.PROBE_PEER}
 _HALTING: Final = {"--no-halt": False, "--halt": True}
-_NEW_WAYS: Final = ("--retry", "--send-while-scanning", "--journal", "--move-sent", "--shard", "--verify")
+_NEW_WAYS: Final = ("--retry", "--send-while-scanning", "--journal", "--move-sent", "--shard", "--verify", "--commit")
 """Options that imply ``--no-halt`` and ``--require-stored``."""
 _MULTIPLE_ASSOCIATIONS: Final = {"--multi-associations": True, "--single-association": False}
 _NUMBERS: Final = (
@@ -114,7 +113,7 @@ def build_settings(line: CommandLine, *, is_verbose: bool) -> tuple[Settings, li
     numbers = {option: number for option in _NUMBERS if (number := _number(line, option)) is not None}
     port = _port(line.parameters[1])
     halt = _halts(line)
-    verify, archive = _proof(line)
+    ways, archive = _proof(line)
     settings = Settings(
         inputs=_input_options(line),
         index=_index_options(line, halt),
@@ -127,8 +126,8 @@ def build_settings(line: CommandLine, *, is_verbose: bool) -> tuple[Settings, li
         preview=_choice(line, _PREVIEWS),
         send_while_scanning=line.has("--send-while-scanning"),
         journal=_journal(line),
-        verify=verify,
         dictionary_files=tuple(name for name in os.environ.get("DCMDICTPATH", "").split(os.pathsep) if name),
+        **ways,
     )
     if archive is not None:
         called, host, port = archive
@@ -188,12 +187,12 @@ def _journal(line: CommandLine) -> JournalOptions | None:
     return journal_options(line)
 
 
-def _proof(line: CommandLine) -> tuple[VerifyOptions | None, tuple[str | None, str, int] | None]:
-    if line.rightmost("--verify", "--verify-peer") is None:
-        return None, None
-    from .proof_arguments import archive_address, verify_options
+def _proof(line: CommandLine) -> tuple[dict[str, Any], tuple[str | None, str, int] | None]:
+    if line.rightmost(*PROOF_OPTIONS) is None:
+        return {}, None
+    from .proof_arguments import archive_address, proof_options
 
-    return verify_options(line), archive_address(line)
+    return proof_options(line), archive_address(line)
 
 
 def _input_options(line: CommandLine) -> InputOptions:
@@ -300,7 +299,7 @@ def _report_options(line: CommandLine) -> ReportOptions:
         jsonl_report=files.get("--report-jsonl"),
         csv_report=files.get("--report-csv"),
         html_report=files.get("--report-html"),
-        with_proof=line.has("--verify"),
+        with_proof=line.has("--verify") or line.has("--commit"),
         with_patient=_needs_report(line, files) or None,
         command_line=tuple(line.arguments) if files else None,
     ))

@@ -103,7 +103,8 @@ def scan_command_line(argv: Sequence[str]) -> CommandLine:
         if len(values) < row.value_count:
             raise UsageError(f"Missing value for option {row.long}")
         line.add_option(row, *values)
-    only_proves = line.has("--verify") and line.has("--resume")  # what the journal calls stored
+    proves = line.has("--verify") or line.has("--commit")
+    only_proves = proves and line.has("--resume")  # what the journal calls stored
     needed = len(PARAMETERS) - (only_proves or line.rightmost(*FILE_LISTS) is not None)
     if line.arguments and line.exclusive is None and len(line.parameters) < needed:
         raise UsageError(f"Missing parameter {PARAMETERS[len(line.parameters)][0]}")

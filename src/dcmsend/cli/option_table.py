@@ -222,6 +222,15 @@ _OUR_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
             "what it lacks is sent once more; no halt,", "truthful exit codes")),
         ("", "--verify-peer", "[p]eer: aet@host:port or host:port", None, (
             "ask p instead (default: the receiver)",)),
+        ("", "--commit", "", None, (
+            "ask the receiver afterwards to commit itself to", "what it has (Storage Commitment), as --verify",
+            "does; needs --journal")),
+        ("", "--commit-port", "[p]ort: n or address:n", None, (
+            "take its reports there (default: only over our", "own association)")),
+        ("", "--commit-from", "[a]etitle: string", None, (
+            "take reports from this AE title only",)),
+        ("", "--commit-wait", "[d]uration: 90, 90s, 15m, 7h", None, (
+            "wait for reports until none comes for d, 0 = ask", "and leave (default: 60, with a port 10m)")),
         ("", "--shard", "[s]hard: i/n or env/n, i from 1 to n", None, (
             "send only the i-th of n parts, by file names",
             "(env: by SLURM or Kubernetes); no halt,", "truthful exit codes")),
@@ -286,6 +295,9 @@ EXCLUSIVE: Final = ("--help", "--version", "--list-decoders")
 
 JOURNAL_OPTIONS: Final = ("--journal", "--resume", "--move-sent")
 """Options of the journal."""
+
+PROOF_OPTIONS: Final = ("--verify", "--verify-peer", "--commit", "--commit-port", "--commit-from", "--commit-wait")
+"""Options of what the archive is asked afterwards."""
 
 FILE_LISTS: Final = ("--files-from", "--files-from0")
 """Options that replace the last parameter."""

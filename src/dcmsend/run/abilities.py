@@ -30,7 +30,7 @@ def abilities_of(
     or proof needs them.
     """
     noted = settings.report.wanted_tags
-    if noted is None and (facts_of_all or settings.journal is not None or settings.verify is not None):
+    if noted is None and (facts_of_all or settings.journal is not None or settings.wants_proof):
         noted = frozenset()
     return Abilities(_can_decode, partial(_can_convert, settings.plan.decompression), dictionary, unusable, noted)
 

@@ -9,23 +9,27 @@ from collections.abc import Generator, Iterable, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
-from dcmsend.association import ImageFinder
 from dcmsend.errors import DcmsendError
 from dcmsend.interrupt import Interrupt
-from dcmsend.proof import ProvableT, SeriesRemark, Verifier, VerifyOptions
 from dcmsend.report import RunRecord
 from dcmsend.settings import Settings
 from dcmsend.transfer import InstanceProof, Proof, ProofState, Result, StoreOutcome, Verdict
+
+from .querying import ONCE, Querying
 
 if TYPE_CHECKING:
     from dcmsend.inputs import Source
     from dcmsend.journal import Directories, Journal, MovingJournal, Proofs, StoredRow
 
+    from .committing import Committing
+
 __all__ = ["Proving"]
 
 _PIECE: Final = 500
 """Verdicts that the journal takes at once."""
-_ONCE: Final = VerifyOptions(attempts=0, seconds=0.0)
+_NOT_IN_JOURNAL: Final = "not_in_journal"
+"""Reason for an instance that is no file: commitments are kept in the journal, and it has no row there."""
+_NO_SUCH_INSTANCE: Final = 0x0112
 
 _log = logging.getLogger("dcmsend.app")
 _Item = TypeVar("_Item")
@@ -44,21 +48,25 @@ class _Sent(NamedTuple):
 
 
 class Proving:
-    """Proves what a run has stored and, with a journal, what earlier runs have.
+    """Proves what a run has stored and, with a journal, what earlier runs have: by query or by commitment.
 
     With a journal an instance that the archive lacks is sent again by the next run that resumes it, once ever.  A
     series of which the archive has nothing is not sent again: the archive may have changed the UIDs.
     """
 
     def __init__(self, settings: Settings, record: RunRecord, interrupt: Interrupt) -> None:
-        """``settings.verify`` must not be None.  The counts go to ``record``."""
-        assert settings.verify is not None
+        """``settings`` have ``verify`` or ``commit``.  The counts go to ``record``."""
         self._options = settings.verify
         self._record = record
-        self._archive = settings.archive or settings.peer
-        self._transfer = settings.transfer
-        self._interrupt = Interrupt(0.0, interrupt)  # nothing is in flight that must be waited for
-        self._interrupt.drain_seconds = 0.0
+        at_once = Interrupt(0.0, interrupt)  # nothing is in flight that must be waited for
+        at_once.drain_seconds = 0.0
+        archive = settings.archive or settings.peer
+        self._query = Querying(archive, settings.transfer, at_once, is_asked_for=settings.verify is not None)
+        self._commit: Committing | None = None
+        if settings.commit is not None:
+            from .committing import Committing
+
+            self._commit = Committing(settings, at_once)
         self._began = time.time()
         self._by_series: dict[tuple[str, str], list[_Sent]] = {}
         self._by_path: dict[str, _Sent] = {}
@@ -66,12 +74,10 @@ class Proving:
         self._due: set[str] = set()
         self._refused: set[str] = set()  # of those that were due
         self._directories: Directories | None = None
-        self._whole: dict[tuple[str, str], int] = {}
         self._has_proven: dict[tuple[str, str], bool] = {}
         self._has_journal = settings.journal is not None
         self._asks_again = settings.journal is not None and settings.journal.resume
         self._events: list[InstanceProof] = []
-        self._has_told = False
 
     def note(self, outcome: StoreOutcome) -> None:
         """Remember an instance that the peer has stored."""
@@ -92,6 +98,21 @@ class Proving:
             sent = _Sent(*uids, outcome.index, item, outcome.file_identity)
             self._by_series.setdefault((study, series), []).append(sent)
 
+    def listen(self) -> None:
+        """Before anything is sent: open the port on which the archive reports.  Raises CannotListen, UsageError."""
+        if self._commit is not None:
+            self._commit.listen()
+
+    def use(self, journal: Journal | MovingJournal | None) -> None:
+        """Reports are kept in this journal from now on; None before it is closed.  Raises JournalError."""
+        if self._commit is not None:
+            self._commit.use(journal)
+
+    def close(self) -> None:
+        """The archive is not asked, and reports are not taken, any longer; may be called twice."""
+        if self._commit is not None:
+            self._commit.close()
+
     def ask_again(self, journal: Journal | MovingJournal) -> None:
         """Before a journal is resumed: ask once more for what the archive lacked, and have the rest sent again.
 
@@ -111,7 +132,7 @@ class Proving:
 
     def prove(self, journal: Journal | MovingJournal | None) -> Generator[InstanceProof, None, None]:
         """Ask the archive; yield each instance with its proof.  Raises JournalError, Cancelled."""
-        _log.info("asking the archive what it has ...")
+        _log.info("asking the archive what it has ..." if self._commit is None else "asking the archive to commit ...")
         if journal is not None and self._asks_again:  # nothing was to be sent
             self._ask_refuted(journal.proofs())
         events, self._events = self._events, []
@@ -125,55 +146,64 @@ class Proving:
         """Ask once more for what earlier runs have found missing; keep what is there by now."""
         self._asks_again = False
         lacking = chain(proofs.refuted(sent_again=False), proofs.refuted(sent_again=True))
-        for row, verdict in self._verified(lacking, _ONCE):
+        for row, verdict in self._query.verdicts(lacking, ONCE):
             if verdict.state is ProofState.VERIFIED and proofs.record([(row, verdict)]):
-                self._events += self._events_of(row, verdict)
+                self._events += self._events_of(row, Proof(*verdict, time=time.time()))
 
     def _prove_rows(self, journal: Journal | MovingJournal) -> Iterator[InstanceProof]:
         proofs = journal.proofs()
-        for piece in _pieces(self._verified(proofs.unproven(), self._options)):
-            proofs.record(piece)
-            for row, verdict in piece:
-                sent = self._by_path.get(row.path)
-                if verdict.state.is_proven and sent is not None:
-                    journal.move_proven(sent.source, sent.identity)
-                yield from self._tell(self._events_of(row, verdict))
+        for row, proof in self._proofs_of_rows(proofs):
+            sent = self._by_path.get(row.path)
+            if proof.state.is_proven and sent is not None:
+                journal.move_proven(sent.source, sent.identity)
+            yield from self._tell(self._events_of(row, proof))
         self._has_proven.clear()
-        self._whole = {series: others for series, others in self._whole.items() if not proofs.has_proven(*series)}
+        self._query.forget_proven(proofs)
         for_good = 0
         for is_again, rows in ((False, proofs.refuted(sent_again=False)), (True, proofs.refuted(sent_again=True))):
             for row in rows:
                 is_whole = not is_again and self._is_whole(proofs, row)
+                if is_whole and self._commit is not None:
+                    self._query.whole.setdefault((row.study_uid, row.series_uid), 0)
                 for_good += is_again or is_whole
                 if not is_again and row.path in self._refused and row.proof is not None:
                     # It was sent again, and the peer will not take it: that was the once.
                     proofs.record([(row._replace(sent_again=1), Verdict(row.proof.state, row.proof.reason))])
                 if row.proof is not None and row.proof.time < self._began:  # found by an earlier run
-                    yield from self._tell(self._events_of(row, Verdict(row.proof.state, row.proof.reason)))
+                    yield from self._tell(self._events_of(row, row.proof))
         self._record.refuted_for_good += for_good
+
+    def _proofs_of_rows(self, proofs: Proofs) -> Iterator[tuple[StoredRow, Proof]]:
+        """Ask about the journal's rows; yield each with its proof, which the journal has by then."""
+        if self._commit is not None:
+            yield from self._commit.proofs(proofs.unproven())
+        if self._options is None:
+            return
+        for transaction in proofs.open_transactions():  # of a run that has requested commitments
+            proofs.refuse_transaction(transaction.uid, None)
+        for piece in _pieces(self._query.verdicts(proofs.unproven(), self._options)):
+            proofs.record(piece)
+            for row, verdict in piece:
+                yield row, Proof(*verdict, time=time.time())
 
     def _prove_sent(self) -> Iterator[InstanceProof]:
         """Without a journal, and for what no journal keeps."""
         by_series, self._by_series = self._by_series, {}
-        for sent, verdict in self._verified(chain.from_iterable(by_series.values()), self._options):
-            proof = Proof(*verdict, time=time.time())
-            is_whole = (sent.study_uid, sent.series_uid) in self._whole
-            self._record.refuted_for_good += verdict.state.is_refuted and is_whole
+        for sent, proof in self._proofs_of_sent(chain.from_iterable(by_series.values())):
+            is_whole = (sent.study_uid, sent.series_uid) in self._query.whole
+            self._record.refuted_for_good += proof.state.is_refuted and is_whole
             yield from self._tell([InstanceProof(
                 sent.index, sent.source.path, sent.sop_class_uid, sent.sop_instance_uid, sent.study_uid,
                 sent.series_uid, proof,
             )])  # fmt: skip
 
-    def _verified(self, items: Iterable[ProvableT], options: VerifyOptions) -> Iterator[tuple[ProvableT, Verdict]]:
-        finder = ImageFinder(self._archive, self._transfer, self._interrupt)
-        verifier = Verifier(finder, options, self._interrupt, remark=self._note_remark)
-        try:
-            yield from verifier.verify(items)
-        finally:
-            finder.close()
-            if verifier.given_up is not None and not self._has_told:
-                self._has_told = True
-                self._tell_error(verifier.error, verifier.given_up)
+    def _proofs_of_sent(self, items: Iterable[_Sent]) -> Iterator[tuple[_Sent, Proof]]:
+        if self._options is None:
+            for sent in items:
+                yield sent, Proof(ProofState.NO_ANSWER, _NOT_IN_JOURNAL, "", time.time())
+            return
+        for sent, verdict in self._query.verdicts(items, self._options):
+            yield sent, Proof(*verdict, time=time.time())
 
     def _tell(self, events: Iterable[InstanceProof]) -> Iterator[InstanceProof]:
         for event in events:
@@ -181,7 +211,7 @@ class Proving:
                 self._record.proofs.add(event)
             yield event
 
-    def _events_of(self, row: StoredRow, verdict: Verdict) -> list[InstanceProof]:
+    def _events_of(self, row: StoredRow, proof: Proof) -> list[InstanceProof]:
         """What to tell of a row: one event for each outcome, because a file may be named several times."""
         last = self._by_path.get(row.path)
         sent = [(0, row.path)]
@@ -189,7 +219,6 @@ class Proving:
             before = self._sent_before.get(row.path, ())
             same = [each for each in before if each.sop_instance_uid == last.sop_instance_uid]
             sent = [(each.index, each.source.path) for each in (*same, last)]
-        proof = Proof(*verdict, time=time.time())
         return [
             InstanceProof(
                 index, path, row.sop_class_uid, row.sop_instance_uid, row.study_uid, row.series_uid, proof,
@@ -197,12 +226,12 @@ class Proving:
             for index, path in sent
         ]  # fmt: skip
 
-    def _note_remark(self, remark: SeriesRemark) -> None:
-        if remark.is_whole_series:
-            self._whole[remark.study_uid, remark.series_uid] = remark.others
-
     def _is_whole(self, proofs: Proofs, row: StoredRow) -> bool:
         """Whether the archive has nothing of the row's series, as far as it was ever asked."""
+        if row.proof is not None and row.proof.state is ProofState.DENIED and row.proof.reason != _NO_SUCH_INSTANCE:
+            return False  # the archive has another reason than that it does not know the UIDs
+        if not row.series_uid:
+            return False  # of a run that did not keep it
         series = row.study_uid, row.series_uid
         if series not in self._has_proven:
             self._has_proven[series] = proofs.has_proven(*series)
@@ -211,17 +240,11 @@ class Proving:
     def _tell_whole_series(self) -> None:
         from dcmsend.advice import WHOLE_SERIES_MISSING
 
-        for (_, series), others in sorted(self._whole.items())[:10]:
+        for (_, series), others in sorted(self._query.whole.items())[:10]:
             what = f"none of what was sent, but {others} others," if others else "no instance"
             _log.error("the archive has %s of series %s\n%s", what, series, WHOLE_SERIES_MISSING)
-        if len(self._whole) > 10:
-            _log.error("so it is with %d further series", len(self._whole) - 10)
-
-    def _tell_error(self, error: DcmsendError | None, reason: int | str) -> None:
-        from dcmsend.advice import CANNOT_BE_ASKED
-
-        why = error or (f"it answers with status 0x{reason:04X}" if isinstance(reason, int) else reason)
-        _log.error("cannot ask the archive what it has: %s\n%s", why, CANNOT_BE_ASKED)
+        if len(self._query.whole) > 10:
+            _log.error("so it is with %d further series", len(self._query.whole) - 10)
 
     def _path_in_journal(self, item: Source) -> str:
         """The full name under which the journal knows an input."""

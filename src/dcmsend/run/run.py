@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from dcmsend.errors import DcmsendError, InputError, JournalError
+from dcmsend.errors import CannotListen, DcmsendError, InputError, JournalError
 from dcmsend.index import Instance
 from dcmsend.inputs import Source
 from dcmsend.interrupt import Interrupt
@@ -50,7 +50,7 @@ class Run:
         self.interrupt = interrupt or Interrupt(settings.transfer.drain_seconds)
         self._proving: Proving | None = None
         self._stays: set[tuple[int, int]] = set()  # files that a DICOMDIR refers to
-        if settings.verify is not None:
+        if settings.wants_proof:
             from dcmsend.report import ProofSummary  # only where a proof is asked for
 
             from .proving import Proving
@@ -84,6 +84,7 @@ class Run:
                 inputs = None if only_proves else find_sources(settings, names, self.interrupt, self.share)
                 self._send_all(inputs, reports.observer)
         finally:
+            self.close()
             self._tell_totals()
             reports.finish(record, judge)
             if record.is_complete and record.report_error is None:
@@ -103,7 +104,7 @@ class Run:
             self.record.ended = True
         except DcmsendError as error:
             self.record.ended = True
-            if isinstance(error, InputError | JournalError):
+            if isinstance(error, InputError | JournalError | CannotListen):
                 log_end(error, self.settings)
 
     def send(self, inputs: Iterable[Source], observer: Observer | None = None) -> Generator[StoreOutcome, None, None]:
@@ -113,21 +114,30 @@ class Run:
             yield from self._carry(inputs, observer, None)
             return
         try:
+            if self._proving is not None:
+                self._proving.listen()
             journal = self._open_journal()
         except DcmsendError as failure:
+            self.close()
             self.record.error = failure
             raise
         error: DcmsendError | None = None
         try:
-            if self._proving is not None and self.settings.journal.resume:
-                self._proving.ask_again(journal)
+            if self._proving is not None:
+                self._proving.use(journal)
+                if self.settings.journal.resume:
+                    self._proving.ask_again(journal)
             yield from self._carry(inputs, observer, journal)
         except DcmsendError as failure:
             error = failure
+        except BaseException:
+            self.close()
+            raise
         finally:
-            journal.close()
+            self._close_journal(journal)
         error = journal.error or error  # when the journal has ended the run, its error is the reason
         if error is not None:
+            self.close()
             self.record.error = error
             raise error
 
@@ -140,8 +150,10 @@ class Run:
             return
         journal: Journal | MovingJournal | None = None
         try:
+            self._proving.listen()
             if self.settings.journal is not None:
                 journal = self._open_journal(is_open_again=True)
+                self._proving.use(journal)
             for proof in self._proving.prove(journal):
                 if observer is not None:
                     observer.proven(proof)
@@ -150,8 +162,19 @@ class Run:
             self.record.error = error
             raise
         finally:
+            self.close()
             if journal is not None:
-                journal.close()
+                self._close_journal(journal)
+
+    def close(self) -> None:
+        """Take no more reports of the archive, as at the end of ``prove``; may be called twice."""
+        if self._proving is not None:
+            self._proving.close()
+
+    def _close_journal(self, journal: Journal | MovingJournal) -> None:
+        if self._proving is not None:
+            self._proving.use(None)
+        journal.close()
 
     def _open_journal(self, *, is_open_again: bool = False) -> Journal | MovingJournal:
         from dcmsend.journal import open_journal  # loads SQLite
@@ -162,7 +185,7 @@ class Run:
         return open_journal(
             options, settings.peer.facts, self.interrupt,
             reads_dicomdir=settings.index.expand_dicomdir and not is_open_again,  # the search is over
-            needs_proof=settings.verify is not None, stays=self._stays, must_exist=is_open_again,
+            needs_proof=settings.wants_proof, stays=self._stays, must_exist=is_open_again,
         )  # fmt: skip
 
     def _carry(

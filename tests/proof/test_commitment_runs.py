@@ -1,0 +1,253 @@
+"""``--commit`` at the command line: ports, titles, TLS, Orthanc, old journals, and what a user is told."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from dcmsend import CommitOptions, JournalOptions, Peer, ProofState, send
+from support.archive import CommitmentArchive, commitment_archive
+from support.certificates import Certificates
+from support.old_journal import OldRow, write_old_journal
+from support.peers import orthanc, storescp
+from support.processes import free_port
+from support.run import Run, run
+from support.sending import instance_uid
+from support.series_files import write_series
+
+from .night import STUDY
+
+pytestmark = pytest.mark.peer("pynetdicom")
+
+COMMITTED, DENIED, NO_ANSWER = ProofState.COMMITTED, ProofState.DENIED, ProofState.NO_ANSWER
+
+
+class Commits:
+    """Runs the command with ``--commit``, a journal and a report."""
+
+    def __init__(self, dcmsend: str, folder: Path, tmp_path: Path) -> None:
+        self.port = free_port()
+        self._command = dcmsend
+        self._folder = folder
+        self._report = tmp_path / "report.json"
+        self.journal = tmp_path / "journal"
+
+    def __call__(self, to: int, *options: object, called: str = "ARCHIVE", files: bool = True) -> Run:
+        words = ["-v", "--journal", self.journal, "--commit", "--report-json", self._report, "-aec", called, *options]
+        names = ["+sd", "127.0.0.1", to, self._folder] if files else ["127.0.0.1", to]
+        return run(self._command, *words, *names)
+
+    @property
+    def listening(self) -> tuple[str, str]:
+        return "--commit-port", f"127.0.0.1:{self.port}"
+
+    def states(self) -> dict[str, int]:
+        """The number of proofs in the report of the last run, by state."""
+        report = json.loads(self._report.read_text())
+        rows = [*report["instances"], *report["proofs_of_earlier"]]
+        return dict(Counter(row["proof"]["state"] for row in rows if row.get("proof")))
+
+
+@pytest.fixture
+def commits(dcmsend: str, folder: Path, tmp_path: Path) -> Commits:
+    return Commits(dcmsend, folder, tmp_path)
+
+
+def test_a_port_that_is_taken(commits: Commits, archive: CommitmentArchive) -> None:
+    """Nothing is sent, not even a connection is made."""
+    with socket.create_server(("127.0.0.1", commits.port)):
+        done = commits(archive.port, *commits.listening)
+    assert done.exit_code == 60
+    assert f"F: cannot listen on 127.0.0.1 port {commits.port}: Address already in use" in done.stderr
+    assert "--commit-port" in done.stderr
+    assert (archive.associations, archive.stores) == (0, [])
+
+
+COMMIT = ["--commit", "--journal", "j"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--commit"], "--commit only allowed with --journal"),
+        ([*COMMIT, "--verify"], "--commit not allowed with --verify"),
+        (["--commit-port", "104"], "--commit-port only allowed with --commit"),
+        (["--commit-wait", "1"], "--commit-wait only allowed with --commit"),
+        (["--commit-from", "A"], "--commit-from only allowed with --commit"),
+        ([*COMMIT, "+tla", "--commit-port", "104"], "--commit-port not allowed with --anonymous-tls"),
+        ([*COMMIT, "--shard", "1/2", "--commit-port", "104"], "--commit-port not allowed with --shard"),
+        ([*COMMIT, "--commit-port", "0"], "Invalid value for option --commit-port (0)"),
+        ([*COMMIT, "--commit-port", "h:65536"], "Invalid value for option --commit-port (h:65536)"),
+        ([*COMMIT, "--commit-port", "::1:104"], "Invalid value for option --commit-port (::1:104)"),
+        ([*COMMIT, "--commit-wait", "-1"], "Invalid value for option --commit-wait (-1)"),
+        ([*COMMIT, "--commit-from", "12345678901234567"], "Invalid value for option --commit-from"),
+        ([*COMMIT, "--commit-from", " "], "Invalid value for option --commit-from"),
+        ([*COMMIT, "--verify-peer", "h:1"], "--verify-peer only allowed with --verify"),
+    ],
+)
+def test_what_cannot_be_meant(dcmsend: str, options: list[str], words: str) -> None:
+    done = run(dcmsend, *options, "127.0.0.1", "104", "x")
+    assert done.exit_code == 1
+    assert f"error: {words}" in done.stderr
+
+
+def test_reports_of_one_title_only(commits: Commits, archive: CommitmentArchive) -> None:
+    archive.back = ("127.0.0.1", commits.port)
+    done = commits(archive.port, *commits.listening, "--commit-from", "PACS", "--commit-wait", "2")
+    assert (done.exit_code, commits.states(), archive.refusals) == (106, {"no_answer": 12}, ["rejected"])
+    assert "the archive has not reported on 1 requests within 2 s" in done.stderr
+    done = commits(archive.port, "--resume", *commits.listening, "--commit-from", "ARCHIVE")
+    assert (done.exit_code, commits.states()) == (0, {"committed": 12})
+    assert len(archive.stores) == 12
+
+
+def test_a_report_from_another_title_is_taken_with_a_warning(commits: Commits, archive: CommitmentArchive) -> None:
+    archive.back = ("127.0.0.1", commits.port)
+    done = commits(archive.port, *commits.listening, called="PACS")
+    assert (done.exit_code, commits.states()) == (0, {"committed": 12})
+    assert [line for line in done.stderr.splitlines() if line.startswith("W: ") and "ARCHIVE" in line]
+
+
+def contexts(certificates: Certificates) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """The archive's, as a server and as a client."""
+    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(certificates.ca))
+    server.load_cert_chain(certificates.server, certificates.server_key)
+    server.verify_mode = ssl.CERT_REQUIRED
+    client = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=str(certificates.ca))
+    client.load_cert_chain(certificates.server, certificates.server_key)
+    client.check_hostname = False
+    return server, client
+
+
+@pytest.mark.parametrize("caller", ["good", "none", "foreign"])
+def test_tls(commits: Commits, certificates: Certificates, caller: str) -> None:
+    """Whoever reports shows a certificate that we trust, also if the archive itself need not (-ic)."""
+    server, client = contexts(certificates)
+    if caller != "good":
+        client = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=str(certificates.ca))
+        client.check_hostname = False
+    if caller == "foreign":
+        client.load_cert_chain(certificates.other_client, certificates.other_client_key)
+    archive = CommitmentArchive(client_tls=client, back=("127.0.0.1", commits.port))
+    tls = ["+tls", certificates.client_key, certificates.client, "+cf", certificates.ca, "-ic"]
+    with commitment_archive(archive, server_tls=server):
+        wait = ["--commit-wait", "60" if caller == "good" else "2"]
+        done = commits(archive.port, *tls, *commits.listening, *wait)
+    expected = (0, {"committed": 12}) if caller == "good" else (106, {"no_answer": 12})
+    assert (done.exit_code, commits.states()) == expected, done.stderr
+
+
+def test_a_journal_alone_and_one_of_version_1(
+    commits: Commits, archive: CommitmentArchive, folder: Path, dcmsend: str
+) -> None:
+    """Rows without study and series are proven by commitment, too."""
+    archive.how = "same"
+    rows = []
+    for path in sorted(folder.iterdir()):
+        status = path.stat()
+        uid = instance_uid(int(path.name))
+        rows.append(
+            OldRow(bytes(folder), bytes(Path(path.name)), status.st_size, status.st_mtime_ns, sop_instance_uid=uid)
+        )
+    write_old_journal(commits.journal, rows, port=archive.port)
+    done = run(dcmsend, "+sd", "-aec", "ARCHIVE", "127.0.0.1", archive.port, folder)
+    assert done.exit_code == 0
+    done = commits(archive.port, "--resume", called="ANY-SCP", files=False)
+    assert (done.exit_code, commits.states()) == (0, {"committed": 12}), done.stderr
+    done = commits(archive.port, "--resume", called="ANY-SCP")
+    assert (done.exit_code, len(archive.stores), len(archive.requests)) == (0, 12, 1)
+
+
+def test_only_what_is_committed_is_moved(
+    commits: Commits, archive: CommitmentArchive, folder: Path, tmp_path: Path
+) -> None:
+    archive.how, archive.forget = "same", 2
+    done = commits(archive.port, "--move-sent", tmp_path / "moved")
+    assert done.exit_code == 106
+    stays = {path.name for path in folder.iterdir()}
+    asked = [str(item.ReferencedSOPInstanceUID) for item in archive.requests[0].ReferencedSOPSequence]
+    assert stays == {f"{number:04}" for number in range(1, 13) if instance_uid(number) in asked[-2:]}
+    archive.forget = 0
+    done = commits(archive.port, "--resume", "--move-sent", tmp_path / "moved")
+    assert done.exit_code == 0
+    done = commits(archive.port, "--resume", "--move-sent", tmp_path / "moved")
+    assert not list(folder.iterdir())
+    assert len(archive.stores) == 12
+
+
+@pytest.mark.peer("dcmtk")
+def test_a_receiver_that_commits_itself_to_nothing(commits: Commits, tmp_path: Path) -> None:
+    with storescp(tmp_path / "there") as peer:
+        done = commits(peer.port)
+    assert (done.exit_code, commits.states()) == (106, {"no_answer": 12})
+    assert done.stderr.count("the archive does not take a request for commitment") == 1
+    assert "--verify asks by query instead" in done.stderr
+
+
+def test_a_probe_tells_whether_the_archive_can_call_back(
+    commits: Commits, archive: CommitmentArchive, dcmsend: str, folder: Path
+) -> None:
+    names = ["+sd", "-aec", "ARCHIVE", "127.0.0.1", archive.port, folder]
+    words = ["--probe-peer", "--commit", "--commit-wait", "2", *names]
+    done = run(dcmsend, *words)
+    assert done.exit_code == 106
+    assert "has not reported on it within 2 s" in done.stderr
+    archive.back = ("127.0.0.1", commits.port)
+    done = run(dcmsend, *commits.listening, *words)
+    assert done.exit_code == 0, done.stderr
+    assert "reports on an association of its own, as ARCHIVE" in done.stdout
+    archive.how = "same"
+    done = run(dcmsend, *words)
+    assert (done.exit_code, archive.stores, archive.instances) == (0, [], {})
+    assert "reports on our association" in done.stdout
+    with socket.create_server(("127.0.0.1", commits.port)):
+        assert run(dcmsend, *commits.listening, *words).exit_code == 60
+    archive.status = 0x0122
+    done = run(dcmsend, *words)
+    assert done.exit_code == 106
+    assert "0x0122, SOP Class not supported" in done.stderr
+
+
+def known(port: int) -> dict[str, object]:
+    """Orthanc's settings for a caller that it reports to."""
+    entry = {"AET": "DCMSEND", "Host": "127.0.0.1", "Port": port, "AllowStorageCommitment": True}
+    return {"DicomModalities": {"dcmsend": entry}, "DicomAlwaysAllowFind": True}
+
+
+@pytest.mark.peer("orthanc")
+def test_orthanc(tmp_path: Path) -> None:
+    """2,000 in 8 requests; of three that it has lost, none is called committed; the next run sends them."""
+    folder, journal, port = tmp_path / "in", tmp_path / "journal", free_port()
+    write_series(folder, [(STUDY, f"{STUDY}.{number % 10 + 1}") for number in range(2000)])
+    with orthanc(tmp_path / "orthanc", **known(port)) as server:
+        peer = Peer("127.0.0.1", server.port, "ORTHANC")
+        lost = [7, 500, 1999]
+
+        def night(*, is_first: bool = False) -> tuple[int, dict[ProofState, int], list[int]]:
+            options = JournalOptions(str(journal), resume=not is_first)
+            transfer = send(folder, peer, journal=options, commit=CommitOptions(port=port, wait=60.0))
+            sent = len(list(transfer))
+            if is_first:
+                for number in lost:
+                    server.forget(instance_uid(number))
+            found = list(transfer.proofs())
+            lacking = sorted(int(Path(each.path).name) for each in found if each.proof.state is DENIED)
+            assert len({each.proof.transaction_uid for each in found}) == -(-len(found) // 250)
+            return sent, dict(Counter(each.proof.state for each in found)), lacking
+
+        assert night(is_first=True) == (2000, {COMMITTED: 1997, DENIED: 3}, lost)
+        assert night() == (3, {COMMITTED: 3}, [])
+        assert night() == (0, {}, [])
+
+
+@pytest.mark.peer("orthanc")
+def test_orthanc_that_does_not_know_us(commits: Commits, tmp_path: Path) -> None:
+    with orthanc(tmp_path / "orthanc", DicomAlwaysAllowFind=True) as server:
+        done = commits(server.port, *commits.listening, called="ORTHANC")
+    assert (done.exit_code, commits.states()) == (106, {"no_answer": 12})
+    assert "the archive must know our AE title for Storage Commitment" in done.stderr

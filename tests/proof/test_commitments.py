@@ -1,0 +1,225 @@
+"""Runs that ask an archive to commit itself to what it has: whatever it reports, whenever, over which association."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+from pydicom.dataset import Dataset
+
+from dcmsend import CommitOptions, ProofState
+from dcmsend.cli.exit_code import ExitCode
+from support.archive import CommitmentArchive
+from support.processes import free_port, wait_until
+from support.sending import instance_uid
+from support.series_files import write_series
+
+from .night import NO_ANSWER, STUDY, VERIFIED, Night, forget, names
+
+pytestmark = pytest.mark.peer("pynetdicom")
+
+COMMITTED, DENIED = ProofState.COMMITTED, ProofState.DENIED
+ALL = names(*range(1, 13))
+
+
+@pytest.fixture
+def options(archive: CommitmentArchive) -> CommitOptions:
+    """Where the archive reports."""
+    port = free_port()
+    archive.back = ("127.0.0.1", port)
+    return CommitOptions(port=port, address="127.0.0.1", wait=20.0)
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Path:
+    return tmp_path / "journal"
+
+
+HOWS = ["same", "new", "same-then-new"]
+
+
+def nobody_listens(port: int | None) -> bool:
+    assert port is not None
+    with socket.socket() as sock:
+        return sock.connect_ex(("127.0.0.1", port)) != 0 and "reports" not in {
+            thread.name for thread in threading.enumerate()
+        }
+
+
+@pytest.mark.parametrize("how", HOWS)
+@pytest.mark.parametrize("has_port", [False, True])
+@pytest.mark.parametrize("delay", [0.0, 1.0])
+def test_every_way_of_a_report(
+    archive: CommitmentArchive, options: CommitOptions, folder: Path, journal: Path, how: str, has_port: bool,
+    delay: float,
+) -> None:  # fmt: skip
+    """Without a port a report on another association does not arrive; the next run asks anew."""
+    archive.how, archive.delay = how, delay
+    chosen = options if has_port else options.replace(port=None, wait=2.5)
+    night = Night(archive, folder, journal, commit=chosen)
+    assert night.sends() == ALL
+    arrives = has_port or how != "new"
+    assert night.proves() == ({COMMITTED: ALL} if arrives else {NO_ANSWER: ALL})
+    assert night.exit_code == (0 if arrives else ExitCode.NOT_PROVEN)
+    assert list(night.transfer.proofs()) == []
+    assert nobody_listens(options.port)
+    if not arrives:
+        again = Night(archive, folder, journal, commit=options)
+        assert (again.sends(), again.proves()) == ([], {COMMITTED: ALL})
+    assert len({str(request.TransactionUID) for request in archive.requests}) == len(archive.requests)
+    assert len(archive.stores) == 12
+
+
+def test_a_slow_archive(archive: CommitmentArchive, options: CommitOptions, folder: Path, journal: Path) -> None:
+    """Its report comes while nobody listens, and counts for nothing; the one that it sends to the next run does."""
+    archive.delay = 3.0
+    night = Night(archive, folder, journal, commit=options.replace(wait=0.0))
+    night.sends()
+    assert night.proves() == {NO_ANSWER: ALL}
+    assert {event.proof.reason for event in night.proofs} == {"not_reported"}
+    archive.delay = 0.0
+    again = Night(archive, folder, journal, commit=options)
+    assert (again.sends(), again.proves()) == ([], {COMMITTED: ALL})
+    assert [event.index for event in again.proofs] == [0] * 12
+
+
+def test_a_late_report_comes_while_the_next_run_sends(
+    archive: CommitmentArchive, options: CommitOptions, folder: Path, journal: Path, tmp_path: Path
+) -> None:
+    """It is taken while files are sent; nothing is requested anew for it, because it is there by then."""
+    archive.delay = 1.5
+    night = Night(archive, folder, journal, commit=options.replace(wait=0.0))
+    night.sends()
+    night.proves()
+    more = tmp_path / "in" / "more"
+    write_series(more, [(STUDY, "1.2.9")] * 1)
+    again = Night(archive, folder, journal, commit=options)
+    outcomes = iter(again.transfer)
+    next(outcomes)
+    wait_until(lambda: len(archive.answers) == 1, 20, "the report")
+    assert archive.answers == [0]
+    assert list(outcomes) == []
+    assert again.proves()[COMMITTED] == sorted([*ALL, "0001"])
+    assert len(archive.requests) == 2, "one a night"
+
+
+def test_what_is_denied_is_sent_again_once_ever(
+    archive: CommitmentArchive, options: CommitOptions, folder: Path, journal: Path
+) -> None:
+    """Before that it is asked for by query; what a query finds is not sent again."""
+    first = Night(archive, folder, journal, commit=options)
+    first.sends()
+    gone = forget(archive, 1, 6, 8)
+    assert first.proves() == {DENIED: names(1, 6, 8), COMMITTED: names(2, 3, 4, 5, 7, 9, 10, 11, 12)}
+    assert {event.proof.reason for event in first.proofs if event.proof.state is DENIED} == {0x0112}
+    assert first.exit_code == ExitCode.SOME_MAY_SUCCEED
+
+    archive.instances[gone[2].sop_instance_uid] = gone[2]  # found again
+    second = Night(archive, folder, journal, commit=options)
+    assert second.sends() == names(1, 6), "and nothing that is proven"
+    forget(archive, 6)
+    assert second.proves() == {VERIFIED: names(8), COMMITTED: names(1), DENIED: names(6)}
+    assert second.exit_code == ExitCode.REST_CANNOT_SUCCEED
+
+    third = Night(archive, folder, journal, commit=options)
+    assert (third.sends(), third.proves()) == ([], {DENIED: names(6)})
+    assert third.exit_code == ExitCode.REST_CANNOT_SUCCEED
+
+
+def test_a_whole_series_that_is_not_known_is_not_sent_again(
+    archive: CommitmentArchive, options: CommitOptions, folder: Path, journal: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    night = Night(archive, folder, journal, commit=options)
+    night.sends()
+    series = [number for number in range(1, 13) if number % 3 == 1]
+    forget(archive, *series)
+    assert night.proves()[DENIED] == names(*series)
+    assert night.exit_code == ExitCode.REST_CANNOT_SUCCEED
+    assert "may have changed the UIDs" in caplog.text
+    again = Night(archive, folder, journal, commit=options)
+    assert again.sends() == []
+
+
+def test_a_series_that_is_denied_for_another_reason_is_sent_again(
+    archive: CommitmentArchive, options: CommitOptions, folder: Path, journal: Path
+) -> None:
+    def fail(report: Dataset) -> None:
+        for item in report.FailedSOPSequence:
+            item.FailureReason = 0x0110
+
+    archive.change = fail
+    night = Night(archive, folder, journal, commit=options)
+    night.sends()
+    forget(archive, *range(1, 13))
+    assert night.proves() == {DENIED: ALL}
+    assert night.exit_code == ExitCode.SOME_MAY_SUCCEED
+    archive.change = lambda report: None
+    again = Night(archive, folder, journal, commit=options)
+    assert (again.sends(), again.proves()) == (ALL, {COMMITTED: ALL})
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("forget", "the archive's report does not name 1 of 12 instances that it was asked for"),
+        ("both", ""),
+        ("strange", "ignoring 1 instances in the archive's report that it was not asked for"),
+        ("unknown", "ignoring a report on a transaction that is not ours: 1.2.3"),
+        ("twice", ""),
+        ("garbage", "report"),
+    ],
+)
+def test_what_an_archive_may_report(
+    archive: CommitmentArchive, options: CommitOptions, folder: Path, journal: Path, change: str, words: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    """Too few, too many, both, again, for another transaction."""
+    caplog.set_level(logging.INFO)
+    archive.forget = int(change == "forget")
+    chosen = options.replace(wait=2.0) if change in ("unknown", "garbage") else options
+    if change == "twice":  # the first one of two, so that somebody still listens
+        archive.times, chosen = 3, options.replace(instances=6, outstanding=1)
+
+    def spoil(report: Dataset) -> None:
+        if len(archive.requests) > 1:
+            archive.times = 1
+        if change == "both":
+            failed = Dataset()
+            failed.update(report.ReferencedSOPSequence[0])
+            failed.FailureReason = 0x0213
+            report.FailedSOPSequence = [failed]
+        elif change == "strange":
+            more = Dataset()
+            more.ReferencedSOPClassUID, more.ReferencedSOPInstanceUID = "1.2", "1.2.3.4"
+            report.ReferencedSOPSequence.append(more)
+        elif change == "unknown":
+            report.TransactionUID = "1.2.3"
+        elif change == "garbage":
+            del report.TransactionUID
+
+    archive.change = spoil
+    night = Night(archive, folder, journal, commit=chosen)
+    night.sends()
+    found = night.proves()
+    asked = [str(item.ReferencedSOPInstanceUID) for item in archive.requests[0].ReferencedSOPSequence]
+    first, last = (f"{number_of(asked[place]):04}" for place in (0, -1))
+    expected = {
+        "forget": {NO_ANSWER: [last], COMMITTED: sorted({*ALL} - {last})},
+        "both": {DENIED: [first], COMMITTED: sorted({*ALL} - {first})},
+        "unknown": {NO_ANSWER: ALL}, "garbage": {NO_ANSWER: ALL},
+    }.get(change, {COMMITTED: ALL})  # fmt: skip
+    assert found == expected
+    assert words in caplog.text
+    expected_answers = {"twice": [0] * 4, "garbage": [0x0110]}.get(change, [0])
+    assert archive.answers == expected_answers
+    archive.forget, archive.change = 0, lambda report: None
+    again = Night(archive, folder, journal, commit=options)
+    assert again.sends() == []
+    assert set(again.proves()) <= {COMMITTED, DENIED, VERIFIED}
+
+
+def number_of(uid: str) -> int:
+    return next(number for number in range(1, 13) if instance_uid(number) == uid)
