@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import logging
 import socket
 import ssl
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from association.report_peers import TERMS, Caller, Taken, listening, report, request
 from association.test_report_listener import ask_for_commitment
@@ -24,6 +28,8 @@ from support.part10 import read_part10
 from support.peers import orthanc
 from support.programs import dcmtk_program
 from support.run import run
+
+ONE_DAY = datetime.timedelta(days=1)
 
 
 def ours(certificates: Certificates, **values: object) -> TlsClient:
@@ -144,6 +150,32 @@ def test_callers_without_a_trusted_certificate(
     assert taken.next().host == "127.0.0.1"
     (warning,) = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert "no TLS session with caller 127.0.0.1" in warning
+
+
+def server_only(folder: Path) -> tuple[Path, Path]:
+    """Key and certificate of an archive whose certificate says that it is for servers alone."""
+    key = rsa.generate_private_key(65537, 2048)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "archive.example")])
+    now = datetime.datetime.now(datetime.UTC)
+    made = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + ONE_DAY)
+    made = made.add_extension(x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+    key_file, file = folder / "server-only.key", folder / "server-only.pem"
+    pem = serialization.Encoding.PEM
+    form = serialization.PrivateFormat.PKCS8
+    key_file.write_bytes(key.private_bytes(pem, form, serialization.NoEncryption()))
+    file.write_bytes(made.sign(key, hashes.SHA256()).public_bytes(pem))
+    return key_file, file
+
+
+def test_a_certificate_for_servers_alone(
+    certificates: Certificates, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """OpenSSL refuses it from a caller, and the message says what is wrong with it."""
+    key, file = server_only(tmp_path)
+    trusted = (str(certificates.ca), str(file))
+    with listening(tls=ours(certificates, ca_files=trusted)) as listener:
+        assert is_refused(listener.port, callers(certificates.ca, key, file))
+    assert "the peer's certificate is not made for a client, only for a server" in caplog.text
 
 
 def test_plain_bytes_to_a_tls_port(certificates: Certificates, caplog: pytest.LogCaptureFixture) -> None:
