@@ -46,6 +46,10 @@ NOTHING_ACCEPTED: Final = (
 WHOLE_SERIES_MISSING: Final = (
     "it may have changed the UIDs, or moved the series elsewhere; its administrator knows, and nothing is sent again"
 )
+SHARED_UIDS: Final = (
+    "a SOP Instance UID stands for one instance: an archive keeps one of them, or commits itself to none; whoever made "
+    "the files has to give each its own"
+)
 CANNOT_BE_ASKED: Final = (
     "what is stored is stored; the archive must allow queries (C-FIND, Study Root) for our AE title, --verify-peer "
     "names another address to ask, and --journal with --resume asks again"

@@ -7,8 +7,10 @@ import socket
 import ssl
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydicom.dataset import Dataset
 
 from dcmsend import CommitOptions, JournalOptions, Peer, ProofState, send
 from support.archive import CommitmentArchive, commitment_archive
@@ -20,7 +22,7 @@ from support.run import Run, run
 from support.sending import instance_uid
 from support.series_files import write_series
 
-from .night import STUDY
+from .night import SOON, STUDY
 
 pytestmark = pytest.mark.peer("pynetdicom")
 
@@ -251,3 +253,30 @@ def test_orthanc_that_does_not_know_us(commits: Commits, tmp_path: Path) -> None
         done = commits(server.port, *commits.listening, called="ORTHANC")
     assert (done.exit_code, commits.states()) == (106, {"no_answer": 12})
     assert "the archive must know our AE title for Storage Commitment" in done.stderr
+
+
+def deny_one(report: Dataset) -> None:
+    """As Orthanc does, which has one UID twice then, and wants exactly one."""
+    items = report.ReferencedSOPSequence
+    twice = [item for item in items if item.ReferencedSOPInstanceUID == instance_uid(1)]
+    report.ReferencedSOPSequence = [item for item in items if item not in twice]
+    for item in twice:
+        item.FailureReason = 0x0112
+    report.FailedSOPSequence = twice
+
+
+@pytest.mark.parametrize("way", ["verify", "verify without a journal", "commit"])
+def test_one_uid_under_two_patients(
+    archive: CommitmentArchive, folder: Path, tmp_path: Path, way: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The archive keeps the one that came last; a sentence says why the other one is missing."""
+    archive.how, archive.change = "same", deny_one
+    write_series(tmp_path / "other", [("9.9", "9.9.1")])
+    journal = None if way.endswith("without a journal") else JournalOptions(str(tmp_path / "journal"))
+    asking: dict[str, Any] = {"commit": CommitOptions(wait=20.0)} if way == "commit" else {"verify": SOON}
+    peer = Peer("127.0.0.1", archive.port, "ARCHIVE")
+    transfer = send([folder, tmp_path / "other"], peer, journal=journal, **asking)
+    assert len(list(transfer)) == 13
+    found = Counter(event.proof.state.is_refuted for event in transfer.proofs())
+    assert found == ({True: 2, False: 11} if way == "commit" else {True: 1, False: 12})
+    assert f"whose UID was sent in several series: {instance_uid(1)} (2 files)" in caplog.text

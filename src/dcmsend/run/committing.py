@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from dcmsend.association import CommitmentRequester, ReportListener
+from dcmsend.association import CommitmentRequester, ReportLimits, ReportListener
 from dcmsend.errors import DcmsendError
 from dcmsend.interrupt import Interrupt
 from dcmsend.proof import Committer
@@ -67,6 +67,8 @@ class Committing:
             yield from committer.commit(rows)
         finally:
             requester.close()
+        if self._listener is not None and self._listener.error is not None:
+            raise self._listener.error  # a fault of ours on its thread
         if committer.given_up is not None:
             _tell_error(committer.error, committer.given_up)
         elif committer.silent:
@@ -104,7 +106,7 @@ def listen_for_reports(
     listener = ReportListener(
         AcceptanceTerms(peer.calling_ae_title, allowed), take, options.port,
         address=options.address, address_family=peer.address_family, expected_ae_title=peer.called_ae_title,
-        tls=peer.tls,
+        tls=peer.tls, limits=ReportLimits(opening_seconds=settings.transfer.acse_timeout),
     )  # fmt: skip
     listener.start(interrupt)
     return listener

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections import Counter
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
@@ -172,6 +173,8 @@ class Proving:
                 if row.proof is not None and row.proof.time < self._began:  # found by an earlier run
                     yield from self._tell(self._events_of(row, row.proof))
         self._record.refuted_for_good += for_good
+        shared = proofs.shared_uids()
+        _tell_shared(shared.total, shared.first)
 
     def _proofs_of_rows(self, proofs: Proofs) -> Iterator[tuple[StoredRow, Proof]]:
         """Ask about the journal's rows; yield each with its proof, which the journal has by then."""
@@ -189,13 +192,20 @@ class Proving:
     def _prove_sent(self) -> Iterator[InstanceProof]:
         """Without a journal, and for what no journal keeps."""
         by_series, self._by_series = self._by_series, {}
+        refuted: set[str] = set()
         for sent, proof in self._proofs_of_sent(chain.from_iterable(by_series.values())):
             is_whole = (sent.study_uid, sent.series_uid) in self._query.whole
             self._record.refuted_for_good += proof.state.is_refuted and is_whole
+            if proof.state.is_refuted:
+                refuted.add(sent.sop_instance_uid)
             yield from self._tell([InstanceProof(
                 sent.index, sent.source.path, sent.sop_class_uid, sent.sop_instance_uid, sent.study_uid,
                 sent.series_uid, proof,
             )])  # fmt: skip
+        if refuted:
+            copies = Counter(uid for items in by_series.values() for uid in {item.sop_instance_uid for item in items})
+            shared = sorted((uid, copies[uid]) for uid in refuted if copies[uid] > 1)
+            _tell_shared(len(shared), shared[:10])
 
     def _proofs_of_sent(self, items: Iterable[_Sent]) -> Iterator[tuple[_Sent, Proof]]:
         if self._options is None:
@@ -255,6 +265,15 @@ class Proving:
         directory, name = item.key(self._directories.resolve)
         found = os.path.join(os.fsdecode(directory), os.fsdecode(name))
         return item.path if found == item.path else found  # one string for both, where there are many
+
+
+def _tell_shared(total: int, first: Sequence[tuple[str, int]]) -> None:
+    """Tell of UIDs that several instances have, of which the archive lacks one; ``first``: UID and number of files."""
+    from dcmsend.advice import SHARED_UIDS
+
+    if total:
+        names = ", ".join(f"{uid} ({copies} files)" for uid, copies in first) + (", ..." if total > len(first) else "")
+        _log.error("the archive lacks instances whose UID was sent in several series: %s\n%s", names, SHARED_UIDS)
 
 
 def _pieces(verdicts: Iterable[_Item]) -> Iterator[list[_Item]]:
