@@ -108,7 +108,7 @@ def test_command_lines_use_options_that_exist(dcmsend: str) -> None:
         assert {word for word in line.split() if word[0] in "-+"} <= known, (page, line)
 
 
-ALONE = [row for row in LINES if "+tl" not in row[1] and "--verify" not in row[1]]
+ALONE = [row for row in LINES if not any(word in row[1] for word in ("+tl", "--verify", "--commit"))]
 
 
 @pytest.mark.parametrize(("page", "line"), ALONE, ids=lambda each: each)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import ssl
 from collections import Counter
@@ -213,6 +214,28 @@ def test_a_probe_tells_whether_the_archive_can_call_back(
     done = run(dcmsend, *words)
     assert done.exit_code == 106
     assert "0x0122, SOP Class not supported" in done.stderr
+
+
+def test_the_recipe(archive: CommitmentArchive, dcmsend: str, folder: Path, tmp_path: Path) -> None:
+    """The command lines as they stand there, with another port."""
+    page = (Path(__file__).parents[2] / "docs" / "recipes.md").read_text(encoding="utf-8")
+    recipe = page.split("### By Storage Commitment")[1].split("\n## ")[0]
+    sends, probes = re.findall(r"^dcmsend (.*--commit.*)$", recipe, flags=re.MULTILINE)
+    proven, port = tmp_path / "data" / "proven", free_port()
+    proven.mkdir(parents=True)
+    archive.back = ("127.0.0.1", port)
+    places: dict[str, object] = {
+        "/data/study": folder, "/data/proven": proven, "night.journal": tmp_path / "journal", "11115": port,
+    }  # fmt: skip
+
+    def as_written(line: str) -> int:
+        line = line.replace("pacs.example.org 104", f"127.0.0.1 {archive.port}")
+        return run(dcmsend, *(places.get(word, word) for word in line.split())).exit_code
+
+    assert (as_written(probes), archive.stores) == (0, [])
+    assert as_written(sends) == 0
+    assert not list(folder.iterdir())
+    assert len([path for path in proven.rglob("*") if path.is_file()]) == 12
 
 
 def known(port: int) -> dict[str, object]:
