@@ -115,7 +115,7 @@ ALONE = [row for row in LINES if not any(word in row[1] for word in ("+tl", "--v
 def test_command_line_works(page: str, line: str, dcmsend: str, tmp_path: Path) -> None:
     """Every command line of the documentation that needs nothing but files and an ordinary peer.
 
-    Those that ask an archive are run in tests/proof/test_runs.py.
+    Those that ask an archive are run in tests/proof.
     """
     for path in write_instances(tmp_path / "data" / "study", 6):  # enough for each of two shards
         os.utime(path, (1e9, 1e9))  # nobody is still writing them
@@ -225,7 +225,7 @@ SECTIONS = {
     path.stem.replace("-", " and "): path.read_text(encoding="utf-8")
     for path in (ROOT / "docs" / "exit-codes").glob("*.md")
 }
-NEVER = {60, 70}  # DCMTK's, and bugs (tests/cli/test_main.py)
+NEVER = {70}  # bugs (tests/cli/test_main.py)
 
 
 def test_every_exit_code_is_explained() -> None:
@@ -260,6 +260,7 @@ PRODUCED: dict[str, tuple[int, list[str], Script | None]] = {
     "time is over": (103, ["--max-duration", "1", *[str(CT)] * 5], Script(other_stores=Respond(delay=0.6))),
     "journal": (104, [str(CT), "--journal", "missing/journal"], Script()),
     "no queries": (106, ["--verify", str(CT)], Script(associate=Accept(contexts=refuse_find))),
+    "no port": (60, [str(CT), "--journal", "j", "--commit", "--commit-port", "203.0.113.1:11112"], None),
     "rejected for good": (105, ["--require-stored", str(CT)], Script(associate=Reject(1, 1, 7))),
 }
 
