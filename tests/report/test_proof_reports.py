@@ -230,7 +230,7 @@ def test_that_a_pipe_gets_the_whole_report(tmp_path: Path) -> None:
     assert check(json.loads(out))["instances"][0]["proof"]["state"] == "verified"
 
 
-_MANY = 40_000
+_MANY = 20_000
 
 
 def test_that_memory_grows_by_a_few_bytes_an_instance(tmp_path: Path) -> None:
