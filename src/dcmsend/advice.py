@@ -58,6 +58,7 @@ CANNOT_COMMIT: Final = (
     "what is stored is stored; the archive must know our AE title for Storage Commitment, --verify asks by query "
     "instead, and --resume asks again"
 )
+ASKED_AGAIN: Final = "the next run with --resume asks for them again"
 SEE_ANSWERS: Final = "-v +v shows its answers"
 
 _BUSY: Final = "the peer is busy or has as many associations as it allows; try again later, --retry does it by itself"

@@ -164,7 +164,7 @@ def test_a_series_that_is_denied_for_another_reason_is_sent_again(
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ("forget", "the archive's report does not name 1 of 12 instances that it was asked for"),
+        ("forget", "report does not name 1 of 12 instances that it was asked for; the next run"),
         ("both", ""),
         ("strange", "ignoring 1 instances in the archive's report that it was not asked for"),
         ("unknown", "ignoring a report on a transaction that is not ours: 1.2.3"),

@@ -89,7 +89,9 @@ class Committing:
         if options.seconds:
             _log.error("the archive has not reported on %d requests within %g s\n%s", requests, options.seconds, advice)
         else:
-            _log.info("%d requests for commitment are left open; a run with --resume takes them up", requests)
+            from dcmsend.advice import ASKED_AGAIN
+
+            _log.info("%d requests for commitment are left open; %s", requests, ASKED_AGAIN)
 
 
 def listen_for_reports(

@@ -90,8 +90,10 @@ class JournalTransactions:
         asked = {row.sop_instance_uid for row, _ in proofs}
         silent, strange = len(asked - answer.verdicts.keys()), len(answer.verdicts.keys() - asked)
         if silent:
-            text = "the archive's report does not name %d of %d instances that it was asked for"
-            _log.warning(text, silent, len(asked))
+            from dcmsend.advice import ASKED_AGAIN
+
+            text = "the archive's report does not name %d of %d instances that it was asked for; %s"
+            _log.warning(text, silent, len(asked), ASKED_AGAIN)
         if strange:
             _log.warning("ignoring %d instances in the archive's report that it was not asked for", strange)
 
