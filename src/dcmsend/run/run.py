@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Generator, Iterable, Sequence
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from dcmsend.errors import CannotListen, DcmsendError, InputError, JournalError
 from dcmsend.index import Instance
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from .proving import Proving
 
 __all__ = ["Run", "log_end"]
+
+_FEW_DESCRIPTORS: Final = 256
 
 _log = logging.getLogger("dcmsend.app")
 
@@ -191,6 +194,10 @@ class Run:
     def _carry(
         self, inputs: Iterable[Source], observer: Observer | None, ledger: Ledger | None
     ) -> Generator[StoreOutcome, None, None]:
+        if _may_open_few():
+            from .late_modules import load_late_modules
+
+            load_late_modules()
         carrier: Carrier = LocalCarrier(self.settings, self.record, self.interrupt, observer, ledger, self.share)
         try:
             for end in carrier.carry(inputs):
@@ -234,6 +241,14 @@ class Run:
             _log.error("%s", "\n".join(lines + refusal_lines(record.summary)))
         if record.already_stored:
             _log.info("%d files are already stored according to the journal", record.already_stored)
+
+
+def _may_open_few() -> bool:
+    """Whether associations and files may leave no descriptor for a module that is loaded in the middle of the run."""
+    try:
+        return 0 <= os.sysconf("SC_OPEN_MAX") < _FEW_DESCRIPTORS
+    except (AttributeError, ValueError, OSError):  # the system does not say
+        return False
 
 
 def log_end(error: DcmsendError, settings: Settings) -> None:
