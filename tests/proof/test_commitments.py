@@ -214,6 +214,7 @@ def test_what_an_archive_may_report(
     assert found == expected
     assert words in caplog.text
     expected_answers = {"twice": [0] * 4, "garbage": [0x0110]}.get(change, [0])
+    wait_until(lambda: len(archive.answers) >= len(expected_answers), 20, "the archive has our answer, too")
     assert archive.answers == expected_answers
     archive.forget, archive.change = 0, lambda report: None
     again = Night(archive, folder, journal, commit=options)

@@ -175,10 +175,10 @@ def test_an_archive_that_will_not_do_it_is_asked_once(path: Path, status: int) -
         (SopClassRefused(), "context_refused", 1, 0),
         (NegotiationFailed(AssociationRejected(1, 1, 7)), "no_association", 1, 0),
         (NegotiationFailed(ConnectFailed("nobody")), "no_association", 3, 0),
-        (AssociationAborted(), "aborted", 3, 1),
-        (ConnectionLost(), "connection_lost", 3, 1),
-        (TimedOut("the answer", 30.0), "timed_out", 3, 1),
-        (RemoteProtocolError("noise"), "protocol_error", 3, 1),
+        (AssociationAborted(), "aborted", 3, 3),
+        (ConnectionLost(), "connection_lost", 3, 3),
+        (TimedOut("the answer", 30.0), "timed_out", 3, 3),
+        (RemoteProtocolError("noise"), "protocol_error", 3, 3),
     ],
 )
 def test_an_archive_that_gives_no_answer(
@@ -230,6 +230,49 @@ def test_an_association_that_is_lost_is_opened_again_for_the_report(path: Path) 
     assert archive.opened == 1
 
 
+def test_an_archive_that_ends_each_association_is_not_called_without_end(path: Path) -> None:
+    class Leaving(MemoryCommittingArchive):
+        def take_waiting(self) -> None:
+            self._is_open = False
+            super().take_waiting()
+
+    archive = Leaving(usual=Answer(delay=None, leaves=True))
+    assert night(path, archive, 3, SMALL.replace(port=None)).found == all_of(3, NO_ANSWER, "not_reported")
+    assert archive.opened < 10
+
+
+@pytest.mark.parametrize("port", [None, 1])
+def test_reports_are_waited_for_when_no_more_is_requested(path: Path, port: int | None) -> None:
+    archive = MemoryCommittingArchive([Answer(delay=30.0), Answer(0x0122)])
+    made = night(path, archive, 6, SMALL.replace(port=port))
+    assert made.found == all_of(3) | dict.fromkeys((4, 5, 6), (NO_ANSWER, 0x0122))
+    assert archive.refused == []
+    archive = MemoryCommittingArchive([Answer(delay=None), Answer(0x0122)])
+    found = night(path.with_name("other"), archive, 6, SMALL.replace(port=port)).found
+    assert found == all_of(3, NO_ANSWER, "not_reported") | dict.fromkeys((4, 5, 6), (NO_ANSWER, 0x0122))
+
+
+def test_a_request_that_the_archive_cannot_bear_does_not_hold_up_the_others(path: Path) -> None:
+    """Neither in the night in which it is made first, nor when it is open in the next."""
+
+    class Choosy(MemoryCommittingArchive):
+        def request(self, transaction_uid: str, instances: Sequence[tuple[str, str]]) -> int:
+            if any(uid == instance_uid(1) for _, uid in instances):
+                self.tried.append(transaction_uid)
+                raise AssociationAborted
+            return super().request(transaction_uid, instances)
+
+    for is_known in (False, True):
+        journal = path.with_name(f"{is_known}")
+        if is_known:
+            night(journal, MemoryCommittingArchive(usual=Answer(error=ConnectionLost(), delay=None)), 9)
+        archive = Choosy()
+        found = night(journal, archive, 0 if is_known else 9).found
+        refused = dict.fromkeys((1, 2, 3), (NO_ANSWER, "aborted"))
+        assert found == refused | dict.fromkeys(range(4, 10), (COMMITTED, None))
+        assert len(set(archive.tried)) == len(archive.tried) < 8
+
+
 def test_an_interrupt_ends_the_waiting(path: Path) -> None:
     interrupt = Interrupt()
     archive = MemoryCommittingArchive([Answer(), Answer(delay=None)], Answer(delay=None))
@@ -242,10 +285,16 @@ def test_an_interrupt_ends_the_waiting(path: Path) -> None:
     assert night(path, MemoryCommittingArchive()).found.keys() == set(range(4, 10))
 
 
-ERRORS = st.sampled_from([
-    ConnectionLost(), AssociationAborted(), TimedOut("the answer", 30.0), NegotiationFailed(ConnectFailed("nobody")),
-    RemoteProtocolError("noise"), SopClassRefused(),
-])
+ERRORS = st.sampled_from(
+    [
+        ConnectionLost(),
+        AssociationAborted(),
+        TimedOut("the answer", 30.0),
+        NegotiationFailed(ConnectFailed("nobody")),
+        RemoteProtocolError("noise"),
+        SopClassRefused(),
+    ]
+)
 ANSWERS = st.builds(
     Answer,
     status=st.sampled_from([0, 0, 0, 0, 0xB000, 0x0213, 0x0110, 0x0122]),

@@ -33,7 +33,7 @@ NOT_REQUESTED: Final = "not_requested"
 
 _PAUSES: Final = (1.0, 5.0, 25.0)
 """Seconds to leave the archive alone after the first failure in a row, the second, the third; then it is given up.  One
-that has taken no request at all is given up after the second."""
+that has taken no request at all is given up after the second.  Also between associations opened for reports alone."""
 _LOOK: Final = 0.05
 """Seconds after which a wait looks at the association, over which a report may come, too."""
 _BUSY: Final = frozenset((0x0110, 0x0131, 0x0213))
@@ -86,13 +86,16 @@ class Committer(Generic[RequestableT]):
         self.given_up: int | str | None = None
         self.error: DcmsendError | None = None
         self.silent = 0
-        self._old: deque[str] = deque()  # open transactions to be requested anew
+        self._old: deque[str] = deque()  # open transactions of earlier runs, to be requested anew
         self._again: deque[list[RequestableT]] = deque()  # instances of requests that were refused for now
+        self._last: deque[str] = deque()  # requests that had no answer; one of them must not hold up the others
         self._open: dict[str, int] = {}  # requested by this run: number of instances
         self._is_exhausted = False
         self._has_accepted = False
         self._failures = 0
         self._not_before = 0.0
+        self._reopened = 0  # associations opened without a report since
+        self._no_reopening_before = 0.0
         self._heard = 0.0
 
     def commit(self, rows: Iterable[RequestableT]) -> Iterator[tuple[RequestableT, Proof]]:
@@ -117,18 +120,27 @@ class Committer(Generic[RequestableT]):
         yield from self._end(given)
 
     def _is_over(self) -> bool:
-        if self.given_up is not None:
+        if self.given_up is not None and not (self._open and self._may_hear):
             return True
         if self._open and self._clock() - self._heard > self._options.seconds:
-            return self._options.seconds > 0 or self._is_exhausted
-        return self._is_exhausted and not (self._open or self._old or self._again)
+            return self._options.seconds > 0 or self._is_exhausted or self.given_up is not None
+        return self._is_exhausted and not (self._open or self._has_left)
+
+    @property
+    def _may_hear(self) -> bool:
+        """Whether reports on earlier requests may still come when no more are made."""
+        return self._options.port is not None or self._requester.is_open
+
+    @property
+    def _has_left(self) -> bool:
+        return bool(self._old or self._again or self._last)
 
     def _step(self, given: Iterator[RequestableT]) -> bool:
         """Request something, if it is time; return whether something was done."""
-        if self._clock() < self._not_before:
+        if self.given_up is not None or self._clock() < self._not_before:
             return False
         has_room = len(self._open) < self._options.outstanding or not self._options.seconds
-        if has_room and not (self._is_exhausted and not self._old and not self._again):
+        if has_room and (self._has_left or not self._is_exhausted):
             self._request_next(given)
             return True
         if self._open and self._options.port is None and not self._requester.is_open:
@@ -136,18 +148,26 @@ class Committer(Generic[RequestableT]):
         return False
 
     def _request_next(self, given: Iterator[RequestableT]) -> None:
-        uid = self._new_uid()
         if self._old:
-            old = self._old.popleft()
-            rows = self._transactions.replace(old, uid)
-            if not rows:
-                self._transactions.refuse(uid, None)  # all of it was sent again, or is another instance by now
-        else:
-            wanted = self._again.popleft() if self._again else list(islice(given, self._options.instances))
-            self._is_exhausted = not wanted
-            rows = self._transactions.begin(uid, wanted) if wanted else []
+            self._request_anew(self._old.popleft())
+            return
+        wanted = self._again.popleft() if self._again else list(islice(given, self._options.instances))
+        self._is_exhausted = not wanted
+        if wanted:
+            uid = self._new_uid()
+            rows = self._transactions.begin(uid, wanted)
+            if rows:
+                self._request(uid, rows)
+        elif self._last:
+            self._request_anew(self._last.popleft())
+
+    def _request_anew(self, old: str) -> None:
+        uid = self._new_uid()
+        rows = self._transactions.replace(old, uid)
         if rows:
             self._request(uid, rows)
+        else:
+            self._transactions.refuse(uid, None)  # all of it was sent again, or is another instance by now
 
     def _request(self, uid: str, rows: Sequence[RequestableT]) -> None:
         names = dict.fromkeys((row.sop_class_uid, row.sop_instance_uid) for row in rows)
@@ -157,7 +177,7 @@ class Committer(Generic[RequestableT]):
             if is_refusal(error):
                 self._again.append(self._transactions.refuse(uid, reason_of(error)))
             else:  # the archive may have it, and may report on it
-                self._old.appendleft(uid)
+                self._last.append(uid)
             self._fail(reason_of(error), error, for_good=is_for_good(error))
             return
         if status in _ACCEPTED or status >> 12 == 0xB:
@@ -170,6 +190,10 @@ class Committer(Generic[RequestableT]):
         self._fail(status, None, for_good=status not in _BUSY and status >> 8 != 0xA7)
 
     def _reopen(self) -> None:
+        if self._clock() < self._no_reopening_before:
+            return
+        self._no_reopening_before = self._clock() + _PAUSES[min(self._reopened, len(_PAUSES) - 1)]
+        self._reopened += 1
         try:
             self._requester.open()
         except NO_ANSWER as error:
@@ -196,6 +220,7 @@ class Committer(Generic[RequestableT]):
         while (reported := self._transactions.wait(seconds)) is not None:
             seconds = 0.0
             self._heard = self._clock()
+            self._reopened = 0
             self._settle(reported.transaction_uid)
             yield from reported.proofs
 
@@ -208,11 +233,12 @@ class Committer(Generic[RequestableT]):
         """Yield what has no answer."""
         now = time.time()
         self.silent = len(self._open)
-        reason = NOT_REPORTED if self.given_up is None else self.given_up
-        for uid in (*self._open, *self._old):
+        lasting = NOT_REPORTED if self.given_up is None else self.given_up
+        for uid in (*self._open, *self._old, *self._last):
+            reason = NOT_REPORTED if uid in self._open else lasting
             for row in self._transactions.rows_of(uid):
                 yield row, Proof(ProofState.NO_ANSWER, reason, uid, now)
-        without = Proof(ProofState.NO_ANSWER, NOT_REQUESTED if self.given_up is None else reason, "", now)
+        without = Proof(ProofState.NO_ANSWER, NOT_REQUESTED if self.given_up is None else lasting, "", now)
         for row in chain(*self._again, given):
             yield row, without
 
