@@ -219,6 +219,19 @@ def test_next_night_open_requests_are_made_anew(path: Path) -> None:
         assert proofs.open_transactions() == []
 
 
+def test_a_late_report_that_leaves_something_out_comes_while_the_next_run_sends(path: Path) -> None:
+    """What it leaves out is requested anew, and told once: by the second answer."""
+    archive = MemoryCommittingArchive(usual=Answer(delay=30.0, forgets=1))
+    night(path, archive, 3, SMALL.replace(wait=0.0))
+    archive.usual = Answer()
+    archive.clock.now += 100.0
+    with proofs_of(path) as proofs:
+        made = Night(archive, proofs)
+        archive.pump()  # before anything is asked
+        assert made.passes() == all_of(3)
+    assert [len(uids) for _, uids in archive.requested] == [3, 1]
+
+
 def test_an_association_that_is_lost_is_opened_again_for_the_report(path: Path) -> None:
     """Some archives report over the next association that we open; with a port that is not needed."""
     alone = SMALL.replace(port=None)

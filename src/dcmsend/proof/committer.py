@@ -104,7 +104,12 @@ class Committer(Generic[RequestableT]):
         Proven and denied ones come as the reports do, those without an answer in the end.
         Raises Cancelled when the run is asked to end, after the instances that have a proof; others are not yielded.
         """
-        given = _begun(iter(rows))  # before a report on an open transaction changes what is in the list
+        with self._transactions.still():  # each report is earlier than the list of rows, or later
+            given = _begun(iter(rows))
+            early = list(self._take(0.0))
+        for row, proof in early:
+            if proof.state is not ProofState.NO_ANSWER:  # else it is in the list again
+                yield row, proof
         self._old.extend(self._transactions.open_uids())
         self._heard = self._clock()
         try:

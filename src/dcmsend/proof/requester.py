@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from dcmsend.transfer import Proof
@@ -77,6 +78,10 @@ class Transactions(Protocol[RequestableT]):
 
     def rows_of(self, uid: str) -> list[RequestableT]:
         """The instances that still wait for the report on a transaction."""
+        ...
+
+    def still(self) -> AbstractContextManager[object]:
+        """While it is entered no report is taken on another thread."""
         ...
 
     def wait(self, seconds: float) -> Reported[RequestableT] | None:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Final
 
 from dcmsend.errors import JournalError
@@ -126,6 +127,10 @@ class JournalTransactions:
         """See ``proof.Transactions``."""
         with self._changed:
             return self._known.rows_of(uid)
+
+    def still(self) -> AbstractContextManager[object]:
+        """See ``proof.Transactions``."""
+        return self._changed
 
     def wait(self, seconds: float) -> Reported[StoredRow] | None:
         """See ``proof.Transactions``.  Raises JournalError if a report could not be kept."""
