@@ -106,7 +106,7 @@ class Committer(Generic[RequestableT]):
         """
         with self._transactions.still():  # each report is earlier than the list of rows, or later
             given = _begun(iter(rows))
-            early = list(self._take(0.0))
+            early = list(self._reported(0.0))
         for row, proof in early:
             if proof.state is not ProofState.NO_ANSWER:  # else it is in the list again
                 yield row, proof
@@ -222,6 +222,9 @@ class Committer(Generic[RequestableT]):
             self._requester.take_waiting()
         except NO_ANSWER:
             self._not_before = max(self._not_before, self._clock() + _PAUSES[0])  # reports may come on another one
+        yield from self._reported(seconds)
+
+    def _reported(self, seconds: float) -> Iterator[tuple[RequestableT, Proof]]:
         while (reported := self._transactions.wait(seconds)) is not None:
             seconds = 0.0
             self._heard = self._clock()
