@@ -1,0 +1,1 @@
+"""Nights with storage commitment in which sender and archive are killed."""
