@@ -16,7 +16,7 @@ from dcmsend import errors
 from dcmsend.advice import Situation, for_error, for_reason, for_rejection, for_status, with_explanation
 from dcmsend.cli.option_table import OPTIONS
 from dcmsend.errors import DcmsendError, NegotiationFailed, SendingFailed
-from dcmsend.load import FileChanged
+from dcmsend.inputs import FileChanged
 from dcmsend.reasons import NoConnection, NoJournal, Reason, Rejection
 from support.corpus import DATA
 from support.media_files import dicomdir, record

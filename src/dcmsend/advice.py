@@ -116,6 +116,7 @@ _BY_REJECTION: Final = {
     Rejection.RECORD_WITHOUT_FILE: f"the DICOMDIR is damaged; {_THE_FILES}",
     Rejection.RECORD_LACKS_UID: f"the DICOMDIR is incomplete; {_THE_FILES}",
     Rejection.OUTSIDE: "--dicomdir-allow-outside permits it",
+    Rejection.MEMBER: "unpack the archive and send the files, or get it again from where it came from",
 }
 _SAID_BY_THE_MESSAGE: Final = frozenset((
     Rejection.NO_NAME, Rejection.UNREADABLE, Rejection.EMPTY, Rejection.BROKEN, Rejection.ENCAPSULATED,

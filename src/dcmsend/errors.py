@@ -7,7 +7,7 @@
         InvalidInputFile        one input is bad, and bad inputs are not ignored
         NoValidInputFiles       every input is bad
         FileUnreadable          the operating system cannot read the file
-        DataSetError            bytes violate PS3.5 / PS3.10; as FileChanged (in load) only since they were checked
+        DataSetError            bytes violate PS3.5 / PS3.10; as FileChanged (in inputs) only since they were checked
       PlanError                 no presentation context may be proposed, or none was accepted
       TranscodeError            the data set cannot be converted to the accepted transfer syntax
       ProtocolError

@@ -49,6 +49,7 @@ class Rejection(Enum):
     RECORD_WITHOUT_FILE = "the DICOMDIR's record names no file"
     RECORD_LACKS_UID = "the DICOMDIR's record lacks a UID"
     OUTSIDE = "the DICOMDIR's record leads outside its directory"
+    MEMBER = "cannot be read out of its archive"
 
 
 class NoConnection(Enum):

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from dcmsend.association import framing as framing_module
 from dcmsend.association.framing import Framing, framing_of
 from dcmsend.errors import FileUnreadable
-from dcmsend.load import BytesPayload, ChunkPayload, FileChanged, FilePayload, Payload
+from dcmsend.inputs import FileChanged
+from dcmsend.load import BytesPayload, ChunkPayload, FilePayload, Payload
 from dcmsend.protocol import FramedBuffer
 from support import wire
 

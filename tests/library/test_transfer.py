@@ -27,7 +27,7 @@ from dcmsend import (
     send,
 )
 from dcmsend.errors import DcmsendError, InvalidInputFile, NegotiationFailed, SendingFailed
-from dcmsend.load import FileChanged
+from dcmsend.inputs import FileChanged
 from support.fixture_files import CT_CLASS, MR_CLASS
 from support.peer_script import Abort, Accept, Reject, Respond, Script, refuse
 from support.processes import free_port

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from dcmsend.errors import FileUnreadable
-from dcmsend.load import BytesPayload, ChunkPayload, FileChanged, FilePayload, Payload
+from dcmsend.inputs import FileChanged
+from dcmsend.load import BytesPayload, ChunkPayload, FilePayload, Payload
 from dcmsend.protocol import FramedBuffer
 
 __all__ = ["Framing", "framing_of"]

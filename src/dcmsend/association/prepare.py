@@ -19,8 +19,9 @@ from dcmsend.errors import (
     TranscodeError,
 )
 from dcmsend.index import HeaderFacts, Instance
+from dcmsend.inputs import FileChanged
 from dcmsend.interrupt import Interrupt
-from dcmsend.load import Abilities, FileChanged, FilesAhead, LoadedInstance, Payload, Recoding, load_instance
+from dcmsend.load import Abilities, FilesAhead, LoadedInstance, Payload, Recoding, load_instance
 from dcmsend.protocol import CStoreRQ
 from dcmsend.transfer import Reason, TransferOptions
 
@@ -132,7 +133,7 @@ class Preparer:
         try:
             check = self._interrupt.check_request
             file = self._files.open(index, instance, check)
-            store.stamp, store.identity = (file.size, file.modified), file.identity
+            store.stamp, store.identity = file.stamp, file.identity
             loaded = load_instance(instance, file, self._abilities.dictionary, check, self._abilities.noted)
         except Cancelled:  # the run was asked to end: this instance is not started
             return store
@@ -140,10 +141,8 @@ class Preparer:
             if self._is_done(instance, error):
                 store.is_done = True
                 return store
-            reason = Reason.FILE_UNREADABLE if isinstance(error, FileUnreadable) else Reason.DATA_SET_BROKEN
-            store.failure = Failure(
-                reason, error, f"cannot send SOP instance from file: {instance.input.path}: {_explain(error)}"
-            )
+            text = f"cannot send SOP instance from file: {instance.input.path}: {_explain(error)}"
+            store.failure = Failure(_reason_of(error), error, text)
             return store
         try:
             store.message_id = self._next_message_id(outstanding)
@@ -291,9 +290,8 @@ class Preparer:
         self, error: DcmsendError, source: TransferSyntax, target: TransferSyntax, store: PreparedStore
     ) -> Failure:
         if isinstance(error, FileUnreadable | FileChanged) or not isinstance(error, TranscodeError):
-            reason = Reason.FILE_UNREADABLE if isinstance(error, FileUnreadable) else Reason.DATA_SET_BROKEN
             path = store.instance.input.path
-            return Failure(reason, error, f"cannot send SOP instance from file: {path}: {_explain(error)}")
+            return Failure(_reason_of(error), error, f"cannot send SOP instance from file: {path}: {_explain(error)}")
         if not self._options.convert:
             store.notes.append((
                 "W", f"unable to convert dataset from '{source.name}' transfer syntax to '{target.name}'"
@@ -305,6 +303,12 @@ class Preparer:
         text = f"No conversion to transfer syntax {target.name} possible!"
         remarks = (error.remark,) if error.remark else ()
         return Failure(Reason.NOT_CONVERTIBLE, error, *remarks, f"{text}\n{error.detail}" if error.detail else text)
+
+
+def _reason_of(error: DcmsendError) -> Reason:
+    if isinstance(error, FileUnreadable):
+        return Reason.FILE_UNREADABLE
+    return Reason.FILE_CHANGED if isinstance(error, FileChanged) else Reason.DATA_SET_BROKEN
 
 
 def _explain(error: DcmsendError) -> str:

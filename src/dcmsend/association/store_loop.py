@@ -20,8 +20,8 @@ from dcmsend.errors import (
     TimedOut,
     TranscodeError,
 )
+from dcmsend.inputs import FileChanged
 from dcmsend.interrupt import Interrupt
-from dcmsend.load import FileChanged
 from dcmsend.protocol import CommandParseError, CommandReceived, CStoreRSP, is_stored, status_text
 from dcmsend.transfer import Observer, Reason, Result, StoreOutcome, Timings
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-__all__ = ["BoundedSource", "ByteSource", "BytesSource", "InflatedSource"]
+__all__ = ["BoundedSource", "ByteSource", "BytesSource", "InflatedSource", "SourceFrom"]
 
 
 class ByteSource(Protocol):
@@ -55,3 +55,16 @@ class BoundedSource:
 
     def read_at(self, position: int, size: int) -> bytes:
         return self._source.read_at(position, max(0, min(size, self._end - position)))
+
+
+class SourceFrom:
+    """A part of another ByteSource: the bytes from a start position on."""
+
+    __slots__ = ("_source", "_start")
+
+    def __init__(self, source: ByteSource, start: int) -> None:
+        self._source = source
+        self._start = start
+
+    def read_at(self, position: int, size: int) -> bytes:
+        return self._source.read_at(self._start + position, size)

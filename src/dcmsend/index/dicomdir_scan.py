@@ -34,6 +34,7 @@ __all__ = ["scan_dicomdir"]
 _log = logging.getLogger("dcmsend.network")
 
 _OUTSIDE = Fault("Referenced File ID leads outside the DICOMDIR's directory", Rejection.OUTSIDE)
+_IN_ARCHIVE = "a DICOMDIR in an archive is not followed; its images are sent as they lie there"
 _NO_FILE = Fault("Invalid filename", Rejection.RECORD_WITHOUT_FILE)
 
 
@@ -56,6 +57,8 @@ def scan_dicomdir(
     debug = _log.isEnabledFor(logging.DEBUG)
     if debug:
         _log.debug("adding DICOM files referenced from '%s'", item.path)
+    if item.container is not None:
+        raise DataSetError(_IN_ARCHIVE, "", Rejection.DICOMDIR)
     descriptor = open_input(item.path)
     try:
         meta = read_file_meta(FileSource(descriptor))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from dcmsend.dicom.byte_source import ByteSource, BytesSource
+from dcmsend.dicom.byte_source import ByteSource, SourceFrom
 from dcmsend.dicom.tag import SERIES_INSTANCE_UID, STUDY_INSTANCE_UID
 from dcmsend.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN
 from dcmsend.dicom.walk import walk_data_set
@@ -59,11 +59,13 @@ class HeaderReader:
         mode = ReadMode.FILE_ONLY if item.has_meta else self._mode
         with suppress(FileUnreadable, DataSetError):
             if descriptor >= 0:
-                return self._once(self._read(_OpenSource(descriptor, beginning), mode, beginning))
+                return self._once(self._read(_OpenSource(FileSource(descriptor), beginning), mode, beginning))
+            if not item.has_meta:  # a member of an archive: most have what is wanted in their first bytes
+                with suppress(_Needed):
+                    return self._once(self._read(_Beginning(beginning), mode, beginning))
             file = item.open(HEADER_READ)
             try:
-                source = _OpenSource(file.descriptor, file.head) if file.descriptor >= 0 else BytesSource(file.head)
-                return self._once(self._read(source, mode, file.head))
+                return self._once(self._read(_OpenSource(file.source(), file.head), mode, file.head))
             finally:
                 file.close()
         return None
@@ -80,7 +82,7 @@ class HeaderReader:
         syntax = location.transfer_syntax
         if not syntax.is_known:
             return None
-        source: ByteSource = _Behind(content, location.offset)
+        source: ByteSource = SourceFrom(content, location.offset)
         if syntax.is_deflated:
             from dcmsend.transcode import InflatingSource
 
@@ -93,12 +95,12 @@ class HeaderReader:
 
 
 class _OpenSource:
-    """An open file whose first bytes have been read already."""
+    """An open input whose first bytes have been read already."""
 
     __slots__ = ("_beginning", "_file")
 
-    def __init__(self, descriptor: int, beginning: bytes) -> None:
-        self._file = FileSource(descriptor)
+    def __init__(self, file: ByteSource, beginning: bytes) -> None:
+        self._file = file
         self._beginning = beginning
 
     def read_at(self, position: int, size: int) -> bytes:
@@ -107,17 +109,22 @@ class _OpenSource:
         return self._file.read_at(position, size)
 
 
-class _Behind:
-    """The bytes of another source from a position on."""
+class _Needed(Exception):
+    """More is needed than the first bytes of an input."""
 
-    __slots__ = ("_source", "_start")
 
-    def __init__(self, source: ByteSource, start: int) -> None:
-        self._source = source
-        self._start = start
+class _Beginning:
+    """The first bytes of an input that is not open."""
+
+    __slots__ = ("_data",)
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
 
     def read_at(self, position: int, size: int) -> bytes:
-        return self._source.read_at(self._start + position, size)
+        if position + size > len(self._data):
+            raise _Needed
+        return self._data[position : position + size]
 
 
 class _Passed(Exception):

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from dcmsend.dicom.byte_source import BytesSource
+from dcmsend.dicom.byte_source import ByteSource, BytesSource, SourceFrom
 from dcmsend.errors import DataSetError, FileUnreadable
-from dcmsend.inputs import FileSource, Origin, Source
+from dcmsend.inputs import FileChanged, FileSource, Origin, Source
 from dcmsend.reasons import Rejection
 
 from .facts import HeaderFacts
@@ -57,9 +57,9 @@ def identify(
         raise opened
     descriptor, beginning = opened
     if descriptor < 0:
-        identity = _from_meta(parse_regular_meta(beginning) or read_file_meta(BytesSource(beginning)))
+        identity = _identify_closed(item, beginning, mode, dictionary)
     elif mode is not ReadMode.FILE_ONLY:
-        identity = _identify_thoroughly(descriptor, mode, dictionary)
+        identity = _identify_thoroughly(FileSource(descriptor), mode, dictionary)
     else:
         identity = _from_meta(parse_regular_meta(beginning) or read_file_meta(FileSource(descriptor)))
     return identity if headers is None else identity._replace(facts=headers.read(item, descriptor, beginning))
@@ -69,11 +69,27 @@ def _from_meta(meta: FileMeta) -> Identity:
     return Identity(meta.sop_class_uid, meta.sop_instance_uid, meta.transfer_syntax_uid)
 
 
+def _identify_closed(
+    item: Source, beginning: bytes, mode: ReadMode, dictionary: "Callable[[], DataDictionary] | None"
+) -> Identity:
+    """The identity of an input that is not open; it is opened only if its first bytes do not tell."""
+    if item.has_meta:
+        return _from_meta(parse_regular_meta(beginning) or read_file_meta(BytesSource(beginning)))
+    if mode is ReadMode.FILE_ONLY and (meta := parse_regular_meta(beginning)) is not None:
+        return _from_meta(meta)
+    file = item.open(len(beginning))
+    try:
+        if mode is ReadMode.FILE_ONLY:
+            return _from_meta(read_file_meta(file.source()))
+        return _identify_thoroughly(file.source(), mode, dictionary)
+    finally:
+        file.close()
+
+
 def _identify_thoroughly(
-    descriptor: int, mode: ReadMode, dictionary: "Callable[[], DataDictionary] | None"
+    source: ByteSource, mode: ReadMode, dictionary: "Callable[[], DataDictionary] | None"
 ) -> Identity:
     """Complete the identity from the data set; ``DATA_SET_ONLY`` does not read the meta header at all."""
-    source = FileSource(descriptor)
     identity = Identity("", "", "")
     if mode is ReadMode.FILE_OR_DATA_SET:
         with suppress(DataSetError):  # no meta header, or a broken one: then the whole file must be readable
@@ -88,7 +104,7 @@ def _identify_thoroughly(
     first_bytes = source.read_at(location.offset, 6)
     if not syntax.is_known:
         syntax = guess_transfer_syntax(first_bytes, dictionary)
-    source = FileSource(descriptor, location.offset)
+    source = SourceFrom(source, location.offset)
     sop_class, sop_instance = read_data_set_uids(source, syntax, dictionary, location.offset)
     return Identity(
         identity.sop_class_uid or sop_class,
@@ -108,8 +124,8 @@ def is_dicom(item: Source, opened: Opened) -> bool:
         return False
     if isinstance(opened, FileUnreadable):
         return item.origin is not Origin.DIRECTORY or opened.errno not in _NOTHING_THERE
-    if isinstance(opened, DataSetError):
-        return False
+    if isinstance(opened, DataSetError):  # what lies in an archive may be one, if nobody can look
+        return opened.why is Rejection.MEMBER or isinstance(opened, FileChanged)
     return looks_like_dicom(opened[1])
 
 

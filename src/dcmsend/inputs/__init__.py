@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .file_source import FileSource, OpenFile, open_beginning, open_file, open_input
+from .file_source import FileChanged, FileSource, OpenFile, open_beginning, open_file, open_input
 from .find import find_inputs
 from .input_file import InputFile
 from .open_watch import OpenWatch
@@ -13,6 +13,7 @@ from .source import DicomdirRecord, Origin, Source, Stamp
 
 if TYPE_CHECKING:
     from .ahead import MOST_AHEAD, STRETCH, Ticket, TicketWorkers, in_order, most_ahead
+    from .archives import expand_archives
     from .data_set_input import DataSetInput
     from .dicomdir import leads_outside, read_dicomdir
     from .file_list import read_file_list
@@ -24,6 +25,7 @@ __all__ = [
     "STRETCH",
     "DataSetInput",
     "DicomdirRecord",
+    "FileChanged",
     "FileList",
     "FileSource",
     "InputFile",
@@ -38,6 +40,7 @@ __all__ = [
     "Stamp",
     "Ticket",
     "TicketWorkers",
+    "expand_archives",
     "find_inputs",
     "in_order",
     "leads_outside",
@@ -72,6 +75,10 @@ def __getattr__(name: str) -> object:
         from . import shard
 
         return getattr(shard, name)
+    if name == "expand_archives":
+        from .archives import expand_archives
+
+        return expand_archives
     if name == "read_file_list":
         from .file_list import read_file_list
 

@@ -37,6 +37,7 @@ class DataSetInput:
     """False: opening it encodes it, and encoding ahead would need twice the memory."""
     has_meta: bool = True
     etag: str = ""
+    container: None = None
 
     def __init__(self, path: str, data_set: Any) -> None:
         self.path = path

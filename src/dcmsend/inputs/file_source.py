@@ -7,9 +7,13 @@ import os
 import stat
 from typing import Final
 
+from dcmsend.dicom.byte_source import ByteSource, BytesSource
 from dcmsend.errors import DataSetError, FileUnreadable
 
-__all__ = ["NO_DESCRIPTOR", "FileSource", "OpenFile", "open_beginning", "open_file", "open_input", "read_opened"]
+__all__ = [
+    "NO_DESCRIPTOR", "FileChanged", "FileSource", "OpenFile", "open_beginning", "open_file", "open_input",
+    "read_opened", "status_of",
+]  # fmt: skip
 
 NO_DESCRIPTOR: Final = (errno.EMFILE, errno.ENFILE)
 """The system's errors when too many files are open."""
@@ -21,6 +25,13 @@ _LARGEST_READ = 1 << 20
 _pread = getattr(os, "pread", None)
 
 
+class FileChanged(DataSetError):
+    """A file, or the archive that it lies in, was changed after its structure was checked."""
+
+    def __init__(self, detail: str, condition: str = "Invalid stream") -> None:
+        super().__init__(condition, detail)
+
+
 class OpenFile:
     """An open file and its first bytes.
 
@@ -29,9 +40,12 @@ class OpenFile:
         size, modified: bytes, and nanoseconds since the epoch, both when the file was opened.
         head: the first bytes.
         identity: device and inode.
+        start: position of the input's first byte in the open file; 0 unless the file is an archive.
+        stamp: size and time by which journal and reports know the input.
+        state: size and time that the open file must still have when all was sent; None if nothing else can change it.
     """
 
-    __slots__ = ("descriptor", "head", "identity", "modified", "size")
+    __slots__ = ("descriptor", "head", "identity", "modified", "size", "stamp", "start", "state")
 
     def __init__(
         self, descriptor: int, size: int, modified: int, head: bytes, identity: tuple[int, int] | None = None
@@ -41,6 +55,29 @@ class OpenFile:
         self.size = size
         self.modified = modified
         self.head = head
+        self.start = 0
+        self.stamp = (size, modified)
+        self.state: tuple[int, int] | None = self.stamp
+
+    @classmethod
+    def of_member(
+        cls, descriptor: int, size: int, head: bytes, stamp: tuple[int, int], start: int = 0, is_private: bool = False
+    ) -> OpenFile:
+        """A member of an archive that has this ``stamp``.
+
+        The bytes are those of the archive from ``start`` on, or with ``is_private`` those of an anonymous file.
+        """
+        file = cls(descriptor, size, stamp[1], head)
+        file.start = start
+        file.stamp = stamp
+        file.state = None if is_private else stamp
+        return file
+
+    def source(self) -> ByteSource:
+        """All bytes of the input; needs the descriptor to stay open."""
+        if self.descriptor < 0:
+            return BytesSource(self.head)
+        return FileSource(self.descriptor, self.start, self.start + self.size)
 
     def close(self) -> None:
         """Close the descriptor unless it was taken over."""
@@ -53,7 +90,7 @@ def open_file(path: str, head_size: int) -> OpenFile:
     """Open a file and read its first bytes.  Raises as ``open_input`` does."""
     descriptor = _open(path)
     try:
-        status = _status(descriptor)
+        status = status_of(descriptor)
     except BaseException:
         os.close(descriptor)
         raise
@@ -131,7 +168,8 @@ def _open(path: str) -> int:
         raise FileUnreadable(os.strerror(errno.ENOENT), errno.ENOENT) from error
 
 
-def _status(descriptor: int) -> os.stat_result:
+def status_of(descriptor: int) -> os.stat_result:
+    """The status of an open file.  Raises FileUnreadable."""
     try:
         return os.fstat(descriptor)
     except OSError as error:  # a network file system may have lost the file since it was opened
@@ -139,7 +177,7 @@ def _status(descriptor: int) -> os.stat_result:
 
 
 def _check_kind(descriptor: int) -> None:
-    mode = _status(descriptor).st_mode
+    mode = status_of(descriptor).st_mode
     if not stat.S_ISREG(mode):
         _refuse_special(mode)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from .file_source import OpenFile, open_beginning, open_file
-from .source import DicomdirRecord, Origin, Stamp
+from .source import DicomdirRecord, Origin, Source, Stamp
 
 __all__ = ["InputFile"]
 
@@ -49,6 +49,11 @@ class InputFile(NamedTuple):
     def etag(self) -> str:
         """Empty: a file system tells only size and time."""
         return ""
+
+    @property
+    def container(self) -> Source | None:
+        """None: a file lies in no other input."""
+        return None
 
     @property
     def directory(self) -> str:

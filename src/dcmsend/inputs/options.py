@@ -32,6 +32,7 @@ class InputOptions(Record):
         scan_pattern: shell pattern for names found in directories, ``""`` for all (``+sp``).
         min_age: seconds; files modified less than this ago are skipped (``--min-age``), 0 skips none.
         shard: take only the part of all inputs that belongs to one of several runs (``--shard``); None takes all.
+        archives: take the members of zip and tar archives instead of the archives (``--archives``).
     """
 
     scan_directories: bool = False
@@ -39,3 +40,4 @@ class InputOptions(Record):
     scan_pattern: str = ""
     min_age: float = 0.0
     shard: "Shard | None" = None
+    archives: bool = False

@@ -51,7 +51,8 @@ class Share:
     * of a file that was found: its path below the directory that was named,
     * of a file that a DICOMDIR refers to: its Referenced File ID,
     * of a file that was named itself: its base name, because it is unknown which part of its path is the mount point,
-    * of a data set in memory: its SOP Instance UID.
+    * of a data set in memory: its SOP Instance UID,
+    * of a member of an archive: that of the archive.
 
     ``whole_directories`` removes the last part of that name.  A file that was named itself then goes by the name of its
     directory; a data set in memory has no directory.
@@ -99,6 +100,7 @@ class Share:
         return self._expands_dicomdir and _base_name(item.path).upper() == "DICOMDIR"
 
     def _name_of(self, item: Source) -> str:
+        item = item.container or item
         if item.origin is Origin.DATA_SET:
             return _instance_of(item)
         if item.origin is Origin.DICOMDIR and item.record is not None:

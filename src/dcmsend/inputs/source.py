@@ -57,6 +57,7 @@ class Source(Protocol):
         has_meta: whether it surely begins with a meta header, whatever the options say of files.
         etag: a mark, beside size and time, by which a journal recognises a change: the entity tag of an object, CRC-32
             and offset of a member of an archive; ``""`` if there is none, as for a file.
+        container: the input that this one lies in: of a member the archive; None if it lies in no other.
     """
 
     @property
@@ -82,6 +83,9 @@ class Source(Protocol):
 
     @property
     def etag(self) -> str: ...
+
+    @property
+    def container(self) -> "Source | None": ...
 
     @property
     def directory(self) -> str:

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 from .abilities import Abilities
 from .files_ahead import FilesAhead
 from .loaded_instance import DictionarySource, LoadedInstance, Recoding, load_instance
-from .payload import BytesPayload, ChunkPayload, FileChanged, FilePayload, Payload
+from .payload import BytesPayload, ChunkPayload, FilePayload, Payload
 
 if TYPE_CHECKING:
     from .decode_workers import DecodeWorkers
 
 __all__ = [
-    "Abilities", "BytesPayload", "ChunkPayload", "DecodeWorkers", "DictionarySource", "FileChanged", "FilePayload",
-    "FilesAhead", "LoadedInstance", "Payload", "Recoding", "load_instance",
+    "Abilities", "BytesPayload", "ChunkPayload", "DecodeWorkers", "DictionarySource", "FilePayload", "FilesAhead",
+    "LoadedInstance", "Payload", "Recoding", "load_instance",
 ]
 
 

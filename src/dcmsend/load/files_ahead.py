@@ -76,7 +76,7 @@ class FilesAhead:
         kept = self._kept
         if kept is None:
             return source.open(HEAD)
-        if kept.count and (file := kept.take(source.path, HEAD)) is not None:
+        if kept.count and source.container is None and (file := kept.take(source.path, HEAD)) is not None:
             return file
         try:
             return source.open(HEAD)

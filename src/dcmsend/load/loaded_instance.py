@@ -144,19 +144,21 @@ class _FileContent:
     ``check`` is called before every read of the file and may raise.
 
     Attributes:
-        offset: position in the file of the first byte of the data set; 0 until it is known.
-        stamp: size in bytes and time of modification in nanoseconds when the file was opened.
+        offset: position in the input of the first byte of the data set; 0 until it is known.
+        stamp: size in bytes and time of modification in nanoseconds by which the input is known again.
     """
 
-    __slots__ = ("_check", "_descriptor", "_head", "_size", "offset", "stamp")
+    __slots__ = ("_check", "_descriptor", "_head", "_size", "_start", "_state", "offset", "stamp")
 
     def __init__(self, file: OpenFile, check: Callable[[], None] | None) -> None:
         self._descriptor = file.descriptor
         self._head = file.head
         self._size = file.size
+        self._start = file.start
+        self._state = file.state
         self.offset = 0
         self._check = check
-        self.stamp = file.size, file.modified
+        self.stamp = file.stamp
 
     @property
     def size(self) -> int:
@@ -170,20 +172,20 @@ class _FileContent:
             return self._head[position:end]
         if self._check is not None:
             self._check()
-        return FileSource(self._descriptor).read_at(position, end - position)
+        return FileSource(self._descriptor).read_at(self._start + position, end - position)
 
     def payload(self, sendable: int) -> Payload:
         """The first ``sendable`` bytes of the data set; the payload takes the file over."""
         if len(self._head) == self._size:  # the checked bytes are all there are, so nothing can change any more
             return BytesPayload(memoryview(self._head)[self.offset : self.offset + sendable])
         descriptor, self._descriptor = self._descriptor, -1
-        return FilePayload(descriptor, self.offset, sendable, self.stamp)
+        return FilePayload(descriptor, self._start + self.offset, sendable, self._state)
 
     def check_unchanged(self) -> None:
         """Compare the file with its state when it was opened.  Raises FileChanged, FileUnreadable."""
         if self._descriptor >= 0:
             try:
-                check_unchanged(self._descriptor, self.stamp)
+                check_unchanged(self._descriptor, self._state)
             except OSError as error:
                 raise FileUnreadable(error.strerror or str(error), error.errno or 0) from error
 

@@ -5,16 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 
-from dcmsend.errors import DataSetError
+from dcmsend.inputs import FileChanged
 
-__all__ = ["BytesPayload", "ChunkPayload", "FileChanged", "FilePayload", "Payload"]
-
-
-class FileChanged(DataSetError):
-    """A file was changed after its structure was checked."""
-
-    def __init__(self, detail: str) -> None:
-        super().__init__("Invalid stream", detail)
+__all__ = ["BytesPayload", "ChunkPayload", "FilePayload", "Payload"]
 
 
 class BytesPayload:
@@ -39,20 +32,21 @@ class FilePayload:
         descriptor: of the open file; -1 after ``close``.
         offset: position in the file of the first byte.
         length: number of bytes.
-        stamp: size in bytes and time of modification in nanoseconds when the file was opened.
+        state: size in bytes and time of modification in nanoseconds when the file was opened; None for an anonymous
+            file, which nobody else can change.
     """
 
-    __slots__ = ("descriptor", "length", "offset", "stamp")
+    __slots__ = ("descriptor", "length", "offset", "state")
 
-    def __init__(self, descriptor: int, offset: int, length: int, stamp: tuple[int, int]) -> None:
+    def __init__(self, descriptor: int, offset: int, length: int, state: tuple[int, int] | None) -> None:
         self.descriptor = descriptor
         self.offset = offset
         self.length = length
-        self.stamp = stamp
+        self.state = state
 
     def check_unchanged(self) -> None:
         """Compare the file with its state when it was opened.  Raises FileChanged, OSError."""
-        check_unchanged(self.descriptor, self.stamp)
+        check_unchanged(self.descriptor, self.state)
 
     def close(self) -> None:
         """Close the file; may be called twice."""
@@ -83,10 +77,12 @@ class ChunkPayload:
 Payload = BytesPayload | FilePayload | ChunkPayload
 
 
-def check_unchanged(fd: int, stamp: tuple[int, int]) -> None:
+def check_unchanged(fd: int, state: tuple[int, int] | None) -> None:
     """Compare size and time of modification (nanoseconds) of an open file.  Raises FileChanged, OSError."""
+    if state is None:
+        return
     status = os.fstat(fd)
-    if (status.st_size, status.st_mtime_ns) != stamp:
+    if (status.st_size, status.st_mtime_ns) != state:
         raise FileChanged("the file was changed while it was sent")
 
 

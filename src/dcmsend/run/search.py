@@ -169,7 +169,14 @@ class Search:
             _log.info("shard %d of %d: %d files are left to the others", shard.number, shard.count, others)
 
     def _wanted(self, inputs: Iterable[Source]) -> Iterable[Source]:
-        return inputs if self._recall is None else filterfalse(self._recall.leaves_out, inputs)
+        """The inputs without the journal's own files, which nobody else may open; archives then give their members."""
+        if self._recall is not None:
+            inputs = filterfalse(self._recall.leaves_out, inputs)
+        if not self._settings.inputs.archives:
+            return inputs
+        from dcmsend.inputs import expand_archives
+
+        return expand_archives(inputs, self._interrupt.check_request)
 
     def _scan(self, inputs: Iterable[Source]) -> Generator[Instance, None, None]:
         skip = None if self._recall is None else self._is_stored

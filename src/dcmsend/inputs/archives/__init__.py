@@ -1,0 +1,12 @@
+"""Members of archives as inputs; loaded only where archives are asked for (``InputOptions.archives``)."""
+
+from __future__ import annotations
+
+from .content import ArchiveFile, MemberContent, RangeContent, cannot_be_read, open_pieces, open_range
+from .kind import expand_archives
+from .member import ArchiveMember, BrokenMember, MemberNames
+
+__all__ = [
+    "ArchiveFile", "ArchiveMember", "BrokenMember", "MemberContent", "MemberNames", "RangeContent", "cannot_be_read",
+    "expand_archives", "open_pieces", "open_range",
+]  # fmt: skip

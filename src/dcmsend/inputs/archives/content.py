@@ -1,0 +1,190 @@
+"""How the bytes of a member are had: as a range of the archive, or through an anonymous file."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Iterable
+from typing import Final, Protocol
+
+from dcmsend.errors import DataSetError
+from dcmsend.reasons import Rejection
+
+from ..file_source import FileChanged, FileSource, OpenFile, open_input, status_of
+from ..input_file import InputFile
+from ..source import Stamp
+from .anonymous import anonymous_file, write_all
+
+__all__ = ["CHANGED", "ArchiveFile", "MemberContent", "RangeContent", "cannot_be_read", "open_pieces", "open_range"]
+
+CHANGED: Final = "the archive was changed after its list of members was read"
+_PIECE: Final = 1 << 18
+
+
+class MemberContent(Protocol):
+    """The bytes of one member; may be asked from several threads at once."""
+
+    @property
+    def etag(self) -> str:
+        """See ``Source.etag``."""
+        ...
+
+    def beginning(self, size: int) -> bytes:
+        """The first ``size`` bytes, or all there are.  Raises DataSetError, FileUnreadable."""
+        ...
+
+    def open(self, head_size: int) -> OpenFile:
+        """The whole member, checked as far as the archive allows.  Raises DataSetError, FileUnreadable."""
+        ...
+
+
+class ArchiveFile:
+    """An archive in the state in which its list of members was read.
+
+    It is opened by its name for each member, which costs no more than opening a file and leaves no descriptor open.
+
+    Attributes:
+        item: the archive.
+        stamp: size in bytes, time of modification in nanoseconds.
+    """
+
+    __slots__ = ("_identity", "item", "stamp")
+
+    def __init__(self, item: InputFile, status: os.stat_result) -> None:
+        self.item = item
+        self.stamp: Stamp = (status.st_size, status.st_mtime_ns)
+        self._identity = (status.st_dev, status.st_ino)
+
+    @classmethod
+    def opened(cls, item: InputFile) -> tuple[ArchiveFile, int]:
+        """Open an archive to read its list of members; the caller closes the descriptor.
+
+        Raises DataSetError, FileUnreadable.
+        """
+        descriptor = open_input(item.path)
+        try:
+            return cls(item, status_of(descriptor)), descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+
+    def open(self) -> int:
+        """Open the archive again; return the descriptor, which the caller closes.
+
+        Raises FileChanged if it was changed or replaced, DataSetError, FileUnreadable.
+        """
+        descriptor = open_input(self.item.path)
+        try:
+            status = status_of(descriptor)
+            if (status.st_size, status.st_mtime_ns) != self.stamp or (status.st_dev, status.st_ino) != self._identity:
+                raise FileChanged("", CHANGED)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return descriptor
+
+
+class RangeContent:
+    """A member whose bytes stand in the archive as they are.
+
+    Args:
+        archive: the archive.
+        start: position of the first byte in the archive.
+        size: number of bytes.
+    """
+
+    __slots__ = ("_archive", "_size", "_start")
+
+    def __init__(self, archive: ArchiveFile, start: int, size: int) -> None:
+        self._archive = archive
+        self._start = start
+        self._size = size
+
+    @property
+    def etag(self) -> str:
+        """The offset alone: there is no checksum of the content."""
+        return f"-{self._start}"
+
+    def beginning(self, size: int) -> bytes:
+        """See ``MemberContent``."""
+        descriptor = self._archive.open()
+        try:
+            return FileSource(descriptor).read_at(self._start, min(size, self._size))
+        finally:
+            os.close(descriptor)
+
+    def open(self, head_size: int) -> OpenFile:
+        """See ``MemberContent``."""
+        return open_range(self._archive.open(), self._start, self._size, self._archive.stamp, head_size)
+
+
+def open_range(
+    descriptor: int, start: int, size: int, stamp: Stamp, head_size: int, crc: int | None = None
+) -> OpenFile:
+    """A range of an open archive as a member; takes over the descriptor, and closes it on an error.
+
+    With ``crc``, the CRC-32 of the member, its content is read and checked first.  Raises DataSetError, FileUnreadable.
+    """
+    try:
+        source = FileSource(descriptor)
+        head = source.read_at(start, min(size, head_size))
+        if len(head) < min(size, head_size):
+            raise cannot_be_read("the archive is cut within the member")
+        if crc is not None:
+            _check_range(source, start, size, head, crc)
+        if len(head) == size:
+            os.close(descriptor)
+            descriptor = -1
+        return OpenFile.of_member(descriptor, size, head, stamp, start)
+    except BaseException:
+        if descriptor >= 0:
+            os.close(descriptor)
+        raise
+
+
+def _check_range(source: FileSource, start: int, size: int, head: bytes, crc: int) -> None:
+    """Compare the CRC-32 of a range, whose first bytes are ``head``.  Raises DataSetError, FileUnreadable."""
+    found = zlib.crc32(head)
+    position = len(head)
+    while position < size:
+        piece = source.read_at(start + position, min(_PIECE, size - position))
+        if not piece:
+            raise cannot_be_read("the archive is cut within the member")
+        found = zlib.crc32(piece, found)
+        position += len(piece)
+    if found != crc:
+        raise cannot_be_read("the member is damaged: its CRC-32 is wrong")
+
+
+def open_pieces(pieces: Iterable[bytes], size: int, stamp: Stamp, head_size: int) -> OpenFile:
+    """A member that comes in pieces, ``size`` bytes in all: a small one in memory, others in an anonymous file.
+
+    ``pieces`` raises DataSetError if the member is damaged, and never gives more than ``size`` bytes.
+    """
+    if size <= head_size:
+        head = b"".join(pieces)
+        _check_size(len(head), size)
+        return OpenFile.of_member(-1, size, head, stamp, is_private=True)
+    descriptor = anonymous_file(size)
+    try:
+        head, count = b"", 0
+        for piece in pieces:
+            if len(head) < head_size:
+                head += piece[: head_size - len(head)]
+            write_all(descriptor, piece)
+            count += len(piece)
+        _check_size(count, size)
+        return OpenFile.of_member(descriptor, size, head, stamp, is_private=True)
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def _check_size(found: int, size: int) -> None:
+    if found != size:
+        raise cannot_be_read(f"the member has {found} bytes, and the archive says {size}")
+
+
+def cannot_be_read(reason: str) -> DataSetError:
+    """The error for a member, or an archive, that cannot be read, with the reason in words."""
+    return DataSetError(reason, "", Rejection.MEMBER)

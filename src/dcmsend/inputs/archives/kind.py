@@ -1,0 +1,108 @@
+"""Which files are archives, and what becomes of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from enum import Enum
+from typing import Final
+
+from dcmsend.errors import DataSetError, FileUnreadable
+
+from ..file_source import open_beginning
+from ..input_file import InputFile
+from ..source import Origin, Source
+from .member import BrokenMember
+
+__all__ = ["ArchiveKind", "expand_archives", "kind_of_name"]
+
+
+class ArchiveKind(Enum):
+    """The formats of archives."""
+
+    ZIP = "zip"
+    TAR = "tar"
+    TAR_GZ = "tar.gz"
+    TAR_BZ2 = "tar.bz2"
+    TAR_XZ = "tar.xz"
+    TAR_ZST = "tar.zst"
+
+
+_SUFFIXES: Final = {
+    ".zip": ArchiveKind.ZIP, ".tar": ArchiveKind.TAR,
+    ".tar.gz": ArchiveKind.TAR_GZ, ".tgz": ArchiveKind.TAR_GZ,
+    ".tar.bz2": ArchiveKind.TAR_BZ2, ".tbz2": ArchiveKind.TAR_BZ2,
+    ".tar.xz": ArchiveKind.TAR_XZ, ".txz": ArchiveKind.TAR_XZ,
+    ".tar.zst": ArchiveKind.TAR_ZST, ".tzst": ArchiveKind.TAR_ZST,
+}  # fmt: skip
+_ALL_SUFFIXES: Final = tuple(_SUFFIXES)
+_BEGINNINGS: Final = (
+    (b"PK\x03\x04", ArchiveKind.ZIP), (b"PK\x05\x06", ArchiveKind.ZIP),
+    (b"\x1f\x8b", ArchiveKind.TAR_GZ), (b"BZh", ArchiveKind.TAR_BZ2),
+    (b"\xfd7zXZ\0", ArchiveKind.TAR_XZ), (b"\x28\xb5\x2f\xfd", ArchiveKind.TAR_ZST),
+)  # fmt: skip
+_USTAR_AT: Final = 257
+
+
+def kind_of_name(name: str) -> ArchiveKind | None:
+    """The format that the end of a name stands for, in upper or lower case."""
+    name = name[-8:].lower()
+    if not name.endswith(_ALL_SUFFIXES):
+        return None
+    return next(kind for suffix, kind in _SUFFIXES.items() if name.endswith(suffix))
+
+
+def expand_archives(found: Iterable[Source], check: Callable[[], None] | None = None) -> Iterator[Source]:
+    """The inputs, with the members of an archive in the place of the archive.
+
+    A file is an archive by its name; one that the user has named, also by its first bytes.  ``check`` is called now and
+    then while the list of a large archive is read, and may raise.  Each fault of an archive is an input, too, which
+    raises it when it is opened.
+    """
+    for item in found:
+        kind = _kind_of(item)
+        if kind is None:
+            yield item
+            continue
+        assert isinstance(item, InputFile)
+        try:
+            yield from _members(item, kind, check)
+        except (DataSetError, FileUnreadable) as error:
+            yield BrokenMember(item, "", error)
+
+
+def _kind_of(item: Source) -> ArchiveKind | None:
+    if type(item) is not InputFile or item.is_directory:
+        return None
+    kind = kind_of_name(item.path)
+    if kind is None and item.origin is Origin.PARAMETER and item.path:
+        return _kind_by_beginning(item.path)
+    return kind
+
+
+def _kind_by_beginning(path: str) -> ArchiveKind | None:
+    try:
+        descriptor, beginning = open_beginning(path, 512)
+        os.close(descriptor)
+    except (DataSetError, FileUnreadable):  # told when the file is opened as an input
+        return None
+    if beginning[128:132] == b"DICM":
+        return None
+    for mark, kind in _BEGINNINGS:
+        if beginning.startswith(mark):
+            return kind
+    return ArchiveKind.TAR if beginning[_USTAR_AT : _USTAR_AT + 5] == b"ustar" else None
+
+
+def _members(archive: InputFile, kind: ArchiveKind, check: Callable[[], None] | None) -> Iterator[Source]:
+    if kind is ArchiveKind.ZIP:
+        from .zip_archive import members_of_zip
+
+        return members_of_zip(archive, check)
+    if kind is ArchiveKind.TAR:
+        from .tar_archive import members_of_tar
+
+        return members_of_tar(archive, check)
+    from .compressed_tar import members_of_compressed_tar
+
+    return members_of_compressed_tar(archive, kind, check)

@@ -1,0 +1,154 @@
+"""A member of an archive as an input."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from copy import copy
+from typing import Final, NoReturn
+
+from dcmsend.errors import DataSetError, FileUnreadable
+
+from ..file_source import OpenFile
+from ..input_file import InputFile
+from ..source import DicomdirRecord, Origin, Stamp
+from .content import MemberContent
+
+__all__ = ["ArchiveMember", "BrokenMember", "MemberNames"]
+
+_MARK: Final = "!/"
+"""Stands between the name of an archive and the name of a member."""
+
+
+class MemberNames:
+    """Gives each member of an archive a name of its own: the second ``a`` is ``a (2)``."""
+
+    __slots__ = ("_counts", "_taken")
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+        self._counts: dict[str, int] = {}
+
+    def own(self, name: str) -> str:
+        """The name for the next member, without slashes at its beginning."""
+        name = name.lstrip("/") or "(no name)"
+        if name not in self._taken:
+            self._taken.add(name)
+            return name
+        while True:
+            count = self._counts[name] = self._counts.get(name, 1) + 1
+            numbered = f"{name} ({count})"
+            if numbered not in self._taken:
+                self._taken.add(numbered)
+                return numbered
+
+
+class _InArchive:
+    """What a member has in common with one that cannot be read; see ``Source``.
+
+    Attributes:
+        container: the archive.
+        name: of the member, unique in the archive; ``""`` stands for the archive as a whole.  Names that are not UTF-8
+            have surrogate escapes.  A name is shown, never used as the path of a file.
+    """
+
+    __slots__ = ("container", "name")
+
+    record: DicomdirRecord | None = None
+    is_lasting: bool = True
+    opens_ahead: bool = True
+    has_meta: bool = False
+
+    def __init__(self, archive: InputFile, name: str) -> None:
+        self.container = archive
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.path!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and isinstance(other, _InArchive) and other._same == self._same
+
+    def __hash__(self) -> int:
+        return hash(self._same)
+
+    @property
+    def _same(self) -> tuple[InputFile, str]:
+        return self.container, self.name
+
+    @property
+    def path(self) -> str:
+        """Name of the archive and of the member."""
+        return self.container.path + _MARK + self.name if self.name else self.container.path
+
+    @property
+    def origin(self) -> Origin:
+        """How the archive was found."""
+        return self.container.origin
+
+    @property
+    def root(self) -> str:
+        """As of the archive."""
+        return self.container.root
+
+    @property
+    def directory(self) -> str:
+        """The directory within the archive, behind the name of the archive."""
+        return self.container.path + _MARK + self.name.rpartition("/")[0] if self.name else self.container.directory
+
+    def key(self, resolve: Callable[[str], bytes]) -> tuple[bytes, bytes]:
+        """The full name of the archive with ``!``, and the name of the member."""
+        directory, archive = self.container.key(resolve)
+        if not self.name:
+            return directory, archive
+        return os.path.join(directory, archive) + b"!", self.name.encode("utf-8", "surrogateescape")
+
+    def look(self) -> Stamp | None:
+        """Size and time of the archive."""
+        return self.container.look()
+
+
+class ArchiveMember(_InArchive):
+    """One member of an archive; see ``Source``."""
+
+    __slots__ = ("_content",)
+
+    def __init__(self, archive: InputFile, name: str, content: MemberContent) -> None:
+        super().__init__(archive, name)
+        self._content = content
+
+    @property
+    def etag(self) -> str:
+        """CRC-32 as far as the archive has it, and offset."""
+        return self._content.etag
+
+    def open_beginning(self, size: int) -> tuple[int, bytes]:
+        """The first bytes alone, without a descriptor."""
+        return -1, self._content.beginning(size)
+
+    def open(self, head_size: int) -> OpenFile:
+        """The whole member, checked."""
+        return self._content.open(head_size)
+
+
+class BrokenMember(_InArchive):
+    """A member that cannot be read, or with the name ``""`` the archive, or what is left of it: opening raises why."""
+
+    __slots__ = ("_error",)
+
+    etag: str = ""
+
+    def __init__(self, archive: InputFile, name: str, error: DataSetError | FileUnreadable) -> None:
+        super().__init__(archive, name)
+        self._error = error
+
+    def open_beginning(self, size: int) -> tuple[int, bytes]:
+        """Raises DataSetError, FileUnreadable."""
+        self._fail()
+
+    def open(self, head_size: int) -> OpenFile:
+        """Raises DataSetError, FileUnreadable."""
+        self._fail()
+
+    def _fail(self) -> NoReturn:
+        raise copy(self._error)
