@@ -298,6 +298,29 @@ def test_an_interrupt_ends_the_waiting(path: Path) -> None:
     assert night(path, MemoryCommittingArchive()).found.keys() == set(range(4, 10))
 
 
+def test_a_report_that_comes_together_with_the_end_is_told(path: Path) -> None:
+    """The journal has it; nothing more is read from an association, which would only raise again."""
+
+    class Ending(Interrupt):
+        def check_request(self) -> None:
+            if len(archive.requested) == 2:
+                self.request()
+                archive.clock.now += 30.0
+                archive.pump()
+            super().check_request()
+
+    class Waiting(MemoryCommittingArchive):
+        def take_waiting(self) -> None:
+            interrupt.check_request()
+
+    archive, interrupt = Waiting(usual=Answer(delay=30.0)), Ending()
+    with proofs_of(path, 9) as proofs:
+        made = Night(archive, proofs, interrupt=interrupt)
+        with pytest.raises(Cancelled):
+            made.passes()
+        assert made.found == all_of(6)
+
+
 ERRORS = st.sampled_from(
     [
         ConnectionLost(),

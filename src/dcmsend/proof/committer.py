@@ -118,10 +118,10 @@ class Committer(Generic[RequestableT]):
                 yield from self._take(0.0 if self._step(given) else _LOOK)
         except Cancelled:
             self._transactions.finish()
-            yield from self._take(0.0)
+            yield from self._reported(0.0)
             raise
         self._transactions.finish()
-        yield from self._take(0.0)
+        yield from self._reported(0.0)
         yield from self._end(given)
 
     def _is_over(self) -> bool:
@@ -225,6 +225,7 @@ class Committer(Generic[RequestableT]):
         yield from self._reported(seconds)
 
     def _reported(self, seconds: float) -> Iterator[tuple[RequestableT, Proof]]:
+        """Tell the reports that are kept already; wait for the first one."""
         while (reported := self._transactions.wait(seconds)) is not None:
             seconds = 0.0
             self._heard = self._clock()
