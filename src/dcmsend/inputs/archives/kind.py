@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from dcmsend.errors import DataSetError, FileUnreadable
 
@@ -13,6 +13,9 @@ from ..file_source import open_beginning
 from ..input_file import InputFile
 from ..source import Origin, Source
 from .member import BrokenMember
+
+if TYPE_CHECKING:
+    from .passed_members import Shelf
 
 __all__ = ["ArchiveKind", "expand_archives", "kind_of_name"]
 
@@ -59,6 +62,7 @@ def expand_archives(found: Iterable[Source], check: Callable[[], None] | None = 
     then while the list of a large archive is read, and may raise.  Each fault of an archive is an input, too, which
     raises it when it is opened.
     """
+    formats = _Formats(check)
     for item in found:
         kind = _kind_of(item)
         if kind is None:
@@ -66,7 +70,7 @@ def expand_archives(found: Iterable[Source], check: Callable[[], None] | None = 
             continue
         assert isinstance(item, InputFile)
         try:
-            yield from _members(item, kind, check)
+            yield from formats.members(item, kind)
         except (DataSetError, FileUnreadable) as error:
             yield BrokenMember(item, "", error)
 
@@ -94,15 +98,24 @@ def _kind_by_beginning(path: str) -> ArchiveKind | None:
     return ArchiveKind.TAR if beginning[_USTAR_AT : _USTAR_AT + 5] == b"ustar" else None
 
 
-def _members(archive: InputFile, kind: ArchiveKind, check: Callable[[], None] | None) -> Iterator[Source]:
-    if kind is ArchiveKind.ZIP:
-        from .zip_archive import members_of_zip
+class _Formats:
+    """Loads the code for a format when there is an archive of it."""
 
-        return members_of_zip(archive, check)
-    if kind is ArchiveKind.TAR:
-        from .tar_archive import members_of_tar
+    def __init__(self, check: Callable[[], None] | None) -> None:
+        self._check = check
+        self._shelf: Shelf | None = None
 
-        return members_of_tar(archive, check)
-    from .compressed_tar import members_of_compressed_tar
+    def members(self, archive: InputFile, kind: ArchiveKind) -> Iterator[Source]:
+        if kind is ArchiveKind.ZIP:
+            from .zip_archive import members_of_zip
 
-    return members_of_compressed_tar(archive, kind, check)
+            return members_of_zip(archive, self._check)
+        if kind is ArchiveKind.TAR:
+            from .tar_archive import members_of_tar
+
+            return members_of_tar(archive, self._check)
+        from .compressed_tar import members_of_compressed_tar
+        from .passed_members import Shelf
+
+        self._shelf = self._shelf or Shelf()
+        return members_of_compressed_tar(archive, kind, self._shelf, self._check)

@@ -1,0 +1,170 @@
+"""Members of compressed tar archives that were inflated on the way to others: kept for a while, in anonymous files."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from typing import Final, Protocol
+from weakref import ref
+
+from dcmsend.errors import FileUnreadable
+
+from .anonymous import anonymous_file
+
+__all__ = ["Kept", "Segment", "Shelf"]
+
+MOST_KEPT: Final = 256 << 20
+MOST_SEGMENTS: Final = 64
+"""Bytes, and anonymous files, of all archives together."""
+MOST_ASKED: Final = 32 << 20
+MOST_ASKED_SEGMENTS: Final = 8
+"""The same for members that were all asked for: one that is sent again after a fault of the network is still there."""
+SEGMENT: Final = 8 << 20
+"""Members lie one behind the other in files of this size; a larger member has a file of its own."""
+MOST_HEADS: Final = 1024
+"""Members whose first bytes are kept: the scan follows the list closely."""
+MOST_STREAMS: Final = 4
+"""Archives that stay half read: a decompressor for xz may hold 65 MiB."""
+
+
+class Segment:
+    """An anonymous file with successive members of one archive.
+
+    Attributes:
+        descriptor: of the file.
+        size: bytes in it.
+        is_busy: whether a member is just being written to it.
+        unasked: numbers of the members that nobody has asked for yet.
+    """
+
+    __slots__ = ("_kept", "_numbers", "descriptor", "is_busy", "room", "size", "unasked")
+
+    def __init__(self, kept: dict[int, Kept], descriptor: int, room: int) -> None:
+        self._kept = kept
+        self._numbers: list[int] = []
+        self.descriptor = descriptor
+        self.room = room
+        self.size = 0
+        self.is_busy = False
+        self.unasked: set[int] = set()
+
+    def add(self, number: int, size: int) -> None:
+        """The last ``size`` bytes written are this member."""
+        self._kept[number] = self, self.size
+        self._numbers.append(number)
+        self.unasked.add(number)
+        self.size += size
+        self.is_busy = False
+
+    def close(self) -> None:
+        """Close the file and forget its members; those that are open stay so."""
+        for number in self._numbers:
+            if self._kept.get(number, (None,))[0] is self:
+                del self._kept[number]
+        os.close(self.descriptor)
+
+
+Kept = tuple[Segment, int]
+"""Where a member lies: the file, and the position of its first byte there."""
+
+
+class _Reader(Protocol):
+    """What inflates an archive."""
+
+    def pause(self) -> None:
+        """Let the stream go unless it is in use; it is begun anew when it is needed again."""
+        ...
+
+
+class _WithHead(Protocol):
+    """A member whose first bytes are kept until ``head`` is None."""
+
+    head: bytes | None
+
+
+class Shelf:
+    """What is kept of all archives of a run: segments, the oldest first, first bytes, and archives that are half read.
+
+    Attributes:
+        lock: held for every use of segments and of what is in them.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self._segments: deque[Segment] = deque()
+        self._readers: list[ref[_Reader]] = []  # weak, so that an archive is closed once nobody needs a member of it
+        self._with_head: deque[ref[_WithHead]] = deque()
+
+    def keep_head(self, member: _WithHead) -> None:
+        """Let a member keep its first bytes, until as many others have theirs."""
+        self._with_head.append(ref(member))
+        if len(self._with_head) > MOST_HEADS and (first := self._with_head.popleft()()) is not None:
+            first.head = None
+
+    def segment_for(self, last: Segment | None, kept: dict[int, Kept], size: int) -> Segment:
+        """A busy segment with room for a member: ``last``, or a new one.  Raises FileUnreadable."""
+        with self.lock:
+            if last is None or last not in self._segments or last.size + size > last.room:
+                room = max(SEGMENT, size)
+                last = Segment(kept, anonymous_file(room), room)
+                self._segments.append(last)
+            last.is_busy = True
+            return last
+
+    def add(self, segment: Segment, number: int, size: int) -> None:
+        """The last ``size`` bytes of a segment are this member; segments that are too many are closed."""
+        with self.lock:
+            segment.add(number, size)
+            if segment.size > SEGMENT // 2 or len(self._segments) > MOST_ASKED_SEGMENTS:
+                self._trim(segment)
+
+    def drop(self, segment: Segment) -> None:
+        """Close a segment that could not be written."""
+        with self.lock:
+            if segment in self._segments:
+                self._segments.remove(segment)
+                segment.close()
+
+    def drop_all(self, kept: dict[int, Kept]) -> None:
+        """Close the segments of one archive."""
+        with self.lock:
+            for segment in {id(segment): segment for segment, _ in kept.values()}.values():
+                self.drop(segment)
+
+    def _trim(self, last: Segment) -> None:
+        """Close the oldest segments, but never the last one, as far as there are too many."""
+        others = [segment for segment in self._segments if segment is not last]
+        self._close_oldest([segment for segment in others if not segment.unasked], MOST_ASKED, MOST_ASKED_SEGMENTS)
+        self._close_oldest([segment for segment in others if segment in self._segments], MOST_KEPT, MOST_SEGMENTS)
+
+    def _close_oldest(self, segments: list[Segment], most: int, most_segments: int) -> None:
+        size, count = sum(segment.size for segment in segments), len(segments)
+        for segment in segments:
+            if size <= most and count <= most_segments:
+                return
+            if not segment.is_busy:
+                self.drop(segment)
+                size, count = size - segment.size, count - 1
+
+    def note_begun(self, reader: _Reader) -> None:
+        """An archive is being inflated; those begun before pause if they are too many."""
+        with self.lock:
+            self._readers = [other for other in self._readers if other() is not None]
+            for known in self._readers[: -MOST_STREAMS + 1]:
+                if (other := known()) is not None:
+                    other.pause()
+            self._readers.append(ref(reader))
+
+    def note_ended(self, reader: _Reader) -> None:
+        """An archive is not inflated any more."""
+        with self.lock:
+            self._readers = [other for other in self._readers if other() not in (None, reader)]
+
+
+def duplicate(descriptor: int) -> int:
+    """A second descriptor for an open file.  Raises FileUnreadable."""
+    try:
+        return os.dup(descriptor)
+    except OSError as error:
+        raise FileUnreadable(error.strerror or str(error), error.errno or 0) from error
