@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import threading
 from pathlib import Path
@@ -104,6 +105,27 @@ def test_a_late_report_comes_while_the_next_run_sends(
     assert list(outcomes) == []
     assert again.proves()[COMMITTED] == sorted([*ALL, "0001"])
     assert len(archive.requests) == 2, "one a night"
+
+
+def test_a_late_report_on_a_copy_that_this_run_has_replaced(
+    archive: CommitmentArchive, options: CommitOptions, folder: Path, journal: Path, tmp_path: Path
+) -> None:
+    """The copy that was sent last is told of, once, and its file is moved only for its own proof."""
+    archive.delay = 1.5
+    night = Night(archive, folder, journal, commit=options.replace(wait=0.0), moved=tmp_path / "moved")
+    night.sends()
+    night.proves()
+    for path in folder.iterdir():
+        os.utime(path, (1, 1))
+    again = Night(archive, folder, journal, commit=options, moved=tmp_path / "moved")
+    outcomes = iter(again.transfer)
+    next(outcomes)
+    wait_until(lambda: len(archive.answers) == 1, 20, "the report")
+    archive.delay, archive.forget = 0.0, 4
+    assert len(list(outcomes)) == 11
+    found = again.proves()
+    assert {state: len(names) for state, names in found.items()} == {COMMITTED: 8, NO_ANSWER: 4}
+    assert sorted(path.name for path in folder.iterdir()) == found[NO_ANSWER]
 
 
 def test_what_is_denied_is_sent_again_once_ever(

@@ -61,6 +61,9 @@ _HAS_PROVEN: Final = (
     "SELECT 1 FROM study JOIN series ON series.study = study.id JOIN temp.proven ON proven.series = series.id "
     "WHERE study.uid = ? AND series.uid = ?"
 )
+_IS_LAST_COPY: Final = (
+    "SELECT 1 FROM instance WHERE directory = ? AND name = ? AND outcome = 0 AND time = ? AND sop_instance_uid = ?"
+)
 _SORTED: Final = (
     "CREATE TEMP TABLE wanted AS SELECT directory, name FROM instance LEFT JOIN series ON series.id = instance.series "
     "WHERE outcome = 0 AND {} ORDER BY series IS NULL, series.study, series, directory, name"
@@ -239,6 +242,12 @@ class Proofs:
             connection = self._connection
             found = find_transaction(connection, uid)
             return [] if found is None else rows_of_transaction(connection, current_transaction(connection, found[0]))
+
+    def is_last_copy(self, row: StoredRow) -> bool:
+        """Whether the row's instance is still stored, and was not sent again since the row was read."""
+        with translated(self._path):
+            values = (*row.key, row.time, row.sop_instance_uid)
+            return self._connection.execute(_IS_LAST_COPY, values).fetchone() is not None
 
     def _write_first(self) -> None:
         if self._flush is not None:

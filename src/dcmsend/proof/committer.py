@@ -108,8 +108,8 @@ class Committer(Generic[RequestableT]):
             given = _begun(iter(rows))
             early = list(self._reported(0.0))
         for row, proof in early:
-            if proof.state is not ProofState.NO_ANSWER:  # else it is in the list again
-                yield row, proof
+            if proof.state is not ProofState.NO_ANSWER and self._transactions.is_last_copy(row):
+                yield row, proof  # others are in the list again
         self._old.extend(self._transactions.open_uids())
         self._heard = self._clock()
         try:

@@ -80,6 +80,10 @@ class Transactions(Protocol[RequestableT]):
         """The instances that still wait for the report on a transaction."""
         ...
 
+    def is_last_copy(self, row: RequestableT) -> bool:
+        """Whether the instance was not sent again since the row was read."""
+        ...
+
     def still(self) -> AbstractContextManager[object]:
         """While it is entered no report is taken on another thread."""
         ...

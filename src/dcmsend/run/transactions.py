@@ -128,6 +128,11 @@ class JournalTransactions:
         with self._changed:
             return self._known.rows_of(uid)
 
+    def is_last_copy(self, row: StoredRow) -> bool:
+        """See ``proof.Transactions``."""
+        with self._changed:
+            return self._known.is_last_copy(row)
+
     def still(self) -> AbstractContextManager[object]:
         """See ``proof.Transactions``."""
         return self._changed
