@@ -182,7 +182,7 @@ def open_pieces(pieces: Iterable[bytes], size: int, stamp: Stamp, head_size: int
 
 def _check_size(found: int, size: int) -> None:
     if found != size:
-        raise cannot_be_read(f"the member has {found} bytes, and the archive says {size}")
+        raise cannot_be_read(f"the member is damaged: it has {found} bytes, and the archive says {size}")
 
 
 def cannot_be_read(reason: str) -> DataSetError:

@@ -156,7 +156,7 @@ def inflate_pieces(
             yield last
         last = piece
     if count != size:
-        raise cannot_be_read(f"the member has {count} bytes, and the archive says {size}")
+        raise cannot_be_read(f"the member is damaged: it has {count} bytes, and the archive says {size}")
     if found != crc:
         raise cannot_be_read("the member is damaged: its CRC-32 is wrong")
     if last:
