@@ -101,8 +101,9 @@ class _Zstandard:
 
     def decompress(self, data: bytes, max_length: int) -> bytes:
         self._input += data
+        most = _ZST_INPUT if max_length == PIECE else 1
         while not self._inflated and self._input and not self._inner.eof:
-            given, self._input = self._input[:_ZST_INPUT], self._input[_ZST_INPUT:]
+            given, self._input = self._input[:most], self._input[most:]
             self._inflated = memoryview(self._inner.decompress(given))
         piece = bytes(self._inflated[:max_length])
         self._inflated = self._inflated[max_length:]
