@@ -151,6 +151,22 @@ def test_what_is_denied_is_sent_again_once_ever(
     assert third.exit_code == ExitCode.REST_CANNOT_SUCCEED
 
 
+def test_what_a_query_finds_and_this_run_replaces_is_told_once(
+    archive: CommitmentArchive, options: CommitOptions, folder: Path, journal: Path
+) -> None:
+    """The query was about the copy before."""
+    first = Night(archive, folder, journal, commit=options)
+    first.sends()
+    gone = forget(archive, 1, 6)
+    assert first.proves()[DENIED] == names(1, 6)
+    for each in gone:
+        archive.instances[each.sop_instance_uid] = each
+    os.utime(folder / "0001", (1, 1))
+    second = Night(archive, folder, journal, commit=options)
+    assert second.sends() == names(1)
+    assert second.proves() == {VERIFIED: names(6), COMMITTED: names(1)}
+
+
 def test_a_whole_series_that_is_not_known_is_not_sent_again(
     archive: CommitmentArchive, options: CommitOptions, folder: Path, journal: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

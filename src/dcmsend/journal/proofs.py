@@ -245,6 +245,7 @@ class Proofs:
 
     def is_last_copy(self, row: StoredRow) -> bool:
         """Whether the row's instance is still stored, and was not sent again since the row was read."""
+        self._write_first()
         with translated(self._path):
             values = (*row.key, row.time, row.sop_instance_uid)
             return self._connection.execute(_IS_LAST_COPY, values).fetchone() is not None

@@ -78,7 +78,7 @@ class Proving:
         self._has_proven: dict[tuple[str, str], bool] = {}
         self._has_journal = settings.journal is not None
         self._asks_again = settings.journal is not None and settings.journal.resume
-        self._events: list[InstanceProof] = []
+        self._found: list[tuple[StoredRow, Proof]] = []  # what the archive has all the same
 
     def note(self, outcome: StoreOutcome) -> None:
         """Remember an instance that the peer has stored."""
@@ -134,11 +134,10 @@ class Proving:
     def prove(self, journal: Journal | MovingJournal | None) -> Generator[InstanceProof, None, None]:
         """Ask the archive; yield each instance with its proof.  Raises JournalError, Cancelled."""
         _log.info("asking the archive what it has ..." if self._commit is None else "asking the archive to commit ...")
-        if journal is not None and self._asks_again:  # nothing was to be sent
-            self._ask_refuted(journal.proofs())
-        events, self._events = self._events, []
-        yield from self._tell(events)
         if journal is not None:
+            if self._asks_again:  # nothing was to be sent
+                self._ask_refuted(journal.proofs())
+            yield from self._tell_found(journal.proofs())
             yield from self._prove_rows(journal)
         yield from self._prove_sent()
         self._tell_whole_series()
@@ -149,7 +148,14 @@ class Proving:
         lacking = chain(proofs.refuted(sent_again=False), proofs.refuted(sent_again=True))
         for row, verdict in self._query.verdicts(lacking, ONCE):
             if verdict.state is ProofState.VERIFIED and proofs.record([(row, verdict)]):
-                self._events += self._events_of(row, Proof(*verdict, time=time.time()))
+                self._found.append((row, Proof(*verdict, time=time.time())))
+
+    def _tell_found(self, proofs: Proofs) -> Iterator[InstanceProof]:
+        """Tell what was found before anything was sent, except where another copy was sent since."""
+        found, self._found = self._found, []
+        for row, proof in found:
+            if proofs.is_last_copy(row):
+                yield from self._tell(self._events_of(row, proof))
 
     def _prove_rows(self, journal: Journal | MovingJournal) -> Iterator[InstanceProof]:
         proofs = journal.proofs()
