@@ -1,0 +1,227 @@
+"""Runs over tar archives: what arrives is what the unpacked files give, and a compressed archive is read twice."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from dcmsend import IndexOptions, JournalOptions, TransferOptions
+from dcmsend.inputs import InputFile
+from dcmsend.inputs.archives import compressed_tar, expand_archives, passed_members
+from support.archives import content_of, members, send_archives
+from support.descriptors import open_descriptors
+from support.peer_script import Respond, Script
+from support.scripted_peer import ScriptedPeer
+from support.sending import instance_uid, write_instances, write_large
+from support.tar_files import COMPRESSED, compress, tar_of
+
+SUFFIXES = ("", *COMPRESSED)
+COUNT = 24
+
+
+def tree_of(folder: Path, count: int = COUNT) -> dict[str, bytes]:
+    """Instances small and large by their names; the names sort in the order of the numbers."""
+    write_instances(folder, count)
+    for number in range(3, count + 1, 4):
+        write_large(folder / f"{number:06d}.dcm", 20_000 * number, number)
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def archive_of(folder: Path, contents: dict[str, bytes], suffix: str) -> Path:
+    path = folder / ("in.tar." + suffix if suffix else "in.tar")
+    data = tar_of(contents)
+    path.write_bytes(compress(data, suffix) if suffix else data)
+    return path
+
+
+class Streams:
+    """Counts how often an archive is read."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.count = 0
+        begin = compressed_tar.Inflating
+
+        def counted(*arguments: Any) -> compressed_tar.Inflating:
+            self.count += 1
+            return begin(*arguments)
+
+        monkeypatch.setattr(compressed_tar, "Inflating", counted)
+
+
+@pytest.fixture
+def streams(monkeypatch: pytest.MonkeyPatch) -> Streams:
+    return Streams(monkeypatch)
+
+
+def arrived(peer: ScriptedPeer) -> dict[str, bytes]:
+    return {store.sop_instance_uid or "": bytes(store.data_set) for store in peer.stores if store.complete}
+
+
+@pytest.mark.parametrize("while_scanning", [False, True], ids=["listed", "while scanning"])
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_an_archive_gives_what_its_files_give(
+    tmp_path: Path, suffix: str, while_scanning: bool, streams: Streams
+) -> None:
+    contents = tree_of(tmp_path / "tree")
+    path = archive_of(tmp_path, contents, suffix)
+    gc.collect()
+    before = open_descriptors()
+    with ScriptedPeer() as unpacked:
+        send_archives([tmp_path / "tree"], unpacked.port)
+    with ScriptedPeer() as packed:
+        done = send_archives([path], packed.port, send_while_scanning=while_scanning)
+    assert arrived(packed) == arrived(unpacked)
+    assert [outcome.instance.input.path for outcome in done.outcomes] == [f"{path}!/{name}" for name in contents]
+    assert not done.rejected
+    assert streams.count == (2 if suffix else 0)
+    del done
+    gc.collect()
+    assert open_descriptors() == before
+
+
+@pytest.mark.parametrize("count", [2, 4])
+@pytest.mark.parametrize("suffix", COMPRESSED)
+def test_parallel_associations_read_the_archive_twice(
+    tmp_path: Path, suffix: str, count: int, streams: Streams
+) -> None:
+    contents = tree_of(tmp_path / "tree", 80)
+    path = archive_of(tmp_path, contents, suffix)
+    with ScriptedPeer() as peer:
+        done = send_archives(path, peer.port, transfer=TransferOptions(parallel_associations=count))
+    assert sorted(arrived(peer)) == sorted(instance_uid(number) for number in range(1, 81))
+    assert not done.rejected
+    assert streams.count == 2
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_journal_leaves_out_what_is_stored(tmp_path: Path, suffix: str, streams: Streams) -> None:
+    contents = tree_of(tmp_path / "tree")
+    path = archive_of(tmp_path, contents, suffix)
+    options = {"journal": JournalOptions(str(tmp_path / "journal"))}
+    refused = (4, 15, 23)
+    with ScriptedPeer(Script(stores=dict.fromkeys(refused, Respond(0xA700)))) as peer:
+        send_archives(path, peer.port, **options)
+    with ScriptedPeer() as peer:
+        second = send_archives(path, peer.port, **options)
+    assert list(arrived(peer)) == [instance_uid(number) for number in refused]
+    assert second.already_stored == COUNT - len(refused)
+    os.utime(path, (1, 1))
+    with ScriptedPeer() as peer:
+        third = send_archives(path, peer.port, **options)
+    assert third.already_stored == 0
+    assert len(arrived(peer)) == COUNT
+
+
+def test_thorough_reading_needs_no_third_pass_for_small_members(tmp_path: Path, streams: Streams) -> None:
+    contents = tree_of(tmp_path / "tree", 8)
+    contents = {"README": b"no instance", **contents}
+    path = archive_of(tmp_path, contents, "gz")
+    with ScriptedPeer() as peer:
+        done = send_archives(path, peer.port, index=IndexOptions(check_uids=True, halt_on_invalid=False))
+    assert len(arrived(peer)) == 8
+    assert [each.path for each in done.rejected] == [f"{path}!/README"]
+    assert streams.count == 2
+
+
+def test_a_cut_archive_sends_its_whole_members(tmp_path: Path) -> None:
+    contents = tree_of(tmp_path / "tree")
+    path = archive_of(tmp_path, contents, "")
+    with tarfile.open(path) as archive:
+        cut = archive.getmember("000019.dcm").offset_data + 5000
+    for suffix in SUFFIXES:
+        data = path.read_bytes()[:cut]
+        broken = tmp_path / f"cut.tar.{suffix}".rstrip(".")
+        broken.write_bytes(compress(data, suffix) if suffix else data)
+        with ScriptedPeer() as peer:
+            done = send_archives(broken, peer.port)
+        assert list(arrived(peer)) == [instance_uid(number) for number in range(1, 19)]
+        assert done.results["000019.dcm"].startswith("the archive ends within it: it has 5000 of ")
+        assert done.results[broken.name] == f"the archive is cut at byte {cut}"
+        assert len(done.rejected) == 2
+
+
+def readers(monkeypatch: pytest.MonkeyPatch, **limits: int) -> None:
+    for name, value in limits.items():
+        monkeypatch.setattr(passed_members, name, value)
+
+
+def big_members(folder: Path, count: int, suffix: str = "gz") -> tuple[Path, list[bytes]]:
+    random = Random(1)
+    contents = [random.randbytes(30_000) for _ in range(count)]
+    return archive_of(folder, {str(number): content for number, content in enumerate(contents)}, suffix), contents
+
+
+def test_any_order_gives_the_right_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, streams: Streams, caplog: pytest.LogCaptureFixture
+) -> None:
+    readers(monkeypatch, SEGMENT=100_000, MOST_KEPT=300_000, MOST_ASKED=100_000, MOST_ASKED_SEGMENTS=2)
+    path, contents = big_members(tmp_path, 60)
+    items = members(path)
+    order = list(range(60)) * 2
+    Random(2).shuffle(order)
+    with caplog.at_level(logging.WARNING):
+        for number in order:
+            assert content_of(items[number]) == contents[number]
+    warnings = [record.message for record in caplog.records if "again from its beginning" in record.message]
+    assert streams.count > 3
+    assert len(warnings) == 1
+
+
+def test_little_disorder_reads_the_archive_once_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, streams: Streams
+) -> None:
+    readers(monkeypatch, SEGMENT=100_000, MOST_KEPT=2_000_000, MOST_ASKED=300_000, MOST_ASKED_SEGMENTS=3)
+    path, contents = big_members(tmp_path, 200)
+    items = members(path)
+    random, waiting = Random(3), list(range(200))
+    while waiting:
+        number = waiting.pop(random.randrange(min(len(waiting), 8)))
+        assert content_of(items[number]) == contents[number]
+    assert streams.count == 2
+
+
+def test_what_is_kept_has_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    readers(monkeypatch, SEGMENT=100_000, MOST_KEPT=400_000)
+    paths = []
+    for number in range(5):
+        (tmp_path / str(number)).mkdir()
+        paths.append(big_members(tmp_path / str(number), 100)[0])
+    before = open_descriptors()
+    items = members(*paths)
+    for last in range(99, 500, 100):
+        content_of(items[last])  # all others are passed, and never asked for
+        kept = [name for name in open_descriptors() - before if "memfd" in name]
+        assert len(kept) <= 6
+    items.clear()
+    assert open_descriptors() == before
+
+
+def test_many_archives_hold_few_descriptors(tmp_path: Path) -> None:
+    paths = []
+    for number in range(40):
+        (tmp_path / str(number)).mkdir()
+        paths.append(big_members(tmp_path / str(number), 3)[0])
+    before = open_descriptors()
+    items = members(*paths)
+    for item in items[::3]:  # never the last one of an archive
+        content_of(item)
+    assert len(open_descriptors() - before) <= passed_members.MOST_STREAMS + passed_members.MOST_ASKED_SEGMENTS + 2
+
+
+def names_of(paths: list[Path]) -> Iterator[InputFile]:
+    return (InputFile(str(path)) for path in paths)
+
+
+def test_the_list_needs_little_memory_before_it_is_asked_for(tmp_path: Path, streams: Streams) -> None:
+    paths = [big_members(tmp_path, 3)[0]] * 3
+    found = expand_archives(names_of(paths))
+    next(found)
+    assert streams.count == 1
