@@ -42,6 +42,12 @@ def archive_of(folder: Path, contents: dict[str, bytes], suffix: str) -> Path:
     return path
 
 
+def settled_descriptors() -> set[str]:
+    """Open descriptors, once what earlier runs have left to the garbage collector is gone."""
+    gc.collect()
+    return open_descriptors()
+
+
 class Streams:
     """Counts how often an archive is read."""
 
@@ -72,8 +78,7 @@ def test_an_archive_gives_what_its_files_give(
 ) -> None:
     contents = tree_of(tmp_path / "tree")
     path = archive_of(tmp_path, contents, suffix)
-    gc.collect()
-    before = open_descriptors()
+    before = settled_descriptors()
     with ScriptedPeer() as unpacked:
         send_archives([tmp_path / "tree"], unpacked.port)
     with ScriptedPeer() as packed:
@@ -83,8 +88,7 @@ def test_an_archive_gives_what_its_files_give(
     assert not done.rejected
     assert streams.count == (2 if suffix else 0)
     del done
-    gc.collect()
-    assert open_descriptors() == before
+    assert settled_descriptors() == before
 
 
 @pytest.mark.parametrize("count", [2, 4])
@@ -193,7 +197,7 @@ def test_what_is_kept_has_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     for number in range(5):
         (tmp_path / str(number)).mkdir()
         paths.append(big_members(tmp_path / str(number), 100)[0])
-    before = open_descriptors()
+    before = settled_descriptors()
     items = members(*paths)
     for last in range(99, 500, 100):
         content_of(items[last])  # all others are passed, and never asked for
@@ -208,7 +212,7 @@ def test_many_archives_hold_few_descriptors(tmp_path: Path) -> None:
     for number in range(40):
         (tmp_path / str(number)).mkdir()
         paths.append(big_members(tmp_path / str(number), 3)[0])
-    before = open_descriptors()
+    before = settled_descriptors()
     items = members(*paths)
     for item in items[::3]:  # never the last one of an archive
         content_of(item)
