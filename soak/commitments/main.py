@@ -151,7 +151,7 @@ class _Round:
         self._archive.start()
         for number in range(1, nights + 1):
             night = first if number == 1 else self._wild_night(number)
-            share = len(stock) if number == nights else self._chance.randint(1, len(stock))
+            share = len(stock) if number == nights else self._chance.randint(min(1, len(stock)), len(stock))
             for path in stock[:share]:
                 shutil.move(path, self._root / "in" / path.name)
                 self._paths[path.name] = instance_uid(int(path.name))

@@ -15,18 +15,43 @@ from soak.commitments.night import CALM, Done, Night
 from soak.commitments.promises import broken_after_run, broken_at_the_end, broken_by_events
 from soak.commitments.record import Event, Journal, Log, Row
 
+from support.programs import installed_dcmsend
+
 SCRIPT = Path(__file__).parents[2] / "scripts" / "soak_commitments"
+
+
+def soak(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, SCRIPT, *words], capture_output=True, text=True, errors="replace", timeout=280, check=False
+    )
 
 
 @pytest.mark.slow
 @pytest.mark.peer("pynetdicom")
 @pytest.mark.timeout(300)
 def test_no_promise_is_broken() -> None:
-    words = [sys.executable, str(SCRIPT), "3", "--seed", "5", "--seconds", "12"]
-    done = subprocess.run(words, capture_output=True, text=True, errors="replace", timeout=280, check=False)
+    done = soak("3", "--seed", "5", "--seconds", "8")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "seed 5" in done.stdout
     assert "requests" in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.peer("pynetdicom")
+@pytest.mark.timeout(300)
+def test_a_program_that_breaks_a_promise_is_found_out(tmp_path: Path) -> None:
+    """One that calls committed whatever it has asked for."""
+    other = tmp_path / "other"
+    other.write_text(
+        f"#!{sys.executable}\nimport sqlite3, subprocess, sys\n"
+        f"done = subprocess.run([{installed_dcmsend()!r}, *sys.argv[1:]])\n"
+        "journal = sqlite3.connect(sys.argv[sys.argv.index('--journal') + 1])\n"
+        "journal.execute('UPDATE proof SET state = 0')\njournal.commit()\nsys.exit(done.returncode)\n"
+    )
+    other.chmod(0o755)
+    done = soak("2", "--seed", "5", "--dcmsend", other)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "called committed, but no report that was taken says so" in done.stdout
 
 
 # --- forged logs and journals
