@@ -11,6 +11,10 @@ from dcmsend.inputs import FileChanged
 from dcmsend.load import BytesPayload, ChunkPayload, FilePayload, Payload
 from dcmsend.protocol import FramedBuffer
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from dcmsend.load import Checksum
+
 __all__ = ["Framing", "framing_of"]
 
 
@@ -31,7 +35,7 @@ def framing_of(payload: Payload) -> Framing:
     if isinstance(payload, BytesPayload):
         return _BytesFraming(payload)
     if isinstance(payload, FilePayload):
-        return _FileFraming(payload)
+        return _FileFraming(payload) if payload.checksum is None else _CheckedFraming(payload, payload.checksum)
     return _ChunkFraming(payload)
 
 
@@ -89,6 +93,24 @@ class _FileFraming:
         if self._remaining == 0:
             return _padded(buffer, got), True
         return got, False
+
+
+class _CheckedFraming(_FileFraming):
+    """Frames a range of a file whose checksum is known; ``fill`` raises DataSetError instead of the last bytes."""
+
+    __slots__ = ("_checksum",)
+
+    def __init__(self, payload: FilePayload, checksum: Checksum) -> None:
+        super().__init__(payload)
+        self._checksum = checksum
+
+    def fill(self, buffer: FramedBuffer) -> tuple[int, bool]:
+        before = self._remaining
+        filled = super().fill(buffer)
+        self._checksum.take(_targets(buffer, 0, before - self._remaining))
+        if self._remaining == 0:
+            self._checksum.finish(self._payload.descriptor)
+        return filled
 
 
 class _ChunkFraming:

@@ -43,9 +43,10 @@ class OpenFile:
         start: position of the input's first byte in the open file; 0 unless the file is an archive.
         stamp: size and time by which journal and reports know the input.
         state: size and time that the open file must still have when all was sent; None if nothing else can change it.
+        crc: CRC-32 of all bytes of the input, which is still to be checked; None if there is nothing to check.
     """
 
-    __slots__ = ("descriptor", "head", "identity", "modified", "size", "stamp", "start", "state")
+    __slots__ = ("crc", "descriptor", "head", "identity", "modified", "size", "stamp", "start", "state")
 
     def __init__(
         self, descriptor: int, size: int, modified: int, head: bytes, identity: tuple[int, int] | None = None
@@ -58,10 +59,18 @@ class OpenFile:
         self.start = 0
         self.stamp = (size, modified)
         self.state: tuple[int, int] | None = self.stamp
+        self.crc: int | None = None
 
     @classmethod
     def of_member(
-        cls, descriptor: int, size: int, head: bytes, stamp: tuple[int, int], start: int = 0, is_private: bool = False
+        cls,
+        descriptor: int,
+        size: int,
+        head: bytes,
+        stamp: tuple[int, int],
+        start: int = 0,
+        is_private: bool = False,
+        crc: int | None = None,
     ) -> OpenFile:
         """A member of an archive that has this ``stamp``.
 
@@ -71,6 +80,7 @@ class OpenFile:
         file.start = start
         file.stamp = stamp
         file.state = None if is_private else stamp
+        file.crc = crc
         return file
 
     def source(self) -> ByteSource:

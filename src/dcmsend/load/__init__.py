@@ -13,16 +13,21 @@ from .loaded_instance import DictionarySource, LoadedInstance, Recoding, load_in
 from .payload import BytesPayload, ChunkPayload, FilePayload, Payload
 
 if TYPE_CHECKING:
+    from .checksum import Checksum
     from .decode_workers import DecodeWorkers
 
 __all__ = [
-    "Abilities", "BytesPayload", "ChunkPayload", "DecodeWorkers", "DictionarySource", "FilePayload", "FilesAhead",
-    "LoadedInstance", "Payload", "Recoding", "load_instance",
+    "Abilities", "BytesPayload", "Checksum", "ChunkPayload", "DecodeWorkers", "DictionarySource", "FilePayload",
+    "FilesAhead", "LoadedInstance", "Payload", "Recoding", "load_instance",
 ]
 
 
 def __getattr__(name: str) -> object:
     """Load a seldom needed name when it is first used."""
+    if name == "Checksum":
+        from .checksum import Checksum
+
+        return Checksum
     if name == "DecodeWorkers":
         from .decode_workers import DecodeWorkers
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from dcmsend.dicom.data_dictionary import DataDictionary
     from dcmsend.transcode import RunJobs, Spool
 
+    from .checksum import Checksum
+
 __all__ = ["DictionarySource", "LoadedInstance", "Recoding", "load_instance"]
 
 DictionarySource = Callable[[], "DataDictionary"]
@@ -111,6 +113,7 @@ class LoadedInstance:
         """
         from dcmsend.transcode import convert_data_set  # not needed for data sets that are sent as they stand
 
+        self._content.check_crc()
         converted = convert_data_set(
             self._content,
             self.syntax,
@@ -146,9 +149,10 @@ class _FileContent:
     Attributes:
         offset: position in the input of the first byte of the data set; 0 until it is known.
         stamp: size in bytes and time of modification in nanoseconds by which the input is known again.
+        crc: CRC-32 of the whole input, None if there is nothing to check.
     """
 
-    __slots__ = ("_check", "_descriptor", "_head", "_size", "_start", "_state", "offset", "stamp")
+    __slots__ = ("_check", "_descriptor", "_head", "_size", "_start", "_state", "crc", "offset", "stamp")
 
     def __init__(self, file: OpenFile, check: Callable[[], None] | None) -> None:
         self._descriptor = file.descriptor
@@ -156,6 +160,7 @@ class _FileContent:
         self._size = file.size
         self._start = file.start
         self._state = file.state
+        self.crc = file.crc if file.descriptor >= 0 else None
         self.offset = 0
         self._check = check
         self.stamp = file.stamp
@@ -178,8 +183,23 @@ class _FileContent:
         """The first ``sendable`` bytes of the data set; the payload takes the file over."""
         if len(self._head) == self._size:  # the checked bytes are all there are, so nothing can change any more
             return BytesPayload(memoryview(self._head)[self.offset : self.offset + sendable])
+        checksum = None if self.crc is None else self._checksum(self.crc, sendable)
         descriptor, self._descriptor = self._descriptor, -1
-        return FilePayload(descriptor, self._start + self.offset, sendable, self._state)
+        return FilePayload(descriptor, self._start + self.offset, sendable, self._state, checksum)
+
+    def _checksum(self, crc: int, sendable: int) -> Checksum:
+        from .checksum import Checksum  # only for members of archives
+
+        after = self.offset + sendable
+        before = FileSource(self._descriptor, self._start).read_at(0, self.offset)
+        return Checksum(crc, before, (self._start + after, self._size - after))
+
+    def check_crc(self) -> None:
+        """Read the whole input and compare its CRC-32, if it has one.  Raises DataSetError, FileUnreadable."""
+        if self.crc is not None:
+            from .checksum import check_range
+
+            check_range(self._descriptor, self._start, self._size, self.crc)
 
     def check_unchanged(self) -> None:
         """Compare the file with its state when it was opened.  Raises FileChanged, FileUnreadable."""

@@ -7,6 +7,10 @@ from collections.abc import Callable, Iterator
 
 from dcmsend.inputs import FileChanged
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .checksum import Checksum
+
 __all__ = ["BytesPayload", "ChunkPayload", "FilePayload", "Payload"]
 
 
@@ -34,11 +38,20 @@ class FilePayload:
         length: number of bytes.
         state: size in bytes and time of modification in nanoseconds when the file was opened; None for an anonymous
             file, which nobody else can change.
+        checksum: takes all bytes of the range, and is finished before the last one is sent; None if there is none.
     """
 
-    __slots__ = ("descriptor", "length", "offset", "state")
+    __slots__ = ("checksum", "descriptor", "length", "offset", "state")
 
-    def __init__(self, descriptor: int, offset: int, length: int, state: tuple[int, int] | None) -> None:
+    def __init__(
+        self,
+        descriptor: int,
+        offset: int,
+        length: int,
+        state: tuple[int, int] | None,
+        checksum: Checksum | None = None,
+    ) -> None:
+        self.checksum = checksum
         self.descriptor = descriptor
         self.offset = offset
         self.length = length

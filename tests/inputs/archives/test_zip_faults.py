@@ -12,7 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from dcmsend import Reason
 from support.archives import ArchiveRun, members, send_archives
+from support.discarding_peer import DiscardingPeer
+from support.fixture_files import II
+from support.peer_script import Accept, Script
 from support.scripted_peer import ScriptedPeer
 from support.sending import instance_uid, write_instances, write_large
 
@@ -104,6 +108,31 @@ def test_one_member_with_a_fault(tmp_path: Path, fault: str, method: int) -> Non
     assert reason in told[0]
     assert len(results) == len(done.outcomes) + len(done.rejected) == COUNT
     assert all(each.is_dicom for each in done.rejected), "nobody has looked, so it may be one"
+
+
+@pytest.mark.parametrize("at", [0, 10, 300, 1_500_000, 2_999_999])
+def test_damage_in_a_large_stored_member_ends_before_its_last_byte(tmp_path: Path, at: int) -> None:
+    made = contents(tmp_path)
+    made[FAULTY] = write_large(tmp_path / "large", 3_000_000, 2).read_bytes()[:-1] + b"."
+    path = write_zip(tmp_path / "in.zip", made)
+    content = bytearray(path.read_bytes())
+    content[content.index(made[FAULTY]) + at] ^= 1
+    path.write_bytes(content)
+    with DiscardingPeer() as peer:
+        done = send_archives(path, peer.port)
+    assert sorted(each.sop_instance_uid for each in peer.stored) == [instance_uid(number) for number in (1, 3, 4)]
+    assert done.results[FAULTY] == "failed"
+    (failed,) = (each for each in done.outcomes if each.result.value == "failed")
+    assert failed.reason is Reason.DATA_SET_BROKEN
+
+
+def test_damage_in_a_member_that_is_encoded_anew(tmp_path: Path) -> None:
+    path = write_zip(tmp_path / "in.zip", contents(tmp_path))
+    damage(path, FAULTY)
+    with ScriptedPeer(Script(Accept(lambda context: II))) as peer:
+        done = send_archives(path, peer.port)
+    assert done.results[FAULTY] == "failed"
+    assert [store.sop_instance_uid for store in peer.stores] == [instance_uid(number) for number in (1, 3, 4)]
 
 
 def test_duplicate_names_are_all_sent(tmp_path: Path) -> None:

@@ -18,7 +18,6 @@ from .anonymous import anonymous_file, write_all
 __all__ = ["CHANGED", "ArchiveFile", "MemberContent", "RangeContent", "cannot_be_read", "open_pieces", "open_range"]
 
 CHANGED: Final = "the archive was changed after its list of members was read"
-_PIECE: Final = 1 << 18
 
 
 class MemberContent(Protocol):
@@ -34,7 +33,7 @@ class MemberContent(Protocol):
         ...
 
     def open(self, head_size: int) -> OpenFile:
-        """The whole member, checked as far as the archive allows.  Raises DataSetError, FileUnreadable."""
+        """The whole member; with a ``crc`` its content is still to be checked.  Raises DataSetError, FileUnreadable."""
         ...
 
 
@@ -123,37 +122,24 @@ def open_range(
 ) -> OpenFile:
     """A range of an open archive as a member; takes over the descriptor, and closes it on an error.
 
-    With ``crc``, the CRC-32 of the member, its content is read and checked first.  Raises DataSetError, FileUnreadable.
+    ``crc`` is the CRC-32 of the member: that of a small one is checked here, that of others while they are sent.
+    Raises DataSetError, FileUnreadable.
     """
     try:
         source = FileSource(descriptor)
         head = source.read_at(start, min(size, head_size))
         if len(head) < min(size, head_size):
             raise cannot_be_read("the archive is cut within the member")
-        if crc is not None:
-            _check_range(source, start, size, head, crc)
         if len(head) == size:
+            if crc is not None and zlib.crc32(head) != crc:
+                raise cannot_be_read("the member is damaged: its CRC-32 is wrong")
             os.close(descriptor)
             descriptor = -1
-        return OpenFile.of_member(descriptor, size, head, stamp, start)
+        return OpenFile.of_member(descriptor, size, head, stamp, start, crc=crc)
     except BaseException:
         if descriptor >= 0:
             os.close(descriptor)
         raise
-
-
-def _check_range(source: FileSource, start: int, size: int, head: bytes, crc: int) -> None:
-    """Compare the CRC-32 of a range, whose first bytes are ``head``.  Raises DataSetError, FileUnreadable."""
-    found = zlib.crc32(head)
-    position = len(head)
-    while position < size:
-        piece = source.read_at(start + position, min(_PIECE, size - position))
-        if not piece:
-            raise cannot_be_read("the archive is cut within the member")
-        found = zlib.crc32(piece, found)
-        position += len(piece)
-    if found != crc:
-        raise cannot_be_read("the member is damaged: its CRC-32 is wrong")
 
 
 def open_pieces(pieces: Iterable[bytes], size: int, stamp: Stamp, head_size: int) -> OpenFile:
