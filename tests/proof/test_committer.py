@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -29,7 +29,7 @@ from dcmsend.inputs import InputFile
 from dcmsend.interrupt import Interrupt
 from dcmsend.journal import Journal, Proofs, StoredRow
 from dcmsend.proof import CommitOptions, Committer
-from dcmsend.transfer import ProofState
+from dcmsend.transfer import CommitmentAnswer, ProofState, Verdict
 from support.fixture_files import CT_CLASS, EI
 from support.sending import instance_uid
 
@@ -232,6 +232,35 @@ def test_a_late_report_that_leaves_something_out_comes_while_the_next_run_sends(
     assert [len(uids) for _, uids in archive.requested] == [3, 1]
 
 
+def test_a_report_on_a_request_made_anew_overtakes_the_answer(path: Path) -> None:
+    """The journal knows its UID before the archive does."""
+    archive = MemoryCommittingArchive(usual=Answer(delay=None))
+    night(path, archive, 4)
+    archive.usual = Answer(delay=0.0)
+    assert night(path, archive).found == all_of(4)
+    assert (len(archive.tried), archive.refused) == (4, [])
+
+
+def test_what_a_report_on_an_open_request_leaves_out_comes_once(path: Path) -> None:
+    """The list of what is to be requested is older than the report, so that it has no place in it."""
+    archive = MemoryCommittingArchive(usual=Answer(delay=None))
+    night(path, archive, 3)
+    archive.usual = Answer(delay=0.0, forgets=1)
+    assert night(path, archive).found == all_of(2) | {3: (NO_ANSWER, "not_named")}
+    assert len(archive.tried) == 2
+
+
+def test_what_a_late_report_leaves_out_is_answered_by_the_next(path: Path) -> None:
+    """It is requested anew by then; the answer to that counts."""
+    archive = MemoryCommittingArchive(usual=Answer(delay=30.0, forgets=1))
+    night(path, archive, 3, SMALL.replace(wait=0.0))
+    archive.clock.now += 100.0
+    archive.usual = Answer(delay=5.0)
+    assert night(path, archive).found == all_of(3)
+    with proofs_of(path) as proofs:
+        assert proofs.open_transactions() == []
+
+
 def test_an_association_that_is_lost_is_opened_again_for_the_report(path: Path) -> None:
     """Some archives report over the next association that we open; with a port that is not needed."""
     alone = SMALL.replace(port=None)
@@ -296,6 +325,20 @@ def test_an_interrupt_ends_the_waiting(path: Path) -> None:
             made.passes()
         assert made.found == all_of(3)
     assert night(path, MemoryCommittingArchive()).found.keys() == set(range(4, 10))
+
+
+@pytest.mark.parametrize("is_cancelled", [False, True])
+def test_after_the_end_no_report_is_taken(path: Path, is_cancelled: bool) -> None:
+    """Nobody could tell it; the next run asks anew."""
+    archive, interrupt = MemoryCommittingArchive([Answer()], Answer(delay=None)), Interrupt()
+    with proofs_of(path, 6) as proofs:
+        made = Night(archive, proofs, interrupt=interrupt, on_proof=interrupt.request if is_cancelled else int)
+        with pytest.raises(Cancelled) if is_cancelled else nullcontext():
+            made.passes()
+        assert archive.take is not None
+        verdicts = {instance_uid(4): Verdict(COMMITTED)}
+        assert archive.take(CommitmentAnswer(archive.tried[1], verdicts)) == 0x0213
+        assert proofs.totals()[COMMITTED] == 3
 
 
 def test_a_report_that_comes_together_with_the_end_is_told(path: Path) -> None:

@@ -194,6 +194,7 @@ class Proofs:
     ) -> list[tuple[StoredRow, Proof]] | None:
         """Keep the verdicts of a report, by SOP Instance UID; instances that it does not name have no answer.
 
+        A report on a transaction that was replaced says nothing of those: they wait for that on the later one.
         Returns the rows that got a proof, none for a second answer; None for an unknown transaction.
         """
         self._gathered = -1
@@ -203,13 +204,19 @@ class Proofs:
                 return None
             named, current = found[0], current_transaction(connection, found[0])
             notes = ProofNotes(connection, named)
-            silent = Verdict(ProofState.NO_ANSWER, NOT_NAMED)
+            silent = None if current != named else Verdict(ProofState.NO_ANSWER, NOT_NAMED)
             proven = []
+            waits = False
             for row in rows_of_transaction(connection, current):
-                state, reason = verdicts.get(row.sop_instance_uid, silent)
+                verdict = verdicts.get(row.sop_instance_uid, silent)
+                if verdict is None:
+                    waits = True
+                    continue
+                state, reason = verdict
                 if notes.set(row, PROOF_CODES[state], reason):
                     proven.append((row, Proof(state, reason, uid, notes.time / 1000)))
-            end_transaction(connection, current, named, TransactionState.ANSWERED)
+            if not waits:
+                end_transaction(connection, current, named, TransactionState.ANSWERED)
         return proven
 
     def refuse_transaction(self, uid: str, reason: int | str | None) -> list[StoredRow]:
