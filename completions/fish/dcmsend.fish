@@ -82,6 +82,7 @@ complete -c dcmsend -l ignore-peer-cert -o ic -d 'any peer will do; somebody may
 complete -c dcmsend -l dicomdir-allow-outside -d 'follow a DICOMDIR out of its directory'
 complete -c dcmsend -l files-from -r -F -d 'also send what is named in f, one name a line (- is the standard input)'
 complete -c dcmsend -l files-from0 -r -F -d 'the same for names that end with a NUL byte'
+complete -c dcmsend -l archives -d 'send what is in zip and tar archives (.gz .bz2 .xz .zst), named or found; not with --move-sent'
 complete -c dcmsend -l min-age -x -d 'leave files for the next run that were modified less than d ago'
 complete -c dcmsend -l send-while-scanning -d 'do not look at all files before the first one is sent; no halt, truthful exit codes'
 complete -c dcmsend -l halt -d 'stop at the first trouble even so'

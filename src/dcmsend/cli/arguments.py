@@ -156,6 +156,8 @@ def _check_dependences(line: CommandLine, is_verbose: bool) -> None:
         raise UsageError("--recurse only allowed with --scan-directories")
     if line.has("--probe-peer") and line.has("--dry-run"):
         raise UsageError("--probe-peer not allowed with --dry-run")
+    if line.has("--archives") and line.has("--move-sent"):
+        raise UsageError("--move-sent not allowed with --archives")
     for option in ("--parallel-associations", "--retry", "--send-while-scanning"):
         if line.has(option) and _choice(line, _MULTIPLE_ASSOCIATIONS) is False:
             raise UsageError(f"{option} not allowed with --single-association")
@@ -201,6 +203,7 @@ def _input_options(line: CommandLine) -> InputOptions:
         recurse=_choice(line, _RECURSION),
         scan_pattern=line.value("--scan-pattern"),
         min_age=_duration(line, "--min-age"),
+        archives=line.has("--archives"),
         shard=_shard(line),
     ))
 

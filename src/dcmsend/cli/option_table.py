@@ -201,6 +201,8 @@ _OUR_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
             "also send what is named in f, one name a line", "(- is the standard input)")),
         ("", "--files-from0", "[f]ilename: string", None, (
             "the same for names that end with a NUL byte",)),
+        ("", "--archives", "", None, (
+            "send what is in zip and tar archives (.gz .bz2", ".xz .zst), named or found; not with --move-sent")),
         ("", "--min-age", "[d]uration: 90, 90s, 15m, 7h", None, (
             "leave files for the next run that were", "modified less than d ago")),
     )),
