@@ -14,14 +14,16 @@ from typing import Any
 import pytest
 
 from dcmsend import IndexOptions, JournalOptions, TransferOptions
+from dcmsend.errors import Cancelled
 from dcmsend.inputs import InputFile
-from dcmsend.inputs.archives import compressed_tar, expand_archives, passed_members
+from dcmsend.inputs.archives import compressed_tar, expand_archives, passed_members, sequential_reader
+from dcmsend.inputs.archives.inflating import Inflating
 from support.archives import content_of, members, send_archives
 from support.descriptors import open_descriptors
 from support.peer_script import Respond, Script
 from support.scripted_peer import ScriptedPeer
 from support.sending import instance_uid, write_instances, write_large
-from support.tar_files import COMPRESSED, compress, tar_of
+from support.tar_files import COMPRESSED, END, compress, entry, header, tar_of
 
 SUFFIXES = ("", *COMPRESSED)
 COUNT = 24
@@ -53,13 +55,13 @@ class Streams:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.count = 0
-        begin = compressed_tar.Inflating
 
-        def counted(*arguments: Any) -> compressed_tar.Inflating:
+        def counted(*arguments: Any) -> Inflating:
             self.count += 1
-            return begin(*arguments)
+            return Inflating(*arguments)
 
-        monkeypatch.setattr(compressed_tar, "Inflating", counted)
+        for module in (compressed_tar, sequential_reader):
+            monkeypatch.setattr(module, "Inflating", counted)
 
 
 @pytest.fixture
@@ -217,6 +219,37 @@ def test_many_archives_hold_few_descriptors(tmp_path: Path) -> None:
     for item in items[::3]:  # never the last one of an archive
         content_of(item)
     assert len(open_descriptors() - before) <= passed_members.MOST_STREAMS + passed_members.MOST_ASKED_SEGMENTS + 2
+
+
+@pytest.mark.parametrize("room", [1 << 30, 60_000])
+def test_hard_links_far_behind_what_they_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, streams: Streams, room: int
+) -> None:
+    readers(monkeypatch, SEGMENT=100_000, MOST_KEPT=200_000, MOST_ASKED=100_000, MOST_LINKED=room)
+    _, contents = big_members(tmp_path, 60)
+    data = b"".join(entry(b"%d" % number, content) for number, content in enumerate(contents))
+    links = b"".join(header(b"to%d" % number, 0, b"1", b"%d" % number) for number in (40, 3, 20))
+    path = tmp_path / "links.tar.gz"
+    path.write_bytes(compress(data + links + END, "gz"))
+    items = members(path)
+    assert [content_of(item) for item in items] == [*contents, contents[40], contents[3], contents[20]]
+    assert streams.count == (2 if room > 60_000 else 3), "two of three members have room"
+
+
+def test_a_long_way_to_a_member_can_be_interrupted(tmp_path: Path) -> None:
+    path, _ = big_members(tmp_path, 100)
+    requested: list[str] = []
+
+    def check() -> None:
+        if requested:
+            raise Cancelled(requested[0])
+
+    items = list(expand_archives(names_of([path]), check))
+    requested.append("SIGINT")
+    with pytest.raises(Cancelled):
+        items[-1].open(100)
+    requested.clear()
+    assert content_of(items[-1])
 
 
 def names_of(paths: list[Path]) -> Iterator[InputFile]:

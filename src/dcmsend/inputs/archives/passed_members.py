@@ -12,7 +12,7 @@ from dcmsend.errors import FileUnreadable
 
 from .anonymous import anonymous_file
 
-__all__ = ["Kept", "Segment", "Shelf"]
+__all__ = ["Kept", "LinkedMembers", "Segment", "Shelf", "duplicate"]
 
 MOST_KEPT: Final = 256 << 20
 MOST_SEGMENTS: Final = 64
@@ -22,6 +22,8 @@ MOST_ASKED_SEGMENTS: Final = 8
 """The same for members that were all asked for: one that is sent again after a fault of the network is still there."""
 SEGMENT: Final = 8 << 20
 """Members lie one behind the other in files of this size; a larger member has a file of its own."""
+MOST_LINKED: Final = 1 << 30
+"""Bytes kept on the disk, of one archive, of members that hard links name: these may follow much later."""
 MOST_HEADS: Final = 1024
 """Members whose first bytes are kept: the scan follows the list closely."""
 MOST_STREAMS: Final = 4
@@ -160,6 +162,47 @@ class Shelf:
         """An archive is not inflated any more."""
         with self.lock:
             self._readers = [other for other in self._readers if other() not in (None, reader)]
+
+
+class LinkedMembers:
+    """Members of one archive that hard links name: they are asked for once more, perhaps much later.
+
+    Attributes:
+        wanted: their numbers.
+        kept: where they lie.
+    """
+
+    def __init__(self) -> None:
+        self.wanted: set[int] = set()
+        self.kept: dict[int, Kept] = {}
+        self._segment: Segment | None = None
+        self._is_given_up = False
+
+    def segment_for(self, number: int, size: int) -> Segment | None:
+        """The file for a member; None if no hard link names it, or there is no more room."""
+        if number not in self.wanted or self._is_given_up:
+            return None
+        if self._segment is None:
+            self._segment = Segment(self.kept, anonymous_file(MOST_LINKED), MOST_LINKED)
+        return self._segment if self._segment.size + size <= MOST_LINKED else None
+
+    def add(self, segment: Segment, number: int, size: int) -> bool:
+        """The last ``size`` bytes of a segment are this member; return False if it is not the file of these members."""
+        if segment is not self._segment:
+            return False
+        segment.add(number, size)
+        return True
+
+    def give_up(self, segment: Segment) -> None:
+        """Keep nothing more in a file that could not be written."""
+        if segment is self._segment:
+            self._is_given_up = True
+
+    def close(self) -> None:
+        """Close the file."""
+        segment, self._segment = self._segment, None
+        if segment is not None:
+            segment.close()
 
 
 def duplicate(descriptor: int) -> int:

@@ -49,10 +49,17 @@ class TarMembers:
     Args:
         archive: the archive.
         content_of: makes the content of a member that is whole.
+        on_link: is told of each hard link the content of the member that it names.
     """
 
-    def __init__(self, archive: InputFile, content_of: Callable[[TarEntry], MemberContent]) -> None:
+    def __init__(
+        self,
+        archive: InputFile,
+        content_of: Callable[[TarEntry], MemberContent],
+        on_link: Callable[[MemberContent], None] | None = None,
+    ) -> None:
         self._archive = archive
+        self._on_link = on_link
         self._content_of = content_of
         self._names = MemberNames()
         self._contents: dict[str, MemberContent] = {}
@@ -78,6 +85,8 @@ class TarMembers:
         if entry.kind is TarKind.HARD_LINK and not fault:
             content = self._contents.get(_plain(entry.target.decode("utf-8", "surrogateescape")))
             fault = "" if content is not None else "a hard link to what is no member before it, or cannot be read"
+            if content is not None and self._on_link is not None:
+                self._on_link(content)
         elif not fault and kind_of_name(given) is not None:
             fault = "an archive inside an archive: unpack it first"
         elif not fault:

@@ -1,0 +1,167 @@
+"""Gives the members of a compressed tar archive, which can only be inflated from its beginning on."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from array import array
+from collections.abc import Callable
+from typing import Final
+
+from dcmsend.errors import DataSetError, FileUnreadable
+
+from .content import ArchiveFile, cannot_be_read
+from .inflating import Inflating
+from .kind import ArchiveKind
+from .passed_members import Kept, LinkedMembers, Segment, Shelf, duplicate
+
+__all__ = ["SequentialReader"]
+
+_log: Final = logging.getLogger("dcmsend.app")
+
+
+class SequentialReader:
+    """Gives the members of one archive, which it inflates at most once if they are asked for in about their order.
+
+    May be used from several threads; one of them inflates, the others wait or take what it has passed.
+
+    Attributes:
+        is_listed: whether no more members will be added.
+        restarts: how often the archive had to be inflated again from its beginning.
+    """
+
+    def __init__(
+        self, file: ArchiveFile, kind: ArchiveKind, shelf: Shelf, check: Callable[[], None] | None = None
+    ) -> None:
+        self.file = file
+        self._check = check
+        self.is_listed = False
+        self.restarts = 0
+        self._kind = kind
+        self._shelf = shelf
+        self._offsets, self._sizes = array("q"), array("q")
+        self._lock = threading.Lock()
+        self._stream: Inflating | None = None
+        self._was_begun = False
+        self._next = 0
+        self._kept: dict[int, Kept] = {}
+        self._last: Segment | None = None
+        self._linked = LinkedMembers()
+
+    def __del__(self) -> None:
+        self._end()
+        self._shelf.drop_all(self._kept)
+        self._linked.close()
+
+    def add(self, offset: int, size: int) -> int:
+        """Add a member that follows all others; return its number."""
+        self._sizes.append(size)
+        self._offsets.append(offset)
+        return len(self._offsets) - 1
+
+    def note_link(self, number: int) -> None:
+        """A hard link names a member that was added."""
+        self._linked.wanted.add(number)
+
+    def place_of(self, number: int) -> tuple[int, int]:
+        """Offset and size of a member."""
+        return self._offsets[number], self._sizes[number]
+
+    def open(self, number: int, *, to_send: bool = True) -> tuple[int, int]:
+        """A descriptor, which the caller closes, and the position of the member's first byte in it.
+
+        Raises DataSetError, FileUnreadable.
+        """
+        taken = self._take(number, to_send)
+        if taken is None:
+            with self._lock:
+                taken = self._take(number, to_send)
+                if taken is None:
+                    self._go_to(number)
+                    taken = self._take(number, to_send)
+        if taken is None:  # others have closed its file, because too much was kept
+            raise FileUnreadable("no room for the inflated member")
+        return taken
+
+    def pause(self) -> None:
+        """See ``Shelf``."""
+        if self._lock.acquire(blocking=False):
+            try:
+                self._end()
+            finally:
+                self._lock.release()
+
+    def _take(self, number: int, to_send: bool) -> tuple[int, int] | None:
+        with self._shelf.lock:
+            kept = self._kept.get(number) or self._linked.kept.get(number)
+            if kept is None:
+                return None
+            segment, start = kept
+            descriptor = duplicate(segment.descriptor)
+            if to_send:
+                segment.unasked.discard(number)
+            return descriptor, start
+
+    def _go_to(self, number: int) -> None:
+        """Inflate up to the end of a member, and keep what lies before it."""
+        if self._stream is None or number < self._next:
+            self._begin()
+        try:
+            while self._next <= number:
+                passed = self._next
+                self._next += 1
+                try:
+                    self._keep(passed)
+                except FileUnreadable:  # a full disk matters only to the member that was asked for
+                    if passed == number:
+                        raise
+        except DataSetError:
+            self._end()
+            raise
+        if self.is_listed and self._next == len(self._offsets):
+            self._end()
+
+    def _keep(self, number: int) -> None:
+        stream = self._stream
+        assert stream is not None
+        offset, size = self.place_of(number)
+        stream.skip(offset - stream.position)
+        if number in self._linked.kept:  # from a time before the archive was begun anew
+            return
+        segment = self._linked.segment_for(number, size) or self._shelf.segment_for(self._last, self._kept, size)
+        try:
+            copied = stream.copy(size, segment.descriptor)
+            if copied < size:
+                raise cannot_be_read(stream.fault or "the archive ends within the member")
+        except BaseException:
+            self._linked.give_up(segment)
+            self._last = None
+            self._shelf.drop(segment)
+            raise
+        if self._linked.add(segment, number, size):
+            return
+        self._shelf.add(segment, number, size)
+        self._last = segment
+
+    def _begin(self) -> None:
+        if self._was_begun:
+            self.restarts += 1
+            if self.restarts == 1:
+                _log.warning("%s is read again from its beginning, for a member that was passed", self.file.item.path)
+        self._end()
+        self._was_begun = True
+        descriptor = self.file.open()
+        try:
+            self._stream = Inflating(descriptor, self._kind, self._check)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        self._next = 0
+        self._shelf.note_begun(self)
+
+    def _end(self) -> None:
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.close()
+            self._shelf.note_ended(self)
