@@ -382,6 +382,17 @@ def test_a_report_that_cannot_be_read_is_answered_and_told(
     assert line.startswith("A report of the archive on storage commitment cannot be read: ")
 
 
+def test_what_the_peer_writes_is_shown_as_text(caplog: pytest.LogCaptureFixture) -> None:
+    strange = "2.25.\x1b[31m" + "1" * 9_000
+    with archive_that(lambda number: report(report_data(strange)) + answer(number)) as archive:
+        with asking(archive.port) as asked, caplog.at_level(logging.DEBUG, "dcmsend"):
+            assert asked.requester.request("2.25.1", references("1.2.3")) == 0
+        assert [each.transaction_uid for each in asked.answers] == [strange]
+    assert "2.25.\\x1b[31m1" in caplog.text
+    assert "\x1b" not in caplog.text
+    assert max(map(len, caplog.messages)) < 1000
+
+
 @pytest.mark.parametrize("sop_class", [b"\xe4\x00" * 30, b"1." * 100], ids=["no text", "long"])
 def test_a_report_with_a_strange_class(sop_class: bytes) -> None:
     with archive_that(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
@@ -362,6 +363,19 @@ def test_a_report_that_comes_together_with_the_end_is_told(path: Path) -> None:
         with pytest.raises(Cancelled):
             made.passes()
         assert made.found == all_of(6)
+
+
+def test_a_report_of_anybody_is_one_line_in_the_log(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever reaches the port can send one."""
+    caplog.set_level(logging.INFO)
+    archive = MemoryCommittingArchive()
+    with proofs_of(path) as proofs:
+        PumpedTransactions(archive, proofs)
+        assert archive.take is not None
+        assert archive.take(CommitmentAnswer("1.2\x1b[2J\nF: lost" + "3" * 10_000, {})) == 0
+    (line,) = caplog.messages
+    assert line.startswith("ignoring a report on a transaction that is not ours: 1.2\\x1b[2J\\nF: lost3")
+    assert len(line) < 1000
 
 
 ERRORS = st.sampled_from(

@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from .probing import ProbeAnswer, echo, probe
     from .report_connection import ReportLimits
     from .report_listener import ReportListener
+    from .report_taker import shown
 
 __all__ = [
     "AddressFamily", "CommitmentRequester", "DimseTarget", "ImageFinder", "Peer", "ProbeAnswer", "ReportLimits",
-    "ReportListener", "echo", "probe",
+    "ReportListener", "echo", "probe", "shown",
 ]  # fmt: skip
 
 
@@ -38,6 +39,10 @@ def __getattr__(name: str) -> object:
         from .report_connection import ReportLimits
 
         return ReportLimits
+    if name == "shown":
+        from .report_taker import shown
+
+        return shown
     if name in ("ProbeAnswer", "echo", "probe"):
         from . import probing
 

@@ -29,6 +29,7 @@ from dcmsend.transfer import CommitmentAnswer, TransferOptions
 from .commitment_answer import answer_of
 from .exchange import Exchange
 from .peer import Peer
+from .report_taker import shown
 
 __all__ = ["CommitmentRequester"]
 
@@ -138,12 +139,12 @@ class CommitmentRequester:
         try:
             report = decode_commitment_report(message.data_set or b"", self._syntax)
         except PeerDataSetError as error:
-            _log.warning("A report of the archive on storage commitment cannot be read: %s", error)
+            _log.warning("A report of the archive on storage commitment cannot be read: %s", shown(error))
             status = _PROCESSING_FAILURE
         else:
             _log.debug(
                 "Received N-EVENT-REPORT Request (MsgID %d, transaction %s, committed: %d, failed: %d)",
-                request.message_id, report.transaction_uid, len(report.committed), len(report.failed),
+                request.message_id, shown(report.transaction_uid), len(report.committed), len(report.failed),
             )  # fmt: skip
             try:
                 status = self._take(answer_of(report))

@@ -22,12 +22,15 @@ PROCESSING_FAILURE: Final = 0x0110
 _MOST_NOTES: Final = 100
 """Warnings of one sort, for a caller must not fill a disk with them; further ones are lines for debugging."""
 
+_LONGEST_SHOWN: Final = 500
+"""Characters; the value of an element may be as long as a report."""
+
 _log = logging.getLogger("dcmsend.network")
 
 
 def shown(text: object) -> str:
-    """Text from the wire as one line of ASCII, whatever is in it."""
-    return str(text).encode("unicode_escape").decode("ascii")
+    """Text from the wire as one line of ASCII, whatever is in it, and not too long for a log."""
+    return str(text)[:_LONGEST_SHOWN].encode("unicode_escape").decode("ascii")
 
 
 def _on_the_wire(ae_title: str) -> bytes:

@@ -76,7 +76,9 @@ class JournalTransactions:
             self._changed.notify_all()
             return _PROCESSING_FAILURE
         if proofs is None:
-            _log.info("ignoring a report on a transaction that is not ours: %s", uid)
+            from dcmsend.association import shown  # whoever reaches the port may have written it
+
+            _log.info("ignoring a report on a transaction that is not ours: %s", shown(uid))
             return 0
         self._tell_differences(answer, proofs)
         if proofs:
