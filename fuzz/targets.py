@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import tempfile
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
@@ -22,8 +23,17 @@ from dcmsend.dicom.data_dictionary import default_dictionary
 from dcmsend.dicom.dictionary_file import load_dictionary_files
 from dcmsend.dicom.transfer_syntax import TransferSyntax, transfer_syntax
 from dcmsend.dicom.walk import walk_data_set
-from dcmsend.errors import DataSetError, PeerDataSetError, RemoteProtocolError, TranscodeError, UsageError
+from dcmsend.errors import (
+    DataSetError,
+    FileUnreadable,
+    PeerDataSetError,
+    RemoteProtocolError,
+    TranscodeError,
+    UsageError,
+)
 from dcmsend.index import read_file_meta
+from dcmsend.inputs import InputFile, OpenFile
+from dcmsend.inputs.archives import expand_archives
 from dcmsend.inputs.dicomdir import leads_outside, read_dicomdir
 from dcmsend.protocol import (
     MESSAGE_TRANSFER_SYNTAXES,
@@ -234,11 +244,38 @@ def terminal_text(data: bytes) -> None:
     assert not any("\x7f" <= character <= "\x9f" or "\u202a" <= character <= "\u202e" for character in shown)
 
 
+def zip_archive(data: bytes) -> None:
+    """Each member can be read, as far as its archive says and no further, or raises an error."""
+    descriptor, path = tempfile.mkstemp(suffix=".zip")
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(data)
+        found = 0
+        for item in expand_archives((InputFile(path),)):
+            found += 1
+            with suppress(DataSetError, FileUnreadable):
+                _, beginning = item.open_beginning(100)
+                _read_member(item.open(64), beginning)
+        assert found <= len(data) // 46 + 1
+    finally:
+        os.unlink(path)
+
+
+def _read_member(file: OpenFile, beginning: bytes) -> None:
+    try:
+        content = file.source().read_at(0, file.size)
+        assert len(content) == file.size
+        assert content.startswith(beginning)
+        assert content.startswith(file.head)
+    finally:
+        file.close()
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     each.__name__: each
     for each in (
         pdu, meta_header, walk, reencode, dicomdir, codestream, message_data_set, command_file, log_configuration,
-        dictionary_file, terminal_text,
+        dictionary_file, terminal_text, zip_archive,
     )
 }  # fmt: skip
 """All targets by name."""
