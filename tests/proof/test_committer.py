@@ -342,6 +342,26 @@ def test_after_the_end_no_report_is_taken(path: Path, is_cancelled: bool) -> Non
         assert proofs.totals()[COMMITTED] == 3
 
 
+def test_the_wait_begins_with_the_last_request(path: Path) -> None:
+    archive = MemoryCommittingArchive([Answer(0x0213), Answer(0x0213)], Answer(delay=2.0))
+    assert night(path, archive, 3, SMALL.replace(wait=3.0)).found == all_of(3)
+
+
+def test_a_report_at_the_last_moment_is_told(path: Path) -> None:
+    archive = MemoryCommittingArchive(usual=Answer(delay=100.0))
+
+    class Late(PumpedTransactions):
+        def finish(self) -> None:
+            archive.clock.now += 100.0
+            archive.pump()
+            super().finish()
+
+    with proofs_of(path, 3) as proofs:
+        committer = Committer(archive, Late(archive, proofs), SMALL, Interrupt(), clock=archive.clock)
+        found = {NUMBERS[row.sop_instance_uid]: proof.state for row, proof in committer.commit(proofs.unproven())}
+        assert found == dict.fromkeys((1, 2, 3), COMMITTED)
+
+
 def test_a_report_that_comes_together_with_the_end_is_told(path: Path) -> None:
     """The journal has it; nothing more is read from an association, which would only raise again."""
 
