@@ -20,6 +20,9 @@ __all__ = ["FilesAhead"]
 HEAD = 16 * 1024
 """Bytes read when a file is opened: more than most headers, and the whole of a small instance."""
 
+_MOST_MEMBERS = 8
+"""Most members of archives that are open ahead: each may be inflated in memory, in up to 8 MiB."""
+
 _clock = time.perf_counter
 
 
@@ -118,6 +121,8 @@ class FilesAhead:
         self._next = max(self._next, index)
         while self._left and self._next < index + self._most and (instance := self._known(self._next)) is not None:
             item = instance.input
+            if item.container is not None and self._next >= index + _MOST_MEMBERS:
+                break
             if item.opens_ahead:
                 ticket = Ticket(partial(self._open, item), OpenFile.close)
                 self._tickets[self._next] = ticket

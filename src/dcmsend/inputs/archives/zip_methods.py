@@ -22,7 +22,7 @@ _NAMES: Final = {
     94: "MP3", 95: "XZ", 96: "JPEG", 97: "WavPack", 98: "PPMd", 99: "AES encryption",
 }  # fmt: skip
 _READ: Final = 1 << 16
-_PIECE: Final = 1 << 20
+_PIECE: Final = 1 << 18
 _LARGEST_DICTIONARY: Final = 64 << 20
 
 
@@ -132,7 +132,7 @@ def inflate_beginning(source: FileSource, compressed_size: int, method: int, siz
 def inflate_pieces(
     source: FileSource, compressed_size: int, method: int, size: int, crc: int, check: Callable[[], None] | None = None
 ) -> Iterator[bytes]:
-    """The content of a member in pieces of at most 1 MiB; its size and CRC-32 are checked before the last one.
+    """The content of a member in pieces of at most 256 KiB; its size and CRC-32 are checked before the last one.
 
     Args:
         source: the compressed bytes.
