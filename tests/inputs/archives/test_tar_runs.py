@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import logging
 import os
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 
 from dcmsend import IndexOptions, JournalOptions, TransferOptions
-from dcmsend.errors import Cancelled
+from dcmsend.errors import Cancelled, FileUnreadable
 from dcmsend.inputs import InputFile
 from dcmsend.inputs.archives import compressed_tar, expand_archives, passed_members, sequential_reader
 from dcmsend.inputs.archives.inflating import Inflating
@@ -66,6 +67,8 @@ class Streams:
 
 @pytest.fixture
 def streams(monkeypatch: pytest.MonkeyPatch) -> Streams:
+    """No archive is small."""
+    monkeypatch.setattr(passed_members, "MOST_LISTED", 0)
     return Streams(monkeypatch)
 
 
@@ -91,6 +94,34 @@ def test_an_archive_gives_what_its_files_give(
     assert streams.count == (2 if suffix else 0)
     del done
     assert settled_descriptors() == before
+
+
+@pytest.mark.parametrize("room", [128 << 20, 1_000_000])
+@pytest.mark.parametrize("suffix", COMPRESSED)
+def test_a_small_archive_is_read_once(
+    tmp_path: Path, suffix: str, room: int, streams: Streams, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passed_members, "MOST_LISTED", room)
+    contents = tree_of(tmp_path / "tree")
+    path = archive_of(tmp_path, contents, suffix)
+    assert sum(map(len, contents.values())) > 1_000_000
+    with ScriptedPeer() as unpacked:
+        send_archives([tmp_path / "tree"], unpacked.port)
+    with ScriptedPeer() as packed:
+        send_archives([path], packed.port, transfer=TransferOptions(parallel_associations=2))
+    assert arrived(packed) == arrived(unpacked)
+    assert streams.count == (1 if room > 1_000_000 else 2)
+
+
+def test_a_full_disk_while_listing_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, contents = big_members(tmp_path, 10)
+    monkeypatch.setattr(sequential_reader, "write_all", failing)
+    items = members(path)
+    assert [content_of(item) for item in items] == contents
+
+
+def failing(descriptor: int, data: bytes) -> None:
+    raise FileUnreadable("No space left on device", errno.ENOSPC)
 
 
 @pytest.mark.parametrize("count", [2, 4])
@@ -193,7 +224,9 @@ def test_little_disorder_reads_the_archive_once_more(
     assert streams.count == 2
 
 
-def test_what_is_kept_has_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("room", [0, 128 << 20])
+def test_what_is_kept_has_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int) -> None:
+    monkeypatch.setattr(passed_members, "MOST_LISTED", room)
     readers(monkeypatch, SEGMENT=100_000, MOST_KEPT=400_000)
     paths = []
     for number in range(5):
@@ -209,7 +242,7 @@ def test_what_is_kept_has_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert open_descriptors() == before
 
 
-def test_many_archives_hold_few_descriptors(tmp_path: Path) -> None:
+def test_many_archives_hold_few_descriptors(tmp_path: Path, streams: Streams) -> None:
     paths = []
     for number in range(40):
         (tmp_path / str(number)).mkdir()
@@ -236,7 +269,7 @@ def test_hard_links_far_behind_what_they_name(
     assert streams.count == (2 if room > 60_000 else 3), "two of three members have room"
 
 
-def test_a_long_way_to_a_member_can_be_interrupted(tmp_path: Path) -> None:
+def test_a_long_way_to_a_member_can_be_interrupted(tmp_path: Path, streams: Streams) -> None:
     path, _ = big_members(tmp_path, 100)
     requested: list[str] = []
 

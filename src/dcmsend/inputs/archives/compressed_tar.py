@@ -3,7 +3,7 @@
 Such an archive can only be inflated from its beginning on, so it is read twice: once for the list of its members and
 their first bytes, and once to send them, which happens mostly in the order of the list.  ``SequentialReader`` keeps
 what it passes on the way to a member, because others are asked for a little later: by parallel associations, or because
-files are opened ahead.  At no time does the whole archive lie inflated anywhere.
+files are opened ahead.  Only a small archive is kept as a whole when it is listed, and then is read once.
 
 The checksum in a gz, xz or zst file is that of the whole stream, and is only known at its end, when members were
 already handed out: a bit that has flipped without breaking the compression is told as a fault of the archive, but not
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Final
 
 from ..file_source import FileSource, OpenFile
@@ -55,8 +56,8 @@ def members_of_compressed_tar(
             assert isinstance(content, _InflatedMember)
             reader.note_link(content.number)
 
-        members = TarMembers(archive, content_of, note_link)
-        yield from members.sources(TarWalk(stream, HEAD, check), LARGEST_MEMBER)
+        walk = TarWalk(stream, HEAD, check, partial(reader.pass_over, stream))
+        yield from TarMembers(archive, content_of, note_link).sources(walk, LARGEST_MEMBER)
     finally:
         reader.is_listed = True
         os.close(descriptor)
@@ -90,6 +91,7 @@ class _InflatedMember:
 
     def open(self, head_size: int) -> OpenFile:
         """See ``MemberContent``."""
+        os.close(self._reader.file.open())  # only to see whether it was changed
         size, stamp = self._reader.place_of(self.number)[1], self._reader.file.stamp
         kept = self.head
         if kept is not None and len(kept) == size:

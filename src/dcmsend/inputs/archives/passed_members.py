@@ -22,6 +22,9 @@ MOST_ASKED_SEGMENTS: Final = 8
 """The same for members that were all asked for: one that is sent again after a fault of the network is still there."""
 SEGMENT: Final = 8 << 20
 """Members lie one behind the other in files of this size; a larger member has a file of its own."""
+MOST_LISTED: Final = 128 << 20
+MOST_LISTED_SEGMENTS: Final = 32
+"""Bytes, and anonymous files, up to which members are kept while an archive is listed, which then is read only once."""
 MOST_LINKED: Final = 1 << 30
 """Bytes kept on the disk, of one archive, of members that hard links name: these may follow much later."""
 MOST_HEADS: Final = 1024
@@ -34,16 +37,18 @@ class Segment:
     """An anonymous file with successive members of one archive.
 
     Attributes:
+        kept: where the kept members of the archive lie.
         descriptor: of the file.
+        room: bytes that it is meant for.
         size: bytes in it.
         is_busy: whether a member is just being written to it.
         unasked: numbers of the members that nobody has asked for yet.
     """
 
-    __slots__ = ("_kept", "_numbers", "descriptor", "is_busy", "room", "size", "unasked")
+    __slots__ = ("_numbers", "descriptor", "is_busy", "kept", "room", "size", "unasked")
 
     def __init__(self, kept: dict[int, Kept], descriptor: int, room: int) -> None:
-        self._kept = kept
+        self.kept = kept
         self._numbers: list[int] = []
         self.descriptor = descriptor
         self.room = room
@@ -51,19 +56,24 @@ class Segment:
         self.is_busy = False
         self.unasked: set[int] = set()
 
-    def add(self, number: int, size: int) -> None:
-        """The last ``size`` bytes written are this member."""
-        self._kept[number] = self, self.size
-        self._numbers.append(number)
-        self.unasked.add(number)
+    def extend(self, size: int) -> int:
+        """So many bytes were written; return where they begin."""
+        start = self.size
         self.size += size
         self.is_busy = False
+        return start
+
+    def add(self, number: int, start: int) -> None:
+        """A member begins here."""
+        self.kept[number] = self, start
+        self._numbers.append(number)
+        self.unasked.add(number)
 
     def close(self) -> None:
         """Close the file and forget its members; those that are open stay so."""
         for number in self._numbers:
-            if self._kept.get(number, (None,))[0] is self:
-                del self._kept[number]
+            if self.kept.get(number, (None,))[0] is self:
+                del self.kept[number]
         os.close(self.descriptor)
 
 
@@ -114,10 +124,17 @@ class Shelf:
             last.is_busy = True
             return last
 
-    def add(self, segment: Segment, number: int, size: int) -> None:
-        """The last ``size`` bytes of a segment are this member; segments that are too many are closed."""
+    def has_room_to_list(self, size: int) -> bool:
+        """Whether so many bytes may be kept of an archive that is just listed."""
         with self.lock:
-            segment.add(number, size)
+            if len(self._segments) >= MOST_LISTED_SEGMENTS:
+                return False
+            return sum(segment.size for segment in self._segments) + size <= MOST_LISTED
+
+    def add(self, segment: Segment, number: int, start: int) -> None:
+        """A member begins here in a segment; segments that are too many are closed."""
+        with self.lock:
+            segment.add(number, start)
             if segment.size > SEGMENT // 2 or len(self._segments) > MOST_ASKED_SEGMENTS:
                 self._trim(segment)
 
@@ -131,7 +148,7 @@ class Shelf:
     def drop_all(self, kept: dict[int, Kept]) -> None:
         """Close the segments of one archive."""
         with self.lock:
-            for segment in {id(segment): segment for segment, _ in kept.values()}.values():
+            for segment in [segment for segment in self._segments if segment.kept is kept]:
                 self.drop(segment)
 
     def _trim(self, last: Segment) -> None:
@@ -190,7 +207,7 @@ class LinkedMembers:
         """The last ``size`` bytes of a segment are this member; return False if it is not the file of these members."""
         if segment is not self._segment:
             return False
-        segment.add(number, size)
+        segment.add(number, segment.extend(size))
         return True
 
     def give_up(self, segment: Segment) -> None:

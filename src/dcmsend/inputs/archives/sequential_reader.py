@@ -11,6 +11,7 @@ from typing import Final
 
 from dcmsend.errors import DataSetError, FileUnreadable
 
+from .anonymous import write_all
 from .content import ArchiveFile, cannot_be_read
 from .inflating import Inflating
 from .kind import ArchiveKind
@@ -47,6 +48,9 @@ class SequentialReader:
         self._next = 0
         self._kept: dict[int, Kept] = {}
         self._last: Segment | None = None
+        self._last_listed: Segment | None = None
+        self._passed: tuple[Segment, int] | None = None
+        self._is_kept_whole = True
         self._linked = LinkedMembers()
 
     def __del__(self) -> None:
@@ -58,7 +62,39 @@ class SequentialReader:
         """Add a member that follows all others; return its number."""
         self._sizes.append(size)
         self._offsets.append(offset)
-        return len(self._offsets) - 1
+        number = len(self._offsets) - 1
+        if self._passed is not None:
+            self._shelf.add(self._passed[0], number, self._passed[1])
+        return number
+
+    def pass_over(self, stream: Inflating, beginning: bytes, size: int) -> int:
+        """Take the next ``size`` bytes from the stream that is being listed; return how many there were.
+
+        They are the rest of a member, which is kept as long as the whole archive seems to be small.
+        """
+        self._passed = None
+        if not self._is_kept_whole:
+            return stream.skip(size)
+        whole = len(beginning) + size
+        if not self._shelf.has_room_to_list(whole):
+            self._keep_nothing()
+            return stream.skip(size)
+        begin = stream.position
+        try:
+            segment = self._last_listed = self._shelf.segment_for(self._last_listed, self._kept, whole)
+            write_all(segment.descriptor, beginning)
+            if stream.copy(size, segment.descriptor) == size:
+                self._passed = segment, segment.extend(whole)
+            else:
+                self._keep_nothing()
+        except FileUnreadable:  # no room for it
+            self._keep_nothing()
+        return stream.position - begin + stream.skip(begin + size - stream.position)
+
+    def _keep_nothing(self) -> None:
+        """The archive has to be read a second time, so nothing is won by what was kept."""
+        self._is_kept_whole = False
+        self._shelf.drop_all(self._kept)
 
     def note_link(self, number: int) -> None:
         """A hard link names a member that was added."""
@@ -127,7 +163,7 @@ class SequentialReader:
         assert stream is not None
         offset, size = self.place_of(number)
         stream.skip(offset - stream.position)
-        if number in self._linked.kept:  # from a time before the archive was begun anew
+        if number in self._linked.kept or number in self._kept:  # from before the archive was begun anew
             return
         segment = self._linked.segment_for(number, size) or self._shelf.segment_for(self._last, self._kept, size)
         try:
@@ -141,7 +177,7 @@ class SequentialReader:
             raise
         if self._linked.add(segment, number, size):
             return
-        self._shelf.add(segment, number, size)
+        self._shelf.add(segment, number, segment.extend(size))
         self._last = segment
 
     def _begin(self) -> None:

@@ -76,10 +76,19 @@ class TarWalk:
         stream: the archive.
         head_size: how many bytes of each member are read.
         check: called now and then, and may raise to end the walk.
+        pass_over: called for each file with these bytes and the number of the others, which it takes from the stream;
+            returns how many there were.  None skips them.
     """
 
-    def __init__(self, stream: TarStream, head_size: int = 0, check: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        stream: TarStream,
+        head_size: int = 0,
+        check: Callable[[], None] | None = None,
+        pass_over: Callable[[bytes, int], int] | None = None,
+    ) -> None:
         self.fault = ""
+        self._pass_over = pass_over
         self._stream = stream
         self._head_size = head_size
         self._check = check
@@ -139,7 +148,11 @@ class TarWalk:
             name, fault = name[:100], fault or f"its name is longer than {LONGEST_NAME >> 10} KiB"
         offset = stream.position
         beginning = stream.read(min(size, self._head_size)) if kind is TarKind.FILE else b""
-        present = len(beginning) + stream.skip(size - len(beginning))
+        left = size - len(beginning)
+        if kind is TarKind.FILE and self._pass_over is not None:
+            present = len(beginning) + self._pass_over(beginning, left)
+        else:
+            present = len(beginning) + stream.skip(left)
         if present == size:
             stream.skip(-size % BLOCK)
         is_old_directory = kind is TarKind.FILE and not size and name.endswith(b"/")
