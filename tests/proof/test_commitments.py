@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 from pydicom.dataset import Dataset
 
-from dcmsend import CommitOptions, ProofState
+from dcmsend import CommitOptions, JournalOptions, Peer, ProofState, send
 from dcmsend.cli.exit_code import ExitCode
 from support.archive import CommitmentArchive
+from support.descriptors import open_descriptors
 from support.processes import free_port, wait_until
 from support.sending import instance_uid
 from support.series_files import write_series
@@ -262,3 +263,25 @@ def test_what_an_archive_may_report(
 
 def number_of(uid: str) -> int:
     return next(number for number in range(1, 13) if instance_uid(number) == uid)
+
+
+def test_between_sending_and_proving_the_journal_is_nobodys(
+    archive: CommitmentArchive, options: CommitOptions, folder: Path, journal: Path
+) -> None:
+    night = Night(archive, folder, journal, commit=options)
+    night.sends()
+    assert [each for each in open_descriptors() if str(journal) in each] == []
+    assert night.proves() == {COMMITTED: ALL}
+
+
+def test_data_sets_have_no_answer(
+    archive: CommitmentArchive, options: CommitOptions, folder: Path, journal: Path
+) -> None:
+    """The journal knows nothing of them; they are told all the same."""
+    data_set = Dataset()
+    data_set.SOPClassUID, data_set.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.2", "1.2.3.55"
+    peer = Peer("127.0.0.1", archive.port, "ARCHIVE")
+    transfer = send([data_set, folder / "0001"], peer, journal=JournalOptions(str(journal)), commit=options)
+    assert len(list(transfer)) == 2
+    found = {event.index: (event.proof.state, event.proof.reason) for event in transfer.proofs()}
+    assert found == {1: (NO_ANSWER, "not_in_journal"), 2: (COMMITTED, None)}
