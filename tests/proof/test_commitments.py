@@ -285,3 +285,18 @@ def test_data_sets_have_no_answer(
     assert len(list(transfer)) == 2
     found = {event.index: (event.proof.state, event.proof.reason) for event in transfer.proofs()}
     assert found == {1: (NO_ANSWER, "not_in_journal"), 2: (COMMITTED, None)}
+
+
+def test_a_run_that_asks_by_query_takes_up_what_is_open(
+    archive: CommitmentArchive, options: CommitOptions, folder: Path, journal: Path
+) -> None:
+    """The request is given up, and not made anew later."""
+    archive.delay = 60.0
+    night = Night(archive, folder, journal, commit=options.replace(wait=0.0))
+    night.sends()
+    assert night.proves() == {NO_ANSWER: ALL}
+    again = Night(archive, folder, journal)
+    assert (again.sends(), again.proves()) == ([], {VERIFIED: ALL})
+    third = Night(archive, folder, journal, commit=options)
+    assert (third.sends(), third.proves()) == ([], {})
+    assert len(archive.requests) == 1
