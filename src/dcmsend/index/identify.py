@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dcmsend.dicom.byte_source import ByteSource, BytesSource, SourceFrom
 from dcmsend.errors import DataSetError, FileUnreadable
-from dcmsend.inputs import FileChanged, FileSource, Origin, Source
+from dcmsend.inputs import FileChanged, FileSource, OpenFile, Origin, Source
 from dcmsend.reasons import Rejection
 
 from .facts import HeaderFacts
-from .file_meta import FileMeta, parse_regular_meta, read_file_meta
+from .file_meta import FIRST_READ, FileMeta, parse_regular_meta, read_file_meta
 from .instance import ReadMode
 
 if TYPE_CHECKING:
@@ -77,13 +77,36 @@ def _identify_closed(
         return _from_meta(parse_regular_meta(beginning) or read_file_meta(BytesSource(beginning)))
     if mode is ReadMode.FILE_ONLY and (meta := parse_regular_meta(beginning)) is not None:
         return _from_meta(meta)
-    file = item.open(len(beginning))
+    source = _BeginningFirst(item, beginning)
     try:
         if mode is ReadMode.FILE_ONLY:
-            return _from_meta(read_file_meta(file.source()))
-        return _identify_thoroughly(file.source(), mode, dictionary)
+            return _from_meta(read_file_meta(source))
+        return _identify_thoroughly(source, mode, dictionary)
     finally:
-        file.close()
+        source.close()
+
+
+class _BeginningFirst:
+    """An input that is opened when more than its first bytes is needed: a member may be far inside its archive."""
+
+    def __init__(self, item: Source, beginning: bytes) -> None:
+        self._item = item
+        self._beginning = beginning
+        self._file: OpenFile | None = None
+
+    def read_at(self, position: int, size: int) -> bytes:
+        """See ``ByteSource``.  Raises DataSetError, FileUnreadable."""
+        end = position + size
+        if end <= len(self._beginning) or len(self._beginning) < FIRST_READ:  # fewer than asked for: that is all
+            return self._beginning[position:end]
+        if self._file is None:
+            self._file = self._item.open(len(self._beginning))
+        return self._file.source().read_at(position, size)
+
+    def close(self) -> None:
+        """Close the input if it was opened."""
+        if self._file is not None:
+            self._file.close()
 
 
 def _identify_thoroughly(

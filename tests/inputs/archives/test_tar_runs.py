@@ -167,6 +167,20 @@ def test_thorough_reading_needs_no_third_pass_for_small_members(tmp_path: Path, 
     assert streams.count == 2
 
 
+def test_what_has_no_meta_header_costs_no_pass(
+    tmp_path: Path, streams: Streams, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readers(monkeypatch, SEGMENT=20_000, MOST_KEPT=40_000, MOST_ASKED=20_000)
+    contents = tree_of(tmp_path / "tree", 8)
+    contents["z"] = b"no instance" * 5000
+    path = archive_of(tmp_path, contents, "gz")
+    with ScriptedPeer() as peer:
+        done = send_archives(path, peer.port, index=IndexOptions(halt_on_invalid=False))
+    assert len(arrived(peer)) == 8
+    assert [each.path for each in done.rejected] == [f"{path}!/z"]
+    assert streams.count == 2
+
+
 def test_a_cut_archive_sends_its_whole_members(tmp_path: Path) -> None:
     contents = tree_of(tmp_path / "tree")
     path = archive_of(tmp_path, contents, "")
