@@ -8,14 +8,20 @@ import socket
 import ssl
 from collections import Counter
 from pathlib import Path
+from queue import Queue
 from typing import Any
 
 import pytest
 from pydicom.dataset import Dataset
 
 from dcmsend import CommitOptions, JournalOptions, Peer, ProofState, send
+from dcmsend.association import CommitmentRequester, ReportListener
+from dcmsend.interrupt import Interrupt
+from dcmsend.protocol import AcceptanceTerms
+from dcmsend.transfer import CommitmentAnswer, TransferOptions, Verdict
 from support.archive import CommitmentArchive, commitment_archive
 from support.certificates import Certificates
+from support.fixture_files import CT_CLASS
 from support.old_journal import OldRow, write_old_journal
 from support.peers import orthanc, storescp
 from support.processes import free_port
@@ -268,6 +274,35 @@ def test_orthanc(tmp_path: Path) -> None:
         assert night(is_first=True) == (2000, {COMMITTED: 1997, DENIED: 3}, lost)
         assert night() == (3, {COMMITTED: 3}, [])
         assert night() == (0, {}, [])
+
+
+@pytest.mark.peer("orthanc")
+def test_reasons_of_orthanc(tmp_path: Path) -> None:
+    """One that it has, one of another SOP Class than it has, one that it has not."""
+    port, taken = free_port(), Queue[CommitmentAnswer]()
+    write_series(tmp_path / "in", [(STUDY, f"{STUDY}.1")] * 2)
+
+    def take(answer: CommitmentAnswer) -> int:
+        taken.put(answer)
+        return 0
+
+    with orthanc(tmp_path / "orthanc", **known(port)) as server:
+        peer = Peer("127.0.0.1", server.port, "ORTHANC")
+        assert len(list(send(tmp_path / "in", peer))) == 2
+        listener = ReportListener(AcceptanceTerms("DCMSEND"), take, port)
+        requester = CommitmentRequester(peer, TransferOptions(acse_timeout=20, dimse_timeout=20), Interrupt(), take)
+        listener.start()
+        try:
+            asked = [(CT_CLASS, instance_uid(1)), ("1.2.840.10008.5.1.4.1.1.4", instance_uid(2)), (CT_CLASS, "1.2.3")]
+            assert requester.request("2.25.1", asked) == 0
+            answer = taken.get(timeout=30)
+        finally:
+            requester.close()
+            listener.close()
+    assert answer.transaction_uid == "2.25.1"
+    assert answer.verdicts == {
+        instance_uid(1): Verdict(COMMITTED), instance_uid(2): Verdict(DENIED, 0x0119), "1.2.3": Verdict(DENIED, 0x0112),
+    }  # fmt: skip
 
 
 @pytest.mark.peer("orthanc")
