@@ -27,7 +27,7 @@ from dcmsend.dicom.sop_class import MEDIA_STORAGE_DIRECTORY
 from dcmsend.inputs.archives import zip_archive
 from support.archives import ARCHIVES, send_archives
 from support.corpus import DATA
-from support.fixture_files import EI, meta_header
+from support.fixture_files import EI, explicit_element, meta_header
 from support.part10 import data_set_digest
 from support.peers import storescp
 from support.scripted_peer import ScriptedPeer
@@ -216,3 +216,32 @@ def test_an_archive_that_changes_during_the_run(tmp_path: Path, what: str, metho
     assert len(outcomes) == 50
     reasons = {outcome.reason for outcome in outcomes[3:]}
     assert reasons == {Reason.FILE_UNREADABLE if what == "deleted" else Reason.FILE_CHANGED}
+
+
+def test_a_file_with_the_path_of_a_member_is_another_input(tmp_path: Path) -> None:
+    """A directory may be called ``in.zip!``, and the scan keeps its file open, which the member must not get."""
+    folder = tmp_path / "in"
+    write_instances(folder / "in.zip!", 1)
+    write_instances(tmp_path / "tree", 1)
+    (tmp_path / "tree" / "000001.dcm").write_bytes(write_instances(tmp_path / "other", 2)[1].read_bytes())
+    make_zip(tmp_path / "tree", folder / "in.zip", zipfile.ZIP_STORED)
+    with ScriptedPeer() as peer:
+        done = send_archives(folder, peer.port)
+    assert len({each.instance.input.path for each in done.outcomes}) == 1
+    assert sorted(str(store.sop_instance_uid) for store in peer.stores) == [instance_uid(1), instance_uid(2)]
+
+
+def test_a_series_uid_far_behind_the_beginning(tmp_path: Path) -> None:
+    """Groups need it at the scan, and the first read of a member does not reach it."""
+    (tmp_path / "tree").mkdir()
+    for number, file in enumerate(write_instances(tmp_path / "made", 6)):
+        note = explicit_element(0x0010, 0x4000, "LT", b"x" * 40_000)
+        series = explicit_element(0x0020, 0x000E, "UI", b"1.2.%d" % (number % 2), pad=b"\0")
+        (tmp_path / "tree" / file.name).write_bytes(file.read_bytes() + note + series)
+    path = make_zip(tmp_path / "tree", tmp_path / "in.zip", zipfile.ZIP_DEFLATED)
+    with ScriptedPeer() as peer:
+        done = send_archives(path, peer.port, **WAYS["by series"])
+    assert list(done.results.values()) == ["stored"] * 6
+    groups = {str(each.instance.sop_instance_uid): each.instance.group for each in done.outcomes}
+    assert {groups[instance_uid(number)] for number in (1, 3, 5)} == {"1.2.0"}
+    assert {groups[instance_uid(number)] for number in (2, 4, 6)} == {"1.2.1"}
