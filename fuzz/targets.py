@@ -246,7 +246,22 @@ def terminal_text(data: bytes) -> None:
 
 def zip_archive(data: bytes) -> None:
     """Each member can be read, as far as its archive says and no further, or raises an error."""
-    descriptor, path = tempfile.mkstemp(suffix=".zip")
+    _archive(data, ".zip", len(data) // 46 + 1)
+
+
+def tar_archive(data: bytes) -> None:
+    """The same of a tar archive."""
+    _archive(data, ".tar", len(data) // 512 + 1)
+
+
+def compressed_tar(data: bytes) -> None:
+    """The same of a compressed one; the first byte chooses how."""
+    suffix = (".tgz", ".tbz2", ".txz", ".tzst")[data[0] % 4] if data else ".tgz"
+    _archive(data[1:], suffix, 1 << 24)
+
+
+def _archive(data: bytes, suffix: str, most: int) -> None:
+    descriptor, path = tempfile.mkstemp(suffix=suffix)
     try:
         with open(descriptor, "wb") as file:
             file.write(data)
@@ -256,7 +271,7 @@ def zip_archive(data: bytes) -> None:
             with suppress(DataSetError, FileUnreadable):
                 _, beginning = item.open_beginning(100)
                 _read_member(item.open(64), beginning)
-        assert found <= len(data) // 46 + 1
+        assert found <= most
     finally:
         os.unlink(path)
 
@@ -276,6 +291,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     for each in (
         pdu, meta_header, walk, reencode, dicomdir, codestream, message_data_set, command_file, log_configuration,
         dictionary_file, terminal_text, zip_archive,
+        tar_archive, compressed_tar,
     )
 }  # fmt: skip
 """All targets by name."""

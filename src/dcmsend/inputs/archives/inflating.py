@@ -28,7 +28,7 @@ HIGHEST_RATIO: Final = 1100
 """zlib's own limit is 1032; the others have none."""
 RATIO_FREE: Final = 1 << 30
 """Bytes that may be inflated whatever the ratio: empty slices compress very well."""
-MOST_MEMORY: Final = 256 << 20
+MOST_MEMORY: Final = 128 << 20
 """Bytes that a decompressor may take for what it has to remember; ``xz -9`` needs 65 MiB."""
 _ZST_WINDOW: Final = 1 << 27
 """As in the program ``zstd``, unless it is told otherwise."""

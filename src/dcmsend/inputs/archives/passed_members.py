@@ -29,7 +29,7 @@ MOST_LINKED: Final = 1 << 30
 """Bytes kept on the disk, of one archive, of members that hard links name: these may follow much later."""
 MOST_HEADS: Final = 1024
 """Members whose first bytes are kept: the scan follows the list closely."""
-MOST_STREAMS: Final = 4
+MOST_STREAMS: Final = 2
 """Archives that stay half read: a decompressor for xz may hold 65 MiB."""
 
 
