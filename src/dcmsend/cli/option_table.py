@@ -202,7 +202,7 @@ _OUR_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
         ("", "--files-from0", "[f]ilename: string", None, (
             "the same for names that end with a NUL byte",)),
         ("", "--archives", "", None, (
-            "send what is in zip and tar archives (.gz .bz2", ".xz .zst), named or found; not with --move-sent")),
+            "send what is in zip and tar archives (.tar.gz", ".bz2, .xz, .zst), named or found")),
         ("", "--min-age", "[d]uration: 90, 90s, 15m, 7h", None, (
             "leave files for the next run that were", "modified less than d ago")),
     )),
@@ -225,14 +225,14 @@ _OUR_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
         ("", "--verify-peer", "[p]eer: aet@host:port or host:port", None, (
             "ask p instead (default: the receiver)",)),
         ("", "--commit", "", None, (
-            "ask the receiver afterwards to commit itself to", "what it has (Storage Commitment), as --verify",
-            "does; needs --journal")),
+            "ask the receiver afterwards to commit itself", "to what it has (Storage Commitment), else like",
+            "--verify; needs --journal")),
         ("", "--commit-port", "[p]ort: n or address:n", None, (
             "take its reports there (default: only over our", "own association)")),
         ("", "--commit-from", "[a]etitle: string", None, (
             "take reports from this AE title only",)),
         ("", "--commit-wait", "[d]uration: 90, 90s, 15m, 7h", None, (
-            "wait for reports until none comes for d, 0 = ask", "and leave (default: 60, with a port 10m)")),
+            "wait for reports until none comes for d, 0 =", "ask and leave (default: 60, with a port 10m)")),
         ("", "--shard", "[s]hard: i/n or env/n, i from 1 to n", None, (
             "send only the i-th of n parts, by file names",
             "(env: by SLURM or Kubernetes); no halt,", "truthful exit codes")),
