@@ -69,7 +69,7 @@ OPTION_COVERAGE: dict[str, str] = {
     "--halt": "cli/test_speed_options.py::test_halt",
     "--verify": "proof/test_runs.py::test_a_receiver_that_takes_no_queries",
     "--verify-peer": "proof/test_runs.py::test_another_address_is_asked",
-    "--commit": "proof/test_commitment_runs.py::test_a_receiver_that_commits_itself_to_nothing",
+    "--commit": "proof/test_commitment_runs.py::test_a_probe_tells_whether_the_archive_can_call_back",
     "--commit-port": "proof/test_commitment_runs.py::test_a_port_that_is_taken",
     "--commit-from": "proof/test_commitment_runs.py::test_reports_of_one_title_only",
     "--commit-wait": "proof/test_commitment_runs.py::test_reports_of_one_title_only",

@@ -226,7 +226,7 @@ _OUR_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
             "ask p instead (default: the receiver)",)),
         ("", "--commit", "", None, (
             "ask the receiver afterwards to commit itself", "to what it has (Storage Commitment), else like",
-            "--verify; needs --journal")),
+            "--verify; needs a journal")),
         ("", "--commit-port", "[p]ort: n or address:n", None, (
             "take its reports there (default: only over our", "own association)")),
         ("", "--commit-from", "[a]etitle: string", None, (
