@@ -7,7 +7,9 @@ import gc
 import logging
 import os
 import tarfile
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -16,7 +18,7 @@ import pytest
 
 from dcmsend import IndexOptions, JournalOptions, TransferOptions
 from dcmsend.errors import Cancelled, FileUnreadable
-from dcmsend.inputs import InputFile
+from dcmsend.inputs import InputFile, Source
 from dcmsend.inputs.archives import compressed_tar, expand_archives, passed_members, sequential_reader
 from dcmsend.inputs.archives.inflating import Inflating
 from support.archives import content_of, members, send_archives
@@ -297,6 +299,32 @@ def test_a_long_way_to_a_member_can_be_interrupted(tmp_path: Path, streams: Stre
         items[-1].open(100)
     requested.clear()
     assert content_of(items[-1])
+
+
+@pytest.mark.parametrize("room", [200_000, 1_000_000])
+def test_members_are_asked_for_while_the_archive_is_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
+    limits = {"MOST_KEPT": 900_000, "MOST_ASKED": 90_000, "MOST_ASKED_SEGMENTS": 2, "MOST_LISTED": room}
+    readers(monkeypatch, SEGMENT=60_000, **limits)
+    path, contents = big_members(tmp_path, 120)
+    items: list[Source] = []
+
+    def ask(seed: int) -> int:
+        random, asked = Random(seed), 0
+        while len(items) < len(contents):
+            number = random.randrange(len(items) or 1)
+            if items:
+                assert content_of(items[number]) == contents[number]
+                asked += 1
+        return asked
+
+    with ThreadPoolExecutor(4) as threads:
+        counts = [threads.submit(ask, seed) for seed in range(4)]
+        for item in expand_archives(names_of([path])):
+            items.append(item)
+            time.sleep(0.002)
+    assert all(count.result() > 0 for count in counts)
 
 
 def names_of(paths: list[Path]) -> Iterator[InputFile]:

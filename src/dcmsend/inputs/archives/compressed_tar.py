@@ -59,6 +59,7 @@ def members_of_compressed_tar(
         walk = TarWalk(stream, HEAD, check, partial(reader.pass_over, stream))
         yield from TarMembers(archive, content_of, note_link).sources(walk, LARGEST_MEMBER)
     finally:
+        reader.end_listing()
         reader.is_listed = True
         os.close(descriptor)
 

@@ -41,11 +41,11 @@ class Segment:
         descriptor: of the file.
         room: bytes that it is meant for.
         size: bytes in it.
-        is_busy: whether a member is just being written to it.
+        users: how many are just writing to it, or about to open a member; others may close it only if there are none.
         unasked: numbers of the members that nobody has asked for yet.
     """
 
-    __slots__ = ("_numbers", "descriptor", "is_busy", "kept", "room", "size", "unasked")
+    __slots__ = ("_numbers", "descriptor", "kept", "room", "size", "unasked", "users")
 
     def __init__(self, kept: dict[int, Kept], descriptor: int, room: int) -> None:
         self.kept = kept
@@ -53,14 +53,13 @@ class Segment:
         self.descriptor = descriptor
         self.room = room
         self.size = 0
-        self.is_busy = False
+        self.users = 0
         self.unasked: set[int] = set()
 
     def extend(self, size: int) -> int:
         """So many bytes were written; return where they begin."""
         start = self.size
         self.size += size
-        self.is_busy = False
         return start
 
     def add(self, number: int, start: int) -> None:
@@ -75,6 +74,7 @@ class Segment:
             if self.kept.get(number, (None,))[0] is self:
                 del self.kept[number]
         os.close(self.descriptor)
+        self.descriptor = -1
 
 
 Kept = tuple[Segment, int]
@@ -115,14 +115,30 @@ class Shelf:
             first.head = None
 
     def segment_for(self, last: Segment | None, kept: dict[int, Kept], size: int) -> Segment:
-        """A busy segment with room for a member: ``last``, or a new one.  Raises FileUnreadable."""
+        """A segment with room for a member, ``last`` or a new one, which is in use until it is released.
+
+        Raises FileUnreadable.
+        """
         with self.lock:
             if last is None or last not in self._segments or last.size + size > last.room:
                 room = max(SEGMENT, size)
                 last = Segment(kept, anonymous_file(room), room)
                 self._segments.append(last)
-            last.is_busy = True
+            last.users += 1
             return last
+
+    def use(self, kept: dict[int, Kept], number: int) -> Segment | None:
+        """The segment with a member, which is in use until it is released; None if there is none."""
+        with self.lock:
+            segment, _ = kept.get(number, (None, 0))
+            if segment is not None:
+                segment.users += 1
+            return segment
+
+    def release(self, segment: Segment) -> None:
+        """A segment is in use no more."""
+        with self.lock:
+            segment.users -= 1
 
     def has_room_to_list(self, size: int) -> bool:
         """Whether so many bytes may be kept of an archive that is just listed."""
@@ -132,7 +148,7 @@ class Shelf:
             return sum(segment.size for segment in self._segments) + size <= MOST_LISTED
 
     def add(self, segment: Segment, number: int, start: int) -> None:
-        """A member begins here in a segment; segments that are too many are closed."""
+        """A member begins here in a segment; other segments that are too many are closed."""
         with self.lock:
             segment.add(number, start)
             if segment.size > SEGMENT // 2 or len(self._segments) > MOST_ASKED_SEGMENTS:
@@ -146,9 +162,9 @@ class Shelf:
                 segment.close()
 
     def drop_all(self, kept: dict[int, Kept]) -> None:
-        """Close the segments of one archive."""
+        """Close the segments of one archive, except for those in use."""
         with self.lock:
-            for segment in [segment for segment in self._segments if segment.kept is kept]:
+            for segment in [each for each in self._segments if each.kept is kept and not each.users]:
                 self.drop(segment)
 
     def _trim(self, last: Segment) -> None:
@@ -162,7 +178,7 @@ class Shelf:
         for segment in segments:
             if size <= most and count <= most_segments:
                 return
-            if not segment.is_busy:
+            if not segment.users:
                 self.drop(segment)
                 size, count = size - segment.size, count - 1
 
@@ -201,7 +217,10 @@ class LinkedMembers:
             return None
         if self._segment is None:
             self._segment = Segment(self.kept, anonymous_file(MOST_LINKED), MOST_LINKED)
-        return self._segment if self._segment.size + size <= MOST_LINKED else None
+        if self._segment.size + size > MOST_LINKED:
+            return None
+        self._segment.users += 1
+        return self._segment
 
     def add(self, segment: Segment, number: int, size: int) -> bool:
         """The last ``size`` bytes of a segment are this member; return False if it is not the file of these members."""

@@ -7,6 +7,7 @@ import os
 import threading
 from array import array
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from dcmsend.errors import DataSetError, FileUnreadable
@@ -63,16 +64,24 @@ class SequentialReader:
         self._sizes.append(size)
         self._offsets.append(offset)
         number = len(self._offsets) - 1
-        if self._passed is not None:
-            self._shelf.add(self._passed[0], number, self._passed[1])
+        passed, self._passed = self._passed, None
+        if passed is not None:
+            self._shelf.add(passed[0], number, passed[1])
+            self._shelf.release(passed[0])
         return number
+
+    def end_listing(self) -> None:
+        """The member that was passed last is none to be added, or the last one."""
+        passed, self._passed = self._passed, None
+        if passed is not None:
+            self._shelf.release(passed[0])
 
     def pass_over(self, stream: Inflating, beginning: bytes, size: int) -> int:
         """Take the next ``size`` bytes from the stream that is being listed; return how many there were.
 
         They are the rest of a member, which is kept as long as the whole archive seems to be small.
         """
-        self._passed = None
+        self.end_listing()
         if not self._is_kept_whole:
             return stream.skip(size)
         whole = len(beginning) + size
@@ -82,12 +91,17 @@ class SequentialReader:
         begin = stream.position
         try:
             segment = self._last_listed = self._shelf.segment_for(self._last_listed, self._kept, whole)
-            write_all(segment.descriptor, beginning)
-            if stream.copy(size, segment.descriptor) == size:
-                self._passed = segment, segment.extend(whole)
-            else:
-                self._keep_nothing()
         except FileUnreadable:  # no room for it
+            self._keep_nothing()
+            return stream.skip(size)
+        self._passed = segment, segment.extend(whole)
+        try:
+            write_all(segment.descriptor, beginning)
+            is_kept = stream.copy(size, segment.descriptor) == size
+        except FileUnreadable:  # the same, or the archive cannot be read
+            is_kept = False
+        if not is_kept:
+            self.end_listing()
             self._keep_nothing()
         return stream.position - begin + stream.skip(begin + size - stream.position)
 
@@ -112,12 +126,8 @@ class SequentialReader:
         taken = self._take(number, to_send)
         if taken is None:
             with self._lock:
-                taken = self._take(number, to_send)
-                if taken is None:
-                    self._go_to(number)
-                    taken = self._take(number, to_send)
-        if taken is None:  # others have closed its file, because too much was kept
-            raise FileUnreadable("no room for the inflated member")
+                taken = self._take(number, to_send) or self._go_to(number, to_send)
+        assert taken is not None
         return taken
 
     def pause(self) -> None:
@@ -139,32 +149,34 @@ class SequentialReader:
                 segment.unasked.discard(number)
             return descriptor, start
 
-    def _go_to(self, number: int) -> None:
-        """Inflate up to the end of a member, and keep what lies before it."""
+    def _go_to(self, number: int, to_send: bool) -> tuple[int, int] | None:
+        """Inflate up to the end of a member, keep what lies before it, and open it."""
         if self._stream is None or number < self._next:
             self._begin()
         try:
-            while self._next <= number:
-                passed = self._next
-                self._next += 1
-                try:
-                    self._keep(passed)
-                except FileUnreadable:  # a full disk matters only to the member that was asked for
-                    if passed == number:
-                        raise
+            while self._next < number:
+                with suppress(FileUnreadable):  # a full disk matters only to the member that was asked for
+                    self._shelf.release(self._pass_next())
+            segment = self._pass_next()
         except DataSetError:
             self._end()
             raise
-        if self.is_listed and self._next == len(self._offsets):
-            self._end()
+        try:
+            return self._take(number, to_send)
+        finally:
+            self._shelf.release(segment)
+            if self.is_listed and self._next == len(self._offsets):
+                self._end()
 
-    def _keep(self, number: int) -> None:
-        stream = self._stream
+    def _pass_next(self) -> Segment:
+        """Inflate the next member, and keep it unless it is kept; return its file, in use."""
+        stream, number = self._stream, self._next
         assert stream is not None
+        self._next += 1
+        if (kept := self._shelf.use(self._linked.kept, number) or self._shelf.use(self._kept, number)) is not None:
+            return kept
         offset, size = self.place_of(number)
         stream.skip(offset - stream.position)
-        if number in self._linked.kept or number in self._kept:  # from before the archive was begun anew
-            return
         segment = self._linked.segment_for(number, size) or self._shelf.segment_for(self._last, self._kept, size)
         try:
             copied = stream.copy(size, segment.descriptor)
@@ -175,10 +187,10 @@ class SequentialReader:
             self._last = None
             self._shelf.drop(segment)
             raise
-        if self._linked.add(segment, number, size):
-            return
-        self._shelf.add(segment, number, segment.extend(size))
-        self._last = segment
+        if not self._linked.add(segment, number, size):
+            self._shelf.add(segment, number, segment.extend(size))
+            self._last = segment
+        return segment
 
     def _begin(self) -> None:
         if self._was_begun:
