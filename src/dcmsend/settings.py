@@ -82,3 +82,5 @@ class Settings(Record):
             raise ValueError("Settings: without a journal a report on a commitment may find nobody who knows of it")
         if self.commit.port is not None and self.inputs.shard is not None:
             raise ValueError("Settings: several shards cannot listen on one port")
+        if self.commit.port is not None and self.peer.tls is not None and self.peer.tls.options.key_file is None:
+            raise ValueError("Settings: who is called back over TLS needs a certificate of his own")

@@ -11,7 +11,18 @@ from pathlib import Path
 import pytest
 from pydicom.dataset import Dataset
 
-from dcmsend import CommitOptions, JournalOptions, Peer, ProofState, send
+from dcmsend import (
+    CommitOptions,
+    InputOptions,
+    JournalOptions,
+    Peer,
+    ProofState,
+    Shard,
+    TlsOptions,
+    VerifyOptions,
+    load_tls,
+    send,
+)
 from dcmsend.cli.exit_code import ExitCode
 from support.archive import CommitmentArchive
 from support.descriptors import open_descriptors
@@ -300,3 +311,17 @@ def test_a_run_that_asks_by_query_takes_up_what_is_open(
     third = Night(archive, folder, journal, commit=options)
     assert (third.sends(), third.proves()) == ([], {})
     assert len(archive.requests) == 1
+
+
+def test_settings_that_contradict_each_other(archive: CommitmentArchive, folder: Path, journal: Path) -> None:
+    plain, commit = Peer("127.0.0.1", archive.port), CommitOptions(port=11112)
+    anonymous = plain.replace(tls=load_tls(TlsOptions(verify=False, check_host_name=False)))
+    kept = JournalOptions(str(journal))
+    with pytest.raises(ValueError, match="certificate of his own"):
+        send(folder, anonymous, journal=kept, commit=commit)
+    with pytest.raises(ValueError, match="without a journal"):
+        send(folder, plain, commit=commit)
+    with pytest.raises(ValueError, match="in one way"):
+        send(folder, plain, journal=kept, commit=commit, verify=VerifyOptions())
+    with pytest.raises(ValueError, match="one port"):
+        send(folder, plain, journal=kept, commit=commit, inputs=InputOptions(shard=Shard(1, 2)))
