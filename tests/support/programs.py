@@ -37,13 +37,13 @@ def installed_dcmsend() -> str:
 
 
 def dcmtk_program(name: str) -> str | None:
-    """A program of DCMTK (or Orthanc) on the search path, never one of this Python environment."""
+    """A program of DCMTK (or Orthanc) on the search path; never a script, as pynetdicom has them by the same names."""
     own = Path(sys.executable).parent
     folders = [*os.environ.get("PATH", "").split(os.pathsep), "/usr/bin", "/usr/sbin", "/usr/local/bin"]
     for folder in folders:
         if folder and Path(folder) != own:
             found = shutil.which(name, path=folder)
-            if found is not None:
+            if found is not None and Path(found).read_bytes()[:2] != b"#!":
                 return found
     return None
 
