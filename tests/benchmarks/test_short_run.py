@@ -52,6 +52,12 @@ def test_a_commitment_beside_the_time_of_the_archive() -> None:
     assert len(re.findall(r"^dcmsend takes [\d.]+ times as long \((whole|first) ", done.stdout, re.MULTILINE)) == 2
 
 
+def test_archives_beside_files() -> None:
+    done = run(sys.executable, str(BENCHMARKS / "archives.py"), "--instances", "4", "--rounds", "1")
+    assert done.exit_code in (0, 1), done.stderr  # 1: slower than wanted, which is not looked at here
+    assert len(re.findall(r" has [\d.]+ of the speed of ", done.stdout)) == 4, done.stdout
+
+
 class ShortRun:
     """A finished short run.
 
