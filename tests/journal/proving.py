@@ -71,7 +71,7 @@ class ProofsMachine(RuleBasedStateMachine):
         self.version: dict[int, int] = {}
         self.state: dict[int, ProofState | None] = {}
         self.asked: dict[int, str] = {}
-        self.heard: dict[str, set[str]] = {}
+        self.heard: dict[str, list[str]] = {}  # all UIDs of a request, the last of which counts
         self.sent_again: dict[int, int] = {}
         self.due: set[int] = set()
         self.clock = 0
@@ -109,7 +109,7 @@ class ProofsMachine(RuleBasedStateMachine):
         uid = f"1.{len(self.heard)}"
         assert self.proofs.begin_transaction(uid, rows, WHO) == rows
         if rows:
-            self.heard[uid] = {uid}
+            self.heard[uid] = [uid]
         for row in rows:
             self.state[self.number(row)] = ProofState.NO_ANSWER
             self.asked[self.number(row)] = uid
@@ -123,7 +123,7 @@ class ProofsMachine(RuleBasedStateMachine):
         old, new = data.draw(st.sampled_from(waiting)), f"1.{len(self.heard)}"
         self.proofs.replace_transaction(old, new, WHO)
         self.heard[new] = self.heard[old]
-        self.heard[new].add(new)
+        self.heard[new].append(new)
 
     @precondition(lambda self: self.heard)
     @rule(data=st.data())
@@ -133,6 +133,8 @@ class ProofsMachine(RuleBasedStateMachine):
         proven = self.proofs.answer_transaction(uid, named)
         assert proven is not None
         waiting = {number for number, asked in self.asked.items() if asked in self.heard[uid]}
+        if self.heard[uid][-1] != uid:  # what it leaves out waits for the answer to the last request
+            waiting = {number for number in waiting if instance_uid(number) in named}
         assert {self.number(row) for row, _ in proven} == waiting
         for number in waiting:
             self.state[number] = named.get(instance_uid(number), Verdict(ProofState.NO_ANSWER)).state

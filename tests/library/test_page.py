@@ -14,6 +14,7 @@ import pytest
 
 import dcmsend
 from dcmsend.association import opening
+from dcmsend.proof import committer
 from dcmsend.transport import TcpConnection, connect
 from support.corpus import DATA
 from support.peer_script import Abort, Reject, Respond, Script
@@ -48,10 +49,14 @@ def redirected(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     monkeypatch.setattr(opening, "connect", connect_elsewhere)
     monkeypatch.setattr(time, "sleep", lambda _: None)
+    monkeypatch.setattr(committer, "_PAUSES", (0.01, 0.01, 0.01))
     return ports
 
 
-SHORTER = {"delay=5, longest_delay=300, max_time=3600": "delay=0.01, longest_delay=0.02, max_time=3"}
+SHORTER = {
+    "delay=5, longest_delay=300, max_time=3600": "delay=0.01, longest_delay=0.02, max_time=3",
+    "CommitOptions(port=11115)": "CommitOptions(port=0)",  # a free one
+}
 
 
 def run_example(code: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 
 from support.corpus import DATA
 from support.part10 import read_part10
-from support.peer_script import Reject, Script
+from support.peer_script import Reject, Respond, Script
 from support.peers import dcmrecv, orthanc, storescp
 from support.report_file import parse_report
 from support.run import read_summary, run
@@ -68,7 +68,8 @@ def test_orthanc(dcmsend: str, tmp_path: Path) -> None:
 
 def test_peer_that_allows_two_associations(dcmsend: str, tmp_path: Path) -> None:
     files = write_instances(tmp_path, 40)
-    with ScriptedPeer(Script(), Script(), Script(associate=Reject(2, 3, 2))) as peer:
+    busy = Script(other_stores=Respond(delay=0.05))  # so that there is work left when the third one is refused
+    with ScriptedPeer(busy, busy, Script(associate=Reject(2, 3, 2))) as peer:
         done = run(dcmsend, "--parallel-associations", "8", "127.0.0.1", peer.port, *files)
     assert done.exit_code == 0, done.stderr
     assert len(peer.stores) == 40
