@@ -423,7 +423,7 @@ ANSWERS = st.builds(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(
     st.lists(st.lists(ANSWERS, max_size=6), min_size=1, max_size=4),
     st.integers(1, 14),
