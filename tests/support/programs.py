@@ -37,15 +37,22 @@ def installed_dcmsend() -> str:
 
 
 def dcmtk_program(name: str) -> str | None:
-    """A program of DCMTK (or Orthanc) on the search path; never a script, as pynetdicom has them by the same names."""
+    """A program of DCMTK (or Orthanc) on the search path; never one of pynetdicom, which has them by the same names."""
     own = Path(sys.executable).parent
     folders = [*os.environ.get("PATH", "").split(os.pathsep), "/usr/bin", "/usr/sbin", "/usr/local/bin"]
     for folder in folders:
         if folder and Path(folder) != own:
             found = shutil.which(name, path=folder)
-            if found is not None and Path(found).read_bytes()[:2] != b"#!":
+            if found is not None and not _is_python(found):
                 return found
     return None
+
+
+def _is_python(program: str) -> bool:
+    """Whether a program is a script in Python; a browser may be one for the shell."""
+    with open(program, "rb") as file:
+        first = file.read(200).partition(b"\n")[0]
+    return first.startswith(b"#!") and b"python" in first
 
 
 def missing_peer(name: str) -> str:
