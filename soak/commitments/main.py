@@ -130,8 +130,8 @@ class _Round:
         (root / "archive").mkdir()
         (root / "in").mkdir()
         self._log = Log(root / "archive" / "log")
-        self._archive = ArchiveProcess(root / "archive", free_fixed_port(chance))
-        self._port = free_fixed_port(chance) if chance.random() < 0.85 else None
+        self._archive = ArchiveProcess(root / "archive", free_fixed_port())
+        self._port = free_fixed_port() if chance.random() < 0.85 else None
         how = chance.choice(("new", "new", "same", "same-then-new")) if self._port else "same"
         self._ways = {"how": how, "back": self._port or 0, "seed": chance.random()}
         self._kills = chance.random() < 0.85

@@ -129,8 +129,12 @@ class ArchiveProcess:
             process.wait()
 
 
-def free_fixed_port(chance: random.Random) -> int:
-    """A port of 127.0.0.1 that is free and that the system gives to nobody who asks for any port."""
+def free_fixed_port() -> int:
+    """A port of 127.0.0.1 that is free and that the system gives to nobody who asks for any port.
+
+    It does not follow from the seed: another soak may play the same seed at the same time.
+    """
+    chance = random.SystemRandom()
     while True:
         port = chance.randrange(15000, 32000)
         with socket.socket() as probe, contextlib.suppress(OSError):

@@ -43,8 +43,9 @@ def test_a_program_that_breaks_a_promise_is_found_out(tmp_path: Path) -> None:
     """One that calls committed whatever it has asked for."""
     other = tmp_path / "other"
     other.write_text(
-        f"#!{sys.executable}\nimport sqlite3, subprocess, sys\n"
-        f"done = subprocess.run([{installed_dcmsend()!r}, *sys.argv[1:]])\n"
+        f"#!{sys.executable}\nimport ctypes, sqlite3, subprocess, sys\n"
+        "die_too = lambda: ctypes.CDLL(None).prctl(1, 9)\n"  # a kill is meant for both
+        f"done = subprocess.run([{installed_dcmsend()!r}, *sys.argv[1:]], preexec_fn=die_too)\n"
         "journal = sqlite3.connect(sys.argv[sys.argv.index('--journal') + 1])\n"
         "journal.execute('UPDATE proof SET state = 0')\njournal.commit()\nsys.exit(done.returncode)\n"
     )

@@ -46,7 +46,7 @@ def test_too_many_open_files(dcmsend: str, tmp_path: Path, limit: int) -> None:
     assert len(found) == 200
     assert set(found) <= {("stored", None), ("failed", "file_unreadable")}
     assert found.count(("stored", None)) == len({store.sop_instance_uid for store in peer.stores})
-    assert found.count(("stored", None)) > (100 if limit > 13 else 0)
+    assert found.count(("stored", None)) > (100 if limit > 16 else 0)
     failed = 200 - found.count(("stored", None))
     assert sum(line.endswith("Too many open files") for line in done.lines("E")) == failed
     assert failed == 0 or limit < 60
