@@ -20,7 +20,7 @@ def soak(*words: str | Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1])
 def test_no_promise_is_broken(seed: int) -> None:
     done = soak("--seconds", "25", "--seed", str(seed))
     assert done.returncode == 0, done.stdout + done.stderr
