@@ -6,7 +6,6 @@ import argparse
 import random
 import shutil
 import signal
-import sys
 import tempfile
 import time
 import traceback
@@ -16,6 +15,7 @@ from pathlib import Path
 from soak.commitments.night import ArchiveProcess, Done, Night, free_fixed_port, plan_night, run_night, write_settings
 from soak.commitments.promises import broken_after_run, broken_at_the_end, broken_by_events
 from soak.commitments.record import Event, Journal, Log, journal_of
+from soak.rounds import tell_broken
 from support.programs import installed_dcmsend
 from support.sending import instance_uid
 from support.series_files import write_series
@@ -97,15 +97,7 @@ class _Soak:
 
     def _tell(self, number: int, told: list[str], broken: list[str], root: Path) -> None:
         self._broken += 1
-        print(f"round {number} BREAKS A PROMISE; again: scripts/soak_commitments --seed {self._seed} --round {number}")
-        print("  " + "\n  ".join(told))
-        for each in broken[:10]:
-            print("  * " + each.replace("\n", "\n    "))
-        sys.stdout.flush()
-        if self._keep:
-            place = self._keep / f"{self._seed}-{number}"
-            shutil.rmtree(place, ignore_errors=True)
-            shutil.copytree(root, place, symlinks=True)
+        tell_broken("soak_commitments", self._seed, number, told, broken, root, self._keep)
 
     def show(self) -> None:
         """Print the summary."""

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import sqlite3
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from soak.rounds import opened_copy
 
 __all__ = ["Event", "Journal", "Log", "Row", "journal_of", "nights_of"]
 
@@ -125,22 +124,15 @@ def journal_of(path: Path) -> Journal:
     """Read a journal from a copy, without the code under test."""
     if not path.exists() or not path.stat().st_size:
         return Journal()
-    with tempfile.TemporaryDirectory() as copy:
-        for suffix in ("", "-wal", "-journal"):
-            if Path(f"{path}{suffix}").exists():
-                shutil.copy(f"{path}{suffix}", f"{copy}/j{suffix}")
-        connection = sqlite3.connect(f"{copy}/j")
-        try:
-            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'commitment'").fetchone():
-                return Journal()
-            rows = connection.execute(
-                "SELECT sop_instance_uid, outcome, instance.time, instance.proof, proof.state, commitment.uid "
-                "FROM instance LEFT JOIN proof ON proof.id = instance.proof "
-                "LEFT JOIN commitment ON commitment.id = proof.commitment"
-            ).fetchall()
-            transactions = frozenset(uid for (uid,) in connection.execute("SELECT uid FROM commitment"))
-        finally:
-            connection.close()
+    with opened_copy(path) as connection:
+        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'commitment'").fetchone():
+            return Journal()
+        rows = connection.execute(
+            "SELECT sop_instance_uid, outcome, instance.time, instance.proof, proof.state, commitment.uid "
+            "FROM instance LEFT JOIN proof ON proof.id = instance.proof "
+            "LEFT JOIN commitment ON commitment.id = proof.commitment"
+        ).fetchall()
+        transactions = frozenset(uid for (uid,) in connection.execute("SELECT uid FROM commitment"))
     found = {
         uid: Row(outcome == 0, sent, STATES[state] if mark is not None and mark > 0 else "", transaction or "")
         for uid, outcome, sent, mark, state, transaction in rows

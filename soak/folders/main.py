@@ -7,7 +7,6 @@ import os
 import random
 import shutil
 import signal
-import sys
 import tempfile
 import time
 import traceback
@@ -18,6 +17,7 @@ from soak.folders.night import Done, Night, allowed_namespaces, plan_night, run_
 from soak.folders.promises import broken_after_night, broken_at_the_end
 from soak.folders.receiver import Receiver
 from soak.folders.world import World
+from soak.rounds import tell_broken
 from support.programs import installed_dcmsend
 
 __all__ = ["main"]
@@ -141,15 +141,7 @@ class _Soak:
 
     def _tell(self, number: int, told: list[str], broken: list[str], root: Path) -> None:
         self._broken += 1
-        print(f"round {number} BREAKS A PROMISE; again: scripts/soak_folders --seed {self._seed} --round {number}")
-        print("  " + "\n  ".join(told))
-        for each in broken[:10]:
-            print("  * " + each.replace("\n", "\n    "))
-        sys.stdout.flush()
-        if self._keep:
-            place = self._keep / f"{self._seed}-{number}"
-            shutil.rmtree(place, ignore_errors=True)
-            shutil.copytree(root, place, symlinks=True)
+        tell_broken("soak_folders", self._seed, number, told, broken, root, self._keep)
 
     def show(self) -> None:
         """Print the summary."""

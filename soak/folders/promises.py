@@ -6,9 +6,6 @@ import base64
 import csv
 import json
 import os
-import shutil
-import sqlite3
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +14,7 @@ from typing import Any
 from soak.folders.night import Done
 from soak.folders.receiver import Receiver
 from soak.folders.world import World, digest_of, walk
+from soak.rounds import opened_copy
 from support.report_file import parse_report
 
 __all__ = ["broken_after_night", "broken_at_the_end"]
@@ -139,19 +137,12 @@ def rows_of(journal: Path) -> Rows:
     """Outcome, status and SOP Instance UID by path, read from a copy of the journal without our code."""
     if not journal.exists() or not journal.stat().st_size:
         return {}
-    with tempfile.TemporaryDirectory() as copy:
-        for suffix in ("", "-wal", "-journal"):
-            if Path(f"{journal}{suffix}").exists():
-                shutil.copy(f"{journal}{suffix}", f"{copy}/j{suffix}")
-        connection = sqlite3.connect(f"{copy}/j")
-        try:
-            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'instance'").fetchone():
-                return {}
-            rows = connection.execute(
-                "SELECT path, name, outcome, status, sop_instance_uid FROM instance JOIN directory ON directory = id"
-            ).fetchall()
-        finally:
-            connection.close()
+    with opened_copy(journal) as connection:
+        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'instance'").fetchone():
+            return {}
+        rows = connection.execute(
+            "SELECT path, name, outcome, status, sop_instance_uid FROM instance JOIN directory ON directory = id"
+        ).fetchall()
     return {os.fsdecode(path + b"/" + name): (outcome, status, uid) for path, name, outcome, status, uid in rows}
 
 
