@@ -29,13 +29,12 @@ from dcmsend.transfer import CommitmentAnswer, TransferOptions
 from .commitment_answer import answer_of
 from .exchange import Exchange
 from .peer import Peer
-from .report_taker import shown
+from .report_taker import PROCESSING_FAILURE, shown
 
 __all__ = ["CommitmentRequester"]
 
 _REQUEST_STORAGE_COMMITMENT: Final = 1
 """Action Type ID.  Source: PS3.4 J.3.2.1.1."""
-_PROCESSING_FAILURE: Final = 0x0110
 _MOST_REPORTS: Final = 1000
 """Reports taken in one call; an archive has a few requests of ours at a time."""
 
@@ -140,7 +139,7 @@ class CommitmentRequester:
             report = decode_commitment_report(message.data_set or b"", self._syntax)
         except PeerDataSetError as error:
             _log.warning("A report of the archive on storage commitment cannot be read: %s", shown(error))
-            status = _PROCESSING_FAILURE
+            status = PROCESSING_FAILURE
         else:
             _log.debug(
                 "Received N-EVENT-REPORT Request (MsgID %d, transaction %s, committed: %d, failed: %d)",
