@@ -20,7 +20,7 @@ from typing import Final
 from ..file_source import FileSource, OpenFile
 from ..input_file import InputFile
 from ..source import Source
-from .content import ArchiveFile, MemberContent
+from .content import ArchiveFile, MemberContent, open_range
 from .inflating import Inflating
 from .kind import ArchiveKind
 from .passed_members import Shelf
@@ -98,13 +98,4 @@ class _InflatedMember:
         if kept is not None and len(kept) == size:
             return OpenFile.of_member(-1, size, kept, stamp, is_private=True)
         descriptor, start = self._reader.open(self.number)
-        try:
-            head = FileSource(descriptor, start, start + size).read_at(0, head_size)
-            if len(head) == size:
-                os.close(descriptor)
-                descriptor = -1
-            return OpenFile.of_member(descriptor, size, head, stamp, start, is_private=True)
-        except BaseException:
-            if descriptor >= 0:
-                os.close(descriptor)
-            raise
+        return open_range(descriptor, start, size, stamp, head_size, is_private=True)

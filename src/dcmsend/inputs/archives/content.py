@@ -118,9 +118,18 @@ class RangeContent:
 
 
 def open_range(
-    descriptor: int, start: int, size: int, stamp: Stamp, head_size: int, crc: int | None = None
+    descriptor: int,
+    start: int,
+    size: int,
+    stamp: Stamp,
+    head_size: int,
+    crc: int | None = None,
+    *,
+    is_private: bool = False,
 ) -> OpenFile:
-    """A range of an open archive as a member; takes over the descriptor, and closes it on an error.
+    """A range of an open archive, or of an anonymous file (``is_private``), as a member.
+
+    Takes over the descriptor, and closes it on an error.
 
     ``crc`` is the CRC-32 of the member: that of a small one is checked here, that of others while they are sent.
     Raises DataSetError, FileUnreadable.
@@ -135,7 +144,7 @@ def open_range(
                 raise cannot_be_read("the member is damaged: its CRC-32 is wrong")
             os.close(descriptor)
             descriptor = -1
-        return OpenFile.of_member(descriptor, size, head, stamp, start, crc=crc)
+        return OpenFile.of_member(descriptor, size, head, stamp, start, crc=crc, is_private=is_private)
     except BaseException:
         if descriptor >= 0:
             os.close(descriptor)
