@@ -17,7 +17,8 @@ from dcmsend.advice import Situation, for_error, for_reason, for_rejection, for_
 from dcmsend.cli.option_table import OPTIONS
 from dcmsend.errors import DcmsendError, NegotiationFailed, SendingFailed
 from dcmsend.inputs import FileChanged
-from dcmsend.reasons import NoConnection, NoJournal, Reason, Rejection
+from dcmsend.inputs.stores.errors import StoreBusy
+from dcmsend.reasons import NoConnection, NoJournal, NoStore, Reason, Rejection
 from support.corpus import DATA
 from support.media_files import dicomdir, record
 from support.peer_script import Abort, Reject, Script
@@ -47,6 +48,7 @@ EXAMPLES: Final[dict[type[DcmsendError], DcmsendError]] = {
     errors.SendingFailed: SendingFailed(errors.ConnectionLost()),
     errors.GivenUp: errors.GivenUp("text"),
     errors.JournalError: errors.JournalError("path", "reason", NoJournal.EXISTS),
+    errors.StoreUnusable: errors.StoreUnusable("s3://b/", "reason", NoStore.CREDENTIALS),
 }
 NEED_NONE: Final = {
     errors.SessionFailed: "a family", errors.PeerDataSetError: "of an instance its Reason has advice",
@@ -57,6 +59,7 @@ NEED_NONE: Final = {
     errors.NoValidInputFiles: "each bad input has been named",
     errors.FileUnreadable: "the system's text says it; of an instance its Reason has advice",
     FileChanged: "its Reason has advice",
+    StoreBusy: "of an input its Rejection has advice, of an instance its Reason",
     errors.DataSetError: "of an input its Rejection has advice, of an instance its Reason",
     errors.PlanError: "the refusals have been logged",
     errors.TranscodeError: "of an instance its Reason has advice",
@@ -102,6 +105,12 @@ def test_every_reason_has_advice() -> None:
         assert for_rejection(rejection), rejection
     for status in (0xA700, 0xA7FF, 0xA900, 0xC123, 0x0110, 0x0111, 0x0122, 0x0124, 0x1234):
         assert for_status(status)
+
+
+@pytest.mark.parametrize("why", NoStore)
+def test_every_store_that_fails_has_been_thought_of(why: NoStore) -> None:
+    """Some explain themselves; none is forgotten."""
+    for_error(errors.StoreUnusable("s3://b/", "reason", why), SITUATION)
 
 
 @pytest.mark.parametrize("why", NoConnection)

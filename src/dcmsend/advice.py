@@ -23,12 +23,13 @@ from dcmsend.errors import (
     NoInputFiles,
     RemoteProtocolError,
     SendingFailed,
+    StoreUnusable,
     TimedOut,
     TlsFailed,
     UserIdentityNotConfirmed,
 )
 from dcmsend.explanations import explanation
-from dcmsend.reasons import NoConnection, NoJournal, Reason, Rejection
+from dcmsend.reasons import NoConnection, NoJournal, NoStore, Reason, Rejection
 
 __all__ = [
     "NOTHING_ACCEPTED", "SEE_ANSWERS", "Situation", "for_error", "for_reason", "for_rejection", "for_silence",
@@ -98,6 +99,20 @@ _NO_JOURNAL: Final = {
     NoJournal.NOT_CLOSED: "the next run with --resume mends it",
 }
 
+_NO_STORE: Final = {
+    NoStore.OTHER: "",
+    NoStore.NO_PACKAGE: "",
+    NoStore.CREDENTIALS: "credentials come from the environment and the files of the store's own programs, never from "
+    "the command line; get new ones and run again",
+    NoStore.FORBIDDEN: "the credentials need the right to list and to read there",
+    NoStore.NOT_THERE: "check how it is spelt; --storage-option endpoint_url=URL names another store",
+    NoStore.UNREACHABLE: "check the network and --storage-option endpoint_url=URL; run again later",
+    NoStore.UNTRUSTED: "the environment (SSL_CERT_FILE, AWS_CA_BUNDLE) names whom to trust",
+    NoStore.NOT_NOW: "run again later",
+    NoStore.BAD_URL: "",
+    NoStore.BAD_OPTION: "",
+}
+
 _BY_REJECTION: Final = {
     Rejection.NO_NAME: "a file name is empty; look at the command line or the file list",
     Rejection.UNREADABLE: "look at the name and the permissions",
@@ -116,6 +131,7 @@ _BY_REJECTION: Final = {
     Rejection.RECORD_WITHOUT_FILE: f"the DICOMDIR is damaged; {_THE_FILES}",
     Rejection.RECORD_LACKS_UID: f"the DICOMDIR is incomplete; {_THE_FILES}",
     Rejection.OUTSIDE: "--dicomdir-allow-outside permits it",
+    Rejection.NOT_NOW: "its store was asked several times; run again later",
     Rejection.MEMBER: "unpack the archive and send the files, or get it again from where it came from",
 }
 _SAID_BY_THE_MESSAGE: Final = frozenset((
@@ -207,6 +223,8 @@ def for_error(error: DcmsendError, situation: Situation) -> str:
         return "nothing was found" + (", or nothing of that pattern" if situation.has_pattern else "")
     if isinstance(error, InvalidInputFile):
         return "" if error.why in _SAID_BY_THE_MESSAGE else f"{for_rejection(error.why)}; {_LEAVE_OUT}"
+    if isinstance(error, StoreUnusable):
+        return _NO_STORE[error.why]
     return _NO_JOURNAL[error.why] if isinstance(error, JournalError) else ""
 
 

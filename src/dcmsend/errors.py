@@ -6,7 +6,8 @@
         NoInputFiles            no input was named
         InvalidInputFile        one input is bad, and bad inputs are not ignored
         NoValidInputFiles       every input is bad
-        FileUnreadable          the operating system cannot read the file
+        FileUnreadable          the system cannot read the file; as StoreBusy (in inputs) an object may be had later
+        StoreUnusable           an object store cannot be used
         DataSetError            bytes violate PS3.5 / PS3.10; as FileChanged (in inputs) only since they were checked
       PlanError                 no presentation context may be proposed, or none was accepted
       TranscodeError            the data set cannot be converted to the accepted transfer syntax
@@ -43,15 +44,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from .reasons import NoConnection, NoJournal, Reason, Rejection
+from .reasons import NoConnection, NoJournal, NoStore, Reason, Rejection
 
 __all__ = [
     "AssociationAborted", "AssociationError", "AssociationRejected", "AssociationReleased", "Cancelled", "CannotListen",
     "ConnectFailed", "ConnectionLost", "DataSetError", "DcmsendError", "FileUnreadable", "GivenUp", "InputError",
     "InvalidInputFile", "JournalError", "LocalProtocolError", "NegotiationFailed", "NoInputFiles",
     "NoValidInputFiles", "PeerDataSetError", "PlanError", "ProtocolError", "RemoteProtocolError", "ReportError",
-    "SendingFailed", "SessionFailed", "SopClassRefused", "TimedOut", "TlsFailed", "TranscodeError",
-    "TransportError", "UsageError", "UserIdentityNotConfirmed",
+    "SendingFailed", "SessionFailed", "SopClassRefused", "StoreUnusable", "TimedOut", "TlsFailed",
+    "TranscodeError", "TransportError", "UsageError", "UserIdentityNotConfirmed",
 ]
 
 
@@ -116,12 +117,9 @@ class NoValidInputFiles(_WithoutFacts, InputError):
 
 
 class FileUnreadable(InputError):
-    """The operating system cannot read the file.
+    """The system cannot read the file: ``reason`` is its text, ``errno`` its error number, 0 when there is none."""
 
-    Attributes:
-        reason: the system's text, e.g. ``No such file or directory``.
-        errno: the system's error number, 0 when there is none.
-    """
+    why = Rejection.UNREADABLE
 
     def __init__(self, reason: str, errno: int = 0) -> None:
         self.reason = reason
@@ -129,12 +127,26 @@ class FileUnreadable(InputError):
         super().__init__(reason)
 
 
+class StoreUnusable(InputError):
+    """An object store (``url``, without secrets) cannot be used; ``reason`` is a line, ``why`` the same as a value."""
+
+    def __init__(self, url: str, reason: str, why: NoStore) -> None:
+        self.url = url
+        self.reason = reason
+        self.why = why
+        super().__init__(f"cannot use {url}: {reason}")
+
+    @property
+    def is_permanent(self) -> bool:
+        """Whether a later attempt would fail too."""
+        return self.why.is_permanent
+
+
 class DataSetError(InputError):
     """An encoded meta header or data set is truncated or corrupt, or lacks a required element.
 
-    Attributes:
-        condition: DCMTK's text of the condition, e.g. ``Invalid stream``; this text is shown.
-        detail: what exactly is wrong and at which offset, for a person; may be empty.  ``why`` is the same as a value.
+    ``condition`` is DCMTK's text, e.g. ``Invalid stream``, which is shown; ``detail`` is what exactly is wrong and
+    where, for a person, and may be empty; ``why`` is the same as a value.
     """
 
     def __init__(self, condition: str, detail: str = "", why: Rejection = Rejection.BROKEN) -> None:
@@ -149,12 +161,9 @@ class PlanError(DcmsendError):
 
 
 class TranscodeError(DcmsendError):
-    """A data set cannot be converted.
+    """A data set cannot be converted: ``condition`` is DCMTK's text, e.g. ``Pixel representation cannot be changed``.
 
-    Attributes:
-        condition: DCMTK's text, e.g. ``Pixel representation cannot be changed``.
-        detail: why not, for a person; may be empty.
-        remark: the error that DCMTK's decoder logs in addition; may be empty.
+    ``detail`` is why not, for a person, ``remark`` the error that DCMTK's decoder logs in addition; both may be empty.
     """
 
     def __init__(self, condition: str, detail: str = "", remark: str = "") -> None:
@@ -303,11 +312,7 @@ class ConnectionLost(TransportError):
 
 
 class _Wrapped(DcmsendError):
-    """A lower error, together with the phase in which it ended the run.
-
-    Attributes:
-        cause: the lower error.
-    """
+    """A lower error, ``cause``, together with the phase in which it ended the run."""
 
     prefix = ""
 
@@ -362,7 +367,6 @@ class GivenUp(DcmsendError):
 
 class _FileTrouble(DcmsendError):
     """A file of ours (``path``) cannot be used; ``reason`` says why, in the system's words or ours."""
-
     text = "{path}: {reason}"
 
     def __init__(self, path: str, reason: str) -> None:
@@ -373,7 +377,6 @@ class _FileTrouble(DcmsendError):
 
 class ReportError(_FileTrouble):
     """A report cannot be written."""
-
     text = "cannot write detailed report to file '{path}'"
 
 

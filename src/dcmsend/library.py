@@ -15,7 +15,6 @@ from dcmsend.errors import Cancelled, DcmsendError
 from dcmsend.fork import keep_for_ever, own
 from dcmsend.index import IndexOptions, RejectedInput
 from dcmsend.inputs import DataSetInput, InputOptions, Source, find_inputs
-from dcmsend.interrupt import Interrupt
 from dcmsend.journal import JournalOptions
 from dcmsend.plan import PlanOptions
 from dcmsend.report import Summary
@@ -24,7 +23,6 @@ from dcmsend.settings import Settings
 from dcmsend.transfer import Observer, StoreOutcome, TransferOptions
 
 if TYPE_CHECKING:
-    from dcmsend.inputs import Share
     from dcmsend.proof import CommitOptions, VerifyOptions
     from dcmsend.transfer import InstanceProof
 
@@ -120,7 +118,7 @@ class Transfer:
         self._has_ended = False
         self._proofs: Generator[InstanceProof, None, None] | None = None
         self._are_proven = False
-        self._outcomes = self._run.send(_inputs_of(items, settings.inputs, self._interrupt, self._run.share), observer)
+        self._outcomes = self._run.send(_inputs_of(items, self._run), observer)
 
     def __iter__(self) -> Iterator[StoreOutcome]:
         process = self._process = os.getpid()
@@ -217,9 +215,8 @@ class Transfer:
         self._interrupt.abort()
 
 
-def _inputs_of(
-    items: Iterable[Any], options: InputOptions, interrupt: Interrupt, share: Share | None
-) -> Iterator[Source]:
+def _inputs_of(items: Iterable[Any], run: Run) -> Iterator[Source]:
+    options, share, check = run.settings.inputs, run.share, run.interrupt.check_request
     for number, item in enumerate(items, start=1):
         if isinstance(item, str | bytes | os.PathLike):
             name = os.fsdecode(item)
@@ -227,7 +224,7 @@ def _inputs_of(
                 raise TypeError(
                     f"item {number} is neither a path nor a pydicom.Dataset, but may be the content of a file"
                 )
-            yield from find_inputs((name,), options, interrupt.check_request, share)
+            yield from find_inputs((name,), options, check, share, run.stores)
         elif _is_data_set(item):
             data_set = DataSetInput(f"<data set {number}>", item)
             if share is None or not share.leaves(data_set):

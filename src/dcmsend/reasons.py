@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-__all__ = ["NoConnection", "NoJournal", "Reason", "Rejection"]
+__all__ = ["NoConnection", "NoJournal", "NoStore", "Reason", "Rejection"]
 
 
 class Reason(Enum):
@@ -50,6 +50,7 @@ class Rejection(Enum):
     RECORD_LACKS_UID = "the DICOMDIR's record lacks a UID"
     OUTSIDE = "the DICOMDIR's record leads outside its directory"
     MEMBER = "cannot be read out of its archive"
+    NOT_NOW = "its store cannot give it now"
 
 
 class NoConnection(Enum):
@@ -83,3 +84,23 @@ class NoJournal(Enum):
     EXISTS = "it exists already"
     DAMAGED = "it is damaged, or no journal"
     NOT_CLOSED = "the run before was cut off"
+
+
+class NoStore(Enum):
+    """Why an object store or a web place cannot be used; the names are stable."""
+
+    OTHER = "another reason"
+    NO_PACKAGE = "a package is not installed"
+    CREDENTIALS = "no credentials, or they are not valid or not valid any more"
+    FORBIDDEN = "its objects may not be listed"
+    NOT_THERE = "there is no such bucket or place"
+    UNREACHABLE = "nobody answers there"
+    UNTRUSTED = "its certificate cannot be trusted"
+    NOT_NOW = "it cannot answer now"
+    BAD_URL = "the address cannot be used"
+    BAD_OPTION = "an option for it is not known"
+
+    @property
+    def is_permanent(self) -> bool:
+        """Whether a person has to act before a later attempt may succeed."""
+        return self not in (NoStore.UNREACHABLE, NoStore.NOT_NOW)

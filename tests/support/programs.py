@@ -14,6 +14,7 @@ _NEEDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "dcmtk": (("storescp", "dcmrecv", "dcmqrscp", "dcmdump"), ()),
     "dcmtk-dcmsend": (("dcmsend",), ()),
     "orthanc": (("Orthanc",), ()),
+    "moto": ((), ("moto.server", "s3fs")),
     "pynetdicom": ((), ("pynetdicom",)),
     "gdcm": (("gdcmconv",), ()),
     "libjxl": (("djxl",), ()),

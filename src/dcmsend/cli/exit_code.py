@@ -46,6 +46,7 @@ ERROR_CODES: Final[dict[type[errors.DcmsendError], ExitCode]] = {
     errors.InvalidInputFile: ExitCode.INVALID_INPUT_FILE,
     errors.NoValidInputFiles: ExitCode.NO_VALID_INPUT_FILES,
     errors.FileUnreadable: ExitCode.INVALID_INPUT_FILE,
+    errors.StoreUnusable: ExitCode.REST_CANNOT_SUCCEED,
     errors.DataSetError: ExitCode.INVALID_INPUT_FILE,
     errors.PlanError: ExitCode.CANNOT_ADD_PRESENTATION_CONTEXT,
     errors.TranscodeError: ExitCode.CANNOT_SEND_REQUEST,
@@ -98,6 +99,8 @@ def exit_code_of_error(error: errors.DcmsendError | None) -> ExitCode:
         return ExitCode.OK
     if isinstance(error, errors.Cancelled) and error.by in _CODES_OF_ENDS:
         return _CODES_OF_ENDS[error.by]
+    if isinstance(error, errors.StoreUnusable) and not error.is_permanent:
+        return ExitCode.SOME_MAY_SUCCEED
     return next(ERROR_CODES[base] for base in type(error).__mro__ if base in ERROR_CODES)
 
 

@@ -35,6 +35,7 @@ _log = logging.getLogger("dcmsend.network")
 
 _OUTSIDE = Fault("Referenced File ID leads outside the DICOMDIR's directory", Rejection.OUTSIDE)
 _IN_ARCHIVE = "a DICOMDIR in an archive is not followed; its images are sent as they lie there"
+_IN_STORE = "a DICOMDIR in a store is not followed; its images are sent as they lie there"
 _NO_FILE = Fault("Invalid filename", Rejection.RECORD_WITHOUT_FILE)
 
 
@@ -59,6 +60,8 @@ def scan_dicomdir(
         _log.debug("adding DICOM files referenced from '%s'", item.path)
     if item.container is not None:
         raise DataSetError(_IN_ARCHIVE, "", Rejection.DICOMDIR)
+    if item.is_remote:
+        raise DataSetError(_IN_STORE, "", Rejection.DICOMDIR)
     descriptor = open_input(item.path)
     try:
         meta = read_file_meta(FileSource(descriptor))

@@ -6,6 +6,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from dcmsend.dicom.sop_class import MEDIA_STORAGE_DIRECTORY
@@ -22,7 +23,7 @@ from .uid_check import Fault, find_uid_fault
 
 if TYPE_CHECKING:
     from dcmsend.dicom.data_dictionary import DataDictionary
-    from dcmsend.inputs import KeptFiles, Share
+    from dcmsend.inputs import Fetcher, KeptFiles, Share
 
     from .header import HeaderReader
 
@@ -43,6 +44,7 @@ def scan(
     share: Share | None = None,
     for_report: frozenset[int] | None = None,
     kept: KeptFiles | None = None,
+    fetcher: Callable[[], Fetcher] | None = None,
 ) -> Generator[Instance, None, None]:
     """The instances of ``inputs``, lazily and in their order.
 
@@ -59,6 +61,7 @@ def scan(
         for_report: tags beside the UIDs for the ``facts`` of instances; rejections then get their ``stamp``; None if
             no report shows any.
         kept: takes over files that stay open for sending, while it has room; None to close all files.
+        fetcher: admits objects of stores to be fetched as a whole; None to fetch their first bytes only.
 
     Where files are slow to open (half a millisecond on average) some are opened ahead, on threads; ``inputs`` is then
     read on those threads, too, and up to 48 inputs further than the caller has asked for.
@@ -72,7 +75,8 @@ def scan(
 
         headers = HeaderReader(for_report or frozenset(), options.read_mode, dictionary)
     with_stamps = for_report is not None
-    instances = _Scan(options, on_rejected, dictionary, skip, check, share, headers, with_stamps, kept).run(inputs)
+    state = _Scan(options, on_rejected, dictionary, skip, check, share, headers, with_stamps, kept, fetcher)
+    instances = state.run(inputs)
     if keep is KeepTogether.NONE:
         return instances
     from .grouping import with_groups  # only asked for with several associations
@@ -94,8 +98,10 @@ class _Scan:
         headers: HeaderReader | None,
         with_stamps: bool,
         kept: KeptFiles | None,
+        fetcher: Callable[[], Fetcher] | None,
     ) -> None:
         self._kept = kept
+        self._fetcher = fetcher
         self._first_read = FIRST_READ
         if headers is not None:
             from .header import HEADER_READ
@@ -134,9 +140,11 @@ class _Scan:
                 if descriptor >= 0 and not is_kept:
                     os.close(descriptor)
             if error is not None:
-                why = Rejection.UNREADABLE if isinstance(error, FileUnreadable) else error.why
-                self._reject_file(item, opened, str(error), why, getattr(error, "detail", ""))
+                item.let_go()
+                self._reject_file(item, opened, str(error), error.why, getattr(error, "detail", ""))
                 continue
+            if is_dicomdir or is_left or fault is not None:
+                item.let_go()
             if is_dicomdir:
                 yield from self._expand(item)
                 continue
@@ -156,6 +164,9 @@ class _Scan:
         open_input = self._open
         while True:
             for item in items:
+                if item.is_remote and self._fetcher is not None:
+                    items = chain((item,), items)
+                    break
                 began = clock()
                 opened = open_input(item)
                 is_slow = watch.note(clock() - began)
@@ -164,10 +175,23 @@ class _Scan:
                     break
             else:
                 return
+            if item.is_remote and self._fetcher is not None:
+                yield from self._fetched(items, self._fetcher())
+                continue
             from dcmsend.inputs import in_order  # only where opens are slow
 
             for item, ticket in in_order(items, open_input, _discard, self._check):
                 yield item, ticket.result(self._check)
+
+    def _fetched(self, items: Iterator[Source], fetcher: Fetcher) -> Iterator[tuple[Source, Opened]]:
+        """The next inputs with their first bytes; objects of stores are fetched ahead, as far as there is credit."""
+        from dcmsend.inputs import in_order
+
+        admitted = fetcher.admitted(items)
+        for item, ticket in in_order(admitted, self._open, _discard, self._check, fetcher.parallel):
+            opened = ticket.result(self._check)
+            fetcher.hand_over(item)
+            yield item, opened
 
     def _open(self, item: Source) -> Opened:
         if not item.path:

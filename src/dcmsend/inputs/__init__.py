@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from .file_list import read_file_list
     from .kept_files import KeptFiles
     from .shard import Shard, Share
+    from .stores import Fetcher, StoredObject, Stores, is_url, without_secrets
 
 __all__ = [
     "MOST_AHEAD",
     "STRETCH",
     "DataSetInput",
     "DicomdirRecord",
+    "Fetcher",
     "FileChanged",
     "FileList",
     "FileSource",
@@ -38,11 +40,14 @@ __all__ = [
     "Share",
     "Source",
     "Stamp",
+    "StoredObject",
+    "Stores",
     "Ticket",
     "TicketWorkers",
     "expand_archives",
     "find_inputs",
     "in_order",
+    "is_url",
     "leads_outside",
     "most_ahead",
     "open_beginning",
@@ -50,6 +55,7 @@ __all__ = [
     "open_input",
     "read_dicomdir",
     "read_file_list",
+    "without_secrets",
 ]
 
 
@@ -75,6 +81,10 @@ def __getattr__(name: str) -> object:
         from . import shard
 
         return getattr(shard, name)
+    if name in ("Fetcher", "StoredObject", "Stores", "is_url", "without_secrets"):
+        from . import stores
+
+        return getattr(stores, name)
     if name == "expand_archives":
         from .archives import expand_archives
 

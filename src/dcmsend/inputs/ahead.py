@@ -109,7 +109,7 @@ class TicketWorkers(Generic[Opened]):
 
     def __init__(self) -> None:
         self._queue: SimpleQueue[Ticket[Opened] | None] = SimpleQueue()
-        self._threads = _start_threads(self._run, "open")
+        self._threads = _start_threads(self._run, "open", THREADS)
 
     def add(self, ticket: Ticket[Opened]) -> None:
         """Queue a file to be opened."""
@@ -126,8 +126,8 @@ class TicketWorkers(Generic[Opened]):
             ticket.work()
 
 
-def _start_threads(target: Callable[[], None], name: str) -> list[threading.Thread]:
-    threads = [threading.Thread(target=target, name=f"{name}-{n + 1}", daemon=True) for n in range(THREADS)]
+def _start_threads(target: Callable[[], None], name: str, count: int) -> list[threading.Thread]:
+    threads = [threading.Thread(target=target, name=f"{name}-{n + 1}", daemon=True) for n in range(count)]
     for thread in threads:
         thread.start()
     return threads
@@ -154,13 +154,14 @@ def in_order(
     open_: Callable[[Item], Opened],
     discard: Callable[[Opened], None],
     check: Callable[[], None] | None = None,
+    threads: int = THREADS,
 ) -> Iterator[tuple[Item, Ticket[Opened]]]:
-    """The next 4096 items in order, each with the ticket for its file; files are opened ahead, on threads.
+    """The next 4096 items in order, each with the ticket for its file; files are opened ahead, on ``threads``.
 
     The threads advance ``items``, one at a time, so items already found are not held up while the next one is sought.
     An exception of ``items`` is raised after everything before it.
     """
-    run = _InOrder(items, open_, discard)
+    run = _InOrder(items, open_, discard, threads)
     try:
         while True:
             entry = run.next(check)
@@ -175,7 +176,7 @@ class _InOrder(Generic[Item, Opened]):
     """The threads of ``in_order``."""
 
     def __init__(
-        self, items: Iterator[Item], open_: Callable[[Item], Opened], discard: Callable[[Opened], None]
+        self, items: Iterator[Item], open_: Callable[[Item], Opened], discard: Callable[[Opened], None], threads: int
     ) -> None:
         self._items = items
         self._open = open_
@@ -186,7 +187,7 @@ class _InOrder(Generic[Item, Opened]):
         self._changed = threading.Condition()
         self._entries: deque[tuple[Item, Ticket[Opened]] | _End] = deque()
         self._closed = False
-        self._threads = _start_threads(self._run, "scan")
+        self._threads = _start_threads(self._run, "scan", threads)
 
     def next(self, check: Callable[[], None] | None) -> tuple[Item, Ticket[Opened]] | None:
         """The next entry; None after the last one of the stretch.  Raises an exception of the items."""

@@ -36,6 +36,7 @@ class DataSetInput:
     opens_ahead: bool = False
     """False: opening it encodes it, and encoding ahead would need twice the memory."""
     has_meta: bool = True
+    is_remote: bool = False
     etag: str = ""
     container: None = None
 
@@ -71,6 +72,9 @@ class DataSetInput:
 
         content = encode_data_set(self.data_set, transfer_syntax(self._syntax_uid()), self._meta_header())
         return OpenFile(-1, len(content), 0, content)
+
+    def let_go(self) -> None:
+        """Does nothing: the data set belongs to the caller."""
 
     def _meta_header(self) -> bytes:
         """The meta header of a file with this data set.  Source: PS3.10 7.1."""

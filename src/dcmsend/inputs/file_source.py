@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Callable
 from typing import Final
 
 from dcmsend.dicom.byte_source import ByteSource, BytesSource
@@ -44,9 +45,10 @@ class OpenFile:
         stamp: size and time by which journal and reports know the input.
         state: size and time that the open file must still have when all was sent; None if nothing else can change it.
         crc: CRC-32 of all bytes of the input, which is still to be checked; None if there is nothing to check.
+        on_close: called by whoever has closed the descriptor; None if nobody wants to know.
     """
 
-    __slots__ = ("crc", "descriptor", "head", "identity", "modified", "size", "stamp", "start", "state")
+    __slots__ = ("crc", "descriptor", "head", "identity", "modified", "on_close", "size", "stamp", "start", "state")
 
     def __init__(
         self, descriptor: int, size: int, modified: int, head: bytes, identity: tuple[int, int] | None = None
@@ -60,6 +62,7 @@ class OpenFile:
         self.stamp = (size, modified)
         self.state: tuple[int, int] | None = self.stamp
         self.crc: int | None = None
+        self.on_close: Callable[[], None] | None = None
 
     @classmethod
     def of_member(
@@ -72,7 +75,7 @@ class OpenFile:
         is_private: bool = False,
         crc: int | None = None,
     ) -> OpenFile:
-        """A member of an archive that has this ``stamp``.
+        """A member of an archive, or an object of a store, with this ``stamp``.
 
         The bytes are those of the archive from ``start`` on, or with ``is_private`` those of an anonymous file.
         """
@@ -94,6 +97,8 @@ class OpenFile:
         if self.descriptor >= 0:
             os.close(self.descriptor)
             self.descriptor = -1
+            if self.on_close is not None:
+                self.on_close()
 
 
 def open_file(path: str, head_size: int) -> OpenFile:

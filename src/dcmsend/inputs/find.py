@@ -13,6 +13,8 @@ from .options import InputOptions
 
 if TYPE_CHECKING:
     from .shard import Share
+    from .source import Source
+    from .stores import Stores
 
 __all__ = ["find_inputs"]
 
@@ -24,15 +26,17 @@ def find_inputs(
     options: InputOptions,
     check: Callable[[], None] | None = None,
     share: Share | None = None,
-) -> Iterator[InputFile]:
+    stores: Callable[[], Stores] | None = None,
+) -> Iterator[Source]:
     """The inputs that ``names`` stand for, lazily, neither sorted nor made unique.
 
     A directory is expanded with ``options.scan_directories``; without it, the directory is skipped with a warning.
     Every other name is an input, whether it exists or not; reading it reports a missing file.  ``check`` is called
     often, also while nothing is found, and may raise to end the search.  Inputs of other shards than ``share`` are
-    skipped.  Files younger than ``options.min_age`` are skipped with a message.
+    skipped.  Files younger than ``options.min_age`` are skipped with a message.  ``stores`` gives the object stores of
+    the run when the first address is met; without it an address is taken for the name of a file.
     """
-    found = _find(names, options, check)
+    found = _find(names, options, check, stores)
     if share is not None:
         found = share.of(found)
     if not options.min_age:
@@ -42,9 +46,18 @@ def find_inputs(
     return old_enough(found, options.min_age)
 
 
-def _find(names: Iterable[str], options: InputOptions, check: Callable[[], None] | None) -> Iterator[InputFile]:
+def _find(
+    names: Iterable[str],
+    options: InputOptions,
+    check: Callable[[], None] | None,
+    stores: Callable[[], Stores] | None,
+) -> Iterator[Source]:
     for name in names:
-        if not _is_directory(name):
+        if stores is not None and "://" in name and _is_url(name):
+            from .stores import find_objects
+
+            yield from find_objects(name, options, stores(), check)
+        elif not _is_directory(name):
             yield InputFile(name)
         elif options.scan_directories:
             from .directory import scan_directory
@@ -52,6 +65,12 @@ def _find(names: Iterable[str], options: InputOptions, check: Callable[[], None]
             yield from scan_directory(name, recurse=options.recurse, pattern=options.scan_pattern, check=check)
         else:
             _log.warning("ignoring directory because option --scan-directories is not set: %s", name)
+
+
+def _is_url(name: str) -> bool:
+    from .stores import is_url  # only for names that look like one
+
+    return is_url(name)
 
 
 def _is_directory(name: str) -> bool:

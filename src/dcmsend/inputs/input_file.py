@@ -46,6 +46,11 @@ class InputFile(NamedTuple):
         return False
 
     @property
+    def is_remote(self) -> bool:
+        """False: a file may be opened as often as it is needed."""
+        return False
+
+    @property
     def etag(self) -> str:
         """Empty: a file system tells only size and time."""
         return ""
@@ -80,6 +85,9 @@ class InputFile(NamedTuple):
     def open(self, head_size: int) -> OpenFile:
         """See ``file_source.open_file``."""
         return open_file(self.path, head_size)
+
+    def let_go(self) -> None:
+        """Does nothing: a file keeps nothing."""
 
 
 def _bytes(name: str) -> bytes:

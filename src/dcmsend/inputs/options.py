@@ -8,7 +8,10 @@ from dcmsend.dicom.record import Record
 if TYPE_CHECKING:
     from .shard import Shard
 
-__all__ = ["FileList", "InputOptions"]
+__all__ = ["MOST_PARALLEL", "FileList", "InputOptions"]
+
+MOST_PARALLEL = 128
+"""Most objects that are fetched at the same time."""
 
 
 class FileList(NamedTuple):
@@ -33,6 +36,8 @@ class InputOptions(Record):
         min_age: seconds; files modified less than this ago are skipped (``--min-age``), 0 skips none.
         shard: take only the part of all inputs that belongs to one of several runs (``--shard``); None takes all.
         archives: take the members of zip and tar archives instead of the archives (``--archives``).
+        storage_options: names and values for the libraries of object stores (``--storage-option``); no secrets.
+        fetch_parallel: how many objects are fetched at the same time (``--fetch-parallel``).
     """
 
     scan_directories: bool = False
@@ -41,3 +46,10 @@ class InputOptions(Record):
     min_age: float = 0.0
     shard: "Shard | None" = None
     archives: bool = False
+    storage_options: tuple[tuple[str, str], ...] = ()
+    _hidden = ("storage_options",)
+    fetch_parallel: int = 16
+
+    def check(self) -> None:
+        if not 1 <= self.fetch_parallel <= MOST_PARALLEL:
+            raise ValueError(f"InputOptions: 1 to {MOST_PARALLEL} fetches at once, not {self.fetch_parallel}")

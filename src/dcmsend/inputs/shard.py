@@ -72,7 +72,7 @@ class Share:
         self._whole_directories = whole_directories
         self._expands_dicomdir = expands_dicomdir
 
-    def of(self, inputs: Iterator[InputFile]) -> Iterator[InputFile]:
+    def of(self, inputs: Iterator[Source]) -> Iterator[Source]:
         """The inputs that may concern this shard; the content of the others is not read."""
         for item in inputs:
             if self.is_ours(item) or self.is_for_all(item) or _is_missing(item):
@@ -114,11 +114,13 @@ class Share:
         return name.rpartition("/")[0] if self._whole_directories else name
 
 
-def _is_missing(item: InputFile) -> bool:
+def _is_missing(item: Source) -> bool:
     """Whether an input does not exist, or is a directory that cannot be searched: its files may belong to any shard.
 
     If a share is not mounted where one shard runs, that run must fail even if the name belongs to another shard.
     """
+    if not isinstance(item, InputFile):  # a store is the same for every shard
+        return False
     if item.is_directory:
         return True
     if item.origin is not Origin.PARAMETER:

@@ -55,6 +55,7 @@ class Source(Protocol):
         is_lasting: whether a later run can find it again under the same key; if so, a journal keeps it.
         opens_ahead: whether it may be opened before its turn, on another thread.
         has_meta: whether it surely begins with a meta header, whatever the options say of files.
+        is_remote: whether each time that it is opened costs a request over the network, so that it is opened once.
         etag: a mark, beside size and time, by which a journal recognises a change: the entity tag of an object, CRC-32
             and offset of a member of an archive; ``""`` if there is none, as for a file.
         container: the input that this one lies in: of a member the archive; None if it lies in no other.
@@ -80,6 +81,9 @@ class Source(Protocol):
 
     @property
     def has_meta(self) -> bool: ...
+
+    @property
+    def is_remote(self) -> bool: ...
 
     @property
     def etag(self) -> str: ...
@@ -109,4 +113,8 @@ class Source(Protocol):
 
     def open(self, head_size: int) -> OpenFile:
         """Open the input to be sent, and read its first bytes.  Raises FileUnreadable, DataSetError."""
+        ...
+
+    def let_go(self) -> None:
+        """Give up what was kept of it since it was scanned: it will not be sent, or has its outcome."""
         ...

@@ -71,7 +71,7 @@ class MovingJournal:
         if self._journal.leaves_out(item):
             return True
         stored = self._journal.stored
-        if not item.is_lasting or not item.path or stored is None or self._mover is None:
+        if not item.is_lasting or not item.path or stored is None or self._mover is None or item.is_remote:
             return False
         directory, name = stored.key_of(item)
         return self._mover.holds(directory, name, stored.root_of(item))
@@ -86,7 +86,7 @@ class MovingJournal:
         found = self._journal.find(item)
         if found is None:
             return mover.has_moved and stored.was_stored(item, self._began)
-        if self._is_due(found) and item.origin is not Origin.DICOMDIR:
+        if self._is_due(found) and item.origin is not Origin.DICOMDIR and not item.is_remote:
             # An earlier run ended between the commit and the move.  A skipped file may stay unopened, but a moved file
             # disappears from here, so it has to be the file that was sent.
             with suppress(OSError, ValueError):
@@ -160,7 +160,7 @@ class MovingJournal:
 
         Raises JournalError.
         """
-        if not self._needs_proof:
+        if not self._needs_proof or item.is_remote:
             return
         if identity is None:
             self.is_stored(item)
@@ -177,5 +177,6 @@ class MovingJournal:
         if self._mover is None or self._needs_proof:
             return
         for outcome in outcomes:
-            if outcome.status == 0 and outcome.file_stamp is not None:
-                self._mover.add(outcome.instance.input, outcome.file_stamp, outcome.file_identity)
+            item = outcome.instance.input
+            if outcome.status == 0 and outcome.file_stamp is not None and not item.is_remote:
+                self._mover.add(item, outcome.file_stamp, outcome.file_identity)

@@ -20,8 +20,8 @@ __all__ = ["FilesAhead"]
 HEAD = 16 * 1024
 """Bytes read when a file is opened: more than most headers, and the whole of a small instance."""
 
-_MOST_MEMBERS = 8
-"""Most members of archives that are open ahead: each may be inflated in memory, in up to 8 MiB."""
+_MOST_IN_MEMORY = 8
+"""Most members of archives, or objects of stores, that are open ahead: each may be in memory, in up to 8 MiB."""
 
 _clock = time.perf_counter
 
@@ -121,7 +121,7 @@ class FilesAhead:
         self._next = max(self._next, index)
         while self._left and self._next < index + self._most and (instance := self._known(self._next)) is not None:
             item = instance.input
-            if item.container is not None and self._next >= index + _MOST_MEMBERS:
+            if (item.container is not None or item.is_remote) and self._next >= index + _MOST_IN_MEMORY:
                 break
             if item.opens_ahead:
                 ticket = Ticket(partial(self._open, item), OpenFile.close)

@@ -39,9 +39,10 @@ class FilePayload:
         state: size in bytes and time of modification in nanoseconds when the file was opened; None for an anonymous
             file, which nobody else can change.
         checksum: takes all bytes of the range, and is finished before the last one is sent; None if there is none.
+        on_close: called when the file is closed; None if nobody wants to know.
     """
 
-    __slots__ = ("checksum", "descriptor", "length", "offset", "state")
+    __slots__ = ("checksum", "descriptor", "length", "offset", "on_close", "state")
 
     def __init__(
         self,
@@ -50,7 +51,9 @@ class FilePayload:
         length: int,
         state: tuple[int, int] | None,
         checksum: Checksum | None = None,
+        on_close: Callable[[], None] | None = None,
     ) -> None:
+        self.on_close = on_close
         self.checksum = checksum
         self.descriptor = descriptor
         self.offset = offset
@@ -66,6 +69,8 @@ class FilePayload:
         if self.descriptor >= 0:
             os.close(self.descriptor)
             self.descriptor = -1
+            if self.on_close is not None:
+                self.on_close()
 
 
 class ChunkPayload:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from dcmsend.errors import DcmsendError, NegotiationFailed
 from dcmsend.index import RejectedInput
+from dcmsend.reasons import Rejection
 from dcmsend.transfer import Result, StoreOutcome
 
 from .summary import Summary, format_summary
@@ -35,6 +36,7 @@ class RunRecord:
         rejected: inputs and DICOMDIR records that could not be added to the transfer list.
         invalid_files: number of inputs that could not be added, without DICOMDIR records.
         broken_files: number of inputs and records that could not be added and are DICOM files, or may be.
+        not_now: number of objects that their store could not give, but may give to a new run.
         instances_found: number of instances found so far.
         all_found: whether the search has ended.
         already_stored: number of files skipped because the journal says that they are stored.
@@ -59,6 +61,7 @@ class RunRecord:
         self.rejected: list[RejectedInput] = []
         self.invalid_files = 0
         self.broken_files = 0
+        self.not_now = 0
         self.instances_found = 0
         self.all_found = False
         self.already_stored = 0
@@ -81,7 +84,10 @@ class RunRecord:
     def reject(self, rejected: RejectedInput) -> None:
         """Note an input that is not sent."""
         self.invalid_files += rejected.dicomdir is None
-        self.broken_files += rejected.is_dicom
+        if rejected.why is Rejection.NOT_NOW:
+            self.not_now += 1
+        else:
+            self.broken_files += rejected.is_dicom
         if self.keeps_all:
             self.rejected.append(rejected)
         if self.on_rejected is not None:
@@ -109,7 +115,7 @@ class RunRecord:
     @property
     def may_succeed(self) -> int:
         """The number of instances that were not stored and may be by a new run; 0 after a final refusal."""
-        return 0 if self.is_refused_for_good else self.summary.retryable
+        return 0 if self.is_refused_for_good else self.summary.retryable + self.not_now
 
     @property
     def not_asked(self) -> int:
@@ -122,7 +128,7 @@ class RunRecord:
     @property
     def cannot_succeed(self) -> int:
         """The number of instances that need a person before they can be stored; broken DICOM files count too."""
-        return self.summary.not_stored - self.may_succeed + self.broken_files
+        return self.summary.not_stored + self.not_now - self.may_succeed + self.broken_files
 
     @property
     def unproven(self) -> int:

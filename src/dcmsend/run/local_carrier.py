@@ -18,7 +18,7 @@ from .abilities import abilities_of, choose_dictionary
 from .search import Search
 
 if TYPE_CHECKING:
-    from dcmsend.inputs import Share
+    from dcmsend.inputs import Fetcher, Share
     from dcmsend.transfer import Feed, Ledger, Target
 
 __all__ = ["LocalCarrier"]
@@ -35,8 +35,10 @@ class LocalCarrier:
         observer: Observer | None,
         ledger: Ledger | None,
         share: Share | None = None,
+        fetcher: Callable[[], Fetcher] | None = None,
     ) -> None:
         self._share = share
+        self._fetcher = fetcher
         self._settings = settings
         self._record = record
         self._interrupt = interrupt
@@ -56,10 +58,14 @@ class LocalCarrier:
         search = Search(
             self._settings, self._record, self._interrupt, self._ledger, self._dictionary, self._share, self._kept
         )
-        if self._settings.send_while_scanning:
+        streams, credit = self._settings.send_while_scanning, None
+        inputs, is_remote = search.until_remote(inputs, only_first=streams)
+        if is_remote and self._fetcher is not None:
+            search.fetcher, credit = self._fetcher, self._fetcher().held
+        if is_remote or streams:
             from dcmsend.transfer import Feed  # only needed where the scan goes on during the transfer
 
-            yield from self._send(Feed(search.stream_instances(inputs)), search)
+            yield from self._send(Feed(search.stream_instances(inputs), credit=credit), search)
             return
         try:
             instances = yield from search.list_instances(inputs)

@@ -22,6 +22,7 @@ from .local_carrier import LocalCarrier
 from .search import Search, find_sources, share_of
 
 if TYPE_CHECKING:
+    from dcmsend.inputs import Fetcher, Stores
     from dcmsend.journal import Journal, MovingJournal
     from dcmsend.transfer import InstanceProof, Ledger
 
@@ -52,6 +53,7 @@ class Run:
         self.record.journal = None if settings.journal is None else settings.journal.path
         self.interrupt = interrupt or Interrupt(settings.transfer.drain_seconds)
         self._proving: Proving | None = None
+        self._stores: Stores | None = None
         self._stays: set[tuple[int, int]] = set()  # files that a DICOMDIR refers to
         if settings.wants_proof:
             from dcmsend.report import ProofSummary  # only where a proof is asked for
@@ -84,7 +86,9 @@ class Run:
         try:
             if reports.refusal is None:
                 only_proves = self._proving is not None and not names and not settings.file_lists
-                inputs = None if only_proves else find_sources(settings, names, self.interrupt, self.share)
+                inputs = None if only_proves else find_sources(
+                    settings, names, self.interrupt, self.share, self.stores
+                )
                 self._send_all(inputs, reports.observer)
         finally:
             self.close()
@@ -169,6 +173,22 @@ class Run:
             if journal is not None:
                 self._close_journal(journal)
 
+    def stores(self) -> Stores:
+        """The object stores of the run; made when it is asked for the first time, closed when everything is sent."""
+        if self._stores is None:
+            from dcmsend.inputs import Stores  # only where an address is named
+
+            self._stores = Stores(self.settings.inputs, self.interrupt.check_request)
+        return self._stores
+
+    def _fetcher(self) -> Fetcher:
+        return self.stores().fetcher
+
+    def _close_stores(self) -> None:
+        stores, self._stores = self._stores, None
+        if stores is not None:
+            stores.close()
+
     def close(self) -> None:
         """Take no more reports of the archive, as at the end of ``prove``; may be called twice."""
         if self._proving is not None:
@@ -198,7 +218,9 @@ class Run:
             from .late_modules import load_late_modules
 
             load_late_modules()
-        carrier: Carrier = LocalCarrier(self.settings, self.record, self.interrupt, observer, ledger, self.share)
+        carrier: Carrier = LocalCarrier(
+            self.settings, self.record, self.interrupt, observer, ledger, self.share, self._fetcher
+        )
         try:
             for end in carrier.carry(inputs):
                 if isinstance(end, StoreOutcome):
@@ -211,6 +233,8 @@ class Run:
         except DcmsendError as error:
             self.record.error = error
             raise
+        finally:
+            self._close_stores()
 
     def look(self, names: Sequence[str]) -> tuple[Sequence[Instance], Abilities]:
         """The instances that the run would send, and its abilities.  Raises the error that ends the search early."""
@@ -223,7 +247,7 @@ class Run:
             ledger = JournalView(settings.journal, settings.peer.facts)
         try:
             search = Search(settings, self.record, self.interrupt, ledger, dictionary, self.share)
-            found = search.list_instances(find_sources(settings, names, self.interrupt, self.share))
+            found = search.list_instances(find_sources(settings, names, self.interrupt, self.share, self.stores))
             while True:
                 try:
                     self.record.reject(next(found))
@@ -232,6 +256,7 @@ class Run:
         finally:
             if ledger is not None:
                 ledger.close()
+            self._close_stores()
 
     def _tell_totals(self) -> None:
         """Log the totals of what is not stored, as far as the end of the run calls for it."""

@@ -6,7 +6,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
-from itertools import filterfalse
+from itertools import chain, filterfalse
 from typing import TYPE_CHECKING
 
 from dcmsend.errors import DcmsendError, NoInputFiles, NoValidInputFiles
@@ -18,7 +18,7 @@ from dcmsend.settings import Settings
 
 if TYPE_CHECKING:
     from dcmsend.dicom.data_dictionary import DataDictionary
-    from dcmsend.inputs import KeptFiles, Share
+    from dcmsend.inputs import Fetcher, KeptFiles, Share, Stores
     from dcmsend.transfer import Recall
 
 __all__ = ["Search", "find_sources", "share_of"]
@@ -40,13 +40,18 @@ def share_of(settings: Settings) -> Share | None:
 
 
 def find_sources(
-    settings: Settings, names: Iterable[str], interrupt: Interrupt, share: Share | None = None
+    settings: Settings,
+    names: Iterable[str],
+    interrupt: Interrupt,
+    share: Share | None = None,
+    stores: Callable[[], Stores] | None = None,
 ) -> Iterator[Source]:
     """The inputs that names of files and directories stand for, those in file lists included; skips our own reports.
 
     Raises Cancelled.
     """
-    inputs = find_inputs(_all_names(settings, names, interrupt), settings.inputs, interrupt.check_request, share)
+    all_names = _all_names(settings, names, interrupt)
+    inputs = find_inputs(all_names, settings.inputs, interrupt.check_request, share, stores)
     if not settings.report.for_programs:
         return inputs
     from dcmsend.report import OwnReports
@@ -70,6 +75,7 @@ class Search:
         found_before: the instances that ``list_instances`` had found when it ended early.
         rejected: the inputs found to hold no instance; the caller removes those it has reported.  Filled on the thread
             that looks for inputs, whichever it is.
+        fetcher: admits objects of stores to be fetched as a whole; None to fetch their first bytes only.
 
     Args:
         settings: which inputs are taken, and how they are read and checked.
@@ -92,6 +98,7 @@ class Search:
         kept: KeptFiles | None = None,
     ) -> None:
         self._kept = kept
+        self.fetcher: Callable[[], Fetcher] | None = None
         self._share = share
         self._settings = settings
         self._record = record
@@ -100,6 +107,19 @@ class Search:
         self._dictionary = dictionary
         self.rejected: deque[RejectedInput] = deque()
         self.found_before: list[Instance] = []
+
+    def until_remote(self, inputs: Iterable[Source], *, only_first: bool) -> tuple[Iterable[Source], bool]:
+        """The same inputs, and whether one of them, or the first one, is remote.
+
+        Inputs are drawn until one is remote, which are all inputs if none is.
+        """
+        drawn: list[Source] = []
+        rest = iter(inputs)
+        for item in self._until_asked_to_end(rest):
+            drawn.append(item)
+            if item.is_remote or only_first:
+                return chain(drawn, rest), item.is_remote
+        return drawn, False
 
     def list_instances(self, inputs: Iterable[Source]) -> Generator[RejectedInput, None, list[Instance]]:
         """Yield each input that holds no instance; return the list of all instances.
@@ -186,6 +206,7 @@ class Search:
             share=self._share,
             for_report=self._settings.report.wanted_tags,
             kept=self._kept,
+            fetcher=self.fetcher,
         )  # fmt: skip
 
     def _is_stored(self, item: Source) -> bool:

@@ -161,7 +161,9 @@ class Feed(GrowingList):
     def forget_before(self, index: int) -> None:
         """Forget the instances before ``index``: all of them have their outcome."""
         while self._first < index:
-            self._known.pop(self._first, None)
+            instance = self._known.pop(self._first, None)
+            if instance is not None and self._credit is not None:
+                instance.input.let_go()
             self._first += 1
 
 

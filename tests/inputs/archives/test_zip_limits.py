@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from dcmsend.errors import DataSetError, FileUnreadable
-from dcmsend.inputs.archives import anonymous, content, zip_archive, zip_directory, zip_methods
-from dcmsend.inputs.archives.anonymous import anonymous_file
+from dcmsend.inputs import anonymous
+from dcmsend.inputs.anonymous import anonymous_file
+from dcmsend.inputs.archives import content, zip_archive, zip_directory, zip_methods
 from support.archives import content_of, members
 from support.descriptors import open_descriptors
 

@@ -10,10 +10,10 @@ from typing import Final, Protocol
 from dcmsend.errors import DataSetError
 from dcmsend.reasons import Rejection
 
+from ..anonymous import anonymous_file, write_all
 from ..file_source import FileChanged, FileSource, OpenFile, open_input, status_of
 from ..input_file import InputFile
 from ..source import Stamp
-from .anonymous import anonymous_file, write_all
 
 __all__ = ["CHANGED", "ArchiveFile", "MemberContent", "RangeContent", "cannot_be_read", "open_pieces", "open_range"]
 

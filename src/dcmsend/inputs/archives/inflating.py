@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 
 from dcmsend.errors import FileUnreadable
 
-from .anonymous import write_all
+from ..anonymous import write_all
 from .content import cannot_be_read
 from .kind import ArchiveKind
 

@@ -58,6 +58,7 @@ class _InArchive:
     is_lasting: bool = True
     opens_ahead: bool = True
     has_meta: bool = False
+    is_remote: bool = False
 
     def __init__(self, archive: InputFile, name: str) -> None:
         self.container = archive
@@ -106,6 +107,9 @@ class _InArchive:
     def look(self) -> Stamp | None:
         """Size and time of the archive."""
         return self.container.look()
+
+    def let_go(self) -> None:
+        """Does nothing: what was passed in an archive is kept for all its members."""
 
 
 class ArchiveMember(_InArchive):

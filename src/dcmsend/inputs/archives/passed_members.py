@@ -10,7 +10,7 @@ from weakref import ref
 
 from dcmsend.errors import FileUnreadable
 
-from .anonymous import anonymous_file
+from ..anonymous import anonymous_file
 
 __all__ = ["Kept", "LinkedMembers", "Segment", "Shelf", "duplicate"]
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from dcmsend.errors import DataSetError, FileUnreadable
 
-from .anonymous import write_all
+from ..anonymous import write_all
 from .content import ArchiveFile, cannot_be_read
 from .inflating import Inflating
 from .kind import ArchiveKind

@@ -1,0 +1,11 @@
+"""Objects of stores, and files on web servers, as inputs; loaded only where an address is named."""
+
+from __future__ import annotations
+
+from .fetcher import Fetcher
+from .find import find_objects
+from .names import SCHEMES, is_url, without_secrets
+from .stored_object import StoredObject
+from .stores import Stores
+
+__all__ = ["SCHEMES", "Fetcher", "StoredObject", "Stores", "find_objects", "is_url", "without_secrets"]

@@ -1,0 +1,202 @@
+"""An object of a store as an input."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from dcmsend.errors import DcmsendError, FileUnreadable, StoreUnusable
+
+from ..file_source import FileChanged, OpenFile
+from ..source import DicomdirRecord, Origin, Source, Stamp
+from .names import Place
+from .store import Entry
+
+if TYPE_CHECKING:
+    from .content import Content
+    from .credit import Charge, Credit
+    from .fetcher import Fetcher
+    from .stores import Stores
+
+__all__ = ["MissingObject", "StoredObject"]
+
+CHANGED = "the object was changed after the list of objects was read"
+
+
+class StoredObject:
+    """One object; see ``Source``.
+
+    Its stamp is that of the list of objects, so a journal recognises it without a request.  There are two ways to open
+    it to be scanned: of an object that ``admit`` was called for the whole is fetched, and kept until it is sent; of any
+    other one only the first bytes are.
+
+    Attributes:
+        path: the address, without secrets.
+        origin: ``Origin.PARAMETER`` if it was named, ``Origin.DIRECTORY`` if it was found below a prefix.
+        root: for the latter the beginning of ``path``: the prefix that was named.
+        entry: what the store has told of it.
+        place: its address.
+    """
+
+    __slots__ = (
+        "_charge", "_content", "_fetcher", "_is_changed", "_stores", "_was_asked", "entry", "origin", "path", "place",
+        "root",
+    )  # fmt: skip
+
+    record: DicomdirRecord | None = None
+    container: Source | None = None
+    is_lasting: bool = True
+    is_remote: bool = True
+    opens_ahead: bool = True
+    has_meta: bool = False
+
+    def __init__(self, stores: Stores, place: Place, entry: Entry, root: str = "") -> None:
+        self.place = Place(place.scheme, place.site, entry.path, place.query)
+        self.path = self.place.shown
+        self.entry = entry
+        self.origin = Origin.DIRECTORY if root else Origin.PARAMETER
+        self.root = root
+        self._stores = stores
+        self._was_asked = False
+        self._is_changed = False
+        self._fetcher: Fetcher | None = None
+        self._charge: Charge | None = None
+        self._content: Content | None = None
+
+    def __repr__(self) -> str:
+        return f"StoredObject({self.path!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, StoredObject) and other.path == self.path
+
+    def __hash__(self) -> int:
+        return hash(self.path)
+
+    @property
+    def etag(self) -> str:
+        """The entity tag, if the store has them."""
+        return self.entry.etag
+
+    @property
+    def directory(self) -> str:
+        """The address up to the last slash of the path."""
+        return self._parts[0]
+
+    @property
+    def _parts(self) -> tuple[str, str]:
+        cut = len(self.path) - len(self.place.shown.rpartition("/")[2])
+        return self.path[:cut], self.path[cut:]
+
+    def key(self, resolve: Callable[[str], bytes]) -> tuple[bytes, bytes]:
+        """The address up to the last slash, and the rest."""
+        directory, name = self._parts
+        return directory.encode("utf-8", "surrogateescape"), name.encode("utf-8", "surrogateescape")
+
+    def look(self) -> Stamp | None:
+        """Size and time as the list of objects has them; a web server, whose pages have neither, is asked once."""
+        if self.entry.size is None and not self._was_asked:
+            self._was_asked = True
+            found = self._stores.look(self)
+            if found is not None:
+                self.entry = found
+        return self._stamp(self.entry)
+
+    def _stamp(self, entry: Entry) -> Stamp | None:
+        if entry.size is None or (entry.mtime_ns is None and not entry.etag):
+            return None
+        return entry.size, entry.mtime_ns or 0
+
+    def admit(self, fetcher: Fetcher, charge: Charge) -> None:
+        """Have the whole object fetched once it is opened; ``charge`` pays for what is kept then."""
+        self._fetcher = fetcher
+        self._charge = charge
+
+    def hand_over(self, credit: Credit) -> None:
+        """Have ``credit`` pay from now on."""
+        if self._charge is not None:
+            self._charge.move(credit)
+
+    def open_beginning(self, size: int) -> tuple[int, bytes]:
+        """See ``Source``.  Raises StoreUnusable, too, which ends the run, and Cancelled."""
+        if self._charge is None:
+            return -1, self._stores.beginning(self, size)
+        try:
+            content = self._fetch()
+            try:
+                beginning = content.beginning(size)
+            except BaseException:
+                content.close()
+                raise
+        except BaseException:
+            self._charge.release()
+            raise
+        self._charge.settle(content.size)
+        self._content = content
+        return beginning
+
+    def _fetch(self) -> Content:
+        content, served = self._stores.fetch(self)
+        if self.entry.is_changed_to(served) or served.size not in (None, content.size):
+            self._is_changed = True
+        elif self.entry.size is None or (self.entry.mtime_ns is None and not self.entry.etag):
+            self.entry = served._replace(size=content.size)
+        return content
+
+    def open(self, head_size: int) -> OpenFile:
+        """See ``Source``: what was kept, or the object fetched anew.
+
+        Raises FileChanged if it is not the object of the list any more, FileUnreadable, Cancelled.
+        """
+        content, charge = self._content, self._charge
+        self._content = self._charge = None
+        try:
+            if content is None:
+                if charge is None and self._fetcher is not None:
+                    charge = self._fetcher.held.take(self._fetcher.price_of(self))
+                content = self._fetch()
+            if self._is_changed:
+                raise FileChanged("", CHANGED)
+            file = content.opened(self._stamp(self.entry) or (content.size, 0), head_size)
+        except BaseException as error:
+            if content is not None:
+                content.close()
+            if charge is not None:
+                charge.release()
+            if isinstance(error, StoreUnusable):  # of one instance, when others are under way
+                raise FileUnreadable(error.reason) from error
+            raise
+        if charge is not None and file.descriptor < 0:
+            charge.release()
+        elif charge is not None:
+            file.on_close = charge.release
+        return file
+
+    def let_go(self) -> None:
+        """Give up what is kept."""
+        content, charge = self._content, self._charge
+        self._content = self._charge = None
+        if content is not None:
+            content.close()
+        if charge is not None:
+            charge.release()
+
+
+class MissingObject(StoredObject):
+    """A name under which nothing was found: opening it raises why."""
+
+    __slots__ = ("_error",)
+
+    def __init__(self, stores: Stores, place: Place, error: DcmsendError) -> None:
+        super().__init__(stores, place, Entry(place.path))
+        self._was_asked = True
+        self._error = error
+
+    is_remote: bool = False
+
+    def open_beginning(self, size: int) -> tuple[int, bytes]:
+        """Raises why there is nothing."""
+        raise self._error
+
+    def open(self, head_size: int) -> OpenFile:
+        """Raises why there is nothing."""
+        raise self._error

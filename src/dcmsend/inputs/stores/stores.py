@@ -1,0 +1,175 @@
+"""All object stores of one run: their libraries, the thread that these run in, and what was fetched ahead."""
+
+from __future__ import annotations
+
+import threading
+import time
+import weakref
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
+from typing import Final
+
+from dcmsend.errors import Cancelled, DcmsendError
+from dcmsend.fork import own
+from dcmsend.interrupt import WAIT_SLICE
+
+from ..options import InputOptions
+from .content import Content, TooLong
+from .errors import StoreBusy, error_of_listing, error_of_object
+from .fetcher import Fetcher
+from .loop import Loop
+from .names import Place
+from .opening import open_store
+from .store import Entry, Sink, Store
+from .stored_object import StoredObject
+
+__all__ = ["Stores"]
+
+_PAUSES: Final = (0.5, 2.0)
+"""Seconds before the second and the third attempt to fetch an object."""
+
+
+class Stores:
+    """Opens each store once.  Owned by the run, which closes it.
+
+    Args:
+        options: what the user says of stores.
+        check: called now and then during a wait; may raise to end it.
+    """
+
+    def __init__(self, options: InputOptions, check: Callable[[], None] | None = None) -> None:
+        self._options = options
+        self._check = check
+        self._loop = Loop()
+        self._lock = threading.Lock()
+        self._stores: dict[tuple[str, str], Store] = {}
+        self._contents: weakref.WeakSet[Content] = weakref.WeakSet()
+        self._is_closed = False
+        self.fetcher = Fetcher(options.fetch_parallel, check)
+        own(self)
+
+    def _store(self, place: Place) -> Store:
+        key = (place.scheme, place.site)
+        with self._lock:
+            if key not in self._stores:
+
+                async def opened() -> Store:
+                    return open_store(place, self._options.storage_options, self.fetcher.parallel, self._loop.loop)
+
+                self._stores[key] = self._loop.call(opened(), self._check)
+            return self._stores[key]
+
+    def info(self, place: Place) -> Entry:
+        """What lies at a place.  Raises FileUnreadable, StoreUnusable, Cancelled."""
+        store = self._store(place)
+        try:
+            return self._loop.call(store.info(place.path), self._check)
+        except DcmsendError:
+            raise
+        except Exception as error:
+            raise error_of_object(place.shown, error) from error
+
+    def look(self, item: StoredObject) -> Entry | None:
+        """What the store tells of an object now; None if it tells nothing."""
+        try:
+            return self.info(item.place)
+        except Cancelled:
+            raise
+        except DcmsendError:
+            return None
+
+    def pages(self, place: Place, *, recurse: bool) -> Iterator[list[Entry]]:
+        """The objects below a prefix, page by page.  Raises StoreUnusable, Cancelled."""
+        pages = self._store(place).pages(place.path, recurse=recurse)
+        try:
+            while (page := self._loop.call(_next(pages), self._check)) is not None:
+                yield page
+        except DcmsendError:
+            raise
+        except Exception as error:
+            raise error_of_listing(place.shown, error) from error
+
+    def beginning(self, item: StoredObject, size: int) -> bytes:
+        """The first bytes of an object, by a request for no more.  Raises as ``fetch``."""
+        data = bytearray()
+
+        def restart() -> Sink:
+            data.clear()
+            return data.extend
+
+        self._try(item, restart, size)
+        return bytes(data[:size])
+
+    def fetch(self, item: StoredObject) -> tuple[Content, Entry]:
+        """The bytes of an object, and what the store has told with them.
+
+        Raises FileUnreadable for this object, StoreBusy after several attempts, StoreUnusable, Cancelled.
+        """
+        content = Content(item.entry.size)
+        with self._lock:
+            self._contents.add(content)
+
+        def restart() -> Sink:
+            content.restart()
+            return content.write
+
+        try:
+            return content, self._try(item, restart, None)
+        except TooLong:  # so it is another one than that of the list
+            return content, item.entry._replace(size=content.size + 1)
+        except BaseException:
+            content.close()
+            raise
+
+    def _try(self, item: StoredObject, restart: Callable[[], Sink], limit: int | None) -> Entry:
+        """Fetch an object or its beginning, again if the store is busy or breaks off."""
+        store = self._store(item.place)
+        entry = item.entry._replace(path=f"{item.entry.path}?{item.place.query}") if item.place.query else item.entry
+        pauses = iter(_PAUSES)
+        while True:
+            try:
+                return self._loop.call(store.fetch(entry, restart(), limit), self._check)._replace(path=item.entry.path)
+            except (DcmsendError, TooLong):
+                raise
+            except Exception as cause:
+                error = error_of_object(item.path, cause)
+                pause = next(pauses, None)
+                if pause is None or not isinstance(error, StoreBusy):
+                    raise error from cause
+            self._wait(pause)
+
+    def _wait(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            if self._is_closed:
+                raise Cancelled
+            if self._check is not None:
+                self._check()
+            time.sleep(min(left, WAIT_SLICE))
+
+    def close(self) -> None:
+        """End all requests, close the connections and what was fetched and not sent."""
+        self._is_closed = True
+        with self._lock:
+            stores, contents = list(self._stores.values()), list(self._contents)
+
+        async def close_all() -> None:
+            for store in stores:
+                with suppress(Exception):
+                    await store.close()
+
+        self._loop.close(close_all)
+        for content in contents:
+            content.close()
+
+    def give_up(self) -> None:
+        """In a forked child: close the copies of what was fetched; connections and thread belong to the parent."""
+        self._is_closed = True
+        self._lock = threading.Lock()
+        self._loop.give_up()
+        for content in list(self._contents):
+            content.close()
+
+
+async def _next(pages: AsyncIterator[list[Entry]]) -> list[Entry] | None:
+    return await anext(pages, None)

@@ -1,0 +1,130 @@
+"""Web servers, through the client of fsspec: objects by GET, lists from the links of index pages."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from email.utils import parsedate_to_datetime
+from html.parser import HTMLParser
+from typing import Any
+from urllib.parse import urljoin
+
+from .store import DEEPEST, PIECE, Entry, Sink, Store, plain_etag
+
+__all__ = ["WebStore"]
+
+
+class WebStore(Store):
+    """A web server; paths keep the escapes of their address, and the query if there is one."""
+
+    @classmethod
+    def open(cls, site: str, options: dict[str, Any], parallel: int, scheme: str) -> WebStore:
+        """``options`` are those of fsspec's ``HTTPFileSystem``."""
+        from aiohttp import ClientTimeout
+        from fsspec.implementations.http import HTTPFileSystem
+
+        client = {"timeout": ClientTimeout(total=None, sock_connect=10, sock_read=60), "trust_env": True}
+        fs = HTTPFileSystem(client_kwargs=client, **options)
+        return cls(fs, f"{scheme}://{site}")
+
+    async def info(self, path: str) -> Entry:
+        """What HEAD tells."""
+        session = await self.fs.set_session()
+        async with session.head(self._url(path), headers=_HEADERS, allow_redirects=True) as answer:
+            answer.raise_for_status()
+            return _entry(path, answer)
+
+    async def pages(self, prefix: str, *, recurse: bool) -> AsyncIterator[list[Entry]]:
+        """See ``Store``; in memory are the names of directories, and what lies between two pieces of a page."""
+        session = await self.fs.set_session()
+        waiting = [prefix]
+        while waiting:
+            below = waiting.pop(0)
+            async with session.get(self._url(below), headers=_HEADERS) as answer:
+                answer.raise_for_status()
+                links = _Links(str(answer.url), self._full(below))
+                if not answer.content_type.endswith("html"):
+                    continue
+                async for data in answer.content.iter_chunked(PIECE):
+                    links.feed(data.decode("utf-8", "replace"))
+                    yield [Entry(below + name) for name in links.take() if not name.endswith("/")]
+                    if recurse and below.count("/") < prefix.count("/") + DEEPEST:
+                        waiting += [below + name for name in links.directories]
+                    links.directories.clear()
+
+    async def fetch(self, entry: Entry, sink: Sink, limit: int | None = None) -> Entry:
+        """See ``Store``: one request, read piece by piece."""
+        if limit is not None and entry.size == 0:
+            return entry
+        headers = _HEADERS if limit is None else {**_HEADERS, "Range": f"bytes=0-{limit - 1}"}
+        session = await self.fs.set_session()
+        async with session.get(self._url(entry.path), headers=headers) as answer:
+            answer.raise_for_status()
+            left = limit
+            async for data in answer.content.iter_chunked(PIECE):
+                if left is not None:  # a server may ignore that only a part is wanted
+                    data = data[:left]
+                    left -= len(data)
+                sink(data)
+                if left == 0:
+                    break
+            return entry if limit is not None else _entry(entry.path, answer)
+
+    def _url(self, path: str) -> Any:
+        from yarl import URL
+
+        full = self._full(path)
+        return URL(full, encoded=full.isascii() and full.isprintable() and " " not in full)
+
+    async def close(self) -> None:
+        """See ``Store``."""
+        if self.fs._session is not None:
+            with suppress(Exception):
+                await self.fs._session.close()
+
+
+_HEADERS = {"Accept-Encoding": "identity"}  # what is compressed on the way has another size
+
+
+def _entry(path: str, answer: Any) -> Entry:
+    length, modified = answer.headers.get("Content-Length", ""), answer.headers.get("Last-Modified")
+    size = int(length) if length.isascii() and length.isdigit() else None
+    mtime_ns = None
+    if modified is not None:
+        with suppress(ValueError, OverflowError):
+            mtime_ns = int(parsedate_to_datetime(modified).timestamp()) * 1_000_000_000
+    return Entry(path, size, mtime_ns, plain_etag(answer.headers.get("ETag")))
+
+
+class _Links(HTMLParser):
+    """Collects the links of an index page that lead one step down, without doubles that follow each other.
+
+    Args:
+        base: address that the page really has.
+        below: address that was asked for; links are taken relative to the former.
+    """
+
+    def __init__(self, base: str, below: str) -> None:
+        super().__init__()
+        self._base = base
+        self._below = base.partition("?")[0] if base.endswith("/") else below
+        self._found: list[str] = []
+        self._last = ""
+        self.directories: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        link = dict(attrs).get("href") if tag == "a" else None
+        if not link:
+            return
+        with suppress(ValueError):
+            url = urljoin(self._base, link)
+            name = url[len(self._below) :] if url.startswith(self._below) else ""
+            if not name or "?" in name or "#" in name or name == self._last or "/" in name[:-1]:
+                return
+            self._last = name
+            (self.directories if name.endswith("/") else self._found).append(name)
+
+    def take(self) -> list[str]:
+        """The names found since the last call."""
+        found, self._found = self._found, []
+        return found

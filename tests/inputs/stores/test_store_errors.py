@@ -1,0 +1,91 @@
+"""What the errors of libraries mean, told by their types and numbers."""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any
+
+import pytest
+
+from dcmsend.errors import FileUnreadable, StoreUnusable
+from dcmsend.inputs.stores.errors import Fault, StoreBusy, error_of_listing, error_of_object, fault_of
+from dcmsend.reasons import NoStore
+
+botocore = pytest.importorskip("botocore.exceptions")
+
+
+def client_error(code: str, status: int) -> Exception:
+    answer = {"Error": {"Code": code, "Message": "SECRET"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    error: Exception = botocore.ClientError(answer, "GetObject")
+    return error
+
+
+def caused(error: Exception, cause: Exception) -> Exception:
+    error.__cause__ = cause
+    return error
+
+
+class WithStatus(Exception):
+    def __init__(self, **facts: Any) -> None:
+        super().__init__("SECRET")
+        vars(self).update(facts)
+
+
+@pytest.mark.parametrize(
+    ("error", "fault"),
+    [
+        (client_error("ExpiredToken", 400), Fault.CREDENTIALS),
+        (client_error("InvalidAccessKeyId", 403), Fault.CREDENTIALS),
+        (client_error("AccessDenied", 403), Fault.FORBIDDEN),
+        (client_error("403", 403), Fault.FORBIDDEN),
+        (client_error("NoSuchKey", 404), Fault.NOT_FOUND),
+        (client_error("SlowDown", 503), Fault.BUSY),
+        (client_error("NobodyKnows", 500), Fault.BUSY),
+        (client_error("NobodyKnows", 418), Fault.OTHER),
+        (caused(PermissionError("SECRET"), client_error("ExpiredToken", 400)), Fault.CREDENTIALS),
+        (caused(OSError("SECRET"), client_error("SlowDown", 503)), Fault.BUSY),
+        (botocore.NoCredentialsError(), Fault.CREDENTIALS),
+        (botocore.EndpointConnectionError(endpoint_url="http://SECRET"), Fault.UNREACHABLE),
+        (WithStatus(status=404), Fault.NOT_FOUND),
+        (WithStatus(status_code=429), Fault.BUSY),
+        (WithStatus(error_code="ServerBusy", status_code=503), Fault.BUSY),
+        (WithStatus(error_code="AuthenticationFailed", status_code=403), Fault.CREDENTIALS),
+        (WithStatus(code="401"), Fault.CREDENTIALS),
+        (FileNotFoundError("SECRET"), Fault.NOT_FOUND),
+        (ConnectionRefusedError(), Fault.UNREACHABLE),
+        (TimeoutError(), Fault.BUSY),
+        (ssl.SSLCertVerificationError("SECRET"), Fault.UNTRUSTED),
+        (ValueError("SECRET"), Fault.OTHER),
+    ],
+)
+def test_faults(error: Exception, fault: Fault) -> None:
+    assert fault_of(error) is fault
+    words = str(error_of_object("s3://b/k", error)) + str(error_of_listing("s3://b/", error))
+    assert "SECRET" not in words
+    assert "\n" not in words
+
+
+def test_an_error_that_is_its_own_cause_comes_to_an_end() -> None:
+    error, other = ValueError(), OSError()
+    error.__cause__, other.__cause__ = other, error
+    assert fault_of(error) is Fault.OTHER
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "is_permanent"),
+    [(404, FileUnreadable, None), (403, FileUnreadable, None), (503, StoreBusy, None), (401, StoreUnusable, True)],
+)
+def test_errors_of_objects(status: int, kind: type[Exception], is_permanent: bool | None) -> None:
+    error = error_of_object("s3://b/k", WithStatus(status=status))
+    assert type(error) is kind
+    assert getattr(error, "is_permanent", None) is is_permanent
+
+
+@pytest.mark.parametrize(
+    ("status", "why"),
+    [(404, NoStore.NOT_THERE), (403, NoStore.FORBIDDEN), (503, NoStore.NOT_NOW), (401, NoStore.CREDENTIALS)],
+)
+def test_errors_of_listings(status: int, why: NoStore) -> None:
+    error = error_of_listing("s3://b/", WithStatus(status=status))
+    assert error.why is why
+    assert error.is_permanent is (status != 503)

@@ -1,0 +1,249 @@
+"""Object stores and web servers on 127.0.0.1, with a log of requests, and answers that go wrong as they are told."""
+
+from __future__ import annotations
+
+import contextlib
+import html
+import http.client
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from email.utils import formatdate
+from hashlib import md5
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote, unquote
+
+import pytest
+
+from support.processes import ServerProcess
+
+__all__ = ["AWS", "Answer", "Request", "StorePlace", "memory_place", "s3_place", "web_place"]
+
+AWS = {
+    "AWS_ACCESS_KEY_ID": "AKIATESTTESTTEST", "AWS_SECRET_ACCESS_KEY": "hush-hush-secret",
+    "AWS_DEFAULT_REGION": "us-east-1",
+}  # fmt: skip
+"""Environment with which S3 is asked; whoever sees the secret anywhere else has found a fault."""
+
+
+class Request(NamedTuple):
+    """A request as the server saw it: ``name`` is that of the object, ``""`` for a list."""
+
+    method: str
+    name: str
+    range: str
+
+
+@dataclass
+class Answer:
+    """What a server answers instead of what is right.
+
+    Attributes:
+        status: of HTTP.
+        body: whole.
+        cut: send the right answer, but only so many bytes of it, then close.
+        stall: wait for this before the right answer goes on after its first bytes.
+    """
+
+    status: int = 0
+    body: bytes = b""
+    cut: int | None = None
+    stall: threading.Event | None = None
+
+
+@dataclass
+class StorePlace:
+    """A prefix in a store.
+
+    Attributes:
+        url: of the prefix, with a slash at its end.
+        options: storage options.
+        put: stores an object below the prefix.
+        requests: what the server was asked, in order.
+        script: asked for each request; returns what goes wrong with it, None for nothing.
+    """
+
+    url: str
+    put: Callable[[str, bytes], None]
+    options: tuple[tuple[str, str], ...] = ()
+    requests: list[Request] = field(default_factory=list)
+    script: Callable[[Request], Answer | None] = lambda request: None
+
+    @property
+    def fetched(self) -> list[str]:
+        """The names of all objects that were fetched, wholly or in part."""
+        return [request.name for request in self.requests if request.method == "GET" and request.name]
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+    block_on_close = False
+
+
+@contextlib.contextmanager
+def _serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[int]:
+    server = _Server(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    try:
+        yield server.server_address[1]
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """Answers by what ``content`` returns, unless the script of the place says otherwise."""
+
+    protocol_version = "HTTP/1.1"
+    place: StorePlace
+    prefix: str
+
+    def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002  (the name of the base class)
+        """Be silent."""
+
+    def content(self) -> tuple[int, Mapping[str, str], bytes]:
+        raise NotImplementedError
+
+    def handle_one_request(self) -> None:
+        with contextlib.suppress(ConnectionError):
+            super().handle_one_request()
+
+    def do_GET(self) -> None:
+        path, _, query = self.path.partition("?")
+        name = unquote(path).removeprefix(self.prefix) if path.startswith(self.prefix) else ""
+        name = "" if name.endswith("/") or "list-type" in query else name
+        request = Request(self.command, name, self.headers.get("Range", ""))
+        self.place.requests.append(request)
+        answer = self.place.script(request) or Answer()
+        if answer.status:
+            self._send(answer.status, {}, answer.body, answer)
+        else:
+            self._send(*self.content(), answer)
+
+    do_HEAD = do_GET  # noqa: N815  (the name that the base class looks for)
+
+    def _send(self, status: int, headers: Mapping[str, str], body: bytes, answer: Answer) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            if name.lower() not in ("content-length", "connection", "transfer-encoding", "date", "server"):
+                self.send_header(name, value)
+        length = headers.get("Content-Length", str(len(body))) if self.command == "HEAD" else str(len(body))
+        self.send_header("Content-Length", length)
+        self.end_headers()
+        if self.command == "HEAD":
+            return
+        if answer.cut is not None:
+            self.wfile.write(body[: answer.cut])
+            self.wfile.flush()
+            self.connection.shutdown(2)
+            self.close_connection = True
+            return
+        if answer.stall is not None:
+            self.wfile.write(body[:10])
+            answer.stall.wait(60)
+            body = body[10:]
+        self.wfile.write(body)
+
+
+@contextlib.contextmanager
+def web_place(*, has_ranges: bool = True, has_etags: bool = True) -> Iterator[StorePlace]:
+    """A web server with index pages."""
+    objects: dict[str, tuple[bytes, float]] = {}
+
+    class Handler(_Handler):
+        prefix = "/in/"
+
+        def content(self) -> tuple[int, Mapping[str, str], bytes]:
+            path = unquote(self.path.partition("?")[0]).lstrip("/")
+            if path.endswith("/") or not path:
+                return self._index(path)
+            if path not in objects:
+                return 404, {}, b"no"
+            body, modified = objects[path]
+            headers = {"Last-Modified": formatdate(modified, usegmt=True), "Content-Type": "application/dicom"}
+            if has_etags:
+                headers["ETag"] = f'"{md5(body).hexdigest()}"'
+            asked = self.headers.get("Range", "")
+            if asked and has_ranges:
+                first, _, last = asked.removeprefix("bytes=").partition("-")
+                return 206, headers, body[int(first) : int(last) + 1]
+            return 200, headers | {"Content-Length": str(len(body))}, body
+
+        def _index(self, path: str) -> tuple[int, Mapping[str, str], bytes]:
+            steps = {name[len(path) :].partition("/") for name in objects if name.startswith(path)}
+            links = sorted({first + slash for first, slash, _ in steps})
+            rows = "".join(f'<a href="{quote(each)}">{html.escape(each)}</a>\n' for each in ["../", *links])
+            page = f'<html><a href="?C=N;O=D">Name</a>\n{rows}</html>'
+            return (200, {"Content-Type": "text/html"}, page.encode()) if links else (404, {}, b"no")
+
+    modified = [1_700_000_000.0]
+
+    def put(name: str, data: bytes) -> None:
+        modified[0] += 1
+        objects[f"in/{name}"] = data, modified[0]
+
+    with _serving(Handler) as port:
+        Handler.place = StorePlace(f"http://127.0.0.1:{port}/in/", put)
+        yield Handler.place
+
+
+@contextlib.contextmanager
+def s3_place(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StorePlace]:
+    """A bucket of moto, behind a relay that logs and errs."""
+    import boto3
+
+    for name, value in AWS.items():
+        monkeypatch.setenv(name, value)
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+
+    def command(port: int) -> list[str]:
+        return [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+
+    with ServerProcess(command, folder / "moto.log") as server:
+        port = server.port
+        client = boto3.client("s3", endpoint_url=f"http://127.0.0.1:{port}")
+        client.create_bucket(Bucket="dicom")
+
+        class Handler(_Handler):
+            prefix = "/dicom/in/"
+
+            def content(self) -> tuple[int, Mapping[str, str], bytes]:
+                connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+                try:
+                    connection.request(self.command, self.path, headers=dict(self.headers))
+                    answer = connection.getresponse()
+                    return answer.status, dict(answer.getheaders()), answer.read()
+                finally:
+                    connection.close()
+
+        def put(name: str, data: bytes) -> None:
+            client.put_object(Bucket="dicom", Key=f"in/{name}", Body=data)
+
+        with _serving(Handler) as front:
+            Handler.place = StorePlace("s3://dicom/in/", put, (("endpoint_url", f"http://127.0.0.1:{front}"),))
+            yield Handler.place
+
+
+@contextlib.contextmanager
+def memory_place() -> Iterator[StorePlace]:
+    """The store in memory of fsspec, which is that of the whole process."""
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    MemoryFileSystem.store.clear()
+    MemoryFileSystem.pseudo_dirs[:] = [""]
+    fs = MemoryFileSystem()
+    try:
+        yield StorePlace("memory://in/", lambda name, data: fs.pipe(f"/in/{name}", data))
+    finally:
+        MemoryFileSystem.store.clear()
+        MemoryFileSystem.pseudo_dirs[:] = [""]
