@@ -84,6 +84,8 @@ complete -c dcmsend -l files-from -r -F -d 'also send what is named in f, one na
 complete -c dcmsend -l files-from0 -r -F -d 'the same for names that end with a NUL byte'
 complete -c dcmsend -l archives -d 'send what is in zip and tar archives (.tar.gz .bz2, .xz, .zst), named or found'
 complete -c dcmsend -l min-age -x -d 'leave files for the next run that were modified less than d ago'
+complete -c dcmsend -l storage-option -x -d 'an option for object stores (s3:, gs:, az:, sftp:, https:) and web servers; no secrets'
+complete -c dcmsend -l fetch-parallel -x -d 'fetch n of their objects at the same time'
 complete -c dcmsend -l send-while-scanning -d 'do not look at all files before the first one is sent; no halt, truthful exit codes'
 complete -c dcmsend -l halt -d 'stop at the first trouble even so'
 complete -c dcmsend -l normalize -d 'encode every data set anew in canonical form'

@@ -65,6 +65,8 @@ OPTION_COVERAGE: dict[str, str] = {
     "--parallel-associations": "system/test_parallel_peers.py::test_storescp",
     "--async-window": "system/test_parallel_peers.py::test_answers_out_of_order",
     "--archives": "cli/test_archives.py::test_members_of_archives_are_sent",
+    "--storage-option": "cli/test_stores.py::test_objects_of_a_bucket_are_sent",
+    "--fetch-parallel": "cli/test_stores.py::test_objects_of_a_bucket_are_sent",
     "--send-while-scanning": "cli/test_speed_options.py::test_send_while_scanning",
     "--halt": "cli/test_speed_options.py::test_halt",
     "--verify": "proof/test_runs.py::test_a_receiver_that_takes_no_queries",

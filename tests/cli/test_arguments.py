@@ -133,6 +133,8 @@ MEANINGS: dict[str, tuple[list[str], dict[str, Any]]] = {
         ["--files-from0", "l", "--files-from", "m"], {"file_lists": (FileList("m", b"\n"), FileList("l", b"\0"))},
     ),
     "--archives": (["--archives"], {"inputs.archives": True}),
+    "--storage-option": (["--storage-option", "a=b=c"], {"inputs.storage_options": (("a", "b=c"),)}),
+    "--fetch-parallel": (["--fetch-parallel", "5"], {"inputs.fetch_parallel": 5}),
     "--min-age": (["--min-age", "15m"], {"inputs.min_age": 900.0}),
     "--journal": (["--journal", "j"], journal_meaning(JournalOptions("j"))),
     "--resume": (["--journal", "j", "--resume"], journal_meaning(JournalOptions("j", resume=True))),

@@ -137,8 +137,17 @@ def build_settings(line: CommandLine, *, is_verbose: bool) -> tuple[Settings, li
 
 
 def _is_new(line: CommandLine) -> bool:
-    """Whether one of ``_NEW_WAYS`` was given, so that defaults may differ from those of DCMTK."""
-    return any(line.has(option) for option in _NEW_WAYS)
+    """Whether something was given that DCMTK does not have, so that defaults may differ from those of DCMTK."""
+    return any(line.has(option) for option in _NEW_WAYS) or _names_stores(line)
+
+
+def _names_stores(line: CommandLine) -> bool:
+    """Whether an input is the address of an object in a store."""
+    if not any("://" in name for name in line.parameters[2:]):
+        return False
+    from dcmsend.inputs import is_url  # only for names that look like one
+
+    return any(is_url(name) for name in line.parameters[2:])
 
 
 def _halts(line: CommandLine) -> bool:
@@ -158,6 +167,8 @@ def _check_dependences(line: CommandLine, is_verbose: bool) -> None:
         raise UsageError("--probe-peer not allowed with --dry-run")
     if line.has("--archives") and line.has("--move-sent"):
         raise UsageError("--move-sent not allowed with --archives")
+    if line.has("--move-sent") and _names_stores(line):
+        raise UsageError("--move-sent not allowed with objects of stores")
     for option in ("--parallel-associations", "--retry", "--send-while-scanning"):
         if line.has(option) and _choice(line, _MULTIPLE_ASSOCIATIONS) is False:
             raise UsageError(f"{option} not allowed with --single-association")
@@ -205,6 +216,8 @@ def _input_options(line: CommandLine) -> InputOptions:
         min_age=_duration(line, "--min-age"),
         archives=line.has("--archives"),
         shard=_shard(line),
+        fetch_parallel=_strict_number(line, "--fetch-parallel", _PARALLEL),
+        storage_options=_storage_options(line),
     ))
 
 
@@ -214,6 +227,14 @@ def _shard(line: CommandLine) -> Shard | None:
     from .shard_arguments import shard_option
 
     return shard_option(line)
+
+
+def _storage_options(line: CommandLine) -> tuple[tuple[str, str], ...] | None:
+    if not line.has("--storage-option"):
+        return None
+    from .store_arguments import storage_options
+
+    return storage_options(line)
 
 
 def _file_lists(line: CommandLine) -> tuple[FileList, ...]:

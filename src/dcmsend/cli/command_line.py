@@ -44,7 +44,7 @@ class CommandLine:
 
     def add_parameter(self, text: str) -> None:
         """Note one more parameter."""
-        self.arguments.append(_c_string(text))
+        self.arguments.append(_shown_name(_c_string(text)))
         self.parameters.append(_c_string(text))
 
     def has(self, long: str) -> bool:
@@ -124,7 +124,20 @@ def _check_dash(parameter: str) -> None:
         )
 
 
+def _shown_name(text: str) -> str:
+    """A parameter for logs and reports: an address may hold a password or a signature."""
+    if "://" not in text:
+        return text
+    from dcmsend.inputs import without_secrets
+
+    return without_secrets(text)
+
+
 def _shown(row: OptionRow, value: str) -> str:
+    if row.long == "--storage-option":
+        from .store_arguments import shown_option
+
+        return shown_option(value)
     if row.long in SECRET:
         return "***"
     if row.long in TICKETS:

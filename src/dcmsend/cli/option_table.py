@@ -205,6 +205,10 @@ _OUR_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
             "send what is in zip and tar archives (.tar.gz", ".bz2, .xz, .zst), named or found")),
         ("", "--min-age", "[d]uration: 90, 90s, 15m, 7h", None, (
             "leave files for the next run that were", "modified less than d ago")),
+        ("", "--storage-option", "[o]ption: name=value", None, (
+            "an option for object stores (s3:, gs:, az:,", "sftp:, https:) and web servers; no secrets")),
+        ("", "--fetch-parallel", "[n]umber: integer (1..128, default: 16)", None, (
+            "fetch n of their objects at the same time",)),
     )),
     ("further options (not in DCMTK)", "processing", (
         ("", "--send-while-scanning", "", None, (
