@@ -131,7 +131,7 @@ def test_a_signed_address_is_not_told(dcmsend: str, web: StorePlace, tmp_path: P
     "option",
     [
         "secret=SECRET", "aws_secret_access_key=SECRET", "password=SECRET", "token=SECRET", "account_key=SECRET",
-        "sas_token=SECRET", "SECRET", "proxy=http://me:SECRET@h",
+        "sas_token=SECRET", "connection_string=SECRET", "SECRET", "proxy=http://me:SECRET@h",
     ],
 )  # fmt: skip
 def test_secrets_are_not_taken(dcmsend: str, option: str) -> None:

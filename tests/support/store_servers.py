@@ -20,8 +20,12 @@ from urllib.parse import quote, unquote
 import pytest
 
 from support.processes import ServerProcess
+from support.programs import dcmtk_program
 
-__all__ = ["AWS", "Answer", "Request", "StorePlace", "memory_place", "s3_place", "web_place"]
+__all__ = [
+    "AWS", "Answer", "Request", "StorePlace", "azure_place", "google_place", "memory_place", "s3_place", "sftp_place",
+    "web_place",
+]  # fmt: skip
 
 AWS = {
     "AWS_ACCESS_KEY_ID": "AKIATESTTESTTEST", "AWS_SECRET_ACCESS_KEY": "hush-hush-secret",
@@ -116,7 +120,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path, _, query = self.path.partition("?")
-        name = unquote(path).removeprefix(self.prefix) if path.startswith(self.prefix) else ""
+        path = unquote(path)
+        name = path.removeprefix(self.prefix) if path.startswith(self.prefix) else ""
         name = "" if name.endswith("/") or "list-type" in query else name
         request = Request(self.command, name, self.headers.get("Range", ""))
         self.place.requests.append(request)
@@ -133,8 +138,8 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in headers.items():
             if name.lower() not in ("content-length", "connection", "transfer-encoding", "date", "server"):
                 self.send_header(name, value)
-        length = headers.get("Content-Length", str(len(body))) if self.command == "HEAD" else str(len(body))
-        self.send_header("Content-Length", length)
+        told = {name.lower(): value for name, value in headers.items()}.get("content-length", "0")
+        self.send_header("Content-Length", told if self.command == "HEAD" else str(len(body)))
         self.end_headers()
         if self.command == "HEAD":
             return
@@ -149,6 +154,22 @@ class _Handler(BaseHTTPRequestHandler):
             answer.stall.wait(60)
             body = body[10:]
         self.wfile.write(body)
+
+
+class _Relay(_Handler):
+    """Passes everything on to a server behind it."""
+
+    port: int
+
+    def content(self) -> tuple[int, Mapping[str, str], bytes]:
+        length = int(self.headers.get("Content-Length", 0))
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        try:
+            connection.request(self.command, self.path, self.rfile.read(length), headers=dict(self.headers))
+            answer = connection.getresponse()
+            return answer.status, dict(answer.getheaders()), answer.read()
+        finally:
+            connection.close()
 
 
 @contextlib.contextmanager
@@ -214,17 +235,9 @@ def s3_place(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StorePla
         client = boto3.client("s3", endpoint_url=f"http://127.0.0.1:{port}")
         client.create_bucket(Bucket="dicom")
 
-        class Handler(_Handler):
+        class Handler(_Relay):
             prefix = "/dicom/in/"
-
-            def content(self) -> tuple[int, Mapping[str, str], bytes]:
-                connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-                try:
-                    connection.request(self.command, self.path, headers=dict(self.headers))
-                    answer = connection.getresponse()
-                    return answer.status, dict(answer.getheaders()), answer.read()
-                finally:
-                    connection.close()
+            port = server.port
 
         def put(name: str, data: bytes) -> None:
             client.put_object(Bucket="dicom", Key=f"in/{name}", Body=data)
@@ -232,6 +245,125 @@ def s3_place(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StorePla
         with _serving(Handler) as front:
             Handler.place = StorePlace("s3://dicom/in/", put, (("endpoint_url", f"http://127.0.0.1:{front}"),))
             yield Handler.place
+
+
+_AZURE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+"""The key that every Azurite has."""
+
+
+@contextlib.contextmanager
+def azure_place(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StorePlace]:
+    """A container of Azurite, behind a relay."""
+    from azure.storage.blob import BlobServiceClient
+
+    program = dcmtk_program("azurite-blob")
+    assert program is not None, "azurite is not installed; the test lacks its peer marker"
+
+    def command(port: int) -> list[str]:
+        return [
+            program, "--silent", "--inMemoryPersistence", "--skipApiVersionCheck", "--blobHost", "127.0.0.1",
+            "--blobPort", str(port),
+        ]  # fmt: skip
+
+    def connection(port: int) -> str:
+        return (
+            f"DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey={_AZURE_KEY};"
+            f"BlobEndpoint=http://127.0.0.1:{port}/devstoreaccount1;"
+        )
+
+    with ServerProcess(command, folder / "azurite.log") as server:
+        container = BlobServiceClient.from_connection_string(connection(server.port)).create_container("dicom")
+
+        class Handler(_Relay):
+            prefix = "/devstoreaccount1/dicom/in/"
+            port = server.port
+
+        with _serving(Handler) as front:
+            monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", connection(front))
+            Handler.place = StorePlace(
+                "az://dicom/in/", lambda name, data: container.upload_blob(f"in/{name}", data, overwrite=True)
+            )
+            yield Handler.place
+
+
+@contextlib.contextmanager
+def google_place(folder: Path) -> Iterator[StorePlace]:
+    """A bucket of the storage emulator, behind a relay."""
+
+    def command(port: int) -> list[str]:
+        emulator = Path(sys.executable).with_name("gcp-storage-emulator")
+        words = ["start", "--host=127.0.0.1", f"--port={port}", "--in-memory", "--default-bucket=dicom"]
+        return [str(emulator), *words]
+
+    def put(port: int, name: str, data: bytes) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        path = f"/upload/storage/v1/b/dicom/o?uploadType=media&name={quote('in/' + name, safe='')}"
+        connection.request("POST", path, data, {"Content-Type": "application/dicom"})
+        assert connection.getresponse().status == 200
+        connection.close()
+
+    with ServerProcess(command, folder / "emulator.log") as server:
+
+        class Handler(_Relay):
+            prefix = "/download/storage/v1/b/dicom/o/in/"
+            port = server.port
+
+        with _serving(Handler) as front:
+            options = (("endpoint_url", f"http://127.0.0.1:{front}"), ("token", "anon"), ("project", "p"))
+            Handler.place = StorePlace("gs://dicom/in/", lambda name, data: put(server.port, name, data), options)
+            yield Handler.place
+
+
+@contextlib.contextmanager
+def sftp_place(folder: Path) -> Iterator[StorePlace]:
+    """A host in this process whose key is known; nobody has to show who he is."""
+    import asyncio
+
+    import asyncssh
+
+    root = folder / "root"
+    (root / "in").mkdir(parents=True)
+    key = asyncssh.generate_private_key("ssh-ed25519")
+    loop = asyncio.new_event_loop()
+    place = StorePlace("", lambda name, data: None)
+
+    class Server(asyncssh.SSHServer):  # type: ignore[misc]
+        def begin_auth(self, username: str) -> bool:
+            return False
+
+    class Files(asyncssh.SFTPServer):  # type: ignore[misc]
+        def __init__(self, channel: Any) -> None:
+            super().__init__(channel, chroot=os.fsencode(root))
+
+        def open(self, path: bytes, pflags: int, attrs: Any) -> Any:
+            place.requests.append(Request("GET", os.fsdecode(path).lstrip("/").removeprefix("in/"), ""))
+            return super().open(path, pflags, attrs)
+
+    async def listen() -> Any:
+        return await asyncssh.create_server(
+            Server, "127.0.0.1", 0, server_host_keys=[key], sftp_factory=Files, allow_scp=False
+        )
+
+    def put(name: str, data: bytes) -> None:
+        path = root / "in" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    server = asyncio.run_coroutine_threadsafe(listen(), loop).result(30)
+    try:
+        port = server.get_port()
+        known = folder / "known_hosts"
+        public = key.export_public_key().decode().strip()
+        known.write_text(f"[127.0.0.1]:{port} {public}\n")
+        place.url, place.put = f"sftp://somebody@127.0.0.1:{port}/in/", put
+        place.options = (("known_hosts", str(known)),)
+        yield place
+    finally:
+        loop.call_soon_threadsafe(server.close)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
 
 
 @contextlib.contextmanager

@@ -15,7 +15,9 @@ __all__ = ["shown_option", "storage_options"]
 
 _OPTION: Final = "--storage-option"
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-_SECRETS: Final = ("secret", "password", "passwd", "passphrase", "token", "key", "credential", "sas", "auth", "cert")
+_SECRETS: Final = (
+    "secret", "password", "passwd", "passphrase", "token", "key", "credential", "sas", "auth", "cert", "connection",
+)  # fmt: skip
 """Parts of the names of options that hold secrets, or name files with secrets, which fsspec would also take as text."""
 _HARMLESS: Final = frozenset(("client_keys", "known_hosts"))
 _ANONYMOUS: Final = (("token", "anon"),)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from support.store_servers import StorePlace, memory_place, s3_place, web_place
+from support.store_servers import StorePlace, azure_place, google_place, memory_place, s3_place, sftp_place, web_place
 
 
 @pytest.fixture
@@ -33,7 +33,43 @@ def memory() -> Iterator[StorePlace]:
         yield place
 
 
-@pytest.fixture(params=["memory", "web", pytest.param("s3", marks=pytest.mark.peer("moto"))])
+@pytest.fixture
+def az(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StorePlace]:
+    """A container."""
+    folder = tmp_path / "azurite"
+    folder.mkdir()
+    with azure_place(folder, monkeypatch) as place:
+        yield place
+
+
+@pytest.fixture
+def gs(tmp_path: Path) -> Iterator[StorePlace]:
+    """A bucket."""
+    folder = tmp_path / "emulator"
+    folder.mkdir()
+    with google_place(folder) as place:
+        yield place
+
+
+@pytest.fixture
+def sftp(tmp_path: Path) -> Iterator[StorePlace]:
+    """A directory of a host."""
+    folder = tmp_path / "host"
+    folder.mkdir()
+    with sftp_place(folder) as place:
+        yield place
+
+
+STORES = [
+    "memory", "web",
+    pytest.param("s3", marks=pytest.mark.peer("moto")),
+    pytest.param("az", marks=pytest.mark.peer("azurite")),
+    pytest.param("gs", marks=pytest.mark.peer("gcp-storage-emulator")),
+    pytest.param("sftp", marks=pytest.mark.peer("asyncssh")),
+]  # fmt: skip
+
+
+@pytest.fixture(params=STORES)
 def store(request: pytest.FixtureRequest) -> StorePlace:
     """Each of the stores."""
     place: StorePlace = request.getfixturevalue(request.param)

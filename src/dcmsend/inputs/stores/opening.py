@@ -22,7 +22,7 @@ _WORDS: Final = {"true": True, "false": False}
 def open_store(
     place: Place, given: tuple[tuple[str, str], ...], parallel: int, loop: asyncio.AbstractEventLoop
 ) -> Store:
-    """The store of a place; called within the event loop.
+    """The store of a place; not called within the event loop, in which some libraries connect at once.
 
     Raises StoreUnusable: a package is missing, an option is unknown, no credentials.
     """
@@ -56,7 +56,17 @@ def _open(place: Place, options: dict[str, Any], parallel: int) -> Store:
         from fsspec.implementations.memory import MemoryFileSystem
 
         return Store(MemoryFileSystem(skip_instance_cache=True), "")
-    raise ImportError(name=place.scheme)
+    if place.scheme == "az":
+        from .azure import AzureStore
+
+        return AzureStore.open(place.site, **options)
+    if place.scheme == "gs":
+        from .google import GoogleStore
+
+        return GoogleStore.open(place.site, options)
+    from .sftp import SftpStore
+
+    return SftpStore.open(place.site, options)
 
 
 def value_of(text: str) -> object:

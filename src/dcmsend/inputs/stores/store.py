@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
-__all__ = ["PAGE", "PIECE", "Entry", "Store", "mtime_of", "plain_etag", "size_of"]
+__all__ = ["OPTIONS_OF_FSSPEC", "PAGE", "PIECE", "Entry", "Store", "mtime_of", "plain_etag", "size_of"]
 
 PIECE: Final = 1 << 20
 """Bytes read from a connection at once."""
@@ -19,6 +19,10 @@ RANGE: Final = 8 << 20
 PAGE: Final = 1000
 """Entries of a list that are handed on together."""
 DEEPEST: Final = 64
+"""Most directories in one another, below the one that was named."""
+
+OPTIONS_OF_FSSPEC: Final = frozenset(("asynchronous", "loop", "skip_instance_cache", "use_listings_cache"))
+"""Options that other libraries do not know."""
 
 Sink = Callable[[bytes], None]
 

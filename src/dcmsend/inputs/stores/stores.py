@@ -52,11 +52,8 @@ class Stores:
         key = (place.scheme, place.site)
         with self._lock:
             if key not in self._stores:
-
-                async def opened() -> Store:
-                    return open_store(place, self._options.storage_options, self.fetcher.parallel, self._loop.loop)
-
-                self._stores[key] = self._loop.call(opened(), self._check)
+                options = self._options.storage_options
+                self._stores[key] = open_store(place, options, self.fetcher.parallel, self._loop.loop)
             return self._stores[key]
 
     def info(self, place: Place) -> Entry:

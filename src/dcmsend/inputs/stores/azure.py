@@ -1,0 +1,124 @@
+"""Azure Blob Storage, through its own library: adlfs keeps each of its clients until the process ends.
+
+Credentials are taken from the environment under the names that adlfs and Azure's programs use.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Any, Final
+
+from .store import OPTIONS_OF_FSSPEC, PAGE, RANGE, Entry, Sink, Store, mtime_of, plain_etag
+
+__all__ = ["AzureStore"]
+
+_CONNECTION: Final = "AZURE_STORAGE_CONNECTION_STRING"
+_TIMES: Final[dict[str, Any]] = {"connection_timeout": 10, "read_timeout": 60, "retry_total": 3}
+
+
+class AzureStore(Store):
+    """A container.
+
+    Args:
+        client: ``BlobServiceClient``.
+        site: name of the container.
+        credential: closed with the client; None if it needs no closing.
+    """
+
+    def __init__(self, client: Any, site: str, credential: Any = None) -> None:
+        super().__init__(None, site)
+        self._client = client
+        self._credential = credential
+
+    @classmethod
+    def open(
+        cls, site: str, *, account_name: str = "", account_host: str = "", anon: bool = False, **unknown: object
+    ) -> AzureStore:
+        """Nothing is asked yet.
+
+        ``account_host`` is by default that of the account in Azure; ``anon`` asks without a credential.  Raises
+        TypeError for any other option, ImportError, and ValueError without an account.
+        """
+        from azure.storage.blob.aio import BlobServiceClient
+
+        for name in unknown.keys() - OPTIONS_OF_FSSPEC:
+            raise TypeError(f"unknown option {name}")
+        environment = os.environ.get
+        connection, account = environment(_CONNECTION), account_name or environment("AZURE_STORAGE_ACCOUNT_NAME", "")
+        if connection and not account_name:
+            return cls(BlobServiceClient.from_connection_string(connection, **_TIMES), site)
+        if not account:
+            raise PermissionError("neither account nor connection string")
+        secret = environment("AZURE_STORAGE_ACCOUNT_KEY") or environment("AZURE_STORAGE_SAS_TOKEN")
+        credential: Any = None if anon else secret
+        if credential is None and not anon:
+            from azure.identity.aio import DefaultAzureCredential
+
+            credential = DefaultAzureCredential()
+        url = f"https://{account_host or account + '.blob.core.windows.net'}"
+        client = BlobServiceClient(url, credential=credential, **_TIMES)
+        return cls(client, site, credential if hasattr(credential, "close") else None)
+
+    async def info(self, path: str) -> Entry:
+        """See ``Store``."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        try:
+            async with self._client.get_blob_client(self.site, path) as blob:
+                return _entry(path, await blob.get_blob_properties())
+        except ResourceNotFoundError:
+            async for page in self.pages(path + "/", recurse=True):
+                if page:
+                    return Entry(path + "/")
+                break
+            raise
+
+    async def pages(self, prefix: str, *, recurse: bool) -> AsyncIterator[list[Entry]]:
+        """See ``Store``; a page of the store is all that is in memory."""
+        async with self._client.get_container_client(self.site) as container:
+            if recurse:
+                found = container.list_blobs(name_starts_with=prefix, include=["metadata"])
+            else:
+                found = container.walk_blobs(name_starts_with=prefix, include=["metadata"], delimiter="/")
+            page: list[Entry] = []
+            async for blob in found:
+                is_marker = (getattr(blob, "metadata", None) or {}).get("hdi_isfolder") == "true"
+                if blob.name.endswith("/") or is_marker:
+                    continue
+                page.append(_entry(blob.name, blob))
+                if len(page) >= PAGE:
+                    yield page
+                    page = []
+            yield page
+
+    async def fetch(self, entry: Entry, sink: Sink, limit: int | None = None) -> Entry:
+        """See ``Store``: one request for each range, because the library reads no smaller pieces."""
+        end = entry.size or 0
+        end = end if limit is None else min(end, limit)
+        served, position = entry, 0
+        async with self._client.get_blob_client(self.site, entry.path) as blob:
+            while position < end:
+                stream = await blob.download_blob(offset=position, length=min(RANGE, end - position))
+                served = _entry(entry.path, stream.properties)
+                if entry.is_changed_to(served):
+                    sink(await stream.readall())
+                    break
+                data = await stream.readall()
+                if not data:
+                    break
+                sink(data)
+                position += len(data)
+        return served
+
+    async def close(self) -> None:
+        """See ``Store``."""
+        with suppress(Exception):
+            await self._client.close()
+            if self._credential is not None:
+                await self._credential.close()
+
+
+def _entry(path: str, told: Any) -> Entry:
+    return Entry(path, told.size, mtime_of({"last_modified": told.last_modified}), plain_etag(told.etag))
