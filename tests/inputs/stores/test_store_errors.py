@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 from typing import Any
 
@@ -54,6 +55,7 @@ class WithStatus(Exception):
         (FileNotFoundError("SECRET"), Fault.NOT_FOUND),
         (ConnectionRefusedError(), Fault.UNREACHABLE),
         (TimeoutError(), Fault.BUSY),
+        (socket.gaierror(-2, "SECRET"), Fault.UNREACHABLE),
         (ssl.SSLCertVerificationError("SECRET"), Fault.UNTRUSTED),
         (ValueError("SECRET"), Fault.OTHER),
     ],

@@ -5,6 +5,7 @@ No text of a library is shown: it may span lines, and hold addresses with signat
 
 from __future__ import annotations
 
+import socket
 import ssl
 from collections.abc import Iterator
 from enum import Enum
@@ -89,6 +90,7 @@ _BY_BUILT_IN: Final[tuple[tuple[type[BaseException], Fault], ...]] = (
     (FileNotFoundError, Fault.NOT_FOUND),
     (PermissionError, Fault.FORBIDDEN),
     (ConnectionRefusedError, Fault.UNREACHABLE),
+    (socket.gaierror, Fault.UNREACHABLE),
     (ConnectionError, Fault.BUSY),
     (TimeoutError, Fault.BUSY),
     (EOFError, Fault.BUSY),
