@@ -17,6 +17,7 @@ _NEEDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "asyncssh": ((), ("asyncssh",)),
     "azurite": (("azurite-blob",), ("azure.storage.blob",)),
     "gcp-storage-emulator": ((), ("gcp_storage_emulator", "gcsfs")),
+    "obstore": ((), ("moto.server", "obstore")),
     "moto": ((), ("moto.server", "s3fs")),
     "pynetdicom": ((), ("pynetdicom",)),
     "gdcm": (("gdcmconv",), ()),

@@ -60,9 +60,17 @@ def sftp(tmp_path: Path) -> Iterator[StorePlace]:
         yield place
 
 
+@pytest.fixture
+def obstore(s3: StorePlace) -> StorePlace:
+    """A bucket that is asked through another library."""
+    s3.options += (("backend", "obstore"),)
+    return s3
+
+
 STORES = [
     "memory", "web",
     pytest.param("s3", marks=pytest.mark.peer("moto")),
+    pytest.param("obstore", marks=pytest.mark.peer("obstore")),
     pytest.param("az", marks=pytest.mark.peer("azurite")),
     pytest.param("gs", marks=pytest.mark.peer("gcp-storage-emulator")),
     pytest.param("sftp", marks=pytest.mark.peer("asyncssh")),

@@ -32,7 +32,7 @@ def open_store(
     try:
         return _open(place, options, parallel)
     except ImportError as error:
-        extra = _EXTRAS[place.scheme]
+        extra = "obstore" if ("backend", "obstore") in given else _EXTRAS[place.scheme]
         text = f"a package is not installed, pip install 'dcmsend[{extra}]' brings it ({error.name or 'fsspec'})"
         raise StoreUnusable(url, text, NoStore.NO_PACKAGE) from error
     except TypeError as error:  # what a library says of a keyword it does not know
@@ -44,6 +44,10 @@ def open_store(
 
 
 def _open(place: Place, options: dict[str, Any], parallel: int) -> Store:
+    if options.get("backend") == "obstore":
+        from .rust import RustStore
+
+        return RustStore.open(place, options)
     if place.scheme == "s3":
         from .s3 import S3Store
 
