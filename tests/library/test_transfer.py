@@ -28,6 +28,8 @@ from dcmsend import (
 )
 from dcmsend.errors import DcmsendError, InvalidInputFile, NegotiationFailed, SendingFailed
 from dcmsend.inputs import FileChanged
+from dcmsend.inputs.stores.errors import StoreBusy
+from dcmsend.reasons import NoStore
 from support.fixture_files import CT_CLASS, MR_CLASS
 from support.peer_script import Abort, Accept, Reject, Respond, Script, refuse
 from support.processes import free_port
@@ -236,6 +238,8 @@ EXAMPLES: dict[str, DcmsendError] = {
     "GivenUp": errors.GivenUp("text"),
     "ReportError": errors.ReportError("path", "reason"),
     "JournalError": errors.JournalError("path", "reason"),
+    "StoreBusy": StoreBusy("reason"),
+    "StoreUnusable": errors.StoreUnusable("s3://b/", "reason", NoStore.CREDENTIALS),
     "_FileTrouble": errors._FileTrouble("path", "reason"),
     "_WithoutFacts": errors._WithoutFacts(),
     "Cancelled": errors.Cancelled("SIGTERM"),

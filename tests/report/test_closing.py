@@ -32,7 +32,7 @@ def record_of() -> RunRecord:
     record.exit_code = ExitCode.SOME_MAY_SUCCEED
     shown = {"seconds": 25_320.0, "journal": "night.db", "already_stored": 27_592_104, "invalid_files": 4_112}
     names = (
-        "summary", "broken_files", "error", "report_error", "exit_code", "may_succeed", "cannot_succeed",
+        "summary", "broken_files", "not_now", "error", "report_error", "exit_code", "may_succeed", "cannot_succeed",
         "other_shards", "proofs",
     )  # fmt: skip
     return cast(RunRecord, SimpleNamespace(**{name: getattr(record, name) for name in names} | shown))

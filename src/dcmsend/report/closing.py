@@ -44,7 +44,7 @@ def closing_lines(record: RunRecord) -> list[str]:
         lines.append(f"  {remark}")
     lines += _proof_lines(record)
     before = f"{format_count(record.already_stored)} already in the journal" if record.already_stored else ""
-    others = record.invalid_files - record.broken_files
+    others = record.invalid_files - record.broken_files - record.not_now
     parts = [f"earlier runs {before}"] if before else []
     if record.other_shards:
         parts.append(f"other shards {format_count(record.other_shards)} files")
@@ -52,6 +52,8 @@ def closing_lines(record: RunRecord) -> list[str]:
         parts.append(f"not DICOM {format_count(others)} ignored")
     if record.broken_files:
         parts.append(f"broken DICOM files {format_count(record.broken_files)} ignored")
+    if record.not_now:
+        parts.append(f"not given by their store {format_count(record.not_now)}")
     if parts:
         lines.append("  " + "; ".join(parts))
     return [*lines, _result(record)]

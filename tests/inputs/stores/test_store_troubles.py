@@ -15,6 +15,7 @@ import pytest
 from dcmsend import IndexOptions, InputOptions, Peer, Result, RetryOptions, TransferOptions, send
 from dcmsend.inputs.stores import fetcher
 from dcmsend.reasons import Rejection
+from support.discarding_peer import DiscardingPeer
 from support.media_files import dicomdir
 from support.peer_script import Abort, Accept, Respond, Script, refuse
 from support.scripted_peer import ScriptedPeer
@@ -152,3 +153,28 @@ def test_killed_nights_over_a_bucket(s3: StorePlace, dcmsend: str, tmp_path: Pat
         assert again.returncode == 0, again.stderr
     assert not s3.fetched
     assert {store.sop_instance_uid for store in peer.stores} >= {instance_uid(number) for number in range(1, 61)}
+
+
+MEASURED = """
+import resource, sys
+from dcmsend import InputOptions, Peer, send
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+inputs = InputOptions(scan_directories=True)
+count = sum(1 for outcome in send([sys.argv[1]], Peer("127.0.0.1", int(sys.argv[2])), inputs=inputs))
+print(count, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the unit of ru_maxrss")
+def test_many_objects_take_bounded_memory(web: StorePlace, tmp_path: Path) -> None:
+    """What waits is in anonymous files; the process itself grows by the pieces that are on their way."""
+    content = write_large(tmp_path / "large.dcm", 5_000_000).read_bytes()
+    for number in range(100):
+        web.put(f"{number:03d}.dcm", content)
+    with DiscardingPeer() as peer:
+        done = subprocess.run(
+            [sys.executable, "-c", MEASURED, web.url, str(peer.port)], capture_output=True, text=True, timeout=100
+        )
+    count, grown = map(int, done.stdout.split())
+    assert count == 100, done.stderr
+    assert grown < 150, f"{grown} MiB"
