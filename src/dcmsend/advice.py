@@ -145,6 +145,7 @@ _BY_REASON: Final = {
     Reason.DATA_SET_BROKEN: "The file is damaged or cut off. Get it again from where it came from.",
     Reason.FILE_CHANGED: "Somebody was writing the file. Send it again when it is whole; --min-age leaves such files "
     "alone.",
+    Reason.STORE_BUSY: "Its store was asked several times. Run again later.",
     Reason.MISSING_UID: "The data set has no SOP Class or Instance UID. It has to be repaired first.",
     Reason.NO_CONTEXT: "The archive takes neither this kind of object nor this encoding. Ask its administrator.",
     Reason.CONTEXT_REFUSED: "The archive does not take this encoding. +dly decompresses what is compressed with loss.",

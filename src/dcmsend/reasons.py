@@ -13,6 +13,7 @@ class Reason(Enum):
     FILE_UNREADABLE = "file unreadable"
     DATA_SET_BROKEN = "data set broken"
     FILE_CHANGED = "file changed"
+    STORE_BUSY = "its store cannot give it now"
     MISSING_UID = "missing UID"
     NO_CONTEXT = "no acceptable presentation context"
     CONTEXT_REFUSED = "presentation context refused"

@@ -49,12 +49,14 @@ class Answer:
     Attributes:
         status: of HTTP.
         body: whole.
+        headers: beside Content-Length.
         cut: send the right answer, but only so many bytes of it, then close.
         stall: wait for this before the right answer goes on after its first bytes.
     """
 
     status: int = 0
     body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
     cut: int | None = None
     stall: threading.Event | None = None
 
@@ -127,7 +129,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.place.requests.append(request)
         answer = self.place.script(request) or Answer()
         if answer.status:
-            self._send(answer.status, {}, answer.body, answer)
+            self._send(answer.status, answer.headers, answer.body, answer)
         else:
             self._send(*self.content(), answer)
 
@@ -261,8 +263,8 @@ def azure_place(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store
 
     def command(port: int) -> list[str]:
         return [
-            program, "--silent", "--inMemoryPersistence", "--skipApiVersionCheck", "--blobHost", "127.0.0.1",
-            "--blobPort", str(port),
+            program, "--silent", "--disableTelemetry", "--inMemoryPersistence", "--skipApiVersionCheck",
+            "--blobHost", "127.0.0.1", "--blobPort", str(port),
         ]  # fmt: skip
 
     def connection(port: int) -> str:

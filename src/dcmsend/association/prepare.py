@@ -23,6 +23,7 @@ from dcmsend.inputs import FileChanged
 from dcmsend.interrupt import Interrupt
 from dcmsend.load import Abilities, FilesAhead, LoadedInstance, Payload, Recoding, load_instance
 from dcmsend.protocol import CStoreRQ
+from dcmsend.reasons import Rejection
 from dcmsend.transfer import Reason, TransferOptions
 
 from .association import Association
@@ -307,7 +308,7 @@ class Preparer:
 
 def _reason_of(error: DcmsendError) -> Reason:
     if isinstance(error, FileUnreadable):
-        return Reason.FILE_UNREADABLE
+        return Reason.STORE_BUSY if error.why is Rejection.NOT_NOW else Reason.FILE_UNREADABLE
     return Reason.FILE_CHANGED if isinstance(error, FileChanged) else Reason.DATA_SET_BROKEN
 
 

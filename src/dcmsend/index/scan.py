@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from itertools import chain
@@ -177,18 +178,18 @@ class _Scan:
                 return
             if item.is_remote and self._fetcher is not None:
                 yield from self._fetched(items, self._fetcher())
-                continue
+                return
             from dcmsend.inputs import in_order  # only where opens are slow
 
             for item, ticket in in_order(items, open_input, _discard, self._check):
                 yield item, ticket.result(self._check)
 
     def _fetched(self, items: Iterator[Source], fetcher: Fetcher) -> Iterator[tuple[Source, Opened]]:
-        """The next inputs with their first bytes; objects of stores are fetched ahead, as far as there is credit."""
+        """All further inputs with their first bytes; objects of stores are fetched ahead, as far as there is credit."""
         from dcmsend.inputs import in_order
 
         admitted = fetcher.admitted(items)
-        for item, ticket in in_order(admitted, self._open, _discard, self._check, fetcher.parallel):
+        for item, ticket in in_order(admitted, self._open, _discard, self._check, fetcher.parallel, sys.maxsize):
             opened = ticket.result(self._check)
             fetcher.hand_over(item)
             yield item, opened

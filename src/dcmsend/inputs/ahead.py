@@ -34,16 +34,16 @@ Item = TypeVar("Item")
 Opened = TypeVar("Opened")
 
 
-def most_ahead() -> int:
-    """How many files may be open ahead: MOST_AHEAD, or a quarter of the descriptors that the system allows.
+def most_ahead(most: int = MOST_AHEAD) -> int:
+    """How many files may be open ahead: ``most``, or a quarter of the descriptors that the system allows.
 
     The rest is for what a run opens besides, late modules among it.
     """
     try:
         allowed = os.sysconf("SC_OPEN_MAX")
     except (AttributeError, ValueError, OSError):  # the system does not say
-        return MOST_AHEAD
-    return MOST_AHEAD if allowed < 0 else max(1, min(MOST_AHEAD, allowed // 4))
+        return most
+    return most if allowed < 0 else max(1, min(most, allowed // 4))
 
 
 class Ticket(Generic[Opened]):
@@ -155,13 +155,14 @@ def in_order(
     discard: Callable[[Opened], None],
     check: Callable[[], None] | None = None,
     threads: int = THREADS,
+    stretch: int = STRETCH,
 ) -> Iterator[tuple[Item, Ticket[Opened]]]:
-    """The next 4096 items in order, each with the ticket for its file; files are opened ahead, on ``threads``.
+    """The next ``stretch`` items in order, each with the ticket for its file; files are opened ahead, on ``threads``.
 
     The threads advance ``items``, one at a time, so items already found are not held up while the next one is sought.
     An exception of ``items`` is raised after everything before it.
     """
-    run = _InOrder(items, open_, discard, threads)
+    run = _InOrder(items, open_, discard, threads, stretch)
     try:
         while True:
             entry = run.next(check)
@@ -176,13 +177,18 @@ class _InOrder(Generic[Item, Opened]):
     """The threads of ``in_order``."""
 
     def __init__(
-        self, items: Iterator[Item], open_: Callable[[Item], Opened], discard: Callable[[Opened], None], threads: int
+        self,
+        items: Iterator[Item],
+        open_: Callable[[Item], Opened],
+        discard: Callable[[Opened], None],
+        threads: int,
+        stretch: int,
     ) -> None:
         self._items = items
         self._open = open_
         self._discard = discard
-        self._left = STRETCH
-        self._most = most_ahead()
+        self._left = stretch
+        self._most = most_ahead(max(MOST_AHEAD, threads))
         self._pull_lock = threading.Lock()
         self._changed = threading.Condition()
         self._entries: deque[tuple[Item, Ticket[Opened]] | _End] = deque()

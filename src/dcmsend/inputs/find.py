@@ -6,6 +6,7 @@ import logging
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from .input_file import InputFile
@@ -52,11 +53,10 @@ def _find(
     check: Callable[[], None] | None,
     stores: Callable[[], Stores] | None,
 ) -> Iterator[Source]:
+    names = iter(names)
     for name in names:
         if stores is not None and "://" in name and _is_url(name):
-            from .stores import find_objects
-
-            yield from find_objects(name, options, stores(), check)
+            yield from _find_in_stores(chain((name,), names), options, check, stores())
         elif not _is_directory(name):
             yield InputFile(name)
         elif options.scan_directories:
@@ -65,6 +65,19 @@ def _find(
             yield from scan_directory(name, recurse=options.recurse, pattern=options.scan_pattern, check=check)
         else:
             _log.warning("ignoring directory because option --scan-directories is not set: %s", name)
+
+
+def _find_in_stores(
+    names: Iterator[str], options: InputOptions, check: Callable[[], None] | None, stores: Stores
+) -> Iterator[Source]:
+    """The inputs of names from the first address on; other names may follow."""
+    from .stores import find_objects, look_up
+
+    for name, place, found in look_up(names, stores, check):
+        if place is None:
+            yield from _find((name,), options, check, None)
+        else:
+            yield from find_objects(place, found, options, stores, check)
 
 
 def _is_url(name: str) -> bool:

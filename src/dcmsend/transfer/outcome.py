@@ -142,6 +142,6 @@ def counted_as_stored(outcome: StoreOutcome) -> StoreOutcome:
 
 
 _TRANSIENT = frozenset({
-    Reason.FILE_CHANGED, Reason.CONNECTION_LOST, Reason.ABORTED, Reason.RELEASED, Reason.TIMED_OUT,
+    Reason.FILE_CHANGED, Reason.STORE_BUSY, Reason.CONNECTION_LOST, Reason.ABORTED, Reason.RELEASED, Reason.TIMED_OUT,
     Reason.PROTOCOL_ERROR, Reason.NO_ASSOCIATION, Reason.HALTED, Reason.CANCELLED, Reason.TIME_WINDOW,
 })

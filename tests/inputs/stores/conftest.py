@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -67,8 +68,27 @@ def obstore(s3: StorePlace) -> StorePlace:
     return s3
 
 
+@pytest.fixture
+def obstore_web(web: StorePlace) -> StorePlace:
+    """A web server whose objects another library fetches."""
+    web.options += (("backend", "obstore"),)
+    return web
+
+
+@pytest.fixture
+def obstore_az(az: StorePlace, monkeypatch: pytest.MonkeyPatch) -> StorePlace:
+    """A container that is asked through another library, which takes no connection string."""
+    facts = dict(part.split("=", 1) for part in os.environ["AZURE_STORAGE_CONNECTION_STRING"].strip(";").split(";"))
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_NAME", facts["AccountName"])
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_KEY", facts["AccountKey"])
+    az.options += (("backend", "obstore"), ("endpoint_url", facts["BlobEndpoint"]))
+    return az
+
+
 STORES = [
     "memory", "web",
+    pytest.param("obstore_web", marks=pytest.mark.peer("obstore")),
+    pytest.param("obstore_az", marks=[pytest.mark.peer("obstore"), pytest.mark.peer("azurite")]),
     pytest.param("s3", marks=pytest.mark.peer("moto")),
     pytest.param("obstore", marks=pytest.mark.peer("obstore")),
     pytest.param("az", marks=pytest.mark.peer("azurite")),

@@ -3,46 +3,69 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable, Iterator
 
 from dcmsend.errors import FileUnreadable
 
+from ..ahead import in_order
 from ..name_pattern import file_name_matcher
 from ..options import InputOptions
 from ..source import Source
-from .names import Place, place_of
+from .names import Place, is_url, place_of
 from .store import Entry
 from .stored_object import MissingObject, StoredObject
 from .stores import Stores
 
-__all__ = ["find_objects"]
+__all__ = ["find_objects", "look_up"]
 
 _log = logging.getLogger("dcmsend.app")
 
 
+Found = Entry | FileUnreadable | None
+"""What lies at an address: None if nobody was asked."""
+
+
+def look_up(
+    names: Iterator[str], stores: Stores, check: Callable[[], None] | None = None
+) -> Iterator[tuple[str, Place | None, Found]]:
+    """The names, each with its place, None for a name of a file, and with what lies there.
+
+    Stores are asked ahead, for several names at once.  Raises StoreUnusable, Cancelled.
+    """
+
+    def look(name: str) -> tuple[Place | None, Found]:
+        place = place_of(name) if is_url(name) else None
+        # A web server is asked when an object is fetched: an address may be signed for that only.
+        if place is None or place.is_prefix or place.scheme in ("http", "https"):
+            return place, None
+        try:
+            return place, stores.info(place)
+        except FileUnreadable as error:
+            return place, error
+
+    for name, ticket in in_order(names, look, lambda _: None, check, stores.fetcher.parallel, sys.maxsize):
+        yield name, *ticket.result(check)
+
+
 def find_objects(
-    url: str, options: InputOptions, stores: Stores, check: Callable[[], None] | None = None
+    place: Place, found: Found, options: InputOptions, stores: Stores, check: Callable[[], None] | None = None
 ) -> Iterator[Source]:
     """The objects that an address stands for, lazily, in the order in which the store delivers them.
 
-    An address that ends with a slash, or under which a store has no object but others below it, is a prefix: it is
-    expanded with ``options.scan_directories``, and with ``options.recurse`` to everything below it.  An address with
-    nothing there is an input that cannot be opened.  ``check`` is called for each object, and may raise.
+    ``found`` is what ``look_up`` has found there.  An address that ends with a slash, or under which a store has no
+    object but others below it, is a prefix: it is expanded with ``options.scan_directories``, and with
+    ``options.recurse`` to everything below it.  An address with nothing there is an input that cannot be opened.
+    ``check`` is called for each object, and may raise.
 
     Raises StoreUnusable, Cancelled.
     """
-    place = place_of(url)
+    if isinstance(found, FileUnreadable):
+        yield MissingObject(stores, place, found)
+        return
     if not place.is_prefix:
-        if place.scheme in ("http", "https"):  # asked when it is fetched: an address may be signed for that only
-            yield StoredObject(stores, place, Entry(place.path))
-            return
-        try:
-            entry = stores.info(place)
-        except FileUnreadable as error:
-            yield MissingObject(stores, place, error)
-            return
-        if not entry.is_prefix:
-            yield StoredObject(stores, place, entry._replace(path=place.path))
+        if found is None or not found.is_prefix:
+            yield StoredObject(stores, place, (found or Entry(place.path))._replace(path=place.path))
             return
         place = Place(place.scheme, place.site, place.path + "/")
     if not options.scan_directories:

@@ -45,8 +45,10 @@ def open_store(
 
 def _open(place: Place, options: dict[str, Any], parallel: int) -> Store:
     if options.get("backend") == "obstore":
-        from .rust import RustStore
+        from .rust import RustStore, RustWebStore
 
+        if place.scheme in ("http", "https"):
+            return RustWebStore.open(place.site, options, parallel, place.scheme)
         return RustStore.open(place, options)
     if place.scheme == "s3":
         from .s3 import S3Store

@@ -1,4 +1,4 @@
-"""Stores that speak S3 or Azure's protocol, through obstore, which takes less of the processor than other libraries.
+"""Stores that speak S3 or Azure's protocol, and web servers, through obstore, which takes less of the processor.
 
 It has its own rules for credentials: the environment and the role of the machine, but no profiles and no files.
 """
@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from typing import Any, Final
+from urllib.parse import unquote
 
 from .names import Place
 from .store import OPTIONS_OF_FSSPEC, PAGE, PIECE, Entry, Sink, Store, mtime_of, plain_etag
+from .web import WebStore
 
-__all__ = ["BACKEND", "RustStore"]
+__all__ = ["BACKEND", "RustStore", "RustWebStore"]
 
 BACKEND: Final = "backend"
 _NAMES: Final = {"endpoint_url": "endpoint", "anon": "skip_signature"}
@@ -45,8 +47,7 @@ class RustStore(Store):
             for name, value in given.items() if name != BACKEND and name not in OPTIONS_OF_FSSPEC
         }  # fmt: skip
         is_plain = str(options.get("endpoint", "")).startswith("http:")
-        client = {"allow_http": is_plain, "connect_timeout": "10s", "read_timeout": "60s", "timeout": _LONGEST}
-        store = kinds[place.scheme](place.site, client_options=client, retry_config={"max_retries": 3}, **options)
+        store = kinds[place.scheme](place.site, client_options=_client(is_plain), retry_config=_RETRIES, **options)
         return cls(store, place.site)
 
     async def info(self, path: str) -> Entry:
@@ -74,19 +75,58 @@ class RustStore(Store):
 
     async def fetch(self, entry: Entry, sink: Sink, limit: int | None = None) -> Entry:
         """See ``Store``: one request, read piece by piece."""
-        import obstore
-
-        if entry.size == 0:
-            return entry
-        end = None if limit is None else limit if entry.size is None else min(limit, entry.size)
-        answer = await obstore.get_async(self._store, entry.path, options=None if end is None else {"range": (0, end)})
-        async for data in answer.stream(min_chunk_size=PIECE):
-            sink(bytes(data))
-        return _entry(answer.meta)._replace(path=entry.path)
+        return await _fetch(self._store, entry.path, entry, sink, limit)
 
     async def close(self) -> None:
         """See ``Store``."""
         self._store = None
+
+
+class RustWebStore(WebStore):
+    """A web server whose objects obstore fetches; its lists, and addresses with a query, are read as without it."""
+
+    _objects: Any = None
+
+    @classmethod
+    def open(cls, site: str, options: dict[str, Any], parallel: int, scheme: str) -> RustWebStore:
+        """See ``WebStore``.  Raises ImportError, too."""
+        from obstore.store import HTTPStore
+
+        options = {name: value for name, value in options.items() if name != BACKEND}
+        store = super().open(site, options, parallel, scheme)
+        assert isinstance(store, RustWebStore)
+        client = _client(scheme == "http")
+        store._objects = HTTPStore(f"{scheme}://{site}/", client_options=client, retry_config=_RETRIES)
+        return store
+
+    async def fetch(self, entry: Entry, sink: Sink, limit: int | None = None) -> Entry:
+        """See ``Store``: one request, read piece by piece."""
+        path = unquote(entry.path)
+        parts = path.split("/")
+        if "?" in entry.path or limit is not None or "." in parts or ".." in parts or "" in parts:
+            return await super().fetch(entry, sink, limit)
+        served = await _fetch(self._objects, path, entry, sink, None)
+        return served if served.mtime_ns else served._replace(mtime_ns=None)  # a server may tell no time
+
+
+_RETRIES: Final[Any] = {"max_retries": 3}
+
+
+def _client(is_plain: bool) -> Any:
+    """The options of connections, which without TLS have to be allowed."""
+    return {"allow_http": is_plain, "connect_timeout": "10s", "read_timeout": "60s", "timeout": _LONGEST}
+
+
+async def _fetch(store: Any, path: str, entry: Entry, sink: Sink, limit: int | None) -> Entry:
+    import obstore
+
+    if entry.size == 0:
+        return entry
+    end = None if limit is None else limit if entry.size is None else min(limit, entry.size)
+    answer = await obstore.get_async(store, path, options=None if end is None else {"range": (0, end)})
+    async for data in answer.stream(min_chunk_size=PIECE):
+        sink(bytes(data))
+    return _entry(answer.meta)._replace(path=entry.path)
 
 
 def _entry(told: Any) -> Entry:

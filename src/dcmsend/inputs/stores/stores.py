@@ -9,9 +9,10 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from typing import Final
 
-from dcmsend.errors import Cancelled, DcmsendError
+from dcmsend.errors import Cancelled, DcmsendError, StoreUnusable
 from dcmsend.fork import own
 from dcmsend.interrupt import WAIT_SLICE
+from dcmsend.reasons import NoStore
 
 from ..options import InputOptions
 from .content import Content, TooLong
@@ -27,6 +28,8 @@ __all__ = ["Stores"]
 
 _PAUSES: Final = (0.5, 2.0)
 """Seconds before the second and the third attempt to fetch an object."""
+MOST_BUSY: Final = 100
+"""Objects in a row that stores could not give, after which the run ends: it is no use to ask for a million more."""
 
 
 class Stores:
@@ -45,6 +48,7 @@ class Stores:
         self._stores: dict[tuple[str, str], Store] = {}
         self._contents: weakref.WeakSet[Content] = weakref.WeakSet()
         self._is_closed = False
+        self._busy_in_a_row = 0
         self.fetcher = Fetcher(options.fetch_parallel, check)
         own(self)
 
@@ -125,15 +129,27 @@ class Stores:
         pauses = iter(_PAUSES)
         while True:
             try:
-                return self._loop.call(store.fetch(entry, restart(), limit), self._check)._replace(path=item.entry.path)
+                served = self._loop.call(store.fetch(entry, restart(), limit), self._check)
+                self._busy_in_a_row = 0
+                return served._replace(path=item.entry.path)
             except (DcmsendError, TooLong):
                 raise
             except Exception as cause:
                 error = error_of_object(item.path, cause)
-                pause = next(pauses, None)
-                if pause is None or not isinstance(error, StoreBusy):
+                if not isinstance(error, StoreBusy):
                     raise error from cause
+                pause = next(pauses, None)
+                if pause is None:
+                    raise self._after_busy(item, error) from cause
             self._wait(pause)
+
+    def _after_busy(self, item: StoredObject, error: StoreBusy) -> DcmsendError:
+        """The error for an object that could not be given: its own, or after many in a row that of the store."""
+        with self._lock:
+            self._busy_in_a_row += 1
+            if self._busy_in_a_row < MOST_BUSY:
+                return error
+        return StoreUnusable(item.place.shown, f"{error.reason}; {MOST_BUSY} objects in a row", NoStore.NOT_NOW)
 
     def _wait(self, seconds: float) -> None:
         end = time.monotonic() + seconds

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from html.parser import HTMLParser
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urljoin
+
+from dcmsend.errors import StoreUnusable
+from dcmsend.reasons import NoStore
 
 from .store import DEEPEST, PIECE, Entry, Sink, Store, plain_etag
 
 __all__ = ["WebStore"]
+
+_LONGEST_TAG: Final = 1 << 20
+"""Characters of a page that do not yet make a whole: a link is much shorter."""
+_LONGEST_NAME: Final = 4096
+_MOST_DIRECTORIES: Final = 1_000_000
+"""Names of directories that wait to be read."""
 
 
 class WebStore(Store):
@@ -43,10 +53,13 @@ class WebStore(Store):
             async with session.get(self._url(below), headers=_HEADERS) as answer:
                 answer.raise_for_status()
                 links = _Links(str(answer.url), self._full(below))
+                decoder = codecs.getincrementaldecoder("utf-8")("replace")
                 if not answer.content_type.endswith("html"):
                     continue
                 async for data in answer.content.iter_chunked(PIECE):
-                    links.feed(data.decode("utf-8", "replace"))
+                    links.feed(decoder.decode(data))
+                    if len(links.rawdata) > _LONGEST_TAG or len(waiting) > _MOST_DIRECTORIES:
+                        raise StoreUnusable(self._full(below), "its index page has no end", NoStore.OTHER)
                     yield [Entry(below + name) for name in links.take() if not name.endswith("/")]
                     if recurse and below.count("/") < prefix.count("/") + DEEPEST:
                         waiting += [below + name for name in links.directories]
@@ -119,7 +132,9 @@ class _Links(HTMLParser):
         with suppress(ValueError):
             url = urljoin(self._base, link)
             name = url[len(self._below) :] if url.startswith(self._below) else ""
-            if not name or "?" in name or "#" in name or name == self._last or "/" in name[:-1]:
+            if not name or len(name) > _LONGEST_NAME or name == self._last:
+                return
+            if "?" in name or "#" in name or "/" in name[:-1]:
                 return
             self._last = name
             (self.directories if name.endswith("/") else self._found).append(name)

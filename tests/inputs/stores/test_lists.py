@@ -1,0 +1,113 @@
+"""Lists of objects: index pages of any form, and lists of addresses."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from dcmsend import IndexOptions, InputOptions, Peer, Result, RetryOptions, TransferOptions, send
+from dcmsend.errors import StoreUnusable
+from dcmsend.inputs.stores import stores as stores_module
+from dcmsend.reasons import NoStore, Reason, Rejection
+from support.peer_script import Abort, Script
+from support.scripted_peer import ScriptedPeer
+from support.sending import write_instances, write_large
+from support.store_servers import Answer, Request, StorePlace
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stores_module, "_PAUSES", (0.01, 0.01))
+
+
+def options_of(place: StorePlace, **options: int) -> InputOptions:
+    return InputOptions(scan_directories=True, recurse=True, storage_options=place.options, **options)
+
+
+HTML = {"Content-Type": "text/html; charset=utf-8"}
+
+
+def page_of(*links: str, filling: int = 0) -> Answer:
+    text = "<html>" + " " * filling + "".join(f'<a href="{link}">x</a>' for link in links)
+    return Answer(200, text.encode(), HTML)
+
+
+@pytest.mark.parametrize("before", range(4))
+def test_a_name_that_two_pieces_of_a_page_share(web: StorePlace, tmp_path: Path, before: int) -> None:
+    """A letter of several bytes may be cut where the connection hands over a piece."""
+    name = "n\u20ac\U0001f600.dcm"
+    web.put(name, write_instances(tmp_path, 1)[0].read_bytes())
+    lead = (1 << 20) - len('<html><a href="n') - before
+    web.script = lambda request: None if request.name else page_of(name, filling=lead)
+    with ScriptedPeer() as peer:
+        outcomes = list(send([web.url], Peer("127.0.0.1", peer.port), inputs=options_of(web)))
+    assert [outcome.instance.input.path for outcome in outcomes] == [web.url + name]
+
+
+@pytest.mark.parametrize("text", ['<a href="' + "x" * (3 << 20), "<!--" + "x" * (3 << 20)])
+def test_a_page_without_end_is_not_kept(web: StorePlace, text: str) -> None:
+    web.script = lambda request: Answer(200, text.encode(), HTML)
+    with ScriptedPeer() as peer, pytest.raises(StoreUnusable, match="no end"):
+        list(send([web.url], Peer("127.0.0.1", peer.port), inputs=options_of(web)))
+
+
+@pytest.mark.peer("moto")
+def test_a_list_of_addresses_is_looked_up_ahead(s3: StorePlace, tmp_path: Path) -> None:
+    """Several HEAD requests are under way at once, and the order of the list stays."""
+    for path in write_instances(tmp_path / "in", 12):
+        s3.put(path.name, path.read_bytes())
+    names = [s3.url + path.name for path in sorted((tmp_path / "in").iterdir())]
+    names.insert(5, str(tmp_path / "in" / "000003.dcm"))
+    together = threading.Barrier(4)
+
+    def all_at_once(request: Request) -> Answer | None:
+        if request.method == "HEAD" and request.name in ("000001.dcm", "000002.dcm", "000003.dcm", "000004.dcm"):
+            together.wait(30)
+        return None
+
+    s3.script = all_at_once
+    with ScriptedPeer() as peer:
+        outcomes = list(send(names, Peer("127.0.0.1", peer.port), inputs=options_of(s3)))
+    assert [outcome.instance.input.path for outcome in outcomes] == names
+    assert Counter(request.method for request in s3.requests) == {"HEAD": 12, "GET": 12}
+
+
+def test_a_store_that_gives_nothing_for_long_ends_the_run(
+    web: StorePlace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stores_module, "MOST_BUSY", 10)
+    paths = write_instances(tmp_path / "in", 60)
+    for path in paths:
+        web.put(path.name, path.read_bytes())
+    web.script = lambda request: Answer(503) if request.name > "000005.dcm" else None
+    index = IndexOptions(halt_on_invalid=False)
+    with ScriptedPeer() as peer:
+        transfer = send(
+            [web.url], Peer("127.0.0.1", peer.port), inputs=options_of(web, fetch_parallel=1), index=index
+        )
+        with pytest.raises(StoreUnusable, match="10 objects in a row") as caught:
+            list(transfer)
+    assert caught.value.why is NoStore.NOT_NOW
+    assert not caught.value.is_permanent
+    assert len(set(web.fetched)) < 60
+    assert [rejected.why for rejected in transfer.rejected] == [Rejection.NOT_NOW] * 9
+
+
+def test_an_object_that_cannot_be_had_a_second_time_may_succeed_later(web: StorePlace, tmp_path: Path) -> None:
+    """Its association broke, so it was fetched again, and the store was busy: that is nothing final."""
+    web.put("a.dcm", write_large(tmp_path / "a.dcm", 400_000).read_bytes())
+    asked = Counter[str]()
+
+    def once(request: Request) -> Answer | None:
+        asked[request.name] += 1
+        return Answer(503) if request.name and asked[request.name] > 1 else None
+
+    web.script = once
+    options = TransferOptions(retry=RetryOptions(attempts=2, delay=0.01), halt_on_failure=False)
+    with ScriptedPeer(Script(during={1: (40_000, Abort())}), Script()) as peer:
+        (outcome,) = send([web.url], Peer("127.0.0.1", peer.port), inputs=options_of(web), transfer=options)
+    assert (outcome.result, outcome.reason) == (Result.FAILED, Reason.STORE_BUSY)
+    assert outcome.is_retryable
