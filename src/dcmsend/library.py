@@ -217,18 +217,31 @@ class Transfer:
 
 def _inputs_of(items: Iterable[Any], run: Run) -> Iterator[Source]:
     options, share, check = run.settings.inputs, run.share, run.interrupt.check_request
-    for number, item in enumerate(items, start=1):
+    numbered = enumerate(items, start=1)
+    others: list[DataSetInput] = []
+    while True:
+        # Names that follow each other are searched together: stores are asked for several of them at once.
+        yield from find_inputs(_names_of(numbered, others), options, check, share, run.stores)
+        if not others:
+            return
+        data_set = others.pop()
+        if share is None or not share.leaves(data_set):
+            yield data_set
+
+
+def _names_of(numbered: Iterator[tuple[int, Any]], others: list[DataSetInput]) -> Iterator[str]:
+    """The names up to the first item that is none, which goes to ``others``.  Raises TypeError for anything else."""
+    for number, item in numbered:
         if isinstance(item, str | bytes | os.PathLike):
             name = os.fsdecode(item)
             if _may_be_content(name):
                 raise TypeError(
                     f"item {number} is neither a path nor a pydicom.Dataset, but may be the content of a file"
                 )
-            yield from find_inputs((name,), options, check, share, run.stores)
+            yield name
         elif _is_data_set(item):
-            data_set = DataSetInput(f"<data set {number}>", item)
-            if share is None or not share.leaves(data_set):
-                yield data_set
+            others.append(DataSetInput(f"<data set {number}>", item))
+            return
         else:
             raise TypeError(f"item {number} is neither a path nor a pydicom.Dataset but {type(item).__name__}")
 

@@ -98,7 +98,7 @@ def test_a_store_that_gives_nothing_for_long_ends_the_run(
 
 def test_an_object_that_cannot_be_had_a_second_time_may_succeed_later(web: StorePlace, tmp_path: Path) -> None:
     """Its association broke, so it was fetched again, and the store was busy: that is nothing final."""
-    web.put("a.dcm", write_large(tmp_path / "a.dcm", 400_000).read_bytes())
+    web.put("a.dcm", write_large(tmp_path / "a.dcm", 20_000_000).read_bytes())
     asked = Counter[str]()
 
     def once(request: Request) -> Answer | None:
