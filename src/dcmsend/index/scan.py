@@ -121,7 +121,7 @@ class _Scan:
     def run(self, inputs: Iterable[Source]) -> Generator[Instance, None, None]:
         options, dictionary, skip, headers = self._options, self._dictionary, self._skip, self._headers
         mode, thorough, kept, share = options.read_mode, options.check_uids, self._kept, self._share
-        wanted = iter(inputs) if skip is None else (item for item in inputs if not skip(item))
+        wanted = iter(inputs) if skip is None else _without_skipped(inputs, skip)
         for item, opened in self._opened(wanted):
             if self._is_debugging and item.path:
                 _network_log.debug("adding DICOM file '%s'", item.path)
@@ -270,3 +270,11 @@ class _Scan:
 def _discard(opened: Opened) -> None:
     if isinstance(opened, tuple) and opened[0] >= 0:
         os.close(opened[0])
+
+
+def _without_skipped(inputs: Iterable[Source], skip: Callable[[Source], bool]) -> Iterator[Source]:
+    for item in inputs:
+        if skip(item):
+            item.let_go()
+        else:
+            yield item

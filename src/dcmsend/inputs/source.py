@@ -55,7 +55,7 @@ class Source(Protocol):
         is_lasting: whether a later run can find it again under the same key; if so, a journal keeps it.
         opens_ahead: whether it may be opened before its turn, on another thread.
         has_meta: whether it surely begins with a meta header, whatever the options say of files.
-        is_remote: whether each time that it is opened costs a request over the network, so that it is opened once.
+        is_remote: whether each time that it is opened may cost a request over the network, so that it is opened once.
         etag: a mark, beside size and time, by which a journal recognises a change: the entity tag of an object, CRC-32
             and offset of a member of an archive; ``""`` if there is none, as for a file.
         container: the input that this one lies in: of a member the archive; None if it lies in no other.

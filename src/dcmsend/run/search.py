@@ -196,7 +196,7 @@ class Search:
             return inputs
         from dcmsend.inputs import expand_archives
 
-        return expand_archives(inputs, self._interrupt.check_request)
+        return expand_archives(inputs, self._interrupt.check_request, self.fetcher)
 
     def _scan(self, inputs: Iterable[Source]) -> Generator[Instance, None, None]:
         skip = None if self._recall is None else self._is_stored

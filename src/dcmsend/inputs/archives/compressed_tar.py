@@ -18,9 +18,8 @@ from functools import partial
 from typing import Final
 
 from ..file_source import FileSource, OpenFile
-from ..input_file import InputFile
 from ..source import Source
-from .content import ArchiveFile, MemberContent, open_range
+from .content import MemberContent, open_archive, open_range
 from .inflating import Inflating
 from .kind import ArchiveKind
 from .passed_members import Shelf
@@ -36,13 +35,13 @@ LARGEST_MEMBER: Final = 64 << 30
 
 
 def members_of_compressed_tar(
-    archive: InputFile, kind: ArchiveKind, shelf: Shelf, check: Callable[[], None] | None = None
+    archive: Source, kind: ArchiveKind, shelf: Shelf, check: Callable[[], None] | None = None
 ) -> Iterator[Source]:
     """The members of a compressed archive, in its order, while it is inflated; see ``members_of_tar``.
 
     ``shelf`` is shared by all archives of a run.
     """
-    file, descriptor = ArchiveFile.opened(archive)
+    file, descriptor = open_archive(archive)
     reader = SequentialReader(file, kind, shelf, check)
     try:
         stream = Inflating(descriptor, kind, check)

@@ -13,9 +13,12 @@ from dcmsend.reasons import Rejection
 from ..anonymous import anonymous_file, write_all
 from ..file_source import FileChanged, FileSource, OpenFile, open_input, status_of
 from ..input_file import InputFile
-from ..source import Stamp
+from ..source import Source, Stamp
 
-__all__ = ["CHANGED", "ArchiveFile", "MemberContent", "RangeContent", "cannot_be_read", "open_pieces", "open_range"]
+__all__ = [
+    "CHANGED", "ArchiveFile", "MemberContent", "RangeContent", "cannot_be_read", "open_archive", "open_pieces",
+    "open_range",
+]  # fmt: skip
 
 CHANGED: Final = "the archive was changed after its list of members was read"
 
@@ -37,8 +40,52 @@ class MemberContent(Protocol):
         ...
 
 
-class ArchiveFile:
-    """An archive in the state in which its list of members was read.
+class ArchiveFile(Protocol):
+    """An archive in the state in which its list of members was read."""
+
+    @property
+    def item(self) -> Source:
+        """The archive as an input."""
+        ...
+
+    @property
+    def stamp(self) -> Stamp:
+        """Size in bytes, and time of modification in nanoseconds, by which a later run knows it again."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Number of bytes."""
+        ...
+
+    @property
+    def is_private(self) -> bool:
+        """Whether nobody else can change the bytes, because they are in an anonymous file of ours."""
+        ...
+
+    def open(self) -> int:
+        """Open the archive once more; return the descriptor, which the caller closes and reads by position only.
+
+        Raises FileChanged if it was changed or replaced, DataSetError, FileUnreadable.
+        """
+        ...
+
+
+def open_archive(item: Source) -> tuple[ArchiveFile, int]:
+    """Open an archive to read its list of members; the caller closes the descriptor.
+
+    Raises DataSetError, FileUnreadable; for an object of a store also StoreUnusable, Cancelled.
+    """
+    if isinstance(item, InputFile):
+        return _LocalArchive.opened(item)
+    from ..stores import FetchedArchive  # only where an object of a store is an archive
+
+    archive = FetchedArchive.fetched(item)
+    return archive, archive.open()
+
+
+class _LocalArchive:
+    """An archive that is a file.
 
     It is opened by its name for each member, which costs no more than opening a file and leaves no descriptor open.
 
@@ -47,19 +94,19 @@ class ArchiveFile:
         stamp: size in bytes, time of modification in nanoseconds.
     """
 
-    __slots__ = ("_identity", "item", "stamp")
+    __slots__ = ("_identity", "item", "size", "stamp")
+
+    is_private: bool = False
 
     def __init__(self, item: InputFile, status: os.stat_result) -> None:
         self.item = item
         self.stamp: Stamp = (status.st_size, status.st_mtime_ns)
+        self.size = status.st_size
         self._identity = (status.st_dev, status.st_ino)
 
     @classmethod
-    def opened(cls, item: InputFile) -> tuple[ArchiveFile, int]:
-        """Open an archive to read its list of members; the caller closes the descriptor.
-
-        Raises DataSetError, FileUnreadable.
-        """
+    def opened(cls, item: InputFile) -> tuple[_LocalArchive, int]:
+        """See ``open_archive``."""
         descriptor = open_input(item.path)
         try:
             return cls(item, status_of(descriptor)), descriptor
@@ -68,10 +115,7 @@ class ArchiveFile:
             raise
 
     def open(self) -> int:
-        """Open the archive again; return the descriptor, which the caller closes.
-
-        Raises FileChanged if it was changed or replaced, DataSetError, FileUnreadable.
-        """
+        """See ``ArchiveFile``."""
         descriptor = open_input(self.item.path)
         try:
             status = status_of(descriptor)
@@ -114,7 +158,10 @@ class RangeContent:
 
     def open(self, head_size: int) -> OpenFile:
         """See ``MemberContent``."""
-        return open_range(self._archive.open(), self._start, self._size, self._archive.stamp, head_size)
+        archive = self._archive
+        return open_range(
+            archive.open(), self._start, self._size, archive.stamp, head_size, is_private=archive.is_private
+        )
 
 
 def open_range(

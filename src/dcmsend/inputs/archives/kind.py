@@ -15,6 +15,7 @@ from ..source import Origin, Source
 from .member import BrokenMember
 
 if TYPE_CHECKING:
+    from ..stores import Fetcher
     from .passed_members import Shelf
 
 __all__ = ["ArchiveKind", "expand_archives", "kind_of_name"]
@@ -55,20 +56,24 @@ def kind_of_name(name: str) -> ArchiveKind | None:
     return next(kind for suffix, kind in _SUFFIXES.items() if name.endswith(suffix))
 
 
-def expand_archives(found: Iterable[Source], check: Callable[[], None] | None = None) -> Iterator[Source]:
+def expand_archives(
+    found: Iterable[Source],
+    check: Callable[[], None] | None = None,
+    fetcher: Callable[[], Fetcher] | None = None,
+) -> Iterator[Source]:
     """The inputs, with the members of an archive in the place of the archive.
 
-    A file is an archive by its name; one that the user has named, also by its first bytes.  ``check`` is called now and
-    then while the list of a large archive is read, and may raise.  Each fault of an archive is an input, too, which
-    raises it when it is opened.
+    A file is an archive by its name; one that the user has named, also by its first bytes.  An object of a store, by
+    its name alone, is fetched as a whole.  ``check`` is called now and
+    then while the list of a large archive is read, and may raise.  ``fetcher`` limits how many archives of stores are
+    kept until their members are sent.  Each fault of an archive is an input, too, which raises it when it is opened.
     """
-    formats = _Formats(check)
+    formats = _Formats(check, fetcher)
     for item in found:
         kind = _kind_of(item)
         if kind is None:
             yield item
             continue
-        assert isinstance(item, InputFile)
         try:
             yield from formats.members(item, kind)
         except (DataSetError, FileUnreadable) as error:
@@ -76,6 +81,8 @@ def expand_archives(found: Iterable[Source], check: Callable[[], None] | None = 
 
 
 def _kind_of(item: Source) -> ArchiveKind | None:
+    if item.is_remote:
+        return kind_of_name(item.path)
     if type(item) is not InputFile or item.is_directory:
         return None
     kind = kind_of_name(item.path)
@@ -101,11 +108,35 @@ def _kind_by_beginning(path: str) -> ArchiveKind | None:
 class _Formats:
     """Loads the code for a format when there is an archive of it."""
 
-    def __init__(self, check: Callable[[], None] | None) -> None:
+    def __init__(self, check: Callable[[], None] | None, fetcher: Callable[[], Fetcher] | None) -> None:
         self._check = check
+        self._fetcher = fetcher
         self._shelf: Shelf | None = None
 
-    def members(self, archive: InputFile, kind: ArchiveKind) -> Iterator[Source]:
+    def members(self, archive: Source, kind: ArchiveKind) -> Iterator[Source]:
+        if archive.is_remote:
+            return self._members_of_object(archive, kind)
+        return self._members(archive, kind)
+
+    def _members_of_object(self, archive: Source, kind: ArchiveKind) -> Iterator[Source]:
+        """The members of an object of a store, which is kept until the last one of them was let go."""
+        from ..stores import FetchedArchive
+
+        if self._fetcher is not None:
+            self._fetcher().admit_archive(archive)
+        uses = FetchedArchive.uses_of(archive)
+        uses.add()
+        try:
+            for member in self._members(archive, kind):
+                uses.add()
+                yield member
+        except (DataSetError, FileUnreadable) as error:
+            uses.add()
+            yield BrokenMember(archive, "", error)
+        finally:
+            archive.let_go()
+
+    def _members(self, archive: Source, kind: ArchiveKind) -> Iterator[Source]:
         if kind is ArchiveKind.ZIP:
             from .zip_archive import members_of_zip
 

@@ -10,8 +10,7 @@ from typing import Final, NoReturn
 from dcmsend.errors import DataSetError, FileUnreadable
 
 from ..file_source import OpenFile
-from ..input_file import InputFile
-from ..source import DicomdirRecord, Origin, Stamp
+from ..source import DicomdirRecord, Origin, Source, Stamp
 from .content import MemberContent
 
 __all__ = ["ArchiveMember", "BrokenMember", "MemberNames"]
@@ -58,9 +57,8 @@ class _InArchive:
     is_lasting: bool = True
     opens_ahead: bool = True
     has_meta: bool = False
-    is_remote: bool = False
 
-    def __init__(self, archive: InputFile, name: str) -> None:
+    def __init__(self, archive: Source, name: str) -> None:
         self.container = archive
         self.name = name
 
@@ -74,7 +72,7 @@ class _InArchive:
         return hash(self._same)
 
     @property
-    def _same(self) -> tuple[InputFile, str]:
+    def _same(self) -> tuple[Source, str]:
         return self.container, self.name
 
     @property
@@ -86,6 +84,11 @@ class _InArchive:
     def origin(self) -> Origin:
         """How the archive was found."""
         return self.container.origin
+
+    @property
+    def is_remote(self) -> bool:
+        """As of the archive."""
+        return self.container.is_remote
 
     @property
     def root(self) -> str:
@@ -109,7 +112,8 @@ class _InArchive:
         return self.container.look()
 
     def let_go(self) -> None:
-        """Does nothing: what was passed in an archive is kept for all its members."""
+        """One member less needs the archive."""
+        self.container.let_go()
 
 
 class ArchiveMember(_InArchive):
@@ -117,7 +121,7 @@ class ArchiveMember(_InArchive):
 
     __slots__ = ("_content",)
 
-    def __init__(self, archive: InputFile, name: str, content: MemberContent) -> None:
+    def __init__(self, archive: Source, name: str, content: MemberContent) -> None:
         super().__init__(archive, name)
         self._content = content
 
@@ -142,7 +146,7 @@ class BrokenMember(_InArchive):
 
     etag: str = ""
 
-    def __init__(self, archive: InputFile, name: str, error: DataSetError | FileUnreadable) -> None:
+    def __init__(self, archive: Source, name: str, error: DataSetError | FileUnreadable) -> None:
         super().__init__(archive, name)
         self._error = error
 

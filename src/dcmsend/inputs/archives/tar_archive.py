@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from ..file_source import FileSource
-from ..input_file import InputFile
 from ..source import Source
-from .content import ArchiveFile, MemberContent, RangeContent, cannot_be_read
+from .content import MemberContent, RangeContent, cannot_be_read, open_archive
 from .kind import kind_of_name
 from .member import ArchiveMember, BrokenMember, MemberNames
 from .tar_headers import LARGEST_SIZE, TarKind
@@ -28,15 +27,15 @@ _REASONS: Final = {
 }
 
 
-def members_of_tar(archive: InputFile, check: Callable[[], None] | None = None) -> Iterator[Source]:
+def members_of_tar(archive: Source, check: Callable[[], None] | None = None) -> Iterator[Source]:
     """The members of an archive that is not compressed, in its order, while the archive is walked over.
 
     What cannot be sent is a ``BrokenMember``.  ``check`` is called now and then, and may raise.  Raises DataSetError,
     after all members, if the archive is not whole, and FileUnreadable.
     """
-    file, descriptor = ArchiveFile.opened(archive)
+    file, descriptor = open_archive(archive)
     try:
-        walk = TarWalk(_PlainStream(descriptor, file.stamp[0]), check=check)
+        walk = TarWalk(_PlainStream(descriptor, file.size), check=check)
         members = TarMembers(archive, lambda entry: RangeContent(file, entry.offset, entry.size))
         yield from members.sources(walk)
     finally:
@@ -54,7 +53,7 @@ class TarMembers:
 
     def __init__(
         self,
-        archive: InputFile,
+        archive: Source,
         content_of: Callable[[TarEntry], MemberContent],
         on_link: Callable[[MemberContent], None] | None = None,
     ) -> None:

@@ -9,9 +9,8 @@ from struct import Struct
 from typing import Final
 
 from ..file_source import FileSource, OpenFile
-from ..input_file import InputFile
 from ..source import Source
-from .content import ArchiveFile, cannot_be_read, open_pieces, open_range
+from .content import ArchiveFile, cannot_be_read, open_archive, open_pieces, open_range
 from .kind import kind_of_name
 from .member import ArchiveMember, BrokenMember, MemberNames
 from .zip_directory import ZipEntry, find_directory, read_entries
@@ -36,17 +35,17 @@ _ENCRYPTED: Final = 1 | 1 << 6 | 1 << 13
 _PATCH: Final = 1 << 5
 
 
-def members_of_zip(archive: InputFile, check: Callable[[], None] | None = None) -> Iterator[Source]:
+def members_of_zip(archive: Source, check: Callable[[], None] | None = None) -> Iterator[Source]:
     """The members of a zip archive, in the order of its central directory.
 
     Directories are left out; a member that cannot be read is a ``BrokenMember``.  ``check`` is called now and then, and
     may raise.  Raises DataSetError, behind the last member that can be found if the archive is damaged, and
     FileUnreadable.
     """
-    file, descriptor = ArchiveFile.opened(archive)
+    file, descriptor = open_archive(archive)
     try:
         source = FileSource(descriptor)
-        directory = find_directory(source, file.stamp[0])
+        directory = find_directory(source, file.size)
         overlaps = find_overlaps(source, directory, check)
         names = MemberNames()
         for number, entry in enumerate(read_entries(source, directory, check)):
@@ -129,7 +128,9 @@ class _ZipContent:
             start = self._start(FileSource(descriptor).read_at(self._offset, _LOCAL_SIZE))
             if self._method == STORED:
                 taken, descriptor = descriptor, -1
-                return open_range(taken, start, self._size, archive.stamp, head_size, self._crc)
+                return open_range(
+                    taken, start, self._size, archive.stamp, head_size, self._crc, is_private=archive.is_private
+                )
             source = self._compressed(descriptor, start)
             pieces = inflate_pieces(source, self._compressed_size, self._method, self._size, self._crc)
             return open_pieces(pieces, self._size, archive.stamp, head_size)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from .fetched_archive import FetchedArchive
 from .fetcher import Fetcher
 from .find import find_objects, look_up
 from .names import SCHEMES, is_url, without_secrets
 from .stored_object import StoredObject
 from .stores import Stores
 
-__all__ = ["SCHEMES", "Fetcher", "StoredObject", "Stores", "find_objects", "is_url", "look_up", "without_secrets"]
+__all__ = [
+    "SCHEMES", "FetchedArchive", "Fetcher", "StoredObject", "Stores", "find_objects", "is_url", "look_up",
+    "without_secrets",
+]  # fmt: skip

@@ -88,6 +88,11 @@ class Content:
         descriptor, self._descriptor = self._descriptor, -1
         return OpenFile.of_member(descriptor, self.size, head, stamp, is_private=True)
 
+    @property
+    def descriptor(self) -> int:
+        """Of the file; -1 when it is closed."""
+        return self._descriptor
+
     def close(self) -> None:
         """Close the file; may be called twice."""
         if self._descriptor >= 0:

@@ -37,6 +37,15 @@ class Fetcher:
         """What an object takes up."""
         return UNKNOWN if item.entry.size is None else max(SMALLEST, item.entry.size)
 
+    def admit_archive(self, item: Source) -> None:
+        """Wait until an archive may be fetched as a whole.
+
+        However large it is it takes a fourth of the credit, since its own members must find room beside it.
+        """
+        assert isinstance(item, StoredObject)
+        price = LARGEST_SUM // 4 if item.entry.size is None else min(self.price_of(item), LARGEST_SUM // 4)
+        item.admit(self, self.ahead.wait_for(price, self._check))
+
     def admitted(self, items: Iterator[Source]) -> Iterator[Source]:
         """The inputs, each object of a store when it may be fetched; for one thread at a time."""
         for item in items:
@@ -45,6 +54,7 @@ class Fetcher:
             yield item
 
     def hand_over(self, item: Source) -> None:
-        """Note that the scan has taken an input."""
-        if isinstance(item, StoredObject):
-            item.hand_over(self.held)
+        """Note that the scan has taken an input, or a member of an archive."""
+        whole = item.container or item
+        if isinstance(whole, StoredObject):
+            whole.hand_over(self.held)

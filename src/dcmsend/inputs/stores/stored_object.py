@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,30 @@ __all__ = ["MissingObject", "StoredObject"]
 CHANGED = "the object was changed after the list of objects was read"
 
 
+class Uses:
+    """Counts who needs an archive: its list of members, as long as it is read, and each member; thread-safe.
+
+    Attributes:
+        put_away: closes the archive when nobody needs it any more; None before it was opened.
+    """
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._lock = threading.Lock()
+        self.put_away: Callable[[], None] | None = None
+
+    def add(self) -> None:
+        """One more."""
+        with self._lock:
+            self._count += 1
+
+    def end(self) -> bool:
+        """One less; whether it was the last one."""
+        with self._lock:
+            self._count -= 1
+            return self._count == 0
+
+
 class StoredObject:
     """One object; see ``Source``.
 
@@ -36,11 +61,12 @@ class StoredObject:
         root: for the latter the beginning of ``path``: the prefix that was named.
         entry: what the store has told of it.
         place: its address.
+        uses: who needs it, if it is an archive.
     """
 
     __slots__ = (
         "_charge", "_content", "_fetcher", "_is_changed", "_stores", "_was_asked", "entry", "origin", "path", "place",
-        "root",
+        "root", "uses",
     )  # fmt: skip
 
     record: DicomdirRecord | None = None
@@ -56,6 +82,7 @@ class StoredObject:
         self.entry = entry
         self.origin = Origin.DIRECTORY if root else Origin.PARAMETER
         self.root = root
+        self.uses: Uses | None = None
         self._stores = stores
         self._was_asked = False
         self._is_changed = False
@@ -142,6 +169,18 @@ class StoredObject:
             self.entry = served._replace(size=content.size)
         return content
 
+    def fetch_whole(self) -> tuple[Content, bool]:
+        """Fetch the object for a reader of archives, who closes the content; and whether it has changed since it was
+        listed.  Raises FileUnreadable, StoreUnusable, Cancelled."""
+        return self._fetch(), self._is_changed
+
+    def note_archive(self, put_away: Callable[[], None]) -> None:
+        """An archive was opened from this object; ``put_away`` closes what it has fetched for now."""
+        if self.uses is not None:
+            self.uses.put_away = put_away
+        if self._charge is None:
+            self._stores.note_archive(put_away)
+
     def open(self, head_size: int) -> OpenFile:
         """See ``Source``: what was kept, or the object fetched anew.
 
@@ -172,7 +211,12 @@ class StoredObject:
         return file
 
     def let_go(self) -> None:
-        """Give up what is kept."""
+        """Give up what is kept, of an archive when nobody else needs it."""
+        if self.uses is not None:
+            if not self.uses.end():
+                return
+            if self.uses.put_away is not None:
+                self.uses.put_away()
         content, charge = self._content, self._charge
         self._content = self._charge = None
         if content is not None:

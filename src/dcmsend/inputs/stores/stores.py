@@ -5,9 +5,11 @@ from __future__ import annotations
 import threading
 import time
 import weakref
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from typing import Final
+from weakref import WeakMethod
 
 from dcmsend.errors import Cancelled, DcmsendError, StoreUnusable
 from dcmsend.fork import own
@@ -28,6 +30,8 @@ __all__ = ["Stores"]
 
 _PAUSES: Final = (0.5, 2.0)
 """Seconds before the second and the third attempt to fetch an object."""
+MOST_ARCHIVES: Final = 4
+"""Archives that a preview keeps."""
 MOST_BUSY: Final = 100
 """Objects in a row that stores could not give, after which the run ends: it is no use to ask for a million more."""
 
@@ -47,6 +51,7 @@ class Stores:
         self._lock = threading.Lock()
         self._stores: dict[tuple[str, str], Store] = {}
         self._contents: weakref.WeakSet[Content] = weakref.WeakSet()
+        self._archives: deque[WeakMethod[Callable[[], None]]] = deque()
         self._is_closed = False
         self._busy_in_a_row = 0
         self.fetcher = Fetcher(options.fetch_parallel, check)
@@ -89,6 +94,14 @@ class Stores:
             raise
         except Exception as error:
             raise error_of_listing(place.shown, error) from error
+
+    def note_archive(self, put_away: Callable[[], None]) -> None:
+        """An archive was fetched that no credit pays for: of such ones only the last few stay."""
+        with self._lock:
+            self._archives.append(WeakMethod(put_away))
+            oldest = self._archives.popleft()() if len(self._archives) > MOST_ARCHIVES else None
+        if oldest is not None:
+            oldest()
 
     def beginning(self, item: StoredObject, size: int) -> bytes:
         """The first bytes of an object, by a request for no more.  Raises as ``fetch``."""
