@@ -13,7 +13,7 @@ from .source import DicomdirRecord, Origin, Source, Stamp
 
 if TYPE_CHECKING:
     from .ahead import MOST_AHEAD, STRETCH, Ticket, TicketWorkers, in_order, most_ahead
-    from .archives import expand_archives
+    from .archives import ArchiveMember, SpareFiles, expand_archives
     from .data_set_input import DataSetInput
     from .dicomdir import leads_outside, read_dicomdir
     from .file_list import read_file_list
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MOST_AHEAD",
     "STRETCH",
+    "ArchiveMember",
     "DataSetInput",
     "DicomdirRecord",
     "Fetcher",
@@ -39,6 +40,7 @@ __all__ = [
     "Shard",
     "Share",
     "Source",
+    "SpareFiles",
     "Stamp",
     "StoredObject",
     "Stores",
@@ -85,10 +87,10 @@ def __getattr__(name: str) -> object:
         from . import stores
 
         return getattr(stores, name)
-    if name == "expand_archives":
-        from .archives import expand_archives
+    if name in ("ArchiveMember", "SpareFiles", "expand_archives"):
+        from . import archives
 
-        return expand_archives
+        return getattr(archives, name)
     if name == "read_file_list":
         from .file_list import read_file_list
 

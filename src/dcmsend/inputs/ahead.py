@@ -107,9 +107,14 @@ class Ticket(Generic[Opened]):
 class TicketWorkers(Generic[Opened]):
     """Threads that open the files of tickets in the order in which they are added."""
 
-    def __init__(self) -> None:
+    def __init__(self, count: int = THREADS) -> None:
         self._queue: SimpleQueue[Ticket[Opened] | None] = SimpleQueue()
-        self._threads = _start_threads(self._run, "open", THREADS)
+        self._threads: list[threading.Thread] = []
+        self.grow(count)
+
+    def grow(self, count: int) -> None:
+        """Have at least this many threads."""
+        self._threads += _start_threads(self._run, "open", count - len(self._threads))
 
     def add(self, ticket: Ticket[Opened]) -> None:
         """Queue a file to be opened."""

@@ -45,10 +45,10 @@ class OpenFile:
         stamp: size and time by which journal and reports know the input.
         state: size and time that the open file must still have when all was sent; None if nothing else can change it.
         crc: CRC-32 of all bytes of the input, which is still to be checked; None if there is nothing to check.
-        on_close: called by whoever has closed the descriptor; None if nobody wants to know.
+        closer: closes the descriptor, or keeps it to be used again.
     """
 
-    __slots__ = ("crc", "descriptor", "head", "identity", "modified", "on_close", "size", "stamp", "start", "state")
+    __slots__ = ("closer", "crc", "descriptor", "head", "identity", "modified", "size", "stamp", "start", "state")
 
     def __init__(
         self, descriptor: int, size: int, modified: int, head: bytes, identity: tuple[int, int] | None = None
@@ -62,7 +62,7 @@ class OpenFile:
         self.stamp = (size, modified)
         self.state: tuple[int, int] | None = self.stamp
         self.crc: int | None = None
-        self.on_close: Callable[[], None] | None = None
+        self.closer: Callable[[int], None] = os.close
 
     @classmethod
     def of_member(
@@ -95,10 +95,8 @@ class OpenFile:
     def close(self) -> None:
         """Close the descriptor unless it was taken over."""
         if self.descriptor >= 0:
-            os.close(self.descriptor)
+            self.closer(self.descriptor)
             self.descriptor = -1
-            if self.on_close is not None:
-                self.on_close()
 
 
 def open_file(path: str, head_size: int) -> OpenFile:

@@ -15,13 +15,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dcmsend.inputs import KeptFiles, Source, Ticket, TicketWorkers
 
+    from .members_ahead import MembersAhead
+
 __all__ = ["FilesAhead"]
 
 HEAD = 16 * 1024
 """Bytes read when a file is opened: more than most headers, and the whole of a small instance."""
 
-_MOST_IN_MEMORY = 8
-"""Most members of archives, or objects of stores, that are open ahead: each may be in memory, in up to 8 MiB."""
+_MOST_OBJECTS = 8
+"""Most objects of stores that are open ahead: each may be in memory, in up to 8 MiB."""
 
 _clock = time.perf_counter
 
@@ -30,11 +32,11 @@ class FilesAhead:
     """Opens the files of instances; shared by all associations of a transfer.
 
     If opens turn out to be slow, threads open the next files of the list.  That changes no order: an error with a file
-    is raised when the file is asked for.
+    is raised when the file is asked for.  Members of archives are left to ``MembersAhead``.
 
     Args:
         instances: the transfer list; may grow meanwhile.
-        on_slow: called once when opens have turned out to be slow, on the thread that opened the last file.
+        on_slow: called when files begin to be opened ahead, on the thread that opened the last file.
         kept: files that the scan has left open; None if there are none.
     """
 
@@ -49,6 +51,7 @@ class FilesAhead:
         self._on_slow = on_slow
         self._watch = OpenWatch()
         self._lock = threading.Lock()
+        self._members: MembersAhead | None = None
         self._workers: TicketWorkers[OpenFile] | None = None
         self._tickets: dict[int, Ticket[OpenFile]] = {}
         self._next = 0
@@ -63,6 +66,8 @@ class FilesAhead:
         source = instance.input
         if not source.opens_ahead:
             return source.open(HEAD)
+        if source.container is not None:
+            return (self._members or self._start_members()).open(index, source, check)
         if self._workers is None:
             began = _clock()
             try:
@@ -79,19 +84,32 @@ class FilesAhead:
         kept = self._kept
         if kept is None:
             return source.open(HEAD)
-        if kept.count and source.container is None and (file := kept.take(source.path, HEAD)) is not None:
+        if kept.count and (file := kept.take(source.path, HEAD)) is not None:
             return file
         try:
             return source.open(HEAD)
         except FileUnreadable as error:
-            if kept.give_way(error):
+            if self._make_room(error):
                 return source.open(HEAD)
             raise
+
+    def _make_room(self, error: FileUnreadable) -> bool:
+        return self._kept is not None and self._kept.give_way(error)
 
     def close(self) -> None:
         """End the threads, and close files that will not be used."""
         with self._lock:
             self._stop()
+        if self._members is not None:
+            self._members.close()
+
+    def _start_members(self) -> MembersAhead:
+        from .members_ahead import MembersAhead  # only where there are archives
+
+        with self._lock:
+            if self._members is None:
+                self._members = MembersAhead(self._instances, self._on_slow, self._make_room)
+            return self._members
 
     def _start(self) -> None:
         from dcmsend.inputs import STRETCH, TicketWorkers, most_ahead  # only where opens are slow
@@ -121,9 +139,9 @@ class FilesAhead:
         self._next = max(self._next, index)
         while self._left and self._next < index + self._most and (instance := self._known(self._next)) is not None:
             item = instance.input
-            if (item.container is not None or item.is_remote) and self._next >= index + _MOST_IN_MEMORY:
+            if item.is_remote and self._next >= index + _MOST_OBJECTS:
                 break
-            if item.opens_ahead:
+            if item.opens_ahead and item.container is None:
                 ticket = Ticket(partial(self._open, item), OpenFile.close)
                 self._tickets[self._next] = ticket
                 self._workers.add(ticket)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -152,15 +151,15 @@ class _FileContent:
         crc: CRC-32 of the whole input, None if there is nothing to check.
     """
 
-    __slots__ = ("_check", "_descriptor", "_head", "_on_close", "_size", "_start", "_state", "crc", "offset", "stamp")
+    __slots__ = ("_check", "_closer", "_descriptor", "_head", "_size", "_start", "_state", "crc", "offset", "stamp")
 
     def __init__(self, file: OpenFile, check: Callable[[], None] | None) -> None:
         self._descriptor = file.descriptor
+        self._closer = file.closer
         self._head = file.head
         self._size = file.size
         self._start = file.start
         self._state = file.state
-        self._on_close = file.on_close
         self.crc = file.crc if file.descriptor >= 0 else None
         self.offset = 0
         self._check = check
@@ -186,7 +185,7 @@ class _FileContent:
             return BytesPayload(memoryview(self._head)[self.offset : self.offset + sendable])
         checksum = None if self.crc is None else self._checksum(self.crc, sendable)
         descriptor, self._descriptor = self._descriptor, -1
-        return FilePayload(descriptor, self._start + self.offset, sendable, self._state, checksum, self._on_close)
+        return FilePayload(descriptor, self._start + self.offset, sendable, self._state, checksum, self._closer)
 
     def _checksum(self, crc: int, sendable: int) -> Checksum:
         from .checksum import Checksum  # only for members of archives
@@ -212,10 +211,8 @@ class _FileContent:
 
     def close(self) -> None:
         if self._descriptor >= 0:
-            os.close(self._descriptor)
+            self._closer(self._descriptor)
             self._descriptor = -1
-            if self._on_close is not None:
-                self._on_close()
 
 
 def load_instance(

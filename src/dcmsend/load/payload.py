@@ -38,11 +38,11 @@ class FilePayload:
         length: number of bytes.
         state: size in bytes and time of modification in nanoseconds when the file was opened; None for an anonymous
             file, which nobody else can change.
+        closer: closes the descriptor, or keeps it to be used again.
         checksum: takes all bytes of the range, and is finished before the last one is sent; None if there is none.
-        on_close: called when the file is closed; None if nobody wants to know.
     """
 
-    __slots__ = ("checksum", "descriptor", "length", "offset", "on_close", "state")
+    __slots__ = ("checksum", "closer", "descriptor", "length", "offset", "state")
 
     def __init__(
         self,
@@ -51,10 +51,10 @@ class FilePayload:
         length: int,
         state: tuple[int, int] | None,
         checksum: Checksum | None = None,
-        on_close: Callable[[], None] | None = None,
+        closer: Callable[[int], None] = os.close,
     ) -> None:
-        self.on_close = on_close
         self.checksum = checksum
+        self.closer = closer
         self.descriptor = descriptor
         self.offset = offset
         self.length = length
@@ -67,10 +67,8 @@ class FilePayload:
     def close(self) -> None:
         """Close the file; may be called twice."""
         if self.descriptor >= 0:
-            os.close(self.descriptor)
+            self.closer(self.descriptor)
             self.descriptor = -1
-            if self.on_close is not None:
-                self.on_close()
 
 
 class ChunkPayload:

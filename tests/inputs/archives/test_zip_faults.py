@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from dcmsend import Reason
+from dcmsend.load import members_ahead
 from support.archives import ArchiveRun, members, send_archives
 from support.discarding_peer import DiscardingPeer
 from support.fixture_files import II
@@ -110,8 +111,12 @@ def test_one_member_with_a_fault(tmp_path: Path, fault: str, method: int) -> Non
     assert all(each.is_dicom for each in done.rejected), "nobody has looked, so it may be one"
 
 
+@pytest.mark.parametrize("processors", [1, 2])
 @pytest.mark.parametrize("at", [0, 10, 300, 1_500_000, 2_999_999])
-def test_damage_in_a_large_stored_member_ends_before_its_last_byte(tmp_path: Path, at: int) -> None:
+def test_damage_in_a_large_stored_member_ends_before_its_last_byte(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int, processors: int
+) -> None:
+    monkeypatch.setattr(members_ahead, "processors", lambda: processors)
     made = contents(tmp_path)
     made[FAULTY] = write_large(tmp_path / "large", 3_000_000, 2).read_bytes()[:-1] + b"."
     path = write_zip(tmp_path / "in.zip", made)

@@ -118,9 +118,9 @@ def count_opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     opened: list[str] = []
 
     def noted(method: Callable[..., Any]) -> Callable[..., Any]:
-        def call(content: Any, size: int) -> Any:
+        def call(content: Any, size: int, *more: Any) -> Any:
             opened.append(content.etag)
-            return method(content, size)
+            return method(content, size, *more)
 
         return call
 

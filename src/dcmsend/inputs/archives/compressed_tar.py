@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final
 
+from ..anonymous import SpareFiles
 from ..file_source import FileSource, OpenFile
 from ..source import Source
 from .content import MemberContent, open_archive, open_range
@@ -78,6 +79,11 @@ class _InflatedMember:
         """The offset in the inflated archive alone: there is no checksum of the content."""
         return f"-{self._reader.place_of(self.number)[0]}"
 
+    @property
+    def effort(self) -> int:
+        """All bytes, unless they are inflated already."""
+        return 0 if self._reader.is_kept(self.number) else self._reader.place_of(self.number)[1]
+
     def beginning(self, size: int) -> bytes:
         """See ``MemberContent``."""
         head, whole = self.head, self._reader.place_of(self.number)[1]
@@ -89,7 +95,7 @@ class _InflatedMember:
         finally:
             os.close(descriptor)
 
-    def open(self, head_size: int) -> OpenFile:
+    def open(self, head_size: int, spares: SpareFiles | None = None) -> OpenFile:
         """See ``MemberContent``."""
         os.close(self._reader.file.open())  # only to see whether it was changed
         size, stamp = self._reader.place_of(self.number)[1], self._reader.file.stamp

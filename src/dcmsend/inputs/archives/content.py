@@ -10,7 +10,7 @@ from typing import Final, Protocol
 from dcmsend.errors import DataSetError
 from dcmsend.reasons import Rejection
 
-from ..anonymous import anonymous_file, write_all
+from ..anonymous import SpareFiles, anonymous_file, write_all
 from ..file_source import FileChanged, FileSource, OpenFile, open_input, status_of
 from ..input_file import InputFile
 from ..source import Source, Stamp
@@ -31,12 +31,20 @@ class MemberContent(Protocol):
         """See ``Source.etag``."""
         ...
 
+    @property
+    def effort(self) -> int:
+        """See ``ArchiveMember``."""
+        ...
+
     def beginning(self, size: int) -> bytes:
         """The first ``size`` bytes, or all there are.  Raises DataSetError, FileUnreadable."""
         ...
 
-    def open(self, head_size: int) -> OpenFile:
-        """The whole member; with a ``crc`` its content is still to be checked.  Raises DataSetError, FileUnreadable."""
+    def open(self, head_size: int, spares: SpareFiles | None = None) -> OpenFile:
+        """The whole member; with a ``crc`` its content is still to be checked.  Raises DataSetError, FileUnreadable.
+
+        ``spares`` has files in which a content may be put.
+        """
         ...
 
 
@@ -148,6 +156,11 @@ class RangeContent:
         """The offset alone: there is no checksum of the content."""
         return f"-{self._start}"
 
+    @property
+    def effort(self) -> int:
+        """0: it is sent as it stands, and there is nothing to compare it with."""
+        return 0
+
     def beginning(self, size: int) -> bytes:
         """See ``MemberContent``."""
         descriptor = self._archive.open()
@@ -156,7 +169,7 @@ class RangeContent:
         finally:
             os.close(descriptor)
 
-    def open(self, head_size: int) -> OpenFile:
+    def open(self, head_size: int, spares: SpareFiles | None = None) -> OpenFile:
         """See ``MemberContent``."""
         archive = self._archive
         return open_range(
@@ -198,7 +211,9 @@ def open_range(
         raise
 
 
-def open_pieces(pieces: Iterable[bytes], size: int, stamp: Stamp, head_size: int) -> OpenFile:
+def open_pieces(
+    pieces: Iterable[bytes], size: int, stamp: Stamp, head_size: int, spares: SpareFiles | None = None
+) -> OpenFile:
     """A member that comes in pieces, ``size`` bytes in all: a small one in memory, others in an anonymous file.
 
     ``pieces`` raises DataSetError if the member is damaged, and never gives more than ``size`` bytes.
@@ -207,7 +222,7 @@ def open_pieces(pieces: Iterable[bytes], size: int, stamp: Stamp, head_size: int
         head = b"".join(pieces)
         _check_size(len(head), size)
         return OpenFile.of_member(-1, size, head, stamp, is_private=True)
-    descriptor = anonymous_file(size)
+    descriptor = anonymous_file(size) if spares is None else spares.take(size)
     try:
         head, count = b"", 0
         for piece in pieces:
@@ -216,7 +231,10 @@ def open_pieces(pieces: Iterable[bytes], size: int, stamp: Stamp, head_size: int
             write_all(descriptor, piece)
             count += len(piece)
         _check_size(count, size)
-        return OpenFile.of_member(descriptor, size, head, stamp, is_private=True)
+        file = OpenFile.of_member(descriptor, size, head, stamp, is_private=True)
+        if spares is not None:
+            file.closer = spares.give
+        return file
     except BaseException:
         os.close(descriptor)
         raise

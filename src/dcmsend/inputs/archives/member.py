@@ -9,6 +9,7 @@ from typing import Final, NoReturn
 
 from dcmsend.errors import DataSetError, FileUnreadable
 
+from ..anonymous import SpareFiles
 from ..file_source import OpenFile
 from ..source import DicomdirRecord, Origin, Source, Stamp
 from .content import MemberContent
@@ -117,7 +118,12 @@ class _InArchive:
 
 
 class ArchiveMember(_InArchive):
-    """One member of an archive; see ``Source``."""
+    """One member of an archive; see ``Source``.
+
+    Attributes:
+        effort: bytes that are inflated when it is opened, or whose checksum is compared at the latest when they are
+            sent; 0 if it costs no more than a file.
+    """
 
     __slots__ = ("_content",)
 
@@ -134,9 +140,13 @@ class ArchiveMember(_InArchive):
         """The first bytes alone, without a descriptor."""
         return -1, self._content.beginning(size)
 
-    def open(self, head_size: int) -> OpenFile:
-        """The whole member, checked."""
-        return self._content.open(head_size)
+    @property
+    def effort(self) -> int:
+        return self._content.effort
+
+    def open(self, head_size: int, spares: SpareFiles | None = None) -> OpenFile:
+        """The whole member; ``spares`` has files in which its content may be put."""
+        return self._content.open(head_size, spares)
 
 
 class BrokenMember(_InArchive):

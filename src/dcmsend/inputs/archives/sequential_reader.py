@@ -118,6 +118,10 @@ class SequentialReader:
         """Offset and size of a member."""
         return self._offsets[number], self._sizes[number]
 
+    def is_kept(self, number: int) -> bool:
+        """Whether a member is inflated at this moment."""
+        return number in self._kept or number in self._linked.kept
+
     def open(self, number: int, *, to_send: bool = True) -> tuple[int, int]:
         """A descriptor, which the caller closes, and the position of the member's first byte in it.
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from struct import Struct
 from typing import Final
 
+from ..anonymous import SpareFiles
 from ..file_source import FileSource, OpenFile
 from ..source import Source
 from .content import ArchiveFile, cannot_be_read, open_archive, open_pieces, open_range
@@ -104,6 +105,11 @@ class _ZipContent:
         """CRC-32 and position of the local header."""
         return f"{self._crc:08x}-{self._offset}"
 
+    @property
+    def effort(self) -> int:
+        """Each byte is inflated, or goes into the CRC-32, or both."""
+        return self._size
+
     def beginning(self, size: int) -> bytes:
         """See ``MemberContent``."""
         size = min(size, self._size)
@@ -120,7 +126,7 @@ class _ZipContent:
         finally:
             os.close(descriptor)
 
-    def open(self, head_size: int) -> OpenFile:
+    def open(self, head_size: int, spares: SpareFiles | None = None) -> OpenFile:
         """See ``MemberContent``."""
         archive = self._archive
         descriptor = archive.open()
@@ -133,7 +139,7 @@ class _ZipContent:
                 )
             source = self._compressed(descriptor, start)
             pieces = inflate_pieces(source, self._compressed_size, self._method, self._size, self._crc)
-            return open_pieces(pieces, self._size, archive.stamp, head_size)
+            return open_pieces(pieces, self._size, archive.stamp, head_size, spares)
         finally:
             if descriptor >= 0:
                 os.close(descriptor)

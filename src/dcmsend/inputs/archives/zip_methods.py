@@ -132,7 +132,9 @@ def inflate_beginning(source: FileSource, compressed_size: int, method: int, siz
 def inflate_pieces(
     source: FileSource, compressed_size: int, method: int, size: int, crc: int, check: Callable[[], None] | None = None
 ) -> Iterator[bytes]:
-    """The content of a member in pieces of at most 256 KiB; its size and CRC-32 are checked before the last one.
+    """The content of a member in pieces of at most 256 KiB; its size and CRC-32 are checked behind the last one.
+
+    So none of it may be used before the last piece was taken.
 
     Args:
         source: the compressed bytes.
@@ -144,7 +146,7 @@ def inflate_pieces(
 
     Raises DataSetError, FileUnreadable.
     """
-    found, count, last = 0, 0, b""
+    found, count = 0, 0
     for piece in _inflated(source, compressed_size, method, _READ, size + 1):
         if check is not None:
             check()
@@ -152,15 +154,11 @@ def inflate_pieces(
         if count > size:
             raise cannot_be_read(f"the member is larger than the {size} bytes that the archive says")
         found = zlib.crc32(piece, found)
-        if last:
-            yield last
-        last = piece
+        yield piece
     if count != size:
         raise cannot_be_read(f"the member is damaged: it has {count} bytes, and the archive says {size}")
     if found != crc:
         raise cannot_be_read("the member is damaged: its CRC-32 is wrong")
-    if last:
-        yield last
 
 
 def _inflated(source: FileSource, compressed_size: int, method: int, step: int, most: int) -> Iterator[bytes]:

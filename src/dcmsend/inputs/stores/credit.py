@@ -118,6 +118,11 @@ class Charge:
                 self.book(1)
                 self._changed.notify_all()
 
+    def close(self, descriptor: int) -> None:
+        """Close the descriptor of the object, and give back its part."""
+        os.close(descriptor)
+        self.release()
+
     def release(self) -> None:
         """Give it back; may be called twice."""
         with self._changed:

@@ -207,7 +207,7 @@ class StoredObject:
         if charge is not None and file.descriptor < 0:
             charge.release()
         elif charge is not None:
-            file.on_close = charge.release
+            file.closer = charge.close
         return file
 
     def let_go(self) -> None:
