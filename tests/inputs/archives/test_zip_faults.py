@@ -172,6 +172,17 @@ def test_directories_names_and_other_files(tmp_path: Path) -> None:
     assert "an archive inside an archive" in done.rejected[1].reason
 
 
+def test_a_directory_with_a_content_is_no_directory(tmp_path: Path) -> None:
+    """One flipped bit of a name must not leave an instance out in silence."""
+    path = write_zip(tmp_path / "in.zip", contents(tmp_path) | {"d/": b"", "w\\": b""})
+    data = path.read_bytes()
+    path.write_bytes(data.replace(FAULTY.encode(), FAULTY[:-1].encode() + b"/"))
+    done, arrived = run(tmp_path, path)
+    assert arrived == [instance_uid(number) for number in range(1, COUNT + 1)]
+    assert len(done.outcomes) == COUNT
+    assert not done.rejected
+
+
 def test_names_in_code_page_437_and_in_utf_8(tmp_path: Path) -> None:
     path = write_zip(tmp_path / "in.zip", {"n\u00e9.dcm": b"1", "xx.dcm": b"2", "yy.dcm": b"3"})
     content = path.read_bytes().replace(b"xx.dcm", b"n\x82.dcm").replace(b"yy.dcm", b"n\xff.dcm")

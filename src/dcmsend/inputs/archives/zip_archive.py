@@ -63,8 +63,8 @@ def members_of_zip(archive: Source, check: Callable[[], None] | None = None) -> 
 
 
 def _is_directory(entry: ZipEntry) -> bool:
-    """Whether an entry is a directory; some programs for Windows write a backslash."""
-    return entry.name.endswith("/") or (entry.name.endswith("\\") and not entry.size)
+    """Whether an entry is a directory, which has no content; some programs for Windows write a backslash."""
+    return entry.name.endswith(("/", "\\")) and not entry.size
 
 
 def _fault_of(entry: ZipEntry) -> str:
