@@ -19,8 +19,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 SEEDS = HERE / "seeds"
 NAMES = (
-    "pdu", "meta_header", "walk", "reencode", "dicomdir", "codestream", "message_data_set", "command_file",
-    "log_configuration", "dictionary_file", "terminal_text",
+    "pdu", "meta_header", "walk", "reencode", "dicomdir", "codestream", "message_data_set", "web_answer",
+    "web_address", "command_file", "log_configuration", "dictionary_file", "terminal_text",
 )  # fmt: skip
 
 

@@ -23,6 +23,13 @@ from dcmsend.dicom.data_dictionary import default_dictionary
 from dcmsend.dicom.dictionary_file import load_dictionary_files
 from dcmsend.dicom.transfer_syntax import TransferSyntax, transfer_syntax
 from dcmsend.dicom.walk import walk_data_set
+from dcmsend.dicomweb import (
+    ResponseUnreadable,
+    WebAddress,
+    parse_instances,
+    parse_store_response,
+    retry_after,
+)
 from dcmsend.errors import (
     DataSetError,
     FileUnreadable,
@@ -203,6 +210,36 @@ def message_data_set(data: bytes) -> None:
             assert decode_commitment_report(again, MESSAGE_TRANSFER_SYNTAXES[0]).committed == report.committed
 
 
+def web_answer(data: bytes) -> None:
+    """Answers of a web server give UIDs of the body, each in one list, or a ResponseUnreadable."""
+    content_type, body = (None, "application/dicom+json", "text/xml")[data[0] % 3 if data else 0], data[1:]
+    with suppress(ResponseUnreadable):
+        answer = parse_store_response(body, content_type)
+        named = [*answer.referenced, *answer.failed, *answer.ambiguous]
+        assert len(set(named)) == len(named)
+        assert sum(map(len, named)) + len(answer.others) <= len(body)
+        codes = (*answer.referenced.values(), *answer.failed.values(), *answer.others)
+        assert all(code is None or 0 <= code <= 0xFFFF for code in codes)
+    with suppress(ResponseUnreadable):
+        instances = parse_instances(body, content_type)
+        assert all(instances)
+        assert sum(len(uid) + len(availability) for uid, availability in instances) <= len(body)
+
+
+def web_address(data: bytes) -> None:
+    """A URL is taken apart and put together again, or a ValueError; a header Retry-After gives seconds of one day."""
+    text = data.decode("utf-8", "surrogateescape")
+    with suppress(ValueError):
+        address = WebAddress.parse(text)
+        target = address.path_of("studies", limit=1)
+        assert target.startswith("/")
+        assert target.isascii()
+        assert target.isprintable()
+        assert address.path.endswith("/studies") or WebAddress.parse(address.url) == address
+    seconds = retry_after(text, 1_800_000_000.0)
+    assert seconds is None or 0 <= seconds <= 86400
+
+
 def command_file(data: bytes) -> None:
     """Arguments hold only bytes of the file, in their order, and each of them at most once."""
     arguments = [os.fsencode(argument) for argument in split_arguments(data)]
@@ -289,9 +326,8 @@ def _read_member(file: OpenFile, beginning: bytes) -> None:
 TARGETS: dict[str, Callable[[bytes], None]] = {
     each.__name__: each
     for each in (
-        pdu, meta_header, walk, reencode, dicomdir, codestream, message_data_set, command_file, log_configuration,
-        dictionary_file, terminal_text, zip_archive,
-        tar_archive, compressed_tar,
+        pdu, meta_header, walk, reencode, dicomdir, codestream, message_data_set, web_answer, web_address,
+        command_file, log_configuration, dictionary_file, terminal_text, zip_archive, tar_archive, compressed_tar,
     )
 }  # fmt: skip
 """All targets by name."""

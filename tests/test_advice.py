@@ -13,12 +13,23 @@ import pytest
 
 import dcmsend
 from dcmsend import errors
-from dcmsend.advice import Situation, for_error, for_reason, for_rejection, for_status, with_explanation
+from dcmsend.advice import (
+    Situation,
+    for_error,
+    for_http_status,
+    for_reason,
+    for_rejection,
+    for_status,
+    with_explanation,
+)
 from dcmsend.cli.option_table import OPTIONS
+from dcmsend.dicomweb import ResponseUnreadable
 from dcmsend.errors import DcmsendError, NegotiationFailed, SendingFailed
 from dcmsend.inputs import FileChanged
 from dcmsend.inputs.stores.errors import StoreBusy
 from dcmsend.reasons import NoConnection, NoJournal, NoStore, Reason, Rejection
+from dcmsend.stow import CredentialsUnusable, HttpRefused, NoHttpLibrary, WebSessionFailed
+from dcmsend.stow.errors import ServerGone
 from support.corpus import DATA
 from support.media_files import dicomdir, record
 from support.peer_script import Abort, Reject, Script
@@ -66,6 +77,12 @@ NEED_NONE: Final = {
     errors.LocalProtocolError: "a bug of ours",
     errors.ReportError: "the system's text says it",
     errors.Cancelled: "somebody wanted it so",
+    HttpRefused: "in a WebSessionFailed its status has advice, see for_http_status",
+    ResponseUnreadable: "of an instance its Reason has advice",
+    NoHttpLibrary: "the message says what to install",
+    CredentialsUnusable: "the message says what is wrong with the file or the command",
+    ServerGone: "in a WebSessionFailed it has that of a lost connection, of an instance its Reason has advice",
+    WebSessionFailed: "a family, see below",
 }  # fmt: skip
 
 
@@ -122,10 +139,40 @@ def test_every_connection_that_fails_has_been_thought_of(why: NoConnection) -> N
         for_error(error, SITUATION)
 
 
+WEB: Final = Situation("archive.example", 80, url="http://archive.example/dicom-web")
+WEB_CAUSES: Final = (
+    errors.TimedOut("an answer", 30.0), errors.ConnectionLost(),
+    *(errors.ConnectFailed("text", why=why) for why in (NoConnection.REFUSED, NoConnection.UNKNOWN_HOST)),
+    errors.TlsFailed("text", why=NoConnection.UNTRUSTED),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("cause", WEB_CAUSES, ids=repr)
+def test_a_web_service_that_cannot_be_reached(cause: DcmsendError) -> None:
+    """No word of what it does not have."""
+    hint = for_error(WebSessionFailed(cause), WEB)
+    assert hint
+    assert not re.search(r"AE title|association|DICOM (port|archive)|-ae[ct]|\+tla", hint)
+
+
+def test_a_web_service_that_is_not_trusted() -> None:
+    error = WebSessionFailed(errors.TlsFailed("text", "detail", why=NoConnection.UNTRUSTED))
+    assert with_explanation(error, WEB) == f"{error}\ndetail; {for_error(error, WEB)}"
+
+
+def test_a_web_service_that_refuses_a_request() -> None:
+    for status in (401, 403, 404, 405, 408, 413, 415, 429, 500, 502, 503, 504, 301, 307):
+        assert for_http_status(status), status
+        assert for_error(WebSessionFailed(HttpRefused(status, "")), WEB) == for_http_status(status)
+    assert not for_http_status(200)
+
+
 def test_hints_name_options_that_exist() -> None:
     hints = [for_rejection(why) for why in Rejection] + [for_reason(why) for why in Reason]
     hints += [for_error(example, SITUATION) for example in EXAMPLES.values()]
     hints += [for_error(NegotiationFailed(errors.TlsFailed("x", why=why)), SITUATION) for why in NoConnection]
+    hints += [for_error(WebSessionFailed(cause), WEB) for cause in WEB_CAUSES]
+    hints += [for_http_status(status) for status in range(100, 600)]
     for hint in hints:
         named = re.findall(r"(?<![\w.])(?:--[a-z-]+|[-+][a-z]{1,3})\b", hint)
         assert set(named) <= NAMES, hint

@@ -108,14 +108,17 @@ def test_command_lines_use_options_that_exist(dcmsend: str) -> None:
         assert {word for word in line.split() if word[0] in "-+"} <= known, (page, line)
 
 
-ALONE = [row for row in LINES if not any(word in row[1] for word in ("+tl", "--verify", "--commit", "://"))]
+ALONE = [
+    row for row in LINES if not any(word in row[1] for word in ("+tl", "--verify", "--commit", "--stow", "://"))
+]
 
 
 @pytest.mark.parametrize(("page", "line"), ALONE, ids=lambda each: each)
 def test_command_line_works(page: str, line: str, dcmsend: str, tmp_path: Path) -> None:
     """Every command line of the documentation that needs nothing but files and an ordinary peer.
 
-    Those that ask an archive are run in tests/proof, those over stores in tests/cli/test_stores.py.
+    Those that ask an archive are run in tests/proof, those over stores in tests/cli/test_stores.py, those of a web
+    service in tests/stow.
     """
     for path in write_instances(tmp_path / "data" / "study", 6):  # enough for each of two shards
         os.utime(path, (1e9, 1e9))  # nobody is still writing them

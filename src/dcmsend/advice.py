@@ -21,8 +21,10 @@ from dcmsend.errors import (
     JournalError,
     NegotiationFailed,
     NoInputFiles,
+    ProtocolError,
     RemoteProtocolError,
     SendingFailed,
+    SessionFailed,
     StoreUnusable,
     TimedOut,
     TlsFailed,
@@ -32,9 +34,8 @@ from dcmsend.explanations import explanation
 from dcmsend.reasons import NoConnection, NoJournal, NoStore, Reason, Rejection
 
 __all__ = [
-    "NOTHING_ACCEPTED", "SEE_ANSWERS", "Situation", "for_error", "for_reason", "for_rejection", "for_silence",
-    "for_status",
-    "prove_again", "run_again", "with_explanation",
+    "NOTHING_ACCEPTED", "SEE_ANSWERS", "Situation", "cannot_be_asked", "for_error", "for_http_status", "for_reason",
+    "for_rejection", "for_silence", "for_status", "prove_again", "run_again", "with_explanation",
 ]
 
 _TLS_ALERT: Final = 0x15
@@ -51,9 +52,13 @@ SHARED_UIDS: Final = (
     "a SOP Instance UID stands for one instance: an archive keeps one of them, or commits itself to none; whoever made "
     "the files has to give each its own"
 )
-CANNOT_BE_ASKED: Final = (
+_CANNOT_BE_ASKED: Final = (
     "what is stored is stored; the archive must allow queries (C-FIND, Study Root) for our AE title, --verify-peer "
     "names another address to ask, and --journal with --resume asks again"
+)
+_CANNOT_BE_ASKED_BY_WEB: Final = (
+    "what is stored is stored; the service must allow queries (QIDO-RS) at the same URL for the same user, and "
+    "--journal with --resume asks again"
 )
 CANNOT_COMMIT: Final = (
     "what is stored is stored; the archive must know our AE title for Storage Commitment, --verify asks by query "
@@ -91,6 +96,19 @@ _NO_CONNECTION: Final = {
     NoConnection.REFUSES_CERTIFICATE: "it is the one of +tls",
 }
 """Advice by reason; empty where the explanation contains it, or nothing more is known."""
+
+_WEB_ADDRESS: Final = "is the web server running, and are host and port of the URL its own?"
+_WHO_WE_ARE: Final = (
+    "--bearer-file, --bearer-command, or --user with --password-file say who we are; the administrator of the service "
+    "knows who may store"
+)
+_BASE_URL: Final = "is this the URL of a DICOMweb service that stores, the part before /studies?"
+_BY_HTTP_STATUS: Final = (
+    ((401, 403, 407), _WHO_WE_ARE),
+    ((301, 302, 303, 307, 308, 404, 405, 406, 410, 415), _BASE_URL),
+    ((413,), "the service takes no request of that length; its administrator can change that"),
+    ((408, 429, 500, 502, 503, 504), "the service is busy or in trouble; try again later, --retry does it by itself"),
+)  # fmt: skip
 
 _NO_JOURNAL: Final = {
     NoJournal.OTHER: "",
@@ -156,6 +174,10 @@ _BY_REASON: Final = {
     Reason.RELEASED: "The archive ended the association in the middle. Sending again may work.",
     Reason.TIMED_OUT: "The archive did not answer in time. It may have the instance; -td waits longer.",
     Reason.PROTOCOL_ERROR: "The archive did not keep to the protocol. Its log and ours (-d) tell more.",
+    Reason.NOT_IN_RESPONSE: "The service has not named it among what it has stored. Have its log looked at.",
+    Reason.TOO_LARGE: "The service, or a proxy before it, takes no request of that length. Its administrator can "
+    "change that.",
+    Reason.SERVER_BUSY: "The service is busy or out of order. Send again later; --retry does it by itself.",
     Reason.NO_ASSOCIATION: "There was no association to send it over. Send again when the archive is there.",
     Reason.HALTED: "The run ended before its turn; see why. Send again. Without -nh the first trouble ends a run.",
     Reason.CANCELLED: "The run was ended before its turn. Send again.",
@@ -185,6 +207,7 @@ class Situation(NamedTuple):
         uses_tls: whether the connection is secured.
         scans_directories: whether directories are searched.
         has_pattern: whether only names that match a pattern are taken from directories.
+        url: of a web service; ``""`` for a DIMSE peer.
     """
 
     host: str = ""
@@ -194,6 +217,7 @@ class Situation(NamedTuple):
     uses_tls: bool = False
     scans_directories: bool = False
     has_pattern: bool = False
+    url: str = ""
 
 
 def with_explanation(error: DcmsendError, situation: Situation) -> str:
@@ -201,8 +225,8 @@ def with_explanation(error: DcmsendError, situation: Situation) -> str:
     hint = for_error(error, situation)
     if isinstance(error, JournalError):
         return f"{error} ({hint})" if hint else str(error)
-    why = explanation(error) if isinstance(error, NegotiationFailed) else ""
-    if why and hint and isinstance(error, NegotiationFailed) and isinstance(error.cause, TlsFailed):
+    why = explanation(error) if isinstance(error, SessionFailed) else ""
+    if why and hint and isinstance(error, SessionFailed) and isinstance(error.cause, TlsFailed):
         between = "\n" if error.cause.why is NoConnection.OTHER_NAME else "; "
         return f"{error}\n{why}{between}{hint}"
     return "\n".join(filter(None, (str(error), why, hint)))
@@ -210,6 +234,8 @@ def with_explanation(error: DcmsendError, situation: Situation) -> str:
 
 def for_error(error: DcmsendError, situation: Situation) -> str:
     """Advice for an error that ended a run, in one or two lines; ``""`` when the message needs none."""
+    if isinstance(error, SessionFailed) and situation.url:
+        return _no_answer(error.cause, situation)
     if isinstance(error, NegotiationFailed):
         return _no_association(error.cause, situation)
     if isinstance(error, SendingFailed):
@@ -260,6 +286,11 @@ def prove_again(*, with_journal: bool) -> str:
     return "may be proven when run again" + (" (--resume)" if with_journal else "")
 
 
+def cannot_be_asked(*, by_web: bool) -> str:
+    """Advice when an archive cannot be asked what it has."""
+    return _CANNOT_BE_ASKED_BY_WEB if by_web else _CANNOT_BE_ASKED
+
+
 def for_silence(calling_ae_title: str, port: int | None) -> str:
     """Advice when an archive has taken requests for commitment and does not report on them."""
     if port is None:
@@ -271,6 +302,28 @@ def for_silence(calling_ae_title: str, port: int | None) -> str:
         f"the archive must have this host and port {port} for {calling_ae_title!r}, and a firewall must let it in; "
         "--commit-wait waits longer, --resume asks again, --verify asks by query instead"
     )
+
+
+def for_http_status(status: int) -> str:
+    """Advice for the answer of a web service to a whole request, in one or two lines; ``""`` if nothing is known."""
+    return next((text for statuses, text in _BY_HTTP_STATUS if status in statuses), "")
+
+
+def _no_answer(cause: DcmsendError, situation: Situation) -> str:
+    """Advice where a web service cannot be reached, or does not let us in."""
+    status = getattr(cause, "status", None)  # of the error of stow, which this module cannot know
+    if isinstance(cause, ProtocolError) and isinstance(status, int):
+        return for_http_status(status)
+    if isinstance(cause, TimedOut):
+        return (
+            f"{situation.url} has not answered within {cause.seconds:g} s: is it the address of a DICOMweb service? "
+            "-to waits longer for a connection, -td for an answer"
+        )
+    if isinstance(cause, ConnectFailed):
+        return _WEB_ADDRESS if cause.why is NoConnection.REFUSED else _NO_CONNECTION[cause.why]
+    if isinstance(cause, ConnectionLost) and situation.url.startswith("http:"):
+        return "the server has closed the connection without an answer; if it wants TLS, the URL begins with https"
+    return ""
 
 
 def _no_association(cause: DcmsendError, situation: Situation) -> str:

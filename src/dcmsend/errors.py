@@ -1,6 +1,6 @@
 """Every error that dcmsend raises, on one page.
 
-    DcmsendError
+    DcmsendError                also CredentialsUnusable (in stow)
       UsageError                the command line or the log configuration is wrong
       InputError                something is wrong with the inputs
         NoInputFiles            no input was named
@@ -11,7 +11,7 @@
         DataSetError            bytes violate PS3.5 / PS3.10; as FileChanged (in inputs) only since they were checked
       PlanError                 no presentation context may be proposed, or none was accepted
       TranscodeError            the data set cannot be converted to the accepted transfer syntax
-      ProtocolError
+      ProtocolError             also HttpRefused (in stow), ResponseUnreadable (in dicomweb)
         LocalProtocolError      we tried to send an illegal message (our bug)
         RemoteProtocolError     the peer sent something illegal
         PeerDataSetError        the data set of a peer's message cannot be read
@@ -21,13 +21,13 @@
         AssociationReleased     A-RELEASE-RQ from the peer while we were still sending
         SopClassRefused         the peer takes no question about this SOP Class
         UserIdentityNotConfirmed  the peer did not confirm the user's identity, as we required
-      TransportError
+      TransportError            also NoHttpLibrary (in stow)
         ConnectFailed           no TCP connection
           TlsFailed             no TLS session
         CannotListen            no port to be called back on
         TimedOut                a deadline passed
-        ConnectionLost          the connection ended unexpectedly
-      SessionFailed             no session with the receiver, whatever the way to send
+        ConnectionLost          the connection ended unexpectedly; also ServerGone (in stow)
+      SessionFailed             no session with the receiver, whatever the way to send; also WebSessionFailed (in stow)
         NegotiationFailed       wraps the error that prevented an association
       SendingFailed             wraps the error that ended the sending (only without --no-halt)
       GivenUp                   too many attempts, or attempts for too long, have failed

@@ -16,7 +16,7 @@ from dcmsend.fork import keep_for_ever, own
 from dcmsend.index import IndexOptions, RejectedInput
 from dcmsend.inputs import DataSetInput, InputOptions, Source, find_inputs
 from dcmsend.journal import JournalOptions
-from dcmsend.plan import PlanOptions
+from dcmsend.plan import Decompression, PlanOptions
 from dcmsend.report import Summary
 from dcmsend.run import Run
 from dcmsend.settings import Settings
@@ -24,6 +24,7 @@ from dcmsend.transfer import Observer, StoreOutcome, TransferOptions
 
 if TYPE_CHECKING:
     from dcmsend.proof import CommitOptions, VerifyOptions
+    from dcmsend.stow import WebPeer
     from dcmsend.transfer import InstanceProof
 
 __all__ = ["Transfer", "send"]
@@ -39,7 +40,7 @@ logging.getLogger("dcmsend").addHandler(logging.NullHandler())
 
 def send(
     items: Iterable[Any] | str | bytes | os.PathLike[str] | os.PathLike[bytes],
-    peer: Peer,
+    peer: Peer | WebPeer,
     *,
     inputs: InputOptions | None = None,
     index: IndexOptions | None = None,
@@ -49,10 +50,10 @@ def send(
     send_while_scanning: bool = False,
     journal: JournalOptions | None = None,
     verify: VerifyOptions | None = None,
-    archive: Peer | None = None,
+    archive: Peer | WebPeer | None = None,
     commit: CommitOptions | None = None,
 ) -> Transfer:
-    """Send files, folders and pydicom data sets to a Storage SCP.
+    """Send files, folders and pydicom data sets to a Storage SCP or a web service.
 
     Nothing happens before the result is iterated.  Iterating yields one ``StoreOutcome`` for each instance, in order.
     If an error ended the transfer early, it is raised after the last outcome, so every instance has its outcome.
@@ -62,10 +63,11 @@ def send(
     Args:
         items: paths (``str``, ``bytes`` or ``os.PathLike``) of files or folders, and ``pydicom.Dataset`` objects,
             freely mixed; or one of them.  All are examined before the first one is sent.
-        peer: the receiver, and the AE titles.
+        peer: the receiver, and the AE titles or credentials.
         inputs: which files of folders are taken.
         index: how files are read and checked.
-        plan: which presentation contexts are proposed.
+        plan: which presentation contexts are proposed, and what may be decompressed: by default for a Storage SCP what
+            loses nothing, for a web service nothing.
         transfer: time-outs, PDU lengths, conversion.
         observer: is told of associations, bytes and outcomes while they happen.
         send_while_scanning: items are examined only when they can be sent, and forgotten when they are done; for lists
@@ -79,14 +81,15 @@ def send(
             beginning until ``proofs`` has ended, or until its ``with`` block ends.
 
     Raises, while it is iterated: NoInputFiles, NoValidInputFiles, InvalidInputFile, NegotiationFailed, SendingFailed,
-    PlanError, JournalError, CannotListen; all are ``DcmsendError``.  Raises TypeError for an item of another type; at
+    PlanError, JournalError, CannotListen; all are ``DcmsendError``.  Raises UsageError at once if the package for web
+    services is missing.  Raises TypeError for an item of another type; at
     once for ``items`` that are an open file, a number or another object that is not a list of items.
     """
     settings = Settings(
         peer=peer,
         inputs=inputs or InputOptions(scan_directories=True, recurse=True),
         index=index or IndexOptions(halt_on_invalid=False),
-        plan=plan or PlanOptions(halt_on_refusal=False),
+        plan=plan or _default_plan(peer),
         transfer=transfer or TransferOptions(halt_on_failure=False),
         send_while_scanning=send_while_scanning,
         journal=journal,
@@ -100,6 +103,11 @@ def send(
         kind = type(items).__name__
         raise TypeError(f"items are paths or pydicom data sets, not an open file or what is in it: this is a {kind}")
     return Transfer(settings, items, observer)
+
+
+def _default_plan(peer: Peer | WebPeer) -> PlanOptions:
+    decompression = Decompression.LOSSLESS if isinstance(peer, Peer) else Decompression.NEVER
+    return PlanOptions(decompression=decompression, halt_on_refusal=False)
 
 
 class Transfer:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from dcmsend.association import Peer
 from dcmsend.dicom.sop_class import sop_class_name
 from dcmsend.dicom.transfer_syntax import transfer_syntax
 from dcmsend.errors import (
@@ -17,6 +18,7 @@ from dcmsend.errors import (
     JournalError,
     NegotiationFailed,
     PlanError,
+    SessionFailed,
     UsageError,
 )
 from dcmsend.index import Instance
@@ -31,6 +33,7 @@ from dcmsend.transfer import Reason, Result, StoreOutcome, not_attempted
 
 if TYPE_CHECKING:
     from dcmsend.association import ProbeAnswer
+    from dcmsend.stow import WebPeer
 
 __all__ = ["preview"]
 
@@ -53,7 +56,7 @@ def preview(
         _Preview(settings, instances, abilities, record, interrupt, write).run(ask_peer=ask_peer)
     except DcmsendError as error:
         record.error = error
-        if isinstance(error, InputError | JournalError | NegotiationFailed | CannotListen):
+        if isinstance(error, InputError | JournalError | SessionFailed | CannotListen):
             log_end(error, settings)
     record.ended = True
     return record
@@ -83,6 +86,10 @@ class _Preview:
         count, ignored = len(self._instances), self._record.invalid_files
         done = f", {self._record.already_stored} stored already" if self._settings.journal is not None else ""
         self._tell(f"{count} SOP instances to be sent, {ignored} files ignored{done}; nothing is sent now")
+        peer = self._settings.peer
+        if not isinstance(peer, Peer):
+            self._tell_requests(peer, ask_peer=ask_peer)
+            return
         if ask_peer:
             self._echo()
             if self._settings.verify is not None:
@@ -103,6 +110,30 @@ class _Preview:
         if self._refused:
             raise PlanError("the peer does not take all SOP instances")
 
+    def _tell_requests(self, peer: WebPeer, *, ask_peer: bool) -> None:
+        """The plan for a web service, which takes what it takes: nothing is negotiated."""
+        self._tell(
+            f"requests to {peer.address.url} hold up to {peer.batch} instances, and {peer.batch_bytes} bytes unless an "
+            "instance is larger"
+        )
+        if not ask_peer:
+            return
+        from dcmsend.advice import cannot_be_asked, for_error
+        from dcmsend.run import WebProbe
+
+        probe = WebProbe(peer, self._settings.transfer, self._interrupt)
+        probe.run()
+        if probe.answers_queries:
+            self._tell("the web service lets us in and answers queries (QIDO-RS)")
+            return
+        why, hint = "the service is busy or in trouble", ""
+        if probe.error is not None:
+            why, hint = str(probe.error), for_error(SessionFailed(probe.error), peer.facts.situation)
+        _log.warning("%s", "\n".join(filter(None, (f"no answer to a query (QIDO-RS): {why}", hint))))
+        if self._settings.verify is not None:
+            self._note_unprovable()
+            _log.warning("the archive cannot be asked what it has\n%s", cannot_be_asked(by_web=True))
+
     def _tell_plan(self, number: int, plan: AssociationPlan, *, ask_peer: bool) -> None:
         for refusal in plan.refusals:
             _network_log.error(refusal)
@@ -119,7 +150,7 @@ class _Preview:
         if ask_peer and plan.contexts:
             from dcmsend.association import probe
 
-            answer = probe(self._settings.peer, plan.contexts, options, self._interrupt)
+            answer = probe(self._settings.dimse_peer, plan.contexts, options, self._interrupt)
         counts = Counter(plan.context_ids)
         for context in plan.contexts:
             self._tell(*_context_lines(context, counts[context.id], answer))
@@ -159,7 +190,7 @@ class _Preview:
         from dcmsend.association import echo
 
         try:
-            status = echo(self._settings.peer, self._settings.transfer, self._interrupt)
+            status = echo(self._settings.dimse_peer, self._settings.transfer, self._interrupt)
         except (NegotiationFailed, Cancelled):
             raise
         except DcmsendError as error:
@@ -172,17 +203,19 @@ class _Preview:
 
     def _ask_archive(self) -> None:
         """See whether the archive takes the questions of ``--verify``."""
-        from dcmsend.advice import CANNOT_BE_ASKED
+        from dcmsend.advice import cannot_be_asked
         from dcmsend.association import ImageFinder
 
-        finder = ImageFinder(self._settings.archive or self._settings.peer, self._settings.transfer, self._interrupt)
+        archive = self._settings.archive or self._settings.peer
+        assert isinstance(archive, Peer)
+        finder = ImageFinder(archive, self._settings.transfer, self._interrupt)
         try:
             finder.open()
         except Cancelled:
             raise
         except DcmsendError as error:
             self._note_unprovable()
-            _log.warning("the archive cannot be asked what it has: %s\n%s", error, CANNOT_BE_ASKED)
+            _log.warning("the archive cannot be asked what it has: %s\n%s", error, cannot_be_asked(by_web=False))
         else:
             self._tell("the archive takes questions about what it has (C-FIND, Study Root)")
         finally:
@@ -212,7 +245,7 @@ class _Preview:
         self._tell("the archive takes requests for commitment (Storage Commitment Push Model)")
         if probe.report is None:
             self._note_unprovable()
-            peer, commit = self._settings.peer, self._settings.commit
+            peer, commit = self._settings.dimse_peer, self._settings.commit
             advice = for_silence(peer.calling_ae_title, commit.port if commit else None)
             _log.warning("the archive has not reported on it within %g s\n%s", probe.seconds, advice)
         elif title := probe.report.calling_ae_title:

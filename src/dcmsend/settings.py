@@ -16,6 +16,7 @@ from dcmsend.transfer import TransferOptions
 if TYPE_CHECKING:
     from dcmsend.journal import JournalOptions
     from dcmsend.proof import CommitOptions, VerifyOptions
+    from dcmsend.stow import WebPeer
 
 __all__ = ["Preview", "Settings"]
 
@@ -33,7 +34,7 @@ class Settings(Record):
     """All options of a run.  Raises ValueError for options that contradict each other.
 
     Attributes:
-        peer: the receiver.
+        peer: the receiver: a Storage SCP, or a web service.
         require_stored: whether exit codes tell that everything was stored (``--require-stored``).
         send_while_scanning: whether the search goes on during the transfer, and inputs are forgotten when done.
         preview: the kind of preview; None for a transfer.
@@ -46,7 +47,7 @@ class Settings(Record):
         dictionary_files: data dictionary files that extend the built-in one (environment ``DCMDICTPATH``).
     """
 
-    peer: Peer
+    peer: Peer | WebPeer
     inputs: InputOptions = InputOptions()
     index: IndexOptions = IndexOptions()
     plan: PlanOptions = PlanOptions()
@@ -58,7 +59,7 @@ class Settings(Record):
     file_lists: tuple[FileList, ...] = ()
     journal: JournalOptions | None = None
     verify: VerifyOptions | None = None
-    archive: Peer | None = None
+    archive: Peer | WebPeer | None = None
     commit: CommitOptions | None = None
     dictionary_files: tuple[str, ...] = ()
 
@@ -66,6 +67,12 @@ class Settings(Record):
     def wants_proof(self) -> bool:
         """Whether the archive is asked afterwards."""
         return self.verify is not None or self.commit is not None
+
+    @property
+    def dimse_peer(self) -> Peer:
+        """``peer`` where only a Storage SCP will do: ``check`` and the caller have made sure that it is one."""
+        assert isinstance(self.peer, Peer)
+        return self.peer
 
     def check(self) -> None:
         if self.commit is not None:
@@ -76,6 +83,8 @@ class Settings(Record):
     def _check_commit(self) -> None:
         """Raise ValueError where a commitment cannot be requested."""
         assert self.commit is not None
+        if not isinstance(self.peer, Peer):
+            raise ValueError("Settings: a web service is asked by query, not for a commitment")
         if self.verify is not None:
             raise ValueError("Settings: the archive is asked in one way, by query or for a commitment")
         if self.journal is None and self.preview is None:

@@ -17,6 +17,7 @@ _PLANNING = "parity/test_rows_planning.py::"
 _REPORTS = "report/test_machine_reports.py::"
 _READING = "parity/test_rows_reading.py::"
 _RETRY = "cli/test_retry_options.py::"
+_WEB = "cli/test_web_options.py::"
 _TLS = "cli/test_tls_options.py::"
 
 OPTION_COVERAGE: dict[str, str] = {
@@ -124,5 +125,10 @@ OPTION_COVERAGE: dict[str, str] = {
     "--ignore-peer-cert": _TLS + "test_unknown_authority",
     "--tls-server-name": _TLS + "test_wrong_host",
     "--tls-no-hostname-check": _TLS + "test_wrong_host",
+    "--stow": _WEB + "test_dry_run",
+    "--stow-batch": _WEB + "test_dry_run",
+    "--stow-batch-bytes": _WEB + "test_dry_run",
+    "--bearer-file": _WEB + "test_secrets_are_not_shown",
+    "--bearer-command": _WEB + "test_secrets_are_not_shown",
     "--require-stored": _INSTALLED + "test_exit_code_tells_whether_everything_was_stored",
 }

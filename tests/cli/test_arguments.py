@@ -11,7 +11,7 @@ import pytest
 from dcmsend.association import AddressFamily, Peer
 from dcmsend.cli.arguments import LogChoice, build_settings, choose_logging
 from dcmsend.cli.command_line import scan_command_line
-from dcmsend.cli.option_table import OPTIONS, SECURITY_OPTIONS
+from dcmsend.cli.option_table import OPTIONS, SECURITY_OPTIONS, WEB_OPTIONS
 from dcmsend.dicom.record import Record
 from dcmsend.errors import UsageError
 from dcmsend.index import KeepTogether, ReadMode
@@ -182,8 +182,9 @@ def test_meaning(arguments: list[str], changed: dict[str, Any]) -> None:
 
 
 def test_every_option_has_its_meaning_here() -> None:
-    """Those about TLS and the user are in test_tls_options and test_user_identity, that about time below."""
-    assert MEANINGS.keys() | NOT_FOR_THE_RUN | SECURITY_OPTIONS | {"--stop-at"} == {row.long for row in OPTIONS}
+    """Those about TLS, the user and web services have a file each, that about time is below."""
+    elsewhere = SECURITY_OPTIONS | set(WEB_OPTIONS) | {"--stop-at"}
+    assert MEANINGS.keys() | NOT_FOR_THE_RUN | elsewhere == {row.long for row in OPTIONS}
 
 
 def test_stop_at() -> None:

@@ -19,6 +19,7 @@ from dcmsend.errors import (
     PlanError,
     ReportError,
     SendingFailed,
+    SessionFailed,
     TimedOut,
     TranscodeError,
     UsageError,
@@ -107,3 +108,14 @@ def test_codes_after_the_time_window(may: int, later: int, cannot: int, code: Ex
 )
 def test_codes_with_require_stored(error: DcmsendError | None, may: int, cannot: int, code: ExitCode) -> None:
     assert exit_code_of_outcomes(error, may_succeed=may, cannot_succeed=cannot) is code
+
+
+def test_whoever_refuses_for_good_is_told_apart() -> None:
+    """Whatever the way to send: 105 is for a person, 61 for a later run."""
+
+    class Refused(SessionFailed):
+        is_permanent = True
+
+    for error, code in ((Refused(TimedOut("an answer", 1.0)), 105), (SessionFailed(TimedOut("an answer", 1.0)), 61)):
+        assert exit_code_of_outcomes(error, may_succeed=1, cannot_succeed=0) == code
+        assert exit_code_of_error(error) == 61

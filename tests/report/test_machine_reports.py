@@ -380,7 +380,8 @@ def test_every_field_is_told_by_some_run(tmp_path: Path) -> None:
     for field in ("peer", "exit"):
         alternatives = _alternatives(SCHEMA["properties"][field])
         properties = next(each["properties"] for each in alternatives if "properties" in each)
-        missing = {"tls"} if field == "peer" else set()  # tests/cli/test_tls_options.py
+        # tests/cli/test_tls_options.py, test_web_peer.py
+        missing = {"tls", "url"} if field == "peer" else set()
         assert seen([report[field] for report in reports]) | missing == set(properties)
 
 

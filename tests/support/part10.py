@@ -7,7 +7,7 @@ import struct
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["Part10", "data_set_digest", "read_part10"]
+__all__ = ["Part10", "data_set_digest", "parse_part10", "read_part10"]
 
 _LONG_VRS = {b"OB", b"OW", b"UN", b"SQ", b"UT", b"OF", b"OD", b"OL", b"UC", b"UR", b"SV", b"UV", b"OV"}
 
@@ -22,10 +22,14 @@ class Part10(NamedTuple):
 
 
 def read_part10(path: Path) -> Part10:
-    """Walks the elements of group 0002, always explicit VR little endian, and stops at the first other group."""
+    """The meta header of a file."""
     with path.open("rb") as file:
-        head = file.read(1 << 16)
-    assert head[128:132] == b"DICM", f"{path} has no meta header"
+        return parse_part10(file.read(1 << 16), str(path))
+
+
+def parse_part10(head: bytes, name: str = "it") -> Part10:
+    """Walks the elements of group 0002, always explicit VR little endian, and stops at the first other group."""
+    assert head[128:132] == b"DICM", f"{name} has no meta header"
     values: dict[int, str] = {}
     at = 132
     while head[at : at + 2] == b"\x02\x00":

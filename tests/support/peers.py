@@ -130,11 +130,13 @@ class OrthancPeer:
     Attributes:
         port: its DICOM port.
         http_port: its REST interface.
+        headers: what each request to that interface needs, e.g. ``Authorization``.
     """
 
     port: int
     http_port: int
     server: ServerProcess
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def get(self, path: str) -> Any:
         """The parsed JSON answer to a GET of its REST interface."""
@@ -142,15 +144,19 @@ class OrthancPeer:
 
     def get_bytes(self, path: str) -> bytes:
         """The raw answer to a GET of its REST interface."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}{path}", timeout=30) as answer:
+        with self._open(path, "GET") as answer:
             content: bytes = answer.read()
             return content
 
     def forget(self, sop_instance_uid: str) -> None:
         """Delete an instance behind everybody's back."""
-        path = f"/instances/{self.instances()[sop_instance_uid]}"
-        request = urllib.request.Request(f"http://127.0.0.1:{self.http_port}{path}", method="DELETE")
-        urllib.request.urlopen(request, timeout=30).close()
+        self._open(f"/instances/{self.instances()[sop_instance_uid]}", "DELETE").close()
+
+    def _open(self, path: str, method: str) -> Any:
+        url = f"http://127.0.0.1:{self.http_port}{path}"
+        return urllib.request.urlopen(
+            urllib.request.Request(url, method=method, headers=dict(self.headers)), timeout=30
+        )
 
     def instances(self) -> dict[str, str]:
         """Orthanc's own identifier of each stored instance, by SOP Instance UID."""
@@ -158,8 +164,10 @@ class OrthancPeer:
 
 
 @contextmanager
-def orthanc(folder: Path, **settings: object) -> Iterator[OrthancPeer]:
-    """Orthanc with an empty store; ``settings`` go into its configuration file."""
+def orthanc(
+    folder: Path, *, headers: Mapping[str, str] | None = None, **settings: object
+) -> Iterator[OrthancPeer]:
+    """Orthanc with an empty store; ``settings`` go into its configuration file, ``headers`` into requests to it."""
     store = folder / "store"
     store.mkdir(parents=True)
     configuration = folder / "orthanc.json"
@@ -190,7 +198,7 @@ def orthanc(folder: Path, **settings: object) -> Iterator[OrthancPeer]:
         return [program, str(configuration)]
 
     with ServerProcess(command, folder / "orthanc.log") as server:
-        peer = OrthancPeer(server.port, http_port, server)
+        peer = OrthancPeer(server.port, http_port, server, headers or {})
 
         def answers() -> bool:
             try:

@@ -7,18 +7,23 @@ import shutil
 import sys
 from pathlib import Path
 
-__all__ = ["dcmtk_program", "installed_dcmsend", "missing_peer"]
+__all__ = ["ORTHANC_DICOMWEB", "dcmtk_program", "installed_dcmsend", "missing_peer"]
+
+ORTHANC_DICOMWEB = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
+"""Orthanc's plugin for DICOMweb, where Debian's package puts it."""
 
 # What each ``peer`` marker needs: (programs on the search path, modules).
 _NEEDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "dcmtk": (("storescp", "dcmrecv", "dcmqrscp", "dcmdump"), ()),
     "dcmtk-dcmsend": (("dcmsend",), ()),
+    "nginx": (("nginx",), ()),
     "orthanc": (("Orthanc",), ()),
     "asyncssh": ((), ("asyncssh",)),
     "azurite": (("azurite-blob",), ("azure.storage.blob",)),
     "gcp-storage-emulator": ((), ("gcp_storage_emulator", "gcsfs")),
     "obstore": ((), ("moto.server", "obstore")),
     "moto": ((), ("moto.server", "s3fs")),
+    "orthanc-dicomweb": (("Orthanc",), ()),
     "pynetdicom": ((), ("pynetdicom",)),
     "gdcm": (("gdcmconv",), ()),
     "libjxl": (("djxl",), ()),
@@ -66,6 +71,8 @@ def missing_peer(name: str) -> str:
     for program in programs:
         if dcmtk_program(program) is None:
             return f"program {program} is not installed"
+    if name == "orthanc-dicomweb" and not ORTHANC_DICOMWEB.exists():
+        return f"{ORTHANC_DICOMWEB} is not installed"
     for module in modules:
         try:
             __import__(module)

@@ -23,6 +23,8 @@ FOR_PROOF = [
     "dcmsend.transport.tls_context", "dcmsend.transport.tls_server",
 ]  # fmt: skip
 
+FOR_THE_WEB = ("dcmsend.dicomweb", "dcmsend.stow", "dcmsend.dicom.part10", "urllib3", "http.", "xml.")
+
 
 def test_modules_of_a_plain_send() -> None:
     file = DATA / "pydicom" / "CT_small.dcm"
@@ -36,6 +38,7 @@ def test_modules_of_a_plain_send() -> None:
     assert loaded.isdisjoint(UNUSED), loaded & set(UNUSED)
     assert "dcmsend.protocol.command_set" in loaded
     assert loaded.isdisjoint(FOR_PROOF), loaded & set(FOR_PROOF)
+    assert not {name for name in loaded if name.startswith(FOR_THE_WEB)}
 
 
 @pytest.mark.parametrize("name", ["dcmsend", "dcmsend-py"])

@@ -11,14 +11,13 @@ from dcmsend.index import Instance
 from dcmsend.interrupt import Interrupt
 from dcmsend.load import Abilities, FilesAhead
 from dcmsend.plan import AssociationPlan, PlanOptions, plan_association, plan_open_association
-from dcmsend.transfer import Counts, Observer, PeerFacts, TransferOptions
+from dcmsend.transfer import Counter, Counts, Observer, PeerFacts, TransferOptions, log_end
 
 from .association import Association
 from .dimse_stretch import DimseStretch
 from .peer import Peer
 from .prepare import Preparer
-from .session import Counter, DimseSession
-from .store_log import log_end
+from .session import DimseSession
 
 if TYPE_CHECKING:
     from dcmsend.inputs import KeptFiles

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from dcmsend.errors import FileUnreadable
 from dcmsend.inputs import FileChanged
-from dcmsend.load import BytesPayload, ChunkPayload, FilePayload, Payload
+from dcmsend.load import BytesPayload, ChunkPayload, FilePayload, Payload, read_into
 from dcmsend.protocol import FramedBuffer
 
 TYPE_CHECKING = False
@@ -167,22 +166,6 @@ def _targets(buffer: FramedBuffer, start: int, end: int) -> Sequence[memoryview]
     if rest:
         parts.append(slots[last][:rest])
     return parts
-
-
-def _read_into_by_slot(fd: int, targets: Sequence[memoryview], offset: int) -> int:
-    """Do what ``os.preadv`` does, on systems without it: fill one slot after the other."""
-    os.lseek(fd, offset, os.SEEK_SET)
-    total = 0
-    with open(fd, "rb", buffering=0, closefd=False) as file:
-        for target in targets:
-            count = file.readinto(target) or 0
-            total += count
-            if count < len(target):
-                break
-    return total
-
-
-read_into: Callable[[int, Sequence[memoryview], int], int] = getattr(os, "preadv", _read_into_by_slot)
 
 
 def _scatter(buffer: FramedBuffer, start: int, data: memoryview) -> None:

@@ -5,14 +5,11 @@ from __future__ import annotations
 from dcmsend.errors import PlanError
 from dcmsend.index import Instance
 from dcmsend.plan import AssociationPlan, ContextTable
-from dcmsend.transfer import GrowingList, Pulled
+from dcmsend.transfer import GrowingList, Growth, Pulled
 
 from .dimse_stretch import DimseStretch
 
 __all__ = ["GrowingStretch"]
-
-_MOST_KNOWN_AHEAD = 64
-"""Number of instances taken from the scan ahead, if it has them, so that their files can be opened early."""
 
 
 class GrowingStretch(DimseStretch):
@@ -22,30 +19,19 @@ class GrowingStretch(DimseStretch):
         self, plan: AssociationPlan, error: PlanError | None, instances: GrowingList, table: ContextTable
     ) -> None:
         super().__init__(plan, error)
-        self._instances = instances
         self._table = table
-        self._is_over = False
+        self._growth = Growth(instances, lambda instance: table.find(instance) is not None)
 
     @property
     def may_grow(self) -> bool:
         """Whether instances that are found later may still belong to the stretch."""
-        return not self._is_over
+        return not self._growth.is_over
 
     def grow(self) -> Pulled:
         """Take in instance number ``end``, if it exists and an accepted context may carry it."""
-        if self._is_over:
-            return Pulled.END
-        if self.end >= len(self._instances):
-            pulled = self._instances.pull()
-            if pulled is not Pulled.ONE:
-                self._is_over = pulled is Pulled.END
-                return pulled
-        self._instances.pull_what_is_there(self.end + _MOST_KNOWN_AHEAD)
-        if self._table.find(self._instances[self.end]) is None:
-            self._is_over = True
-            return Pulled.END
-        self.end += 1
-        return Pulled.ONE
+        pulled = self._growth.grow(self.end)
+        self.end += pulled is Pulled.ONE
+        return pulled
 
     def context_id_of(self, index: int, instance: Instance) -> int:
         """The planned context id for an instance of the stretch; 0 if no context may be proposed for it."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Iterator
 
 from dcmsend.errors import Cancelled, DcmsendError, PlanError
 from dcmsend.interrupt import Interrupt
 from dcmsend.transfer import (
-    Counts,
+    Counter,
     Observer,
     StoreOutcome,
     Timings,
@@ -29,34 +28,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dcmsend.transfer import Pace, Taker
 
-__all__ = ["Counter", "DimseSession"]
+__all__ = ["DimseSession"]
 
 _PATIENCE = 1.0
 """Seconds to wait for the peer when the caller has stopped, and for a release when the run is asked to end."""
 
 _log = logging.getLogger("dcmsend.network")
 _app_log = logging.getLogger("dcmsend.app")
-
-
-class Counter:
-    """Counts over all associations of a transfer; thread-safe."""
-
-    __slots__ = ("_counts", "_lock")
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._counts = Counts()
-
-    @property
-    def counts(self) -> Counts:
-        """The number of negotiations the peer answered (also with no context accepted), and of contexts proposed."""
-        return self._counts
-
-    def add(self, contexts: int) -> int:
-        """Count an association; return its number, from 1."""
-        with self._lock:
-            self._counts = Counts(self._counts.sessions + 1, self._counts.contexts + contexts)
-            return self._counts.sessions
 
 
 class DimseSession:

@@ -16,20 +16,15 @@ from dcmsend.errors import (
     TranscodeError,
 )
 from dcmsend.protocol import CStoreRSP, status_text
-from dcmsend.transfer import PeerFacts
 
-from .prepare import Failure, PreparedStore
+from .prepare import PreparedStore
 
 __all__ = [
-    "log_aborting_for_release", "log_done", "log_end", "log_failure", "log_notes", "log_peer_gone",
-    "log_receive_error", "log_request", "log_response", "log_unexpected_command", "with_code",
-]
+    "log_aborting_for_release", "log_peer_gone", "log_receive_error", "log_request", "log_response",
+    "log_unexpected_command", "with_code",
+]  # fmt: skip
 
 _log = logging.getLogger("dcmsend.network")
-_app_log = logging.getLogger("dcmsend.app")
-
-_LEVELS = {"W": logging.WARNING, "I": logging.INFO, "D": logging.DEBUG}
-
 
 _CODES = {AssociationAborted: "0006:0317", AssociationReleased: "0006:0319", ConnectionLost: "0006:0317"}
 """DCMTK's module and condition numbers of errors without a ``code`` of their own."""
@@ -39,31 +34,6 @@ def with_code(error: DcmsendError) -> str:
     """The message of an error, after DCMTK's number for it if there is one."""
     code: str = getattr(error, "code", "") or _CODES.get(type(error), "")
     return f"{code} {error}" if code else str(error)
-
-
-def log_notes(store: PreparedStore) -> None:
-    """Log the oddities of an instance, now that it is its turn."""
-    for level, text in store.notes:
-        _log.log(_LEVELS[level], text)
-
-
-def log_failure(failure: Failure) -> None:
-    """Log why an instance cannot be sent."""
-    for text in failure.log:
-        _log.error(text)
-
-
-def log_done(store: PreparedStore) -> None:
-    """Log that this run has already stored the same file."""
-    _app_log.info("not sent again, it was named twice and is stored already: %s", store.instance.input.path)
-
-
-def log_end(error: DcmsendError, facts: PeerFacts | None = None) -> None:
-    """Log the error that ends the run, with help on further lines; NegotiationFailed needs ``facts``."""
-    from dcmsend.advice import Situation, with_explanation  # only needed after a failure
-
-    situation = Situation() if facts is None else facts.situation
-    _app_log.critical("%s", with_explanation(error, situation))
 
 
 def log_peer_gone() -> None:

@@ -10,31 +10,22 @@ from dcmsend.errors import (
     AssociationReleased,
     Cancelled,
     ConnectionLost,
-    DataSetError,
     DcmsendError,
-    FileUnreadable,
     PlanError,
-    ProtocolError,
     RemoteProtocolError,
     SendingFailed,
-    TimedOut,
-    TranscodeError,
 )
-from dcmsend.inputs import FileChanged
 from dcmsend.interrupt import Interrupt
+from dcmsend.load import Failure, log_done, log_failure, log_notes, reason_of
 from dcmsend.protocol import CommandParseError, CommandReceived, CStoreRSP, is_stored, status_text
-from dcmsend.transfer import Observer, Reason, Result, StoreOutcome, Timings
+from dcmsend.transfer import Observer, Reason, Result, StoreOutcome, Timings, log_end
 
 from .association import Association
 from .dimse_stretch import DimseStretch
 from .in_flight import InFlight, Sent
-from .prepare import Failure, PreparedStore, Preparer
+from .prepare import PreparedStore, Preparer
 from .store_log import (
     log_aborting_for_release,
-    log_done,
-    log_end,
-    log_failure,
-    log_notes,
     log_peer_gone,
     log_receive_error,
     log_request,
@@ -47,18 +38,6 @@ if TYPE_CHECKING:
     from dcmsend.transfer import Pace, Taker
 
 __all__ = ["StoreLoop"]
-
-_REASONS: dict[type[DcmsendError], Reason] = {
-    AssociationAborted: Reason.ABORTED,
-    AssociationReleased: Reason.RELEASED,
-    ConnectionLost: Reason.CONNECTION_LOST,
-    TimedOut: Reason.TIMED_OUT,
-    Cancelled: Reason.CANCELLED,
-    FileUnreadable: Reason.FILE_UNREADABLE,
-    FileChanged: Reason.FILE_CHANGED,
-    DataSetError: Reason.DATA_SET_BROKEN,
-    TranscodeError: Reason.NOT_CONVERTIBLE,
-}
 
 _PEER_HAS_GONE = (AssociationAborted, ConnectionLost)
 """Errors after which A-ABORT cannot be sent any more."""
@@ -272,11 +251,11 @@ class StoreLoop:
 
     def _unconfirmed(self, sent: Sent, error: DcmsendError) -> StoreOutcome:
         return self._outcome(
-            sent.store, Result.UNCONFIRMED, reason=_reason_of(error), message=str(error), bytes_sent=sent.length
+            sent.store, Result.UNCONFIRMED, reason=reason_of(error), message=str(error), bytes_sent=sent.length
         )
 
     def _failed(self, store: PreparedStore, error: DcmsendError) -> StoreOutcome:
-        return self._outcome(store, Result.FAILED, reason=_reason_of(error), message=str(error))
+        return self._outcome(store, Result.FAILED, reason=reason_of(error), message=str(error))
 
     def _outcome(
         self,
@@ -340,9 +319,3 @@ class StoreLoop:
             self._association.close()
         else:
             self._association.abort()
-
-
-def _reason_of(error: DcmsendError) -> Reason:
-    if isinstance(error, ProtocolError):
-        return Reason.PROTOCOL_ERROR
-    return _REASONS.get(type(error), Reason.PROTOCOL_ERROR)

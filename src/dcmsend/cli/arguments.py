@@ -16,12 +16,22 @@ from dcmsend.transfer import TransferOptions
 
 from .command_line import CommandLine
 from .log_words import LOG_LEVELS
+from .new_ways import check_move_sent, is_new
 from .numbers import check_limits, invalid_value, parse_duration, parse_limited, scan_unsigned
-from .option_table import JOURNAL_OPTIONS, PROOF_OPTIONS, RETRY_OPTIONS, SECURITY_OPTIONS, Limits, find_option
+from .option_table import (
+    JOURNAL_OPTIONS,
+    PROOF_OPTIONS,
+    RETRY_OPTIONS,
+    SECURITY_OPTIONS,
+    WEB_OPTIONS,
+    Limits,
+    find_option,
+)
 
 if TYPE_CHECKING:
     from dcmsend.inputs import Shard
     from dcmsend.journal import JournalOptions
+    from dcmsend.stow import WebPeer
 
 __all__ = ["LogChoice", "build_settings", "choose_logging"]
 
@@ -44,8 +54,6 @@ _ADDRESS_FAMILIES: Final = {
 }
 _PREVIEWS: Final = {"--dry-run": Preview.DRY_RUN, "--probe-peer": Preview.PROBE_PEER}
 _HALTING: Final = {"--no-halt": False, "--halt": True}
-_NEW_WAYS: Final = ("--retry", "--send-while-scanning", "--journal", "--move-sent", "--shard", "--verify", "--commit")
-"""Options that imply ``--no-halt`` and ``--require-stored``."""
 _MULTIPLE_ASSOCIATIONS: Final = {"--multi-associations": True, "--single-association": False}
 _NUMBERS: Final = (
     "--compression-level", "--timeout", "--acse-timeout", "--dimse-timeout", "--max-pdu", "--max-send-pdu",
@@ -110,8 +118,9 @@ def build_settings(line: CommandLine, *, is_verbose: bool) -> tuple[Settings, li
         UsageError: the first bad value in DCMTK's order; our own options are checked last.
     """
     _check_dependences(line, is_verbose)
+    is_web = line.has("--stow")
     numbers = {option: number for option in _NUMBERS if (number := _number(line, option)) is not None}
-    port = _port(line.parameters[1])
+    port = 0 if is_web else _port(line.parameters[1])
     halt = _halts(line)
     ways, archive = _proof(line)
     settings = Settings(
@@ -120,8 +129,8 @@ def build_settings(line: CommandLine, *, is_verbose: bool) -> tuple[Settings, li
         plan=_plan_options(line, halt),
         transfer=_transfer_options(line, numbers, halt),
         report=_report_options(line),
-        peer=_peer(line, port),  # last, because this may ask for passwords
-        require_stored=line.has("--require-stored") or _is_new(line),
+        peer=_receiver(line, port),  # last, because this may ask for passwords
+        require_stored=line.has("--require-stored") or is_new(line),
         file_lists=_file_lists(line),
         preview=_choice(line, _PREVIEWS),
         send_while_scanning=line.has("--send-while-scanning"),
@@ -132,27 +141,13 @@ def build_settings(line: CommandLine, *, is_verbose: bool) -> tuple[Settings, li
     if archive is not None:
         called, host, port = archive
         titles = {} if called is None else {"called_ae_title": called}
-        settings = settings.replace(archive=settings.peer.replace(host=host, port=port, **titles))
-    return settings, line.parameters[2:]
-
-
-def _is_new(line: CommandLine) -> bool:
-    """Whether something was given that DCMTK does not have, so that defaults may differ from those of DCMTK."""
-    return any(line.has(option) for option in _NEW_WAYS) or _names_stores(line)
-
-
-def _names_stores(line: CommandLine) -> bool:
-    """Whether an input is the address of an object in a store."""
-    if not any("://" in name for name in line.parameters[2:]):
-        return False
-    from dcmsend.inputs import is_url  # only for names that look like one
-
-    return any(is_url(name) for name in line.parameters[2:])
+        settings = settings.replace(archive=settings.dimse_peer.replace(host=host, port=port, **titles))
+    return settings, line.parameters[0 if is_web else 2 :]
 
 
 def _halts(line: CommandLine) -> bool:
     chosen = _choice(line, _HALTING)
-    return not _is_new(line) if chosen is None else chosen
+    return not is_new(line) if chosen is None else chosen
 
 
 def _check_dependences(line: CommandLine, is_verbose: bool) -> None:
@@ -165,16 +160,21 @@ def _check_dependences(line: CommandLine, is_verbose: bool) -> None:
         raise UsageError("--recurse only allowed with --scan-directories")
     if line.has("--probe-peer") and line.has("--dry-run"):
         raise UsageError("--probe-peer not allowed with --dry-run")
-    if line.has("--archives") and line.has("--move-sent"):
-        raise UsageError("--move-sent not allowed with --archives")
-    if line.has("--move-sent") and _names_stores(line):
-        raise UsageError("--move-sent not allowed with objects of stores")
+    check_move_sent(line)
     for option in ("--parallel-associations", "--retry", "--send-while-scanning"):
         if line.has(option) and _choice(line, _MULTIPLE_ASSOCIATIONS) is False:
             raise UsageError(f"{option} not allowed with --single-association")
+    if line.rightmost(*WEB_OPTIONS) is not None:
+        from .web_arguments import check_web_options
+
+        check_web_options(line)
 
 
-def _peer(line: CommandLine, port: int) -> Peer:
+def _receiver(line: CommandLine, port: int) -> Peer | WebPeer:
+    if line.has("--stow"):
+        from .web_arguments import web_peer
+
+        return web_peer(line)
     return Peer(line.parameters[0], port, **_given(
         called_ae_title=line.value("--call"),
         calling_ae_title=line.value("--aetitle"),
@@ -268,11 +268,17 @@ def _keep_together(line: CommandLine) -> KeepTogether | None:
 
 def _plan_options(line: CommandLine, halt: bool) -> PlanOptions:
     return PlanOptions(**_given(
-        decompression=_choice(line, _DECOMPRESSION),
+        decompression=_decompression(line),
         no_illegal_proposal=line.has("--no-illegal-proposal"),
         multiple_associations=_choice(line, _MULTIPLE_ASSOCIATIONS),
         halt_on_refusal=halt,
     ))
+
+
+def _decompression(line: CommandLine) -> Decompression | None:
+    """What may be decompressed; nothing is for a web service, unless the option is written."""
+    chosen = _choice(line, _DECOMPRESSION)
+    return Decompression.NEVER if chosen is None and line.has("--stow") else chosen
 
 
 def _transfer_options(line: CommandLine, numbers: dict[str, int], halt: bool) -> TransferOptions:
@@ -285,7 +291,7 @@ def _transfer_options(line: CommandLine, numbers: dict[str, int], halt: bool) ->
         max_pdu=numbers.get("--max-pdu"),
         max_send_pdu=numbers.get("--max-send-pdu"),
         halt_on_failure=halt,
-        convert=_choice(line, _DECOMPRESSION) is not Decompression.NEVER,
+        convert=_decompression(line) is not Decompression.NEVER,
         deflate_level=numbers.get("--compression-level"),
         normalize=line.has("--normalize"),
         keep_ybr=line.has("--keep-ybr"),

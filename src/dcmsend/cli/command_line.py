@@ -105,9 +105,10 @@ def scan_command_line(argv: Sequence[str]) -> CommandLine:
         line.add_option(row, *values)
     proves = line.has("--verify") or line.has("--commit")
     only_proves = proves and line.has("--resume")  # what the journal calls stored
-    needed = len(PARAMETERS) - (only_proves or line.rightmost(*FILE_LISTS) is not None)
+    wanted = PARAMETERS[2:] if line.has("--stow") else PARAMETERS  # a URL stands for peer and port
+    needed = len(wanted) - (only_proves or line.rightmost(*FILE_LISTS) is not None)
     if line.arguments and line.exclusive is None and len(line.parameters) < needed:
-        raise UsageError(f"Missing parameter {PARAMETERS[len(line.parameters)][0]}")
+        raise UsageError(f"Missing parameter {wanted[len(line.parameters)][0]}")
     return line
 
 
@@ -140,6 +141,10 @@ def _shown(row: OptionRow, value: str) -> str:
         return shown_option(value)
     if row.long in SECRET:
         return "***"
+    if row.long == "--stow":
+        from .masking import mask_url
+
+        return mask_url(value)
     if row.long in TICKETS:
         from .masking import mask_ticket
 

@@ -154,4 +154,4 @@ def exit_code_of_run(record: RunRecord, *, require_stored: bool) -> ExitCode:
 
 
 def _is_final_refusal(error: errors.DcmsendError | None) -> bool:
-    return isinstance(error, errors.NegotiationFailed) and error.is_permanent
+    return isinstance(error, errors.SessionFailed) and error.is_permanent

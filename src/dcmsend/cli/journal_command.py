@@ -298,7 +298,7 @@ def _count_json(reader: JournalReader, groups: list[JournalGroup], proofs: _Proo
     transactions = {**waiting._asdict(), "oldest": format_time(waiting.oldest or 0.0)}
     yield json.dumps(
         {
-            "peer": {"host": binding.host, "port": binding.port, "called": binding.called_ae_title},
+            "peer": _peer_fields(reader),
             "created": format_time(binding.created / 1000),
             "opened": format_time(binding.opened / 1000),
             "totals": totals,
@@ -309,6 +309,13 @@ def _count_json(reader: JournalReader, groups: list[JournalGroup], proofs: _Proo
         ensure_ascii=False,
         indent=1,
     ) + "\n"
+
+
+def _peer_fields(reader: JournalReader) -> dict[str, Any]:
+    binding = reader.binding
+    if binding.url:
+        return {"url": binding.url}
+    return {"host": binding.host, "port": binding.port, "called": binding.called_ae_title}
 
 
 def _count_csv(reader: JournalReader, groups: list[JournalGroup], _proofs: _Proofs) -> Iterator[str]:

@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
-__all__ = ["is_secret_with_another_dash", "mask_option", "mask_ticket"]
+__all__ = ["is_secret_with_another_dash", "mask_option", "mask_ticket", "mask_url"]
 
 _OTHER_WORDS: Final = frozenset((
     "jwt", "saml", "kerberos", "pass", "passwd", "passphrase", "passwort", "psw", "pswd", "upw", "secret", "token",
@@ -29,6 +29,8 @@ _STUCK: Final = re.compile(r"-(?=[pk])[a-z]|--key")
 _DASHES: Final = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"
 """Characters into which word processors change a hyphen-minus."""
 _NUMBER: Final = re.compile(r"[0-9]{1,5}")
+_USER: Final = re.compile(r"^([^:/?#]*:?//)?.*@", re.DOTALL)
+_QUERY: Final = re.compile(r"([?#]).*", re.DOTALL)
 _LONGEST_NAME: Final = 4096
 """Longest name of a file, in bytes."""
 
@@ -38,6 +40,8 @@ def mask_option(argument: str) -> str:
 
     Text after the name of another option is shown, and so is a number that may be a port.
     """
+    if "://" in argument:
+        argument = mask_url(argument)
     word = argument.lstrip("-+" + _DASHES)
     start = len(argument) - len(word)
     secret, known, glued = _words()
@@ -102,6 +106,15 @@ def _words() -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
 
 
 def mask_ticket(value: str) -> str:
-    """The name of a file with a ticket; hidden if the value is the ticket itself (JWT: RFC 7519; SAML is XML)."""
-    is_ticket = value.startswith(("eyJ", "<", "PD94", "PHNhbWw")) or len(value) > _LONGEST_NAME or "\n" in value
-    return "***" if is_ticket else value
+    """The name of a file with a ticket; hidden if the value is the ticket itself.
+
+    A JSON Web Token (RFC 7519) and XML begin as all of their kind do, and so do access tokens of Google.
+    """
+    is_ticket = value.startswith(("eyJ", "ya29.", "<", "PD94", "PHNhbWw"))
+    return "***" if is_ticket or len(value) > _LONGEST_NAME or "\n" in value else value
+
+
+def mask_url(value: str) -> str:
+    """A URL without a user, a password, a query and a fragment, each of which may hold a secret."""
+    head = _USER.sub(r"\g<1>***@", value)
+    return _QUERY.sub(r"\g<1>***", head)

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from typing import Final
 
 __all__ = [
-    "EXCLUSIVE", "FILE_LISTS", "JOURNAL_OPTIONS", "OPTIONS", "PARAMETERS", "SECRET", "SECURITY_OPTIONS",
-    "STORESCU_GROUP", "TICKETS", "Limits", "OptionRow", "find_option",
+    "DIMSE_ONLY", "EXCLUSIVE", "FILE_LISTS", "JOURNAL_OPTIONS", "OPTIONS", "PARAMETERS", "SECRET", "SECURITY_OPTIONS",
+    "STORESCU_GROUP", "TICKETS", "TLS_OPTIONS", "WEB_OPTIONS", "Limits", "OptionRow", "find_option",
 ]
 
 
@@ -210,6 +210,19 @@ _OUR_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
         ("", "--fetch-parallel", "[n]umber: integer (1..128, default: 16)", None, (
             "fetch n of their objects at the same time",)),
     )),
+    ("further options (not in DCMTK)", "web service (STOW-RS) instead of peer and port", (
+        ("", "--stow", "[u]rl: string", None, (
+            "send to the web service at u, by HTTP; there", "are no peer and port; no halt, truthful exit",
+            "codes")),
+        ("", "--stow-batch", "[n]umber: integer (1..10000, default: 50)", None, (
+            "up to n instances in one request",)),
+        ("", "--stow-batch-bytes", "[n]umber of bytes: 500k, 20M (default: 64Mi)", None, (
+            "... and up to n bytes; a larger one goes alone",)),
+        ("", "--bearer-file", "[f]ilename: string", None, (
+            "the requests are authorized by the token in f,", "read again when it changes")),
+        ("", "--bearer-command", "[c]ommand: string", None, (
+            "... by the token that c prints (no shell), run", "again when the service wants a new one")),
+    )),
     ("further options (not in DCMTK)", "processing", (
         ("", "--send-while-scanning", "", None, (
             "do not look at all files before the first one", "is sent; no halt, truthful exit codes")),
@@ -305,13 +318,24 @@ JOURNAL_OPTIONS: Final = ("--journal", "--resume", "--move-sent")
 PROOF_OPTIONS: Final = ("--verify", "--verify-peer", "--commit", "--commit-port", "--commit-from", "--commit-wait")
 """Options of what the archive is asked afterwards."""
 
+WEB_OPTIONS: Final = ("--stow", "--stow-batch", "--stow-batch-bytes", "--bearer-file", "--bearer-command")
+"""Options of a web service."""
+
+DIMSE_ONLY: Final = (
+    "--ipv4", "--ipv6", "--ip-auto", "--aetitle", "--call", "--multi-associations", "--single-association",
+    "--acse-timeout", "--max-pdu", "--max-send-pdu", "--no-illegal-proposal", "--verbose-pc", "--compression-level",
+    "--async-window", "--password", "--empty-password", "--kerberos", "--saml", "--jwt", "--pos-response",
+    "--verify-peer", "--commit", "--commit-port", "--commit-from", "--commit-wait",
+)  # fmt: skip
+"""Options that mean nothing to a web service."""
+
 FILE_LISTS: Final = ("--files-from", "--files-from0")
 """Options that replace the last parameter."""
 
-SECRET: Final = frozenset(("--password", "--use-passwd"))
-"""Options whose value is never shown."""
+SECRET: Final = frozenset(("--password", "--use-passwd", "--bearer-command"))
+"""Options whose value is never shown; a command may hold a secret among its words."""
 
-TICKETS: Final = frozenset(("--kerberos", "--saml", "--jwt"))
+TICKETS: Final = frozenset(("--kerberos", "--saml", "--jwt", "--bearer-file"))
 """Options whose value is the name of a file with a secret; users may give the secret itself by mistake."""
 
 
@@ -334,6 +358,12 @@ SECURITY_OPTIONS: Final = frozenset(
     row.long for row in OPTIONS if row.group == STORESCU_GROUP or row.subgroup == "security"
 )
 """Options of TLS and user identity: without any of them neither is loaded."""
+
+TLS_OPTIONS: Final = tuple(
+    row.long for row in OPTIONS
+    if row.subgroup.startswith(("TLS:", "transport layer security")) or row.long.startswith("--tls-")
+)
+"""Options of TLS in the order of the usage text."""
 
 RETRY_OPTIONS: Final = frozenset(row.long for row in OPTIONS if row.subgroup == "further attempts, end")
 """Options of retries and of when to stop, which a module of their own reads."""

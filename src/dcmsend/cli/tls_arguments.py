@@ -33,13 +33,17 @@ _NEED_TLS: Final = (
 _KEY_PASSWORD_FILE: Final = "--tls-key-password-file"
 
 
-def tls_client(line: CommandLine) -> TlsClient | None:
+def tls_client(line: CommandLine, *, is_needed: bool = False) -> TlsClient | None:
     """The TLS client for connections, with all files read; None without TLS.
+
+    ``is_needed``: whether connections use TLS without being told, as those to ``https`` do.
 
     Raises:
         UsageError: options that need others, files that cannot be used, a wrong password.
     """
     mode = line.rightmost("--disable-tls", "--enable-tls", "--anonymous-tls")
+    if mode is None and is_needed:
+        mode = "--anonymous-tls"
     _check_dependences(line, mode)
     if mode in (None, "--disable-tls"):
         return None

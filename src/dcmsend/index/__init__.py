@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .facts import HeaderFacts, facts_of
-from .file_meta import FileMeta, read_file_meta
+from .file_meta import FileMeta, parse_regular_meta, read_file_meta
 from .identify import looks_like_dicom
 from .instance import Instance, ReadMode, RejectedInput
 from .locate import DataSetLocation, locate_data_set
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DataSetLocation", "FileMeta", "HeaderFacts", "IndexOptions", "Instance", "KeepTogether", "ReadMode",
     "RejectedInput", "facts_of", "find_uid_fault", "instance_uids", "locate_data_set", "looks_like_dicom",
-    "read_file_meta", "scan",
+    "parse_regular_meta", "read_file_meta", "scan",
 ]
 
 

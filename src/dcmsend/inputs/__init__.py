@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .file_source import FileChanged, FileSource, OpenFile, open_beginning, open_file, open_input
+from .file_source import NO_DESCRIPTOR, FileChanged, FileSource, OpenFile, open_beginning, open_file, open_input
 from .find import find_inputs
 from .input_file import InputFile
 from .open_watch import OpenWatch
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MOST_AHEAD",
+    "NO_DESCRIPTOR",
     "STRETCH",
     "ArchiveMember",
     "DataSetInput",

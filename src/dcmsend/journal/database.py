@@ -48,9 +48,9 @@ class Binding(NamedTuple):
     """The peer to which a journal belongs.
 
     Attributes:
-        called_ae_title: as sent on the wire.
-        host: as given, in lower case.
-        port: TCP port.
+        called_ae_title: as sent on the wire; ``""`` for a web service.
+        host: as given, in lower case; the URL of a web service.
+        port: TCP port; 0 for a web service, which no DIMSE peer has.
         created, opened: when the journal was made and last used by a run, in milliseconds since the epoch; 0: not yet.
     """
 
@@ -63,10 +63,22 @@ class Binding(NamedTuple):
     @classmethod
     def of(cls, peer: PeerFacts) -> Binding:
         """The binding of a journal for ``peer``."""
+        if peer.url:
+            return cls("", _text(peer.url), 0)
         return cls(_text(peer.called_ae_title.strip()[:AE_TITLE_LENGTH]), _text(peer.host.lower()), peer.port)
 
+    @property
+    def url(self) -> str:
+        """The URL of a web service; ``""`` for a DIMSE peer."""
+        return "" if self.port else self.host
+
+    @property
+    def facts(self) -> PeerFacts:
+        """What the binding tells of the peer: ``Binding.of`` makes the same binding of it."""
+        return PeerFacts(self.host, self.port, self.called_ae_title, "", url=self.url)
+
     def __str__(self) -> str:
-        return f"{self.called_ae_title}@{self.host}:{self.port}"
+        return self.url or f"{self.called_ae_title}@{self.host}:{self.port}"
 
 
 def _text(text: str) -> str:

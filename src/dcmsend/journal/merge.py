@@ -15,7 +15,7 @@ from itertools import product
 from typing import Any, Final
 
 from dcmsend.errors import JournalError
-from dcmsend.transfer import PeerFacts, Reason
+from dcmsend.transfer import Reason
 
 from .database import Binding, check_for_damage, close_at_rest, open_database, open_read_only
 from .lock import JournalLock
@@ -99,8 +99,7 @@ def merge_journals(target: str, sources: Sequence[str]) -> None:
         _check_peer(source, binding, peer)
     lock = JournalLock(target)
     try:
-        facts = PeerFacts(peer.host, peer.port, peer.called_ae_title, "")
-        close_at_rest(open_database(target, facts, resume=True, fill=partial(_fill, sources, peer)))
+        close_at_rest(open_database(target, peer.facts, resume=True, fill=partial(_fill, sources, peer)))
     finally:
         lock.release()
 

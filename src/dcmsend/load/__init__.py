@@ -10,16 +10,20 @@ from typing import TYPE_CHECKING
 from .abilities import Abilities
 from .files_ahead import FilesAhead
 from .loaded_instance import DictionarySource, LoadedInstance, Recoding, load_instance
-from .payload import BytesPayload, ChunkPayload, FilePayload, Payload
+from .loader import EncodingOptions, Loader, field_of, file_failure, first_value, uid_failure
+from .payload import BytesPayload, ChunkPayload, FilePayload, Payload, read_into
+from .prepared import Failure, Prepared, log_done, log_failure, log_notes, reason_of
 
 if TYPE_CHECKING:
     from .checksum import Checksum
     from .decode_workers import DecodeWorkers
 
 __all__ = [
-    "Abilities", "BytesPayload", "Checksum", "ChunkPayload", "DecodeWorkers", "DictionarySource", "FilePayload",
-    "FilesAhead", "LoadedInstance", "Payload", "Recoding", "load_instance",
-]
+    "Abilities", "BytesPayload", "Checksum", "ChunkPayload", "DecodeWorkers", "DictionarySource", "EncodingOptions",
+    "Failure", "FilePayload", "FilesAhead", "LoadedInstance", "Loader", "Payload", "Prepared", "Recoding", "field_of",
+    "file_failure", "first_value", "load_instance", "log_done", "log_failure", "log_notes", "read_into",
+    "reason_of", "uid_failure",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> object:

@@ -10,7 +10,7 @@ from dcmsend.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN, TransferSyn
 from dcmsend.dicom.walk import walk_data_set
 from dcmsend.dicom.walk_notes import Notes
 from dcmsend.errors import DataSetError, FileUnreadable
-from dcmsend.index import FileMeta, HeaderFacts, Instance, facts_of, locate_data_set
+from dcmsend.index import FileMeta, HeaderFacts, Instance, facts_of, locate_data_set, parse_regular_meta
 from dcmsend.inputs import FileSource, OpenFile
 
 from .payload import BytesPayload, ChunkPayload, FilePayload, Payload, check_unchanged
@@ -104,6 +104,20 @@ class LoadedInstance:
         """The bytes of the data set as they are in the file; the payload takes the file over."""
         return self._content.payload(self._sendable)
 
+    @property
+    def is_a_file(self) -> bool:
+        """Whether the input is a file of PS3.10 whose meta header is regular and true of the data set."""
+        content = self._content
+        meta = parse_regular_meta(content.head)
+        if meta is None or meta.data_set_offset != content.offset:
+            return False
+        said = (meta.sop_class_uid, meta.sop_instance_uid, meta.transfer_syntax_uid)
+        return said == (self.sop_class_uid, self.sop_instance_uid, self.syntax.uid)
+
+    def as_a_file(self) -> Payload:
+        """The bytes of the whole file, meta header and data set, as they stand; the payload takes the file over."""
+        return self._content.payload(self._sendable, from_first_byte=True)
+
     def encoded(self, target: TransferSyntax, recoding: Recoding) -> Payload:
         """The data set in ``target``, canonically encoded, with its pixels decoded if necessary; takes the file over.
 
@@ -179,19 +193,27 @@ class _FileContent:
             self._check()
         return FileSource(self._descriptor).read_at(self._start + position, end - position)
 
-    def payload(self, sendable: int) -> Payload:
-        """The first ``sendable`` bytes of the data set; the payload takes the file over."""
-        if len(self._head) == self._size:  # the checked bytes are all there are, so nothing can change any more
-            return BytesPayload(memoryview(self._head)[self.offset : self.offset + sendable])
-        checksum = None if self.crc is None else self._checksum(self.crc, sendable)
-        descriptor, self._descriptor = self._descriptor, -1
-        return FilePayload(descriptor, self._start + self.offset, sendable, self._state, checksum, self._closer)
+    @property
+    def head(self) -> bytes:
+        """The first bytes of the input, at least 16 KiB or all there are."""
+        return self._head
 
-    def _checksum(self, crc: int, sendable: int) -> Checksum:
+    def payload(self, sendable: int, *, from_first_byte: bool = False) -> Payload:
+        """The first ``sendable`` bytes of the data set; the payload takes the file over.
+
+        With ``from_first_byte`` what lies before the data set, the meta header, comes first.
+        """
+        start, end = 0 if from_first_byte else self.offset, self.offset + sendable
+        if len(self._head) == self._size:  # the checked bytes are all there are, so nothing can change any more
+            return BytesPayload(memoryview(self._head)[start:end])
+        checksum = None if self.crc is None else self._checksum(self.crc, start, end)
+        descriptor, self._descriptor = self._descriptor, -1
+        return FilePayload(descriptor, self._start + start, end - start, self._state, checksum, self._closer)
+
+    def _checksum(self, crc: int, start: int, after: int) -> Checksum:
         from .checksum import Checksum  # only for members of archives
 
-        after = self.offset + sendable
-        before = FileSource(self._descriptor, self._start).read_at(0, self.offset)
+        before = FileSource(self._descriptor, self._start).read_at(0, start)
         return Checksum(crc, before, (self._start + after, self._size - after))
 
     def check_crc(self) -> None:

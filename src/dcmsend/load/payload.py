@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from dcmsend.inputs import FileChanged
 
@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .checksum import Checksum
 
-__all__ = ["BytesPayload", "ChunkPayload", "FilePayload", "Payload"]
+__all__ = ["BytesPayload", "ChunkPayload", "FilePayload", "Payload", "read_into"]
 
 
 class BytesPayload:
@@ -104,3 +104,19 @@ def check_unchanged(fd: int, state: tuple[int, int] | None) -> None:
 
 def _nothing() -> None:
     """Replaces the close function of a payload that was closed."""
+
+
+def _read_into_by_slot(fd: int, targets: Sequence[memoryview], offset: int) -> int:
+    """Do what ``os.preadv`` does, on systems without it: fill one slot after the other."""
+    os.lseek(fd, offset, os.SEEK_SET)
+    total = 0
+    with open(fd, "rb", buffering=0, closefd=False) as file:
+        for target in targets:
+            count = file.readinto(target) or 0
+            total += count
+            if count < len(target):
+                break
+    return total
+
+
+read_into: Callable[[int, Sequence[memoryview], int], int] = getattr(os, "preadv", _read_into_by_slot)

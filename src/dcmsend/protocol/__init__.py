@@ -9,6 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
+from dcmsend.dicom.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+
 from .command_set import decode_command, encode_command
 from .contexts import AcceptedContext, ContextResult, PresentationContext
 from .dimse import CEchoRQ, CEchoRSP, Command, CommandParseError, CStoreRQ, CStoreRSP, UnknownCommand
@@ -25,7 +27,6 @@ from .events import (
     TransportClosed,
 )
 from .fragment import FramedBuffer, encode_command_pdus, encode_message_pdus, max_fragment_length
-from .implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from .pdu import (
     APPLICATION_CONTEXT,
     Abort,

@@ -5,9 +5,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from dcmsend.dicom.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dcmsend.dicom.value import Value
-
-from .implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 
 __all__ = [
     "AsynchronousOperationsWindow",

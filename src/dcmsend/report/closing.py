@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from dcmsend.advice import run_again
-from dcmsend.errors import NegotiationFailed
+from dcmsend.errors import SessionFailed
 from dcmsend.explanations import one_line
 from dcmsend.protocol import StatusClass
 from dcmsend.transfer import Reason, Result
@@ -95,7 +95,7 @@ def _result(record: RunRecord) -> str:
     again = run_again(with_journal=record.journal is not None)
     parts = []
     if record.error is not None:
-        ends = isinstance(record.error, NegotiationFailed)
+        ends = isinstance(record.error, SessionFailed)
         parts.append(one_line(record.error) if ends else str(record.error).splitlines()[0])
     if record.may_succeed:
         parts.append(f"{format_count(record.may_succeed)} {again}")

@@ -37,7 +37,7 @@ class ProgressState(NamedTuple):
     """The progress of a run at one moment.
 
     Attributes:
-        peer: title, host and port.
+        peer: title, host and port, or URL.
         associations: how many are open.
         most_associations: how many may be open.
         found: instances found so far.
@@ -51,6 +51,7 @@ class ProgressState(NamedTuple):
         seconds_left: an estimate, None if there is no basis for one.
         waiting: why nothing is sent at the moment, and for how many more seconds; None while data are sent.
         proof: None until everything is sent and the archive is asked for what it has.
+        session_word: what an association is called for this peer.
     """
 
     peer: str
@@ -70,6 +71,7 @@ class ProgressState(NamedTuple):
     seconds_left: float | None
     waiting: tuple[str, float] | None
     proof: ProofProgress | None = None
+    session_word: str = "association"
 
     @property
     def fraction(self) -> float | None:
@@ -89,6 +91,7 @@ class Progress(Observer):
     ) -> None:
         self._record = record
         self._peer = peer.label
+        self._session_word = "connection" if peer.url else "association"
         self._most = most_associations
         self._clock = clock
         self._began = clock()
@@ -137,6 +140,7 @@ class Progress(Observer):
             seconds_left=seconds_left,
             waiting=None if waiting is None else (waiting.why, max(0.0, waiting.until - time.time())),
             proof=self._proof(),
+            session_word=self._session_word,
         )
 
     def _proof(self) -> ProofProgress | None:

@@ -51,7 +51,8 @@ def progress_line(state: ProgressState) -> str:
 
 
 def _associations(state: ProgressState) -> str:
-    return f"{state.associations} of {state.most_associations} association{'s' * (state.most_associations != 1)}"
+    word = f"{state.session_word}{'s' * (state.most_associations != 1)}"
+    return f"{state.associations} of {state.most_associations} {word}"
 
 
 def _total(state: ProgressState) -> str:

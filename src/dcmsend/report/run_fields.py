@@ -83,6 +83,7 @@ class RunFields(Report):
                 "called": clean(peer.called_ae_title),
                 "calling": clean(peer.calling_ae_title),
                 "tls": peer.is_secured,
+                **({"url": clean(peer.url)} if peer.url else {}),
             },
             "journal": None if self._record.journal is None else clean(self._record.journal),
         }
@@ -166,7 +167,7 @@ class RunFields(Report):
             counts["stored"] += is_stored
             counts["bytes"] += outcome.bytes_sent
         association = self._associations.get(outcome.association)
-        if association is not None and outcome.message_id:
+        if association is not None and (outcome.message_id or (self.peer.url and outcome.bytes_sent)):
             association["instances"] += 1
             association["bytes"] += outcome.bytes_sent
 
@@ -175,7 +176,8 @@ class RunFields(Report):
         self._associations[event.number] = {
             "n": event.number, "started": format_time(time.time()), "ended": None, "end": None,
             "contexts": event.accepted, "contexts_proposed": event.proposed,
-            "max_pdu": event.fragment_length + _PDU_OVERHEAD, "window": event.window, "instances": 0, "bytes": 0,
+            "max_pdu": 0 if self.peer.url else event.fragment_length + _PDU_OVERHEAD,
+            "window": event.window, "instances": 0, "bytes": 0,
         }  # fmt: skip
 
     def association_closed(self, event: AssociationClosed) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from dcmsend.errors import DcmsendError, NegotiationFailed
+from dcmsend.errors import DcmsendError, SessionFailed
 from dcmsend.index import RejectedInput
 from dcmsend.reasons import Rejection
 from dcmsend.transfer import Result, StoreOutcome
@@ -21,8 +21,8 @@ __all__ = ["RunRecord", "is_final_refusal"]
 
 
 def is_final_refusal(error: DcmsendError | None) -> bool:
-    """Whether the peer, or TLS on either side, will refuse the association again until a person has acted."""
-    return isinstance(error, NegotiationFailed) and error.is_permanent
+    """Whether the receiver, or TLS on either side, will refuse again until a person has acted."""
+    return isinstance(error, SessionFailed) and error.is_permanent
 
 
 class RunRecord:

@@ -36,13 +36,21 @@ def format_text_report(
         "Detailed Report on the Transfer of Instances\n"
         "============================================\n"
         "\n"
-        f"Communication Peer : {peer.host}:{peer.port}\n"
-        f"AE Titles used     : {peer.calling_ae_title} -> {peer.called_ae_title}\n"
+        f"{_peer_lines(peer)}"
         f"Current Date/Time  : {written}\n"
         "\n\n"
     )
     yield from blocks
     yield f"\n{summary}"
+
+
+def _peer_lines(peer: PeerFacts) -> str:
+    if peer.url:
+        return f"Communication Peer : {peer.url}\n"
+    return (
+        f"Communication Peer : {peer.host}:{peer.port}\n"
+        f"AE Titles used     : {peer.calling_ae_title} -> {peer.called_ae_title}\n"
+    )
 
 
 def format_outcome(outcome: StoreOutcome) -> str:

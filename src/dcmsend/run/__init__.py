@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from .receiver import check_receiver
 from .run import Run, log_end
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .carrier import Carrier
     from .commitment_probe import CommitmentProbe
+    from .web_probe import WebProbe
 
-__all__ = ["Carrier", "CommitmentProbe", "Run", "log_end"]
+__all__ = ["Carrier", "CommitmentProbe", "Run", "WebProbe", "check_receiver", "log_end"]
 
 
 def __getattr__(name: str) -> object:
@@ -22,4 +24,8 @@ def __getattr__(name: str) -> object:
         from .commitment_probe import CommitmentProbe
 
         return CommitmentProbe
+    if name == "WebProbe":
+        from .web_probe import WebProbe
+
+        return WebProbe
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

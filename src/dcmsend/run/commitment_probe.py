@@ -50,7 +50,7 @@ class CommitmentProbe:
         """
         settings, interrupt = self._settings, self._interrupt
         listener = listen_for_reports(settings, self._take, interrupt)
-        requester = CommitmentRequester(settings.peer, settings.transfer, interrupt, self._take)
+        requester = CommitmentRequester(settings.dimse_peer, settings.transfer, interrupt, self._take)
         try:
             self.status = requester.request(self._uid, [(_CT_IMAGE_STORAGE, f"2.25.{uuid.uuid4().int}")])
             until = time.monotonic() + self.seconds

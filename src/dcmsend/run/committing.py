@@ -32,10 +32,10 @@ class Committing:
         assert settings.commit is not None
         self._settings = settings
         self._options = settings.commit
-        self._peer = settings.peer
+        self._peer = settings.dimse_peer
         self._transfer = settings.transfer
         self._interrupt = interrupt
-        facts = settings.peer.facts
+        facts = settings.dimse_peer.facts
         self._transactions = JournalTransactions(f"{facts.called_ae_title}@{facts.host}:{facts.port}")
         self._proofs: Proofs | None = None
         self._listener: ReportListener | None = None
@@ -101,7 +101,7 @@ def listen_for_reports(
 
     ``take`` is called on that thread.  The caller closes the listener.  Raises CannotListen, UsageError, Cancelled.
     """
-    options, peer = settings.commit, settings.peer
+    options, peer = settings.commit, settings.dimse_peer
     if options is None or options.port is None:
         return None
     allowed = None if options.report_from is None else frozenset((options.report_from,))

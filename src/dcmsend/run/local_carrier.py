@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from dcmsend.association import DimseTarget
 from dcmsend.errors import DcmsendError
 from dcmsend.index import Instance, RejectedInput
 from dcmsend.inputs import KeptFiles, Source
@@ -15,6 +14,7 @@ from dcmsend.settings import Settings
 from dcmsend.transfer import Engine, Observer, StoreOutcome, not_attempted
 
 from .abilities import abilities_of, choose_dictionary
+from .receiver import make_target
 from .search import Search
 
 if TYPE_CHECKING:
@@ -103,4 +103,4 @@ class LocalCarrier:
         settings, ledger = self._settings, self._ledger
         was_moved: Callable[[Instance], bool] | None = None if ledger is None else ledger.was_moved
         abilities = abilities_of(settings, self._dictionary, self._unusable, facts_of_all=self._record.keeps_all)
-        return DimseTarget(settings.peer, settings.transfer, settings.plan, abilities, was_moved, self._kept)
+        return make_target(settings, abilities, was_moved, self._kept)

@@ -6,14 +6,17 @@ import logging
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
-from dcmsend.association import ImageFinder, Peer
 from dcmsend.errors import DcmsendError
 from dcmsend.interrupt import Interrupt
 from dcmsend.proof import ProvableT, SeriesRemark, Verifier, VerifyOptions
 from dcmsend.transfer import TransferOptions, Verdict
 
+from .receiver import make_finder
+
 if TYPE_CHECKING:
+    from dcmsend.association import Peer
     from dcmsend.journal import Proofs
+    from dcmsend.stow import WebPeer
 
 __all__ = ["ONCE", "Querying"]
 
@@ -29,7 +32,9 @@ class Querying:
         whole: series of which the archive has nothing that was sent, with the number of other instances in them.
     """
 
-    def __init__(self, archive: Peer, options: TransferOptions, interrupt: Interrupt, *, is_asked_for: bool) -> None:
+    def __init__(
+        self, archive: Peer | WebPeer, options: TransferOptions, interrupt: Interrupt, *, is_asked_for: bool
+    ) -> None:
         """``is_asked_for``: whether the user wants queries; otherwise an archive that takes none is no error."""
         self._archive = archive
         self._options = options
@@ -40,7 +45,7 @@ class Querying:
 
     def verdicts(self, items: Iterable[ProvableT], options: VerifyOptions) -> Iterator[tuple[ProvableT, Verdict]]:
         """Yield each item with its verdict, see ``Verifier.verify``.  Raises Cancelled."""
-        finder = ImageFinder(self._archive, self._options, self._interrupt)
+        finder = make_finder(self._archive, self._options, self._interrupt)
         verifier = Verifier(finder, options, self._interrupt, remark=self._note_remark)
         try:
             yield from verifier.verify(items)
@@ -59,10 +64,11 @@ class Querying:
             self.whole[remark.study_uid, remark.series_uid] = remark.others
 
     def _tell_error(self, error: DcmsendError | None, reason: int | str) -> None:
-        from dcmsend.advice import CANNOT_BE_ASKED
+        from dcmsend.advice import cannot_be_asked
 
         why = error or (f"it answers with status 0x{reason:04X}" if isinstance(reason, int) else reason)
         if self._is_asked_for:
-            _log.error("cannot ask the archive what it has: %s\n%s", why, CANNOT_BE_ASKED)
+            advice = cannot_be_asked(by_web=bool(self._archive.facts.url))
+            _log.error("cannot ask the archive what it has: %s\n%s", why, advice)
         else:
             _log.info("the archive cannot be asked what it has: %s", why)

@@ -19,6 +19,7 @@ from dcmsend.transfer import Observer, StoreOutcome, limit_time
 
 from .abilities import abilities_of, choose_dictionary
 from .local_carrier import LocalCarrier
+from .receiver import check_receiver
 from .search import Search, find_sources, share_of
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ class Run:
     """
 
     def __init__(self, settings: Settings, interrupt: Interrupt | None = None, *, keeps_all: bool = False) -> None:
+        """Raises UsageError if a package is missing without which nothing can be sent to the receiver."""
+        check_receiver(settings.peer)
         self.settings = settings
         self.share = share_of(settings)
         self.record = RunRecord(keeps_all=keeps_all)

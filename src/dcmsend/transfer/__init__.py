@@ -8,13 +8,13 @@ from .engine import Engine, not_attempted
 from .observer import Observer
 from .options import RetryOptions, TransferOptions
 from .outcome import Attempt, Reason, Result, StoreOutcome
-from .peer_facts import Counts, PeerFacts, Timings
+from .peer_facts import Counter, Counts, PeerFacts, Timings, log_end
 from .time_window import limit_time
 
 if TYPE_CHECKING:
     from .events import AssociationClosed, AssociationOpened, BytesSent, Waiting
     from .feed import Feed
-    from .growing_list import GrowingList, Pulled
+    from .growing_list import GrowingList, Growth, Pulled
     from .ledger import Ledger, Recall
     from .proof import CommitmentAnswer, Holdings, InstanceProof, Proof, ProofState, Verdict
     from .rate import Pace
@@ -26,10 +26,12 @@ __all__ = [
     "Attempt",
     "BytesSent",
     "CommitmentAnswer",
+    "Counter",
     "Counts",
     "Engine",
     "Feed",
     "GrowingList",
+    "Growth",
     "Holdings",
     "InstanceProof",
     "Ledger",
@@ -53,6 +55,7 @@ __all__ = [
     "Verdict",
     "Waiting",
     "limit_time",
+    "log_end",
     "not_attempted",
 ]
 
@@ -79,7 +82,7 @@ def __getattr__(name: str) -> object:
         from .rate import Pace
 
         return Pace
-    if name in ("GrowingList", "Pulled"):
+    if name in ("GrowingList", "Growth", "Pulled"):
         from . import growing_list
 
         return getattr(growing_list, name)

@@ -171,7 +171,9 @@ class Engine:
             self._in_vain = 0
             return
         self._in_vain += 1
-        is_ours = outcome.result in (Result.FAILED, Result.UNCONFIRMED) and outcome.context_id
+        is_ours = outcome.result in (Result.FAILED, Result.UNCONFIRMED) and (
+            outcome.context_id or outcome.reason is not Reason.NO_CONTEXT
+        )
         if self._retries is not None and self._options.halt_on_failure and is_ours:
             failure = SendingFailed(DcmsendError(outcome.message))
             failure.reason = outcome.reason

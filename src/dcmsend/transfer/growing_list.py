@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum
 
 from dcmsend.index import Instance
 
-__all__ = ["GrowingList", "Pulled"]
+__all__ = ["GrowingList", "Growth", "Pulled"]
+
+_MOST_KNOWN_AHEAD = 64
+"""Number of instances taken from the scan ahead, if it has them, so that their files can be opened early."""
 
 
 class Pulled(Enum):
@@ -44,3 +47,35 @@ class GrowingList(Sequence[Instance]):
     @abstractmethod
     def run_ahead(self) -> None:
         """Let the search run ahead; may be called by any thread."""
+
+
+class Growth:
+    """Lets a stretch take in the instances that are found later.
+
+    Attributes:
+        is_over: whether no further instance can belong to the stretch.
+
+    Args:
+        instances: the list.
+        takes: whether the sessions of the stretch can serve an instance.
+    """
+
+    def __init__(self, instances: GrowingList, takes: Callable[[Instance], bool]) -> None:
+        self._instances = instances
+        self._takes = takes
+        self.is_over = False
+
+    def grow(self, end: int) -> Pulled:
+        """Whether instance number ``end`` exists and belongs to the stretch; the list grows if necessary."""
+        if self.is_over:
+            return Pulled.END
+        if end >= len(self._instances):
+            pulled = self._instances.pull()
+            if pulled is not Pulled.ONE:
+                self.is_over = pulled is Pulled.END
+                return pulled
+        self._instances.pull_what_is_there(end + _MOST_KNOWN_AHEAD)
+        if not self._takes(self._instances[end]):
+            self.is_over = True
+            return Pulled.END
+        return Pulled.ONE

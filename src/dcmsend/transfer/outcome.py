@@ -120,8 +120,8 @@ class StoreOutcome(NamedTuple):
 
     @property
     def is_duplicate(self) -> bool:
-        """Whether the peer refuses the instance because it already has one with this UID (0x0111)."""
-        return self.status == 0x0111 and self.result is Result.REFUSED
+        """Whether the peer refuses the instance because it already has one with this UID (0x0111, 0xB00E)."""
+        return self.status in _DUPLICATE and self.result is Result.REFUSED
 
     def __repr__(self) -> str:
         why = "" if self.reason is None else f", {self.reason.value}"
@@ -138,10 +138,14 @@ class StoreOutcome(NamedTuple):
 
 def counted_as_stored(outcome: StoreOutcome) -> StoreOutcome:
     """The outcome for a duplicate that an earlier attempt may have stored; the peer's status stays visible."""
-    return outcome._replace(result=Result.STORED, message="the peer has it already (0x0111)")
+    return outcome._replace(result=Result.STORED, message=f"the peer has it already (0x{outcome.status or 0:04X})")
 
 
 _TRANSIENT = frozenset({
     Reason.FILE_CHANGED, Reason.STORE_BUSY, Reason.CONNECTION_LOST, Reason.ABORTED, Reason.RELEASED, Reason.TIMED_OUT,
-    Reason.PROTOCOL_ERROR, Reason.NO_ASSOCIATION, Reason.HALTED, Reason.CANCELLED, Reason.TIME_WINDOW,
+    Reason.PROTOCOL_ERROR, Reason.SERVER_BUSY, Reason.NO_ASSOCIATION, Reason.HALTED, Reason.CANCELLED,
+    Reason.TIME_WINDOW,
 })
+
+_DUPLICATE = frozenset({0x0111, 0xB00E})
+"""Duplicate SOP Instance (PS3.7 C.5.10), and what a web service of Microsoft's answers instead."""

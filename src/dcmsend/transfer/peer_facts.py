@@ -1,18 +1,23 @@
-"""The receiver's address and titles, and the sessions with it: the same values for every way to send."""
+"""The receiver's address and titles, and the sessions with it: the same for every way to send."""
 
 from __future__ import annotations
 
+import logging
+import threading
 import time
 from typing import Final
 
 from dcmsend.dicom.record import Record
 from dcmsend.dicom.value import Value
+from dcmsend.errors import DcmsendError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dcmsend.advice import Situation
 
-__all__ = ["Counts", "PeerFacts", "Timings"]
+__all__ = ["Counter", "Counts", "PeerFacts", "Timings", "log_end"]
+
+_app_log = logging.getLogger("dcmsend.app")
 
 
 class PeerFacts(Record):
@@ -24,6 +29,7 @@ class PeerFacts(Record):
         called_ae_title: as given.
         calling_ae_title: as given.
         is_secured: whether connections use TLS.
+        url: of a web service, without credentials; ``""`` for a DIMSE peer.  The AE titles are then empty.
     """
 
     host: str
@@ -31,10 +37,13 @@ class PeerFacts(Record):
     called_ae_title: str
     calling_ae_title: str
     is_secured: bool = False
+    url: str = ""
 
     @property
     def label(self) -> str:
-        """The receiver as one word, e.g. ``ARCHIVE@10.1.2.3:104``."""
+        """The receiver as one word, e.g. ``ARCHIVE@10.1.2.3:104`` or ``https://archive.example/dicom-web``."""
+        if self.url:
+            return self.url
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.called_ae_title}@{host}:{self.port}"
 
@@ -44,7 +53,7 @@ class PeerFacts(Record):
         from dcmsend.advice import Situation
 
         return Situation(
-            self.host, self.port, self.called_ae_title, self.calling_ae_title, uses_tls=self.is_secured
+            self.host, self.port, self.called_ae_title, self.calling_ae_title, uses_tls=self.is_secured, url=self.url
         )
 
 
@@ -63,6 +72,27 @@ class Counts(Value):
         self.contexts: Final = contexts
 
 
+class Counter:
+    """Counts over all sessions of a transfer; thread-safe."""
+
+    __slots__ = ("_counts", "_lock")
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts = Counts()
+
+    @property
+    def counts(self) -> Counts:
+        """The number of sessions the receiver answered (also if it then accepted nothing), and of contexts proposed."""
+        return self._counts
+
+    def add(self, contexts: int = 0) -> int:
+        """Count a session; return its number, from 1."""
+        with self._lock:
+            self._counts = Counts(self._counts.sessions + 1, self._counts.contexts + contexts)
+            return self._counts.sessions
+
+
 class Timings:
     """The time a session spends waiting; updated while it runs.
 
@@ -76,3 +106,11 @@ class Timings:
     def __init__(self) -> None:
         self.began = time.perf_counter()
         self.waiting = 0.0
+
+
+def log_end(error: DcmsendError, facts: PeerFacts | None = None) -> None:
+    """Log the error that ends the run, with help on further lines; SessionFailed needs ``facts``."""
+    from dcmsend.advice import Situation, with_explanation  # only needed after a failure
+
+    situation = Situation() if facts is None else facts.situation
+    _app_log.critical("%s", with_explanation(error, situation))

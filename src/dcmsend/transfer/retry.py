@@ -80,6 +80,7 @@ class Retries:
         self._failing_since: float | None = None
         self._failed_at: float | None = None
         self._negotiation: SessionFailed | None = None
+        self._wanted_wait = 0.0
         self.why = ""
 
     def settle(self, outcome: StoreOutcome) -> StoreOutcome | None:
@@ -116,6 +117,7 @@ class Retries:
             return False
         self._note(one_line(error.cause))
         self._negotiation = error
+        self._wanted_wait = error.retry_after or 0.0
         return True
 
     def end_association(self, error: DcmsendError | None) -> None:
@@ -124,6 +126,7 @@ class Retries:
         if isinstance(cause, AssociationError | TransportError | ProtocolError):
             self._note(one_line(cause))
             self._negotiation = None
+            self._wanted_wait = error.retry_after or 0.0 if isinstance(error, SessionFailed) else 0.0
 
     @property
     def aside(self) -> frozenset[int]:
@@ -151,8 +154,10 @@ class Retries:
         if self._failed_at is None:
             return None
         self._failures += 1
-        due = self._failed_at + delay_after(self._failures, self._options, self._chance())
+        delay = delay_after(self._failures, self._options, self._chance())
+        due = self._failed_at + max(delay, min(self._wanted_wait, self._options.longest_delay))
         self._failed_at = None
+        self._wanted_wait = 0.0
         now = self._clock()
         if self._failing_since is not None:
             last = self._failing_since + self._options.max_time
@@ -205,7 +210,7 @@ def _is_transient(outcome: StoreOutcome) -> bool:
         return outcome.is_retryable
     if outcome.result is Result.UNCONFIRMED:
         return outcome.reason is not Reason.CANCELLED
-    return outcome.result is Result.FAILED and outcome.reason in _NETWORK
+    return outcome.result is Result.FAILED and (outcome.reason in _NETWORK or outcome.reason is Reason.SERVER_BUSY)
 
 
 def _identity(outcome: StoreOutcome) -> _Identity:

@@ -27,6 +27,9 @@ _TCP_INFO: int | None = getattr(socket, "TCP_INFO", None) if sys.platform.starts
 _UNACKNOWLEDGED, _NOT_SENT = slice(24, 28), slice(144, 148)
 """Places of tcpi_unacked (segments) and tcpi_notsent_bytes (since Linux 4.6, else the answer is shorter)."""
 _WOULD_BLOCK = (errno.EAGAIN, errno.EWOULDBLOCK)
+_NO_SENDFILE = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EOVERFLOW, errno.EIO, errno.ESTALE, errno.EBADF)
+"""Errors of sendfile that do not come from the connection: reading the file shows what is wrong with it."""
+_sendfile = getattr(os, "sendfile", None) if sys.platform.startswith("linux") else None
 _LONGEST_BUFFER = (1 << 31) - 1  # the option is an int; the system limits it further
 
 
@@ -101,6 +104,39 @@ class TcpConnection:
             view = view[sent:]
             idle.restart()
             self._interrupt.check()  # also while a slow peer takes a few bytes at a time
+
+    @property
+    def sends_files(self) -> bool:
+        """Whether ``send_file`` may be called: the system can send a range of a file without a copy."""
+        return _sendfile is not None
+
+    def send_file(
+        self, descriptor: int, offset: int, count: int, idle: Deadline, on_stall: Callable[[], None] | None = None
+    ) -> int:
+        """Send ``count`` bytes of an open file from ``offset`` on; return how many were sent.
+
+        Fewer are sent if the file ends earlier, or if the system cannot send this file in this way (it then has to be
+        read).  Raises as ``send`` does.
+        """
+        assert _sendfile is not None
+        total = 0
+        self._has_just_sent = True
+        while total < count:
+            try:
+                sent = _sendfile(self._sock.fileno(), descriptor, offset + total, count - total)
+            except OSError as error:
+                if error.errno in _NO_SENDFILE:
+                    return total
+                self._after_slice(error, idle)
+                if on_stall is not None:
+                    on_stall()
+                continue
+            if not sent:
+                return total
+            total += sent
+            idle.restart()
+            self._interrupt.check()
+        return total
 
     def receive_into(self, buffer: memoryview, deadline: Deadline) -> int:
         """See Connection.receive_into."""

@@ -1,0 +1,39 @@
+"""Whether a command line has something that DCMTK does not have, so that defaults may differ from those of DCMTK."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dcmsend.errors import UsageError
+
+from .command_line import CommandLine
+
+__all__ = ["check_move_sent", "is_new"]
+
+_NEW_WAYS: Final = (
+    "--retry", "--send-while-scanning", "--journal", "--move-sent", "--shard", "--verify", "--commit", "--stow",
+)  # fmt: skip
+"""Options that imply ``--no-halt`` and ``--require-stored``."""
+
+
+def is_new(line: CommandLine) -> bool:
+    """Whether the command line is no old one: one of our ways was chosen, or an input lies in a store."""
+    return any(line.has(option) for option in _NEW_WAYS) or _names_stores(line)
+
+
+def _names_stores(line: CommandLine) -> bool:
+    """Whether an input is the address of an object in a store."""
+    inputs = line.parameters if line.has("--stow") else line.parameters[2:]
+    if not any("://" in name for name in inputs):
+        return False
+    from dcmsend.inputs import is_url  # only for names that look like one
+
+    return any(is_url(name) for name in inputs)
+
+
+def check_move_sent(line: CommandLine) -> None:
+    """Raise UsageError where ``--move-sent`` would have to move something that is no file."""
+    if line.has("--move-sent") and line.has("--archives"):
+        raise UsageError("--move-sent not allowed with --archives")
+    if line.has("--move-sent") and _names_stores(line):
+        raise UsageError("--move-sent not allowed with objects of stores")

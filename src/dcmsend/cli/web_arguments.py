@@ -1,0 +1,109 @@
+"""The options of a web service (STOW-RS); loaded only if one of them is given.  Source: PS3.18 10.5."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING, Any, Final
+
+from dcmsend.errors import UsageError
+from dcmsend.run import check_receiver
+from dcmsend.stow import Basic, BearerCommand, BearerFile, WebPeer
+
+from .command_line import CommandLine
+from .masking import mask_url
+from .numbers import invalid_value, parse_limited
+from .option_table import DIMSE_ONLY, TLS_OPTIONS, Limits
+from .secret_file import read_first_line, read_secret
+from .tls_arguments import tls_client
+
+if TYPE_CHECKING:
+    from dcmsend.stow import Credentials
+
+__all__ = ["check_web_options", "web_peer"]
+
+_BATCH: Final = Limits(1, 10_000)
+_BATCH_BYTES: Final = Limits(1, 2**40)
+_WITH_STOW: Final = ("--stow-batch", "--stow-batch-bytes", "--bearer-file", "--bearer-command")
+_TOKEN_LIMIT: Final = 65_536
+
+
+def check_web_options(line: CommandLine) -> None:
+    """Raise UsageError for an option that needs a web service without one, or means nothing to it."""
+    if not line.has("--stow"):
+        for option in _WITH_STOW:
+            if line.has(option):
+                raise UsageError(f"{option} only allowed with --stow")
+        return
+    for option in DIMSE_ONLY:
+        if line.has(option):
+            raise UsageError(f"{option} not allowed with --stow")
+    ways = [option for option in ("--bearer-file", "--bearer-command", "--user") if line.has(option)]
+    if len(ways) > 1:
+        raise UsageError(f"{ways[1]} not allowed with {ways[0]}")
+    if line.has("--user") != line.has("--password-file"):
+        given, other = ("--user", "--password-file") if line.has("--user") else ("--password-file", "--user")
+        raise UsageError(f"with --stow {given} only allowed with {other}")
+
+
+def web_peer(line: CommandLine) -> WebPeer:
+    """The web service, with all files read; may ask for the password of a private key.
+
+    Raises:
+        UsageError: no URL, an impossible value, a file that cannot be read, a missing package.
+    """
+    text = line.value("--stow") or ""
+    try:
+        peer = WebPeer.at(text)
+    except ValueError as error:
+        raise UsageError(f"Invalid value for option --stow ({mask_url(text)}): {error}") from None
+    check_receiver(peer)
+    is_secured = peer.facts.is_secured
+    for option in TLS_OPTIONS:
+        if line.has(option) and not is_secured:
+            raise UsageError(f"{option} only allowed with a URL that begins with https")
+    if line.rightmost("--disable-tls", "--enable-tls", "--anonymous-tls") == "--disable-tls":
+        raise UsageError("--disable-tls not allowed with a URL that begins with https")
+    given: dict[str, Any] = {"credentials": _credentials(line), "tls": tls_client(line, is_needed=is_secured)}
+    for field, option, limits in (
+        ("batch", "--stow-batch", _BATCH), ("batch_bytes", "--stow-batch-bytes", _BATCH_BYTES),
+    ):  # fmt: skip
+        value = line.value(option)
+        if value is not None:
+            given[field] = parse_limited(option, value, limits)
+    try:
+        made = peer.replace(**given)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    assert isinstance(made, WebPeer)
+    return made
+
+
+def _credentials(line: CommandLine) -> Credentials | None:
+    """What the requests are authorized with; each file is read once, so that a missing one is told at once."""
+    path = line.value("--bearer-file")
+    if path is not None:
+        if not read_secret(path, "bearer token", _TOKEN_LIMIT).strip():
+            raise UsageError(f"bearer token file '{path}' is empty")
+        return BearerFile(path)
+    command = line.value("--bearer-command")
+    if command is not None:
+        return BearerCommand(_split(command))
+    user = line.value("--user")
+    if user is None:
+        return None
+    password_file = line.value("--password-file") or ""
+    read_first_line(password_file, "--password-file")
+    if ":" in user or not user:
+        raise invalid_value("--user", user)
+    return Basic(user, password_file)
+
+
+def _split(command: str) -> tuple[str, ...]:
+    """The words of a command, as a shell would split it; its text stays out of the message."""
+    try:
+        words = tuple(shlex.split(command))
+    except ValueError:
+        raise UsageError("Invalid value for option --bearer-command: a quotation mark is not closed") from None
+    if not words:
+        raise invalid_value("--bearer-command", "")
+    return words

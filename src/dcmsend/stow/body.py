@@ -1,0 +1,199 @@
+"""Writes the body of a request: part heads, and the bytes of instances straight from their files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from dcmsend.dicomweb import Multipart
+from dcmsend.errors import FileUnreadable
+from dcmsend.inputs import FileChanged
+from dcmsend.interrupt import Interrupt
+from dcmsend.load import BytesPayload, FilePayload, read_into
+
+from .batch import Batch, Part
+from .http_connection import HttpConnection
+
+if TYPE_CHECKING:
+    from dcmsend.transfer import Pace
+
+__all__ = ["BodyWriter"]
+
+_PIECE: Final = 1 << 20
+"""Bytes handed to the system at once; between two pieces the writer looks whether an answer has come."""
+
+_END: Final = 16 * 1024
+"""Bytes at the end of a file that are read: they go out only once the file is known to be unchanged."""
+
+_SMALL: Final = 64 * 1024
+"""Files up to this size are read as a whole, and several of them go out together."""
+
+_MOST_GATHERED: Final = 256 * 1024
+
+
+class BodyWriter:
+    """Writes requests to one connection.
+
+    Args:
+        progress: is told of the index of an instance, and of how many bytes of it were handed to the system.
+    """
+
+    def __init__(
+        self,
+        connection: HttpConnection,
+        interrupt: Interrupt,
+        pace: Pace | None,
+        progress: Callable[[int, int], None] | None,
+    ) -> None:
+        self._connection = connection
+        self._interrupt = interrupt
+        self._pace = pace
+        self._piece = min(_PIECE, pace.piece) if pace is not None and pace.limits_bytes else _PIECE
+        self._progress = progress
+        self._buffer: memoryview | None = None
+        self._gathered: list[bytes | memoryview] = []
+        self._size = 0
+        self._shares: list[tuple[Part, int, bool]] = []
+        self._is_streamed = False
+        self.current: Part | None = None
+
+    def write(self, head: bytes, batch: Batch, multipart: Multipart) -> None:
+        """Write a whole request.  ``current`` is the part that is being read, while there is one.
+
+        Raises Answered when an answer comes before the end; ConnectionLost, TimedOut, Cancelled; FileUnreadable,
+        DataSetError, TranscodeError when ``current`` cannot be read to its end.
+        """
+        self._gathered.clear()
+        self._shares.clear()
+        self._size = 0
+        self._is_streamed = batch.is_streamed
+        if self._is_streamed:
+            self._send(memoryview(head))
+            for part in batch.parts:  # the server has heard of a request
+                part.is_begun = True
+        else:
+            self._gather(head)
+        for part in batch.parts:
+            if self._pace is not None:
+                self._pace.wait_for_instance(self._interrupt)
+            self.current = part
+            self._write(part, multipart)
+            self.current = None
+        self._gather(multipart.closing)
+        self._flush()
+        if self._is_streamed:
+            self._send(memoryview(b"0\r\n\r\n"))
+
+    def _write(self, part: Part, multipart: Multipart) -> None:
+        self._shares.append((part, 0, False))
+        self._gather(multipart.part_head)
+        self._gather(part.before)
+        payload = part.payload
+        if isinstance(payload, BytesPayload):
+            self._gather(payload.data, part)
+        elif isinstance(payload, FilePayload):
+            self._write_file(part, payload)
+        elif payload is not None:
+            for chunk in payload.chunks:
+                self._gather(chunk, part)
+        self._gather(multipart.part_end)
+        self._shares.append((part, 0, True))
+        part.close()
+        if self._size >= _MOST_GATHERED:
+            self._flush()
+
+    def _write_file(self, part: Part, payload: FilePayload) -> None:
+        """The range of a file, the most of it without a copy if the connection can do that."""
+        offset, end = payload.offset, payload.offset + payload.length
+        if payload.checksum is None and payload.length > _SMALL and self._connection.sends_files:
+            offset = self._send_file(part, payload, end - _END)
+        while offset < end:
+            data = self._read(payload, offset, end)
+            offset += len(data)
+            if offset == end and len(data) <= _SMALL:
+                self._gather(bytes(data), part)
+                continue
+            self._flush()
+            self._send(data)
+            self._note(part, len(data))
+
+    def _send_file(self, part: Part, payload: FilePayload, end: int) -> int:
+        """Send what lies before ``end``; return the position up to which that was possible."""
+        self._flush()
+        offset = payload.offset
+        while offset < end:
+            self._connection.look()
+            count = min(self._piece, end - offset)
+            if self._pace is not None:
+                self._pace.wait_for_bytes(count, self._interrupt)
+            sent = self._connection.send_file(payload.descriptor, offset, count)
+            offset += sent
+            self._note(part, sent)
+            if sent < count:
+                break
+        return offset
+
+    def _read(self, payload: FilePayload, offset: int, end: int) -> memoryview:
+        """The next bytes of a file, up to a piece; with the last ones, check that the file is what it was.
+
+        Raises FileChanged, FileUnreadable, DataSetError.
+        """
+        if self._buffer is None:
+            self._buffer = memoryview(bytearray(_PIECE))
+        wanted = min(end - offset, _PIECE)
+        got = 0
+        try:
+            while got < wanted:
+                count = read_into(payload.descriptor, (self._buffer[got:wanted],), offset + got)
+                if not count:
+                    raise FileChanged(f"the file ends {end - offset - got} bytes earlier than when it was checked")
+                got += count
+            data = self._buffer[:got]
+            if payload.checksum is not None:
+                payload.checksum.take((data,))
+            if offset + got == end:
+                if payload.checksum is not None:
+                    payload.checksum.finish(payload.descriptor)
+                payload.check_unchanged()
+        except OSError as error:
+            raise FileUnreadable(error.strerror or str(error), error.errno or 0) from error
+        return data
+
+    def _gather(self, data: bytes | memoryview, part: Part | None = None) -> None:
+        """Keep bytes to be sent together with others; those of ``part`` count for it."""
+        if not data:
+            return
+        self._gathered.append(data)
+        self._size += len(data)
+        if part is not None:
+            self._shares.append((part, len(data), False))
+            if self._size >= _MOST_GATHERED:
+                self._flush()
+
+    def _flush(self) -> None:
+        """Send what was gathered."""
+        if self._gathered:
+            data = b"".join(self._gathered)
+            self._gathered.clear()
+            self._size = 0
+            for part, _count, _is_end in self._shares:
+                part.is_begun = True
+            self._send(memoryview(b"%x\r\n%b\r\n" % (len(data), data) if self._is_streamed else data))
+        shares, self._shares = self._shares, []
+        for part, count, is_end in shares:
+            if count:
+                self._note(part, count)
+            part.is_complete = part.is_complete or is_end
+
+    def _send(self, data: memoryview) -> None:
+        for start in range(0, len(data), self._piece):
+            self._connection.look()  # before and not after: an answer to the last byte is not an early one
+            piece = data[start : start + self._piece]
+            if self._pace is not None:
+                self._pace.wait_for_bytes(len(piece), self._interrupt)
+            self._connection.send(piece)
+
+    def _note(self, part: Part, count: int) -> None:
+        part.sent += count
+        if self._progress is not None and count:
+            self._progress(part.index, count)

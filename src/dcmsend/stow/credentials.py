@@ -1,0 +1,245 @@
+"""What authorizes a request: a token from a file or a command, or a user's name and password."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import threading
+import time
+from typing import ClassVar, Final, Protocol
+
+from dcmsend.dicom.record import Record
+
+from .errors import CredentialsUnusable
+
+__all__ = ["Basic", "BearerCommand", "BearerFile", "Credentials"]
+
+_LONGEST: Final = 64 * 1024
+_SECONDS: Final = 30.0
+
+
+class Credentials(Protocol):
+    """What authorizes requests; any thread may ask."""
+
+    def header(self) -> str:
+        """The value of the Authorization field; secret.  Raises CredentialsUnusable."""
+        ...
+
+    def renew(self) -> bool:
+        """After a refusal, whether another value may be had from now on.  Raises CredentialsUnusable."""
+        ...
+
+
+class _Kept:
+    """A value that is read once, and again when its mark has changed; thread-safe."""
+
+    __slots__ = ("_lock", "mark", "value")
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.mark: object = None
+        self.value = ""
+
+    def __enter__(self) -> _Kept:
+        self._lock.acquire()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+class _Keeping(Record):
+    """Credentials that keep what they have read, beside their fields."""
+
+    def check(self) -> None:
+        self.__dict__["_kept"] = _Kept()
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and self._values == other._values
+
+    def __hash__(self) -> int:
+        return hash(self._values)
+
+    def __reduce__(self) -> tuple[type, tuple[object, ...]]:
+        return type(self), self._values
+
+    @property
+    def _values(self) -> tuple[object, ...]:
+        return tuple(self.__dict__[name] for name in self._names)
+
+    @property
+    def _memory(self) -> _Kept:
+        kept = self.__dict__["_kept"]
+        assert isinstance(kept, _Kept)
+        return kept
+
+
+class BearerFile(_Keeping):
+    """A token in a file, which is read again whenever the file has changed: tokens live for an hour.
+
+    Attributes:
+        path: of the file.
+    """
+
+    path: str
+
+    def header(self) -> str:
+        """See ``Credentials``."""
+        with self._memory as kept:
+            mark = _mark(self.path, "token")
+            if mark != kept.mark:
+                kept.value = f"Bearer {_checked(_read(self.path, 'token'), f'the file {self.path}', 'token')}"
+                kept.mark = mark
+            return kept.value
+
+    def renew(self) -> bool:
+        """Whether the file has another token now."""
+        before = self._memory.value
+        self._memory.mark = None
+        return self.header() != before
+
+
+class BearerCommand(_Keeping):
+    """A token that a command writes; run without a shell, and again once after a refusal.
+
+    Attributes:
+        command: program and arguments.
+    """
+
+    command: tuple[str, ...]
+
+    def check(self) -> None:
+        super().check()
+        if not self.command:
+            raise ValueError("the command for the token is empty")
+
+    def header(self) -> str:
+        """See ``Credentials``."""
+        with self._memory as kept:
+            if not kept.value:
+                kept.value = f"Bearer {_checked(_run(self.command), 'the command', 'token')}"
+            return kept.value
+
+    def renew(self) -> bool:
+        """Run the command again."""
+        with self._memory as kept:
+            kept.value = ""
+        self.header()
+        return True
+
+
+class Basic(_Keeping):
+    """A user's name and password (RFC 7617).
+
+    Attributes:
+        user: the name, without colon.
+        password_file: holds the password; read again whenever it has changed.
+    """
+
+    _hidden: ClassVar[tuple[str, ...]] = ()
+
+    user: str
+    password_file: str
+
+    def check(self) -> None:
+        super().check()
+        if ":" in self.user or not self.user.isprintable():
+            raise ValueError("a user's name has no colon and no control character")
+
+    def header(self) -> str:
+        """See ``Credentials``."""
+        with self._memory as kept:
+            mark = _mark(self.password_file, "password")
+            if mark != kept.mark:
+                password = _read(self.password_file, "password").rstrip(b"\r\n")
+                if any(byte < 32 or byte == 127 for byte in password):
+                    raise CredentialsUnusable(f"the file {self.password_file} holds more than a password")
+                pair = self.user.encode() + b":" + password
+                kept.value, kept.mark = "Basic " + base64.b64encode(pair).decode("ascii"), mark
+            return kept.value
+
+    def renew(self) -> bool:
+        """Whether the file has another password now."""
+        before = self._memory.value
+        self._memory.mark = None
+        return self.header() != before
+
+
+def _mark(path: str, what: str) -> tuple[int, int]:
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, what, error) from error
+    return status.st_mtime_ns, status.st_size
+
+
+def _read(path: str, what: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            data = file.read(_LONGEST + 1)
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, what, error) from error
+    if len(data) > _LONGEST:
+        raise CredentialsUnusable(f"the file {path} is too large for a {what}")
+    return data
+
+
+def _unreadable(path: str, what: str, error: Exception) -> CredentialsUnusable:
+    return CredentialsUnusable(f"cannot read the {what} in {path}: {getattr(error, 'strerror', None) or error}")
+
+
+def _run(command: tuple[str, ...]) -> bytes:
+    """What a command writes, at most 64 KiB; what it complains of goes where our log goes."""
+    name = command[0]
+    try:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True)
+    except (OSError, ValueError) as error:
+        text = getattr(error, "strerror", None) or str(error)
+        raise CredentialsUnusable(f"cannot run {name} for a token: {text}") from error
+    until = time.monotonic() + _SECONDS
+    assert process.stdout is not None
+    try:
+        with process.stdout as output:
+            data = _read_pipe(output.fileno(), until)
+        code = None if data is None else process.wait(max(0.1, until - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        code = data = None
+    finally:
+        with contextlib.suppress(OSError):  # the command, and what it has started
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    if data is None:
+        text = f"{name} has not ended with a token within {_SECONDS:g} s"
+        raise CredentialsUnusable(text, is_permanent=False)
+    if len(data) > _LONGEST:
+        raise CredentialsUnusable(f"{name} writes more than a token")
+    if code:
+        raise CredentialsUnusable(f"{name} ends with exit code {code} instead of a token", is_permanent=False)
+    return data
+
+
+def _read_pipe(descriptor: int, until: float) -> bytes | None:
+    """All bytes of a pipe, of too many the first ones; None if they do not end in time."""
+    data = b""
+    while len(data) <= _LONGEST:
+        ready, _, _ = select.select([descriptor], [], [], max(0.0, until - time.monotonic()))
+        if not ready:
+            return None
+        piece = os.read(descriptor, _LONGEST)
+        if not piece:
+            break
+        data += piece
+    return data
+
+
+def _checked(data: bytes, source: str, what: str) -> str:
+    token = data.strip()
+    if not token:
+        raise CredentialsUnusable(f"{source} holds no {what}")
+    if not all(32 < byte < 127 for byte in token):
+        raise CredentialsUnusable(f"{source} holds something else than a {what}: it has spaces or odd characters")
+    return token.decode("ascii")

@@ -1,0 +1,94 @@
+"""The errors of this way to send."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dcmsend.errors import (
+    ConnectionLost,
+    DcmsendError,
+    RemoteProtocolError,
+    SessionFailed,
+    TimedOut,
+    TlsFailed,
+    TransportError,
+)
+
+__all__ = [
+    "CredentialsUnusable", "HttpRefused", "NoHttpLibrary", "ServerGone", "WebSessionFailed", "in_web_words",
+]  # fmt: skip
+
+_PASSING: Final = frozenset({408, 425, 429, 500, 502, 503, 504, 507})
+"""Statuses that say nothing of a later attempt."""
+
+
+class CredentialsUnusable(DcmsendError):
+    """A token or password cannot be had; the text never holds any part of it.
+
+    Attributes:
+        is_permanent: whether that stays so until a person has acted.
+    """
+
+    def __init__(self, message: str, *, is_permanent: bool = True) -> None:
+        self.is_permanent = is_permanent
+        super().__init__(message)
+
+
+class HttpRefused(RemoteProtocolError):
+    """The server, or a proxy before it, answers a request with a status that says no.
+
+    Attributes:
+        status: the status code, 100..599.
+        detail: what follows from it, where that is not plain; part of the text, may be empty.
+    """
+
+    def __init__(self, status: int, phrase: str, detail: str = "") -> None:
+        self.status = status
+        self.detail = detail
+        words = "".join(letter for letter in phrase[:100] if letter.isprintable())
+        super().__init__(f"the server answers {status}{words and ' '}{words}{detail and ': '}{detail}")
+
+
+class ServerGone(ConnectionLost):
+    """The server has closed the connection without an answer; ``detail`` is the system's text, or empty."""
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(detail)
+        self.args = (f"the server has closed the connection without an answer{detail and ': '}{detail}",)
+
+
+def in_web_words(error: DcmsendError) -> DcmsendError:
+    """An error of the transport, whose text is DCMTK's for associations, as one of a web service."""
+    if type(error) is ConnectionLost:
+        return ServerGone(error.detail)
+    if type(error) is TimedOut:
+        text = f"waited {error.seconds:g} s in vain for {error.waited_for}"
+        return TimedOut(error.waited_for, error.seconds, text, "")
+    return error
+
+
+class NoHttpLibrary(TransportError):
+    """urllib3 is not installed, or too old."""
+
+    def __init__(self) -> None:
+        super().__init__("sending to a web service needs urllib3 2 or later; install dcmsend[web]")
+
+
+class WebSessionFailed(SessionFailed):
+    """The web service cannot be reached, or does not take instances from us."""
+
+    prefix = "cannot send to the web service"
+
+    def __init__(self, cause: DcmsendError, retry_after: float | None = None) -> None:
+        super().__init__(cause)
+        self.retry_after = retry_after
+
+    @property
+    def is_permanent(self) -> bool:
+        """Whether the service will refuse again until a person has acted."""
+        cause = self.cause
+        if isinstance(cause, TlsFailed | CredentialsUnusable):
+            return cause.is_permanent
+        if isinstance(cause, HttpRefused):
+            return cause.status not in _PASSING
+        return isinstance(cause, NoHttpLibrary)

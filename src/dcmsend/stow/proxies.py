@@ -1,0 +1,52 @@
+"""The proxy between this side and the web service: HTTPS_PROXY, HTTP_PROXY and NO_PROXY of the environment."""
+
+from __future__ import annotations
+
+import base64
+from typing import NamedTuple
+from urllib.parse import unquote, urlsplit
+
+from dcmsend.dicomweb import WebAddress
+from dcmsend.errors import ConnectFailed
+
+__all__ = ["Proxy", "proxy_for"]
+
+
+class Proxy(NamedTuple):
+    """A proxy that speaks HTTP.
+
+    Attributes:
+        host, port: where it listens.
+        fields: what authorizes us, for the proxy alone; secret.
+    """
+
+    host: str
+    port: int
+    fields: dict[str, str]
+
+    def __repr__(self) -> str:
+        return f"Proxy({self.host!r}, {self.port})"
+
+
+def proxy_for(address: WebAddress) -> Proxy | None:
+    """The proxy for an address, None for none.  Raises ConnectFailed for one that cannot be used."""
+    from urllib.request import getproxies, proxy_bypass
+
+    url = getproxies().get(address.scheme, "")
+    host = f"[{address.host}]" if ":" in address.host else address.host
+    if not url or proxy_bypass(f"{host}:{address.port}"):
+        return None
+    parts = urlsplit(url if "://" in url else f"http://{url}")
+    try:
+        port = parts.port or 80
+    except ValueError:
+        port = 0
+    if parts.scheme != "http" or not parts.hostname or not port:
+        where = f"{parts.scheme}://{parts.hostname}" if parts.hostname else parts.scheme
+        text = "the proxy that the environment names cannot be used"
+        raise ConnectFailed(text, f"{where}: it must be http://host:port")
+    fields = {}
+    if parts.username is not None:
+        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        fields["Proxy-Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode("ascii")
+    return Proxy(parts.hostname, port, fields)

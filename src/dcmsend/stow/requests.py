@@ -1,0 +1,64 @@
+"""The heads of requests, and the credentials in them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dcmsend.dicomweb import Multipart
+from dcmsend.version import VERSION
+
+from .batch import Batch
+from .http_connection import HttpConnection
+from .web_peer import WebPeer
+
+__all__ = ["Requests"]
+
+_ACCEPT: Final = "application/dicom+json, application/dicom+xml;q=0.5"
+
+
+class Requests:
+    """Makes the heads of the requests of one session."""
+
+    def __init__(self, peer: WebPeer) -> None:
+        self._peer = peer
+        self._authorization = ""
+        self._has_renewed = False
+
+    def check(self) -> None:
+        """See whether there are credentials, where the peer needs them.  Raises CredentialsUnusable."""
+        if self._peer.credentials is not None:
+            self._peer.credentials.header()
+
+    def store(self, connection: HttpConnection, batch: Batch, multipart: Multipart) -> bytes:
+        """The head of a request that stores a batch.  Raises CredentialsUnusable."""
+        fields = {"Content-Type": multipart.content_type, "Accept": _ACCEPT, **self._common()}
+        if batch.is_streamed:
+            fields["Transfer-Encoding"] = "chunked"
+        else:
+            fields["Content-Length"] = str(multipart.length([part.size or 0 for part in batch.parts]))
+        return connection.head("POST", self._peer.address.path_of("studies"), fields)
+
+    def search(self, connection: HttpConnection, target: str) -> bytes:
+        """The head of a request that searches; ``target`` is a path with its query.  Raises CredentialsUnusable."""
+        return connection.head("GET", target, {"Accept": "application/dicom+json", **self._common()})
+
+    def _common(self) -> dict[str, str]:
+        fields = {"User-Agent": f"dcmsend/{VERSION}"}
+        credentials = self._peer.credentials
+        if credentials is not None:
+            self._authorization = fields["Authorization"] = credentials.header()
+        return fields
+
+    def renew(self) -> bool:
+        """Whether the request may be sent again, once, because there are other credentials now."""
+        credentials = self._peer.credentials
+        if credentials is None or self._has_renewed:
+            return False
+        self._has_renewed = True
+        # Another session may have renewed them already.
+        return credentials.header() != self._authorization or credentials.renew()
+
+    def note_access(self) -> None:
+        """Note that the last request was not refused for its credentials."""
+        self._has_renewed = False
+

@@ -1,0 +1,254 @@
+"""Connections that break, close or fall silent: the outcomes say exactly what the server may have."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from dcmsend.errors import Cancelled, DcmsendError
+from dcmsend.interrupt import Interrupt
+from dcmsend.transfer import BytesSent, Observer
+from support.descriptors import open_descriptors
+from support.http_wire import response, store_answer
+from support.scripted_web_server import ScriptedWebServer, WebAnswer, WebRequest, store_all
+from support.sending import instance_uid
+from support.storing import files_of, store
+
+
+def parts_before(paths: list[Path], at: int) -> int:
+    """How many parts have begun in the first ``at`` bytes of a body, at least."""
+    begun, end = 0, 0
+    for path in paths:
+        begun += end < at
+        end += path.stat().st_size + 100
+    return begun
+
+
+@pytest.mark.parametrize("resets", [False, True])
+@pytest.mark.parametrize("at", [0, 1, 4096, 40_000, 120_000, 200_000, 399_000])
+def test_a_cut_leaves_unconfirmed_what_was_begun_and_gives_back_the_rest(tmp_path: Path, at: int, resets: bool) -> None:
+    paths = files_of(tmp_path, [100_000] * 4)
+    with ScriptedWebServer(WebAnswer(at=at, closes=not resets, resets=resets), store_all) as server:
+        sent = store(server.url, paths)
+    begun = sent.results.count("unconfirmed")
+    assert sent.results == ["unconfirmed"] * begun + ["stored"] * (4 - begun)
+    assert begun >= max(1, parts_before(paths, at) - 1)
+    assert set(sent.reasons[:begun]) == {"CONNECTION_LOST"}
+    if begun < 4:
+        assert server.requests[-1].uids == [instance_uid(number) for number in range(begun + 1, 5)]
+
+
+def test_with_retries_everything_arrives_after_a_cut(tmp_path: Path) -> None:
+    paths = files_of(tmp_path, [100_000] * 6)
+    cuts = [WebAnswer(at=at, resets=True) for at in (250_000, 50_000)]
+    with ScriptedWebServer(*cuts, store_all) as server:
+        sent = store(server.url, paths, attempts=3)
+    assert sent.results == ["stored"] * 6
+    assert sent.error is None
+
+
+def test_a_cut_with_halt_ends_the_run(tmp_path: Path) -> None:
+    paths = files_of(tmp_path, [100] * 3)
+    with ScriptedWebServer(WebAnswer(closes=True)) as server:
+        sent = store(server.url, paths, peer={"batch": 2}, halt=True)
+    assert sent.results == ["unconfirmed", "unconfirmed", "not attempted"]
+    assert sent.error is not None
+
+
+def test_a_connection_closed_while_idle_is_replaced_without_a_word(tmp_path: Path) -> None:
+    paths = files_of(tmp_path, [100] * 6)
+
+    def and_close(request: WebRequest) -> WebAnswer:
+        return WebAnswer(store_all(request), closes=True)
+
+    class Slow(Observer):
+        def outcome(self, outcome: object) -> None:
+            threading.Event().wait(0.1)  # the server's end of the connection comes meanwhile
+
+    with ScriptedWebServer(and_close) as server:
+        sent = store(server.url, paths, peer={"batch": 2}, halt=True, observer=Slow())
+    assert sent.results == ["stored"] * 6
+    assert server.connections == 3
+    assert sent.sessions == 1
+
+
+def test_a_server_that_says_close_gets_a_new_connection_for_each_request(tmp_path: Path) -> None:
+    paths = files_of(tmp_path, [100] * 3)
+
+    def say_close(request: WebRequest) -> bytes:
+        return response(200, store_answer(request.uids), Connection="close")
+
+    with ScriptedWebServer(say_close) as server:
+        sent = store(server.url, paths, peer={"batch": 1}, halt=True)
+    assert sent.results == ["stored"] * 3
+    assert server.connections == 3
+
+
+@pytest.mark.parametrize("status", [401, 413, 503])
+def test_an_answer_before_the_end_of_the_request_is_read(tmp_path: Path, status: int) -> None:
+    paths = files_of(tmp_path, [3_000_000] * 3)
+    answer = WebAnswer(response(status, b"", None, Connection="close"), at=100_000, closes=True)
+    with ScriptedWebServer(answer, store_all) as server:
+        sent = store(server.url, paths)
+    expected = {401: ["not attempted"] * 3, 413: ["stored"] * 3, 503: ["failed"] * 3}
+    assert sent.results == expected[status]
+
+
+def test_an_early_answer_cannot_call_stored_what_was_not_sent(tmp_path: Path) -> None:
+    paths = files_of(tmp_path, [8_000_000] * 2)
+    lie = response(200, store_answer([instance_uid(1), instance_uid(2)]))
+    with ScriptedWebServer(WebAnswer(lie, at=10_000, delay=0.0), store_all) as server:
+        sent = store(server.url, paths)
+    assert sent.results[0] == "unconfirmed"
+    assert sent.results[1] in ("unconfirmed", "stored")  # stored: nothing of it had been sent, so it went again
+    assert sent.reasons[0] == "PROTOCOL_ERROR"
+
+
+def test_interim_answers_are_no_answers(tmp_path: Path) -> None:
+    paths = files_of(tmp_path, [3_000_000])
+    interim = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </>\r\n\r\n"
+
+    def take(request: WebRequest) -> bytes:
+        return interim + store_all(request)
+
+    class Early(ScriptedWebServer):
+        def _handle(self, connection, stream, head, number):  # type: ignore[no-untyped-def]
+            connection.sendall(interim)
+            return super()._handle(connection, stream, head, number)
+
+    with Early(take) as server:
+        sent = store(server.url, paths)
+    assert sent.results == ["stored"]
+
+
+@pytest.mark.parametrize("option", ["dimse_timeout", "idle_timeout"])
+def test_a_silent_server_runs_out_of_time(tmp_path: Path, option: str) -> None:
+    paths = files_of(tmp_path, [100] * 2)
+    with ScriptedWebServer(b"") as server:
+        sent = store(server.url, paths, **{option: 0.5})
+    assert sent.results == ["unconfirmed"] * 2
+    assert sent.reasons == ["TIMED_OUT"] * 2
+
+
+def test_a_server_that_drips_runs_out_of_time(tmp_path: Path) -> None:
+    paths = files_of(tmp_path, [100])
+    stop = threading.Event()
+
+    class Dripping(ScriptedWebServer):
+        def _do(self, connection, answer):  # type: ignore[no-untyped-def]
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n")
+            while not stop.wait(0.1):
+                connection.sendall(b" ")
+
+    with Dripping() as server:
+        sent = store(server.url, paths, dimse_timeout=1.0)
+        stop.set()
+    assert sent.reasons == ["TIMED_OUT"]
+
+
+def test_an_interrupt_ends_a_wait_for_an_answer(tmp_path: Path) -> None:
+    paths = files_of(tmp_path, [100] * 3)
+    interrupt = Interrupt(drain_seconds=0.3)
+
+    def ask(request: WebRequest) -> bytes:
+        interrupt.request("SIGINT")
+        return b""
+
+    with ScriptedWebServer(ask) as server:
+        sent = store(server.url, paths, peer={"batch": 2}, interrupt=interrupt)
+    assert sent.results == ["unconfirmed", "unconfirmed", "not attempted"]
+    assert sent.reasons == ["CANCELLED"] * 3
+    assert isinstance(sent.error, Cancelled)
+
+
+def test_an_interrupt_lets_a_request_end_in_order(tmp_path: Path) -> None:
+    paths = files_of(tmp_path, [100] * 4)
+    interrupt = Interrupt(drain_seconds=30.0)
+
+    def ask(request: WebRequest) -> bytes:
+        interrupt.request("SIGINT")
+        return store_all(request)
+
+    with ScriptedWebServer(ask) as server:
+        sent = store(server.url, paths, peer={"batch": 2}, interrupt=interrupt)
+    assert sent.results == ["stored", "stored", "not attempted", "not attempted"]
+    assert len(server.requests) == 1
+
+
+def test_progress_tells_of_every_byte(tmp_path: Path) -> None:
+    paths = files_of(tmp_path, [100, 200_000, 2_500_000])
+    told: dict[int, int] = {}
+
+    class Count(Observer):
+        def bytes_sent(self, event: BytesSent) -> None:
+            told[event.number] = told.get(event.number, 0) + event.length
+
+    with ScriptedWebServer() as server:
+        store(server.url, paths, observer=Count())
+    assert told == {number: path.stat().st_size for number, path in enumerate(paths, start=1)}
+
+
+def test_rates_are_kept(tmp_path: Path) -> None:
+    paths = files_of(tmp_path, [100_000] * 3)
+    with ScriptedWebServer() as server:
+        sent = store(server.url, paths, max_rate=400_000)
+    assert sent.results == ["stored"] * 3
+    assert sum(outcome.seconds for outcome in sent.outcomes[-1:]) > 0.4
+    assert server.requests[0].parts == [path.read_bytes() for path in paths]
+
+
+@pytest.mark.parametrize("damage", ["shorter", "touched"])
+def test_a_file_that_changes_while_it_is_sent_is_never_called_stored(tmp_path: Path, damage: str) -> None:
+    paths = files_of(tmp_path, [100_000, 6_000_000, 100_000])
+
+    class Meddle(Observer):
+        def bytes_sent(self, event: BytesSent) -> None:
+            if event.number == 2:
+                if damage == "shorter":
+                    os.truncate(paths[1], 2_000_000)
+                else:
+                    os.utime(paths[1], ns=(1, 1))
+
+    with ScriptedWebServer() as server:
+        sent = store(server.url, paths, observer=Meddle())
+    assert sent.results[:2] == ["unconfirmed", "failed"]
+    assert sent.reasons[1] == "FILE_CHANGED"
+    assert sent.results[2] == "stored"
+    assert not any(request.is_complete for request in server.requests if instance_uid(2) in str(request.body))
+
+
+def test_nothing_is_left_open(tmp_path: Path) -> None:
+    paths = files_of(tmp_path, [100_000] * 10)
+    before = open_descriptors()
+    for answers in itertools.product([WebAnswer(at=50_000, resets=True), store_all], repeat=2):
+        with ScriptedWebServer(*answers) as server:
+            store(server.url, paths, peer={"batch": 3}, halt=True)
+    assert open_descriptors() == before
+
+
+def test_no_server_there(tmp_path: Path) -> None:
+    paths = files_of(tmp_path, [100])
+    with ScriptedWebServer() as server:
+        pass
+    sent = store(server.url, paths)
+    assert sent.results == ["not attempted"]
+    assert isinstance(sent.error, DcmsendError)
+
+
+def test_nothing_is_sent_twice_and_nothing_denied_wherever_the_line_is_cut(tmp_path: Path) -> None:
+    paths = files_of(tmp_path, [8_000] * 10)
+    length = sum(path.stat().st_size + 100 for path in paths)
+    for at in range(0, length, 4096):
+        with ScriptedWebServer(WebAnswer(at=at, resets=True), store_all) as server:
+            sent = store(server.url, paths)
+        assert set(sent.results) <= {"unconfirmed", "stored"}, at
+        cut, *others = [request.uids for request in server.requests]
+        known = {outcome.sop_instance_uid: outcome.result.value for outcome in sent.outcomes}
+        assert all(known[uid] == "unconfirmed" for uid in cut), at
+        again = [uid for request in others for uid in request]
+        assert all(known[uid] == "stored" for uid in again), at
+        assert len(again) == len(set(again)) == sent.results.count("stored"), at

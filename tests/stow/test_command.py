@@ -1,0 +1,132 @@
+"""``--stow`` from the installed command to the requests that a web service gets."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from support.certificates import Certificates
+from support.corpus import DATA
+from support.http_wire import response, store_answer
+from support.programs import installed_dcmsend
+from support.run import Run, run
+from support.scripted_web_server import Answer, ScriptedWebServer, WebRequest
+from support.sending import write_instances
+from support.tls_peers import server_context
+
+CT, MR = DATA / "pydicom" / "CT_small.dcm", DATA / "pydicom" / "MR_small.dcm"
+SCHEMA = json.loads((DATA.parents[1] / "docs" / "report-schema.json").read_text())
+
+
+def send(*words: str | Path, answers: tuple[Answer, ...] = (), path: str = "") -> tuple[Run, ScriptedWebServer]:
+    with ScriptedWebServer(*answers) as server:
+        done = run(installed_dcmsend(), "--stow", server.url + path, *words)
+    return done, server
+
+
+def refuse_the_first(request: WebRequest) -> bytes:
+    first, *others = request.uids
+    return response(202, store_answer(others, {first: 0xA900}))
+
+
+@pytest.mark.parametrize("path", ["", "/", "/studies"])
+def test_everything_is_stored(tmp_path: Path, path: str) -> None:
+    files = write_instances(tmp_path, 3)
+    done, server = send("-v", "--parallel-associations", "2", "--stow-batch", "1", *files, path=path)
+    assert done.exit_code == 0, done.stderr
+    assert {request.head.target for request in server.requests} == {"/dicom-web/studies"}
+    assert sorted(part for request in server.requests for part in request.parts) == sorted(
+        file.read_bytes() for file in files
+    )
+    assert len(server.requests) == 3
+    assert "everything is stored" in done.stderr
+
+
+def test_reports_and_a_journal(tmp_path: Path) -> None:
+    """What is refused is told and sent again; what is stored is not."""
+    words = ("--journal", tmp_path / "j", "--resume", "--report-json", tmp_path / "r.json", CT, MR)
+    with ScriptedWebServer(refuse_the_first) as server:
+        done = run(installed_dcmsend(), "--stow", server.url, *words)
+        assert done.exit_code == 102, done.stderr
+        report = json.loads((tmp_path / "r.json").read_text())
+        jsonschema.validate(report, SCHEMA)
+        assert report["peer"]["url"] == server.url
+        assert [row["status"] for row in report["instances"]] == ["0xA900", "0x0000"]
+        (connection,) = report["associations"]
+        assert (connection["instances"], connection["max_pdu"]) == (2, 0)
+        assert connection["bytes"] == sum(row["bytes_sent"] for row in report["instances"]) > 0
+        other = run(installed_dcmsend(), "--stow", server.url + "/other", *words)
+        assert other.exit_code == 104
+        assert f"belongs to another peer: {server.url}, not {server.url}/other" in other.stderr
+        again = run(installed_dcmsend(), "--stow", server.url, *words)
+        assert again.exit_code == 102, again.stderr
+    assert [len(request.parts) for request in server.requests] == [2, 1]
+
+
+def test_who_we_are(tmp_path: Path) -> None:
+    """Each way, and never in what is shown."""
+    token, report = tmp_path / "token", tmp_path / "r.json"
+    token.write_text("t0ken\n")
+    basic = base64.b64encode(b"alice:t0ken").decode()
+    for words, expected in (
+        (("--bearer-file", token), "Bearer t0ken"),
+        (("--bearer-command", f"cat '{token}'"), "Bearer t0ken"),
+        (("-usr", "alice", "--password-file", token), f"Basic {basic}"),
+        ((), None),
+    ):
+        done, server = send("-d", "--arguments", *words, "--report-json", report, CT)
+        assert done.exit_code == 0, done.stderr
+        assert server.requests[0].head.headers.get("authorization") == expected
+        shown = done.stderr + done.stdout + report.read_text()
+        assert "t0ken" not in shown
+        assert basic not in shown
+
+
+def test_a_proxy_gets_no_credentials(tmp_path: Path) -> None:
+    """They go over plain HTTP to this machine only; without any the proxy of the environment is used."""
+    (tmp_path / "token").write_text("t0ken\n")
+    with ScriptedWebServer() as server, ScriptedWebServer() as proxy:
+        environment = {"http_proxy": f"http://127.0.0.1:{proxy.port}", "no_proxy": ""}
+        words = [installed_dcmsend(), "--stow", server.url, CT]
+        assert run(*words, environment=environment).exit_code == 0
+        assert run(*words, "--bearer-file", tmp_path / "token", environment=environment).exit_code == 0
+    assert [request.head.headers.get("authorization") for request in proxy.requests] == [None]
+    assert [request.head.headers.get("authorization") for request in server.requests] == ["Bearer t0ken"]
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "hint"),
+    [
+        (401, 105, "--bearer-file, --bearer-command"), (403, 105, "--bearer-file, --bearer-command"),
+        (404, 105, "the part before /studies"), (405, 105, "the part before /studies"),
+        (415, 105, "the part before /studies"),
+    ],
+)  # fmt: skip
+def test_a_service_that_says_no(status: int, code: int, hint: str) -> None:
+    done, server = send(CT, MR, answers=(response(status, b"", None),))
+    assert done.exit_code == code, done.stderr
+    assert hint in done.stderr
+    assert len(server.requests) == 1
+
+
+def test_nobody_is_there() -> None:
+    with ScriptedWebServer() as server:
+        url = server.url
+    done = run(installed_dcmsend(), "--stow", url, CT)
+    assert done.exit_code == 61, done.stderr
+    assert "is the web server running" in done.stderr
+
+
+def test_tls(certificates: Certificates) -> None:
+    context = server_context(certificates.server_key, certificates.server)
+    with ScriptedWebServer(context=context) as server:
+        done = run(installed_dcmsend(), "--stow", server.url, "+cf", certificates.ca, CT)
+        assert done.exit_code == 0, done.stderr
+        unknown = run(installed_dcmsend(), "--stow", server.url, CT)
+    assert unknown.exit_code == 105, unknown.stderr
+    assert "+cf FILE" in unknown.stderr
+    assert len(server.requests) == 1

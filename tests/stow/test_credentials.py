@@ -1,0 +1,197 @@
+"""Tokens and passwords: read again when they change, renewed once after a refusal, never shown."""
+
+from __future__ import annotations
+
+import base64
+import logging
+import os
+import pickle
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dcmsend.stow import Basic, BearerCommand, BearerFile, CredentialsUnusable, WebPeer, WebSessionFailed
+from dcmsend.stow import credentials as credentials_module
+from support.http_wire import response
+from support.scripted_web_server import ScriptedWebServer, WebRequest, store_all
+from support.storing import files_of, store
+
+SECRET = "s3cr3t-t0ken"
+
+
+def authorization(request: WebRequest) -> str:
+    return request.head.headers.get("authorization", "")
+
+
+def only_for(value: str) -> Any:
+    def answer(request: WebRequest) -> bytes:
+        return store_all(request) if authorization(request) == value else response(401, b"", None)
+
+    return answer
+
+
+def test_a_token_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(f" {SECRET}\n")
+    paths = files_of(tmp_path / "files", [10])
+    with ScriptedWebServer(only_for(f"Bearer {SECRET}")) as server:
+        sent = store(server.url, paths, peer={"credentials": BearerFile(str(tmp_path / "token"))})
+    assert sent.results == ["stored"]
+
+
+def test_a_token_that_is_replaced_during_the_run_is_used_from_then_on(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("one")
+    seen: list[str] = []
+
+    def note(request: WebRequest) -> bytes:
+        seen.append(authorization(request))
+        token.write_text("another")
+        return store_all(request)
+
+    paths = files_of(tmp_path / "files", [10] * 3)
+    with ScriptedWebServer(note) as server:
+        sent = store(server.url, paths, peer={"credentials": BearerFile(str(token)), "batch": 1})
+    assert sent.results == ["stored"] * 3
+    assert seen == ["Bearer one", "Bearer another", "Bearer another"]
+
+
+def test_a_command_is_run_again_once_after_a_refusal(tmp_path: Path) -> None:
+    log = tmp_path / "runs"
+    script = f"import os; open({str(log)!r}, 'a').write('x'); print('token%d' % os.path.getsize({str(log)!r}))"
+    command = BearerCommand((sys.executable, "-c", script))
+    paths = files_of(tmp_path / "files", [10] * 4)
+    with ScriptedWebServer(only_for("Bearer token2")) as server:
+        sent = store(server.url, paths, peer={"credentials": command, "batch": 2})
+    assert sent.results == ["stored"] * 4
+    assert log.read_text() == "xx"
+    assert [authorization(request) for request in server.requests] == ["Bearer token1"] + ["Bearer token2"] * 2
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_second_refusal_ends_the_run(tmp_path: Path, status: int) -> None:
+    command = BearerCommand((sys.executable, "-c", "print('nothing-helps')"))
+    paths = files_of(tmp_path / "files", [10] * 3)
+    with ScriptedWebServer(response(status)) as server:
+        sent = store(server.url, paths, peer={"credentials": command, "batch": 2}, attempts=3)
+    assert sent.results == ["not attempted"] * 3
+    assert isinstance(sent.error, WebSessionFailed)
+    assert sent.error.is_permanent
+    assert len(server.requests) == 2
+
+
+def test_user_and_password(tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("pässwörd \n")
+    expected = "Basic " + base64.b64encode("alice:pässwörd ".encode()).decode()
+    paths = files_of(tmp_path / "files", [10])
+    with ScriptedWebServer(only_for(expected)) as server:
+        sent = store(server.url, paths, peer={"credentials": Basic("alice", str(tmp_path / "password"))})
+    assert sent.results == ["stored"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b" \n", b"two words\n", f"{SECRET}\r\nX-Evil: 1".encode(), SECRET.encode() + b"\0", b"\xc3\xa4" * 9],
+)
+def test_what_is_no_token_is_never_sent_and_never_shown(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "token").write_bytes(content)
+    paths = files_of(tmp_path / "files", [10])
+    with ScriptedWebServer() as server:
+        sent = store(server.url, paths, peer={"credentials": BearerFile(str(tmp_path / "token"))})
+    assert sent.results == ["not attempted"]
+    assert isinstance(sent.error, WebSessionFailed)
+    assert sent.error.is_permanent
+    assert SECRET not in str(sent.error)
+    assert not server.requests
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("import sys; print('s3cr3t'); sys.exit(3)", "exit code 3"),
+        ("print('s3cr3t' * 20000)", "more than a token"),
+        ("import time; print('s3cr3t', flush=True); time.sleep(600)", "within"),
+        ("pass", "no token"),
+    ],
+)
+def test_a_command_that_gives_no_token(monkeypatch: pytest.MonkeyPatch, script: str, words: str) -> None:
+    monkeypatch.setattr(credentials_module, "_SECONDS", 1.0)
+    with pytest.raises(CredentialsUnusable, match=words) as caught:
+        BearerCommand((sys.executable, "-c", script)).header()
+    assert "s3cr3t" not in str(caught.value)
+
+
+@pytest.mark.timeout(40)
+def test_a_command_whose_child_keeps_the_pipe_open_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(credentials_module, "_SECONDS", 1.0)
+    with pytest.raises(CredentialsUnusable):
+        BearerCommand(("/bin/sh", "-c", "sleep 60 & sleep 60")).header()
+
+
+def test_a_command_that_is_not_there() -> None:
+    with pytest.raises(CredentialsUnusable, match="cannot run /no/such/program"):
+        BearerCommand(("/no/such/program", SECRET)).header()
+
+
+def test_no_shell_reads_the_command(tmp_path: Path) -> None:
+    with pytest.raises(CredentialsUnusable):
+        BearerCommand(("/bin/echo", "a", ";", "touch", str(tmp_path / "x"))).header()
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(CredentialsUnusable, match="No such file"):
+        BearerFile(str(tmp_path / "missing")).header()
+
+
+def test_nothing_secret_is_logged_or_shown(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    (tmp_path / "token").write_text(SECRET)
+    credentials = BearerFile(str(tmp_path / "token"))
+    paths = files_of(tmp_path / "files", [10] * 2)
+    with ScriptedWebServer(store_all, response(403)) as server:
+        sent = store(server.url, paths, peer={"credentials": credentials, "batch": 1})
+    assert sent.results == ["stored", "not attempted"]
+    assert SECRET not in caplog.text
+    peer = WebPeer.at(server.url, credentials=credentials)
+    assert SECRET not in repr(peer) + repr(peer.facts) + repr(sent) + repr(vars(credentials))
+
+
+def test_credentials_are_values(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(SECRET)
+    one, other = BearerFile(str(tmp_path / "token")), BearerFile(str(tmp_path / "token"))
+    one.header()
+    assert one == other
+    assert hash(one) == hash(other)
+    again = pickle.loads(pickle.dumps(one))
+    assert again == one
+    assert SECRET.encode() not in pickle.dumps(one)
+    assert one != BearerFile("elsewhere")
+
+
+def test_no_credentials_over_a_plain_line_to_elsewhere() -> None:
+    with pytest.raises(ValueError, match="https"):
+        WebPeer.at("http://archive.example/dicom-web", credentials=BearerFile("token"))
+    WebPeer.at("http://127.0.0.1:8042/dicom-web", credentials=BearerFile("token"))
+
+
+def test_several_connections_renew_together(tmp_path: Path) -> None:
+    log = tmp_path / "runs"
+    script = f"import os; open({str(log)!r}, 'a').write('x'); print('token%d' % os.path.getsize({str(log)!r}))"
+    command = BearerCommand((sys.executable, "-c", script))
+    paths = files_of(tmp_path / "files", [10] * 12)
+    lock = threading.Lock()
+    count = [0]
+
+    def answer(request: WebRequest) -> bytes:
+        with lock:
+            count[0] += 1
+        return response(401) if authorization(request) == "Bearer token1" else store_all(request)
+
+    with ScriptedWebServer(answer) as server:
+        sent = store(server.url, paths, peer={"credentials": command, "batch": 1}, parallel_associations=3)
+    assert sent.results == ["stored"] * 12
+    assert 2 <= len(log.read_text()) <= 4
+    assert os.path.exists(log)

@@ -1,0 +1,133 @@
+"""Asking a web service which instances of a series it has: pages, servers with limits of their own, bad answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from dcmsend.errors import ConnectionLost, DcmsendError, RemoteProtocolError, TimedOut
+from dcmsend.interrupt import Interrupt
+from dcmsend.stow import HttpRefused, SeriesFinder, WebPeer, WebSessionFailed
+from dcmsend.transfer import Holdings, TransferOptions
+from support.http_wire import response
+from support.scripted_web_server import ScriptedWebServer, WebAnswer, WebRequest
+
+STUDY, SERIES = "1.2", "1.2.1"
+UIDS = [f"1.2.3.{number}" for number in range(1200)]
+
+
+def instances(uids: list[str], availability: str = "ONLINE") -> bytes:
+    rows = [
+        {"00080018": {"vr": "UI", "Value": [uid]}, "00080056": {"vr": "CS", "Value": [availability]}} for uid in uids
+    ]
+    return json.dumps(rows).encode()
+
+
+def archive(
+    uids: list[str], most: int = 10_000, *, pages: bool = True, warns: bool = False
+) -> Callable[[WebRequest], bytes]:
+    """A server with these instances that gives at most ``most`` at once, and knows offsets if it ``pages``."""
+
+    def answer(request: WebRequest) -> bytes:
+        parts = urlsplit(request.head.target)
+        query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        assert parts.path == f"/dicom-web/studies/{STUDY}/series/{SERIES}/instances"
+        found = [uid for uid in uids if uid == query.get("SOPInstanceUID", uid)]
+        start = int(query["offset"]) if pages else 0
+        end = start + min(most, int(query["limit"]))
+        fields = {"Warning": '299 - "there are more"'} if warns else {}
+        return response(200, instances(found[start:end]), **fields) if found[start:end] else response(204, b"", None)
+
+    return answer
+
+
+@contextmanager
+def finding(server: ScriptedWebServer, **options: float) -> Iterator[SeriesFinder]:
+    finder = SeriesFinder(WebPeer.at(server.url), TransferOptions(**options), Interrupt())
+    yield finder
+    finder.close()
+    finder.close()
+
+
+@pytest.mark.parametrize("most", [7, 200, 10_000])
+def test_a_series_comes_page_by_page(most: int) -> None:
+    uids = UIDS[:30] if most == 7 else UIDS
+    with ScriptedWebServer(archive(uids, most)) as server, finding(server) as finder:
+        found = finder.find(STUDY, SERIES, [*uids[5:], "9.9"])
+    assert found == Holdings(dict.fromkeys(uids[5:], "ONLINE"), 5, 0)
+    assert server.connections == 1
+
+
+def test_nothing_at_all() -> None:
+    with ScriptedWebServer(archive([])) as server, finding(server) as finder:
+        assert finder.find(STUDY, SERIES, ["1.2.3"]) == Holdings({}, 0, 0)
+    assert len(server.requests) == 1
+
+
+def test_no_further_page_is_asked_for_once_everything_is_found() -> None:
+    with ScriptedWebServer(archive(UIDS[:10])) as server, finding(server) as finder:
+        assert len(finder.find(STUDY, SERIES, UIDS[:10]).availability) == 10
+    assert len(server.requests) == 1
+
+
+def test_a_server_that_knows_no_offsets_and_says_that_there_is_more() -> None:
+    with ScriptedWebServer(archive(UIDS, 100, pages=False, warns=True)) as server, finding(server) as finder:
+        found = finder.find(STUDY, SERIES, UIDS[:150])
+    assert found == Holdings(dict.fromkeys(UIDS[:100], "ONLINE"), 0, 0xB000)
+
+
+def test_by_name() -> None:
+    with ScriptedWebServer(archive(UIDS)) as server, finding(server) as finder:
+        found = finder.find(STUDY, SERIES, [UIDS[3], "9.9", UIDS[4]], by_name=True)
+    assert found == Holdings({UIDS[3]: "ONLINE", UIDS[4]: "ONLINE"}, 0, 0)
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_busy_server(status: int) -> None:
+    with ScriptedWebServer(response(status)) as server, finding(server) as finder:
+        assert finder.find(STUDY, SERIES, ["1.2.3"]).status == 0xA700
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_no_access(status: int) -> None:
+    with ScriptedWebServer(response(status)) as server, finding(server) as finder:
+        with pytest.raises(WebSessionFailed) as caught:
+            finder.find(STUDY, SERIES, ["1.2.3"])
+        assert caught.value.is_permanent
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (response(404), HttpRefused), (response(500), HttpRefused), (response(301, Location="http://x/"), HttpRefused),
+        (response(200, b"<html>", "text/html"), RemoteProtocolError), (response(200, b"[{}]"), RemoteProtocolError),
+        (b"what?\r\n\r\n", RemoteProtocolError), (WebAnswer(closes=True), ConnectionLost),
+    ],
+)  # fmt: skip
+def test_no_answer_that_can_be_used(answer: bytes | WebAnswer, expected: type[DcmsendError]) -> None:
+    with ScriptedWebServer(answer) as server, finding(server) as finder, pytest.raises(expected):
+        finder.find(STUDY, SERIES, ["1.2.3"])
+
+
+def test_silence() -> None:
+    with ScriptedWebServer(b"") as server, finding(server, dimse_timeout=0.3) as finder, pytest.raises(TimedOut):
+        finder.find(STUDY, SERIES, ["1.2.3"])
+
+
+def test_a_connection_that_breaks_between_two_questions_is_replaced() -> None:
+    ask = archive(UIDS[:3])
+    with ScriptedWebServer(ask, WebAnswer(resets=True), ask) as server, finding(server) as finder:
+        for _ in range(2):
+            assert len(finder.find(STUDY, SERIES, UIDS[:3]).availability) == 3
+    assert server.connections == 2
+
+
+def test_nobody_there() -> None:
+    with ScriptedWebServer() as server:
+        pass
+    with finding(server) as finder, pytest.raises(WebSessionFailed):
+        finder.find(STUDY, SERIES, ["1.2.3"])

@@ -1,0 +1,207 @@
+"""What follows from an answer that says no, or nothing that can be read."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from dcmsend.errors import SendingFailed
+from dcmsend.stow import HttpRefused, WebSessionFailed
+from support.http_wire import response, store_answer
+from support.memory_run import MemoryLedger
+from support.scripted_web_server import ScriptedWebServer, WebAnswer, WebRequest, store_all
+from support.sending import instance_uid
+from support.storing import files_of, store
+
+
+def refused_status(error: object) -> int:
+    assert isinstance(error, WebSessionFailed)
+    assert isinstance(error.cause, HttpRefused)
+    return error.cause.status
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 405, 407, 415, 301, 307, 501])
+def test_a_server_that_takes_nothing_from_us_ends_the_run(tmp_path: Path, status: int) -> None:
+    paths = files_of(tmp_path, [100] * 5)
+    with ScriptedWebServer(response(status, b"<html>no</html>", "text/html")) as server:
+        sent = store(server.url, paths, peer={"batch": 2}, attempts=3)
+    assert sent.results == ["not attempted"] * 5
+    assert all(outcome.is_permanent and not outcome.is_retryable for outcome in sent.outcomes)
+    assert refused_status(sent.error) == status
+    assert len(server.requests) == 1
+
+
+def test_a_redirection_is_not_followed_and_named_without_its_query(tmp_path: Path) -> None:
+    paths = files_of(tmp_path, [100])
+    place = "https://me:secret@elsewhere.example/studies?token=secret"
+    with ScriptedWebServer(response(302, Location=place)) as server:
+        sent = store(server.url, paths)
+    assert isinstance(sent.error, WebSessionFailed)
+    cause = sent.error.cause
+    assert isinstance(cause, HttpRefused)
+    assert "https://elsewhere.example/studies" in cause.detail
+    assert "secret" not in cause.detail + str(cause)
+    assert len(server.requests) == 1
+
+
+def test_a_request_that_is_too_large_is_halved_until_it_fits(tmp_path: Path) -> None:
+    paths = files_of(tmp_path, [10_000] * 8)
+
+    def at_most_two(request: WebRequest) -> bytes:
+        return response(413, b"", None) if len(request.parts) > 2 else store_all(request)
+
+    with ScriptedWebServer(at_most_two) as server:
+        sent = store(server.url, paths)
+    assert sent.results == ["stored"] * 8
+    assert [len(request.parts) for request in server.requests][:3] == [8, 4, 2]
+    assert [uid for request in server.requests for uid in request.uids if len(request.parts) <= 2] == [
+        instance_uid(number) for number in range(1, 9)
+    ]
+
+
+def test_one_instance_that_is_too_large_is_refused_and_the_others_are_stored(tmp_path: Path) -> None:
+    paths = files_of(tmp_path, [100, 90_000, 100])
+
+    def only_small(request: WebRequest) -> bytes:
+        return response(413) if len(request.body) > 80_000 else store_all(request)
+
+    with ScriptedWebServer(only_small) as server:
+        sent = store(server.url, paths, halt=True)
+    assert sent.results == ["stored", "refused", "stored"]
+    assert sent.reasons[1] == "TOO_LARGE"
+    assert sent.error is None
+
+
+@pytest.mark.parametrize("status", [408, 429, 503, 507])
+def test_a_busy_server_is_asked_again_later_with_retries_only(tmp_path: Path, status: int) -> None:
+    paths = files_of(tmp_path, [100] * 3)
+    with ScriptedWebServer(response(status), store_all) as server:
+        sent = store(server.url, paths)
+    assert sent.results == ["failed"] * 3
+    assert sent.reasons == ["SERVER_BUSY"] * 3
+    assert all(outcome.is_retryable for outcome in sent.outcomes)
+    assert len(server.requests) == 1
+    with ScriptedWebServer(response(status), store_all) as server:
+        sent = store(server.url, paths, attempts=1)
+    assert sent.results == ["stored"] * 3
+    assert [len(outcome.earlier) for outcome in sent.outcomes] == [1] * 3
+    assert [len(request.parts) for request in server.requests] == [3, 3]
+
+
+def test_a_busy_server_without_retries_ends_the_run_if_failures_do(tmp_path: Path) -> None:
+    paths = files_of(tmp_path, [100] * 3)
+    with ScriptedWebServer(response(503)) as server:
+        sent = store(server.url, paths, peer={"batch": 2}, halt=True)
+    assert sent.results == ["failed", "failed", "not attempted"]
+    assert isinstance(sent.error, SendingFailed)
+
+
+@pytest.mark.parametrize(("asked_for", "longest", "least"), [("1", 5.0, 1.0), ("600", 0.5, 0.5)])
+def test_the_server_says_when_to_come_again(tmp_path: Path, asked_for: str, longest: float, least: float) -> None:
+    paths = files_of(tmp_path, [100])
+    times: list[float] = []
+
+    def busy(request: WebRequest) -> bytes:
+        times.append(time.monotonic())
+        return response(503, Retry_After=asked_for)
+
+    def take(request: WebRequest) -> bytes:
+        times.append(time.monotonic())
+        return store_all(request)
+
+    with ScriptedWebServer(busy, take) as server:
+        sent = store(server.url, paths, attempts=1, longest_delay=longest)
+    assert sent.results == ["stored"]
+    assert times[1] - times[0] >= least
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        response(500), response(502, b"<html></html>", "text/html"), response(504), response(200), response(200, b"{"),
+        response(200, b"{}"), response(204, b"", None), b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{}",
+        response(200, b"\x1f\x8b\x08\0", Content_Encoding="gzip"), b"220 mail.example ESMTP\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"X-Field: 1\r\n" * 300 + b"\r\n",
+    ],
+)  # fmt: skip
+def test_what_cannot_be_read_leaves_everything_unconfirmed(tmp_path: Path, answer: bytes) -> None:
+    paths = files_of(tmp_path, [100] * 2)
+    with ScriptedWebServer(WebAnswer(answer, closes=True)) as server:
+        sent = store(server.url, paths)
+    assert sent.results == ["unconfirmed"] * 2
+    assert all(outcome.is_retryable for outcome in sent.outcomes)
+    assert len(server.requests) == 1
+
+
+def test_a_poisonous_instance_costs_only_itself_with_retries(tmp_path: Path) -> None:
+    paths = files_of(tmp_path, [100] * 4)
+    poison = instance_uid(3)
+
+    def choke(request: WebRequest) -> bytes:
+        return response(500) if poison in request.uids else store_all(request)
+
+    with ScriptedWebServer(choke) as server:
+        sent = store(server.url, paths, attempts=2)
+    assert sent.results == ["stored", "stored", "unconfirmed", "stored"]
+    assert len(server.requests[0].parts) == 4
+    assert {len(request.parts) for request in server.requests[1:]} == {1}
+
+
+def test_instances_of_a_request_that_was_refused_as_a_whole_are_tried_alone_with_retries(tmp_path: Path) -> None:
+    paths = files_of(tmp_path, [100] * 3)
+    poison = instance_uid(2)
+
+    def choke(request: WebRequest) -> bytes:
+        return response(400) if poison in request.uids else store_all(request)
+
+    with ScriptedWebServer(choke) as server:
+        sent = store(server.url, paths, attempts=1)
+    assert sent.results == ["stored", "refused", "stored"]
+    assert sent.reasons == ["", "NOT_IN_RESPONSE", ""]
+    with ScriptedWebServer(choke) as server:
+        sent = store(server.url, paths)
+    assert sent.results == ["refused"] * 3
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("code", [0x0111, 45070])
+def test_a_duplicate_counts_as_stored_only_after_an_attempt_without_answer(tmp_path: Path, code: int) -> None:
+    (path,) = files_of(tmp_path, [100])
+
+    def has_it(request: WebRequest) -> bytes:
+        return response(409, store_answer([], dict.fromkeys(request.uids, code)))
+
+    with ScriptedWebServer(has_it) as server:
+        sent = store(server.url, [path])
+    assert sent.results == ["refused"]
+    assert sent.statuses == [code]
+    with ScriptedWebServer(WebAnswer(closes=True), has_it) as server:
+        sent = store(server.url, [path], attempts=1)
+    assert sent.results == ["stored"]
+    with ScriptedWebServer(has_it) as server:
+        sent = store(server.url, [path], ledger=MemoryLedger(unanswered=[0]))
+    assert sent.results == ["stored"]
+
+
+def test_a_warning_is_a_stored_instance_with_a_status(tmp_path: Path) -> None:
+    (path,) = files_of(tmp_path, [100])
+    warning = {"00081196": {"vr": "US", "Value": [0xB000]}}
+    item = {"00081155": {"vr": "UI", "Value": [instance_uid(1)]}, **warning}
+    body = json.dumps({"00081199": {"vr": "SQ", "Value": [item]}}).encode()
+    with ScriptedWebServer(response(202, body)) as server:
+        sent = store(server.url, [path])
+    assert sent.results == ["stored"]
+    assert sent.statuses == [0xB000]
+
+
+def test_an_instance_named_as_stored_and_as_refused_is_refused_without_a_status(tmp_path: Path) -> None:
+    (path,) = files_of(tmp_path, [100])
+    uid = instance_uid(1)
+    with ScriptedWebServer(response(200, store_answer([uid], {uid: 272}))) as server:
+        sent = store(server.url, [path])
+    assert sent.results == ["refused"]
+    assert sent.statuses == [None]
+    assert sent.reasons == ["NOT_IN_RESPONSE"]
