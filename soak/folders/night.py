@@ -8,13 +8,14 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from soak.folders.receiver import MOODS, Receiver, Stored
 from soak.folders.world import World
 
-__all__ = ["Done", "Night", "allowed_namespaces", "plan_night", "run_night"]
+__all__ = ["REPORTS", "Done", "Night", "accompany", "allowed_namespaces", "plan_night", "run_night"]
 
 LONGEST = 120.0
 REPORTS = ("json", "jsonl", "csv", "html")
@@ -130,7 +131,7 @@ def run_night(night: Night, world: World, receiver: Receiver, chance: random.Ran
             world.add_rivals(60)
         journal = "journal" if is_same else "journal-2"
         second = _start(night, world, receiver.port, program, reports / "second", journal, folder)
-    was_killed = _accompany(night, world, receiver, chance, run, changes)
+    was_killed = accompany(night, world.change, receiver, chance, run, changes)
     second_code = None
     if second is not None:
         try:
@@ -141,22 +142,25 @@ def run_night(night: Night, world: World, receiver: Receiver, chance: random.Ran
     return Done(night, run.returncode, stderr, reports, was_killed, changes, second_code, already)
 
 
-def _accompany(
+def accompany(
     night: Night,
-    world: World,
+    change: Callable[[str], str],
     receiver: Receiver,
     chance: random.Random,
     run: subprocess.Popen[bytes],
     changes: list[str],
 ) -> bool:
-    """Change the folders during the run, and end it if that was chosen; return whether SIGKILL has ended it."""
+    """Make changes during the run, and end it if that was chosen; return whether SIGKILL has ended it.
+
+    ``change`` gets the UID of the last instance that has arrived, and returns its own name.
+    """
     deadline = time.monotonic() + LONGEST
     left, is_due = night.changes[1], bool(night.ending)
     try:
         while run.poll() is None:
             if left and receiver.tonight.messages:
                 left -= 1
-                changes.append(world.change(receiver.tonight.last))
+                changes.append(change(receiver.tonight.last))
             if is_due and (receiver.tonight.messages >= night.after or time.monotonic() > deadline - LONGEST + 3):
                 time.sleep(chance.choice((0.0, 0.01, 0.1)))
                 _signal(run, night)

@@ -7,17 +7,17 @@ import csv
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import Any
 
 from soak.folders.night import Done
-from soak.folders.receiver import Receiver
+from soak.folders.receiver import Receiver, Stored
 from soak.folders.world import World, digest_of, walk
 from soak.rounds import opened_copy
 from support.report_file import parse_report
 
-__all__ = ["broken_after_night", "broken_at_the_end"]
+__all__ = ["broken_after_night", "broken_at_the_end", "broken_in_records", "nonsense_arrived"]
 
 Rows = dict[str, tuple[int, int | None, str]]
 _WORDS = ("stored", "refused", "failed", "unconfirmed")
@@ -27,13 +27,21 @@ _ALWAYS = {0, 21, 23, 61, 101, 102}
 
 def broken_after_night(done: Done, world: World, receiver: Receiver) -> list[str]:
     """All promises that were broken in this night."""
-    broken = [*_lost(world), *_moved_but_not_there(world, receiver), *_nonsense_arrived(world, receiver)]
-    journals = {name: rows_of(world.root / name) for name in ("journal", "journal-2")}
+    known = {content.stored for content in world.contents.values()}
+    broken = [*_lost(world), *_moved_but_not_there(world, receiver), *nonsense_arrived(known, receiver)]
+    if not done.was_killed:
+        broken += _sent_from_the_sent_directory(done, receiver)
+    return broken + broken_in_records(done, world.root, receiver)
+
+
+def broken_in_records(done: Done, root: Path, receiver: Receiver) -> list[str]:
+    """What journals, reports, exit code and messages of a night say wrongly of each other, and of the receiver."""
+    broken: list[str] = []
+    journals = {name: rows_of(root / name) for name in ("journal", "journal-2")}
     for name, rows in journals.items():
         broken += _claimed_but_not_there(name, rows, receiver)
     if not done.was_killed:
         broken += _exit_code(done)
-        broken += _sent_from_the_sent_directory(done, receiver)
         document = _document(done.reports / "json")
         if document is None:
             broken.append("there is no JSON report")
@@ -117,8 +125,8 @@ def _uids(receiver: Receiver) -> set[str]:
     return {uid for uid, _ in receiver.ever.accepted}
 
 
-def _nonsense_arrived(world: World, receiver: Receiver) -> Iterator[str]:
-    known = {content.stored for content in world.contents.values()}
+def nonsense_arrived(known: Container[Stored | None], receiver: Receiver) -> Iterator[str]:
+    """What has arrived tonight and is not known."""
     for uid, digest in receiver.tonight.accepted:
         if (uid, digest) not in known:
             yield f"the receiver has a data set that no file has ever held: {uid}"

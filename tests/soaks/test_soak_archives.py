@@ -1,0 +1,47 @@
+"""A short run of ``scripts/soak_archives``, and that it finds what it is there to find."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from support.programs import installed_dcmsend
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "soak_archives"
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+
+
+def soak(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, SCRIPT, *words], capture_output=True, text=True, errors="replace", timeout=380, check=False
+    )
+
+
+def test_no_promise_is_broken() -> None:
+    done = soak("3", "--seed", "1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "3 rounds" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("fault", "promise"),
+    [
+        ("words.remove('--archives')", "never arrived"),
+        ("words[words.index('--journal') + 1] += '-other'", "not in the journal"),
+        ("open(os.environ['TMPDIR'] + '/member', 'w')", "left behind"),
+    ],
+)
+def test_a_program_that_breaks_a_promise_is_found_out(tmp_path: Path, fault: str, promise: str) -> None:
+    """A program that does not look into archives, keeps another journal, or leaves what it has unpacked."""
+    other = tmp_path / "other"
+    other.write_text(
+        f"#!{sys.executable}\nimport os, sys\nwords = sys.argv[1:]\n{fault}\n"
+        f"os.execv({installed_dcmsend()!r}, [{installed_dcmsend()!r}, *words])\n"
+    )
+    other.chmod(0o755)
+    done = soak("1", "--seed", "1", "--dcmsend", other)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert promise in done.stdout
