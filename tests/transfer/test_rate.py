@@ -75,6 +75,31 @@ def test_a_request_ends_the_wait_for_an_instance() -> None:
     assert len(clock.sleeps) == 1
 
 
+@pytest.mark.parametrize("held_up_after", [1, 2])
+@pytest.mark.parametrize("rates", [(1, 0), (0, 1)])
+def test_who_is_held_up_on_the_way_begins_no_earlier(rates: tuple[int, int], held_up_after: int) -> None:
+    """A busy machine may take a thread its processor for a while, between any two looks at the clock."""
+    clock, looks = Clock(), 10  # nobody is held up yet
+
+    def look() -> float:
+        nonlocal looks
+        looks += 1
+        if looks == held_up_after + 1:
+            clock.now += 50
+        return clock.now
+
+    pace = Pace(*rates, clock=look, sleep=clock.sleep)
+    bucket = pace._bytes or pace._instances
+    assert bucket is not None
+    bucket.take(101)  # by others, at 100 s: the next one's turn is at 201 s
+    looks = 0
+    if rates[0]:
+        pace.wait_for_bytes(1, Interrupt())
+    else:
+        pace.wait_for_instance(Interrupt())
+    assert clock.now >= 201 - 1e-6
+
+
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()

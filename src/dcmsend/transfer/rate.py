@@ -72,7 +72,8 @@ class Pace:
     def wait_for_bytes(self, count: int, interrupt: Interrupt) -> None:
         """Return when ``count`` more bytes may be sent.  Raises Cancelled when requests in flight have to end."""
         if self._bytes is not None:
-            until = self._clock() + self._bytes.take(count)
+            wait = self._bytes.take(count)
+            until = self._clock() + wait  # looked at last: who is held up on the way begins later, never earlier
             while (left := until - self._clock()) > 0:
                 interrupt.check()
                 self._sleep(min(left, WAIT_SLICE))
@@ -80,6 +81,7 @@ class Pace:
     def wait_for_instance(self, interrupt: Interrupt) -> None:
         """Return when one more instance may be sent, or when the run has to end."""
         if self._instances is not None:
-            until = self._clock() + self._instances.take(1)
+            wait = self._instances.take(1)
+            until = self._clock() + wait
             while (left := until - self._clock()) > 0 and not interrupt.requested:
                 self._sleep(min(left, WAIT_SLICE))
