@@ -23,8 +23,8 @@ from support.processes import ServerProcess
 from support.programs import dcmtk_program
 
 __all__ = [
-    "AWS", "Answer", "Request", "StorePlace", "azure_place", "google_place", "memory_place", "s3_place", "sftp_place",
-    "web_place",
+    "AWS", "Answer", "Request", "StorePlace", "azure_place", "google_place", "memory_place", "s3_place", "serving",
+    "sftp_place", "web_place",
 ]  # fmt: skip
 
 AWS = {
@@ -92,7 +92,8 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextlib.contextmanager
-def _serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[int]:
+def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[int]:
+    """The port of 127.0.0.1 on which a handler answers, on a thread for each connection."""
     server = _Server(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
@@ -211,7 +212,7 @@ def web_place(*, has_ranges: bool = True, has_etags: bool = True) -> Iterator[St
         modified[0] += 1
         objects[f"in/{name}"] = data, modified[0]
 
-    with _serving(Handler) as port:
+    with serving(Handler) as port:
         Handler.place = StorePlace(f"http://127.0.0.1:{port}/in/", put)
         yield Handler.place
 
@@ -244,7 +245,7 @@ def s3_place(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StorePla
         def put(name: str, data: bytes) -> None:
             client.put_object(Bucket="dicom", Key=f"in/{name}", Body=data)
 
-        with _serving(Handler) as front:
+        with serving(Handler) as front:
             Handler.place = StorePlace("s3://dicom/in/", put, (("endpoint_url", f"http://127.0.0.1:{front}"),))
             yield Handler.place
 
@@ -280,7 +281,7 @@ def azure_place(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store
             prefix = "/devstoreaccount1/dicom/in/"
             port = server.port
 
-        with _serving(Handler) as front:
+        with serving(Handler) as front:
             monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", connection(front))
             Handler.place = StorePlace(
                 "az://dicom/in/", lambda name, data: container.upload_blob(f"in/{name}", data, overwrite=True)
@@ -310,7 +311,7 @@ def google_place(folder: Path) -> Iterator[StorePlace]:
             prefix = "/download/storage/v1/b/dicom/o/in/"
             port = server.port
 
-        with _serving(Handler) as front:
+        with serving(Handler) as front:
             options = (("endpoint_url", f"http://127.0.0.1:{front}"), ("token", "anon"), ("project", "p"))
             Handler.place = StorePlace("gs://dicom/in/", lambda name, data: put(server.port, name, data), options)
             yield Handler.place

@@ -10,7 +10,8 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any, Final
 
-from .store import OPTIONS_OF_FSSPEC, PAGE, RANGE, Entry, Sink, Store, mtime_of, plain_etag
+from .endless import Marks
+from .store import OPTIONS_OF_FSSPEC, RANGE, Entry, Sink, Store, mtime_of, plain_etag
 
 __all__ = ["AzureStore"]
 
@@ -70,28 +71,22 @@ class AzureStore(Store):
                 return _entry(path, await blob.get_blob_properties())
         except ResourceNotFoundError:
             async for page in self.pages(path + "/", recurse=True):
-                if page:
+                if page:  # the store may give empty ones before
                     return Entry(path + "/")
-                break
             raise
 
     async def pages(self, prefix: str, *, recurse: bool) -> AsyncIterator[list[Entry]]:
-        """See ``Store``; a page of the store is all that is in memory."""
+        """See ``Store``; a page of the store is all that is in memory.  Raises Endless."""
         async with self._client.get_container_client(self.site) as container:
             if recurse:
                 found = container.list_blobs(name_starts_with=prefix, include=["metadata"])
             else:
                 found = container.walk_blobs(name_starts_with=prefix, include=["metadata"], delimiter="/")
-            page: list[Entry] = []
-            async for blob in found:
-                is_marker = (getattr(blob, "metadata", None) or {}).get("hdi_isfolder") == "true"
-                if blob.name.endswith("/") or is_marker:
-                    continue
-                page.append(_entry(blob.name, blob))
-                if len(page) >= PAGE:
-                    yield page
-                    page = []
-            yield page
+            marks, pages = Marks(), found.by_page()
+            async for page in pages:
+                yield [_entry(blob.name, blob) async for blob in page if not _is_directory(blob)]
+                if pages.continuation_token:
+                    marks.note(pages.continuation_token)
 
     async def fetch(self, entry: Entry, sink: Sink, limit: int | None = None) -> Entry:
         """See ``Store``: one request for each range, because the library reads no smaller pieces."""
@@ -118,6 +113,11 @@ class AzureStore(Store):
             await self._client.close()
             if self._credential is not None:
                 await self._credential.close()
+
+
+def _is_directory(blob: Any) -> bool:
+    """Whether it is what programs make in the place of a directory, or a prefix."""
+    return blob.name.endswith("/") or (getattr(blob, "metadata", None) or {}).get("hdi_isfolder") == "true"
 
 
 def _entry(path: str, told: Any) -> Entry:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any
 
+from .endless import Marks
 from .store import PAGE, PIECE, Entry, Sink, Store, mtime_of
 
 __all__ = ["GoogleStore"]
@@ -26,7 +27,8 @@ class GoogleStore(Store):
         return entry if entry.is_prefix else entry._replace(etag=str(found.get("generation") or ""))
 
     async def pages(self, prefix: str, *, recurse: bool) -> AsyncIterator[list[Entry]]:
-        """See ``Store``; a page of the store is all that is in memory."""
+        """See ``Store``; a page of the store is all that is in memory.  Raises Endless."""
+        marks = Marks()
         options: dict[str, Any] = {"prefix": prefix, "maxResults": PAGE}
         if not recurse:
             options["delimiter"] = "/"
@@ -36,7 +38,7 @@ class GoogleStore(Store):
             token = answer.get("nextPageToken")
             if not token:
                 return
-            options["pageToken"] = token
+            options["pageToken"] = marks.note(token)
 
     async def fetch(self, entry: Entry, sink: Sink, limit: int | None = None) -> Entry:
         """See ``Store``: one request, read piece by piece."""

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any
 
-from .store import PAGE, PIECE, Entry, Sink, Store, mtime_of, plain_etag
+from .endless import Marks
+from .store import PIECE, Entry, Sink, Store, mtime_of, plain_etag
 
 __all__ = ["S3Store"]
 
@@ -29,20 +30,16 @@ class S3Store(Store):
         return cls(fs, site)
 
     async def pages(self, prefix: str, *, recurse: bool) -> AsyncIterator[list[Entry]]:
-        """See ``Store``; a page of the store is all that is in memory."""
-        page: list[Entry] = []
-        delimiter = "" if recurse else "/"
-        async for found in self.fs._iterdir(self.site, delimiter=delimiter, prefix=prefix):
-            if found.get("type") == "directory":
-                continue
-            path = str(found["Key"])[len(self.site) + 1 :]
-            if path.endswith("/"):  # programs make empty objects in the place of directories
-                continue
-            page.append(Entry(path, found["Size"], mtime_of(found), plain_etag(found.get("ETag"))))
-            if len(page) >= PAGE:
-                yield page
-                page = []
-        yield page
+        """See ``Store``; a page of the store is all that is in memory.  Raises Endless."""
+        options = {"Bucket": self.site, "Prefix": prefix, "Delimiter": "" if recurse else "/", **self.fs.req_kw}
+        marks = Marks()
+        while True:
+            answer = await self.fs._call_s3("list_objects_v2", **options)
+            # Programs make empty objects, whose names end with a slash, in the place of directories.
+            yield [_entry(found) for found in answer.get("Contents", ()) if not found["Key"].endswith("/")]
+            if not answer.get("IsTruncated"):
+                return
+            options["ContinuationToken"] = marks.note(answer["NextContinuationToken"])
 
     async def fetch(self, entry: Entry, sink: Sink, limit: int | None = None) -> Entry:
         """See ``Store``: one request, read piece by piece."""
@@ -65,3 +62,7 @@ class S3Store(Store):
         if client is not None:
             with suppress(Exception):
                 await client.__aexit__(None, None, None)
+
+
+def _entry(found: dict[str, Any]) -> Entry:
+    return Entry(found["Key"], found["Size"], mtime_of(found), plain_etag(found.get("ETag")))

@@ -61,7 +61,12 @@ class Store:
     Args:
         fs: the file system of fsspec.
         site: host or bucket, ``""`` if paths have none.
+
+    Attributes:
+        names_once: whether a list names an object once, so that a name that comes again is its beginning anew.
     """
+
+    names_once: bool = True
 
     def __init__(self, fs: Any, site: str) -> None:
         self.fs = fs

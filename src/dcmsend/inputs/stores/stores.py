@@ -18,6 +18,7 @@ from dcmsend.reasons import NoStore
 
 from ..options import InputOptions
 from .content import Content, TooLong
+from .endless import Endless, Marks, Patience
 from .errors import StoreBusy, error_of_listing, error_of_object
 from .fetcher import Fetcher
 from .loop import Loop
@@ -69,9 +70,11 @@ class Stores:
         """What lies at a place.  Raises FileUnreadable, StoreUnusable, Cancelled."""
         store = self._store(place)
         try:
-            return self._loop.call(store.info(place.path), self._check)
+            return self._loop.call(store.info(place.path), Patience(self._check))
         except DcmsendError:
             raise
+        except Endless as error:
+            raise _endless(place) from error
         except Exception as error:
             raise error_of_object(place.shown, error) from error
 
@@ -86,12 +89,21 @@ class Stores:
 
     def pages(self, place: Place, *, recurse: bool) -> Iterator[list[Entry]]:
         """The objects below a prefix, page by page.  Raises StoreUnusable, Cancelled."""
-        pages = self._store(place).pages(place.path, recurse=recurse)
+        store = self._store(place)
+        pages, patience, marks = store.pages(place.path, recurse=recurse), Patience(self._check), Marks()
         try:
-            while (page := self._loop.call(_next(pages), self._check)) is not None:
+            while (page := self._loop.call(_next(pages), patience)) is not None:
+                if not page:
+                    patience()
+                    continue
+                if store.names_once:
+                    marks.note(page[0].path)
                 yield page
+                patience.restart()  # after the yield, because whoever reads takes his time
         except DcmsendError:
             raise
+        except Endless as error:
+            raise _endless(place) from error
         except Exception as error:
             raise error_of_listing(place.shown, error) from error
 
@@ -195,6 +207,10 @@ class Stores:
         self._loop.give_up()
         for content in list(self._contents):
             content.close()
+
+
+def _endless(place: Place) -> StoreUnusable:
+    return StoreUnusable(place.shown, "its list of objects has no end", NoStore.OTHER)
 
 
 async def _next(pages: AsyncIterator[list[Entry]]) -> list[Entry] | None:

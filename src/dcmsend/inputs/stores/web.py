@@ -22,10 +22,14 @@ _LONGEST_TAG: Final = 1 << 20
 _LONGEST_NAME: Final = 4096
 _MOST_DIRECTORIES: Final = 1_000_000
 """Names of directories that wait to be read."""
+_LONGEST_PAGE: Final = 1 << 30
+"""Bytes of one index page."""
 
 
 class WebStore(Store):
     """A web server; paths keep the escapes of their address, and the query if there is one."""
+
+    names_once: bool = False
 
     @classmethod
     def open(cls, site: str, options: dict[str, Any], parallel: int, scheme: str) -> WebStore:
@@ -56,9 +60,12 @@ class WebStore(Store):
                 decoder = codecs.getincrementaldecoder("utf-8")("replace")
                 if not answer.content_type.endswith("html"):
                     continue
+                length = 0
                 async for data in answer.content.iter_chunked(PIECE):
                     links.feed(decoder.decode(data))
-                    if len(links.rawdata) > _LONGEST_TAG or len(waiting) > _MOST_DIRECTORIES:
+                    length += len(data)
+                    is_too_long = length > _LONGEST_PAGE or len(links.rawdata) > _LONGEST_TAG
+                    if is_too_long or len(waiting) > _MOST_DIRECTORIES:
                         raise StoreUnusable(self._full(below), "its index page has no end", NoStore.OTHER)
                     yield [Entry(below + name) for name in links.take() if not name.endswith("/")]
                     if recurse and below.count("/") < prefix.count("/") + DEEPEST:

@@ -1,0 +1,1 @@
+"""Nights over object stores that stall, cut, refuse and change what they have."""

@@ -1,0 +1,223 @@
+"""Lists of very many objects, and lists without an end."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dcmsend import InputOptions
+from dcmsend.errors import StoreUnusable
+from dcmsend.inputs import Stores, find_inputs
+from dcmsend.inputs.stores import endless
+from dcmsend.inputs.stores import web as web_module
+from dcmsend.inputs.stores.endless import Endless, Marks
+from dcmsend.reasons import NoStore
+from support.listing_server import KEYS, Lister, listing_server, long_list
+from support.scripted_peer import ScriptedPeer
+from support.sending import write_instances
+from support.store_servers import AWS, Answer, StorePlace, serving
+
+AZURE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+BACKENDS = ["s3", pytest.param("obstore", marks=pytest.mark.peer("obstore")), "az", "gs"]
+Options = tuple[tuple[str, str], ...]
+
+
+@contextlib.contextmanager
+def listed(backend: str, lister: Lister, patch: pytest.MonkeyPatch) -> Iterator[tuple[str, Options]]:
+    """An address whose objects are those of ``lister``, and options for its store."""
+    for name, value in AWS.items():
+        patch.setenv(name, value)
+    with listing_server(lister) as port:
+        url = f"http://127.0.0.1:{port}"
+        if backend == "az":
+            account = f"DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey={AZURE_KEY}"
+            patch.setenv("AZURE_STORAGE_CONNECTION_STRING", f"{account};BlobEndpoint={url}/devstoreaccount1;")
+            yield "az://dicom/in/", ()
+        elif backend == "gs":
+            yield "gs://dicom/in/", (("endpoint_url", url), ("token", "anon"), ("project", "p"))
+        else:
+            more = (("backend", "obstore"),) if backend == "obstore" else ()
+            yield "s3://dicom/in/", (("endpoint_url", url), *more)
+
+
+def count_of(url: str, options: Options, most: int = 0) -> int:
+    """How many inputs an address stands for; more than ``most`` are a failure."""
+    inputs = InputOptions(scan_directories=True, recurse=True, storage_options=options)
+    stores = Stores(inputs)
+    count = 0
+    try:
+        for _ in find_inputs([url], inputs, stores=lambda: stores):
+            count += 1
+            assert not most or count <= most
+    finally:
+        stores.close()
+    return count
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_all_pages_are_read(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with listed(backend, long_list(5 * KEYS + 1), monkeypatch) as (url, options):
+        assert count_of(url, options) == 5 * KEYS + 1
+
+
+def test_empty_pages_between_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stores give them where objects were removed, and to keep a question short."""
+
+    def now_and_then(token: str) -> tuple[list[str], str]:
+        number = int(token or 0)
+        return [f"in/{number}.dcm"] if number % 10 == 0 else [], "" if number == 30 else str(number + 1)
+
+    for backend in ("s3", "az", "gs"):
+        with listed(backend, now_and_then, monkeypatch) as (url, options):
+            assert count_of(url, options) == 4
+
+
+def assert_has_no_end(backend: str, lister: Lister, patch: pytest.MonkeyPatch, end: str = "/") -> None:
+    with listed(backend, lister, patch) as (url, options):
+        url = url.rstrip("/") + end
+        with pytest.raises(StoreUnusable, match="list of objects has no end") as caught:
+            count_of(url, options, most=200_000)
+    assert caught.value.why is NoStore.OTHER
+
+
+@pytest.mark.parametrize("names", [["in/a.dcm", "in/b.dcm"], []], ids=["names", "no names"])
+@pytest.mark.parametrize("length", [1, 2, 5])
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_tokens_that_repeat_themselves(
+    backend: str, length: int, names: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """obstore shows no tokens: without names only time tells."""
+    if backend == "obstore":
+        monkeypatch.setattr(endless, "LONGEST_WITHOUT_OBJECT", 1.0)
+
+    def page(token: str) -> tuple[list[str], str]:
+        return names, f"t{(int(token[1:] or 0) + 1) % length}"
+
+    assert_has_no_end(backend, page, monkeypatch)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_pages_without_names_for_ever(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endless, "LONGEST_WITHOUT_OBJECT", 1.0)
+    numbers = itertools.count(1)
+    assert_has_no_end(backend, lambda token: ([], f"t{next(numbers)}"), monkeypatch)
+
+
+@pytest.mark.parametrize("backend", ["obstore", "az"])
+def test_a_name_whose_prefix_never_shows_an_object(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To learn what a name without a slash is, some stores are asked for a list, too."""
+    monkeypatch.setattr(endless, "LONGEST_WITHOUT_OBJECT", 1.0)
+    numbers = itertools.count(1)
+    assert_has_no_end(backend, lambda token: ([], f"t{next(numbers)}"), monkeypatch, end="")
+
+
+def test_an_index_page_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Text without links is not kept, but not read for ever either."""
+    monkeypatch.setattr(web_module, "_LONGEST_PAGE", 5_000_000)
+    stopped = threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002  (the name of the base class)
+            """Be silent."""
+
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            with contextlib.suppress(ConnectionError):
+                while not stopped.is_set():
+                    self.wfile.write(b"<p>text</p>\n" * 10_000)
+
+    with serving(Handler) as port:
+        try:
+            with pytest.raises(StoreUnusable, match="no end"):
+                count_of(f"http://127.0.0.1:{port}/in/", ())
+        finally:
+            stopped.set()
+
+
+def test_directories_without_objects_for_ever(web: StorePlace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endless, "LONGEST_WITHOUT_OBJECT", 1.0)
+    page = b"<html>" + b"".join(b'<a href="%d/">x</a>' % number for number in range(3)) + b"</html>"
+    web.script = lambda request: Answer(200, page, {"Content-Type": "text/html"})
+    with pytest.raises(StoreUnusable, match="no end"):
+        count_of(web.url, ())
+
+
+@pytest.mark.parametrize("before", [0, 1, 7, 100])
+@pytest.mark.parametrize("length", [1, 2, 3, 64, 1000])
+def test_any_circle_is_noticed(before: int, length: int) -> None:
+    marks = Marks()
+    names = itertools.chain((f"b{n}" for n in range(before)), itertools.cycle([f"c{n}" for n in range(length)]))
+    with pytest.raises(Endless):
+        list(map(marks.note, itertools.islice(names, 4 * (before + length) + 4)))
+
+
+def test_what_does_not_repeat_is_no_circle() -> None:
+    marks = Marks()
+    for number in range(100_000):
+        assert marks.note(str(number)) == str(number)
+
+
+# --- memory
+
+
+def knows_all(journal: Path, url: str, count: int) -> None:
+    """Have a journal that knows one object know ``count`` of ``long_list``."""
+    with contextlib.closing(sqlite3.connect(journal)) as connection, connection:
+        columns = [row[1] for row in connection.execute("PRAGMA table_info(instance)")]
+        row = dict(zip(columns, connection.execute("SELECT * FROM instance").fetchone(), strict=True))
+        connection.execute("UPDATE directory SET path = ?", (url.encode(),))
+        connection.execute("DELETE FROM instance")
+        row |= {"size": 524288, "mtime_ns": 1_704_164_645 * 10**9, "etag": "0123456789abcdef0123456789abcdef"}
+        rows = ({**row, "name": f"{number:08d}.dcm".encode()} for number in range(count))
+        names = ", ".join(f":{name}" for name in columns)
+        connection.executemany(f"INSERT INTO instance VALUES ({names})", rows)
+
+
+def peak_of(dcmsend: str, port: int, journal: Path, options: Options, url: str) -> int:
+    """MiB of memory of a whole run that has nothing to send."""
+    words = [dcmsend, "--journal", str(journal), "--resume", "+sd", "127.0.0.1", str(port), url]
+    words += [word for name, value in options for word in ("--storage-option", f"{name}={value}")]
+    run = subprocess.Popen(words, stderr=subprocess.PIPE)
+    assert run.stderr is not None
+    told = run.stderr.read().decode()
+    run.stderr.close()
+    _, status, usage = os.wait4(run.pid, 0)
+    run.returncode = os.waitstatus_to_exitcode(status)
+    assert run.returncode == 0, told
+    return usage.ru_maxrss // 1024
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the unit of ru_maxrss")
+@pytest.mark.peer("obstore")
+@pytest.mark.parametrize("backend", ["s3", "obstore"])
+def test_a_long_list_takes_no_more_memory(
+    dcmsend: str, tmp_path: Path, backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run over objects that the journal all knows; LONG_LIST is another number of them."""
+    count = int(os.environ.get("LONG_LIST", "200000" if backend == "obstore" else "60000"))
+    peaks = []
+    for number in (2 * KEYS, count):
+        journal = tmp_path / f"journal-{number}"
+        with ScriptedPeer() as peer:
+            path = write_instances(tmp_path / "in", 1)[0]
+            words = [dcmsend, "--journal", str(journal), "127.0.0.1", str(peer.port), str(path)]
+            subprocess.run(words, check=True, capture_output=True)
+            knows_all(journal, "s3://dicom/in/", number)
+            with listed(backend, long_list(number), monkeypatch) as (url, options):
+                peaks.append(peak_of(dcmsend, peer.port, journal, options, url))
+            assert len(peer.connections) == 1
+    print(f"{backend}: {peaks[0]} MiB for {2 * KEYS} objects, {peaks[1]} MiB for {count}")
+    assert peaks[1] - peaks[0] < 20, peaks
