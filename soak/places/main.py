@@ -117,9 +117,8 @@ class _Soak:
             if kind == "web":
                 self._places[kind] = self._stack.enter_context(web_place())
             else:
-                folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="soak-")))
                 patch = self._stack.enter_context(pytest.MonkeyPatch.context())
-                self._places[kind] = self._stack.enter_context(s3_place(folder, patch))
+                self._places[kind] = self._stack.enter_context(s3_place(patch))
         self._places[kind].requests.clear()
         return self._places[kind]
 

@@ -31,7 +31,7 @@ def fill(place: StorePlace, folder: Path, count: int = 7) -> None:
 def test_objects_of_a_bucket_are_sent(dcmsend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a journal, a report and the log at its most talkative; no secret is in any of them."""
     report, journal = tmp_path / "report.json", tmp_path / "journal"
-    with s3_place(tmp_path, monkeypatch) as s3, ScriptedPeer() as peer:
+    with s3_place(monkeypatch) as s3, ScriptedPeer() as peer:
         fill(s3, tmp_path)
         words = ["-d", "--arguments", "--report-json", report, "--journal", journal, "--resume"]
         words += ["--fetch-parallel", "3"]

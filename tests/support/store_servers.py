@@ -7,12 +7,14 @@ import html
 import http.client
 import os
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from hashlib import md5
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
@@ -159,6 +161,19 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
+_shared: dict[str, ServerProcess] = {}
+_folder = tempfile.TemporaryDirectory(prefix="dcmsend-stores-")
+_numbers = count(1)
+
+
+def _server(name: str, command: Callable[[int], list[str]]) -> int:
+    """The port of a server that all tests of this process share, because each takes seconds to start."""
+    server = _shared.get(name)
+    if server is None or server.has_ended:
+        server = _shared[name] = ServerProcess(command, Path(_folder.name) / f"{name}.log")
+    return server.port
+
+
 class _Relay(_Handler):
     """Passes everything on to a server behind it."""
 
@@ -218,7 +233,7 @@ def web_place(*, has_ranges: bool = True, has_etags: bool = True) -> Iterator[St
 
 
 @contextlib.contextmanager
-def s3_place(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StorePlace]:
+def s3_place(monkeypatch: pytest.MonkeyPatch) -> Iterator[StorePlace]:
     """A bucket of moto, behind a relay that logs and errs."""
     import boto3
 
@@ -233,21 +248,22 @@ def s3_place(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StorePla
     def command(port: int) -> list[str]:
         return [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
 
-    with ServerProcess(command, folder / "moto.log") as server:
-        port = server.port
-        client = boto3.client("s3", endpoint_url=f"http://127.0.0.1:{port}")
-        client.create_bucket(Bucket="dicom")
+    server = _server("moto", command)
+    client = boto3.client("s3", endpoint_url=f"http://127.0.0.1:{server}")
+    bucket = f"dicom-{next(_numbers)}"
+    client.create_bucket(Bucket=bucket)
 
-        class Handler(_Relay):
-            prefix = "/dicom/in/"
-            port = server.port
+    class Handler(_Relay):
+        prefix = f"/{bucket}/in/"
+        port = server
 
-        def put(name: str, data: bytes) -> None:
-            client.put_object(Bucket="dicom", Key=f"in/{name}", Body=data)
+    def put(name: str, data: bytes) -> None:
+        client.put_object(Bucket=bucket, Key=f"in/{name}", Body=data)
 
-        with serving(Handler) as front:
-            Handler.place = StorePlace("s3://dicom/in/", put, (("endpoint_url", f"http://127.0.0.1:{front}"),))
-            yield Handler.place
+    with serving(Handler) as front:
+        Handler.place = StorePlace(f"s3://{bucket}/in/", put, (("endpoint_url", f"http://127.0.0.1:{front}"),))
+        yield Handler.place
+    client.close()
 
 
 _AZURE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
@@ -255,7 +271,7 @@ _AZURE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1S
 
 
 @contextlib.contextmanager
-def azure_place(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StorePlace]:
+def azure_place(monkeypatch: pytest.MonkeyPatch) -> Iterator[StorePlace]:
     """A container of Azurite, behind a relay."""
     from azure.storage.blob import BlobServiceClient
 
@@ -274,23 +290,24 @@ def azure_place(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store
             f"BlobEndpoint=http://127.0.0.1:{port}/devstoreaccount1;"
         )
 
-    with ServerProcess(command, folder / "azurite.log") as server:
-        container = BlobServiceClient.from_connection_string(connection(server.port)).create_container("dicom")
+    server = _server("azurite", command)
+    name = f"dicom-{next(_numbers)}"
+    container = BlobServiceClient.from_connection_string(connection(server)).create_container(name)
 
-        class Handler(_Relay):
-            prefix = "/devstoreaccount1/dicom/in/"
-            port = server.port
+    class Handler(_Relay):
+        prefix = f"/devstoreaccount1/{name}/in/"
+        port = server
 
-        with serving(Handler) as front:
-            monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", connection(front))
-            Handler.place = StorePlace(
-                "az://dicom/in/", lambda name, data: container.upload_blob(f"in/{name}", data, overwrite=True)
-            )
-            yield Handler.place
+    with container, serving(Handler) as front:
+        monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", connection(front))
+        Handler.place = StorePlace(
+            f"az://{name}/in/", lambda name, data: container.upload_blob(f"in/{name}", data, overwrite=True)
+        )
+        yield Handler.place
 
 
 @contextlib.contextmanager
-def google_place(folder: Path) -> Iterator[StorePlace]:
+def google_place() -> Iterator[StorePlace]:
     """A bucket of the storage emulator, behind a relay."""
 
     def command(port: int) -> list[str]:
@@ -298,23 +315,24 @@ def google_place(folder: Path) -> Iterator[StorePlace]:
         words = ["start", "--host=127.0.0.1", f"--port={port}", "--in-memory", "--default-bucket=dicom"]
         return [str(emulator), *words]
 
-    def put(port: int, name: str, data: bytes) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-        path = f"/upload/storage/v1/b/dicom/o?uploadType=media&name={quote('in/' + name, safe='')}"
+    server = _server("gcp-storage-emulator", command)
+    folder = f"in{next(_numbers)}/"
+
+    def put(name: str, data: bytes) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", server, timeout=60)
+        path = f"/upload/storage/v1/b/dicom/o?uploadType=media&name={quote(folder + name, safe='')}"
         connection.request("POST", path, data, {"Content-Type": "application/dicom"})
         assert connection.getresponse().status == 200
         connection.close()
 
-    with ServerProcess(command, folder / "emulator.log") as server:
+    class Handler(_Relay):
+        prefix = f"/download/storage/v1/b/dicom/o/{folder}"
+        port = server
 
-        class Handler(_Relay):
-            prefix = "/download/storage/v1/b/dicom/o/in/"
-            port = server.port
-
-        with serving(Handler) as front:
-            options = (("endpoint_url", f"http://127.0.0.1:{front}"), ("token", "anon"), ("project", "p"))
-            Handler.place = StorePlace("gs://dicom/in/", lambda name, data: put(server.port, name, data), options)
-            yield Handler.place
+    with serving(Handler) as front:
+        options = (("endpoint_url", f"http://127.0.0.1:{front}"), ("token", "anon"), ("project", "p"))
+        Handler.place = StorePlace(f"gs://dicom/{folder}", put, options)
+        yield Handler.place
 
 
 @contextlib.contextmanager

@@ -19,11 +19,9 @@ def web() -> Iterator[StorePlace]:
 
 
 @pytest.fixture
-def s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StorePlace]:
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[StorePlace]:
     """A bucket."""
-    folder = tmp_path / "moto"
-    folder.mkdir()
-    with s3_place(folder, monkeypatch) as place:
+    with s3_place(monkeypatch) as place:
         yield place
 
 
@@ -35,20 +33,16 @@ def memory() -> Iterator[StorePlace]:
 
 
 @pytest.fixture
-def az(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StorePlace]:
+def az(monkeypatch: pytest.MonkeyPatch) -> Iterator[StorePlace]:
     """A container."""
-    folder = tmp_path / "azurite"
-    folder.mkdir()
-    with azure_place(folder, monkeypatch) as place:
+    with azure_place(monkeypatch) as place:
         yield place
 
 
 @pytest.fixture
-def gs(tmp_path: Path) -> Iterator[StorePlace]:
+def gs() -> Iterator[StorePlace]:
     """A bucket."""
-    folder = tmp_path / "emulator"
-    folder.mkdir()
-    with google_place(folder) as place:
+    with google_place() as place:
         yield place
 
 
