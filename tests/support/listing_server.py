@@ -11,10 +11,12 @@ from urllib.parse import parse_qs, urlsplit
 
 from support.store_servers import serving
 
-__all__ = ["KEYS", "Lister", "listing_server", "long_list"]
+__all__ = ["AFTER", "KEYS", "Lister", "listing_server", "long_list"]
 
 KEYS = 1000
 """Objects of a full page."""
+AFTER = "after "
+"""Before a name from which on S3 is asked to begin, in the place of a token."""
 
 Lister = Callable[[str], tuple[Sequence[str], str]]
 """From a continuation token, ``""`` at first, to the names of a page and the token of the next one."""
@@ -71,6 +73,7 @@ def listing_server(lister: Lister) -> Iterator[int]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002  (the name of the base class)
             """Be silent."""
@@ -79,7 +82,9 @@ def listing_server(lister: Lister) -> Iterator[int]:
             query = parse_qs(urlsplit(self.path).query)
             status, text, kind = 404, "", "application/xml"
             if "list-type" in query:
-                status, text = 200, _s3(*lister(query.get("continuation-token", [""])[0]))
+                after = query.get("start-after", [""])[0]
+                token = query.get("continuation-token", [f"{AFTER}{after}" if after else ""])[0]
+                status, text = 200, _s3(*lister(token))
             elif query.get("comp") == ["list"]:
                 status, text = 200, _azure(*lister(query.get("marker", [""])[0]))
             elif urlsplit(self.path).path.endswith("/o"):
@@ -89,8 +94,11 @@ def listing_server(lister: Lister) -> Iterator[int]:
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(text)))
             self.end_headers()
-            with contextlib.suppress(ConnectionError):
-                self.wfile.write(text.encode())
+            if self.command == "GET":
+                with contextlib.suppress(ConnectionError):
+                    self.wfile.write(text.encode())
+
+        do_HEAD = do_GET  # noqa: N815  (the name that the base class looks for)
 
     with serving(Handler) as port:
         yield port

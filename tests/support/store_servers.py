@@ -110,6 +110,7 @@ class _Handler(BaseHTTPRequestHandler):
     """Answers by what ``content`` returns, unless the script of the place says otherwise."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # or the body waits for the answer to the headers
     place: StorePlace
     prefix: str
 

@@ -5,7 +5,7 @@ It has its own rules for credentials: the environment and the role of the machin
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -18,6 +18,10 @@ __all__ = ["BACKEND", "RustStore", "RustWebStore"]
 BACKEND: Final = "backend"
 _NAMES: Final = {"endpoint_url": "endpoint", "anon": "skip_signature"}
 """Options that obstore calls otherwise than the libraries in its place."""
+_LAST: Final = "\U0010ffff"
+"""Comes behind all other names."""
+_EXPRESS: Final = "--x-s3"
+"""End of the names of S3's directory buckets, whose lists have no order."""
 _LONGEST: Final = "24h"
 """Longest time for one object; the library's own limit of half a minute is for objects of web pages."""
 
@@ -28,11 +32,13 @@ class RustStore(Store):
     Args:
         store: of obstore.
         site: name of the bucket.
+        is_sorted: whether lists are in the order of the bytes of names, and can begin anywhere.
     """
 
-    def __init__(self, store: Any, site: str) -> None:
+    def __init__(self, store: Any, site: str, *, is_sorted: bool) -> None:
         super().__init__(None, site)
         self._store = store
+        self._is_sorted = is_sorted
 
     @classmethod
     def open(cls, place: Place, given: dict[str, Any]) -> RustStore:
@@ -48,7 +54,8 @@ class RustStore(Store):
         }  # fmt: skip
         is_plain = str(options.get("endpoint", "")).startswith("http:")
         store = kinds[place.scheme](place.site, client_options=_client(is_plain), retry_config=_RETRIES, **options)
-        return cls(store, place.site)
+        is_sorted = place.scheme == "s3" and not place.site.endswith(_EXPRESS)
+        return cls(store, place.site, is_sorted=is_sorted)
 
     async def info(self, path: str) -> Entry:
         """See ``Store``."""
@@ -63,15 +70,36 @@ class RustStore(Store):
             raise
 
     async def pages(self, prefix: str, *, recurse: bool) -> AsyncIterator[list[Entry]]:
-        """See ``Store``; without ``recurse`` all objects directly below the prefix are in memory."""
+        """See ``Store``; a page of the store is all that is in memory.
+
+        The library lists what lies directly below a prefix as one whole only.  So without ``recurse`` everything below
+        is listed, too, but where the order of names allows it what lies deeper is leapt over.
+        """
         import obstore
 
-        if not recurse:
-            found = await obstore.list_with_delimiter_async(self._store, prefix or None)
-            yield [_entry(each) for each in found["objects"] if not each["path"].endswith("/")]
-            return
-        async for page in obstore.list(self._store, prefix or None, chunk_size=PAGE):
-            yield [_entry(each) for each in page if not each["path"].endswith("/")]
+        offset: str | None = None
+        while True:
+            following = None
+            async for page in obstore.list(self._store, prefix or None, offset=offset, chunk_size=PAGE):
+                found = [_entry(each) for each in page if not each["path"].endswith("/")]
+                if recurse:
+                    yield found
+                    continue
+                yield [entry for entry in found if "/" not in entry.path[len(prefix) :]]
+                following = self._behind(prefix, page)
+                if following is not None and following != offset:
+                    break
+            else:
+                return
+            offset = following
+
+    def _behind(self, prefix: str, page: Sequence[Any]) -> str | None:
+        """The last possible name below the one directory that all of a page lies in; None if there is no such one."""
+        if not page or not self._is_sorted:
+            return None
+        name, slash, _ = page[-1]["path"][len(prefix) :].partition("/")
+        directory = prefix + name + slash
+        return directory + _LAST if slash and page[0]["path"].startswith(directory) else None
 
     async def fetch(self, entry: Entry, sink: Sink, limit: int | None = None) -> Entry:
         """See ``Store``: one request, read piece by piece."""
