@@ -30,7 +30,7 @@ from dcmsend.journal import JournalFilter, JournalReader
 from dcmsend.journal.database import open_database, open_read_only
 from dcmsend.journal.resume import StoredFiles
 
-PEER = Peer("pacs.example.org", 104, "ARCHIVE")
+PEER = Peer("pacs.example.org", 104, "ARCHIVE").facts
 PER_DIRECTORY = 400
 ROOT = "/nowhere/archive"
 

@@ -23,7 +23,7 @@ from dcmsend.transfer import ProofState, Verdict
 from support.fixture_files import CT_CLASS, EI
 from support.sending import instance_uid
 
-PEER = Peer("127.0.0.1", 104)
+PEER = Peer("127.0.0.1", 104).facts
 WHO = "PACS@127.0.0.1:104"
 VERIFIED, COMMITTED = Verdict(ProofState.VERIFIED), Verdict(ProofState.COMMITTED)
 DENIED, MISSING = Verdict(ProofState.DENIED, 0x0112), Verdict(ProofState.MISSING)

@@ -19,7 +19,7 @@ from dcmsend.journal.writer import GroupWriter
 
 from .test_writer import outcome_of
 
-PEER = Peer("host", 104)
+PEER = Peer("host", 104).facts
 ROWS = 1000
 
 

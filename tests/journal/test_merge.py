@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from itertools import permutations
 from pathlib import Path
 from typing import NamedTuple
 
@@ -133,6 +134,17 @@ def test_union_in_any_order_as_often_as_you_like(rows: list[Row], count: int, ch
         for path in paths:  # one by one, each into what is there already
             merge_journals(str(folder / "again"), [str(path)])
         assert rows_of(folder / "again") == merged
+
+
+def test_rows_that_differ_in_their_class_alone(tmp_path: Path) -> None:
+    """Which one stays does not depend on the order in which journals and classes come."""
+    ends = []
+    for turn, order in enumerate(permutations((row(sop_class="1.2"), row(sop_class="1.3"), row("b", sop_class="1.3")))):
+        target = tmp_path / f"{turn}"
+        for number, each in enumerate(order):
+            merge_journals(str(target), [str(write_journal(tmp_path / f"{turn}-{number}", [each]))])
+        ends.append(rows_of(target))
+    assert all(end == ends[0] for end in ends)
 
 
 @pytest.mark.parametrize(

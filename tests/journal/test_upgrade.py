@@ -37,7 +37,7 @@ from .test_errors import as_nobody, shared
 
 __all__ = ["shared"]
 
-PEER = Peer("127.0.0.1", 104)
+PEER = Peer("127.0.0.1", 104).facts
 ROWS = [
     OldRow(f"/data/{number // 50}".encode(), f"{number}.dcm".encode(), sop_instance_uid=f"1.2.{number}")
     for number in range(300)

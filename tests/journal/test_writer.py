@@ -35,7 +35,7 @@ class Kept:
         self.path = path
         self.groups: list[int] = []
         self.failures = 0
-        self.connection = open_database(str(path), Peer("host", 104), resume=False)
+        self.connection = open_database(str(path), Peer("host", 104).facts, resume=False)
         self.writer = GroupWriter(self.connection, str(path), self._on_commit, self._on_error)
 
     def _on_commit(self, outcomes: Sequence[StoreOutcome]) -> None:
@@ -78,7 +78,7 @@ def test_groups(kept: Kept) -> None:
 
 
 def test_an_old_sqlite_takes_fewer_values_at_a_time(tmp_path: Path) -> None:
-    connection = open_database(str(tmp_path / "journal"), Peer("host", 104), resume=False)
+    connection = open_database(str(tmp_path / "journal"), Peer("host", 104).facts, resume=False)
     connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 999)
     groups: list[int] = []
     writer = GroupWriter(connection, "journal", lambda outcomes: groups.append(len(outcomes)), lambda: None)
@@ -157,7 +157,7 @@ def test_the_run_is_ended_before_anybody_goes_on(tmp_path: Path) -> None:
         ended.wait(0.5)
         ended.set()
 
-    connection = open_database(str(tmp_path / "journal"), Peer("host", 104), resume=False)
+    connection = open_database(str(tmp_path / "journal"), Peer("host", 104).facts, resume=False)
     writer = GroupWriter(connection, "journal", on_commit, end)
     connection.execute("PRAGMA max_page_count = 8")
     added = [0, 0, 0]

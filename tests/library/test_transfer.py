@@ -26,10 +26,12 @@ from dcmsend import (
     errors,
     send,
 )
+from dcmsend.dicomweb import ResponseUnreadable
 from dcmsend.errors import DcmsendError, InvalidInputFile, NegotiationFailed, SendingFailed
 from dcmsend.inputs import FileChanged
 from dcmsend.inputs.stores.errors import StoreBusy
 from dcmsend.reasons import NoStore
+from dcmsend.stow import errors as stow_errors
 from support.fixture_files import CT_CLASS, MR_CLASS
 from support.peer_script import Abort, Accept, Reject, Respond, Script, refuse
 from support.processes import free_port
@@ -239,6 +241,12 @@ EXAMPLES: dict[str, DcmsendError] = {
     "ReportError": errors.ReportError("path", "reason"),
     "JournalError": errors.JournalError("path", "reason"),
     "StoreBusy": StoreBusy("reason"),
+    "CredentialsUnusable": stow_errors.CredentialsUnusable("text", is_permanent=False),
+    "HttpRefused": stow_errors.HttpRefused(404, "Not Found", "detail"),
+    "NoHttpLibrary": stow_errors.NoHttpLibrary(),
+    "ResponseUnreadable": ResponseUnreadable("text"),
+    "ServerGone": stow_errors.ServerGone("detail"),
+    "WebSessionFailed": stow_errors.WebSessionFailed(errors.ConnectionLost("detail"), 3.0),
     "StoreUnusable": errors.StoreUnusable("s3://b/", "reason", NoStore.CREDENTIALS),
     "_FileTrouble": errors._FileTrouble("path", "reason"),
     "_WithoutFacts": errors._WithoutFacts(),

@@ -54,7 +54,7 @@ NUMBERS = {instance_uid(number): number for number in range(1, 60)}
 
 @contextmanager
 def proofs_of(path: Path, stored: int = 0) -> Iterator[Proofs]:
-    journal = Journal(JournalOptions(str(path), resume=True), Peer("127.0.0.1", 104), Interrupt())
+    journal = Journal(JournalOptions(str(path), resume=True), Peer("127.0.0.1", 104).facts, Interrupt())
     with closing(journal):
         for number in range(1, stored + 1):
             journal.note(outcome_of(number))

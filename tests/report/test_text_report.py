@@ -186,7 +186,7 @@ def test_a_long_report_is_never_in_memory_as_a_whole(tmp_path: Path) -> None:
             alive += 1
             yield outcome
 
-    pieces = format_text_report(Peer("host", 104), map(format_outcome, outcomes()), "summary", now=0.0)
+    pieces = format_text_report(Peer("host", 104).facts, map(format_outcome, outcomes()), "summary", now=0.0)
     next(pieces)
     assert alive == 0
     next(pieces)

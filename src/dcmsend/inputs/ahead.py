@@ -160,14 +160,14 @@ def in_order(
     discard: Callable[[Opened], None],
     check: Callable[[], None] | None = None,
     threads: int = THREADS,
-    stretch: int = STRETCH,
+    stretch: int | None = None,
 ) -> Iterator[tuple[Item, Ticket[Opened]]]:
-    """The next ``stretch`` items in order, each with the ticket for its file; files are opened ahead, on ``threads``.
+    """The next ``stretch`` (4096) items in order, each with the ticket for its file; opened ahead, on ``threads``.
 
     The threads advance ``items``, one at a time, so items already found are not held up while the next one is sought.
     An exception of ``items`` is raised after everything before it.
     """
-    run = _InOrder(items, open_, discard, threads, stretch)
+    run = _InOrder(items, open_, discard, threads, STRETCH if stretch is None else stretch)
     try:
         while True:
             entry = run.next(check)

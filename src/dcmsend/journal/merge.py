@@ -56,7 +56,9 @@ _CHANGED: Final = "', '".join(reason.name.lower() for reason in (Reason.FILE_CHA
 def _order(row: str) -> str:
     """A sort key that puts the newer of two rows last; the order of rows with the same time is arbitrary but fixed."""
     texts = ", ".join(f"coalesce({row}.{name}, '')" for name in ("size", "mtime_ns", "etag", "status", "reason"))
-    return f"({row}.time, -{row}.outcome, {row}.attempts, {row}.sop_instance_uid, {texts})"
+    # The number of a SOP Class depends on what was merged before, its UID does not.
+    sop_class = f"(SELECT uid FROM sop_class WHERE id = {row}.sop_class)"
+    return f"({row}.time, -{row}.outcome, {row}.attempts, {row}.sop_instance_uid, {texts}, {sop_class})"
 
 
 def _stays(stored: str, other: str) -> str:
