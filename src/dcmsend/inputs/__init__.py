@@ -13,7 +13,7 @@ from .source import DicomdirRecord, Origin, Source, Stamp
 
 if TYPE_CHECKING:
     from .ahead import MOST_AHEAD, STRETCH, Ticket, TicketWorkers, in_order, most_ahead
-    from .archives import ArchiveMember, SpareFiles, expand_archives
+    from .archives import ArchiveMember, SpareFiles, crc32, expand_archives
     from .data_set_input import DataSetInput
     from .dicomdir import leads_outside, read_dicomdir
     from .file_list import read_file_list
@@ -47,6 +47,7 @@ __all__ = [
     "Stores",
     "Ticket",
     "TicketWorkers",
+    "crc32",
     "expand_archives",
     "find_inputs",
     "in_order",
@@ -88,7 +89,7 @@ def __getattr__(name: str) -> object:
         from . import stores
 
         return getattr(stores, name)
-    if name in ("ArchiveMember", "SpareFiles", "expand_archives"):
+    if name in ("ArchiveMember", "SpareFiles", "crc32", "expand_archives"):
         from . import archives
 
         return getattr(archives, name)

@@ -91,7 +91,7 @@ class SpareFiles:
         self.close()
 
 
-def write_all(descriptor: int, data: bytes, what: str = MEMBER) -> None:
+def write_all(descriptor: int, data: bytes | memoryview, what: str = MEMBER) -> None:
     """Append bytes.  Raises FileUnreadable with the system's words, also for a full disk."""
     try:
         written = os.write(descriptor, data)

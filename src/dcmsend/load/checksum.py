@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterable
 
 from dcmsend.errors import DataSetError
-from dcmsend.inputs import FileSource
+from dcmsend.inputs import FileSource, crc32
 
 __all__ = ["Checksum", "check_range"]
 
@@ -26,14 +25,14 @@ class Checksum:
 
     def __init__(self, expected: int, before: bytes, rest: tuple[int, int]) -> None:
         self._expected = expected
-        self._value = zlib.crc32(before)
+        self._value = crc32(before)
         self._rest = rest
 
     def take(self, parts: Iterable[memoryview]) -> None:
         """Add the next bytes."""
         value = self._value
         for part in parts:
-            value = zlib.crc32(part, value)
+            value = crc32(part, value)
         self._value = value
 
     def finish(self, descriptor: int) -> None:
@@ -49,7 +48,7 @@ def check_range(descriptor: int, start: int, size: int, expected: int, value: in
         piece = source.read_at(position, min(_PIECE, size - position))
         if not piece:
             break
-        value = zlib.crc32(piece, value)
+        value = crc32(piece, value)
         position += len(piece)
     if value != expected:
         raise DataSetError("the member is damaged: its CRC-32 is wrong")

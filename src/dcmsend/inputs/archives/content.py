@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import zlib
 from collections.abc import Iterable
 from typing import Final, Protocol
 
@@ -14,6 +13,7 @@ from ..anonymous import SpareFiles, anonymous_file, write_all
 from ..file_source import FileChanged, FileSource, OpenFile, open_input, status_of
 from ..input_file import InputFile
 from ..source import Source, Stamp
+from .libdeflate import crc32
 
 __all__ = [
     "CHANGED", "ArchiveFile", "MemberContent", "RangeContent", "cannot_be_read", "open_archive", "open_pieces",
@@ -200,7 +200,7 @@ def open_range(
         if len(head) < min(size, head_size):
             raise cannot_be_read("the archive is cut within the member")
         if len(head) == size:
-            if crc is not None and zlib.crc32(head) != crc:
+            if crc is not None and crc32(head) != crc:
                 raise cannot_be_read("the member is damaged: its CRC-32 is wrong")
             os.close(descriptor)
             descriptor = -1
@@ -212,7 +212,11 @@ def open_range(
 
 
 def open_pieces(
-    pieces: Iterable[bytes], size: int, stamp: Stamp, head_size: int, spares: SpareFiles | None = None
+    pieces: Iterable[bytes | memoryview],
+    size: int,
+    stamp: Stamp,
+    head_size: int,
+    spares: SpareFiles | None = None,
 ) -> OpenFile:
     """A member that comes in pieces, ``size`` bytes in all: a small one in memory, others in an anonymous file.
 

@@ -8,8 +8,10 @@ from typing import Final, Protocol
 
 from dcmsend.errors import DataSetError
 
+from ..anonymous import LARGEST_IN_MEMORY
 from ..file_source import FileSource
 from .content import cannot_be_read
+from .libdeflate import crc32, found
 
 __all__ = ["DEFLATED", "STORED", "inflate_beginning", "inflate_pieces", "is_readable", "name_of_method"]
 
@@ -131,10 +133,11 @@ def inflate_beginning(source: FileSource, compressed_size: int, method: int, siz
 
 def inflate_pieces(
     source: FileSource, compressed_size: int, method: int, size: int, crc: int, check: Callable[[], None] | None = None
-) -> Iterator[bytes]:
-    """The content of a member in pieces of at most 256 KiB; its size and CRC-32 are checked behind the last one.
+) -> Iterator[bytes | memoryview]:
+    """The content of a member in pieces; its size and CRC-32 are checked behind the last one.
 
-    So none of it may be used before the last piece was taken.
+    So none of it may be used before the last piece was taken.  A piece has at most 256 KiB, or at most 8 MiB where it
+    is the whole content.
 
     Args:
         source: the compressed bytes.
@@ -146,19 +149,39 @@ def inflate_pieces(
 
     Raises DataSetError, FileUnreadable.
     """
-    found, count = 0, 0
+    if method == DEFLATED:
+        whole = _inflated_whole(source, compressed_size, size, crc)
+        if whole is not None:
+            if check is not None:
+                check()
+            yield whole
+            return
+    value, count = 0, 0
     for piece in _inflated(source, compressed_size, method, _READ, size + 1):
         if check is not None:
             check()
         count += len(piece)
         if count > size:
             raise cannot_be_read(f"the member is larger than the {size} bytes that the archive says")
-        found = zlib.crc32(piece, found)
+        value = crc32(piece, value)
         yield piece
     if count != size:
         raise cannot_be_read(f"the member is damaged: it has {count} bytes, and the archive says {size}")
-    if found != crc:
+    if value != crc:
         raise cannot_be_read("the member is damaged: its CRC-32 is wrong")
+
+
+def _inflated_whole(source: FileSource, compressed_size: int, size: int, crc: int) -> memoryview | None:
+    """The content of a deflated member, if it is small, and whole.
+
+    One that is not is inflated again in pieces, which tells what is wrong, so that errors do not depend on what is
+    installed.  libdeflate reads streams that zlib refuses for their form; the CRC-32 says that the content is right.
+    """
+    library = found()
+    if library is None or not 0 < size <= LARGEST_IN_MEMORY or compressed_size > LARGEST_IN_MEMORY:
+        return None
+    content = library.inflate(source.read_at(0, compressed_size), size)
+    return content if content is not None and library.crc32(content, 0) == crc else None
 
 
 def _inflated(source: FileSource, compressed_size: int, method: int, step: int, most: int) -> Iterator[bytes]:
