@@ -17,7 +17,7 @@ from typing import Any, Final
 
 __all__ = ["LOOK_AFTER", "Libdeflate", "Search", "crc32", "found"]
 
-LOOK_AFTER: Final = 16 << 20
+LOOK_AFTER: Final = 8 << 20
 _SMALL: Final = 4096
 """Bytes whose CRC-32 zlib has before ctypes has called anything."""
 _CHECK: Final = b"123456789", 0xCBF43926
@@ -96,18 +96,14 @@ class Search:
     def __init__(self, after: int = LOOK_AFTER) -> None:
         self.library: Libdeflate | None = None
         self._left = after
-        self._is_over = False
         self._begin = threading.Lock()
 
     def count(self, size: int) -> None:
         """Bytes that zlib has to do; threads that count at the same time may lose some of them."""
-        if self._is_over:
-            return
         self._left -= size
         # Who has the lock never gives it back; where it is taken zlib stays, also in a child that is forked meanwhile.
         if self._left < 0 and self._begin.acquire(blocking=False):
             self.library = _look()
-            self._is_over = True
 
 
 def _look() -> Libdeflate | None:
