@@ -17,6 +17,8 @@ from dcmsend.errors import DataSetError, FileUnreadable
 from dcmsend.inputs import Source
 from support.archives import members
 
+pytestmark = pytest.mark.usefixtures("library")
+
 CONTENTS = {f"{number}.dcm": bytes([number]) * 100 + bytes(range(256)) * number for number in range(6)}
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 

@@ -21,6 +21,8 @@ from support.peer_script import Accept, Script
 from support.scripted_peer import ScriptedPeer
 from support.sending import instance_uid, write_instances, write_large
 
+pytestmark = pytest.mark.usefixtures("library")
+
 COUNT = 4
 FAULTY = "000002.dcm"
 CENTRAL, LOCAL = b"PK\x01\x02", b"PK\x03\x04"

@@ -18,6 +18,8 @@ from dcmsend.inputs.archives import content, zip_archive, zip_directory, zip_met
 from support.archives import content_of, members
 from support.descriptors import open_descriptors
 
+pytestmark = pytest.mark.usefixtures("library")
+
 
 def reasons(path: Path) -> list[str]:
     """Why each member cannot be read; "" for those that can."""
