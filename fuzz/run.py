@@ -20,7 +20,8 @@ HERE = Path(__file__).resolve().parent
 SEEDS = HERE / "seeds"
 NAMES = (
     "pdu", "meta_header", "walk", "reencode", "dicomdir", "codestream", "message_data_set", "web_answer",
-    "web_address", "command_file", "log_configuration", "dictionary_file", "terminal_text",
+    "web_address", "command_file", "log_configuration", "dictionary_file", "terminal_text", "zip_archive",
+    "tar_archive", "compressed_tar",
 )  # fmt: skip
 
 

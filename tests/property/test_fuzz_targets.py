@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 FUZZ = Path(__file__).parents[2] / "fuzz"
 sys.path.insert(0, str(FUZZ))
 
+import run  # noqa: E402
 from targets import TARGETS  # noqa: E402
 
 SEEDS = {name: [path.read_bytes() for path in sorted((FUZZ / "seeds" / name).iterdir())] for name in TARGETS}
@@ -52,6 +53,10 @@ def test_damaged_seeds(name: str) -> None:
 @pytest.mark.parametrize("name", TARGETS)
 def test_any_bytes(name: str) -> None:
     settings(max_examples=100)(given(st.binary(max_size=300))(TARGETS[name]))()
+
+
+def test_the_fuzzer_knows_all_targets() -> None:
+    assert sorted(run.NAMES) == sorted(TARGETS)
 
 
 @pytest.mark.skipif(find_spec("atheris") is None, reason="atheris is not installed (extra fuzz)")
