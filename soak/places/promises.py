@@ -136,7 +136,7 @@ def _fetched_again(done: Done, world: World, before: Rows) -> Iterator[str]:
     for name, count in tonight.served.items():
         row, version = before.get(world.url + name), tonight.began_with.get(name)
         is_known = row is not None and version is not None and row.outcome == "stored" and row.etag == version.etag
-        if is_known and name not in tonight.put and name not in tonight.faults:
+        if is_known and name not in tonight.put and name not in tonight.unseen:
             yield f"stored before, but fetched again: {name}"
         if count > 1 + retries + done.broken and name not in tonight.put:
             yield f"fetched {count} times with {retries} retries and {done.broken} broken associations: {name}"

@@ -50,8 +50,9 @@ class Tonight:
 
     Attributes:
         began_with: the version of each object when the night began.
-        faults: what went wrong, in order, for each object; ``""`` for the list.
-        served: how often each object was fetched and nothing went wrong.
+        faults: what went wrong with GET, in order, for each object; ``""`` for the list.
+        served: how often each object was fetched from its beginning on, and nothing went wrong.
+        unseen: the objects about which HEAD was not answered.
         put: the versions that objects got during the night.
     """
 
@@ -60,6 +61,7 @@ class Tonight:
     spoilt: dict[str, str] = field(default_factory=dict)
     faults: dict[str, list[str]] = field(default_factory=dict)
     served: Counter[str] = field(default_factory=Counter)
+    unseen: set[str] = field(default_factory=set)
     requests: int = 0
     put: dict[str, list[Version]] = field(default_factory=dict)
 
@@ -157,9 +159,11 @@ class World:
             tonight = self.tonight
             tonight.requests += 1
             fault = self._fault_of(request, name, tonight)
-            if fault:
+            if fault and request.method == "HEAD":
+                tonight.unseen.add(name)
+            elif fault:
                 tonight.faults.setdefault(name, []).append(fault)
-            elif request.method == "GET" and name:
+            elif request.method == "GET" and name and request.range.partition("-")[0] in ("", "bytes=0"):
                 tonight.served[name] += 1
             other = self._chance.choice(self.instances())
             length, seconds = self._chance.randrange(400), self._chance.random() * _LONGEST_STALL

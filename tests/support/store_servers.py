@@ -152,7 +152,8 @@ class _Handler(BaseHTTPRequestHandler):
         if answer.cut is not None:
             self.wfile.write(body[: answer.cut])
             self.wfile.flush()
-            self.connection.shutdown(2)
+            with contextlib.suppress(OSError):  # the client may be gone
+                self.connection.shutdown(2)
             self.close_connection = True
             return
         if answer.stall is not None:
@@ -212,6 +213,7 @@ def web_place(*, has_ranges: bool = True, has_etags: bool = True) -> Iterator[St
             asked = self.headers.get("Range", "")
             if asked and has_ranges:
                 first, _, last = asked.removeprefix("bytes=").partition("-")
+                headers["Content-Range"] = f"bytes {first}-{min(int(last), len(body) - 1)}/{len(body)}"
                 return 206, headers, body[int(first) : int(last) + 1]
             return 200, headers | {"Content-Length": str(len(body))}, body
 
