@@ -18,6 +18,7 @@ __all__ = ["Row", "Rows", "broken_after_night", "broken_at_the_end", "rows_of"]
 
 _WORDS = ("stored", "refused", "failed", "unconfirmed")
 _ABSENT = 61
+_ATTEMPTS = 3
 
 
 class Row(NamedTuple):
@@ -136,7 +137,9 @@ def _fetched_again(done: Done, world: World, before: Rows) -> Iterator[str]:
     for name, count in tonight.served.items():
         row, version = before.get(world.url + name), tonight.began_with.get(name)
         is_known = row is not None and version is not None and row.outcome == "stored" and row.etag == version.etag
-        if is_known and name not in tonight.put and name not in tonight.unseen:
+        unseen = tonight.unseen.get(name, [])
+        was_seen = len(unseen) < _ATTEMPTS and not set(unseen) & set(FINAL)
+        if is_known and was_seen and name not in tonight.put:
             yield f"stored before, but fetched again: {name}"
         if count > 1 + retries + done.broken and name not in tonight.put:
             yield f"fetched {count} times with {retries} retries and {done.broken} broken associations: {name}"

@@ -52,7 +52,7 @@ class Tonight:
         began_with: the version of each object when the night began.
         faults: what went wrong with GET, in order, for each object; ``""`` for the list.
         served: how often each object was fetched from its beginning on, and nothing went wrong.
-        unseen: the objects about which HEAD was not answered.
+        unseen: what went wrong with HEAD, for each object.
         put: the versions that objects got during the night.
     """
 
@@ -61,7 +61,7 @@ class Tonight:
     spoilt: dict[str, str] = field(default_factory=dict)
     faults: dict[str, list[str]] = field(default_factory=dict)
     served: Counter[str] = field(default_factory=Counter)
-    unseen: set[str] = field(default_factory=set)
+    unseen: dict[str, list[str]] = field(default_factory=dict)
     requests: int = 0
     put: dict[str, list[Version]] = field(default_factory=dict)
 
@@ -160,7 +160,7 @@ class World:
             tonight.requests += 1
             fault = self._fault_of(request, name, tonight)
             if fault and request.method == "HEAD":
-                tonight.unseen.add(name)
+                tonight.unseen.setdefault(name, []).append(fault)
             elif fault:
                 tonight.faults.setdefault(name, []).append(fault)
             elif request.method == "GET" and name and request.range.partition("-")[0] in ("", "bytes=0"):

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from dcmsend import IndexOptions, InputOptions, Peer, Result, RetryOptions, TransferOptions, send
+from dcmsend import IndexOptions, InputOptions, JournalOptions, Peer, Result, RetryOptions, TransferOptions, send
 from dcmsend.errors import StoreUnusable
 from dcmsend.inputs.stores import stores as stores_module
 from dcmsend.reasons import NoStore, Reason, Rejection
 from support.peer_script import Abort, Script
+from support.run import run
 from support.scripted_peer import ScriptedPeer
 from support.sending import write_instances, write_large
 from support.store_servers import Answer, Request, StorePlace
@@ -111,3 +112,37 @@ def test_an_object_that_cannot_be_had_a_second_time_may_succeed_later(web: Store
         (outcome,) = send([web.url], Peer("127.0.0.1", peer.port), inputs=options_of(web), transfer=options)
     assert (outcome.result, outcome.reason) == (Result.FAILED, Reason.STORE_BUSY)
     assert outcome.is_retryable
+
+
+def test_a_server_that_is_busy_when_it_is_looked_at(web: StorePlace, tmp_path: Path) -> None:
+    """HEAD is asked again, so what is stored is not fetched for that."""
+    for path in write_instances(tmp_path / "in", 5):
+        web.put(path.name, path.read_bytes())
+    journal = JournalOptions(str(tmp_path / "journal"), resume=True)
+    asked = Counter[str]()
+
+    def twice(request: Request) -> Answer | None:
+        asked[request.name] += 1
+        return Answer(503) if request.method == "HEAD" and asked[request.name] < 3 else None
+
+    with ScriptedPeer() as peer:
+        assert len(list(send([web.url], Peer("127.0.0.1", peer.port), inputs=options_of(web), journal=journal))) == 5
+        web.requests.clear()
+        web.script = twice
+        transfer = send([web.url], Peer("127.0.0.1", peer.port), inputs=options_of(web), journal=journal)
+        assert list(transfer) == []
+    assert transfer.already_stored == 5
+    assert not web.fetched
+    assert Counter(request.method for request in web.requests) == {"HEAD": 15, "GET": 1}
+
+
+@pytest.mark.parametrize("status", [404, 503])
+def test_a_report_asks_nothing_of_an_object_that_is_not_given(
+    dcmsend: str, web: StorePlace, tmp_path: Path, status: int
+) -> None:
+    web.put("a.dcm", b"x")
+    web.script = lambda request: Answer(status) if request.name else None
+    with ScriptedPeer() as peer:
+        run(dcmsend, "+sd", "-nh", "--report-json", tmp_path / "report", "127.0.0.1", peer.port, web.url)
+    assert {request.method for request in web.requests} == {"GET"}
+    assert (tmp_path / "report").exists()

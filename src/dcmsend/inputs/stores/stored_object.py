@@ -145,6 +145,7 @@ class StoredObject:
 
     def open_beginning(self, size: int) -> tuple[int, bytes]:
         """See ``Source``.  Raises StoreUnusable, too, which ends the run, and Cancelled."""
+        self._was_asked = True  # whatever comes of it now, a report needs no second request
         if self._charge is None:
             return -1, self._stores.beginning(self, size)
         try:

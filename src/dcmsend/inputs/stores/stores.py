@@ -79,13 +79,20 @@ class Stores:
             raise error_of_object(place.shown, error) from error
 
     def look(self, item: StoredObject) -> Entry | None:
-        """What the store tells of an object now; None if it tells nothing."""
-        try:
-            return self.info(item.place)
-        except Cancelled:
-            raise
-        except DcmsendError:
-            return None
+        """What the store tells of an object now, after three attempts if it is busy; None if it tells nothing."""
+        pauses = iter(_PAUSES)
+        while True:
+            try:
+                return self.info(item.place)
+            except StoreBusy:
+                pause = next(pauses, None)
+            except Cancelled:
+                raise
+            except DcmsendError:
+                return None
+            if pause is None:
+                return None
+            self._wait(pause)
 
     def pages(self, place: Place, *, recurse: bool) -> Iterator[list[Entry]]:
         """The objects below a prefix, page by page.  Raises StoreUnusable, Cancelled."""
