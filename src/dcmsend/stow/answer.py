@@ -126,7 +126,7 @@ def _by_membership(response: StoreResponse, part: SentPart) -> Verdict | None:
 
 
 def _refused(code: int | None) -> Verdict:
-    if code is None:
+    if not code:  # 0000 would mean success
         return Verdict(Result.REFUSED, reason=Reason.NOT_IN_RESPONSE, message="the server refuses it without a reason")
     return Verdict(Result.REFUSED, code, message=failure_text(code))
 
@@ -151,7 +151,7 @@ def _by_status(answer: Answer, parts: Sequence[SentPart], now: float) -> Judgeme
         return _uncertain(parts, refused)
     verdict = Verdict(Result.REFUSED, reason=Reason.NOT_IN_RESPONSE, message=f"{refused}; {_NOT_NAMED}")
     follows = Next.ONE_BY_ONE if len(parts) > 1 else Next.GO_ON
-    return Judgement(follows, (verdict,) * len(parts), refused)
+    return Judgement(follows, tuple(verdict if part.is_begun else None for part in parts), refused)
 
 
 def _uncertain(parts: Sequence[SentPart], error: DcmsendError) -> Judgement:

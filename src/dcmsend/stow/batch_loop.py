@@ -165,7 +165,10 @@ class BatchLoop:
         if not isinstance(error, Cancelled):
             _log.error("Failed sending STOW-RS request: %s", error)
         lost = Verdict(Result.UNCONFIRMED, reason=reason_of(error), message=str(error))
-        yield from self._report(batch, {part.index: lost for part in batch.parts if part.is_begun})
+        verdicts = {part.index: lost for part in batch.parts if part.is_begun}
+        if len(batch.parts) > 1:  # one of them may have brought the server down
+            self._limits.alone.update(verdicts)
+        yield from self._report(batch, verdicts)
         self._lose(error)
 
     def _broken_off(self, batch: Batch, error: DcmsendError) -> Iterator[StoreOutcome]:

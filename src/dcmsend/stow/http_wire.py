@@ -21,12 +21,18 @@ from dcmsend.transport import Connection, Deadline
 
 __all__ = ["HttpWire"]
 
-_INTERIM: Final = re.compile(rb"HTTP/1\.[0-9] 1[0-9][0-9][ \r]")
+_INTERIM: Final = re.compile(rb"HTTP/1\.[0-9] 1(?!01)[0-9][0-9][ \r\n]")
+"""The beginning of an interim answer; 101 is none, because something else than HTTP follows it."""
+
+_END_OF_HEAD: Final = re.compile(rb"\n\r?\n")
 _BEGINNING: Final = b"HTTP/1."
 _SHORTEST: Final = 13
 """Bytes by which an interim answer (1xx) is told from the answer itself."""
 
 _MOST_AHEAD: Final = 64 * 1024
+_MOST_INTERIM: Final = 1 << 20
+"""Bytes of interim answers to one request; one a second is little, even for a request that takes hours."""
+
 _PIECE: Final = 64 * 1024
 
 
@@ -35,12 +41,28 @@ class _Input(io.RawIOBase):
 
     def __init__(self, wire: HttpWire) -> None:
         self._wire = wire
+        self.is_over = False
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        return self._wire.receive_into(memoryview(buffer))
+        return 0 if self.is_over else self._wire.receive_into(memoryview(buffer))
+
+
+class _Answer(io.BufferedReader):
+    """One answer; notes whether anything was received that does not belong to it."""
+
+    def __init__(self, wire: HttpWire) -> None:
+        self._wire = wire
+        self._input = _Input(wire)
+        super().__init__(self._input)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._input.is_over = True
+            self._wire.has_more = self._wire.has_more or bool(self.peek(1))
+        super().close()
 
 
 class _Socket:
@@ -57,7 +79,7 @@ class _Socket:
         self._wire.send_at_once(data)
 
     def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(_Input(self._wire))
+        return _Answer(self._wire)
 
     def close(self) -> None:
         """Note that the connection is not used again; the answer may still be read."""
@@ -98,6 +120,7 @@ class HttpWire:
         connection: the connection below.
         deadline: limits the wait for the next byte of an answer.
         is_spent: whether the connection cannot carry another request.
+        has_more: whether something was received behind the end of an answer.
     """
 
     def __init__(self, connection: Connection, host: str, port: int, default_port: int) -> None:
@@ -106,6 +129,8 @@ class HttpWire:
         self.is_spent = False
         self._ahead = bytearray()
         self._has_ended = False
+        self.has_more = False
+        self._interim = 0
         self._room = memoryview(bytearray(_PIECE))
         self._socket = _Socket(self)
         self._requests = _Requests(host, port, default_port, self._socket)
@@ -127,6 +152,7 @@ class HttpWire:
         """The head of a request, to be sent before its body.  Raises ValueError for a field that is impossible."""
         requests = self._requests
         requests.head = None
+        self._interim = 0
         self.is_spent = True  # until the answer was read to its end
         requests.request(method, target, headers=fields, preload_content=False, decode_content=False)
         assert requests.head is not None
@@ -139,14 +165,17 @@ class HttpWire:
     def has_answer(self) -> bool:
         """Whether an answer has begun, or the peer has closed; interim answers (1xx) do not count.  Does not wait.
 
-        Raises ConnectionLost, Cancelled.
+        Raises ConnectionLost, RemoteProtocolError, Cancelled.
         """
         while not self._is_answer() and self.connection.has_input():
             self._fetch(Deadline(None, ""))
         return self._is_answer()
 
     def wait_for_answer(self) -> None:
-        """Wait until an answer has begun, or the peer has closed.  Raises TimedOut, ConnectionLost, Cancelled."""
+        """Wait until an answer has begun, or the peer has closed.
+
+        Raises TimedOut, ConnectionLost, RemoteProtocolError, Cancelled.
+        """
         while not self._is_answer():
             self._fetch(self.deadline)
 
@@ -165,8 +194,11 @@ class HttpWire:
             raise
         except (HTTPException, HTTPError, ValueError, OSError) as error:
             raise RemoteProtocolError(f"the answer cannot be read as HTTP: {type(error).__name__}") from error
+        if response.status < 200:
+            raise RemoteProtocolError(f"the server answers {response.status}, which is no answer to a request")
         fields = {name.lower(): value for name, value in response.headers.items()}
-        self.is_spent = self._socket.is_closed or not is_whole
+        # What follows the answer belongs to no request, and must not be taken for the answer to the next one.
+        self.is_spent = self._socket.is_closed or not is_whole or self.has_more or bool(self._ahead)
         return response.status, response.reason or "", fields, bytes(body)
 
     def receive_into(self, buffer: memoryview) -> int:
@@ -187,8 +219,11 @@ class HttpWire:
         count = self.connection.receive_into(self._room, deadline)
         self._has_ended = not count
         self._ahead += self._room[:count]
-        while _INTERIM.match(self._ahead) and (end := self._ahead.find(b"\r\n\r\n")) >= 0:
-            del self._ahead[: end + 4]
+        while _INTERIM.match(self._ahead) and (end := _END_OF_HEAD.search(self._ahead)) is not None:
+            self._interim += end.end()
+            del self._ahead[: end.end()]
+        if self._interim > _MOST_INTERIM:
+            raise RemoteProtocolError("the server sends interim answers without end, and no answer")
 
     def _is_answer(self) -> bool:
         ahead = self._ahead
