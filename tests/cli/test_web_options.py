@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -171,10 +172,21 @@ def test_https_without_tls() -> None:
         (["-usr", "u", "--password-file", "missing"],
          "Unable to open password file 'missing': No such file or directory"),
         (["-usr", "u:v", "--password-file", "/dev/null"], "Invalid value for option --user (u:v)"),
+        (["-usr", "u\udcff", "--password-file", "/dev/null"], "Invalid value for option --user (u\udcff)"),
     ],
 )  # fmt: skip
 def test_credentials_that_cannot_be_used(words: list[str], message: str) -> None:
     assert refusal("--stow", HTTP, *words) == message
+
+
+@pytest.mark.timeout(60)
+def test_a_pipe_gives_a_secret_only_once(tmp_path: Path) -> None:
+    """And a wait for its writer has no end."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for words, what in ((["--bearer-file"], "bearer token"), (["-usr", "u", "--password-file"], "password")):
+        told = refusal("--stow", HTTP, *words, pipe)
+        assert told == f"{what} file '{pipe}' is read more than once, so it must be a regular file"
 
 
 def test_credentials_do_not_go_in_the_clear() -> None:

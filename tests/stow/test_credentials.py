@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from dcmsend.interrupt import Interrupt
 from dcmsend.stow import Basic, BearerCommand, BearerFile, CredentialsUnusable, WebPeer, WebSessionFailed
 from dcmsend.stow import credentials as credentials_module
 from support.http_wire import response
@@ -144,6 +145,47 @@ def test_no_shell_reads_the_command(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(CredentialsUnusable, match="No such file"):
         BearerFile(str(tmp_path / "missing")).header()
+
+
+@pytest.mark.timeout(60)
+def test_a_pipe_is_no_file_for_credentials(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for credentials in (BearerFile(str(tmp_path / "pipe")), Basic("me", str(tmp_path / "pipe"))):
+        with pytest.raises(CredentialsUnusable, match="regular file"):
+            credentials.header()
+
+
+@pytest.mark.timeout(25)
+@pytest.mark.parametrize("script", ["import time; time.sleep(29)", "import os, time; os.close(1); time.sleep(29)"])
+def test_an_interrupt_ends_a_wait_for_a_token(tmp_path: Path, script: str) -> None:
+    interrupt = Interrupt(drain_seconds=20.0)
+    threading.Timer(1.0, interrupt.request, ("SIGINT",)).start()
+    command = BearerCommand((sys.executable, "-c", script))
+    with ScriptedWebServer() as server:
+        paths = files_of(tmp_path, [10])
+        sent = store(server.url, paths, peer={"credentials": command}, interrupt=interrupt)
+    assert sent.results == ["not attempted"]
+    assert sent.reasons == ["CANCELLED"]
+    assert not server.requests
+
+
+@pytest.mark.timeout(25)
+def test_an_interrupt_ends_a_wait_for_another_token(tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    script = f"import os, time; os.path.exists({str(mark)!r}) and time.sleep(29); open({str(mark)!r}, 'w'); print('t')"
+    interrupt = Interrupt(drain_seconds=20.0)
+
+    def refuse(request: WebRequest) -> bytes:
+        threading.Timer(1.0, interrupt.request, ("SIGINT",)).start()
+        return response(401)
+
+    command = BearerCommand((sys.executable, "-c", script))
+    with ScriptedWebServer(refuse) as server:
+        paths = files_of(tmp_path / "files", [10, 10])
+        sent = store(server.url, paths, peer={"credentials": command, "batch": 1}, interrupt=interrupt)
+    assert sent.results == ["not attempted"] * 2
+    assert sent.reasons == ["CANCELLED"] * 2
+    assert len(server.requests) == 1
 
 
 def test_nothing_secret_is_logged_or_shown(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

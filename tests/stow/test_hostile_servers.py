@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from support.fixture_files import CT_CLASS, EI, explicit_element, meta_header
 from support.http_wire import response, store_answer
 from support.scripted_web_server import ScriptedWebServer, WebAnswer, WebRequest, store_all
 from support.sending import instance_uid
@@ -108,6 +109,18 @@ def test_a_failure_reason_of_zero_is_no_status(tmp_path: Path) -> None:
     assert sent.results == ["refused"]
     assert sent.statuses == [None]
     assert sent.reasons == ["NOT_IN_RESPONSE"]
+
+
+@pytest.mark.parametrize("uid", [b"1.2.3 ", b"1.2.3\0\0\0", b" 1.2.3\0", b"1.2." + b"3" * 70, b"1.2." + b"3" * 60])
+def test_an_instance_is_known_again_by_a_uid_that_is_none(tmp_path: Path, uid: bytes) -> None:
+    """Padded in odd ways, or too long: the server names it as it has read it."""
+    data = explicit_element(0x0008, 0x0016, "UI", CT_CLASS.encode(), pad=b"\0") + explicit_element(8, 0x18, "UI", uid)
+    path = tmp_path / "odd.dcm"
+    path.write_bytes(meta_header(CT_CLASS, "1.2.3", EI) + data)
+    name = uid.decode().strip("\0 ")
+    with ScriptedWebServer(response(200, store_answer([name]))) as server:
+        sent = store(server.url, [path])
+    assert sent.results == ["stored"]
 
 
 def test_a_wait_that_a_server_asks_for_is_never_longer_than_the_longest_delay(tmp_path: Path) -> None:

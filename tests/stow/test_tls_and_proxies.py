@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import logging
 from pathlib import Path
 from typing import Any
@@ -149,6 +150,41 @@ def test_a_proxy_that_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, c
     assert sent.error.cause.status == 407
 
 
+def test_a_user_of_a_proxy_in_another_encoding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment is bytes, and so are a user's name and password."""
+    paths = files_of(tmp_path, [100])
+    with ScriptedWebServer() as server, WebProxy() as proxy:
+        monkeypatch.setenv("http_proxy", f"http://m\udce9:p@127.0.0.1:{proxy.port}")
+        sent = store(server.url, paths)
+    assert sent.results == ["stored"]
+    assert base64.b64encode(b"m\xe9:p").decode() in proxy.heads[0]
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_that_is_not_there_is_named_as_what_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    with WebProxy() as proxy:
+        pass
+    monkeypatch.setenv(f"{scheme}_proxy", f"http://me:secret@127.0.0.1:{proxy.port}")
+    sent = store(f"{scheme}://localhost:9/dicom-web", files_of(tmp_path, [100]))
+    assert sent.results == ["not attempted"]
+    assert f"the proxy 127.0.0.1:{proxy.port} that the environment names" in str(sent.error)
+    assert "secret" not in str(sent.error)
+
+
+@pytest.mark.parametrize("words", ["\x1b[31mNo", "x" * 5000])
+def test_the_words_of_a_proxy_are_shown_as_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str) -> None:
+    with WebProxy(status=403, phrase=words) as proxy:
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{proxy.port}")
+        sent = store("https://localhost:9/dicom-web", files_of(tmp_path, [100]))
+    assert isinstance(sent.error, WebSessionFailed)
+    assert isinstance(sent.error.cause, ConnectFailed)
+    assert sent.error.cause.detail.startswith("403")
+    assert sent.error.cause.detail.isprintable()
+    assert len(sent.error.cause.detail) < 200
+
+
 def test_no_proxy_hears_credentials_in_the_clear(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "token").write_text("token")
     paths = files_of(tmp_path / "files", [100])
@@ -167,7 +203,9 @@ def test_hosts_without_proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         assert store(server.url, paths).results == ["stored"]
 
 
-@pytest.mark.parametrize("url", ["socks5://127.0.0.1:1080", "https://127.0.0.1:3128", "http://me:secret@:0"])
+@pytest.mark.parametrize(
+    "url", ["socks5://127.0.0.1:1080", "https://127.0.0.1:3128", "http://me:secret@:0", "http://me:secret@[::1"]
+)
 def test_a_proxy_that_cannot_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     monkeypatch.setenv("http_proxy", url)
     sent = store("http://localhost:9/dicom-web", files_of(tmp_path, [100]))

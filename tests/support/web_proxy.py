@@ -18,9 +18,10 @@ class WebProxy:
         heads: the head of each request, as it came.
     """
 
-    def __init__(self, *, user: str = "", password: str = "", status: int = 200) -> None:
+    def __init__(self, *, user: str = "", password: str = "", status: int = 200, phrase: str = "No") -> None:
         self._wanted = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode() if user else ""
         self._status = status
+        self._phrase = phrase
         self.heads: list[str] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
@@ -65,7 +66,7 @@ class WebProxy:
                 client.shutdown(socket.SHUT_WR)
                 return
             if self._status != 200:
-                client.sendall(f"HTTP/1.1 {self._status} No\r\nContent-Length: 0\r\n\r\n".encode())
+                client.sendall(f"HTTP/1.1 {self._status} {self._phrase}\r\nContent-Length: 0\r\n\r\n".encode())
                 return
             place = target if method == "CONNECT" else target.split("/")[2]
             host, _, port = place.rpartition(":")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shlex
+import stat
 from typing import TYPE_CHECKING, Any, Final
 
 from dcmsend.errors import UsageError
@@ -10,7 +13,7 @@ from dcmsend.run import check_receiver
 from dcmsend.stow import Basic, BearerCommand, BearerFile, WebPeer
 
 from .command_line import CommandLine
-from .masking import mask_url
+from .masking import mask_ticket, mask_url
 from .numbers import invalid_value, parse_limited
 from .option_table import DIMSE_ONLY, TLS_OPTIONS, Limits
 from .secret_file import read_first_line, read_secret
@@ -82,6 +85,7 @@ def _credentials(line: CommandLine) -> Credentials | None:
     """What the requests are authorized with; each file is read once, so that a missing one is told at once."""
     path = line.value("--bearer-file")
     if path is not None:
+        _check_kind(path, "bearer token file")
         if not read_secret(path, "bearer token", _TOKEN_LIMIT).strip():
             raise UsageError(f"bearer token file '{path}' is empty")
         return BearerFile(path)
@@ -92,10 +96,18 @@ def _credentials(line: CommandLine) -> Credentials | None:
     if user is None:
         return None
     password_file = line.value("--password-file") or ""
+    _check_kind(password_file, "password file")
     read_first_line(password_file, "--password-file")
-    if ":" in user or not user:
+    if ":" in user or not user or not user.isprintable():
         raise invalid_value("--user", user)
     return Basic(user, password_file)
+
+
+def _check_kind(path: str, what: str) -> None:
+    """Raise UsageError for a pipe: it could be read only once, and a wait for its writer has no end."""
+    with contextlib.suppress(OSError, ValueError):  # told when it is read
+        if stat.S_ISFIFO(os.stat(path).st_mode):
+            raise UsageError(f"{what} '{mask_ticket(path)}' is read more than once, so it must be a regular file")
 
 
 def _split(command: str) -> tuple[str, ...]:

@@ -46,9 +46,12 @@ def text_of(data_set: DataSet, tag: int) -> str:
 
 
 def uid_of(data_set: DataSet, tag: int) -> str:
-    """A UID without padding; ``''`` where there is none, or more than one."""
+    """A UID without padding; ``''`` where there is none, or more than one.
+
+    Of a longer one, which is none, it is the first 64 characters: by these our side knows it.
+    """
     uid = text_of(data_set, tag)
-    return "" if "\\" in uid else uid
+    return "" if "\\" in uid else uid[:64]
 
 
 def code_of(data_set: DataSet, tag: int) -> int | None:

@@ -237,6 +237,8 @@ class BatchLoop:
         """SPLIT if the instances may be sent again with other credentials, else END."""
         try:
             return Next.SPLIT if self._requests.renew() else Next.END
+        except Cancelled:
+            return Next.SPLIT  # the run ends before that
         except DcmsendError as error:
             _log.error("%s", error)
             return Next.END

@@ -7,12 +7,15 @@ import contextlib
 import os
 import select
 import signal
+import stat
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from typing import ClassVar, Final, Protocol
 
 from dcmsend.dicom.record import Record
+from dcmsend.interrupt import WAIT_SLICE
 
 from .errors import CredentialsUnusable
 
@@ -21,15 +24,24 @@ __all__ = ["Basic", "BearerCommand", "BearerFile", "Credentials"]
 _LONGEST: Final = 64 * 1024
 _SECONDS: Final = 30.0
 
+_Check = Callable[[], None]
+
+
+def _nothing() -> None:
+    """The check of a caller that has none."""
+
 
 class Credentials(Protocol):
-    """What authorizes requests; any thread may ask."""
+    """What authorizes requests; any thread may ask.
 
-    def header(self) -> str:
+    ``check`` is called now and then during a wait and may raise.
+    """
+
+    def header(self, check: _Check = ...) -> str:
         """The value of the Authorization field; secret.  Raises CredentialsUnusable."""
         ...
 
-    def renew(self) -> bool:
+    def renew(self, check: _Check = ...) -> bool:
         """After a refusal, whether another value may be had from now on.  Raises CredentialsUnusable."""
         ...
 
@@ -87,7 +99,7 @@ class BearerFile(_Keeping):
 
     path: str
 
-    def header(self) -> str:
+    def header(self, check: _Check = _nothing) -> str:
         """See ``Credentials``."""
         with self._memory as kept:
             mark = _mark(self.path, "token")
@@ -96,11 +108,11 @@ class BearerFile(_Keeping):
                 kept.mark = mark
             return kept.value
 
-    def renew(self) -> bool:
+    def renew(self, check: _Check = _nothing) -> bool:
         """Whether the file has another token now."""
         before = self._memory.value
         self._memory.mark = None
-        return self.header() != before
+        return self.header(check) != before
 
 
 class BearerCommand(_Keeping):
@@ -117,18 +129,18 @@ class BearerCommand(_Keeping):
         if not self.command:
             raise ValueError("the command for the token is empty")
 
-    def header(self) -> str:
+    def header(self, check: _Check = _nothing) -> str:
         """See ``Credentials``."""
         with self._memory as kept:
             if not kept.value:
-                kept.value = f"Bearer {_checked(_run(self.command), 'the command', 'token')}"
+                kept.value = f"Bearer {_checked(_run(self.command, check), 'the command', 'token')}"
             return kept.value
 
-    def renew(self) -> bool:
+    def renew(self, check: _Check = _nothing) -> bool:
         """Run the command again."""
         with self._memory as kept:
             kept.value = ""
-        self.header()
+        self.header(check)
         return True
 
 
@@ -150,7 +162,7 @@ class Basic(_Keeping):
         if ":" in self.user or not self.user.isprintable():
             raise ValueError("a user's name has no colon and no control character")
 
-    def header(self) -> str:
+    def header(self, check: _Check = _nothing) -> str:
         """See ``Credentials``."""
         with self._memory as kept:
             mark = _mark(self.password_file, "password")
@@ -162,11 +174,11 @@ class Basic(_Keeping):
                 kept.value, kept.mark = "Basic " + base64.b64encode(pair).decode("ascii"), mark
             return kept.value
 
-    def renew(self) -> bool:
+    def renew(self, check: _Check = _nothing) -> bool:
         """Whether the file has another password now."""
         before = self._memory.value
         self._memory.mark = None
-        return self.header() != before
+        return self.header(check) != before
 
 
 def _mark(path: str, what: str) -> tuple[int, int]:
@@ -174,6 +186,8 @@ def _mark(path: str, what: str) -> tuple[int, int]:
         status = os.stat(path)
     except (OSError, ValueError) as error:
         raise _unreadable(path, what, error) from error
+    if stat.S_ISFIFO(status.st_mode):  # gives its bytes only once, and a wait for its writer has no end
+        raise CredentialsUnusable(f"the {what} in {path} is read more than once, so it must be a regular file")
     return status.st_mtime_ns, status.st_size
 
 
@@ -192,7 +206,7 @@ def _unreadable(path: str, what: str, error: Exception) -> CredentialsUnusable:
     return CredentialsUnusable(f"cannot read the {what} in {path}: {getattr(error, 'strerror', None) or error}")
 
 
-def _run(command: tuple[str, ...]) -> bytes:
+def _run(command: tuple[str, ...], check: _Check) -> bytes:
     """What a command writes, at most 64 KiB; what it complains of goes where our log goes."""
     name = command[0]
     try:
@@ -204,10 +218,10 @@ def _run(command: tuple[str, ...]) -> bytes:
     assert process.stdout is not None
     try:
         with process.stdout as output:
-            data = _read_pipe(output.fileno(), until)
-        code = None if data is None else process.wait(max(0.1, until - time.monotonic()))
-    except subprocess.TimeoutExpired:
-        code = data = None
+            data = _read_pipe(output.fileno(), until, check)
+        code = None if data is None else _exit_code(process, until, check)
+        if code is None:
+            data = None
     finally:
         with contextlib.suppress(OSError):  # the command, and what it has started
             os.killpg(process.pid, signal.SIGKILL)
@@ -222,13 +236,29 @@ def _run(command: tuple[str, ...]) -> bytes:
     return data
 
 
-def _read_pipe(descriptor: int, until: float) -> bytes | None:
+def _exit_code(process: subprocess.Popen[bytes], until: float, check: _Check) -> int | None:
+    """The exit code of a command that has written all it has to; None if it does not end in time."""
+    until = max(until, time.monotonic() + 0.1)
+    while True:
+        try:
+            return process.wait(min(WAIT_SLICE, max(0.0, until - time.monotonic())))
+        except subprocess.TimeoutExpired:
+            check()
+            if time.monotonic() >= until:
+                return None
+
+
+def _read_pipe(descriptor: int, until: float, check: _Check) -> bytes | None:
     """All bytes of a pipe, of too many the first ones; None if they do not end in time."""
     data = b""
     while len(data) <= _LONGEST:
-        ready, _, _ = select.select([descriptor], [], [], max(0.0, until - time.monotonic()))
+        check()
+        left = until - time.monotonic()
+        ready, _, _ = select.select([descriptor], [], [], min(WAIT_SLICE, max(0.0, left)))
         if not ready:
-            return None
+            if left <= 0:
+                return None
+            continue
         piece = os.read(descriptor, _LONGEST)
         if not piece:
             break

@@ -16,10 +16,16 @@ from dcmsend.errors import (
 
 __all__ = [
     "CredentialsUnusable", "HttpRefused", "NoHttpLibrary", "ServerGone", "WebSessionFailed", "in_web_words",
+    "printable",
 ]  # fmt: skip
 
 _PASSING: Final = frozenset({408, 425, 429, 500, 502, 503, 504, 507})
 """Statuses that say nothing of a later attempt."""
+
+
+def printable(words: str) -> str:
+    """What a server says of a status, as a person may see it: not too long, and no control characters."""
+    return "".join(letter for letter in words[:100] if letter.isprintable())
 
 
 class CredentialsUnusable(DcmsendError):
@@ -45,7 +51,7 @@ class HttpRefused(RemoteProtocolError):
     def __init__(self, status: int, phrase: str, detail: str = "") -> None:
         self.status = status
         self.detail = detail
-        words = "".join(letter for letter in phrase[:100] if letter.isprintable())
+        words = printable(phrase)
         super().__init__(f"the server answers {status}{words and ' '}{words}{detail and ': '}{detail}")
 
 

@@ -16,7 +16,7 @@ from dcmsend.interrupt import Interrupt
 from dcmsend.transfer import TransferOptions
 from dcmsend.transport import AddressFamily, Connection, Deadline, TcpConnection, TcpOptions, connect
 
-from .errors import NoHttpLibrary
+from .errors import NoHttpLibrary, printable
 from .proxies import Proxy, proxy_for
 from .web_peer import WebPeer
 
@@ -181,7 +181,7 @@ class HttpConnection:
 
     def _read(self, wire: HttpWire) -> Answer:
         status, phrase, fields, body = wire.answer(LONGEST_ANSWER)
-        _log.info("Received HTTP Response (%d %s)", status, phrase)
+        _log.info("Received HTTP Response (%d %s)", status, printable(phrase))
         encoding = fields.get("content-encoding", "identity").strip().lower()
         if len(body) > LONGEST_ANSWER or encoding not in ("", "identity"):
             body = b""
@@ -202,10 +202,16 @@ class HttpConnection:
         options, proxy = self._options, self._proxy
         address = self._peer.address
         host, port = (address.host, address.port) if proxy is None else (proxy.host, proxy.port)
-        return connect(
-            host, port, self._interrupt, family=AddressFamily.ANY, timeout=options.connect_timeout,
-            options=TcpOptions(no_delay=options.tcp_no_delay, buffer_length=options.tcp_buffer_length),
-        )  # fmt: skip
+        try:
+            return connect(
+                host, port, self._interrupt, family=AddressFamily.ANY, timeout=options.connect_timeout,
+                options=TcpOptions(no_delay=options.tcp_no_delay, buffer_length=options.tcp_buffer_length),
+            )  # fmt: skip
+        except ConnectFailed as error:
+            if proxy is None:
+                raise
+            text = f"cannot connect to the proxy {host}:{port} that the environment names"
+            raise ConnectFailed(text, error.detail or str(error)) from error
 
     def _tunnelled(self) -> Connection:
         from .http_wire import HttpWire
@@ -220,7 +226,8 @@ class HttpConnection:
         except OSError as error:
             connection.close()
             text = f"the proxy {proxy.host}:{proxy.port} does not connect us"
-            raise ConnectFailed(text, str(error).removeprefix("Tunnel connection failed: ")) from error
+            words = str(error).removeprefix("Tunnel connection failed: ")
+            raise ConnectFailed(text, printable(words)) from error
         except BaseException:
             connection.close()
             raise

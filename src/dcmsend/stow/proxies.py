@@ -36,17 +36,22 @@ def proxy_for(address: WebAddress) -> Proxy | None:
     host = f"[{address.host}]" if ":" in address.host else address.host
     if not url or proxy_bypass(f"{host}:{address.port}"):
         return None
-    parts = urlsplit(url if "://" in url else f"http://{url}")
+    return _parse(url if "://" in url else f"http://{url}")
+
+
+def _parse(url: str) -> Proxy:
+    where = ""
     try:
-        port = parts.port or 80
+        parts = urlsplit(url)
+        where = f"{parts.scheme}://{parts.hostname or ''}: "
+        host, port = parts.hostname, 80 if parts.port is None else parts.port
     except ValueError:
-        port = 0
-    if parts.scheme != "http" or not parts.hostname or not port:
-        where = f"{parts.scheme}://{parts.hostname}" if parts.hostname else parts.scheme
+        host, port = None, 0
+    if not host or not port or parts.scheme != "http":
         text = "the proxy that the environment names cannot be used"
-        raise ConnectFailed(text, f"{where}: it must be http://host:port")
+        raise ConnectFailed(text, f"{where}it must be http://host:port")
     fields = {}
     if parts.username is not None:
-        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-        fields["Proxy-Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode("ascii")
-    return Proxy(parts.hostname, port, fields)
+        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode(errors="surrogateescape")
+        fields["Proxy-Authorization"] = "Basic " + base64.b64encode(pair).decode("ascii")
+    return Proxy(host, port, fields)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from dcmsend.dicomweb import Multipart
+from dcmsend.interrupt import Interrupt
 from dcmsend.version import VERSION
 
 from .batch import Batch
@@ -17,20 +18,21 @@ _ACCEPT: Final = "application/dicom+json, application/dicom+xml;q=0.5"
 
 
 class Requests:
-    """Makes the heads of the requests of one session."""
+    """Makes the heads of the requests of one session; the interrupt ends a wait for credentials."""
 
-    def __init__(self, peer: WebPeer) -> None:
+    def __init__(self, peer: WebPeer, interrupt: Interrupt) -> None:
         self._peer = peer
+        self._check = interrupt.check_request
         self._authorization = ""
         self._has_renewed = False
 
     def check(self) -> None:
-        """See whether there are credentials, where the peer needs them.  Raises CredentialsUnusable."""
+        """See whether there are credentials, where the peer needs them.  Raises CredentialsUnusable, Cancelled."""
         if self._peer.credentials is not None:
-            self._peer.credentials.header()
+            self._peer.credentials.header(self._check)
 
     def store(self, connection: HttpConnection, batch: Batch, multipart: Multipart) -> bytes:
-        """The head of a request that stores a batch.  Raises CredentialsUnusable."""
+        """The head of a request that stores a batch.  Raises CredentialsUnusable, Cancelled."""
         fields = {"Content-Type": multipart.content_type, "Accept": _ACCEPT, **self._common()}
         if batch.is_streamed:
             fields["Transfer-Encoding"] = "chunked"
@@ -39,26 +41,31 @@ class Requests:
         return connection.head("POST", self._peer.address.path_of("studies"), fields)
 
     def search(self, connection: HttpConnection, target: str) -> bytes:
-        """The head of a request that searches; ``target`` is a path with its query.  Raises CredentialsUnusable."""
+        """The head of a request that searches; ``target`` is a path with its query.
+
+        Raises CredentialsUnusable, Cancelled.
+        """
         return connection.head("GET", target, {"Accept": "application/dicom+json", **self._common()})
 
     def _common(self) -> dict[str, str]:
         fields = {"User-Agent": f"dcmsend/{VERSION}"}
         credentials = self._peer.credentials
         if credentials is not None:
-            self._authorization = fields["Authorization"] = credentials.header()
+            self._authorization = fields["Authorization"] = credentials.header(self._check)
         return fields
 
     def renew(self) -> bool:
-        """Whether the request may be sent again, once, because there are other credentials now."""
+        """Whether the request may be sent again, once, because there are other credentials now.
+
+        Raises CredentialsUnusable, Cancelled.
+        """
         credentials = self._peer.credentials
         if credentials is None or self._has_renewed:
             return False
         self._has_renewed = True
         # Another session may have renewed them already.
-        return credentials.header() != self._authorization or credentials.renew()
+        return credentials.header(self._check) != self._authorization or credentials.renew(self._check)
 
     def note_access(self) -> None:
         """Note that the last request was not refused for its credentials."""
         self._has_renewed = False
-

@@ -39,7 +39,7 @@ class SeriesFinder:
     def __init__(self, peer: WebPeer, options: TransferOptions, interrupt: Interrupt) -> None:
         self._peer = peer
         self._connection = HttpConnection(peer, options, interrupt)
-        self._requests = Requests(peer)
+        self._requests = Requests(peer, interrupt)
 
     def find(self, study_uid: str, series_uid: str, wanted: Collection[str], *, by_name: bool = False) -> Holdings:
         """Which of the ``wanted`` SOP Instance UIDs the service has in a series.

@@ -60,7 +60,7 @@ class StowSession:
         self._pace = pace
         self._make_gatherer = make_gatherer
         self._connection = HttpConnection(peer, options, interrupt)
-        self._requests = Requests(peer)
+        self._requests = Requests(peer, interrupt)
         self._number = 0
         self._how = "closed"
         self.error: DcmsendError | None = None

@@ -65,6 +65,4 @@ class WebPeer(Record):
     def facts(self) -> PeerFacts:
         """The facts about the peer that reports and journals show; no credentials are among them."""
         address = self.address
-        return PeerFacts(
-            address.host, address.port, "", "", is_secured=address.scheme == "https", url=address.url
-        )
+        return PeerFacts(address.host, address.port, "", "", is_secured=address.scheme == "https", url=address.url)
