@@ -10,6 +10,8 @@ import pytest
 
 from support.fixture_files import CT_CLASS, EI, explicit_element, meta_header
 from support.http_wire import response, store_answer
+from support.programs import installed_dcmsend
+from support.run import run
 from support.scripted_web_server import ScriptedWebServer, WebAnswer, WebRequest, store_all
 from support.sending import instance_uid
 from support.storing import files_of, store
@@ -109,6 +111,26 @@ def test_a_failure_reason_of_zero_is_no_status(tmp_path: Path) -> None:
     assert sent.results == ["refused"]
     assert sent.statuses == [None]
     assert sent.reasons == ["NOT_IN_RESPONSE"]
+
+
+@pytest.mark.parametrize("allowed", [32, 64])
+@pytest.mark.parametrize("connections", [1, 4])
+def test_few_descriptors_are_enough(tmp_path: Path, allowed: int, connections: int) -> None:
+    """A batch holds its files open, and is not alone: connections, reports and late modules need descriptors, too."""
+    files = files_of(tmp_path / "files", [30_000] * 120)
+    words = ["--parallel-associations", str(connections), "--report-json", str(tmp_path / "r.json"), *map(str, files)]
+
+    def and_close(request: WebRequest) -> bytes:
+        return response(200, store_answer(request.uids), Connection="close")
+
+    with ScriptedWebServer(and_close) as server:
+        limited = ("-c", f'ulimit -n {allowed}; exec "$@"', "sh")
+        done = run("/bin/sh", *limited, installed_dcmsend(), "--stow", server.url, *words)
+    assert done.exit_code == 0, done.stderr
+    assert sorted(uid for request in server.requests for uid in request.uids) == sorted(
+        instance_uid(number) for number in range(1, 121)
+    )
+    assert "Too many open files" not in done.stderr
 
 
 @pytest.mark.parametrize("uid", [b"1.2.3 ", b"1.2.3\0\0\0", b" 1.2.3\0", b"1.2." + b"3" * 70, b"1.2." + b"3" * 60])

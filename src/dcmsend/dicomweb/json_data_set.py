@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from collections.abc import Container
@@ -25,7 +26,10 @@ def read_json_data_sets(body: bytes, tags: Container[int]) -> list[DataSet]:
         raise ResponseUnreadable("the JSON of the answer has too many parts")
     try:
         found = json.loads(
-            body.decode("utf-8-sig"), object_pairs_hook=_object, parse_constant=_no_number, parse_int=_integer
+            body.removeprefix(codecs.BOM_UTF8).decode(),
+            object_pairs_hook=_object,
+            parse_constant=_no_number,
+            parse_int=_integer,
         )
     except RecursionError:
         raise ResponseUnreadable("the JSON of the answer is nested too deeply") from None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from dcmsend.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN
 from dcmsend.errors import Cancelled, DataSetError, DcmsendError, FileUnreadable, TranscodeError
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
     from dcmsend.transfer import Taker
 
 __all__ = ["Batch", "BatchLimits", "Gatherer", "Part"]
+
+_MANY: Final = 1000
+_OTHERS: Final = 12
+"""Descriptors that every run needs, however few there are."""
 
 
 class Part(Prepared):
@@ -67,12 +72,14 @@ class Batch:
         entries: all instances.
         parts: those that are sent; each has another SOP Instance UID.
         size: bytes of all parts of known size.
+        open_files: how many of the parts hold a file open.
     """
 
     def __init__(self) -> None:
         self.entries: list[Part] = []
         self.parts: list[Part] = []
         self.size = 0
+        self.open_files = 0
         self._uids: set[str] = set()
 
     def add(self, part: Part) -> None:
@@ -81,6 +88,7 @@ class Batch:
         if part.is_sendable:
             self.parts.append(part)
             self.size += part.size or 0
+            self.open_files += not isinstance(part.payload, BytesPayload)
             self._uids.add(part.sop_instance_uid)
 
     def has(self, sop_instance_uid: str) -> bool:
@@ -104,12 +112,14 @@ class BatchLimits:
     Attributes:
         count: most instances.
         size: most bytes; one larger instance goes alone.
+        open_files: most instances that hold a file open.
         alone: indices of instances that go alone, because a request with others has failed.
     """
 
-    def __init__(self, count: int, size: int) -> None:
+    def __init__(self, count: int, size: int, connections: int = 1) -> None:
         self.count = count
         self.size = size
+        self.open_files = _most_open_files(connections)
         self.alone: set[int] = set()
 
     def shrink(self, size: int) -> None:
@@ -200,7 +210,7 @@ class Gatherer:
         limits = self._limits
         if not batch.entries:
             return False
-        if len(batch.entries) >= limits.count or batch.size >= limits.size:
+        if len(batch.entries) >= limits.count or batch.size >= limits.size or batch.open_files >= limits.open_files:
             return True
         return bool(batch.parts) and self._goes_alone(batch.parts[0])
 
@@ -268,6 +278,19 @@ class Gatherer:
         part.sent_syntax = target
         part.before = file_meta_header(part.sop_class_uid, part.sop_instance_uid, target.uid)
         part.size = _size_of(part)
+
+
+def _most_open_files(connections: int) -> int:
+    """How many files one batch may hold open: each connection has up to two batches.
+
+    Half of the descriptors that the system allows are for what a run opens besides: connections, reports, files of the
+    scan, late modules.
+    """
+    try:
+        allowed = os.sysconf("SC_OPEN_MAX")
+    except (AttributeError, ValueError, OSError):  # the system does not say
+        return _MANY
+    return _MANY if allowed < 0 else max(1, (allowed - _OTHERS) // (4 * connections))
 
 
 def _size_of(part: Part) -> int | None:
