@@ -150,7 +150,11 @@ class OrthancPeer:
 
     def forget(self, sop_instance_uid: str) -> None:
         """Delete an instance behind everybody's back."""
-        self._open(f"/instances/{self.instances()[sop_instance_uid]}", "DELETE").close()
+        self.delete(f"/instances/{self.instances()[sop_instance_uid]}")
+
+    def delete(self, path: str) -> None:
+        """Delete a resource of its REST interface."""
+        self._open(path, "DELETE").close()
 
     def _open(self, path: str, method: str) -> Any:
         url = f"http://127.0.0.1:{self.http_port}{path}"

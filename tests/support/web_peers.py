@@ -36,6 +36,11 @@ class WebOrthanc(OrthancPeer):
         """The base URL of its DICOMweb service."""
         return f"http://127.0.0.1:{self.http_port}{ROOT}"
 
+    def forget_all(self) -> None:
+        """Empty it."""
+        for patient in self.get("/patients"):
+            self.delete(f"/patients/{patient}")
+
 
 @contextmanager
 def web_orthanc(folder: Path, *, wants_password: bool = True, **settings: object) -> Iterator[WebOrthanc]:
