@@ -58,6 +58,14 @@ def test_archives_beside_files() -> None:
     assert len(re.findall(r" has [\d.]+ of the speed of ", done.stdout)) == 4, done.stdout
 
 
+@pytest.mark.peer("orthanc-dicomweb")
+def test_a_web_service_beside_associations() -> None:
+    done = run(sys.executable, str(BENCHMARKS / "stow.py"), "--instances", "8", "--rounds", "1", timeout=300.0)
+    assert done.exit_code in (0, 1), done.stderr  # 1: slower or dearer than wanted, which is not looked at here
+    assert re.search(r"^STOW-RS has [\d.]+ of the rate of C-STORE", done.stdout, re.MULTILINE), done.stdout
+    assert re.search(r"^dcmsend takes [\d.]+ times the processor's time of urllib3", done.stdout, re.MULTILINE)
+
+
 class ShortRun:
     """A finished short run.
 
