@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .protocol import UserIdentity
     from .reasons import NoConnection, Reason, Rejection
     from .report import Summary
-    from .stow import Basic, BearerCommand, BearerFile, WebPeer
+    from .stow import BasicCredentials, BearerCommand, BearerFile, WebPeer
     from .transfer import (
         AssociationClosed,
         AssociationOpened,
@@ -64,19 +64,18 @@ _HOMES = {
         "ProofState", "Result", "RetryOptions", "StoreOutcome", "TransferOptions", "Waiting",
     ),
     "reasons": ("NoConnection", "Reason", "Rejection"),
-    "stow": ("Basic", "BearerCommand", "BearerFile", "WebPeer"),
+    "stow": ("BasicCredentials", "BearerCommand", "BearerFile", "WebPeer"),
     "transport": ("TlsOptions", "TlsProfile", "load_tls"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
-    "AddressFamily", "AssociationClosed", "AssociationOpened", "Attempt", "Basic", "BearerCommand", "BearerFile",
-    "BytesSent", "CommitOptions", "DcmsendError", "Decompression", "HeaderFacts", "IndexOptions", "InputOptions",
-    "Instance", "InstanceProof", "JournalOptions", "KeepTogether", "NoConnection", "Observer", "Peer", "PlanOptions",
-    "Proof", "ProofState", "ReadMode", "Reason", "RejectedInput", "Rejection", "Result", "RetryOptions", "Shard",
-    "StoreOutcome", "Summary", "TlsOptions", "TlsProfile", "Transfer", "TransferOptions", "UserIdentity",
-    "VerifyOptions", "Waiting", "WebPeer",
-    "__version__", "load_tls", "send",
+    "AddressFamily", "AssociationClosed", "AssociationOpened", "Attempt", "BasicCredentials", "BearerCommand",
+    "BearerFile", "BytesSent", "CommitOptions", "DcmsendError", "Decompression", "HeaderFacts", "IndexOptions",
+    "InputOptions", "Instance", "InstanceProof", "JournalOptions", "KeepTogether", "NoConnection", "Observer", "Peer",
+    "PlanOptions", "Proof", "ProofState", "ReadMode", "Reason", "RejectedInput", "Rejection", "Result", "RetryOptions",
+    "Shard", "StoreOutcome", "Summary", "TlsOptions", "TlsProfile", "Transfer", "TransferOptions", "UserIdentity",
+    "VerifyOptions", "Waiting", "WebPeer", "__version__", "load_tls", "send",
 ]
 
 

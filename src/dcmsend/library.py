@@ -16,7 +16,7 @@ from dcmsend.fork import keep_for_ever, own
 from dcmsend.index import IndexOptions, RejectedInput
 from dcmsend.inputs import DataSetInput, InputOptions, Source, find_inputs
 from dcmsend.journal import JournalOptions
-from dcmsend.plan import Decompression, PlanOptions
+from dcmsend.plan import PlanOptions
 from dcmsend.report import Summary
 from dcmsend.run import Run
 from dcmsend.settings import Settings
@@ -89,7 +89,7 @@ def send(
         peer=peer,
         inputs=inputs or InputOptions(scan_directories=True, recurse=True),
         index=index or IndexOptions(halt_on_invalid=False),
-        plan=plan or _default_plan(peer),
+        plan=plan or PlanOptions(halt_on_refusal=False),
         transfer=transfer or TransferOptions(halt_on_failure=False),
         send_while_scanning=send_while_scanning,
         journal=journal,
@@ -103,11 +103,6 @@ def send(
         kind = type(items).__name__
         raise TypeError(f"items are paths or pydicom data sets, not an open file or what is in it: this is a {kind}")
     return Transfer(settings, items, observer)
-
-
-def _default_plan(peer: Peer | WebPeer) -> PlanOptions:
-    decompression = Decompression.LOSSLESS if isinstance(peer, Peer) else Decompression.NEVER
-    return PlanOptions(decompression=decompression, halt_on_refusal=False)
 
 
 class Transfer:

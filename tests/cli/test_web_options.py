@@ -17,7 +17,7 @@ from dcmsend.cli.option_table import DIMSE_ONLY, OPTIONS, TLS_OPTIONS, find_opti
 from dcmsend.errors import UsageError
 from dcmsend.plan import Decompression
 from dcmsend.settings import Settings
-from dcmsend.stow import Basic, BearerCommand, BearerFile, WebPeer
+from dcmsend.stow import BasicCredentials, BearerCommand, BearerFile, WebPeer
 from dcmsend.transport import TlsClient
 from support.certificates import Certificates
 from support.corpus import DATA
@@ -110,7 +110,7 @@ def test_credentials(tmp_path: Path) -> None:
     words = ("print-token", "--for", "the archive", "a b", "$HOME;x")  # no shell
     assert peer_for("--stow", HTTP, "--bearer-command", command).credentials == BearerCommand(words)
     basic = peer_for("--stow", HTTP, "-usr", "alice", "--password-file", secret).credentials
-    assert basic == Basic("alice", str(secret))
+    assert basic == BasicCredentials("alice", str(secret))
     assert peer_for("--stow", HTTP).credentials is None
 
 

@@ -106,6 +106,12 @@ def test_what_may_be_decompressed_is_what_is_said(doubles: WebDoubles, decompres
     assert doubles.targets[0][2] is (decompression is not Decompression.NEVER)
 
 
+@pytest.mark.parametrize("plan", [None, PlanOptions(), PlanOptions(halt_on_refusal=False)])
+def test_nothing_is_decompressed_unless_somebody_says_so(doubles: WebDoubles, plan: PlanOptions | None) -> None:
+    results(CT, plan=plan)
+    assert doubles.targets[0][2] is False
+
+
 def test_the_target_of_a_dimse_peer(doubles: WebDoubles) -> None:
     with ScriptedPeer() as peer:
         assert results(CT, peer=Peer("127.0.0.1", peer.port)) == ["stored"]

@@ -221,6 +221,29 @@ def test_a_file_that_changes_while_it_is_sent_is_never_called_stored(tmp_path: P
     assert not any(request.is_complete for request in server.requests if instance_uid(2) in str(request.body))
 
 
+@pytest.mark.parametrize(
+    ("refused", "expected"), [(False, ("unconfirmed", "FILE_CHANGED")), (True, ("failed", "FILE_CHANGED"))]
+)
+def test_a_file_that_is_rewritten_before_the_answer_comes_is_never_called_stored(
+    tmp_path: Path, refused: bool, expected: tuple[str, str]
+) -> None:
+    """The system has lent its pages to the socket: what the server has got is the old content, the new one, or both."""
+    paths = files_of(tmp_path, [100_000, 1_000_000, 100])
+
+    def rewrite(request: WebRequest) -> bytes:
+        for path in (paths[1], paths[2]):
+            with path.open("r+b") as file:
+                file.seek(-50, os.SEEK_END)
+                file.write(b"other pixels")
+        uids = request.uids
+        return response(200, store_answer([uids[0], uids[2]], {uids[1]: 0xA900})) if refused else store_all(request)
+
+    with ScriptedWebServer(rewrite) as server:
+        sent = store(server.url, paths)
+    assert (sent.results[1], sent.reasons[1]) == expected
+    assert (sent.results[0], sent.results[2]) == ("stored", "stored")  # the last one was copied before it was sent
+
+
 def test_nothing_is_left_open(tmp_path: Path) -> None:
     paths = files_of(tmp_path, [100_000] * 10)
     before = open_descriptors()

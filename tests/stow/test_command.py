@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from functools import partial
 from pathlib import Path
 
 import jsonschema
@@ -14,7 +15,7 @@ from support.corpus import DATA
 from support.http_wire import response, store_answer
 from support.programs import installed_dcmsend
 from support.run import Run, run
-from support.scripted_web_server import Answer, ScriptedWebServer, WebRequest
+from support.scripted_web_server import Answer, ScriptedWebServer, WebRequest, store_all
 from support.sending import write_instances
 from support.tls_peers import server_context
 
@@ -33,6 +34,10 @@ def refuse_the_first(request: WebRequest) -> bytes:
     return response(202, store_answer(others, {first: 0xA900}))
 
 
+def only_stores(request: WebRequest, status: int) -> bytes:
+    return store_all(request) if request.head.method == "POST" else response(status, b"", None)
+
+
 @pytest.mark.parametrize("path", ["", "/", "/studies"])
 def test_everything_is_stored(tmp_path: Path, path: str) -> None:
     files = write_instances(tmp_path, 3)
@@ -44,6 +49,9 @@ def test_everything_is_stored(tmp_path: Path, path: str) -> None:
     )
     assert len(server.requests) == 3
     assert "everything is stored" in done.stderr
+    assert "Number of connections    : " in done.stderr
+    assert "associations" not in done.stderr
+    assert "pres. contexts" not in done.stderr
 
 
 def test_reports_and_a_journal(tmp_path: Path) -> None:
@@ -111,6 +119,35 @@ def test_a_service_that_says_no(status: int, code: int, hint: str) -> None:
     assert done.exit_code == code, done.stderr
     assert hint in done.stderr
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("status", [404, 405, 501])
+def test_a_service_that_takes_no_queries_is_asked_once(tmp_path: Path, status: int) -> None:
+    """What is stored stays stored; the proof is what is missing."""
+    files = [tmp_path / f"{name}.dcm" for name in "ab"]
+    for file, original in zip(files, (CT, MR), strict=True):
+        file.write_bytes(original.read_bytes())
+    report = tmp_path / "r.json"
+    done, server = send("--verify", "--report-json", report, *files, answers=(partial(only_stores, status=status),))
+    assert done.exit_code == 106, done.stderr
+    assert [request.head.method for request in server.requests] == ["POST", "GET"]
+    line = f"cannot ask the archive what it has: cannot search the web service (QIDO-RS): the server answers {status}"
+    assert line in done.stderr
+    rows = json.loads(report.read_text())["instances"]
+    assert [(row["outcome"], row["proof"]["state"]) for row in rows] == [("stored", "no_answer")] * 2
+    probed, server = send("--probe-peer", *files, answers=(partial(only_stores, status=status),))
+    assert probed.exit_code == 0, probed.stderr
+    assert f"no answer to a query (QIDO-RS): the server answers {status}" in probed.stderr
+    assert [request.head.method for request in server.requests] == ["GET"]
+
+
+@pytest.mark.parametrize("original", [CT, MR], ids=lambda path: path.name)
+def test_a_whole_file_arrives_with_its_trailing_padding(original: Path) -> None:
+    """A message has no Data Set Trailing Padding, a file may have it: PS3.10 7.2."""
+    assert b"\xfc\xff\xfc\xff" in original.read_bytes()
+    done, server = send(original)
+    assert done.exit_code == 0, done.stderr
+    assert server.requests[0].parts == [original.read_bytes()]
 
 
 def test_nobody_is_there() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from dcmsend.interrupt import Interrupt
-from dcmsend.stow import Basic, BearerCommand, BearerFile, CredentialsUnusable, WebPeer, WebSessionFailed
+from dcmsend.stow import BasicCredentials, BearerCommand, BearerFile, CredentialsUnusable, WebPeer, WebSessionFailed
 from dcmsend.stow import credentials as credentials_module
 from support.http_wire import response
 from support.scripted_web_server import ScriptedWebServer, WebRequest, store_all
@@ -88,7 +88,7 @@ def test_user_and_password(tmp_path: Path) -> None:
     expected = "Basic " + base64.b64encode("alice:pässwörd ".encode()).decode()
     paths = files_of(tmp_path / "files", [10])
     with ScriptedWebServer(only_for(expected)) as server:
-        sent = store(server.url, paths, peer={"credentials": Basic("alice", str(tmp_path / "password"))})
+        sent = store(server.url, paths, peer={"credentials": BasicCredentials("alice", str(tmp_path / "password"))})
     assert sent.results == ["stored"]
 
 
@@ -237,3 +237,10 @@ def test_several_connections_renew_together(tmp_path: Path) -> None:
     assert sent.results == ["stored"] * 12
     assert 2 <= len(log.read_text()) <= 4
     assert os.path.exists(log)
+
+
+def test_what_is_secret_is_not_shown() -> None:
+    command = BearerCommand(("tell", "--key", "s3cret"))
+    for shown in (repr(command), str(command), repr(WebPeer.at("https://archive/", credentials=command))):
+        assert "s3cret" not in shown
+        assert "tell" not in shown

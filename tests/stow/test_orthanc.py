@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dcmsend.interrupt import Interrupt
-from dcmsend.stow import Basic, BearerFile, SeriesFinder, WebPeer, WebSessionFailed
+from dcmsend.stow import BasicCredentials, BearerFile, SeriesFinder, WebPeer, WebSessionFailed
 from dcmsend.transfer import TransferOptions
 from dcmsend.transport import TlsOptions, load_tls
 from support.certificates import Certificates
@@ -29,9 +29,9 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebOrthanc]:
 
 
 @pytest.fixture
-def credentials(tmp_path: Path) -> Basic:
+def credentials(tmp_path: Path) -> BasicCredentials:
     (tmp_path / "password").write_text(PASSWORD)
-    return Basic(USER, str(tmp_path / "password"))
+    return BasicCredentials(USER, str(tmp_path / "password"))
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def _tag(archive: WebOrthanc, identifier: str) -> str:
         return answer.read().decode().strip("\0 ")
 
 
-def test_everything_is_stored(tmp_path: Path, emptied: WebOrthanc, credentials: Basic) -> None:
+def test_everything_is_stored(tmp_path: Path, emptied: WebOrthanc, credentials: BasicCredentials) -> None:
     paths = files_of(tmp_path / "files", [100, 5000, 200_000, 1_000_000] * 5)
     sent = store(emptied.url, paths, peer={"credentials": credentials, "batch": 7}, parallel_associations=2)
     assert sent.results == ["stored"] * 20
@@ -73,7 +73,9 @@ def test_everything_is_stored(tmp_path: Path, emptied: WebOrthanc, credentials: 
     assert again.results == ["stored"] * 20
 
 
-def test_what_is_encoded_anew_is_stored_from_chunks(tmp_path: Path, emptied: WebOrthanc, credentials: Basic) -> None:
+def test_what_is_encoded_anew_is_stored_from_chunks(
+    tmp_path: Path, emptied: WebOrthanc, credentials: BasicCredentials
+) -> None:
     paths = files_of(tmp_path / "files", [100, 300_000])
     sent = store(emptied.url, paths, peer={"credentials": credentials}, normalize=True)
     assert sent.results == ["stored"] * 2
@@ -81,7 +83,7 @@ def test_what_is_encoded_anew_is_stored_from_chunks(tmp_path: Path, emptied: Web
 
 
 def test_what_the_archive_cannot_read_is_refused_alone(
-    tmp_path: Path, emptied: WebOrthanc, credentials: Basic, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, emptied: WebOrthanc, credentials: BasicCredentials, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Orthanc answers 400 without a Content-Type, names the two that it has stored, and not the third."""
     from dcmsend.stow import batch
@@ -106,14 +108,14 @@ def test_what_the_archive_cannot_read_is_refused_alone(
 def test_a_wrong_password(tmp_path: Path, emptied: WebOrthanc) -> None:
     (tmp_path / "wrong").write_text("wrong")
     paths = files_of(tmp_path / "files", [1_000_000] * 30)
-    sent = store(emptied.url, paths, peer={"credentials": Basic(USER, str(tmp_path / "wrong"))}, attempts=2)
+    sent = store(emptied.url, paths, peer={"credentials": BasicCredentials(USER, str(tmp_path / "wrong"))}, attempts=2)
     assert sent.results == ["not attempted"] * 30
     assert isinstance(sent.error, WebSessionFailed)
     assert sent.error.is_permanent
     assert held(emptied) == set()
 
 
-def test_a_wrong_place(tmp_path: Path, emptied: WebOrthanc, credentials: Basic) -> None:
+def test_a_wrong_place(tmp_path: Path, emptied: WebOrthanc, credentials: BasicCredentials) -> None:
     paths = files_of(tmp_path / "files", [100])
     sent = store(f"http://127.0.0.1:{emptied.http_port}/elsewhere", paths, peer={"credentials": credentials})
     assert sent.results == ["not attempted"]
@@ -121,14 +123,14 @@ def test_a_wrong_place(tmp_path: Path, emptied: WebOrthanc, credentials: Basic) 
 
 
 def test_a_connection_that_orthanc_closes_while_idle_is_no_loss(
-    tmp_path: Path, emptied: WebOrthanc, credentials: Basic
+    tmp_path: Path, emptied: WebOrthanc, credentials: BasicCredentials
 ) -> None:
     paths = files_of(tmp_path / "files", [100] * 3)
     sent = store(emptied.url, paths, peer={"credentials": credentials, "batch": 1}, max_instances_rate=1)
     assert sent.results == ["stored"] * 3
 
 
-def test_the_archive_is_asked_what_it_has(tmp_path: Path, emptied: WebOrthanc, credentials: Basic) -> None:
+def test_the_archive_is_asked_what_it_has(tmp_path: Path, emptied: WebOrthanc, credentials: BasicCredentials) -> None:
     from support.series_files import write_series
 
     paths = write_series(tmp_path / "files", [("1.2.77", "1.2.77.1")] * 5 + [("1.2.77", "1.2.77.2")])
@@ -204,7 +206,7 @@ def test_a_busy_nginx(tmp_path: Path, front: NginxFront, certificates: Certifica
     assert len(sent.outcomes[0].attempts) == 2
 
 
-def test_a_large_instance_takes_no_memory(tmp_path: Path, emptied: WebOrthanc, credentials: Basic) -> None:
+def test_a_large_instance_takes_no_memory(tmp_path: Path, emptied: WebOrthanc, credentials: BasicCredentials) -> None:
     paths = files_of(tmp_path / "files", [120_000_000])
 
     def resident() -> int:

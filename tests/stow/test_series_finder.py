@@ -103,7 +103,7 @@ def test_no_access(status: int) -> None:
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
-        (response(404), HttpRefused), (response(500), HttpRefused), (response(301, Location="http://x/"), HttpRefused),
+        (response(500), HttpRefused), (response(301, Location="http://x/"), WebSessionFailed),
         (response(200, b"<html>", "text/html"), RemoteProtocolError), (response(200, b"[{}]"), RemoteProtocolError),
         (b"what?\r\n\r\n", RemoteProtocolError), (WebAnswer(closes=True), ConnectionLost),
     ],
@@ -111,6 +111,19 @@ def test_no_access(status: int) -> None:
 def test_no_answer_that_can_be_used(answer: bytes | WebAnswer, expected: type[DcmsendError]) -> None:
     with ScriptedWebServer(answer) as server, finding(server) as finder, pytest.raises(expected):
         finder.find(STUDY, SERIES, ["1.2.3"])
+
+
+@pytest.mark.parametrize("status", [404, 405, 406, 410, 415, 501])
+def test_a_service_that_takes_no_queries(status: int) -> None:
+    """That stays so; once it has answered, 404 may be what it says of a series that it lacks."""
+    ask = archive(UIDS[:3])
+    with ScriptedWebServer(response(status), ask, response(status)) as server, finding(server) as finder:
+        with pytest.raises(WebSessionFailed, match=f"QIDO-RS.*the server answers {status}") as caught:
+            finder.find(STUDY, SERIES, ["1.2.3"])
+        assert caught.value.is_permanent
+        assert finder.find(STUDY, SERIES, UIDS[:3]).availability
+        with pytest.raises(HttpRefused):
+            finder.find(STUDY, SERIES, ["1.2.3"])
 
 
 def test_silence() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from support.discarding_peer import DiscardingPeer
+from support.http_sink import http_sink
 from support.part10 import read_part10
 from support.run import read_summary, run_measured
 from support.trees import tiny_instance_uid, write_multi_frame, write_tree
@@ -49,4 +50,18 @@ def test_tree_of_twenty_thousand_files(dcmsend: str, tmp_path: Path) -> None:
     assert read_summary(done.stderr)["with status SUCCESS"] == count
     assert sorted(stored.sop_instance_uid for stored in peer.stored) == [tiny_instance_uid(n) for n in range(count)]
     assert len({stored.length for stored in peer.stored}) == 1
+    assert peak < 100 * MIB
+
+
+@pytest.mark.slow
+def test_three_gigabytes_to_a_web_service(dcmsend: str, tmp_path: Path) -> None:
+    """As one part of one request, whose length is told beforehand."""
+    path = tmp_path / "large.dcm"
+    write_multi_frame(path, 3_000_000_000 // FRAME * FRAME)
+    with http_sink(tmp_path) as sink:
+        done, peak = run_measured(tmp_path, dcmsend, "-v", "--stow", sink.url, path)
+        counts = sink.counts()
+    assert done.exit_code == 0, done.stderr
+    assert (counts["requests"], counts["instances"]) == (1, 1)
+    assert 0 < counts["bytes"] - path.stat().st_size < 1000
     assert peak < 100 * MIB

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dcmsend.errors import UsageError
 from dcmsend.run import check_receiver
-from dcmsend.stow import Basic, BearerCommand, BearerFile, WebPeer
+from dcmsend.stow import BasicCredentials, BearerCommand, BearerFile, WebPeer
 
 from .command_line import CommandLine
 from .masking import mask_ticket, mask_url
@@ -100,7 +100,7 @@ def _credentials(line: CommandLine) -> Credentials | None:
     read_first_line(password_file, "--password-file")
     if ":" in user or not user or not user.isprintable():
         raise invalid_value("--user", user)
-    return Basic(user, password_file)
+    return BasicCredentials(user, password_file)
 
 
 def _check_kind(path: str, what: str) -> None:

@@ -115,8 +115,12 @@ class LoadedInstance:
         return said == (self.sop_class_uid, self.sop_instance_uid, self.syntax.uid)
 
     def as_a_file(self) -> Payload:
-        """The bytes of the whole file, meta header and data set, as they stand; the payload takes the file over."""
-        return self._content.payload(self._sendable, from_first_byte=True)
+        """The bytes of the whole file, meta header and data set, as they stand; the payload takes the file over.
+
+        Data Set Trailing Padding, which no message has, is among them: it is part of a file (PS3.10 7.2).
+        """
+        end = self._sendable if self.syntax.is_deflated else max(self._sendable, self.length)
+        return self._content.payload(end, from_first_byte=True)
 
     def encoded(self, target: TransferSyntax, recoding: Recoding) -> Payload:
         """The data set in ``target``, canonically encoded, with its pixels decoded if necessary; takes the file over.

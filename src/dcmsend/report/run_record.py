@@ -69,6 +69,7 @@ class RunRecord:
         self.journal: str | None = None
         self.associations = 0
         self.contexts = 0
+        self.by_web = False
         self.proofs: ProofSummary | None = None
         self.refuted_for_good = 0
         self.listed = False
@@ -105,7 +106,7 @@ class RunRecord:
 
     def format_summary(self) -> str:
         """DCMTK's status summary."""
-        return format_summary(self.summary, self.associations, self.contexts)
+        return format_summary(self.summary, self.associations, self.contexts, by_web=self.by_web)
 
     @property
     def is_refused_for_good(self) -> bool:

@@ -77,15 +77,13 @@ _ANSWER_ROWS = (
 )
 
 
-def format_summary(summary: Summary, associations: int, contexts: int) -> str:
-    """DCMTK's status summary: lines without a line end after the last."""
-    lines = [
-        "Status Summary",
-        "--------------",
-        f"Number of associations   : {associations}",
-        f"Number of pres. contexts : {contexts}",
-        f"Number of SOP instances  : {summary.total}",
-    ]
+def format_summary(summary: Summary, sessions: int, contexts: int, *, by_web: bool = False) -> str:
+    """DCMTK's status summary: lines without a line end after the last; a web service has connections, no contexts."""
+    if by_web:
+        ways = [f"Number of connections    : {sessions}"]
+    else:
+        ways = [f"Number of associations   : {sessions}", f"Number of pres. contexts : {contexts}"]
+    lines = ["Status Summary", "--------------", *ways, f"Number of SOP instances  : {summary.total}"]
     rows = [("- sent to the peer       : ", summary.sent)]
     rows += [(label, summary.answers[kind]) for kind, label in _ANSWER_ROWS]
     rows += [

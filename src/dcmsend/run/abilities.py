@@ -67,7 +67,7 @@ def _can_decode(syntax: TransferSyntax) -> bool:
     return can_decode(syntax)
 
 
-def _can_convert(allowed: Decompression, source: TransferSyntax, target: TransferSyntax) -> bool:
+def _can_convert(allowed: Decompression | None, source: TransferSyntax, target: TransferSyntax) -> bool:
     from dcmsend.transcode import can_convert
 
     if source.is_lossy and source is not target and allowed is not Decompression.LOSSY:

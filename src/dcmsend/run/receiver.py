@@ -42,7 +42,7 @@ def make_target(
         return DimseTarget(peer, settings.transfer, settings.plan, abilities, was_moved, kept)
     from dcmsend.stow import StowTarget
 
-    decompress = settings.plan.decompression is not Decompression.NEVER
+    decompress = settings.plan.decompression in (Decompression.LOSSLESS, Decompression.LOSSY)
     return StowTarget(peer, settings.transfer, abilities, was_moved, kept, decompress=decompress)
 
 

@@ -53,6 +53,7 @@ class Run:
         self.settings = settings
         self.share = share_of(settings)
         self.record = RunRecord(keeps_all=keeps_all)
+        self.record.by_web = bool(settings.peer.facts.url)
         self.record.journal = None if settings.journal is None else settings.journal.path
         self.interrupt = interrupt or Interrupt(settings.transfer.drain_seconds)
         self._proving: Proving | None = None

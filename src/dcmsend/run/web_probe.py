@@ -17,6 +17,7 @@ __all__ = ["WebProbe"]
 
 _NO_STUDY: Final = "2.25.1"
 _NO_SERIES: Final = "2.25.2"
+_NO_ACCESS: Final = (401, 403, 407)
 """UIDs that nobody gives: 1 and 2 are no UUIDs (PS3.5 B.2)."""
 
 
@@ -40,9 +41,20 @@ class WebProbe:
         finder = make_finder(self._peer, self._options, self._interrupt)
         try:
             self.answers_queries = finder.find(_NO_STUDY, _NO_SERIES, ()).status == 0
-        except (SessionFailed, Cancelled):
+        except Cancelled:
             raise
+        except SessionFailed as error:
+            if not _takes_no_queries(error.cause):
+                raise
+            self.error = error.cause
         except DcmsendError as error:
             self.error = error
         finally:
             finder.close()
+
+
+def _takes_no_queries(cause: DcmsendError) -> bool:
+    """Whether the service has answered, and lets us in: it may store all the same."""
+    from dcmsend.stow import HttpRefused  # loaded with the finder
+
+    return isinstance(cause, HttpRefused) and cause.status not in _NO_ACCESS

@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING
 from .web_peer import WebPeer
 
 if TYPE_CHECKING:
-    from .credentials import Basic, BearerCommand, BearerFile, Credentials
+    from .credentials import BasicCredentials, BearerCommand, BearerFile, Credentials
     from .errors import CredentialsUnusable, HttpRefused, NoHttpLibrary, WebSessionFailed
     from .series_finder import SeriesFinder
     from .stow_target import StowTarget
 
 __all__ = [
-    "Basic", "BearerCommand", "BearerFile", "Credentials", "CredentialsUnusable", "HttpRefused", "NoHttpLibrary",
-    "SeriesFinder", "StowTarget", "WebPeer", "WebSessionFailed",
+    "BasicCredentials", "BearerCommand", "BearerFile", "Credentials", "CredentialsUnusable", "HttpRefused",
+    "NoHttpLibrary", "SeriesFinder", "StowTarget", "WebPeer", "WebSessionFailed",
 ]  # fmt: skip
 
 _HOMES = {
-    "Basic": "credentials", "BearerCommand": "credentials", "BearerFile": "credentials", "Credentials": "credentials",
+    "BasicCredentials": "credentials", "BearerCommand": "credentials", "BearerFile": "credentials",
+    "Credentials": "credentials",
     "CredentialsUnusable": "errors", "HttpRefused": "errors", "NoHttpLibrary": "errors",
     "SeriesFinder": "series_finder", "StowTarget": "stow_target", "WebSessionFailed": "errors",
 }  # fmt: skip

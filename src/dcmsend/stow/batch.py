@@ -15,6 +15,7 @@ from dcmsend.load import (
     BytesPayload,
     ChunkPayload,
     Failure,
+    FilePayload,
     LoadedInstance,
     Loader,
     Prepared,
@@ -44,10 +45,12 @@ class Part(Prepared):
         size: bytes of ``before`` and payload together, None if only the end will tell.
         is_begun: whether any byte of the part was handed to the system.
         is_complete: whether all were.
+        is_lent: whether the system has pages of the file, not copies of them: who writes to the file before the peer
+            has them all changes what the peer gets, so it stays open until the answer.
         sent: bytes of the payload that were handed to the system.
     """
 
-    __slots__ = ("before", "is_begun", "is_complete", "sent", "size", "sop_class_uid", "sop_instance_uid")
+    __slots__ = ("before", "is_begun", "is_complete", "is_lent", "sent", "size", "sop_class_uid", "sop_instance_uid")
 
     def __init__(self, index: int, instance: Instance) -> None:
         super().__init__(index, instance)
@@ -57,12 +60,21 @@ class Part(Prepared):
         self.size: int | None = 0
         self.is_begun = False
         self.is_complete = False
+        self.is_lent = False
         self.sent = 0
 
     @property
     def is_sendable(self) -> bool:
         """Whether the instance is loaded and can be sent."""
         return self.payload is not None
+
+    def check_unchanged(self) -> None:
+        """When the answer has come: compare a file whose pages were lent.  Raises FileChanged, FileUnreadable."""
+        if self.is_lent and isinstance(self.payload, FilePayload):
+            try:
+                self.payload.check_unchanged()
+            except OSError as error:
+                raise FileUnreadable(error.strerror or str(error), error.errno or 0) from error
 
 
 class Batch:
@@ -162,7 +174,8 @@ class Gatherer:
     def next(self, *, may_wait: bool) -> Batch | None:
         """The next batch; None when no instance is left, or the run has to end.
 
-        Waits for an instance if ``may_wait``, but never once it holds one.
+        Waits for an instance if ``may_wait``, but never once it holds one.  Otherwise a request is on its way, whose
+        files may still be open.
         """
         batch = Batch()
         while not self._is_full(batch):
@@ -171,7 +184,7 @@ class Gatherer:
                 task = self._take(may_wait=may_wait and not batch.entries)
                 if task is None:
                     break
-                part = self._load(*task, has_others=bool(batch.parts))
+                part = self._load(*task, has_others=bool(batch.parts) or not may_wait)
                 if part is None:
                     break
             if batch.entries and not self._fits(batch, part):

@@ -213,7 +213,7 @@ class BatchLoop:
     def _judged(self, batch: Batch, judgement: Judgement) -> Iterator[StoreOutcome]:
         """The outcomes of a request that was answered, and what follows from them."""
         verdicts = {
-            part.index: verdict
+            part.index: _unless_changed(part, verdict)
             for part, verdict in zip(batch.parts, judgement.verdicts, strict=True)
             if verdict is not None
         }
@@ -311,6 +311,19 @@ class BatchLoop:
         if self.halted:
             self._work.stop()
             log_end(self.error, self._facts)
+
+
+def _unless_changed(part: Part, verdict: Verdict) -> Verdict:
+    """The verdict, unless the file has changed since it was checked: then nobody knows what the server has stored."""
+    if verdict.result not in (Result.STORED, Result.REFUSED):
+        return verdict
+    try:
+        part.check_unchanged()
+    except (DataSetError, FileUnreadable) as error:
+        _log.error("cannot send SOP instance from file: %s: %s", part.instance.input.path, error)
+        result = Result.UNCONFIRMED if verdict.result is Result.STORED else Result.FAILED
+        return Verdict(result, reason=reason_of(error), message=str(error))
+    return verdict
 
 
 def _progress(observer: Observer | None) -> Callable[[int, int], None] | None:

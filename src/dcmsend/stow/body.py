@@ -98,7 +98,8 @@ class BodyWriter:
                 self._gather(chunk, part)
         self._gather(multipart.part_end)
         self._shares.append((part, 0, True))
-        part.close()
+        if not part.is_lent:
+            part.close()
         if self._size >= _MOST_GATHERED:
             self._flush()
 
@@ -126,6 +127,7 @@ class BodyWriter:
             count = min(self._piece, end - offset)
             if self._pace is not None:
                 self._pace.wait_for_bytes(count, self._interrupt)
+            part.is_lent = True
             sent = self._connection.send_file(payload.descriptor, offset, count)
             offset += sent
             self._note(part, sent)

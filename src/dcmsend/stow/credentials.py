@@ -19,7 +19,7 @@ from dcmsend.interrupt import WAIT_SLICE
 
 from .errors import CredentialsUnusable
 
-__all__ = ["Basic", "BearerCommand", "BearerFile", "Credentials"]
+__all__ = ["BasicCredentials", "BearerCommand", "BearerFile", "Credentials"]
 
 _LONGEST: Final = 64 * 1024
 _SECONDS: Final = 30.0
@@ -119,8 +119,10 @@ class BearerCommand(_Keeping):
     """A token that a command writes; run without a shell, and again once after a refusal.
 
     Attributes:
-        command: program and arguments.
+        command: program and arguments; not shown, because there may be a secret among them.
     """
+
+    _hidden: ClassVar[tuple[str, ...]] = ("command",)
 
     command: tuple[str, ...]
 
@@ -144,15 +146,13 @@ class BearerCommand(_Keeping):
         return True
 
 
-class Basic(_Keeping):
+class BasicCredentials(_Keeping):
     """A user's name and password (RFC 7617).
 
     Attributes:
         user: the name, without colon.
         password_file: holds the password; read again whenever it has changed.
     """
-
-    _hidden: ClassVar[tuple[str, ...]] = ()
 
     user: str
     password_file: str

@@ -85,7 +85,8 @@ class WebSessionFailed(SessionFailed):
 
     prefix = "cannot send to the web service"
 
-    def __init__(self, cause: DcmsendError, retry_after: float | None = None) -> None:
+    def __init__(self, cause: DcmsendError, retry_after: float | None = None, prefix: str = "") -> None:
+        self.prefix = prefix or type(self).prefix
         super().__init__(cause)
         self.retry_after = retry_after
 

@@ -25,12 +25,15 @@ _MOST_FURTHER: Final = 1_000_000
 
 _NO_ACCESS: Final = (401, 403, 407)
 _BUSY: Final = (408, 425, 429, 503)
+_NO_QUERIES: Final = frozenset({404, 405, 406, 410, 415, 501})
+"""There is no QIDO-RS at this place, unless it was there before: some services say 404 of a series that they lack."""
 
 _OUT_OF_RESOURCES: Final = 0xA700
 _MORE_TO_SAY: Final = 0xB000
 """Statuses of ``Holdings``, as those of a C-FIND."""
 
 _WHAT: Final = "the answer to the QIDO-RS request"
+_NO_SEARCH: Final = "cannot search the web service (QIDO-RS)"
 
 
 class SeriesFinder:
@@ -40,13 +43,15 @@ class SeriesFinder:
         self._peer = peer
         self._connection = HttpConnection(peer, options, interrupt)
         self._requests = Requests(peer, interrupt)
+        self._has_answered = False
 
     def find(self, study_uid: str, series_uid: str, wanted: Collection[str], *, by_name: bool = False) -> Holdings:
         """Which of the ``wanted`` SOP Instance UIDs the service has in a series.
 
         By default the service is asked for the whole series, page by page; ``by_name`` asks for each instance.
         Raises WebSessionFailed, HttpRefused, RemoteProtocolError, TransportError when there is no answer, Cancelled;
-        the next question then opens a new connection.
+        the next question then opens a new connection.  A service that takes no queries raises a WebSessionFailed that
+        is permanent.
         """
         try:
             if by_name:
@@ -101,18 +106,23 @@ class SeriesFinder:
         if answer.status in _NO_ACCESS and self._requests.renew():
             answer = self._ask(self._peer.address.path_of(*parts, **query))
         if answer.status in _NO_ACCESS:
-            raise WebSessionFailed(HttpRefused(answer.status, answer.phrase))
+            raise WebSessionFailed(HttpRefused(answer.status, answer.phrase), prefix=_NO_SEARCH)
         self._requests.note_access()
         if answer.status in _BUSY:
             return None
         if answer.status == 204 or (answer.status == 200 and not answer.body and _is_empty(answer)):
+            self._has_answered = True
             return [], False
         if answer.status not in (200, 206):
-            raise HttpRefused(answer.status, answer.phrase)
+            refused = HttpRefused(answer.status, answer.phrase)
+            if 300 <= answer.status < 400 or (answer.status in _NO_QUERIES and not self._has_answered):
+                raise WebSessionFailed(refused, prefix=_NO_SEARCH)
+            raise refused
         try:
             rows = parse_instances(answer.body, answer.fields.get("content-type"))
         except ResponseUnreadable as error:
             raise RemoteProtocolError(f"the answer to QIDO-RS cannot be read: {error}") from error
+        self._has_answered = True
         return rows, answer.fields.get("warning", "").lstrip().startswith("299")
 
     def _ask(self, target: str) -> Answer:
@@ -134,7 +144,7 @@ class SeriesFinder:
         except Cancelled:
             raise
         except DcmsendError as error:
-            raise WebSessionFailed(error) from error
+            raise WebSessionFailed(error, prefix=_NO_SEARCH) from error
         connection.send(head)
         return connection.answer(_WHAT)
 
