@@ -150,7 +150,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
 @pytest.mark.timeout(60)
 def test_a_pipe_is_no_file_for_credentials(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    for credentials in (BearerFile(str(tmp_path / "pipe")), Basic("me", str(tmp_path / "pipe"))):
+    for credentials in (BearerFile(str(tmp_path / "pipe")), BasicCredentials("me", str(tmp_path / "pipe"))):
         with pytest.raises(CredentialsUnusable, match="regular file"):
             credentials.header()
 
