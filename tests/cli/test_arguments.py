@@ -70,7 +70,7 @@ MEANINGS: dict[str, tuple[list[str], dict[str, Any]]] = {
     "--recurse": (["+sd", "+r"], {"inputs.scan_directories": True, "inputs.recurse": True}),
     "--no-recurse": (["+sd", "+r", "-r"], {"inputs.scan_directories": True}),
     "--decompress-never": (["-dn"], {"plan.decompression": Decompression.NEVER, "transfer.convert": False}),
-    "--decompress-lossless": (["-dn", "+dls"], {}),
+    "--decompress-lossless": (["-dn", "+dls"], {"plan.decompression": Decompression.LOSSLESS}),
     "--decompress-lossy": (["+dly"], {"plan.decompression": Decompression.LOSSY}),
     "--compression-level": (["+cl", "0"], {"transfer.deflate_level": 0}),
     "--no-halt": (

@@ -152,9 +152,14 @@ async def _fetch(store: Any, path: str, entry: Entry, sink: Sink, limit: int | N
         return entry
     end = None if limit is None else limit if entry.size is None else min(limit, entry.size)
     answer = await obstore.get_async(store, path, options=None if end is None else {"range": (0, end)})
-    async for data in answer.stream(min_chunk_size=PIECE):
+    served = _entry(answer.meta)._replace(path=entry.path)
+    stream = answer.stream(min_chunk_size=PIECE)
+    # The library may keep the end of the stream for a while, an exception that holds this frame: it is not to hold
+    # connections, too.
+    del store, answer
+    async for data in stream:
         sink(bytes(data))
-    return _entry(answer.meta)._replace(path=entry.path)
+    return served
 
 
 def _entry(told: Any) -> Entry:
