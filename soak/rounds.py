@@ -1,16 +1,54 @@
-"""What the soaks of nights have in common: telling of a broken round, and reading a journal without our code."""
+"""What the soaks of nights have in common: their options and rounds, telling of a broken one, reading a journal."""
 
 from __future__ import annotations
 
+import argparse
+import random
 import shutil
+import signal
 import sqlite3
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["opened_copy", "tell_broken"]
+__all__ = ["numbers", "opened_copy", "parser_of", "seed_of", "tell_broken"]
+
+
+def parser_of(script: str, description: str, rounds: int | None) -> argparse.ArgumentParser:
+    """The options that all soaks of nights have.
+
+    ``rounds`` is how many are played unless the user says; with None they are 20, or as many as ``--seconds`` allows.
+    """
+    parser = argparse.ArgumentParser(prog=f"scripts/{script}", description=description)
+    usual = "20, or as many as --seconds allows" if rounds is None else rounds
+    parser.add_argument("rounds", type=int, nargs="?", default=rounds, help=f"how many (default: {usual})")
+    parser.add_argument("--seed", type=int, help="default: another one each time; it is printed")
+    parser.add_argument("--seconds", type=float, help="begin no further round after so many seconds")
+    parser.add_argument("--round", type=int, help="only the round of this number")
+    parser.add_argument("--keep", type=Path, help="folder for what is left of rounds that break a promise")
+    parser.add_argument("--dcmsend", help="program that is run, default: the one of this environment")
+    parser.add_argument("--verbose", action="store_true", help="tell every night")
+    return parser
+
+
+def seed_of(arguments: argparse.Namespace) -> int:
+    """The seed of a run, which is printed; an interrupt from the keyboard ends the run from now on."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets what runs in the background ignore it
+    seed: int = random.SystemRandom().randrange(1 << 32) if arguments.seed is None else arguments.seed
+    print(f"seed {seed}", flush=True)
+    return seed
+
+
+def numbers(arguments: argparse.Namespace) -> Iterator[int]:
+    """The numbers of the rounds to be played, as long as there is time."""
+    deadline = time.monotonic() + (arguments.seconds or float("inf"))
+    for number in [arguments.round] if arguments.round is not None else range(1, arguments.rounds + 1):
+        if time.monotonic() > deadline:
+            return
+        yield number
 
 
 def tell_broken(

@@ -6,10 +6,8 @@ import argparse
 import os
 import random
 import shutil
-import signal
 import subprocess
 import tempfile
-import time
 import traceback
 from collections import Counter
 from pathlib import Path
@@ -18,7 +16,7 @@ from soak.archives.world import World
 from soak.folders.night import REPORTS, Done, Night, accompany
 from soak.folders.promises import broken_in_records, nonsense_arrived
 from soak.folders.receiver import Receiver
-from soak.rounds import tell_broken
+from soak.rounds import numbers, parser_of, seed_of, tell_broken
 from support.programs import installed_dcmsend
 
 __all__ = ["main"]
@@ -29,33 +27,17 @@ BROKEN, SOAK_IS_BROKEN = 1, 2
 def main() -> int:
     """0 if all promises were kept, 1 if not, 2 if the soak itself has failed."""
     arguments = _parser().parse_args()
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets what runs in the background ignore it
-    seed = random.SystemRandom().randrange(1 << 32) if arguments.seed is None else arguments.seed
-    print(f"seed {seed}", flush=True)
-    rounds = [arguments.round] if arguments.round is not None else range(1, (arguments.rounds or 30) + 1)
-    deadline = time.monotonic() + (arguments.seconds or float("inf"))
+    seed = seed_of(arguments)
     soak = _Soak(seed, arguments.dcmsend or installed_dcmsend(), arguments.keep, is_verbose=arguments.verbose)
-    for number in rounds:
-        if time.monotonic() > deadline:
-            break
+    for number in numbers(arguments):
         soak.run(number)
     soak.show()
     return soak.exit_code
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="scripts/soak_archives",
-        description="Random nights over zip and tar archives, with a journal and kills; nothing may be lost.",
-    )
-    parser.add_argument("rounds", type=int, nargs="?", help="how many (default: 30)")
-    parser.add_argument("--seed", type=int, help="default: another one each time; it is printed")
-    parser.add_argument("--seconds", type=float, help="begin no further round after so many seconds")
-    parser.add_argument("--round", type=int, help="only the round of this number")
-    parser.add_argument("--keep", type=Path, help="folder for what is left of rounds that break a promise")
-    parser.add_argument("--dcmsend", help="program that is run, default: the one of this environment")
-    parser.add_argument("--verbose", action="store_true", help="tell every night")
-    return parser
+    description = "Random nights over zip and tar archives, with a journal and kills; nothing may be lost."
+    return parser_of("soak_archives", description, 30)
 
 
 class _Soak:

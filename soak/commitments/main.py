@@ -5,9 +5,7 @@ from __future__ import annotations
 import argparse
 import random
 import shutil
-import signal
 import tempfile
-import time
 import traceback
 from collections import Counter
 from pathlib import Path
@@ -15,7 +13,7 @@ from pathlib import Path
 from soak.commitments.night import ArchiveProcess, Done, Night, free_fixed_port, plan_night, run_night, write_settings
 from soak.commitments.promises import broken_after_run, broken_at_the_end, broken_by_events
 from soak.commitments.record import Event, Journal, Log, journal_of
-from soak.rounds import tell_broken
+from soak.rounds import numbers, parser_of, seed_of, tell_broken
 from support.programs import installed_dcmsend
 from support.sending import instance_uid
 from support.series_files import write_series
@@ -30,33 +28,17 @@ _CALM_NIGHTS = 4
 def main() -> int:
     """0 if all promises were kept, 1 if not, 2 if the soak itself has failed."""
     arguments = _parser().parse_args()
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets what runs in the background ignore it
-    seed = random.SystemRandom().randrange(1 << 32) if arguments.seed is None else arguments.seed
-    print(f"seed {seed}", flush=True)
-    rounds = [arguments.round] if arguments.round is not None else range(1, arguments.rounds + 1)
-    deadline = time.monotonic() + (arguments.seconds or float("inf"))
+    seed = seed_of(arguments)
     soak = _Soak(seed, arguments.dcmsend or installed_dcmsend(), arguments.keep, verbose=arguments.verbose)
-    for number in rounds:
-        if time.monotonic() > deadline:
-            break
+    for number in numbers(arguments):
         soak.run(number)
     soak.show()
     return soak.exit_code
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="scripts/soak_commitments",
-        description="Random nights with storage commitment in which sender and archive are killed; then calm ones.",
-    )
-    parser.add_argument("rounds", type=int, nargs="?", default=20, help="how many (default: 20)")
-    parser.add_argument("--seed", type=int, help="default: another one each time; it is printed")
-    parser.add_argument("--seconds", type=float, help="begin no further round after so many seconds")
-    parser.add_argument("--round", type=int, help="only the round of this number")
-    parser.add_argument("--keep", type=Path, help="folder for what is left of rounds that break a promise")
-    parser.add_argument("--dcmsend", help="program that is run, default: the one of this environment")
-    parser.add_argument("--verbose", action="store_true", help="tell every night")
-    return parser
+    description = "Random nights with storage commitment in which sender and archive are killed; then calm ones."
+    return parser_of("soak_commitments", description, 20)
 
 
 class _Soak:

@@ -6,9 +6,7 @@ import argparse
 import os
 import random
 import shutil
-import signal
 import tempfile
-import time
 import traceback
 from collections import Counter
 from pathlib import Path
@@ -17,7 +15,7 @@ from soak.folders.night import Done, Night, allowed_namespaces, plan_night, run_
 from soak.folders.promises import broken_after_night, broken_at_the_end
 from soak.folders.receiver import Receiver
 from soak.folders.world import World
-from soak.rounds import tell_broken
+from soak.rounds import numbers, parser_of, seed_of, tell_broken
 from support.programs import installed_dcmsend
 
 __all__ = ["main"]
@@ -29,39 +27,23 @@ _OTHER_FILE_SYSTEM = Path("/dev/shm")
 def main() -> int:
     """0 if all promises were kept, 1 if not, 2 if the soak itself has failed."""
     arguments = _parser().parse_args()
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets what runs in the background ignore it
-    seed = random.SystemRandom().randrange(1 << 32) if arguments.seed is None else arguments.seed
-    print(f"seed {seed}", flush=True)
+    seed = seed_of(arguments)
     may = allowed_namespaces()
     for name, is_allowed in may.items():
         if not is_allowed:
             print(f"not tested: namespaces for {name} are not allowed here")
-    rounds = [arguments.round] if arguments.round is not None else range(1, (arguments.rounds or 1 << 30) + 1)
-    if arguments.rounds is None and arguments.seconds is None and arguments.round is None:
-        rounds = range(1, 21)
-    deadline = time.monotonic() + (arguments.seconds or float("inf"))
+    if arguments.rounds is None:
+        arguments.rounds = 20 if arguments.seconds is None else 1 << 30
     soak = _Soak(seed, arguments.dcmsend or installed_dcmsend(), may, arguments.keep, verbose=arguments.verbose)
-    for number in rounds:
-        if time.monotonic() > deadline:
-            break
+    for number in numbers(arguments):
         soak.run(number)
     soak.show()
     return soak.exit_code
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="scripts/soak_folders",
-        description="Random nights over folders that others change, with a journal; nothing may be lost.",
-    )
-    parser.add_argument("rounds", type=int, nargs="?", help="how many (default: 20, or as many as --seconds allows)")
-    parser.add_argument("--seed", type=int, help="default: another one each time; it is printed")
-    parser.add_argument("--seconds", type=float, help="begin no further round after so many seconds")
-    parser.add_argument("--round", type=int, help="only the round of this number")
-    parser.add_argument("--keep", type=Path, help="folder for what is left of rounds that break a promise")
-    parser.add_argument("--dcmsend", help="program that is run, default: the one of this environment")
-    parser.add_argument("--verbose", action="store_true", help="tell every night")
-    return parser
+    description = "Random nights over folders that others change, with a journal; nothing may be lost."
+    return parser_of("soak_folders", description, None)
 
 
 class _Soak:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import argparse
 import random
 import shutil
-import signal
 import tempfile
-import time
 import traceback
 from collections import Counter
 from contextlib import ExitStack
@@ -19,7 +17,7 @@ from soak.folders.receiver import Receiver
 from soak.places.night import Done, Night, plan_night, run_night
 from soak.places.promises import Rows, broken_after_night, broken_at_the_end, rows_of
 from soak.places.world import World
-from soak.rounds import tell_broken
+from soak.rounds import numbers, parser_of, seed_of, tell_broken
 from support.programs import installed_dcmsend
 from support.store_servers import StorePlace, s3_place, web_place
 
@@ -33,35 +31,20 @@ _MOST_CALM = 4
 def main() -> int:
     """0 if all promises were kept, 1 if not, 2 if the soak itself has failed."""
     arguments = _parser().parse_args()
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets what runs in the background ignore it
-    seed = random.SystemRandom().randrange(1 << 32) if arguments.seed is None else arguments.seed
-    print(f"seed {seed}", flush=True)
-    rounds = [arguments.round] if arguments.round is not None else range(1, arguments.rounds + 1)
-    deadline = time.monotonic() + (arguments.seconds or float("inf"))
+    seed = seed_of(arguments)
     with ExitStack() as stack:
         soak = _Soak(seed, arguments, stack)
-        for number in rounds:
-            if time.monotonic() > deadline:
-                break
+        for number in numbers(arguments):
             soak.run(number)
         soak.show()
     return soak.exit_code
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="scripts/soak_places",
-        description="Random nights over object stores that stall, cut, refuse and change; nothing may be lost.",
-    )
-    parser.add_argument("rounds", type=int, nargs="?", default=10, help="how many (default: 10)")
-    parser.add_argument("--seed", type=int, help="default: another one each time; it is printed")
-    parser.add_argument("--seconds", type=float, help="begin no further round after so many seconds")
-    parser.add_argument("--round", type=int, help="only the round of this number")
+    description = "Random nights over object stores that stall, cut, refuse and change; nothing may be lost."
+    parser = parser_of("soak_places", description, 10)
     parser.add_argument("--store", choices=KINDS, help="only this one; default: in turns")
     parser.add_argument("--kills", type=float, default=0.5, help="share of nights with a kill (default: 0.5)")
-    parser.add_argument("--keep", type=Path, help="folder for what is left of rounds that break a promise")
-    parser.add_argument("--dcmsend", help="program that is run, default: the one of this environment")
-    parser.add_argument("--verbose", action="store_true", help="tell every night")
     return parser
 
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 import argparse
 import random
 import shutil
-import signal
 import tempfile
-import time
 import traceback
 from collections import Counter
 from pathlib import Path
 
-from soak.rounds import tell_broken
+from soak.rounds import numbers, parser_of, seed_of, tell_broken
 from soak.web.night import Done, outcomes_of, plan_night, run_night
 from soak.web.promises import broken_after_night, broken_at_the_end
 from soak.web.proxy import WebProxy
@@ -33,35 +31,20 @@ _CALM_NIGHTS = 2
 def main() -> int:
     """0 if all promises were kept, 1 if not, 2 if the soak itself has failed."""
     arguments = _parser().parse_args()
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets what runs in the background ignore it
-    seed = random.SystemRandom().randrange(1 << 32) if arguments.seed is None else arguments.seed
-    print(f"seed {seed}", flush=True)
-    rounds = [arguments.round] if arguments.round is not None else range(1, arguments.rounds + 1)
-    deadline = time.monotonic() + (arguments.seconds or float("inf"))
+    seed = seed_of(arguments)
     soak = _Soak(seed, arguments.dcmsend or installed_dcmsend(), arguments.keep, verbose=arguments.verbose)
     with tempfile.TemporaryDirectory(prefix="soak-orthanc-") as folder, web_orthanc(Path(folder)) as archive:
-        for number in rounds:
-            if time.monotonic() > deadline:
-                break
+        for number in numbers(arguments):
             soak.run(number, archive)
     soak.show()
     return soak.exit_code
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="scripts/soak_web",
-        description="Random nights with Orthanc's web service, whose sender is killed behind a network that fails; "
-        "then calm ones.",
+    description = (
+        "Random nights with Orthanc's web service, whose sender is killed behind a network that fails; then calm ones."
     )
-    parser.add_argument("rounds", type=int, nargs="?", default=20, help="how many (default: 20)")
-    parser.add_argument("--seed", type=int, help="default: another one each time; it is printed")
-    parser.add_argument("--seconds", type=float, help="begin no further round after so many seconds")
-    parser.add_argument("--round", type=int, help="only the round of this number")
-    parser.add_argument("--keep", type=Path, help="folder for what is left of rounds that break a promise")
-    parser.add_argument("--dcmsend", help="program that is run, default: the one of this environment")
-    parser.add_argument("--verbose", action="store_true", help="tell every night")
-    return parser
+    return parser_of("soak_web", description, 20)
 
 
 class _Soak:
