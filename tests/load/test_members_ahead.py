@@ -241,6 +241,26 @@ def test_a_spare_file_is_used_again() -> None:
     assert open_descriptors() == before, "nothing is kept any more"
 
 
+@pytest.mark.parametrize("lends", [False, True])
+def test_what_was_lent_to_the_system_is_not_written_to_again(tmp_path: Path, several: None, lends: bool) -> None:
+    """With sendfile the system may send pages of a file after it was closed."""
+    instances = instances_of(make_zip(tmp_path, 6, 300_000, zipfile.ZIP_DEFLATED))
+    files = FilesAhead(instances, lends=lends)
+    pages = []
+    try:
+        for index, instance in enumerate(instances):
+            file = files.open(index, instance)
+            content = os.pread(file.descriptor, file.size, 0)
+            pages.append((os.dup(file.descriptor), content))
+            file.close()
+        changed = [os.pread(descriptor, len(content), 0) != content for descriptor, content in pages]
+    finally:
+        files.close()
+        for descriptor, _ in pages:
+            os.close(descriptor)
+    assert any(changed) is not lends
+
+
 def test_no_more_than_a_few_spare_files_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     spares, before = SpareFiles(), open_descriptors()
     taken = [spares.take(100) for _ in range(20)]

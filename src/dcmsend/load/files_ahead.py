@@ -38,6 +38,8 @@ class FilesAhead:
         instances: the transfer list; may grow meanwhile.
         on_slow: called when files begin to be opened ahead, on the thread that opened the last file.
         kept: files that the scan has left open; None if there are none.
+        lends: whether who sends lends the pages of files to the system (sendfile), which may send them after the file
+            was closed: then no anonymous file is written to again for another instance.
     """
 
     def __init__(
@@ -45,7 +47,10 @@ class FilesAhead:
         instances: Sequence[Instance],
         on_slow: Callable[[], None] | None = None,
         kept: KeptFiles | None = None,
+        *,
+        lends: bool = False,
     ) -> None:
+        self._lends = lends
         self._kept = kept
         self._instances = instances
         self._on_slow = on_slow
@@ -108,7 +113,7 @@ class FilesAhead:
 
         with self._lock:
             if self._members is None:
-                self._members = MembersAhead(self._instances, self._on_slow, self._make_room)
+                self._members = MembersAhead(self._instances, self._on_slow, self._make_room, lends=self._lends)
             return self._members
 
     def _start(self) -> None:

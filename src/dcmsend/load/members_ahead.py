@@ -72,6 +72,7 @@ class MembersAhead:
         instances: the transfer list; may grow meanwhile.
         on_start: called once members are opened ahead, so that the list should be known farther ahead.
         make_room: called when the system has no descriptor left; returns whether it may have helped.
+        lends: whether who sends lends the pages of files to the system (see ``FilesAhead``).
     """
 
     def __init__(
@@ -79,12 +80,14 @@ class MembersAhead:
         instances: Sequence[Instance],
         on_start: Callable[[], None] | None,
         make_room: Callable[[FileUnreadable], bool],
+        *,
+        lends: bool = False,
     ) -> None:
         self._instances = instances
         self._on_start = on_start
         self._make_room = make_room
         self._watch = OpenWatch()
-        self._spares = SpareFiles()
+        self._spares = None if lends else SpareFiles()
         self._lock = threading.Lock()
         self._workers: TicketWorkers[OpenFile] | None = None
         self._is_slow = False
@@ -117,7 +120,8 @@ class MembersAhead:
                 self._workers.close()
                 self._workers = None
             self._threads = 0
-        self._spares.close()
+        if self._spares is not None:
+            self._spares.close()
 
     def _watched(self, source: Source) -> OpenFile:
         """Open a member on this thread, and see how long it has to wait for that, not how long it computes."""

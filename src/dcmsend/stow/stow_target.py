@@ -73,7 +73,7 @@ class StowTarget:
                 from dcmsend.transfer import GrowingList  # only where the scan goes on meanwhile
 
                 run_ahead = instances.run_ahead if isinstance(instances, GrowingList) else None
-            self._files = FilesAhead(instances, run_ahead, self._kept)
+            self._files = FilesAhead(instances, run_ahead, self._kept, lends=True)
         return StowStretch(instances, first)
 
     def session(
