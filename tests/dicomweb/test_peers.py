@@ -17,6 +17,7 @@ from support.corpus import DATA
 from support.http_sink import http_sink
 from support.http_wire import response
 from support.part10 import read_part10
+from support.processes import wait_until
 from support.scripted_web_server import ScriptedWebServer, WebAnswer
 from support.tls_peers import server_context
 from support.web_peers import NginxFront, WebOrthanc, basic_authorization, nginx, web_orthanc
@@ -120,7 +121,8 @@ def test_tokens_limits_and_business(front: NginxFront, certificates: Certificate
     assert ask("/dicom-web/studies", body_of(bytes(1_100_000))).status == 413
     busy = ask("/busy/dicom-web/studies")
     assert (busy.status, busy.getheader("Retry-After")) == (503, "2")
-    assert "POST /busy/dicom-web/studies 503" in front.requests
+    # nginx writes its log after the answer.
+    wait_until(lambda: "POST /busy/dicom-web/studies 503" in front.requests, 30, "the request in the log")
 
 
 def test_scripted_server_stores_and_records() -> None:
