@@ -17,6 +17,7 @@ _NEEDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "dcmtk": (("storescp", "dcmrecv", "dcmqrscp", "dcmdump"), ()),
     "dcmtk-dcmsend": (("dcmsend",), ()),
     "nginx": (("nginx",), ()),
+    "sshd": (("sshd", "ssh-keygen"), ("asyncssh",)),
     "orthanc": (("Orthanc",), ()),
     "asyncssh": ((), ("asyncssh",)),
     "azurite": (("azurite-blob",), ("azure.storage.blob",)),
