@@ -222,7 +222,10 @@ def _report_and_journal(document: dict[str, Any], rows: Rows) -> Iterator[str]:
             folder, name = os.path.split(path)
             for real in {os.path.realpath(folder), _without_mount(folder)}:
                 last.setdefault(os.path.join(real, name), set()).add(each["outcome"])
-                if each["reason"] == "file_unreadable":  # the journal keeps what it knew of a vanished file
+                # The journal keeps what it knew of a vanished file, and of the members of an archive that was replaced
+                # after its list was read: who cannot open an input has learnt nothing about it.
+                is_replaced = each["reason"] == "file_changed" and "!/" in path
+                if each["reason"] == "file_unreadable" or is_replaced:
                     last[os.path.join(real, name)].add("stored")
     for path, words in last.items():
         row = rows.get(path)
