@@ -43,7 +43,10 @@ def test_no_promise_is_broken() -> None:
 @pytest.mark.parametrize(
     ("before", "after", "promises"),
     [
-        ("", "UPDATE instance SET outcome = 0", ("calls stored what the archive does not", ", the journal stored: ")),
+        (
+            "", "UPDATE instance SET sop_instance_uid = '1.2.3'",
+            ("calls stored what the archive does not", ", the journal stored: "),
+        ),
         ("UPDATE instance SET outcome = 3", "", ("stored by an earlier night, but sent",)),
         ("", "DELETE FROM instance", ("was stored in the journal, and is None",)),
     ],
@@ -51,7 +54,7 @@ def test_no_promise_is_broken() -> None:
 def test_a_program_that_breaks_a_promise_is_found_out(
     tmp_path: Path, before: str, after: str, promises: tuple[str, ...]
 ) -> None:
-    """One that calls stored what it was not told so, one that sends everything again, and one that forgets."""
+    """One that calls stored what it has never sent, one that sends everything again, and one that forgets."""
     other = tmp_path / "other"
     other.write_text(
         f"#!{sys.executable}\nimport contextlib, ctypes, os, sqlite3, subprocess, sys\n"
