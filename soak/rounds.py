@@ -10,11 +10,90 @@ import sqlite3
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
-__all__ = ["numbers", "opened_copy", "parser_of", "seed_of", "tell_broken"]
+__all__ = [
+    "BROKEN", "SOAK_IS_BROKEN", "Round", "Rounds", "numbers", "opened_copy", "parser_of", "seed_of", "tell_broken",
+]  # fmt: skip
+
+BROKEN, SOAK_IS_BROKEN = 1, 2
+"""Exit codes: a promise was broken, or the soak itself has failed."""
+
+
+class Round(Protocol):
+    """Some nights, and what must be true of them.
+
+    Attributes:
+        told: the nights in words.
+        seen: what has happened, counted; the nights among it.
+    """
+
+    told: list[str]
+    seen: Counter[str]
+
+    def play(self) -> list[str]:
+        """Play the nights; return the promises that were broken."""
+        ...
+
+    def close(self) -> None:
+        """End what the round has started."""
+        ...
+
+
+class Rounds:
+    """Plays rounds, and counts their results.
+
+    Args:
+        script: name of the command.
+        keep: where the folders of rounds go that break a promise; None deletes them.
+        verbose: whether every night is told.
+    """
+
+    def __init__(self, script: str, seed: int, keep: Path | None, *, verbose: bool) -> None:
+        self._script, self._seed, self._keep, self._verbose = script, seed, keep, verbose
+        self._rounds = self._broken = self._failed = 0
+        self._seen: Counter[str] = Counter()
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of the command."""
+        if self._broken:
+            return BROKEN
+        return SOAK_IS_BROKEN if self._failed or not self._rounds else 0
+
+    def run(self, number: int, make: Callable[[Path, random.Random], Round]) -> None:
+        """Play the round of a number, in a folder of its own, with chances that follow from seed and number."""
+        root = Path(tempfile.mkdtemp(prefix="soak-"))
+        one = make(root, random.Random(f"{self._seed}:{number}"))
+        try:
+            broken = one.play()
+        except Exception:
+            self._failed += 1
+            print(f"round {number}: THE SOAK ITSELF FAILED\n{traceback.format_exc()}", flush=True)
+            broken = []
+        else:
+            self._rounds += 1
+        finally:
+            one.close()
+        self._seen.update(one.seen)
+        if self._verbose:
+            print(f"round {number}\n  " + "\n  ".join(one.told), flush=True)
+        if broken:
+            self._broken += 1
+            tell_broken(self._script, self._seed, number, one.told, broken, root, self._keep)
+        shutil.rmtree(root, ignore_errors=True)
+
+    def show(self) -> None:
+        """Print the summary."""
+        print(f"{self._rounds} rounds, {self._seen['nights']} nights: {self._broken} broken")
+        print("  " + ", ".join(f"{name} {count}" for name, count in sorted(self._seen.items())))
+        if self._failed:
+            print(f"  {self._failed} rounds at which the soak itself failed")
 
 
 def parser_of(script: str, description: str, rounds: int | None) -> argparse.ArgumentParser:

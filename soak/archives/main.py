@@ -16,12 +16,11 @@ from soak.archives.world import World
 from soak.folders.night import REPORTS, Done, Night, accompany
 from soak.folders.promises import broken_in_records, nonsense_arrived
 from soak.folders.receiver import Receiver
-from soak.rounds import numbers, parser_of, seed_of, tell_broken
+from soak.rounds import BROKEN, SOAK_IS_BROKEN, numbers, parser_of, seed_of, tell_broken
 from support.programs import installed_dcmsend
 
 __all__ = ["main"]
 
-BROKEN, SOAK_IS_BROKEN = 1, 2
 
 
 def main() -> int:

@@ -5,22 +5,19 @@ from __future__ import annotations
 import argparse
 import random
 import shutil
-import tempfile
-import traceback
 from collections import Counter
 from pathlib import Path
 
 from soak.commitments.night import ArchiveProcess, Done, Night, free_fixed_port, plan_night, run_night, write_settings
 from soak.commitments.promises import broken_after_run, broken_at_the_end, broken_by_events
 from soak.commitments.record import Event, Journal, Log, journal_of
-from soak.rounds import numbers, parser_of, seed_of, tell_broken
+from soak.rounds import Rounds, numbers, parser_of, seed_of
 from support.programs import installed_dcmsend
 from support.sending import instance_uid
 from support.series_files import write_series
 
 __all__ = ["main"]
 
-BROKEN, SOAK_IS_BROKEN = 1, 2
 _STUDY = "1.2.3"
 _CALM_NIGHTS = 4
 
@@ -29,9 +26,10 @@ def main() -> int:
     """0 if all promises were kept, 1 if not, 2 if the soak itself has failed."""
     arguments = _parser().parse_args()
     seed = seed_of(arguments)
-    soak = _Soak(seed, arguments.dcmsend or installed_dcmsend(), arguments.keep, verbose=arguments.verbose)
+    program = arguments.dcmsend or installed_dcmsend()
+    soak = Rounds("soak_commitments", seed, arguments.keep, verbose=arguments.verbose)
     for number in numbers(arguments):
-        soak.run(number)
+        soak.run(number, lambda root, chance: _Round(root, chance, program))
     soak.show()
     return soak.exit_code
 
@@ -39,54 +37,6 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     description = "Random nights with storage commitment in which sender and archive are killed; then calm ones."
     return parser_of("soak_commitments", description, 20)
-
-
-class _Soak:
-    """Runs rounds, and counts their results."""
-
-    def __init__(self, seed: int, program: str, keep: Path | None, *, verbose: bool) -> None:
-        self._seed, self._program, self._keep, self._verbose = seed, program, keep, verbose
-        self._rounds = self._broken = self._failed = 0
-        self._seen: Counter[str] = Counter()
-
-    @property
-    def exit_code(self) -> int:
-        """The exit code of the command."""
-        if self._broken:
-            return BROKEN
-        return SOAK_IS_BROKEN if self._failed or not self._rounds else 0
-
-    def run(self, number: int) -> None:
-        """Run one round in a folder of its own."""
-        root = Path(tempfile.mkdtemp(prefix="soak-"))
-        one = _Round(root, random.Random(f"{self._seed}:{number}"), self._program)
-        try:
-            broken = one.play()
-        except Exception:
-            self._failed += 1
-            print(f"round {number}: THE SOAK ITSELF FAILED\n{traceback.format_exc()}", flush=True)
-            broken = []
-        else:
-            self._rounds += 1
-        finally:
-            one.close()
-        self._seen.update(one.seen)
-        if self._verbose:
-            print(f"round {number}\n  " + "\n  ".join(one.told), flush=True)
-        if broken:
-            self._tell(number, one.told, broken, root)
-        shutil.rmtree(root, ignore_errors=True)
-
-    def _tell(self, number: int, told: list[str], broken: list[str], root: Path) -> None:
-        self._broken += 1
-        tell_broken("soak_commitments", self._seed, number, told, broken, root, self._keep)
-
-    def show(self) -> None:
-        """Print the summary."""
-        print(f"{self._rounds} rounds, {self._seen['nights']} nights: {self._broken} broken")
-        print("  " + ", ".join(f"{name} {count}" for name, count in sorted(self._seen.items())))
-        if self._failed:
-            print(f"  {self._failed} rounds at which the soak itself failed")
 
 
 class _Round:

@@ -15,12 +15,11 @@ from soak.folders.night import Done, Night, allowed_namespaces, plan_night, run_
 from soak.folders.promises import broken_after_night, broken_at_the_end
 from soak.folders.receiver import Receiver
 from soak.folders.world import World
-from soak.rounds import numbers, parser_of, seed_of, tell_broken
+from soak.rounds import BROKEN, SOAK_IS_BROKEN, numbers, parser_of, seed_of, tell_broken
 from support.programs import installed_dcmsend
 
 __all__ = ["main"]
 
-BROKEN, SOAK_IS_BROKEN = 1, 2
 _OTHER_FILE_SYSTEM = Path("/dev/shm")
 
 

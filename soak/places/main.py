@@ -17,13 +17,12 @@ from soak.folders.receiver import Receiver
 from soak.places.night import Done, Night, plan_night, run_night
 from soak.places.promises import Rows, broken_after_night, broken_at_the_end, rows_of
 from soak.places.world import World
-from soak.rounds import numbers, parser_of, seed_of, tell_broken
+from soak.rounds import BROKEN, SOAK_IS_BROKEN, numbers, parser_of, seed_of, tell_broken
 from support.programs import installed_dcmsend
 from support.store_servers import StorePlace, s3_place, web_place
 
 __all__ = ["main"]
 
-BROKEN, SOAK_IS_BROKEN = 1, 2
 KINDS = ("s3", "s3 obstore", "web", "web obstore")
 _MOST_CALM = 4
 

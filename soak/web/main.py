@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import argparse
 import random
-import shutil
 import tempfile
-import traceback
 from collections import Counter
 from pathlib import Path
 
-from soak.rounds import numbers, parser_of, seed_of, tell_broken
+from soak.rounds import Rounds, numbers, parser_of, seed_of
 from soak.web.night import Done, outcomes_of, plan_night, run_night
 from soak.web.promises import broken_after_night, broken_at_the_end
 from soak.web.proxy import WebProxy
@@ -21,7 +19,6 @@ from support.web_peers import PASSWORD, WebOrthanc, web_orthanc
 
 __all__ = ["main"]
 
-BROKEN, SOAK_IS_BROKEN = 1, 2
 _SIZES = (0, 0, 3_000, 20_000, 70_000, 70_000, 300_000)
 """Of pixels; files above 64 KiB go out by another way."""
 
@@ -32,10 +29,11 @@ def main() -> int:
     """0 if all promises were kept, 1 if not, 2 if the soak itself has failed."""
     arguments = _parser().parse_args()
     seed = seed_of(arguments)
-    soak = _Soak(seed, arguments.dcmsend or installed_dcmsend(), arguments.keep, verbose=arguments.verbose)
+    program = arguments.dcmsend or installed_dcmsend()
+    soak = Rounds("soak_web", seed, arguments.keep, verbose=arguments.verbose)
     with tempfile.TemporaryDirectory(prefix="soak-orthanc-") as folder, web_orthanc(Path(folder)) as archive:
         for number in numbers(arguments):
-            soak.run(number, archive)
+            soak.run(number, lambda root, chance: _Round(root, chance, program, archive))
     soak.show()
     return soak.exit_code
 
@@ -45,51 +43,6 @@ def _parser() -> argparse.ArgumentParser:
         "Random nights with Orthanc's web service, whose sender is killed behind a network that fails; then calm ones."
     )
     return parser_of("soak_web", description, 20)
-
-
-class _Soak:
-    """Runs rounds, and counts their results."""
-
-    def __init__(self, seed: int, program: str, keep: Path | None, *, verbose: bool) -> None:
-        self._seed, self._program, self._keep, self._verbose = seed, program, keep, verbose
-        self._rounds = self._broken = self._failed = 0
-        self._seen: Counter[str] = Counter()
-
-    @property
-    def exit_code(self) -> int:
-        """The exit code of the command."""
-        if self._broken:
-            return BROKEN
-        return SOAK_IS_BROKEN if self._failed or not self._rounds else 0
-
-    def run(self, number: int, archive: WebOrthanc) -> None:
-        """Run one round in a folder of its own, with the archive emptied."""
-        root = Path(tempfile.mkdtemp(prefix="soak-"))
-        one = _Round(root, random.Random(f"{self._seed}:{number}"), self._program, archive)
-        try:
-            broken = one.play()
-        except Exception:
-            self._failed += 1
-            print(f"round {number}: THE SOAK ITSELF FAILED\n{traceback.format_exc()}", flush=True)
-            broken = []
-        else:
-            self._rounds += 1
-        finally:
-            one.close()
-        self._seen.update(one.seen)
-        if self._verbose:
-            print(f"round {number}\n  " + "\n  ".join(one.told), flush=True)
-        if broken:
-            self._broken += 1
-            tell_broken("soak_web", self._seed, number, one.told, broken, root, self._keep)
-        shutil.rmtree(root, ignore_errors=True)
-
-    def show(self) -> None:
-        """Print the summary."""
-        print(f"{self._rounds} rounds, {self._seen['nights']} nights: {self._broken} broken")
-        print("  " + ", ".join(f"{name} {count}" for name, count in sorted(self._seen.items())))
-        if self._failed:
-            print(f"  {self._failed} rounds at which the soak itself failed")
 
 
 class _Round:
