@@ -242,8 +242,11 @@ def test_a_spare_file_is_used_again() -> None:
 
 
 @pytest.mark.parametrize("lends", [False, True])
-def test_what_was_lent_to_the_system_is_not_written_to_again(tmp_path: Path, several: None, lends: bool) -> None:
+def test_what_was_lent_to_the_system_is_not_written_to_again(
+    tmp_path: Path, several: None, monkeypatch: pytest.MonkeyPatch, lends: bool
+) -> None:
     """With sendfile the system may send pages of a file after it was closed."""
+    monkeypatch.setattr(members_ahead, "MOST_MEMBERS", 1)  # so that a member is opened after another was closed
     instances = instances_of(make_zip(tmp_path, 6, 300_000, zipfile.ZIP_DEFLATED))
     files = FilesAhead(instances, lends=lends)
     pages = []
