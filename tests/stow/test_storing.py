@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import resource
+import threading
 from io import BytesIO
 from pathlib import Path
 
@@ -19,10 +20,11 @@ from dcmsend.transport import tcp
 from support.descriptors import open_descriptors
 from support.fixture_files import CT_CLASS
 from support.http_wire import response, store_answer
-from support.scripted_web_server import ScriptedWebServer, WebRequest
+from support.scripted_web_server import ScriptedWebServer, WebRequest, store_all
 from support.sending import instance_uid
 from support.storing import files_of, instances_of, store
 
+PATIENCE = 60.0
 SIZES = [0, 200, 20_000, 70_000, 300_000, 3_000_001]
 
 
@@ -130,11 +132,36 @@ def test_nothing_follows_an_instance_that_cannot_be_loaded_if_that_ends_the_run(
 
 def test_several_connections_share_the_work(tmp_path: Path) -> None:
     paths = files_of(tmp_path, [5_000] * 40)
-    with ScriptedWebServer() as server:
+    second = threading.Event()
+
+    def once_two_are_here(request: WebRequest) -> bytes:
+        if request.connection == 2:
+            second.set()
+        second.wait(PATIENCE)
+        return store_all(request)
+
+    with ScriptedWebServer(once_two_are_here) as server:
         sent = store(server.url, paths, peer={"batch": 2}, parallel_associations=4)
     assert sent.results == ["stored"] * 40
     assert sorted(uid for request in server.requests for uid in request.uids) == sorted(map(instance_uid, range(1, 41)))
     assert 1 < server.connections <= 4
+
+
+def test_several_connections_begin_with_small_requests(tmp_path: Path) -> None:
+    """While the server stores what has come over one connection, it should be getting more over the others."""
+    paths = files_of(tmp_path, [100] * 60)
+    with ScriptedWebServer() as server:
+        sent = store(server.url, paths, peer={"batch": 18}, parallel_associations=2)
+        alone = store(server.url, paths, peer={"batch": 18})
+    assert sent.results == alone.results == ["stored"] * 60
+    sizes: dict[int, list[int]] = {}
+    for request in server.requests:
+        sizes.setdefault(request.connection, []).append(len(request.parts))
+    *several, one = sizes.values()
+    assert one == [18, 18, 18, 6]
+    for each in several:
+        assert all(size <= most for size, most in zip(each, [5, 10, *[18] * len(each)], strict=False)), each
+    assert sum(map(sum, several)) == 60
 
 
 def test_membership_decides_and_not_the_status(tmp_path: Path) -> None:

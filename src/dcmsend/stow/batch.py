@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Batch", "BatchLimits", "Gatherer", "Part"]
 
+_FIRST: Final = 5
+"""Instances in the first request of each of several connections: while the server stores them, more arrive on the other
+connections.  Each request that follows may be twice as large."""
 _MANY: Final = 1000
 _OTHERS: Final = 12
 """Descriptors that every run needs, however few there are."""
@@ -125,6 +128,7 @@ class BatchLimits:
         count: most instances.
         size: most bytes; one larger instance goes alone.
         open_files: most instances that hold a file open.
+        first_count: most instances of the first request of a connection.
         alone: indices of instances that go alone, because a request with others has failed.
     """
 
@@ -132,6 +136,7 @@ class BatchLimits:
         self.count = count
         self.size = size
         self.open_files = _most_open_files(connections)
+        self.first_count = min(count, _FIRST) if connections > 1 else count
         self.alone: set[int] = set()
 
     def shrink(self, size: int) -> None:
@@ -167,6 +172,7 @@ class Gatherer:
         self._limits = limits
         self._decompress = decompress
         self._stops_at_failure = stops_at_failure
+        self._count = limits.first_count
         self._again: deque[tuple[int, Instance]] = deque()
         self._over: Part | None = None
         self._is_over = False
@@ -193,6 +199,7 @@ class Gatherer:
             batch.add(part)
             if part.failure is not None and self._stops_at_failure:
                 break
+        self._count = min(2 * self._count, self._limits.count)
         return batch if batch.entries else None
 
     def send_again(self, parts: list[Part]) -> None:
@@ -223,7 +230,7 @@ class Gatherer:
         limits = self._limits
         if not batch.entries:
             return False
-        if len(batch.entries) >= limits.count or batch.size >= limits.size or batch.open_files >= limits.open_files:
+        if len(batch.entries) >= self._count or batch.size >= limits.size or batch.open_files >= limits.open_files:
             return True
         return bool(batch.parts) and self._goes_alone(batch.parts[0])
 
