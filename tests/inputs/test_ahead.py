@@ -23,7 +23,7 @@ def nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(ahead, "_LONGEST_WAIT", PATIENCE)
     before = open_descriptors()
     yield
-    assert open_descriptors() == before
+    assert open_descriptors() <= before
     assert not [thread for thread in threading.enumerate() if thread.name.startswith(("scan-", "open-"))]
 
 

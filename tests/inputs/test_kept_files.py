@@ -49,7 +49,7 @@ def add(kept: KeptFiles, path: Path) -> bool:
 def nothing_stays_open() -> Iterator[None]:
     before = open_descriptors()
     yield
-    assert open_descriptors() == before
+    assert open_descriptors() <= before
 
 
 @pytest.mark.parametrize("size", [1, SMALL, HEAD, HEAD + 1, LARGE])
@@ -248,7 +248,7 @@ def test_any_course(tmp_path_factory: pytest.TempPathFactory, most: int, steps: 
         assert kept.count == len(kept._files) <= most
         assert kept.room in (0, most - kept.count)
     kept.close()
-    assert open_descriptors() == before
+    assert open_descriptors() <= before
     shutil.rmtree(folder)
 
 

@@ -160,7 +160,7 @@ def test_so_many_members_and_bytes_are_open_ahead(
         if index < 15:
             assert len(ordered) == ahead
     files.close()
-    wait_for(lambda: open_descriptors() == before)
+    wait_for(lambda: open_descriptors() <= before)
 
 
 def _content(member: Source) -> bytes:
@@ -210,7 +210,7 @@ def test_the_error_is_raised_when_the_member_is_asked_for(tmp_path: Path) -> Non
     assert last.crc is None, "it was compared"
     last.close()
     files.close()
-    wait_for(lambda: open_descriptors() == before)
+    wait_for(lambda: open_descriptors() <= before)
 
 
 @pytest.mark.usefixtures("several")
@@ -236,9 +236,9 @@ def test_a_spare_file_is_used_again() -> None:
     for descriptor in (first, second):
         spares.give(descriptor)
     spares.close()
-    assert open_descriptors() == before
+    assert open_descriptors() <= before
     spares.give(spares.take(100))
-    assert open_descriptors() == before, "nothing is kept any more"
+    assert open_descriptors() <= before, "nothing is kept any more"
 
 
 @pytest.mark.parametrize("lends", [False, True])
@@ -276,7 +276,7 @@ def test_no_more_than_a_few_spare_files_are_kept(monkeypatch: pytest.MonkeyPatch
     spares.give(large)
     assert len(open_descriptors() - before) == 8
     spares.close()
-    assert open_descriptors() == before
+    assert open_descriptors() <= before
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")

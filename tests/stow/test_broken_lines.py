@@ -250,7 +250,7 @@ def test_nothing_is_left_open(tmp_path: Path) -> None:
     for answers in itertools.product([WebAnswer(at=50_000, resets=True), store_all], repeat=2):
         with ScriptedWebServer(*answers) as server:
             store(server.url, paths, peer={"batch": 3}, halt=True)
-    assert open_descriptors() == before
+    assert open_descriptors() <= before
 
 
 def test_no_server_there(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ def no_descriptor_is_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(tcp, "WAIT_SLICE", 0.02)
     before = open_descriptors()
     yield
-    assert open_descriptors() == before
+    assert open_descriptors() <= before
 
 
 @pytest.fixture(autouse=True)

@@ -28,7 +28,7 @@ from dcmsend import (
 from dcmsend.errors import Cancelled, ConnectFailed, DcmsendError, GivenUp, NegotiationFailed, SendingFailed
 from support.fixture_files import CT_CLASS, MR_CLASS
 from support.peer_script import Abort, Close, Reject, Respond, Script, Silence
-from support.processes import free_port
+from support.processes import free_port, wait_until
 from support.scripted_peer import ScriptedPeer
 from support.sending import Sent, instance_uid, run_transfer, send_all, write_instances, write_large
 from support.window_peer import Link, Request, WindowPeer
@@ -321,6 +321,7 @@ def test_after_the_second_broken_association_the_others_come_first(tmp_path: Pat
 def test_out_of_resources_pauses_all_associations(tmp_path: Path) -> None:
     """What is in flight on the others gets its answer, and perhaps one each that was just going out; then all end."""
     before: list[int] = []
+    culprit: list[Link] = []
     together = threading.Barrier(3, timeout=20)
 
     def answer(link: Link, held: list[Request]) -> None:
@@ -329,9 +330,12 @@ def test_out_of_resources_pauses_all_associations(tmp_path: Path) -> None:
         for request in held:
             if request.sop_instance_uid == instance_uid(30) and not before:
                 before.append(sum(len(each.requests) for each in peer.links))
+                culprit.append(link)
                 link.respond(request, 0xA700)
-            else:
-                link.respond(request)
+                continue
+            if culprit and link.number <= 3:
+                wait_until(lambda: bool(culprit[0].events), 20, "the sender to see that answer")
+            link.respond(request)
 
     with WindowPeer(answer, granted=None, hold=1) as peer:
         outcomes, error = send_to(peer, write_instances(tmp_path, 300), parallel_associations=3)

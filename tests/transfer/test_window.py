@@ -103,7 +103,7 @@ def never(*numbers: int, then: Callable[[Link], None] | None = None) -> Callable
 def test_answers_that_never_come(tmp_path: Path) -> None:
     """Only what has no answer is unconfirmed; the rest goes over a new association, and nothing is sent twice."""
     with WindowPeer(never(3, 7)) as peer:
-        outcomes, error = send_to(peer, write_instances(tmp_path, 20), dimse_timeout=0.5)
+        outcomes, error = send_to(peer, write_instances(tmp_path, 20), dimse_timeout=1.5)
     assert error is None
     assert [outcome.index for outcome in outcomes if outcome.result.value != "stored"] == [3, 7]
     assert {outcomes[2].result.value, outcomes[6].result.value} == {"unconfirmed"}
@@ -238,7 +238,7 @@ def test_a_peer_that_does_not_read_before_it_has_written(tmp_path: Path) -> None
     """2000 answers fill the buffers between us while a large instance is on its way: nobody may wait for the other."""
     files = [*write_instances(tmp_path, 2000), write_large(tmp_path / "large", 8 << 20, 2001)]
     with WindowPeer(in_order, hold=2000, send_buffer=4096) as peer:
-        outcomes, error = send_to(peer, files, 4000, tcp_buffer_length=4096, idle_timeout=5)
+        outcomes, error = send_to(peer, files, 4000, tcp_buffer_length=4096, idle_timeout=60)
     assert (set(results(outcomes)), error) == ({"stored"}, None)
     assert len(peer.links) == 1
 

@@ -196,4 +196,4 @@ def test_damage_anywhere_ends_in_words(tmp_path: Path, kind: str, seed: int, fli
             assert len(content_of(item)) < 1 << 20
     items.clear()
     item = None
-    assert open_descriptors() == before
+    assert open_descriptors() <= before

@@ -58,7 +58,7 @@ def test_every_byte_of_every_format(tmp_path: Path, form: str, suffix: str) -> N
             assert content_of(item, head_size) == content
     found.clear()
     del item
-    assert open_descriptors() == before
+    assert open_descriptors() <= before
 
 
 def test_what_a_journal_and_reports_know(tmp_path: Path) -> None:

@@ -255,7 +255,7 @@ def test_what_is_kept_has_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         kept = [name for name in open_descriptors() - before if "memfd" in name]
         assert len(kept) <= 6
     items.clear()
-    assert open_descriptors() == before
+    assert open_descriptors() <= before
 
 
 def test_many_archives_hold_few_descriptors(tmp_path: Path, streams: Streams) -> None:

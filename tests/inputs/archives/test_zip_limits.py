@@ -126,7 +126,7 @@ def test_small_anonymous_files_lie_in_memory_and_large_ones_on_the_disk(
             assert not list(tmp_path.iterdir())
         finally:
             os.close(descriptor)
-    assert open_descriptors() == before
+    assert open_descriptors() <= before
 
 
 def test_without_memory_files_every_member_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,4 +140,4 @@ def test_a_full_disk_is_told_in_the_words_of_the_system(tmp_path: Path, monkeypa
     monkeypatch.setattr(content, "anonymous_file", lambda _size: os.open("/dev/full", os.O_RDWR))
     before = open_descriptors()
     assert reasons(path) == ["no temporary file for a member of an archive: No space left on device", ""]
-    assert open_descriptors() == before
+    assert open_descriptors() <= before

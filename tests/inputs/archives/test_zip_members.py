@@ -40,7 +40,7 @@ def test_every_byte_of_every_method(tmp_path: Path, method: str) -> None:
         for head_size in (0, 1, 4999, 5000, 5001):
             assert content_of(item, head_size) == content
             assert item.open_beginning(head_size) == (-1, content[:head_size])
-    assert open_descriptors() == before
+    assert open_descriptors() <= before
 
 
 def test_what_a_journal_and_reports_know(tmp_path: Path) -> None:
