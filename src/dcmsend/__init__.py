@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .proof import CommitOptions, VerifyOptions
     from .protocol import UserIdentity
     from .reasons import NoConnection, Reason, Rejection
-    from .report import Summary
+    from .report import ReportOptions, Summary
     from .stow import BasicCredentials, BearerCommand, BearerFile, WebPeer
     from .transfer import (
         AssociationClosed,
@@ -58,7 +58,7 @@ _HOMES = {
     "protocol": ("UserIdentity",),
     "plan": ("Decompression", "PlanOptions"),
     "proof": ("CommitOptions", "VerifyOptions"),
-    "report": ("Summary",),
+    "report": ("ReportOptions", "Summary"),
     "transfer": (
         "AssociationClosed", "AssociationOpened", "Attempt", "BytesSent", "InstanceProof", "Observer", "Proof",
         "ProofState", "Result", "RetryOptions", "StoreOutcome", "TransferOptions", "Waiting",
@@ -73,9 +73,9 @@ __all__ = [
     "AddressFamily", "AssociationClosed", "AssociationOpened", "Attempt", "BasicCredentials", "BearerCommand",
     "BearerFile", "BytesSent", "CommitOptions", "DcmsendError", "Decompression", "HeaderFacts", "IndexOptions",
     "InputOptions", "Instance", "InstanceProof", "JournalOptions", "KeepTogether", "NoConnection", "Observer", "Peer",
-    "PlanOptions", "Proof", "ProofState", "ReadMode", "Reason", "RejectedInput", "Rejection", "Result", "RetryOptions",
-    "Shard", "StoreOutcome", "Summary", "TlsOptions", "TlsProfile", "Transfer", "TransferOptions", "UserIdentity",
-    "VerifyOptions", "Waiting", "WebPeer", "__version__", "load_tls", "send",
+    "PlanOptions", "Proof", "ProofState", "ReadMode", "Reason", "RejectedInput", "Rejection", "ReportOptions",
+    "Result", "RetryOptions", "Shard", "StoreOutcome", "Summary", "TlsOptions", "TlsProfile", "Transfer",
+    "TransferOptions", "UserIdentity", "VerifyOptions", "Waiting", "WebPeer", "__version__", "load_tls", "send",
 ]
 
 

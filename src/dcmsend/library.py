@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 from collections.abc import Generator, Iterable, Iterator
+from itertools import filterfalse
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,10 +18,10 @@ from dcmsend.index import IndexOptions, RejectedInput
 from dcmsend.inputs import DataSetInput, InputOptions, Source, find_inputs
 from dcmsend.journal import JournalOptions
 from dcmsend.plan import PlanOptions
-from dcmsend.report import Summary
+from dcmsend.report import ReportOptions, Reports, Summary, open_reports
 from dcmsend.run import Run
 from dcmsend.settings import Settings
-from dcmsend.transfer import Observer, StoreOutcome, TransferOptions
+from dcmsend.transfer import Observer, PeerFacts, StoreOutcome, TransferOptions
 
 if TYPE_CHECKING:
     from dcmsend.proof import CommitOptions, VerifyOptions
@@ -52,6 +53,7 @@ def send(
     verify: VerifyOptions | None = None,
     archive: Peer | WebPeer | None = None,
     commit: CommitOptions | None = None,
+    report: ReportOptions | None = None,
 ) -> Transfer:
     """Send files, folders and pydicom data sets to a Storage SCP or a web service.
 
@@ -79,12 +81,25 @@ def send(
         commit: how the peer is asked afterwards to commit itself to what is stored; ``Transfer.proofs`` asks.  Needs a
             journal, which knows nothing of data sets: they have no answer.  With a port the transfer listens from its
             beginning until ``proofs`` has ended, or until its ``with`` block ends.
+        report: which reports are written.  They are complete after the last outcome; with ``verify`` or ``commit``
+            when ``proofs`` or the ``with`` block has ended.
 
     Raises, while it is iterated: NoInputFiles, NoValidInputFiles, InvalidInputFile, NegotiationFailed, SendingFailed,
-    PlanError, JournalError, CannotListen; all are ``DcmsendError``.  Raises UsageError at once if the package for web
-    services is missing.  Raises TypeError for an item of another type; at
-    once for ``items`` that are an open file, a number or another object that is not a list of items.
+    PlanError, JournalError, CannotListen, ReportError; all are ``DcmsendError``.  A report that cannot be begun is an
+    error before anything is sent.  Raises UsageError at once if the package for web services is missing.  Raises
+    TypeError at once for an argument of another type, and for ``items`` that are an open file, a number or another
+    object that is not a list of items; for an item of another type when its turn comes.
     """
+    _check_types(
+        peer,
+        inputs=(inputs, InputOptions),
+        index=(index, IndexOptions),
+        plan=(plan, PlanOptions),
+        transfer=(transfer, TransferOptions),
+        journal=(journal, JournalOptions),
+        report=(report, ReportOptions),
+        observer=(observer, Observer),
+    )
     settings = Settings(
         peer=peer,
         inputs=inputs or InputOptions(scan_directories=True, recurse=True),
@@ -96,13 +111,23 @@ def send(
         verify=verify,
         archive=archive,
         commit=commit,
+        report=(report or ReportOptions()).replace(with_proof=verify is not None or commit is not None),
     )
-    if isinstance(items, str | bytes | os.PathLike) or _is_data_set(items):
+    if _is_name(items) or _is_data_set(items):
         items = (items,)
     elif hasattr(items, "read") or isinstance(items, bytearray | memoryview) or not isinstance(items, Iterable):
         kind = type(items).__name__
         raise TypeError(f"items are paths or pydicom data sets, not an open file or what is in it: this is a {kind}")
     return Transfer(settings, items, observer)
+
+
+def _check_types(peer: object, **options: tuple[object, type]) -> None:
+    """Raise TypeError where somebody has put one thing for another, e.g. a host name for the peer."""
+    if not isinstance(getattr(peer, "facts", None), PeerFacts):
+        raise TypeError(f"peer must be a Peer, e.g. Peer('archive', 104), or a WebPeer, not {type(peer).__name__}")
+    for name, (value, kind) in options.items():
+        if value is not None and not isinstance(value, kind):
+            raise TypeError(f"{name} must be {kind.__name__}, not {type(value).__name__}")
 
 
 class Transfer:
@@ -121,7 +146,8 @@ class Transfer:
         self._has_ended = False
         self._proofs: Generator[InstanceProof, None, None] | None = None
         self._are_proven = False
-        self._outcomes = self._run.send(_inputs_of(items, self._run), observer)
+        self._reports: Reports | None = None
+        self._outcomes = self._send(items)
 
     def __iter__(self) -> Iterator[StoreOutcome]:
         process = self._process = os.getpid()
@@ -131,12 +157,44 @@ class Transfer:
                 yield outcome
                 if os.getpid() != process:
                     raise RuntimeError("a transfer can go on only in the process that began it")
-        except Cancelled as error:
-            if error.by != "caller":
+            self._record.ended = True
+        except GeneratorExit:  # the loop was left
+            self._record.ended, self._record.error = True, Cancelled()
+            raise
+        except DcmsendError as error:
+            self._record.ended = True
+            if not isinstance(error, Cancelled) or error.by != "caller":
                 raise
         finally:
             self._has_ended = True
             self._close()
+            if not self._run.settings.wants_proof:
+                self._finish_reports()
+        if self._record.report_error is not None:
+            raise self._record.report_error
+
+    def _send(self, items: Iterable[Any]) -> Generator[StoreOutcome, None, None]:
+        """Begin the reports, then send.  Raises ReportError for one that cannot be begun."""
+        run, observer = self._run, self._observer
+        inputs = _inputs_of(items, run)
+        options = run.settings.report
+        if options.text_report or options.for_programs:
+            named = [os.fsdecode(item) for item in items if _is_name(item)] if isinstance(items, list | tuple) else []
+            reports = open_reports(options, run.settings.peer.facts, self._record, observer, named)
+            if reports.refusal is not None:
+                self._record.error = reports.refusal
+                reports.finish(self._record, None)
+                raise reports.refusal
+            self._reports = reports
+            self._record.on_rejected = reports.rejected
+            observer = reports.observer
+            inputs = _without_reports(inputs, options)
+        yield from run.send(inputs, observer)
+
+    def _finish_reports(self) -> None:
+        reports, self._reports = self._reports, None
+        if reports is not None and os.getpid() == self._process:
+            reports.finish(self._record, None)
 
     def proofs(self) -> Iterator[InstanceProof]:
         """After the last outcome: ask the archive for what is stored; yields each instance with its proof, once.
@@ -152,7 +210,8 @@ class Transfer:
             raise RuntimeError("a transfer is proven after its last outcome: iterate the transfer first")
         process = os.getpid()
         own(self)
-        proofs = self._proofs = self._run.prove(self._observer)
+        observer = self._observer if self._reports is None else self._reports.observer
+        proofs = self._proofs = self._run.prove(observer)
         try:
             for event in proofs:  # not "yield from", see above
                 yield event
@@ -165,6 +224,9 @@ class Transfer:
         finally:
             if os.getpid() == process:
                 proofs.close()
+                self._finish_reports()
+        if self._record.report_error is not None:
+            raise self._record.report_error
 
     def give_up(self) -> None:
         """Called in a forked child: the transfer of the parent is not ended."""
@@ -184,6 +246,7 @@ class Transfer:
         self._close()
         if os.getpid() == self._process:
             self._run.close()
+            self._finish_reports()
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{count} {result.value}" for result, count in self.summary.results.items() if count)
@@ -232,10 +295,20 @@ def _inputs_of(items: Iterable[Any], run: Run) -> Iterator[Source]:
             yield data_set
 
 
+def _without_reports(inputs: Iterator[Source], options: ReportOptions) -> Iterator[Source]:
+    from dcmsend.report import OwnReports  # only where reports are written
+
+    return filterfalse(OwnReports(options).hold, inputs)
+
+
+def _is_name(item: object) -> bool:
+    return isinstance(item, str | bytes | os.PathLike)
+
+
 def _names_of(numbered: Iterator[tuple[int, Any]], others: list[DataSetInput]) -> Iterator[str]:
     """The names up to the first item that is none, which goes to ``others``.  Raises TypeError for anything else."""
     for number, item in numbered:
-        if isinstance(item, str | bytes | os.PathLike):
+        if _is_name(item):
             name = os.fsdecode(item)
             if _may_be_content(name):
                 raise TypeError(

@@ -51,7 +51,7 @@ def refusal(*arguments: str | Path) -> str:
 def test_a_url_stands_for_peer_and_port() -> None:
     settings, names = settings_for("--stow", HTTP, "one", "104", "two")
     assert names == ["one", "104", "two"]
-    assert settings.peer == WebPeer.at(HTTP)
+    assert settings.peer == WebPeer(HTTP)
     assert settings.peer.facts.url == HTTP
     with pytest.raises(UsageError, match=r"^Missing parameter dcmfile-in$"):
         scan_command_line(["--stow", HTTP])
@@ -250,7 +250,7 @@ def test_secrets_are_not_shown(words: list[str], tmp_path: Path) -> None:
 
 
 def test_a_peer_does_not_show_its_credentials() -> None:
-    peer = WebPeer.at(HTTPS, credentials=BearerCommand(("curl", "s3cret")))
+    peer = WebPeer(HTTPS, credentials=BearerCommand(("curl", "s3cret")))
     assert "s3cret" not in repr(peer)
     assert "s3cret" not in repr(Settings(peer=peer))
     assert "s3cret" not in repr(peer.facts)

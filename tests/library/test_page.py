@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import re
 import shutil
 import time
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -188,3 +190,36 @@ def test_examples_and_package_are_typed(tmp_path: Path) -> None:
     assert good[2] == 0, good[0]
     lines = [line for line in bad[0].splitlines() if line.startswith("misuse.py:")]
     assert [line.split(":")[1] for line in lines if "error" in line] == ["2", "3", "4", "5"], bad[0]
+
+
+@pytest.mark.usefixtures("place")
+@pytest.mark.parametrize("after", [0, 1])
+def test_a_task_that_is_cancelled_ends_the_transfer_in_order(redirected: list[int], after: int) -> None:
+    """As the page promises: nothing is aborted, and when the task has ended the association is released."""
+    (code,) = (code for code in PYTHON if "asyncio" in code)
+    names: dict[str, Any] = {"__name__": "example"}
+    exec(compile(code.replace("asyncio.run(main())", ""), str(PAGE), "exec"), names)
+
+    async def program(transfer: dcmsend.Transfer) -> int:
+        count = 0
+
+        async def loop() -> None:
+            nonlocal count
+            async with aclosing(names["outcomes_of"](transfer)) as outcomes:
+                async for _ in outcomes:
+                    count += 1
+
+        task = asyncio.create_task(loop())
+        while len([store for store in peer.stores if store.complete]) <= after:
+            await asyncio.sleep(0.01)
+        task.cancel()  # while the peer works on its answer
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return count
+
+    with ScriptedPeer(Script(stores={after + 1: Respond(delay=1.0)})) as peer:
+        redirected.append(peer.port)
+        count = asyncio.run(program(dcmsend.send("study", dcmsend.Peer("pacs.example.org", 104))))
+    (connection,) = peer.connections
+    assert connection.course[-2:] == ["release", "end"]
+    assert after <= count <= len(connection.stores) < 3

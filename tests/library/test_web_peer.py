@@ -36,7 +36,7 @@ from support.scripted_peer import ScriptedPeer
 from support.web_doubles import WebDoubles
 
 CT, MR = DATA / "pydicom" / "CT_small.dcm", DATA / "pydicom" / "MR_small.dcm"
-PEER = WebPeer.at("http://localhost:8042/dicom-web")
+PEER = WebPeer("http://localhost:8042/dicom-web")
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def results(*items: Path, peer: Any = PEER, **options: Any) -> list[str]:
 
 
 def test_what_it_tells_of_itself() -> None:
-    facts = WebPeer.at("https://archive.example/dicom-web/studies").facts
+    facts = WebPeer("https://archive.example/dicom-web/studies").facts
     assert (facts.host, facts.port, facts.is_secured) == ("archive.example", 443, True)
     assert (facts.called_ae_title, facts.calling_ae_title) == ("", "")
     assert facts.url == facts.label == "https://archive.example/dicom-web"
@@ -76,17 +76,17 @@ def test_what_it_tells_of_itself() -> None:
 )
 def test_what_is_no_peer(url: str, options: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words) as raised:
-        WebPeer.at(url, **options)
+        WebPeer(url, **options)
     assert "s3cret" not in str(raised.value)
 
 
 @pytest.mark.parametrize("url", ["https://archive/", "http://localhost/", "http://127.0.0.1:8042/", "http://[::1]/"])
 def test_credentials_go_where_nobody_listens(url: str) -> None:
-    assert WebPeer.at(url, credentials=BearerFile("f")).credentials == BearerFile("f")
+    assert WebPeer(url, credentials=BearerFile("f")).credentials == BearerFile("f")
 
 
 def test_it_goes_to_another_process() -> None:
-    peer = WebPeer.at("https://archive/x", credentials=BearerFile("f"), tls=load_tls(TlsOptions()), batch=7)
+    peer = WebPeer("https://archive/x", credentials=BearerFile("f"), tls=load_tls(TlsOptions()), batch=7)
     for other in (pickle.loads(pickle.dumps(peer)), copy.copy(peer), copy.deepcopy(peer)):
         assert other == peer
 
@@ -126,7 +126,7 @@ def test_a_journal_of_its_own(doubles: WebDoubles, tmp_path: Path) -> None:
     transfer = send((CT, MR), PEER, journal=journal.replace(resume=True))
     assert [outcome.instance.input.path for outcome in transfer] == [str(CT)]
     assert transfer.already_stored == 1
-    other = send((CT, MR), WebPeer.at("http://localhost:8042/other"), journal=journal.replace(resume=True))
+    other = send((CT, MR), WebPeer("http://localhost:8042/other"), journal=journal.replace(resume=True))
     with pytest.raises(Exception, match="belongs to another peer"):
         list(other)
     assert len(doubles.targets) == 2

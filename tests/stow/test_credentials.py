@@ -197,7 +197,7 @@ def test_nothing_secret_is_logged_or_shown(tmp_path: Path, caplog: pytest.LogCap
         sent = store(server.url, paths, peer={"credentials": credentials, "batch": 1})
     assert sent.results == ["stored", "not attempted"]
     assert SECRET not in caplog.text
-    peer = WebPeer.at(server.url, credentials=credentials)
+    peer = WebPeer(server.url, credentials=credentials)
     assert SECRET not in repr(peer) + repr(peer.facts) + repr(sent) + repr(vars(credentials))
 
 
@@ -215,8 +215,8 @@ def test_credentials_are_values(tmp_path: Path) -> None:
 
 def test_no_credentials_over_a_plain_line_to_elsewhere() -> None:
     with pytest.raises(ValueError, match="https"):
-        WebPeer.at("http://archive.example/dicom-web", credentials=BearerFile("token"))
-    WebPeer.at("http://127.0.0.1:8042/dicom-web", credentials=BearerFile("token"))
+        WebPeer("http://archive.example/dicom-web", credentials=BearerFile("token"))
+    WebPeer("http://127.0.0.1:8042/dicom-web", credentials=BearerFile("token"))
 
 
 def test_several_connections_renew_together(tmp_path: Path) -> None:
@@ -241,6 +241,6 @@ def test_several_connections_renew_together(tmp_path: Path) -> None:
 
 def test_what_is_secret_is_not_shown() -> None:
     command = BearerCommand(("tell", "--key", "s3cret"))
-    for shown in (repr(command), str(command), repr(WebPeer.at("https://archive/", credentials=command))):
+    for shown in (repr(command), str(command), repr(WebPeer("https://archive/", credentials=command))):
         assert "s3cret" not in shown
         assert "tell" not in shown

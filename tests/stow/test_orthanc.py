@@ -135,7 +135,7 @@ def test_the_archive_is_asked_what_it_has(tmp_path: Path, emptied: WebOrthanc, c
 
     paths = write_series(tmp_path / "files", [("1.2.77", "1.2.77.1")] * 5 + [("1.2.77", "1.2.77.2")])
     assert store(emptied.url, instances_of(paths), peer={"credentials": credentials}).results == ["stored"] * 6
-    finder = SeriesFinder(WebPeer.at(emptied.url, credentials=credentials), TransferOptions(), Interrupt())
+    finder = SeriesFinder(WebPeer(emptied.url, credentials=credentials), TransferOptions(), Interrupt())
     wanted = [instance_uid(number) for number in (1, 2, 3)]
     found = finder.find("1.2.77", "1.2.77.1", [*wanted, "9.9"])
     assert (sorted(found.availability), found.others, found.status) == (sorted(wanted), 2, 0)

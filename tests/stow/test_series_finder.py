@@ -47,7 +47,7 @@ def archive(
 
 @contextmanager
 def finding(server: ScriptedWebServer, **options: float) -> Iterator[SeriesFinder]:
-    finder = SeriesFinder(WebPeer.at(server.url), TransferOptions(**options), Interrupt())
+    finder = SeriesFinder(WebPeer(server.url), TransferOptions(**options), Interrupt())
     yield finder
     finder.close()
     finder.close()

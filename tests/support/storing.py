@@ -94,7 +94,7 @@ def store(
     retry = RetryOptions(attempts=attempts, delay=0.01, longest_delay=options.pop("longest_delay", 1.0))
     chosen = TransferOptions(**{"halt_on_failure": halt, "retry": retry, "connect_timeout": 10.0, **options})
     abilities = Abilities(can_decode, can_convert, default_dictionary, None, frozenset())
-    target = StowTarget(WebPeer.at(url, **(peer or {})), chosen, abilities, decompress=decompress)
+    target = StowTarget(WebPeer(url, **(peer or {})), chosen, abilities, decompress=decompress)
     engine = Engine(instances, target, chosen, interrupt or Interrupt(), observer, ledger or MemoryLedger())
     with closing(target):
         outcomes = tuple(engine.run())

@@ -56,7 +56,7 @@ def web_peer(line: CommandLine) -> WebPeer:
     """
     text = line.value("--stow") or ""
     try:
-        peer = WebPeer.at(text)
+        peer = WebPeer(text)
     except ValueError as error:
         raise UsageError(f"Invalid value for option --stow ({mask_url(text)}): {error}") from None
     check_receiver(peer)

@@ -2,9 +2,106 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from typing import Any, ClassVar, dataclass_transform
 
-__all__ = ["Record"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import inspect
+    from collections.abc import Sequence
+    from typing import TypeAlias
+
+    _AnyName: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+
+__all__ = ["FileName", "FileNames", "OptionalFileName", "Record"]
+
+
+class FileName:
+    """A field that takes any path and gives it as ``str``.  It is a descriptor for type checkers alone."""
+
+    def __init__(self, default: str = "") -> None:
+        self._default = default
+
+    def __get__(self, record: object, owner: object) -> str:
+        return self._default
+
+    if TYPE_CHECKING:
+
+        def __set__(self, record: object, value: _AnyName) -> None: ...
+
+    @staticmethod
+    def taken(value: Any) -> str:
+        """The value as it is kept.  Raises TypeError for what is no path."""
+        return os.fsdecode(value)
+
+
+class OptionalFileName:
+    """As ``FileName``, or None, which is the default."""
+
+    def __get__(self, record: object, owner: object) -> str | None:
+        return None
+
+    if TYPE_CHECKING:
+
+        def __set__(self, record: object, value: _AnyName | None) -> None: ...
+
+    @staticmethod
+    def taken(value: Any) -> str | None:
+        """The value as it is kept.  Raises TypeError for what is no path."""
+        return None if value is None else os.fsdecode(value)
+
+
+class FileNames:
+    """A field that takes any paths and gives them as a tuple of ``str``; the default is an empty one."""
+
+    def __get__(self, record: object, owner: object) -> tuple[str, ...]:
+        return ()
+
+    if TYPE_CHECKING:
+
+        def __set__(self, record: object, value: Sequence[_AnyName]) -> None: ...
+
+    @staticmethod
+    def taken(value: Any) -> tuple[str, ...]:
+        """The value as it is kept.  Raises TypeError for one path alone, too: its letters would be taken for names."""
+        if isinstance(value, str | bytes | os.PathLike):
+            raise TypeError
+        return tuple(map(os.fsdecode, value))
+
+
+_PATHS: dict[str, tuple[Callable[[Any], object], str]] = {
+    "FileName": (FileName.taken, "the name of a file"),
+    "OptionalFileName": (OptionalFileName.taken, "the name of a file, or None"),
+    "FileNames": (FileNames.taken, "names of files in a tuple"),
+}
+_PLAIN: dict[str, type | tuple[type, ...]] = {
+    "str": str,
+    "bytes": bytes,
+    "int": int,
+    "float": (int, float),
+    "bool": bool,
+    "str | None": (str, type(None)),
+    "int | None": (int, type(None)),
+    "float | None": (int, float, type(None)),
+    "tuple[str, ...]": tuple,
+}
+"""Annotations of fields whose values are looked at: what is not among them is the business of ``check``."""
+_SHOWN = {
+    "FileName": "str | os.PathLike[str]",
+    "OptionalFileName": "str | os.PathLike[str] | None",
+    "FileNames": "Sequence[str | os.PathLike[str]]",
+}
+"""How a person reads what stands in a signature."""
+
+
+class _Fields:
+    """The signature of a record, for ``inspect.signature`` and for the completion of editors and shells."""
+
+    def __get__(self, record: object, owner: type[Record]) -> inspect.Signature:
+        if record is not None:
+            raise AttributeError("__signature__")  # a record cannot be called
+        return owner._signature()
 
 
 @dataclass_transform(frozen_default=True)
@@ -15,13 +112,30 @@ class Record:
     A subclass may check its values in ``check``, which is called when all fields are set.
     """
 
+    __signature__: ClassVar[_Fields] = _Fields()
     _names: ClassVar[tuple[str, ...]] = ()
+    _kinds: ClassVar[dict[str, str]] = {}
+    """The annotation of each field."""
     _hidden: ClassVar[tuple[str, ...]] = ()
     """Fields whose values are secret and not shown in ``repr``."""
 
     def __init_subclass__(cls) -> None:
         own = cls.__dict__.get("__annotations__", {})  # noqa: RUF063  (a base's annotations are not wanted)
         cls._names = cls._names + tuple(name for name in own if not name.startswith("_"))
+        cls._kinds = {**cls._kinds, **own}
+
+    @classmethod
+    def _signature(cls) -> inspect.Signature:
+        from inspect import Parameter, Signature  # slow to load
+
+        kinds = {name: _SHOWN.get(cls._kinds[name], cls._kinds[name]) for name in cls._names}
+        parameters = [
+            Parameter(
+                name, Parameter.POSITIONAL_OR_KEYWORD, annotation=kind, default=getattr(cls, name, Parameter.empty)
+            )
+            for name, kind in kinds.items()
+        ]
+        return Signature(parameters)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if len(args) > len(self._names):
@@ -36,8 +150,27 @@ class Record:
                 if not hasattr(type(self), name):
                     raise TypeError(f"{type(self).__name__}: no value for {name}")
                 values[name] = getattr(type(self), name)
-        self.__dict__.update((name, values[name]) for name in self._names)
+        own = self.__dict__
+        for name in self._names:
+            own[name] = self._taken(name, values[name])
         self.check()
+
+    def _taken(self, name: str, value: Any) -> Any:
+        """The value as it is kept.  Raises TypeError for a value of a wrong type."""
+        kind = self._kinds[name]
+        expected = _PLAIN.get(kind)
+        if expected is not None:
+            if isinstance(value, expected):
+                return value
+        elif kind in _PATHS:
+            take, kind = _PATHS[kind]
+            try:
+                return take(value)
+            except TypeError:
+                pass
+        else:
+            return value
+        raise TypeError(f"{type(self).__name__}: {name} must be {kind}, not {type(value).__name__}")
 
     def check(self) -> None:
         """Raise ValueError for impossible values."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dcmsend.dicom.record import Record
+from dcmsend.dicom.record import FileName, Record
 
 __all__ = ["JournalOptions"]
 
@@ -17,9 +17,9 @@ class JournalOptions(Record):
         move_sent: directory to which files are moved once they are stored, ``""`` for none (``--move-sent``).
     """
 
-    path: str
+    path: FileName
     resume: bool = False
-    move_sent: str = ""
+    move_sent: FileName = FileName()
 
     def check(self) -> None:
         if not self.path or "\0" in self.path + self.move_sent:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dcmsend.dicom.record import Record
+from dcmsend.dicom.record import FileName, Record
 from dcmsend.dicom.tag import PATIENT_ID, PATIENT_NAME, SPECIFIC_CHARACTER_SET
 
 __all__ = ["ReportOptions"]
@@ -24,11 +24,11 @@ class ReportOptions(Record):
         command_line: the arguments as reports show them, without secrets.
     """
 
-    text_report: str = ""
-    json_report: str = ""
-    jsonl_report: str = ""
-    csv_report: str = ""
-    html_report: str = ""
+    text_report: FileName = FileName()
+    json_report: FileName = FileName()
+    jsonl_report: FileName = FileName()
+    csv_report: FileName = FileName()
+    html_report: FileName = FileName()
     with_patient: bool = False
     with_proof: bool = False
     command_line: tuple[str, ...] = ()

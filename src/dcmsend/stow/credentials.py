@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from typing import ClassVar, Final, Protocol
 
-from dcmsend.dicom.record import Record
+from dcmsend.dicom.record import FileName, Record
 from dcmsend.interrupt import WAIT_SLICE
 
 from .errors import CredentialsUnusable
@@ -97,7 +97,7 @@ class BearerFile(_Keeping):
         path: of the file.
     """
 
-    path: str
+    path: FileName
 
     def header(self, check: _Check = _nothing) -> str:
         """See ``Credentials``."""
@@ -155,7 +155,7 @@ class BasicCredentials(_Keeping):
     """
 
     user: str
-    password_file: str
+    password_file: FileName
 
     def check(self) -> None:
         super().check()

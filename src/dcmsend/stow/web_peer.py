@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any, Final
 
 from dcmsend.dicom.record import Record
+from dcmsend.dicomweb import WebAddress
 from dcmsend.transfer import PeerFacts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from dcmsend.dicomweb import WebAddress
     from dcmsend.transport import TlsClient
 
     from .credentials import Credentials
@@ -19,14 +19,27 @@ __all__ = ["WebPeer"]
 _BATCH_BYTES: Final = 64 * 2**20
 
 
-class WebPeer(Record):
-    """A web service that stores (STOW-RS), and how this side identifies itself to it; see ``at``.
+class _Address:
+    """The field of an address: takes a URL, too.  It is a descriptor for type checkers alone."""
 
-    Raises ValueError for credentials that everybody on the way could read, a TLS context without ``https``, and an
-    empty batch.
+    def __get__(self, record: object, owner: object) -> WebAddress:
+        raise AttributeError("address")
+
+    if TYPE_CHECKING:
+
+        def __set__(self, record: object, value: WebAddress | str) -> None: ...
+
+
+class WebPeer(Record):
+    """A web service that stores (STOW-RS), and how this side identifies itself to it.
+
+    Raises ValueError for a URL that is none, or that holds a password, a query or a fragment; for credentials that
+    everybody on the way could read, a TLS context without ``https``, and an empty batch; TypeError for a value of a
+    wrong type.
 
     Attributes:
-        address: of the service, the part before ``/studies``.
+        address: of the service, the part before ``/studies``; made of a URL, e.g.
+            ``https://archive.example/dicom-web``.
         credentials: what each request is authorized with; None for nothing.
         tls: the TLS context of connections, made by ``load_tls``; None for plain connections, and for ``https`` with
             all that the system trusts.
@@ -36,21 +49,18 @@ class WebPeer(Record):
 
     _hidden = ("credentials",)
 
-    address: WebAddress
+    address: _Address
     credentials: Credentials | None = None
     tls: TlsClient | None = None
     batch: int = 50
     batch_bytes: int = _BATCH_BYTES
 
-    @classmethod
-    def at(cls, url: str, **options: Any) -> WebPeer:
-        """The peer with this URL, e.g. ``https://archive.example/dicom-web``; ``options`` are the other attributes.
-
-        Raises ValueError for a URL that is none, or that holds a password, a query or a fragment.
-        """
-        from dcmsend.dicomweb import WebAddress
-
-        return cls(WebAddress.parse(url), **options)
+    def _taken(self, name: str, value: Any) -> Any:
+        if name != "address" or isinstance(value, WebAddress):
+            return super()._taken(name, value)
+        if not isinstance(value, str):
+            raise TypeError(f"WebPeer: address must be a URL, not {type(value).__name__}")
+        return WebAddress.parse(value)
 
     def check(self) -> None:
         is_secured = self.address.scheme == "https"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import ClassVar
 
-from dcmsend.dicom.record import Record
+from dcmsend.dicom.record import FileNames, OptionalFileName, Record
 
 __all__ = ["TlsOptions", "TlsProfile"]
 
@@ -38,11 +38,11 @@ class TlsOptions(Record):
 
     _hidden: ClassVar[tuple[str, ...]] = ("key_password",)
 
-    key_file: str | None = None
-    certificate_file: str | None = None
+    key_file: OptionalFileName = OptionalFileName()
+    certificate_file: OptionalFileName = OptionalFileName()
     key_password: str | None = None
-    ca_files: tuple[str, ...] = ()
-    ca_directories: tuple[str, ...] = ()
+    ca_files: FileNames = FileNames()
+    ca_directories: FileNames = FileNames()
     verify: bool = True
     check_host_name: bool = True
     server_name: str | None = None

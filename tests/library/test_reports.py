@@ -1,0 +1,110 @@
+"""A program has the same reports written as the command."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from dcmsend import JournalOptions, Peer, ReportOptions, VerifyOptions, send
+from dcmsend.errors import NegotiationFailed, NoValidInputFiles, ReportError
+from support.peer_script import Reject, Respond, Script
+from support.scripted_peer import ScriptedPeer
+from support.sending import write_instances
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> ReportOptions:
+    folder = tmp_path / "reports"
+    folder.mkdir()
+    return ReportOptions(
+        text_report=folder / "r.txt",
+        json_report=folder / "r.json",
+        jsonl_report=folder / "r.jsonl",
+        csv_report=folder / "r.csv",
+        html_report=folder / "r.html",
+    )
+
+
+def rows(options: ReportOptions) -> list[str]:
+    """What all reports for programs say of each input."""
+    with open(options.csv_report, encoding="utf-8-sig", newline="") as file:
+        found = [row["outcome"] for row in csv.DictReader(file)]
+    with open(options.json_report, encoding="utf-8") as file:
+        assert [row["outcome"] for row in json.load(file)["instances"]] == found
+    lines = [json.loads(line) for line in Path(options.jsonl_report).read_text().splitlines()]
+    assert [line["outcome"] for line in lines if "outcome" in line] == found
+    assert "<html" in Path(options.html_report).read_text()
+    return found
+
+
+def test_all_reports_are_complete_after_the_last_outcome(tmp_path: Path, options: ReportOptions) -> None:
+    paths = write_instances(tmp_path / "in", 3)
+    (tmp_path / "in" / "notes.txt").write_text("no DICOM")
+    with ScriptedPeer(Script(stores={2: Respond(0xA700)})) as peer:
+        results = [each.result.value for each in send(tmp_path / "in", Peer("127.0.0.1", peer.port), report=options)]
+    assert results == ["stored", "refused", "stored"]
+    assert rows(options) == ["not_dicom", *results]
+    text = Path(options.text_report).read_text()
+    assert [text.count(f"Filename      : {path}\n") for path in paths] == [1, 1, 1]
+    page = json.loads(Path(options.json_report).read_text())
+    assert page["exit"] is None
+    assert page["ended_by"] == "end"
+    assert page["complete"]
+
+
+def test_reports_tell_of_the_error_that_ended_the_transfer(tmp_path: Path, options: ReportOptions) -> None:
+    paths = write_instances(tmp_path / "in", 2)
+    with ScriptedPeer(Script(associate=Reject(1, 1, 7))) as peer, pytest.raises(NegotiationFailed):
+        list(send(paths, Peer("127.0.0.1", peer.port), report=options))
+    assert rows(options) == ["not_attempted"] * 2
+    assert json.loads(Path(options.json_report).read_text())["ended_by"] == "error"
+
+
+def test_reports_of_a_loop_that_is_left(tmp_path: Path, options: ReportOptions) -> None:
+    paths = write_instances(tmp_path / "in", 3)
+    with ScriptedPeer() as peer, send(paths, Peer("127.0.0.1", peer.port), report=options) as transfer:
+        next(iter(transfer))
+    assert rows(options)[0] == "stored"
+    assert json.loads(Path(options.json_report).read_text())["ended_by"] == "caller"
+
+
+def test_a_report_that_cannot_be_written_is_an_error_before_anything_is_sent(tmp_path: Path) -> None:
+    (path,) = write_instances(tmp_path / "in", 1)
+    for wrong in (tmp_path / "missing" / "r.csv", path):
+        with ScriptedPeer() as peer, pytest.raises(ReportError):
+            list(send([path], Peer("127.0.0.1", peer.port), report=ReportOptions(csv_report=wrong)))
+        assert not peer.connections
+    assert path.read_bytes()[128:132] == b"DICM"
+
+
+def test_reports_of_an_earlier_run_in_the_folder_are_no_inputs(tmp_path: Path) -> None:
+    write_instances(tmp_path, 1)
+    report = ReportOptions(json_report=tmp_path / "r.json")
+    with ScriptedPeer() as peer:
+        for _ in range(2):
+            transfer = send(tmp_path, Peer("127.0.0.1", peer.port), report=report)
+            assert len(list(transfer)) == 1
+            assert not transfer.rejected
+
+
+def test_with_a_proof_the_reports_are_complete_when_it_has_ended(tmp_path: Path, options: ReportOptions) -> None:
+    paths = write_instances(tmp_path / "in", 2)
+    with ScriptedPeer() as peer:
+        receiver = Peer("127.0.0.1", peer.port)
+        transfer = send(paths, receiver, report=options, verify=VerifyOptions(), archive=Peer("127.0.0.1", 1))
+        list(transfer)
+        assert not Path(options.json_report).exists()
+        assert [event.proof.state.value for event in transfer.proofs()] == ["no answer"] * 2
+    page = json.loads(Path(options.json_report).read_text())
+    assert [row["proof"]["state"] for row in page["instances"]] == ["no_answer"] * 2
+
+
+def test_there_are_reports_where_nothing_is_found(tmp_path: Path, options: ReportOptions) -> None:
+    (tmp_path / "notes").write_text("no DICOM")
+    journal = JournalOptions(tmp_path / "a.journal")
+    with pytest.raises(NoValidInputFiles):
+        list(send(tmp_path / "notes", Peer("127.0.0.1", 1), report=options, journal=journal))
+    assert rows(options) == ["not_dicom"]
