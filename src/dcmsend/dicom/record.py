@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-import os
+import sys
 from collections.abc import Callable
 from typing import Any, ClassVar, dataclass_transform
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import inspect
+    import os
     from collections.abc import Sequence
     from typing import TypeAlias
 
     _AnyName: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
 __all__ = ["FileName", "FileNames", "OptionalFileName", "Record"]
+
+
+def _decoded(path: Any) -> str:
+    """As ``os.fsdecode``, which this folder does not use: nothing in it touches the system."""
+    if not isinstance(path, str | bytes):
+        if not hasattr(path, "__fspath__"):
+            raise TypeError
+        path = path.__fspath__()
+    if isinstance(path, bytes):
+        return path.decode(sys.getfilesystemencoding(), sys.getfilesystemencodeerrors())
+    return str(path)
 
 
 class FileName:
@@ -33,7 +45,7 @@ class FileName:
     @staticmethod
     def taken(value: Any) -> str:
         """The value as it is kept.  Raises TypeError for what is no path."""
-        return os.fsdecode(value)
+        return _decoded(value)
 
 
 class OptionalFileName:
@@ -49,7 +61,7 @@ class OptionalFileName:
     @staticmethod
     def taken(value: Any) -> str | None:
         """The value as it is kept.  Raises TypeError for what is no path."""
-        return None if value is None else os.fsdecode(value)
+        return None if value is None else _decoded(value)
 
 
 class FileNames:
@@ -65,9 +77,9 @@ class FileNames:
     @staticmethod
     def taken(value: Any) -> tuple[str, ...]:
         """The value as it is kept.  Raises TypeError for one path alone, too: its letters would be taken for names."""
-        if isinstance(value, str | bytes | os.PathLike):
+        if isinstance(value, str | bytes) or hasattr(value, "__fspath__"):
             raise TypeError
-        return tuple(map(os.fsdecode, value))
+        return tuple(map(_decoded, value))
 
 
 _PATHS: dict[str, tuple[Callable[[Any], object], str]] = {
