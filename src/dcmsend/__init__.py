@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .association import AddressFamily, Peer
     from .errors import DcmsendError
     from .index import HeaderFacts, IndexOptions, Instance, KeepTogether, ReadMode, RejectedInput
-    from .inputs import InputOptions, Shard
+    from .inputs import InputOptions, NameRule, Shard
     from .journal import JournalOptions
     from .library import Transfer, send
     from .plan import Decompression, PlanOptions
@@ -52,7 +52,7 @@ _HOMES = {
     "association": ("AddressFamily", "Peer"),
     "errors": ("DcmsendError",),
     "index": ("HeaderFacts", "IndexOptions", "Instance", "KeepTogether", "ReadMode", "RejectedInput"),
-    "inputs": ("InputOptions", "Shard"),
+    "inputs": ("InputOptions", "NameRule", "Shard"),
     "journal": ("JournalOptions",),
     "library": ("Transfer", "send"),
     "protocol": ("UserIdentity",),
@@ -72,10 +72,10 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "AddressFamily", "AssociationClosed", "AssociationOpened", "Attempt", "BasicCredentials", "BearerCommand",
     "BearerFile", "BytesSent", "CommitOptions", "DcmsendError", "Decompression", "HeaderFacts", "IndexOptions",
-    "InputOptions", "Instance", "InstanceProof", "JournalOptions", "KeepTogether", "NoConnection", "Observer", "Peer",
-    "PlanOptions", "Proof", "ProofState", "ReadMode", "Reason", "RejectedInput", "Rejection", "Result", "RetryOptions",
-    "Shard", "StoreOutcome", "Summary", "TlsOptions", "TlsProfile", "Transfer", "TransferOptions", "UserIdentity",
-    "VerifyOptions", "Waiting", "WebPeer", "__version__", "load_tls", "send",
+    "InputOptions", "Instance", "InstanceProof", "JournalOptions", "KeepTogether", "NameRule", "NoConnection",
+    "Observer", "Peer", "PlanOptions", "Proof", "ProofState", "ReadMode", "Reason", "RejectedInput", "Rejection",
+    "Result", "RetryOptions", "Shard", "StoreOutcome", "Summary", "TlsOptions", "TlsProfile", "Transfer",
+    "TransferOptions", "UserIdentity", "VerifyOptions", "Waiting", "WebPeer", "__version__", "load_tls", "send",
 ]
 
 

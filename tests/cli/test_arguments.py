@@ -15,7 +15,7 @@ from dcmsend.cli.option_table import OPTIONS, SECURITY_OPTIONS, WEB_OPTIONS
 from dcmsend.dicom.record import Record
 from dcmsend.errors import UsageError
 from dcmsend.index import KeepTogether, ReadMode
-from dcmsend.inputs import FileList, Shard
+from dcmsend.inputs import FileList, NameRule, Shard
 from dcmsend.journal import JournalOptions
 from dcmsend.plan import Decompression
 from dcmsend.proof import CommitOptions, VerifyOptions
@@ -135,6 +135,11 @@ MEANINGS: dict[str, tuple[list[str], dict[str, Any]]] = {
     "--archives": (["--archives"], {"inputs.archives": True}),
     "--storage-option": (["--storage-option", "a=b=c"], {"inputs.storage_options": (("a", "b=c"),)}),
     "--fetch-parallel": (["--fetch-parallel", "5"], {"inputs.fetch_parallel": 5}),
+    "--include": (
+        ["--include", "**/*.dcm", "--exclude", "b"],
+        {"inputs.name_rules": (NameRule("**/*.dcm"), NameRule("b", takes=False))},
+    ),
+    "--exclude": (["--exclude", "tmp/"], {"inputs.name_rules": (NameRule("tmp/", takes=False),)}),
     "--min-age": (["--min-age", "15m"], {"inputs.min_age": 900.0}),
     "--journal": (["--journal", "j"], journal_meaning(JournalOptions("j"))),
     "--resume": (["--journal", "j", "--resume"], journal_meaning(JournalOptions("j", resume=True))),

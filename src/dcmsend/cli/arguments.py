@@ -21,6 +21,7 @@ from .numbers import check_limits, invalid_value, parse_duration, parse_limited,
 from .option_table import (
     JOURNAL_OPTIONS,
     PROOF_OPTIONS,
+    REPORT_OPTIONS,
     RETRY_OPTIONS,
     SECURITY_OPTIONS,
     WEB_OPTIONS,
@@ -29,7 +30,7 @@ from .option_table import (
 )
 
 if TYPE_CHECKING:
-    from dcmsend.inputs import Shard
+    from dcmsend.inputs import NameRule, Shard
     from dcmsend.journal import JournalOptions
     from dcmsend.stow import WebPeer
 
@@ -59,7 +60,6 @@ _NUMBERS: Final = (
     "--compression-level", "--timeout", "--acse-timeout", "--dimse-timeout", "--max-pdu", "--max-send-pdu",
 )
 """Options with limits, in the order in which DCMTK checks them."""
-_REPORTS: Final = ("--report-json", "--report-jsonl", "--report-csv", "--report-html")
 _PORT: Final = Limits(1, 65535)
 _PARALLEL: Final = Limits(1, 128)
 _WINDOW: Final = Limits(2, 65535)
@@ -216,6 +216,7 @@ def _input_options(line: CommandLine) -> InputOptions:
         min_age=_duration(line, "--min-age"),
         archives=line.has("--archives"),
         shard=_shard(line),
+        name_rules=_name_rules(line),
         fetch_parallel=_strict_number(line, "--fetch-parallel", _PARALLEL),
         storage_options=_storage_options(line),
     ))
@@ -227,6 +228,14 @@ def _shard(line: CommandLine) -> Shard | None:
     from .shard_arguments import shard_option
 
     return shard_option(line)
+
+
+def _name_rules(line: CommandLine) -> tuple[NameRule, ...] | None:
+    if line.rightmost("--include", "--exclude") is None:
+        return None
+    from .choice_arguments import name_rules
+
+    return name_rules(line)
 
 
 def _storage_options(line: CommandLine) -> tuple[tuple[str, str], ...] | None:
@@ -315,32 +324,11 @@ def _retry_and_stop(line: CommandLine) -> dict[str, Any]:
 
 
 def _report_options(line: CommandLine) -> ReportOptions:
-    files = {option: path for option in _REPORTS if (path := line.value(option)) is not None}
-    for option, path in files.items():
-        if not path:
-            raise invalid_value(option, path)
-    if files or line.has("--journal"):
-        from .written_files import check_written_files
+    if line.rightmost(*REPORT_OPTIONS) is None:
+        return ReportOptions()
+    from .report_arguments import report_options
 
-        check_written_files(line)
-    return ReportOptions(**_given(
-        text_report=line.value("--create-report-file"),
-        json_report=files.get("--report-json"),
-        jsonl_report=files.get("--report-jsonl"),
-        csv_report=files.get("--report-csv"),
-        html_report=files.get("--report-html"),
-        with_proof=line.has("--verify") or line.has("--commit"),
-        with_patient=_needs_report(line, files) or None,
-        command_line=tuple(line.arguments) if files else None,
-    ))
-
-
-def _needs_report(line: CommandLine, files: dict[str, str]) -> bool:
-    """Whether ``--report-patient`` was given without a report that could show the patient."""
-    if line.has("--report-patient") and not files:
-        reports = "--report-json, --report-jsonl, --report-csv or --report-html"
-        raise UsageError(f"--report-patient only allowed with {reports}")
-    return line.has("--report-patient")
+    return report_options(line)
 
 
 def _environment_number(name: str) -> int | None:

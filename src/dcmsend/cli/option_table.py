@@ -203,6 +203,10 @@ _OUR_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
             "the same for names that end with a NUL byte",)),
         ("", "--archives", "", None, (
             "send what is in zip and tar archives (.tar.gz", ".bz2, .xz, .zst), named or found")),
+        ("", "--include", "[p]attern: string", None, (
+            "take only paths below the named folder that", "match p, ** crosses folders; may be repeated")),
+        ("", "--exclude", "[p]attern: string", None, (
+            "leave out paths that match p; of both options", "the first one that matches counts")),
         ("", "--min-age", "[d]uration: 90, 90s, 15m, 7h", None, (
             "leave files for the next run that were", "modified less than d ago")),
         ("", "--storage-option", "[o]ption: name=value", None, (
@@ -317,6 +321,12 @@ JOURNAL_OPTIONS: Final = ("--journal", "--resume", "--move-sent")
 
 PROOF_OPTIONS: Final = ("--verify", "--verify-peer", "--commit", "--commit-port", "--commit-from", "--commit-wait")
 """Options of what the archive is asked afterwards."""
+
+REPORTS: Final = ("--report-json", "--report-jsonl", "--report-csv", "--report-html")
+"""Options with the name of a report of ours."""
+
+REPORT_OPTIONS: Final = (*REPORTS, "--report-patient", "--create-report-file", "--journal", "--verify", "--commit")
+"""Options that name a file to be written, and those that change what is in it."""
 
 WEB_OPTIONS: Final = ("--stow", "--stow-batch", "--stow-batch-bytes", "--bearer-file", "--bearer-command")
 """Options of a web service."""

@@ -1,0 +1,41 @@
+"""The options of reports; loaded only if a file to be written is named."""
+
+from __future__ import annotations
+
+from dcmsend.errors import UsageError
+from dcmsend.report import ReportOptions
+
+from .command_line import CommandLine
+from .numbers import invalid_value
+from .option_table import REPORTS
+
+__all__ = ["report_options"]
+
+
+def report_options(line: CommandLine) -> ReportOptions:
+    """Which reports are written, and where.
+
+    Raises:
+        UsageError: an empty name, two options with the same file, a patient without a report.
+    """
+    files = {option: path for option in REPORTS if (path := line.value(option)) is not None}
+    for option, path in files.items():
+        if not path:
+            raise invalid_value(option, path)
+    if files or line.has("--journal"):
+        from .written_files import check_written_files
+
+        check_written_files(line)
+    if line.has("--report-patient") and not files:
+        reports = f"{', '.join(REPORTS[:-1])} or {REPORTS[-1]}"
+        raise UsageError(f"--report-patient only allowed with {reports}")
+    return ReportOptions(
+        text_report=line.value("--create-report-file") or "",
+        json_report=files.get("--report-json", ""),
+        jsonl_report=files.get("--report-jsonl", ""),
+        csv_report=files.get("--report-csv", ""),
+        html_report=files.get("--report-html", ""),
+        with_proof=line.has("--verify") or line.has("--commit"),
+        with_patient=line.has("--report-patient"),
+        command_line=tuple(line.arguments) if files else (),
+    )
