@@ -85,6 +85,8 @@ complete -c dcmsend -l files-from0 -r -F -d 'the same for names that end with a 
 complete -c dcmsend -l archives -d 'send what is in zip and tar archives (.tar.gz .bz2, .xz, .zst), named or found'
 complete -c dcmsend -l include -x -d 'take only paths below the named folder that match p, ** crosses folders; may be repeated'
 complete -c dcmsend -l exclude -x -d 'leave out paths that match p; of both options the first one that matches counts'
+complete -c dcmsend -l only -x -d 'take only instances in which an element has a value like that: Modality=CT; may be repeated'
+complete -c dcmsend -l skip -x -d 'leave out such instances'
 complete -c dcmsend -l min-age -x -d 'leave files for the next run that were modified less than d ago'
 complete -c dcmsend -l storage-option -x -d 'an option for object stores (s3:, gs:, az:, sftp:, https:) and web servers; no secrets'
 complete -c dcmsend -l fetch-parallel -x -d 'fetch n of their objects at the same time'

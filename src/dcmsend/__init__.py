@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from .association import AddressFamily, Peer
     from .errors import DcmsendError
-    from .index import HeaderFacts, IndexOptions, Instance, KeepTogether, ReadMode, RejectedInput
+    from .index import HeaderFacts, IndexOptions, Instance, KeepTogether, ReadMode, RejectedInput, ValueRule
     from .inputs import InputOptions, NameRule, Shard
     from .journal import JournalOptions
     from .library import Transfer, send
@@ -51,7 +51,7 @@ __version__ = _version.VERSION
 _HOMES = {
     "association": ("AddressFamily", "Peer"),
     "errors": ("DcmsendError",),
-    "index": ("HeaderFacts", "IndexOptions", "Instance", "KeepTogether", "ReadMode", "RejectedInput"),
+    "index": ("HeaderFacts", "IndexOptions", "Instance", "KeepTogether", "ReadMode", "RejectedInput", "ValueRule"),
     "inputs": ("InputOptions", "NameRule", "Shard"),
     "journal": ("JournalOptions",),
     "library": ("Transfer", "send"),
@@ -75,7 +75,8 @@ __all__ = [
     "InputOptions", "Instance", "InstanceProof", "JournalOptions", "KeepTogether", "NameRule", "NoConnection",
     "Observer", "Peer", "PlanOptions", "Proof", "ProofState", "ReadMode", "Reason", "RejectedInput", "Rejection",
     "Result", "RetryOptions", "Shard", "StoreOutcome", "Summary", "TlsOptions", "TlsProfile", "Transfer",
-    "TransferOptions", "UserIdentity", "VerifyOptions", "Waiting", "WebPeer", "__version__", "load_tls", "send",
+    "TransferOptions", "UserIdentity", "ValueRule", "VerifyOptions", "Waiting", "WebPeer", "__version__", "load_tls",
+    "send",
 ]
 
 

@@ -205,6 +205,11 @@ class Transfer:
         return self._record.already_stored
 
     @property
+    def filtered(self) -> int:
+        """The number of files left out because of the values of their elements (``IndexOptions.value_rules``)."""
+        return self._record.filtered or 0
+
+    @property
     def error(self) -> DcmsendError | None:
         """Why the transfer ended early; None while it runs and after a normal end."""
         return self._record.error

@@ -67,6 +67,8 @@ OPTION_COVERAGE: dict[str, str] = {
     "--async-window": "system/test_parallel_peers.py::test_answers_out_of_order",
     "--include": "cli/test_names.py::test_first_match_wins",
     "--exclude": "cli/test_names.py::test_first_match_wins",
+    "--only": "cli/test_values.py::test_repeated_rules",
+    "--skip": "cli/test_values.py::test_repeated_rules",
     "--archives": "cli/test_archives.py::test_members_of_archives_are_sent",
     "--storage-option": "cli/test_stores.py::test_objects_of_a_bucket_are_sent",
     "--fetch-parallel": "cli/test_stores.py::test_objects_of_a_bucket_are_sent",

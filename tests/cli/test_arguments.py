@@ -14,7 +14,7 @@ from dcmsend.cli.command_line import scan_command_line
 from dcmsend.cli.option_table import OPTIONS, SECURITY_OPTIONS, WEB_OPTIONS
 from dcmsend.dicom.record import Record
 from dcmsend.errors import UsageError
-from dcmsend.index import KeepTogether, ReadMode
+from dcmsend.index import KeepTogether, ReadMode, ValueRule
 from dcmsend.inputs import FileList, NameRule, Shard
 from dcmsend.journal import JournalOptions
 from dcmsend.plan import Decompression
@@ -140,6 +140,11 @@ MEANINGS: dict[str, tuple[list[str], dict[str, Any]]] = {
         {"inputs.name_rules": (NameRule("**/*.dcm"), NameRule("b", takes=False))},
     ),
     "--exclude": (["--exclude", "tmp/"], {"inputs.name_rules": (NameRule("tmp/", takes=False),)}),
+    "--only": (
+        ["--only", "Modality=CT", "--skip", "0010,0010=*=*"],
+        {"index.value_rules": (ValueRule("Modality", "CT"), ValueRule("0010,0010", "*=*", takes=False))},
+    ),
+    "--skip": (["--skip", "Modality="], {"index.value_rules": (ValueRule("Modality", "", takes=False),)}),
     "--min-age": (["--min-age", "15m"], {"inputs.min_age": 900.0}),
     "--journal": (["--journal", "j"], journal_meaning(JournalOptions("j"))),
     "--resume": (["--journal", "j", "--resume"], journal_meaning(JournalOptions("j", resume=True))),

@@ -30,6 +30,7 @@ from .option_table import (
 )
 
 if TYPE_CHECKING:
+    from dcmsend.index import ValueRule
     from dcmsend.inputs import NameRule, Shard
     from dcmsend.journal import JournalOptions
     from dcmsend.stow import WebPeer
@@ -238,6 +239,14 @@ def _name_rules(line: CommandLine) -> tuple[NameRule, ...] | None:
     return name_rules(line)
 
 
+def _value_rules(line: CommandLine) -> tuple[ValueRule, ...] | None:
+    if line.rightmost("--only", "--skip") is None:
+        return None
+    from .choice_arguments import value_rules
+
+    return value_rules(line)
+
+
 def _storage_options(line: CommandLine) -> tuple[tuple[str, str], ...] | None:
     if not line.has("--storage-option"):
         return None
@@ -262,6 +271,7 @@ def _index_options(line: CommandLine, halt: bool) -> IndexOptions:
         dicomdir_allow_outside=line.has("--dicomdir-allow-outside"),
         keep_together=_keep_together(line),
         halt_on_invalid=halt,
+        value_rules=_value_rules(line),
     ))
 
 

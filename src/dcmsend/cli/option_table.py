@@ -207,6 +207,9 @@ _OUR_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
             "take only paths below the named folder that", "match p, ** crosses folders; may be repeated")),
         ("", "--exclude", "[p]attern: string", None, (
             "leave out paths that match p; of both options", "the first one that matches counts")),
+        ("", "--only", "[r]ule: keyword=pattern", None, (
+            "take only instances in which an element has a", "value like that: Modality=CT; may be repeated")),
+        ("", "--skip", "[r]ule: keyword=pattern", None, ("leave out such instances",)),
         ("", "--min-age", "[d]uration: 90, 90s, 15m, 7h", None, (
             "leave files for the next run that were", "modified less than d ago")),
         ("", "--storage-option", "[o]ption: name=value", None, (

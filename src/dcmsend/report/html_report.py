@@ -180,6 +180,9 @@ def _verdict(record: RunRecord, troubles: int) -> dict[str, str]:
         if already and not ended:
             text = f"Everything had arrived before: {format_count(already)} files"
             return {"kind": "good", "text": text, "ended": ""}
+        if record.filtered and not ended and not troubles:
+            text = f"Nothing had to be sent: {format_count(record.filtered)} files are left out by their values"
+            return {"kind": "good", "text": text, "ended": ""}
         return {"kind": "bad", "text": "Nothing was sent", "ended": ended}
     if not missing and not troubles:
         text = "The instance has arrived" if total == 1 else f"All {format_count(total)} instances have arrived"

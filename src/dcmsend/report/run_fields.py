@@ -107,7 +107,10 @@ class RunFields(Report):
         """The counts so far."""
         results = {result.value.replace(" ", "_"): count for result, count in self._summary.results.items()}
         totals: dict[str, Any] = {
-            "found": self._summary.total + self._not_dicom + self._invalid + self._record.already_stored,
+            "found": (
+                self._summary.total + self._not_dicom + self._invalid + self._record.already_stored
+                + (self._record.filtered or 0)
+            ),
             "not_dicom": self._not_dicom,
             "invalid": self._invalid,
             "already_stored": self._record.already_stored,
@@ -121,6 +124,8 @@ class RunFields(Report):
             "bytes": self._bytes,
             "seconds": round(time.monotonic() - self._clock, 3),
         }
+        if self._record.filtered is not None:
+            totals["filtered"] = self._record.filtered
         if self._has_proofs:
             totals["proofs"] = self._proof_totals()
         return totals

@@ -122,6 +122,8 @@ class Search:
         self._interrupt = interrupt
         self._recall = recall
         self._dictionary = dictionary
+        if settings.index.value_rules:
+            record.filtered = 0
         self.rejected: deque[RejectedInput] = deque()
         self.found_before: list[Instance] = []
 
@@ -170,7 +172,7 @@ class Search:
             "in total, there are %d SOP instances to be sent, %d invalid files are ignored",
             len(instances), record.invalid_files,
         )
-        if not instances and not record.already_stored and not self._is_for_others:
+        if not instances and not record.already_stored and not record.filtered and not self._is_for_others:
             raise self._nothing_to_send()
         return instances
 
@@ -187,7 +189,8 @@ class Search:
         record.listed = True
         self._tell_of_others()
         _log.debug("in total, there were %d SOP instances to be sent", record.instances_found)
-        if not record.instances_found and not record.already_stored and not self._is_for_others:
+        is_left = record.already_stored or record.filtered or self._is_for_others
+        if not record.instances_found and not is_left:
             raise self._nothing_to_send()
 
     def _nothing_to_send(self) -> InputError:
@@ -229,6 +232,7 @@ class Search:
             for_report=self._settings.report.wanted_tags,
             kept=self._kept,
             fetcher=self.fetcher,
+            on_filtered=self._filter,
         )  # fmt: skip
 
     def _is_skipped(self, item: Source) -> bool:
@@ -239,6 +243,10 @@ class Search:
             return False
         self._record.already_stored += 1
         return True
+
+    def _filter(self, item: Source) -> None:
+        """Count an input that was left out because of its values; it is neither rejected nor noted in the journal."""
+        self._record.filtered = (self._record.filtered or 0) + 1
 
     def _reject(self, rejected: RejectedInput) -> None:
         if self._recall is not None:
