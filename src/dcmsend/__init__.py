@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         Result,
         RetryOptions,
         StoreOutcome,
+        Timetable,
         TransferOptions,
         Waiting,
     )
@@ -61,7 +62,7 @@ _HOMES = {
     "report": ("Summary",),
     "transfer": (
         "AssociationClosed", "AssociationOpened", "Attempt", "BytesSent", "InstanceProof", "Observer", "Proof",
-        "ProofState", "Result", "RetryOptions", "StoreOutcome", "TransferOptions", "Waiting",
+        "ProofState", "Result", "RetryOptions", "StoreOutcome", "Timetable", "TransferOptions", "Waiting",
     ),
     "reasons": ("NoConnection", "Reason", "Rejection"),
     "stow": ("BasicCredentials", "BearerCommand", "BearerFile", "WebPeer"),
@@ -74,7 +75,7 @@ __all__ = [
     "BearerFile", "BytesSent", "CommitOptions", "DcmsendError", "Decompression", "HeaderFacts", "IndexOptions",
     "InputOptions", "Instance", "InstanceProof", "JournalOptions", "KeepTogether", "NameRule", "NoConnection",
     "Observer", "Peer", "PlanOptions", "Proof", "ProofState", "ReadMode", "Reason", "RejectedInput", "Rejection",
-    "Result", "RetryOptions", "Shard", "StoreOutcome", "Summary", "TlsOptions", "TlsProfile", "Transfer",
+    "Result", "RetryOptions", "Shard", "StoreOutcome", "Summary", "Timetable", "TlsOptions", "TlsProfile", "Transfer",
     "TransferOptions", "UserIdentity", "ValueRule", "VerifyOptions", "Waiting", "WebPeer", "__version__", "load_tls",
     "send",
 ]

@@ -20,6 +20,7 @@ from dcmsend.journal import JournalOptions
 from dcmsend.plan import Decompression
 from dcmsend.proof import CommitOptions, VerifyOptions
 from dcmsend.settings import Preview, Settings
+from dcmsend.transfer import Timetable
 
 
 def settings_for(*arguments: str) -> Settings:
@@ -127,7 +128,10 @@ MEANINGS: dict[str, tuple[list[str], dict[str, Any]]] = {
     "--max-duration": (["--max-duration", "15m"], {"transfer.max_duration": 900.0}),
     "--keep-together": (["--keep-together", "series"], {"index.keep_together": KeepTogether.SERIES}),
     "--max-rate": (["--max-rate", "20Mi"], {"transfer.max_rate": 20 << 20}),
-    "--max-instances-rate": (["--max-instances-rate", "50"], {"transfer.max_instances_rate": 50}),
+    "--max-instances-rate": (
+        ["--max-instances-rate", "18:00,off 08:00,50"],
+        {"transfer.max_instances_rate": Timetable(((480, 50), (1080, 0)))},
+    ),
     "--files-from": (["--files-from", "-"], {"file_lists": (FileList("-", b"\n"),)}),
     "--files-from0": (
         ["--files-from0", "l", "--files-from", "m"], {"file_lists": (FileList("m", b"\n"), FileList("l", b"\0"))},

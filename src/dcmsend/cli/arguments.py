@@ -31,7 +31,6 @@ from .option_table import (
 
 if TYPE_CHECKING:
     from dcmsend.index import ValueRule
-    from dcmsend.inputs import NameRule, Shard
     from dcmsend.journal import JournalOptions
     from dcmsend.stow import WebPeer
 
@@ -64,7 +63,6 @@ _NUMBERS: Final = (
 _PORT: Final = Limits(1, 65535)
 _PARALLEL: Final = Limits(1, 128)
 _WINDOW: Final = Limits(2, 65535)
-_RATE: Final = Limits(1, 10**12)
 _LONGEST_WAIT: Final = 2_147_483
 """Longest wait in seconds, about 24 days; a longer one overflows the operating system's milliseconds."""
 
@@ -216,27 +214,17 @@ def _input_options(line: CommandLine) -> InputOptions:
         scan_pattern=line.value("--scan-pattern"),
         min_age=_duration(line, "--min-age"),
         archives=line.has("--archives"),
-        shard=_shard(line),
-        name_rules=_name_rules(line),
         fetch_parallel=_strict_number(line, "--fetch-parallel", _PARALLEL),
-        storage_options=_storage_options(line),
+        **_further_inputs(line),
     ))
 
 
-def _shard(line: CommandLine) -> Shard | None:
-    if not line.has("--shard"):
-        return None
-    from .shard_arguments import shard_option
+def _further_inputs(line: CommandLine) -> dict[str, Any]:
+    if line.rightmost("--include", "--exclude", "--shard", "--storage-option") is None:
+        return {}
+    from .choice_arguments import further_input_options
 
-    return shard_option(line)
-
-
-def _name_rules(line: CommandLine) -> tuple[NameRule, ...] | None:
-    if line.rightmost("--include", "--exclude") is None:
-        return None
-    from .choice_arguments import name_rules
-
-    return name_rules(line)
+    return further_input_options(line)
 
 
 def _value_rules(line: CommandLine) -> tuple[ValueRule, ...] | None:
@@ -245,14 +233,6 @@ def _value_rules(line: CommandLine) -> tuple[ValueRule, ...] | None:
     from .choice_arguments import value_rules
 
     return value_rules(line)
-
-
-def _storage_options(line: CommandLine) -> tuple[tuple[str, str], ...] | None:
-    if not line.has("--storage-option"):
-        return None
-    from .store_arguments import storage_options
-
-    return storage_options(line)
 
 
 def _file_lists(line: CommandLine) -> tuple[FileList, ...]:
@@ -317,12 +297,19 @@ def _transfer_options(line: CommandLine, numbers: dict[str, int], halt: bool) ->
         log_negotiation=line.has("--verbose-pc"),
         parallel_associations=_strict_number(line, "--parallel-associations", _PARALLEL),
         async_window=_strict_number(line, "--async-window", _WINDOW),
-        max_rate=_strict_number(line, "--max-rate", _RATE),
-        max_instances_rate=_strict_number(line, "--max-instances-rate", _RATE),
+        **_rates(line),
         **_retry_and_stop(line),
         tcp_no_delay=_environment_number("TCP_NODELAY") != 0,
         tcp_buffer_length=_environment_number("TCP_BUFFER_LENGTH"),
     ))
+
+
+def _rates(line: CommandLine) -> dict[str, Any]:
+    if line.rightmost("--max-rate", "--max-instances-rate") is None:
+        return {}
+    from .rate_arguments import rate_options
+
+    return rate_options(line)
 
 
 def _retry_and_stop(line: CommandLine) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from dcmsend.errors import UsageError
 from dcmsend.index import ValueRule
 from dcmsend.inputs import NameRule
@@ -9,16 +11,28 @@ from dcmsend.inputs import NameRule
 from .command_line import CommandLine
 from .numbers import invalid_value
 
-__all__ = ["name_rules", "value_rules"]
+__all__ = ["further_input_options", "value_rules"]
 
 
-def name_rules(line: CommandLine) -> tuple[NameRule, ...]:
-    """The patterns of ``--include`` and ``--exclude`` in the order in which they were given.
+def further_input_options(line: CommandLine) -> dict[str, Any]:
+    """The seldom used options of ``InputOptions``: names, shards, stores.
 
     Raises:
-        UsageError: a pattern that cannot be read.
+        UsageError: a pattern that cannot be read, no such shard, a bad option for a store.
     """
-    return tuple(_name_rule(option, text) for option, text in line.in_order("--include", "--exclude"))
+    options: dict[str, Any] = {}
+    if line.has("--shard"):
+        from .shard_arguments import shard_option
+
+        options["shard"] = shard_option(line)
+    rules = [_name_rule(option, text) for option, text in line.in_order("--include", "--exclude")]
+    if rules:
+        options["name_rules"] = tuple(rules)
+    if line.has("--storage-option"):
+        from .store_arguments import storage_options
+
+        options["storage_options"] = storage_options(line)
+    return options
 
 
 def _name_rule(option: str, text: str) -> NameRule:

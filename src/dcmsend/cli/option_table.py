@@ -269,9 +269,9 @@ _OUR_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
         ("", "--async-window", "[n]umber: integer (2..65535)", None, (
             "propose to have n requests in flight",)),
         ("", "--max-rate", "[n]umber of bytes: 500k, 20M, 1Gi", None, (
-            "send at most n bytes a second",)),
+            "send at most n bytes a second; a timetable is", "\"08:00,2M 18:00,off\", in local time")),
         ("", "--max-instances-rate", "[n]umber: integer", None, (
-            "send at most n instances a second",)),
+            "send at most n instances a second, or likewise",)),
         ("", "--idle-timeout", "[d]uration: 90, 90s, 15m, 7h (default: 300)", None, (
             "give up when no byte moves for d, 0 = never",)),
     )),
