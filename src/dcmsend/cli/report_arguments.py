@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
+
 from dcmsend.errors import UsageError
-from dcmsend.report import ReportOptions
+from dcmsend.report import ReportOptions, expand_name
 
 from .command_line import CommandLine
 from .numbers import invalid_value
@@ -19,13 +21,19 @@ def report_options(line: CommandLine) -> ReportOptions:
         UsageError: an empty name, two options with the same file, a patient without a report.
     """
     files = {option: path for option in REPORTS if (path := line.value(option)) is not None}
+    written, run_id = tuple(path for path in files.values() if "{" in path), ""
     for option, path in files.items():
         if not path:
             raise invalid_value(option, path)
+    if written:
+        import uuid
+
+        run_id, now = str(uuid.uuid4()), time.time()
+        files = {option: _expanded(option, path, run_id, now) for option, path in files.items()}
     if files or line.has("--journal"):
         from .written_files import check_written_files
 
-        check_written_files(line)
+        check_written_files(line, files)
     if line.has("--report-patient") and not files:
         reports = f"{', '.join(REPORTS[:-1])} or {REPORTS[-1]}"
         raise UsageError(f"--report-patient only allowed with {reports}")
@@ -38,4 +46,13 @@ def report_options(line: CommandLine) -> ReportOptions:
         with_proof=line.has("--verify") or line.has("--commit"),
         with_patient=line.has("--report-patient"),
         command_line=tuple(line.arguments) if files else (),
+        run_id=run_id,
+        names=written,
     )
+
+
+def _expanded(option: str, path: str, run_id: str, now: float) -> str:
+    try:
+        return expand_name(path, run_id, now)
+    except ValueError as error:
+        raise UsageError(f"{invalid_value(option, path)}: {error}") from None

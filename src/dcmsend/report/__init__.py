@@ -12,6 +12,7 @@ from .summary import Summary, format_summary, refusal_lines
 if TYPE_CHECKING:
     from .closing import closing_lines
     from .csv_rows import CsvRows
+    from .name_fields import expand_name
     from .outcome_fields import format_time, path_fields, status_field
     from .own_reports import OwnReports
     from .progress import Progress
@@ -23,14 +24,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CsvRows", "LineView", "OwnReports", "Progress", "ProofSummary", "ReportOptions", "Reports", "RunRecord", "Summary",
-    "TerminalView", "closing_lines", "format_outcome", "format_summary", "format_text_report", "format_time",
-    "open_reports", "path_fields", "refusal_lines", "status_field", "visible_lines", "write_text_report",
+    "TerminalView", "closing_lines", "expand_name", "format_outcome", "format_summary", "format_text_report",
+    "format_time", "open_reports", "path_fields", "refusal_lines", "status_field", "visible_lines", "write_text_report",
 ]
 
 
 _LATER = {
     "CsvRows": "csv_rows", "LineView": "progress_view", "OwnReports": "own_reports", "Progress": "progress",
     "ProofSummary": "proof_summary", "TerminalView": "progress_view", "closing_lines": "closing",
+    "expand_name": "name_fields",
     "format_outcome": "text_report", "format_text_report": "text_report", "format_time": "outcome_fields",
     "path_fields": "outcome_fields", "status_field": "outcome_fields", "visible_lines": "visible",
     "write_text_report": "text_file",

@@ -22,6 +22,9 @@ class ReportOptions(Record):
         with_patient: whether reports show the patient's name and id (``--report-patient``).
         with_proof: whether reports show what the archive has confirmed later; rows are then written at the end.
         command_line: the arguments as reports show them, without secrets.
+        run_id: a UUID for the run; ``""`` to have one made.
+        names: the names of our reports as they were written, if they had fields (``{date}``), so that those of
+            earlier runs are recognised.
     """
 
     text_report: str = ""
@@ -32,6 +35,8 @@ class ReportOptions(Record):
     with_patient: bool = False
     with_proof: bool = False
     command_line: tuple[str, ...] = ()
+    run_id: str = ""
+    names: tuple[str, ...] = ()
 
     @property
     def own_files(self) -> tuple[str, ...]:

@@ -180,7 +180,7 @@ def _open_further(options: ReportOptions, peer: PeerFacts, record: RunRecord, re
         reports.add(lambda: CsvReport(options.csv_report, source))
     if not (options.json_report or options.jsonl_report or options.html_report):
         return
-    run = RunFields(peer, record, source, options.command_line)
+    run = RunFields(peer, record, source, options.command_line, options.run_id)
     reports.add(lambda: run)
     if options.json_report:
         from .json_report import JsonReport
