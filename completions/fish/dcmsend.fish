@@ -134,4 +134,5 @@ complete -c dcmsend -l report-json -r -F -d 'write a report as one JSON object t
 complete -c dcmsend -l report-jsonl -r -F -d 'the same as one JSON object a line, while it happens'
 complete -c dcmsend -l report-csv -r -F -d 'the same as comma separated values'
 complete -c dcmsend -l report-html -r -F -d 'the same as a page for people'
+complete -c dcmsend -l metrics-file -r -F -d 'replace f every 10 seconds and at the end by metrics of the run for Prometheus'
 complete -c dcmsend -l report-patient -d 'these reports show the patient\'s name and id'

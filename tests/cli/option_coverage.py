@@ -104,6 +104,7 @@ OPTION_COVERAGE: dict[str, str] = {
     "--report-jsonl": _REPORTS + "test_report_jsonl_to_standard_output",
     "--report-csv": _REPORTS + "test_report_csv_to_standard_output",
     "--report-html": "report/test_html_report.py::test_to_standard_output",
+    "--metrics-file": "report/test_metrics_file.py::test_metrics_at_the_end",
     "--report-patient": _REPORTS + "test_patients_are_in_reports_only_if_asked_for",
     "--user": _IDENTITY + "test_user_name",
     "--password": _IDENTITY + "test_user_name",

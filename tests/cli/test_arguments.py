@@ -172,6 +172,7 @@ MEANINGS: dict[str, tuple[list[str], dict[str, Any]]] = {
     "--report-jsonl": report_meaning("jsonl_report", "--report-jsonl", "r"),
     "--report-csv": report_meaning("csv_report", "--report-csv", "r"),
     "--report-html": report_meaning("html_report", "--report-html", "r"),
+    "--metrics-file": report_meaning("metrics_file", "--metrics-file", "m.prom"),
     "--report-patient": (
         ["--report-csv", "r", "--report-patient"],
         {

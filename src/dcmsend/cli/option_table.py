@@ -311,6 +311,8 @@ _OUR_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
             "the same as one JSON object a line, while it", "happens")),
         ("", "--report-csv", "[f]ilename: string", None, ("the same as comma separated values",)),
         ("", "--report-html", "[f]ilename: string", None, ("the same as a page for people",)),
+        ("", "--metrics-file", "[f]ilename: string", None, (
+            "replace f every 10 seconds and at the end by", "metrics of the run for Prometheus")),
         ("", "--report-patient", "", None, ("these reports show the patient's name and id",)),
     )),
 )
@@ -328,7 +330,11 @@ PROOF_OPTIONS: Final = ("--verify", "--verify-peer", "--commit", "--commit-port"
 REPORTS: Final = ("--report-json", "--report-jsonl", "--report-csv", "--report-html")
 """Options with the name of a report of ours."""
 
-REPORT_OPTIONS: Final = (*REPORTS, "--report-patient", "--create-report-file", "--journal", "--verify", "--commit")
+METRICS: Final = "--metrics-file"
+
+REPORT_OPTIONS: Final = (
+    *REPORTS, METRICS, "--report-patient", "--create-report-file", "--journal", "--verify", "--commit",
+)  # fmt: skip
 """Options that name a file to be written, and those that change what is in it."""
 
 WEB_OPTIONS: Final = ("--stow", "--stow-batch", "--stow-batch-bytes", "--bearer-file", "--bearer-command")

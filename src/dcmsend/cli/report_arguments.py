@@ -9,7 +9,7 @@ from dcmsend.report import ReportOptions, expand_name
 
 from .command_line import CommandLine
 from .numbers import invalid_value
-from .option_table import REPORTS
+from .option_table import METRICS, REPORTS
 
 __all__ = ["report_options"]
 
@@ -20,10 +20,10 @@ def report_options(line: CommandLine) -> ReportOptions:
     Raises:
         UsageError: an empty name, two options with the same file, a patient without a report.
     """
-    files = {option: path for option in REPORTS if (path := line.value(option)) is not None}
+    files = {option: path for option in (*REPORTS, METRICS) if (path := line.value(option)) is not None}
     written, run_id = tuple(path for path in files.values() if "{" in path), ""
     for option, path in files.items():
-        if not path:
+        if not path or (path == "-" and option == METRICS):
             raise invalid_value(option, path)
     if written:
         import uuid
@@ -34,7 +34,7 @@ def report_options(line: CommandLine) -> ReportOptions:
         from .written_files import check_written_files
 
         check_written_files(line, files)
-    if line.has("--report-patient") and not files:
+    if line.has("--report-patient") and not any(option in files for option in REPORTS):
         reports = f"{', '.join(REPORTS[:-1])} or {REPORTS[-1]}"
         raise UsageError(f"--report-patient only allowed with {reports}")
     return ReportOptions(
@@ -46,6 +46,7 @@ def report_options(line: CommandLine) -> ReportOptions:
         with_proof=line.has("--verify") or line.has("--commit"),
         with_patient=line.has("--report-patient"),
         command_line=tuple(line.arguments) if files else (),
+        metrics_file=files.get(METRICS, ""),
         run_id=run_id,
         names=written,
     )

@@ -15,7 +15,8 @@ from .command_line import CommandLine
 __all__ = ["check_written_files"]
 
 _WRITTEN: Final = (
-    "--journal", "--report-json", "--report-jsonl", "--report-csv", "--report-html", "--create-report-file",
+    "--journal", "--report-json", "--report-jsonl", "--report-csv", "--report-html", "--metrics-file",
+    "--create-report-file",
 )  # fmt: skip
 """Options that name a file to be written."""
 

@@ -146,7 +146,7 @@ def open_reports(
         from .text_report import TextReport
 
         reports.add(lambda: TextReport(options.text_report, peer), is_needed=False)
-    if options.for_programs:
+    if options.for_programs or options.metrics_file:
         reports.add(lambda: _checked(options, names))
         if reports.refusal is None:
             _open_further(options, peer, record, reports)
@@ -164,6 +164,15 @@ def _checked(options: ReportOptions, names: Sequence[str]) -> Report:
 
 
 def _open_further(options: ReportOptions, peer: PeerFacts, record: RunRecord, reports: Reports) -> None:
+    import uuid
+
+    run_id = options.run_id or str(uuid.uuid4())
+    if options.metrics_file:
+        from .metrics_file import MetricsFile
+
+        reports.add(lambda: MetricsFile(options.metrics_file, peer, record, run_id))
+        if not options.for_programs:
+            return
     from .field_source import FieldSource
     from .run_fields import RunFields
 
@@ -180,7 +189,7 @@ def _open_further(options: ReportOptions, peer: PeerFacts, record: RunRecord, re
         reports.add(lambda: CsvReport(options.csv_report, source))
     if not (options.json_report or options.jsonl_report or options.html_report):
         return
-    run = RunFields(peer, record, source, options.command_line, options.run_id)
+    run = RunFields(peer, record, source, options.command_line, run_id)
     reports.add(lambda: run)
     if options.json_report:
         from .json_report import JsonReport

@@ -66,7 +66,7 @@ def find_sources(
     """
     all_names = _all_names(settings, names, interrupt)
     inputs = find_inputs(all_names, settings.inputs, interrupt.check_request, share, stores, selection)
-    if not settings.report.for_programs:
+    if not settings.report.own_files:
         return inputs
     from dcmsend.report import OwnReports
 
