@@ -68,6 +68,10 @@ class ReportFile:
                 if not is_there:
                     raise OSError(0, "its directory was moved or replaced meanwhile, and the report with it")
 
+    def give_up(self) -> None:
+        """Remove what was written, unless the file has its name already."""
+        self._discard()
+
     @contextlib.contextmanager
     def translated(self) -> Iterator[None]:
         """Turn OSError and ValueError into ReportError; the file is given up then."""
