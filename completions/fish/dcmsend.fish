@@ -79,6 +79,7 @@ complete -c dcmsend -l profile-bcp195-ex -d 'TLS 1.2 with a few cipher suites, e
 complete -c dcmsend -n 'string match -q -- "+*" (commandline -ct)' -a '+pz' -d 'TLS 1.2 with a few cipher suites, extended'
 complete -c dcmsend -l require-peer-cert -o rc -d 'the peer\'s certificate must be good (default)'
 complete -c dcmsend -l ignore-peer-cert -o ic -d 'any peer will do; somebody may listen'
+complete -c dcmsend -l help-all -d 'show all options at length, then exit'
 complete -c dcmsend -l dicomdir-allow-outside -d 'follow a DICOMDIR out of its directory'
 complete -c dcmsend -l files-from -r -F -d 'also send what is named in f, one name a line (- is the standard input)'
 complete -c dcmsend -l files-from0 -r -F -d 'the same for names that end with a NUL byte'

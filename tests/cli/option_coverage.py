@@ -22,6 +22,7 @@ _TLS = "cli/test_tls_options.py::"
 
 OPTION_COVERAGE: dict[str, str] = {
     "--help": _COMMAND_LINE + "test_help",
+    "--help-all": "cli/test_option_table.py::test_help_shows_our_groups_only",
     "--version": _COMMAND_LINE + "test_version",
     "--list-decoders": _COMMAND_LINE + "test_list_decoders",
     "--arguments": _COMMAND_LINE + "test_arguments_are_printed_even_when_quiet",

@@ -184,8 +184,8 @@ MEANINGS: dict[str, tuple[list[str], dict[str, Any]]] = {
     "--require-stored": (["--require-stored"], {"require_stored": True}),
 }
 NOT_FOR_THE_RUN = {
-    "--help", "--version", "--list-decoders", "--arguments", "--quiet", "--verbose", "--debug", "--log-level",
-    "--log-config",
+    "--help", "--help-all", "--version", "--list-decoders", "--arguments", "--quiet", "--verbose", "--debug",
+    "--log-level", "--log-config",
     "--progress",
     "--no-progress",
 }

@@ -195,6 +195,9 @@ _STORESCU_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
 )
 
 _OUR_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
+    ("further options (not in DCMTK)", "help", (
+        ("", "--help-all", "", None, ("show all options at length, then exit",)),
+    )),
     ("further options (not in DCMTK)", "input files", (
         ("", "--dicomdir-allow-outside", "", None, ("follow a DICOMDIR out of its directory",)),
         ("", "--files-from", "[f]ilename: string", None, (
@@ -317,7 +320,7 @@ _OUR_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
     )),
 )
 
-EXCLUSIVE: Final = ("--help", "--version", "--list-decoders")
+EXCLUSIVE: Final = ("--help", "--help-all", "--version", "--list-decoders")
 """Options that exclude all other work, the strongest first."""
 
 
