@@ -92,6 +92,15 @@ def test_a_run_that_never_reaches_the_peer(dcmsend: str, tmp_path: Path) -> None
     assert value(metrics, "last_stored_time_seconds") is None
 
 
+def test_the_exit_code_is_that_of_the_whole_run(dcmsend: str, tmp_path: Path) -> None:
+    """A report that cannot be written changes it at the very end."""
+    with ScriptedPeer() as peer:
+        words = ("--metrics-file", "m.prom", "--report-csv", "/dev/full", "--require-stored")
+        done = run(dcmsend, *words, "127.0.0.1", peer.port, CT, cwd=tmp_path)
+    assert done.exit_code == 43
+    assert value(read(tmp_path / "m.prom"), "exit_code", name="cannot_write_report") == 43
+
+
 def test_nothing_in_it_tells_of_files(dcmsend: str, tmp_path: Path) -> None:
     """It can be read by everybody."""
     shutil.copy(CT, tmp_path / "Doe^Jane.dcm")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from dcmsend.errors import UsageError
-from dcmsend.report import ReportOptions, expand_name
+from dcmsend.report import ReportOptions
 
 from .command_line import CommandLine
 from .numbers import invalid_value
@@ -53,6 +53,8 @@ def report_options(line: CommandLine) -> ReportOptions:
 
 
 def _expanded(option: str, path: str, run_id: str, now: float) -> str:
+    from dcmsend.report import expand_name  # seldom needed
+
     try:
         return expand_name(path, run_id, now)
     except ValueError as error:

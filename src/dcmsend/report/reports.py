@@ -149,7 +149,13 @@ def open_reports(
     if options.for_programs or options.metrics_file:
         reports.add(lambda: _checked(options, names))
         if reports.refusal is None:
-            _open_further(options, peer, record, reports)
+            import uuid
+
+            run_id = options.run_id or str(uuid.uuid4())
+            if options.for_programs:
+                _open_further(options, peer, record, reports, run_id)
+            if options.metrics_file:
+                _open_metrics(options.metrics_file, peer, record, reports, run_id)
     return reports
 
 
@@ -163,16 +169,16 @@ def _checked(options: ReportOptions, names: Sequence[str]) -> Report:
     return Report()
 
 
-def _open_further(options: ReportOptions, peer: PeerFacts, record: RunRecord, reports: Reports) -> None:
-    import uuid
+def _open_metrics(path: str, peer: PeerFacts, record: RunRecord, reports: Reports, run_id: str) -> None:
+    """Open the file of metrics, behind all others: its end tells the exit code, which any of these may change."""
+    from .metrics_file import MetricsFile
 
-    run_id = options.run_id or str(uuid.uuid4())
-    if options.metrics_file:
-        from .metrics_file import MetricsFile
+    reports.add(lambda: MetricsFile(path, peer, record, run_id))
 
-        reports.add(lambda: MetricsFile(options.metrics_file, peer, record, run_id))
-        if not options.for_programs:
-            return
+
+def _open_further(
+    options: ReportOptions, peer: PeerFacts, record: RunRecord, reports: Reports, run_id: str
+) -> None:
     from .field_source import FieldSource
     from .run_fields import RunFields
 
