@@ -13,7 +13,7 @@ from support.corpus import DATA
 from support.run import run
 from support.scripted_peer import ScriptedPeer
 from support.sending import instance_uid, write_instances
-from support.store_servers import web_place
+from support.store_servers import s3_place, web_place
 
 PLACES = ("one.dcm", "two.txt", "a/one.dcm", "a/two.txt", "a/b/one.dcm", "tmp/one.dcm", "a/tmp/one.dcm")
 
@@ -71,6 +71,17 @@ def test_files_named_one_by_one(dcmsend: str, tree: Path) -> None:
     assert sent(dcmsend, "-v", *words) == {"a/b/one.dcm", "tmp/one.dcm"}
 
 
+def test_an_empty_name_is_told_of(dcmsend: str) -> None:
+    done = run(dcmsend, "--include", "*.dcm", "127.0.0.1", 104, "")
+    assert done.exit_code == 22
+    assert "empty filename" in done.stderr
+
+
+def test_how_much_is_left_out(dcmsend: str, tree: Path) -> None:
+    done = run(dcmsend, "-v", "--dry-run", "+sd", "+r", "--exclude", "**/*.txt", "127.0.0.1", 104, tree)
+    assert "I: 2 names are left out by --include and --exclude" in done.stderr
+
+
 def test_with_a_pattern_of_dcmtk_both_must_match(dcmsend: str, tree: Path) -> None:
     assert sent(dcmsend, "+sd", "+r", "+sp", "one*", "--exclude", "a/**", tree) == {"one.dcm", "tmp/one.dcm"}
 
@@ -103,6 +114,20 @@ def test_objects_of_a_store(dcmsend: str, tree: Path) -> None:
         words = ("+sd", "--exclude", "tmp-*", "--include", "*.dcm")
         assert sent(dcmsend, *words, place.url, of=names) == {"one.dcm", "a-one.dcm", "a-b-one.dcm", "a-tmp-one.dcm"}
         assert not {name for name in place.fetched if name.endswith(".txt") or name.startswith("tmp")}
+
+
+@pytest.mark.peer("moto")
+def test_objects_below_a_prefix(dcmsend: str, tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The path is what follows the prefix that was named."""
+    with s3_place(monkeypatch) as place:
+        for name in PLACES:
+            place.put(name, (tree / name).read_bytes())
+        words = ["+sd", "+r", "--exclude", "**/tmp/", "--include", "a/**", "--include", "*.txt"]
+        for name, option in place.options:
+            words += ["--storage-option", f"{name}={option}"]
+        assert sent(dcmsend, *words, place.url) == {"a/one.dcm", "a/two.txt", "a/b/one.dcm", "two.txt"}
+        assert sent(dcmsend, *words, f"{place.url}a/") == {"a/two.txt"}
+        assert not {name for name in place.fetched if "tmp" in name}
 
 
 def test_files_of_a_medium(dcmsend: str) -> None:

@@ -115,7 +115,7 @@ class Selection:
 
 def _name_of(item: Source) -> str | None:
     """The name that rules are compared with; None for what has no name."""
-    if item.origin is Origin.DATA_SET:
+    if item.origin is Origin.DATA_SET or not item.path:  # an empty name is told of
         return None
     if item.container is not None:
         inner = item.path[len(item.container.path) + 2 :]

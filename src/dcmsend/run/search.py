@@ -208,6 +208,8 @@ class Search:
         return self._share is not None and self._share.others > 0
 
     def _tell_of_others(self) -> None:
+        if self._selection is not None:
+            _log.info("%d names are left out by --include and --exclude", self._selection.left_out)
         if self._share is not None:
             shard, others = self._share.shard, self._share.others
             self._record.other_shards = others
