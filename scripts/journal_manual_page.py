@@ -35,10 +35,22 @@ A journal with the name
 .I merge
 is shown as
 .IR ./merge .
+.PP
+.B dcmsend\\-journal report
+writes reports on everything in a journal, over all its runs:
+.B \\-\\-html
+a page for people,
+.B \\-\\-json
+one JSON object,
+.B \\-\\-csv
+a table; one of them to the standard output with
+.BR \\- .
+Only earlier reports are replaced.
 """
 
 _EXIT_CODES = (
     ("0", "done"), ("1", "the command line is wrong"),
+    ("43", "a report cannot be written"),
     ("104", "there is no such journal, or it is damaged, in use or for another peer"),
 )  # fmt: skip
 
@@ -46,6 +58,7 @@ _EXAMPLES = (
     ("How far the migration is:", "dcmsend-journal night.journal"),
     ("What a person has to look at:", "dcmsend-journal night.journal --outcome refused --outcome failed"),
     ("Everything, for a spreadsheet:", "dcmsend-journal night.journal --format csv > night.csv"),
+    ("A page on the whole migration:", "dcmsend-journal report --html night.html night.journal"),
     ("All shards together:", "dcmsend-journal merge all.journal shard-*.journal"),
 )
 
@@ -65,6 +78,15 @@ def journal_manual_page() -> str:
         ".B dcmsend\\-journal merge",
         ".I out in",
         "\\&...",
+        ".br",
+        ".B dcmsend\\-journal report",
+        ".RB [ \\-\\-html",
+        ".IR file ]",
+        ".RB [ \\-\\-json",
+        ".IR file ]",
+        ".RB [ \\-\\-csv",
+        ".IR file ]",
+        ".I journal",
         ".SH DESCRIPTION",
         _DESCRIPTION.strip(),
         ".SH OPTIONS",

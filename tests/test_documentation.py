@@ -103,13 +103,13 @@ LINES = [(page.name, line) for page in PAGES for line in command_lines(page)]
 
 
 def test_command_lines_use_options_that_exist(dcmsend: str) -> None:
-    known = set(re.findall(r"(?<!\S)[-+][-\w]+", run(dcmsend, "--help").stdout))
+    known = set(re.findall(r"(?<!\S)[-+][-\w]+", run(dcmsend, "--help-all").stdout))
     for page, line in LINES:
         assert {word for word in line.split() if word[0] in "-+"} <= known, (page, line)
 
 
 ALONE = [
-    row for row in LINES if not any(word in row[1] for word in ("+tl", "--verify", "--commit", "--stow", "://"))
+    row for row in LINES if not any(word in row[1] for word in ("+tl", "--verify", "--commit", "--stow", "://", "@"))
 ]
 
 
@@ -130,6 +130,25 @@ def test_command_line_works(page: str, line: str, dcmsend: str, tmp_path: Path) 
         done = run("sh", "-c", re.sub(r"^dcmsend(-py)?(?= )", dcmsend, real), cwd=tmp_path)
     assert done.exit_code == 0, done.stderr
     assert peer.stores or "104" not in line or "--probe-peer" in line
+
+
+def test_profiles(dcmsend: str, tmp_path: Path) -> None:
+    """The command lines with profiles, with the files that stand before them on the page."""
+    page = next(page for page in PAGES if page.name == "recipes.md").read_text(encoding="utf-8")
+    files = re.findall(r"^`(profiles/\w+)`:\n\n```\n(.*?)```", page, re.DOTALL | re.MULTILINE)
+    lines = [line for name, line in LINES if "@" in line and name == "recipes.md" and "://" not in line]
+    assert len(files) >= 2
+    assert len(lines) >= 2
+    for number, line in enumerate(line for line in lines if "profiles" in line):
+        folder = tmp_path / str(number)
+        write_instances(folder / "data" / "study", 3)
+        with ScriptedPeer() as peer:
+            for name, content in files:
+                (folder / name).parent.mkdir(exist_ok=True)
+                (folder / name).write_text(content.replace("pacs.example.org 104", f"127.0.0.1 {peer.port}"))
+            real = re.sub(r"^dcmsend(?= )", dcmsend, line.replace("/data/study", "data/study"))
+            done = run("sh", "-c", real, cwd=folder)
+        assert (done.exit_code, len(peer.stores)) == (0, 3), done.stderr
 
 
 @pytest.mark.peer("dcmtk")
@@ -201,6 +220,8 @@ NOT_RUN_HERE = {
     "scripts/soak_": "tests/soaks does it briefly",
     "KILL_ROUNDS=200": "its short mode is part of the tests",
     "openssl x509": "test_conversion_of_certificates",
+    "-aec ARCHIVE pacs": "test_profiles",
+    "--require-stored -nh\n--retry": "test_profiles",
     "F: cannot negotiate": "tests/cli/test_tls_options.py::test_wrong_host",
 }
 """Blocks of the documentation that hold something else than command lines of ours, by their beginning."""

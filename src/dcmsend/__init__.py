@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from .association import AddressFamily, Peer
     from .errors import DcmsendError
-    from .index import HeaderFacts, IndexOptions, Instance, KeepTogether, ReadMode, RejectedInput
-    from .inputs import InputOptions, Shard
+    from .index import HeaderFacts, IndexOptions, Instance, KeepTogether, ReadMode, RejectedInput, ValueRule
+    from .inputs import InputOptions, NameRule, Shard
     from .journal import JournalOptions
     from .library import Transfer, send
     from .plan import Decompression, PlanOptions
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         Result,
         RetryOptions,
         StoreOutcome,
+        Timetable,
         TransferOptions,
         Waiting,
     )
@@ -51,8 +52,8 @@ __version__ = _version.VERSION
 _HOMES = {
     "association": ("AddressFamily", "Peer"),
     "errors": ("DcmsendError",),
-    "index": ("HeaderFacts", "IndexOptions", "Instance", "KeepTogether", "ReadMode", "RejectedInput"),
-    "inputs": ("InputOptions", "Shard"),
+    "index": ("HeaderFacts", "IndexOptions", "Instance", "KeepTogether", "ReadMode", "RejectedInput", "ValueRule"),
+    "inputs": ("InputOptions", "NameRule", "Shard"),
     "journal": ("JournalOptions",),
     "library": ("Transfer", "send"),
     "protocol": ("UserIdentity",),
@@ -61,7 +62,7 @@ _HOMES = {
     "report": ("ReportOptions", "Summary"),
     "transfer": (
         "AssociationClosed", "AssociationOpened", "Attempt", "BytesSent", "InstanceProof", "Observer", "Proof",
-        "ProofState", "Result", "RetryOptions", "StoreOutcome", "TransferOptions", "Waiting",
+        "ProofState", "Result", "RetryOptions", "StoreOutcome", "Timetable", "TransferOptions", "Waiting",
     ),
     "reasons": ("NoConnection", "Reason", "Rejection"),
     "stow": ("BasicCredentials", "BearerCommand", "BearerFile", "WebPeer"),
@@ -72,10 +73,11 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "AddressFamily", "AssociationClosed", "AssociationOpened", "Attempt", "BasicCredentials", "BearerCommand",
     "BearerFile", "BytesSent", "CommitOptions", "DcmsendError", "Decompression", "HeaderFacts", "IndexOptions",
-    "InputOptions", "Instance", "InstanceProof", "JournalOptions", "KeepTogether", "NoConnection", "Observer", "Peer",
-    "PlanOptions", "Proof", "ProofState", "ReadMode", "Reason", "RejectedInput", "Rejection", "ReportOptions",
-    "Result", "RetryOptions", "Shard", "StoreOutcome", "Summary", "TlsOptions", "TlsProfile", "Transfer",
-    "TransferOptions", "UserIdentity", "VerifyOptions", "Waiting", "WebPeer", "__version__", "load_tls", "send",
+    "InputOptions", "Instance", "InstanceProof", "JournalOptions", "KeepTogether", "NameRule", "NoConnection",
+    "Observer", "Peer", "PlanOptions", "Proof", "ProofState", "ReadMode", "Reason", "RejectedInput", "Rejection",
+    "ReportOptions", "Result", "RetryOptions", "Shard", "StoreOutcome", "Summary", "Timetable", "TlsOptions",
+    "TlsProfile", "Transfer", "TransferOptions", "UserIdentity", "ValueRule", "VerifyOptions", "Waiting", "WebPeer",
+    "__version__", "load_tls", "send",
 ]
 
 

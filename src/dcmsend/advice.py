@@ -64,6 +64,10 @@ CANNOT_COMMIT: Final = (
     "what is stored is stored; the archive must know our AE title for Storage Commitment, --verify asks by query "
     "instead, and --resume asks again"
 )
+CHOOSE_NAMES: Final = (
+    "nothing was found, or --include and --exclude leave it out: they are compared with the whole path below the\n"
+    "folder, so --include '**/*.dcm' takes names at any depth, --include '*.dcm' those on top"
+)
 ASKED_AGAIN: Final = "the next run with --resume asks for them again"
 SEE_ANSWERS: Final = "-v +v shows its answers"
 
@@ -208,6 +212,7 @@ class Situation(NamedTuple):
         scans_directories: whether directories are searched.
         has_pattern: whether only names that match a pattern are taken from directories.
         url: of a web service; ``""`` for a DIMSE peer.
+        chooses_names: whether inputs are taken and left out by patterns for their names.
     """
 
     host: str = ""
@@ -218,6 +223,7 @@ class Situation(NamedTuple):
     scans_directories: bool = False
     has_pattern: bool = False
     url: str = ""
+    chooses_names: bool = False
 
 
 def with_explanation(error: DcmsendError, situation: Situation) -> str:
@@ -245,6 +251,8 @@ def for_error(error: DcmsendError, situation: Situation) -> str:
     if isinstance(error, GivenUp):
         return "--stop-after-failures says how many in a row are enough"
     if isinstance(error, NoInputFiles):
+        if situation.chooses_names:
+            return CHOOSE_NAMES
         if not situation.scans_directories:
             return "+sd takes the files of a directory, +sd +r those of the whole tree"
         return "nothing was found" + (", or nothing of that pattern" if situation.has_pattern else "")

@@ -268,6 +268,11 @@ class Transfer:
         return self._record.already_stored
 
     @property
+    def filtered(self) -> int:
+        """The number of files left out because of the values of their elements (``IndexOptions.value_rules``)."""
+        return self._record.filtered or 0
+
+    @property
     def error(self) -> DcmsendError | None:
         """Why the transfer ended early; None while it runs and after a normal end."""
         return self._record.error
@@ -287,7 +292,7 @@ def _inputs_of(items: Iterable[Any], run: Run) -> Iterator[Source]:
     others: list[DataSetInput] = []
     while True:
         # Names that follow each other are searched together: stores are asked for several of them at once.
-        yield from find_inputs(_names_of(numbered, others), options, check, share, run.stores)
+        yield from find_inputs(_names_of(numbered, others), options, check, share, run.stores, run.selection)
         if not others:
             return
         data_set = others.pop()

@@ -85,6 +85,8 @@ class _Preview:
     def run(self, *, ask_peer: bool) -> None:
         count, ignored = len(self._instances), self._record.invalid_files
         done = f", {self._record.already_stored} stored already" if self._settings.journal is not None else ""
+        if self._record.filtered is not None:
+            done += f", {self._record.filtered} left out by values"
         self._tell(f"{count} SOP instances to be sent, {ignored} files ignored{done}; nothing is sent now")
         peer = self._settings.peer
         if not isinstance(peer, Peer):

@@ -22,6 +22,7 @@ _TLS = "cli/test_tls_options.py::"
 
 OPTION_COVERAGE: dict[str, str] = {
     "--help": _COMMAND_LINE + "test_help",
+    "--help-all": "cli/test_option_table.py::test_help_shows_our_groups_only",
     "--version": _COMMAND_LINE + "test_version",
     "--list-decoders": _COMMAND_LINE + "test_list_decoders",
     "--arguments": _COMMAND_LINE + "test_arguments_are_printed_even_when_quiet",
@@ -65,6 +66,10 @@ OPTION_COVERAGE: dict[str, str] = {
     "--idle-timeout": _INSTALLED + "test_idle_timeout",
     "--parallel-associations": "system/test_parallel_peers.py::test_storescp",
     "--async-window": "system/test_parallel_peers.py::test_answers_out_of_order",
+    "--include": "cli/test_names.py::test_first_match_wins",
+    "--exclude": "cli/test_names.py::test_first_match_wins",
+    "--only": "cli/test_values.py::test_repeated_rules",
+    "--skip": "cli/test_values.py::test_repeated_rules",
     "--archives": "cli/test_archives.py::test_members_of_archives_are_sent",
     "--storage-option": "cli/test_stores.py::test_objects_of_a_bucket_are_sent",
     "--fetch-parallel": "cli/test_stores.py::test_objects_of_a_bucket_are_sent",
@@ -100,6 +105,7 @@ OPTION_COVERAGE: dict[str, str] = {
     "--report-jsonl": _REPORTS + "test_report_jsonl_to_standard_output",
     "--report-csv": _REPORTS + "test_report_csv_to_standard_output",
     "--report-html": "report/test_html_report.py::test_to_standard_output",
+    "--metrics-file": "report/test_metrics_file.py::test_metrics_at_the_end",
     "--report-patient": _REPORTS + "test_patients_are_in_reports_only_if_asked_for",
     "--user": _IDENTITY + "test_user_name",
     "--password": _IDENTITY + "test_user_name",

@@ -14,12 +14,13 @@ from dcmsend.cli.command_line import scan_command_line
 from dcmsend.cli.option_table import OPTIONS, SECURITY_OPTIONS, WEB_OPTIONS
 from dcmsend.dicom.record import Record
 from dcmsend.errors import UsageError
-from dcmsend.index import KeepTogether, ReadMode
-from dcmsend.inputs import FileList, Shard
+from dcmsend.index import KeepTogether, ReadMode, ValueRule
+from dcmsend.inputs import FileList, NameRule, Shard
 from dcmsend.journal import JournalOptions
 from dcmsend.plan import Decompression
 from dcmsend.proof import CommitOptions, VerifyOptions
 from dcmsend.settings import Preview, Settings
+from dcmsend.transfer import Timetable
 
 
 def settings_for(*arguments: str) -> Settings:
@@ -127,7 +128,10 @@ MEANINGS: dict[str, tuple[list[str], dict[str, Any]]] = {
     "--max-duration": (["--max-duration", "15m"], {"transfer.max_duration": 900.0}),
     "--keep-together": (["--keep-together", "series"], {"index.keep_together": KeepTogether.SERIES}),
     "--max-rate": (["--max-rate", "20Mi"], {"transfer.max_rate": 20 << 20}),
-    "--max-instances-rate": (["--max-instances-rate", "50"], {"transfer.max_instances_rate": 50}),
+    "--max-instances-rate": (
+        ["--max-instances-rate", "18:00,off 08:00,50"],
+        {"transfer.max_instances_rate": Timetable(((480, 50), (1080, 0)))},
+    ),
     "--files-from": (["--files-from", "-"], {"file_lists": (FileList("-", b"\n"),)}),
     "--files-from0": (
         ["--files-from0", "l", "--files-from", "m"], {"file_lists": (FileList("m", b"\n"), FileList("l", b"\0"))},
@@ -135,6 +139,16 @@ MEANINGS: dict[str, tuple[list[str], dict[str, Any]]] = {
     "--archives": (["--archives"], {"inputs.archives": True}),
     "--storage-option": (["--storage-option", "a=b=c"], {"inputs.storage_options": (("a", "b=c"),)}),
     "--fetch-parallel": (["--fetch-parallel", "5"], {"inputs.fetch_parallel": 5}),
+    "--include": (
+        ["--include", "**/*.dcm", "--exclude", "b"],
+        {"inputs.name_rules": (NameRule("**/*.dcm"), NameRule("b", takes=False))},
+    ),
+    "--exclude": (["--exclude", "tmp/"], {"inputs.name_rules": (NameRule("tmp/", takes=False),)}),
+    "--only": (
+        ["--only", "Modality=CT", "--skip", "0010,0010=*=*"],
+        {"index.value_rules": (ValueRule("Modality", "CT"), ValueRule("0010,0010", "*=*", takes=False))},
+    ),
+    "--skip": (["--skip", "Modality="], {"index.value_rules": (ValueRule("Modality", "", takes=False),)}),
     "--min-age": (["--min-age", "15m"], {"inputs.min_age": 900.0}),
     "--journal": (["--journal", "j"], journal_meaning(JournalOptions("j"))),
     "--resume": (["--journal", "j", "--resume"], journal_meaning(JournalOptions("j", resume=True))),
@@ -158,6 +172,7 @@ MEANINGS: dict[str, tuple[list[str], dict[str, Any]]] = {
     "--report-jsonl": report_meaning("jsonl_report", "--report-jsonl", "r"),
     "--report-csv": report_meaning("csv_report", "--report-csv", "r"),
     "--report-html": report_meaning("html_report", "--report-html", "r"),
+    "--metrics-file": report_meaning("metrics_file", "--metrics-file", "m.prom"),
     "--report-patient": (
         ["--report-csv", "r", "--report-patient"],
         {
@@ -169,8 +184,8 @@ MEANINGS: dict[str, tuple[list[str], dict[str, Any]]] = {
     "--require-stored": (["--require-stored"], {"require_stored": True}),
 }
 NOT_FOR_THE_RUN = {
-    "--help", "--version", "--list-decoders", "--arguments", "--quiet", "--verbose", "--debug", "--log-level",
-    "--log-config",
+    "--help", "--help-all", "--version", "--list-decoders", "--arguments", "--quiet", "--verbose", "--debug",
+    "--log-level", "--log-config",
     "--progress",
     "--no-progress",
 }

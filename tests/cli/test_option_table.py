@@ -12,6 +12,7 @@ import pytest
 from dcmsend.cli.help_text import usage_text
 from dcmsend.cli.option_table import EXCLUSIVE, OPTIONS, PARAMETERS, STORESCU_GROUP, find_option
 from support.programs import dcmtk_program
+from support.run import run
 
 _VALUE = re.compile(r"\[\w\][\w ]*: .*")
 
@@ -35,7 +36,7 @@ def test_every_name_is_an_option_to_the_scanner() -> None:
 
 
 def test_usage_text_fits_a_terminal_and_holds_every_option() -> None:
-    lines = usage_text().split("\n")
+    lines = usage_text(shows_all=True).split("\n")
     assert all(len(line) < 80 and line == line.rstrip() for line in lines)
     for row in OPTIONS:
         [line] = [line for line in lines if re.search(rf"(^|\s){re.escape(row.long)}(\s|$)", line)]
@@ -43,6 +44,25 @@ def test_usage_text_fits_a_terminal_and_holds_every_option() -> None:
     assert all(any(line.startswith(f"  {name} ") for line in lines) for name, _ in PARAMETERS)
     assert lines[-1] == ""
     assert lines[-2] == ""
+
+
+def test_help_shows_our_groups_only(dcmsend: str) -> None:
+    """DCMTK's options at length, then one line for each group of ours, which names some of them."""
+    short, long = (run(dcmsend, option).stdout for option in ("--help", "--help-all"))
+    assert (short, long) == (usage_text(), usage_text(shows_all=True))
+    assert run(dcmsend).stdout == short
+    lines = short.split("\n")
+    assert all(len(line) < 80 and line == line.rstrip() for line in lines)
+    dcmtk, _, ours = short.partition("\nfurther options")
+    assert long.startswith(dcmtk)
+    groups = list(dict.fromkeys((row.group, row.subgroup) for row in OPTIONS if row.is_ours))
+    shown = [line for line in ours.split("\n") if line.startswith("  ")]
+    assert len(shown) == len(groups)
+    for (_, subgroup), line in zip(groups, shown, strict=True):
+        assert line.startswith(f"  {subgroup.partition(' (')[0]} ")
+        assert re.search(r" [-+]\w|--\w", line)
+    assert "--help-all shows all of them" in short
+    assert "--help-all shows" not in long
 
 
 def test_our_options_come_last_and_have_no_short_names() -> None:
@@ -59,7 +79,8 @@ def test_layout_is_dcmtks() -> None:
     program = dcmtk_program("dcmsend")
     assert program is not None
     theirs = subprocess.run([program, "--help"], capture_output=True, text=True).stdout
-    assert list(_skeleton(usage_text())) == list(_skeleton(theirs))
+    for shows_all in (False, True):
+        assert list(_skeleton(usage_text(shows_all=shows_all))) == list(_skeleton(theirs))
 
 
 @pytest.mark.peer("dcmtk")

@@ -8,7 +8,7 @@ import pytest
 
 from support.corpus import DATA
 from support.discarding_peer import DiscardingPeer
-from support.programs import installed_dcmsend
+from support.programs import dcmtk_program, installed_dcmsend
 from support.report_file import parse_report
 from support.run import Run, read_summary, run, run_measured
 from support.scripted_peer import ScriptedPeer
@@ -46,6 +46,47 @@ def test_max_rate(tmp_path: Path, parallel: str) -> None:
     assert len(peer.stores) == 6
     length = len(peer.stores[0].data_set)
     assert seconds_between_first_and_last(peer) > (4 * length - 15_000) / 150_000
+
+
+@pytest.mark.parametrize("table", ["00:00,10", "23:59,10 00:00,10"])
+def test_a_timetable_limits(tmp_path: Path, table: str) -> None:
+    write_instances(tmp_path, 12)
+    done, peer = send("--max-instances-rate", table, "--max-rate", "00:00,off", "+sd", tmp_path)
+    assert (done.exit_code, len(peer.stores)) == (0, 12), done.stderr
+    assert seconds_between_first_and_last(peer) > 0.9
+
+
+@pytest.mark.peer("faketime")
+@pytest.mark.parametrize("option", ["--max-instances-rate", "--max-rate"])
+@pytest.mark.parametrize("parallel", ["1", "3"])
+def test_a_limit_ends_while_the_run_goes_on(tmp_path: Path, option: str, parallel: str) -> None:
+    """With the limit of the first ten seconds, 60 of these would take a minute or more."""
+    faketime = dcmtk_program("faketime")
+    assert faketime is not None
+    write_instances(tmp_path, 60)
+    rate = "1" if option == "--max-instances-rate" else "300"
+    with ScriptedPeer() as peer:
+        words = [option, f"00:00,{rate} 08:00,off", "--parallel-associations", parallel, "+sd"]
+        when = ["-f", "@2026-01-05 07:59:50"]
+        done = run(faketime, *when, installed_dcmsend(), *words, "127.0.0.1", peer.port, tmp_path)
+    assert (done.exit_code, len(peer.stores)) == (0, 60), done.stderr
+    assert 1 < seconds_between_first_and_last(peer) < 45
+
+
+@pytest.mark.parametrize("option", ["--max-rate", "--max-instances-rate"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "2MB/s", "08:00", "08:00,", "8:00,2M", "24:00,2M", "08:60,2M", "08:00,2M,18:00,off", "08:00,0", "08:00,OFF",
+        "08:00,2M 08:00,off", "08:00, 2M", ",", "off",
+    ],
+)  # fmt: skip
+def test_what_is_no_timetable(option: str, value: str) -> None:
+    done = run(installed_dcmsend(), option, value, "127.0.0.1", 104, CT)
+    assert done.exit_code == 1
+    last = done.stderr.splitlines()[-1]
+    assert f"Invalid value for option {option}" in last
+    assert '"08:00,' in last or "08:00 stands there twice" in last
 
 
 @pytest.mark.parametrize("option", ["--max-rate", "--max-instances-rate"])

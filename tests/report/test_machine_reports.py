@@ -84,7 +84,7 @@ def _check_totals(report: dict[str, Any]) -> None:
     totals, instances = report["totals"], report["instances"]
     for outcome in ("stored", "refused", "failed", "unconfirmed", "not_attempted", "invalid", "not_dicom"):
         assert totals[outcome] == sum(instance["outcome"] == outcome for instance in instances), outcome
-    assert totals["found"] == len(instances)
+    assert totals["found"] == len(instances) + totals.get("filtered", 0)
     assert totals["retryable"] == sum(instance["retryable"] for instance in instances)
     assert totals["bytes"] == sum(instance["bytes_sent"] for instance in instances)
     for table, field in (("by_sop_class", "sop_class_uid"), ("by_syntax", "syntax_file"), ("by_study", "study_uid")):
@@ -365,7 +365,8 @@ def test_every_field_is_told_by_some_run(tmp_path: Path) -> None:
     again = check(json.loads((tmp_path / "again.json").read_text()))
     _, _, ended = send_and_report(tmp_path, CT, MR, script=Script(stores={1: Abort()}))
     _, _, invalid = send_and_report(tmp_path, "-nh", CT, DATA / "pydicom" / "nested_priv_SQ.dcm")
-    reports = [told, again, ended, invalid]
+    _, _, chosen = send_and_report(tmp_path, "--only", "Modality=CT", CT, MR)
+    reports = [told, again, ended, invalid, chosen]
 
     def seen(values: list[dict[str, Any]]) -> set[str]:
         return {name for value in values for name, each in value.items() if each not in (None, "", 0, False, [], {})}

@@ -326,13 +326,13 @@ class Association:
         if pace is None or not pace.limits_bytes:
             self._send(data)
             return
-        for start in range(0, len(data), pace.piece):
-            part = data[start : start + pace.piece]
+        start = 0
+        while part := data[start : start + pace.piece]:  # the rate may change on the way
             pace.wait_for_bytes(len(part), self._interrupt)
             if start and look is not None:
                 look()
             self._send(part)
-            self._is_torn = True  # the end of a piece is not the end of a PDU
+            start, self._is_torn = start + len(part), True  # the end of a piece is not the end of a PDU
         self._is_torn = False
 
     def _send(self, data: bytes | memoryview) -> None:

@@ -21,6 +21,7 @@ from .numbers import check_limits, invalid_value, parse_duration, parse_limited,
 from .option_table import (
     JOURNAL_OPTIONS,
     PROOF_OPTIONS,
+    REPORT_OPTIONS,
     RETRY_OPTIONS,
     SECURITY_OPTIONS,
     WEB_OPTIONS,
@@ -29,7 +30,7 @@ from .option_table import (
 )
 
 if TYPE_CHECKING:
-    from dcmsend.inputs import Shard
+    from dcmsend.index import ValueRule
     from dcmsend.journal import JournalOptions
     from dcmsend.stow import WebPeer
 
@@ -59,11 +60,9 @@ _NUMBERS: Final = (
     "--compression-level", "--timeout", "--acse-timeout", "--dimse-timeout", "--max-pdu", "--max-send-pdu",
 )
 """Options with limits, in the order in which DCMTK checks them."""
-_REPORTS: Final = ("--report-json", "--report-jsonl", "--report-csv", "--report-html")
 _PORT: Final = Limits(1, 65535)
 _PARALLEL: Final = Limits(1, 128)
 _WINDOW: Final = Limits(2, 65535)
-_RATE: Final = Limits(1, 10**12)
 _LONGEST_WAIT: Final = 2_147_483
 """Longest wait in seconds, about 24 days; a longer one overflows the operating system's milliseconds."""
 
@@ -215,26 +214,25 @@ def _input_options(line: CommandLine) -> InputOptions:
         scan_pattern=line.value("--scan-pattern"),
         min_age=_duration(line, "--min-age"),
         archives=line.has("--archives"),
-        shard=_shard(line),
         fetch_parallel=_strict_number(line, "--fetch-parallel", _PARALLEL),
-        storage_options=_storage_options(line),
+        **_further_inputs(line),
     ))
 
 
-def _shard(line: CommandLine) -> Shard | None:
-    if not line.has("--shard"):
+def _further_inputs(line: CommandLine) -> dict[str, Any]:
+    if line.rightmost("--include", "--exclude", "--shard", "--storage-option") is None:
+        return {}
+    from .choice_arguments import further_input_options
+
+    return further_input_options(line)
+
+
+def _value_rules(line: CommandLine) -> tuple[ValueRule, ...] | None:
+    if line.rightmost("--only", "--skip") is None:
         return None
-    from .shard_arguments import shard_option
+    from .choice_arguments import value_rules
 
-    return shard_option(line)
-
-
-def _storage_options(line: CommandLine) -> tuple[tuple[str, str], ...] | None:
-    if not line.has("--storage-option"):
-        return None
-    from .store_arguments import storage_options
-
-    return storage_options(line)
+    return value_rules(line)
 
 
 def _file_lists(line: CommandLine) -> tuple[FileList, ...]:
@@ -253,6 +251,7 @@ def _index_options(line: CommandLine, halt: bool) -> IndexOptions:
         dicomdir_allow_outside=line.has("--dicomdir-allow-outside"),
         keep_together=_keep_together(line),
         halt_on_invalid=halt,
+        value_rules=_value_rules(line),
     ))
 
 
@@ -298,12 +297,19 @@ def _transfer_options(line: CommandLine, numbers: dict[str, int], halt: bool) ->
         log_negotiation=line.has("--verbose-pc"),
         parallel_associations=_strict_number(line, "--parallel-associations", _PARALLEL),
         async_window=_strict_number(line, "--async-window", _WINDOW),
-        max_rate=_strict_number(line, "--max-rate", _RATE),
-        max_instances_rate=_strict_number(line, "--max-instances-rate", _RATE),
+        **_rates(line),
         **_retry_and_stop(line),
         tcp_no_delay=_environment_number("TCP_NODELAY") != 0,
         tcp_buffer_length=_environment_number("TCP_BUFFER_LENGTH"),
     ))
+
+
+def _rates(line: CommandLine) -> dict[str, Any]:
+    if line.rightmost("--max-rate", "--max-instances-rate") is None:
+        return {}
+    from .rate_arguments import rate_options
+
+    return rate_options(line)
 
 
 def _retry_and_stop(line: CommandLine) -> dict[str, Any]:
@@ -315,32 +321,11 @@ def _retry_and_stop(line: CommandLine) -> dict[str, Any]:
 
 
 def _report_options(line: CommandLine) -> ReportOptions:
-    files = {option: path for option in _REPORTS if (path := line.value(option)) is not None}
-    for option, path in files.items():
-        if not path:
-            raise invalid_value(option, path)
-    if files or line.has("--journal"):
-        from .written_files import check_written_files
+    if line.rightmost(*REPORT_OPTIONS) is None:
+        return ReportOptions()
+    from .report_arguments import report_options
 
-        check_written_files(line)
-    return ReportOptions(**_given(
-        text_report=line.value("--create-report-file"),
-        json_report=files.get("--report-json"),
-        jsonl_report=files.get("--report-jsonl"),
-        csv_report=files.get("--report-csv"),
-        html_report=files.get("--report-html"),
-        with_proof=line.has("--verify") or line.has("--commit"),
-        with_patient=_needs_report(line, files) or None,
-        command_line=tuple(line.arguments) if files else None,
-    ))
-
-
-def _needs_report(line: CommandLine, files: dict[str, str]) -> bool:
-    """Whether ``--report-patient`` was given without a report that could show the patient."""
-    if line.has("--report-patient") and not files:
-        reports = "--report-json, --report-jsonl, --report-csv or --report-html"
-        raise UsageError(f"--report-patient only allowed with {reports}")
-    return line.has("--report-patient")
+    return report_options(line)
 
 
 def _environment_number(name: str) -> int | None:

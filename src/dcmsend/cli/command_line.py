@@ -61,6 +61,10 @@ class CommandLine:
         """The values at every occurrence of an option."""
         return [values for name, values in self._options if name == long]
 
+    def in_order(self, *group: str) -> list[tuple[str, str]]:
+        """Name and value of every occurrence of several options, in their order."""
+        return [(name, values[0]) for name, values in self._options if name in group]
+
     def rightmost(self, *group: str) -> str | None:
         """The one of several mutually exclusive options that was given last."""
         for name, _ in reversed(self._options):

@@ -24,21 +24,24 @@ HEADER: Final = f"{IDENTIFICATION}\n\ndcmsend: Simple DICOM storage SCU (sender)
 
 _LONG_WIDTH: Final = max(len(row.long) for row in OPTIONS if not row.is_ours)
 _SHORT_WIDTH: Final = max(len(row.short) for row in OPTIONS)
+_WIDTH: Final = 79
 _TEXT_COLUMN: Final = 2 + 2 + _SHORT_WIDTH + 2 + _LONG_WIDTH + 2
 
 
-def usage_text() -> str:
-    """The output of ``--help``; the last line is empty."""
-    return "\n".join((HEADER.rstrip("\n"), *_usage_lines(), "", ""))
+def usage_text(*, shows_all: bool = False) -> str:
+    """The output of ``--help``, or of ``--help-all``, which shows our options at length; the last line is empty."""
+    return "\n".join((HEADER.rstrip("\n"), *_usage_lines(shows_all), "", ""))
 
 
-def _usage_lines() -> Iterator[str]:
+def _usage_lines(shows_all: bool) -> Iterator[str]:
     yield f"usage: dcmsend [options] {' '.join(name for name, _ in PARAMETERS)}..."
     yield "\nparameters:"
     for name, text in PARAMETERS:
         yield f"  {name.ljust(_TEXT_COLUMN - 4)}  {text}"
     group = subgroup = ""
     for row in OPTIONS:
+        if row.is_ours and not shows_all:
+            break
         if row.group != group:
             group, subgroup = row.group, ""
             yield ("" if group != OPTIONS[0].group else "\n") + f"{group}:"
@@ -46,6 +49,37 @@ def _usage_lines() -> Iterator[str]:
             subgroup = row.subgroup
             yield f"  {subgroup}:"
         yield from _option_lines(row)
+    if not shows_all:
+        yield from _lines_of_ours()
+
+
+def _lines_of_ours() -> Iterator[str]:
+    """One line for each group of our options, with the names of as many as fit."""
+    names: dict[tuple[str, str], list[str]] = {}
+    for row in OPTIONS:
+        if row.is_ours:
+            names.setdefault((row.group, row.subgroup), []).append(row.short or row.long)
+    group, column = "", 0
+    for (heading, subgroup), members in names.items():
+        if heading != group:
+            group = heading
+            column = 4 + max(len(_short(other)) for first, other in names if first == group)
+            yield f"{group}:"
+        yield f"  {_short(subgroup)}".ljust(column) + _as_many_as_fit(members, _WIDTH - column)
+    yield ""
+    yield "--help-all shows all of them; @FILE stands for the arguments in FILE."
+
+
+def _short(subgroup: str) -> str:
+    return subgroup.partition(" (")[0]
+
+
+def _as_many_as_fit(names: list[str], width: int) -> str:
+    """The first names, and dots if there are more."""
+    count = len(names)
+    while count > 1 and len(", ".join(names[:count]) + ", ..." * (count < len(names))) > width:
+        count -= 1
+    return ", ".join(names[:count]) + ", ..." * (count < len(names))
 
 
 def _option_lines(row: OptionRow) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """``dcmsend-journal``: shows, filters and exports a journal, even during a run, without ever writing to it.
 
-``dcmsend-journal merge`` merges many journals into one.
+``dcmsend-journal merge`` merges many journals into one, ``dcmsend-journal report`` writes reports on one.
 """
 
 from __future__ import annotations
@@ -10,34 +10,38 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain
-from typing import Any, Final, NoReturn
+from typing import Final, NoReturn
 
 from dcmsend.advice import Situation, with_explanation
-from dcmsend.errors import JournalError
+from dcmsend.errors import JournalError, ReportError
 from dcmsend.journal import JournalFilter, JournalGroup, JournalReader, JournalRow, merge_journals
 from dcmsend.protocol import status_text
-from dcmsend.report import CsvRows, format_time, path_fields, status_field, visible_lines
-from dcmsend.transfer import Proof, ProofState, Reason, Result
+from dcmsend.report import format_time, status_field, visible_lines
+from dcmsend.transfer import ProofState, Reason, Result
 from dcmsend.version import VERSION
 
 from .exit_code import ExitCode
+from .journal_fields import (
+    JOURNAL_FIELDS,
+    csv_lines,
+    flat_fields,
+    group_fields,
+    peer_fields,
+    proof_name,
+    result_name,
+    row_fields,
+)
 from .terminal import is_terminal, make_harmless, to_bytes
 
-__all__ = ["console", "journal_parser", "main", "merge_parser"]
+__all__ = ["console", "journal_parser", "main", "merge_parser", "report_parser"]
 
 _RESULTS: Final = {
     result.value.replace(" ", "_"): result for result in Result if result is not Result.NOT_ATTEMPTED
 }
 _REASONS: Final = tuple(reason.name.lower() for reason in Reason)
 _MERGE: Final = "merge"
+_REPORT: Final = "report"
 _FORMATS: Final = ("text", "json", "csv", "paths", "paths0")
-_FIELDS: Final = (
-    "path", "path_base64", "size", "mtime", "sop_class_uid", "sop_instance_uid", "outcome", "status", "reason",
-    "attempts", "time", "study_uid", "series_uid", "etag", "options", "proof", "proof_reason", "proof_transaction",
-    "proof_time", "sent_again",
-)  # fmt: skip
-
 _Proofs = dict[ProofState | None, int]
 
 
@@ -51,7 +55,8 @@ def journal_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="dcmsend-journal",
         description="Show a journal of dcmsend: its totals, or the instances that the filters want.  "
-        "'dcmsend-journal merge' makes one journal of many; a journal of that name is ./merge.",
+        "'dcmsend-journal merge' makes one journal of many, 'dcmsend-journal report' writes reports on all of it; "
+        "journals of such names are ./merge and ./report.",
         allow_abbrev=False,
     )
     parser.add_argument("journal", help="file that dcmsend --journal has made")
@@ -95,6 +100,20 @@ def merge_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def report_parser() -> argparse.ArgumentParser:
+    """The parser of ``report``."""
+    parser = _Parser(
+        prog="dcmsend-journal report",
+        description="Write reports on everything in a journal, over all its runs.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("journal", help="file that dcmsend --journal has made")
+    parser.add_argument("--html", metavar="FILE", help="write a page for people (- is the standard output)")
+    parser.add_argument("--json", metavar="FILE", help="write one JSON object")
+    parser.add_argument("--csv", metavar="FILE", help="write comma separated values")
+    return parser
+
+
 def console() -> None:
     """The installed command."""
     sys.exit(main())
@@ -106,6 +125,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if arguments[:1] == [_MERGE]:
             return _merge(merge_parser().parse_args(arguments[1:]))
+        if arguments[:1] == [_REPORT]:
+            return _report(report_parser().parse_args(arguments[1:]))
         options = journal_parser().parse_args(arguments)
         with JournalReader(options.journal) as reader:
             return _show(reader, options)
@@ -113,6 +134,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         text = make_harmless(f"dcmsend-journal: {with_explanation(error, Situation())}")
         sys.stderr.write(text.replace("\n", "\\x0a") + "\n")
         return ExitCode.JOURNAL
+    except ReportError as error:
+        text = make_harmless(f"dcmsend-journal: {error}: {error.reason}")
+        sys.stderr.write(text.replace("\n", "\\x0a") + "\n")
+        return ExitCode.CANNOT_WRITE_REPORT
     except BrokenPipeError:  # the reader of the pipe does not want the rest
         with open(os.devnull, "wb") as nowhere:
             os.dup2(nowhere.fileno(), 1)
@@ -129,6 +154,19 @@ def _merge(options: argparse.Namespace) -> int:
     merge_journals(options.target, options.sources)
     with JournalReader(options.target) as reader:
         _write(_count_text(reader, reader.totals(JournalFilter()), reader.proofs(JournalFilter())))
+    return ExitCode.OK
+
+
+def _report(options: argparse.Namespace) -> int:
+    files = {kind: path for kind in ("html", "json", "csv") if (path := getattr(options, kind)) is not None}
+    if not files or not all(files.values()):
+        report_parser().error("name a file with --html, --json or --csv")
+    if list(files.values()).count("-") > 1:
+        report_parser().error("the standard output can be only one report")
+    from .journal_report import write_reports  # seldom needed
+
+    with JournalReader(options.journal) as reader:
+        write_reports(reader, options.journal, files)
     return ExitCode.OK
 
 
@@ -181,39 +219,24 @@ def _list_text(rows: Iterator[JournalRow]) -> Iterator[str]:
     for row in rows:
         answer = status_field(row.status) or row.reason or ""
         if row.proof is not None:
-            answer += f" {_proof_name(row.proof.state)}"
+            answer += f" {proof_name(row.proof.state)}"
         yield (
-            f"{_name(row.result):12} {answer:20} {format_time(row.time) or '':24} {_one_line(row.sop_instance_uid)} "
-            f"{_one_line(row.path)}\n"
+            f"{result_name(row.result):12} {answer:20} {format_time(row.time) or '':24} "
+            f"{_one_line(row.sop_instance_uid)} {_one_line(row.path)}\n"
         )
 
 
 def _list_json(rows: Iterator[JournalRow]) -> Iterator[str]:
     separator = "[\n"
     for row in rows:
-        yield f"{separator} {json.dumps(_fields(row), ensure_ascii=False)}"
+        yield f"{separator} {json.dumps(row_fields(row), ensure_ascii=False)}"
         separator = ",\n"
     yield "[]\n" if separator == "[\n" else "\n]\n"
 
 
 def _list_csv(rows: Iterator[JournalRow]) -> Iterator[str]:
-    return _csv_lines(_FIELDS, ((fields.get(name) for name in _FIELDS) for fields in map(_flat, map(_fields, rows))))
-
-
-def _flat(fields: dict[str, Any]) -> dict[str, Any]:
-    """Split a proof into one column for each of its fields, for a table."""
-    proof = fields.get("proof")
-    if proof is None:
-        return fields
-    return {**fields, "proof": proof["state"], **{f"proof_{name}": proof[name] for name in proof if name != "state"}}
-
-
-def _csv_lines(names: Sequence[str], rows: Iterable[Iterable[Any]]) -> Iterator[str]:
-    lines: list[str] = []
-    table = CsvRows(lines.append)
-    for row in chain((names,), rows):
-        table.add(row)
-        yield lines.pop()
+    flat = (flat_fields(row_fields(row)) for row in rows)
+    return csv_lines(JOURNAL_FIELDS, ([fields.get(name) for name in JOURNAL_FIELDS] for fields in flat))
 
 
 def _list_paths(end: str) -> Callable[[Iterator[JournalRow]], Iterator[str]]:
@@ -225,54 +248,12 @@ _LISTS: Final[dict[str, Callable[[Iterator[JournalRow]], Iterator[str]]]] = {
 }  # fmt: skip
 
 
-def _fields(row: JournalRow) -> dict[str, Any]:
-    """The fields of a row; names and meanings are those of reports, see ``docs/report-schema.md``."""
-    further = {
-        "study_uid": row.study_uid,
-        "series_uid": row.series_uid,
-        "etag": row.etag,
-        "options": row.options,
-        "proof": None if row.proof is None else _proof_fields(row.proof),
-        "sent_again": row.sent_again,
-    }
-    return {
-        **path_fields(row.path),
-        "size": row.size,
-        "mtime": None if row.mtime_ns is None else format_time(row.mtime_ns / 1e9),
-        "sop_class_uid": row.sop_class_uid,
-        "sop_instance_uid": row.sop_instance_uid,
-        "outcome": _name(row.result),
-        "status": status_field(row.status),
-        "reason": row.reason,
-        "attempts": row.attempts,
-        "time": format_time(row.time),
-        **{name: value for name, value in further.items() if value},
-    }
-
-
-def _proof_fields(proof: Proof) -> dict[str, Any]:
-    return {
-        "state": _proof_name(proof.state),
-        "reason": status_field(proof.reason) if isinstance(proof.reason, int) else proof.reason,
-        "transaction": proof.transaction_uid or None,
-        "time": format_time(proof.time),
-    }
-
-
-def _proof_name(state: ProofState | None) -> str:
-    return "not_asked" if state is None else state.value.replace(" ", "_")
-
-
-def _name(result: Result) -> str:
-    return result.value.replace(" ", "_")
-
-
 def _count_text(reader: JournalReader, groups: list[JournalGroup], proofs: _Proofs) -> Iterator[str]:
     binding = reader.binding
     yield f"journal of {_one_line(str(binding))}, begun {format_time(binding.created / 1000)}\n"
     for result in _RESULTS.values():
         mine = [group for group in groups if group.result is result]
-        yield f"{_name(result):12} {sum(group.instances for group in mine):12}\n"
+        yield f"{result_name(result):12} {sum(group.instances for group in mine):12}\n"
         for group in mine:
             answer = _one_line(group.reason or "")
             if group.status is not None:
@@ -280,7 +261,7 @@ def _count_text(reader: JournalReader, groups: list[JournalGroup], proofs: _Proo
             if group.status != 0:
                 yield f"  {group.instances:23}  {answer}\n"
     for state, count in proofs.items():
-        yield f"{_proof_name(state):12} {count:12}  of those stored\n"
+        yield f"{proof_name(state):12} {count:12}  of those stored\n"
     waiting = reader.waiting_transactions()
     if waiting.oldest is not None:
         yield (
@@ -293,17 +274,17 @@ def _count_json(reader: JournalReader, groups: list[JournalGroup], proofs: _Proo
     binding = reader.binding
     totals = dict.fromkeys(_RESULTS, 0)
     for group in groups:
-        totals[_name(group.result)] += group.instances
+        totals[result_name(group.result)] += group.instances
     waiting = reader.waiting_transactions()
     transactions = {**waiting._asdict(), "oldest": format_time(waiting.oldest or 0.0)}
     yield json.dumps(
         {
-            "peer": _peer_fields(reader),
+            "peer": peer_fields(reader),
             "created": format_time(binding.created / 1000),
             "opened": format_time(binding.opened / 1000),
             "totals": totals,
-            "groups": [_group_fields(group) for group in groups],
-            **({"proofs": {_proof_name(state): count for state, count in proofs.items()}} if proofs else {}),
+            "groups": [group_fields(group) for group in groups],
+            **({"proofs": {proof_name(state): count for state, count in proofs.items()}} if proofs else {}),
             **({"open_transactions": transactions} if waiting.number else {}),
         },
         ensure_ascii=False,
@@ -311,22 +292,8 @@ def _count_json(reader: JournalReader, groups: list[JournalGroup], proofs: _Proo
     ) + "\n"
 
 
-def _peer_fields(reader: JournalReader) -> dict[str, Any]:
-    binding = reader.binding
-    if binding.url:
-        return {"url": binding.url}
-    return {"host": binding.host, "port": binding.port, "called": binding.called_ae_title}
-
-
 def _count_csv(reader: JournalReader, groups: list[JournalGroup], _proofs: _Proofs) -> Iterator[str]:
-    return _csv_lines(("outcome", "status", "reason", "instances"), (_group_fields(group).values() for group in groups))
-
-
-def _group_fields(group: JournalGroup) -> dict[str, Any]:
-    return {
-        "outcome": _name(group.result), "status": status_field(group.status), "reason": group.reason,
-        "instances": group.instances,
-    }  # fmt: skip
+    return csv_lines(("outcome", "status", "reason", "instances"), (group_fields(group).values() for group in groups))
 
 
 _TOTALS: Final[dict[str, Callable[[JournalReader, list[JournalGroup], _Proofs], Iterator[str]]]] = {

@@ -47,6 +47,8 @@ def _run_command(argv: list[str], errors: ErrorStream) -> int:
         return _usage_error(error, errors)
     if not line.arguments or line.exclusive == "--help":
         write_output(usage_text())
+    elif line.exclusive == "--help-all":
+        write_output(usage_text(shows_all=True))
     elif line.exclusive == "--version":
         write_output(version_text())
     elif line.exclusive == "--list-decoders":

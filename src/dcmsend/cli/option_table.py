@@ -195,6 +195,9 @@ _STORESCU_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
 )
 
 _OUR_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
+    ("further options (not in DCMTK)", "help", (
+        ("", "--help-all", "", None, ("show all options at length, then exit",)),
+    )),
     ("further options (not in DCMTK)", "input files", (
         ("", "--dicomdir-allow-outside", "", None, ("follow a DICOMDIR out of its directory",)),
         ("", "--files-from", "[f]ilename: string", None, (
@@ -203,6 +206,13 @@ _OUR_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
             "the same for names that end with a NUL byte",)),
         ("", "--archives", "", None, (
             "send what is in zip and tar archives (.tar.gz", ".bz2, .xz, .zst), named or found")),
+        ("", "--include", "[p]attern: string", None, (
+            "take only paths below the named folder that", "match p, ** crosses folders; may be repeated")),
+        ("", "--exclude", "[p]attern: string", None, (
+            "leave out paths that match p; of both options", "the first one that matches counts")),
+        ("", "--only", "[r]ule: keyword=pattern", None, (
+            "take only instances in which an element has a", "value like that: Modality=CT; may be repeated")),
+        ("", "--skip", "[r]ule: keyword=pattern", None, ("leave out such instances",)),
         ("", "--min-age", "[d]uration: 90, 90s, 15m, 7h", None, (
             "leave files for the next run that were", "modified less than d ago")),
         ("", "--storage-option", "[o]ption: name=value", None, (
@@ -262,9 +272,9 @@ _OUR_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
         ("", "--async-window", "[n]umber: integer (2..65535)", None, (
             "propose to have n requests in flight",)),
         ("", "--max-rate", "[n]umber of bytes: 500k, 20M, 1Gi", None, (
-            "send at most n bytes a second",)),
+            "send at most n bytes a second; a timetable is", "\"08:00,2M 18:00,off\", in local time")),
         ("", "--max-instances-rate", "[n]umber: integer", None, (
-            "send at most n instances a second",)),
+            "send at most n instances a second, or likewise",)),
         ("", "--idle-timeout", "[d]uration: 90, 90s, 15m, 7h (default: 300)", None, (
             "give up when no byte moves for d, 0 = never",)),
     )),
@@ -304,11 +314,13 @@ _OUR_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
             "the same as one JSON object a line, while it", "happens")),
         ("", "--report-csv", "[f]ilename: string", None, ("the same as comma separated values",)),
         ("", "--report-html", "[f]ilename: string", None, ("the same as a page for people",)),
+        ("", "--metrics-file", "[f]ilename: string", None, (
+            "replace f every 10 seconds and at the end by", "metrics of the run for Prometheus")),
         ("", "--report-patient", "", None, ("these reports show the patient's name and id",)),
     )),
 )
 
-EXCLUSIVE: Final = ("--help", "--version", "--list-decoders")
+EXCLUSIVE: Final = ("--help", "--help-all", "--version", "--list-decoders")
 """Options that exclude all other work, the strongest first."""
 
 
@@ -317,6 +329,16 @@ JOURNAL_OPTIONS: Final = ("--journal", "--resume", "--move-sent")
 
 PROOF_OPTIONS: Final = ("--verify", "--verify-peer", "--commit", "--commit-port", "--commit-from", "--commit-wait")
 """Options of what the archive is asked afterwards."""
+
+REPORTS: Final = ("--report-json", "--report-jsonl", "--report-csv", "--report-html")
+"""Options with the name of a report of ours."""
+
+METRICS: Final = "--metrics-file"
+
+REPORT_OPTIONS: Final = (
+    *REPORTS, METRICS, "--report-patient", "--create-report-file", "--journal", "--verify", "--commit",
+)  # fmt: skip
+"""Options that name a file to be written, and those that change what is in it."""
 
 WEB_OPTIONS: Final = ("--stow", "--stow-batch", "--stow-batch-bytes", "--bearer-file", "--bearer-command")
 """Options of a web service."""

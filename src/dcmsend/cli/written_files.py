@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from itertools import combinations
 from typing import Final
 
@@ -14,18 +15,19 @@ from .command_line import CommandLine
 __all__ = ["check_written_files"]
 
 _WRITTEN: Final = (
-    "--journal", "--report-json", "--report-jsonl", "--report-csv", "--report-html", "--create-report-file",
+    "--journal", "--report-json", "--report-jsonl", "--report-csv", "--report-html", "--metrics-file",
+    "--create-report-file",
 )  # fmt: skip
 """Options that name a file to be written."""
 
 
-def check_written_files(line: CommandLine) -> None:
-    """Check that each option has a file of its own, whatever links lead to it.
+def check_written_files(line: CommandLine, reports: Mapping[str, str]) -> None:
+    """Check that each option has a file of its own, whatever links lead to it; ``reports`` are names by option.
 
     Raises:
         UsageError: two options write to the same file.
     """
-    files = [(option, value) for option in _WRITTEN if (value := line.value(option))]
+    files = [(option, value) for option in _WRITTEN if (value := reports.get(option) or line.value(option))]
     for (option, value), (other, its_value) in combinations(files, 2):
         names = ((one, another) for one in _names(option, value) for another in _names(other, its_value))
         if any(_is_same(one, another) for one, another in names):

@@ -14,10 +14,11 @@ from .uid_check import find_uid_fault
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .uids_of_file import instance_uids
+    from .value_choice import ValueRule
 
 __all__ = [
     "DataSetLocation", "FileMeta", "HeaderFacts", "IndexOptions", "Instance", "KeepTogether", "ReadMode",
-    "RejectedInput", "facts_of", "find_uid_fault", "instance_uids", "locate_data_set", "looks_like_dicom",
+    "RejectedInput", "ValueRule", "facts_of", "find_uid_fault", "instance_uids", "locate_data_set", "looks_like_dicom",
     "parse_regular_meta", "read_file_meta", "scan",
 ]
 
@@ -28,4 +29,8 @@ def __getattr__(name: str) -> object:
         from .uids_of_file import instance_uids
 
         return instance_uids
+    if name == "ValueRule":
+        from .value_choice import ValueRule
+
+        return ValueRule
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -20,7 +20,7 @@ from .facts import HeaderFacts
 from .file_meta import FileMeta, read_file_meta, read_regular_meta
 from .instance import Instance, RejectedInput
 from .options import IndexOptions
-from .uid_check import Fault, find_uid_fault
+from .uid_check import CANNOT_CHOOSE, Fault, find_uid_fault
 
 if TYPE_CHECKING:
     from dcmsend.dicom.byte_source import ByteSource
@@ -47,12 +47,14 @@ def scan_dicomdir(
     leaves: Callable[[Source], bool] | None = None,
     headers: HeaderReader | None = None,
     kept: KeptFiles | None = None,
+    on_filtered: Callable[[Source], None] | None = None,
 ) -> Iterator[Instance | RejectedInput]:
     """One instance or one rejection for each record with a Referenced File ID, in document order.
 
     The DICOMDIR needs its meta header, whatever the read mode is.  Inputs for which ``skip`` is true are skipped.  So
     are those for which ``leaves`` is true, also with a bad record, because another run reports them.  Each rejection
     is logged.  With ``headers`` the instances get their facts; ``kept`` takes over files that stay open for sending.
+    Files that ``headers`` leaves out by their values go to ``on_filtered``.
     Raises DataSetError and FileUnreadable if the DICOMDIR itself cannot be read.
     """
     debug = _log.isEnabledFor(logging.DEBUG)
@@ -90,9 +92,18 @@ def scan_dicomdir(
                 continue
             if skip is not None and skip(found):
                 continue
+            syntax_of_file, facts, is_chosen = _look_into(found, headers, kept)
+            if is_chosen is False:
+                if on_filtered is not None:
+                    on_filtered(found)
+                continue
+            if is_chosen is None and options.value_rules:
+                _log_bad_record(record, CANNOT_CHOOSE)
+                why = CANNOT_CHOOSE
+                yield RejectedInput(found.path, why.condition, is_dicom=True, dicomdir=item.path, why=why.why)
+                continue
             if debug:
                 _log.debug("successfully added SOP instance %s to the transfer list", record.sop_instance_uid)
-            syntax_of_file, facts = _look_into(found, headers, kept)
             yield Instance(
                 found, record.sop_class_uid, record.sop_instance_uid, syntax_of_file, options.read_mode, facts=facts
             )
@@ -102,26 +113,30 @@ def scan_dicomdir(
 
 def _look_into(
     found: InputFile, headers: HeaderReader | None, kept: KeptFiles | None
-) -> tuple[TransferSyntax, HeaderFacts | None]:
-    """The transfer syntax of the file's meta header if it is regular, else that of the record; and the file's facts."""
+) -> tuple[TransferSyntax, HeaderFacts | None, bool | None]:
+    """The transfer syntax of the file's meta header if it is regular, else of the record; and what the header tells.
+
+    A file that cannot be opened is chosen: it cannot be sent, and sending it tells why.
+    """
     assert found.record is not None
     recorded = transfer_syntax(found.record.transfer_syntax_uid)
     try:
         descriptor = open_input(found.path)
     except (DataSetError, FileUnreadable):
-        return recorded, None
+        return recorded, None, True
     facts, is_kept = None, False
+    is_chosen: bool | None = True
     try:
         meta = read_regular_meta(FileSource(descriptor))
         if headers is not None:
-            facts = headers.read(found, descriptor)
-        is_kept = kept is not None and kept.room > 0 and kept.add(found, descriptor)
+            facts, is_chosen = headers.read(found, descriptor)
+        is_kept = is_chosen is True and kept is not None and kept.room > 0 and kept.add(found, descriptor)
     except FileUnreadable:
-        return recorded, None
+        return recorded, None, True
     finally:
         if not is_kept:
             os.close(descriptor)
-    return _syntax_of(found.path, meta, recorded), facts
+    return _syntax_of(found.path, meta, recorded), facts, is_chosen
 
 
 def _syntax_of(path: str, meta: FileMeta | None, recorded: TransferSyntax) -> TransferSyntax:

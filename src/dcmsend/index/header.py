@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from dcmsend.dicom.byte_source import ByteSource, SourceFrom
 from dcmsend.dicom.tag import SERIES_INSTANCE_UID, STUDY_INSTANCE_UID
@@ -21,13 +21,30 @@ from .locate import locate_data_set
 if TYPE_CHECKING:
     from dcmsend.dicom.data_dictionary import DataDictionary
 
-__all__ = ["HEADER_READ", "HeaderReader"]
+    from .value_choice import ValueChoice
+
+__all__ = ["HEADER_READ", "Header", "HeaderReader"]
 
 HEADER_READ: Final = 18 * 1024
 """Bytes read at once if headers are needed: most have fewer before their Series Instance UID."""
 
 _UIDS: Final = frozenset((STUDY_INSTANCE_UID, SERIES_INSTANCE_UID))
 _MOST_KNOWN: Final = 10_000
+
+
+class Header(NamedTuple):
+    """What was found out about an input.
+
+    Attributes:
+        facts: None if none are wanted, or if the header cannot be read as far as it is needed.
+        is_chosen: whether the values are such that the instance is to be sent; None if the header cannot be read.
+    """
+
+    facts: HeaderFacts | None
+    is_chosen: bool | None
+
+
+UNREAD: Final = Header(None, None)
 
 
 class HeaderReader:
@@ -39,19 +56,33 @@ class HeaderReader:
         others: tags of the further elements, all below (0020,000E).
         mode: how files are read.
         dictionary: makes the data dictionary when it is needed, None for the built-in one.
+        choice: tells by their values which instances are sent; None if all are.
+        keeps_facts: whether the facts are wanted.
     """
 
     def __init__(
-        self, others: frozenset[int], mode: ReadMode, dictionary: Callable[[], DataDictionary] | None
+        self,
+        others: frozenset[int],
+        mode: ReadMode,
+        dictionary: Callable[[], DataDictionary] | None,
+        choice: ValueChoice | None = None,
+        *,
+        keeps_facts: bool = True,
     ) -> None:
         self._others = others
         self._tags = _UIDS | others
+        self._choice = choice
+        self._keeps_facts = keeps_facts
+        self._last = SERIES_INSTANCE_UID
+        if choice is not None:
+            self._tags |= choice.tags
+            self._last = max(*choice.tags, SERIES_INSTANCE_UID)
         self._mode = mode
         self._dictionary = dictionary
         self._known: dict[HeaderFacts, HeaderFacts] = {}
 
-    def read(self, item: Source, descriptor: int, beginning: bytes = b"") -> HeaderFacts | None:
-        """The facts of an open input, None if its header cannot be read up to the Series Instance UID.
+    def read(self, item: Source, descriptor: int, beginning: bytes = b"") -> Header:
+        """What the header of an open input tells, if it can be read as far as it is needed.
 
         ``descriptor`` stays open; -1 means that there is none and the input is opened here.  ``beginning`` are its
         first bytes.  Errors are not reported here, but when the input is sent.
@@ -59,39 +90,42 @@ class HeaderReader:
         mode = ReadMode.FILE_ONLY if item.has_meta else self._mode
         with suppress(FileUnreadable, DataSetError):
             if descriptor >= 0:
-                return self._once(self._read(_OpenSource(FileSource(descriptor), beginning), mode, beginning))
+                return self._read(_OpenSource(FileSource(descriptor), beginning), mode, beginning)
             if not item.has_meta:  # a member of an archive: most have what is wanted in their first bytes
                 with suppress(_Needed):
-                    return self._once(self._read(_Beginning(beginning), mode, beginning))
+                    return self._read(_Beginning(beginning), mode, beginning)
             file = item.open(HEADER_READ)
             try:
-                return self._once(self._read(_OpenSource(file.source(), file.head), mode, file.head))
+                return self._read(_OpenSource(file.source(), file.head), mode, file.head)
             finally:
                 file.close()
-        return None
+        return UNREAD
 
-    def _once(self, facts: HeaderFacts | None) -> HeaderFacts | None:
-        if facts is None:
-            return None
+    def _once(self, facts: HeaderFacts) -> HeaderFacts:
         if len(self._known) >= _MOST_KNOWN:
             self._known.clear()
         return self._known.setdefault(facts, facts)
 
-    def _read(self, content: ByteSource, mode: ReadMode, beginning: bytes) -> HeaderFacts | None:
+    def _read(self, content: ByteSource, mode: ReadMode, beginning: bytes) -> Header:
         location = locate_data_set(content, mode, self._dictionary, beginning)
         syntax = location.transfer_syntax
         if not syntax.is_known:
-            return None
+            return UNREAD
         source: ByteSource = SourceFrom(content, location.offset)
         if syntax.is_deflated:
             from dcmsend.transcode import InflatingSource
 
             source, syntax = InflatingSource(source), EXPLICIT_VR_LITTLE_ENDIAN
-        collector = _Collector(self._tags)
+        collector = _Collector(self._tags, self._last)
         with suppress(_Passed):
             walk_data_set(source, syntax, dictionary=self._dictionary, builder=collector)
-        values = {tag: source.read_at(at, length) for tag, (at, length) in collector.places.items()}
-        return facts_of(values, self._others)
+        found = {tag: (vr, source.read_at(at, length)) for tag, (vr, at, length) in collector.places.items()}
+        facts = None
+        if self._keeps_facts:
+            facts = self._once(facts_of({tag: value for tag, (_, value) in found.items()}, self._others))
+        if self._choice is None:
+            return Header(facts, True)
+        return Header(facts, self._choice.takes(found, is_little_endian=syntax.is_little_endian))
 
 
 class _OpenSource:
@@ -132,22 +166,23 @@ class _Passed(Exception):
 
 
 class _Collector:
-    """Notes the positions of elements of the data set, and stops the walk after the Series Instance UID."""
+    """Notes the positions of elements of the data set, and stops the walk after the last wanted one."""
 
-    def __init__(self, tags: frozenset[int]) -> None:
+    def __init__(self, tags: frozenset[int], last: int) -> None:
         self._tags = tags
+        self._last = last
         self._depth = 0
-        self.places: dict[int, tuple[int, int]] = {}
+        self.places: dict[int, tuple[str, int, int]] = {}
 
     def element(self, tag: int, vr: str, position: int, length: int) -> None:
         if self._depth == 0:
             if tag in self._tags and length <= LONGEST_NOTE:
-                self.places.setdefault(tag, (position, length))
-            if tag >= SERIES_INSTANCE_UID:
+                self.places.setdefault(tag, (vr, position, length))
+            if tag >= self._last:
                 raise _Passed
 
     def begin_sequence(self, tag: int, implicit: bool) -> None:
-        if self._depth == 0 and tag > SERIES_INSTANCE_UID:
+        if self._depth == 0 and tag > self._last:
             raise _Passed
         self._depth += 1
 

@@ -32,12 +32,16 @@ _FIRST_GROUPS = (b"\x02\x00", b"\x08\x00", b"\x00\x02", b"\x00\x08")
 
 
 class Identity(NamedTuple):
-    """The three UIDs of an instance, ``''`` where missing, and its facts if the scan was asked for them."""
+    """The three UIDs of an instance, ``''`` where missing, and what its header tells if the scan was asked for it.
+
+    ``is_chosen`` tells whether it is to be sent by the values in its header; None if the header cannot be read.
+    """
 
     sop_class_uid: str
     sop_instance_uid: str
     transfer_syntax_uid: str
     facts: HeaderFacts | None = None
+    is_chosen: bool | None = True
 
 
 def identify(
@@ -62,7 +66,10 @@ def identify(
         identity = _identify_thoroughly(FileSource(descriptor), mode, dictionary)
     else:
         identity = _from_meta(parse_regular_meta(beginning) or read_file_meta(FileSource(descriptor)))
-    return identity if headers is None else identity._replace(facts=headers.read(item, descriptor, beginning))
+    if headers is None:
+        return identity
+    facts, is_chosen = headers.read(item, descriptor, beginning)
+    return identity._replace(facts=facts, is_chosen=is_chosen)
 
 
 def _from_meta(meta: FileMeta) -> Identity:

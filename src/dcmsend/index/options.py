@@ -8,6 +8,10 @@ from dcmsend.dicom.record import Record
 
 from .instance import ReadMode
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .value_choice import ValueRule
+
 __all__ = ["IndexOptions", "KeepTogether"]
 
 
@@ -29,6 +33,7 @@ class IndexOptions(Record):
         expand_dicomdir: whether the files that a DICOMDIR refers to are sent (``+rd``).
         dicomdir_allow_outside: whether references may leave the DICOMDIR's directory.
         keep_together: how instances are grouped when there are several associations.
+        value_rules: which instances are taken and left out by their values (``--only``, ``--skip``).
         halt_on_invalid: whether the first bad input ends the run (false with ``-nh``).
     """
 
@@ -38,3 +43,4 @@ class IndexOptions(Record):
     dicomdir_allow_outside: bool = False
     keep_together: KeepTogether = KeepTogether.NONE
     halt_on_invalid: bool = True
+    value_rules: tuple[ValueRule, ...] = ()

@@ -20,7 +20,7 @@ from .file_meta import FIRST_READ
 from .identify import Opened, identify, is_dicom
 from .instance import Instance, ReadMode, RejectedInput
 from .options import IndexOptions, KeepTogether
-from .uid_check import Fault, find_uid_fault
+from .uid_check import CANNOT_CHOOSE, Fault, find_uid_fault
 
 if TYPE_CHECKING:
     from dcmsend.dicom.data_dictionary import DataDictionary
@@ -46,6 +46,7 @@ def scan(
     for_report: frozenset[int] | None = None,
     kept: KeptFiles | None = None,
     fetcher: Callable[[], Fetcher] | None = None,
+    on_filtered: Callable[[Source], None] | None = None,
 ) -> Generator[Instance, None, None]:
     """The instances of ``inputs``, lazily and in their order.
 
@@ -63,6 +64,7 @@ def scan(
             no report shows any.
         kept: takes over files that stay open for sending, while it has room; None to close all files.
         fetcher: admits objects of stores to be fetched as a whole; None to fetch their first bytes only.
+        on_filtered: called for each input that ``options.value_rules`` leave out.
 
     Where files are slow to open (half a millisecond on average) some are opened ahead, on threads; ``inputs`` is then
     read on those threads, too, and up to 48 inputs further than the caller has asked for.
@@ -71,12 +73,21 @@ def scan(
         InvalidInputFile: for the first bad input, with ``options.halt_on_invalid``.
     """
     headers, keep = None, options.keep_together
-    if for_report is not None or keep in (KeepTogether.SERIES, KeepTogether.STUDY):
+    wants_facts = for_report is not None or keep in (KeepTogether.SERIES, KeepTogether.STUDY)
+    if wants_facts or options.value_rules:
         from .header import HeaderReader
 
-        headers = HeaderReader(for_report or frozenset(), options.read_mode, dictionary)
+        choice = None
+        if options.value_rules:
+            from .value_choice import ValueChoice
+
+            choice = ValueChoice(options.value_rules)
+        tags = for_report or frozenset()
+        headers = HeaderReader(tags, options.read_mode, dictionary, choice, keeps_facts=wants_facts)
     with_stamps = for_report is not None
-    state = _Scan(options, on_rejected, dictionary, skip, check, share, headers, with_stamps, kept, fetcher)
+    state = _Scan(
+        options, on_rejected, dictionary, skip, check, share, headers, with_stamps, kept, fetcher, on_filtered
+    )
     instances = state.run(inputs)
     if keep is KeepTogether.NONE:
         return instances
@@ -100,7 +111,9 @@ class _Scan:
         with_stamps: bool,
         kept: KeptFiles | None,
         fetcher: Callable[[], Fetcher] | None,
+        on_filtered: Callable[[Source], None] | None,
     ) -> None:
+        self._on_filtered = on_filtered
         self._kept = kept
         self._fetcher = fetcher
         self._first_read = FIRST_READ
@@ -129,11 +142,14 @@ class _Scan:
             error: DataSetError | FileUnreadable | None = None
             fault, is_kept = None, False
             try:
-                sop_class, sop_instance, syntax, facts = identify(item, opened, mode, dictionary, headers)
+                sop_class, sop_instance, syntax, facts, chosen = identify(item, opened, mode, dictionary, headers)
                 is_dicomdir = options.expand_dicomdir and sop_class == MEDIA_STORAGE_DIRECTORY
                 is_left = share is not None and not is_dicomdir and share.leaves(item)
-                if not is_dicomdir and not is_left:
+                is_filtered = chosen is False and not is_dicomdir
+                if not is_dicomdir and not is_left and not is_filtered:
                     fault = find_uid_fault(sop_class, sop_instance, syntax, thorough=thorough)
+                    if fault is None and chosen is None and options.value_rules:
+                        fault = CANNOT_CHOOSE
                     is_kept = fault is None and kept is not None and kept.room > 0 and kept.add(item, descriptor)
             except (DataSetError, FileUnreadable) as failure:
                 error = failure
@@ -144,12 +160,15 @@ class _Scan:
                 item.let_go()
                 self._reject_file(item, opened, str(error), error.why, getattr(error, "detail", ""))
                 continue
-            if is_dicomdir or is_left or fault is not None:
+            if is_dicomdir or is_left or is_filtered or fault is not None:
                 item.let_go()
             if is_dicomdir:
                 yield from self._expand(item)
                 continue
             if is_left:
+                continue
+            if is_filtered:
+                self._filter(item)
                 continue
             if fault is not None:
                 self._reject_file(item, opened, fault.condition, self._why_of(item, fault))
@@ -207,6 +226,13 @@ class _Scan:
         except (DataSetError, FileUnreadable) as error:
             return error
 
+    def _filter(self, item: Source) -> None:
+        """Note an input that the rules for values leave out."""
+        if self._is_debugging:
+            _network_log.debug("leaving out SOP instance because of its values: %s", item.path)
+        if self._on_filtered is not None:
+            self._on_filtered(item)
+
     def _expand(self, item: Source) -> Iterator[Instance]:
         """The instances of a DICOMDIR.  The result for its last record is its own (as in DCMTK with ``--no-halt``)."""
         from .dicomdir_scan import scan_dicomdir
@@ -216,7 +242,7 @@ class _Scan:
         count, reason, why, detail = 0, "", Rejection.BROKEN_DICOMDIR, ""
         try:
             for found in scan_dicomdir(
-                item, self._options, self._dictionary, self._skip, leaves, self._headers, self._kept
+                item, self._options, self._dictionary, self._skip, leaves, self._headers, self._kept, self._filter
             ):
                 if isinstance(found, Instance):
                     count, reason = count + 1, ""

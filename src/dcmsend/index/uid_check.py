@@ -37,6 +37,10 @@ class Fault(Value):
         self.why: Final = why
 
 
+CANNOT_CHOOSE: Final = Fault("Unreadable values: not known whether it is wanted", Rejection.BROKEN)
+"""Of an instance whose header cannot be read as far as its values are needed."""
+
+
 def find_uid_fault(
     sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str, *, thorough: bool = True
 ) -> Fault | None:

@@ -13,11 +13,12 @@ from .source import DicomdirRecord, Origin, Source, Stamp
 
 if TYPE_CHECKING:
     from .ahead import MOST_AHEAD, STRETCH, Ticket, TicketWorkers, in_order, most_ahead
-    from .archives import ArchiveMember, SpareFiles, crc32, expand_archives
+    from .archives import ArchiveMember, SpareFiles, crc32, expand_archives, is_archive
     from .data_set_input import DataSetInput
     from .dicomdir import leads_outside, read_dicomdir
     from .file_list import read_file_list
     from .kept_files import KeptFiles
+    from .selection import NameRule, Selection
     from .shard import Shard, Share
     from .stores import Fetcher, StoredObject, Stores, is_url, without_secrets
 
@@ -35,9 +36,11 @@ __all__ = [
     "InputFile",
     "InputOptions",
     "KeptFiles",
+    "NameRule",
     "OpenFile",
     "OpenWatch",
     "Origin",
+    "Selection",
     "Shard",
     "Share",
     "Source",
@@ -51,6 +54,7 @@ __all__ = [
     "expand_archives",
     "find_inputs",
     "in_order",
+    "is_archive",
     "is_url",
     "leads_outside",
     "most_ahead",
@@ -81,6 +85,10 @@ def __getattr__(name: str) -> object:
         from .kept_files import KeptFiles
 
         return KeptFiles
+    if name in ("NameRule", "Selection"):
+        from . import selection
+
+        return getattr(selection, name)
     if name in ("Shard", "Share"):
         from . import shard
 
@@ -89,7 +97,7 @@ def __getattr__(name: str) -> object:
         from . import stores
 
         return getattr(stores, name)
-    if name in ("ArchiveMember", "SpareFiles", "crc32", "expand_archives"):
+    if name in ("ArchiveMember", "SpareFiles", "crc32", "expand_archives", "is_archive"):
         from . import archives
 
         return getattr(archives, name)

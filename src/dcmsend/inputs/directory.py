@@ -59,14 +59,20 @@ class _Level:
 
 
 def scan_directory(
-    path: str, *, recurse: bool, pattern: str, check: Callable[[], None] | None = None
+    path: str,
+    *,
+    recurse: bool,
+    pattern: str,
+    check: Callable[[], None] | None = None,
+    leaves: Callable[[str], bool] | None = None,
 ) -> Iterator[InputFile]:
     """The files in ``path``, and with ``recurse`` those below it; each sub-directory is read where it is met.
 
     Names are ``path/name``; for the current directory only ``name``.  Hidden files are taken, links are followed; a
     dangling link or a sub-directory that cannot be opened is treated as a file.  A directory that is its own ancestor
     is left out with a warning.  ``pattern`` applies to file names, see ``file_name_matcher``.  ``check`` is called
-    before each entry, whether it matches or not, and may raise to end a long search.
+    before each entry, whether it matches or not, and may raise to end a long search.  A sub-directory for which
+    ``leaves`` is true, by its path below ``path``, is not opened.
     """
     matches = _matcher(pattern)
     stripped = path.rstrip(_SEPARATORS)
@@ -87,6 +93,8 @@ def scan_directory(
                 continue
             path = level.prefix + entry.name
             is_directory = _is_directory(entry)
+            if is_directory and leaves is not None and recurse and leaves(path[len(root) :]):
+                continue
             inner = _enter(path) if is_directory else None
             if inner is None:
                 if matches is None or matches(entry.name):

@@ -13,6 +13,7 @@ from .input_file import InputFile
 from .options import InputOptions
 
 if TYPE_CHECKING:
+    from .selection import Selection
     from .shard import Share
     from .source import Source
     from .stores import Stores
@@ -28,6 +29,7 @@ def find_inputs(
     check: Callable[[], None] | None = None,
     share: Share | None = None,
     stores: Callable[[], Stores] | None = None,
+    selection: Selection | None = None,
 ) -> Iterator[Source]:
     """The inputs that ``names`` stand for, lazily, neither sorted nor made unique.
 
@@ -35,9 +37,12 @@ def find_inputs(
     Every other name is an input, whether it exists or not; reading it reports a missing file.  ``check`` is called
     often, also while nothing is found, and may raise to end the search.  Inputs of other shards than ``share`` are
     skipped.  Files younger than ``options.min_age`` are skipped with a message.  ``stores`` gives the object stores of
-    the run when the first address is met; without it an address is taken for the name of a file.
+    the run when the first address is met; without it an address is taken for the name of a file.  ``selection`` leaves
+    out inputs by name, and directories of which it would take nothing.
     """
-    found = _find(names, options, check, stores)
+    found = _find(names, options, check, stores, selection)
+    if selection is not None:
+        found = selection.of(found)
     if share is not None:
         found = share.of(found)
     if not options.min_age:
@@ -52,30 +57,37 @@ def _find(
     options: InputOptions,
     check: Callable[[], None] | None,
     stores: Callable[[], Stores] | None,
+    selection: Selection | None,
 ) -> Iterator[Source]:
     names = iter(names)
     for name in names:
         if stores is not None and "://" in name and _is_url(name):
-            yield from _find_in_stores(chain((name,), names), options, check, stores())
+            yield from _find_in_stores(chain((name,), names), options, check, stores(), selection)
         elif not _is_directory(name):
             yield InputFile(name)
         elif options.scan_directories:
             from .directory import scan_directory
 
-            yield from scan_directory(name, recurse=options.recurse, pattern=options.scan_pattern, check=check)
+            leaves = None if selection is None else selection.leaves_directory
+            pattern = options.scan_pattern
+            yield from scan_directory(name, recurse=options.recurse, pattern=pattern, check=check, leaves=leaves)
         else:
             _log.warning("ignoring directory because option --scan-directories is not set: %s", name)
 
 
 def _find_in_stores(
-    names: Iterator[str], options: InputOptions, check: Callable[[], None] | None, stores: Stores
+    names: Iterator[str],
+    options: InputOptions,
+    check: Callable[[], None] | None,
+    stores: Stores,
+    selection: Selection | None,
 ) -> Iterator[Source]:
     """The inputs of names from the first address on; other names may follow."""
     from .stores import find_objects, look_up
 
     for name, place, found in look_up(names, stores, check):
         if place is None:
-            yield from _find((name,), options, check, None)
+            yield from _find((name,), options, check, None, selection)
         else:
             yield from find_objects(place, found, options, stores, check)
 

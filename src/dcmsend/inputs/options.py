@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from dcmsend.dicom.record import Record
 
 if TYPE_CHECKING:
+    from .selection import NameRule
     from .shard import Shard
 
 __all__ = ["MOST_PARALLEL", "FileList", "InputOptions"]
@@ -38,6 +39,8 @@ class InputOptions(Record):
         archives: take the members of zip and tar archives instead of the archives (``--archives``).
         storage_options: names and values for the libraries of object stores (``--storage-option``); no secrets.
         fetch_parallel: how many objects are fetched at the same time (``--fetch-parallel``).
+        name_rules: which names are taken and which are left out; the first rule that matches counts (``--include``,
+            ``--exclude``).
     """
 
     scan_directories: bool = False
@@ -49,6 +52,7 @@ class InputOptions(Record):
     storage_options: tuple[tuple[str, str], ...] = ()
     _hidden = ("storage_options",)
     fetch_parallel: int = 16
+    name_rules: "tuple[NameRule, ...]" = ()
 
     def check(self) -> None:
         if not 1 <= self.fetch_parallel <= MOST_PARALLEL:

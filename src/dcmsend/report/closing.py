@@ -48,6 +48,8 @@ def closing_lines(record: RunRecord) -> list[str]:
     parts = [f"earlier runs {before}"] if before else []
     if record.other_shards:
         parts.append(f"other shards {format_count(record.other_shards)} files")
+    if record.filtered:
+        parts.append(f"left out by values {format_count(record.filtered)}")
     if others > 0:
         parts.append(f"not DICOM {format_count(others)} ignored")
     if record.broken_files:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from dcmsend.dicom.character_set import decode_text
 from dcmsend.dicom.tag import PATIENT_ID, PATIENT_NAME, SPECIFIC_CHARACTER_SET
 from dcmsend.index import HeaderFacts, RejectedInput
 from dcmsend.transfer import StoreOutcome
 
-from .character_set import decode_text
 from .outcome_fields import INSTANCE_FIELDS, clean, outcome_fields, rejected_fields
 
 TYPE_CHECKING = False

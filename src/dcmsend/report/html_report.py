@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from .html_proofs import ProofPage
 
-__all__ = ["HtmlReport"]
+__all__ = ["HtmlReport", "load_template"]
 
 MOST_ROWS: Final = 5_000
 """Most instances shown one by one; of larger runs only failures are, up to this number."""
@@ -48,7 +48,7 @@ class HtmlReport(Report):
         self._path = path
         self._run = run
         self._source = source
-        self._template = _load_template(path)
+        self._template = load_template(path, "html_report.jinja")
         self._file = ReportFile(path)
         self._began = time.monotonic()
         self._timeline = Timeline()
@@ -147,7 +147,8 @@ def _sentence(text: str) -> str:
     return text if text.endswith("?") else f"{text[:1].upper()}{text[1:]}."
 
 
-def _load_template(path: str) -> Template:
+def load_template(path: str, name: str) -> Template:
+    """A template of this folder; ``path`` is for the message.  Raises ReportError if the package is missing."""
     try:
         from jinja2 import Environment, FileSystemLoader, StrictUndefined
     except ImportError as error:
@@ -159,7 +160,7 @@ def _load_template(path: str) -> Template:
     environment.filters.update(
         count=format_count, bytes=format_bytes, duration=format_duration, visible=visible, words=_words, moment=_moment
     )
-    return environment.get_template("html_report.jinja")
+    return environment.get_template(name)
 
 
 def _words(name: str) -> str:
@@ -179,6 +180,9 @@ def _verdict(record: RunRecord, troubles: int) -> dict[str, str]:
         already = record.already_stored
         if already and not ended:
             text = f"Everything had arrived before: {format_count(already)} files"
+            return {"kind": "good", "text": text, "ended": ""}
+        if record.filtered and not ended and not troubles:
+            text = f"Nothing had to be sent: {format_count(record.filtered)} files are left out by their values"
             return {"kind": "good", "text": text, "ended": ""}
         return {"kind": "bad", "text": "Nothing was sent", "ended": ended}
     if not missing and not troubles:

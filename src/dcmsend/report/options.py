@@ -19,9 +19,13 @@ class ReportOptions(Record):
         jsonl_report: the same for one JSON object a line.
         csv_report: the same for one row an instance.
         html_report: the same for a page for people.
+        metrics_file: file for metrics of Prometheus, ``""`` for none.
         with_patient: whether reports show the patient's name and id (``--report-patient``).
         with_proof: whether reports show what the archive has confirmed later; rows are then written at the end.
         command_line: the arguments as reports show them, without secrets.
+        run_id: a UUID for the run; ``""`` to have one made.
+        names: the names of our reports as they were written, if they had fields (``{date}``), so that those of
+            earlier runs are recognised.
     """
 
     text_report: FileName = FileName()
@@ -32,11 +36,14 @@ class ReportOptions(Record):
     with_patient: bool = False
     with_proof: bool = False
     command_line: tuple[str, ...] = ()
+    run_id: str = ""
+    names: tuple[str, ...] = ()
+    metrics_file: str = ""
 
     @property
     def own_files(self) -> tuple[str, ...]:
         """The names of all reports beside DCMTK's that go to files."""
-        paths = (self.json_report, self.jsonl_report, self.csv_report, self.html_report)
+        paths = (self.json_report, self.jsonl_report, self.csv_report, self.html_report, self.metrics_file)
         return tuple(path for path in paths if path not in ("", "-"))
 
     @property

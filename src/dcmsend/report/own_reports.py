@@ -11,6 +11,7 @@ from dcmsend.errors import ReportError
 from dcmsend.inputs import Origin, Source
 
 from .earlier_report import is_earlier_report
+from .name_fields import pattern_of_name
 from .options import ReportOptions
 from .place import find_place
 from .replaceable import HEAD_LENGTH, IS_INPUT
@@ -26,6 +27,11 @@ class OwnReports:
         self._places = {os.path.split(place) for path in named for place in (_spelled(path), os.path.realpath(path))}
         names = "|".join(sorted(re.escape(name) for _, name in self._places))
         self._names = re.compile(rf"({names})(\.[0-9a-f]+\.tmp)?", re.DOTALL)
+        self._earlier = [
+            (os.path.realpath(directory), re.compile(rf"{pattern_of_name(name)}(\.[0-9a-f]+\.tmp)?", re.DOTALL))
+            for directory, name in map(os.path.split, options.names)
+            if "{" not in directory
+        ]
 
     def hold(self, item: Source) -> bool:
         """Whether a file found in a directory is a report of this or an earlier run, complete or not."""
@@ -34,7 +40,9 @@ class OwnReports:
         directory, name = os.path.split(item.path)
         match = self._names.fullmatch(name)
         if match is None or (os.path.realpath(directory), match[1]) not in self._places:
-            return False
+            earlier = [place for place, names in self._earlier if names.fullmatch(name) is not None]
+            if not earlier or os.path.realpath(directory) not in earlier:
+                return False
         return _may_be_replaced(item.path)
 
 

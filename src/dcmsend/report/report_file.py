@@ -19,7 +19,7 @@ from .visible import open_stream
 
 __all__ = ["ReportFile"]
 
-_MODE: Final = 0o600
+PRIVATE: Final = 0o600
 """Private, because names of files and UIDs may identify patients."""
 
 
@@ -33,9 +33,14 @@ class ReportFile:
     All methods raise ReportError.
     """
 
-    def __init__(self, path: str, *, is_streamed: bool = False) -> None:
-        """``is_streamed``: the file has its name from the start, so that it can be read while it grows."""
+    def __init__(self, path: str, *, is_streamed: bool = False, mode: int = PRIVATE) -> None:
+        """Open the file.
+
+        ``is_streamed``: it has its name from the start, so that it can be read while it grows.  ``mode``: who may read
+        and write it, less what the umask takes away.
+        """
         self._path = path
+        self._mode = mode
         self._temporary = ""
         self._place: Place | None = None
         self._file: IO[str] = io.StringIO()
@@ -62,6 +67,10 @@ class ReportFile:
                 self._leave()
                 if not is_there:
                     raise OSError(0, "its directory was moved or replaced meanwhile, and the report with it")
+
+    def give_up(self) -> None:
+        """Remove what was written, unless the file has its name already."""
+        self._discard()
 
     @contextlib.contextmanager
     def translated(self) -> Iterator[None]:
@@ -100,7 +109,7 @@ class ReportFile:
         while True:
             name = f"{place.name}.{os.urandom(4).hex()}.tmp"
             with contextlib.suppress(FileExistsError):
-                descriptor = place._replace(name=name).open(flags, _MODE)
+                descriptor = place._replace(name=name).open(flags, self._mode)
                 break
         self._temporary = name
         try:
@@ -119,7 +128,7 @@ class ReportFile:
         """
         if place.status is None:
             with contextlib.suppress(FileExistsError):
-                descriptor = place.open(os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE)
+                descriptor = place.open(os.O_WRONLY | os.O_CREAT | os.O_EXCL, self._mode)
                 self._leave()
                 return descriptor
         descriptor = place.open(os.O_RDWR | getattr(os, "O_NONBLOCK", 0))
@@ -130,7 +139,7 @@ class ReportFile:
             _check(os.pread(descriptor, HEAD_LENGTH, 0))
             is_ours = status.st_uid == os.geteuid() and status.st_nlink == 1
             if is_ours:
-                os.fchmod(descriptor, _MODE)  # it may have been readable by everyone
+                os.fchmod(descriptor, self._mode)  # it may have been readable by everyone
                 os.ftruncate(descriptor, 0)
                 self._leave()
                 return descriptor

@@ -146,10 +146,16 @@ def open_reports(
         from .text_report import TextReport
 
         reports.add(lambda: TextReport(options.text_report, peer), is_needed=False)
-    if options.for_programs:
+    if options.for_programs or options.metrics_file:
         reports.add(lambda: _checked(options, names))
         if reports.refusal is None:
-            _open_further(options, peer, record, reports)
+            import uuid
+
+            run_id = options.run_id or str(uuid.uuid4())
+            if options.for_programs:
+                _open_further(options, peer, record, reports, run_id)
+            if options.metrics_file:
+                _open_metrics(options.metrics_file, peer, record, reports, run_id)
     return reports
 
 
@@ -163,7 +169,16 @@ def _checked(options: ReportOptions, names: Sequence[str]) -> Report:
     return Report()
 
 
-def _open_further(options: ReportOptions, peer: PeerFacts, record: RunRecord, reports: Reports) -> None:
+def _open_metrics(path: str, peer: PeerFacts, record: RunRecord, reports: Reports, run_id: str) -> None:
+    """Open the file of metrics, behind all others: its end tells the exit code, which any of these may change."""
+    from .metrics_file import MetricsFile
+
+    reports.add(lambda: MetricsFile(path, peer, record, run_id))
+
+
+def _open_further(
+    options: ReportOptions, peer: PeerFacts, record: RunRecord, reports: Reports, run_id: str
+) -> None:
     from .field_source import FieldSource
     from .run_fields import RunFields
 
@@ -180,7 +195,7 @@ def _open_further(options: ReportOptions, peer: PeerFacts, record: RunRecord, re
         reports.add(lambda: CsvReport(options.csv_report, source))
     if not (options.json_report or options.jsonl_report or options.html_report):
         return
-    run = RunFields(peer, record, source, options.command_line)
+    run = RunFields(peer, record, source, options.command_line, run_id)
     reports.add(lambda: run)
     if options.json_report:
         from .json_report import JsonReport

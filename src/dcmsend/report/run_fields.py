@@ -44,10 +44,16 @@ class RunFields(Report):
         record: the record of the run.
         source: knows the study of an instance; None if no report needs it.
         command_line: the arguments, secrets already masked.
+        run_id: a UUID; ``""`` to have one made.
     """
 
     def __init__(
-        self, peer: PeerFacts, record: RunRecord, source: FieldSource | None = None, command_line: Sequence[str] = ()
+        self,
+        peer: PeerFacts,
+        record: RunRecord,
+        source: FieldSource | None = None,
+        command_line: Sequence[str] = (),
+        run_id: str = "",
     ) -> None:
         self._source = source
         self._has_proofs = source is not None and source.proofs is not None
@@ -55,7 +61,7 @@ class RunFields(Report):
         self.peer = peer
         self._record = record
         self._command_line = command_line
-        self._run_id = str(uuid.uuid4())
+        self._run_id = run_id or str(uuid.uuid4())
         self._started = time.time()
         self._clock = time.monotonic()
         self._summary = Summary()
@@ -107,7 +113,10 @@ class RunFields(Report):
         """The counts so far."""
         results = {result.value.replace(" ", "_"): count for result, count in self._summary.results.items()}
         totals: dict[str, Any] = {
-            "found": self._summary.total + self._not_dicom + self._invalid + self._record.already_stored,
+            "found": (
+                self._summary.total + self._not_dicom + self._invalid + self._record.already_stored
+                + (self._record.filtered or 0)
+            ),
             "not_dicom": self._not_dicom,
             "invalid": self._invalid,
             "already_stored": self._record.already_stored,
@@ -121,6 +130,8 @@ class RunFields(Report):
             "bytes": self._bytes,
             "seconds": round(time.monotonic() - self._clock, 3),
         }
+        if self._record.filtered is not None:
+            totals["filtered"] = self._record.filtered
         if self._has_proofs:
             totals["proofs"] = self._proof_totals()
         return totals

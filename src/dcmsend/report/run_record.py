@@ -40,6 +40,7 @@ class RunRecord:
         instances_found: number of instances found so far.
         all_found: whether the search has ended.
         already_stored: number of files skipped because the journal says that they are stored.
+        filtered: number of files left out because of the values of their elements; None if values do not matter.
         other_shards: number of files left to other shards; known when the search has ended.
         journal: file name of the journal, None without one.
         associations: number of negotiations that were answered.
@@ -65,6 +66,7 @@ class RunRecord:
         self.instances_found = 0
         self.all_found = False
         self.already_stored = 0
+        self.filtered: int | None = None
         self.other_shards = 0
         self.journal: str | None = None
         self.associations = 0
@@ -106,7 +108,9 @@ class RunRecord:
 
     def format_summary(self) -> str:
         """DCMTK's status summary."""
-        return format_summary(self.summary, self.associations, self.contexts, by_web=self.by_web)
+        return format_summary(
+            self.summary, self.associations, self.contexts, by_web=self.by_web, filtered=self.filtered
+        )
 
     @property
     def is_refused_for_good(self) -> bool:

@@ -77,8 +77,13 @@ _ANSWER_ROWS = (
 )
 
 
-def format_summary(summary: Summary, sessions: int, contexts: int, *, by_web: bool = False) -> str:
-    """DCMTK's status summary: lines without a line end after the last; a web service has connections, no contexts."""
+def format_summary(
+    summary: Summary, sessions: int, contexts: int, *, by_web: bool = False, filtered: int | None = None
+) -> str:
+    """DCMTK's status summary: lines without a line end after the last; a web service has connections, no contexts.
+
+    ``filtered`` is the number of files left out by their values, which DCMTK does not do.
+    """
     if by_web:
         ways = [f"Number of connections    : {sessions}"]
     else:
@@ -90,6 +95,8 @@ def format_summary(summary: Summary, sessions: int, contexts: int, *, by_web: bo
         ("- NOT sent to the peer   : ", summary.total - summary.sent),
         ("  * no acceptable pres.  : ", summary.no_context),
     ]
+    if filtered is not None:
+        rows.append(("Left out by values       : ", filtered))
     lines += [f"{label}{count}" for label, count in rows if count]
     return "\n".join(lines)
 

@@ -18,7 +18,7 @@ from .receiver import make_target
 from .search import Search
 
 if TYPE_CHECKING:
-    from dcmsend.inputs import Fetcher, Share
+    from dcmsend.inputs import Fetcher, Selection, Share
     from dcmsend.transfer import Feed, Ledger, Target
 
 __all__ = ["LocalCarrier"]
@@ -36,7 +36,9 @@ class LocalCarrier:
         ledger: Ledger | None,
         share: Share | None = None,
         fetcher: Callable[[], Fetcher] | None = None,
+        selection: Selection | None = None,
     ) -> None:
+        self._selection = selection
         self._share = share
         self._fetcher = fetcher
         self._settings = settings
@@ -56,8 +58,9 @@ class LocalCarrier:
 
     def _carry(self, inputs: Iterable[Source]) -> Generator[StoreOutcome | RejectedInput, None, None]:
         search = Search(
-            self._settings, self._record, self._interrupt, self._ledger, self._dictionary, self._share, self._kept
-        )
+            self._settings, self._record, self._interrupt, self._ledger, self._dictionary, self._share, self._kept,
+            self._selection,
+        )  # fmt: skip
         streams, credit = self._settings.send_while_scanning, None
         inputs, is_remote = search.until_remote(inputs, only_first=streams)
         if is_remote and self._fetcher is not None:

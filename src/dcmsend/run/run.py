@@ -20,7 +20,7 @@ from dcmsend.transfer import Observer, StoreOutcome, limit_time
 from .abilities import abilities_of, choose_dictionary
 from .local_carrier import LocalCarrier
 from .receiver import check_receiver
-from .search import Search, find_sources, share_of
+from .search import Search, find_sources, selection_of, share_of
 
 if TYPE_CHECKING:
     from dcmsend.inputs import Fetcher, Stores
@@ -45,6 +45,7 @@ class Run:
         record: the facts of the run, filled while it goes on.
         interrupt: ends the run early.
         share: tells which inputs belong to other runs; None if none do.
+        selection: tells which inputs are left out by their names; None if none are.
     """
 
     def __init__(self, settings: Settings, interrupt: Interrupt | None = None, *, keeps_all: bool = False) -> None:
@@ -52,6 +53,7 @@ class Run:
         check_receiver(settings.peer)
         self.settings = settings
         self.share = share_of(settings)
+        self.selection = selection_of(settings)
         self.record = RunRecord(keeps_all=keeps_all)
         self.record.by_web = bool(settings.peer.facts.url)
         self.record.journal = None if settings.journal is None else settings.journal.path
@@ -91,7 +93,7 @@ class Run:
             if reports.refusal is None:
                 only_proves = self._proving is not None and not names and not settings.file_lists
                 inputs = None if only_proves else find_sources(
-                    settings, names, self.interrupt, self.share, self.stores
+                    settings, names, self.interrupt, self.share, self.stores, self.selection
                 )
                 self._send_all(inputs, reports.observer)
         finally:
@@ -223,7 +225,7 @@ class Run:
 
             load_late_modules()
         carrier: Carrier = LocalCarrier(
-            self.settings, self.record, self.interrupt, observer, ledger, self.share, self._fetcher
+            self.settings, self.record, self.interrupt, observer, ledger, self.share, self._fetcher, self.selection
         )
         try:
             for end in carrier.carry(inputs):
@@ -250,8 +252,10 @@ class Run:
 
             ledger = JournalView(settings.journal, settings.peer.facts)
         try:
-            search = Search(settings, self.record, self.interrupt, ledger, dictionary, self.share)
-            found = search.list_instances(find_sources(settings, names, self.interrupt, self.share, self.stores))
+            selection = self.selection
+            search = Search(settings, self.record, self.interrupt, ledger, dictionary, self.share, selection=selection)
+            inputs = find_sources(settings, names, self.interrupt, self.share, self.stores, selection)
+            found = search.list_instances(inputs)
             while True:
                 try:
                     self.record.reject(next(found))
@@ -285,6 +289,7 @@ def log_end(error: DcmsendError, settings: Settings) -> None:
     from dcmsend.advice import with_explanation  # only needed after a failure
 
     situation = settings.peer.facts.situation._replace(
-        scans_directories=settings.inputs.scan_directories, has_pattern=bool(settings.inputs.scan_pattern)
+        scans_directories=settings.inputs.scan_directories, has_pattern=bool(settings.inputs.scan_pattern),
+        chooses_names=bool(settings.inputs.name_rules),
     )
     _log.critical("%s", with_explanation(error, situation))

@@ -9,7 +9,7 @@ from contextlib import closing
 from itertools import chain, filterfalse
 from typing import TYPE_CHECKING
 
-from dcmsend.errors import DcmsendError, NoInputFiles, NoValidInputFiles
+from dcmsend.errors import DcmsendError, InputError, NoInputFiles, NoValidInputFiles
 from dcmsend.index import Instance, KeepTogether, RejectedInput, scan
 from dcmsend.inputs import Source, find_inputs
 from dcmsend.interrupt import Interrupt
@@ -18,10 +18,10 @@ from dcmsend.settings import Settings
 
 if TYPE_CHECKING:
     from dcmsend.dicom.data_dictionary import DataDictionary
-    from dcmsend.inputs import Fetcher, KeptFiles, Share, Stores
+    from dcmsend.inputs import Fetcher, KeptFiles, Selection, Share, Stores
     from dcmsend.transfer import Recall
 
-__all__ = ["Search", "find_sources", "share_of"]
+__all__ = ["Search", "find_sources", "selection_of", "share_of"]
 
 _log = logging.getLogger("dcmsend.app")
 
@@ -39,20 +39,34 @@ def share_of(settings: Settings) -> Share | None:
     )
 
 
+def selection_of(settings: Settings) -> Selection | None:
+    """Tells which inputs are left out by their names; None if none are."""
+    if not settings.inputs.name_rules:
+        return None
+    from dcmsend.inputs import Selection, is_archive
+
+    return Selection(
+        settings.inputs.name_rules,
+        expands_dicomdir=settings.index.expand_dicomdir,
+        is_archive=is_archive if settings.inputs.archives else None,
+    )
+
+
 def find_sources(
     settings: Settings,
     names: Iterable[str],
     interrupt: Interrupt,
     share: Share | None = None,
     stores: Callable[[], Stores] | None = None,
+    selection: Selection | None = None,
 ) -> Iterator[Source]:
     """The inputs that names of files and directories stand for, those in file lists included; skips our own reports.
 
     Raises Cancelled.
     """
     all_names = _all_names(settings, names, interrupt)
-    inputs = find_inputs(all_names, settings.inputs, interrupt.check_request, share, stores)
-    if not settings.report.for_programs:
+    inputs = find_inputs(all_names, settings.inputs, interrupt.check_request, share, stores, selection)
+    if not settings.report.own_files:
         return inputs
     from dcmsend.report import OwnReports
 
@@ -85,6 +99,7 @@ class Search:
         dictionary: makes the data dictionary when it is needed.
         share: tells which inputs belong to other runs; None if none do.
         kept: takes over files that stay open for sending; None to close all files.
+        selection: tells which inputs are left out by their names; None if none are.
     """
 
     def __init__(
@@ -96,7 +111,9 @@ class Search:
         dictionary: Callable[[], DataDictionary],
         share: Share | None = None,
         kept: KeptFiles | None = None,
+        selection: Selection | None = None,
     ) -> None:
+        self._selection = selection
         self._kept = kept
         self.fetcher: Callable[[], Fetcher] | None = None
         self._share = share
@@ -105,6 +122,8 @@ class Search:
         self._interrupt = interrupt
         self._recall = recall
         self._dictionary = dictionary
+        if settings.index.value_rules:
+            record.filtered = 0
         self.rejected: deque[RejectedInput] = deque()
         self.found_before: list[Instance] = []
 
@@ -153,8 +172,8 @@ class Search:
             "in total, there are %d SOP instances to be sent, %d invalid files are ignored",
             len(instances), record.invalid_files,
         )
-        if not instances and not record.already_stored and not self._is_for_others:
-            raise NoValidInputFiles
+        if not instances and not record.already_stored and not record.filtered and not self._is_for_others:
+            raise self._nothing_to_send()
         return instances
 
     def stream_instances(self, inputs: Iterable[Source]) -> Iterator[Instance]:
@@ -170,8 +189,14 @@ class Search:
         record.listed = True
         self._tell_of_others()
         _log.debug("in total, there were %d SOP instances to be sent", record.instances_found)
-        if not record.instances_found and not record.already_stored and not self._is_for_others:
-            raise NoValidInputFiles
+        is_left = record.already_stored or record.filtered or self._is_for_others
+        if not record.instances_found and not is_left:
+            raise self._nothing_to_send()
+
+    def _nothing_to_send(self) -> InputError:
+        """The error of a search that has found inputs, but no instance."""
+        is_chosen = self._selection is not None and self._selection.left_out > 0
+        return NoInputFiles() if is_chosen and not self._record.invalid_files else NoValidInputFiles()
 
     def _take_rejected(self) -> Iterator[RejectedInput]:
         while self.rejected:
@@ -183,6 +208,8 @@ class Search:
         return self._share is not None and self._share.others > 0
 
     def _tell_of_others(self) -> None:
+        if self._selection is not None:
+            _log.info("%d names are left out by --include and --exclude", self._selection.left_out)
         if self._share is not None:
             shard, others = self._share.shard, self._share.others
             self._record.other_shards = others
@@ -199,7 +226,7 @@ class Search:
         return expand_archives(inputs, self._interrupt.check_request, self.fetcher)
 
     def _scan(self, inputs: Iterable[Source]) -> Generator[Instance, None, None]:
-        skip = None if self._recall is None else self._is_stored
+        skip = None if self._recall is None and self._selection is None else self._is_skipped
         return scan(
             inputs, self._settings.index, self._reject,
             dictionary=self._dictionary, skip=skip, check=self._interrupt.check_request,
@@ -207,15 +234,21 @@ class Search:
             for_report=self._settings.report.wanted_tags,
             kept=self._kept,
             fetcher=self.fetcher,
+            on_filtered=self._filter,
         )  # fmt: skip
 
-    def _is_stored(self, item: Source) -> bool:
-        """Whether an input is stored already; stored inputs are counted."""
-        assert self._recall is not None
-        if not self._recall.is_stored(item):
+    def _is_skipped(self, item: Source) -> bool:
+        """Whether an input is left out by its name, or stored already; the latter are counted."""
+        if self._selection is not None and self._selection.leaves_inner(item):
+            return True
+        if self._recall is None or not self._recall.is_stored(item):
             return False
         self._record.already_stored += 1
         return True
+
+    def _filter(self, item: Source) -> None:
+        """Count an input that was left out because of its values; it is neither rejected nor noted in the journal."""
+        self._record.filtered = (self._record.filtered or 0) + 1
 
     def _reject(self, rejected: RejectedInput) -> None:
         if self._recall is not None:

@@ -48,7 +48,6 @@ class BodyWriter:
         self._connection = connection
         self._interrupt = interrupt
         self._pace = pace
-        self._piece = min(_PIECE, pace.piece) if pace is not None and pace.limits_bytes else _PIECE
         self._progress = progress
         self._buffer: memoryview | None = None
         self._gathered: list[bytes | memoryview] = []
@@ -56,6 +55,11 @@ class BodyWriter:
         self._shares: list[tuple[Part, int, bool]] = []
         self._is_streamed = False
         self.current: Part | None = None
+
+    @property
+    def _piece(self) -> int:
+        """Bytes to send at a time; fewer where the rate is limited now."""
+        return _PIECE if self._pace is None else min(_PIECE, self._pace.piece)
 
     def write(self, head: bytes, batch: Batch, multipart: Multipart) -> None:
         """Write a whole request.  ``current`` is the part that is being read, while there is one.

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .proof import CommitmentAnswer, Holdings, InstanceProof, Proof, ProofState, Verdict
     from .rate import Pace
     from .target import Session, Stretch, Taker, Target
+    from .timetable import Timetable
 
 __all__ = [
     "AssociationClosed",
@@ -50,6 +51,7 @@ __all__ = [
     "Stretch",
     "Taker",
     "Target",
+    "Timetable",
     "Timings",
     "TransferOptions",
     "Verdict",
@@ -78,6 +80,10 @@ def __getattr__(name: str) -> object:
         from . import events
 
         return getattr(events, name)
+    if name == "Timetable":
+        from .timetable import Timetable
+
+        return Timetable
     if name == "Pace":
         from .rate import Pace
 

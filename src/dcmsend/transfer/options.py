@@ -6,6 +6,10 @@ from typing import Final
 
 from dcmsend.dicom.record import Record
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .timetable import Timetable
+
 __all__ = ["MAX_FRUITLESS", "RetryOptions", "TransferOptions"]
 
 MAX_FRUITLESS: Final = 3
@@ -18,6 +22,10 @@ SHORTEST_PDU: Final = 14
 def _check(name: str, is_possible: bool, group: str = "TransferOptions") -> None:
     if not is_possible:
         raise ValueError(f"{group}: impossible {name}")
+
+
+def _is_rate(rate: int | Timetable) -> bool:
+    return not isinstance(rate, int) or rate >= 0
 
 
 class RetryOptions(Record):
@@ -64,8 +72,8 @@ class TransferOptions(Record):
         decode_workers: threads that decompress the frames of one instance, from 1.
         parallel_associations: how many associations may be open at the same time, from 1.
         async_window: how many unanswered requests to negotiate, 2..65535; 0 for no negotiation (PS3.7 D.3.3.3).
-        max_rate: bytes a second over all associations, 0 for no limit; PDU headers count.
-        max_instances_rate: instances a second over all associations, 0 for no limit.
+        max_rate: bytes a second over all associations, 0 for no limit, or a timetable; PDU headers count.
+        max_instances_rate: instances a second over all associations, 0 for no limit, or a timetable.
         tcp_no_delay: whether the Nagle algorithm is off (environment ``TCP_NODELAY=0`` leaves it on).
         tcp_buffer_length: socket buffers, None for the system's own tuning (environment ``TCP_BUFFER_LENGTH``).
         log_negotiation: whether both sides of the negotiation are logged at level INFO already (``+v``).
@@ -90,8 +98,8 @@ class TransferOptions(Record):
     decode_workers: int = 2
     parallel_associations: int = 1
     async_window: int = 0
-    max_rate: int = 0
-    max_instances_rate: int = 0
+    max_rate: int | Timetable = 0
+    max_instances_rate: int | Timetable = 0
     tcp_no_delay: bool = True
     tcp_buffer_length: int | None = None
     log_negotiation: bool = False
@@ -111,8 +119,8 @@ class TransferOptions(Record):
         _check("max_duration", self.max_duration is None or self.max_duration > 0)
         _check("parallel_associations", self.parallel_associations >= 1)
         _check("async_window", 0 <= self.async_window <= 65535)
-        _check("max_rate", self.max_rate >= 0)
-        _check("max_instances_rate", self.max_instances_rate >= 0)
+        _check("max_rate", _is_rate(self.max_rate))
+        _check("max_instances_rate", _is_rate(self.max_instances_rate))
         _check("max_pdu", 1 < self.max_pdu < 1 << 32)
         _check("max_send_pdu", self.max_send_pdu is None or self.max_send_pdu >= SHORTEST_PDU)
         _check("deflate_level", self.deflate_level is None or 0 <= self.deflate_level <= 9)

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Final
 
 from dcmsend.interrupt import WAIT_SLICE, Interrupt
 
-__all__ = ["Pace", "TokenBucket"]
+from .timetable import Timetable
+
+__all__ = ["Pace", "TimedBucket", "TokenBucket"]
+
+UNLIMITED: Final = 1 << 40
+"""Bytes to send at a time where there is no limit."""
 
 
 class TokenBucket:
@@ -30,6 +36,11 @@ class TokenBucket:
         self._at = clock()
         self._lock = threading.Lock()
 
+    @property
+    def rate(self) -> float:
+        """Tokens a second now, 0 for no limit."""
+        return self._rate
+
     def take(self, count: float) -> float:
         """Take tokens; return how many seconds to wait before they may be used."""
         with self._lock:
@@ -39,49 +50,115 @@ class TokenBucket:
             return max(0.0, -self._tokens / self._rate)
 
 
-class Pace:
-    """The byte rate and the instance rate of a transfer; shared by all its associations.
-
-    Attributes:
-        piece: bytes to send at a time, so that the rate is kept within a tenth of a second.
+class TimedBucket(TokenBucket):
+    """A token bucket whose rate follows a timetable; without a limit nothing is counted.
 
     Args:
-        bytes_rate: bytes a second (data sets, commands and PDU headers), 0 for no limit.
-        instances_rate: instances a second, 0 for no limit.
+        table: the rates.
+        burst: makes of a rate what may be saved up.
+        clock: seconds from any origin, never going backwards.
+        now: the clock on the wall, in seconds since the epoch.
     """
 
     def __init__(
         self,
-        bytes_rate: int,
-        instances_rate: int,
+        table: Timetable,
+        burst: Callable[[int], float],
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        rate = table.limit_at(now())
+        super().__init__(rate, burst(rate), clock)
+        self._table = table
+        self._burst_of = burst
+        self._now = now
+
+    @property
+    def rate(self) -> float:
+        """Tokens a second by the clock on the wall, 0 for no limit."""
+        return self._table.limit_at(self._now())
+
+    def take(self, count: float) -> float:
+        """See ``TokenBucket``."""
+        rate = self._table.limit_at(self._now())
+        with self._lock:
+            if rate != self._rate:
+                now = self._clock()
+                self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
+                self._at = now
+                self._rate, self._burst = rate, self._burst_of(rate)
+            if not rate:
+                self._tokens = 0.0  # what was owed is forgiven, and nothing is saved up
+                return 0.0
+        return super().take(count)
+
+
+class Pace:
+    """The byte rate and the instance rate of a transfer; shared by all its associations.
+
+    Args:
+        bytes_rate: bytes a second (data sets, commands and PDU headers), 0 for no limit, or a timetable of both.
+        instances_rate: the same for instances.
+    """
+
+    def __init__(
+        self,
+        bytes_rate: int | Timetable,
+        instances_rate: int | Timetable,
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        now: Callable[[], float] = time.time,
     ) -> None:
-        self.piece = max(1, bytes_rate // 10)
-        self._bytes = TokenBucket(bytes_rate, self.piece, clock) if bytes_rate else None
-        self._instances = TokenBucket(instances_rate, 1, clock) if instances_rate else None
+        self._bytes = _bucket(bytes_rate, _piece_of, clock, now)
+        self._instances = _bucket(instances_rate, lambda rate: 1, clock, now)
         self._clock = clock
         self._sleep = sleep
 
     @property
     def limits_bytes(self) -> bool:
-        """Whether the number of bytes a second is limited."""
-        return self._bytes is not None
+        """Whether the number of bytes a second is limited now."""
+        return self._bytes is not None and self._bytes.rate > 0
+
+    @property
+    def piece(self) -> int:
+        """Bytes to send at a time, so that the rate is kept within a tenth of a second."""
+        return UNLIMITED if self._bytes is None else _piece_of(int(self._bytes.rate))
 
     def wait_for_bytes(self, count: int, interrupt: Interrupt) -> None:
         """Return when ``count`` more bytes may be sent.  Raises Cancelled when requests in flight have to end."""
         if self._bytes is not None:
-            wait = self._bytes.take(count)
-            until = self._clock() + wait  # looked at last: who is held up on the way begins later, never earlier
-            while (left := until - self._clock()) > 0:
+            for _ in self._wait(self._bytes, count):
                 interrupt.check()
-                self._sleep(min(left, WAIT_SLICE))
 
     def wait_for_instance(self, interrupt: Interrupt) -> None:
         """Return when one more instance may be sent, or when the run has to end."""
         if self._instances is not None:
-            wait = self._instances.take(1)
-            until = self._clock() + wait
-            while (left := until - self._clock()) > 0 and not interrupt.requested:
-                self._sleep(min(left, WAIT_SLICE))
+            for _ in self._wait(self._instances, 1):
+                if interrupt.requested:
+                    return
+
+    def _wait(self, bucket: TokenBucket, count: int) -> Iterator[None]:
+        """Wait for a turn; yields before each slice of it.  If the rate changes meanwhile, so does what is left."""
+        rate, wait = bucket.rate, bucket.take(count)
+        until = self._clock() + wait  # looked at last: who is held up on the way begins later, never earlier
+        while (left := until - self._clock()) > 0:
+            yield
+            self._sleep(min(left, WAIT_SLICE))
+            changed = bucket.rate
+            if changed != rate:
+                left = until - self._clock()
+                until = self._clock() + (left * rate / changed if changed else 0.0)
+                rate = changed
+
+
+def _piece_of(rate: int) -> int:
+    return max(1, rate // 10) if rate else UNLIMITED
+
+
+def _bucket(
+    rate: int | Timetable, burst: Callable[[int], float], clock: Callable[[], float], now: Callable[[], float]
+) -> TokenBucket | None:
+    if isinstance(rate, int):
+        return TokenBucket(rate, burst(rate), clock) if rate else None
+    return TimedBucket(rate, burst, clock, now)

@@ -80,6 +80,11 @@ def expand_archives(
             yield BrokenMember(item, "", error)
 
 
+def is_archive(item: Source) -> bool:
+    """Whether an input is an archive: by its name, a file that the user has named also by its first bytes."""
+    return _kind_of(item) is not None
+
+
 def _kind_of(item: Source) -> ArchiveKind | None:
     if item.is_remote:
         return kind_of_name(item.path)

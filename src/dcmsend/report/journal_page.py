@@ -1,0 +1,64 @@
+"""A page for people on everything in a journal; ``journal_report.jinja`` is its template."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from .amounts import format_count
+from .html_report import load_template
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+__all__ = ["load_page", "render_journal_page"]
+
+_MOST_STUDIES: Final = 500
+
+
+def load_page(path: str) -> Template:
+    """The template; ``path`` is for the message.  Raises ReportError if the package for it is missing."""
+    return load_template(path, "journal_report.jinja")
+
+
+def render_journal_page(
+    template: Template, journal: dict[str, Any], kinds: list[dict[str, Any]], rows: list[dict[str, Any]]
+) -> str:
+    """The page.
+
+    Args:
+        template: of ``load_page``.
+        journal: the fields of the JSON report, without its instances.
+        kinds: what is not stored, by outcome and reason, with advice.
+        rows: the instances that are shown one by one.
+    """
+    studies = [
+        {"uid": uid, **counts, "missing": counts["instances"] - counts["stored"]}
+        for uid, counts in journal["by_study"].items()
+    ]
+    studies.sort(key=lambda study: (-study["missing"], -study["instances"]))
+    totals, peer = journal["totals"], journal["peer"]
+    missing = totals["instances"] - totals["stored"]
+    return template.render(
+        journal=journal, peer=peer.get("url") or f"{peer['called']}@{peer['host']}:{peer['port']}",
+        proofs=journal.get("proofs", {}), waiting=journal.get("open_transactions", {}).get("instances", 0),
+        totals=totals, verdict=_verdict(totals["instances"], missing, journal.get("proofs", {})),
+        kinds=kinds, rows=rows, missing=missing, studies=studies[:_MOST_STUDIES],
+        more_studies=max(0, len(studies) - _MOST_STUDIES),
+        outcomes=[name for name in ("stored", "refused", "failed", "unconfirmed") if totals[name]],
+    )  # fmt: skip
+
+
+def _verdict(total: int, missing: int, proofs: dict[str, int]) -> dict[str, str]:
+    """The headline and its kind."""
+    if not total:
+        return {"kind": "warn", "text": "The journal has no instances yet"}
+    if missing:
+        verb = "is" if missing == 1 else "are"
+        return {"kind": "bad", "text": f"{format_count(missing)} of {format_count(total)} instances {verb} not stored"}
+    text = "The instance is stored" if total == 1 else f"All {format_count(total)} instances are stored"
+    refuted = proofs.get("missing", 0) + proofs.get("denied", 0)
+    if refuted:
+        return {"kind": "bad", "text": f"{text}, but the archive lacks {format_count(refuted)} of them"}
+    if proofs and set(proofs) <= {"verified", "committed"}:
+        return {"kind": "good", "text": f"{text}, and the archive has confirmed it"}
+    return {"kind": "good", "text": text}

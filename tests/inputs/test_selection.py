@@ -1,0 +1,43 @@
+"""What is taken by names: the parts that a run cannot show easily."""
+
+from __future__ import annotations
+
+import pytest
+
+from dcmsend.inputs import InputFile, NameRule, Origin, Selection, Source
+from dcmsend.inputs.archives import BrokenMember, cannot_be_read
+
+
+def found(name: str, *, is_directory: bool = False) -> Source:
+    return InputFile(f"in/{name}", Origin.DIRECTORY, root="in/", is_directory=is_directory)
+
+
+def test_a_directory_that_cannot_be_read_is_told_of() -> None:
+    """Nobody knows what would have matched in it; unless all of it is left out."""
+    included = Selection([NameRule("**/*.dcm")])
+    assert not included.leaves(found("tmp", is_directory=True))
+    assert included.leaves(found("tmp"))
+    assert Selection([NameRule("tmp/", takes=False)]).leaves_directory("tmp")
+
+
+def test_an_archive_that_cannot_be_read_is_told_of() -> None:
+    """What is left of it after its last member has no name."""
+    archive = found("a.zip")
+    selection = Selection([NameRule("*.dcm")], is_archive=lambda item: item.path.endswith("zip"))
+    assert not selection.leaves(archive)
+    assert not selection.leaves_inner(BrokenMember(archive, "", cannot_be_read("it is cut off")))
+    assert selection.leaves_inner(BrokenMember(archive, "x/a.dcm", cannot_be_read("it is cut off")))
+    assert not selection.leaves_inner(BrokenMember(archive, "a.dcm", cannot_be_read("it is cut off")))
+
+
+@pytest.mark.parametrize("has_archives", [False, True])
+def test_directories_are_entered_for_their_archives(has_archives: bool) -> None:
+    """The members of an archive go by their path in it, so any directory may hold some that are included."""
+    selection = Selection([NameRule("a/*.dcm")], is_archive=(lambda item: False) if has_archives else None)
+    assert selection.leaves_directory("b") is not has_archives
+    assert not selection.leaves_directory("a")
+
+
+def test_a_rule_that_cannot_be_read() -> None:
+    with pytest.raises(ValueError, match="bracket"):
+        NameRule("a[b")
