@@ -194,7 +194,7 @@ def test_no_option_stands_below_the_command_line() -> None:
     found = {
         f"{path.relative_to(SOURCE)}: {text}"
         for path in SOURCE.rglob("*.py")
-        if path.parent.name != "cli" and path.name != "advice.py" and not path.name.endswith("_table.py")
+        if path.parent.name not in ("cli", "advice") and not path.name.endswith("_table.py")
         for text in _texts(ast.parse(path.read_text(encoding="utf-8")))
         if options_in(text) and text != DCMTK_SAYS
     }

@@ -127,7 +127,7 @@ def test_further_usage_errors(certificates: Certificates) -> None:
 def test_two_values(words: list[str]) -> None:
     done = run(installed_dcmsend(), *words)
     assert done.exit_code == 1
-    assert done.stderr.splitlines()[-1] == "error: Missing value for option --enable-tls"
+    assert done.stderr.splitlines()[-2] == "error: Missing value for option --enable-tls"
 
 
 @pytest.mark.parametrize("words", [["+tla"], ["--anonymous-tls", "-rc"], ["-tls", "+tla", "--require-peer-cert"]])

@@ -113,7 +113,10 @@ def _preview(settings: Settings, names: list[str], interrupt: Interrupt) -> RunR
 
 
 def _usage_error(error: UsageError, errors: ErrorStream) -> int:
-    errors.write(f"{HEADER}error: {error}\n")
+    help_text = "--help shows all options"
+    hint = f"{error.hint} ({help_text})" if error.hint else help_text
+    below = "" if error.hint is None else f"       {hint}\n"
+    errors.write(f"{HEADER}error: {error}\n{below}")
     return 1
 
 
