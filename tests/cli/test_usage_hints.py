@@ -58,7 +58,7 @@ def test_parameter_that_is_wrong(case: str, dcmsend: str) -> None:
     assert HELP in shown
 
 
-@pytest.mark.parametrize("arguments", [["localhost"], ["localhost", "104", CT, "+r"], ["localhost", "104", CT, "--bogus"]])
+@pytest.mark.parametrize("arguments", [["localhost"], ["localhost", "104", CT, "+r"], ["localhost", "104", "--bogus"]])
 def test_every_usage_error_names_the_help(arguments: list[str], dcmsend: str) -> None:
     assert hints_of(dcmsend, arguments) == [HELP]
 

@@ -21,7 +21,7 @@ from dcmsend.reasons import NoConnection
 
 from .situation import Situation
 
-__all__ = ["for_broken_association", "for_http_status", "for_no_association", "for_no_answer", "port_in_host"]
+__all__ = ["for_broken_association", "for_http_status", "for_no_answer", "for_no_association", "port_in_host"]
 
 _TLS_ALERT: Final = 0x15
 """First byte of a TLS alert, which is not a PDU type."""

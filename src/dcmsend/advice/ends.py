@@ -12,15 +12,17 @@ from dcmsend.errors import (
     JournalError,
     NegotiationFailed,
     NoInputFiles,
+    NoValidInputFiles,
     SendingFailed,
     SessionFailed,
     StoreUnusable,
     TlsFailed,
 )
 from dcmsend.explanations import explanation
-from dcmsend.reasons import NoConnection, NoJournal, NoStore
+from dcmsend.reasons import NoConnection, NoJournal, NoStore, Rejection
 
 from .connections import for_broken_association, for_no_answer, for_no_association
+from .inputs import for_nothing_found
 from .instances import LEAVE_OUT, SAID_BY_THE_MESSAGE, for_reason, for_rejection
 from .situation import Situation
 
@@ -73,9 +75,9 @@ def for_error(error: DcmsendError, situation: Situation) -> str:
     if isinstance(error, GivenUp):
         return "--stop-after-failures says how many in a row are enough"
     if isinstance(error, NoInputFiles):
-        if not situation.scans_directories:
-            return "+sd takes the files of a directory, +sd +r those of the whole tree"
-        return "nothing was found" + (", or nothing of that pattern" if situation.has_pattern else "")
+        return for_nothing_found(situation)
+    if isinstance(error, NoValidInputFiles):
+        return for_rejection(Rejection.DICOMDIR) if situation.names_dicomdir else ""
     if isinstance(error, InvalidInputFile):
         return "" if error.why in SAID_BY_THE_MESSAGE else f"{for_rejection(error.why)}; {LEAVE_OUT}"
     if isinstance(error, StoreUnusable):

@@ -18,6 +18,13 @@ class Situation(NamedTuple):
         uses_tls: whether the connection is secured.
         scans_directories: whether directories are searched.
         has_pattern: whether only names that match a pattern are taken from directories.
+        expands_dicomdir: whether a DICOMDIR stands for the files it refers to.
+        dicomdir: a DICOMDIR in a directory that was named and not searched; ``""`` if there is none.
+        names_dicomdir: whether a DICOMDIR was met and not followed.
+        has_sub_directories: whether there were directories that were not entered.
+        empty_list: a list of files without any name; None if there is none.
+        young: files left for the next run, because they were modified a moment ago.
+        from_the_future: those of them whose time lies in the future.
         url: of a web service; ``""`` for a DIMSE peer.
     """
 
@@ -28,4 +35,11 @@ class Situation(NamedTuple):
     uses_tls: bool = False
     scans_directories: bool = False
     has_pattern: bool = False
+    expands_dicomdir: bool = False
+    dicomdir: str = ""
+    names_dicomdir: bool = False
+    has_sub_directories: bool = False
+    empty_list: str | None = None
+    young: int = 0
+    from_the_future: int = 0
     url: str = ""

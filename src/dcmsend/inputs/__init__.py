@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from .file_source import NO_DESCRIPTOR, FileChanged, FileSource, OpenFile, open_beginning, open_file, open_input
 from .find import find_inputs
 from .input_file import InputFile
+from .left_out import LeftOut
 from .open_watch import OpenWatch
 from .options import FileList, InputOptions
 from .source import DicomdirRecord, Origin, Source, Stamp
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from .file_list import read_file_list
     from .kept_files import KeptFiles
     from .shard import Shard, Share
+    from .similar_name import SimilarNames
     from .stores import Fetcher, StoredObject, Stores, is_url, without_secrets
 
 __all__ = [
@@ -35,11 +37,13 @@ __all__ = [
     "InputFile",
     "InputOptions",
     "KeptFiles",
+    "LeftOut",
     "OpenFile",
     "OpenWatch",
     "Origin",
     "Shard",
     "Share",
+    "SimilarNames",
     "Source",
     "SpareFiles",
     "Stamp",
@@ -93,6 +97,10 @@ def __getattr__(name: str) -> object:
         from . import archives
 
         return getattr(archives, name)
+    if name == "SimilarNames":
+        from .similar_name import SimilarNames
+
+        return SimilarNames
     if name == "read_file_list":
         from .file_list import read_file_list
 

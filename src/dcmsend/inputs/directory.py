@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 
 from .input_file import InputFile
+from .left_out import LeftOut
 from .source import Origin
 
 __all__ = ["scan_directory"]
@@ -59,14 +60,20 @@ class _Level:
 
 
 def scan_directory(
-    path: str, *, recurse: bool, pattern: str, check: Callable[[], None] | None = None
+    path: str,
+    *,
+    recurse: bool,
+    pattern: str,
+    check: Callable[[], None] | None = None,
+    left_out: LeftOut | None = None,
 ) -> Iterator[InputFile]:
     """The files in ``path``, and with ``recurse`` those below it; each sub-directory is read where it is met.
 
     Names are ``path/name``; for the current directory only ``name``.  Hidden files are taken, links are followed; a
     dangling link or a sub-directory that cannot be opened is treated as a file.  A directory that is its own ancestor
     is left out with a warning.  ``pattern`` applies to file names, see ``file_name_matcher``.  ``check`` is called
-    before each entry, whether it matches or not, and may raise to end a long search.
+    before each entry, whether it matches or not, and may raise to end a long search.  ``left_out`` counts directories
+    that are not entered.
     """
     matches = _matcher(pattern)
     stripped = path.rstrip(_SEPARATORS)
@@ -97,6 +104,8 @@ def scan_directory(
                 levels.append(inner)
             else:
                 inner.close()
+                if left_out is not None and not recurse:
+                    left_out.sub_directories += 1
     finally:
         for level in levels:
             level.close()

@@ -50,8 +50,14 @@ def closing_lines(record: RunRecord) -> list[str]:
         parts.append(f"other shards {format_count(record.other_shards)} files")
     if others > 0:
         parts.append(f"not DICOM {format_count(others)} ignored")
-    if record.broken_files:
-        parts.append(f"broken DICOM files {format_count(record.broken_files)} ignored")
+    if record.broken_files > record.unreadable:
+        parts.append(f"broken DICOM files {format_count(record.broken_files - record.unreadable)} ignored")
+    if record.unreadable:
+        parts.append(f"cannot be read {format_count(record.unreadable)}")
+    young, future = record.left_out.young, record.left_out.from_the_future
+    if young:
+        clock = f" ({format_count(future)} with a time in the future)" if future else ""
+        parts.append(f"left for the next run {format_count(young)}{clock}")
     if record.not_now:
         parts.append(f"not given by their store {format_count(record.not_now)}")
     if parts:
@@ -102,7 +108,7 @@ def _result(record: RunRecord) -> str:
     if record.cannot_succeed:
         need = "needs" if record.cannot_succeed == 1 else "need"
         parts.append(f"{format_count(record.cannot_succeed)} {need} a person")
-    everything = "everything is stored"
+    everything = "everything old enough is stored" if record.left_out.young else "everything is stored"
     if record.proofs is not None:
         from .closing_proofs import proof_results
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from dcmsend.errors import DcmsendError, SessionFailed
 from dcmsend.index import RejectedInput
+from dcmsend.inputs import LeftOut
 from dcmsend.reasons import Rejection
 from dcmsend.transfer import Result, StoreOutcome
 
@@ -36,6 +37,9 @@ class RunRecord:
         rejected: inputs and DICOMDIR records that could not be added to the transfer list.
         invalid_files: number of inputs that could not be added, without DICOMDIR records.
         broken_files: number of inputs and records that could not be added and are DICOM files, or may be.
+        unreadable: those of them that the system does not let us read, folders among them.
+        dicomdirs: DICOMDIR files that were met and not followed.
+        left_out: what the search has passed by.
         not_now: number of objects that their store could not give, but may give to a new run.
         instances_found: number of instances found so far.
         all_found: whether the search has ended.
@@ -61,6 +65,9 @@ class RunRecord:
         self.rejected: list[RejectedInput] = []
         self.invalid_files = 0
         self.broken_files = 0
+        self.unreadable = 0
+        self.dicomdirs = 0
+        self.left_out = LeftOut()
         self.not_now = 0
         self.instances_found = 0
         self.all_found = False
@@ -89,6 +96,8 @@ class RunRecord:
             self.not_now += 1
         else:
             self.broken_files += rejected.is_dicom
+            self.dicomdirs += rejected.why is Rejection.DICOMDIR
+            self.unreadable += rejected.is_dicom and rejected.why is Rejection.UNREADABLE
         if self.keeps_all:
             self.rejected.append(rejected)
         if self.on_rejected is not None:

@@ -18,7 +18,7 @@ from dcmsend.settings import Settings
 
 if TYPE_CHECKING:
     from dcmsend.dicom.data_dictionary import DataDictionary
-    from dcmsend.inputs import Fetcher, KeptFiles, Share, Stores
+    from dcmsend.inputs import Fetcher, KeptFiles, LeftOut, Share, Stores
     from dcmsend.transfer import Recall
 
 __all__ = ["Search", "find_sources", "share_of"]
@@ -45,13 +45,14 @@ def find_sources(
     interrupt: Interrupt,
     share: Share | None = None,
     stores: Callable[[], Stores] | None = None,
+    left_out: LeftOut | None = None,
 ) -> Iterator[Source]:
     """The inputs that names of files and directories stand for, those in file lists included; skips our own reports.
 
-    Raises Cancelled.
+    ``left_out`` gets the counts of what is met and not taken.  Raises Cancelled.
     """
-    all_names = _all_names(settings, names, interrupt)
-    inputs = find_inputs(all_names, settings.inputs, interrupt.check_request, share, stores)
+    all_names = _all_names(settings, names, interrupt, left_out)
+    inputs = find_inputs(all_names, settings.inputs, interrupt.check_request, share, stores, left_out)
     if not settings.report.for_programs:
         return inputs
     from dcmsend.report import OwnReports
@@ -59,13 +60,15 @@ def find_sources(
     return filterfalse(OwnReports(settings.report).hold, inputs)
 
 
-def _all_names(settings: Settings, names: Iterable[str], interrupt: Interrupt) -> Iterator[str]:
+def _all_names(
+    settings: Settings, names: Iterable[str], interrupt: Interrupt, left_out: LeftOut | None
+) -> Iterator[str]:
     yield from names
     if settings.file_lists:
         from dcmsend.inputs import read_file_list  # seldom needed
 
         for file_list in settings.file_lists:
-            yield from read_file_list(file_list, interrupt.check_request)
+            yield from read_file_list(file_list, interrupt.check_request, left_out)
 
 
 class Search:
