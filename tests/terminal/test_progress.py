@@ -161,11 +161,14 @@ def test_piped_old_command_line(dcmsend: str, tmp_path: Path) -> None:
 
 
 def test_piped_with_progress(dcmsend: str, tmp_path: Path) -> None:
-    """A line a minute; this run is shorter, so that nothing is to be told."""
+    """A line a minute; this run is shorter, and has its closing lines all the same."""
     write_instances(tmp_path / "study", 3)
     with ScriptedPeer() as peer:
         done = run(dcmsend, "--progress", "+sd", "127.0.0.1", peer.port, tmp_path / "study")
-    assert (done.exit_code, done.stdout, done.stderr) == (0, "", "")
+    assert (done.exit_code, done.stdout) == (0, "")
+    first, last = done.stderr.splitlines()
+    assert first.startswith("3 of 3 instances stored, ")
+    assert last == "Result 0: everything is stored."
 
 
 def test_piped_with_an_option_of_ours(dcmsend: str, tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ def _transfer(settings: Settings, names: list[str], display: ProgressDisplay) ->
     gc.freeze()  # imported objects stay, so the collector need not examine them
     gc.enable()
     interrupt = Interrupt(settings.transfer.drain_seconds)
-    with signals_stop(interrupt):
+    with signals_stop(interrupt, display.tell):
         if settings.preview is not None:
             return judge(_preview(settings, names, interrupt))
         run = Run(settings, interrupt)

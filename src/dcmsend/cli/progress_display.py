@@ -33,7 +33,7 @@ class ProgressDisplay:
         self._is_wanted = wish == "--progress" or (
             wish is None and self._on_terminal and _leaves_the_terminal_alone(choice, settings)
         )
-        self._closes = line.uses_ours_beside(_SWITCHES)
+        self._closes = line.uses_ours_beside(_SWITCHES) or wish == "--progress"
         self._view: LineView | TerminalView | None = None
 
     def watch(self, record: RunRecord) -> Observer | None:
@@ -52,6 +52,11 @@ class ProgressDisplay:
             self._view = lines
         self._view.start()
         return progress
+
+    def tell(self, line: str) -> None:
+        """Write a line at once, above the progress if it is shown; nothing with ``--quiet``."""
+        if not self._is_quiet:
+            self._errors.write(f"{line}\n")
 
     def close(self, record: RunRecord) -> None:
         """End the display; write closing lines if it was shown, or if an option of ours was used."""

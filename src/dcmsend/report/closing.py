@@ -10,7 +10,7 @@ from dcmsend.explanations import one_line
 from dcmsend.protocol import StatusClass
 from dcmsend.transfer import Reason, Result
 
-from .amounts import format_bytes, format_count, format_duration
+from .amounts import format_bytes, format_count, format_duration, format_rate
 from .run_record import RunRecord, is_final_refusal
 
 __all__ = ["closing_lines"]
@@ -33,7 +33,7 @@ def closing_lines(record: RunRecord) -> list[str]:
     summary = record.summary
     stored, seconds = summary.results[Result.STORED], max(record.seconds, 0.001)
     done = f"{format_count(stored)} of {format_count(summary.total)} instances stored"
-    rates = f"{stored / seconds:.0f}/s, {format_bytes(summary.bytes / seconds)}/s"
+    rates = f"{format_rate(stored / seconds)}, {format_bytes(summary.bytes / seconds)}/s"
     lines = [f"{done}, {format_bytes(summary.bytes)} in {format_duration(seconds)}, {rates}"]
     warned = summary.answers[StatusClass.WARNING]
     remark = f"(stored with a warning from the peer: {format_count(warned)})" if warned else ""

@@ -42,6 +42,8 @@ class RunRecord:
         left_out: what the search has passed by.
         not_now: number of objects that their store could not give, but may give to a new run.
         instances_found: number of instances found so far.
+        bytes_found: size of their files; only counted if ``is_watched``; None if one of them is not known.
+        is_watched: whether somebody looks at the progress: sizes are then counted, and outcomes have their facts.
         all_found: whether the search has ended.
         already_stored: number of files skipped because the journal says that they are stored.
         other_shards: number of files left to other shards; known when the search has ended.
@@ -70,6 +72,8 @@ class RunRecord:
         self.left_out = LeftOut()
         self.not_now = 0
         self.instances_found = 0
+        self.bytes_found: int | None = 0
+        self.is_watched = False
         self.all_found = False
         self.already_stored = 0
         self.other_shards = 0

@@ -145,7 +145,7 @@ class Search:
                         yield from self._take_rejected()
                     check()  # one DICOMDIR may refer to any number of files
                     instances.append(instance)
-                    record.instances_found += 1
+                    self._count(instance)
         except DcmsendError:
             yield from self._take_rejected()
             raise
@@ -164,7 +164,7 @@ class Search:
         """The instances, searched for on demand; inputs that hold none are added to ``rejected``."""
         with closing(self._scan(self._noted(self._wanted(inputs)))) as found:
             for instance in found:
-                self._record.instances_found += 1
+                self._count(instance)
                 yield instance
         record = self._record
         record.all_found = True
@@ -175,6 +175,15 @@ class Search:
         _log.debug("in total, there were %d SOP instances to be sent", record.instances_found)
         if not record.instances_found and not record.already_stored and not self._is_for_others:
             raise NoValidInputFiles
+
+    def _count(self, instance: Instance) -> None:
+        record = self._record
+        record.instances_found += 1
+        if record.is_watched and record.bytes_found is not None:
+            item = instance.input
+            # A store may have to be asked for each size, and the size of a member is not that of its archive.
+            stamp = item.look() if not item.is_remote and item.container is None else None
+            record.bytes_found = None if stamp is None else record.bytes_found + stamp[0]
 
     def _take_rejected(self) -> Iterator[RejectedInput]:
         while self.rejected:
