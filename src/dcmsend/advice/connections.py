@@ -28,6 +28,9 @@ _TLS_ALERT: Final = 0x15
 
 _HOST_AND_PORT: Final = re.compile(r"([^:/@\s]+|\[[0-9A-Fa-f:.%]+\]):([0-9]{1,5})")
 _BUSY: Final = "the peer is busy or has as many associations as it allows; try again later, --retry does it by itself"
+_BUSY_FOR_GOOD: Final = (
+    "the peer has as many associations as it allows, and says that this will not pass; its administrator can change it"
+)
 _NO_DICOM: Final = "this does not look like a DICOM archive; check host and port"
 _ASK_ITS_LOG: Final = "the peer does not say why; its log does, and often it wants our address or AE title on a list"
 
@@ -122,8 +125,6 @@ def for_no_association(cause: DcmsendError, situation: Situation) -> str:
 
 def _rejected(cause: AssociationRejected, situation: Situation) -> str:
     """Which side has to change what.  Source: PS3.8 Table 9-21."""
-    if cause.is_transient or cause.source == 3:
-        return _BUSY
     if (cause.source, cause.reason) == (1, 7):
         return f"the peer does not call itself {situation.called_ae_title!r}; -aec says which AE title it has"
     if (cause.source, cause.reason) == (1, 3):
@@ -131,6 +132,10 @@ def _rejected(cause: AssociationRejected, situation: Situation) -> str:
             f"the peer does not know us as {situation.calling_ae_title!r}; its administrator enters this AE title, or "
             "-aet gives the one that was entered"
         )
+    if cause.is_transient:
+        return _BUSY
+    if cause.source == 3:
+        return _BUSY_FOR_GOOD
     return _NO_DICOM if cause.reason == 2 else _ASK_ITS_LOG
 
 

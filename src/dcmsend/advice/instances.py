@@ -68,7 +68,7 @@ _BY_REASON: Final = {
     Reason.CANCELLED: "The run was ended before its turn. Send again.",
     Reason.TIME_WINDOW: "The time window was over. The next run sends it.",
 }
-_REFUSED_FOR_GOOD: Final = "There will be no association until a person has done something: see why the run ended."
+_REFUSED_FOR_GOOD: Final = "It cannot be sent until a person has done something: see why the run ended."
 
 _BY_STATUS: Final = (
     (0xA700, 0xFF00, "The archive is out of resources (disk, database). Send again later; --retry does it by itself."),

@@ -7,7 +7,7 @@ from typing import Final
 from dcmsend.advice import run_again
 from dcmsend.errors import SessionFailed
 from dcmsend.explanations import one_line
-from dcmsend.protocol import StatusClass
+from dcmsend.protocol import StatusClass, status_text
 from dcmsend.transfer import Reason, Result
 
 from .amounts import format_bytes, format_count, format_duration, format_rate
@@ -25,7 +25,6 @@ _SHORT: Final = {
     Reason.ABORTED: "aborted", Reason.NOT_CONVERTIBLE: "not convertible",
 }  # fmt: skip
 _KINDS_SHOWN: Final = 8
-_COLUMN: Final = 39
 
 
 def closing_lines(record: RunRecord) -> list[str]:
@@ -74,27 +73,21 @@ def _proof_lines(record: RunRecord) -> list[str]:
 
 
 def _kinds(record: RunRecord) -> list[str]:
-    """The kinds of failure, two in a line, the most frequent first."""
+    """The kinds of failure, one in a line, the most frequent first."""
     rows = sorted(record.summary.troubles.items(), key=lambda item: -item[1])
-    cells = []
+    lines = []
     for (result, why, is_retryable), count in rows[:_KINDS_SHOWN]:
-        name = f"0x{why:04X}" if isinstance(why, int) else _SHORT.get(why, why.value) if why is not None else ""
         to_do = "try again" if is_retryable and not is_final_refusal(record.error) else "look at it"
-        cells.append(f"{_WORDS[result]:<9} {format_count(count):>5} {name} -> {to_do}")
-    lines = [f"    {left:<{_COLUMN}}{right}".rstrip() for left, right in _pairs(cells)]
+        lines.append(f"    {_WORDS[result]:<9} {format_count(count):>5} {_name(why)} -> {to_do}")
     rest = sum(count for _, count in rows[_KINDS_SHOWN:])
     return [*lines, f"    others    {format_count(rest):>5}"] if rest else lines
 
 
-def _pairs(cells: list[str]) -> list[tuple[str, str]]:
-    """Cells in pairs; a text that is too long for its column gets a line of its own."""
-    pairs: list[tuple[str, str]] = []
-    for cell in cells:
-        if pairs and not pairs[-1][1] and len(pairs[-1][0]) < _COLUMN and 4 + _COLUMN + len(cell) <= 80:
-            pairs[-1] = (pairs[-1][0], cell)
-        else:
-            pairs.append((cell, ""))
-    return pairs
+def _name(why: int | Reason | None) -> str:
+    """A reason in few words; a status with what it stands for."""
+    if not isinstance(why, int):
+        return "" if why is None else _SHORT.get(why, why.value)
+    return f"0x{why:04X} {status_text(why).rpartition(': ')[2]}"
 
 
 def _result(record: RunRecord) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from dcmsend.errors import DcmsendError, SessionFailed
+from dcmsend.errors import DcmsendError, SessionFailed, StoreUnusable
 from dcmsend.index import RejectedInput
 from dcmsend.inputs import LeftOut
 from dcmsend.reasons import Rejection
@@ -22,8 +22,8 @@ __all__ = ["RunRecord", "is_final_refusal"]
 
 
 def is_final_refusal(error: DcmsendError | None) -> bool:
-    """Whether the receiver, or TLS on either side, will refuse again until a person has acted."""
-    return isinstance(error, SessionFailed) and error.is_permanent
+    """Whether the receiver, TLS on either side, or a store will refuse again until a person has acted."""
+    return isinstance(error, SessionFailed | StoreUnusable) and error.is_permanent
 
 
 class RunRecord:
@@ -52,6 +52,7 @@ class RunRecord:
         contexts: presentation contexts proposed over all associations.
         proofs: counts of what the archive has confirmed later; None if it is not asked.
         refuted_for_good: instances that the archive lacks and a new run does not send again.
+        has_closing_lines: tells whether the closing lines will be shown, so that the log need not tell the totals.
         listed: whether the transfer list was complete, so that there is something to report on.
         ended: whether the run came to an end of its own, not through an error in this program.
         error: why the run ended early, None at a normal end.
@@ -83,6 +84,7 @@ class RunRecord:
         self.by_web = False
         self.proofs: ProofSummary | None = None
         self.refuted_for_good = 0
+        self.has_closing_lines: Callable[[], bool] = lambda: False
         self.listed = False
         self.ended = False
         self.error: DcmsendError | None = None

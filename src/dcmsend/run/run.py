@@ -267,7 +267,7 @@ class Run:
     def _tell_totals(self) -> None:
         """Log the totals of what is not stored, as far as the end of the run calls for it."""
         record = self.record
-        if record.listed and record.summary.not_stored:
+        if record.listed and record.summary.not_stored and not record.has_closing_lines():
             lines = [f"{record.summary.not_stored} of {record.summary.total} SOP instances were not stored"]
             _log.error("%s", "\n".join(lines + refusal_lines(record.summary)))
         if record.already_stored:
