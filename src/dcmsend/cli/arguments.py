@@ -316,9 +316,8 @@ def _retry_and_stop(line: CommandLine) -> dict[str, Any]:
 
 def _report_options(line: CommandLine) -> ReportOptions:
     files = {option: path for option in _REPORTS if (path := line.value(option)) is not None}
-    for option, path in files.items():
-        if not path:
-            raise invalid_value(option, path)
+    for option in (option for option, path in files.items() if not path):
+        raise invalid_value(option, "")
     if files or line.has("--journal"):
         from .written_files import check_written_files
 
@@ -332,6 +331,7 @@ def _report_options(line: CommandLine) -> ReportOptions:
         with_proof=line.has("--verify") or line.has("--commit"),
         with_patient=_needs_report(line, files) or None,
         command_line=tuple(line.arguments) if files else None,
+        text_is_needed=line.uses_ours_beside(()) or None,
     ))
 
 

@@ -22,6 +22,7 @@ class ReportOptions(Record):
         with_patient: whether reports show the patient's name and id (``--report-patient``).
         with_proof: whether reports show what the archive has confirmed later; rows are then written at the end.
         command_line: the arguments as reports show them, without secrets.
+        text_is_needed: nothing is sent if DCMTK's report cannot be written; DCMTK itself sends everything.
     """
 
     text_report: str = ""
@@ -32,6 +33,7 @@ class ReportOptions(Record):
     with_patient: bool = False
     with_proof: bool = False
     command_line: tuple[str, ...] = ()
+    text_is_needed: bool = False
 
     @property
     def own_files(self) -> tuple[str, ...]:
