@@ -25,6 +25,7 @@ from support.terminal import Terminal, masked
 SCREENS = Path(__file__).parent / "screens"
 TROUBLE = Script(stores={3: Respond(0xA700), 5: Respond(0xA900), 7: Respond(0xB000)})
 COUNT = 150
+NO_HEADER = "bad.dcm: File meta information header missing"
 
 
 @contextmanager
@@ -268,3 +269,18 @@ def test_each_loss_is_told_once(dcmsend: str, tmp_path: Path) -> None:
     assert [line[:24] for line in old.lines("E")] == [
         "2 of 8 SOP instances wer", "  1 with 0xA700 (Refused", "  1 with 0xA900 (Error: ",
     ]
+
+
+@pytest.mark.parametrize(("options", "told"), [
+    (["-nh", "--require-stored"], f"E: cannot add DICOM file to the transfer list: {NO_HEADER}"),
+    (["--require-stored"], f"F: bad DICOM file: {NO_HEADER}"),
+])
+def test_a_bad_file_is_told_once(dcmsend: str, tmp_path: Path, options: list[str], told: str) -> None:
+    (tmp_path / "bad.dcm").write_bytes(b"no DICOM" * 100)
+    write_instances(tmp_path, 1)
+    with ScriptedPeer() as peer:
+        done = run(dcmsend, *options, "127.0.0.1", peer.port, "bad.dcm", "000001.dcm", cwd=tmp_path)
+        old = run(dcmsend, "-nh", "127.0.0.1", peer.port, "bad.dcm", "000001.dcm", cwd=tmp_path)
+    assert [line for line in done.stderr.splitlines() if "bad.dcm" in line][0] == told
+    assert sum("bad.dcm" in line for line in done.stderr.splitlines() if not line.startswith("Result")) == 1
+    assert sum("bad.dcm" in line for line in old.stderr.splitlines()) == 2  # as in DCMTK

@@ -253,6 +253,7 @@ def _index_options(line: CommandLine, halt: bool) -> IndexOptions:
         dicomdir_allow_outside=line.has("--dicomdir-allow-outside"),
         keep_together=_keep_together(line),
         halt_on_invalid=halt,
+        tells_once=line.uses_ours_beside(()) or None,
     ))
 
 
@@ -338,8 +339,7 @@ def _report_options(line: CommandLine) -> ReportOptions:
 def _needs_report(line: CommandLine, files: dict[str, str]) -> bool:
     """Whether ``--report-patient`` was given without a report that could show the patient."""
     if line.has("--report-patient") and not files:
-        reports = "--report-json, --report-jsonl, --report-csv or --report-html"
-        raise UsageError(f"--report-patient only allowed with {reports}")
+        raise UsageError(f"--report-patient only allowed with {', '.join(_REPORTS[:-1])} or {_REPORTS[-1]}")
     return line.has("--report-patient")
 
 

@@ -30,6 +30,7 @@ class IndexOptions(Record):
         dicomdir_allow_outside: whether references may leave the DICOMDIR's directory.
         keep_together: how instances are grouped when there are several associations.
         halt_on_invalid: whether the first bad input ends the run (false with ``-nh``).
+        tells_once: whether a bad input is logged in one line; DCMTK has two.
     """
 
     read_mode: ReadMode = ReadMode.FILE_ONLY
@@ -38,3 +39,4 @@ class IndexOptions(Record):
     dicomdir_allow_outside: bool = False
     keep_together: KeepTogether = KeepTogether.NONE
     halt_on_invalid: bool = True
+    tells_once: bool = False
