@@ -95,6 +95,21 @@ def test_key_of_another_certificate(dcmsend: str, place: Path, certificates: Cer
     assert (done.exit_code, len(peer.connections)) == (1, 0), done.stderr
 
 
+@pytest.mark.parametrize("days", [-1, 30])
+def test_certificate_of_ours_that_has_expired(
+    dcmsend: str, place: Path, certificates: Certificates, days: int
+) -> None:
+    key, certificate = certificates.issue(f"ours{days}", "client.example", days=days)
+    with ScriptedPeer() as peer:
+        options = ["+tls", key, certificate, "-ic", "-ta", "1"]
+        done = run(dcmsend, *options, "127.0.0.1", peer.port, "image.dcm", cwd=place)
+    if days > 0:
+        assert len(peer.connections) == 1  # the peer does not speak TLS
+        return
+    assert (done.exit_code, len(peer.connections)) == (1, 0)
+    assert f"error: Unable to use certificate '{certificate}': it has expired on " in done.stderr
+
+
 def test_text_report_alone_stays_as_it_is_in_dcmtk(dcmsend: str, place: Path) -> None:
     """Everything is sent, and then the exit code is 43; nothing was tried before."""
     with ScriptedPeer() as peer:
