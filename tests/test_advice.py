@@ -194,7 +194,7 @@ def test_no_option_stands_below_the_command_line() -> None:
     found = {
         f"{path.relative_to(SOURCE)}: {text}"
         for path in SOURCE.rglob("*.py")
-        if path.parent.name != "cli" and path.name != "advice.py" and not path.name.endswith("_table.py")
+        if path.parent.name not in ("cli", "advice") and not path.name.endswith("_table.py")
         for text in _texts(ast.parse(path.read_text(encoding="utf-8")))
         if options_in(text) and text != DCMTK_SAYS
     }
@@ -317,3 +317,30 @@ def test_the_failure_that_ends_a_run_has_a_hint_after_retries_too(dcmsend: str, 
     assert hint.startswith("F: ")
     assert "log" in hint
     assert ("--retry" in hint) is not bool(again)
+
+
+@pytest.mark.parametrize("source", [1, 2, 3])
+@pytest.mark.parametrize("reason", [1, 2, 3, 7])
+def test_a_permanent_rejection_is_never_called_passing(source: int, reason: int) -> None:
+    hint = for_error(NegotiationFailed(errors.AssociationRejected(1, source, reason)), SITUATION)
+    assert hint
+    assert not re.search(r"try again|again later|--retry", hint)
+
+
+def test_a_passing_rejection_of_a_title_names_the_title() -> None:
+    assert "-aec" in for_error(NegotiationFailed(errors.AssociationRejected(2, 1, 7)), SITUATION)
+    assert "-aet" in for_error(NegotiationFailed(errors.AssociationRejected(2, 1, 3)), SITUATION)
+
+
+@pytest.mark.parametrize(("source", "reason"), [(1, 1), (1, 3), (1, 7), (2, 1), (2, 2), (3, 1), (3, 2)])
+def test_no_screen_or_page_calls_a_permanent_rejection_passing(
+    source: int, reason: int, dcmsend: str, tmp_path: Path
+) -> None:
+    with ScriptedPeer(Script(associate=Reject(1, source, reason))) as peer:
+        reports = ["--report-json", "run.json", "--report-html", "run.html", "--report-csv", "run.csv"]
+        done = run(dcmsend, "--require-stored", *reports, "127.0.0.1", peer.port, CT, cwd=tmp_path)
+    assert done.exit_code == 105
+    document = json.loads((tmp_path / "run.json").read_text())
+    assert document["exit"]["retryable"] is False
+    for text in (done.stderr, (tmp_path / "run.html").read_text(), (tmp_path / "run.csv").read_text()):
+        assert not re.search(r"try again|may succeed|Worth sending again|again later|Send again", text)

@@ -82,7 +82,14 @@ class _WithoutFacts(DcmsendError):
 
 
 class UsageError(DcmsendError):
-    """The command line, a command file or a log configuration file is wrong.  Source: DCMTK dcmsend."""
+    """The command line, or a file it names, is wrong.  Source: DCMTK dcmsend.
+
+    ``hint`` is what is allowed; ``""`` where the list of options says it, None where the message says everything.
+    """
+
+    def __init__(self, message: str, hint: str | None = "") -> None:
+        self.hint = hint
+        super().__init__(message)
 
 
 class InputError(DcmsendError):
@@ -131,9 +138,7 @@ class StoreUnusable(InputError):
     """An object store (``url``, without secrets) cannot be used; ``reason`` is a line, ``why`` the same as a value."""
 
     def __init__(self, url: str, reason: str, why: NoStore) -> None:
-        self.url = url
-        self.reason = reason
-        self.why = why
+        self.url, self.reason, self.why = url, reason, why
         super().__init__(f"cannot use {url}: {reason}")
 
     @property
@@ -167,9 +172,7 @@ class TranscodeError(DcmsendError):
     """
 
     def __init__(self, condition: str, detail: str = "", remark: str = "") -> None:
-        self.condition = condition
-        self.detail = detail
-        self.remark = remark
+        self.condition, self.detail, self.remark = condition, detail, remark
         super().__init__(condition)
 
 
@@ -217,9 +220,7 @@ class AssociationRejected(AssociationError):
 
     def __init__(self, result: int, source: int, reason: int, description: str = "") -> None:
         self.result = result
-        self.source = source
-        self.reason = reason
-        self.description = description
+        self.source, self.reason, self.description = source, reason, description
         super().__init__("DUL Association Rejected")
 
     @property
@@ -235,9 +236,7 @@ class AssociationAborted(AssociationError):
     """
 
     def __init__(self, source: int = 0, reason: int = 0, description: str = "") -> None:
-        self.source = source
-        self.reason = reason
-        self.description = description
+        self.source, self.reason, self.description = source, reason, description
         super().__init__("Peer aborted Association (or never connected)")
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from dcmsend.errors import Cancelled
 
@@ -27,7 +28,7 @@ class Interrupt:
             nothing is in flight while its association is opened or released.
     """
 
-    __slots__ = ("_aborted", "_by", "_is_over", "_parent", "_requested_at", "drain_seconds")
+    __slots__ = ("_aborted", "_awaited", "_by", "_is_over", "_parent", "_requested_at", "drain_seconds")
 
     def __init__(self, drain_seconds: float = 10.0, parent: Interrupt | None = None) -> None:
         self.drain_seconds: float = drain_seconds if parent is None else parent.drain_seconds
@@ -35,6 +36,7 @@ class Interrupt:
         self._by = ""
         self._requested_at: float | None = None
         self._aborted = False
+        self._awaited: list[Callable[[], int]] = [] if parent is None else parent._awaited
         self._is_over: Callable[[], bool] | None = None
 
     @property
@@ -55,6 +57,20 @@ class Interrupt:
     def aborted(self) -> bool:
         """Whether everything has to end now."""
         return self._aborted or (self._parent is not None and self._parent.aborted)
+
+    @property
+    def answers_due(self) -> int:
+        """How many requests are in flight, over all sessions of the run."""
+        return sum(count() for count in tuple(self._awaited))
+
+    @contextmanager
+    def awaiting(self, count: Callable[[], int]) -> Iterator[None]:
+        """Within the block ``count()`` tells how many requests of a session are in flight; any thread may call it."""
+        self._awaited.append(count)
+        try:
+            yield
+        finally:
+            self._awaited.remove(count)
 
     def request(self, by: str = "caller") -> None:
         """Ask to finish requests in flight and to start nothing new; a second request changes nothing."""

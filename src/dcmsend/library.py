@@ -292,7 +292,8 @@ def _inputs_of(items: Iterable[Any], run: Run) -> Iterator[Source]:
     others: list[DataSetInput] = []
     while True:
         # Names that follow each other are searched together: stores are asked for several of them at once.
-        yield from find_inputs(_names_of(numbered, others), options, check, share, run.stores, run.selection)
+        found = run.record.left_out
+        yield from find_inputs(_names_of(numbered, others), options, check, share, run.stores, run.selection, found)
         if not others:
             return
         data_set = others.pop()

@@ -57,7 +57,7 @@ def preview(
     except DcmsendError as error:
         record.error = error
         if isinstance(error, InputError | JournalError | SessionFailed | CannotListen):
-            log_end(error, settings)
+            log_end(error, settings, record)
     record.ended = True
     return record
 

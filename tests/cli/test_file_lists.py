@@ -105,14 +105,14 @@ def test_an_empty_list(tmp_path: Path) -> None:
 def test_standard_input_is_one_list(tmp_path: Path) -> None:
     done, _ = send(tmp_path, "--files-from", "-", "--files-from0", "-")
     assert done.exit_code == 1
-    assert done.stderr.splitlines()[-1] == "error: the standard input can be only one list of files"
+    assert done.stderr.splitlines()[-2] == "error: the standard input can be only one list of files"
 
 
 def test_without_a_list_a_parameter_is_missing() -> None:
     done = run(installed_dcmsend(), HOST, 104)
-    assert done.stderr.splitlines()[-1] == "error: Missing parameter dcmfile-in"
+    assert done.stderr.splitlines()[-2] == "error: Missing parameter dcmfile-in"
     done = run(installed_dcmsend(), HOST, "--files-from", "list")
-    assert done.stderr.splitlines()[-1] == "error: Missing parameter port"
+    assert done.stderr.splitlines()[-2] == "error: Missing parameter port"
 
 
 def test_a_signal_ends_the_wait_for_names(tmp_path: Path) -> None:

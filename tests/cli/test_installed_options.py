@@ -133,7 +133,7 @@ def test_durations_are_read_strictly(value: str) -> None:
     done = run(installed_dcmsend(), "--idle-timeout", value, HOST, 104, CT)
     assert done.exit_code == 1
     shown = f" ({value})" if value else ""
-    assert done.stderr.splitlines()[-1] == f"error: Invalid value for option --idle-timeout{shown}"
+    assert done.stderr.splitlines()[-2] == f"error: Invalid value for option --idle-timeout{shown}"
 
 
 @pytest.mark.parametrize(

@@ -162,4 +162,4 @@ def test_probe_looks_whether_the_conversion_is_possible() -> None:
 def test_dry_run_and_probe_exclude_each_other() -> None:
     done = run(installed_dcmsend(), "--dry-run", "--probe-peer", HOST, 104, CT)
     assert done.exit_code == 1
-    assert done.stderr.splitlines()[-1] == "error: --probe-peer not allowed with --dry-run"
+    assert done.stderr.splitlines()[-2] == "error: --probe-peer not allowed with --dry-run"

@@ -185,4 +185,4 @@ def test_next_time_of_day(zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_values_that_make_no_sense(arguments: list[str], message: str) -> None:
     done = run(installed_dcmsend(), *arguments, "127.0.0.1", 104, CT)
     assert done.exit_code == 1
-    assert done.stderr.splitlines()[-1] == f"error: {message}"
+    assert done.stderr.splitlines()[-2] == f"error: {message}"

@@ -25,7 +25,7 @@ def shown(*options: str, environment: dict[str, str] | None = None) -> str:
     done = run(installed_dcmsend(), "-v", "--dry-run", *options, "127.0.0.1", 104, CT, environment=environment)
     monkeypatch.undo()
     if done.exit_code == 1:
-        return done.stderr.splitlines()[-1].removeprefix("error: ")
+        return done.stderr.splitlines()[-2].removeprefix("error: ")  # the hint is in test_usage_hints.py
     assert done.exit_code == 0, done.stderr
     (line,) = re.findall(r"shard (\d+ of \d+): ", done.stderr)
     return str(line)

@@ -94,7 +94,7 @@ def test_what_is_no_timetable(option: str, value: str) -> None:
 def test_rates_are_read_strictly(option: str, value: str) -> None:
     done = run(installed_dcmsend(), option, value, "127.0.0.1", 104, CT)
     assert done.exit_code == 1
-    assert option in done.stderr.splitlines()[-1]
+    assert option in done.stderr.splitlines()[-2]
 
 
 def test_send_while_scanning(tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_halt(tmp_path: Path) -> None:
 def test_send_while_scanning_needs_further_associations() -> None:
     done = run(installed_dcmsend(), "--send-while-scanning", "-ma", "127.0.0.1", 104, CT)
     assert done.exit_code == 1
-    assert done.stderr.splitlines()[-1] == "error: --send-while-scanning not allowed with --single-association"
+    assert done.stderr.splitlines()[-2] == "error: --send-while-scanning not allowed with --single-association"
 
 
 @pytest.mark.slow
@@ -163,4 +163,4 @@ def test_keep_together(tmp_path: Path) -> None:
 def test_groups_that_do_not_exist(value: str) -> None:
     done = run(installed_dcmsend(), "--keep-together", value, "127.0.0.1", 104, CT)
     assert done.exit_code == 1
-    assert "--keep-together" in done.stderr.splitlines()[-1]
+    assert "--keep-together" in done.stderr.splitlines()[-2]

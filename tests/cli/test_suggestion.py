@@ -22,6 +22,7 @@ from support.run import run
         ("--call=PACS", "a value is an argument of its own: --call PACS"),
         ("-aecPACS", "a value is an argument of its own: -aec PACS"),
         ("-ta5", "a value is an argument of its own: -ta 5"),
+        ("-aes", "did you mean -aec or -aet?"),
         ("--xyzzy", ""),
         ("--", ""),
         ("-V", ""),
@@ -33,7 +34,8 @@ def test_suggestion(written: str, suggested: str) -> None:
     lines = done.stderr.splitlines()
     assert done.exit_code == 1
     assert f"error: Unknown option {written}" in lines
-    assert [line.strip() for line in lines if line.startswith(" " * 7)] == ([suggested] if suggested else [])
+    hints = [line.strip() for line in lines if line.startswith(" " * 7)]
+    assert hints == [*([suggested] if suggested else []), "--help shows all options"]
 
 
 @pytest.mark.parametrize("row", [row for row in OPTIONS if len(row.long) > 8], ids=lambda row: row.long)

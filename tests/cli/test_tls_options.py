@@ -127,7 +127,7 @@ def test_further_usage_errors(certificates: Certificates) -> None:
 def test_two_values(words: list[str]) -> None:
     done = run(installed_dcmsend(), *words)
     assert done.exit_code == 1
-    assert done.stderr.splitlines()[-1] == "error: Missing value for option --enable-tls"
+    assert done.stderr.splitlines()[-2] == "error: Missing value for option --enable-tls"
 
 
 @pytest.mark.parametrize("words", [["+tla"], ["--anonymous-tls", "-rc"], ["-tls", "+tla", "--require-peer-cert"]])
@@ -245,7 +245,7 @@ def test_key_passwords(certificates: Certificates, tmp_path: Path) -> None:
     for words in (["+pw", "wrong"], ["--null-passwd"], ["-pw"]):
         done, _ = send(certificates, *pair, *words, environment=environment)
         assert done.exit_code == 1
-        assert done.stderr.splitlines()[-1].endswith("wrong password")
+        assert done.stderr.splitlines()[-2].endswith("wrong password")
 
 
 @pytest.mark.parametrize("option", ["+ps", "--std-passwd"])
@@ -256,7 +256,7 @@ def test_key_password_from_standard_input(certificates: Certificates, option: st
     assert send(certificates, *pair, option)[0].exit_code == 1
     done, _ = send(certificates, *pair, stdin=KEY_PASSWORD.encode())  # it may be something else's input
     assert done.exit_code == 1
-    assert "--tls-key-password-file" in done.stderr.splitlines()[-1]
+    assert "--tls-key-password-file" in done.stderr.splitlines()[-2]
 
 
 def test_key_password_on_a_terminal(certificates: Certificates) -> None:

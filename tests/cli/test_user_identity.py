@@ -141,7 +141,7 @@ def test_positive_response_that_does_not_come(words: list[str], code: int) -> No
 def test_usage_errors(words: list[str], text: str) -> None:
     done, peer = send(*words)
     assert done.exit_code == 1
-    assert done.stderr.splitlines()[-1] == f"error: {text}"
+    assert done.stderr.splitlines()[-2] == f"error: {text}"
     assert not peer.connections
 
 

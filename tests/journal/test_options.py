@@ -228,7 +228,7 @@ def test_dry_run_only_reads(tmp_path: Path) -> None:
 def test_wrong_combinations(tmp_path: Path, arguments: list[str], message: str) -> None:
     done = run(installed_dcmsend(), *arguments, "127.0.0.1", 104, "x", cwd=tmp_path)
     assert done.exit_code == 1
-    assert done.stderr.splitlines()[-1] == f"error: {message}"
+    assert done.stderr.splitlines()[-2] == f"error: {message}"
     assert os.listdir(tmp_path) == []
 
 

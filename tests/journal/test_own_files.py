@@ -38,7 +38,7 @@ def refused(folder: Path, *options: str | Path) -> str:
     """The message of a run that does not begin."""
     done = run(installed_dcmsend(), "--journal", folder / "journal", *options, "127.0.0.1", 104, folder / "in")
     assert done.exit_code == 1, done.stderr
-    return done.stderr.splitlines()[-1]
+    return done.stderr.splitlines()[-2]
 
 
 @pytest.mark.parametrize("option", ["--report-json", "--report-jsonl", "--report-csv", "--report-html", "+crf"])

@@ -5,10 +5,15 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import cast
 
+import pytest
+
 from dcmsend.cli.exit_code import ExitCode
-from dcmsend.errors import Cancelled, ConnectFailed, NegotiationFailed
+from dcmsend.errors import Cancelled, ConnectFailed, NegotiationFailed, StoreUnusable
+from dcmsend.index import RejectedInput
 from dcmsend.protocol import StatusClass
+from dcmsend.reasons import NoStore, Rejection
 from dcmsend.report import ProofSummary, RunRecord
+from dcmsend.report.amounts import format_rate
 from dcmsend.report.closing import closing_lines
 from dcmsend.transfer import InstanceProof, Proof, ProofState, Reason, Result
 
@@ -33,7 +38,7 @@ def record_of() -> RunRecord:
     shown = {"seconds": 25_320.0, "journal": "night.db", "already_stored": 27_592_104, "invalid_files": 4_112}
     names = (
         "summary", "broken_files", "not_now", "error", "report_error", "exit_code", "may_succeed", "cannot_succeed",
-        "other_shards", "filtered", "proofs",
+        "other_shards", "filtered", "proofs", "unreadable", "left_out",
     )  # fmt: skip
     return cast(RunRecord, SimpleNamespace(**{name: getattr(record, name) for name in names} | shown))
 
@@ -42,8 +47,10 @@ def test_a_night() -> None:
     assert closing_lines(record_of()) == [
         "12 406 110 of 12 407 896 instances stored, 6.2 TB in 7h02m, 490/s, 245 MB/s",
         "  NOT stored 1 786   (stored with a warning from the peer: 6 012)",
-        "    refused   1 204 0xA900 -> look at it   refused     311 0xA700 -> try again",
-        "    failed      258 broken -> look at it   no answer    13 lost -> try again",
+        "    refused   1 204 0xA900 DataSetDoesNotMatchSOPClass -> look at it",
+        "    refused     311 0xA700 OutOfResources -> try again",
+        "    failed      258 broken -> look at it",
+        "    no answer    13 lost -> try again",
         "  earlier runs 27 592 104 already in the journal; not DICOM 4 112 ignored",
         "Result 101: 324 may succeed when run again (--resume), 1 462 need a person.",
     ]
@@ -80,8 +87,8 @@ def test_many_kinds_of_trouble() -> None:
     for status in range(0xC000, 0xC040):
         record.summary.troubles[Result.REFUSED, status, False] = 1
     lines = closing_lines(record)
-    assert len(lines) == 9
-    assert lines[6] == "    others       60"
+    assert len(lines) == 13
+    assert lines[10] == "    others       60"
     assert all(len(line) <= 80 for line in lines)
 
 
@@ -139,3 +146,28 @@ def test_a_share() -> None:
     record = RunRecord()
     record.other_shards, record.invalid_files = 12_345, 2
     assert closing_lines(record)[1] == "  other shards 12 345 files; not DICOM 2 ignored"
+
+
+def test_what_cannot_be_read_is_not_broken() -> None:
+    record = RunRecord()
+    for why in (Rejection.UNREADABLE, Rejection.UNREADABLE, Rejection.BROKEN):
+        record.reject(RejectedInput("a", "text", is_dicom=True, why=why))
+    assert closing_lines(record)[1] == "  broken DICOM files 1 ignored; cannot be read 2"
+    assert closing_lines(record)[-1] == "Result: 3 need a person."
+
+
+def test_slow_transfers_have_decimals() -> None:
+    assert [format_rate(rate) for rate in (0.0, 0.0001, 0.004, 0.04, 0.5, 0.96, 7.34, 9.96, 490.2)] == [
+        "0/s", "0/s", "0.004/s", "0.04/s", "0.5/s", "1.0/s", "7.3/s", "10/s", "490/s",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("why", NoStore)
+def test_a_store_that_refuses_for_good(why: NoStore) -> None:
+    """Nobody is told to try again before credentials or rights are there."""
+    record = RunRecord()
+    record.error = StoreUnusable("s3://bucket/", "reason", why)
+    record.summary.results[Result.NOT_ATTEMPTED] = record.summary.retryable = 3
+    record.summary.troubles[Result.NOT_ATTEMPTED, Reason.HALTED, True] = 3
+    text = "\n".join(closing_lines(record))
+    assert ("try again" in text) is ("may succeed" in text) is (not why.is_permanent)

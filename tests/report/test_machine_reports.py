@@ -283,7 +283,7 @@ def test_standard_output_that_is_closed(tmp_path: Path) -> None:
 def test_two_reports_do_not_go_to_the_same_place(tmp_path: Path, place: str) -> None:
     done, peer = send(tmp_path, "--report-json", place, "--report-csv", place, CT)
     assert done.exit_code == 1
-    assert done.stderr.splitlines()[-1] == "error: --report-json not allowed with --report-csv for the same file"
+    assert done.stderr.splitlines()[-2] == "error: --report-json not allowed with --report-csv for the same file"
     assert not peer.connections
 
 

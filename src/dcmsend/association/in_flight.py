@@ -62,6 +62,10 @@ class InFlight(dict[int, Sent]):
         """Whether more bytes wait for an answer than should."""
         return self._bytes > MAX_OUTSTANDING_BYTES
 
+    def count(self) -> int:
+        """How many answers are due, that to the request which is being sent included."""
+        return len(self) + (self.begun != 0)
+
     def add(self, store: PreparedStore, length: int) -> None:
         """Note that a request with ``length`` data set bytes was handed to the connection."""
         association = self._association

@@ -91,6 +91,10 @@ class StoreLoop:
 
         Outcomes follow the order of the work, except that several requests in flight may be answered in any order.
         """
+        with self._interrupt.awaiting(self._in_flight.count):
+            yield from self._run()
+
+    def _run(self) -> Iterator[StoreOutcome]:
         window = self._association.window
         while self.error is None and not self._interrupt.requested:
             task = self._work.take(may_wait=not self._in_flight)

@@ -100,7 +100,7 @@ def choose_logging(line: CommandLine) -> LogChoice:
         if mode:
             raise UsageError("--log-level not allowed with --verbose, --debug or --quiet")
         if word.upper() not in LOG_LEVELS:
-            raise UsageError("Invalid log level for --log-level option")
+            raise UsageError("Invalid log level for --log-level option", invalid_value("--log-level", word).hint)
         level = LOG_LEVELS[word.upper()]
     if config_file is not None:
         if word is not None:
@@ -119,7 +119,7 @@ def build_settings(line: CommandLine, *, is_verbose: bool) -> tuple[Settings, li
     _check_dependences(line, is_verbose)
     is_web = line.has("--stow")
     numbers = {option: number for option in _NUMBERS if (number := _number(line, option)) is not None}
-    port = 0 if is_web else _port(line.parameters[1])
+    port = 0 if is_web else _port(line.parameters)
     halt = _halts(line)
     ways, archive = _proof(line)
     settings = Settings(
@@ -252,6 +252,7 @@ def _index_options(line: CommandLine, halt: bool) -> IndexOptions:
         keep_together=_keep_together(line),
         halt_on_invalid=halt,
         value_rules=_value_rules(line),
+        tells_once=line.uses_ours_beside(()) or None,
     ))
 
 
@@ -355,7 +356,7 @@ def _number(line: CommandLine, option: str) -> int | None:
         raise invalid_value(option, text)
     fault = check_limits(number, row.limits)
     if fault:
-        raise UsageError(f"Invalid value for option {option} ({fault}: {text})")
+        raise invalid_value(option, text, fault=fault)
     return number
 
 
@@ -374,11 +375,12 @@ def _wait(seconds: int | None) -> float | None:
     return None if seconds is None else float(min(seconds, _LONGEST_WAIT))
 
 
-def _port(text: str) -> int:
+def _port(parameters: list[str]) -> int:
+    text = parameters[1]
     number = scan_unsigned(text)
-    if number is None:
-        raise UsageError(f"Invalid parameter value {text}")
-    fault = check_limits(number, _PORT)
-    if fault:
-        raise UsageError(f"Invalid parameter value {text} ({fault})")
-    return number
+    fault = "" if number is None else check_limits(number, _PORT)
+    if number is not None and not fault:
+        return number
+    from .allowed_form import bad_port_hint  # only needed for an error message
+
+    raise UsageError(f"Invalid parameter value {text}" + (f" ({fault})" if fault else ""), bad_port_hint(parameters))

@@ -105,14 +105,19 @@ def scan_command_line(argv: Sequence[str]) -> CommandLine:
             raise UsageError(f"Unknown option {shown}{suggestion(shown)}")
         values = tuple(islice(arguments, row.value_count))
         if len(values) < row.value_count:
-            raise UsageError(f"Missing value for option {row.long}")
+            from .allowed_form import allowed_form  # only needed for an error message
+
+            raise UsageError(f"Missing value for option {row.long}", allowed_form(row.long))
         line.add_option(row, *values)
     proves = line.has("--verify") or line.has("--commit")
     only_proves = proves and line.has("--resume")  # what the journal calls stored
     wanted = PARAMETERS[2:] if line.has("--stow") else PARAMETERS  # a URL stands for peer and port
     needed = len(wanted) - (only_proves or line.rightmost(*FILE_LISTS) is not None)
     if line.arguments and line.exclusive is None and len(line.parameters) < needed:
-        raise UsageError(f"Missing parameter {wanted[len(line.parameters)][0]}")
+        from .allowed_form import missing_parameter_hint  # only needed for an error message
+
+        hint = "" if line.has("--stow") else missing_parameter_hint(line.parameters)
+        raise UsageError(f"Missing parameter {wanted[len(line.parameters)][0]}", hint)
     return line
 
 

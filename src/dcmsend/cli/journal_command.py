@@ -47,7 +47,7 @@ _Proofs = dict[ProofState | None, int]
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        self.exit(ExitCode.USAGE, f"{self.prog}: error: {_one_line(message)}\n")
+        self.exit(ExitCode.USAGE, f"{self.prog}: error: {_one_line(message)} (--help shows all options)\n")
 
 
 def journal_parser() -> argparse.ArgumentParser:

@@ -93,7 +93,7 @@ def _transfer(settings: Settings, names: list[str], display: ProgressDisplay) ->
     gc.freeze()  # imported objects stay, so the collector need not examine them
     gc.enable()
     interrupt = Interrupt(settings.transfer.drain_seconds)
-    with signals_stop(interrupt):
+    with signals_stop(interrupt, display.tell):
         if settings.preview is not None:
             return judge(_preview(settings, names, interrupt))
         run = Run(settings, interrupt)
@@ -115,7 +115,10 @@ def _preview(settings: Settings, names: list[str], interrupt: Interrupt) -> RunR
 
 
 def _usage_error(error: UsageError, errors: ErrorStream) -> int:
-    errors.write(f"{HEADER}error: {error}\n")
+    help_text = "--help shows all options"
+    hint = f"{error.hint} ({help_text})" if error.hint else help_text
+    below = "" if error.hint is None else f"       {hint}\n"
+    errors.write(f"{HEADER}error: {error}\n{below}")
     return 1
 
 

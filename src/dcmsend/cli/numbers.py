@@ -46,29 +46,36 @@ def check_limits(number: int, limits: Limits) -> str:
     return ""
 
 
-def invalid_value(option: str, text: str) -> UsageError:
-    """The error for a value that is not a number, in DCMTK's words."""
-    return UsageError(f"Invalid value for option {option}" + (f" ({text})" if text else ""))
+def invalid_value(option: str, text: str, *, fault: str = "", limits: Limits | None = None) -> UsageError:
+    """The error for a value that an option does not take, in DCMTK's words, with the values that it takes.
+
+    ``fault`` is ``underflow`` or ``overflow`` for a number outside ``limits``.
+    """
+    from .allowed_form import allowed_form  # only needed for an error message
+
+    shown = f"{fault}: {text}" if fault else text
+    message = f"Invalid value for option {option}" + (f" ({shown})" if shown else "")
+    return UsageError(message, allowed_form(option, limits))
 
 
-def parse_count(option: str, text: str) -> int:
-    """A whole number such as ``100``, ``20k``, ``3M``, ``64Ki``; the option's name is for the message.
+def parse_count(option: str, text: str, limits: Limits | None = None) -> int:
+    """A whole number such as ``100``, ``20k``, ``3M``, ``64Ki``; option and ``limits`` are for the message.
 
     Raises:
         UsageError: the text has another form, e.g. a sign or a blank.
     """
     match = re.fullmatch(_COUNT, text)
     if match is None:
-        raise invalid_value(option, text)
+        raise invalid_value(option, text, limits=limits)
     return int(match[1]) * _FACTORS[match[2]]
 
 
 def parse_limited(option: str, text: str, limits: Limits) -> int:
     """A whole number like that of ``parse_count``, within limits.  Raises UsageError."""
-    number = parse_count(option, text)
+    number = parse_count(option, text, limits)
     fault = check_limits(number, limits)
     if fault:
-        raise UsageError(f"Invalid value for option {option} ({fault}: {text})")
+        raise invalid_value(option, text, fault=fault, limits=limits)
     return number
 
 

@@ -287,7 +287,7 @@ _OUR_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
             "give up when nothing is stored for d",)),
         ("", "--stop-after-failures", "[n]umber: integer (with --retry: 100)", None, (
             "stop when n instances in a row are not stored",)),
-        ("", "--stop-at", "[t]ime: HH:MM", None, (
+        ("", "--stop-at", "[t]ime: HH:MM, 00:00 to 23:59", None, (
             "begin nothing more when the clock shows t",)),
         ("", "--max-duration", "[d]uration: 90, 90s, 15m, 7h", None, (
             "begin nothing more after d",)),

@@ -29,15 +29,18 @@ class ProgressDisplay:
         self._errors = errors
         self._settings = settings
         self._on_terminal = is_terminal(sys.stderr)
+        self._has_log_file = choice.config_file is not None
         self._is_quiet = choice.config_file is None and choice.level > logging.ERROR
         self._is_wanted = wish == "--progress" or (
             wish is None and self._on_terminal and _leaves_the_terminal_alone(choice, settings)
         )
-        self._closes = line.uses_ours_beside(_SWITCHES)
+        self._closes = line.uses_ours_beside(_SWITCHES) or wish == "--progress"
         self._view: LineView | TerminalView | None = None
 
     def watch(self, record: RunRecord) -> Observer | None:
         """Begin to show a run, if a person may be watching."""
+        if not self._has_log_file:  # else the log goes elsewhere, and the closing lines do not
+            record.has_closing_lines = self._will_close
         if not self._is_wanted:
             return None
         from dcmsend.report import LineView, Progress, TerminalView
@@ -53,17 +56,24 @@ class ProgressDisplay:
         self._view.start()
         return progress
 
+    def tell(self, line: str) -> None:
+        """Write a line at once, above the progress if it is shown; nothing with ``--quiet``."""
+        if not self._is_quiet:
+            self._errors.write(f"{line}\n")
+
     def close(self, record: RunRecord) -> None:
         """End the display; write closing lines if it was shown, or if an option of ours was used."""
-        was_shown = False
         if self._view is not None:
             self._view.stop()
             self._errors.print_above = None
-            was_shown = self._view.was_shown
-        if record.listed and not self._is_quiet and (was_shown or self._closes):
+        if record.listed and self._will_close():
             from dcmsend.report import closing_lines
 
             self._errors.write("".join(f"{line}\n" for line in closing_lines(record)))
+
+    def _will_close(self) -> bool:
+        was_shown = self._view is not None and self._view.was_shown
+        return not self._is_quiet and (was_shown or self._closes)
 
 
 def _leaves_the_terminal_alone(choice: LogChoice, settings: Settings) -> bool:

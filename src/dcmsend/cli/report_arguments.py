@@ -49,6 +49,7 @@ def report_options(line: CommandLine) -> ReportOptions:
         metrics_file=files.get(METRICS, ""),
         run_id=run_id,
         names=written,
+        text_is_needed=line.uses_ours_beside(()),
     )
 
 

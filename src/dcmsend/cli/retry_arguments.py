@@ -81,5 +81,5 @@ def _seconds(line: CommandLine, option: str, least: int = 1) -> float | None:
         return None
     seconds = parse_duration(option, text)
     if seconds < least:
-        raise UsageError(f"Invalid value for option {option} (underflow: {text})")
+        raise invalid_value(option, text, fault="underflow")
     return float(seconds)

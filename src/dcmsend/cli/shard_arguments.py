@@ -46,7 +46,7 @@ def shard_option(line: CommandLine) -> Shard:
 
 
 def _fault(what: str, text: str) -> UsageError:
-    return UsageError(f"Invalid value for option {_OPTION} ({what}: {text})")
+    return invalid_value(_OPTION, text, fault=what)
 
 
 def _number_of_task(count: int) -> int:

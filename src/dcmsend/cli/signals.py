@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import _thread
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Final
 
 from dcmsend.interrupt import Interrupt
 
-__all__ = ["signals_stop"]
+__all__ = ["signals_stop", "stopping_line"]
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
-def signals_stop(interrupt: Interrupt) -> Iterator[None]:
+def signals_stop(interrupt: Interrupt, tell: Callable[[str], None] | None = None) -> Iterator[None]:
     """Within the block signals become requests to the interrupt; a signal ignored by the parent stays ignored.
 
+    ``tell`` gets a line for the person who has sent the first one, on a thread of its own.
     Outside the main thread nothing changes, because Python permits handlers only there.
     """
 
@@ -31,6 +33,9 @@ def signals_stop(interrupt: Interrupt) -> Iterator[None]:
                 signal.signal(each, signal.SIG_DFL)
         else:
             interrupt.request(name)
+            if tell is not None:
+                # The handler may have interrupted somebody who writes, and `threading` has locks of its own.
+                _thread.start_new_thread(tell, (stopping_line(interrupt),))
 
     is_main = threading.current_thread() is threading.main_thread()
     before = {each: signal.getsignal(each) for each in _SIGNALS}
@@ -42,3 +47,12 @@ def signals_stop(interrupt: Interrupt) -> Iterator[None]:
     finally:
         for each in taken:
             signal.signal(each, before[each])
+
+
+def stopping_line(interrupt: Interrupt) -> str:
+    """What a run does after the first signal, and what a second one would do."""
+    due = interrupt.answers_due
+    if not due:
+        return "stopping; press again to abort"
+    answers = "1 answer" if due == 1 else f"{due} answers"
+    return f"stopping: waiting for {answers}, at most {interrupt.drain_seconds:g} s; press again to abort"

@@ -27,5 +27,13 @@ def suggestion(argument: str) -> str:
     beginning = [row.long for row in OPTIONS if len(argument) > 3 and row.long.startswith(argument)]
     # Dashes and plus signs are ignored, because people remember the word.
     near = [words[each] for each in get_close_matches(word, words, n=2, cutoff=0.72)]
-    found = list(dict.fromkeys(beginning[:3] or near))
+    found = list(dict.fromkeys(beginning[:3] or near or _like_short_names(argument)))
     return f"{_INDENT}did you mean {' or '.join(found)}?" if found else ""
+
+
+def _like_short_names(argument: str) -> list[str]:
+    """Short names of at least three letters in which one letter is another one, e.g. those of AE titles."""
+    if len(argument) < 4:
+        return []
+    alike = (row.short for row in OPTIONS if len(row.short) == len(argument) and row.short[0] == argument[0])
+    return sorted(name for name in alike if sum(a != b for a, b in zip(name, argument, strict=True)) == 1)[:3]

@@ -33,6 +33,7 @@ __all__ = ["scan_dicomdir"]
 
 _log = logging.getLogger("dcmsend.network")
 
+_FEW = 3
 _OUTSIDE = Fault("Referenced File ID leads outside the DICOMDIR's directory", Rejection.OUTSIDE)
 _IN_ARCHIVE = "a DICOMDIR in an archive is not followed; its images are sent as they lie there"
 _IN_STORE = "a DICOMDIR in a store is not followed; its images are sent as they lie there"
@@ -76,6 +77,7 @@ def scan_dicomdir(
             from dcmsend.transcode import InflatingSource
 
             source, syntax = InflatingSource(source), EXPLICIT_VR_LITTLE_ENDIAN
+        names: _Names | None = None
         for found in read_dicomdir(item.path, source, syntax, dictionary, meta.data_set_offset):
             record = found.record
             assert record is not None
@@ -90,6 +92,9 @@ def scan_dicomdir(
                     found.path, fault.condition, is_dicom=True, dicomdir=item.path, why=fault.why
                 )
                 continue
+            if not os.path.lexists(found.path):
+                names = names or _Names()
+                found = names.meant(found, record.file_id)
             if skip is not None and skip(found):
                 continue
             syntax_of_file, facts, is_chosen = _look_into(found, headers, kept)
@@ -109,6 +114,28 @@ def scan_dicomdir(
             )
     finally:
         os.close(descriptor)
+
+
+class _Names:
+    """Names of files that are not there as the DICOMDIR has them."""
+
+    def __init__(self) -> None:
+        from dcmsend.inputs import SimilarNames  # only where a file is missing
+
+        self._similar = SimilarNames()
+
+    def meant(self, missing: InputFile, file_id: str) -> InputFile:
+        """The only file that is meant instead of a missing one, with a warning; the same if none or several may be."""
+        parts = file_id.replace("\\", "/").split("/")
+        directory = missing.path.removesuffix("/".join(parts))
+        found = self._similar.find(directory, parts)
+        if len(found) == 1:
+            _log.warning("file of the DICOMDIR has another name, using it instead of %s: %s", missing.path, found[0])
+            return missing._replace(path=found[0])
+        if found:
+            several = ", ".join(sorted(found)[:_FEW])
+            _log.warning("file of the DICOMDIR is not there, and several may be meant: %s: %s", missing.path, several)
+        return missing
 
 
 def _look_into(

@@ -35,6 +35,7 @@ class IndexOptions(Record):
         keep_together: how instances are grouped when there are several associations.
         value_rules: which instances are taken and left out by their values (``--only``, ``--skip``).
         halt_on_invalid: whether the first bad input ends the run (false with ``-nh``).
+        tells_once: whether a bad input is logged in one line; DCMTK has two.
     """
 
     read_mode: ReadMode = ReadMode.FILE_ONLY
@@ -44,3 +45,4 @@ class IndexOptions(Record):
     keep_together: KeepTogether = KeepTogether.NONE
     halt_on_invalid: bool = True
     value_rules: tuple[ValueRule, ...] = ()
+    tells_once: bool = False

@@ -270,7 +270,9 @@ class _Scan:
     def _reject_file(
         self, item: Source, opened: Opened, reason: str, why: Rejection, detail: str = ""
     ) -> None:
-        if item.path:
+        if self._options.tells_once and self._options.halt_on_invalid:
+            pass  # the error that ends the run says it
+        elif item.path:
             _network_log.error("cannot add DICOM file to the transfer list: %s: %s", item.path, reason)
         else:
             _network_log.error("cannot add DICOM file with empty filename")
@@ -284,6 +286,8 @@ class _Scan:
         self._tell(rejected)
         if self._options.halt_on_invalid:
             raise InvalidInputFile(rejected.path, rejected.reason, rejected.why)
+        if self._options.tells_once:
+            return
         _app_log.warning(
             "bad DICOM file: %s: %s, ignoring file", rejected.path or "<empty string>", rejected.reason
         )

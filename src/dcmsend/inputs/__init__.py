@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from .file_source import NO_DESCRIPTOR, FileChanged, FileSource, OpenFile, open_beginning, open_file, open_input
 from .find import find_inputs
 from .input_file import InputFile
+from .left_out import LeftOut
 from .open_watch import OpenWatch
 from .options import FileList, InputOptions
 from .source import DicomdirRecord, Origin, Source, Stamp
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from .kept_files import KeptFiles
     from .selection import NameRule, Selection
     from .shard import Shard, Share
+    from .similar_name import SimilarNames
     from .stores import Fetcher, StoredObject, Stores, is_url, without_secrets
 
 __all__ = [
@@ -36,6 +38,7 @@ __all__ = [
     "InputFile",
     "InputOptions",
     "KeptFiles",
+    "LeftOut",
     "NameRule",
     "OpenFile",
     "OpenWatch",
@@ -43,6 +46,7 @@ __all__ = [
     "Selection",
     "Shard",
     "Share",
+    "SimilarNames",
     "Source",
     "SpareFiles",
     "Stamp",
@@ -101,6 +105,10 @@ def __getattr__(name: str) -> object:
         from . import archives
 
         return getattr(archives, name)
+    if name == "SimilarNames":
+        from .similar_name import SimilarNames
+
+        return SimilarNames
     if name == "read_file_list":
         from .file_list import read_file_list
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Iterator
 
 from .input_file import InputFile
+from .left_out import LeftOut
 from .source import Source
 
 __all__ = ["old_enough"]
@@ -15,24 +16,37 @@ __all__ = ["old_enough"]
 _log = logging.getLogger("dcmsend.app")
 
 
-def old_enough(inputs: Iterable[Source], seconds: float) -> Iterator[Source]:
-    """The inputs last modified at least ``seconds`` ago, and those without a known time (reading them will fail)."""
+def old_enough(inputs: Iterable[Source], seconds: float, left_out: LeftOut) -> Iterator[Source]:
+    """The inputs last modified at least ``seconds`` ago, and those without a known time (reading them will fail).
+
+    ``left_out`` counts the others.
+    """
     for item in inputs:
-        age = _age_of_file(item.path) if isinstance(item, InputFile) else _age_of_object(item)
+        age, is_future = _age_of_file(item.path) if isinstance(item, InputFile) else (_age_of_object(item), False)
         if age is None or age >= seconds:
             yield item
-        else:
-            _log.info("leaving file for the next run because it was modified %.0f seconds ago: %s", age, item.path)
+            continue
+        left_out.young += 1
+        if is_future:
+            if not left_out.from_the_future:
+                _log.warning(
+                    "leaving files for the next run whose time of modification lies in the future, such as %s; "
+                    "they are taken %g seconds after their last change here",
+                    item.path, seconds,
+                )  # fmt: skip
+            left_out.from_the_future += 1
+        _log.info("leaving file for the next run because it was modified %.0f seconds ago: %s", age, item.path)
 
 
-def _age_of_file(path: str) -> float | None:
+def _age_of_file(path: str) -> tuple[float | None, bool]:
+    """The age in seconds, None if it is unknown, and whether the time of modification lies in the future."""
     try:
         status = os.stat(path)
     except (OSError, ValueError):
-        return None
+        return None, False
     age = time.time() - status.st_mtime
     # A time in the future tells nothing; the time of the last status change is set by the system.
-    return age if age >= 0 else time.time() - status.st_ctime
+    return (age, False) if age >= 0 else (time.time() - status.st_ctime, True)
 
 
 def _age_of_object(item: Source) -> float | None:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 
 from .input_file import InputFile
+from .left_out import LeftOut
 from .source import Origin
 
 __all__ = ["scan_directory"]
@@ -65,6 +66,7 @@ def scan_directory(
     pattern: str,
     check: Callable[[], None] | None = None,
     leaves: Callable[[str], bool] | None = None,
+    left_out: LeftOut | None = None,
 ) -> Iterator[InputFile]:
     """The files in ``path``, and with ``recurse`` those below it; each sub-directory is read where it is met.
 
@@ -72,7 +74,8 @@ def scan_directory(
     dangling link or a sub-directory that cannot be opened is treated as a file.  A directory that is its own ancestor
     is left out with a warning.  ``pattern`` applies to file names, see ``file_name_matcher``.  ``check`` is called
     before each entry, whether it matches or not, and may raise to end a long search.  A sub-directory for which
-    ``leaves`` is true, by its path below ``path``, is not opened.
+    ``leaves`` is true, by its path below ``path``, is not opened.  ``left_out`` counts directories that are not
+    entered.
     """
     matches = _matcher(pattern)
     stripped = path.rstrip(_SEPARATORS)
@@ -105,6 +108,8 @@ def scan_directory(
                 levels.append(inner)
             else:
                 inner.close()
+                if left_out is not None and not recurse:
+                    left_out.sub_directories += 1
     finally:
         for level in levels:
             level.close()

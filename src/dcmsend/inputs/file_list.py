@@ -10,6 +10,8 @@ from typing import Final
 
 from dcmsend.errors import FileUnreadable
 
+from .left_out import LeftOut
+from .list_names import ListNames
 from .options import FileList
 
 __all__ = ["read_file_list"]
@@ -22,14 +24,17 @@ _MARK_END: Final = 132
 """Bytes of a DICOM file up to the end of ``DICM``."""
 
 
-def read_file_list(source: FileList, check: Callable[[], None] | None = None) -> Iterator[str]:
-    """The names in a list, verbatim and lazily; empty ones are left out.
+def read_file_list(
+    source: FileList, check: Callable[[], None] | None = None, left_out: LeftOut | None = None
+) -> Iterator[str]:
+    """The names in a list, lazily; empty ones are left out.  They are verbatim, but for what ``ListNames`` mends.
 
-    ``check`` is called often, also while a pipe delivers nothing, and may raise to end the wait.
+    ``check`` is called often, also while a pipe delivers nothing, and may raise to end the wait.  ``left_out`` learns
+    of a list without names.
 
     Raises FileUnreadable, also for a list with a name that no file can have.
     """
-    descriptor = None
+    descriptor, names_of, is_empty = None, ListNames(source.path), True
     try:
         descriptor = _open(source.path)
         waits = not stat.S_ISREG(os.fstat(descriptor).st_mode) and sys.platform != "win32"
@@ -45,13 +50,17 @@ def read_file_list(source: FileList, check: Callable[[], None] | None = None) ->
                 if head[128:_MARK_END] == b"DICM":  # else its content would be taken for names, and logged
                     raise _unreadable(source.path, "it is a DICOM file; name it as dcmfile-in")
             *names, rest = (rest + data).split(source.separator)
-            for name in names:
-                if name:
-                    yield os.fsdecode(name)
+            for raw in names:
+                if raw and (name := names_of.name(raw)):
+                    is_empty = False
+                    yield name
             if len(rest) > _LONGEST_NAME:
                 raise _unreadable(source.path, f"a name is longer than {_LONGEST_NAME} bytes")
-        if rest:
-            yield os.fsdecode(rest)
+        if rest and (name := names_of.name(rest)):
+            is_empty = False
+            yield name
+        if is_empty and left_out is not None and left_out.empty_list is None:
+            left_out.empty_list = source.path
     except OSError as error:
         raise _unreadable(source.path, error.strerror or str(error), error.errno or 0) from error
     except ValueError as error:  # a NUL in the name of the list

@@ -10,6 +10,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from .input_file import InputFile
+from .left_out import LeftOut
 from .options import InputOptions
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def find_inputs(
     share: Share | None = None,
     stores: Callable[[], Stores] | None = None,
     selection: Selection | None = None,
+    left_out: LeftOut | None = None,
 ) -> Iterator[Source]:
     """The inputs that ``names`` stand for, lazily, neither sorted nor made unique.
 
@@ -38,9 +40,11 @@ def find_inputs(
     often, also while nothing is found, and may raise to end the search.  Inputs of other shards than ``share`` are
     skipped.  Files younger than ``options.min_age`` are skipped with a message.  ``stores`` gives the object stores of
     the run when the first address is met; without it an address is taken for the name of a file.  ``selection`` leaves
-    out inputs by name, and directories of which it would take nothing.
+    out inputs by name, and directories of which it would take nothing.  ``left_out`` gets the counts of what is met and
+    not taken.
     """
-    found = _find(names, options, check, stores, selection)
+    left_out = left_out or LeftOut()
+    found = _find(names, options, check, stores, selection, left_out)
     if selection is not None:
         found = selection.of(found)
     if share is not None:
@@ -49,7 +53,7 @@ def find_inputs(
         return found
     from .age import old_enough
 
-    return old_enough(found, options.min_age)
+    return old_enough(found, options.min_age, left_out)
 
 
 def _find(
@@ -58,20 +62,24 @@ def _find(
     check: Callable[[], None] | None,
     stores: Callable[[], Stores] | None,
     selection: Selection | None,
+    left_out: LeftOut,
 ) -> Iterator[Source]:
     names = iter(names)
     for name in names:
         if stores is not None and "://" in name and _is_url(name):
-            yield from _find_in_stores(chain((name,), names), options, check, stores(), selection)
+            yield from _find_in_stores(chain((name,), names), options, check, stores(), selection, left_out)
         elif not _is_directory(name):
             yield InputFile(name)
         elif options.scan_directories:
             from .directory import scan_directory
 
-            leaves = None if selection is None else selection.leaves_directory
-            pattern = options.scan_pattern
-            yield from scan_directory(name, recurse=options.recurse, pattern=pattern, check=check, leaves=leaves)
+            yield from scan_directory(
+                name, recurse=options.recurse, pattern=options.scan_pattern, check=check, left_out=left_out,
+                leaves=None if selection is None else selection.leaves_directory,
+            )  # fmt: skip
         else:
+            left_out.directories += 1
+            left_out.dicomdir = left_out.dicomdir or _dicomdir_in(name)
             _log.warning("ignoring directory because option --scan-directories is not set: %s", name)
 
 
@@ -81,15 +89,25 @@ def _find_in_stores(
     check: Callable[[], None] | None,
     stores: Stores,
     selection: Selection | None,
+    left_out: LeftOut,
 ) -> Iterator[Source]:
     """The inputs of names from the first address on; other names may follow."""
     from .stores import find_objects, look_up
 
     for name, place, found in look_up(names, stores, check):
         if place is None:
-            yield from _find((name,), options, check, None, selection)
+            yield from _find((name,), options, check, None, selection, left_out)
         else:
             yield from find_objects(place, found, options, stores, check)
+
+
+def _dicomdir_in(directory: str) -> str:
+    """The name of the DICOMDIR in a directory; ``""`` if there is none."""
+    for name in ("DICOMDIR", "dicomdir"):
+        path = os.path.join(directory, name)
+        if os.path.isfile(path):
+            return path
+    return ""
 
 
 def _is_url(name: str) -> bool:

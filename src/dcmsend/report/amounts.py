@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["format_bytes", "format_count", "format_duration"]
+__all__ = ["format_bytes", "format_count", "format_duration", "format_rate"]
 
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
@@ -33,3 +33,10 @@ def format_duration(seconds: float) -> str:
     if hours < 48:
         return f"{hours}h{minute:02}m"
     return f"{hours // 24}d{hours % 24:02}h"
+
+
+def format_rate(rate: float) -> str:
+    """``490/s``, ``7.3/s``, ``0.04/s``: slow transfers have decimals."""
+    if not rate or rate >= 9.95:
+        return f"{rate:.0f}/s"
+    return f"{rate:.1f}/s" if rate >= 0.095 else f"{rate:.1g}/s" if rate >= 0.0005 else "0/s"

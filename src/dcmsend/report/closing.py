@@ -7,10 +7,10 @@ from typing import Final
 from dcmsend.advice import run_again
 from dcmsend.errors import SessionFailed
 from dcmsend.explanations import one_line
-from dcmsend.protocol import StatusClass
+from dcmsend.protocol import StatusClass, status_text
 from dcmsend.transfer import Reason, Result
 
-from .amounts import format_bytes, format_count, format_duration
+from .amounts import format_bytes, format_count, format_duration, format_rate
 from .run_record import RunRecord, is_final_refusal
 
 __all__ = ["closing_lines"]
@@ -25,7 +25,6 @@ _SHORT: Final = {
     Reason.ABORTED: "aborted", Reason.NOT_CONVERTIBLE: "not convertible",
 }  # fmt: skip
 _KINDS_SHOWN: Final = 8
-_COLUMN: Final = 39
 
 
 def closing_lines(record: RunRecord) -> list[str]:
@@ -33,7 +32,7 @@ def closing_lines(record: RunRecord) -> list[str]:
     summary = record.summary
     stored, seconds = summary.results[Result.STORED], max(record.seconds, 0.001)
     done = f"{format_count(stored)} of {format_count(summary.total)} instances stored"
-    rates = f"{stored / seconds:.0f}/s, {format_bytes(summary.bytes / seconds)}/s"
+    rates = f"{format_rate(stored / seconds)}, {format_bytes(summary.bytes / seconds)}/s"
     lines = [f"{done}, {format_bytes(summary.bytes)} in {format_duration(seconds)}, {rates}"]
     warned = summary.answers[StatusClass.WARNING]
     remark = f"(stored with a warning from the peer: {format_count(warned)})" if warned else ""
@@ -52,8 +51,14 @@ def closing_lines(record: RunRecord) -> list[str]:
         parts.append(f"left out by values {format_count(record.filtered)}")
     if others > 0:
         parts.append(f"not DICOM {format_count(others)} ignored")
-    if record.broken_files:
-        parts.append(f"broken DICOM files {format_count(record.broken_files)} ignored")
+    if record.broken_files > record.unreadable:
+        parts.append(f"broken DICOM files {format_count(record.broken_files - record.unreadable)} ignored")
+    if record.unreadable:
+        parts.append(f"cannot be read {format_count(record.unreadable)}")
+    young, future = record.left_out.young, record.left_out.from_the_future
+    if young:
+        clock = f" ({format_count(future)} with a time in the future)" if future else ""
+        parts.append(f"left for the next run {format_count(young)}{clock}")
     if record.not_now:
         parts.append(f"not given by their store {format_count(record.not_now)}")
     if parts:
@@ -70,27 +75,21 @@ def _proof_lines(record: RunRecord) -> list[str]:
 
 
 def _kinds(record: RunRecord) -> list[str]:
-    """The kinds of failure, two in a line, the most frequent first."""
+    """The kinds of failure, one in a line, the most frequent first."""
     rows = sorted(record.summary.troubles.items(), key=lambda item: -item[1])
-    cells = []
+    lines = []
     for (result, why, is_retryable), count in rows[:_KINDS_SHOWN]:
-        name = f"0x{why:04X}" if isinstance(why, int) else _SHORT.get(why, why.value) if why is not None else ""
         to_do = "try again" if is_retryable and not is_final_refusal(record.error) else "look at it"
-        cells.append(f"{_WORDS[result]:<9} {format_count(count):>5} {name} -> {to_do}")
-    lines = [f"    {left:<{_COLUMN}}{right}".rstrip() for left, right in _pairs(cells)]
+        lines.append(f"    {_WORDS[result]:<9} {format_count(count):>5} {_name(why)} -> {to_do}")
     rest = sum(count for _, count in rows[_KINDS_SHOWN:])
     return [*lines, f"    others    {format_count(rest):>5}"] if rest else lines
 
 
-def _pairs(cells: list[str]) -> list[tuple[str, str]]:
-    """Cells in pairs; a text that is too long for its column gets a line of its own."""
-    pairs: list[tuple[str, str]] = []
-    for cell in cells:
-        if pairs and not pairs[-1][1] and len(pairs[-1][0]) < _COLUMN and 4 + _COLUMN + len(cell) <= 80:
-            pairs[-1] = (pairs[-1][0], cell)
-        else:
-            pairs.append((cell, ""))
-    return pairs
+def _name(why: int | Reason | None) -> str:
+    """A reason in few words; a status with what it stands for."""
+    if not isinstance(why, int):
+        return "" if why is None else _SHORT.get(why, why.value)
+    return f"0x{why:04X} {status_text(why).rpartition(': ')[2]}"
 
 
 def _result(record: RunRecord) -> str:
@@ -104,7 +103,7 @@ def _result(record: RunRecord) -> str:
     if record.cannot_succeed:
         need = "needs" if record.cannot_succeed == 1 else "need"
         parts.append(f"{format_count(record.cannot_succeed)} {need} a person")
-    everything = "everything is stored"
+    everything = "everything old enough is stored" if record.left_out.young else "everything is stored"
     if record.proofs is not None:
         from .closing_proofs import proof_results
 

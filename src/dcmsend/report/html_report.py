@@ -189,7 +189,8 @@ def _verdict(record: RunRecord, troubles: int) -> dict[str, str]:
         text = "The instance has arrived" if total == 1 else f"All {format_count(total)} instances have arrived"
         return {"kind": "good", "text": text, "ended": ended}
     if not missing:
-        text = f"All instances have arrived, but {format_count(troubles)} files are damaged"
+        files = "1 file" if troubles == 1 else f"{format_count(troubles)} files"
+        text = f"All instances have arrived, but {files} cannot be sent"
         return {"kind": "warn", "text": text, "ended": ended}
     verb = "has" if missing == 1 else "have"
     text = f"{format_count(missing)} of {format_count(total)} instances {verb} not arrived"

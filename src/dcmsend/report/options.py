@@ -26,6 +26,7 @@ class ReportOptions(Record):
         run_id: a UUID for the run; ``""`` to have one made.
         names: the names of our reports as they were written, if they had fields (``{date}``), so that those of
             earlier runs are recognised.
+        text_is_needed: nothing is sent if DCMTK's report cannot be written; DCMTK itself sends everything.
     """
 
     text_report: FileName = FileName()
@@ -38,7 +39,8 @@ class ReportOptions(Record):
     command_line: tuple[str, ...] = ()
     run_id: str = ""
     names: tuple[str, ...] = ()
-    metrics_file: str = ""
+    metrics_file: FileName = FileName()
+    text_is_needed: bool = False
 
     @property
     def own_files(self) -> tuple[str, ...]:

@@ -7,7 +7,16 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from dcmsend.transfer import AssociationClosed, AssociationOpened, BytesSent, Observer, PeerFacts, Result, Waiting
+from dcmsend.transfer import (
+    AssociationClosed,
+    AssociationOpened,
+    BytesSent,
+    Observer,
+    PeerFacts,
+    Result,
+    StoreOutcome,
+    Waiting,
+)
 
 from .run_record import RunRecord
 
@@ -51,6 +60,9 @@ class ProgressState(NamedTuple):
         seconds_left: an estimate, None if there is no basis for one.
         waiting: why nothing is sent at the moment, and for how many more seconds; None while data are sent.
         proof: None until everything is sent and the archive is asked for what it has.
+        bytes_found: size of the files found so far; 0 if it is not known.
+        bytes_done: size of the files that have their outcome, and what was sent of those that have none yet.
+        study: Study Instance UID of the instance that was the last to have an outcome; ``""`` if it is not known.
         session_word: what an association is called for this peer.
     """
 
@@ -72,11 +84,18 @@ class ProgressState(NamedTuple):
     waiting: tuple[str, float] | None
     proof: ProofProgress | None = None
     session_word: str = "association"
+    bytes_found: int = 0
+    bytes_done: int = 0
+    study: str = ""
 
     @property
     def fraction(self) -> float | None:
-        """The part that is done, from 0 to 1; None while the total is unknown."""
-        return self.done / self.found if self.is_all_found and self.found else None
+        """The part that is done, from 0 to 1, by bytes if their number is known; None while the total is unknown."""
+        if not self.is_all_found or not self.found:
+            return None
+        if not self.bytes_found or self.done >= self.found:
+            return self.done / self.found
+        return min(self.bytes_done / self.bytes_found, 0.999)
 
 
 class Progress(Observer):
@@ -97,6 +116,10 @@ class Progress(Observer):
         self._began = clock()
         self._open = 0
         self._bytes = 0
+        self._bytes_done = 0
+        self._begun: dict[int, int] = {}  # bytes sent of instances without an outcome, by their number
+        self._study = ""
+        record.is_watched = True
         self._waiting: Waiting | None = None
         self._samples: deque[tuple[float, int, int]] = deque([(self._began, 0, 0)])
 
@@ -108,21 +131,26 @@ class Progress(Observer):
 
     def bytes_sent(self, event: BytesSent) -> None:
         self._bytes += event.length
+        self._begun[event.number] = self._begun.get(event.number, 0) + event.length
 
     def waiting(self, event: Waiting | None) -> None:
         self._waiting = event
+
+    def outcome(self, outcome: StoreOutcome) -> None:
+        sent = self._begun.pop(outcome.index, 0)
+        stamp = outcome.file_stamp or outcome.instance.input.look()
+        self._bytes_done += sent if stamp is None else stamp[0]
+        facts = outcome.facts or outcome.instance.facts
+        if facts is not None and facts.study_uid:
+            self._study = facts.study_uid
 
     def state(self) -> ProgressState:
         """The progress now."""
         record, results = self._record, self._record.summary.results
         now, done = self._clock(), record.summary.total
         instances_rate, bytes_rate = self._rates(now, done)
-        seconds_left = None
-        # The first seconds are not worth showing; later the average of the run says more than its last seconds.
-        if record.all_found and done and now - self._began > 1:
-            seconds_left = (record.instances_found - done) * (now - self._began) / done
         waiting = self._waiting
-        return ProgressState(
+        state = ProgressState(
             peer=self._peer,
             associations=self._open,
             most_associations=self._most,
@@ -137,11 +165,18 @@ class Progress(Observer):
             instances_rate=instances_rate,
             bytes_rate=bytes_rate,
             seconds=now - self._began,
-            seconds_left=seconds_left,
+            seconds_left=None,
             waiting=None if waiting is None else (waiting.why, max(0.0, waiting.until - time.time())),
             proof=self._proof(),
             session_word=self._session_word,
+            bytes_found=record.bytes_found or 0,
+            bytes_done=self._bytes_done + sum(tuple(self._begun.values())),
+            study=self._study,
         )
+        # The first seconds are not worth showing; later the average of the run says more than its last seconds.
+        if state.fraction and state.seconds > 1:
+            state = state._replace(seconds_left=state.seconds * (1 - state.fraction) / state.fraction)
+        return state
 
     def _proof(self) -> ProofProgress | None:
         record, proofs = self._record, self._record.proofs

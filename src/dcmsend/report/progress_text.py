@@ -5,27 +5,30 @@ from __future__ import annotations
 import time
 from typing import Final
 
-from .amounts import format_bytes, format_count, format_duration
+from .amounts import format_bytes, format_count, format_duration, format_rate
 from .progress import ProgressState, ProofProgress
 
 __all__ = ["progress_line", "progress_screen"]
 
 _NARROWEST: Final = 20
+_WIDEST: Final = 100
+"""Columns; what stands further apart is not seen together."""
 _BAR_SHARE: Final = 0.41
 """Share of the width."""
 
 
 def progress_screen(state: ProgressState, width: int, now: float | None = None) -> list[str]:
-    """Three lines, four while nothing can be sent; none is longer than ``width`` columns.
+    """Three or four lines, one more while nothing can be sent; none is longer than ``width`` columns, or 100.
 
     ``now`` is in seconds since the epoch and shown as local time of day.
     """
-    width = max(width, _NARROWEST)
+    width = min(max(width, _NARROWEST), _WIDEST)
     clock = time.strftime("%H:%M:%S", time.localtime(now))
     doing = "sending" if state.proof is None else "sent"
     lines = [_spread(f"{doing} to {state.peer}", _associations(state), clock, width)]
     if state.proof is None:
         lines += [_bar_line(state, width), "  ".join([*_rates(state), *_counts(state)])]
+        lines += filter(None, ["  ".join([*_amount(state), *([f"study {state.study}"] if state.study else [])])])
     else:
         lines += [_proof_line(state.proof, width), "  ".join([*_counts(state), *_proof_counts(state.proof)])]
     if state.waiting is not None:
@@ -41,7 +44,7 @@ def progress_line(state: ProgressState) -> str:
     done = f"{format_count(state.done)} of {_total(state)}"
     if state.fraction is not None:
         done += f" ({state.fraction:.0%})"
-    parts = [done, *_rates(state), *_counts(state)]
+    parts = [done, *_amount(state), *_rates(state), *_counts(state)]
     if state.seconds_left is not None and state.done < state.found:
         parts.append(f"{format_duration(state.seconds_left)} left")
     if state.waiting is not None:
@@ -53,6 +56,14 @@ def progress_line(state: ProgressState) -> str:
 def _associations(state: ProgressState) -> str:
     word = f"{state.session_word}{'s' * (state.most_associations != 1)}"
     return f"{state.associations} of {state.most_associations} {word}"
+
+
+def _amount(state: ProgressState) -> list[str]:
+    """How much of all bytes has been sent; empty while their number is unknown."""
+    if not state.bytes_found:
+        return []
+    total = format_bytes(state.bytes_found) + "+" * (not state.is_all_found)
+    return [f"{format_bytes(min(state.bytes_done, state.bytes_found))} of {total}"]
 
 
 def _total(state: ProgressState) -> str:
@@ -89,8 +100,7 @@ def _proof_counts(proof: ProofProgress) -> list[str]:
 
 
 def _rates(state: ProgressState) -> list[str]:
-    rate = state.instances_rate
-    return [f"{rate:.1f}/s" if 0 < rate < 9.95 else f"{rate:.0f}/s", f"{format_bytes(state.bytes_rate)}/s"]
+    return [format_rate(state.instances_rate), f"{format_bytes(state.bytes_rate)}/s"]
 
 
 def _counts(state: ProgressState) -> list[str]:

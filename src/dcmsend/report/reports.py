@@ -145,8 +145,9 @@ def open_reports(
     if options.text_report:
         from .text_report import TextReport
 
-        reports.add(lambda: TextReport(options.text_report, peer), is_needed=False)
-    if options.for_programs or options.metrics_file:
+        is_needed = options.text_is_needed
+        reports.add(lambda: TextReport(options.text_report, peer, is_needed=is_needed), is_needed=is_needed)
+    if (options.for_programs or options.metrics_file) and reports.refusal is None:
         reports.add(lambda: _checked(options, names))
         if reports.refusal is None:
             import uuid
@@ -163,9 +164,11 @@ def _checked(options: ReportOptions, names: Sequence[str]) -> Report:
     """Check that no report overwrites a file to be sent; return a report that does nothing."""
     from .base import Report
     from .own_reports import check_named
+    from .room import check_room
 
     for path in options.own_files:
         check_named(path, names)
+        check_room(path)
     return Report()
 
 

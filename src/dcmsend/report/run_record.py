@@ -7,8 +7,9 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from dcmsend.errors import DcmsendError, SessionFailed
+from dcmsend.errors import DcmsendError, SessionFailed, StoreUnusable
 from dcmsend.index import RejectedInput
+from dcmsend.inputs import LeftOut
 from dcmsend.reasons import Rejection
 from dcmsend.transfer import Result, StoreOutcome
 
@@ -21,8 +22,8 @@ __all__ = ["RunRecord", "is_final_refusal"]
 
 
 def is_final_refusal(error: DcmsendError | None) -> bool:
-    """Whether the receiver, or TLS on either side, will refuse again until a person has acted."""
-    return isinstance(error, SessionFailed) and error.is_permanent
+    """Whether the receiver, TLS on either side, or a store will refuse again until a person has acted."""
+    return isinstance(error, SessionFailed | StoreUnusable) and error.is_permanent
 
 
 class RunRecord:
@@ -36,8 +37,13 @@ class RunRecord:
         rejected: inputs and DICOMDIR records that could not be added to the transfer list.
         invalid_files: number of inputs that could not be added, without DICOMDIR records.
         broken_files: number of inputs and records that could not be added and are DICOM files, or may be.
+        unreadable: those of them that the system does not let us read, folders among them.
+        dicomdirs: DICOMDIR files that were met and not followed.
+        left_out: what the search has passed by.
         not_now: number of objects that their store could not give, but may give to a new run.
         instances_found: number of instances found so far.
+        bytes_found: size of their files; only counted if ``is_watched``; None if one of them is not known.
+        is_watched: whether somebody looks at the progress: sizes are then counted, and outcomes have their facts.
         all_found: whether the search has ended.
         already_stored: number of files skipped because the journal says that they are stored.
         filtered: number of files left out because of the values of their elements; None if values do not matter.
@@ -47,6 +53,7 @@ class RunRecord:
         contexts: presentation contexts proposed over all associations.
         proofs: counts of what the archive has confirmed later; None if it is not asked.
         refuted_for_good: instances that the archive lacks and a new run does not send again.
+        has_closing_lines: tells whether the closing lines will be shown, so that the log need not tell the totals.
         listed: whether the transfer list was complete, so that there is something to report on.
         ended: whether the run came to an end of its own, not through an error in this program.
         error: why the run ended early, None at a normal end.
@@ -62,8 +69,13 @@ class RunRecord:
         self.rejected: list[RejectedInput] = []
         self.invalid_files = 0
         self.broken_files = 0
+        self.unreadable = 0
+        self.dicomdirs = 0
+        self.left_out = LeftOut()
         self.not_now = 0
         self.instances_found = 0
+        self.bytes_found: int | None = 0
+        self.is_watched = False
         self.all_found = False
         self.already_stored = 0
         self.filtered: int | None = None
@@ -74,6 +86,7 @@ class RunRecord:
         self.by_web = False
         self.proofs: ProofSummary | None = None
         self.refuted_for_good = 0
+        self.has_closing_lines: Callable[[], bool] = lambda: False
         self.listed = False
         self.ended = False
         self.error: DcmsendError | None = None
@@ -91,6 +104,8 @@ class RunRecord:
             self.not_now += 1
         else:
             self.broken_files += rejected.is_dicom
+            self.dicomdirs += rejected.why is Rejection.DICOMDIR
+            self.unreadable += rejected.is_dicom and rejected.why is Rejection.UNREADABLE
         if self.keeps_all:
             self.rejected.append(rejected)
         if self.on_rejected is not None:

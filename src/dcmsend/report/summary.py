@@ -112,4 +112,4 @@ def refusal_lines(summary: Summary) -> list[str]:
     from dcmsend.advice import for_status  # seldom needed
 
     rows = sorted(refused.items(), key=lambda row: -row[1])[:_KINDS_SHOWN]
-    return [f"  {count} with 0x{why:04x} ({status_text(why)}): {for_status(why)}" for why, count in rows]
+    return [f"  {count} with 0x{why:04X} ({status_text(why)}): {for_status(why)}" for why, count in rows]

@@ -14,7 +14,9 @@ from .place import Place, find_place
 from .replaceable import HEAD_LENGTH, read_head, reason_to_keep
 from .visible import open_stream
 
-__all__ = ["check_text_place", "is_earlier_text_report", "is_file_name", "translated", "write_text_report"]
+__all__ = [
+    "check_text_place", "is_earlier_text_report", "is_file_name", "translated", "try_text_place", "write_text_report",
+]
 
 _HEADING: Final = b"Detailed Report on the Transfer of Instances\n"
 
@@ -34,6 +36,20 @@ def check_text_place(path: str) -> None:
             place.close()
         if reason:
             raise ReportError(path, reason)
+
+
+def try_text_place(path: str) -> None:
+    """Try whether ``path`` can be written, and leave it as it was.  Raises ReportError."""
+    with translated(path):
+        place = find_place(path)
+        try:
+            if place.is_file:
+                descriptor = _open_for_writing(place, path, None)
+                if place.status is None:
+                    _remove(place, descriptor)
+                os.close(descriptor)
+        finally:
+            place.close()
 
 
 def is_file_name(path: str) -> bool:

@@ -17,7 +17,14 @@ from .base import Report
 from .replaceable import InputWatch
 from .run_record import RunRecord
 from .spool import Spool
-from .text_file import check_text_place, is_earlier_text_report, is_file_name, translated, write_text_report
+from .text_file import (
+    check_text_place,
+    is_earlier_text_report,
+    is_file_name,
+    translated,
+    try_text_place,
+    write_text_report,
+)
 
 __all__ = ["TextReport", "format_outcome", "format_text_report"]
 
@@ -75,11 +82,14 @@ def format_outcome(outcome: StoreOutcome) -> str:
 class TextReport(Report):
     """Written at the end, as in DCMTK: the time of the file says that the transfer is complete."""
 
-    def __init__(self, path: str, peer: PeerFacts) -> None:
+    def __init__(self, path: str, peer: PeerFacts, *, is_needed: bool = False) -> None:
+        """``is_needed``: it is tried at once whether the report can be written.  Raises ReportError."""
         self._path = path
         self._partial = f"{path}.partial"
         self._peer = peer
         self._blocks = Spool()
+        if is_needed:
+            try_text_place(path)
         self._watch = InputWatch((self._path, self._partial), is_earlier_text_report)
 
     def begin(self) -> None:

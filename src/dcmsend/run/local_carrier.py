@@ -105,5 +105,6 @@ class LocalCarrier:
     def _target(self) -> Target:
         settings, ledger = self._settings, self._ledger
         was_moved: Callable[[Instance], bool] | None = None if ledger is None else ledger.was_moved
-        abilities = abilities_of(settings, self._dictionary, self._unusable, facts_of_all=self._record.keeps_all)
+        with_facts = self._record.keeps_all or self._record.is_watched
+        abilities = abilities_of(settings, self._dictionary, self._unusable, facts_of_all=with_facts)
         return make_target(settings, abilities, was_moved, self._kept)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
-from dcmsend.errors import CannotListen, DcmsendError, InputError, JournalError
+from dcmsend.errors import CannotListen, DcmsendError, InputError, JournalError, NoInputFiles
 from dcmsend.index import Instance
 from dcmsend.inputs import Source
 from dcmsend.interrupt import Interrupt
@@ -93,7 +93,7 @@ class Run:
             if reports.refusal is None:
                 only_proves = self._proving is not None and not names and not settings.file_lists
                 inputs = None if only_proves else find_sources(
-                    settings, names, self.interrupt, self.share, self.stores, self.selection
+                    settings, names, self.interrupt, self.share, self.stores, self.selection, record.left_out
                 )
                 self._send_all(inputs, reports.observer)
         finally:
@@ -118,7 +118,7 @@ class Run:
         except DcmsendError as error:
             self.record.ended = True
             if isinstance(error, InputError | JournalError | CannotListen):
-                log_end(error, self.settings)
+                log_end(error, self.settings, self.record)
 
     def send(self, inputs: Iterable[Source], observer: Observer | None = None) -> Generator[StoreOutcome, None, None]:
         """Send ``inputs``: yields each outcome in list order, then raises the error that ended the run early."""
@@ -252,10 +252,10 @@ class Run:
 
             ledger = JournalView(settings.journal, settings.peer.facts)
         try:
-            selection = self.selection
+            selection, left_out = self.selection, self.record.left_out
             search = Search(settings, self.record, self.interrupt, ledger, dictionary, self.share, selection=selection)
-            inputs = find_sources(settings, names, self.interrupt, self.share, self.stores, selection)
-            found = search.list_instances(inputs)
+            sources = find_sources(settings, names, self.interrupt, self.share, self.stores, selection, left_out)
+            found = search.list_instances(sources)
             while True:
                 try:
                     self.record.reject(next(found))
@@ -269,7 +269,7 @@ class Run:
     def _tell_totals(self) -> None:
         """Log the totals of what is not stored, as far as the end of the run calls for it."""
         record = self.record
-        if record.listed and record.summary.not_stored:
+        if record.listed and record.summary.not_stored and not record.has_closing_lines():
             lines = [f"{record.summary.not_stored} of {record.summary.total} SOP instances were not stored"]
             _log.error("%s", "\n".join(lines + refusal_lines(record.summary)))
         if record.already_stored:
@@ -284,12 +284,20 @@ def _may_open_few() -> bool:
         return False
 
 
-def log_end(error: DcmsendError, settings: Settings) -> None:
+def log_end(error: DcmsendError, settings: Settings, record: RunRecord) -> None:
     """Log the error that ended a run before anything was sent, and what to try next."""
     from dcmsend.advice import with_explanation  # only needed after a failure
 
+    left_out = record.left_out
+    if isinstance(error, NoInputFiles) and settings.journal is not None and not left_out.directories:
+        # A job that runs every night finds nothing now and then: that is no news.
+        _log.warning("%s", error if not left_out.young else f"{error}; {left_out.young} are left for the next run")
+        return
     situation = settings.peer.facts.situation._replace(
         scans_directories=settings.inputs.scan_directories, has_pattern=bool(settings.inputs.scan_pattern),
+        expands_dicomdir=settings.index.expand_dicomdir, dicomdir=left_out.dicomdir, young=left_out.young,
+        from_the_future=left_out.from_the_future, has_sub_directories=left_out.sub_directories > 0,
+        empty_list=left_out.empty_list, names_dicomdir=record.dicomdirs > 0,
         chooses_names=bool(settings.inputs.name_rules),
-    )
+    )  # fmt: skip
     _log.critical("%s", with_explanation(error, situation))

@@ -18,7 +18,7 @@ from dcmsend.settings import Settings
 
 if TYPE_CHECKING:
     from dcmsend.dicom.data_dictionary import DataDictionary
-    from dcmsend.inputs import Fetcher, KeptFiles, Selection, Share, Stores
+    from dcmsend.inputs import Fetcher, KeptFiles, LeftOut, Selection, Share, Stores
     from dcmsend.transfer import Recall
 
 __all__ = ["Search", "find_sources", "selection_of", "share_of"]
@@ -59,13 +59,14 @@ def find_sources(
     share: Share | None = None,
     stores: Callable[[], Stores] | None = None,
     selection: Selection | None = None,
+    left_out: LeftOut | None = None,
 ) -> Iterator[Source]:
     """The inputs that names of files and directories stand for, those in file lists included; skips our own reports.
 
-    Raises Cancelled.
+    ``left_out`` gets the counts of what is met and not taken.  Raises Cancelled.
     """
-    all_names = _all_names(settings, names, interrupt)
-    inputs = find_inputs(all_names, settings.inputs, interrupt.check_request, share, stores, selection)
+    all_names = _all_names(settings, names, interrupt, left_out)
+    inputs = find_inputs(all_names, settings.inputs, interrupt.check_request, share, stores, selection, left_out)
     if not settings.report.own_files:
         return inputs
     from dcmsend.report import OwnReports
@@ -73,13 +74,15 @@ def find_sources(
     return filterfalse(OwnReports(settings.report).hold, inputs)
 
 
-def _all_names(settings: Settings, names: Iterable[str], interrupt: Interrupt) -> Iterator[str]:
+def _all_names(
+    settings: Settings, names: Iterable[str], interrupt: Interrupt, left_out: LeftOut | None
+) -> Iterator[str]:
     yield from names
     if settings.file_lists:
         from dcmsend.inputs import read_file_list  # seldom needed
 
         for file_list in settings.file_lists:
-            yield from read_file_list(file_list, interrupt.check_request)
+            yield from read_file_list(file_list, interrupt.check_request, left_out)
 
 
 class Search:
@@ -161,7 +164,7 @@ class Search:
                         yield from self._take_rejected()
                     check()  # one DICOMDIR may refer to any number of files
                     instances.append(instance)
-                    record.instances_found += 1
+                    self._count(instance)
         except DcmsendError:
             yield from self._take_rejected()
             raise
@@ -180,7 +183,7 @@ class Search:
         """The instances, searched for on demand; inputs that hold none are added to ``rejected``."""
         with closing(self._scan(self._noted(self._wanted(inputs)))) as found:
             for instance in found:
-                self._record.instances_found += 1
+                self._count(instance)
                 yield instance
         record = self._record
         record.all_found = True
@@ -197,6 +200,15 @@ class Search:
         """The error of a search that has found inputs, but no instance."""
         is_chosen = self._selection is not None and self._selection.left_out > 0
         return NoInputFiles() if is_chosen and not self._record.invalid_files else NoValidInputFiles()
+
+    def _count(self, instance: Instance) -> None:
+        record = self._record
+        record.instances_found += 1
+        if record.is_watched and record.bytes_found is not None:
+            item = instance.input
+            # A store may have to be asked for each size, and the size of a member is not that of its archive.
+            stamp = item.look() if not item.is_remote and item.container is None else None
+            record.bytes_found = None if stamp is None else record.bytes_found + stamp[0]
 
     def _take_rejected(self) -> Iterator[RejectedInput]:
         while self.rejected:

@@ -19,11 +19,11 @@ _NEEDED: Final = "a web service needs the Python package urllib3, version 2 or l
 def check_web_package() -> None:
     """Raise UsageError, one line that says what to install, if ``urllib3`` is missing or too old; does not load it."""
     if find_spec(_PACKAGE) is None:
-        raise UsageError(_NEEDED)
+        raise UsageError(_NEEDED, None)
     try:
         installed = version(_PACKAGE)
     except PackageNotFoundError:  # bundled without its metadata: whoever did it has chosen the version
         return
     major = installed.partition(".")[0]
     if major.isdecimal() and int(major) < _OLDEST:
-        raise UsageError(f"{_NEEDED} (there is {installed})")
+        raise UsageError(f"{_NEEDED} (there is {installed})", None)

@@ -120,7 +120,8 @@ class BatchLoop:
         for part in batch.parts:
             part.started = time.time()
         _log.info("Sending STOW-RS Request (%d instances, %d bytes)", len(batch.parts), batch.size)
-        answer = yield from self._exchange(head, batch, multipart)
+        with self._interrupt.awaiting(lambda: 1):
+            answer = yield from self._exchange(head, batch, multipart)
         if answer is not None:
             yield from self._settle(batch, answer)
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Container, Iterator, Sequence
 from contextlib import closing
 
-from dcmsend.errors import Cancelled, DcmsendError, GivenUp, SendingFailed, SessionFailed
+from dcmsend.errors import Cancelled, DcmsendError, GivenUp, SendingFailed, SessionFailed, StoreUnusable
 from dcmsend.index import Instance
 from dcmsend.interrupt import Interrupt
 
@@ -320,7 +320,7 @@ def not_attempted(
     if isinstance(error, Cancelled):
         reason = Reason.TIME_WINDOW if error.by == Cancelled.TIME_WINDOW else Reason.CANCELLED
     message = "" if error is None else _one_line(error)
-    is_permanent = isinstance(error, SessionFailed) and error.is_permanent
+    is_permanent = isinstance(error, SessionFailed | StoreUnusable) and error.is_permanent
     for index in range(first, len(instances)):
         if index not in done:
             yield StoreOutcome(

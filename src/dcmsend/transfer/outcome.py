@@ -125,7 +125,7 @@ class StoreOutcome(NamedTuple):
 
     def __repr__(self) -> str:
         why = "" if self.reason is None else f", {self.reason.value}"
-        answer = why if self.status is None else f" 0x{self.status:04x}"
+        answer = why if self.status is None else f" 0x{self.status:04X}"
         return f"<StoreOutcome {self.index}: {self.result.value}{answer}, {self.instance.input.path!r}>"
 
     @property

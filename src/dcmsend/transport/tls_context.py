@@ -11,6 +11,7 @@ from typing import Final
 
 from dcmsend.errors import UsageError
 
+from .certificate_dates import reason_not_valid
 from .tls_options import TlsOptions, TlsProfile
 
 __all__ = ["load_key", "make_context"]
@@ -131,6 +132,9 @@ def load_key(
         raise UsageError(f"Unable to load {what}: one of them is not what it should be, in PEM") from error
     except (OSError, ValueError) as error:  # also a password of more than 1024 bytes
         raise UsageError(f"Unable to load private TLS key from '{key_file}': {_reason(error)}") from error
+    why = reason_not_valid(certificate_file)
+    if why:
+        raise UsageError(f"Unable to use certificate '{certificate_file}': {why}")
 
 
 def _check_readable(path: str, what: str) -> None:

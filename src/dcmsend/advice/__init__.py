@@ -1,0 +1,26 @@
+"""Advice for a person at the command line: what to do about a failure.
+
+Advice is chosen by the type of an error and its facts, never by the words of a message.  The log, the closing lines,
+the HTML report and the documentation show it.  Only this folder and ``cli`` name options of the command line.
+"""
+
+from .connections import for_http_status, port_in_host
+from .ends import for_error, with_explanation
+from .instances import NOTHING_ACCEPTED, for_reason, for_rejection, for_status, run_again
+from .proofs import (
+    ASKED_AGAIN,
+    CANNOT_COMMIT,
+    SEE_ANSWERS,
+    SHARED_UIDS,
+    WHOLE_SERIES_MISSING,
+    cannot_be_asked,
+    for_silence,
+    prove_again,
+)
+from .situation import Situation
+
+__all__ = [
+    "ASKED_AGAIN", "CANNOT_COMMIT", "NOTHING_ACCEPTED", "SEE_ANSWERS", "SHARED_UIDS", "WHOLE_SERIES_MISSING",
+    "Situation", "cannot_be_asked", "for_error", "for_http_status", "for_reason", "for_rejection", "for_silence",
+    "for_status", "port_in_host", "prove_again", "run_again", "with_explanation",
+]

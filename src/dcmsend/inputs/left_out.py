@@ -1,0 +1,28 @@
+"""What the search for inputs has passed by: the facts on which hints and totals depend."""
+
+from __future__ import annotations
+
+__all__ = ["LeftOut"]
+
+
+class LeftOut:
+    """Counts what was met and not taken; filled by the thread that looks for inputs.
+
+    Attributes:
+        directories: named directories that were not searched.
+        dicomdir: the DICOMDIR in the first of them that has one; ``""`` if none has.
+        sub_directories: directories in searched ones that were not entered.
+        young: files left for the next run, because they were modified a moment ago.
+        from_the_future: those of them whose time lies in the future.
+        empty_list: the first list of files without any name; None if there is none.
+    """
+
+    __slots__ = ("dicomdir", "directories", "empty_list", "from_the_future", "sub_directories", "young")
+
+    def __init__(self) -> None:
+        self.directories = 0
+        self.dicomdir = ""
+        self.sub_directories = 0
+        self.young = 0
+        self.from_the_future = 0
+        self.empty_list: str | None = None

@@ -1,0 +1,35 @@
+"""Checks before a run that there is room for a report, and for what is kept for it meanwhile."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import suppress
+from typing import Final
+
+from dcmsend.errors import ReportError
+
+__all__ = ["LEAST_ROOM", "check_room"]
+
+LEAST_ROOM: Final = 1 << 20
+"""Bytes; a report of a thousand instances needs as much."""
+
+
+def check_room(path: str) -> None:
+    """Check the file system of a report, and that of temporary files.  Raises ReportError."""
+    try:
+        temporary = tempfile.gettempdir()
+    except OSError as error:
+        raise ReportError(path, f"there is no directory for temporary files: {error.strerror}") from error
+    for what, directory in (("the report", os.path.dirname(os.path.realpath(path))), ("temporary files", temporary)):
+        room = _room(directory)
+        if room is not None and room < LEAST_ROOM:
+            raise ReportError(path, f"there is no room for {what} in '{directory}': {room} bytes are free")
+
+
+def _room(directory: str) -> int | None:
+    """Free bytes in the file system of a directory; None if the system does not say."""
+    with suppress(OSError, ValueError, AttributeError):
+        found = os.statvfs(directory)
+        return found.f_bavail * found.f_frsize if found.f_blocks else None
+    return None

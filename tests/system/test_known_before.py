@@ -1,0 +1,183 @@
+"""What is wrong beside the instances is known before a connection is opened, and nothing is sent then."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from dcmsend.report.room import LEAST_ROOM
+from journal.test_errors import as_nobody, shared
+from support.certificates import Certificates
+from support.corpus import DATA
+from support.run import run
+from support.scripted_peer import ScriptedPeer
+
+__all__ = ["shared"]
+
+CT = DATA / "pydicom" / "CT_small.dcm"
+WITHOUT_JINJA = "import sys; sys.modules['jinja2'] = None; from dcmsend.cli.main import main; sys.exit(main())"
+JOURNAL = ["--journal", "journal"]
+
+FAULTS: dict[str, tuple[int, list[str]]] = {
+    "JSON, no directory": (43, ["--report-json", "no/report"]),
+    "JSON lines, no directory": (43, ["--report-jsonl", "no/report"]),
+    "CSV, a directory": (43, ["--report-csv", "folder"]),
+    "HTML, no report": (43, ["--report-html", "text"]),
+    "HTML, an input": (43, ["--report-html", "image.dcm"]),
+    "text, no directory, beside another": (43, ["+crf", "no/report", "--report-json", "fine"]),
+    "text, no directory, with a journal": (43, ["+crf", "no/report", *JOURNAL]),
+    "text, no directory, truthful": (43, ["+crf", "no/report", "--require-stored"]),
+    "text, a directory, several tries": (43, ["+crf", "folder", "--retry", "1"]),
+    "text, an image, several tries": (43, ["+crf", "other.dcm", "--retry", "1"]),
+    "text, a full device": (43, ["+crf", "no/such", "--max-duration", "1h"]),
+    "journal, no directory": (104, ["--journal", "no/journal"]),
+    "journal, a directory": (104, ["--journal", "folder"]),
+    "journal, no journal": (104, ["--journal", "text", "--resume"]),
+    "journal, there already": (104, ["--journal", "text"]),
+    "move directory, a file": (104, [*JOURNAL, "--move-sent", "text"]),
+    "move directory, below a file": (104, [*JOURNAL, "--move-sent", "text/sent"]),
+    "move directory, nowhere": (104, [*JOURNAL, "--move-sent", "/proc/sent"]),
+    "certificates of nobody": (1, ["+tla", "+cf", "missing"]),
+    "certificates that are none": (1, ["+tla", "+cf", "text"]),
+    "an empty directory of certificates": (1, ["+tla", "+cd", "folder"]),
+    "no key": (1, ["+tls", "missing", "missing"]),
+    "a password file": (1, ["-usr", "me", "--password-file", "missing"]),
+    "a ticket": (1, ["--jwt", "missing"]),
+    "a time of day": (1, ["--stop-at", "25:00"]),
+    "no time": (1, ["--max-duration", "0"]),
+    "log configuration": (1, ["-lc", "missing"]),
+}
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "text").write_text("neither a report nor a journal")
+    for name in ("image.dcm", "other.dcm"):
+        shutil.copyfile(CT, tmp_path / name)
+    return tmp_path
+
+
+@pytest.mark.parametrize("while_scanning", [False, True])
+@pytest.mark.parametrize("case", FAULTS)
+def test_what_is_wrong_is_known_before(dcmsend: str, place: Path, case: str, while_scanning: bool) -> None:
+    code, options = FAULTS[case]
+    more = ["--send-while-scanning"] if while_scanning else []
+    before = {path.name: path.read_bytes() for path in place.iterdir() if path.is_file()}
+    with ScriptedPeer() as peer:
+        done = run(dcmsend, *options, *more, "127.0.0.1", peer.port, "image.dcm", cwd=place)
+    assert done.exit_code == code, done.stderr
+    assert not peer.connections
+    assert before.items() <= {path.name: path.read_bytes() for path in place.iterdir() if path.is_file()}.items()
+
+
+def test_package_for_the_page(place: Path) -> None:
+    with ScriptedPeer() as peer:
+        argv = ["-c", WITHOUT_JINJA, "--report-html", "page.html", "127.0.0.1", peer.port, "image.dcm"]
+        done = run(sys.executable, *argv, cwd=place)
+    assert (done.exit_code, len(peer.connections)) == (43, 0)
+    assert "pip install jinja2" in done.stderr
+
+
+def test_key_of_another_certificate(dcmsend: str, place: Path, certificates: Certificates) -> None:
+    pairs = [certificates.issue(name, f"{name}.example") for name in ("one", "other")]
+    key = next(path for path in pairs[0] if b"PRIVATE KEY" in path.read_bytes())
+    certificate = next(path for path in pairs[1] if b"BEGIN CERTIFICATE" in path.read_bytes())
+    with ScriptedPeer() as peer:
+        done = run(dcmsend, "+tls", key, certificate, "127.0.0.1", peer.port, "image.dcm", cwd=place)
+    assert (done.exit_code, len(peer.connections)) == (1, 0), done.stderr
+
+
+@pytest.mark.parametrize("days", [-1, 30])
+def test_certificate_of_ours_that_has_expired(
+    dcmsend: str, place: Path, certificates: Certificates, days: int
+) -> None:
+    key, certificate = certificates.issue(f"ours{days}", "client.example", days=days)
+    with ScriptedPeer() as peer:
+        options = ["+tls", key, certificate, "-ic", "-ta", "1"]
+        done = run(dcmsend, *options, "127.0.0.1", peer.port, "image.dcm", cwd=place)
+    if days > 0:
+        assert len(peer.connections) == 1  # the peer does not speak TLS
+        return
+    assert (done.exit_code, len(peer.connections)) == (1, 0)
+    assert f"error: Unable to use certificate '{certificate}': it has expired on " in done.stderr
+
+
+def test_text_report_alone_stays_as_it_is_in_dcmtk(dcmsend: str, place: Path) -> None:
+    """Everything is sent, and then the exit code is 43; nothing was tried before."""
+    with ScriptedPeer() as peer:
+        done = run(dcmsend, "+crf", "no/report", "127.0.0.1", peer.port, "image.dcm", cwd=place)
+    assert done.exit_code == 43
+    assert len(peer.connections[0].stores) == 1
+
+
+def test_trying_the_text_report_leaves_nothing(dcmsend: str, place: Path) -> None:
+    """Neither a new file nor a changed one, if the run then ends for another reason."""
+    (place / "old").write_text("Detailed Report on the Transfer of Instances\nof yesterday")
+    for name in ("new", "old"):
+        arguments = ["+crf", name, "--journal", "text", "--resume", "127.0.0.1", "9", "image.dcm"]
+        assert run(dcmsend, *arguments, cwd=place).exit_code == 104
+    assert not (place / "new").exists()
+    assert (place / "old").read_text().endswith("of yesterday")
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[Path]:
+    """A file system with less room than a report needs."""
+    mount, umount = shutil.which("mount"), shutil.which("umount")
+    place = folder / "small"
+    place.mkdir()
+    argv = [mount or "", "-t", "tmpfs", "-o", f"size={LEAST_ROOM // 2}", "dcmsend-test", str(place)]
+    if mount is None or umount is None or os.getuid() != 0 or subprocess.run(argv, capture_output=True).returncode:
+        pytest.skip("PEER MISSING: a small disk: a file system cannot be mounted here (needs root)")
+    try:
+        yield place
+    finally:
+        subprocess.run([umount, str(place)], check=True)
+
+
+@pytest.mark.parametrize("what", ["the report", "temporary files"])
+def test_no_room(dcmsend: str, place: Path, what: str) -> None:
+    with small_disk(place) as disk, ScriptedPeer() as peer:
+        report, environment = (disk / "run.json", {}) if what == "the report" else ("run.json", {"TMPDIR": str(disk)})
+        arguments = ["--report-json", report, "127.0.0.1", peer.port, "image.dcm"]
+        done = run(dcmsend, *arguments, cwd=place, environment=environment)
+        assert (done.exit_code, len(peer.connections)) == (43, 0)
+        assert f"there is no room for {what} in '{disk}'" in done.stderr
+
+
+def test_directories_without_rights(shared: Path) -> None:
+    shutil.copyfile(CT, shared / "image.dcm")
+    for name in ("closed", "open"):
+        (shared / name).mkdir()
+    (shared / "open").chmod(0o777)
+    journal = ["--journal", shared / "open" / "journal"]
+    with ScriptedPeer() as peer:
+        for code, options in (
+            (43, ["--report-json", shared / "closed" / "report"]),
+            (43, ["+crf", shared / "closed" / "report", "--require-stored"]),
+            (104, [*journal, "--move-sent", shared / "closed" / "sent"]),
+            (104, [*journal, "--resume", "--move-sent", shared / "closed"]),
+        ):
+            done = as_nobody(*options, "127.0.0.1", str(peer.port), shared / "image.dcm")
+            assert done.exit_code == code, (options, done.stderr)
+    assert not peer.connections
+
+
+def test_a_folder_without_rights_is_no_broken_file(shared: Path) -> None:
+    for name in ("in/closed", "in/open"):
+        (shared / name).mkdir(parents=True)
+    shutil.copyfile(CT, shared / "in" / "open" / "image.dcm")
+    (shared / "in" / "closed").chmod(0o700)
+    with ScriptedPeer() as peer:
+        done = as_nobody("+sd", "+r", "-nh", "--require-stored", "127.0.0.1", str(peer.port), shared / "in")
+    assert done.exit_code == 102
+    assert "  cannot be read 1" in done.stderr.splitlines()
+    assert "broken" not in done.stderr
