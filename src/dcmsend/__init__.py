@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         AssociationClosed,
         AssociationOpened,
         Attempt,
+        AutoAssociations,
         BytesSent,
         InstanceProof,
         Observer,
@@ -60,8 +61,8 @@ _HOMES = {
     "proof": ("CommitOptions", "VerifyOptions"),
     "report": ("Summary",),
     "transfer": (
-        "AssociationClosed", "AssociationOpened", "Attempt", "BytesSent", "InstanceProof", "Observer", "Proof",
-        "ProofState", "Result", "RetryOptions", "StoreOutcome", "TransferOptions", "Waiting",
+        "AssociationClosed", "AssociationOpened", "Attempt", "AutoAssociations", "BytesSent", "InstanceProof",
+        "Observer", "Proof", "ProofState", "Result", "RetryOptions", "StoreOutcome", "TransferOptions", "Waiting",
     ),
     "reasons": ("NoConnection", "Reason", "Rejection"),
     "stow": ("BasicCredentials", "BearerCommand", "BearerFile", "WebPeer"),
@@ -70,8 +71,9 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
-    "AddressFamily", "AssociationClosed", "AssociationOpened", "Attempt", "BasicCredentials", "BearerCommand",
-    "BearerFile", "BytesSent", "CommitOptions", "DcmsendError", "Decompression", "HeaderFacts", "IndexOptions",
+    "AddressFamily", "AssociationClosed", "AssociationOpened", "Attempt", "AutoAssociations", "BasicCredentials",
+    "BearerCommand", "BearerFile", "BytesSent", "CommitOptions", "DcmsendError", "Decompression", "HeaderFacts",
+    "IndexOptions",
     "InputOptions", "Instance", "InstanceProof", "JournalOptions", "KeepTogether", "NoConnection", "Observer", "Peer",
     "PlanOptions", "Proof", "ProofState", "ReadMode", "Reason", "RejectedInput", "Rejection", "Result", "RetryOptions",
     "Shard", "StoreOutcome", "Summary", "TlsOptions", "TlsProfile", "Transfer", "TransferOptions", "UserIdentity",

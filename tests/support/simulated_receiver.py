@@ -75,7 +75,9 @@ class Played:
 
 
 class _World:
-    def __init__(self, receiver: Receiver, auto: AutoCount, chance: Callable[[], float], shortages: list[float]) -> None:
+    def __init__(
+        self, receiver: Receiver, auto: AutoCount, chance: Callable[[], float], shortages: list[float]
+    ) -> None:
         self.receiver = receiver
         self.auto = auto
         self.played = Played(auto)

@@ -179,8 +179,8 @@ _LINES = st.lists(
 )  # fmt: skip
 _SPENT = st.dictionaries(st.integers(0, 20), st.tuples(st.integers(0, 1000), st.floats(0, 1e6)), max_size=5)
 _FACTS = st.builds(
-    Facts, st.floats(0, 1e6), _LINES.map(tuple), _SPENT, st.none() | st.floats(0, 1e6), st.floats(0, 1e6), st.floats(0, 1e6),
-    st.integers(0, 3), st.integers(0, 3), st.integers(0, 3),
+    Facts, st.floats(0, 1e6), _LINES.map(tuple), _SPENT, st.none() | st.floats(0, 1e6), st.floats(0, 1e6),
+    st.floats(0, 1e6), st.integers(0, 3), st.integers(0, 3), st.integers(0, 3),
 )  # fmt: skip
 
 

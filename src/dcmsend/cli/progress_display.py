@@ -42,7 +42,7 @@ class ProgressDisplay:
             return None
         from dcmsend.report import LineView, Progress, TerminalView
 
-        progress = Progress(record, self._settings.peer.facts, self._settings.transfer.parallel_associations)
+        progress = Progress(record, self._settings.peer.facts, self._settings.transfer.most_associations)
         lines = LineView(progress, self._errors.write)
         if self._on_terminal and sys.stderr is not None:
             view = TerminalView(progress, sys.stderr, lines, make_harmless)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from .engine import Engine, not_attempted
 from .observer import Observer
-from .options import RetryOptions, TransferOptions
+from .options import AutoAssociations, RetryOptions, TransferOptions
 from .outcome import Attempt, Reason, Result, StoreOutcome
 from .peer_facts import Counter, Counts, PeerFacts, Timings, log_end
 from .time_window import limit_time
@@ -24,6 +24,7 @@ __all__ = [
     "AssociationClosed",
     "AssociationOpened",
     "Attempt",
+    "AutoAssociations",
     "BytesSent",
     "CommitmentAnswer",
     "Counter",

@@ -1,7 +1,7 @@
 """Chooses how many sessions to have at the same time, from what was measured: facts in, a choice out, no clock.
 
-One session begins.  As long as the sessions wait rather than work, their number is doubled for a trial, and the speed of
-all together is compared with that before, among instances of about the same size.  If it has not grown, the smaller
+One session begins.  As long as the sessions wait rather than work, their number is doubled for a trial, and the speed
+of all together is compared with that before, among instances of about the same size.  If it has not grown, the smaller
 number is taken again and kept for a while; the while is longer after each trial in vain, so that the number does not
 swing.  A receiver that refuses, that leaves a request for a session without an answer, that has no resources, or that
 breaks sessions, is not asked for more for some minutes.
@@ -39,7 +39,7 @@ _PATIENCE: Final = 3.0
 """Seconds that a further session may take to be opened; more where answers take long."""
 
 _WAITS, _WORKS = 0.4, 0.4
-"""Sessions are idle when they wait for answers for so much of the time, or the processor works for no more than this."""
+"""Sessions are idle when they wait for answers for so much of the time, or the processor works for no more of it."""
 
 _MOST_CHANGES: Final = 50
 
@@ -179,7 +179,7 @@ class _Measured(NamedTuple):
 
 
 class _Trial(NamedTuple):
-    """Another number is tried than ``sessions``, whose speed was ``speed``; ``why`` it is kept, if it is a smaller one."""
+    """Another number is tried than ``sessions``, whose speed was ``speed``; ``why`` a smaller one is kept."""
 
     sessions: int
     speed: _Speed
@@ -236,8 +236,9 @@ class AutoCount:
         return self.choice
 
     def begin_again(self) -> None:
-        """Note that new sessions take the place of all earlier ones."""
+        """Note that new sessions take the place of all earlier ones, and that all counts begin at 0."""
         self._mark = None
+        self._refusals = self._shortages = self._losses = 0
 
     def _heed(self, facts: Facts) -> None:
         """Go back at once when the receiver complains."""
@@ -257,10 +258,10 @@ class AutoCount:
 
     def _patience(self, facts: Facts) -> float:
         """Seconds that the opening of a session may take: a receiver whose answers take long may be slow in this."""
-        answers = sum(line.answers for line in facts.lines)
+        answers = sum(answers for answers, _ in facts.spent.values())
         if not answers:
             return 10 * _PATIENCE
-        seconds = sum(max(0.0, line.last - self._began) for line in facts.lines)
+        seconds = sum(seconds for _, seconds in facts.spent.values())
         return max(_PATIENCE, min(10 * seconds / answers, 10 * _PATIENCE))
 
     def _hold(self, count: int, why: Why, at: float) -> None:

@@ -6,7 +6,7 @@ from typing import Final
 
 from dcmsend.dicom.record import Record
 
-__all__ = ["MAX_FRUITLESS", "RetryOptions", "TransferOptions"]
+__all__ = ["MAX_FRUITLESS", "AutoAssociations", "RetryOptions", "TransferOptions"]
 
 MAX_FRUITLESS: Final = 3
 """Sessions in a row without a single answer after which the run ends."""
@@ -18,6 +18,19 @@ SHORTEST_PDU: Final = 14
 def _check(name: str, is_possible: bool, group: str = "TransferOptions") -> None:
     if not is_possible:
         raise ValueError(f"{group}: impossible {name}")
+
+
+class AutoAssociations(Record):
+    """As many associations as turn out to be useful (``--parallel-associations auto``).  Raises ValueError.
+
+    Attributes:
+        most: how many may be open at the same time, from 1.
+    """
+
+    most: int = 8
+
+    def check(self) -> None:
+        _check("most", self.most >= 1, "AutoAssociations")
 
 
 class RetryOptions(Record):
@@ -62,7 +75,8 @@ class TransferOptions(Record):
         normalize: whether every data set is encoded anew, canonically (``--normalize``).
         keep_ybr: whether losslessly compressed YBR pixels stay YBR when they are decompressed (``--keep-ybr``).
         decode_workers: threads that decompress the frames of one instance, from 1.
-        parallel_associations: how many associations may be open at the same time, from 1.
+        parallel_associations: how many associations are open at the same time, from 1; an ``AutoAssociations`` lets
+            the transfer find out how many are useful, while it runs.
         async_window: how many unanswered requests to negotiate, 2..65535; 0 for no negotiation (PS3.7 D.3.3.3).
         max_rate: bytes a second over all associations, 0 for no limit; PDU headers count.
         max_instances_rate: instances a second over all associations, 0 for no limit.
@@ -88,7 +102,7 @@ class TransferOptions(Record):
     normalize: bool = False
     keep_ybr: bool = False
     decode_workers: int = 2
-    parallel_associations: int = 1
+    parallel_associations: int | AutoAssociations = 1
     async_window: int = 0
     max_rate: int = 0
     max_instances_rate: int = 0
@@ -101,6 +115,12 @@ class TransferOptions(Record):
     stop_at: float | None = None
     max_duration: float | None = None
 
+    @property
+    def most_associations(self) -> int:
+        """How many associations may be open at the same time."""
+        number = self.parallel_associations
+        return number if isinstance(number, int) else number.most
+
     def check(self) -> None:
         _check("acse_timeout", self.acse_timeout > 0)
         _check("connect_timeout", self.connect_timeout is None or self.connect_timeout > 0)
@@ -109,7 +129,7 @@ class TransferOptions(Record):
         _check("drain_seconds", self.drain_seconds >= 0)
         _check("stop_after_failures", self.stop_after_failures >= 0)
         _check("max_duration", self.max_duration is None or self.max_duration > 0)
-        _check("parallel_associations", self.parallel_associations >= 1)
+        _check("parallel_associations", self.most_associations >= 1)
         _check("async_window", 0 <= self.async_window <= 65535)
         _check("max_rate", self.max_rate >= 0)
         _check("max_instances_rate", self.max_instances_rate >= 0)
