@@ -281,6 +281,12 @@ def run_again(*, with_journal: bool) -> str:
     return "may succeed when run again" + (" (--resume)" if with_journal else "")
 
 
+def several_at_once(share: float, word: str) -> str:
+    """The words in the closing lines of a run that has waited for answers for so large a part of its time."""
+    times = min(8.0, 1 / max(1 - share, 0.001))
+    return f"(--parallel-associations auto: several {word}s, up to {times:.0f} times as fast)"
+
+
 def prove_again(*, with_journal: bool) -> str:
     """The words in the closing lines for instances about which the archive may say more to a new run."""
     return "may be proven when run again" + (" (--resume)" if with_journal else "")

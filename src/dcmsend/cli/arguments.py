@@ -17,7 +17,15 @@ from dcmsend.transfer import TransferOptions
 from .command_line import CommandLine
 from .log_words import LOG_LEVELS
 from .new_ways import check_move_sent, is_new
-from .numbers import check_limits, invalid_value, parse_duration, parse_limited, scan_unsigned
+from .numbers import (
+    check_limits,
+    invalid_value,
+    parse_duration,
+    parse_limited,
+    parse_parallel,
+    parse_port,
+    scan_unsigned,
+)
 from .option_table import (
     JOURNAL_OPTIONS,
     PROOF_OPTIONS,
@@ -60,7 +68,6 @@ _NUMBERS: Final = (
 )
 """Options with limits, in the order in which DCMTK checks them."""
 _REPORTS: Final = ("--report-json", "--report-jsonl", "--report-csv", "--report-html")
-_PORT: Final = Limits(1, 65535)
 _PARALLEL: Final = Limits(1, 128)
 _WINDOW: Final = Limits(2, 65535)
 _RATE: Final = Limits(1, 10**12)
@@ -120,7 +127,7 @@ def build_settings(line: CommandLine, *, is_verbose: bool) -> tuple[Settings, li
     _check_dependences(line, is_verbose)
     is_web = line.has("--stow")
     numbers = {option: number for option in _NUMBERS if (number := _number(line, option)) is not None}
-    port = 0 if is_web else _port(line.parameters[1])
+    port = 0 if is_web else parse_port(line.parameters[1])
     halt = _halts(line)
     ways, archive = _proof(line)
     settings = Settings(
@@ -296,7 +303,9 @@ def _transfer_options(line: CommandLine, numbers: dict[str, int], halt: bool) ->
         normalize=line.has("--normalize"),
         keep_ybr=line.has("--keep-ybr"),
         log_negotiation=line.has("--verbose-pc"),
-        parallel_associations=_strict_number(line, "--parallel-associations", _PARALLEL),
+        parallel_associations=parse_parallel(
+            "--parallel-associations", line.value("--parallel-associations"), _PARALLEL
+        ),
         async_window=_strict_number(line, "--async-window", _WINDOW),
         max_rate=_strict_number(line, "--max-rate", _RATE),
         max_instances_rate=_strict_number(line, "--max-instances-rate", _RATE),
@@ -387,13 +396,3 @@ def _duration(line: CommandLine, option: str) -> float | None:
 
 def _wait(seconds: int | None) -> float | None:
     return None if seconds is None else float(min(seconds, _LONGEST_WAIT))
-
-
-def _port(text: str) -> int:
-    number = scan_unsigned(text)
-    if number is None:
-        raise UsageError(f"Invalid parameter value {text}")
-    fault = check_limits(number, _PORT)
-    if fault:
-        raise UsageError(f"Invalid parameter value {text} ({fault})")
-    return number

@@ -34,6 +34,9 @@ class ProgressDisplay:
             wish is None and self._on_terminal and _leaves_the_terminal_alone(choice, settings)
         )
         self._closes = line.uses_ours_beside(_SWITCHES)
+        self._advises_auto = (
+            self._closes and not line.has("--parallel-associations") and settings.plan.multiple_associations
+        )
         self._view: LineView | TerminalView | None = None
 
     def watch(self, record: RunRecord) -> Observer | None:
@@ -63,7 +66,7 @@ class ProgressDisplay:
         if record.listed and not self._is_quiet and (was_shown or self._closes):
             from dcmsend.report import closing_lines
 
-            self._errors.write("".join(f"{line}\n" for line in closing_lines(record)))
+            self._errors.write("".join(f"{line}\n" for line in closing_lines(record, advises_auto=self._advises_auto)))
 
 
 def _leaves_the_terminal_alone(choice: LogChoice, settings: Settings) -> bool:

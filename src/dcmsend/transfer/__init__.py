@@ -12,6 +12,7 @@ from .peer_facts import Counter, Counts, PeerFacts, Timings, log_end
 from .time_window import limit_time
 
 if TYPE_CHECKING:
+    from .auto_count import AutoCount
     from .events import AssociationClosed, AssociationOpened, BytesSent, Waiting
     from .feed import Feed
     from .growing_list import GrowingList, Growth, Pulled
@@ -25,6 +26,7 @@ __all__ = [
     "AssociationOpened",
     "Attempt",
     "AutoAssociations",
+    "AutoCount",
     "BytesSent",
     "CommitmentAnswer",
     "Counter",
@@ -83,6 +85,10 @@ def __getattr__(name: str) -> object:
         from .rate import Pace
 
         return Pace
+    if name == "AutoCount":
+        from .auto_count import AutoCount
+
+        return AutoCount
     if name in ("GrowingList", "Growth", "Pulled"):
         from . import growing_list
 

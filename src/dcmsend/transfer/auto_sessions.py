@@ -204,7 +204,10 @@ class AutoSessions(ParallelSessions):
         with self._steering:
             now = _clock()
             self._due = now + _STEP
-            self._auto.step(self._facts(now))
+            before = self._auto.choice.sessions
+            choice = self._auto.step(self._facts(now))
+            if choice.sessions != before:
+                _app_log.info("sending over %d at the same time: %s", choice.sessions, choice.why.value)
             if self._is_over or any(line.goes_on for line in self._open_lines):
                 return  # a session that changes threads does so alone
             stay = [line for line in self._open_lines if not line.leaves]

@@ -47,8 +47,6 @@ class Engine:
     Attributes:
         error: why the run ended early; None at a normal end.  Valid when ``run`` is exhausted.
         auto: how many sessions were chosen and why; None if their number was given.
-        waited: seconds spent waiting for answers by sessions that were the only one, of the seconds ``lasted`` that
-            they lasted.
     """
 
     def __init__(
@@ -91,7 +89,7 @@ class Engine:
         self._disturbed = False
         self.error: DcmsendError | None = None
         self.auto: AutoCount | None = None
-        self.waited = self.lasted = 0.0
+        self._waited = self._lasted = 0.0
         if not isinstance(options.parallel_associations, int):
             from .auto_count import AutoCount  # seldom asked for
 
@@ -109,6 +107,11 @@ class Engine:
             self._note_pending()
             if self._feed is not None:
                 self._feed.close()
+
+    @property
+    def waiting_share(self) -> float:
+        """Part of the time of sessions that were the only one in which they waited for answers, 0.0 to 1.0."""
+        return min(1.0, self._waited / self._lasted) if self._lasted else 0.0
 
     def _outcomes(self) -> Iterator[StoreOutcome]:
         while self._has_more() and self.error is None:
@@ -259,8 +262,8 @@ class Engine:
             if outcome is not None:
                 yield outcome
                 work.note_finished(self._order.next_index)
-        self.waited += session.timings.waiting
-        self.lasted += time.perf_counter() - session.timings.began
+        self._waited += session.timings.waiting
+        self._lasted += time.perf_counter() - session.timings.began
         if self._retries is not None:
             self._retries.end_association(session.error)
         self._judge(session.error if session.halted else None, session.answered, was_lost=session.error is not None)
