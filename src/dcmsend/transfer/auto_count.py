@@ -48,7 +48,7 @@ class Why(Enum):
     """The reason of a choice, in words that go for every way to send."""
 
     NOTHING_MEASURED = "too little was measured"
-    WAITING = "most of the time went by waiting for the receiver"
+    WAITING = "most of the time went by waiting"
     ALL_ALLOWED = "more are not allowed"
     NO_GAIN = "more were not faster"
     BUSY_HERE = "the time went by on this side"
