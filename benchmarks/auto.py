@@ -6,10 +6,11 @@
     python benchmarks/auto.py --smoke                          # whether all of it works, nothing else
 
 For each case the same files go to the same receiver over 1, 2, 4 and 8 associations and with ``auto``, in turns.  A run
-is ended after some seconds; its report in JSON lines tells when each instance was answered.  What counts is the rate of
-``auto`` after its first ten seconds divided by the best rate of a fixed number at that time, and its rate over the whole
-run divided by that of one association.  Everything stays on this machine: lines are played by ``c/delay_proxy.c``, and
-by netem in a network namespace where packets are lost (left out where the kernel has no netem).
+is ended after some seconds; its report in JSON lines tells when each instance was answered.  What counts is the rate
+of ``auto`` after its first ten seconds divided by the best rate of a fixed number at that time, and its rate over the
+whole run divided by that of one association.  Everything stays on this machine: lines are played by
+``c/delay_proxy.c``, and by netem in a network namespace where packets are lost (left out where the kernel has no
+netem).
 """
 
 from __future__ import annotations

@@ -13,18 +13,22 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Final, NamedTuple
 
-__all__ = ["AutoCount", "Change", "Choice", "Facts", "LineFacts", "Spent", "Why"]
+from .speed import Speed, Sums
+
+__all__ = ["AutoCount", "Change", "Choice", "Facts", "LineFacts", "Why"]
 
 _GAIN: Final = 1.06
 """Times faster that more sessions must be."""
 _WORTH: Final = 0.94
 """Times as fast that fewer sessions must be to be kept."""
-_CLEAR: Final = 0.25
-"""A speed that differs by more than this part needs no long measurement."""
+_SURE, _NEAR = 2.5, 0.1
+"""What differs from the needed speed by so many times the error of chance, and so much more, needs no longer look."""
+_EXACT: Final = 0.05
+"""A speed that may be wrong by no more than this part is known well enough to compare others with it."""
 _SLOWED: Final = 0.7
 """Times the usual speed, below which answers have become slow."""
 
-_SHORT, _LONG, _LONGEST = 0.4, 2.5, 8.0
+_SHORT, _LONG, _LONGEST = 0.4, 3.0, 8.0
 """Seconds of a measurement: of a clear one, of any other, and where answers take seconds."""
 _STEADY: Final = 3.0
 """Seconds of a measurement while the number stays as it is."""
@@ -88,23 +92,6 @@ class LineFacts(NamedTuple):
     last: float
 
 
-class Spent:
-    """The seconds from answer to answer of a session, added up for instances of about the same size.
-
-    Attributes:
-        sums: by size class, the number of answers and their seconds; of all sessions together.
-    """
-
-    def __init__(self) -> None:
-        self.sums: dict[int, tuple[int, float]] = {}
-
-    def add(self, length: int, seconds: float) -> None:
-        """Note an answer for an instance of ``length`` bytes, so many seconds after the one before."""
-        size = length.bit_length() // 2  # a class ends at four times its begin
-        count, before = self.sums.get(size, (0, 0.0))
-        self.sums[size] = (count + 1, before + max(0.0, seconds))
-
-
 class Facts(NamedTuple):
     """What is known at one moment; all counts are those since the beginning.
 
@@ -122,7 +109,7 @@ class Facts(NamedTuple):
 
     at: float
     lines: tuple[LineFacts, ...]
-    spent: Mapping[int, tuple[int, float]]
+    spent: Mapping[int, Sums]
     opening_since: float | None = None
     waiting: float = 0.0
     processor: float = 0.0
@@ -131,50 +118,13 @@ class Facts(NamedTuple):
     losses: int = 0
 
 
-class _Speed:
-    """How fast so many sessions are, for each size class: number of answers, and seconds from answer to answer."""
-
-    def __init__(self, count: int, sums: Mapping[int, tuple[float, float]]) -> None:
-        self._count = count
-        self._sums = dict(sums)
-
-    def is_comparable(self, other: _Speed) -> bool:
-        """Whether half of the instances are of sizes of which ``other`` knows something."""
-        known = sum(answers for size, (answers, _) in self._sums.items() if size in other._sums)
-        return 2 * known >= sum(answers for answers, _ in self._sums.values()) > 0
-
-    def times(self, other: _Speed) -> float:
-        """How many times as fast as ``other`` these sessions are; only sizes count that both know, if there are any."""
-        expected = needed = 0.0
-        for size, (answers, seconds) in self._sums.items():
-            if size in other._sums:
-                usual, long = other._sums[size]
-                expected += answers * long / usual
-                needed += seconds
-        if not needed:
-            expected, needed = other._mean, self._mean
-        return self._count / other._count * expected / max(needed, 1e-9)
-
-    @property
-    def _mean(self) -> float:
-        return sum(seconds for _, seconds in self._sums.values()) / max(1, sum(n for n, _ in self._sums.values()))
-
-    def with_older(self, older: _Speed) -> _Speed:
-        """The two joined, the older one with less weight."""
-        sums = {size: (0.5 * answers, 0.5 * seconds) for size, (answers, seconds) in older._sums.items()}
-        for size, (answers, seconds) in self._sums.items():
-            before = sums.get(size, (0.0, 0.0))
-            sums[size] = (before[0] + answers, before[1] + seconds)
-        return _Speed(self._count, {size: row for size, row in sums.items() if row[0] > 0.1})
-
-
 class _Measured(NamedTuple):
     """What has happened between two moments; ``fewest`` is the smallest number of answers of a session."""
 
     seconds: float
     fewest: int
     answers: int
-    speed: _Speed
+    speed: Speed
     is_idle: bool
 
 
@@ -182,7 +132,7 @@ class _Trial(NamedTuple):
     """Another number is tried than ``sessions``, whose speed was ``speed``; ``why`` a smaller one is kept."""
 
     sessions: int
-    speed: _Speed
+    speed: Speed
     is_upwards: bool
     why: Why = Why.WAITING
 
@@ -210,7 +160,7 @@ class AutoCount:
         self._changed_at = at
         self._mark: Facts | None = None
         self._trial: _Trial | None = None
-        self._reference: _Speed | None = None
+        self._reference: Speed | None = None
         self._slow = 0
         self._doubt: tuple[int, float] | None = None
         self._ceiling = most
@@ -258,10 +208,10 @@ class AutoCount:
 
     def _patience(self, facts: Facts) -> float:
         """Seconds that the opening of a session may take: a receiver whose answers take long may be slow in this."""
-        answers = sum(answers for answers, _ in facts.spent.values())
+        answers = sum(sums[0] for sums in facts.spent.values())
         if not answers:
             return 10 * _PATIENCE
-        seconds = sum(seconds for _, seconds in facts.spent.values())
+        seconds = sum(sums[1] for sums in facts.spent.values())
         return max(_PATIENCE, min(10 * seconds / answers, 10 * _PATIENCE))
 
     def _hold(self, count: int, why: Why, at: float) -> None:
@@ -295,13 +245,12 @@ class AutoCount:
         if seconds < _SHORT or fewest < 2:
             return False
         if self._trial is None:
-            return fewest >= 16 or (fewest >= 4 and seconds >= 2 * _SHORT) or seconds >= _LONG
+            return seconds >= _LONG or (fewest >= 4 and seconds >= 2 * _SHORT and measured.speed.error < _EXACT)
         if not measured.speed.is_comparable(self._trial.speed):
             return False
-        ratio = measured.speed.times(self._trial.speed)
-        if fewest >= 4 and not 1 - _CLEAR < ratio < 1 + _CLEAR:
-            return True
-        return seconds >= _LONG or (fewest >= 6 and measured.answers >= 64 and seconds >= 2 * _SHORT)
+        times, error = measured.speed.times(self._trial.speed)
+        needed = _GAIN if self._trial.is_upwards else _WORTH
+        return seconds >= _LONG or (fewest >= 4 and abs(times - needed) > _SURE * error + _NEAR)
 
     def _judge(self, measured: _Measured, at: float) -> None:
         trial, self._trial = self._trial, None
@@ -315,7 +264,7 @@ class AutoCount:
                 self._try_fewer(self._doubt[0], self._reference, Why.NO_GAIN, at)
                 return
         else:
-            times = speed.times(trial.speed)
+            times, error = speed.times(trial.speed)
             if times < (_GAIN if trial.is_upwards else _WORTH):
                 self._rest(trial.sessions, Why.NO_GAIN if trial.is_upwards else Why.WAITING, trial.speed, at)
                 return
@@ -324,21 +273,21 @@ class AutoCount:
                 return
             self._in_vain = 0
             self._reference = speed
-            self._doubt = (trial.sessions, at + _DOUBT) if times < 1 + _CLEAR else None
+            self._doubt = (trial.sessions, at + _DOUBT) if times - _GAIN < _SURE * error + _NEAR else None
         self._climb(measured, self._reference, at)
 
-    def _try_fewer(self, count: int, speed: _Speed, why: Why, at: float) -> None:
+    def _try_fewer(self, count: int, speed: Speed, why: Why, at: float) -> None:
         self._trial = _Trial(self.choice.sessions, speed, is_upwards=False, why=why)
         self._choose(count, why, at)
 
-    def _has_slowed(self, speed: _Speed) -> bool:
+    def _has_slowed(self, speed: Speed) -> bool:
         """Whether several sessions have twice been much slower than they usually are."""
         usual = self._reference
         is_slow = (
             self.choice.sessions > 1
             and usual is not None
             and speed.is_comparable(usual)
-            and speed.times(usual) < _SLOWED
+            and speed.times(usual)[0] < _SLOWED
         )
         self._slow = self._slow + 1 if is_slow else 0
         if self._slow < 2:
@@ -346,7 +295,7 @@ class AutoCount:
         self._slow = 0
         return True
 
-    def _rest(self, count: int, why: Why, speed: _Speed, at: float) -> None:
+    def _rest(self, count: int, why: Why, speed: Speed, at: float) -> None:
         """Keep a number, whose speed is known, for a while."""
         self._reference = speed
         self._ceiling = count
@@ -355,7 +304,7 @@ class AutoCount:
         self._doubt = None
         self._choose(count, why, at)
 
-    def _climb(self, measured: _Measured, speed: _Speed, at: float) -> None:
+    def _climb(self, measured: _Measured, speed: Speed, at: float) -> None:
         """Try more sessions, if they may help and nothing forbids it."""
         count = self.choice.sessions
         ceiling = self._ceiling if at < self._until else self.most
@@ -383,13 +332,13 @@ def _measure(begin: Facts, end: Facts) -> _Measured:
     before = {line.number: line.answers for line in begin.lines}
     counts = [max(0, line.answers - before.get(line.number, line.answers)) for line in end.lines]
     sums = {}
-    for size, (answers, spent) in end.spent.items():
-        first = begin.spent.get(size, (0, 0.0))
+    for size, (answers, spent, squares) in end.spent.items():
+        first = begin.spent.get(size, (0, 0.0, 0.0))
         if answers > first[0]:
-            sums[size] = (answers - first[0], max(0.0, spent - first[1]))
+            sums[size] = (answers - first[0], max(0.0, spent - first[1]), max(0.0, squares - first[2]))
     seconds = max(end.at - begin.at, 1e-9)
     waiting = (end.waiting - begin.waiting) / (seconds * max(1, len(end.lines)))
     works = (end.processor - begin.processor) / seconds
     is_idle = waiting >= _WAITS or works < _WORKS
-    speed = _Speed(max(1, len(end.lines)), sums)
+    speed = Speed(max(1, len(end.lines)), sums)
     return _Measured(seconds, min(counts, default=0), sum(counts), speed, is_idle)

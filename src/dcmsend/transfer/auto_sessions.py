@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Final
 from dcmsend.errors import DcmsendError
 from dcmsend.interrupt import Interrupt
 
-from .auto_count import AutoCount, Facts, LineFacts, Spent
+from .auto_count import AutoCount, Facts, LineFacts
 from .outcome import Reason, StoreOutcome
 from .parallel import Line, ParallelSessions
+from .speed import Spent
 from .work import Task, Work, WorkTaker
 
 if TYPE_CHECKING:
