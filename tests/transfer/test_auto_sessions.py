@@ -17,7 +17,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dcmsend.interrupt import Interrupt
-from dcmsend.transfer import AutoAssociations, Feed, Observer, StoreOutcome, auto_count, auto_sessions, feed, work
+from dcmsend.transfer import (
+    AutoAssociations,
+    Feed,
+    Observer,
+    Result,
+    StoreOutcome,
+    auto_count,
+    auto_sessions,
+    feed,
+    work,
+)
 from dcmsend.transfer.auto_count import AutoCount, Choice, Facts, Why
 from support.memory_plan import Fate, Opening, Plan, Way
 from support.memory_run import MemoryLedger, MemoryRun, check, make_instance, run_in_memory, scan_of
@@ -266,6 +276,31 @@ def test_the_run_is_ended(seed: int) -> None:
     check(run)
     assert run.error is not None
     assert "not attempted" in run.results
+
+
+@pytest.mark.parametrize("aborts", [False, True], ids=["asked to end", "aborted"])
+@pytest.mark.parametrize("back", [False, True], ids=["to a thread", "to the caller"])
+def test_the_run_is_ended_while_a_session_changes_hands(aborts: bool, back: bool) -> None:
+    """What is under way on it gets its outcome all the same."""
+    interrupt = Interrupt()
+    seen: list[Facts] = []
+
+    def choose(_most: int, facts: Facts) -> int:
+        seen.append(facts)
+        if len(seen) < 50:
+            return 2 if back else 1
+        if not back or len(facts.lines) == 1:
+            interrupt.abort() if aborts else interrupt.request()
+        return 1 if back else 2
+
+    run = run_by_whim(
+        Plan(window=4, before_each=_others_have_their_turn), 400, 2, choose, interrupt=interrupt
+    )  # fmt: skip
+    check(run)
+    if aborts:
+        return
+    sent = {index for index, _ in run.target.order}
+    assert sent == {outcome.position for outcome in run.outcomes if outcome.result is Result.STORED}
 
 
 @pytest.mark.parametrize("when", [3, 100])

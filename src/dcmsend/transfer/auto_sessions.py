@@ -36,7 +36,6 @@ class _AutoLine(Line):
     Attributes:
         number: from 1, in the order in which lines were begun.
         current: the session that is open.
-        attempts: its results still to come; any thread may go on with them, one after the other.
         opening_since: since when a session is being opened; None if none is.
         answers: instances answered.
         last: time of the last answer, or of the opening.
@@ -47,7 +46,6 @@ class _AutoLine(Line):
         super().__init__(session, interrupt, taker)
         self.number = number
         self.current: Session | None = None
-        self.attempts: Iterator[StoreOutcome] | None = None
         self.opening_since: float | None = None
         self.answers = 0
         self.last = 0.0

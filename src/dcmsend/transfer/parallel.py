@@ -71,6 +71,7 @@ class Line:
         taker: keeps the groups of the line.
         is_open: whether the line has an open session.
         answered: number of answers of the sessions that have ended.
+        attempts: what a session has still to tell, if another thread has begun with it: always taken to the end.
         goes_on: whether another thread takes over what this one has begun.
     """
 
@@ -80,6 +81,7 @@ class Line:
         self.taker = taker
         self.is_open = session is not None
         self.answered = 0
+        self.attempts: Iterator[StoreOutcome] | None = None
         self.goes_on = False
 
     def leave(self) -> None:
@@ -196,7 +198,7 @@ class ParallelSessions:
     def _serve(self, line: Line) -> None:
         fruitless = 0
         try:
-            while fruitless < MAX_FRUITLESS and not line.interrupt.requested:
+            while fruitless < MAX_FRUITLESS and (line.attempts is not None or not line.interrupt.requested):
                 session = self._opened(line)
                 if session is None:
                     return
