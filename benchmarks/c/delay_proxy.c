@@ -1,9 +1,12 @@
-/* A line with latency: forwards TCP connections and holds every byte back for a fixed time, in both directions.
+/* A line with latency: forwards TCP connections and holds every byte back for a while, in both directions.
  *
- *   delay_proxy TARGET_PORT ONE_WAY_MICROSECONDS
+ *   delay_proxy TARGET_PORT ONE_WAY_MICROSECONDS [BITS_PER_SECOND [JITTER_MICROSECONDS]]
  *
- * Listens on a free port of 127.0.0.1 and says which ("listening PORT"); the end of standard input ends it.  Bandwidth is
- * not limited; at most 32 MiB are under way in one direction, then it stops reading, as a full TCP window would. */
+ * Listens on a free port of 127.0.0.1 and says which ("listening PORT"); the end of standard input ends it.  All
+ * connections share the bandwidth of a direction; 0 or nothing sets no limit.  A byte waits up to JITTER longer, by
+ * chance (the same in each run), and never overtakes another one of its connection.  At most 32 MiB of a connection are
+ * under way in one direction, and of a line with a limit no more than it takes in 20 ms wait in front of it; then the
+ * proxy stops reading, as a full TCP window would.  Nothing is lost: that needs a kernel with netem. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -30,6 +33,7 @@ struct piece {
 
 struct direction {
     struct piece *first, *last;
+    int64_t last_due;
     size_t under_way;
     int is_closed, is_done;
 };
@@ -41,7 +45,10 @@ struct line {
 
 static struct line lines[MOST_LINES];
 static int line_count = 0, target_port;
-static int64_t delay;
+static int64_t delay, jitter, bandwidth;        /* microseconds; bits a second, 0 for no limit */
+static int64_t free_at[2];                      /* when a direction has sent all that it has */
+static uint64_t chance = 88172645463325252u;
+enum { LONGEST_QUEUE = 20000 };                 /* microseconds */
 
 static void die(const char *what) {
     perror(what);
@@ -54,9 +61,24 @@ static int64_t now(void) {
     return (int64_t)time.tv_sec * 1000000 + time.tv_nsec / 1000;
 }
 
-static void add(struct direction *way, struct piece *piece, size_t length) {
+static int64_t some_jitter(void) {
+    if (!jitter) return 0;
+    chance ^= chance << 13;
+    chance ^= chance >> 7;
+    chance ^= chance << 17;
+    return chance % (jitter + 1);
+}
+
+static void add(struct direction *way, int from, struct piece *piece, size_t length) {
+    int64_t sent = now();
+    if (bandwidth) {
+        if (free_at[from] > sent) sent = free_at[from];
+        free_at[from] = sent += (int64_t)length * 8000000 / bandwidth;
+    }
     piece->next = NULL;
-    piece->due = now() + delay;
+    piece->due = sent + delay + some_jitter();
+    if (piece->due < way->last_due) piece->due = way->last_due;
+    way->last_due = piece->due;
     piece->length = length;
     piece->sent = 0;
     if (way->last) way->last->next = piece;
@@ -80,7 +102,7 @@ static void read_some(struct line *line, int from) {
     } else {
         piece = realloc(piece, sizeof *piece + count);
     }
-    add(way, piece, count);
+    add(way, from, piece, count);
 }
 
 static void drop(struct direction *way) {
@@ -154,9 +176,12 @@ static int is_blocked(const struct direction *way, int64_t time) {
 int main(int argc, char **argv) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof address;
-    if (argc != 3) return fprintf(stderr, "usage: delay_proxy TARGET_PORT ONE_WAY_MICROSECONDS\n"), 2;
+    if (argc < 3 || argc > 5)
+        return fprintf(stderr, "usage: delay_proxy TARGET_PORT ONE_WAY_MICROSECONDS [BITS_PER_SECOND [JITTER]]\n"), 2;
     target_port = atoi(argv[1]);
     delay = atoll(argv[2]);
+    bandwidth = argc > 3 ? atoll(argv[3]) : 0;
+    jitter = argc > 4 ? atoll(argv[4]) : 0;
     prctl(PR_SET_TIMERSLACK, 1000); /* nanoseconds; the default of 50 us is a part of the delay */
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (listener < 0 || bind(listener, (struct sockaddr *)&address, size) || listen(listener, 64)) die("listen");
@@ -170,7 +195,11 @@ int main(int argc, char **argv) {
             for (int end = 0; end < 2; end++) {
                 struct direction *in = &lines[i].ways[end], *out = &lines[i].ways[1 - end];
                 struct pollfd *entry = &watched[2 + 2 * i + end];
-                if (!in->is_closed && in->under_way < MOST_UNDER_WAY) entry->events |= POLLIN;
+                int64_t room_at = bandwidth ? free_at[end] - LONGEST_QUEUE : 0;
+                if (!in->is_closed && in->under_way < MOST_UNDER_WAY) {
+                    if (room_at <= time) entry->events |= POLLIN;
+                    else if (room_at < first_due) first_due = room_at;
+                }
                 if (is_blocked(out, time)) entry->events |= POLLOUT;
                 else if (out->first && !out->is_done && out->first->due < first_due) first_due = out->first->due;
                 entry->fd = entry->events ? lines[i].ends[end] : -1;
@@ -187,10 +216,16 @@ int main(int argc, char **argv) {
             char line[64];
             if (read(0, line, sizeof line) <= 0) return 0;
         }
-        for (int i = 0; i < before; i++)
-            for (int end = 0; end < 2; end++)
+        static int turn = 0;
+        turn++;
+        for (int step = 0; step < before; step++) {
+            int i = (step + turn) % before; /* nobody is always the first to fill the line */
+            for (int end = 0; end < 2; end++) {
+                if (bandwidth && free_at[end] - LONGEST_QUEUE > now()) continue;
                 if (watched[2 + 2 * i + end].revents & (POLLIN | POLLHUP | POLLERR) && !lines[i].ways[end].is_closed)
                     read_some(&lines[i], end);
+            }
+        }
         time = now();
         for (int i = 0; i < line_count; i++)
             for (int end = 0; end < 2; end++) deliver(&lines[i], end, time);

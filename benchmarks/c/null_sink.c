@@ -1,13 +1,16 @@
 /* A Storage SCP that keeps nothing: accepts every presentation context in the first transfer syntax proposed, checks how
  * messages are framed, counts, answers each C-STORE with success.  Any number of associations, one thread.
  *
- *   null_sink [--max-pdu N] [--window N] [--nagle-two-writes]
+ *   null_sink [--max-pdu N] [--window N] [--nagle-two-writes] [--service MS] [--slower MS] [--most N]
  *
  * Listens on a free port of 127.0.0.1 and says which ("listening PORT").  Each line on standard input is answered by
  * one JSON line with the counts since the last one; the end of standard input ends the program.
  *
  *   --max-pdu N         maximum length it announces (131072; 0 = no limit)
  *   --window N          grants an asynchronous operations window of at most N invoked operations, if proposed
+ *   --service MS        needs MS milliseconds for each instance; associations do not wait for each other
+ *   --slower MS         needs MS milliseconds more for each instance with each further association that is open
+ *   --most N            rejects further associations while N are open: transient, local limit exceeded
  *   --nagle-two-writes  leaves the Nagle algorithm on and sends each answer in two writes, as DCMTK's receivers do
  *
  * Source: PS3.8 §9.3, PS3.7 §9.3.1, D.3.3. */
@@ -25,12 +28,23 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { PDU_HEADER, BODY, PDV_HEADER, COMMAND_DATA, DATA_SET_DATA };
 enum { LARGEST_BODY = 1 << 20, LARGEST_COMMAND = 4096, INPUT = 256 * 1024 };
 
+struct delayed {                 /* an answer that is due later */
+    struct delayed *next;
+    int64_t due;                 /* microseconds */
+    size_t length;
+    uint8_t data[];
+};
+
 struct association {
+    struct association *next, *previous;
+    struct delayed *first, *last;
+    int64_t last_due;
     int fd, state, is_answered, has_request, in_data_set, ended;
     uint8_t header[6];           /* of the current PDU or PDV, as far as it is here */
     uint32_t have, pdu_left, pdv_left;
@@ -55,7 +69,9 @@ static struct {
 static uint32_t max_pdu = 131072;
 static unsigned window = 0;
 static int two_writes = 0, poller = -1;
-static long open_now = 0;
+static long open_now = 0, accepted_now = 0, most = 0;
+static int64_t service = 0, slower = 0;
+static struct association *all;
 static uint32_t crc_table[256];
 
 static void die(const char *what) {
@@ -163,6 +179,42 @@ static void put_number(struct writer *w, uint16_t element, uint16_t value) {
 
 static struct writer answer, part;
 
+static int64_t now(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (int64_t)time.tv_sec * 1000000 + time.tv_nsec / 1000;
+}
+
+/* Keeps an answer until its instance has had its time; one instance of an association after the other. */
+static void delay(struct association *a, const uint8_t *data, size_t length) {
+    struct delayed *one = malloc(sizeof *one + length);
+    int64_t begin = now();
+    if (!one) die("malloc");
+    if (begin < a->last_due) begin = a->last_due;
+    one->next = NULL;
+    one->due = a->last_due = begin + service + slower * (accepted_now - 1);
+    one->length = length;
+    memcpy(one->data, data, length);
+    if (a->last) a->last->next = one;
+    else a->first = one;
+    a->last = one;
+}
+
+/* Sends the answers that are due; milliseconds until the next one, -1 if there is none. */
+static int send_delayed(void) {
+    int64_t time = now(), next = -1;
+    for (struct association *a = all; a; a = a->next) {
+        while (a->first && a->first->due <= time) {
+            struct delayed *one = a->first;
+            write_out(a, one->data, one->length);
+            if (!(a->first = one->next)) a->last = NULL;
+            free(one);
+        }
+        if (a->first && (next < 0 || a->first->due < next)) next = a->first->due;
+    }
+    return next < 0 ? -1 : (int)((next - time + 999) / 1000);
+}
+
 /* Writes a response without data set: command field, message id answered, status 0000. */
 static void respond(struct association *a, uint16_t command_field) {
     part.length = answer.length = 0;
@@ -178,7 +230,9 @@ static void respond(struct association *a, uint16_t command_field) {
     put(&answer, (uint8_t[]){a->request_context, 3}, 2);
     put_element(&answer, 0, (uint8_t[]){part.length, part.length >> 8, 0, 0}, 4);
     put(&answer, part.data, part.length);
-    if (two_writes) {
+    if (command_field == 0x8001 && (service || slower)) {
+        delay(a, answer.data, answer.length);
+    } else if (two_writes) {
         write_out(a, answer.data, 12);
         write_out(a, answer.data + 12, answer.length - 12);
     } else {
@@ -216,6 +270,10 @@ static int associate(struct association *a) {
     const uint8_t *body = a->body;
     unsigned proposed = 0;
     if (a->is_answered || a->body_length < 68) return fail(a, "unexpected A-ASSOCIATE-RQ");
+    if (most && accepted_now >= most) {
+        write_out(a, (uint8_t[]){3, 0, 0, 0, 0, 4, 0, 2, 3, 2}, 10);
+        return 0;
+    }
     answer.length = 0;
     put(&answer, (uint8_t[]){2, 0, 0, 0, 0, 0, 0, 1, 0, 0}, 10);
     put(&answer, body + 4, 64);
@@ -239,6 +297,7 @@ static int associate(struct association *a) {
     uint8_t field[] = {length >> 24, length >> 16, length >> 8, length};
     memcpy(answer.data + 2, field, 4);
     a->is_answered = 1;
+    accepted_now++;
     counts.associations++;
     write_out(a, answer.data, answer.length);
     return 0;
@@ -427,6 +486,9 @@ static void accept_one(int listener) {
     if (!two_writes) setsockopt(a->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = a};
     if (epoll_ctl(poller, EPOLL_CTL_ADD, a->fd, &event)) die("epoll_ctl");
+    a->next = all;
+    if (all) all->previous = a;
+    all = a;
     open_now++;
 }
 
@@ -436,6 +498,14 @@ static void end(struct association *a) {
         fail(a, "the connection was closed without release or abort");
     }
     close(a->fd);
+    if (a->next) a->next->previous = a->previous;
+    if (a->previous) a->previous->next = a->next;
+    else all = a->next;
+    for (struct delayed *one = a->first, *next; one; one = next) {
+        next = one->next;
+        free(one);
+    }
+    accepted_now -= a->is_answered;
     free(a->body);
     free(a->output);
     free(a);
@@ -487,6 +557,9 @@ int main(int argc, char **argv) {
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "--nagle-two-writes")) two_writes = 1;
         else if (!strcmp(argv[i], "--max-pdu") && i + 1 < argc) max_pdu = strtoul(argv[++i], NULL, 10);
+        else if (!strcmp(argv[i], "--service") && i + 1 < argc) service = strtoll(argv[++i], NULL, 10) * 1000;
+        else if (!strcmp(argv[i], "--slower") && i + 1 < argc) slower = strtoll(argv[++i], NULL, 10) * 1000;
+        else if (!strcmp(argv[i], "--most") && i + 1 < argc) most = strtol(argv[++i], NULL, 10);
         else if (!strcmp(argv[i], "--window") && i + 1 < argc) window = strtoul(argv[++i], NULL, 10);
         else return fprintf(stderr, "null_sink: unknown argument %s\n", argv[i]), 2;
     }
@@ -504,7 +577,7 @@ int main(int argc, char **argv) {
     if (epoll_ctl(poller, EPOLL_CTL_ADD, 0, &event)) die("epoll_ctl");
     for (;;) {
         struct epoll_event ready[64];
-        int count = epoll_wait(poller, ready, 64, -1);
+        int count = epoll_wait(poller, ready, 64, service || slower ? send_delayed() : -1);
         if (count < 0 && errno != EINTR) die("epoll_wait");
         for (int i = 0; i < count; i++) {
             if (ready[i].data.ptr == &listener_mark) accept_one(listener);

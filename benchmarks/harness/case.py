@@ -23,11 +23,17 @@ class Receiver:
         options: of the null sink.
         no_delay: started with TCP_NODELAY=1 in its environment, which hardly anybody does.
         round_trip: seconds that a line between the two adds to each round trip.
+        bandwidth: bits a second of the line in each direction, shared by all connections; 0 for no limit.
+        jitter: seconds by which a byte may take longer, by chance, in each direction.
+        loss: share of the packets that are lost; needs a kernel with netem, and is for our own receivers only.
     """
 
     kind: str = "null-sink"
     options: tuple[str, ...] = ()
     round_trip: float = 0.0
+    bandwidth: int = 0
+    jitter: float = 0.0
+    loss: float = 0.0
     no_delay: bool = False
 
 

@@ -177,6 +177,7 @@ class _Bench:
             command = SENDERS[entry.program].command(
                 self._programs, self._options(entry), receiver.port, inputs
             )
+            command = Command([*receiver.prefix, *command.argv], command.environment)
             (wall, user, system, peak, code), output = self._measure(entry, command, tree)
             arrival = receiver.arrived() if entry.delivers and tree is not None else Arrival()
         return Run(wall, user, system, peak, code, arrival, _problem(entry, tree, code, arrival, output))

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from .case import Receiver
+from .netem import lossy_line
 from .programs import Programs, clean_environment
 from .senders import MissingProgram
 
@@ -56,9 +57,11 @@ class RunningReceiver(Protocol):
 
     Attributes:
         port: where.
+        prefix: words before the command of a sender, which bring it to where the receiver is.
     """
 
     port: int
+    prefix: tuple[str, ...]
 
     def begin(self) -> None:
         """Forget what arrived before."""
@@ -70,8 +73,8 @@ class RunningReceiver(Protocol):
 class _OwnServer:
     """One of our C programs: says its port on its first line, ends with its standard input."""
 
-    def __init__(self, programs: Programs, name: str, *arguments: str) -> None:
-        argv = [programs.compiled("measure"), "--serve", programs.receiver_processors, programs.compiled(name)]
+    def __init__(self, programs: Programs, name: str, *arguments: str, prefix: tuple[str, ...] = ()) -> None:
+        argv = [programs.compiled("measure"), "--serve", programs.receiver_processors, *prefix, programs.compiled(name)]
         self.process = subprocess.Popen(
             [*argv, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=clean_environment()
         )
@@ -99,9 +102,10 @@ class _OwnServer:
 class _NullSink:
     """The null sink in C."""
 
-    def __init__(self, server: _OwnServer) -> None:
+    def __init__(self, server: _OwnServer, prefix: tuple[str, ...] = ()) -> None:
         self._server = server
         self.port = server.port
+        self.prefix = prefix
 
     def begin(self) -> None:
         self._server.ask("reset")
@@ -117,6 +121,8 @@ class _NullSink:
 
 class _Storescp:
     """DCMTK's storescp that keeps nothing; the system tells how much it has read."""
+
+    prefix = ()
 
     def __init__(self, process: subprocess.Popen[bytes], port: int) -> None:
         self.port = port
@@ -139,6 +145,8 @@ class _Storescp:
 class _Folder:
     """A receiver that writes files."""
 
+    prefix = ()
+
     def __init__(self, port: int, folder: Path) -> None:
         self.port = port
         self._folder = folder
@@ -154,6 +162,8 @@ class _Folder:
 
 class _Orthanc:
     """Orthanc, asked over its REST interface."""
+
+    prefix = ()
 
     def __init__(self, port: int, http_port: int) -> None:
         self.port = port
@@ -171,6 +181,8 @@ class _Orthanc:
 class _Closed:
     """A port where nobody listens."""
 
+    prefix = ()
+
     def __init__(self) -> None:
         self.port = _free_port()
 
@@ -183,11 +195,11 @@ class _Closed:
 
 @contextlib.contextmanager
 def _null_sink(programs: Programs, receiver: Receiver, folder: Path) -> Iterator[RunningReceiver]:
-    server = _OwnServer(programs, "null_sink", *receiver.options)
-    try:
-        yield _NullSink(server)
-    finally:
-        server.stop()
+    with contextlib.ExitStack() as stack:
+        prefix = stack.enter_context(lossy_line(receiver)) if receiver.loss else ()
+        server = _OwnServer(programs, "null_sink", *receiver.options, prefix=prefix)
+        stack.callback(server.stop)
+        yield _NullSink(server, prefix)
 
 
 @contextlib.contextmanager
@@ -254,6 +266,7 @@ class _BehindLine:
 
     def __init__(self, receiver: RunningReceiver, port: int) -> None:
         self.port = port
+        self.prefix = receiver.prefix
         self.begin = receiver.begin
         self.arrived = receiver.arrived
 
@@ -264,11 +277,13 @@ def open_receiver(programs: Programs, receiver: Receiver, folder: Path) -> Itera
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     with RECEIVERS[receiver.kind](programs, receiver, folder) as running:
-        if not receiver.round_trip:
+        is_plain = not (receiver.round_trip or receiver.bandwidth or receiver.jitter)
+        if receiver.loss or is_plain:  # netem does all of it
             yield running
             return
-        one_way = round(receiver.round_trip * 1_000_000 / 2)
-        line = _OwnServer(programs, "delay_proxy", str(running.port), str(one_way))
+        one_way, jitter = (round(seconds * 1_000_000) for seconds in (receiver.round_trip / 2, receiver.jitter))
+        numbers = [str(number) for number in (one_way, receiver.bandwidth, jitter)]
+        line = _OwnServer(programs, "delay_proxy", str(running.port), *numbers)
         try:
             yield _BehindLine(running, line.port)
         finally:

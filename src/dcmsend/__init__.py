@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         AssociationClosed,
         AssociationOpened,
         Attempt,
+        AutoAssociations,
         BytesSent,
         InstanceProof,
         Observer,
@@ -61,8 +62,9 @@ _HOMES = {
     "proof": ("CommitOptions", "VerifyOptions"),
     "report": ("ReportOptions", "Summary"),
     "transfer": (
-        "AssociationClosed", "AssociationOpened", "Attempt", "BytesSent", "InstanceProof", "Observer", "Proof",
-        "ProofState", "Result", "RetryOptions", "StoreOutcome", "Timetable", "TransferOptions", "Waiting",
+        "AssociationClosed", "AssociationOpened", "Attempt", "AutoAssociations", "BytesSent", "InstanceProof",
+        "Observer", "Proof", "ProofState", "Result", "RetryOptions", "StoreOutcome", "Timetable", "TransferOptions",
+        "Waiting",
     ),
     "reasons": ("NoConnection", "Reason", "Rejection"),
     "stow": ("BasicCredentials", "BearerCommand", "BearerFile", "WebPeer"),
@@ -71,13 +73,13 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
-    "AddressFamily", "AssociationClosed", "AssociationOpened", "Attempt", "BasicCredentials", "BearerCommand",
-    "BearerFile", "BytesSent", "CommitOptions", "DcmsendError", "Decompression", "HeaderFacts", "IndexOptions",
-    "InputOptions", "Instance", "InstanceProof", "JournalOptions", "KeepTogether", "NameRule", "NoConnection",
-    "Observer", "Peer", "PlanOptions", "Proof", "ProofState", "ReadMode", "Reason", "RejectedInput", "Rejection",
-    "ReportOptions", "Result", "RetryOptions", "Shard", "StoreOutcome", "Summary", "Timetable", "TlsOptions",
-    "TlsProfile", "Transfer", "TransferOptions", "UserIdentity", "ValueRule", "VerifyOptions", "Waiting", "WebPeer",
-    "__version__", "load_tls", "send",
+    "AddressFamily", "AssociationClosed", "AssociationOpened", "Attempt", "AutoAssociations", "BasicCredentials",
+    "BearerCommand", "BearerFile", "BytesSent", "CommitOptions", "DcmsendError", "Decompression", "HeaderFacts",
+    "IndexOptions", "InputOptions", "Instance", "InstanceProof", "JournalOptions", "KeepTogether", "NameRule",
+    "NoConnection", "Observer", "Peer", "PlanOptions", "Proof", "ProofState", "ReadMode", "Reason", "RejectedInput",
+    "Rejection", "ReportOptions", "Result", "RetryOptions", "Shard", "StoreOutcome", "Summary", "Timetable",
+    "TlsOptions", "TlsProfile", "Transfer", "TransferOptions", "UserIdentity", "ValueRule", "VerifyOptions",
+    "Waiting", "WebPeer", "__version__", "load_tls", "send",
 ]
 
 

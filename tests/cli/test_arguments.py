@@ -20,7 +20,7 @@ from dcmsend.journal import JournalOptions
 from dcmsend.plan import Decompression
 from dcmsend.proof import CommitOptions, VerifyOptions
 from dcmsend.settings import Preview, Settings
-from dcmsend.transfer import Timetable
+from dcmsend.transfer import AutoAssociations, Timetable
 
 
 def settings_for(*arguments: str) -> Settings:
@@ -200,6 +200,12 @@ def test_every_option_has_its_meaning_here() -> None:
     """Those about TLS, the user and web services have a file each, that about time is below."""
     elsewhere = SECURITY_OPTIONS | set(WEB_OPTIONS) | {"--stop-at"}
     assert MEANINGS.keys() | NOT_FOR_THE_RUN | elsewhere == {row.long for row in OPTIONS}
+
+
+@pytest.mark.parametrize(("text", "most"), [("auto", 8), ("auto:3", 3), ("auto:1", 1), ("auto:128", 128)])
+def test_as_many_associations_as_help(text: str, most: int) -> None:
+    chosen = settings_for("--parallel-associations", text)
+    assert differences(settings_for(), chosen) == {"transfer.parallel_associations": AutoAssociations(most)}
 
 
 def test_stop_at() -> None:

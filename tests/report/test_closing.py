@@ -16,6 +16,7 @@ from dcmsend.report import ProofSummary, RunRecord
 from dcmsend.report.amounts import format_rate
 from dcmsend.report.closing import closing_lines
 from dcmsend.transfer import InstanceProof, Proof, ProofState, Reason, Result
+from dcmsend.transfer.auto_count import AutoCount, Choice, Why
 
 
 def record_of() -> RunRecord:
@@ -38,7 +39,7 @@ def record_of() -> RunRecord:
     shown = {"seconds": 25_320.0, "journal": "night.db", "already_stored": 27_592_104, "invalid_files": 4_112}
     names = (
         "summary", "broken_files", "not_now", "error", "report_error", "exit_code", "may_succeed", "cannot_succeed",
-        "other_shards", "filtered", "proofs", "unreadable", "left_out",
+        "other_shards", "filtered", "proofs", "unreadable", "left_out", "auto", "waiting_share", "by_web",
     )  # fmt: skip
     return cast(RunRecord, SimpleNamespace(**{name: getattr(record, name) for name in names} | shown))
 
@@ -54,6 +55,44 @@ def test_a_night() -> None:
         "  earlier runs 27 592 104 already in the journal; not DICOM 4 112 ignored",
         "Result 101: 324 may succeed when run again (--resume), 1 462 need a person.",
     ]
+
+
+def waited(share: float, seconds: float = 600.0, *, by_web: bool = False) -> RunRecord:
+    """The record of a run over one association at a time."""
+    record = record_of()
+    record.waiting_share, record.by_web = share, by_web
+    vars(record)["seconds"] = seconds
+    return record
+
+
+def test_a_run_that_has_waited_says_what_would_have_been_faster() -> None:
+    lines = closing_lines(waited(0.93), advises_auto=True)
+    assert lines[-3:-1] == [
+        "  93 % of the time went by waiting for answers",
+        "  (--parallel-associations auto: several associations, up to 8 times as fast)",
+    ]
+    web = closing_lines(waited(0.66, by_web=True), advises_auto=True)
+    assert web[-2] == "  (--parallel-associations auto: several connections, up to 3 times as fast)"
+    assert all(len(line) <= 80 for line in lines + web)
+
+
+@pytest.mark.parametrize(("share", "seconds", "advises"), [
+    (0.93, 600.0, False), (0.45, 600.0, True), (0.93, 4.0, True), (0.0, 600.0, True),
+], ids=["an old command line", "it has worked most of the time", "a short run", "several associations"])  # fmt: skip
+def test_other_runs_say_nothing_of_it(share: float, seconds: float, advises: bool) -> None:
+    lines = closing_lines(waited(share, seconds), advises_auto=advises)
+    assert not any("waiting" in line or "--parallel" in line for line in lines)
+
+
+@pytest.mark.parametrize("why", Why)
+def test_how_many_were_chosen_and_why(why: Why) -> None:
+    for by_web, word in ((False, "associations"), (True, "connections")):
+        record = waited(0.9, by_web=by_web)
+        record.auto = AutoCount(8, 0.0)
+        record.auto.choice = Choice(4, why)
+        line = closing_lines(record, advises_auto=True)[-2]
+        assert line == f"  {word} chosen 4 (at most 8): {why.value}"
+        assert len(line) <= 80
 
 
 def test_everything_is_stored() -> None:

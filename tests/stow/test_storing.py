@@ -6,6 +6,7 @@ import errno
 import os
 import resource
 import threading
+import time
 from io import BytesIO
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, RLELossless
 
 from dcmsend.index import ReadMode
-from dcmsend.transfer import Feed
+from dcmsend.transfer import AutoAssociations, Feed, auto_count
 from dcmsend.transport import tcp
 from support.descriptors import open_descriptors
 from support.fixture_files import CT_CLASS
@@ -162,6 +163,29 @@ def test_several_connections_begin_with_small_requests(tmp_path: Path) -> None:
     for each in several:
         assert all(size <= most for size, most in zip(each, [5, 10, *[18] * len(each)], strict=False)), each
     assert sum(map(sum, several)) == 60
+
+
+def test_as_many_connections_as_help(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that takes its time for each request gets further connections, and no more than are allowed."""
+    monkeypatch.setattr(auto_count, "_SHORT", 0.05)
+    paths = files_of(tmp_path, [500] * 120)
+    now, most, lock = 0, 0, threading.Lock()
+
+    def slowly(request: WebRequest) -> bytes:
+        nonlocal now, most
+        with lock:
+            now += 1
+            most = max(most, now)
+        time.sleep(0.03)
+        with lock:
+            now -= 1
+        return store_all(request)
+
+    with ScriptedWebServer(slowly) as server:
+        sent = store(server.url, paths, peer={"batch": 2}, parallel_associations=AutoAssociations(3))
+    assert sent.results == ["stored"] * 120
+    assert sorted(uid for each in server.requests for uid in each.uids) == sorted(map(instance_uid, range(1, 121)))
+    assert 1 < most <= 3
 
 
 def test_membership_decides_and_not_the_status(tmp_path: Path) -> None:

@@ -185,7 +185,7 @@ def check(run: MemoryRun, count: int | None = None) -> None:
         _check_outcome(run, outcome)
         noted = [] if outcome.result is Result.NOT_ATTEMPTED else [outcome]
         assert run.ledger.noted[outcome.position] == noted
-    assert run.target.most_open <= run.options.parallel_associations
+    assert run.target.most_open <= run.options.most_associations
     assert set(run.target.arrivals) <= set(range(count))
 
 

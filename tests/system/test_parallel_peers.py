@@ -102,7 +102,9 @@ def test_windows_that_cannot_be(dcmsend: str, value: str) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["--parallel-associations", "0"], ["--parallel-associations", "129"], [
-    "--parallel-associations", "2", "-ma"]], ids=" ".join)
+    "--parallel-associations", "2", "-ma"], *(["--parallel-associations", text] for text in (
+        "auto:0", "auto:129", "auto:", "auto:x", "auto:-1", "auto:2:3", "Auto", "automatic", "auto 2",
+    ))], ids=" ".join)
 def test_numbers_of_associations_that_cannot_be(dcmsend: str, arguments: list[str]) -> None:
     done = run(dcmsend, *arguments, "127.0.0.1", 104, CT)
     assert done.exit_code == 1

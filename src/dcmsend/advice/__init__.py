@@ -6,7 +6,7 @@ the HTML report and the documentation show it.  Only this folder and ``cli`` nam
 
 from .connections import for_http_status, port_in_host
 from .ends import for_error, with_explanation
-from .instances import NOTHING_ACCEPTED, for_reason, for_rejection, for_status, run_again
+from .instances import NOTHING_ACCEPTED, for_reason, for_rejection, for_status, run_again, several_at_once
 from .proofs import (
     ASKED_AGAIN,
     CANNOT_COMMIT,
@@ -22,5 +22,6 @@ from .situation import Situation
 __all__ = [
     "ASKED_AGAIN", "CANNOT_COMMIT", "NOTHING_ACCEPTED", "SEE_ANSWERS", "SHARED_UIDS", "WHOLE_SERIES_MISSING",
     "Situation", "cannot_be_asked", "for_error", "for_http_status", "for_reason", "for_rejection", "for_silence",
-    "for_status", "port_in_host", "prove_again", "run_again", "with_explanation",
+    "for_status", "port_in_host", "prove_again", "run_again", "several_at_once",
+    "with_explanation",
 ]

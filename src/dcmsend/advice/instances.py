@@ -8,6 +8,7 @@ from dcmsend.reasons import Reason, Rejection
 
 __all__ = [
     "LEAVE_OUT", "NOTHING_ACCEPTED", "SAID_BY_THE_MESSAGE", "for_reason", "for_rejection", "for_status", "run_again",
+    "several_at_once",
 ]
 
 NOTHING_ACCEPTED: Final = (
@@ -105,3 +106,9 @@ def for_status(status: int) -> str:
 def run_again(*, with_journal: bool) -> str:
     """The words in the closing lines for instances that a new run may store."""
     return "may succeed when run again" + (" (--resume)" if with_journal else "")
+
+
+def several_at_once(share: float, word: str) -> str:
+    """The words in the closing lines of a run that has waited for answers for so large a part of its time."""
+    times = min(8.0, 1 / max(1 - share, 0.001))
+    return f"(--parallel-associations auto: several {word}s, up to {times:.0f} times as fast)"

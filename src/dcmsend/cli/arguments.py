@@ -17,7 +17,15 @@ from dcmsend.transfer import TransferOptions
 from .command_line import CommandLine
 from .log_words import LOG_LEVELS
 from .new_ways import check_move_sent, is_new
-from .numbers import check_limits, invalid_value, parse_duration, parse_limited, scan_unsigned
+from .numbers import (
+    check_limits,
+    invalid_value,
+    parse_duration,
+    parse_limited,
+    parse_parallel,
+    parse_port,
+    scan_unsigned,
+)
 from .option_table import (
     JOURNAL_OPTIONS,
     PROOF_OPTIONS,
@@ -60,7 +68,6 @@ _NUMBERS: Final = (
     "--compression-level", "--timeout", "--acse-timeout", "--dimse-timeout", "--max-pdu", "--max-send-pdu",
 )
 """Options with limits, in the order in which DCMTK checks them."""
-_PORT: Final = Limits(1, 65535)
 _PARALLEL: Final = Limits(1, 128)
 _WINDOW: Final = Limits(2, 65535)
 _LONGEST_WAIT: Final = 2_147_483
@@ -119,7 +126,7 @@ def build_settings(line: CommandLine, *, is_verbose: bool) -> tuple[Settings, li
     _check_dependences(line, is_verbose)
     is_web = line.has("--stow")
     numbers = {option: number for option in _NUMBERS if (number := _number(line, option)) is not None}
-    port = 0 if is_web else _port(line.parameters)
+    port = 0 if is_web else parse_port(line.parameters)
     halt = _halts(line)
     ways, archive = _proof(line)
     settings = Settings(
@@ -296,7 +303,9 @@ def _transfer_options(line: CommandLine, numbers: dict[str, int], halt: bool) ->
         normalize=line.has("--normalize"),
         keep_ybr=line.has("--keep-ybr"),
         log_negotiation=line.has("--verbose-pc"),
-        parallel_associations=_strict_number(line, "--parallel-associations", _PARALLEL),
+        parallel_associations=parse_parallel(
+            "--parallel-associations", line.value("--parallel-associations"), _PARALLEL
+        ),
         async_window=_strict_number(line, "--async-window", _WINDOW),
         **_rates(line),
         **_retry_and_stop(line),
@@ -373,14 +382,3 @@ def _duration(line: CommandLine, option: str) -> float | None:
 
 def _wait(seconds: int | None) -> float | None:
     return None if seconds is None else float(min(seconds, _LONGEST_WAIT))
-
-
-def _port(parameters: list[str]) -> int:
-    text = parameters[1]
-    number = scan_unsigned(text)
-    fault = "" if number is None else check_limits(number, _PORT)
-    if number is not None and not fault:
-        return number
-    from .allowed_form import bad_port_hint  # only needed for an error message
-
-    raise UsageError(f"Invalid parameter value {text}" + (f" ({fault})" if fault else ""), bad_port_hint(parameters))

@@ -9,13 +9,21 @@ from dcmsend.errors import UsageError
 
 from .option_table import Limits
 
-__all__ = ["check_limits", "invalid_value", "parse_count", "parse_duration", "parse_limited", "scan_unsigned"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from dcmsend.transfer import AutoAssociations
+
+__all__ = [
+    "check_limits", "invalid_value", "parse_count", "parse_duration", "parse_limited", "parse_parallel", "parse_port",
+    "scan_unsigned",
+]
 
 _UNSIGNED_LONG_MAX: Final = 2**64 - 1
 _COUNT: Final = r"([0-9]{1,18})(|k|M|G|Ki|Mi|Gi)"
 _DURATION: Final = r"([0-9]{1,9})(|s|m|h)"
 """Compiled when they are first used: few command lines need them."""
 _FACTORS: Final = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
+_PORT: Final = Limits(1, 65535)
 _SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3600}
 
 
@@ -77,6 +85,30 @@ def parse_limited(option: str, text: str, limits: Limits) -> int:
     if fault:
         raise invalid_value(option, text, fault=fault, limits=limits)
     return number
+
+
+def parse_parallel(option: str, text: str | None, limits: Limits) -> int | AutoAssociations | None:
+    """How many at the same time: a number, ``auto``, or ``auto:`` and a number; None for None.  Raises UsageError."""
+    if text is None:
+        return None
+    word, colon, number = text.partition(":")
+    if word != "auto":
+        return parse_limited(option, text, limits)
+    from dcmsend.transfer import AutoAssociations  # seldom asked for
+
+    return AutoAssociations(parse_limited(option, number, limits)) if colon else AutoAssociations()
+
+
+def parse_port(parameters: list[str]) -> int:
+    """The TCP port among the parameters of the command, read as DCMTK reads it.  Raises UsageError in its words."""
+    text = parameters[1]
+    number = scan_unsigned(text)
+    fault = "" if number is None else check_limits(number, _PORT)
+    if number is not None and not fault:
+        return number
+    from .allowed_form import bad_port_hint  # only needed for an error message
+
+    raise UsageError(f"Invalid parameter value {text}" + (f" ({fault})" if fault else ""), bad_port_hint(parameters))
 
 
 def parse_duration(option: str, text: str) -> int:

@@ -265,8 +265,8 @@ _OUR_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
             "(env: by SLURM or Kubernetes); no halt,", "truthful exit codes")),
     )),
     ("further options (not in DCMTK)", "network", (
-        ("", "--parallel-associations", "[n]umber: integer (1..128, default: 1)", None, (
-            "send over n associations at the same time",)),
+        ("", "--parallel-associations", "[n]umber: integer (1..128), auto, auto:n (default: 1)", None, (
+            "send over n associations at the same time; auto =", "over as many as help, up to n (default: 8)")),
         ("", "--keep-together", "[g]roup: none, directory, series, study", None, (
             "send a group over one of the associations, in", "order (default: none)")),
         ("", "--async-window", "[n]umber: integer (2..65535)", None, (

@@ -35,6 +35,9 @@ class ProgressDisplay:
             wish is None and self._on_terminal and _leaves_the_terminal_alone(choice, settings)
         )
         self._closes = line.uses_ours_beside(_SWITCHES) or wish == "--progress"
+        self._advises_auto = (
+            self._closes and not line.has("--parallel-associations") and settings.plan.multiple_associations
+        )
         self._view: LineView | TerminalView | None = None
 
     def watch(self, record: RunRecord) -> Observer | None:
@@ -45,7 +48,7 @@ class ProgressDisplay:
             return None
         from dcmsend.report import LineView, Progress, TerminalView
 
-        progress = Progress(record, self._settings.peer.facts, self._settings.transfer.parallel_associations)
+        progress = Progress(record, self._settings.peer.facts, self._settings.transfer.most_associations)
         lines = LineView(progress, self._errors.write)
         if self._on_terminal and sys.stderr is not None:
             view = TerminalView(progress, sys.stderr, lines, make_harmless)
@@ -69,7 +72,7 @@ class ProgressDisplay:
         if record.listed and self._will_close():
             from dcmsend.report import closing_lines
 
-            self._errors.write("".join(f"{line}\n" for line in closing_lines(record)))
+            self._errors.write("".join(f"{line}\n" for line in closing_lines(record, advises_auto=self._advises_auto)))
 
     def _will_close(self) -> bool:
         was_shown = self._view is not None and self._view.was_shown

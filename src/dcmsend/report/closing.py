@@ -27,8 +27,16 @@ _SHORT: Final = {
 _KINDS_SHOWN: Final = 8
 
 
-def closing_lines(record: RunRecord) -> list[str]:
-    """The totals, the reasons of failures, and what to do; 80 columns are enough unless numbers are huge."""
+_LONG_ENOUGH: Final = 5.0
+_MOSTLY: Final = 0.5
+"""Seconds and part of them spent waiting from which on it is told that several associations may be faster."""
+
+
+def closing_lines(record: RunRecord, *, advises_auto: bool = False) -> list[str]:
+    """The totals, the reasons of failures, and what to do; 80 columns are enough unless numbers are huge.
+
+    With ``advises_auto`` a run that has mostly waited says what several associations might have brought.
+    """
     summary = record.summary
     stored, seconds = summary.results[Result.STORED], max(record.seconds, 0.001)
     done = f"{format_count(stored)} of {format_count(summary.total)} instances stored"
@@ -63,7 +71,22 @@ def closing_lines(record: RunRecord) -> list[str]:
         parts.append(f"not given by their store {format_count(record.not_now)}")
     if parts:
         lines.append("  " + "; ".join(parts))
+    lines += _speed_lines(record, advises_auto=advises_auto)
     return [*lines, _result(record)]
+
+
+def _speed_lines(record: RunRecord, *, advises_auto: bool) -> list[str]:
+    """How many associations were chosen and why, or that several may be faster."""
+    word = "connection" if record.by_web else "association"
+    if record.auto is not None:
+        count, why = record.auto.choice
+        return [f"  {word}s chosen {count} (at most {record.auto.most}): {why.value}"]
+    share = record.waiting_share
+    if not advises_auto or share < _MOSTLY or record.seconds < _LONG_ENOUGH:
+        return []
+    from dcmsend.advice import several_at_once  # seldom needed
+
+    return [f"  {round(100 * share)} % of the time went by waiting for answers", f"  {several_at_once(share, word)}"]
 
 
 def _proof_lines(record: RunRecord) -> list[str]:

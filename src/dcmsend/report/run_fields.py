@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from enum import Enum
 from typing import Any, Final
 
 from dcmsend.dicom.sop_class import sop_class_name
@@ -27,6 +28,9 @@ SCHEMA_VERSION: Final = "1.1"
 """The first number changes when a reader of an older version would misread a report."""
 _WITH_PROOF: Final = "1.2"
 """The version of reports that show proofs; the other reports have ``SCHEMA_VERSION``."""
+
+_WITH_CHOICE: Final = "1.3"
+"""The version of reports that tell how many associations were chosen, with or without proofs."""
 
 _MOST_STUDIES: Final = 10_000
 """Most studies counted one by one; instances of further ones are counted under the empty UID."""
@@ -78,7 +82,7 @@ class RunFields(Report):
         """The fields that are known before the run has begun."""
         peer = self.peer
         return {
-            "schema_version": _WITH_PROOF if self._has_proofs else SCHEMA_VERSION,
+            "schema_version": self._version,
             "program": f"dcmsend {VERSION}",
             "argv": [clean(argument) for argument in self._command_line],
             "run_id": self._run_id,
@@ -94,6 +98,12 @@ class RunFields(Report):
             "journal": None if self._record.journal is None else clean(self._record.journal),
         }
 
+    @property
+    def _version(self) -> str:
+        if self._record.chooses_sessions:
+            return _WITH_CHOICE
+        return _WITH_PROOF if self._has_proofs else SCHEMA_VERSION
+
     def end(self, record: RunRecord) -> dict[str, Any]:
         """The fields that are known at the end."""
         return {
@@ -107,6 +117,7 @@ class RunFields(Report):
             "by_syntax": self._by_syntax,
             "by_study": self._by_study,
             "associations": list(self._associations.values()),
+            **({"parallel_associations": _choice(record)} if record.chooses_sessions else {}),
         }
 
     def totals(self) -> dict[str, Any]:
@@ -209,6 +220,27 @@ def _ended_by(record: RunRecord) -> str:
     if record.error is None:
         return "end"
     return record.error.by if isinstance(record.error, Cancelled) else "error"
+
+
+def _choice(record: RunRecord) -> dict[str, Any] | None:
+    """How many associations the run has chosen to have at the same time; None if it has sent nothing."""
+    auto = record.auto
+    if auto is None:
+        return None
+    return {
+        "most": auto.most,
+        "chosen": auto.choice.sessions,
+        "why": _name(auto.choice.why),
+        "highest": auto.highest,
+        "changes": [
+            {"after": round(change.after, 3), "chosen": change.sessions, "why": _name(change.why)}
+            for change in auto.changes
+        ],
+    }
+
+
+def _name(why: Enum) -> str:
+    return why.name.lower()
 
 
 def _exit(record: RunRecord) -> dict[str, Any] | None:

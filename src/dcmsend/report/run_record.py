@@ -16,6 +16,8 @@ from dcmsend.transfer import Result, StoreOutcome
 from .summary import Summary, format_summary
 
 if TYPE_CHECKING:
+    from dcmsend.transfer import AutoCount
+
     from .proof_summary import ProofSummary
 
 __all__ = ["RunRecord", "is_final_refusal"]
@@ -51,6 +53,10 @@ class RunRecord:
         journal: file name of the journal, None without one.
         associations: number of negotiations that were answered.
         contexts: presentation contexts proposed over all associations.
+        chooses_sessions: whether the number of associations at the same time was left to the run.
+        auto: what was chosen, and why; None if nothing was to choose, or nothing was sent.
+        waiting_share: part of the time of associations that were the only one in which nothing was done but wait for
+            an answer, 0.0 to 1.0.
         proofs: counts of what the archive has confirmed later; None if it is not asked.
         refuted_for_good: instances that the archive lacks and a new run does not send again.
         has_closing_lines: tells whether the closing lines will be shown, so that the log need not tell the totals.
@@ -83,6 +89,9 @@ class RunRecord:
         self.journal: str | None = None
         self.associations = 0
         self.contexts = 0
+        self.chooses_sessions = False
+        self.auto: AutoCount | None = None
+        self.waiting_share = 0.0
         self.by_web = False
         self.proofs: ProofSummary | None = None
         self.refuted_for_good = 0

@@ -100,6 +100,7 @@ class LocalCarrier:
         finally:
             counts = target.counts()
             self._record.associations, self._record.contexts = counts.sessions, counts.contexts
+            self._record.auto, self._record.waiting_share = engine.auto, engine.waiting_share
             target.close()
 
     def _target(self) -> Target:

@@ -56,6 +56,7 @@ class Run:
         self.selection = selection_of(settings)
         self.record = RunRecord(keeps_all=keeps_all)
         self.record.by_web = bool(settings.peer.facts.url)
+        self.record.chooses_sessions = not isinstance(settings.transfer.parallel_associations, int)
         self.record.journal = None if settings.journal is None else settings.journal.path
         self.interrupt = interrupt or Interrupt(settings.transfer.drain_seconds)
         self._proving: Proving | None = None

@@ -61,7 +61,7 @@ class StowTarget:
         self._kept = kept
         self._decompress = decompress
         self._counter = Counter()
-        self._limits = BatchLimits(peer.batch, peer.batch_bytes, options.parallel_associations)
+        self._limits = BatchLimits(peer.batch, peer.batch_bytes, options.most_associations)
         self._files: FilesAhead | None = None
         self.facts: PeerFacts = peer.facts
 

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from .engine import Engine, not_attempted
 from .observer import Observer
-from .options import RetryOptions, TransferOptions
+from .options import AutoAssociations, RetryOptions, TransferOptions
 from .outcome import Attempt, Reason, Result, StoreOutcome
 from .peer_facts import Counter, Counts, PeerFacts, Timings, log_end
 from .time_window import limit_time
 
 if TYPE_CHECKING:
+    from .auto_count import AutoCount
     from .events import AssociationClosed, AssociationOpened, BytesSent, Waiting
     from .feed import Feed
     from .growing_list import GrowingList, Growth, Pulled
@@ -25,6 +26,8 @@ __all__ = [
     "AssociationClosed",
     "AssociationOpened",
     "Attempt",
+    "AutoAssociations",
+    "AutoCount",
     "BytesSent",
     "CommitmentAnswer",
     "Counter",
@@ -88,6 +91,10 @@ def __getattr__(name: str) -> object:
         from .rate import Pace
 
         return Pace
+    if name == "AutoCount":
+        from .auto_count import AutoCount
+
+        return AutoCount
     if name in ("GrowingList", "Growth", "Pulled"):
         from . import growing_list
 

@@ -19,6 +19,7 @@ from .work import OutcomesInOrder, Work
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .auto_count import AutoCount
     from .feed import Feed
     from .ledger import Ledger
     from .rate import Pace
@@ -45,6 +46,7 @@ class Engine:
 
     Attributes:
         error: why the run ended early; None at a normal end.  Valid when ``run`` is exhausted.
+        auto: how many sessions were chosen and why; None if their number was given.
     """
 
     def __init__(
@@ -65,7 +67,7 @@ class Engine:
         self._target = target
         self._options = options
         self._interrupt = interrupt
-        if observer is not None and options.parallel_associations > 1:
+        if observer is not None and options.most_associations > 1:
             observer = SerialObserver(observer)
         self._observer = observer
         self._ledger = ledger
@@ -86,6 +88,12 @@ class Engine:
         self._fruitless = 0
         self._disturbed = False
         self.error: DcmsendError | None = None
+        self.auto: AutoCount | None = None
+        self._waited = self._lasted = 0.0
+        if not isinstance(options.parallel_associations, int):
+            from .auto_count import AutoCount  # seldom asked for
+
+            self.auto = AutoCount(options.most_associations, time.perf_counter())
 
     def run(self) -> Iterator[StoreOutcome]:
         """Transfer the list; yield one outcome for each instance, in the order of the list."""
@@ -99,6 +107,11 @@ class Engine:
             self._note_pending()
             if self._feed is not None:
                 self._feed.close()
+
+    @property
+    def waiting_share(self) -> float:
+        """Part of the time of sessions that were the only one in which they waited for answers, 0.0 to 1.0."""
+        return min(1.0, self._waited / self._lasted) if self._lasted else 0.0
 
     def _outcomes(self) -> Iterator[StoreOutcome]:
         while self._has_more() and self.error is None:
@@ -238,7 +251,7 @@ class Engine:
             return
         _app_log.info("sending SOP instances ...")
         self._work = work
-        count = self._options.parallel_associations
+        count = self._options.most_associations
         if not stretch.may_grow:
             count = min(count, stretch.end - stretch.first)
         if count > 1 and not self._target.one_session:
@@ -249,6 +262,8 @@ class Engine:
             if outcome is not None:
                 yield outcome
                 work.note_finished(self._order.next_index)
+        self._waited += session.timings.waiting
+        self._lasted += time.perf_counter() - session.timings.began
         if self._retries is not None:
             self._retries.end_association(session.error)
         self._judge(session.error if session.halted else None, session.answered, was_lost=session.error is not None)
@@ -274,11 +289,22 @@ class Engine:
         from .parallel import ParallelSessions  # one session needs no threads
 
         retries = self._retries
-        sessions = ParallelSessions(
-            first, interrupt, count, work, self._interrupt,
-            lambda child: self._make_session(stretch, child), self._settle,
-            wait_after=None if retries is None else retries.wait_after,
-        )  # fmt: skip
+        wait_after = None if retries is None else retries.wait_after
+
+        def make(child: Interrupt) -> Session:
+            return self._make_session(stretch, child)
+
+        if self.auto is None:
+            sessions = ParallelSessions(
+                first, interrupt, count, work, self._interrupt, make, self._settle, wait_after=wait_after
+            )
+        else:
+            from .auto_sessions import AutoSessions
+
+            sessions = AutoSessions(
+                first, interrupt, count, work, self._interrupt, make, self._settle, wait_after=wait_after,
+                auto=self.auto,
+            )  # fmt: skip
         with closing(sessions.run()) as outcomes:
             for outcome in outcomes:
                 yield outcome

@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .timetable import Timetable
 
-__all__ = ["MAX_FRUITLESS", "RetryOptions", "TransferOptions"]
+__all__ = ["MAX_FRUITLESS", "AutoAssociations", "RetryOptions", "TransferOptions"]
 
 MAX_FRUITLESS: Final = 3
 """Sessions in a row without a single answer after which the run ends."""
@@ -26,6 +26,19 @@ def _check(name: str, is_possible: bool, group: str = "TransferOptions") -> None
 
 def _is_rate(rate: int | Timetable) -> bool:
     return not isinstance(rate, int) or rate >= 0
+
+
+class AutoAssociations(Record):
+    """As many associations as turn out to be useful (``--parallel-associations auto``).  Raises ValueError.
+
+    Attributes:
+        most: how many may be open at the same time, from 1.
+    """
+
+    most: int = 8
+
+    def check(self) -> None:
+        _check("most", self.most >= 1, "AutoAssociations")
 
 
 class RetryOptions(Record):
@@ -70,7 +83,8 @@ class TransferOptions(Record):
         normalize: whether every data set is encoded anew, canonically (``--normalize``).
         keep_ybr: whether losslessly compressed YBR pixels stay YBR when they are decompressed (``--keep-ybr``).
         decode_workers: threads that decompress the frames of one instance, from 1.
-        parallel_associations: how many associations may be open at the same time, from 1.
+        parallel_associations: how many associations are open at the same time, from 1; an ``AutoAssociations`` lets
+            the transfer find out how many are useful, while it runs.
         async_window: how many unanswered requests to negotiate, 2..65535; 0 for no negotiation (PS3.7 D.3.3.3).
         max_rate: bytes a second over all associations, 0 for no limit, or a timetable; PDU headers count.
         max_instances_rate: instances a second over all associations, 0 for no limit, or a timetable.
@@ -96,7 +110,7 @@ class TransferOptions(Record):
     normalize: bool = False
     keep_ybr: bool = False
     decode_workers: int = 2
-    parallel_associations: int = 1
+    parallel_associations: int | AutoAssociations = 1
     async_window: int = 0
     max_rate: int | Timetable = 0
     max_instances_rate: int | Timetable = 0
@@ -109,6 +123,12 @@ class TransferOptions(Record):
     stop_at: float | None = None
     max_duration: float | None = None
 
+    @property
+    def most_associations(self) -> int:
+        """How many associations may be open at the same time."""
+        number = self.parallel_associations
+        return number if isinstance(number, int) else number.most
+
     def check(self) -> None:
         _check("acse_timeout", self.acse_timeout > 0)
         _check("connect_timeout", self.connect_timeout is None or self.connect_timeout > 0)
@@ -117,7 +137,7 @@ class TransferOptions(Record):
         _check("drain_seconds", self.drain_seconds >= 0)
         _check("stop_after_failures", self.stop_after_failures >= 0)
         _check("max_duration", self.max_duration is None or self.max_duration > 0)
-        _check("parallel_associations", self.parallel_associations >= 1)
+        _check("parallel_associations", self.most_associations >= 1)
         _check("async_window", 0 <= self.async_window <= 65535)
         _check("max_rate", _is_rate(self.max_rate))
         _check("max_instances_rate", _is_rate(self.max_instances_rate))

@@ -20,7 +20,7 @@ from .work import Work, WorkTaker
 if TYPE_CHECKING:
     from .target import Session
 
-__all__ = ["ParallelSessions"]
+__all__ = ["Line", "Outbox", "ParallelSessions"]
 
 _MOST_WAITING = 1024
 """Outcomes that may wait to be taken before the sessions have to wait."""
@@ -31,15 +31,15 @@ _TOGETHER = 0.002
 _app_log = logging.getLogger("dcmsend.app")
 
 
-class _Outbox:
+class Outbox:
     """Passes what the sessions report to one thread, in the order in which they report it."""
 
     def __init__(self) -> None:
-        self._items: deque[StoreOutcome | _Line | BaseException] = deque()
+        self._items: deque[StoreOutcome | Line | BaseException] = deque()
         self._arrived = threading.Event()
         self._has_room = threading.Event()
 
-    def put(self, item: StoreOutcome | _Line | BaseException) -> None:
+    def put(self, item: StoreOutcome | Line | BaseException) -> None:
         """Add an item; waits while too many items are there."""
         while len(self._items) >= _MOST_WAITING:
             self._has_room.clear()
@@ -49,7 +49,7 @@ class _Outbox:
         if not self._arrived.is_set():
             self._arrived.set()
 
-    def take(self) -> Iterator[StoreOutcome | _Line | BaseException]:
+    def take(self) -> Iterator[StoreOutcome | Line | BaseException]:
         """Wait for an item, then yield all that are there.  Items that the caller leaves are yielded the next time."""
         while not self._items:
             self._arrived.wait()
@@ -62,8 +62,18 @@ class _Outbox:
             yield item
 
 
-class _Line:
-    """One thread and its session; a lost session is opened anew."""
+class Line:
+    """One thread and its session; a lost session is opened anew.
+
+    Attributes:
+        session: one that was opened and not used so far, None if there is none.
+        interrupt: ends this line alone.
+        taker: keeps the groups of the line.
+        is_open: whether the line has an open session.
+        answered: number of answers of the sessions that have ended.
+        attempts: what a session has still to tell, if another thread has begun with it: always taken to the end.
+        goes_on: whether another thread takes over what this one has begun.
+    """
 
     def __init__(self, session: Session | None, interrupt: Interrupt, taker: WorkTaker) -> None:
         self.session = session
@@ -71,6 +81,8 @@ class _Line:
         self.taker = taker
         self.is_open = session is not None
         self.answered = 0
+        self.attempts: Iterator[StoreOutcome] | None = None
+        self.goes_on = False
 
     def leave(self) -> None:
         """Take no more work; close a session that was opened and never used."""
@@ -111,9 +123,11 @@ class ParallelSessions:
         self._make_session = make_session
         self._settle = settle
         self._wait_after = wait_after
-        self._lines = [_Line(first, first_interrupt, work.taker())]
-        self._lines += [_Line(None, Interrupt(parent=interrupt), work.taker()) for _ in range(count - 1)]
-        self._outbox = _Outbox()
+        self._lines = [Line(first, first_interrupt, work.taker())]
+        self._lines += [Line(None, Interrupt(parent=interrupt), work.taker()) for _ in range(count - 1)]
+        self._outbox = Outbox()
+        self._running: set[Line] = set()
+        self._threads: list[threading.Thread] = []
         self.error: DcmsendError | None = None
         self.lost: DcmsendError | None = None
 
@@ -125,74 +139,77 @@ class ParallelSessions:
     def run(self) -> Generator[StoreOutcome, None, None]:
         """The outcomes as they come, in no particular order."""
         process = os.getpid()
-        threads, running = self._start()
         try:
-            while running:
-                for item in self._outbox.take():
-                    if isinstance(item, StoreOutcome):
-                        yield item
-                    elif isinstance(item, _Line):
-                        running.discard(item)
-                        self._let_go(running)
-                    else:
-                        raise item
+            for number, line in enumerate(self._lines):
+                if not self._start(line):
+                    for rest in self._lines[number:]:
+                        rest.leave()
+                    break
+            yield from self._gather()
         finally:
-            if os.getpid() != process:  # a forked child does not have these threads
-                running.clear()
-                threads.clear()
-            # The caller may have stopped early; the threads must not wait for room in the outbox.
-            self._work.stop()
-            for line in running:
-                line.interrupt.abort()
-            while running:
-                running.difference_update(item for item in self._outbox.take() if isinstance(item, _Line))
-            for thread in threads:
-                thread.join()
+            self._end(process)
 
-    def _start(self) -> tuple[list[threading.Thread], set[_Line]]:
-        """Start a thread for each line, or as many threads as the system permits."""
-        threads: list[threading.Thread] = []
-        for number, line in enumerate(self._lines, start=1):
-            thread = threading.Thread(target=self._serve, args=(line,), name=f"association-{number}", daemon=True)
-            try:
-                thread.start()
-            except RuntimeError as error:
-                _app_log.warning("no further association: %s", error)
-                for rest in self._lines[number - 1 :]:
-                    rest.leave()
-                break
-            threads.append(thread)
-        return threads, set(self._lines[: len(threads)])
+    def _gather(self) -> Generator[StoreOutcome, None, None]:
+        """The outcomes of the lines that run, until none does."""
+        while self._running:
+            for item in self._outbox.take():
+                if isinstance(item, StoreOutcome):
+                    yield item
+                elif isinstance(item, Line):
+                    self._running.discard(item)
+                    self._let_go()
+                else:
+                    raise item
 
-    def _let_go(self, running: set[_Line]) -> None:
+    def _end(self, process: int) -> None:
+        """End what still runs: the caller may have stopped early, and threads must not wait for room in the outbox."""
+        if os.getpid() != process:  # a forked child does not have these threads
+            self._running.clear()
+            self._threads.clear()
+        self._work.stop()
+        for line in tuple(self._running):
+            line.interrupt.abort()
+        while self._running:
+            self._running.difference_update(item for item in self._outbox.take() if isinstance(item, Line))
+        for thread in self._threads:
+            thread.join()
+
+    def _start(self, line: Line) -> bool:
+        """Start a thread for a line; return False if the system does not permit it."""
+        name = f"association-{len(self._threads) + 1}"
+        thread = threading.Thread(target=self._serve, args=(line,), name=name, daemon=True)
+        self._running.add(line)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            self._running.discard(line)
+            _app_log.warning("no further association: %s", error)
+            return False
+        self._threads.append(thread)
+        return True
+
+    def _let_go(self) -> None:
         """Stop waiting for peers that do not answer a further session, once no work is left."""
+        running = tuple(self._running)
         if self._work.is_empty and not any(line.is_open for line in running):
             for line in running:
                 line.interrupt.abort()
 
-    def _serve(self, line: _Line) -> None:
+    def _serve(self, line: Line) -> None:
         fruitless = 0
         try:
-            while fruitless < MAX_FRUITLESS and not line.interrupt.requested:
+            while fruitless < MAX_FRUITLESS and (line.attempts is not None or not line.interrupt.requested):
                 session = self._opened(line)
                 if session is None:
                     return
-                for attempt in session.run(line.taker):
+                for attempt in self._attempts(line, session):
                     outcome = self._settle(attempt)
                     if outcome is not None:
                         self._outbox.put(outcome)
-                line.is_open = False
-                line.session = None
-                line.answered += session.answered
-                if session.error is None:
-                    return
-                self.lost = session.error
-                if session.halted:
-                    self.error = self.error or session.error
-                    self._work.stop()
+                if line.goes_on or self._note_end(line, session):
                     return
                 fruitless = 0 if session.answered else fruitless + 1
-                if self._work.is_empty:
+                if self._work.is_empty or not self._may_replace(line):
                     return
                 if self._wait_after is not None:
                     self._wait_after(max(1, fruitless), line.interrupt)
@@ -201,10 +218,32 @@ class ParallelSessions:
             line.session = None  # it was closed already
             self._outbox.put(error)
         finally:
-            line.leave()
+            if not line.goes_on:
+                line.leave()
             self._outbox.put(line)
 
-    def _opened(self, line: _Line) -> Session | None:
+    def _attempts(self, line: Line, session: Session) -> Iterator[StoreOutcome]:
+        """The results of a session, as they come."""
+        return session.run(line.taker)
+
+    def _note_end(self, line: Line, session: Session) -> bool:
+        """Note how a session has ended; return whether its line ends with it."""
+        line.is_open = False
+        line.session = None
+        line.answered += session.answered
+        if session.error is None:
+            return True
+        self.lost = session.error
+        if session.halted:
+            self.error = self.error or session.error
+            self._work.stop()
+        return session.halted
+
+    def _may_replace(self, line: Line) -> bool:
+        """Whether a lost session is opened anew."""
+        return True
+
+    def _opened(self, line: Line) -> Session | None:
         if line.session is not None:
             return line.session
         if self._work.is_empty:
@@ -214,10 +253,13 @@ class ParallelSessions:
             session.open()
         except (SessionFailed, Cancelled) as error:
             if not line.interrupt.requested:
-                _app_log.warning("no further association: %s\ngoing on with those that are open", error)
+                self._note_refusal(error)
             return None
         if session.takes_nothing is not None:
             session.close()
             return None
         line.is_open = True
         return session
+
+    def _note_refusal(self, error: DcmsendError) -> None:
+        _app_log.warning("no further association: %s\ngoing on with those that are open", error)

@@ -167,6 +167,18 @@ class Work:
                 self._takers.remove(taker)
             self._changed.notify_all()
 
+    def may_leave(self, taker: WorkTaker) -> bool:
+        """Whether a taker may stop between two instances without leaving a part of a group to others.
+
+        Looks as far ahead as instances are handed out.
+        """
+        with self._lock:
+            if taker.kept:
+                return False
+            own = {group for group, owner in self._owners.items() if owner is taker}
+            ahead = range(self._next, min(self._stretch.end, self._next + _MAX_AHEAD)) if own else ()
+            return not any(self._instances[index].group in own for index in (*self._returned, *ahead))
+
     def note_finished(self, next_index: int) -> None:
         """Note that an instance, and everything before ``next_index``, has its outcome and was taken by the caller.
 

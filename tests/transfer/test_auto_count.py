@@ -1,0 +1,194 @@
+"""How many sessions ``auto`` has at the same time, against receivers that are played: no socket, no clock."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dcmsend.transfer.auto_count import AutoCount, Choice, Facts, LineFacts, Why
+from support.simulated_receiver import Played, Receiver, play
+
+NUMBERS = (1, 2, 4, 8)
+
+
+def far(round_trip: float) -> Receiver:
+    """A null sink behind a line: opening takes two round trips, one for TCP and one to negotiate."""
+    return Receiver(lambda _count, _at, _chance: round_trip, opening=2 * round_trip)
+
+
+def slow(seconds: float, takes: int = 1 << 30) -> Receiver:
+    """A receiver that takes so long for each store, whatever else it does."""
+    return Receiver(lambda _count, _at, _chance: seconds, takes=takes, opening=0.002)
+
+
+def serial(seconds: float = 0.02, *, waits: bool) -> Receiver:
+    """One association at a time, as storescp without --fork: a further one is refused, or waits for ever."""
+    return Receiver(lambda _count, _at, _chance: seconds, takes=1, waits=waits, opening=0.002)
+
+
+def shared(seconds: float = 0.02) -> Receiver:
+    """It takes all associations and works on one store at a time."""
+    return Receiver(lambda count, _at, _chance: seconds * count, opening=0.002)
+
+
+def slower(seconds: float, power: float) -> Receiver:
+    """It is slower with each further association; from a power of 1 on more are of no use at all."""
+    return Receiver(lambda count, _at, _chance: seconds * count**power, opening=0.002)
+
+
+RECEIVERS = {
+    "20 ms": far(0.020),
+    "100 ms": far(0.100),
+    "100 ms of service": slow(0.100),
+    "100 ms of service over 100 ms": Receiver(lambda *_: 0.2, opening=0.2),
+    "takes 4": slow(0.050, takes=4),
+    "takes 3": slow(0.050, takes=3),
+    "refuses a second": serial(waits=False),
+    "leaves a second waiting": serial(waits=True),
+    "works on one at a time": shared(),
+    "a little slower with each": slower(0.05, 0.4),
+    "slower with each": slower(0.05, 1.0),
+    "much slower with each": slower(0.05, 1.5),
+    "best with three": Receiver(lambda count, _at, _chance: 0.02 * max(1.0, (count / 3) ** 2), opening=0.01),
+    "quick": Receiver(lambda *_: 0.004, own=0.004),
+}
+
+
+def best(receiver: Receiver, chance: Callable[[], float] = lambda: 0.5) -> float:
+    """Instances a second with the best of the fixed numbers that the receiver takes."""
+    numbers = [number for number in NUMBERS if number <= receiver.takes]
+    return max(play(receiver, first=number, seconds=20, chance=chance).rate(5, 20) for number in numbers)
+
+
+@pytest.mark.parametrize("name", RECEIVERS)
+def test_it_finds_the_best_number_within_ten_seconds(name: str) -> None:
+    receiver = RECEIVERS[name]
+    played = play(receiver, seconds=40)
+    assert played.rate(10, 40) >= 0.85 * best(receiver), (played.counts, played.auto.choice)
+
+
+@pytest.mark.parametrize("name", RECEIVERS)
+def test_it_is_never_worse_than_one(name: str) -> None:
+    receiver = RECEIVERS[name]
+    one = play(receiver, first=1, seconds=60).rate(0, 60)
+    assert play(receiver, seconds=60).rate(0, 60) >= 0.97 * one
+
+
+@pytest.mark.parametrize("name", RECEIVERS)
+def test_it_does_not_swing(name: str) -> None:
+    """After the first ten seconds there is a trial now and then, more and more seldom."""
+    played = play(RECEIVERS[name], seconds=1200)
+    assert played.changes_after(10) <= 14, played.counts
+    assert played.changes_after(600) <= 6, played.counts
+    assert played.most_open <= 8
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 5, 8, 128])
+def test_it_never_has_more_than_are_allowed(most: int) -> None:
+    played = play(far(0.1), most=most, seconds=60)
+    assert played.most_open <= most
+    assert played.most_open == most
+    assert played.auto.choice == Choice(most, Why.ALL_ALLOWED)
+    assert played.auto.highest == most
+
+
+def test_it_says_why() -> None:
+    assert play(slow(0.05, takes=4)).auto.choice == Choice(4, Why.REFUSED)
+    assert play(serial(waits=False)).auto.choice == Choice(1, Why.REFUSED)
+    assert play(serial(waits=True)).auto.choice == Choice(1, Why.NO_ANSWER)
+    assert play(shared()).auto.choice == Choice(1, Why.NO_GAIN)
+    assert play(RECEIVERS["quick"]).auto.choice == Choice(1, Why.BUSY_HERE)
+    assert play(slow(5.0), seconds=4).auto.choice == Choice(1, Why.NOTHING_MEASURED)
+
+
+@pytest.mark.parametrize("waits", [False, True], ids=["refused", "left waiting"])
+def test_a_refusal_is_remembered_for_some_minutes(waits: bool) -> None:
+    played = play(serial(waits=waits), seconds=1200)
+    assert 2 <= len(played.asked) <= 5
+    between = [after - before for before, after in zip(played.asked, played.asked[1:], strict=False)]
+    assert between[0] >= 180
+    assert between == sorted(between), "the more often it was refused the longer"
+
+
+def test_it_has_fewer_when_the_receiver_has_no_resources() -> None:
+    played = play(slow(0.1), seconds=100, shortages=(20.0,))
+    assert played.count_at(19) == 8
+    assert played.count_at(21) == 4
+    assert played.count_at(99) == 4
+    assert played.auto.choice.why is Why.NO_RESOURCES
+    assert play(slow(0.1), seconds=100, shortages=(20.0, 21.0, 22.0, 23.0)).auto.choice.sessions == 1
+
+
+def test_it_has_fewer_when_answers_become_slow() -> None:
+    """From 20 s on the receiver is as fast with four as with eight, and in all slower than before."""
+    receiver = Receiver(lambda count, at, _chance: 0.1 if at < 20 else 0.1 * max(2, count), opening=0.01)
+    played = play(receiver, seconds=60)
+    assert played.count_at(19) == 8
+    assert played.count_at(59) < 8
+    late = max(play(receiver, first=number, seconds=60).rate(40, 60) for number in NUMBERS)
+    assert played.rate(40, 60) >= 0.85 * late
+
+
+def test_a_receiver_that_is_slower_for_everybody_keeps_its_associations() -> None:
+    receiver = Receiver(lambda _count, at, _chance: 0.05 if at < 20 else 0.15, opening=0.01)
+    played = play(receiver, seconds=60)
+    assert played.count_at(59) == 8
+    assert played.rate(40, 60) >= 0.85 * 8 / 0.15
+
+
+@pytest.mark.parametrize("length", [
+    lambda number: 3_000 if number // 100 % 2 else 500_000, lambda number: 3_000 if number < 150 else 50_000_000,
+], ids=["in turns", "large ones at last"])
+def test_sizes_that_change_mislead_nobody(length: Callable[[int], int]) -> None:
+    """Every instance takes its time on the line; the speed of the line stays the same for all together."""
+    receiver = Receiver(lambda *_: 0.1, opening=0.2, length=length)
+    played = play(receiver, seconds=60)
+    assert played.count_at(59) == 8
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    seconds=st.floats(0.005, 0.5), spread=st.floats(0.0, 1.0), takes=st.integers(1, 20), waits=st.booleans(),
+    power=st.floats(0.0, 1.5), opening=st.floats(0.0, 0.5), most=st.integers(1, 16), seed=st.integers(0, 1 << 32),
+)  # fmt: skip
+def test_any_receiver(
+    seconds: float, spread: float, takes: int, waits: bool, power: float, opening: float, most: int, seed: int
+) -> None:
+    """Whatever the receiver does, the promises hold; answers come at random times."""
+    receiver = Receiver(
+        lambda count, _at, chance: seconds * count**power * (1 + spread * (2 * chance - 1)),
+        takes=takes, waits=waits, opening=opening,
+    )  # fmt: skip
+    played: Played = play(receiver, most=most, seconds=300, chance=random.Random(seed).random)
+    assert played.most_open <= min(most, takes)
+    assert all(1 <= count <= most for _, count in played.counts)
+    assert played.changes_after(30) <= 16
+    one = play(receiver, first=1, seconds=300, chance=random.Random(seed).random)
+    assert played.rate(0, 300) >= (0.95 if spread < 0.05 else 0.85) * one.rate(0, 300)
+
+
+_LINES = st.lists(
+    st.builds(
+        LineFacts, st.integers(0, 5), st.integers(0, 1000), st.floats(0, 1e6)
+    ),
+    max_size=12,
+)  # fmt: skip
+_SUMS = st.tuples(st.integers(0, 1000), st.floats(0, 1e6), st.floats(0, 1e12))
+_SPENT = st.dictionaries(st.integers(0, 20), _SUMS, max_size=5)
+_FACTS = st.builds(
+    Facts, st.floats(0, 1e6), _LINES.map(tuple), _SPENT, st.none() | st.floats(0, 1e6), st.floats(0, 1e6),
+    st.floats(0, 1e6), st.integers(0, 3), st.integers(0, 3), st.integers(0, 3),
+)  # fmt: skip
+
+
+@given(st.integers(1, 200), st.lists(_FACTS, max_size=40))
+def test_any_facts_give_a_possible_choice(most: int, many: list[Facts]) -> None:
+    """Also facts that contradict each other, e.g. of a clock that was set back."""
+    auto = AutoCount(most, 0.0)
+    for facts in many:
+        assert 1 <= auto.step(facts).sessions <= most
+    assert len(auto.changes) <= 50

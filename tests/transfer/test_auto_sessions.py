@@ -1,0 +1,353 @@
+"""Sessions are opened and closed while the work goes on: whatever is chosen, each instance has one true outcome."""
+
+from __future__ import annotations
+
+import logging
+import random
+import sys
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from dcmsend.interrupt import Interrupt
+from dcmsend.transfer import (
+    AutoAssociations,
+    Feed,
+    Observer,
+    Result,
+    StoreOutcome,
+    auto_count,
+    auto_sessions,
+    feed,
+    work,
+)
+from dcmsend.transfer.auto_count import AutoCount, Choice, Facts, Why
+from support.memory_plan import Fate, Opening, Plan, Way
+from support.memory_run import MemoryLedger, MemoryRun, check, make_instance, run_in_memory, scan_of
+from support.memory_strategies import plans
+
+many = settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)  # fmt: skip
+
+
+@pytest.fixture(params=["usual switches", "a switch at every turn"])
+def switching(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Threads take turns as usual, or as often as the interpreter can."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(usual if request.param == "usual switches" else 1e-6)
+    yield
+    sys.setswitchinterval(usual)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _quiet() -> Iterator[None]:
+    logger = logging.getLogger("dcmsend.app")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    yield
+    logger.setLevel(level)
+
+
+class Whim(AutoCount):
+    """Chooses at random, or as it is told, and keeps the facts it was given."""
+
+    def __init__(self, most: int, at: float, *, choose: Callable[[int, Facts], int]) -> None:
+        super().__init__(most, at)
+        self._pick = choose
+        self.seen: list[Facts] = []
+
+    def step(self, facts: Facts) -> Choice:
+        super().step(facts)  # as it would be
+        self.seen.append(facts)
+        self.choice = Choice(max(1, min(self.most, self._pick(self.most, facts))), Why.WAITING)
+        return self.choice
+
+
+def run_by_whim(
+    plan: Plan, instances: Any, most: int, choose: Callable[[int, Facts], int], **options: Any
+) -> MemoryRun:
+    """Transfer; the number of sessions is looked at after every answer."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(auto_sessions, "_STEP", 0.0)
+        patch.setattr(auto_count, "AutoCount", partial(Whim, choose=choose))
+        return run_in_memory(plan, instances, parallel_associations=AutoAssociations(most), **options)
+
+
+def at_random(seed: int) -> Callable[[int, Facts], int]:
+    chance = random.Random(seed)
+    return lambda most, _facts: chance.randint(1, most)
+
+
+@pytest.mark.usefixtures("switching")
+@many
+@given(plans(), st.integers(2, 8), st.integers(0, 1 << 32))
+def test_any_plan(planned: tuple[int, Plan], most: int, seed: int) -> None:
+    count, plan = planned
+    check(run_by_whim(plan, count, most, at_random(seed)))
+
+
+@pytest.mark.usefixtures("switching")
+@many
+@given(plans(pauses=True), st.integers(2, 8), st.integers(1, 4), st.integers(0, 1 << 32))
+def test_any_plan_with_further_attempts(planned: tuple[int, Plan], most: int, attempts: int, seed: int) -> None:
+    count, plan = planned
+    check(run_by_whim(plan, count, most, at_random(seed), attempts=attempts))
+
+
+@pytest.mark.usefixtures("switching")
+@many
+@given(plans(halts=True), st.integers(2, 8), st.integers(0, 1 << 32))
+def test_any_plan_that_halts(planned: tuple[int, Plan], most: int, seed: int) -> None:
+    count, plan = planned
+    check(run_by_whim(plan, count, most, at_random(seed)))
+
+
+@pytest.mark.usefixtures("switching")
+@many
+@given(plans(pauses=True), st.integers(2, 8), st.integers(0, 2), st.integers(0, 1 << 32))
+def test_any_plan_while_the_list_is_made(planned: tuple[int, Plan], most: int, attempts: int, seed: int) -> None:
+    count, plan = planned
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(feed, "_LONGEST_LOOK_AHEAD", 3)
+        patch.setattr(work, "_MAX_AHEAD", 9)
+        patch.setattr(work, "_MAX_AHEAD_OF_DEFERRED", 5)
+        run = run_by_whim(plan, Feed(scan_of(count)), most, at_random(seed), attempts=attempts)
+    check(run, len(run.outcomes))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_sessions_come_and_go(seed: int) -> None:
+    """With so many instances the sessions are opened, closed and handed from thread to thread many times."""
+    run = run_by_whim(Plan(window=1 + seed % 3, before_each=_others_have_their_turn), 400, 6, at_random(seed))
+    check(run)
+    assert run.error is None
+    assert run.results == ["stored"] * 400
+    assert run.target.counts().sessions > 2
+
+
+def test_one_session_stays_on_the_thread_of_the_caller() -> None:
+    threads: set[str] = set()
+    plan = Plan(before_each=lambda _: threads.add(threading.current_thread().name))
+    check(run_by_whim(plan, 100, 8, lambda _most, _facts: 1))
+    assert threads == {"run"}
+
+
+def test_the_only_session_goes_to_a_thread_and_comes_back() -> None:
+    threads: list[str] = []
+
+    def choose(most: int, _facts: Facts) -> int:
+        return 2 if 50 <= len(threads) < 150 else 1
+
+    def begin(_number: int) -> None:
+        threads.append(threading.current_thread().name)
+        time.sleep(0.0002)  # the others have their turn
+
+    run = run_by_whim(Plan(before_each=begin), 400, 8, choose)
+    check(run)
+    assert threads[0] == threads[-1] == "run"
+    assert any(name.startswith("association-") for name in threads)
+    by_session = defaultdict(set)
+    for index, session in run.target.order:
+        by_session[session].add(index)
+    assert {0, 399} <= by_session[1], "the first session was there all the time"
+
+
+def _others_have_their_turn(_number: int) -> None:
+    time.sleep(0.0005)
+
+
+def grouped(count: int, groups: int, seed: int) -> list[Any]:
+    """Instances of some groups; their groups follow each other, or are mixed."""
+    chance = random.Random(seed)
+    names = sorted(chance.randrange(groups) for _ in range(count))
+    if seed % 2:
+        chance.shuffle(names)
+    return [make_instance(number, f"group {name}") for number, name in enumerate(names)]
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_a_group_stays_together_when_sessions_are_closed(seed: int) -> None:
+    """A session that is to be closed first sends all of the groups that it has begun."""
+    instances = grouped(300, 1 + seed % 12, seed)
+    run = run_by_whim(Plan(), instances, 6, at_random(seed))
+    check(run)
+    sessions: defaultdict[str, set[int]] = defaultdict(set)
+    places: defaultdict[str, list[int]] = defaultdict(list)
+    for index, session in run.target.order:
+        sessions[instances[index].group].add(session)
+        places[instances[index].group].append(index)
+    assert {group: len(numbers) for group, numbers in sessions.items()} == dict.fromkeys(sessions, 1)
+    assert all(numbers == sorted(numbers) for numbers in places.values())
+
+
+@pytest.mark.parametrize("opening", [Opening.TRANSIENT, Opening.PERMANENT, Opening.TAKES_NOTHING])
+def test_further_sessions_that_are_not_to_be_had(opening: Opening) -> None:
+    seen: list[Facts] = []
+
+    def choose(most: int, facts: Facts) -> int:
+        seen.append(facts)
+        return 1 if facts.refusals else most
+
+    plan = Plan(openings=[Opening.GOOD, opening], before_each=_others_have_their_turn)
+    run = run_by_whim(plan, 200, 8, choose)
+    check(run)
+    assert run.results == ["stored"] * 200
+    assert max(facts.refusals for facts in seen) == 1, "it is told once, and then nothing more is asked for"
+    assert run.target.counts().sessions == 1 + (opening is Opening.TAKES_NOTHING)
+
+
+def test_a_further_session_that_is_left_waiting_is_given_up() -> None:
+    """The choice goes back to one: nobody waits for the other session any longer."""
+    seen: list[Facts] = []
+
+    def choose(_most: int, facts: Facts) -> int:
+        seen.append(facts)
+        return 2 if len(seen) < 100 else 1
+
+    run = run_by_whim(Plan(openings=[Opening.GOOD, Opening.WAITS]), 3000, 8, choose)
+    check(run)
+    assert run.results == ["stored"] * 3000
+    assert not any(facts.refusals for facts in seen), "who is called back was not refused"
+
+
+def test_what_the_choice_rests_on() -> None:
+    """The facts are those that the receiver has seen."""
+    seen: list[Facts] = []
+
+    def choose(_most: int, facts: Facts) -> int:
+        seen.append(facts)
+        return 3
+
+    lost = {20: [Fate(Way.LOST_AFTER)], 50: [Fate(Way.LOST_AFTER)]}
+    run = run_by_whim(Plan({**lost, 30: [Fate(status=0xA700)]}), 200, 3, choose)
+    check(run)
+    assert all(len(facts.lines) <= 3 for facts in seen)
+    answers = [sum(sums[0] for sums in facts.spent.values()) for facts in seen]
+    assert answers == sorted(answers)
+    assert max(facts.shortages for facts in seen) == 1
+    assert max(facts.losses for facts in seen) == 2
+
+
+def test_two_rounds_remember() -> None:
+    """A work after the first one begins with the number that was chosen."""
+    seen: list[Facts] = []
+
+    def choose(most: int, facts: Facts) -> int:
+        seen.append(facts)
+        return 1 if len(seen) < 20 else most
+
+    threads: defaultdict[int, set[str]] = defaultdict(set)
+    plan = Plan(
+        stretch_length=100,
+        before_each=lambda number: threads[number // 100].add(threading.current_thread().name),
+    )
+    run = run_by_whim(plan, 300, 4, choose)
+    check(run)
+    assert "run" in threads[0], "the first work begins with one"
+    assert "run" not in threads[1] | threads[2]
+    assert run.target.counts().sessions > 3
+
+
+def test_the_caller_leaves() -> None:
+    for number in (1, 20, 150):
+        run = run_by_whim(
+            Plan(), 400, 6, at_random(number), take=lambda outcome, number=number: outcome.index == number
+        )
+        assert len(run.outcomes) == number
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_run_is_ended(seed: int) -> None:
+    interrupt = Interrupt()
+
+    def end(number: int) -> None:
+        if number == 100 + seed:
+            interrupt.abort() if seed % 2 else interrupt.request()
+
+    run = run_by_whim(Plan(before_each=end), 400, 6, at_random(seed), interrupt=interrupt)
+    check(run)
+    assert run.error is not None
+    assert "not attempted" in run.results
+
+
+@pytest.mark.parametrize("aborts", [False, True], ids=["asked to end", "aborted"])
+@pytest.mark.parametrize("back", [False, True], ids=["to a thread", "to the caller"])
+def test_the_run_is_ended_while_a_session_changes_hands(aborts: bool, back: bool) -> None:
+    """What is under way on it gets its outcome all the same."""
+    interrupt = Interrupt()
+    seen: list[Facts] = []
+
+    def choose(_most: int, facts: Facts) -> int:
+        seen.append(facts)
+        if len(seen) < 50:
+            return 2 if back else 1
+        if not back or len(facts.lines) == 1:
+            interrupt.abort() if aborts else interrupt.request()
+        return 1 if back else 2
+
+    run = run_by_whim(
+        Plan(window=4, before_each=_others_have_their_turn), 400, 2, choose, interrupt=interrupt
+    )  # fmt: skip
+    check(run)
+    if aborts:
+        return
+    sent = {index for index, _ in run.target.order}
+    assert sent == {outcome.position for outcome in run.outcomes if outcome.result is Result.STORED}
+
+
+@pytest.mark.parametrize("when", [3, 100])
+def test_an_observer_that_fails_ends_the_run(when: int) -> None:
+    class Failing(Observer):
+        def outcome(self, outcome: StoreOutcome) -> None:
+            if outcome.index == when:
+                raise OSError("planned")
+
+    with pytest.raises(OSError, match="planned"):
+        run_by_whim(Plan(), 400, 6, at_random(when), observer=Failing())
+
+
+@pytest.mark.parametrize("when", [0, 3, 100])
+def test_a_bug_ends_the_run(when: int) -> None:
+    def fail(number: int) -> None:
+        if number == when:
+            raise ZeroDivisionError("planned")
+
+    with pytest.raises(ZeroDivisionError, match="planned"):
+        run_by_whim(Plan(before_each=fail), 400, 6, at_random(when))
+
+
+def test_a_ledger_that_fails_ends_the_run() -> None:
+    def fail(outcome: StoreOutcome) -> None:
+        if outcome.index == 77:
+            raise OSError("planned")
+
+    with pytest.raises(OSError, match="planned"):
+        run_by_whim(Plan(), 400, 6, at_random(1), ledger=MemoryLedger(also=fail))
+
+
+def test_no_threads_are_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(thread: threading.Thread) -> None:
+        if thread.name.startswith("association-"):
+            raise RuntimeError("can't start new thread")
+        original(thread)
+
+    original = threading.Thread.start
+    monkeypatch.setattr(threading.Thread, "start", start)
+    run = run_by_whim(Plan(), 200, 8, lambda most, _facts: most)
+    check(run)
+    assert run.results == ["stored"] * 200
+    assert run.target.most_open == 1
+
+
+@pytest.mark.parametrize("most", [0, -1])
+def test_numbers_that_cannot_be(most: int) -> None:
+    with pytest.raises(ValueError, match="most"):
+        AutoAssociations(most)
