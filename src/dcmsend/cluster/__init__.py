@@ -1,0 +1,1 @@
+"""Carries a run over the workers of a Dask cluster."""
