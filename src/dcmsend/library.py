@@ -18,12 +18,16 @@ from dcmsend.inputs import DataSetInput, InputOptions, Source, find_inputs
 from dcmsend.journal import JournalOptions
 from dcmsend.plan import PlanOptions
 from dcmsend.report import Summary
-from dcmsend.run import Run
+from dcmsend.run import LocalCarrier, Run
 from dcmsend.settings import Settings
 from dcmsend.transfer import Observer, StoreOutcome, TransferOptions
 
 if TYPE_CHECKING:
+    from dask.distributed import Client
+
+    from dcmsend.cluster import ClusterOptions
     from dcmsend.proof import CommitOptions, VerifyOptions
+    from dcmsend.run import CarrierMaker
     from dcmsend.stow import WebPeer
     from dcmsend.transfer import InstanceProof
 
@@ -52,6 +56,7 @@ def send(
     verify: VerifyOptions | None = None,
     archive: Peer | WebPeer | None = None,
     commit: CommitOptions | None = None,
+    cluster: ClusterOptions | Client | None = None,
 ) -> Transfer:
     """Send files, folders and pydicom data sets to a Storage SCP or a web service.
 
@@ -79,10 +84,12 @@ def send(
         commit: how the peer is asked afterwards to commit itself to what is stored; ``Transfer.proofs`` asks.  Needs a
             journal, which knows nothing of data sets: they have no answer.  With a port the transfer listens from its
             beginning until ``proofs`` has ended, or until its ``with`` block ends.
+        cluster: the Dask cluster whose workers send, or a client that is connected with it; outcomes then come in the
+            order in which they are heard.  Needs a journal.
 
     Raises, while it is iterated: NoInputFiles, NoValidInputFiles, InvalidInputFile, NegotiationFailed, SendingFailed,
-    PlanError, JournalError, CannotListen; all are ``DcmsendError``.  Raises UsageError at once if the package for web
-    services is missing.  Raises TypeError for an item of another type; at
+    PlanError, JournalError, CannotListen, ClusterUnusable; all are ``DcmsendError``.  Raises UsageError at once if the
+    package for web services, or for clusters, is missing.  Raises TypeError for an item of another type; at
     once for ``items`` that are an open file, a number or another object that is not a list of items.
     """
     settings = Settings(
@@ -102,7 +109,7 @@ def send(
     elif hasattr(items, "read") or isinstance(items, bytearray | memoryview) or not isinstance(items, Iterable):
         kind = type(items).__name__
         raise TypeError(f"items are paths or pydicom data sets, not an open file or what is in it: this is a {kind}")
-    return Transfer(settings, items, observer)
+    return Transfer(settings, items, observer, cluster)
 
 
 class Transfer:
@@ -112,9 +119,16 @@ class Transfer:
     iterates it: a forked child cannot continue it (RuntimeError), and its end in the child has no effect.
     """
 
-    def __init__(self, settings: Settings, items: Iterable[Any], observer: Observer | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        items: Iterable[Any],
+        observer: Observer | None = None,
+        cluster: ClusterOptions | Client | None = None,
+    ) -> None:
         self._process = os.getpid()
-        self._run = Run(settings, keeps_all=True)
+        make_carrier = LocalCarrier if cluster is None else _carried_by(settings, cluster)
+        self._run = Run(settings, keeps_all=True, make_carrier=make_carrier)
         self._record = self._run.record
         self._interrupt = self._run.interrupt
         self._observer = observer
@@ -216,6 +230,14 @@ class Transfer:
     def abort(self) -> None:
         """Ask for the end at once, from any thread: the association is aborted."""
         self._interrupt.abort()
+
+
+def _carried_by(settings: Settings, cluster: ClusterOptions | Client) -> CarrierMaker:
+    from dcmsend.cluster import carried_by, check_cluster_package, check_settings  # only where there is a cluster
+
+    check_settings(settings)
+    check_cluster_package()
+    return carried_by(cluster)
 
 
 def _inputs_of(items: Iterable[Any], run: Run) -> Iterator[Source]:

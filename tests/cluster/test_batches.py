@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import count
+from itertools import count, pairwise
 from typing import NamedTuple
 
 from hypothesis import given
@@ -55,7 +55,7 @@ def test_a_directory_that_fits_is_not_cut(lengths: list[int]) -> None:
 def test_small_directories_are_put_together(lengths: list[int]) -> None:
     items = [Item(0, str(number), 1) for number, length in enumerate(lengths) for _ in range(length)]
     batches = cut(items, 5, 1000)
-    for one, other in zip(batches, batches[1:], strict=False):
+    for one, other in pairwise(batches):
         begins = sum(item.directory == other[0].directory for item in other)
         assert len(one) + begins > 5  # the next directory had no room
 

@@ -1,1 +1,30 @@
-"""Carries a run over the workers of a Dask cluster."""
+"""Carries a run over the workers of a Dask cluster.
+
+The driver lists the inputs, keeps the only journal and hands out batches; each worker sends its batch as a local run
+does, and tells what becomes of it while it is sent.  Dask repeats nothing: the driver does, without what is stored.
+"""
+
+from __future__ import annotations
+
+from .errors import ClusterUnusable
+from .options import ClusterOptions, check_settings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .carrier import carried_by
+    from .link import check_cluster_package
+
+__all__ = ["ClusterOptions", "ClusterUnusable", "carried_by", "check_cluster_package", "check_settings"]
+
+
+def __getattr__(name: str) -> object:
+    """Load what works with a cluster when it is first used."""
+    if name == "carried_by":
+        from .carrier import carried_by
+
+        return carried_by
+    if name == "check_cluster_package":
+        from .link import check_cluster_package
+
+        return check_cluster_package
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

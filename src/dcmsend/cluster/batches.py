@@ -22,7 +22,7 @@ _Input = TypeVar("_Input", bound=_HasDirectory)
 
 
 class BatchCutter(Generic[_Input]):
-    """Cuts batches of at most ``most_inputs`` inputs and about ``most_bytes`` bytes; an input larger than that is alone.
+    """Cuts batches of at most ``most_inputs`` inputs and about ``most_bytes`` bytes; a larger input is alone.
 
     A directory that is complete before a batch is full stays in one batch.  Never holds more than two batches.
 

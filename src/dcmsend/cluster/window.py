@@ -73,9 +73,9 @@ class Window(Generic[_Input]):
         return len(self._running) < self.limit
 
     @property
-    def wants_more(self) -> bool:
-        """Whether there is room, and no batch waits for it."""
-        return self.has_room and not self._waiting
+    def waits_for_none(self) -> bool:
+        """Whether no batch waits for its turn: one more may be added, so that it is there when there is room."""
+        return not self._waiting
 
     @property
     def is_empty(self) -> bool:

@@ -13,13 +13,13 @@ from .source import DicomdirRecord, Origin, Source, Stamp
 
 if TYPE_CHECKING:
     from .ahead import MOST_AHEAD, STRETCH, Ticket, TicketWorkers, in_order, most_ahead
-    from .archives import ArchiveMember, SpareFiles, crc32, expand_archives
+    from .archives import ArchiveMember, SpareFiles, ToldMember, crc32, expand_archives, kind_of_name
     from .data_set_input import DataSetInput
     from .dicomdir import leads_outside, read_dicomdir
     from .file_list import read_file_list
     from .kept_files import KeptFiles
     from .shard import Shard, Share
-    from .stores import Fetcher, StoredObject, Stores, is_url, without_secrets
+    from .stores import Entry, Fetcher, MissingObject, Place, StoredObject, Stores, is_url, without_secrets
 
 __all__ = [
     "MOST_AHEAD",
@@ -28,6 +28,7 @@ __all__ = [
     "ArchiveMember",
     "DataSetInput",
     "DicomdirRecord",
+    "Entry",
     "Fetcher",
     "FileChanged",
     "FileList",
@@ -35,9 +36,11 @@ __all__ = [
     "InputFile",
     "InputOptions",
     "KeptFiles",
+    "MissingObject",
     "OpenFile",
     "OpenWatch",
     "Origin",
+    "Place",
     "Shard",
     "Share",
     "Source",
@@ -47,11 +50,13 @@ __all__ = [
     "Stores",
     "Ticket",
     "TicketWorkers",
+    "ToldMember",
     "crc32",
     "expand_archives",
     "find_inputs",
     "in_order",
     "is_url",
+    "kind_of_name",
     "leads_outside",
     "most_ahead",
     "open_beginning",
@@ -85,11 +90,11 @@ def __getattr__(name: str) -> object:
         from . import shard
 
         return getattr(shard, name)
-    if name in ("Fetcher", "StoredObject", "Stores", "is_url", "without_secrets"):
+    if name in ("Entry", "Fetcher", "MissingObject", "Place", "StoredObject", "Stores", "is_url", "without_secrets"):
         from . import stores
 
         return getattr(stores, name)
-    if name in ("ArchiveMember", "SpareFiles", "crc32", "expand_archives"):
+    if name in ("ArchiveMember", "SpareFiles", "ToldMember", "crc32", "expand_archives", "kind_of_name"):
         from . import archives
 
         return getattr(archives, name)

@@ -149,6 +149,15 @@ class MovingJournal:
         """See ``Journal.path``."""
         return self._journal.path
 
+    def flush(self) -> None:
+        """See ``Journal.flush``."""
+        self._journal.flush()
+
+    @property
+    def identity(self) -> str:
+        """See ``Journal.identity``."""
+        return self._journal.identity
+
     def proofs(self) -> Proofs:
         """See ``Journal.proofs``."""
         return self._journal.proofs()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from .engine import Engine, not_attempted
 from .observer import Observer
 from .options import RetryOptions, TransferOptions
-from .outcome import Attempt, Reason, Result, StoreOutcome
+from .outcome import Attempt, Reason, Result, StoreOutcome, counted_as_stored
 from .peer_facts import Counter, Counts, PeerFacts, Timings, log_end
 from .time_window import limit_time
 
@@ -54,6 +54,7 @@ __all__ = [
     "TransferOptions",
     "Verdict",
     "Waiting",
+    "counted_as_stored",
     "limit_time",
     "log_end",
     "not_attempted",

@@ -46,3 +46,12 @@ class Ledger(Recall, Protocol):
     def all_found(self) -> None:
         """Note that the search for inputs is over."""
         ...
+
+    def flush(self) -> None:
+        """Wait until all that was noted is kept, so that ``is_stored`` knows of it."""
+        ...
+
+    @property
+    def identity(self) -> str:
+        """Stands for this memory, and no other, from run to run."""
+        ...
