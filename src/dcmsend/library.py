@@ -237,7 +237,9 @@ def _carried_by(settings: Settings, cluster: ClusterOptions | Client) -> Carrier
 
     check_settings(settings)
     check_cluster_package()
-    return carried_by(cluster)
+    maker = carried_by(cluster)
+    maker.check(settings)
+    return maker
 
 
 def _inputs_of(items: Iterable[Any], run: Run) -> Iterator[Source]:

@@ -55,7 +55,8 @@ def test_the_results_are_those_of_a_run_on_this_machine(client: Client, tmp_path
     found = []
     for cluster in (None, client):
         with ScriptedPeer() as peer:
-            transfer = transfer_over(cluster, [DATA / "pydicom"], peer.port, tmp_path / f"journal{len(found)}", index=index)
+            journal = tmp_path / f"journal{len(found)}"
+            transfer = transfer_over(cluster, [DATA / "pydicom"], peer.port, journal, index=index)
             outcomes, error = run_transfer(transfer)
             assert error is None
         ends = sorted(
@@ -161,7 +162,7 @@ def test_members_of_archives_and_files_of_a_medium(client: Client, tmp_path: Pat
     options = InputOptions(scan_directories=True, recurse=True, archives=True)
     with ScriptedPeer() as peer:
         transfer = transfer_over(client, tmp_path / "in", peer.port, tmp_path / "journal", inputs=options)
-        outcomes, error = run_transfer(transfer)
+        _, error = run_transfer(transfer)
         again = transfer_over(client, tmp_path / "in", peer.port, tmp_path / "journal", inputs=options)
         assert run_transfer(again) == ((), None)
     assert error is None
@@ -194,7 +195,7 @@ def test_files_are_moved_once_they_are_stored(client: Client, tmp_path: Path) ->
         transfer = transfer_over(client, tmp_path / "files", peer.port, tmp_path / "journal", move_sent=sent)
         assert len(list(transfer)) == 9
     assert not list((tmp_path / "files").iterdir())
-    assert len([path for path in (tmp_path / "sent").rglob("*.dcm")]) == 9
+    assert len(list((tmp_path / "sent").rglob("*.dcm"))) == 9
 
 
 def test_observers_see_what_happens_on_the_workers(client: Client, tmp_path: Path) -> None:
@@ -250,8 +251,8 @@ def test_data_sets_in_memory_cannot_be_sent_by_others(client: Client, tmp_path: 
 
 
 def test_rates_hold_over_all_workers() -> None:
-    from dcmsend.cluster.parcel import pack, unpack
     from dcmsend.cluster import ClusterOptions
+    from dcmsend.cluster.parcel import pack, unpack
     from dcmsend.settings import Settings
 
     settings = Settings(

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +16,10 @@ import dask
 from dask.distributed import Client, LocalCluster
 
 from dcmsend import IndexOptions, InputOptions, JournalOptions, Peer, Transfer, TransferOptions, send
+from support.processes import free_port, is_listening, wait_until
 from support.scripted_peer import ScriptedPeer
 
-__all__ = ["cluster_of", "kill_a_worker", "most_at_once", "transfer_over", "uids_at"]
+__all__ = ["cluster_of", "kill_a_worker", "most_at_once", "programs_of_cluster", "transfer_over", "uids_at"]
 
 SETTINGS = {"distributed.scheduler.allowed-failures": 0, "distributed.admin.low-level-log-length": 10_000}
 
@@ -45,6 +49,46 @@ def transfer_over(
         journal=JournalOptions(str(journal), resume=journal.exists(), move_sent=move_sent),
         transfer=TransferOptions(**{"halt_on_failure": False, **options}),
     )  # fmt: skip
+
+
+@contextmanager
+def programs_of_cluster(
+    workers: int, folder: Path, tls: tuple[Path, Path, Path] | None = None
+) -> Generator[str]:
+    """A scheduler and workers as programs of their own; gives the address.  ``tls``: authority, certificate, key."""
+    port = free_port()
+    scheme = "tls" if tls else "tcp"
+    secured = []
+    if tls:
+        names = ("--tls-ca-file", "--tls-cert", "--tls-key")
+        secured = [word for name, path in zip(names, tls, strict=True) for word in (name, str(path))]
+    environment = {**os.environ, "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0"}
+    address = f"{scheme}://127.0.0.1:{port}"
+    log = (folder / "cluster.log").open("w")
+    run = partial(subprocess.Popen, cwd=folder, env=environment, stdout=log, stderr=log)
+    dask = [sys.executable, "-m", "dask"]
+    scheduler = run([
+        *dask, "scheduler", "--host", "127.0.0.1", "--port", str(port), "--protocol", scheme, "--no-dashboard",
+        "--no-jupyter", *secured,
+    ])  # fmt: skip
+    processes = [scheduler]
+    try:
+        wait_until(lambda: is_listening(port) or scheduler.poll() is not None, 60, "the scheduler")
+        processes.append(run([
+            *dask, "worker", address, "--nworkers", str(workers), "--nthreads", "1", "--memory-limit", "0",
+            "--no-dashboard", "--local-directory", str(folder / "dask"), *secured,
+        ]))  # fmt: skip
+        yield address
+    finally:
+        for process in reversed(processes):
+            process.terminate()
+        for process in processes:
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(20)
+        log.close()
 
 
 def kill_a_worker(client: Client) -> None:

@@ -7,14 +7,18 @@ does, and tells what becomes of it while it is sent.  Dask repeats nothing: the 
 from __future__ import annotations
 
 from .errors import ClusterUnusable
-from .options import ClusterOptions, check_settings
+from .options import ClusterOptions, check_settings, is_on_loopback
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .carrier import carried_by
     from .link import check_cluster_package
+    from .parcel import check_secrets
 
-__all__ = ["ClusterOptions", "ClusterUnusable", "carried_by", "check_cluster_package", "check_settings"]
+__all__ = [
+    "ClusterOptions", "ClusterUnusable", "carried_by", "check_cluster_package", "check_secrets", "check_settings",
+    "is_on_loopback",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> object:
@@ -27,4 +31,8 @@ def __getattr__(name: str) -> object:
         from .link import check_cluster_package
 
         return check_cluster_package
+    if name == "check_secrets":
+        from .parcel import check_secrets
+
+        return check_secrets
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -26,7 +26,7 @@ from .errors import ClusterUnusable
 from .handover import take_over
 from .link import Link
 from .options import ClusterOptions
-from .parcel import pack, tell_input
+from .parcel import check_secrets, pack, tell_input
 from .told import from_text, to_text
 from .window import Attempt, Window
 from .worker import end_run, versions
@@ -45,6 +45,7 @@ _MISSING: Final = 5.0
 _GRACE: Final = 3.0
 """Seconds beyond ``drain_seconds`` in which workers have to say what became of their batches."""
 _LOOK: Final = 0.05
+_WORKERS_LOOK: Final = 1.0
 _PUMP: Final = 200
 """Inputs that are listed before somebody looks what workers have told meanwhile."""
 
@@ -58,6 +59,10 @@ class carried_by:  # noqa: N801  (a function with a state, as ``functools.partia
         """``cluster``: which one to connect with, or a connection that the caller has."""
         self._client = None if isinstance(cluster, ClusterOptions) else cluster
         self._options = cluster if isinstance(cluster, ClusterOptions) else _options_of(cluster)
+
+    def check(self, settings: Settings) -> None:
+        """Raise UsageError if a secret of ``settings`` would have to be sent to another machine."""
+        check_secrets(settings, self._options)
 
     def __call__(
         self,
@@ -113,6 +118,8 @@ class ClusterCarrier:
         self._error: DcmsendError | None = None
         self._gives_up_at: float | None = None
         self._is_aborted = False
+        self._looks_at = 0.0
+        self._without_workers: float | None = None
         self._listed = 0
         self._is_listed = False
 
@@ -146,6 +153,8 @@ class ClusterCarrier:
                 self._stop(self._ends.error)
             if not self._link.is_connected:
                 self._wait_for_cluster()
+            else:
+                self._look_at_workers()
         yield from self._ends.take()
         if self._error is None:
             self._ledger.flush()
@@ -282,11 +291,36 @@ class ClusterCarrier:
     def _open(self) -> None:
         """Connect, compare versions, hear what an earlier driver has not heard."""
         retry = self._settings.transfer.retry
-        self._link.open(self._interrupt.check_request, retry.max_time)
+        self._link.open(self._interrupt.check_request, retry.max_time, retry.max_time if retry.attempts else 0.0)
         self._join()
-        limit = self._options.limit or max(1, self._link.workers)
-        self._window.limit = limit
-        self._parcel = pack(self._settings, self._options, limit)
+        self._set_limit(self._link.workers)
+
+    def _set_limit(self, workers: int) -> None:
+        """The associations that may be open at a time; each gets its part of the rates."""
+        limit = self._options.limit or max(1, workers)
+        if limit != self._window.limit or not self._parcel:
+            self._window.limit = limit
+            self._parcel = pack(self._settings, self._options, limit)
+
+    def _look_at_workers(self) -> None:
+        """Now and then: workers may come and go; without any the run waits, but not for ever."""
+        now = time.monotonic()
+        if now < self._looks_at:
+            return
+        self._looks_at = now + _WORKERS_LOOK
+        workers = self._link.workers
+        if workers:
+            self._without_workers = None
+            self._set_limit(workers)
+        elif self._without_workers is None:
+            self._without_workers = now
+        elif now - self._without_workers >= self._settings.transfer.retry.max_time:
+            self._fail(ClusterUnusable(f"{self._options.address}: there is no worker any more"))
+
+    def _fail(self, error: DcmsendError) -> None:
+        """End the run because of the cluster: there is nothing to be waited for."""
+        self._stop(error)
+        self._gives_up_at = time.monotonic()
 
     def _join(self) -> None:
         ours = versions()
@@ -313,11 +347,11 @@ class ClusterCarrier:
             return
         _log.warning("the connection to the scheduler is lost, waiting for it")
         try:
-            self._link.open(self._interrupt.check_request, self._settings.transfer.retry.max_time)
+            patience = self._settings.transfer.retry.max_time
+            self._link.open(self._interrupt.check_request, patience, patience)
             self._join()
         except DcmsendError as error:
-            self._stop(error)
-            self._gives_up_at = time.monotonic()
+            self._fail(error)
             return
         self._pump(_LATE)
         for attempt in self._window.running:

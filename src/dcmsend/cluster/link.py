@@ -60,17 +60,19 @@ class Link:
 
     # -- open and close
 
-    def open(self, check: Callable[[], None], patience: float) -> None:
+    def open(self, check: Callable[[], None], patience: float, patience_with_scheduler: float) -> None:
         """Connect, and wait up to ``patience`` seconds for a worker; also after the connection was lost.
 
-        ``check`` is called now and then and may raise.  Raises ClusterUnusable.
+        ``patience_with_scheduler`` is how many seconds a scheduler is waited for that does not answer.  ``check`` is
+        called now and then and may raise.  Raises ClusterUnusable.
         """
         until = time.monotonic() + patience
+        until_connected = time.monotonic() + patience_with_scheduler
         while not self.is_connected:
             try:
                 self._connect()
             except OSError as error:
-                if time.monotonic() >= until or not self._is_ours:
+                if time.monotonic() >= until_connected or not self._is_ours:
                     raise ClusterUnusable(f"{self._options.address}: {_one_line(error)}") from error
                 _log.debug("no connection to the scheduler yet: %s", _one_line(error))
                 _sleep(1.0, check)
@@ -142,29 +144,19 @@ class Link:
     @property
     def workers(self) -> int:
         """How many workers there are now."""
-        try:
-            return len(self._client.scheduler_info(n_workers=-1)["workers"]) if self.is_connected else 0
-        except Exception:  # the connection is lost this moment
+        if not self.is_connected:
             return 0
+        client = self._client
+        info = _ask(lambda: client.scheduler_info(n_workers=-1))
+        return 0 if info is None else len(info["workers"])
 
     def run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Call a function on every worker; return what it returns, by the workers' addresses; the silent are left out.
 
         Raises ClusterUnusable if a worker cannot call it.
         """
-        answers: dict[str, Any] = {}
         client = self._client
-
-        def ask() -> None:
-            try:
-                answers.update(client.run(function, *args, on_error="return", **kwargs))
-            except Exception as error:
-                _log.debug("cannot ask the workers: %s", _one_line(error))
-
-        asking = threading.Thread(target=ask, name="ask workers", daemon=True)
-        asking.start()
-        asking.join(_ANSWER_SECONDS)  # a worker that hangs must not hold up the others
-        answers = dict(answers)
+        answers = _ask(lambda: client.run(function, *args, on_error="return", **kwargs)) or {}
         found: dict[str, Any] = {}
         for address, answer in answers.items():
             if isinstance(answer, OSError):
@@ -182,11 +174,8 @@ class Link:
 
     def told_before(self, topic: str) -> list[str]:
         """The events of a topic that the scheduler still has, of earlier drivers too."""
-        try:
-            return [event[1] for event in self._client.get_events(topic)]
-        except Exception as error:
-            _log.debug("cannot read events: %s", _one_line(error))
-            return []
+        client = self._client
+        return [event[1] for event in _ask(lambda: client.get_events(topic)) or ()]
 
     def forget(self, topic: str) -> None:
         """All that was told is kept: the scheduler need not remember it."""
@@ -215,6 +204,22 @@ class Link:
         with suppress(Exception):
             future.release()  # or Dask would compute it again, should the worker with the result die
         self._done(attempt, how)
+
+
+def _ask(question: Callable[[], Any]) -> Any:
+    """The answer to a question; None if it fails, or takes too long: who hangs must not hold up the others."""
+    answers: list[Any] = []
+
+    def ask() -> None:
+        try:
+            answers.append(question())
+        except Exception as error:
+            _log.debug("the cluster does not answer: %s", _one_line(error))
+
+    asking = threading.Thread(target=ask, name="ask the cluster", daemon=True)
+    asking.start()
+    asking.join(_ANSWER_SECONDS)
+    return answers[0] if answers else None
 
 
 def _sleep(seconds: float, check: Callable[[], None]) -> None:

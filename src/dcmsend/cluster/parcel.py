@@ -23,7 +23,7 @@ from .told import error_from, tell_error
 if TYPE_CHECKING:
     from dcmsend.inputs import Stores
 
-__all__ = ["input_from", "pack", "tell_input", "unpack"]
+__all__ = ["check_secrets", "input_from", "pack", "tell_input", "unpack"]
 
 _MOST: Final = 64 * 1024
 _NOT_SENT: Final = "cannot be sent by another process: "
@@ -36,9 +36,7 @@ def pack(settings: Settings, options: ClusterOptions, limit: int) -> bytes:
     """
     peer, transfer = settings.peer, settings.transfer
     tls, identity = peer.tls, peer.user_identity if isinstance(peer, Peer) else None
-    files: dict[str, str] = {}
-    if not options.stays_here:
-        files = _secret_files(settings, options)
+    files = check_secrets(settings, options)
     tls_options = None if tls is None else _absolute(tls.options)
     password = None if tls is None or files.get("key") else tls.key_password
     if tls_options is not None:
@@ -91,8 +89,13 @@ _TOKEN: Final = 5
 """The identity type of a JSON Web Token."""
 
 
-def _secret_files(settings: Settings, options: ClusterOptions) -> dict[str, str]:
-    """The files in which workers find the secrets of ``settings``, by what is in them."""
+def check_secrets(settings: Settings, options: ClusterOptions) -> dict[str, str]:
+    """The files in which workers find the secrets of ``settings``, by what is in them; none if all stay here.
+
+    Raises UsageError if a secret would have to leave this machine.
+    """
+    if options.stays_here:
+        return {}
     peer, tls = settings.peer, settings.peer.tls
     identity = peer.user_identity if isinstance(peer, Peer) else None
     wanted = {

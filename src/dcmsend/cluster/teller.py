@@ -110,7 +110,8 @@ class LogRelay(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """See ``logging.Handler``."""
         tellers = self._tellers
-        if tellers:
+        is_of_a_run = record.name == "dcmsend.app" and record.levelno < logging.WARNING  # the driver says it once
+        if tellers and not is_of_a_run:
             tellers[-1].log(record)
 
     def begin(self, teller: Teller, level: int) -> None:
