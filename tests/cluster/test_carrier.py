@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import zipfile
 from collections import Counter
 from pathlib import Path
@@ -170,6 +171,25 @@ def test_members_of_archives_and_files_of_a_medium(client: Client, tmp_path: Pat
     assert [each.path for each in transfer.rejected] == [f"{archive}!/notes.txt"]
     assert stored_rows(tmp_path / "journal").total() == 8
     assert again.already_stored == 8
+
+
+def test_files_of_a_medium_that_are_stored_are_not_sent_again(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the workers read a DICOMDIR, and only the driver reads the journal."""
+    shutil.copytree(DATA / "fileset", tmp_path / "medium")
+    monkeypatch.chdir(tmp_path)
+    dicomdir = Path("medium", "DICOMDIR")
+    index = IndexOptions(halt_on_invalid=False, expand_dicomdir=True)
+    with ScriptedPeer() as peer:
+        first = transfer_over(client, [dicomdir], peer.port, tmp_path / "journal", index=index)
+        outcomes, error = run_transfer(first)
+        again = transfer_over(client, [dicomdir], peer.port, tmp_path / "journal", index=index)
+        assert run_transfer(again) == ((), None)
+    assert error is None
+    assert len(outcomes) > 1
+    assert all(outcome.instance.input.path.startswith("medium/") for outcome in outcomes)
+    assert len(uids_at(peer)) == again.already_stored == len(outcomes)
 
 
 def test_names_of_any_bytes_and_names_given_twice(

@@ -17,6 +17,8 @@ from support.run import read_summary, run
 from support.scripted_peer import ScriptedPeer
 from support.trees import tiny_instance_uid, write_tree
 
+REASON = "whoever reaches a scheduler can run programs on its workers"
+
 
 def usage_error(*options: str) -> str:
     done = run(installed_dcmsend(), *options, "127.0.0.1", 104, "file")
@@ -58,8 +60,7 @@ def test_what_is_no_cluster(address: str) -> None:
         ),
         (
             ("--cluster", "tcp://10.0.0.1:8786", "--journal", "j"),
-            "--cluster only allowed with tls:// and --cluster-tls, because whoever reaches a scheduler can run "
-             "programs on its workers",
+            "--cluster only allowed with tls:// and --cluster-tls, because " + REASON,
         ),
         (
             ("--cluster", "local:2", "--journal", "j", "--cluster-tls", "a", "b", "c"),

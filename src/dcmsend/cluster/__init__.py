@@ -11,8 +11,8 @@ from .options import ClusterOptions, check_settings, is_on_loopback
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .carrier import carried_by
     from .link import check_cluster_package
+    from .maker import carried_by
     from .parcel import check_secrets
 
 __all__ = [
@@ -24,7 +24,7 @@ __all__ = [
 def __getattr__(name: str) -> object:
     """Load what works with a cluster when it is first used."""
     if name == "carried_by":
-        from .carrier import carried_by
+        from .maker import carried_by
 
         return carried_by
     if name == "check_cluster_package":

@@ -7,7 +7,7 @@ import logging
 import os
 import time
 import uuid
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final
@@ -24,9 +24,10 @@ from .batches import FIRST_INPUTS, MOST_BYTES, MOST_INPUTS, BatchCutter
 from .ends import Ends
 from .errors import ClusterUnusable
 from .handover import take_over
+from .holders import Holders
 from .link import Link
 from .options import ClusterOptions
-from .parcel import check_secrets, pack, tell_input
+from .parcel import pack, tell_input
 from .told import from_text, to_text
 from .window import Attempt, Window
 from .worker import end_run, versions
@@ -34,9 +35,8 @@ from .worker import end_run, versions
 if TYPE_CHECKING:
     from dask.distributed import Client
 
-    from dcmsend.inputs import Fetcher, Share
 
-__all__ = ["ClusterCarrier", "carried_by"]
+__all__ = ["ClusterCarrier"]
 
 _LATE: Final = 0.5
 """Seconds in which a dead worker's last words may still come in."""
@@ -50,41 +50,6 @@ _PUMP: Final = 200
 """Inputs that are listed before somebody looks what workers have told meanwhile."""
 
 _log = logging.getLogger("dcmsend.app")
-
-
-class carried_by:  # noqa: N801  (a function with a state, as ``functools.partial``)
-    """Makes the carrier of a run on a cluster; see ``run.CarrierMaker``."""
-
-    def __init__(self, cluster: ClusterOptions | Client) -> None:
-        """``cluster``: which one to connect with, or a connection that the caller has."""
-        self._client = None if isinstance(cluster, ClusterOptions) else cluster
-        self._options = cluster if isinstance(cluster, ClusterOptions) else _options_of(cluster)
-
-    def check(self, settings: Settings) -> None:
-        """Raise UsageError if a secret of ``settings`` would have to be sent to another machine."""
-        check_secrets(settings, self._options)
-
-    def __call__(
-        self,
-        settings: Settings,
-        record: RunRecord,
-        interrupt: Interrupt,
-        observer: Observer | None,
-        ledger: Ledger | None,
-        share: Share | None = None,
-        fetcher: Callable[[], Fetcher] | None = None,
-    ) -> ClusterCarrier:
-        assert ledger is not None
-        return ClusterCarrier(settings, record, interrupt, observer, ledger, self._options, self._client)
-
-
-def _options_of(client: Client) -> ClusterOptions:
-    """What is to be known of a cluster that the caller has connected with: whether secrets may be sent there."""
-    address = str(client.scheduler_info()["address"])
-    security = client.security
-    if not address.startswith("tls:") or security is None:
-        return ClusterOptions(address)
-    return ClusterOptions(address, (security.tls_ca_file, security.tls_client_cert, security.tls_client_key))
 
 
 class ClusterCarrier:
@@ -113,6 +78,7 @@ class ClusterCarrier:
         self._window: Window[Source] = Window(options.limit or 1)
         self._ends = Ends(self._window, record, observer, ledger, self._folder, stays_here=bool(options.local_workers))
         self._cutter: BatchCutter[Source] = BatchCutter(self._size_of, FIRST_INPUTS)
+        self._holders = Holders(settings, ledger, self._folder)
         self._parcel = b""
         self._over: dict[int, tuple[str, float]] = {}  # how an attempt ended, and until when its last words may come
         self._error: DcmsendError | None = None
@@ -169,7 +135,7 @@ class ClusterCarrier:
                     if batch is None:
                         self._is_listed = self._record.all_found = True
                     else:
-                        self._window.add(batch)
+                        self._add(batch)
                 attempt = self._window.begin()
                 if attempt is None:
                     return
@@ -177,6 +143,13 @@ class ClusterCarrier:
         except DcmsendError as error:  # the search has ended the run, or an input cannot be sent
             self._is_listed = True
             self._stop(error)
+
+    def _add(self, batch: list[Source]) -> None:
+        found: set[str] = set()
+        if len(batch) == 1:
+            found = self._holders.stored(batch[0])
+            self._record.already_stored += len(found)
+        self._window.add(batch, found)
 
     def _send(self, attempt: Attempt[Source]) -> None:
         if self._ends.is_repeated(attempt):
@@ -270,21 +243,12 @@ class ClusterCarrier:
 
     def _size_of(self, item: Source) -> int:
         """Bytes as far as they are known: files are taken to be as large as those sent so far."""
-        if self._holds_others(item):
+        if self._holders.hold(item):
             return 2 * MOST_BYTES
         if isinstance(item, InputFile):
             return self._ends.mean_size
         stamp = item.look()
         return self._ends.mean_size if stamp is None else stamp[0]
-
-    def _holds_others(self, item: Source) -> bool:
-        """Whether it is, by its name, something that holds instances: it gets a batch of its own."""
-        if self._settings.inputs.archives:
-            from dcmsend.inputs import kind_of_name
-
-            if kind_of_name(item.path) is not None:
-                return True
-        return self._settings.index.expand_dicomdir and os.path.basename(item.path).upper() == "DICOMDIR"
 
     # -- the cluster
 

@@ -87,9 +87,9 @@ class Window(Generic[_Input]):
         """Numbers of the attempts under way."""
         return list(self._running)
 
-    def add(self, inputs: Iterable[_Input]) -> None:
-        """Add a batch, which will wait for its turn."""
-        batch: _Batch[_Input] = _Batch({}, set())
+    def add(self, inputs: Iterable[_Input], found: Iterable[str] = ()) -> None:
+        """Add a batch, which will wait for its turn; ``found``: digests of what it holds and is not to be sent."""
+        batch: _Batch[_Input] = _Batch({}, set(found))
         for each in inputs:
             self._inputs += 1
             batch.inputs[self._inputs] = each

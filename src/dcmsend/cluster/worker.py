@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections import deque
+from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any, Final
 
@@ -228,6 +229,10 @@ class _Batch:
 
     def flush(self) -> None:
         """Does nothing."""
+
+    def stored_in(self, directory: bytes, *, deep: bool) -> Iterator[tuple[bytes, bytes, tuple[object, object], str]]:
+        """Nothing: the driver has looked."""
+        return iter(())
 
     @property
     def identity(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -94,6 +94,11 @@ class Journal:
         """The record of an input that need not be sent; None for any other.  Raises JournalError."""
         assert self.stored is not None
         return self.stored.find(item)
+
+    def stored_in(self, directory: bytes, *, deep: bool) -> Iterator[tuple[bytes, bytes, tuple[object, object], str]]:
+        """See ``StoredFiles.stored_in``."""
+        assert self.stored is not None
+        return self.stored.stored_in(directory, deep=deep)
 
     def leaves_out(self, item: Source) -> bool:
         """Whether an input is a file of the journal."""
