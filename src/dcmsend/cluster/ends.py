@@ -19,6 +19,7 @@ from dcmsend.transfer import (
     AssociationClosed,
     AssociationOpened,
     BytesSent,
+    HostNews,
     Ledger,
     Observer,
     Result,
@@ -42,12 +43,13 @@ _log = logging.getLogger("dcmsend.app")
 class _Heard:
     """What was heard of an attempt: its groups, and the number of the last one."""
 
-    __slots__ = ("attempt", "error", "groups", "last")
+    __slots__ = ("attempt", "error", "groups", "host", "last")
 
     def __init__(self, attempt: Attempt[Source]) -> None:
         self.attempt = attempt
         self.groups: set[int] = set()
         self.last = 0
+        self.host = ""
         self.error: DcmsendError | None = None
 
 
@@ -155,12 +157,15 @@ class Ends:
         self.give_up_waiting()
 
     def _forget(self, attempt: int) -> _Heard | None:
+        heard = self._heard.pop(attempt, None)
         for key in [each for each in self._numbers if each[0] == attempt]:
             number = self._numbers.pop(key)
             if self._observer is not None and number in self._open:
                 self._observer.association_closed(AssociationClosed(number, "the worker has not told its end"))
+                if heard is not None:
+                    self._observer.host_news(HostNews(heard.host, -1, 0))
             self._open.discard(number)
-        return self._heard.pop(attempt, None)
+        return heard
 
     # -- what workers tell
 
@@ -173,6 +178,7 @@ class Ends:
                 if group["number"] in heard.groups:
                     return
                 heard.groups.add(group["number"])
+                heard.host = group["host"]
                 self._window.hear(attempt)
                 self._take_events(attempt, group)
             for name, level, text in group.get("log", ()):
@@ -197,6 +203,7 @@ class Ends:
             heard.error = error_from(group["error"])
 
     def _take_events(self, attempt: int, group: dict[str, Any]) -> None:
+        before = len(self._open)
         for kind, *values in group.get("events", ()):
             if kind == "opened":
                 number, *rest = values
@@ -214,6 +221,8 @@ class Ends:
                 self._observer.waiting(Waiting(*values) if values else None)
         if group.get("bytes") and self._observer is not None:
             self._observer.bytes_sent(BytesSent(0, group["bytes"]))
+        if self._observer is not None:
+            self._observer.host_news(HostNews(group["host"], len(self._open) - before, len(group.get("ends", ()))))
 
     def _number(self, attempt: int, number: int) -> int:
         """The number in this run of an association that has a number in its batch."""

@@ -25,6 +25,7 @@ __all__ = ["Link", "check_cluster_package"]
 _CONNECT_SECONDS: Final = 10
 _ANSWER_SECONDS: Final = 10
 _LOOK: Final = 0.1
+_SILENCE: Final[Any] = object()
 _SETTINGS: Final = {
     "distributed.scheduler.allowed-failures": 0,  # a batch is repeated without what is stored, not by Dask
     "distributed.scheduler.worker-ttl": "60s",
@@ -144,11 +145,14 @@ class Link:
     @property
     def workers(self) -> int:
         """How many workers there are now."""
+        return len(self._addresses())
+
+    def _addresses(self) -> list[str]:
         if not self.is_connected:
-            return 0
+            return []
         client = self._client
-        info = _ask(lambda: client.scheduler_info(n_workers=-1))
-        return 0 if info is None else len(info["workers"])
+        (info,) = _ask(lambda: client.scheduler_info(n_workers=-1))
+        return [] if info is _SILENCE else list(info["workers"])
 
     def run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Call a function on every worker; return what it returns, by the workers' addresses; the silent are left out.
@@ -156,10 +160,14 @@ class Link:
         Raises ClusterUnusable if a worker cannot call it.
         """
         client = self._client
-        answers = _ask(lambda: client.run(function, *args, on_error="return", **kwargs)) or {}
+
+        def ask(address: str) -> Callable[[], Any]:
+            return lambda: client.run(function, *args, workers=[address], on_error="return", **kwargs)[address]
+
+        addresses = self._addresses()
         found: dict[str, Any] = {}
-        for address, answer in answers.items():
-            if isinstance(answer, OSError):
+        for address, answer in zip(addresses, _ask(*map(ask, addresses)), strict=True):
+            if answer is _SILENCE or isinstance(answer, OSError):
                 continue  # it has died
             if isinstance(answer, Exception):
                 raise ClusterUnusable(f"worker {address} cannot run dcmsend: {_one_line(answer)}", is_final=True)
@@ -175,7 +183,8 @@ class Link:
     def told_before(self, topic: str) -> list[str]:
         """The events of a topic that the scheduler still has, of earlier drivers too."""
         client = self._client
-        return [event[1] for event in _ask(lambda: client.get_events(topic)) or ()]
+        (events,) = _ask(lambda: client.get_events(topic))
+        return [] if events is _SILENCE else [event[1] for event in events]
 
     def forget(self, topic: str) -> None:
         """All that was told is kept: the scheduler need not remember it."""
@@ -206,20 +215,26 @@ class Link:
         self._done(attempt, how)
 
 
-def _ask(question: Callable[[], Any]) -> Any:
-    """The answer to a question; None if it fails, or takes too long: who hangs must not hold up the others."""
-    answers: list[Any] = []
+def _ask(*questions: Callable[[], Any]) -> list[Any]:
+    """The answers to questions asked at the same time; ``_SILENCE`` where one fails, or takes too long.
 
-    def ask() -> None:
+    Who hangs, as a worker whose host was stopped, must not hold up the others.
+    """
+    answers = [_SILENCE] * len(questions)
+
+    def ask(place: int) -> None:
         try:
-            answers.append(question())
+            answers[place] = questions[place]()
         except Exception as error:
             _log.debug("the cluster does not answer: %s", _one_line(error))
 
-    asking = threading.Thread(target=ask, name="ask the cluster", daemon=True)
-    asking.start()
-    asking.join(_ANSWER_SECONDS)
-    return answers[0] if answers else None
+    threads = [threading.Thread(target=ask, args=(place,), daemon=True) for place in range(len(questions))]
+    for thread in threads:
+        thread.start()
+    until = time.monotonic() + _ANSWER_SECONDS
+    for thread in threads:
+        thread.join(max(0.0, until - time.monotonic()))
+    return list(answers)
 
 
 def _sleep(seconds: float, check: Callable[[], None]) -> None:

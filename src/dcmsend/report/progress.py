@@ -7,11 +7,20 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from dcmsend.transfer import AssociationClosed, AssociationOpened, BytesSent, Observer, PeerFacts, Result, Waiting
+from dcmsend.transfer import (
+    AssociationClosed,
+    AssociationOpened,
+    BytesSent,
+    HostNews,
+    Observer,
+    PeerFacts,
+    Result,
+    Waiting,
+)
 
 from .run_record import RunRecord
 
-__all__ = ["Progress", "ProgressState", "ProofProgress"]
+__all__ = ["HostProgress", "Progress", "ProgressState", "ProofProgress"]
 
 _WINDOW: Final = 30.0
 """Seconds over which recent rates are averaged."""
@@ -33,6 +42,22 @@ class ProofProgress(NamedTuple):
     unanswered: int
 
 
+class HostProgress(NamedTuple):
+    """What one of several hosts does.
+
+    Attributes:
+        host: its name.
+        associations: how many it has open.
+        done: instances that have their outcome from there.
+        instances_rate: a second, since it was heard for the first time.
+    """
+
+    host: str
+    associations: int
+    done: int
+    instances_rate: float
+
+
 class ProgressState(NamedTuple):
     """The progress of a run at one moment.
 
@@ -52,6 +77,7 @@ class ProgressState(NamedTuple):
         waiting: why nothing is sent at the moment, and for how many more seconds; None while data are sent.
         proof: None until everything is sent and the archive is asked for what it has.
         session_word: what an association is called for this peer.
+        hosts: those that send, by name; none where one machine does.
     """
 
     peer: str
@@ -72,6 +98,7 @@ class ProgressState(NamedTuple):
     waiting: tuple[str, float] | None
     proof: ProofProgress | None = None
     session_word: str = "association"
+    hosts: tuple[HostProgress, ...] = ()
 
     @property
     def fraction(self) -> float | None:
@@ -98,6 +125,7 @@ class Progress(Observer):
         self._open = 0
         self._bytes = 0
         self._waiting: Waiting | None = None
+        self._hosts: dict[str, tuple[float, int, int]] = {}  # since when, associations, instances
         self._samples: deque[tuple[float, int, int]] = deque([(self._began, 0, 0)])
 
     def association_opened(self, event: AssociationOpened) -> None:
@@ -112,6 +140,10 @@ class Progress(Observer):
     def waiting(self, event: Waiting | None) -> None:
         self._waiting = event
 
+    def host_news(self, event: HostNews) -> None:
+        since, associations, done = self._hosts.get(event.host, (self._clock(), 0, 0))
+        self._hosts = {**self._hosts, event.host: (since, associations + event.associations, done + event.done)}
+
     def state(self) -> ProgressState:
         """The progress now."""
         record, results = self._record, self._record.summary.results
@@ -125,7 +157,7 @@ class Progress(Observer):
         return ProgressState(
             peer=self._peer,
             associations=self._open,
-            most_associations=self._most,
+            most_associations=max(self._most, self._open),
             found=max(record.instances_found, done),
             is_all_found=record.all_found,
             done=done,
@@ -141,6 +173,10 @@ class Progress(Observer):
             waiting=None if waiting is None else (waiting.why, max(0.0, waiting.until - time.time())),
             proof=self._proof(),
             session_word=self._session_word,
+            hosts=tuple(
+                HostProgress(host, associations, count, count / max(now - since, 0.001))
+                for host, (since, associations, count) in sorted(self._hosts.items())
+            ),
         )
 
     def _proof(self) -> ProofProgress | None:

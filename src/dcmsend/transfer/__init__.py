@@ -12,7 +12,7 @@ from .peer_facts import Counter, Counts, PeerFacts, Timings, log_end
 from .time_window import limit_time
 
 if TYPE_CHECKING:
-    from .events import AssociationClosed, AssociationOpened, BytesSent, Waiting
+    from .events import AssociationClosed, AssociationOpened, BytesSent, HostNews, Waiting
     from .feed import Feed
     from .growing_list import GrowingList, Growth, Pulled
     from .ledger import Ledger, Recall
@@ -33,6 +33,7 @@ __all__ = [
     "GrowingList",
     "Growth",
     "Holdings",
+    "HostNews",
     "InstanceProof",
     "Ledger",
     "Observer",
@@ -75,7 +76,7 @@ def __getattr__(name: str) -> object:
         from . import proof
 
         return getattr(proof, name)
-    if name in ("AssociationClosed", "AssociationOpened", "BytesSent", "Waiting"):  # only where there is an observer
+    if name in ("AssociationClosed", "AssociationOpened", "BytesSent", "HostNews", "Waiting"):  # only for observers
         from . import events
 
         return getattr(events, name)
