@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .association import AddressFamily, Peer
+    from .cluster import ClusterOptions
     from .errors import DcmsendError
     from .index import HeaderFacts, IndexOptions, Instance, KeepTogether, ReadMode, RejectedInput
     from .inputs import InputOptions, Shard
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
         AssociationOpened,
         Attempt,
         BytesSent,
+        HostNews,
         InstanceProof,
         Observer,
         Proof,
@@ -50,6 +52,7 @@ __version__ = _version.VERSION
 
 _HOMES = {
     "association": ("AddressFamily", "Peer"),
+    "cluster": ("ClusterOptions",),
     "errors": ("DcmsendError",),
     "index": ("HeaderFacts", "IndexOptions", "Instance", "KeepTogether", "ReadMode", "RejectedInput"),
     "inputs": ("InputOptions", "Shard"),
@@ -60,8 +63,8 @@ _HOMES = {
     "proof": ("CommitOptions", "VerifyOptions"),
     "report": ("Summary",),
     "transfer": (
-        "AssociationClosed", "AssociationOpened", "Attempt", "BytesSent", "InstanceProof", "Observer", "Proof",
-        "ProofState", "Result", "RetryOptions", "StoreOutcome", "TransferOptions", "Waiting",
+        "AssociationClosed", "AssociationOpened", "Attempt", "BytesSent", "HostNews", "InstanceProof", "Observer",
+        "Proof", "ProofState", "Result", "RetryOptions", "StoreOutcome", "TransferOptions", "Waiting",
     ),
     "reasons": ("NoConnection", "Reason", "Rejection"),
     "stow": ("BasicCredentials", "BearerCommand", "BearerFile", "WebPeer"),
@@ -71,11 +74,11 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "AddressFamily", "AssociationClosed", "AssociationOpened", "Attempt", "BasicCredentials", "BearerCommand",
-    "BearerFile", "BytesSent", "CommitOptions", "DcmsendError", "Decompression", "HeaderFacts", "IndexOptions",
-    "InputOptions", "Instance", "InstanceProof", "JournalOptions", "KeepTogether", "NoConnection", "Observer", "Peer",
-    "PlanOptions", "Proof", "ProofState", "ReadMode", "Reason", "RejectedInput", "Rejection", "Result", "RetryOptions",
-    "Shard", "StoreOutcome", "Summary", "TlsOptions", "TlsProfile", "Transfer", "TransferOptions", "UserIdentity",
-    "VerifyOptions", "Waiting", "WebPeer", "__version__", "load_tls", "send",
+    "BearerFile", "BytesSent", "ClusterOptions", "CommitOptions", "DcmsendError", "Decompression", "HeaderFacts",
+    "HostNews", "IndexOptions", "InputOptions", "Instance", "InstanceProof", "JournalOptions", "KeepTogether",
+    "NoConnection", "Observer", "Peer", "PlanOptions", "Proof", "ProofState", "ReadMode", "Reason", "RejectedInput",
+    "Rejection", "Result", "RetryOptions", "Shard", "StoreOutcome", "Summary", "TlsOptions", "TlsProfile", "Transfer",
+    "TransferOptions", "UserIdentity", "VerifyOptions", "Waiting", "WebPeer", "__version__", "load_tls", "send",
 ]
 
 

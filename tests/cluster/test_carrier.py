@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from dask.distributed import Client
 
-from dcmsend import IndexOptions, InputOptions, JournalOptions, Observer, Peer, Result, TransferOptions, send
+from dcmsend import IndexOptions, InputOptions, Observer, Peer, Result, send
 from dcmsend.errors import NegotiationFailed, NoInputFiles, NoValidInputFiles, SendingFailed
 from dcmsend.journal import JournalFilter, JournalReader
 from dcmsend.reasons import Reason
@@ -268,16 +268,3 @@ def test_data_sets_in_memory_cannot_be_sent_by_others(client: Client, tmp_path: 
     assert "lies in memory" in str(error)
     assert not peer.connections
     assert [outcome.result for outcome in outcomes] == [Result.NOT_ATTEMPTED]
-
-
-def test_rates_hold_over_all_workers() -> None:
-    from dcmsend.cluster import ClusterOptions
-    from dcmsend.cluster.parcel import pack, unpack
-    from dcmsend.settings import Settings
-
-    settings = Settings(
-        peer=Peer("h", 104), journal=JournalOptions("j"), transfer=TransferOptions(max_rate=1000, max_instances_rate=2)
-    )
-    there = unpack(pack(settings, ClusterOptions("local:3"), 3))
-    assert (there.transfer.max_rate, there.transfer.max_instances_rate) == (333, 1)
-    assert there.journal is None
