@@ -14,6 +14,7 @@ class ClusterUnusable(SessionFailed):
     """
 
     prefix = "cannot use the cluster"
+    is_of_receiver = False
 
     def __init__(self, reason: str, *, is_final: bool = False) -> None:
         self.is_final = is_final
