@@ -36,7 +36,7 @@
       Cancelled                 the user or the caller ended the run
 
 Facts are attributes; the message is built from them and starts with DCMTK's text, because scripts look for it.  No
-message names an option: ``dcmsend.advice`` tells what to do.  Errors of other libraries are translated where they occur.
+message names an option: ``dcmsend.advice`` tells what to do.  Errors of other libraries are translated at the border.
 """
 
 from __future__ import annotations

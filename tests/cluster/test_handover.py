@@ -6,16 +6,18 @@ import signal
 import socket
 import subprocess
 from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from dask.distributed import Client
 
+from dcmsend import Result
 from dcmsend.cluster import ClusterOptions, ClusterUnusable
 from support.certificates import Certificates
 from support.clusters import programs_of_cluster, transfer_over, uids_at
 from support.peer_script import Respond, Script
-from support.processes import wait_until
+from support.processes import free_port, wait_until
 from support.programs import installed_dcmsend
 from support.run import run
 from support.scripted_peer import ScriptedPeer
@@ -62,6 +64,26 @@ def answer_to_a_plain_client(port: int) -> bytes:
         except OSError:
             return b""
     return b"" if answer[:1] == b"\x15" else answer
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_is_started_again_is_waited_for(tmp_path: Path) -> None:
+    write_tree(tmp_path / "tree", 400, per_directory=100)
+    port = free_port()
+    outcomes = []
+    with ScriptedPeer(Script(other_stores=Respond(delay=0.004))) as peer, ExitStack() as stack:
+        first = stack.enter_context(ExitStack())
+        address = first.enter_context(programs_of_cluster(2, tmp_path, port=port))
+        transfer = transfer_over(ClusterOptions(address), tmp_path / "tree", peer.port, tmp_path / "journal")
+        for outcome in transfer:
+            outcomes.append(outcome)
+            if len(outcomes) == 100:
+                first.close()
+                stack.enter_context(programs_of_cluster(2, tmp_path, port=port))
+    expected = [tiny_instance_uid(number) for number in range(400)]
+    assert sorted(outcome.sop_instance_uid for outcome in outcomes) == expected
+    assert {outcome.result for outcome in outcomes} == {Result.STORED}
+    assert sorted(set(uids_at(peer))) == expected
 
 
 def test_workers_of_another_version_get_nothing(client: Client, tmp_path: Path) -> None:

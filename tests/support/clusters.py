@@ -53,10 +53,10 @@ def transfer_over(
 
 @contextmanager
 def programs_of_cluster(
-    workers: int, folder: Path, tls: tuple[Path, Path, Path] | None = None
+    workers: int, folder: Path, tls: tuple[Path, Path, Path] | None = None, port: int = 0
 ) -> Generator[str]:
     """A scheduler and workers as programs of their own; gives the address.  ``tls``: authority, certificate, key."""
-    port = free_port()
+    port = port or free_port()
     scheme = "tls" if tls else "tcp"
     secured = []
     if tls:
@@ -64,7 +64,7 @@ def programs_of_cluster(
         secured = [word for name, path in zip(names, tls, strict=True) for word in (name, str(path))]
     environment = {**os.environ, "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0"}
     address = f"{scheme}://127.0.0.1:{port}"
-    log = (folder / "cluster.log").open("w")
+    log = (folder / "cluster.log").open("a")
     run = partial(subprocess.Popen, cwd=folder, env=environment, stdout=log, stderr=log)
     dask = [sys.executable, "-m", "dask"]
     scheduler = run([

@@ -92,11 +92,12 @@ class ClusterCarrier:
     def carry(self, inputs: Iterable[Source]) -> Generator[StoreOutcome | RejectedInput, None, None]:
         """Send the inputs; outcomes come in the order in which workers tell them."""
         try:
-            self._open()
+            try:
+                self._open()
+            except ClusterUnusable as error:
+                _log.critical("%s", error)
+                raise
             yield from self._carry(inputs)
-        except ClusterUnusable as error:
-            _log.critical("%s", error)
-            raise
         finally:
             if not self._window.is_empty:
                 self._ask_to_end("caller", at_once=True)
@@ -109,7 +110,7 @@ class ClusterCarrier:
         batches = self._cutter.cut(self._wanted(inputs))
         while True:
             self._look_for_the_end()
-            if self._error is None:
+            if self._error is None and self._link.is_connected:
                 self._fill(batches)
             if self._window.is_empty and (self._is_listed or self._error is not None):
                 break
@@ -152,7 +153,7 @@ class ClusterCarrier:
         self._window.add(batch, found)
 
     def _send(self, attempt: Attempt[Source]) -> None:
-        if self._ends.is_repeated(attempt):
+        if attempt.is_repeated:
             known = [number for number, item in attempt.inputs.items() if self._is_stored(item)]
             self._window.drop(attempt.number, known)
             for number in known:
@@ -344,6 +345,8 @@ class ClusterCarrier:
         if self._error is not None:
             return
         self._error = self._ends.error = error
+        if isinstance(error, ClusterUnusable | GivenUp):  # workers have told the others
+            _log.critical("%s", error)
         by = error.by if isinstance(error, Cancelled) else "halt"
         self._gives_up_at = time.monotonic() + self._settings.transfer.drain_seconds + _GRACE
         self._ends.give_up_waiting()

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any, Final, cast
 
 from dcmsend.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN
-from dcmsend.errors import Cancelled, DcmsendError
+from dcmsend.errors import Cancelled, DcmsendError, UsageError
 from dcmsend.index import Instance, ReadMode, RejectedInput
 from dcmsend.inputs import InputFile, Source
 from dcmsend.reasons import Reason, Rejection
@@ -82,7 +82,6 @@ class Ends:
         self._ready: deque[StoreOutcome | RejectedInput] = deque()
         self._index = 0
         self._bytes = self._sized = 0
-        self._came_back: set[int] = set()
         self.error: DcmsendError | None = None
         self.in_vain = 0
 
@@ -102,10 +101,6 @@ class Ends:
         """An attempt is on its way."""
         self._heard[attempt.number] = _Heard(attempt)
 
-    def is_repeated(self, attempt: Attempt[Source]) -> bool:
-        """Whether its inputs were on their way before."""
-        return any(id(item) in self._came_back for item in attempt.inputs.values())
-
     def is_complete(self, attempt: int) -> bool:
         """Whether all groups of an attempt have come in."""
         heard = self._heard.get(attempt)
@@ -115,7 +110,7 @@ class Ends:
         """An attempt is complete; return the error that has ended it early."""
         heard = self._forget(attempt)
         error = None if heard is None else heard.error
-        if self.error is None and error is not None:
+        if self.error is None:
             self.error = error
         for item in self._window.end(attempt):
             if error is not None:
@@ -126,7 +121,7 @@ class Ends:
 
     def die(self, attempt: int) -> None:
         """The worker of an attempt has died."""
-        self._come_back(attempt)
+        self._forget(attempt)
         for item in self._window.die(attempt):
             outcome = _blank(item, Result.FAILED, Reason.SENDER_DIED, "it has ended one process after the other")
             _log.error("not sent any more, because each process that was sending it has ended: %s", item.path)
@@ -134,13 +129,8 @@ class Ends:
 
     def put_back(self, attempt: int) -> None:
         """An attempt is over through nobody's fault."""
-        self._come_back(attempt)
+        self._forget(attempt)
         self._window.put_back(attempt)
-
-    def _come_back(self, attempt: int) -> None:
-        heard = self._forget(attempt)
-        if heard is not None:
-            self._came_back.update(map(id, heard.attempt.inputs.values()))
 
     def give_up_waiting(self) -> None:
         """Batches that wait are not sent any more."""
@@ -198,9 +188,10 @@ class Ends:
         if group.get("unfit"):
             text = f"a worker on {group['host']} has {group['unfit']}, which differ from those here"
             heard.error = ClusterUnusable(text, is_final=True)
-            _log.critical("%s", heard.error)
         elif group.get("error") is not None:
             heard.error = error_from(group["error"])
+            if isinstance(heard.error, UsageError):  # what is in order here, is not on that host
+                heard.error = ClusterUnusable(f"a worker on {group['host']}: {heard.error}", is_final=True)
 
     def _take_events(self, attempt: int, group: dict[str, Any]) -> None:
         before = len(self._open)
@@ -237,7 +228,7 @@ class Ends:
             self._take_rejected(attempt, heard, number, *told)
             return
         _, _, found, values = told  # beside the name and the mark of the input, for a later driver
-        was_repeated = heard is not None and self.is_repeated(heard.attempt)
+        was_repeated = heard is not None and heard.attempt.is_repeated
         if number is not None:
             item = self._window.settle(attempt, number, is_stored=values[0] == Result.STORED.name)
         elif heard is not None and self._window.settle_found(attempt, found[0]):
@@ -257,6 +248,7 @@ class Ends:
             return
         if outcome.reason is Reason.FILE_UNREADABLE and self._ledger.was_moved(outcome.instance):
             self._record.already_stored += 1  # it was named twice, and moved meanwhile
+            self._record.instances_found -= 1
             return
         self._add(outcome)
 

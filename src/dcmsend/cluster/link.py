@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -57,7 +58,6 @@ class Link:
         self._cluster: Any = None
         self._done = done
         self._futures: dict[int, Any] = {}
-        self._parcel: Any = None
 
     # -- open and close
 
@@ -71,9 +71,11 @@ class Link:
         until_connected = time.monotonic() + patience_with_scheduler
         while not self.is_connected:
             try:
+                if not self._is_ours:  # its owner's client tries for itself
+                    raise OSError("the connection is lost")
                 self._connect()
             except OSError as error:
-                if time.monotonic() >= until_connected or not self._is_ours:
+                if time.monotonic() >= until_connected or self.is_lost:
                     raise ClusterUnusable(f"{self._options.address}: {_one_line(error)}") from error
                 _log.debug("no connection to the scheduler yet: %s", _one_line(error))
                 _sleep(1.0, check)
@@ -93,6 +95,8 @@ class Link:
         distributed: Any = import_module("dask.distributed")
         self._close_client()
         options = self._options
+        if not options.local_workers:
+            socket.create_connection(options.place, _CONNECT_SECONDS).close()  # Dask asks for long where nobody listens
         logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters of it is told by us
         with dask.config.set(_SETTINGS):
             if options.local_workers and self._cluster is None:
@@ -139,8 +143,8 @@ class Link:
 
     @property
     def is_lost(self) -> bool:
-        """Whether Dask has given up the connection."""
-        return self._client is None or self._client.status in ("closed", "closing")
+        """Whether the connection of the caller is closed for good."""
+        return not self._is_ours and self._client.status in ("closed", "closing")
 
     @property
     def workers(self) -> int:
@@ -197,7 +201,12 @@ class Link:
 
     def submit(self, key: str, attempt: int, parcel: bytes, message: str) -> None:
         """Have a worker send a batch; ``done`` is called once it is over."""
-        future = self._client.submit(send_batch, parcel, message, key=key, pure=False, retries=0)
+        try:
+            future = self._client.submit(send_batch, parcel, message, key=key, pure=False, retries=0)
+        except Exception as error:  # the connection is lost this moment
+            _log.debug("cannot hand out a batch: %s", _one_line(error))
+            self._done(attempt, "lost")
+            return
         self._futures[attempt] = future
         future.add_done_callback(lambda done: self._over(attempt, done))
 

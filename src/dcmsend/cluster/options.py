@@ -63,6 +63,13 @@ class ClusterOptions(Record):
         return int(match[1]) if match else 0
 
     @property
+    def place(self) -> tuple[str, int]:
+        """Host and port of the scheduler."""
+        match = _ADDRESS.fullmatch(self.address)
+        assert match is not None
+        return match[2].strip("[]"), int(match[3])
+
+    @property
     def stays_here(self) -> bool:
         """Whether nothing that is sent to workers leaves this machine."""
         return bool(self.local_workers) or is_on_loopback(self.address)

@@ -29,12 +29,13 @@ _Input = TypeVar("_Input")
 class _Batch(Generic[_Input]):
     """Inputs without an end, in order, by their numbers; and the inputs found in them that have theirs, as digests."""
 
-    __slots__ = ("attempt", "found", "inputs", "points")
+    __slots__ = ("attempt", "found", "inputs", "points", "was_begun")
 
-    def __init__(self, inputs: dict[int, _Input], found: set[str], points: int = 0) -> None:
+    def __init__(self, inputs: dict[int, _Input], found: set[str], points: int = 0, was_begun: bool = False) -> None:
         self.inputs = inputs
         self.found = found
         self.points = points
+        self.was_begun = was_begun
         self.attempt: int | None = None
 
 
@@ -45,14 +46,16 @@ class Attempt(Generic[_Input]):
         number: from 1, never given twice.
         inputs: those without an end, by their numbers.
         found: digests of what was found in them (members of archives) and has its end already.
+        is_repeated: whether they were on their way before, so that the receiver may have any of them.
     """
 
-    __slots__ = ("found", "inputs", "number")
+    __slots__ = ("found", "inputs", "is_repeated", "number")
 
-    def __init__(self, number: int, inputs: dict[int, _Input], found: frozenset[str]) -> None:
+    def __init__(self, number: int, inputs: dict[int, _Input], found: frozenset[str], is_repeated: bool) -> None:
         self.number: Final = number
         self.inputs: Final = inputs
         self.found: Final = found
+        self.is_repeated: Final = is_repeated
 
 
 class Window(Generic[_Input]):
@@ -106,7 +109,8 @@ class Window(Generic[_Input]):
             self._attempts += 1
             batch.attempt = self._attempts
             self._running[self._attempts] = batch
-            return Attempt(self._attempts, dict(batch.inputs), frozenset(batch.found))
+            is_repeated, batch.was_begun = batch.was_begun, True
+            return Attempt(self._attempts, dict(batch.inputs), frozenset(batch.found), is_repeated)
         return None
 
     def drop(self, attempt: int, numbers: Iterable[int]) -> None:
@@ -164,7 +168,7 @@ class Window(Generic[_Input]):
         middle = len(numbers) // 2
         for half in (numbers[middle:], numbers[:middle]):
             points = _AFTER_CUT if len(half) > 1 else _AFTER_LAST_CUT
-            part = _Batch({number: batch.inputs[number] for number in half}, set(batch.found), points)
+            part = _Batch({number: batch.inputs[number] for number in half}, set(batch.found), points, True)
             self._open.update(dict.fromkeys(half, part))
             self._waiting.appendleft(part)
         return []
