@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from dask.distributed import Client
 
-from dcmsend import IndexOptions, InputOptions, Observer, Peer, Result, send
+from dcmsend import ClusterOptions, IndexOptions, InputOptions, Observer, Peer, Result, send
 from dcmsend.errors import NegotiationFailed, NoInputFiles, NoValidInputFiles, SendingFailed
 from dcmsend.journal import JournalFilter, JournalReader
 from dcmsend.reasons import Reason
@@ -49,6 +49,17 @@ def test_each_instance_is_stored_once_and_a_second_run_sends_nothing(client: Cli
     assert again.already_stored == 230
     assert 2 <= len(peer.connections) <= 10
     assert most_at_once(peer) <= 2
+
+
+def test_a_limit_holds_over_all_workers(client: Client, tmp_path: Path) -> None:
+    write_tree(tmp_path / "tree", 300, per_directory=50)
+    cluster = ClusterOptions(str(client.scheduler_info()["address"]), limit=1)
+    with ScriptedPeer(SLOW) as peer:
+        outcomes, error = run_transfer(transfer_over(cluster, tmp_path / "tree", peer.port, tmp_path / "journal"))
+    assert error is None
+    assert len(outcomes) == 300
+    assert len(peer.connections) > 1
+    assert most_at_once(peer) == 1
 
 
 def test_the_results_are_those_of_a_run_on_this_machine(client: Client, tmp_path: Path) -> None:

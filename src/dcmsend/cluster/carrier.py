@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from dcmsend.errors import Cancelled, DcmsendError, GivenUp, NoInputFiles, NoValidInputFiles
 from dcmsend.index import RejectedInput
-from dcmsend.inputs import InputFile, Source
+from dcmsend.inputs import Source
 from dcmsend.interrupt import Interrupt
 from dcmsend.report import RunRecord
 from dcmsend.settings import Settings
@@ -246,10 +246,8 @@ class ClusterCarrier:
         """Bytes as far as they are known: files are taken to be as large as those sent so far."""
         if self._holders.hold(item):
             return 2 * MOST_BYTES
-        if isinstance(item, InputFile):
-            return self._ends.mean_size
-        stamp = item.look()
-        return self._ends.mean_size if stamp is None else stamp[0]
+        size: int | None = getattr(getattr(item, "entry", None), "size", None)  # of an object, as listed
+        return self._ends.mean_size if size is None else size
 
     # -- the cluster
 

@@ -227,7 +227,7 @@ class Ends:
         if kind == "rejected":
             self._take_rejected(attempt, heard, number, *told)
             return
-        _, _, found, values = told  # beside the name and the mark of the input, for a later driver
+        _, etag, found, values = told  # the name is for a later driver
         was_repeated = heard is not None and heard.attempt.is_repeated
         if number is not None:
             item = self._window.settle(attempt, number, is_stored=values[0] == Result.STORED.name)
@@ -239,6 +239,8 @@ class Ends:
         if item is None:
             return
         outcome = outcome_from(values, item, 0)
+        if number is not None and item.is_remote and item.etag != etag:
+            _learn(item, etag, outcome.file_stamp)
         if outcome.association:
             outcome = outcome._replace(association=self._number(attempt, outcome.association))
         if outcome.is_duplicate and (was_repeated or self._ledger.is_unanswered(outcome)):
@@ -321,6 +323,14 @@ class Ends:
     def _own_name(self, path: str) -> str:
         """The name of a file as the user would write it: workers have names with the working directory before them."""
         return path.removeprefix(self._folder)
+
+
+def _learn(item: Source, etag: str, stamp: tuple[int, int] | None) -> None:
+    """Mark, size and time of an object of a web server, which are known when it is fetched, not when it is listed."""
+    from dcmsend.inputs import StoredObject
+
+    if isinstance(item, StoredObject) and not item.etag and stamp is not None:
+        item.entry = item.entry._replace(etag=etag, size=stamp[0], mtime_ns=stamp[1] or None)
 
 
 def _item_of(path: str, etag: str, found: list[Any] | None, stamp: list[int] | None) -> Source | None:
