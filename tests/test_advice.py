@@ -23,6 +23,7 @@ from dcmsend.advice import (
     with_explanation,
 )
 from dcmsend.cli.option_table import OPTIONS
+from dcmsend.cluster import ClusterUnusable
 from dcmsend.dicomweb import ResponseUnreadable
 from dcmsend.errors import DcmsendError, NegotiationFailed, SendingFailed
 from dcmsend.inputs import FileChanged
@@ -83,6 +84,7 @@ NEED_NONE: Final = {
     CredentialsUnusable: "the message says what is wrong with the file or the command",
     ServerGone: "in a WebSessionFailed it has that of a lost connection, of an instance its Reason has advice",
     WebSessionFailed: "a family, see below",
+    ClusterUnusable: "the message says what is wrong with the cluster",
 }  # fmt: skip
 
 

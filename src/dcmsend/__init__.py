@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .association import AddressFamily, Peer
+    from .cluster import ClusterOptions
     from .errors import DcmsendError
     from .index import HeaderFacts, IndexOptions, Instance, KeepTogether, ReadMode, RejectedInput, ValueRule
     from .inputs import InputOptions, NameRule, Shard
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
         Attempt,
         AutoAssociations,
         BytesSent,
+        HostNews,
         InstanceProof,
         Observer,
         Proof,
@@ -52,6 +54,7 @@ __version__ = _version.VERSION
 
 _HOMES = {
     "association": ("AddressFamily", "Peer"),
+    "cluster": ("ClusterOptions",),
     "errors": ("DcmsendError",),
     "index": ("HeaderFacts", "IndexOptions", "Instance", "KeepTogether", "ReadMode", "RejectedInput", "ValueRule"),
     "inputs": ("InputOptions", "NameRule", "Shard"),
@@ -62,9 +65,9 @@ _HOMES = {
     "proof": ("CommitOptions", "VerifyOptions"),
     "report": ("ReportOptions", "Summary"),
     "transfer": (
-        "AssociationClosed", "AssociationOpened", "Attempt", "AutoAssociations", "BytesSent", "InstanceProof",
-        "Observer", "Proof", "ProofState", "Result", "RetryOptions", "StoreOutcome", "Timetable", "TransferOptions",
-        "Waiting",
+        "AssociationClosed", "AssociationOpened", "Attempt", "AutoAssociations", "BytesSent", "HostNews",
+        "InstanceProof", "Observer", "Proof", "ProofState", "Result", "RetryOptions", "StoreOutcome", "Timetable",
+        "TransferOptions", "Waiting",
     ),
     "reasons": ("NoConnection", "Reason", "Rejection"),
     "stow": ("BasicCredentials", "BearerCommand", "BearerFile", "WebPeer"),
@@ -74,12 +77,12 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "AddressFamily", "AssociationClosed", "AssociationOpened", "Attempt", "AutoAssociations", "BasicCredentials",
-    "BearerCommand", "BearerFile", "BytesSent", "CommitOptions", "DcmsendError", "Decompression", "HeaderFacts",
-    "IndexOptions", "InputOptions", "Instance", "InstanceProof", "JournalOptions", "KeepTogether", "NameRule",
-    "NoConnection", "Observer", "Peer", "PlanOptions", "Proof", "ProofState", "ReadMode", "Reason", "RejectedInput",
-    "Rejection", "ReportOptions", "Result", "RetryOptions", "Shard", "StoreOutcome", "Summary", "Timetable",
-    "TlsOptions", "TlsProfile", "Transfer", "TransferOptions", "UserIdentity", "ValueRule", "VerifyOptions",
-    "Waiting", "WebPeer", "__version__", "load_tls", "send",
+    "BearerCommand", "BearerFile", "BytesSent", "ClusterOptions", "CommitOptions", "DcmsendError", "Decompression",
+    "HeaderFacts", "HostNews", "IndexOptions", "InputOptions", "Instance", "InstanceProof", "JournalOptions",
+    "KeepTogether", "NameRule", "NoConnection", "Observer", "Peer", "PlanOptions", "Proof", "ProofState",
+    "ReadMode", "Reason", "RejectedInput", "Rejection", "ReportOptions", "Result", "RetryOptions", "Shard",
+    "StoreOutcome", "Summary", "Timetable", "TlsOptions", "TlsProfile", "Transfer", "TransferOptions",
+    "UserIdentity", "ValueRule", "VerifyOptions", "Waiting", "WebPeer", "__version__", "load_tls", "send",
 ]
 
 

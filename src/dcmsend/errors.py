@@ -27,7 +27,7 @@
         CannotListen            no port to be called back on
         TimedOut                a deadline passed
         ConnectionLost          the connection ended unexpectedly; also ServerGone (in stow)
-      SessionFailed             no session with the receiver, whatever the way to send; also WebSessionFailed (in stow)
+      SessionFailed             no session; also WebSessionFailed (in stow), ClusterUnusable (in cluster)
         NegotiationFailed       wraps the error that prevented an association
       SendingFailed             wraps the error that ended the sending (only without --no-halt)
       GivenUp                   too many attempts, or attempts for too long, have failed
@@ -36,8 +36,7 @@
       Cancelled                 the user or the caller ended the run
 
 Facts are attributes; the message is built from them and starts with DCMTK's text, because scripts look for it.  No
-message names an option of the command line: ``dcmsend.advice`` tells what a person can do, by the facts.
-Errors of other libraries are translated once, at the border of the folder that calls them, with ``from``.
+message names an option: ``dcmsend.advice`` tells what to do.  Errors of other libraries are translated at the border.
 """
 
 from __future__ import annotations
@@ -49,10 +48,10 @@ from .reasons import NoConnection, NoJournal, NoStore, Reason, Rejection
 __all__ = [
     "AssociationAborted", "AssociationError", "AssociationRejected", "AssociationReleased", "Cancelled", "CannotListen",
     "ConnectFailed", "ConnectionLost", "DataSetError", "DcmsendError", "FileUnreadable", "GivenUp", "InputError",
-    "InvalidInputFile", "JournalError", "LocalProtocolError", "NegotiationFailed", "NoInputFiles",
-    "NoValidInputFiles", "PeerDataSetError", "PlanError", "ProtocolError", "RemoteProtocolError", "ReportError",
-    "SendingFailed", "SessionFailed", "SopClassRefused", "StoreUnusable", "TimedOut", "TlsFailed",
-    "TranscodeError", "TransportError", "UsageError", "UserIdentityNotConfirmed",
+    "InvalidInputFile", "JournalError", "LocalProtocolError", "NegotiationFailed", "NoInputFiles", "NoValidInputFiles",
+    "PeerDataSetError", "PlanError", "ProtocolError", "RemoteProtocolError", "ReportError", "SendingFailed",
+    "SessionFailed", "SopClassRefused", "StoreUnusable", "TimedOut", "TlsFailed", "TranscodeError", "TransportError",
+    "UsageError", "UserIdentityNotConfirmed",
 ]
 
 
@@ -327,6 +326,7 @@ class SessionFailed(_Wrapped):
     """
 
     retry_after: float | None = None
+    is_of_receiver = True  # whether the receiver is the reason, and not a cluster that was to send
 
     @property
     def is_permanent(self) -> bool:

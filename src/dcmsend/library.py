@@ -19,12 +19,16 @@ from dcmsend.inputs import DataSetInput, InputOptions, Source, find_inputs
 from dcmsend.journal import JournalOptions
 from dcmsend.plan import PlanOptions
 from dcmsend.report import ReportOptions, Reports, Summary, open_reports
-from dcmsend.run import Run
+from dcmsend.run import LocalCarrier, Run
 from dcmsend.settings import Settings
 from dcmsend.transfer import Observer, PeerFacts, StoreOutcome, TransferOptions
 
 if TYPE_CHECKING:
+    from dask.distributed import Client
+
+    from dcmsend.cluster import ClusterOptions
     from dcmsend.proof import CommitOptions, VerifyOptions
+    from dcmsend.run import CarrierMaker
     from dcmsend.stow import WebPeer
     from dcmsend.transfer import InstanceProof
 
@@ -54,6 +58,7 @@ def send(
     archive: Peer | WebPeer | None = None,
     commit: CommitOptions | None = None,
     report: ReportOptions | None = None,
+    cluster: ClusterOptions | Client | None = None,
 ) -> Transfer:
     """Send files, folders and pydicom data sets to a Storage SCP or a web service.
 
@@ -83,12 +88,15 @@ def send(
             beginning until ``proofs`` has ended, or until its ``with`` block ends.
         report: which reports are written.  They are complete after the last outcome; with ``verify`` or ``commit``
             when ``proofs`` or the ``with`` block has ended.
+        cluster: the Dask cluster whose workers send, or a client that is connected with it; outcomes then come in the
+            order in which they are heard.  Needs a journal.
 
     Raises, while it is iterated: NoInputFiles, NoValidInputFiles, InvalidInputFile, NegotiationFailed, SendingFailed,
-    PlanError, JournalError, CannotListen, ReportError; all are ``DcmsendError``.  A report that cannot be begun is an
-    error before anything is sent.  Raises UsageError at once if the package for web services is missing.  Raises
-    TypeError at once for an argument of another type, and for ``items`` that are an open file, a number or another
-    object that is not a list of items; for an item of another type when its turn comes.
+    PlanError, JournalError, CannotListen, ReportError, ClusterUnusable; all are ``DcmsendError``.  A report that
+    cannot be begun is an error before anything is sent.  Raises UsageError at once if the package for web services, or
+    for clusters, is missing.  Raises TypeError at once for an argument of another type, and for ``items`` that are an
+    open file, a number or another object that is not a list of items; for an item of another type when its turn
+    comes.
     """
     _check_types(
         peer,
@@ -118,7 +126,7 @@ def send(
     elif hasattr(items, "read") or isinstance(items, bytearray | memoryview) or not isinstance(items, Iterable):
         kind = type(items).__name__
         raise TypeError(f"items are paths or pydicom data sets, not an open file or what is in it: this is a {kind}")
-    return Transfer(settings, items, observer)
+    return Transfer(settings, items, observer, cluster)
 
 
 def _check_types(peer: object, **options: tuple[object, type]) -> None:
@@ -137,9 +145,16 @@ class Transfer:
     iterates it: a forked child cannot continue it (RuntimeError), and its end in the child has no effect.
     """
 
-    def __init__(self, settings: Settings, items: Iterable[Any], observer: Observer | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        items: Iterable[Any],
+        observer: Observer | None = None,
+        cluster: ClusterOptions | Client | None = None,
+    ) -> None:
         self._process = os.getpid()
-        self._run = Run(settings, keeps_all=True)
+        make_carrier = LocalCarrier if cluster is None else _carried_by(settings, cluster)
+        self._run = Run(settings, keeps_all=True, make_carrier=make_carrier)
         self._record = self._run.record
         self._interrupt = self._run.interrupt
         self._observer = observer
@@ -284,6 +299,16 @@ class Transfer:
     def abort(self) -> None:
         """Ask for the end at once, from any thread: the association is aborted."""
         self._interrupt.abort()
+
+
+def _carried_by(settings: Settings, cluster: ClusterOptions | Client) -> CarrierMaker:
+    from dcmsend.cluster import carried_by, check_cluster_package, check_settings  # only where there is a cluster
+
+    check_settings(settings)
+    check_cluster_package()
+    maker = carried_by(cluster)
+    maker.check(settings)
+    return maker
 
 
 def _inputs_of(items: Iterable[Any], run: Run) -> Iterator[Source]:

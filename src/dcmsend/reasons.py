@@ -31,6 +31,7 @@ class Reason(Enum):
     HALTED = "halted"
     CANCELLED = "cancelled"
     TIME_WINDOW = "time window over"
+    SENDER_DIED = "ended the process that was sending it"
 
 
 class Rejection(Enum):

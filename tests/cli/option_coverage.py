@@ -82,6 +82,8 @@ OPTION_COVERAGE: dict[str, str] = {
     "--commit-from": "proof/test_commitment_runs.py::test_reports_of_one_title_only",
     "--commit-wait": "proof/test_commitment_runs.py::test_reports_of_one_title_only",
     "--shard": "cli/test_shard_options.py::test_each_file_is_sent_by_one_shard",
+    "--cluster": "cluster/test_command.py::test_a_run_over_workers_of_its_own",
+    "--cluster-tls": "cluster/test_handover.py::test_what_workers_told_a_dead_driver_is_not_sent_again",
     "--keep-together": "cli/test_speed_options.py::test_keep_together",
     "--max-rate": "cli/test_speed_options.py::test_max_rate",
     "--max-instances-rate": "cli/test_speed_options.py::test_max_instances_rate",

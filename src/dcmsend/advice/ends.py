@@ -64,6 +64,8 @@ def with_explanation(error: DcmsendError, situation: Situation) -> str:
 
 def for_error(error: DcmsendError, situation: Situation) -> str:
     """Advice for an error that ended a run, in one or two lines; ``""`` when the message needs none."""
+    if isinstance(error, SessionFailed) and not error.is_of_receiver:
+        return ""
     if isinstance(error, SessionFailed) and situation.url:
         return for_no_answer(error.cause, situation)
     if isinstance(error, NegotiationFailed):

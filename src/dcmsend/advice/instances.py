@@ -68,6 +68,7 @@ _BY_REASON: Final = {
     Reason.HALTED: "The run ended before its turn; see why. Send again. Without -nh the first trouble ends a run.",
     Reason.CANCELLED: "The run was ended before its turn. Send again.",
     Reason.TIME_WINDOW: "The time window was over. The next run sends it.",
+    Reason.SENDER_DIED: "Reading it ends the process that does it. Send it alone, without a cluster, and see why.",
 }
 _REFUSED_FOR_GOOD: Final = "It cannot be sent until a person has done something: see why the run ended."
 

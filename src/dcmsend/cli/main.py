@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from dcmsend.interrupt import Interrupt
     from dcmsend.report import RunRecord
+    from dcmsend.run import CarrierMaker
     from dcmsend.settings import Settings
 
     from .exit_code import ExitCode
@@ -71,14 +72,23 @@ def _send(line: CommandLine, errors: ErrorStream) -> int:
     try:
         settings, names = build_settings(line, is_verbose=app_log.isEnabledFor(20))
         app_log.debug("%s\n", IDENTIFICATION)
-        return _transfer(settings, names, ProgressDisplay(line, choice, settings, errors))
+        carrier = _cluster(line, settings) if line.rightmost("--cluster", "--cluster-tls") else None
+        return _transfer(settings, names, ProgressDisplay(line, choice, settings, errors), carrier)
     except UsageError as error:
         return 1 if log_setup.is_quiet else _usage_error(error, errors)
     finally:
         log_setup.close()
 
 
-def _transfer(settings: Settings, names: list[str], display: ProgressDisplay) -> int:
+def _cluster(line: CommandLine, settings: Settings) -> CarrierMaker:
+    from .cluster_arguments import cluster_carrier
+
+    return cluster_carrier(line, settings)
+
+
+def _transfer(
+    settings: Settings, names: list[str], display: ProgressDisplay, make_carrier: CarrierMaker | None = None
+) -> int:
     import gc
 
     from dcmsend.interrupt import Interrupt
@@ -96,7 +106,7 @@ def _transfer(settings: Settings, names: list[str], display: ProgressDisplay) ->
     with signals_stop(interrupt, display.tell):
         if settings.preview is not None:
             return judge(_preview(settings, names, interrupt))
-        run = Run(settings, interrupt)
+        run = Run(settings, interrupt) if make_carrier is None else Run(settings, interrupt, make_carrier=make_carrier)
         run.send_names(names, observer=display.watch(run.record), judge=judge)
         display.close(run.record)
         return judge(run.record)

@@ -12,6 +12,7 @@ __all__ = ["check_move_sent", "is_new"]
 
 _NEW_WAYS: Final = (
     "--retry", "--send-while-scanning", "--journal", "--move-sent", "--shard", "--verify", "--commit", "--stow",
+    "--cluster",
 )  # fmt: skip
 """Options that imply ``--no-halt`` and ``--require-stored``."""
 

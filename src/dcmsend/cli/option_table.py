@@ -263,10 +263,15 @@ _OUR_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
         ("", "--shard", "[s]hard: i/n or env/n, i from 1 to n", None, (
             "send only the i-th of n parts, by file names",
             "(env: by SLURM or Kubernetes); no halt,", "truthful exit codes")),
+        ("", "--cluster", "[a]ddress: local:n, tls://host:port", None, (
+            "have the workers of a Dask cluster send; needs", "a journal; no halt, truthful exit codes")),
+        ("", "--cluster-tls", "[a]uthority, [c]ertificate, [k]ey: PEM files", None, (
+            "prove with c and k to a scheduler that we may",)),
     )),
     ("further options (not in DCMTK)", "network", (
         ("", "--parallel-associations", "[n]umber: integer (1..128), auto, auto:n (default: 1)", None, (
-            "send over n associations at the same time; auto =", "over as many as help, up to n (default: 8)")),
+            "send over n associations at the same time; auto =", "over as many as help, up to n (default: 8);",
+            "--cluster: over all hosts (default: workers)")),
         ("", "--keep-together", "[g]roup: none, directory, series, study", None, (
             "send a group over one of the associations, in", "order (default: none)")),
         ("", "--async-window", "[n]umber: integer (2..65535)", None, (

@@ -14,7 +14,7 @@ from .source import DicomdirRecord, Origin, Source, Stamp
 
 if TYPE_CHECKING:
     from .ahead import MOST_AHEAD, STRETCH, Ticket, TicketWorkers, in_order, most_ahead
-    from .archives import ArchiveMember, SpareFiles, crc32, expand_archives, is_archive
+    from .archives import ArchiveMember, SpareFiles, ToldMember, crc32, expand_archives, is_archive, kind_of_name
     from .data_set_input import DataSetInput
     from .dicomdir import leads_outside, read_dicomdir
     from .file_list import read_file_list
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .selection import NameRule, Selection
     from .shard import Shard, Share
     from .similar_name import SimilarNames
-    from .stores import Fetcher, StoredObject, Stores, is_url, without_secrets
+    from .stores import Entry, Fetcher, MissingObject, Place, StoredObject, Stores, is_url, without_secrets
 
 __all__ = [
     "MOST_AHEAD",
@@ -31,6 +31,7 @@ __all__ = [
     "ArchiveMember",
     "DataSetInput",
     "DicomdirRecord",
+    "Entry",
     "Fetcher",
     "FileChanged",
     "FileList",
@@ -39,10 +40,12 @@ __all__ = [
     "InputOptions",
     "KeptFiles",
     "LeftOut",
+    "MissingObject",
     "NameRule",
     "OpenFile",
     "OpenWatch",
     "Origin",
+    "Place",
     "Selection",
     "Shard",
     "Share",
@@ -54,12 +57,14 @@ __all__ = [
     "Stores",
     "Ticket",
     "TicketWorkers",
+    "ToldMember",
     "crc32",
     "expand_archives",
     "find_inputs",
     "in_order",
     "is_archive",
     "is_url",
+    "kind_of_name",
     "leads_outside",
     "most_ahead",
     "open_beginning",
@@ -97,11 +102,13 @@ def __getattr__(name: str) -> object:
         from . import shard
 
         return getattr(shard, name)
-    if name in ("Fetcher", "StoredObject", "Stores", "is_url", "without_secrets"):
+    if name in ("Entry", "Fetcher", "MissingObject", "Place", "StoredObject", "Stores", "is_url", "without_secrets"):
         from . import stores
 
         return getattr(stores, name)
-    if name in ("ArchiveMember", "SpareFiles", "crc32", "expand_archives", "is_archive"):
+    if name in (
+        "ArchiveMember", "SpareFiles", "ToldMember", "crc32", "expand_archives", "is_archive", "kind_of_name",
+    ):  # fmt: skip
         from . import archives
 
         return getattr(archives, name)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from dcmsend.errors import JournalError
@@ -94,6 +95,11 @@ class Journal:
         assert self.stored is not None
         return self.stored.find(item)
 
+    def stored_in(self, directory: bytes, *, deep: bool) -> Iterator[tuple[bytes, bytes, tuple[object, object], str]]:
+        """See ``StoredFiles.stored_in``."""
+        assert self.stored is not None
+        return self.stored.stored_in(directory, deep=deep)
+
     def leaves_out(self, item: Source) -> bool:
         """Whether an input is a file of the journal."""
         if not item.is_lasting or not item.path:
@@ -123,6 +129,17 @@ class Journal:
             return False
         finally:
             files.close()
+
+    def flush(self) -> None:
+        """Wait until all noted outcomes are written, or writing has failed."""
+        self._writer.flush()
+
+    @property
+    def identity(self) -> str:
+        """A digest of its name and of the time when it was made."""
+        with translated(self.path):
+            (created,) = self._connection.execute("SELECT created FROM peer").fetchone()
+        return sha256(f"{self.path}\0{created}".encode("utf-8", "surrogatepass")).hexdigest()[:24]
 
     def proofs(self) -> Proofs:
         """The proofs of stored instances, up to date with all noted outcomes.  They are closed with the journal.

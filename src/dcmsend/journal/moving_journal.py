@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -148,6 +148,19 @@ class MovingJournal:
     def path(self) -> str:
         """See ``Journal.path``."""
         return self._journal.path
+
+    def stored_in(self, directory: bytes, *, deep: bool) -> Iterator[tuple[bytes, bytes, tuple[object, object], str]]:
+        """See ``StoredFiles.stored_in``."""
+        return self._journal.stored_in(directory, deep=deep)
+
+    def flush(self) -> None:
+        """See ``Journal.flush``."""
+        self._journal.flush()
+
+    @property
+    def identity(self) -> str:
+        """See ``Journal.identity``."""
+        return self._journal.identity
 
     def proofs(self) -> Proofs:
         """See ``Journal.proofs``."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Iterator
 from typing import Any, Final
 
 from dcmsend.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN
@@ -15,7 +16,7 @@ from dcmsend.transfer import Reason, Result, StoreOutcome
 
 from .path_key import Directories
 from .proof_rows import STATES
-from .schema import LOOK_UP, LOOK_UP_BEFORE, LOOK_UP_SUCCESS_SINCE, LOOK_UP_UNANSWERED
+from .schema import LIST_STORED, LOOK_UP, LOOK_UP_BEFORE, LOOK_UP_SUCCESS_SINCE, LOOK_UP_UNANSWERED
 from .sqlite_errors import journal_error
 from .values import number, storable_text
 
@@ -115,6 +116,19 @@ class StoredFiles:
         if uid != storable_text(outcome.sop_instance_uid) or (etag or "") != storable_text(item.etag):
             return False
         return bool(outcome.file_stamp == (number(size), number(mtime_ns)))
+
+    def stored_in(self, directory: bytes, *, deep: bool) -> Iterator[tuple[bytes, bytes, tuple[object, object], str]]:
+        """What is stored of a directory, with ``deep`` of those below it too: directory, name, stamp and mark of each.
+
+        Raises JournalError.
+        """
+        inner = directory.rstrip(b"/") + b"/"
+        below = (inner, inner[:-1] + b"0") if deep else (b"", b"")  # 0 comes after the slash
+        try:
+            for path, name, size, mtime_ns, etag in self._connection.execute(LIST_STORED, (directory, *below)):
+                yield bytes(path), bytes(name), (number(size), number(mtime_ns)), etag or ""
+        except sqlite3.Error as error:
+            raise journal_error(self._path, error) from error
 
     def _row(self, query: str, item: Source) -> tuple[Any, ...] | None:
         """The row that a query for directory and name finds."""

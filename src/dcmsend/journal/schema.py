@@ -12,8 +12,9 @@ from typing import Final
 from dcmsend.transfer import Reason, Result
 
 __all__ = [
-    "APPLICATION_ID", "CODES", "COLUMNS", "CREATE", "CREATE_NEW", "IS_SAME", "LOOK_UP", "LOOK_UP_BEFORE",
-    "LOOK_UP_UNANSWERED", "NEW_COLUMNS", "NEW_TABLES", "OLDEST_VERSION", "PROOF_AFTER", "RESULTS", "VERSION", "upsert",
+    "APPLICATION_ID", "CODES", "COLUMNS", "CREATE", "CREATE_NEW", "IS_SAME", "LIST_STORED", "LOOK_UP",
+    "LOOK_UP_BEFORE", "LOOK_UP_UNANSWERED", "NEW_COLUMNS", "NEW_TABLES", "OLDEST_VERSION", "PROOF_AFTER", "RESULTS",
+    "VERSION", "upsert",
 ]  # fmt: skip
 
 APPLICATION_ID: Final = 0x64736A6E
@@ -104,6 +105,14 @@ LOOK_UP: Final = (
     "WHERE directory = ? AND name = ? AND outcome = 0 AND coalesce(due, 0) = 0"
 )
 """Finds a stored row, except one to be sent again because the archive does not have the instance."""
+
+LIST_STORED: Final = (
+    "SELECT directory.path, name, size, mtime_ns, etag FROM directory JOIN instance ON directory = directory.id "
+    "LEFT JOIN proof ON proof.id = instance.proof "
+    "WHERE (directory.path = ?1 OR (directory.path >= ?2 AND directory.path < ?3)) "
+    "AND outcome = 0 AND coalesce(due, 0) = 0"
+)
+"""Lists the rows that ``LOOK_UP`` would find in a directory and, between two other values of the path, below it."""
 
 LOOK_UP_BEFORE: Final = (
     "SELECT size, mtime_ns, sop_class.uid, sop_instance_uid FROM instance "

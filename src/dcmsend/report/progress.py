@@ -11,6 +11,7 @@ from dcmsend.transfer import (
     AssociationClosed,
     AssociationOpened,
     BytesSent,
+    HostNews,
     Observer,
     PeerFacts,
     Result,
@@ -20,7 +21,7 @@ from dcmsend.transfer import (
 
 from .run_record import RunRecord
 
-__all__ = ["Progress", "ProgressState", "ProofProgress"]
+__all__ = ["HostProgress", "Progress", "ProgressState", "ProofProgress"]
 
 _WINDOW: Final = 30.0
 """Seconds over which recent rates are averaged."""
@@ -40,6 +41,22 @@ class ProofProgress(NamedTuple):
     proven: int
     refuted: int
     unanswered: int
+
+
+class HostProgress(NamedTuple):
+    """What one of several hosts does.
+
+    Attributes:
+        host: its name.
+        associations: how many it has open.
+        done: instances that have their outcome from there.
+        instances_rate: a second, since it was heard for the first time.
+    """
+
+    host: str
+    associations: int
+    done: int
+    instances_rate: float
 
 
 class ProgressState(NamedTuple):
@@ -64,6 +81,7 @@ class ProgressState(NamedTuple):
         bytes_done: size of the files that have their outcome, and what was sent of those that have none yet.
         study: Study Instance UID of the instance that was the last to have an outcome; ``""`` if it is not known.
         session_word: what an association is called for this peer.
+        hosts: those that send, by name; none where one machine does.
     """
 
     peer: str
@@ -87,6 +105,7 @@ class ProgressState(NamedTuple):
     bytes_found: int = 0
     bytes_done: int = 0
     study: str = ""
+    hosts: tuple[HostProgress, ...] = ()
 
     @property
     def fraction(self) -> float | None:
@@ -121,6 +140,7 @@ class Progress(Observer):
         self._study = ""
         record.is_watched = True
         self._waiting: Waiting | None = None
+        self._hosts: dict[str, tuple[float, int, int]] = {}  # since when, associations, instances
         self._samples: deque[tuple[float, int, int]] = deque([(self._began, 0, 0)])
 
     def association_opened(self, event: AssociationOpened) -> None:
@@ -144,6 +164,10 @@ class Progress(Observer):
         if facts is not None and facts.study_uid:
             self._study = facts.study_uid
 
+    def host_news(self, event: HostNews) -> None:
+        since, associations, done = self._hosts.get(event.host, (self._clock(), 0, 0))
+        self._hosts = {**self._hosts, event.host: (since, associations + event.associations, done + event.done)}
+
     def state(self) -> ProgressState:
         """The progress now."""
         record, results = self._record, self._record.summary.results
@@ -153,7 +177,7 @@ class Progress(Observer):
         state = ProgressState(
             peer=self._peer,
             associations=self._open,
-            most_associations=self._most,
+            most_associations=max(self._most, self._open),
             found=max(record.instances_found, done),
             is_all_found=record.all_found,
             done=done,
@@ -172,6 +196,10 @@ class Progress(Observer):
             bytes_found=record.bytes_found or 0,
             bytes_done=self._bytes_done + sum(tuple(self._begun.values())),
             study=self._study,
+            hosts=tuple(
+                HostProgress(host, associations, count, count / max(now - since, 0.001))
+                for host, (since, associations, count) in sorted(self._hosts.items())
+            ),
         )
         # The first seconds are not worth showing; later the average of the run says more than its last seconds.
         if state.fraction and state.seconds > 1:

@@ -11,6 +11,7 @@ from .progress import ProgressState, ProofProgress
 __all__ = ["progress_line", "progress_screen"]
 
 _NARROWEST: Final = 20
+_MOST_HOSTS: Final = 8
 _WIDEST: Final = 100
 """Columns; what stands further apart is not seen together."""
 _BAR_SHARE: Final = 0.41
@@ -18,7 +19,9 @@ _BAR_SHARE: Final = 0.41
 
 
 def progress_screen(state: ProgressState, width: int, now: float | None = None) -> list[str]:
-    """Three or four lines, one more while nothing can be sent; none is longer than ``width`` columns, or 100.
+    """Three or four lines, one more while nothing can be sent, and one for each host.
+
+    None is longer than ``width`` columns, or 100.
 
     ``now`` is in seconds since the epoch and shown as local time of day.
     """
@@ -34,6 +37,7 @@ def progress_screen(state: ProgressState, width: int, now: float | None = None) 
     if state.waiting is not None:
         why, seconds = state.waiting
         lines.append(f"waiting: {why}, next try in {format_duration(seconds)}")
+    lines += _hosts(state)
     return [_cut(line, width) for line in lines]
 
 
@@ -50,7 +54,19 @@ def progress_line(state: ProgressState) -> str:
     if state.waiting is not None:
         why, seconds = state.waiting
         parts.append(f"waiting: {why}, next try in {format_duration(seconds)}")
-    return ", ".join(parts)
+    return "; ".join([", ".join(parts), *_hosts(state)])
+
+
+def _hosts(state: ProgressState) -> list[str]:
+    """A line for each of several hosts; of many only the first."""
+    word = state.session_word
+    lines = [
+        f"{each.host}: {each.associations} {word}{'s' * (each.associations != 1)}, {format_count(each.done)} done, "
+        f"{each.instances_rate:.0f}/s"
+        for each in state.hosts[:_MOST_HOSTS]
+    ]
+    more = len(state.hosts) - _MOST_HOSTS
+    return [*lines, f"and {more} more hosts"] if more > 0 else lines
 
 
 def _associations(state: ProgressState) -> str:

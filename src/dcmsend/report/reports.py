@@ -16,7 +16,7 @@ from .run_record import RunRecord
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from dcmsend.transfer import AssociationClosed, AssociationOpened, BytesSent, InstanceProof, Waiting
+    from dcmsend.transfer import AssociationClosed, AssociationOpened, BytesSent, HostNews, InstanceProof, Waiting
 
     from .base import Report
 
@@ -99,6 +99,10 @@ class Reports(Observer):
                 report.waiting(event)
         if self._observer is not None:
             self._observer.waiting(event)
+
+    def host_news(self, event: HostNews) -> None:
+        if self._observer is not None:
+            self._observer.host_news(event)
 
     def proven(self, event: InstanceProof) -> None:
         for report in tuple(self._reports):

@@ -4,22 +4,31 @@ from __future__ import annotations
 
 from .receiver import check_receiver
 from .run import Run, log_end
+from .search import selection_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .carrier import Carrier
+    from .carrier import Carrier, CarrierMaker
     from .commitment_probe import CommitmentProbe
+    from .local_carrier import LocalCarrier
     from .web_probe import WebProbe
 
-__all__ = ["Carrier", "CommitmentProbe", "Run", "WebProbe", "check_receiver", "log_end"]
+__all__ = [
+    "Carrier", "CarrierMaker", "CommitmentProbe", "LocalCarrier", "Run", "WebProbe", "check_receiver", "log_end",
+    "selection_of",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> object:
     """Load a seldom needed name when it is first used."""
-    if name == "Carrier":
-        from .carrier import Carrier
+    if name in ("Carrier", "CarrierMaker"):
+        from . import carrier
 
-        return Carrier
+        return getattr(carrier, name)
+    if name == "LocalCarrier":
+        from .local_carrier import LocalCarrier
+
+        return LocalCarrier
     if name == "CommitmentProbe":
         from .commitment_probe import CommitmentProbe
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
-from typing import Protocol
+from collections.abc import Callable, Generator, Iterable
+from typing import TYPE_CHECKING, Protocol
 
 from dcmsend.index import RejectedInput
 from dcmsend.inputs import Source
-from dcmsend.transfer import StoreOutcome
+from dcmsend.interrupt import Interrupt
+from dcmsend.report import RunRecord
+from dcmsend.settings import Settings
+from dcmsend.transfer import Ledger, Observer, StoreOutcome
 
-__all__ = ["Carrier"]
+if TYPE_CHECKING:
+    from dcmsend.inputs import Fetcher, Selection, Share
+
+__all__ = ["Carrier", "CarrierMaker"]
 
 
 class Carrier(Protocol):
@@ -18,6 +24,24 @@ class Carrier(Protocol):
     def carry(self, inputs: Iterable[Source]) -> Generator[StoreOutcome | RejectedInput, None, None]:
         """Yield one outcome for each instance, in list order, and each input that holds none, when it is found.
 
+        Where several hosts send, the list is in the order in which the outcomes come.
+
         After the last outcome raises the DcmsendError that ended the run early.
         """
         ...
+
+
+class CarrierMaker(Protocol):
+    """Makes the carrier of a run."""
+
+    def __call__(
+        self,
+        settings: Settings,
+        record: RunRecord,
+        interrupt: Interrupt,
+        observer: Observer | None,
+        ledger: Ledger | None,
+        share: Share | None = None,
+        fetcher: Callable[[], Fetcher] | None = None,
+        selection: Selection | None = None,
+    ) -> Carrier: ...

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from dcmsend.journal import Journal, MovingJournal
     from dcmsend.transfer import InstanceProof, Ledger
 
-    from .carrier import Carrier
+    from .carrier import CarrierMaker
     from .proving import Proving
 
 __all__ = ["Run", "log_end"]
@@ -48,9 +48,20 @@ class Run:
         selection: tells which inputs are left out by their names; None if none are.
     """
 
-    def __init__(self, settings: Settings, interrupt: Interrupt | None = None, *, keeps_all: bool = False) -> None:
-        """Raises UsageError if a package is missing without which nothing can be sent to the receiver."""
+    def __init__(
+        self,
+        settings: Settings,
+        interrupt: Interrupt | None = None,
+        *,
+        keeps_all: bool = False,
+        make_carrier: CarrierMaker = LocalCarrier,
+    ) -> None:
+        """Raises UsageError if a package is missing without which nothing can be sent to the receiver.
+
+        ``make_carrier`` decides where the work is done.
+        """
         check_receiver(settings.peer)
+        self._make_carrier = make_carrier
         self.settings = settings
         self.share = share_of(settings)
         self.selection = selection_of(settings)
@@ -225,7 +236,7 @@ class Run:
             from .late_modules import load_late_modules
 
             load_late_modules()
-        carrier: Carrier = LocalCarrier(
+        carrier = self._make_carrier(
             self.settings, self.record, self.interrupt, observer, ledger, self.share, self._fetcher, self.selection
         )
         try:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from .engine import Engine, not_attempted
 from .observer import Observer
 from .options import AutoAssociations, RetryOptions, TransferOptions
-from .outcome import Attempt, Reason, Result, StoreOutcome
+from .outcome import Attempt, Reason, Result, StoreOutcome, counted_as_stored
 from .peer_facts import Counter, Counts, PeerFacts, Timings, log_end
 from .time_window import limit_time
 
 if TYPE_CHECKING:
     from .auto_count import AutoCount
-    from .events import AssociationClosed, AssociationOpened, BytesSent, Waiting
+    from .events import AssociationClosed, AssociationOpened, BytesSent, HostNews, Waiting
     from .feed import Feed
     from .growing_list import GrowingList, Growth, Pulled
     from .ledger import Ledger, Recall
@@ -37,6 +37,7 @@ __all__ = [
     "GrowingList",
     "Growth",
     "Holdings",
+    "HostNews",
     "InstanceProof",
     "Ledger",
     "Observer",
@@ -59,6 +60,7 @@ __all__ = [
     "TransferOptions",
     "Verdict",
     "Waiting",
+    "counted_as_stored",
     "limit_time",
     "log_end",
     "not_attempted",
@@ -79,7 +81,7 @@ def __getattr__(name: str) -> object:
         from . import proof
 
         return getattr(proof, name)
-    if name in ("AssociationClosed", "AssociationOpened", "BytesSent", "Waiting"):  # only where there is an observer
+    if name in ("AssociationClosed", "AssociationOpened", "BytesSent", "HostNews", "Waiting"):  # only for observers
         from . import events
 
         return getattr(events, name)

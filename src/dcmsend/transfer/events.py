@@ -3,7 +3,7 @@
 # Without `from __future__ import annotations`: typing compiles annotations that are strings, for 2 ms at each start.
 from typing import NamedTuple
 
-__all__ = ["AssociationClosed", "AssociationOpened", "BytesSent", "Waiting"]
+__all__ = ["AssociationClosed", "AssociationOpened", "BytesSent", "HostNews", "Waiting"]
 
 
 class AssociationOpened(NamedTuple):
@@ -58,3 +58,17 @@ class Waiting(NamedTuple):
 
     why: str
     until: float
+
+
+class HostNews(NamedTuple):
+    """One of the hosts of a cluster has told something.
+
+    Attributes:
+        host: its name.
+        associations: how many it has opened, less those it has closed, since its last news.
+        done: instances that have come to their end there since then.
+    """
+
+    host: str
+    associations: int
+    done: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Protocol
 
 from dcmsend.index import Instance, RejectedInput
@@ -45,4 +46,20 @@ class Ledger(Recall, Protocol):
 
     def all_found(self) -> None:
         """Note that the search for inputs is over."""
+        ...
+
+    def flush(self) -> None:
+        """Wait until all that was noted is kept, so that ``is_stored`` knows of it."""
+        ...
+
+    def stored_in(self, directory: bytes, *, deep: bool) -> Iterator[tuple[bytes, bytes, tuple[object, object], str]]:
+        """What is stored of a directory, with ``deep`` of those below it too: directory, name, stamp and mark of each.
+
+        Directory and name are those of ``Source.key``.  Raises JournalError.
+        """
+        ...
+
+    @property
+    def identity(self) -> str:
+        """Stands for this memory, and no other, from run to run."""
         ...

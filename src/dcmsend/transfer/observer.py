@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .events import AssociationClosed, AssociationOpened, BytesSent, Waiting
+    from .events import AssociationClosed, AssociationOpened, BytesSent, HostNews, Waiting
     from .outcome import StoreOutcome
     from .proof import InstanceProof
 
@@ -32,6 +32,9 @@ class Observer:
 
     def waiting(self, event: Waiting | None) -> None:
         """The transfer waits before it tries again; None when the wait is over, for whatever reason."""
+
+    def host_news(self, event: HostNews) -> None:
+        """One of the hosts of a cluster has told something; not called where one machine sends."""
 
     def outcome(self, outcome: StoreOutcome) -> None:
         """An instance has its outcome; called in the order of the list."""
@@ -62,6 +65,10 @@ class SerialObserver(Observer):
     def waiting(self, event: Waiting | None) -> None:
         with self._lock:
             self._observer.waiting(event)
+
+    def host_news(self, event: HostNews) -> None:
+        with self._lock:
+            self._observer.host_news(event)
 
     def outcome(self, outcome: StoreOutcome) -> None:
         with self._lock:

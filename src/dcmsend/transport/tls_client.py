@@ -54,6 +54,11 @@ class TlsClient:
         self._asked = password
         return password
 
+    @property
+    def key_password(self) -> str | None:
+        """The password that has opened the key, secret; None if none was needed, or none is known."""
+        return self.options.key_password if self._asked is None else self._asked
+
     def __reduce__(self) -> tuple[Callable[[TlsOptions, str | None], TlsClient], tuple[TlsOptions, str | None]]:
         """Pickle for another process, which reads the files again; the pickle holds the password, so it is secret."""
         return _read_again, (self.options, self._asked)

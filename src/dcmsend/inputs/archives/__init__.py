@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from ..anonymous import SpareFiles
 from .content import ArchiveFile, MemberContent, RangeContent, cannot_be_read, open_pieces, open_range
-from .kind import expand_archives, is_archive
+from .kind import expand_archives, is_archive, kind_of_name
 from .libdeflate import crc32
-from .member import ArchiveMember, BrokenMember, MemberNames
+from .member import ArchiveMember, BrokenMember, MemberNames, ToldMember
 
 __all__ = [
     "ArchiveFile", "ArchiveMember", "BrokenMember", "MemberContent", "MemberNames", "RangeContent", "SpareFiles",
-    "cannot_be_read", "crc32", "expand_archives", "is_archive", "open_pieces", "open_range",
+    "ToldMember", "cannot_be_read", "crc32", "expand_archives", "is_archive", "kind_of_name", "open_pieces",
+    "open_range",
 ]  # fmt: skip

@@ -14,7 +14,7 @@ from ..file_source import OpenFile
 from ..source import DicomdirRecord, Origin, Source, Stamp
 from .content import MemberContent
 
-__all__ = ["ArchiveMember", "BrokenMember", "MemberNames"]
+__all__ = ["ArchiveMember", "BrokenMember", "MemberNames", "ToldMember"]
 
 _MARK: Final = "!/"
 """Stands between the name of an archive and the name of a member."""
@@ -170,3 +170,21 @@ class BrokenMember(_InArchive):
 
     def _fail(self) -> NoReturn:
         raise copy(self._error)
+
+
+class ToldMember(_InArchive):
+    """A member that another process has read: known by its name and its mark, not to be opened here."""
+
+    __slots__ = ("etag",)
+
+    def __init__(self, archive: Source, name: str, etag: str) -> None:
+        super().__init__(archive, name)
+        self.etag = etag
+
+    def open_beginning(self, size: int) -> NoReturn:
+        """Raises FileUnreadable."""
+        raise FileUnreadable("read by another process")
+
+    def open(self, head_size: int) -> NoReturn:
+        """Raises FileUnreadable."""
+        raise FileUnreadable("read by another process")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from .fetched_archive import FetchedArchive
 from .fetcher import Fetcher
 from .find import find_objects, look_up
-from .names import SCHEMES, is_url, without_secrets
-from .stored_object import StoredObject
+from .names import SCHEMES, Place, is_url, without_secrets
+from .store import Entry
+from .stored_object import MissingObject, StoredObject
 from .stores import Stores
 
 __all__ = [
-    "SCHEMES", "FetchedArchive", "Fetcher", "StoredObject", "Stores", "find_objects", "is_url", "look_up",
-    "without_secrets",
+    "SCHEMES", "Entry", "FetchedArchive", "Fetcher", "MissingObject", "Place", "StoredObject", "Stores", "find_objects",
+    "is_url", "look_up", "without_secrets",
 ]  # fmt: skip

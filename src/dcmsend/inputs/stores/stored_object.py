@@ -227,21 +227,21 @@ class StoredObject:
 
 
 class MissingObject(StoredObject):
-    """A name under which nothing was found: opening it raises why."""
+    """A name under which nothing was found: opening it raises why, ``error``."""
 
-    __slots__ = ("_error",)
+    __slots__ = ("error",)
 
     def __init__(self, stores: Stores, place: Place, error: DcmsendError) -> None:
         super().__init__(stores, place, Entry(place.path))
         self._was_asked = True
-        self._error = error
+        self.error = error
 
     is_remote: bool = False
 
     def open_beginning(self, size: int) -> tuple[int, bytes]:
         """Raises why there is nothing."""
-        raise self._error
+        raise self.error
 
     def open(self, head_size: int) -> OpenFile:
         """Raises why there is nothing."""
-        raise self._error
+        raise self.error

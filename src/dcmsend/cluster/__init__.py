@@ -1,0 +1,38 @@
+"""Carries a run over the workers of a Dask cluster.
+
+The driver lists the inputs, keeps the only journal and hands out batches; each worker sends its batch as a local run
+does, and tells what becomes of it while it is sent.  Dask repeats nothing: the driver does, without what is stored.
+"""
+
+from __future__ import annotations
+
+from .errors import ClusterUnusable
+from .options import ClusterOptions, check_settings, is_on_loopback
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .link import check_cluster_package
+    from .maker import carried_by
+    from .parcel import check_secrets
+
+__all__ = [
+    "ClusterOptions", "ClusterUnusable", "carried_by", "check_cluster_package", "check_secrets", "check_settings",
+    "is_on_loopback",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> object:
+    """Load what works with a cluster when it is first used."""
+    if name == "carried_by":
+        from .maker import carried_by
+
+        return carried_by
+    if name == "check_cluster_package":
+        from .link import check_cluster_package
+
+        return check_cluster_package
+    if name == "check_secrets":
+        from .parcel import check_secrets
+
+        return check_secrets
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,359 @@
+"""What becomes of each input: taken from what workers tell, told to the journal and the observers, once each."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import deque
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any, Final, cast
+
+from dcmsend.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN
+from dcmsend.errors import Cancelled, DcmsendError, UsageError
+from dcmsend.index import Instance, ReadMode, RejectedInput
+from dcmsend.inputs import InputFile, Source
+from dcmsend.reasons import Reason, Rejection
+from dcmsend.report import RunRecord
+from dcmsend.transfer import (
+    AssociationClosed,
+    AssociationOpened,
+    BytesSent,
+    HostNews,
+    Ledger,
+    Observer,
+    Result,
+    StoreOutcome,
+    Waiting,
+    counted_as_stored,
+    not_attempted,
+)
+
+from .errors import ClusterUnusable
+from .told import error_from, found_from, outcome_from, rejected_from
+from .window import Attempt, Window
+
+__all__ = ["Ends"]
+
+_MALFORMED: Final = (ValueError, KeyError, TypeError, AttributeError, IndexError)
+
+_log = logging.getLogger("dcmsend.app")
+
+
+class _Heard:
+    """What was heard of an attempt: its groups, and the number of the last one."""
+
+    __slots__ = ("attempt", "error", "groups", "host", "last")
+
+    def __init__(self, attempt: Attempt[Source]) -> None:
+        self.attempt = attempt
+        self.groups: set[int] = set()
+        self.last = 0
+        self.host = ""
+        self.error: DcmsendError | None = None
+
+
+class Ends:
+    """The ends of inputs; for one thread.
+
+    Attributes:
+        error: why the run ends early, None as long as it does not.
+        in_vain: how many instances in a row were not stored.
+    """
+
+    def __init__(
+        self, window: Window[Source], record: RunRecord, observer: Observer | None, ledger: Ledger, folder: str,
+        *, stays_here: bool,
+    ) -> None:  # fmt: skip
+        """``folder`` is the working directory, with which names were made absolute for the workers.
+
+        ``stays_here``: whether the workers see the same devices as we do.
+        """
+        self._window = window
+        self._record = record
+        self._observer = observer
+        self._ledger = ledger
+        self._folder = os.path.join(folder, "")
+        self._stays_here = stays_here
+        self._heard: dict[int, _Heard] = {}
+        self._numbers: dict[tuple[int, int], int] = {}
+        self._sessions = 0
+        self._open: set[int] = set()
+        self._ready: deque[StoreOutcome | RejectedInput] = deque()
+        self._index = 0
+        self._bytes = self._sized = 0
+        self.error: DcmsendError | None = None
+        self.in_vain = 0
+
+    def take(self) -> Iterator[StoreOutcome | RejectedInput]:
+        """The ends that nobody has taken yet."""
+        while self._ready:
+            yield self._ready.popleft()
+
+    @property
+    def mean_size(self) -> int:
+        """Mean size in bytes of the instances that were sent, 0 as long as none was."""
+        return self._bytes // self._sized if self._sized else 0
+
+    # -- attempts
+
+    def begin(self, attempt: Attempt[Source]) -> None:
+        """An attempt is on its way."""
+        self._heard[attempt.number] = _Heard(attempt)
+
+    def is_complete(self, attempt: int) -> bool:
+        """Whether all groups of an attempt have come in."""
+        heard = self._heard.get(attempt)
+        return heard is not None and bool(heard.last) and len(heard.groups) == heard.last
+
+    def end(self, attempt: int) -> DcmsendError | None:
+        """An attempt is complete; return the error that has ended it early."""
+        heard = self._forget(attempt)
+        error = None if heard is None else heard.error
+        if self.error is None:
+            self.error = error
+        for item in self._window.end(attempt):
+            if error is not None:
+                self._not_attempted(item)
+            else:
+                self._record.instances_found -= 1  # it held others, or none
+        return error
+
+    def die(self, attempt: int) -> None:
+        """The worker of an attempt has died."""
+        self._forget(attempt)
+        for item in self._window.die(attempt):
+            outcome = _blank(item, Result.FAILED, Reason.SENDER_DIED, "it has ended one process after the other")
+            _log.error("not sent any more, because each process that was sending it has ended: %s", item.path)
+            self._add(outcome)
+
+    def put_back(self, attempt: int) -> None:
+        """An attempt is over through nobody's fault."""
+        self._forget(attempt)
+        self._window.put_back(attempt)
+
+    def give_up_waiting(self) -> None:
+        """Batches that wait are not sent any more."""
+        for item in self._window.give_up_waiting():
+            self._not_attempted(item)
+
+    def give_up(self) -> None:
+        """Workers that are still sending have not said what became of their batches, and nobody waits any longer."""
+        for attempt in self._window.running:
+            self._forget(attempt)
+            for item in self._window.end(attempt):
+                text = "the worker has not told what became of it"
+                self._add(_blank(item, Result.UNCONFIRMED, Reason.CONNECTION_LOST, text), is_known=False)
+        self.give_up_waiting()
+
+    def _forget(self, attempt: int) -> _Heard | None:
+        heard = self._heard.pop(attempt, None)
+        for key in [each for each in self._numbers if each[0] == attempt]:
+            number = self._numbers.pop(key)
+            if self._observer is not None and number in self._open:
+                self._observer.association_closed(AssociationClosed(number, "the worker has not told its end"))
+                if heard is not None:
+                    self._observer.host_news(HostNews(heard.host, -1, 0))
+            self._open.discard(number)
+        return heard
+
+    # -- what workers tell
+
+    def take_group(self, group: dict[str, Any]) -> None:
+        """A group of a batch of this run, which may come late or twice."""
+        try:
+            attempt = int(group["attempt"])
+            heard = self._heard.get(attempt)
+            if heard is not None:
+                if group["number"] in heard.groups:
+                    return
+                heard.groups.add(group["number"])
+                heard.host = group["host"]
+                self._window.hear(attempt)
+                self._take_events(attempt, group)
+            for name, level, text in group.get("log", ()):
+                logging.getLogger(name).log(level, "%s", text)
+            for end in group.get("ends", ()):
+                self._take_end(attempt, heard, *end)
+            if heard is not None and group.get("last"):
+                self._take_last(heard, group)
+        except _MALFORMED as error:
+            _log.warning("ignoring what a worker has told: %s: %s", type(error).__name__, error)
+
+    def _take_last(self, heard: _Heard, group: dict[str, Any]) -> None:
+        heard.last = group["number"]
+        sessions, contexts, filtered = group.get("counts", (0, 0, 0))
+        self._record.associations += sessions
+        self._record.contexts += contexts
+        if filtered:
+            self._record.filtered = (self._record.filtered or 0) + filtered
+        if group.get("unfit"):
+            text = f"a worker on {group['host']} has {group['unfit']}, which differ from those here"
+            heard.error = ClusterUnusable(text, is_final=True)
+        elif group.get("error") is not None:
+            heard.error = error_from(group["error"])
+            if isinstance(heard.error, UsageError):  # what is in order here, is not on that host
+                heard.error = ClusterUnusable(f"a worker on {group['host']}: {heard.error}", is_final=True)
+
+    def _take_events(self, attempt: int, group: dict[str, Any]) -> None:
+        before = len(self._open)
+        for kind, *values in group.get("events", ()):
+            if kind == "opened":
+                number, *rest = values
+                number = self._number(attempt, number)
+                self._open.add(number)
+                if self._observer is not None:
+                    self._observer.association_opened(AssociationOpened(number, *rest))
+            elif kind == "closed":
+                number, how = values
+                number = self._number(attempt, number)
+                if number in self._open and self._observer is not None:
+                    self._observer.association_closed(AssociationClosed(number, how))
+                self._open.discard(number)
+            elif self._observer is not None:
+                self._observer.waiting(Waiting(*values) if values else None)
+        if group.get("bytes") and self._observer is not None:
+            self._observer.bytes_sent(BytesSent(0, group["bytes"]))
+        if self._observer is not None:
+            self._observer.host_news(HostNews(group["host"], len(self._open) - before, len(group.get("ends", ()))))
+
+    def _number(self, attempt: int, number: int) -> int:
+        """The number in this run of an association that has a number in its batch."""
+        key = attempt, number
+        if key not in self._numbers:
+            self._sessions += 1
+            self._numbers[key] = self._sessions
+        return self._numbers[key]
+
+    def _take_end(self, attempt: int, heard: _Heard | None, kind: str, number: int | None, *told: Any) -> None:
+        if kind == "rejected":
+            self._take_rejected(attempt, heard, number, *told)
+            return
+        _, etag, found, values = told  # the name is for a later driver
+        was_repeated = heard is not None and heard.attempt.is_repeated
+        if number is not None:
+            item = self._window.settle(attempt, number, is_stored=values[0] == Result.STORED.name)
+        elif heard is not None and self._window.settle_found(attempt, found[0]):
+            item = found_from(found[2:], heard.attempt.inputs[found[1]], self._own_name)
+            self._record.instances_found += 1
+        else:
+            item = None
+        if item is None:
+            return
+        outcome = outcome_from(values, item, 0)
+        if number is not None and item.is_remote and item.etag != etag:
+            _learn(item, etag, outcome.file_stamp)
+        if outcome.association:
+            outcome = outcome._replace(association=self._number(attempt, outcome.association))
+        if outcome.is_duplicate and (was_repeated or self._ledger.is_unanswered(outcome)):
+            outcome = counted_as_stored(outcome)
+        if outcome.reason is Reason.CANCELLED and outcome.result is Result.NOT_ATTEMPTED and self.error is not None:
+            self._not_attempted(item, outcome.instance)
+            return
+        if outcome.reason is Reason.FILE_UNREADABLE and self._ledger.was_moved(outcome.instance):
+            self._record.already_stored += 1  # it was named twice, and moved meanwhile
+            self._record.instances_found -= 1
+            return
+        self._add(outcome)
+
+    def _take_rejected(
+        self, attempt: int, heard: _Heard | None, number: int | None, path: str, member: str | None, told: list[Any]
+    ) -> None:
+        item: Source | None = None
+        if number is not None:
+            item = self._window.settle(attempt, number, is_stored=False)
+        elif heard is not None and self._window.settle_found(attempt, f"rejected {path}"):
+            item = next(iter(heard.attempt.inputs.values()))
+            self._record.instances_found += 1
+        if item is None:
+            return
+        self._record.instances_found -= 1
+        name = item.path if number is not None else self._own_name(path)
+        if number is None and member is not None:
+            name = f"{item.path}!/{member}"
+        rejected = rejected_from(told, name)
+        if rejected.dicomdir is not None:
+            rejected = rejected._replace(dicomdir=self._own_name(rejected.dicomdir))
+        if number is not None and rejected.why is Rejection.UNREADABLE and self._ledger.is_stored(item):
+            self._record.already_stored += 1  # it was named twice, and moved meanwhile
+            return
+        self._ledger.reject(rejected)
+        self._ready.append(rejected)
+
+    def take_of_others(self, group: dict[str, Any]) -> None:
+        """A group that an earlier driver with the same journal may not have heard: the journal gets what is stored."""
+        try:
+            for _, number, path, etag, found, values in (end for end in group.get("ends", ()) if end[0] == "outcome"):
+                item = _item_of(path, etag, found if number is None else None, values[-1].get("file_stamp"))
+                if item is not None:
+                    self._ledger.note(self._with_identity(outcome_from(values, item, 0)))
+        except _MALFORMED as error:
+            _log.warning("ignoring what a worker has told: %s: %s", type(error).__name__, error)
+
+    # -- ends
+
+    def _add(self, outcome: StoreOutcome, *, is_known: bool = True) -> None:
+        """One instance has its outcome."""
+        self._index += 1
+        outcome = self._with_identity(outcome._replace(index=self._index))
+        if outcome.data_set_length:
+            self._sized += 1
+            self._bytes += outcome.data_set_length
+        if outcome.result is not Result.NOT_ATTEMPTED:
+            self.in_vain = 0 if outcome.result is Result.STORED else self.in_vain + 1
+        if is_known:
+            self._ledger.note(outcome)
+        if self._observer is not None:
+            self._observer.outcome(outcome)
+        self._ready.append(outcome)
+
+    def _not_attempted(self, item: Source, instance: Instance | None = None) -> None:
+        for outcome in not_attempted([instance or _unread(item)], 0, self.error or Cancelled()):
+            self._add(outcome)
+
+    def _with_identity(self, outcome: StoreOutcome) -> StoreOutcome:
+        """The outcome with the device of this host, which another one numbers otherwise; for what moves files."""
+        if self._stays_here or outcome.file_identity is None:
+            return outcome
+        identity = None
+        with suppress(OSError, ValueError):
+            status = os.stat(outcome.instance.input.path)
+            if (status.st_size, status.st_mtime_ns) == outcome.file_stamp and status.st_ino == outcome.file_identity[1]:
+                identity = status.st_dev, status.st_ino
+        return outcome._replace(file_identity=identity)
+
+    def _own_name(self, path: str) -> str:
+        """The name of a file as the user would write it: workers have names with the working directory before them."""
+        return path.removeprefix(self._folder)
+
+
+def _learn(item: Source, etag: str, stamp: tuple[int, int] | None) -> None:
+    """Mark, size and time of an object of a web server, which are known when it is fetched, not when it is listed."""
+    from dcmsend.inputs import StoredObject
+
+    if isinstance(item, StoredObject) and not item.etag and stamp is not None:
+        item.entry = item.entry._replace(etag=etag, size=stamp[0], mtime_ns=stamp[1] or None)
+
+
+def _item_of(path: str, etag: str, found: list[Any] | None, stamp: list[int] | None) -> Source | None:
+    """An input of an earlier driver by the name that workers had for it."""
+    if found is not None and found[2] == "member":
+        source = _item_of(path[: -len(found[3]) - 2], "", None, stamp)
+        return None if source is None else found_from(found[2:], source, str)
+    if "://" not in path:
+        return InputFile(path)
+    if stamp is None or "?" in path:
+        return None
+    from dcmsend.inputs import Entry, Place, StoredObject, Stores
+
+    scheme, _, rest = path.partition("://")
+    site, _, name = rest.partition("/")
+    return StoredObject(cast(Stores, None), Place(scheme, site, name), Entry(name, stamp[0], stamp[1], etag))
+
+
+def _unread(item: Source) -> Instance:
+    return Instance(item, "", "", EXPLICIT_VR_LITTLE_ENDIAN, ReadMode.FILE_OR_DATA_SET)
+
+
+def _blank(item: Source, result: Result, reason: Reason, message: str) -> StoreOutcome:
+    return StoreOutcome(0, _unread(item), result, reason=reason, message=message)

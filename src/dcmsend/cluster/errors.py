@@ -1,0 +1,26 @@
+"""The error of a run that has no cluster to run on."""
+
+from __future__ import annotations
+
+from dcmsend.errors import ConnectFailed, SessionFailed
+
+__all__ = ["ClusterUnusable"]
+
+
+class ClusterUnusable(SessionFailed):
+    """The cluster cannot be reached, has no worker, or its workers cannot do the work.
+
+    ``is_final``: a person has to act before a later run can succeed, e.g. because versions differ.
+    """
+
+    prefix = "cannot use the cluster"
+    is_of_receiver = False
+
+    def __init__(self, reason: str, *, is_final: bool = False) -> None:
+        self.is_final = is_final
+        super().__init__(ConnectFailed(reason))
+
+    @property
+    def is_permanent(self) -> bool:
+        """See ``SessionFailed``."""
+        return self.is_final

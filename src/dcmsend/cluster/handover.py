@@ -1,0 +1,34 @@
+"""What a driver that has died, or a connection that was lost, has left behind with the scheduler and the workers."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from .link import Link
+from .told import from_text
+from .worker import count_others
+
+__all__ = ["take_over"]
+
+_LOOK: Final = 0.2
+
+_log = logging.getLogger("dcmsend.app")
+
+
+def take_over(link: Link, topic: str, run: str, check: Callable[[], None], patience: float) -> list[dict[str, Any]]:
+    """End the batches of an earlier driver, up to ``patience`` seconds; return what nobody may have heard.
+
+    The scheduler keeps what workers tell, a thousand groups of it, so nothing of it is sent again.
+    """
+    until = time.monotonic() + patience
+    is_told = False
+    while sum(link.run(count_others, topic, run).values()) and time.monotonic() < until:
+        if not is_told:
+            is_told = True
+            _log.warning("workers are still sending for an earlier run with this journal, waiting for their end")
+        check()
+        time.sleep(_LOOK)
+    return [from_text(text) for text in link.told_before(topic)]

@@ -1,0 +1,257 @@
+"""The connection to a Dask cluster: the only module that speaks to Dask from the driver's side."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Final
+
+from dcmsend.errors import UsageError
+
+from .errors import ClusterUnusable
+from .options import ClusterOptions
+from .worker import forget_events, send_batch
+
+if TYPE_CHECKING:
+    from dask.distributed import Client
+
+__all__ = ["Link", "check_cluster_package"]
+
+_CONNECT_SECONDS: Final = 10
+_ANSWER_SECONDS: Final = 10
+_LOOK: Final = 0.1
+_SILENCE: Final[Any] = object()
+_SETTINGS: Final = {
+    "distributed.scheduler.allowed-failures": 0,  # a batch is repeated without what is stored, not by Dask
+    "distributed.scheduler.worker-ttl": "60s",
+    "distributed.admin.low-level-log-length": 16,  # this scheduler does not survive the driver that would ask
+    "distributed.comm.timeouts.connect": f"{_CONNECT_SECONDS}s",
+}
+
+_log = logging.getLogger("dcmsend.app")
+
+
+def check_cluster_package() -> None:
+    """Raise UsageError, one line that says what to install, if ``distributed`` is missing; does not load it."""
+    if find_spec("distributed") is None:
+        raise UsageError("a cluster needs the Python package distributed: pip install 'dcmsend[cluster]'")
+
+
+class Link:
+    """A connection to a scheduler, ours or the caller's.
+
+    Attributes:
+        done: called, on a thread of Dask's, with the number of an attempt that is over and how: ``finished``,
+            ``killed``, ``lost``, or the message of an error.
+    """
+
+    def __init__(self, options: ClusterOptions, client: Client | None, done: Callable[[int, str], None]) -> None:
+        self._options = options
+        self._is_ours = client is None
+        self._client: Any = client
+        self._cluster: Any = None
+        self._done = done
+        self._futures: dict[int, Any] = {}
+
+    # -- open and close
+
+    def open(self, check: Callable[[], None], patience: float, patience_with_scheduler: float) -> None:
+        """Connect, and wait up to ``patience`` seconds for a worker; also after the connection was lost.
+
+        ``patience_with_scheduler`` is how many seconds a scheduler is waited for that does not answer.  ``check`` is
+        called now and then and may raise.  Raises ClusterUnusable.
+        """
+        until = time.monotonic() + patience
+        until_connected = time.monotonic() + patience_with_scheduler
+        while not self.is_connected:
+            try:
+                if not self._is_ours:  # its owner's client tries for itself
+                    raise OSError("the connection is lost")
+                self._connect()
+            except OSError as error:
+                if time.monotonic() >= until_connected or self.is_lost:
+                    raise ClusterUnusable(f"{self._options.address}: {_one_line(error)}") from error
+                _log.debug("no connection to the scheduler yet: %s", _one_line(error))
+                _sleep(1.0, check)
+        is_told = False
+        while not self.workers:
+            if not self.is_connected:
+                raise ClusterUnusable(f"{self._options.address}: the connection to the scheduler is lost")
+            if time.monotonic() >= until:
+                raise ClusterUnusable(f"{self._options.address}: there is no worker")
+            if not is_told:
+                is_told = True
+                _log.warning("the cluster has no worker, waiting up to %.0f s for one", patience)
+            _sleep(_LOOK, check)
+
+    def _connect(self) -> None:
+        dask: Any = import_module("dask")
+        distributed: Any = import_module("dask.distributed")
+        self._close_client()
+        options = self._options
+        if not options.local_workers:
+            socket.create_connection(options.place, _CONNECT_SECONDS).close()  # Dask asks for long where nobody listens
+        logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters of it is told by us
+        with dask.config.set(_SETTINGS):
+            if options.local_workers and self._cluster is None:
+                self._cluster = distributed.LocalCluster(
+                    n_workers=options.local_workers, threads_per_worker=1, processes=True, memory_limit=0,
+                    dashboard_address=None, host="127.0.0.1", silence_logs=logging.CRITICAL,
+                    preload=["dcmsend.cluster.local_worker"],
+                )  # fmt: skip
+            self._client = distributed.Client(
+                self._cluster or options.address, security=self._security(), timeout=_CONNECT_SECONDS,
+                set_as_default=False, name="dcmsend",
+            )  # fmt: skip
+
+    def _security(self) -> Any:
+        if self._options.tls is None:
+            return None
+        ca, certificate, key = self._options.tls
+        return import_module("dask.distributed").Security(
+            tls_ca_file=ca, tls_client_cert=certificate, tls_client_key=key, require_encryption=True
+        )
+
+    def close(self) -> None:
+        """Leave the cluster; one that was started for this run ends."""
+        self._futures.clear()
+        if self._is_ours:
+            self._close_client()
+        if self._cluster is not None:
+            cluster, self._cluster = self._cluster, None
+            with suppress(Exception):
+                cluster.close(timeout=_CONNECT_SECONDS)
+
+    def _close_client(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            with suppress(Exception):
+                client.close(timeout=2)
+
+    # -- questions
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the scheduler can be reached."""
+        return self._client is not None and self._client.status == "running"
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the connection of the caller is closed for good."""
+        return not self._is_ours and self._client.status in ("closed", "closing")
+
+    @property
+    def workers(self) -> int:
+        """How many workers there are now."""
+        return len(self._addresses())
+
+    def _addresses(self) -> list[str]:
+        if not self.is_connected:
+            return []
+        client = self._client
+        (info,) = _ask(lambda: client.scheduler_info(n_workers=-1))
+        return [] if info is _SILENCE else list(info["workers"])
+
+    def run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Call a function on every worker; return what it returns, by the workers' addresses; the silent are left out.
+
+        Raises ClusterUnusable if a worker cannot call it.
+        """
+        client = self._client
+
+        def ask(address: str) -> Callable[[], Any]:
+            return lambda: client.run(function, *args, workers=[address], on_error="return", **kwargs)[address]
+
+        addresses = self._addresses()
+        found: dict[str, Any] = {}
+        for address, answer in zip(addresses, _ask(*map(ask, addresses)), strict=True):
+            if answer is _SILENCE or isinstance(answer, OSError):
+                continue  # it has died
+            if isinstance(answer, Exception):
+                raise ClusterUnusable(f"worker {address} cannot run dcmsend: {_one_line(answer)}", is_final=True)
+            found[address] = answer
+        return found
+
+    # -- events
+
+    def subscribe(self, topic: str, take: Callable[[str], None]) -> None:
+        """Have ``take`` called, on a thread of Dask's, with each event of a topic from now on."""
+        self._client.subscribe_topic(topic, lambda event: take(event[1]))
+
+    def told_before(self, topic: str) -> list[str]:
+        """The events of a topic that the scheduler still has, of earlier drivers too."""
+        client = self._client
+        (events,) = _ask(lambda: client.get_events(topic))
+        return [] if events is _SILENCE else [event[1] for event in events]
+
+    def forget(self, topic: str) -> None:
+        """All that was told is kept: the scheduler need not remember it."""
+        with suppress(Exception):  # it may not have dcmsend
+            self._client.unsubscribe_topic(topic)
+            if not self._options.local_workers:
+                self._client.run_on_scheduler(forget_events, topic)
+
+    # -- batches
+
+    def submit(self, key: str, attempt: int, parcel: bytes, message: str) -> None:
+        """Have a worker send a batch; ``done`` is called once it is over."""
+        try:
+            future = self._client.submit(send_batch, parcel, message, key=key, pure=False, retries=0)
+        except Exception as error:  # the connection is lost this moment
+            _log.debug("cannot hand out a batch: %s", _one_line(error))
+            self._done(attempt, "lost")
+            return
+        self._futures[attempt] = future
+        future.add_done_callback(lambda done: self._over(attempt, done))
+
+    def _over(self, attempt: int, future: Any) -> None:
+        status = future.status
+        how = "lost"
+        if status == "finished":
+            how = "finished"
+        elif status == "error":
+            error = future.exception()
+            how = "killed" if type(error).__name__ == "KilledWorker" else _one_line(error)
+        self._futures.pop(attempt, None)
+        with suppress(Exception):
+            future.release()  # or Dask would compute it again, should the worker with the result die
+        self._done(attempt, how)
+
+
+def _ask(*questions: Callable[[], Any]) -> list[Any]:
+    """The answers to questions asked at the same time; ``_SILENCE`` where one fails, or takes too long.
+
+    Who hangs, as a worker whose host was stopped, must not hold up the others.
+    """
+    answers = [_SILENCE] * len(questions)
+
+    def ask(place: int) -> None:
+        try:
+            answers[place] = questions[place]()
+        except Exception as error:
+            _log.debug("the cluster does not answer: %s", _one_line(error))
+
+    threads = [threading.Thread(target=ask, args=(place,), daemon=True) for place in range(len(questions))]
+    for thread in threads:
+        thread.start()
+    until = time.monotonic() + _ANSWER_SECONDS
+    for thread in threads:
+        thread.join(max(0.0, until - time.monotonic()))
+    return list(answers)
+
+
+def _sleep(seconds: float, check: Callable[[], None]) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        check()
+        time.sleep(min(_LOOK, seconds))
+
+
+def _one_line(error: BaseException | None) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:500]

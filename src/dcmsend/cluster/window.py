@@ -1,0 +1,198 @@
+"""The batches under way: how many, what of each has its end, what is repeated after a worker has died.
+
+Pure: knows no cluster, no clock, no file.  An input is known by a number that is given once in a run, so that what is
+heard late, or twice, is recognised.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from typing import Final, Generic, TypeVar
+
+__all__ = ["Attempt", "Window"]
+
+_DEATH: Final = 4
+"""Points for a death while the batch was being sent."""
+_DEATH_UNHEARD: Final = 1
+"""Points for a death before anything was heard of the batch: it may have waited behind another one on that worker."""
+_SUSPECT: Final = 3 * _DEATH
+"""Points from which a batch is cut in halves."""
+_AFTER_CUT: Final = 2 * _DEATH
+"""Points of a half: one more death, and it is cut again."""
+_AFTER_LAST_CUT: Final = _DEATH
+"""Points of a single input that was cut off: it has to die twice, alone."""
+
+_Input = TypeVar("_Input")
+
+
+class _Batch(Generic[_Input]):
+    """Inputs without an end, in order, by their numbers; and the inputs found in them that have theirs, as digests."""
+
+    __slots__ = ("attempt", "found", "inputs", "points", "was_begun")
+
+    def __init__(self, inputs: dict[int, _Input], found: set[str], points: int = 0, was_begun: bool = False) -> None:
+        self.inputs = inputs
+        self.found = found
+        self.points = points
+        self.was_begun = was_begun
+        self.attempt: int | None = None
+
+
+class Attempt(Generic[_Input]):
+    """A batch on its way.
+
+    Attributes:
+        number: from 1, never given twice.
+        inputs: those without an end, by their numbers.
+        found: digests of what was found in them (members of archives) and has its end already.
+        is_repeated: whether they were on their way before, so that the receiver may have any of them.
+    """
+
+    __slots__ = ("found", "inputs", "is_repeated", "number")
+
+    def __init__(self, number: int, inputs: dict[int, _Input], found: frozenset[str], is_repeated: bool) -> None:
+        self.number: Final = number
+        self.inputs: Final = inputs
+        self.found: Final = found
+        self.is_repeated: Final = is_repeated
+
+
+class Window(Generic[_Input]):
+    """At most ``limit`` attempts run at a time."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._waiting: deque[_Batch[_Input]] = deque()
+        self._running: dict[int, _Batch[_Input]] = {}
+        self._heard: set[int] = set()
+        self._open: dict[int, _Batch[_Input]] = {}
+        self._inputs = 0
+        self._attempts = 0
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more attempt may begin."""
+        return len(self._running) < self.limit
+
+    @property
+    def waits_for_none(self) -> bool:
+        """Whether no batch waits for its turn: one more may be added, so that it is there when there is room."""
+        return not self._waiting
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing runs and nothing waits."""
+        return not self._running and not self._waiting
+
+    @property
+    def running(self) -> list[int]:
+        """Numbers of the attempts under way."""
+        return list(self._running)
+
+    def add(self, inputs: Iterable[_Input], found: Iterable[str] = ()) -> None:
+        """Add a batch, which will wait for its turn; ``found``: digests of what it holds and is not to be sent."""
+        batch: _Batch[_Input] = _Batch({}, set(found))
+        for each in inputs:
+            self._inputs += 1
+            batch.inputs[self._inputs] = each
+            self._open[self._inputs] = batch
+        if batch.inputs:
+            self._waiting.append(batch)
+
+    def begin(self) -> Attempt[_Input] | None:
+        """The next attempt, which counts as running from now on; None if there is no room or nothing waits."""
+        while self._waiting and self.has_room:
+            batch = self._waiting.popleft()
+            if not batch.inputs:  # what was heard late has settled all of them
+                continue
+            self._attempts += 1
+            batch.attempt = self._attempts
+            self._running[self._attempts] = batch
+            is_repeated, batch.was_begun = batch.was_begun, True
+            return Attempt(self._attempts, dict(batch.inputs), frozenset(batch.found), is_repeated)
+        return None
+
+    def drop(self, attempt: int, numbers: Iterable[int]) -> None:
+        """Before an attempt is sent: forget inputs that need not be sent after all."""
+        batch = self._running[attempt]
+        for number in numbers:
+            del batch.inputs[number], self._open[number]
+
+    def hear(self, attempt: int) -> None:
+        """Note that a worker has begun an attempt."""
+        if attempt in self._running:
+            self._heard.add(attempt)
+
+    def settle(self, attempt: int, number: int, *, is_stored: bool) -> _Input | None:
+        """An input has come to its end: it is given back the first time, None later.
+
+        Of an attempt that is over, only that an input is stored counts: what else became of it there, the next attempt
+        will tell.
+        """
+        batch = self._open.get(number)
+        if batch is None or (batch.attempt != attempt and not is_stored):
+            return None
+        del self._open[number]
+        return batch.inputs.pop(number)
+
+    def settle_found(self, attempt: int, digest: str) -> bool:
+        """Something found in an input has come to its end; whether this counts, because it is the first time."""
+        batch = self._running.get(attempt)
+        if batch is None or digest in batch.found:
+            return False
+        batch.found.add(digest)
+        return True
+
+    def end(self, attempt: int) -> list[_Input]:
+        """An attempt is complete: the inputs of which nothing was heard, e.g. archives, whose members were."""
+        batch = self._finish(attempt)
+        return [] if batch is None else self._forget(batch)
+
+    def die(self, attempt: int) -> list[_Input]:
+        """The worker has died: what has no end waits to be sent again.
+
+        Returns the input that is not sent again, because it has ended one worker after the other, alone.
+        """
+        was_heard = attempt in self._heard
+        batch = self._finish(attempt)
+        if batch is None or not batch.inputs:
+            return []
+        batch.points += _DEATH if was_heard else _DEATH_UNHEARD
+        if batch.points < _SUSPECT:
+            self._waiting.appendleft(batch)
+            return []
+        if len(batch.inputs) == 1:
+            return self._forget(batch)
+        numbers = list(batch.inputs)
+        middle = len(numbers) // 2
+        for half in (numbers[middle:], numbers[:middle]):
+            points = _AFTER_CUT if len(half) > 1 else _AFTER_LAST_CUT
+            part = _Batch({number: batch.inputs[number] for number in half}, set(batch.found), points, True)
+            self._open.update(dict.fromkeys(half, part))
+            self._waiting.appendleft(part)
+        return []
+
+    def put_back(self, attempt: int) -> None:
+        """Nobody is to blame, but the attempt is over, e.g. because the scheduler is gone: it is repeated."""
+        batch = self._finish(attempt)
+        if batch is not None and batch.inputs:
+            self._waiting.appendleft(batch)
+
+    def give_up_waiting(self) -> list[_Input]:
+        """The inputs of all batches that wait, which are not sent any more."""
+        waiting, self._waiting = self._waiting, deque()
+        return [each for batch in waiting for each in self._forget(batch)]
+
+    def _finish(self, attempt: int) -> _Batch[_Input] | None:
+        self._heard.discard(attempt)
+        batch = self._running.pop(attempt, None)
+        if batch is not None:
+            batch.attempt = None
+        return batch
+
+    def _forget(self, batch: _Batch[_Input]) -> list[_Input]:
+        for number in batch.inputs:
+            del self._open[number]
+        inputs, batch.inputs = list(batch.inputs.values()), {}
+        return inputs

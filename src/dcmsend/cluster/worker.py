@@ -1,0 +1,241 @@
+"""What runs on the workers: the search and the engine of a local run, for one batch; and what asks them to end.
+
+All functions are called by Dask, by their names.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING, Any, Final
+
+from dcmsend.errors import DcmsendError, NoInputFiles, NoValidInputFiles
+from dcmsend.index import Instance, RejectedInput
+from dcmsend.inputs import Source
+from dcmsend.interrupt import Interrupt
+from dcmsend.report import RunRecord
+from dcmsend.run import LocalCarrier, selection_of
+from dcmsend.transfer import StoreOutcome
+from dcmsend.version import VERSION
+
+from .parcel import input_from, unpack
+from .teller import LogRelay, Teller
+from .told import digest_of, from_text, tell_error, tell_found, tell_outcome, tell_rejected
+
+if TYPE_CHECKING:
+    from dcmsend.inputs import Fetcher, Stores
+
+__all__ = ["count_others", "end_run", "forget_events", "send_batch", "versions"]
+
+_MOST_ENDED: Final = 64
+
+
+class _Registry:
+    """The batches of this process, so that they can be asked to end.
+
+    ``ended`` are the runs that have ended: a batch of theirs that begins later ends at once.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.running: dict[Interrupt, tuple[str, str]] = {}
+        self.ended: deque[str] = deque(maxlen=_MOST_ENDED)
+
+
+_registry: Final = _Registry()
+_relay: Final = LogRelay()
+
+
+def versions() -> tuple[str, str]:
+    """Versions of this package and of Python that have to be the same everywhere."""
+    return VERSION, f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def end_run(run: str, by: str, *, at_once: bool) -> None:
+    """Ask all batches of a run to end, those too that have not begun yet."""
+    with _registry.lock:
+        if run not in _registry.ended:
+            _registry.ended.append(run)
+        for interrupt, (_, its_run) in _registry.running.items():
+            if its_run == run:
+                interrupt.request(by)
+                if at_once:
+                    interrupt.abort(by)
+
+
+def count_others(topic: str, run: str) -> int:
+    """Ask the batches of other runs with the same journal to end; return how many there still are.
+
+    Their driver is dead, or it would have the journal.
+    """
+    with _registry.lock:
+        others = [(each, its_run) for each, (its_topic, its_run) in _registry.running.items() if its_topic == topic]
+        others = [(each, its_run) for each, its_run in others if its_run != run]
+        for interrupt, its_run in others:
+            interrupt.request("another driver")
+            if its_run not in _registry.ended:
+                _registry.ended.append(its_run)
+        return len(others)
+
+
+def forget_events(topic: str, dask_scheduler: Any = None) -> None:
+    """On the scheduler: forget what was told of a run that has kept it all."""
+    with suppress(Exception):
+        dask_scheduler._broker.truncate(topic)
+
+
+def send_batch(parcel: bytes, message: str) -> None:
+    """Send a batch.  All that is to be said of it is told as events, under the topic that ``message`` names.
+
+    ``parcel`` holds the settings, ``message`` as JSON what is told once a batch: ``topic``, ``run``, ``attempt``,
+    ``versions``, ``level`` of the log, ``inputs`` with their numbers, ``found``: what is not sent again.
+    """
+    from dask.distributed import get_worker
+
+    told = from_text(message)
+    topic = told["topic"]
+    dask_worker = get_worker()
+    teller = Teller(lambda text: dask_worker.log_event(topic, text), told["run"], told["attempt"])
+    teller.start()
+    ours = versions()
+    if list(ours) != told["versions"]:
+        teller.finish(unfit=f"dcmsend {ours[0]} and Python {ours[1]}")
+        return
+    interrupt = Interrupt()
+    with _registry.lock:
+        if told["run"] in _registry.ended:
+            interrupt.request()
+        _registry.running[interrupt] = topic, told["run"]
+    _relay.begin(teller, told["level"])
+    facts: dict[str, Any] = {}
+    try:
+        facts = _Batch(told, teller, interrupt).send(parcel)
+    finally:
+        _relay.end(teller)
+        teller.finish(**facts)
+        with _registry.lock:
+            del _registry.running[interrupt]
+
+
+class _Batch:
+    """One batch; keeps ``Ledger``, because a ledger hears of an outcome as soon as it is final."""
+
+    def __init__(self, told: dict[str, Any], teller: Teller, interrupt: Interrupt) -> None:
+        self._told = told
+        self._teller = teller
+        self._interrupt = interrupt
+        self._found = frozenset(told["found"])
+        self._stores: Stores | None = None
+        self._numbers: dict[str, deque[int]] = {}
+        self._done: set[int] = set()
+        self._only: tuple[int, str] = 0, ""
+
+    def send(self, parcel: bytes) -> dict[str, Any]:
+        """Send all inputs; return what is told at the end."""
+        record = RunRecord(keeps_all=True)
+        error: DcmsendError | None = None
+        with ExitStack() as stack:
+            try:
+                settings = unpack(parcel)
+                self._interrupt.drain_seconds = settings.transfer.drain_seconds
+                inputs = self._inputs(settings.inputs, stack)
+                carrier = LocalCarrier(
+                    settings, record, self._interrupt, self._teller, self, None, self._fetcher, selection_of(settings)
+                )
+                for end in carrier.carry(inputs):
+                    self._tell(end)
+            except (NoInputFiles, NoValidInputFiles):
+                pass  # of one batch only: the driver counts
+            except DcmsendError as failure:
+                error = failure
+        counts = [record.associations, record.contexts, record.filtered or 0]
+        return {"error": None if error is None else tell_error(error), "counts": counts}
+
+    def _inputs(self, options: Any, stack: ExitStack) -> list[Source]:
+        def stores() -> Stores:
+            if self._stores is None:
+                from dcmsend.inputs import Stores
+
+                self._stores = Stores(options, self._interrupt.check_request)
+                stack.callback(self._stores.close)
+            return self._stores
+
+        inputs = []
+        for number, *told in self._told["inputs"]:
+            item = input_from(told, stores)
+            self._numbers.setdefault(item.path, deque()).append(number)
+            self._only = number, item.path
+            inputs.append(item)
+        return inputs
+
+    def _fetcher(self) -> Fetcher:
+        assert self._stores is not None
+        return self._stores.fetcher
+
+    def _number(self, path: str) -> int | None:
+        """The number of a direct input; None for what was found in one."""
+        numbers = self._numbers.get(path)
+        return numbers.popleft() if numbers else None
+
+    def _tell(self, end: StoreOutcome | RejectedInput) -> None:
+        if isinstance(end, StoreOutcome):
+            self.note(end)
+            return
+        number = None if end.dicomdir is not None else self._number(end.path)
+        self._teller.end("rejected", number, end.path, self._name_in_archive(end.path), tell_rejected(end))
+
+    def _name_in_archive(self, path: str) -> str | None:
+        """The name of a member that was rejected; archives are alone in their batches."""
+        mark = f"{self._only[1]}!/"
+        return path[len(mark) :] if path.startswith(mark) else None
+
+    # -- ``Ledger``
+
+    def note(self, outcome: StoreOutcome) -> None:
+        """Tell an outcome, once."""
+        if outcome.index in self._done:
+            return
+        self._done.add(outcome.index)
+        item = outcome.instance.input
+        number = self._number(item.path) if item.container is None and item.record is None else None
+        found = None if number is not None else [digest_of(item), self._only[0], *tell_found(item)]
+        self._teller.end("outcome", number, item.path, item.etag, found, tell_outcome(outcome))
+
+    def is_stored(self, item: Source) -> bool:
+        """Whether it was sent in an earlier attempt."""
+        return bool(self._found) and digest_of(item) in self._found
+
+    def leaves_out(self, item: Source) -> bool:
+        """False: the driver has looked."""
+        return False
+
+    def reject(self, rejected: RejectedInput) -> None:
+        """Does nothing: it is told when it is yielded."""
+
+    def is_unanswered(self, outcome: StoreOutcome) -> bool:
+        """False: the driver knows."""
+        return False
+
+    def was_moved(self, instance: Instance) -> bool:
+        """False: the driver knows."""
+        return False
+
+    def all_found(self) -> None:
+        """Does nothing."""
+
+    def flush(self) -> None:
+        """Does nothing."""
+
+    def stored_in(self, directory: bytes, *, deep: bool) -> Iterator[tuple[bytes, bytes, tuple[object, object], str]]:
+        """Nothing: the driver has looked."""
+        return iter(())
+
+    @property
+    def identity(self) -> str:
+        """None of its own."""
+        return ""
+
+

@@ -1,0 +1,16 @@
+"""One cluster for all tests of this folder, because starting it takes seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import pytest
+from dask.distributed import Client
+
+from support.clusters import cluster_of
+
+
+@pytest.fixture(scope="session")
+def client() -> Generator[Client]:
+    with cluster_of(2) as client:
+        yield client

@@ -1,0 +1,281 @@
+"""Runs over real workers: the receiver and the journal are the judges."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import zipfile
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from dask.distributed import Client
+
+from dcmsend import ClusterOptions, IndexOptions, InputOptions, Observer, Peer, Result, send
+from dcmsend.errors import NegotiationFailed, NoInputFiles, NoValidInputFiles, SendingFailed
+from dcmsend.journal import JournalFilter, JournalReader
+from dcmsend.reasons import Reason
+from support.clusters import kill_a_worker, most_at_once, transfer_over, uids_at
+from support.corpus import DATA
+from support.peer_script import Abort, Reject, Respond, Script
+from support.processes import free_port
+from support.scripted_peer import ScriptedPeer
+from support.sending import instance_uid, run_transfer, write_instances
+from support.trees import tiny_instance_uid, write_tree
+
+SLOW = Script(other_stores=Respond(delay=0.004))
+
+
+def stored_rows(journal: Path) -> Counter[str]:
+    with JournalReader(str(journal)) as reader:
+        return Counter(row.sop_instance_uid for row in reader.rows(JournalFilter()) if row.result is Result.STORED)
+
+
+def test_each_instance_is_stored_once_and_a_second_run_sends_nothing(client: Client, tmp_path: Path) -> None:
+    write_tree(tmp_path / "tree", 230, per_directory=30)
+    (tmp_path / "tree" / "notes.txt").write_text("not DICOM")
+    expected = sorted(tiny_instance_uid(number) for number in range(230))
+    with ScriptedPeer() as peer:
+        transfer = transfer_over(client, tmp_path / "tree", peer.port, tmp_path / "journal")
+        outcomes, error = run_transfer(transfer)
+        assert error is None
+        again = transfer_over(client, tmp_path / "tree", peer.port, tmp_path / "journal")
+        assert list(again) == []
+    assert [outcome.index for outcome in outcomes] == list(range(1, 231))
+    assert {outcome.result for outcome in outcomes} == {Result.STORED}
+    assert sorted(uids_at(peer)) == sorted(outcome.sop_instance_uid for outcome in outcomes) == expected
+    assert stored_rows(tmp_path / "journal") == Counter(expected)
+    assert [os.path.basename(each.path) for each in transfer.rejected] == ["notes.txt"]
+    assert again.already_stored == 230
+    assert 2 <= len(peer.connections) <= 10
+    assert most_at_once(peer) <= 2
+
+
+def test_a_limit_holds_over_all_workers(client: Client, tmp_path: Path) -> None:
+    write_tree(tmp_path / "tree", 300, per_directory=50)
+    cluster = ClusterOptions(str(client.scheduler_info()["address"]), limit=1)
+    with ScriptedPeer(SLOW) as peer:
+        outcomes, error = run_transfer(transfer_over(cluster, tmp_path / "tree", peer.port, tmp_path / "journal"))
+    assert error is None
+    assert len(outcomes) == 300
+    assert len(peer.connections) > 1
+    assert most_at_once(peer) == 1
+
+
+def test_the_results_are_those_of_a_run_on_this_machine(client: Client, tmp_path: Path) -> None:
+    index = IndexOptions(halt_on_invalid=False, expand_dicomdir=True)
+    found = []
+    for cluster in (None, client):
+        with ScriptedPeer() as peer:
+            journal = tmp_path / f"journal{len(found)}"
+            transfer = transfer_over(cluster, [DATA / "pydicom"], peer.port, journal, index=index)
+            outcomes, error = run_transfer(transfer)
+            assert error is None
+        ends = sorted(
+            (o.instance.input.path, o.result.value, o.status or 0, str(o.reason), o.message, o.sop_instance_uid,
+             o.data_set_length, o.bytes_sent, str(o.file_stamp), str(o.sent_syntax), repr(o.instance))
+            for o in outcomes
+        )  # fmt: skip
+        rejected = sorted((each.path, each.reason, each.detail, each.why.name) for each in transfer.rejected)
+        found.append((ends, rejected, sorted(uids_at(peer))))
+    assert found[0] == found[1]
+
+
+def test_a_worker_that_is_killed_loses_nothing(client: Client, tmp_path: Path) -> None:
+    write_tree(tmp_path / "tree", 600, per_directory=100)
+    outcomes = []
+    with ScriptedPeer(SLOW) as peer:
+        transfer = transfer_over(client, tmp_path / "tree", peer.port, tmp_path / "journal")
+        for outcome in transfer:
+            outcomes.append(outcome)
+            if len(outcomes) == 150:
+                kill_a_worker(client)
+    expected = [tiny_instance_uid(number) for number in range(600)]
+    assert sorted(outcome.sop_instance_uid for outcome in outcomes) == expected
+    assert {outcome.result for outcome in outcomes} == {Result.STORED}
+    sent = Counter(uids_at(peer))
+    assert sorted(sent) == expected
+    assert sent.total() - len(sent) <= 256 + 2  # what was not told yet, and is in flight
+    assert stored_rows(tmp_path / "journal") == Counter(expected)
+    assert most_at_once(peer) <= 2
+
+
+@pytest.mark.slow
+def test_the_file_that_ends_workers_is_named_and_all_others_are_stored(client: Client, tmp_path: Path) -> None:
+    paths = write_instances(tmp_path / "files", 3)
+    deadly = paths[0].rename(paths[0].with_name("deadly.dcm"))
+    with ScriptedPeer() as peer:
+        transfer = transfer_over(client, tmp_path / "files", peer.port, tmp_path / "journal")
+        outcomes, error = run_transfer(transfer)
+    assert error is None
+    (bad,) = [outcome for outcome in outcomes if outcome.result is not Result.STORED]
+    assert (bad.result, bad.reason, bad.instance.input.path) == (Result.FAILED, Reason.SENDER_DIED, str(deadly))
+    assert not bad.is_retryable
+    assert set(uids_at(peer)) == {instance_uid(2), instance_uid(3)}
+    assert len(outcomes) == 3
+
+
+def test_the_first_failure_ends_a_run_that_halts(client: Client, tmp_path: Path) -> None:
+    write_tree(tmp_path / "tree", 400, per_directory=50)
+    with ScriptedPeer(Script(stores={9: Abort()}), SLOW) as peer:
+        transfer = transfer_over(client, tmp_path / "tree", peer.port, tmp_path / "j", halt_on_failure=True)
+        outcomes, error = run_transfer(transfer)
+    assert isinstance(error, SendingFailed)
+    results = Counter(outcome.result for outcome in outcomes)
+    assert results[Result.UNCONFIRMED] + results[Result.FAILED] == 1
+    assert results[Result.STORED] < 200
+    rest = {outcome.reason for outcome in outcomes if outcome.result is Result.NOT_ATTEMPTED}
+    assert rest <= {Reason.HALTED}
+    paths = [outcome.instance.input.path for outcome in outcomes]
+    assert len(paths) == len(set(paths))
+
+
+@pytest.mark.parametrize("answer", [Reject(1, 1, 7), None])
+def test_a_receiver_that_takes_nothing_ends_the_run(client: Client, tmp_path: Path, answer: Reject | None) -> None:
+    write_instances(tmp_path / "files", 5)
+    with ScriptedPeer(Script(associate=answer or Reject(1, 1, 7))) as peer:
+        port = peer.port if answer else free_port()
+        outcomes, error = run_transfer(transfer_over(client, tmp_path / "files", port, tmp_path / "journal"))
+    assert isinstance(error, NegotiationFailed)
+    assert error.is_permanent is (answer is not None)
+    assert [(outcome.result, outcome.reason) for outcome in outcomes] == [
+        (Result.NOT_ATTEMPTED, Reason.NO_ASSOCIATION)
+    ] * 5
+
+
+def test_a_run_that_is_cancelled_drains_and_the_next_one_sends_the_rest(client: Client, tmp_path: Path) -> None:
+    write_tree(tmp_path / "tree", 500, per_directory=100)
+    outcomes = []
+    with ScriptedPeer(SLOW) as peer:
+        transfer = transfer_over(client, tmp_path / "tree", peer.port, tmp_path / "journal")
+        for outcome in transfer:
+            outcomes.append(outcome)
+            if len(outcomes) == 60:
+                transfer.cancel()
+        stored = [outcome for outcome in outcomes if outcome.result is Result.STORED]
+        assert {each.reason for each in outcomes if each.result is not Result.STORED} == {Reason.CANCELLED}
+        assert len(uids_at(peer)) == len(stored) < 500
+        outcomes, error = run_transfer(transfer_over(client, tmp_path / "tree", peer.port, tmp_path / "journal"))
+    assert error is None
+    assert len(outcomes) == 500 - len(stored)
+    assert sorted(uids_at(peer)) == [tiny_instance_uid(number) for number in range(500)]
+
+
+def test_members_of_archives_and_files_of_a_medium(client: Client, tmp_path: Path) -> None:
+    paths = write_instances(tmp_path / "files", 8)
+    archive = tmp_path / "in" / "some.zip"
+    archive.parent.mkdir()
+    with zipfile.ZipFile(archive, "w") as file:
+        for path in paths[:6]:
+            file.write(path, f"sub/{path.name}")
+        file.writestr("notes.txt", "not DICOM")
+    for path in paths[6:]:
+        path.rename(tmp_path / "in" / path.name)
+    options = InputOptions(scan_directories=True, recurse=True, archives=True)
+    with ScriptedPeer() as peer:
+        transfer = transfer_over(client, tmp_path / "in", peer.port, tmp_path / "journal", inputs=options)
+        _, error = run_transfer(transfer)
+        again = transfer_over(client, tmp_path / "in", peer.port, tmp_path / "journal", inputs=options)
+        assert run_transfer(again) == ((), None)
+    assert error is None
+    assert sorted(uids_at(peer)) == [instance_uid(number) for number in range(1, 9)]
+    assert [each.path for each in transfer.rejected] == [f"{archive}!/notes.txt"]
+    assert stored_rows(tmp_path / "journal").total() == 8
+    assert again.already_stored == 8
+
+
+def test_files_of_a_medium_that_are_stored_are_not_sent_again(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the workers read a DICOMDIR, and only the driver reads the journal."""
+    shutil.copytree(DATA / "fileset", tmp_path / "medium")
+    monkeypatch.chdir(tmp_path)
+    dicomdir = Path("medium", "DICOMDIR")
+    index = IndexOptions(halt_on_invalid=False, expand_dicomdir=True)
+    with ScriptedPeer() as peer:
+        first = transfer_over(client, [dicomdir], peer.port, tmp_path / "journal", index=index)
+        outcomes, error = run_transfer(first)
+        again = transfer_over(client, [dicomdir], peer.port, tmp_path / "journal", index=index)
+        assert run_transfer(again) == ((), None)
+    assert error is None
+    assert len(outcomes) > 1
+    assert all(outcome.instance.input.path.startswith("medium/") for outcome in outcomes)
+    assert len(uids_at(peer)) == again.already_stored == len(outcomes)
+
+
+def test_names_of_any_bytes_and_names_given_twice(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (path,) = write_instances(tmp_path / "files", 1)
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/files/\xff\xe9\xf6.dcm"))
+    path.rename(odd)
+    monkeypatch.chdir(tmp_path)
+    relative = os.path.relpath(odd)
+    with ScriptedPeer() as peer:
+        transfer = transfer_over(client, [relative, relative], peer.port, tmp_path / "journal")
+        outcomes, error = run_transfer(transfer)
+    assert error is None
+    assert [outcome.instance.input.path for outcome in outcomes] == [relative] * 2
+    assert uids_at(peer) == [instance_uid(1)] * 2
+
+
+def test_files_are_moved_once_they_are_stored(client: Client, tmp_path: Path) -> None:
+    write_instances(tmp_path / "files", 9)
+    with ScriptedPeer() as peer:
+        sent = str(tmp_path / "sent")
+        transfer = transfer_over(client, tmp_path / "files", peer.port, tmp_path / "journal", move_sent=sent)
+        assert len(list(transfer)) == 9
+    assert not list((tmp_path / "files").iterdir())
+    assert len(list((tmp_path / "sent").rglob("*.dcm"))) == 9
+
+
+def test_observers_see_what_happens_on_the_workers(client: Client, tmp_path: Path) -> None:
+    seen: Counter[str] = Counter()
+
+    class Watch(Observer):
+        def association_opened(self, event: object) -> None:
+            seen["opened"] += 1
+
+        def association_closed(self, event: object) -> None:
+            seen["closed"] += 1
+
+        def bytes_sent(self, event: object) -> None:
+            seen["bytes"] += event.length  # type: ignore[attr-defined]
+
+        def outcome(self, outcome: object) -> None:
+            seen["outcomes"] += 1
+
+    write_tree(tmp_path / "tree", 120, per_directory=40)
+    with ScriptedPeer() as peer:
+        transfer = transfer_over(client, tmp_path / "tree", peer.port, tmp_path / "journal", observer=Watch())
+        outcomes = list(transfer)
+    assert seen["opened"] == seen["closed"] == len(peer.connections)
+    assert seen["outcomes"] == 120
+    assert seen["bytes"] == sum(outcome.bytes_sent for outcome in outcomes)
+    assert {outcome.association for outcome in outcomes} == set(range(1, len(peer.connections) + 1))
+
+
+def test_nothing_to_be_sent(client: Client, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "notes.txt").write_text("not DICOM")
+    _, error = run_transfer(transfer_over(client, tmp_path / "empty", 104, tmp_path / "j1"))
+    assert isinstance(error, NoInputFiles)
+    _, error = run_transfer(transfer_over(client, tmp_path / "notes", 104, tmp_path / "j2"))
+    assert isinstance(error, NoValidInputFiles)
+
+
+def test_a_cluster_needs_a_journal(client: Client) -> None:
+    with pytest.raises(ValueError, match="needs a journal"):
+        send("file", Peer("127.0.0.1", 104), cluster=client)
+
+
+def test_data_sets_in_memory_cannot_be_sent_by_others(client: Client, tmp_path: Path) -> None:
+    from pydicom import dcmread
+
+    data_set = dcmread(DATA / "pydicom" / "CT_small.dcm")
+    with ScriptedPeer() as peer:
+        outcomes, error = run_transfer(transfer_over(client, [data_set], peer.port, tmp_path / "journal"))
+    assert "lies in memory" in str(error)
+    assert not peer.connections
+    assert [outcome.result for outcome in outcomes] == [Result.NOT_ATTEMPTED]

@@ -1,0 +1,145 @@
+"""Scheduler and workers as programs of their own, over TLS: they outlive a driver that is killed."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+from collections import Counter
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from dask.distributed import Client
+
+from dcmsend import Result
+from dcmsend.cluster import ClusterOptions, ClusterUnusable
+from support.certificates import Certificates
+from support.clusters import programs_of_cluster, transfer_over, uids_at
+from support.peer_script import Respond, Script
+from support.processes import free_port, wait_until
+from support.programs import installed_dcmsend
+from support.run import run
+from support.scripted_peer import ScriptedPeer
+from support.sending import run_transfer, write_instances
+from support.trees import tiny_instance_uid, write_tree
+
+
+@pytest.mark.slow
+def test_what_workers_told_a_dead_driver_is_not_sent_again(tmp_path: Path, certificates: Certificates) -> None:
+    write_tree(tmp_path / "tree", 600, per_directory=100)
+    key, certificate = certificates.server_key, certificates.server
+    tls = certificates.ca, certificate, key
+    with (
+        programs_of_cluster(2, tmp_path, tls) as address,
+        ScriptedPeer(Script(other_stores=Respond(delay=0.004))) as peer,
+    ):
+        command = [
+            installed_dcmsend(), "--cluster", address, "--cluster-tls", *map(str, tls), "--journal", "journal",
+            "--resume", "+sd", "+r", "127.0.0.1", str(peer.port), "tree",
+        ]  # fmt: skip
+        process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+        wait_until(lambda: len(peer.stores) > 200 or process.poll() is not None, 90, "some instances")
+        process.send_signal(signal.SIGKILL)
+        process.communicate(timeout=30)
+        assert process.returncode == -signal.SIGKILL
+        done = run(*command, cwd=tmp_path)
+        assert done.exit_code == 0, done.stderr
+        assert Counter(uids_at(peer)) == Counter(tiny_instance_uid(number) for number in range(600))
+
+        assert answer_to_a_plain_client(int(address.rpartition(":")[2])) == b""
+        wrong = certificates.other_ca, certificate, key
+        refused = run(*command[:4], *wrong, *command[7:], cwd=tmp_path)
+        assert refused.exit_code == 61, refused.stderr
+        assert "cannot use the cluster" in refused.stderr
+
+
+def answer_to_a_plain_client(port: int) -> bytes:
+    """What a client without TLS is told that asks who is there: nothing but, maybe, an alert of TLS."""
+    with socket.create_connection(("127.0.0.1", port), 10) as plain:
+        plain.settimeout(10)
+        try:
+            plain.sendall(b"\0" * 64)
+            answer = plain.recv(1024)
+        except OSError:
+            return b""
+    return b"" if answer[:1] == b"\x15" else answer
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_is_started_again_is_waited_for(tmp_path: Path) -> None:
+    write_tree(tmp_path / "tree", 400, per_directory=100)
+    port = free_port()
+    outcomes = []
+    with ScriptedPeer(Script(other_stores=Respond(delay=0.004))) as peer, ExitStack() as stack:
+        first = stack.enter_context(ExitStack())
+        address = first.enter_context(programs_of_cluster(2, tmp_path, port=port))
+        transfer = transfer_over(ClusterOptions(address), tmp_path / "tree", peer.port, tmp_path / "journal")
+        for outcome in transfer:
+            outcomes.append(outcome)
+            if len(outcomes) == 100:
+                first.close()
+                stack.enter_context(programs_of_cluster(2, tmp_path, port=port))
+    expected = [tiny_instance_uid(number) for number in range(400)]
+    assert sorted(outcome.sop_instance_uid for outcome in outcomes) == expected
+    assert {outcome.result for outcome in outcomes} == {Result.STORED}
+    assert sorted(set(uids_at(peer))) == expected
+
+
+def test_workers_of_another_version_get_nothing(client: Client, tmp_path: Path) -> None:
+    write_instances(tmp_path / "files", 3)
+    client.run(_set_version, "0.0.1")
+    try:
+        with ScriptedPeer() as peer:
+            outcomes, error = run_transfer(transfer_over(client, tmp_path / "files", peer.port, tmp_path / "journal"))
+    finally:
+        client.run(_set_version, "")
+    assert isinstance(error, ClusterUnusable)
+    assert "has dcmsend 0.0.1 and Python 3." in str(error)
+    assert error.is_permanent
+    assert not outcomes
+    assert not peer.connections
+
+
+def test_a_worker_of_another_version_that_comes_later_gets_nothing(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dcmsend.cluster.carrier import ClusterCarrier
+
+    def join_then_change(carrier: ClusterCarrier) -> None:
+        before(carrier)
+        client.run(_set_version, "0.0.1")
+
+    before = ClusterCarrier._join
+    monkeypatch.setattr(ClusterCarrier, "_join", join_then_change)
+    write_instances(tmp_path / "files", 3)
+    try:
+        with ScriptedPeer() as peer:
+            outcomes, error = run_transfer(transfer_over(client, tmp_path / "files", peer.port, tmp_path / "journal"))
+    finally:
+        client.run(_set_version, "")
+    assert isinstance(error, ClusterUnusable)
+    assert [outcome.result.value for outcome in outcomes] == ["not attempted"] * 3
+    assert not peer.connections
+
+
+def _set_version(version: str) -> None:
+    from dcmsend.cluster import worker
+    from dcmsend.version import VERSION
+
+    worker.VERSION = version or VERSION  # type: ignore[attr-defined]
+
+
+def test_a_scheduler_without_workers_is_waited_for_no_longer_than_said(tmp_path: Path) -> None:
+    from dcmsend import RetryOptions
+
+    write_instances(tmp_path / "files", 1)
+    with programs_of_cluster(0, tmp_path) as address:
+        transfer = transfer_over(
+            ClusterOptions(address), tmp_path / "files", 104, tmp_path / "journal", retry=RetryOptions(max_time=1)
+        )
+        _, error = run_transfer(transfer)
+    assert isinstance(error, ClusterUnusable)
+    assert "there is no worker" in str(error)
+
+

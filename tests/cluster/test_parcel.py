@@ -1,0 +1,117 @@
+"""What is sent to workers: settings without what is the driver's, and no secret where it would leave the machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dcmsend import JournalOptions, Peer, TransferOptions, UserIdentity, WebPeer
+from dcmsend.cluster import ClusterOptions, check_secrets
+from dcmsend.cluster.parcel import pack, tell_input, unpack
+from dcmsend.errors import UsageError
+from dcmsend.inputs import InputFile, Origin
+from dcmsend.settings import Settings
+from dcmsend.stow import BasicCredentials
+from dcmsend.transport import TlsOptions, load_tls
+from support.certificates import KEY_PASSWORD, Certificates
+
+FAR = {"address": "tls://far.example:8786", "tls": ("ca", "cert", "key")}
+JOURNAL = JournalOptions("j")
+
+
+def secured(certificates: Certificates) -> Settings:
+    tls = load_tls(
+        TlsOptions(
+            key_file=str(certificates.encrypted_key), certificate_file=str(certificates.client),
+            key_password=KEY_PASSWORD, ca_files=(str(certificates.ca),),
+        )
+    )  # fmt: skip
+    peer = Peer("h", 104, tls=tls, user_identity=UserIdentity(2, b"name", b"topsecret"))
+    return Settings(peer=peer, journal=JOURNAL)
+
+
+def test_rates_hold_over_all_workers() -> None:
+    settings = Settings(
+        peer=Peer("h", 104), journal=JOURNAL, transfer=TransferOptions(max_rate=1000, max_instances_rate=2)
+    )
+    there = unpack(pack(settings, ClusterOptions("local:3"), 3))
+    assert (there.transfer.max_rate, there.transfer.max_instances_rate) == (333, 1)
+    assert there.journal is None
+
+
+def test_no_secret_leaves_this_machine(certificates: Certificates, tmp_path: Path) -> None:
+    settings = secured(certificates)
+    (tmp_path / "password").write_text("topsecret\n")
+    (tmp_path / "key").write_text(f"{KEY_PASSWORD}\n")
+    files = {"password_file": str(tmp_path / "password"), "key_password_file": str(tmp_path / "key")}
+    parcel = pack(settings, ClusterOptions(**FAR, **files), 1)
+    assert b"topsecret" not in parcel
+    assert KEY_PASSWORD.encode() not in parcel
+    there = unpack(parcel)
+    assert there.peer == settings.peer
+
+
+def test_secrets_without_files_are_refused_off_this_machine(certificates: Certificates) -> None:
+    settings = secured(certificates)
+    with pytest.raises(UsageError, match="the password would be sent"):
+        check_secrets(settings, ClusterOptions(**FAR))
+    with pytest.raises(UsageError, match="password of the private TLS key would be sent"):
+        check_secrets(settings, ClusterOptions(**FAR, password_file="file"))
+    ticket = Settings(peer=Peer("h", 104, user_identity=UserIdentity(5, b"token")), journal=JOURNAL)
+    with pytest.raises(UsageError, match="the ticket would be sent"):
+        check_secrets(ticket, ClusterOptions(**FAR))
+
+
+def test_on_this_machine_the_settings_arrive_as_they_are(certificates: Certificates) -> None:
+    settings = secured(certificates)
+    assert unpack(pack(settings, ClusterOptions("local:1"), 1)).peer == settings.peer
+
+
+def test_credentials_of_a_web_service_are_paths(tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("topsecret")
+    credentials = BasicCredentials("user", str(tmp_path / "password"))
+    settings = Settings(peer=WebPeer.at("https://far.example/web", credentials=credentials), journal=JOURNAL)
+    assert credentials.header()
+    parcel = pack(settings, ClusterOptions(**FAR), 1)
+    assert b"topsecret" not in parcel
+    assert unpack(parcel).peer == settings.peer
+
+
+def test_a_missing_secret_is_told_by_its_file(certificates: Certificates) -> None:
+    settings = secured(certificates)
+    far = ClusterOptions(**FAR, password_file="/nowhere/password", key_password_file="/nowhere/key")
+    with pytest.raises(UsageError, match="cannot read /nowhere/key: No such file"):
+        unpack(pack(settings, far, 1))
+
+
+@pytest.mark.parametrize("name", ["/dev/stdin", "/proc/self/fd/3"])
+def test_pipes_are_not_sent(name: str) -> None:
+    with pytest.raises(Exception, match="cannot be sent by another process: it is no file"):
+        tell_input(InputFile(name), "/", stays_here=True)
+
+
+def test_names_are_absolute() -> None:
+    item = InputFile("./a/b", Origin.DIRECTORY, root="./a/")
+    assert tell_input(item, "/work/ing", stays_here=True) == [
+        "file", "/work/ing/./a/b", "DIRECTORY", "/work/ing/./a/", False
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("address", "tls"),
+    [("tcp://10.0.0.1:1", None), ("tls://h:1", None), ("tcp://127.0.0.1:1", ("a",) * 3), ("local:2", ("a",) * 3)],
+)
+def test_addresses_that_are_not_safe_or_make_no_sense(address: str, tls: tuple[str, str, str] | None) -> None:
+    with pytest.raises(ValueError, match="ClusterOptions: "):
+        ClusterOptions(address, tls)
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "tcp://localhost:1", "tcp://[::1]:1", "local:9"])
+def test_addresses_of_this_machine(address: str) -> None:
+    assert ClusterOptions(address).stays_here
+
+
+@pytest.mark.parametrize("address", ["tls://127.0.0.1.example.org:1", "tls://[::11]:1", "tls://localhost.evil:1"])
+def test_addresses_that_only_look_like_it(address: str) -> None:
+    assert not ClusterOptions(address, ("a", "b", "c")).stays_here

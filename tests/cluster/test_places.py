@@ -1,0 +1,77 @@
+"""Objects that workers fetch themselves, a web service as the receiver, and an end at once."""
+
+from __future__ import annotations
+
+import threading
+import time
+import zipfile
+from pathlib import Path
+
+from dask.distributed import Client
+
+from dcmsend import InputOptions, JournalOptions, Result, TransferOptions, WebPeer, send
+from support.clusters import transfer_over, uids_at
+from support.peer_script import Script, Silence
+from support.scripted_peer import ScriptedPeer
+from support.scripted_web_server import ScriptedWebServer, store_all
+from support.sending import instance_uid, run_transfer, write_instances
+from support.store_servers import web_place
+
+
+def test_objects_and_archives_of_a_web_place(client: Client, tmp_path: Path) -> None:
+    paths = write_instances(tmp_path / "files", 6)
+    with zipfile.ZipFile(tmp_path / "some.zip", "w") as file:
+        for path in paths[:3]:
+            file.write(path, path.name)
+    options = InputOptions(scan_directories=True, recurse=True, archives=True)
+    with web_place() as web, ScriptedPeer() as peer:
+        web.put("some.zip", (tmp_path / "some.zip").read_bytes())
+        web.put("notes.txt", b"not DICOM")
+        for path in paths[3:]:
+            web.put(path.name, path.read_bytes())
+        items = [web.url, f"{web.url}nothing.dcm"]
+        transfer = transfer_over(client, items, peer.port, tmp_path / "journal", inputs=options)
+        outcomes, error = run_transfer(transfer)
+        again = transfer_over(client, items[:1], peer.port, tmp_path / "journal", inputs=options)
+        assert run_transfer(again) == ((), None)
+    assert error is None
+    assert sorted(uids_at(peer)) == [instance_uid(number) for number in range(1, 7)]
+    assert {outcome.result for outcome in outcomes} == {Result.STORED}
+    names = [outcome.instance.input.path.removeprefix(web.url) for outcome in outcomes]
+    assert sorted(names) == [path.name for path in paths[3:]] + [f"some.zip!/{path.name}" for path in paths[:3]]
+    assert sorted(each.path.removeprefix(web.url) for each in transfer.rejected) == ["notes.txt", "nothing.dcm"]
+    assert again.already_stored == 6
+
+
+def test_a_web_service_as_the_receiver(client: Client, tmp_path: Path) -> None:
+    write_instances(tmp_path / "files", 5)
+    with ScriptedWebServer(store_all) as server:
+        transfer = send(
+            tmp_path / "files", WebPeer.at(server.url), cluster=client,
+            journal=JournalOptions(str(tmp_path / "journal")), transfer=TransferOptions(halt_on_failure=False),
+        )  # fmt: skip
+        outcomes, error = run_transfer(transfer)
+    assert error is None
+    assert sorted(outcome.sop_instance_uid for outcome in outcomes) == [instance_uid(n) for n in range(1, 6)]
+    assert {outcome.result for outcome in outcomes} == {Result.STORED}
+    assert sorted(uid for request in server.requests for uid in request.uids) == [instance_uid(n) for n in range(1, 6)]
+
+
+def test_an_end_at_once_reaches_the_workers(client: Client, tmp_path: Path) -> None:
+    """The receiver never answers; the drain would last for an hour."""
+    write_instances(tmp_path / "files", 4)
+    with ScriptedPeer(Script(other_stores=Silence())) as peer:
+        transfer = transfer_over(client, tmp_path / "files", peer.port, tmp_path / "journal", drain_seconds=3600)
+
+        def abort() -> None:
+            while not peer.stores:
+                time.sleep(0.02)
+            transfer.abort()
+
+        thread = threading.Thread(target=abort)
+        thread.start()
+        outcomes, _ = run_transfer(transfer)
+        thread.join()
+    assert len(outcomes) == 4
+    assert {outcome.result for outcome in outcomes} <= {Result.UNCONFIRMED, Result.NOT_ATTEMPTED}
+    assert any("abort" in what for link in peer.connections for what in link.course)

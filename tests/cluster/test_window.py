@@ -1,0 +1,146 @@
+"""The window over batches: whatever dies, and whatever is heard late or twice, each input ends exactly once."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dcmsend.cluster.window import Attempt, Window
+
+
+def run_to_end(window: Window[int], killers: set[int], events: st.DataObject | None, counts: Counter[int]) -> list[int]:
+    """Play workers: a killer among the inputs of an attempt ends its worker; returns the inputs that were given up."""
+    given_up: list[int] = []
+    running: dict[int, Attempt[int]] = {}
+    late: list[tuple[int, int]] = []
+    deaths = 0
+    while not window.is_empty:
+        while (attempt := window.begin()) is not None:
+            running[attempt.number] = attempt
+            window.hear(attempt.number)
+        assert len(running) <= window.limit
+        number = events.draw(st.sampled_from(sorted(running))) if events else min(running)
+        attempt = running.pop(number)
+        for serial, item in attempt.inputs.items():
+            if item in killers:
+                deaths += 1
+                assert deaths < 1000
+                lost = window.die(number)
+                given_up += lost
+                break
+            if events and events.draw(st.integers(0, 3)) == 0:
+                late.append((number, serial))  # stored, but heard only after the death
+                continue
+            if window.settle(number, serial, is_stored=True) is not None:
+                counts[item] += 1
+        else:
+            for told in late:
+                settled = window.settle(*told, is_stored=True)
+                if settled is not None:
+                    counts[settled] += 1
+            late.clear()
+            for item in window.end(number):
+                counts[item] += 1
+        if late and events and events.draw(st.booleans()):
+            for told in late * 2:
+                settled = window.settle(*told, is_stored=True)
+                if settled is not None:
+                    counts[settled] += 1
+            late.clear()
+    return given_up
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.integers(1, 12), min_size=1, max_size=5),
+    st.sets(st.integers(0, 30), max_size=3),
+    st.integers(1, 4),
+    st.data(),
+)
+def test_every_input_ends_exactly_once_and_only_killers_are_given_up(
+    lengths: list[int], killers: set[int], limit: int, data: st.DataObject
+) -> None:
+    window: Window[int] = Window(limit)
+    first = 0
+    for length in lengths:
+        window.add(range(first, first + length))
+        first += length
+    counts: Counter[int] = Counter()
+    given_up = run_to_end(window, killers, data, counts)
+    assert sorted(given_up) == sorted(killers & set(range(first)))
+    assert counts == Counter(set(range(first)) - killers)
+
+
+def test_three_deaths_cut_a_batch_and_the_killer_alone_has_to_die_twice() -> None:
+    window: Window[str] = Window(1)
+    window.add(["a", "killer"])
+    for _ in range(3):
+        attempt = window.begin()
+        assert attempt is not None
+        window.hear(attempt.number)
+        assert window.die(attempt.number) == []
+    first = window.begin()
+    assert first is not None
+    assert list(first.inputs.values()) == ["a"]
+    assert window.end(first.number) == ["a"]
+    for expected in ([], ["killer"]):
+        attempt = window.begin()
+        assert attempt is not None
+        window.hear(attempt.number)
+        assert window.die(attempt.number) == expected
+    assert window.is_empty
+
+
+def test_a_batch_that_waited_behind_the_killer_is_no_suspect() -> None:
+    window: Window[str] = Window(1)
+    window.add(["innocent"])
+    for _ in range(8):
+        attempt = window.begin()
+        assert attempt is not None
+        assert window.die(attempt.number) == []
+    attempt = window.begin()
+    assert attempt is not None
+    assert window.settle(attempt.number, 1, is_stored=True) == "innocent"
+
+
+def test_of_an_attempt_that_is_over_only_stored_counts() -> None:
+    window: Window[str] = Window(1)
+    window.add(["a", "b"])
+    first = window.begin()
+    assert first is not None
+    window.put_back(first.number)
+    assert window.settle(first.number, 1, is_stored=False) is None
+    assert window.settle(first.number, 2, is_stored=True) == "b"
+    second = window.begin()
+    assert second is not None
+    assert list(second.inputs.values()) == ["a"]
+    assert window.settle(second.number, 1, is_stored=False) == "a"
+    assert window.settle(second.number, 1, is_stored=True) is None
+
+
+def test_what_was_found_in_an_input_ends_once_and_is_not_sent_again() -> None:
+    window: Window[str] = Window(1)
+    window.add(["archive"])
+    first = window.begin()
+    assert first is not None
+    assert window.settle_found(first.number, "m1")
+    assert not window.settle_found(first.number, "m1")
+    window.put_back(first.number)
+    assert not window.settle_found(first.number, "m2")
+    second = window.begin()
+    assert second is not None
+    assert second.found == {"m1"}
+    assert window.end(second.number) == ["archive"]
+
+
+def test_what_waits_can_be_given_up() -> None:
+    window: Window[str] = Window(1)
+    window.add(["a"])
+    window.add(["b", "c"])
+    attempt = window.begin()
+    assert attempt is not None
+    assert window.give_up_waiting() == ["b", "c"]
+    assert window.end(attempt.number) == ["a"]
+    assert window.is_empty

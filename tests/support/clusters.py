@@ -1,0 +1,115 @@
+"""Transfers over the workers of a Dask cluster, and what the receiver has seen of them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import dask
+from dask.distributed import Client, LocalCluster
+
+from dcmsend import IndexOptions, InputOptions, JournalOptions, Peer, Transfer, TransferOptions, send
+from support.processes import free_port, is_listening, wait_until
+from support.scripted_peer import ScriptedPeer
+
+__all__ = ["cluster_of", "kill_a_worker", "most_at_once", "programs_of_cluster", "transfer_over", "uids_at"]
+
+SETTINGS = {"distributed.scheduler.allowed-failures": 0, "distributed.admin.low-level-log-length": 10_000}
+
+
+@contextmanager
+def cluster_of(workers: int) -> Generator[Client]:
+    """A client of a cluster whose workers die of files called ``deadly``."""
+    preload = [str(Path(__file__).with_name("deadly_worker.py"))]
+    with (
+        dask.config.set(SETTINGS),
+        LocalCluster(
+            n_workers=workers, threads_per_worker=1, processes=True, memory_limit=0, dashboard_address=None,
+            host="127.0.0.1", silence_logs=50, preload=preload,
+        ) as cluster,
+        Client(cluster, set_as_default=False) as client,
+    ):  # fmt: skip
+        yield client
+
+
+def transfer_over(
+    cluster: Any, items: Iterable[Any] | Path, port: int, journal: Path, *, index: IndexOptions | None = None,
+    inputs: InputOptions | None = None, observer: Any = None, move_sent: str = "", **options: Any,
+) -> Transfer:  # fmt: skip
+    """A transfer with a journal; ``options`` are those of ``TransferOptions``."""
+    return send(
+        items, Peer("127.0.0.1", port), index=index, inputs=inputs, observer=observer, cluster=cluster,
+        journal=JournalOptions(str(journal), resume=journal.exists(), move_sent=move_sent),
+        transfer=TransferOptions(**{"halt_on_failure": False, **options}),
+    )  # fmt: skip
+
+
+@contextmanager
+def programs_of_cluster(
+    workers: int, folder: Path, tls: tuple[Path, Path, Path] | None = None, port: int = 0
+) -> Generator[str]:
+    """A scheduler and workers as programs of their own; gives the address.  ``tls``: authority, certificate, key."""
+    port = port or free_port()
+    scheme = "tls" if tls else "tcp"
+    secured = []
+    if tls:
+        names = ("--tls-ca-file", "--tls-cert", "--tls-key")
+        secured = [word for name, path in zip(names, tls, strict=True) for word in (name, str(path))]
+    environment = {**os.environ, "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0"}
+    address = f"{scheme}://127.0.0.1:{port}"
+    log = (folder / "cluster.log").open("a")
+    run = partial(subprocess.Popen, cwd=folder, env=environment, stdout=log, stderr=log)
+    dask = [sys.executable, "-m", "dask"]
+    scheduler = run([
+        *dask, "scheduler", "--host", "127.0.0.1", "--port", str(port), "--protocol", scheme, "--no-dashboard",
+        "--no-jupyter", *secured,
+    ])  # fmt: skip
+    processes = [scheduler]
+    try:
+        wait_until(lambda: is_listening(port) or scheduler.poll() is not None, 60, "the scheduler")
+        processes.append(run([
+            *dask, "worker", address, "--nworkers", str(workers), "--nthreads", "1", "--memory-limit", "0",
+            "--no-dashboard", "--local-directory", str(folder / "dask"), *secured,
+        ]))  # fmt: skip
+        yield address
+    finally:
+        for process in reversed(processes):
+            process.terminate()
+        for process in processes:
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(20)
+        log.close()
+
+
+def kill_a_worker(client: Client) -> None:
+    """End the process of one worker, as a system does that runs out of memory."""
+    os.kill(min(client.run(os.getpid).values()), signal.SIGKILL)
+
+
+def uids_at(peer: ScriptedPeer) -> list[str]:
+    """The SOP Instance UIDs of all instances that a peer has got, each as often as it came."""
+    return [store.sop_instance_uid or "" for store in peer.stores]
+
+
+def most_at_once(peer: ScriptedPeer) -> int:
+    """The most associations that a peer has had open at the same time."""
+    changes = []
+    for link in peer.connections:
+        times = [time for what, time in link.events if what == "request"], [time for _, time in link.events]
+        if times[0]:
+            changes += [(times[0][0], 1), (max(times[1]), -1)]
+    most = now = 0
+    for _, change in sorted(changes):
+        now += change
+        most = max(most, now)
+    return most
