@@ -147,9 +147,10 @@ def open_reports(
 
         is_needed = options.text_is_needed
         reports.add(lambda: TextReport(options.text_report, peer, is_needed=is_needed), is_needed=is_needed)
-    if options.for_programs and reports.refusal is None:
+    if options.for_programs:
+        before = reports.refusal  # the other reports tell that DCMTK's cannot be written
         reports.add(lambda: _checked(options, names))
-        if reports.refusal is None:
+        if reports.refusal is before:
             _open_further(options, peer, record, reports)
     return reports
 
