@@ -258,7 +258,7 @@ def test_a_report_that_cannot_be_written(tmp_path: Path, option: str) -> None:
 
 
 def test_other_reports_tell_that_one_could_not_be_written(tmp_path: Path) -> None:
-    done, _ = send(tmp_path, "+crf", "none/report.txt", "--report-csv", "/dev/full", "--report-json", "r.json", CT)
+    done, _ = send(tmp_path, "+crf", "/dev/full", "--report-csv", "/dev/full", "--report-json", "r.json", CT)
     report = check(json.loads((tmp_path / "r.json").read_text()))
     assert (done.exit_code, report["exit"]["code"]) == (43, 43)
     assert report["totals"]["stored"] == 1

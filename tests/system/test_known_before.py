@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -36,7 +37,7 @@ FAULTS: dict[str, tuple[int, list[str]]] = {
     "text, no directory, truthful": (43, ["+crf", "no/report", "--require-stored"]),
     "text, a directory, several tries": (43, ["+crf", "folder", "--retry", "1"]),
     "text, an image, several tries": (43, ["+crf", "other.dcm", "--retry", "1"]),
-    "text, a full device": (43, ["+crf", "no/such", "--max-duration", "1h"]),
+    "text, no directory, with an end": (43, ["+crf", "no/such", "--max-duration", "1h"]),
     "journal, no directory": (104, ["--journal", "no/journal"]),
     "journal, a directory": (104, ["--journal", "folder"]),
     "journal, no journal": (104, ["--journal", "text", "--resume"]),
@@ -108,6 +109,15 @@ def test_certificate_of_ours_that_has_expired(
         return
     assert (done.exit_code, len(peer.connections)) == (1, 0)
     assert f"error: Unable to use certificate '{certificate}': it has expired on " in done.stderr
+
+
+def test_another_report_tells_that_nothing_was_sent(dcmsend: str, place: Path) -> None:
+    with ScriptedPeer() as peer:
+        arguments = ["+crf", "no/report", "--report-json", "run.json", "127.0.0.1", peer.port, "image.dcm"]
+        assert run(dcmsend, *arguments, cwd=place).exit_code == 43
+    report = json.loads((place / "run.json").read_text())
+    assert (report["exit"]["code"], report["complete"], report["totals"]["stored"]) == (43, False, 0)
+    assert not peer.connections
 
 
 def test_text_report_alone_stays_as_it_is_in_dcmtk(dcmsend: str, place: Path) -> None:

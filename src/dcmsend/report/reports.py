@@ -151,9 +151,10 @@ def open_reports(
 
         is_needed = options.text_is_needed
         reports.add(lambda: TextReport(options.text_report, peer, is_needed=is_needed), is_needed=is_needed)
-    if (options.for_programs or options.metrics_file) and reports.refusal is None:
+    if options.for_programs or options.metrics_file:
+        before = reports.refusal  # the other reports tell that DCMTK's cannot be written
         reports.add(lambda: _checked(options, names))
-        if reports.refusal is None:
+        if reports.refusal is before:
             import uuid
 
             run_id = options.run_id or str(uuid.uuid4())
