@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dcmsend.transfer.auto_count import AutoCount, Choice, Facts, LineFacts, Why
+from dcmsend.transfer.speed import Speed, Spent
 from support.simulated_receiver import Played, Receiver, play
 
 NUMBERS = (1, 2, 4, 8)
@@ -150,6 +151,30 @@ def test_sizes_that_change_mislead_nobody(length: Callable[[int], int]) -> None:
     assert played.count_at(59) == 8
 
 
+def speed_of(count: int, *gaps: float) -> Speed:
+    spent = Spent()
+    for gap in gaps:
+        spent.add(1000, gap)
+    return Speed(count, spent.sums)
+
+
+def test_answers_in_bursts_count_as_one() -> None:
+    """Fifty answers to one request, or to a window of requests, say as much as one answer."""
+    burst = (0.5, *[0.0] * 49)
+    assert speed_of(1, *burst).error >= 0.9
+    assert speed_of(1, *burst * 8).error < 0.08
+    times, error = speed_of(2, *burst * 8).times(speed_of(1, *burst * 8))
+    assert times == pytest.approx(2)
+    assert error < 0.25
+
+
+def test_answers_at_random_times_may_be_wrong_by_chance() -> None:
+    chance = random.Random(1)
+    few, many = ([chance.expovariate(10) for _ in range(count)] for count in (8, 800))
+    assert speed_of(1, *few).error > 0.2
+    assert speed_of(1, *many).error < 0.08
+
+
 @settings(max_examples=25, deadline=None)
 @given(
     seconds=st.floats(0.005, 0.5), spread=st.floats(0.0, 1.0), takes=st.integers(1, 20), waits=st.booleans(),
@@ -177,7 +202,7 @@ _LINES = st.lists(
     ),
     max_size=12,
 )  # fmt: skip
-_SUMS = st.tuples(st.integers(0, 1000), st.floats(0, 1e6), st.floats(0, 1e12))
+_SUMS = st.tuples(st.integers(0, 1000), st.floats(0, 1e6), st.floats(0, 1e12), st.integers(0, 1000))
 _SPENT = st.dictionaries(st.integers(0, 20), _SUMS, max_size=5)
 _FACTS = st.builds(
     Facts, st.floats(0, 1e6), _LINES.map(tuple), _SPENT, st.none() | st.floats(0, 1e6), st.floats(0, 1e6),

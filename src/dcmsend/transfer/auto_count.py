@@ -23,7 +23,7 @@ _WORTH: Final = 0.94
 """Times as fast that fewer sessions must be to be kept."""
 _SURE, _NEAR = 2.5, 0.1
 """What differs from the needed speed by so many times the error of chance, and so much more, needs no longer look."""
-_EXACT: Final = 0.05
+_EXACT: Final = 0.08
 """A speed that may be wrong by no more than this part is known well enough to compare others with it."""
 _SLOWED: Final = 0.7
 """Times the usual speed, below which answers have become slow."""
@@ -332,10 +332,11 @@ def _measure(begin: Facts, end: Facts) -> _Measured:
     before = {line.number: line.answers for line in begin.lines}
     counts = [max(0, line.answers - before.get(line.number, line.answers)) for line in end.lines]
     sums = {}
-    for size, (answers, spent, squares) in end.spent.items():
-        first = begin.spent.get(size, (0, 0.0, 0.0))
-        if answers > first[0]:
-            sums[size] = (answers - first[0], max(0.0, spent - first[1]), max(0.0, squares - first[2]))
+    for size, last in end.spent.items():
+        first = begin.spent.get(size, (0, 0.0, 0.0, 0))
+        answers, spent, squares, alone = (max(0.0, after - before) for after, before in zip(last, first, strict=True))
+        if answers:
+            sums[size] = (answers, spent, squares, alone)
     seconds = max(end.at - begin.at, 1e-9)
     waiting = (end.waiting - begin.waiting) / (seconds * max(1, len(end.lines)))
     works = (end.processor - begin.processor) / seconds

@@ -7,15 +7,19 @@ from collections.abc import Mapping
 
 __all__ = ["Speed", "Spent", "Sums"]
 
-Sums = tuple[float, float, float]
-"""A number of answers, their seconds, and the squares of these seconds."""
+Sums = tuple[float, float, float, float]
+"""A number of answers, their seconds, the squares of these seconds, and how many of the answers did not come in a burst
+behind another one, as those to one request do, or to a window of requests."""
+
+_BURST = 8
+"""An answer that comes so many times sooner than usual belongs to the one before."""
 
 
 class Spent:
     """The seconds from answer to answer of a session, added up for instances of about the same size.
 
     Attributes:
-        sums: by size class, the number of answers, their seconds, and the squares of these; of all sessions together.
+        sums: by size class, of all sessions together.
     """
 
     def __init__(self) -> None:
@@ -25,8 +29,9 @@ class Spent:
         """Note an answer for an instance of ``length`` bytes, so many seconds after the one before."""
         size = length.bit_length() // 2  # a class ends at four times its begin
         seconds = max(0.0, seconds)
-        count, total, squares = self.sums.get(size, (0, 0.0, 0.0))
-        self.sums[size] = (count + 1, total + seconds, squares + seconds * seconds)
+        count, total, squares, alone = self.sums.get(size, (0, 0.0, 0.0, 0))
+        is_alone = _BURST * seconds * count >= total
+        self.sums[size] = (count + 1, total + seconds, squares + seconds * seconds, alone + is_alone)
 
 
 class Speed:
@@ -38,8 +43,8 @@ class Speed:
 
     def is_comparable(self, other: Speed) -> bool:
         """Whether half of the instances are of sizes of which ``other`` knows something."""
-        known = sum(answers for size, (answers, _, _) in self._sums.items() if size in other._sums)
-        return 2 * known >= sum(answers for answers, _, _ in self._sums.values()) > 0
+        known = sum(sums[0] for size, sums in self._sums.items() if size in other._sums)
+        return 2 * known >= sum(sums[0] for sums in self._sums.values()) > 0
 
     def times(self, other: Speed) -> tuple[float, float]:
         """How many times as fast as ``other`` these sessions are, and by how much that may be wrong by chance.
@@ -49,11 +54,11 @@ class Speed:
         expected = needed = expected_variance = needed_variance = 0.0
         for size, sums in self._sums.items():
             if size in other._sums:
-                answers, (mean, variance) = sums[0], _mean_and_variance(other._sums[size])
-                expected += answers * mean
-                expected_variance += answers * answers * variance / other._sums[size][0]
+                usual = other._sums[size]
+                expected += usual[1] * sums[0] / usual[0]
+                expected_variance += _variance(usual) * (sums[0] / usual[0]) ** 2
                 needed += sums[1]
-                needed_variance += answers * _mean_and_variance(sums)[1]
+                needed_variance += _variance(sums)
         if not needed or not expected:
             return self._count / other._count * other._mean / max(self._mean, 1e-9), 1.0
         times = self._count / other._count * expected / needed
@@ -62,9 +67,8 @@ class Speed:
     @property
     def error(self) -> float:
         """By what part the whole may be wrong by chance."""
-        needed = sum(seconds for _, seconds, _ in self._sums.values())
-        variance = sum(sums[0] * _mean_and_variance(sums)[1] for sums in self._sums.values())
-        return math.sqrt(variance) / max(needed, 1e-9)
+        needed = sum(sums[1] for sums in self._sums.values())
+        return math.sqrt(sum(_variance(sums) for sums in self._sums.values())) / max(needed, 1e-9)
 
     @property
     def _mean(self) -> float:
@@ -72,14 +76,16 @@ class Speed:
 
     def with_older(self, older: Speed) -> Speed:
         """The two joined, the older one with less weight."""
-        sums = {size: tuple(0.5 * each for each in row) for size, row in older._sums.items()}
-        for size, row in self._sums.items():
-            before = sums.get(size, (0.0, 0.0, 0.0))
-            sums[size] = tuple(old + new for old, new in zip(before, row, strict=True))
-        return Speed(self._count, {size: (row[0], row[1], row[2]) for size, row in sums.items() if row[0] > 0.1})
+        sums = {size: (0.5 * a, 0.5 * b, 0.5 * c, 0.5 * d) for size, (a, b, c, d) in older._sums.items() if a > 0.1}
+        for size, (a, b, c, d) in self._sums.items():
+            before = sums.get(size, (0.0, 0.0, 0.0, 0.0))
+            sums[size] = (before[0] + a, before[1] + b, before[2] + c, before[3] + d)
+        return Speed(self._count, sums)
 
 
-def _mean_and_variance(sums: Sums) -> tuple[float, float]:
-    answers, seconds, squares = sums
-    mean = seconds / answers
-    return mean, max(0.0, squares / answers - mean * mean)
+def _variance(sums: Sums) -> float:
+    """The variance of the seconds of all answers together; a few say little, however much they are alike."""
+    _, seconds, squares, alone = sums
+    alone = max(1.0, alone)
+    mean = seconds / alone
+    return alone * (max(0.0, squares / alone - mean * mean) + (mean / alone) ** 2)
