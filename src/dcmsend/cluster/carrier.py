@@ -363,5 +363,5 @@ class ClusterCarrier:
         record.instances_found = record.summary.total
         if not self._listed:
             raise NoInputFiles
-        if not record.summary.total and not record.already_stored:
+        if not record.summary.total and not record.already_stored and not record.filtered:
             raise NoValidInputFiles
