@@ -79,7 +79,7 @@ def test_an_empty_name_is_told_of(dcmsend: str) -> None:
 
 def test_how_much_is_left_out(dcmsend: str, tree: Path) -> None:
     done = run(dcmsend, "-v", "--dry-run", "+sd", "+r", "--exclude", "**/*.txt", "127.0.0.1", 104, tree)
-    assert "I: 2 names are left out by --include and --exclude" in done.stderr
+    assert "I: 2 names are left out by patterns" in done.stderr
 
 
 def test_with_a_pattern_of_dcmtk_both_must_match(dcmsend: str, tree: Path) -> None:

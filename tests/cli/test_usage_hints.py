@@ -17,7 +17,7 @@ VALUES = {
     "7hours": (["--max-duration", "7hours"], "--max-duration takes a duration: 90, 90s, 15m, 7h"),
     "fraction": (["--min-age", "1.5"], "--min-age takes a duration: 90, 90s, 15m, 7h"),
     "25:00": (["--stop-at", "25:00"], "--stop-at takes a time: HH:MM, 00:00 to 23:59"),
-    "2MB/s": (["--max-rate", "2MB/s"], "--max-rate takes a number of bytes: 500k, 20M, 1Gi"),
+    "2MB/s": (["--max-rate", "2MB/s"], 'write 2M (bytes a second), or a timetable in local time: "08:00,2M 18:00,off"'),
     "warning": (["-ll", "warning"], "--log-level takes a level: fatal, error, warn, info, debug, trace"),
     "group": (["--keep-together", "patient"], "--keep-together takes a group: none, directory, series, study"),
     "count": (["--retry", "many"], "--retry takes a number: integer (default: 0), 0 to 1000"),

@@ -23,7 +23,8 @@ REASON = "whoever reaches a scheduler can run programs on its workers"
 def usage_error(*options: str) -> str:
     done = run(installed_dcmsend(), *options, "127.0.0.1", 104, "file")
     assert done.exit_code == 1, done.stderr
-    return done.stderr.splitlines()[-1].removeprefix("error: ")
+    (error,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    return error.removeprefix("error: ")
 
 
 @pytest.mark.parametrize(

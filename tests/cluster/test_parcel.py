@@ -71,7 +71,7 @@ def test_on_this_machine_the_settings_arrive_as_they_are(certificates: Certifica
 def test_credentials_of_a_web_service_are_paths(tmp_path: Path) -> None:
     (tmp_path / "password").write_text("topsecret")
     credentials = BasicCredentials("user", str(tmp_path / "password"))
-    settings = Settings(peer=WebPeer.at("https://far.example/web", credentials=credentials), journal=JOURNAL)
+    settings = Settings(peer=WebPeer("https://far.example/web", credentials=credentials), journal=JOURNAL)
     assert credentials.header()
     parcel = pack(settings, ClusterOptions(**FAR), 1)
     assert b"topsecret" not in parcel

@@ -47,7 +47,7 @@ def test_a_web_service_as_the_receiver(client: Client, tmp_path: Path) -> None:
     write_instances(tmp_path / "files", 5)
     with ScriptedWebServer(store_all) as server:
         transfer = send(
-            tmp_path / "files", WebPeer.at(server.url), cluster=client,
+            tmp_path / "files", WebPeer(server.url), cluster=client,
             journal=JournalOptions(str(tmp_path / "journal")), transfer=TransferOptions(halt_on_failure=False),
         )  # fmt: skip
         outcomes, error = run_transfer(transfer)

@@ -35,19 +35,19 @@ def _rate(option: str, text: str) -> int | Timetable:
         try:
             return parse_limited(option, text, _RATE)
         except UsageError as error:
-            raise UsageError(f"{error}: {_form(option)}") from None
+            raise UsageError(str(error), _form(option)) from None
     entries: dict[int, int] = {}
     for word in text.split():
         match = _ENTRY.fullmatch(word)
         if match is None:
-            raise UsageError(f"{invalid_value(option, text)}: {_form(option)}")
+            raise UsageError(str(invalid_value(option, text)), _form(option))
         minute = int(match[1]) * 60 + int(match[2])
         if minute in entries:
-            raise UsageError(f"{invalid_value(option, text)}: {match[1]}:{match[2]} stands there twice")
+            raise UsageError(str(invalid_value(option, text)), f"{match[1]}:{match[2]} stands there twice")
         try:
             entries[minute] = 0 if match[3] == _OFF else parse_limited(option, match[3], _RATE)
         except UsageError as error:
-            raise UsageError(f"{error}: {_form(option)}") from None
+            raise UsageError(str(error), _form(option)) from None
     return Timetable(tuple(sorted(entries.items())))
 
 

@@ -221,7 +221,7 @@ class Search:
 
     def _tell_of_others(self) -> None:
         if self._selection is not None:
-            _log.info("%d names are left out by --include and --exclude", self._selection.left_out)
+            _log.info("%d names are left out by patterns", self._selection.left_out)
         if self._share is not None:
             shard, others = self._share.shard, self._share.others
             self._record.other_shards = others
