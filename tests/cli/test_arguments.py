@@ -197,8 +197,8 @@ def test_meaning(arguments: list[str], changed: dict[str, Any]) -> None:
 
 
 def test_every_option_has_its_meaning_here() -> None:
-    """Those about TLS, the user and web services have a file each, that about time is below."""
-    elsewhere = SECURITY_OPTIONS | set(WEB_OPTIONS) | {"--stop-at"}
+    """Those about TLS, the user, web services and clusters have a file each, that about time is below."""
+    elsewhere = SECURITY_OPTIONS | set(WEB_OPTIONS) | {"--stop-at", "--cluster", "--cluster-tls"}
     assert MEANINGS.keys() | NOT_FOR_THE_RUN | elsewhere == {row.long for row in OPTIONS}
 
 
