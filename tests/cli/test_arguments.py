@@ -27,6 +27,10 @@ def settings_for(*arguments: str) -> Settings:
     return build_settings(scan_command_line([*arguments, "host", "104", "file"]), is_verbose=True)[0]
 
 
+DERIVED = {"index.tells_once", "report.text_is_needed"}
+"""Fields that are true as soon as any option of ours is used: not what an option means."""
+
+
 def differences(one: Any, other: Any, prefix: str = "") -> dict[str, Any]:
     """Fields of nested options that differ, with the second one's value."""
     found: dict[str, Any] = {}
@@ -34,7 +38,7 @@ def differences(one: Any, other: Any, prefix: str = "") -> dict[str, Any]:
         mine, theirs = getattr(one, name), getattr(other, name)
         if isinstance(mine, Record):
             found |= differences(mine, theirs, f"{prefix}{name}.")
-        elif mine != theirs:
+        elif mine != theirs and prefix + name not in DERIVED:
             found[prefix + name] = theirs
     return found
 

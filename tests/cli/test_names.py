@@ -74,7 +74,7 @@ def test_files_named_one_by_one(dcmsend: str, tree: Path) -> None:
 def test_an_empty_name_is_told_of(dcmsend: str) -> None:
     done = run(dcmsend, "--include", "*.dcm", "127.0.0.1", 104, "")
     assert done.exit_code == 22
-    assert "empty filename" in done.stderr
+    assert "bad DICOM file: <empty string>" in done.stderr
 
 
 def test_how_much_is_left_out(dcmsend: str, tree: Path) -> None:

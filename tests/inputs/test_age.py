@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dcmsend.inputs import InputFile
+from dcmsend.inputs import InputFile, LeftOut
 from dcmsend.inputs.age import old_enough
 
 
@@ -19,9 +19,9 @@ def test_time_of_modification(tmp_path: Path, offset: float) -> None:
     path.write_bytes(b"")
     os.utime(path, (time.time() + offset, time.time() + offset))
     item = InputFile(str(path))
-    assert list(old_enough([item], 0.0)) == [item]
+    assert list(old_enough([item], 0.0, LeftOut())) == [item]
     is_old = offset < 0
-    assert list(old_enough([item], 5.0)) == ([item] if is_old else [])
+    assert list(old_enough([item], 5.0, LeftOut())) == ([item] if is_old else [])
     if not is_old:
         time.sleep(0.2)
-        assert list(old_enough([item], 0.1)) == [item]
+        assert list(old_enough([item], 0.1, LeftOut())) == [item]

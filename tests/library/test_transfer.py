@@ -352,7 +352,7 @@ def test_reprs_tell_what_matters(tmp_path: Path) -> None:
     assert repr(caught.value.cause).startswith("ConnectFailed('TCP Initialization Error: Connection refused', detail=")
     with ScriptedPeer(Script(stores={1: Respond(0xA700)})) as peer:
         refused, stored = send(write_instances(tmp_path / "more", 2), Peer("127.0.0.1", peer.port))
-    assert repr(refused) == f"<StoreOutcome 1: refused 0xa700, '{tmp_path}/more/000001.dcm'>"
+    assert repr(refused) == f"<StoreOutcome 1: refused 0xA700, '{tmp_path}/more/000001.dcm'>"
     assert repr(stored) == f"<StoreOutcome 2: stored 0x0000, '{tmp_path}/more/000002.dcm'>"
     lost = stored._replace(result=Result.UNCONFIRMED, status=None, reason=Reason.CONNECTION_LOST)
     assert repr(lost) == f"<StoreOutcome 2: unconfirmed, connection lost, '{tmp_path}/more/000002.dcm'>"
