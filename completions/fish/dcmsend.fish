@@ -112,7 +112,7 @@ complete -c dcmsend -l commit-wait -x -d 'wait for reports until none comes for 
 complete -c dcmsend -l shard -x -d 'send only the i-th of n parts, by file names (env: by SLURM or Kubernetes); no halt, truthful exit codes'
 complete -c dcmsend -l cluster -x -d 'have the workers of a Dask cluster send; needs a journal; no halt, truthful exit codes'
 complete -c dcmsend -l cluster-tls -x -d 'prove with c and k to a scheduler that we may'
-complete -c dcmsend -l parallel-associations -x -d 'send over n associations at the same time; auto = over as many as help (up to n, default: 8); --cluster: over all hosts (default: workers)'
+complete -c dcmsend -l parallel-associations -x -d 'send over n associations at the same time; auto = as many as help, up to n (default: 8); --cluster: over all hosts (default: workers)'
 complete -c dcmsend -l keep-together -x -d 'send a group over one of the associations, in order (default: none)'
 complete -c dcmsend -l async-window -x -d 'propose to have n requests in flight'
 complete -c dcmsend -l max-rate -x -d 'send at most n bytes a second; a timetable is "08:00,2M 18:00,off", in local time'

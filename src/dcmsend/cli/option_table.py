@@ -270,7 +270,7 @@ _OUR_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
     )),
     ("further options (not in DCMTK)", "network", (
         ("", "--parallel-associations", "[n]umber: 1..128, auto or auto:n (default: 1)", None, (
-            "send over n associations at the same time;", "auto = over as many as help (up to n, default: 8);",
+            "send over n associations at the same time;", "auto = as many as help, up to n (default: 8);",
             "--cluster: over all hosts (default: workers)")),
         ("", "--keep-together", "[g]roup: none, directory, series, study", None, (
             "send a group over one of the associations, in", "order (default: none)")),
