@@ -1,4 +1,7 @@
-"""One cluster for all tests of this folder, because starting it takes seconds."""
+"""One cluster for all tests of this folder, because starting it takes seconds.
+
+It ends with them: its threads open and close files, and other tests count those of the process.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from dask.distributed import Client
 from support.clusters import cluster_of
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def client() -> Generator[Client]:
     with cluster_of(2) as client:
         yield client

@@ -26,6 +26,7 @@ from dcmsend import (
     errors,
     send,
 )
+from dcmsend.cluster import ClusterUnusable
 from dcmsend.dicomweb import ResponseUnreadable
 from dcmsend.errors import DcmsendError, InvalidInputFile, NegotiationFailed, SendingFailed
 from dcmsend.inputs import FileChanged
@@ -249,6 +250,7 @@ EXAMPLES: dict[str, DcmsendError] = {
     "ServerGone": stow_errors.ServerGone("detail"),
     "WebSessionFailed": stow_errors.WebSessionFailed(errors.ConnectionLost("detail"), 3.0),
     "StoreUnusable": errors.StoreUnusable("s3://b/", "reason", NoStore.CREDENTIALS),
+    "ClusterUnusable": ClusterUnusable("the cluster has no workers"),
     "_FileTrouble": errors._FileTrouble("path", "reason"),
     "_WithoutFacts": errors._WithoutFacts(),
     "Cancelled": errors.Cancelled("SIGTERM"),
