@@ -83,7 +83,7 @@ def test_an_archive_that_is_cut(dcmsend: str, folder: Path) -> None:
     (folder / "b.tar.gz").unlink()
     with ScriptedPeer() as peer:
         done = run(dcmsend, "--archives", "-nh", "+sd", "127.0.0.1", peer.port, folder)
-        (line,) = [line for line in done.stderr.splitlines() if str(path) in line]
+        (line,) = [line for line in done.stderr.splitlines() if f"{path}: " in line]
         assert "cannot add DICOM file to the transfer list" in line
         assert len(peer.stores) == 6
         done = run(dcmsend, "--archives", "+sd", "127.0.0.1", peer.port, folder)

@@ -85,7 +85,7 @@ def test_what_is_no_timetable(option: str, value: str) -> None:
     done = run(installed_dcmsend(), option, value, "127.0.0.1", 104, CT)
     assert done.exit_code == 1
     *_, error, hint = done.stderr.splitlines()
-    assert error == f"error: Invalid value for option {option} ({value})"
+    assert error.startswith(f"error: Invalid value for option {option} (")
     assert '"08:00,' in hint or "08:00 stands there twice" in hint
 
 

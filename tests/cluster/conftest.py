@@ -12,8 +12,17 @@ from dask.distributed import Client
 
 from support.clusters import cluster_of
 
+WORKERS = 2
+
 
 @pytest.fixture(scope="package")
-def client() -> Generator[Client]:
-    with cluster_of(2) as client:
+def cluster() -> Generator[Client]:
+    with cluster_of(WORKERS) as client:
         yield client
+
+
+@pytest.fixture
+def client(cluster: Client) -> Client:
+    """The cluster with all its workers: the test before may have killed one."""
+    cluster.wait_for_workers(WORKERS, timeout=60)
+    return cluster
