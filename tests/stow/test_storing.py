@@ -16,6 +16,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, RLELossless
 
 from dcmsend.index import ReadMode
+from dcmsend.stow import batch
 from dcmsend.transfer import AutoAssociations, Feed, auto_count
 from dcmsend.transport import tcp
 from support.descriptors import open_descriptors
@@ -146,6 +147,20 @@ def test_several_connections_share_the_work(tmp_path: Path) -> None:
     assert sent.results == ["stored"] * 40
     assert sorted(uid for request in server.requests for uid in request.uids) == sorted(map(instance_uid, range(1, 41)))
     assert 1 < server.connections <= 4
+
+
+def test_requests_over_several_connections_end_when_they_are_large_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch, "_ENOUGH", 3000)
+    paths = files_of(tmp_path, [1000] * 20)
+    with ScriptedWebServer() as server:
+        sent = store(server.url, paths, parallel_associations=2)
+        alone = store(server.url, paths)
+    assert sent.results == alone.results == ["stored"] * 20
+    *several, one = [len(request.parts) for request in server.requests]
+    assert one == sum(several) == 20
+    assert max(several) <= 3
 
 
 def test_several_connections_begin_with_small_requests(tmp_path: Path) -> None:

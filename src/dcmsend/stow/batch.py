@@ -34,6 +34,9 @@ __all__ = ["Batch", "BatchLimits", "Gatherer", "Part"]
 _FIRST: Final = 5
 """Instances in the first request of each of several connections: while the server stores them, more arrive on the other
 connections.  Each request that follows may be twice as large."""
+_ENOUGH: Final = 4 << 20
+"""Bytes after which a request over one of several connections ends: a larger one saves no time on the line, and a
+server begins to store when it has all of it."""
 _MANY: Final = 1000
 _OTHERS: Final = 12
 """Descriptors that every run needs, however few there are."""
@@ -129,6 +132,7 @@ class BatchLimits:
         size: most bytes; one larger instance goes alone.
         open_files: most instances that hold a file open.
         first_count: most instances of the first request of a connection.
+        enough: bytes after which nothing more is added.
         alone: indices of instances that go alone, because a request with others has failed.
     """
 
@@ -137,6 +141,7 @@ class BatchLimits:
         self.size = size
         self.open_files = _most_open_files(connections)
         self.first_count = min(count, _FIRST) if connections > 1 else count
+        self.enough = _ENOUGH if connections > 1 else size
         self.alone: set[int] = set()
 
     def shrink(self, size: int) -> None:
@@ -230,7 +235,9 @@ class Gatherer:
         limits = self._limits
         if not batch.entries:
             return False
-        if len(batch.entries) >= self._count or batch.size >= limits.size or batch.open_files >= limits.open_files:
+        if len(batch.entries) >= self._count or batch.open_files >= limits.open_files:
+            return True
+        if batch.size >= min(limits.size, limits.enough):
             return True
         return bool(batch.parts) and self._goes_alone(batch.parts[0])
 
