@@ -24,6 +24,7 @@ from dcmsend.errors import JournalError
 from dcmsend.journal import Journal, JournalReader, StoredRow, merge_journals
 from dcmsend.journal.database import open_database
 from dcmsend.journal.proof_rows import ASKED
+from dcmsend.reasons import NoJournal
 from dcmsend.transfer import PeerFacts, ProofState
 from support.old_journal import OldRow, write_old_journal
 from support.programs import installed_dcmsend
@@ -442,13 +443,21 @@ def test_a_kill_at_any_moment(tmp_path: Path) -> None:
             process.wait(0.15 + chance.random() * 1.2)
         process.kill()
         ends.add(process.wait())
-        with JournalReader(str(out)):  # it is a journal, also before SQLite has mended it
-            pass
+        assert why_unreadable(out) in (None, NoJournal.NOT_CLOSED)  # a journal, also before SQLite has mended it
         found.append(known_of_copy(out, tmp_path / "copy"))
         assert found[-1] in (before, wanted)
         assert known(merged(out, source)) == wanted
     assert -signal.SIGKILL in ends
     assert before in found
+
+
+def why_unreadable(path: Path) -> NoJournal | None:
+    """None for a journal that can be read as it is."""
+    try:
+        with JournalReader(str(path)):
+            return None
+    except JournalError as error:
+        return error.why
 
 
 def known_of_copy(path: Path, folder: Path) -> Any:

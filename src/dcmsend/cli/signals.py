@@ -14,6 +14,8 @@ from dcmsend.interrupt import Interrupt
 
 __all__ = ["signals_stop", "stopping_line"]
 
+_PATIENCE: Final = 1.0
+"""Seconds that a line may take to be written."""
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -21,9 +23,19 @@ _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 def signals_stop(interrupt: Interrupt, tell: Callable[[str], None] | None = None) -> Iterator[None]:
     """Within the block signals become requests to the interrupt; a signal ignored by the parent stays ignored.
 
-    ``tell`` gets a line for the person who has sent the first one, on a thread of its own.
+    ``tell`` gets a line for the person who has sent the first one, on a thread of its own; the end of the block waits
+    for it, though not for long, because the process may end next.
     Outside the main thread nothing changes, because Python permits handlers only there.
     """
+
+    told = _thread.allocate_lock()
+
+    def tell_stopping(line: str) -> None:
+        assert tell is not None
+        try:
+            tell(line)
+        finally:
+            told.release()
 
     def on_signal(number: int, frame: FrameType | None) -> None:
         name = signal.Signals(number).name
@@ -35,7 +47,11 @@ def signals_stop(interrupt: Interrupt, tell: Callable[[str], None] | None = None
             interrupt.request(name)
             if tell is not None:
                 # The handler may have interrupted somebody who writes, and `threading` has locks of its own.
-                _thread.start_new_thread(tell, (stopping_line(interrupt),))
+                told.acquire()
+                try:
+                    _thread.start_new_thread(tell_stopping, (stopping_line(interrupt),))
+                except RuntimeError:  # the system has no thread left: the run ends without a word
+                    told.release()
 
     is_main = threading.current_thread() is threading.main_thread()
     before = {each: signal.getsignal(each) for each in _SIGNALS}
@@ -47,6 +63,7 @@ def signals_stop(interrupt: Interrupt, tell: Callable[[str], None] | None = None
     finally:
         for each in taken:
             signal.signal(each, before[each])
+        told.acquire(timeout=_PATIENCE)
 
 
 def stopping_line(interrupt: Interrupt) -> str:
