@@ -302,11 +302,11 @@ class Transfer:
 
 
 def _carried_by(settings: Settings, cluster: ClusterOptions | Client) -> CarrierMaker:
-    from dcmsend.cluster import carried_by, check_cluster_package, check_settings  # only where there is a cluster
+    from dcmsend.cluster import CarriedBy, check_cluster_package, check_settings  # only where there is a cluster
 
     check_settings(settings)
     check_cluster_package()
-    maker = carried_by(cluster)
+    maker = CarriedBy(cluster)
     maker.check(settings)
     return maker
 

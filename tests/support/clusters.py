@@ -21,7 +21,11 @@ from support.scripted_peer import ScriptedPeer
 
 __all__ = ["cluster_of", "kill_a_worker", "most_at_once", "programs_of_cluster", "transfer_over", "uids_at"]
 
-SETTINGS = {"distributed.scheduler.allowed-failures": 0, "distributed.admin.low-level-log-length": 10_000}
+SETTINGS = {
+    "distributed.scheduler.allowed-failures": 0,
+    "distributed.admin.low-level-log-length": 10_000,
+    "distributed.deploy.lost-worker-timeout": "365 days",  # a worker that dies now and then is never given up
+}
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from dcmsend.cluster import ClusterOptions, carried_by, check_cluster_package, check_secrets, is_on_loopback
+from dcmsend.cluster import CarriedBy, ClusterOptions, check_cluster_package, check_secrets, is_on_loopback
 from dcmsend.errors import UsageError
 from dcmsend.settings import Settings
 
@@ -18,7 +18,7 @@ _TLS: Final = "--cluster-tls"
 _TICKETS: Final = ("--kerberos", "--saml", "--jwt")
 
 
-def cluster_carrier(line: CommandLine, settings: Settings) -> carried_by:
+def cluster_carrier(line: CommandLine, settings: Settings) -> CarriedBy:
     """What makes the carrier of the run.
 
     Raises:
@@ -31,7 +31,7 @@ def cluster_carrier(line: CommandLine, settings: Settings) -> carried_by:
     options = _options(line, settings)
     check_secrets(settings, options)
     check_cluster_package()
-    return carried_by(options)
+    return CarriedBy(options)
 
 
 def _check_others(line: CommandLine) -> None:

@@ -12,21 +12,21 @@ from .options import ClusterOptions, check_settings, is_on_loopback
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .link import check_cluster_package
-    from .maker import carried_by
+    from .maker import CarriedBy
     from .parcel import check_secrets
 
 __all__ = [
-    "ClusterOptions", "ClusterUnusable", "carried_by", "check_cluster_package", "check_secrets", "check_settings",
+    "CarriedBy", "ClusterOptions", "ClusterUnusable", "check_cluster_package", "check_secrets", "check_settings",
     "is_on_loopback",
 ]  # fmt: skip
 
 
 def __getattr__(name: str) -> object:
     """Load what works with a cluster when it is first used."""
-    if name == "carried_by":
-        from .maker import carried_by
+    if name == "CarriedBy":
+        from .maker import CarriedBy
 
-        return carried_by
+        return CarriedBy
     if name == "check_cluster_package":
         from .link import check_cluster_package
 

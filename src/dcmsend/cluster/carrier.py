@@ -15,10 +15,7 @@ from typing import TYPE_CHECKING, Final
 from dcmsend.errors import Cancelled, DcmsendError, GivenUp, NoInputFiles, NoValidInputFiles
 from dcmsend.index import RejectedInput
 from dcmsend.inputs import Source
-from dcmsend.interrupt import Interrupt
-from dcmsend.report import RunRecord
-from dcmsend.settings import Settings
-from dcmsend.transfer import Ledger, Observer, StoreOutcome
+from dcmsend.transfer import StoreOutcome
 
 from .batches import FIRST_INPUTS, MOST_BYTES, MOST_INPUTS, BatchCutter
 from .ends import Ends
@@ -34,6 +31,8 @@ from .worker import end_run, versions
 
 if TYPE_CHECKING:
     from dask.distributed import Client
+
+    from dcmsend.run import Circumstances
 
 
 __all__ = ["ClusterCarrier"]
@@ -55,20 +54,13 @@ _log = logging.getLogger("dcmsend.app")
 class ClusterCarrier:
     """Carries inputs over the workers of a cluster; see ``Carrier``."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        record: RunRecord,
-        interrupt: Interrupt,
-        observer: Observer | None,
-        ledger: Ledger,
-        options: ClusterOptions,
-        client: Client | None = None,
-    ) -> None:
-        self._settings = settings
-        self._record = record
-        self._interrupt = interrupt
-        self._ledger = ledger
+    def __init__(self, run: Circumstances, options: ClusterOptions, client: Client | None = None) -> None:
+        """``run.ledger`` is the only journal of all hosts: without one nothing is carried."""
+        assert run.ledger is not None
+        self._settings = settings = run.settings
+        self._record = record = run.record
+        self._interrupt = run.interrupt
+        self._ledger = ledger = run.ledger
         self._options = options
         self._run = uuid.uuid4().hex
         self._topic = f"dcmsend-{ledger.identity}"
@@ -76,7 +68,9 @@ class ClusterCarrier:
         self._queue: SimpleQueue[tuple[str, int, str]] = SimpleQueue()
         self._link = Link(options, client, lambda attempt, how: self._queue.put(("over", attempt, how)))
         self._window: Window[Source] = Window(options.limit or 1)
-        self._ends = Ends(self._window, record, observer, ledger, self._folder, stays_here=bool(options.local_workers))
+        self._ends = Ends(
+            self._window, record, run.observer, ledger, self._folder, stays_here=bool(options.local_workers)
+        )
         self._cutter: BatchCutter[Source] = BatchCutter(self._size_of, FIRST_INPUTS)
         self._holders = Holders(settings, ledger, self._folder)
         self._parcel = b""

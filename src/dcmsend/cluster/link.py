@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
@@ -33,6 +33,9 @@ _SETTINGS: Final = {
     "distributed.admin.low-level-log-length": 16,  # this scheduler does not survive the driver that would ask
     "distributed.comm.timeouts.connect": f"{_CONNECT_SECONDS}s",
 }
+_KEEPS_WORKERS: Final = {"distributed.deploy.lost-worker-timeout": "365 days"}
+"""Dask looks up how long a dead worker may take to come back each time when one dies.  It gives up for good those that
+are away at that moment, those too that had come back and died again."""
 
 _log = logging.getLogger("dcmsend.app")
 
@@ -56,6 +59,7 @@ class Link:
         self._is_ours = client is None
         self._client: Any = client
         self._cluster: Any = None
+        self._settings = ExitStack()  # of Dask, as long as there is a cluster of ours
         self._done = done
         self._futures: dict[int, Any] = {}
 
@@ -100,6 +104,7 @@ class Link:
         logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters of it is told by us
         with dask.config.set(_SETTINGS):
             if options.local_workers and self._cluster is None:
+                self._settings.enter_context(dask.config.set(_KEEPS_WORKERS))
                 self._cluster = distributed.LocalCluster(
                     n_workers=options.local_workers, threads_per_worker=1, processes=True, memory_limit=0,
                     dashboard_address=None, host="127.0.0.1", silence_logs=logging.CRITICAL,
@@ -127,6 +132,7 @@ class Link:
             cluster, self._cluster = self._cluster, None
             with suppress(Exception):
                 cluster.close(timeout=_CONNECT_SECONDS)
+        self._settings.close()
 
     def _close_client(self) -> None:
         client, self._client = self._client, None

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from dcmsend.interrupt import Interrupt
-from dcmsend.report import RunRecord
 from dcmsend.settings import Settings
-from dcmsend.transfer import Ledger, Observer
 
 from .carrier import ClusterCarrier
 from .options import ClusterOptions
@@ -17,12 +13,12 @@ from .parcel import check_secrets
 if TYPE_CHECKING:
     from dask.distributed import Client
 
-    from dcmsend.inputs import Fetcher, Selection, Share
+    from dcmsend.run import Circumstances
 
-__all__ = ["carried_by"]
+__all__ = ["CarriedBy"]
 
 
-class carried_by:  # noqa: N801  (a function with a state, as ``functools.partial``)
+class CarriedBy:
     """Makes the carrier of a run on a cluster; see ``run.CarrierMaker``."""
 
     def __init__(self, cluster: ClusterOptions | Client) -> None:
@@ -34,19 +30,8 @@ class carried_by:  # noqa: N801  (a function with a state, as ``functools.partia
         """Raise UsageError if a secret of ``settings`` would have to be sent to another machine."""
         check_secrets(settings, self._options)
 
-    def __call__(
-        self,
-        settings: Settings,
-        record: RunRecord,
-        interrupt: Interrupt,
-        observer: Observer | None,
-        ledger: Ledger | None,
-        share: Share | None = None,
-        fetcher: Callable[[], Fetcher] | None = None,
-        selection: Selection | None = None,
-    ) -> ClusterCarrier:
-        assert ledger is not None
-        return ClusterCarrier(settings, record, interrupt, observer, ledger, self._options, self._client)
+    def __call__(self, run: Circumstances, /) -> ClusterCarrier:
+        return ClusterCarrier(run, self._options, self._client)
 
 
 def _options_of(client: Client) -> ClusterOptions:

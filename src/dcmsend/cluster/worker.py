@@ -17,7 +17,7 @@ from dcmsend.index import Instance, RejectedInput
 from dcmsend.inputs import Source
 from dcmsend.interrupt import Interrupt
 from dcmsend.report import RunRecord
-from dcmsend.run import LocalCarrier, selection_of
+from dcmsend.run import Circumstances, LocalCarrier, selection_of
 from dcmsend.transfer import StoreOutcome
 from dcmsend.version import VERSION
 
@@ -142,10 +142,11 @@ class _Batch:
                 settings = unpack(parcel)
                 self._interrupt.drain_seconds = settings.transfer.drain_seconds
                 inputs = self._inputs(settings.inputs, stack)
-                carrier = LocalCarrier(
-                    settings, record, self._interrupt, self._teller, self, None, self._fetcher, selection_of(settings)
-                )
-                for end in carrier.carry(inputs):
+                circumstances = Circumstances(
+                    settings, record, self._interrupt, self._teller, self, fetcher=self._fetcher,
+                    selection=selection_of(settings),
+                )  # fmt: skip
+                for end in LocalCarrier(circumstances).carry(inputs):
                     self._tell(end)
             except (NoInputFiles, NoValidInputFiles):
                 pass  # of one batch only: the driver counts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .circumstances import Circumstances
 from .receiver import check_receiver
 from .run import Run, log_end
 from .search import selection_of
@@ -14,8 +15,8 @@ if TYPE_CHECKING:
     from .web_probe import WebProbe
 
 __all__ = [
-    "Carrier", "CarrierMaker", "CommitmentProbe", "LocalCarrier", "Run", "WebProbe", "check_receiver", "log_end",
-    "selection_of",
+    "Carrier", "CarrierMaker", "Circumstances", "CommitmentProbe", "LocalCarrier", "Run", "WebProbe", "check_receiver",
+    "log_end", "selection_of",
 ]  # fmt: skip
 
 

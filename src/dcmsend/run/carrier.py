@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Generator, Iterable
+from typing import Protocol
 
 from dcmsend.index import RejectedInput
 from dcmsend.inputs import Source
-from dcmsend.interrupt import Interrupt
-from dcmsend.report import RunRecord
-from dcmsend.settings import Settings
-from dcmsend.transfer import Ledger, Observer, StoreOutcome
+from dcmsend.transfer import StoreOutcome
 
-if TYPE_CHECKING:
-    from dcmsend.inputs import Fetcher, Selection, Share
+from .circumstances import Circumstances
 
 __all__ = ["Carrier", "CarrierMaker"]
 
@@ -34,14 +30,4 @@ class Carrier(Protocol):
 class CarrierMaker(Protocol):
     """Makes the carrier of a run."""
 
-    def __call__(
-        self,
-        settings: Settings,
-        record: RunRecord,
-        interrupt: Interrupt,
-        observer: Observer | None,
-        ledger: Ledger | None,
-        share: Share | None = None,
-        fetcher: Callable[[], Fetcher] | None = None,
-        selection: Selection | None = None,
-    ) -> Carrier: ...
+    def __call__(self, run: Circumstances, /) -> Carrier: ...

@@ -8,18 +8,16 @@ from typing import TYPE_CHECKING
 from dcmsend.errors import DcmsendError
 from dcmsend.index import Instance, RejectedInput
 from dcmsend.inputs import KeptFiles, Source
-from dcmsend.interrupt import Interrupt
-from dcmsend.report import RunRecord
-from dcmsend.settings import Settings
-from dcmsend.transfer import Engine, Observer, StoreOutcome, not_attempted
+from dcmsend.transfer import Engine, StoreOutcome, not_attempted
 
 from .abilities import abilities_of, choose_dictionary
 from .receiver import make_target
 from .search import Search
 
 if TYPE_CHECKING:
-    from dcmsend.inputs import Fetcher, Selection, Share
-    from dcmsend.transfer import Feed, Ledger, Target
+    from dcmsend.transfer import Feed, Target
+
+    from .circumstances import Circumstances
 
 __all__ = ["LocalCarrier"]
 
@@ -27,26 +25,9 @@ __all__ = ["LocalCarrier"]
 class LocalCarrier:
     """The scan and the engine of this process; see ``Carrier``."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        record: RunRecord,
-        interrupt: Interrupt,
-        observer: Observer | None,
-        ledger: Ledger | None,
-        share: Share | None = None,
-        fetcher: Callable[[], Fetcher] | None = None,
-        selection: Selection | None = None,
-    ) -> None:
-        self._selection = selection
-        self._share = share
-        self._fetcher = fetcher
-        self._settings = settings
-        self._record = record
-        self._interrupt = interrupt
-        self._observer = observer
-        self._ledger = ledger
-        self._dictionary, self._unusable = choose_dictionary(settings)
+    def __init__(self, run: Circumstances) -> None:
+        self._run = run
+        self._dictionary, self._unusable = choose_dictionary(run.settings)
         self._kept = KeptFiles()
 
     def carry(self, inputs: Iterable[Source]) -> Generator[StoreOutcome | RejectedInput, None, None]:
@@ -57,14 +38,14 @@ class LocalCarrier:
             self._kept.close()
 
     def _carry(self, inputs: Iterable[Source]) -> Generator[StoreOutcome | RejectedInput, None, None]:
+        run = self._run
         search = Search(
-            self._settings, self._record, self._interrupt, self._ledger, self._dictionary, self._share, self._kept,
-            self._selection,
-        )  # fmt: skip
-        streams, credit = self._settings.send_while_scanning, None
+            run.settings, run.record, run.interrupt, run.ledger, self._dictionary, run.share, self._kept, run.selection
+        )
+        streams, credit = run.settings.send_while_scanning, None
         inputs, is_remote = search.until_remote(inputs, only_first=streams)
-        if is_remote and self._fetcher is not None:
-            search.fetcher, credit = self._fetcher, self._fetcher().held
+        if is_remote and run.fetcher is not None:
+            search.fetcher, credit = run.fetcher, run.fetcher().held
         if is_remote or streams:
             from dcmsend.transfer import Feed  # only needed where the scan goes on during the transfer
 
@@ -74,19 +55,19 @@ class LocalCarrier:
             instances = yield from search.list_instances(inputs)
         except DcmsendError as error:
             for outcome in not_attempted(search.found_before, 0, error):
-                if self._observer is not None:
-                    self._observer.outcome(outcome)
+                if run.observer is not None:
+                    run.observer.outcome(outcome)
                 yield outcome
             raise
-        if self._ledger is not None:
-            self._ledger.all_found()
+        if run.ledger is not None:
+            run.ledger.all_found()
         yield from self._send(instances, search)
 
     def _send(
         self, instances: Sequence[Instance] | Feed, search: Search
     ) -> Generator[StoreOutcome | RejectedInput, None, None]:
-        target = self._target()
-        engine = Engine(instances, target, self._settings.transfer, self._interrupt, self._observer, self._ledger)
+        run, target = self._run, self._target()
+        engine = Engine(instances, target, run.settings.transfer, run.interrupt, run.observer, run.ledger)
         rejected = search.rejected
         try:
             for outcome in engine.run():
@@ -99,13 +80,13 @@ class LocalCarrier:
                 raise engine.error
         finally:
             counts = target.counts()
-            self._record.associations, self._record.contexts = counts.sessions, counts.contexts
-            self._record.auto, self._record.waiting_share = engine.auto, engine.waiting_share
+            run.record.associations, run.record.contexts = counts.sessions, counts.contexts
+            run.record.auto, run.record.waiting_share = engine.auto, engine.waiting_share
             target.close()
 
     def _target(self) -> Target:
-        settings, ledger = self._settings, self._ledger
+        settings, ledger, record = self._run.settings, self._run.ledger, self._run.record
         was_moved: Callable[[Instance], bool] | None = None if ledger is None else ledger.was_moved
-        with_facts = self._record.keeps_all or self._record.is_watched
+        with_facts = record.keeps_all or record.is_watched
         abilities = abilities_of(settings, self._dictionary, self._unusable, facts_of_all=with_facts)
         return make_target(settings, abilities, was_moved, self._kept)

@@ -18,6 +18,7 @@ from dcmsend.settings import Settings
 from dcmsend.transfer import Observer, StoreOutcome, limit_time
 
 from .abilities import abilities_of, choose_dictionary
+from .circumstances import Circumstances
 from .local_carrier import LocalCarrier
 from .receiver import check_receiver
 from .search import Search, find_sources, selection_of, share_of
@@ -236,11 +237,11 @@ class Run:
             from .late_modules import load_late_modules
 
             load_late_modules()
-        carrier = self._make_carrier(
+        circumstances = Circumstances(
             self.settings, self.record, self.interrupt, observer, ledger, self.share, self._fetcher, self.selection
         )
         try:
-            for end in carrier.carry(inputs):
+            for end in self._make_carrier(circumstances).carry(inputs):
                 if isinstance(end, StoreOutcome):
                     self.record.add(end)
                     if self._proving is not None:
