@@ -33,6 +33,8 @@ _SETTINGS: Final = {
     "distributed.admin.low-level-log-length": 16,  # this scheduler does not survive the driver that would ask
     "distributed.comm.timeouts.connect": f"{_CONNECT_SECONDS}s",
 }
+_NO_PAGES: Final[dict[str, list[str]]] = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
+"""Dask has web pages with the logs and addresses of workers even where it has no dashboard."""
 _KEEPS_WORKERS: Final = {"distributed.deploy.lost-worker-timeout": "365 days"}
 """Dask looks up how long a dead worker may take to come back each time when one dies.  It gives up for good those that
 are away at that moment, those too that had come back and died again."""
@@ -102,13 +104,14 @@ class Link:
         if not options.local_workers:
             socket.create_connection(options.place, _CONNECT_SECONDS).close()  # Dask asks for long where nobody listens
         logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters of it is told by us
-        with dask.config.set(_SETTINGS):
+        with dask.config.set({**_SETTINGS, **(_NO_PAGES if options.local_workers else {})}):
             if options.local_workers and self._cluster is None:
                 self._settings.enter_context(dask.config.set(_KEEPS_WORKERS))
                 self._cluster = distributed.LocalCluster(
                     n_workers=options.local_workers, threads_per_worker=1, processes=True, memory_limit=0,
                     dashboard_address=None, host="127.0.0.1", silence_logs=logging.CRITICAL,
                     preload=["dcmsend.cluster.local_worker"],
+                    scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # not a port that another run has
                 )  # fmt: skip
             self._client = distributed.Client(
                 self._cluster or options.address, security=self._security(), timeout=_CONNECT_SECONDS,
