@@ -12,7 +12,7 @@ from typing import Final
 import pytest
 
 import dcmsend
-from dcmsend import errors
+from dcmsend import error_root, errors
 from dcmsend.advice import (
     Situation,
     for_error,
@@ -36,6 +36,7 @@ from support.media_files import dicomdir, record
 from support.peer_script import Abort, Reject, Script
 from support.run import run
 from support.scripted_peer import ScriptedPeer
+from support.sending import write_instances
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 SOURCE: Final = Path(dcmsend.__file__).parent
@@ -104,7 +105,8 @@ def error_classes() -> set[str]:
     found = {"DcmsendError"}
     while further := {name for name in bases if bases[name] & found} - found:
         found |= further
-    return {name for name in found if not name.startswith("_")}
+    shared = {name for name in error_root.__all__ if name != "DcmsendError"}
+    return {name for name in found - shared if not name.startswith("_")}
 
 
 def test_every_error_has_advice_or_needs_none() -> None:
@@ -159,7 +161,7 @@ def test_a_web_service_that_cannot_be_reached(cause: DcmsendError) -> None:
 
 def test_a_web_service_that_is_not_trusted() -> None:
     error = WebSessionFailed(errors.TlsFailed("text", "detail", why=NoConnection.UNTRUSTED))
-    assert with_explanation(error, WEB) == f"{error}\ndetail; {for_error(error, WEB)}"
+    assert with_explanation(error, WEB) == f"{error.text}\ndetail; {for_error(error, WEB)}"
 
 
 def test_a_web_service_that_refuses_a_request() -> None:
@@ -306,6 +308,37 @@ def test_nobody_is_told_to_try_again_after_a_permanent_rejection(required: bool,
     for text in (instance["message"], document["exit"]["message"], page, done.stderr):
         assert "Called AE Title Not Recognized" in text
     assert "-aec says which AE title it has" in page
+
+
+@pytest.mark.parametrize(
+    ("content", "code"), [(None, 22), (b"no DICOM file", 22), (-3, 102)], ids=["empty", "text", "cut"]
+)
+@pytest.mark.parametrize("while_scanning", [False, True])
+def test_nobody_is_told_to_try_again_after_a_bad_file_that_ends_the_run(
+    content: bytes | int | None, code: int, while_scanning: bool, dcmsend: str, tmp_path: Path
+) -> None:
+    """The next run would end at the same file, so neither the screen nor a report says that the rest may succeed."""
+    first, bad, last = write_instances(tmp_path / "in", 3)
+    bad.write_bytes(bad.read_bytes()[:content] if isinstance(content, int) else content or b"")
+    options = ["--halt", "--send-while-scanning"] if while_scanning else []
+    reports = ["--report-json", "run.json", "--report-html", "run.html", "--report-csv", "run.csv"]
+    with ScriptedPeer() as peer:
+        arguments = ["--require-stored", "--progress", *options, *reports, "127.0.0.1", peer.port, first, bad, last]
+        done = run(dcmsend, *arguments, cwd=tmp_path)
+    assert done.exit_code == code, done.stderr
+    document = json.loads((tmp_path / "run.json").read_text())
+    assert (document["exit"]["retryable"], document["totals"]["retryable"]) == (False, 0)
+    assert not any(each["retryable"] for each in document["instances"])
+    for text in (done.stderr, (tmp_path / "run.html").read_text(), (tmp_path / "run.csv").read_text()):
+        assert not re.search(r"try again|may succeed|Worth sending again|again later|Send again", text)
+
+
+def test_a_lost_connection_that_ends_the_run_is_worth_another_one(dcmsend: str, tmp_path: Path) -> None:
+    with ScriptedPeer(Script(stores={1: Abort()})) as peer:
+        files = write_instances(tmp_path, 2)
+        done = run(dcmsend, "--require-stored", "--progress", "127.0.0.1", peer.port, *files)
+    assert done.exit_code == 101
+    assert "2 may succeed when run again" in done.stderr
 
 
 @pytest.mark.parametrize("again", [(), ("--retry", "1", "--retry-delay", "1", "--halt")], ids=["once", "again"])

@@ -35,14 +35,14 @@
       JournalError              the journal cannot be used
       Cancelled                 the user or the caller ended the run
 
-Facts are attributes; the message is built from them and starts with DCMTK's text, because scripts look for it.  No
-message names an option: ``dcmsend.advice`` tells what to do.  Errors of other libraries are translated at the border.
+Facts are attributes; the message is built from them and starts with DCMTK's text, because scripts look for it; the log
+shows that alone (``text``).  No message names an option: ``dcmsend.advice`` tells what to do.  Errors of other
+libraries are translated at the border.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
+from .error_root import DcmsendError, FromPeer, WithDetail, WithoutFacts, Wrapped
 from .reasons import NoConnection, NoJournal, NoStore, Reason, Rejection
 
 __all__ = [
@@ -53,31 +53,6 @@ __all__ = [
     "SessionFailed", "SopClassRefused", "StoreUnusable", "TimedOut", "TlsFailed", "TranscodeError", "TransportError",
     "UsageError", "UserIdentityNotConfirmed",
 ]
-
-
-class DcmsendError(Exception):
-    """Root of all errors; catching it catches everything that dcmsend raises on purpose."""
-
-    def __repr__(self) -> str:
-        facts = "".join(f", {name}={value!r}" for name, value in vars(self).items())
-        return f"{type(self).__name__}({str(self)!r}{facts})"
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _remade, (type(self), self.args, vars(self))
-
-
-def _remade(kind: type[DcmsendError], args: tuple[Any, ...], facts: dict[str, Any]) -> DcmsendError:
-    """An error as it was before it was pickled or copied."""
-    error = kind.__new__(kind, *args)
-    vars(error).update(facts)
-    return error
-
-
-class _WithoutFacts(DcmsendError):
-    text = ""
-
-    def __init__(self) -> None:
-        super().__init__(self.text)
 
 
 class UsageError(DcmsendError):
@@ -95,10 +70,10 @@ class InputError(DcmsendError):
     """Something is wrong with the inputs."""
 
 
-class NoInputFiles(_WithoutFacts, InputError):
+class NoInputFiles(WithoutFacts, InputError):
     """No input name was collected."""
 
-    text = "no input files to be processed"
+    message = "no input files to be processed"
 
 
 class InvalidInputFile(InputError):
@@ -115,11 +90,16 @@ class InvalidInputFile(InputError):
         self.why = why
         super().__init__(f"bad DICOM file: {path or '<empty string>'}: {reason}")
 
+    @property
+    def is_permanent(self) -> bool:
+        """Whether the input is bad for every run, and not just out of reach."""
+        return self.why is not Rejection.NOT_NOW
 
-class NoValidInputFiles(_WithoutFacts, InputError):
+
+class NoValidInputFiles(WithoutFacts, InputError):
     """Inputs were found, but all of them are bad or hold no instance."""
 
-    text = "no valid input files to be processed"
+    message = "no valid input files to be processed"
 
 
 class FileUnreadable(InputError):
@@ -131,6 +111,11 @@ class FileUnreadable(InputError):
         self.reason = reason
         self.errno = errno
         super().__init__(reason)
+
+    @property
+    def is_permanent(self) -> bool:
+        """Whether a person has to act, as with permissions."""
+        return self.why is not Rejection.NOT_NOW
 
 
 class StoreUnusable(InputError):
@@ -146,12 +131,14 @@ class StoreUnusable(InputError):
         return self.why.is_permanent
 
 
-class DataSetError(InputError):
+class DataSetError(WithDetail, InputError):
     """An encoded meta header or data set is truncated or corrupt, or lacks a required element.
 
     ``condition`` is DCMTK's text, e.g. ``Invalid stream``, which is shown; ``detail`` is what exactly is wrong and
     where, for a person, and may be empty; ``why`` is the same as a value.
     """
+
+    is_permanent = True
 
     def __init__(self, condition: str, detail: str = "", why: Rejection = Rejection.BROKEN) -> None:
         self.condition = condition
@@ -163,12 +150,16 @@ class DataSetError(InputError):
 class PlanError(DcmsendError):
     """No presentation context may be proposed for an instance, or the peer accepted none at all."""
 
+    is_permanent = True
 
-class TranscodeError(DcmsendError):
+
+class TranscodeError(WithDetail):
     """A data set cannot be converted: ``condition`` is DCMTK's text, e.g. ``Pixel representation cannot be changed``.
 
     ``detail`` is why not, for a person, ``remark`` the error that DCMTK's decoder logs in addition; both may be empty.
     """
+
+    is_permanent = True
 
     def __init__(self, condition: str, detail: str = "", remark: str = "") -> None:
         self.condition, self.detail, self.remark = condition, detail, remark
@@ -207,7 +198,7 @@ class AssociationError(DcmsendError):
     """The association ended in another way than by our A-RELEASE."""
 
 
-class AssociationRejected(AssociationError):
+class AssociationRejected(FromPeer, AssociationError):
     """The peer answered A-ASSOCIATE-RJ.  Source: PS3.8 §9.3.4.
 
     Attributes:
@@ -228,7 +219,7 @@ class AssociationRejected(AssociationError):
         return self.result == 2
 
 
-class AssociationAborted(AssociationError):
+class AssociationAborted(FromPeer, AssociationError):
     """The peer sent A-ABORT: ``source`` 0 service user, 2 service provider; ``reason`` (PS3.8 Table 9-26) for source 2.
 
     ``description`` is both in the words of the standard; may be empty.
@@ -238,30 +229,33 @@ class AssociationAborted(AssociationError):
         self.source, self.reason, self.description = source, reason, description
         super().__init__("Peer aborted Association (or never connected)")
 
+    def _reasons(self) -> list[str]:
+        return [self.description] if self.source == 2 and self.description else []
 
-class AssociationReleased(_WithoutFacts, AssociationError):
+
+class AssociationReleased(WithoutFacts, AssociationError):
     """The peer sent A-RELEASE-RQ while instances were still to be sent."""
 
-    text = "DUL Peer Requested Release"
+    message = "DUL Peer Requested Release"
 
 
-class UserIdentityNotConfirmed(_WithoutFacts, AssociationError):
+class UserIdentityNotConfirmed(WithoutFacts, AssociationError):
     """The peer accepted the association without confirming the user's identity.  Source: PS3.7 D.3.3.7."""
 
-    text = "User Identity Negotiation failed: Positive response requested but none received"
+    message = "User Identity Negotiation failed: Positive response requested but none received"
 
 
-class SopClassRefused(_WithoutFacts, AssociationError):
+class SopClassRefused(WithoutFacts, AssociationError):
     """The peer takes associations, but none for the SOP Class that it is to be asked about."""
 
-    text = "No Acceptable Presentation Contexts"
+    message = "No Acceptable Presentation Contexts"
 
 
 class TransportError(DcmsendError):
     """The byte stream to the peer failed."""
 
 
-class ConnectFailed(TransportError):
+class ConnectFailed(WithDetail, TransportError):
     """No connection to the peer; ``detail`` is what happened, for a person, or empty; ``why`` is it as a value."""
 
     def __init__(self, message: str, detail: str = "", *, why: NoConnection = NoConnection.OTHER) -> None:
@@ -282,6 +276,8 @@ class CannotListen(TransportError):
 class TlsFailed(ConnectFailed):
     """No TLS session; ``is_permanent``: a person has to act (certificates, versions), a later attempt will fail too."""
 
+    is_permanent = False
+
     def __init__(
         self, message: str, detail: str = "", is_permanent: bool = False, *, why: NoConnection = NoConnection.OTHER
     ) -> None:
@@ -301,7 +297,7 @@ class TimedOut(TransportError):
         super().__init__(message)
 
 
-class ConnectionLost(TransportError):
+class ConnectionLost(WithDetail, TransportError):
     """The connection was closed without A-ABORT; ``detail`` is the system's text, empty for an orderly close."""
 
     def __init__(self, detail: str = "") -> None:
@@ -309,29 +305,14 @@ class ConnectionLost(TransportError):
         super().__init__("Peer aborted Association (or never connected)")
 
 
-class _Wrapped(DcmsendError):
-    """A lower error, ``cause``, together with the phase in which it ended the run."""
-
-    prefix = ""
-
-    def __init__(self, cause: DcmsendError) -> None:
-        self.cause = cause
-        super().__init__(f"{self.prefix}: {cause}")
-
-
-class SessionFailed(_Wrapped):
-    """No session with the receiver could be opened, whatever the way to send.
+class SessionFailed(Wrapped):
+    """No session with the receiver could be opened; ``is_permanent``: it will refuse again until a person has acted.
 
     ``retry_after`` is the time in seconds after which the receiver wants to be asked again, None if it does not say.
     """
 
     retry_after: float | None = None
     is_of_receiver = True  # whether the receiver is the reason, and not a cluster that was to send
-
-    @property
-    def is_permanent(self) -> bool:
-        """Whether the receiver will refuse again until a person has acted."""
-        return False
 
 
 class NegotiationFailed(SessionFailed):
@@ -350,14 +331,20 @@ class NegotiationFailed(SessionFailed):
         return isinstance(cause, UserIdentityNotConfirmed)
 
 
-class SendingFailed(_Wrapped):
+class SendingFailed(Wrapped):
     """An instance could not be sent, and this ends the run (no ``--no-halt``).
 
     ``reason`` is that of the instance's outcome, after further attempts; None where ``cause`` itself is the reason.
+    ``is_permanent``: whether the instance would fail again.
     """
 
     prefix = "cannot send SOP instance"
-    reason: Reason | None = None
+    is_permanent = False
+
+    def __init__(self, cause: DcmsendError, reason: Reason | None = None, is_permanent: bool | None = None) -> None:
+        super().__init__(cause)
+        self.reason = reason
+        self.is_permanent = cause.is_permanent if is_permanent is None else is_permanent
 
 
 class GivenUp(DcmsendError):

@@ -93,10 +93,10 @@ def send(
 
     Raises, while it is iterated: NoInputFiles, NoValidInputFiles, InvalidInputFile, NegotiationFailed, SendingFailed,
     PlanError, JournalError, CannotListen, ReportError, ClusterUnusable; all are ``DcmsendError``.  A report that
-    cannot be begun is an error before anything is sent.  Raises UsageError at once if the package for web services, or
-    for clusters, is missing.  Raises TypeError at once for an argument of another type, and for ``items`` that are an
-    open file, a number or another object that is not a list of items; for an item of another type when its turn
-    comes.
+    cannot be begun is an error before anything is sent.  Raises UsageError at once if the package for web services,
+    for clusters, or for images compressed with loss that are to be decompressed, is missing.  Raises TypeError at once
+    for an argument of another type, and for ``items`` that are an open file, a number or another object that is not a
+    list of items; for an item of another type when its turn comes.
     """
     _check_types(
         peer,
@@ -202,6 +202,7 @@ class Transfer:
                 raise reports.refusal
             self._reports = reports
             self._record.on_rejected = reports.rejected
+            self._record.on_filtered = reports.filtered if options.for_programs else None
             observer = reports.observer
             inputs = _without_reports(inputs, options)
         yield from run.send(inputs, observer)

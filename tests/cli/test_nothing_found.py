@@ -62,7 +62,13 @@ def test_dicomdir_without_the_option_among_nothing_else(dcmsend: str, folder: Pa
 def test_empty_folder_of_a_recurring_job(dcmsend: str, folder: Path, name: str) -> None:
     """One line that is no error, and an exit code that a timer can be told of."""
     done = run(dcmsend, "+sd", "--journal", "journal", "--resume", "127.0.0.1", "9", name, cwd=folder)
-    assert (done.exit_code, done.stderr) == (21, f"W: {NOTHING}\n")
+    more = f"; {ADD_R}" if name == "nested" else ""
+    assert (done.exit_code, done.stderr) == (21, f"W: {NOTHING}{more}\n")
+
+
+def test_empty_list_of_a_recurring_job(dcmsend: str, folder: Path) -> None:
+    done = run(dcmsend, "--files-from", "list", "--journal", "journal", "--resume", "127.0.0.1", "9", cwd=folder)
+    assert (done.exit_code, done.stderr) == (21, f"W: {NOTHING}; the list of files 'list' is empty\n")
 
 
 # --- lists that another system has written

@@ -59,7 +59,7 @@ def test_retry_means_no_halt_and_truthful_exit_codes(tmp_path: Path, halt: bool)
     with ScriptedPeer() as peer:
         options = ["--halt"] if halt else []
         done = run(installed_dcmsend(), "--retry", "1", *options, "127.0.0.1", peer.port, *files)
-    assert done.exit_code == (101 if halt else 102), done.stderr  # what was not attempted may succeed
+    assert done.exit_code == 102, done.stderr  # what was not attempted will not be by the next run either
     assert len(peer.stores) == (1 if halt else 2)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -128,11 +130,36 @@ def test_totals(dcmsend: str, tree: Path, tmp_path: Path) -> None:
     report = json.loads(first["json"])
     totals = report["totals"]
     assert (totals["filtered"], totals["found"], totals["stored"], totals["not_attempted"]) == (4, 6, 2, 0)
-    assert len(report["instances"]) == 2
+    assert [each["outcome"] for each in report["instances"]].count("stored") == 2
+    assert [each["outcome"] for each in report["instances"]].count("filtered") == 4
+    assert not any(each["retryable"] for each in report["instances"])
     assert "<b>4</b><span>left out by their values</span>" in first["html"]
     assert "Left out by values       : 4\n" in first["txt"] + "\n"
     done, numbers = send(dcmsend, *words[:2], tree)
     assert "filtered" not in json.loads(reports["json"].read_text())["totals"]
+
+
+def test_totals_of_names_and_ages(dcmsend: str, tree: Path, tmp_path: Path) -> None:
+    """What is left out by its name or its age has a total, too, where there is an option for it."""
+    young = tmp_path / "young"
+    young.mkdir()
+    shutil.copyfile(next(path for path in tree.rglob("*") if path.is_file()), young / "now")
+    shutil.copyfile(young / "now", young / "other")
+    shutil.copyfile(young / "now", young / "old")
+    os.utime(young / "old", (1e9, 1e9))
+    report = tmp_path / "report.json"
+    words = ["--report-json", report, "--require-stored", "--exclude", "oth*", "--min-age", "1h"]
+    done, _ = send(dcmsend, *words, young)
+    assert done.exit_code == 0, done.stderr
+    document = json.loads(report.read_text())
+    totals = document["totals"]
+    assert (document["schema_version"], totals["left_out_by_name"], totals["too_young"]) == ("1.4", 1, 1)
+    assert (totals["found"], totals["stored"]) == (1, 1)
+    assert "  left out by names 1; left for the next run 1" in done.stderr.splitlines()
+    send(dcmsend, "--report-json", report, young)
+    document = json.loads(report.read_text())
+    assert not {"left_out_by_name", "too_young"} & document["totals"].keys()
+    assert document["schema_version"] == "1.1"
 
 
 def test_everything_is_left_out(dcmsend: str, tree: Path, tmp_path: Path) -> None:

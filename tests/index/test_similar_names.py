@@ -48,6 +48,21 @@ def test_several_may_be_meant(dcmsend: str, tmp_path: Path) -> None:
     assert any("IMG/A: No such file or directory" in line for line in done.lines("E"))
 
 
+def test_nothing_similar_is_there(dcmsend: str, tmp_path: Path) -> None:
+    """One hint for the whole DICOMDIR, whatever is missing of it."""
+    (tmp_path / "IMG").mkdir()
+    shutil.copyfile(CT, tmp_path / "IMG" / "C")
+    (tmp_path / "DICOMDIR").write_bytes(dicomdir(*(record("IMAGE", f"IMG\\{name}") for name in "ABC")))
+    with ScriptedPeer() as peer:
+        done = run(dcmsend, "+rd", "-nh", "127.0.0.1", peer.port, "DICOMDIR", cwd=tmp_path)
+    assert [len(connection.stores) for connection in peer.connections] == [1]
+    told = [line for line in done.lines("W") if "medium" in line or "similar" in line]
+    assert told[0] == "file of the DICOMDIR is not there, nor one with a similar name: IMG/A"
+    assert len(told) == 2
+    assert told[1].startswith("is the whole medium there, and the DICOMDIR its own? ")
+    assert "+sd +r" in told[1]
+
+
 def test_what_a_journal_calls_stored_is_not_sent_again(dcmsend: str, tmp_path: Path) -> None:
     (tmp_path / "img").mkdir()
     shutil.copyfile(CT, tmp_path / "img" / "a")

@@ -28,6 +28,7 @@ from dcmsend import (
 )
 from dcmsend.cluster import ClusterUnusable
 from dcmsend.dicomweb import ResponseUnreadable
+from dcmsend.error_root import FromPeer, WithDetail, WithoutFacts, Wrapped
 from dcmsend.errors import DcmsendError, InvalidInputFile, NegotiationFailed, SendingFailed
 from dcmsend.inputs import FileChanged
 from dcmsend.inputs.stores.errors import StoreBusy
@@ -234,7 +235,7 @@ EXAMPLES: dict[str, DcmsendError] = {
     "UserIdentityNotConfirmed": errors.UserIdentityNotConfirmed(),
     "TimedOut": errors.TimedOut("an answer", 3.5, "text"),
     "ConnectionLost": errors.ConnectionLost("Broken pipe"),
-    "_Wrapped": errors._Wrapped(errors.ConnectionLost()),
+    "Wrapped": Wrapped(errors.ConnectionLost()),
     "PeerDataSetError": errors.PeerDataSetError("text"),
     "SessionFailed": errors.SessionFailed(errors.ConnectionLost()),
     "NegotiationFailed": errors.NegotiationFailed(errors.AssociationRejected(1, 1, 7)),
@@ -252,7 +253,9 @@ EXAMPLES: dict[str, DcmsendError] = {
     "StoreUnusable": errors.StoreUnusable("s3://b/", "reason", NoStore.CREDENTIALS),
     "ClusterUnusable": ClusterUnusable("the cluster has no workers"),
     "_FileTrouble": errors._FileTrouble("path", "reason"),
-    "_WithoutFacts": errors._WithoutFacts(),
+    "WithoutFacts": WithoutFacts(),
+    "WithDetail": WithDetail("text"),
+    "FromPeer": FromPeer("text"),
     "Cancelled": errors.Cancelled("SIGTERM"),
 }
 

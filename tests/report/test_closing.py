@@ -40,6 +40,7 @@ def record_of() -> RunRecord:
     names = (
         "summary", "broken_files", "not_now", "error", "report_error", "exit_code", "may_succeed", "cannot_succeed",
         "other_shards", "filtered", "proofs", "unreadable", "left_out", "auto", "waiting_share", "by_web",
+        "names_left_out", "leaves_young",
     )  # fmt: skip
     return cast(RunRecord, SimpleNamespace(**{name: getattr(record, name) for name in names} | shown))
 
@@ -49,12 +50,28 @@ def test_a_night() -> None:
         "12 406 110 of 12 407 896 instances stored, 6.2 TB in 7h02m, 490/s, 245 MB/s",
         "  NOT stored 1 786   (stored with a warning from the peer: 6 012)",
         "    refused   1 204 0xA900 DataSetDoesNotMatchSOPClass -> look at it",
+        "      The archive says that the data set does not fit its SOP Class. Have its",
+        "      log looked at.",
         "    refused     311 0xA700 OutOfResources -> try again",
+        "      The archive is out of resources (disk, database). Send again later;",
+        "      --retry does it by itself.",
         "    failed      258 broken -> look at it",
+        "      The file is damaged or cut off. Get it again from where it came from.",
         "    no answer    13 lost -> try again",
         "  earlier runs 27 592 104 already in the journal; not DICOM 4 112 ignored",
         "Result 101: 324 may succeed when run again (--resume), 1 462 need a person.",
     ]
+
+
+def test_advice_that_several_kinds_share_is_told_once() -> None:
+    record = RunRecord()
+    for status in (0xC123, 0xC456):
+        record.summary.troubles[Result.REFUSED, status, False] = 1
+        record.summary.results[Result.REFUSED] += 1
+    text = "\n".join(closing_lines(record))
+    assert "0xC123" in text
+    assert "0xC456" in text
+    assert text.count("cannot understand the data set") == 1
 
 
 def waited(share: float, seconds: float = 600.0, *, by_web: bool = False) -> RunRecord:
@@ -126,8 +143,8 @@ def test_many_kinds_of_trouble() -> None:
     for status in range(0xC000, 0xC040):
         record.summary.troubles[Result.REFUSED, status, False] = 1
     lines = closing_lines(record)
-    assert len(lines) == 13
-    assert lines[10] == "    others       60"
+    assert sum("->" in line for line in lines) == 8
+    assert lines[-3] == "    others       60"
     assert all(len(line) <= 80 for line in lines)
 
 

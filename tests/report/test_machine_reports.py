@@ -6,6 +6,7 @@ import base64
 import csv
 import json
 import os
+import shutil
 import stat
 import subprocess
 from pathlib import Path
@@ -82,9 +83,9 @@ def _without_time(report: dict[str, Any]) -> dict[str, Any]:
 def _check_totals(report: dict[str, Any]) -> None:
     """The totals are those of the instances that are listed."""
     totals, instances = report["totals"], report["instances"]
-    for outcome in ("stored", "refused", "failed", "unconfirmed", "not_attempted", "invalid", "not_dicom"):
-        assert totals[outcome] == sum(instance["outcome"] == outcome for instance in instances), outcome
-    assert totals["found"] == len(instances) + totals.get("filtered", 0)
+    for outcome in ("stored", "refused", "failed", "unconfirmed", "not_attempted", "invalid", "not_dicom", "filtered"):
+        assert totals.get(outcome, 0) == sum(instance["outcome"] == outcome for instance in instances), outcome
+    assert totals["found"] == len(instances)
     assert totals["retryable"] == sum(instance["retryable"] for instance in instances)
     assert totals["bytes"] == sum(instance["bytes_sent"] for instance in instances)
     for table, field in (("by_sop_class", "sop_class_uid"), ("by_syntax", "syntax_file"), ("by_study", "study_uid")):
@@ -288,9 +289,9 @@ def test_two_reports_do_not_go_to_the_same_place(tmp_path: Path, place: str) -> 
 
 
 def test_schema_has_every_reason_and_result() -> None:
-    reasons = {reason.name.lower() for reason in Reason} | {"invalid", "not_dicom", None}
+    reasons = {reason.name.lower() for reason in Reason} | {"invalid", "not_dicom", "filtered", None}
     assert set(SCHEMA["$defs"]["instance"]["properties"]["reason"]["enum"]) == reasons
-    results = {result.value.replace(" ", "_") for result in Result} | {"invalid", "not_dicom"}
+    results = {result.value.replace(" ", "_") for result in Result} | {"invalid", "not_dicom", "filtered"}
     assert set(SCHEMA["$defs"]["instance"]["properties"]["outcome"]["enum"]) == results
 
 
@@ -366,7 +367,11 @@ def test_every_field_is_told_by_some_run(tmp_path: Path) -> None:
     _, _, ended = send_and_report(tmp_path, CT, MR, script=Script(stores={1: Abort()}))
     _, _, invalid = send_and_report(tmp_path, "-nh", CT, DATA / "pydicom" / "nested_priv_SQ.dcm")
     _, _, chosen = send_and_report(tmp_path, "--only", "Modality=CT", CT, MR)
-    reports = [told, again, ended, invalid, chosen]
+    for name in ("old", "young", "other"):
+        shutil.copyfile(CT, tmp_path / name)
+    os.utime(tmp_path / "old", (1e9, 1e9))
+    _, _, left = send_and_report(tmp_path, "--exclude", "other", "--min-age", "1h", "old", "young", "other")
+    reports = [told, again, ended, invalid, chosen, left]
 
     def seen(values: list[dict[str, Any]]) -> set[str]:
         return {name for value in values for name, each in value.items() if each not in (None, "", 0, False, [], {})}

@@ -23,6 +23,13 @@ from support.scripted_peer import ScriptedPeer
 __all__ = ["shared"]
 
 CT = DATA / "pydicom" / "CT_small.dcm"
+WITHOUT_CODECS = """
+import importlib.util, sys
+found = importlib.util.find_spec
+importlib.util.find_spec = lambda name, package=None: None if name == "imagecodecs" else found(name, package)
+from dcmsend.cli.main import main
+sys.exit(main())
+"""
 WITHOUT_JINJA = "import sys; sys.modules['jinja2'] = None; from dcmsend.cli.main import main; sys.exit(main())"
 JOURNAL = ["--journal", "journal"]
 
@@ -151,6 +158,26 @@ def small_disk(folder: Path) -> Iterator[Path]:
         yield place
     finally:
         subprocess.run([umount, str(place)], check=True)
+
+
+@pytest.mark.parametrize(("option", "code"), [("+dly", 1), ("+dls", 0), ("-dn", 0)])
+def test_package_for_lossy_images(place: Path, option: str, code: int) -> None:
+    """Lossless images may be taken as they are, so without their decoders nothing is known to be impossible."""
+    with ScriptedPeer() as peer:
+        done = run(sys.executable, "-c", WITHOUT_CODECS, option, "127.0.0.1", peer.port, "image.dcm", cwd=place)
+    assert (done.exit_code, len(peer.connections)) == (code, int(code == 0)), done.stderr
+    assert ("pip install imagecodecs" in done.stderr) is (code == 1)
+
+
+@pytest.mark.parametrize("option", ["+dly", "+dls", "-dn"])
+def test_no_room_for_decompressed_images(dcmsend: str, place: Path, option: str) -> None:
+    """A warning before the connection: whether the receiver wants them decompressed is not known before."""
+    with small_disk(place) as disk, ScriptedPeer() as peer:
+        environment = {"TMPDIR": str(disk)}
+        done = run(dcmsend, option, "127.0.0.1", peer.port, "image.dcm", cwd=place, environment=environment)
+        told = f"there is no room for temporary files in '{disk}'"
+        assert (done.exit_code, len(peer.connections)) == (0, 1)
+        assert any(told in line for line in done.lines("W")) is (option != "-dn")
 
 
 @pytest.mark.parametrize("what", ["the report", "temporary files"])

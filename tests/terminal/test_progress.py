@@ -263,7 +263,11 @@ def test_each_loss_is_told_once(dcmsend: str, tmp_path: Path) -> None:
     assert done.stderr.splitlines()[1:] == [
         "  NOT stored 2   (stored with a warning from the peer: 1)",
         "    refused       1 0xA700 OutOfResources -> try again",
+        "      The archive is out of resources (disk, database). Send again later;",
+        "      --retry does it by itself.",
         "    refused       1 0xA900 DataSetDoesNotMatchSOPClass -> look at it",
+        "      The archive says that the data set does not fit its SOP Class. Have its",
+        "      log looked at.",
         "Result 101: 1 may succeed when run again, 1 needs a person.",
     ]
     assert [line[:24] for line in old.lines("E")] == [

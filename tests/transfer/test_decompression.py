@@ -117,7 +117,7 @@ def test_no_room_for_the_decompressed_pixels(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(spool, "FileSpool", no_room)
     ((outcome,), peer) = transferred([multi_frame(tmp_path / "file", 2)], NATIVE_ONLY)
     assert outcome.result.value == "failed"
-    assert outcome.message == "Pixel representation cannot be changed"
+    assert outcome.message.startswith("Pixel representation cannot be changed; ")
     assert peer.connections[0].stores == []
 
 

@@ -6,7 +6,16 @@ the HTML report and the documentation show it.  Only this folder and ``cli`` nam
 
 from .connections import for_http_status, port_in_host
 from .ends import for_error, with_explanation
-from .instances import NOTHING_ACCEPTED, for_reason, for_rejection, for_status, run_again, several_at_once
+from .inputs import nothing_new
+from .instances import (
+    MISSING_OF_DICOMDIR,
+    NOTHING_ACCEPTED,
+    for_reason,
+    for_rejection,
+    for_status,
+    run_again,
+    several_at_once,
+)
 from .proofs import (
     ASKED_AGAIN,
     CANNOT_COMMIT,
@@ -20,8 +29,8 @@ from .proofs import (
 from .situation import Situation
 
 __all__ = [
-    "ASKED_AGAIN", "CANNOT_COMMIT", "NOTHING_ACCEPTED", "SEE_ANSWERS", "SHARED_UIDS", "WHOLE_SERIES_MISSING",
-    "Situation", "cannot_be_asked", "for_error", "for_http_status", "for_reason", "for_rejection", "for_silence",
-    "for_status", "port_in_host", "prove_again", "run_again", "several_at_once",
-    "with_explanation",
+    "ASKED_AGAIN", "CANNOT_COMMIT", "MISSING_OF_DICOMDIR", "NOTHING_ACCEPTED", "SEE_ANSWERS", "SHARED_UIDS",
+    "WHOLE_SERIES_MISSING", "Situation", "cannot_be_asked", "for_error", "for_http_status", "for_reason",
+    "for_rejection", "for_silence", "for_status", "nothing_new", "port_in_host", "prove_again", "run_again",
+    "several_at_once", "with_explanation",
 ]

@@ -18,7 +18,6 @@ from dcmsend.errors import (
     StoreUnusable,
     TlsFailed,
 )
-from dcmsend.explanations import explanation
 from dcmsend.reasons import NoConnection, NoJournal, NoStore, Rejection
 
 from .connections import for_broken_association, for_no_answer, for_no_association
@@ -55,11 +54,11 @@ def with_explanation(error: DcmsendError, situation: Situation) -> str:
     hint = for_error(error, situation)
     if isinstance(error, JournalError):
         return f"{error} ({hint})" if hint else str(error)
-    why = explanation(error) if isinstance(error, SessionFailed) else ""
+    why = error.explanation if isinstance(error, SessionFailed) else ""
     if why and hint and isinstance(error, SessionFailed) and isinstance(error.cause, TlsFailed):
         between = "\n" if error.cause.why is NoConnection.OTHER_NAME else "; "
-        return f"{error}\n{why}{between}{hint}"
-    return "\n".join(filter(None, (str(error), why, hint)))
+        return f"{error.text}\n{why}{between}{hint}"
+    return "\n".join(filter(None, (error.text, why, hint)))
 
 
 def for_error(error: DcmsendError, situation: Situation) -> str:

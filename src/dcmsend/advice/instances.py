@@ -7,8 +7,8 @@ from typing import Final
 from dcmsend.reasons import Reason, Rejection
 
 __all__ = [
-    "LEAVE_OUT", "NOTHING_ACCEPTED", "SAID_BY_THE_MESSAGE", "for_reason", "for_rejection", "for_status", "run_again",
-    "several_at_once",
+    "LEAVE_OUT", "MISSING_OF_DICOMDIR", "NOTHING_ACCEPTED", "SAID_BY_THE_MESSAGE", "for_reason", "for_rejection",
+    "for_status", "run_again", "several_at_once",
 ]
 
 NOTHING_ACCEPTED: Final = (
@@ -16,6 +16,7 @@ NOTHING_ACCEPTED: Final = (
     "its administrator what it takes"
 )
 _THE_FILES: Final = "without +rd, +sd +r and its directory send the files themselves"
+MISSING_OF_DICOMDIR: Final = f"is the whole medium there, and the DICOMDIR its own? {_THE_FILES}"
 
 _BY_REJECTION: Final = {
     Rejection.NO_NAME: "a file name is empty; look at the command line or the file list",

@@ -107,7 +107,7 @@ class ReportConnection:
                 self._receive(now, is_busy=is_busy)
         except TlsFailed as error:
             detail = f" ({error.detail})" if error.detail else ""
-            self._taker.warn_once(f"tls {self._who}", f"no TLS session with caller {self._who}: {error}{detail}")
+            self._taker.warn_once(f"tls {self._who}", f"no TLS session with caller {self._who}: {error.text}{detail}")
             self._end(now)
         except ConnectionLost as error:
             self._lose(str(error))

@@ -15,6 +15,7 @@ from dcmsend.errors import (
     FileUnreadable,
     TranscodeError,
 )
+from dcmsend.load import explain
 from dcmsend.protocol import CStoreRSP, status_text
 
 from .prepare import PreparedStore
@@ -33,7 +34,7 @@ _CODES = {AssociationAborted: "0006:0317", AssociationReleased: "0006:0319", Con
 def with_code(error: DcmsendError) -> str:
     """The message of an error, after DCMTK's number for it if there is one."""
     code: str = getattr(error, "code", "") or _CODES.get(type(error), "")
-    return f"{code} {error}" if code else str(error)
+    return f"{code} {error.text}" if code else error.text
 
 
 def log_peer_gone() -> None:
@@ -97,18 +98,18 @@ def log_receive_error(store: PreparedStore | None, error: DcmsendError) -> None:
     if isinstance(error, Cancelled):
         return
     if store is None or isinstance(error, AssociationReleased):
-        _log.error("Failed receiving DIMSE response: %s", with_code(error))
+        reason = error.description if isinstance(error, AssociationAborted) and error.source == 2 else ""
+        _log.error("Failed receiving DIMSE response: %s%s", with_code(error), reason and f"\n{reason}")
     elif isinstance(error, FileUnreadable | DataSetError | TranscodeError):
-        detail = getattr(error, "detail", "")
         path = store.instance.input.path
-        _log.error("cannot send SOP instance from file: %s: %s%s", path, error, detail and f"\n{detail}")
+        _log.error("cannot send SOP instance from file: %s: %s", path, explain(error))
     else:
         _log.error("Failed sending C-STORE request: %s", with_code(error))
 
 
-def log_unexpected_command(command_field: int) -> None:
-    """Log that the peer has sent a command that is not an answer."""
-    _log.error("Expected C-STORE response but received DIMSE command 0x%04x", command_field)
+def log_unexpected_command(command_field: int, error: DcmsendError) -> None:
+    """Log that the peer has sent a command that is not an answer, and what is made of that."""
+    _log.error("Expected C-STORE response but received DIMSE command 0x%04x\n%s", command_field, error)
 
 
 def log_aborting_for_release() -> None:

@@ -135,9 +135,11 @@ class StoreLoop:
             return
         if store.failure is not None:
             log_failure(store.failure)
-            yield self._outcome(store, Result.FAILED, reason=store.failure.reason, message=str(store.failure.error))
+            failure = store.failure
+            outcome = self._outcome(store, Result.FAILED, reason=failure.reason, message=str(failure.error))
+            yield outcome
             if self._halt_on_failure and store.planned_context_id:
-                self._halt(store.failure.error)
+                self._halt(failure.error, is_permanent=not outcome.is_retryable)
             return
         log_request(store)
         observer = self._observer
@@ -231,8 +233,9 @@ class StoreLoop:
         elif isinstance(command, CommandParseError):
             problem = RemoteProtocolError(command.text, code=command.code)
         elif not isinstance(command, CStoreRSP):
-            log_unexpected_command(getattr(command, "command_field", 0))
-            return RemoteProtocolError("DIMSE Bad command type", code="0006:0201")
+            problem = RemoteProtocolError("DIMSE Bad command type", code="0006:0201")
+            log_unexpected_command(getattr(command, "command_field", 0), problem)
+            return problem
         else:
             return None
         log_receive_error(None, problem)
@@ -299,10 +302,10 @@ class StoreLoop:
             facts=store.facts,
         )
 
-    def _halt(self, error: DcmsendError) -> None:
+    def _halt(self, error: DcmsendError, *, is_permanent: bool | None = None) -> None:
         """End the run, because an instance could not be sent and ``halt_on_failure`` is set."""
         self.halted = True
-        self.error = SendingFailed(error)
+        self.error = SendingFailed(error, is_permanent=is_permanent)
         self._work.stop()
         log_end(self.error)
         self._association.abort()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .facts import HeaderFacts, facts_of
 from .file_meta import FileMeta, parse_regular_meta, read_file_meta
 from .identify import looks_like_dicom
-from .instance import Instance, ReadMode, RejectedInput
+from .instance import FilteredInput, Instance, ReadMode, RejectedInput
 from .locate import DataSetLocation, locate_data_set
 from .options import IndexOptions, KeepTogether
 from .scan import scan
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from .value_choice import ValueRule
 
 __all__ = [
-    "DataSetLocation", "FileMeta", "HeaderFacts", "IndexOptions", "Instance", "KeepTogether", "ReadMode",
-    "RejectedInput", "ValueRule", "facts_of", "find_uid_fault", "instance_uids", "locate_data_set", "looks_like_dicom",
-    "parse_regular_meta", "read_file_meta", "scan",
+    "DataSetLocation", "FileMeta", "FilteredInput", "HeaderFacts", "IndexOptions", "Instance", "KeepTogether",
+    "ReadMode", "RejectedInput", "ValueRule", "facts_of", "find_uid_fault", "instance_uids", "locate_data_set",
+    "looks_like_dicom", "parse_regular_meta", "read_file_meta", "scan",
 ]
 
 

@@ -123,6 +123,7 @@ class _Names:
         from dcmsend.inputs import SimilarNames  # only where a file is missing
 
         self._similar = SimilarNames()
+        self._has_hinted = False
 
     def meant(self, missing: InputFile, file_id: str) -> InputFile:
         """The only file that is meant instead of a missing one, with a warning; the same if none or several may be."""
@@ -135,6 +136,12 @@ class _Names:
         if found:
             several = ", ".join(sorted(found)[:_FEW])
             _log.warning("file of the DICOMDIR is not there, and several may be meant: %s: %s", missing.path, several)
+        elif not self._has_hinted:
+            from dcmsend.advice import MISSING_OF_DICOMDIR
+
+            self._has_hinted = True  # of an incomplete medium thousands may be missing, and the hint is the same
+            text = "file of the DICOMDIR is not there, nor one with a similar name: %s\n%s"
+            _log.warning(text, missing.path, MISSING_OF_DICOMDIR)
         return missing
 
 

@@ -66,3 +66,9 @@ class RejectedInput(NamedTuple):
     detail: str = ""
     why: Rejection = Rejection.BROKEN
     stamp: Stamp | None = None
+
+
+class FilteredInput(RejectedInput):
+    """An input that is left out because of its values, as the user wants it: nothing is wrong with it."""
+
+    __slots__ = ()

@@ -158,7 +158,7 @@ class _Scan:
                     os.close(descriptor)
             if error is not None:
                 item.let_go()
-                self._reject_file(item, opened, str(error), error.why, getattr(error, "detail", ""))
+                self._reject_file(item, opened, error.text, error.why, error.explanation)
                 continue
             if is_dicomdir or is_left or is_filtered or fault is not None:
                 item.let_go()
@@ -253,7 +253,7 @@ class _Scan:
                 if self._options.halt_on_invalid:
                     break
         except (DataSetError, FileUnreadable) as error:
-            reason, why, detail = str(error), Rejection.BROKEN_DICOMDIR, getattr(error, "detail", "")
+            reason, why, detail = error.text, Rejection.BROKEN_DICOMDIR, error.explanation
         if reason:
             _network_log.error("cannot add DICOM files from DICOMDIR to the transfer list: %s: %s", item.path, reason)
             self._reject(

@@ -62,6 +62,10 @@ class DataSetInput:
         """None: a data set in memory has neither size nor time."""
         return None
 
+    def length(self, stamp: Stamp | None = None) -> int | None:
+        """None: it is encoded when it is sent."""
+        return None
+
     def open_beginning(self, size: int) -> tuple[int, bytes]:
         """The meta header alone: the scan needs no more, and the rest is encoded when it is sent."""
         return -1, self._meta_header()

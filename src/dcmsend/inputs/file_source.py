@@ -29,6 +29,8 @@ _pread = getattr(os, "pread", None)
 class FileChanged(DataSetError):
     """A file, or the archive that it lies in, was changed after its structure was checked."""
 
+    is_permanent = False
+
     def __init__(self, detail: str, condition: str = "Invalid stream") -> None:
         super().__init__(condition, detail)
 

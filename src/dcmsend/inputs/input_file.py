@@ -78,6 +78,11 @@ class InputFile(NamedTuple):
             return None
         return status.st_size, status.st_mtime_ns
 
+    def length(self, stamp: Stamp | None = None) -> int | None:
+        """Bytes of the file."""
+        stamp = stamp or self.look()
+        return None if stamp is None else stamp[0]
+
     def open_beginning(self, size: int) -> tuple[int, bytes]:
         """See ``file_source.open_beginning``."""
         return open_beginning(self.path, size)

@@ -104,6 +104,13 @@ class Source(Protocol):
         """Current size and time, without opening the input; None if it does not exist or has none."""
         ...
 
+    def length(self, stamp: Stamp | None = None) -> int | None:
+        """Bytes of the input itself, of a member without its archive; None if nobody knows without asking a network.
+
+        ``stamp`` is what ``look`` would return, where it is known already.
+        """
+        ...
+
     def open_beginning(self, size: int) -> tuple[int, bytes]:
         """Open the input to be scanned; return a descriptor, which the caller closes (-1: none), and its first bytes.
 

@@ -12,17 +12,19 @@ from .files_ahead import FilesAhead
 from .loaded_instance import DictionarySource, LoadedInstance, Recoding, load_instance
 from .loader import EncodingOptions, Loader, field_of, file_failure, first_value, uid_failure
 from .payload import BytesPayload, ChunkPayload, FilePayload, Payload, read_into
-from .prepared import Failure, Prepared, log_done, log_failure, log_notes, reason_of
+from .prepared import Failure, Prepared, explain, log_done, log_failure, log_notes, reason_of
 
 if TYPE_CHECKING:
     from .checksum import Checksum
     from .decode_workers import DecodeWorkers
+    from .pixel_spool import spool_trouble
+    from .room import free_bytes
 
 __all__ = [
     "Abilities", "BytesPayload", "Checksum", "ChunkPayload", "DecodeWorkers", "DictionarySource", "EncodingOptions",
-    "Failure", "FilePayload", "FilesAhead", "LoadedInstance", "Loader", "Payload", "Prepared", "Recoding", "field_of",
-    "file_failure", "first_value", "load_instance", "log_done", "log_failure", "log_notes", "read_into",
-    "reason_of", "uid_failure",
+    "Failure", "FilePayload", "FilesAhead", "LoadedInstance", "Loader", "Payload", "Prepared", "Recoding", "explain",
+    "field_of", "file_failure", "first_value", "free_bytes", "load_instance", "log_done", "log_failure", "log_notes",
+    "read_into", "reason_of", "spool_trouble", "uid_failure",
 ]  # fmt: skip
 
 
@@ -32,6 +34,14 @@ def __getattr__(name: str) -> object:
         from .checksum import Checksum
 
         return Checksum
+    if name == "free_bytes":
+        from .room import free_bytes
+
+        return free_bytes
+    if name == "spool_trouble":
+        from .pixel_spool import spool_trouble
+
+        return spool_trouble
     if name == "DecodeWorkers":
         from .decode_workers import DecodeWorkers
 

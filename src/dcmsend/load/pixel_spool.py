@@ -12,7 +12,9 @@ from typing import Final
 from dcmsend.errors import FileUnreadable, TranscodeError
 from dcmsend.transcode import MemorySpool, Spool
 
-__all__ = ["LARGEST_IN_MEMORY", "FileSpool", "make_spool"]
+from .room import free_bytes
+
+__all__ = ["LARGEST_IN_MEMORY", "FileSpool", "make_spool", "spool_trouble"]
 
 LARGEST_IN_MEMORY: Final = 32 << 20
 """Largest native pixels that are kept in memory, in bytes."""
@@ -27,6 +29,18 @@ _CANNOT_CHANGE: Final = "Pixel representation cannot be changed"
 def make_spool(size: int) -> Spool:
     """A spool for ``size`` bytes.  Raises TranscodeError when there is no room for it."""
     return MemorySpool(size) if size <= LARGEST_IN_MEMORY else FileSpool()
+
+
+def spool_trouble() -> str:
+    """Why pixels that are too many for memory will find no room in a file; ``""`` if they may."""
+    try:
+        directory = tempfile.gettempdir()
+    except OSError as error:
+        return f"there is no directory for temporary files: {error.strerror}"
+    room = free_bytes(directory)
+    if room is None or room > LARGEST_IN_MEMORY:
+        return ""
+    return f"there is no room for temporary files in '{directory}': {room} bytes are free"
 
 
 class FileSpool:

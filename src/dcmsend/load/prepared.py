@@ -113,8 +113,7 @@ def reason_of(error: DcmsendError) -> Reason:
 
 def explain(error: DcmsendError) -> str:
     """DCMTK's condition on the first line, the exact fault on a second one."""
-    detail = getattr(error, "detail", "")
-    return f"{error}\n{detail}" if detail else str(error)
+    return "\n".join(filter(None, (error.text, error.explanation)))
 
 
 def log_notes(prepared: Prepared) -> None:

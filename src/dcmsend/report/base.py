@@ -25,5 +25,8 @@ class Report(Observer):
     def rejected(self, rejected: RejectedInput) -> None:
         """An input is not in the transfer list."""
 
+    def filtered(self, filtered: RejectedInput) -> None:
+        """An input is left out because of its values."""
+
     def finish(self, record: RunRecord) -> None:
         """The run has ended, normally or not; ``record`` has its result."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from dcmsend.advice import run_again
-from dcmsend.errors import SessionFailed
+from dcmsend.advice import for_reason, for_status, run_again
 from dcmsend.explanations import one_line
 from dcmsend.protocol import StatusClass, status_text
 from dcmsend.transfer import Reason, Result
@@ -25,6 +24,7 @@ _SHORT: Final = {
     Reason.ABORTED: "aborted", Reason.NOT_CONVERTIBLE: "not convertible",
 }  # fmt: skip
 _KINDS_SHOWN: Final = 8
+_WIDTH: Final = 80
 
 
 _LONG_ENOUGH: Final = 5.0
@@ -57,6 +57,8 @@ def closing_lines(record: RunRecord, *, advises_auto: bool = False) -> list[str]
         parts.append(f"other shards {format_count(record.other_shards)} files")
     if record.filtered:
         parts.append(f"left out by values {format_count(record.filtered)}")
+    if record.names_left_out is not None and (left_out := record.names_left_out()):
+        parts.append(f"left out by names {format_count(left_out)}")
     if others > 0:
         parts.append(f"not DICOM {format_count(others)} ignored")
     if record.broken_files > record.unreadable:
@@ -100,12 +102,30 @@ def _proof_lines(record: RunRecord) -> list[str]:
 def _kinds(record: RunRecord) -> list[str]:
     """The kinds of failure, one in a line, the most frequent first."""
     rows = sorted(record.summary.troubles.items(), key=lambda item: -item[1])
-    lines = []
+    lines, told = [], set()
     for (result, why, is_retryable), count in rows[:_KINDS_SHOWN]:
         to_do = "try again" if is_retryable and not is_final_refusal(record.error) else "look at it"
         lines.append(f"    {_WORDS[result]:<9} {format_count(count):>5} {_name(why)} -> {to_do}")
+        if isinstance(why, int) or (not is_retryable and result is not Result.NOT_ATTEMPTED):
+            text = _advice(why)
+            lines += [] if text in told else _wrapped(text)
+            told.add(text)
     rest = sum(count for _, count in rows[_KINDS_SHOWN:])
     return [*lines, f"    others    {format_count(rest):>5}"] if rest else lines
+
+
+def _advice(why: int | Reason | None) -> str:
+    """What is known of a refusal or a failure, and who can do what."""
+    if isinstance(why, int):
+        return for_status(why)
+    return "" if why is None else for_reason(why)
+
+
+def _wrapped(text: str) -> list[str]:
+    """The lines of a text that belongs to the line before it."""
+    from textwrap import wrap  # only after failures
+
+    return wrap(text, _WIDTH, initial_indent="      ", subsequent_indent="      ")
 
 
 def _name(why: int | Reason | None) -> str:
@@ -119,8 +139,7 @@ def _result(record: RunRecord) -> str:
     again = run_again(with_journal=record.journal is not None)
     parts = []
     if record.error is not None:
-        ends = isinstance(record.error, SessionFailed)
-        parts.append(one_line(record.error) if ends else str(record.error).splitlines()[0])
+        parts.append(one_line(record.error))
     if record.may_succeed:
         parts.append(f"{format_count(record.may_succeed)} {again}")
     if record.cannot_succeed:

@@ -54,6 +54,9 @@ class CsvReport(Report):
     def rejected(self, rejected: RejectedInput) -> None:
         self._add(self._source.rejected(rejected))
 
+    def filtered(self, filtered: RejectedInput) -> None:
+        self._add(self._source.rejected(filtered))
+
     def outcome(self, outcome: StoreOutcome) -> None:
         self._add(self._source.outcome(outcome))
 

@@ -44,6 +44,10 @@ class JsonLinesReport(Report):
         self._add("outcome", self._source.rejected(rejected))
         self._tell_progress()
 
+    def filtered(self, filtered: RejectedInput) -> None:
+        self._add("outcome", self._source.rejected(filtered))
+        self._tell_progress()
+
     def outcome(self, outcome: StoreOutcome) -> None:
         self._add("outcome", self._source.outcome(outcome))
         self._tell_progress()

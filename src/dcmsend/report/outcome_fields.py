@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from dcmsend.dicom.sop_class import sop_class_name
-from dcmsend.index import RejectedInput
+from dcmsend.index import FilteredInput, RejectedInput
 from dcmsend.reasons import Rejection
 from dcmsend.transfer import Attempt, Reason, Result, StoreOutcome
 
@@ -73,6 +73,8 @@ def rejected_fields(rejected: RejectedInput) -> dict[str, Any]:
     message = f"{rejected.reason} ({rejected.detail})" if rejected.detail else rejected.reason
     fields: dict[str, Any] = {name: None for name in INSTANCE_FIELDS if name != "path_base64"}
     name = "invalid" if rejected.is_dicom else "not_dicom"
+    if isinstance(rejected, FilteredInput):
+        name = "filtered"
     fields |= _file_fields(rejected.path, rejected.stamp)
     fields |= {
         "sop_class_uid": "", "sop_class_name": "", "sop_instance_uid": "", "syntax_file": "", "converted": False,

@@ -158,8 +158,8 @@ class Progress(Observer):
 
     def outcome(self, outcome: StoreOutcome) -> None:
         sent = self._begun.pop(outcome.index, 0)
-        stamp = outcome.file_stamp or outcome.instance.input.look()
-        self._bytes_done += sent if stamp is None else stamp[0]
+        length = outcome.instance.input.length(outcome.file_stamp)
+        self._bytes_done += sent if length is None else length
         facts = outcome.facts or outcome.instance.facts
         if facts is not None and facts.study_uid:
             self._study = facts.study_uid

@@ -65,6 +65,12 @@ class Reports(Observer):
             with self._given_up(report):
                 report.rejected(rejected)
 
+    def filtered(self, filtered: RejectedInput) -> None:
+        """An input is left out because of its values."""
+        for report in tuple(self._reports):
+            with self._given_up(report):
+                report.filtered(filtered)
+
     def outcome(self, outcome: StoreOutcome) -> None:
         for report in tuple(self._reports):
             with self._given_up(report):

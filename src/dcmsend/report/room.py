@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import tempfile
-from contextlib import suppress
 from typing import Final
 
 from dcmsend.errors import ReportError
+from dcmsend.load import free_bytes
 
 __all__ = ["LEAST_ROOM", "check_room"]
 
@@ -22,14 +22,6 @@ def check_room(path: str) -> None:
     except OSError as error:
         raise ReportError(path, f"there is no directory for temporary files: {error.strerror}") from error
     for what, directory in (("the report", os.path.dirname(os.path.realpath(path))), ("temporary files", temporary)):
-        room = _room(directory)
+        room = free_bytes(directory)
         if room is not None and room < LEAST_ROOM:
             raise ReportError(path, f"there is no room for {what} in '{directory}': {room} bytes are free")
-
-
-def _room(directory: str) -> int | None:
-    """Free bytes in the file system of a directory; None if the system does not say."""
-    with suppress(OSError, ValueError, AttributeError):
-        found = os.statvfs(directory)
-        return found.f_bavail * found.f_frsize if found.f_blocks else None
-    return None

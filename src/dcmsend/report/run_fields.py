@@ -32,6 +32,9 @@ _WITH_PROOF: Final = "1.2"
 _WITH_CHOICE: Final = "1.3"
 """The version of reports that tell how many associations were chosen, with or without proofs."""
 
+_WITH_LEFT_OUT: Final = "1.4"
+"""The version of reports that tell how much was left out by name, values or age, whatever else they have."""
+
 _MOST_STUDIES: Final = 10_000
 """Most studies counted one by one; instances of further ones are counted under the empty UID."""
 
@@ -100,7 +103,10 @@ class RunFields(Report):
 
     @property
     def _version(self) -> str:
-        if self._record.chooses_sessions:
+        record = self._record
+        if record.leaves_young or record.names_left_out is not None or record.filtered is not None:
+            return _WITH_LEFT_OUT
+        if record.chooses_sessions:
             return _WITH_CHOICE
         return _WITH_PROOF if self._has_proofs else SCHEMA_VERSION
 
@@ -143,6 +149,10 @@ class RunFields(Report):
         }
         if self._record.filtered is not None:
             totals["filtered"] = self._record.filtered
+        if self._record.names_left_out is not None:
+            totals["left_out_by_name"] = self._record.names_left_out()
+        if self._record.leaves_young:
+            totals["too_young"] = self._record.left_out.young
         if self._has_proofs:
             totals["proofs"] = self._proof_totals()
         return totals

@@ -8,7 +8,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from dcmsend.errors import DcmsendError, SessionFailed, StoreUnusable
-from dcmsend.index import RejectedInput
+from dcmsend.index import FilteredInput, RejectedInput
 from dcmsend.inputs import LeftOut
 from dcmsend.reasons import Rejection
 from dcmsend.transfer import Result, StoreOutcome
@@ -36,6 +36,7 @@ class RunRecord:
         keeps_all: whether a program reads the results: ``rejected`` is then filled, although a tree may hold millions
             of files that are not DICOM, and outcomes have their facts.
         on_rejected: called for each input that could not be added; None if no report needs it.
+        on_filtered: called for each input that was left out because of its values; None if no report has rows for them.
         rejected: inputs and DICOMDIR records that could not be added to the transfer list.
         invalid_files: number of inputs that could not be added, without DICOMDIR records.
         broken_files: number of inputs and records that could not be added and are DICOM files, or may be.
@@ -49,6 +50,9 @@ class RunRecord:
         all_found: whether the search has ended.
         already_stored: number of files skipped because the journal says that they are stored.
         filtered: number of files left out because of the values of their elements; None if values do not matter.
+        names_left_out: counts the files, and folders with all that is in them, left out because of their names; None if
+            names do not matter.
+        leaves_young: whether files that were modified a moment ago are left for the next run; see ``left_out``.
         other_shards: number of files left to other shards; known when the search has ended.
         journal: file name of the journal, None without one.
         associations: number of negotiations that were answered.
@@ -72,6 +76,7 @@ class RunRecord:
         self.summary = Summary()
         self.keeps_all = keeps_all
         self.on_rejected: Callable[[RejectedInput], None] | None = None
+        self.on_filtered: Callable[[RejectedInput], None] | None = None
         self.rejected: list[RejectedInput] = []
         self.invalid_files = 0
         self.broken_files = 0
@@ -85,6 +90,8 @@ class RunRecord:
         self.all_found = False
         self.already_stored = 0
         self.filtered: int | None = None
+        self.names_left_out: Callable[[], int] | None = None
+        self.leaves_young = False
         self.other_shards = 0
         self.journal: str | None = None
         self.associations = 0
@@ -107,7 +114,11 @@ class RunRecord:
         self.summary.add(outcome)
 
     def reject(self, rejected: RejectedInput) -> None:
-        """Note an input that is not sent."""
+        """Note an input that is not sent; one that is left out by its values was counted when it was found."""
+        if isinstance(rejected, FilteredInput):
+            if self.on_filtered is not None:
+                self.on_filtered(rejected)
+            return
         self.invalid_files += rejected.dicomdir is None
         if rejected.why is Rejection.NOT_NOW:
             self.not_now += 1

@@ -57,11 +57,15 @@ class Run:
         keeps_all: bool = False,
         make_carrier: CarrierMaker = LocalCarrier,
     ) -> None:
-        """Raises UsageError if a package is missing without which nothing can be sent to the receiver.
+        """Raises UsageError if a package is missing without which what is wanted cannot be done.
 
         ``make_carrier`` decides where the work is done.
         """
         check_receiver(settings.peer)
+        if settings.plan.decompression is not None:
+            from .decoding import check_decoders  # only where the user says what may be decompressed
+
+            check_decoders(settings.plan)
         self._make_carrier = make_carrier
         self.settings = settings
         self.share = share_of(settings)
@@ -69,6 +73,10 @@ class Run:
         self.record = RunRecord(keeps_all=keeps_all)
         self.record.by_web = bool(settings.peer.facts.url)
         self.record.chooses_sessions = not isinstance(settings.transfer.parallel_associations, int)
+        selection = self.selection
+        self.record.names_left_out = None if selection is None else lambda: selection.left_out
+        self.record.filtered = 0 if settings.index.value_rules else None
+        self.record.leaves_young = settings.inputs.min_age > 0
         self.record.journal = None if settings.journal is None else settings.journal.path
         self.interrupt = interrupt or Interrupt(settings.transfer.drain_seconds)
         self._proving: Proving | None = None
@@ -100,6 +108,7 @@ class Run:
             record.error, record.ended = reports.refusal, True
         else:
             record.on_rejected = reports.rejected
+            record.on_filtered = reports.filtered if settings.report.for_programs else None
             if settings.inputs.scan_directories:
                 _log.info("determining input files ...")
         try:
@@ -136,6 +145,10 @@ class Run:
     def send(self, inputs: Iterable[Source], observer: Observer | None = None) -> Generator[StoreOutcome, None, None]:
         """Send ``inputs``: yields each outcome in list order, then raises the error that ended the run early."""
         limit_time(self.settings.transfer, self.interrupt)
+        if self.settings.plan.decompression is not None:
+            from .decoding import warn_of_room
+
+            warn_of_room(self.settings.plan)
         if self.settings.journal is None:
             yield from self._carry(inputs, observer, None)
             return
@@ -299,13 +312,9 @@ def _may_open_few() -> bool:
 
 def log_end(error: DcmsendError, settings: Settings, record: RunRecord) -> None:
     """Log the error that ended a run before anything was sent, and what to try next."""
-    from dcmsend.advice import with_explanation  # only needed after a failure
+    from dcmsend.advice import nothing_new, with_explanation  # only needed after a failure
 
     left_out = record.left_out
-    if isinstance(error, NoInputFiles) and settings.journal is not None and not left_out.directories:
-        # A job that runs every night finds nothing now and then: that is no news.
-        _log.warning("%s", error if not left_out.young else f"{error}; {left_out.young} are left for the next run")
-        return
     situation = settings.peer.facts.situation._replace(
         scans_directories=settings.inputs.scan_directories, has_pattern=bool(settings.inputs.scan_pattern),
         expands_dicomdir=settings.index.expand_dicomdir, dicomdir=left_out.dicomdir, young=left_out.young,
@@ -313,4 +322,8 @@ def log_end(error: DcmsendError, settings: Settings, record: RunRecord) -> None:
         empty_list=left_out.empty_list, names_dicomdir=record.dicomdirs > 0,
         chooses_names=bool(settings.inputs.name_rules),
     )  # fmt: skip
-    _log.critical("%s", with_explanation(error, situation))
+    if isinstance(error, NoInputFiles) and settings.journal is not None and not left_out.directories:
+        # A job that runs every night finds nothing now and then: that is no news.
+        _log.warning("%s", "; ".join(filter(None, (error.text, nothing_new(situation)))))
+    else:
+        _log.critical("%s", with_explanation(error, situation))

@@ -10,7 +10,7 @@ from itertools import chain, filterfalse
 from typing import TYPE_CHECKING
 
 from dcmsend.errors import DcmsendError, InputError, NoInputFiles, NoValidInputFiles
-from dcmsend.index import Instance, KeepTogether, RejectedInput, scan
+from dcmsend.index import FilteredInput, Instance, KeepTogether, RejectedInput, scan
 from dcmsend.inputs import Source, find_inputs
 from dcmsend.interrupt import Interrupt
 from dcmsend.report import RunRecord
@@ -125,8 +125,6 @@ class Search:
         self._interrupt = interrupt
         self._recall = recall
         self._dictionary = dictionary
-        if settings.index.value_rules:
-            record.filtered = 0
         self.rejected: deque[RejectedInput] = deque()
         self.found_before: list[Instance] = []
 
@@ -205,10 +203,8 @@ class Search:
         record = self._record
         record.instances_found += 1
         if record.is_watched and record.bytes_found is not None:
-            item = instance.input
-            # A store may have to be asked for each size, and the size of a member is not that of its archive.
-            stamp = item.look() if not item.is_remote and item.container is None else None
-            record.bytes_found = None if stamp is None else record.bytes_found + stamp[0]
+            length = instance.input.length()
+            record.bytes_found = None if length is None else record.bytes_found + length
 
     def _take_rejected(self) -> Iterator[RejectedInput]:
         while self.rejected:
@@ -261,6 +257,9 @@ class Search:
     def _filter(self, item: Source) -> None:
         """Count an input that was left out because of its values; it is neither rejected nor noted in the journal."""
         self._record.filtered = (self._record.filtered or 0) + 1
+        if self._record.on_filtered is not None:
+            stamp = None if item.is_remote else item.look()
+            self.rejected.append(FilteredInput(item.path, "left out by its values", is_dicom=True, stamp=stamp))
 
     def _reject(self, rejected: RejectedInput) -> None:
         if self._recall is not None:

@@ -18,7 +18,7 @@ from dcmsend.errors import (
     TranscodeError,
 )
 from dcmsend.interrupt import Interrupt
-from dcmsend.load import log_done, log_failure, log_notes, reason_of
+from dcmsend.load import explain, log_done, log_failure, log_notes, reason_of
 from dcmsend.reasons import Reason
 from dcmsend.transfer import Observer, Result, StoreOutcome, Timings, TransferOptions, log_end
 
@@ -176,8 +176,7 @@ class BatchLoop:
         """One of our files cannot be read to its end: the request is worth nothing, but parts of it may be stored."""
         culprit = self._writer.current
         path = culprit.instance.input.path if culprit is not None else ""
-        detail = getattr(error, "detail", "")
-        _log.error("cannot send SOP instance from file: %s: %s%s", path, error, detail and f"\n{detail}")
+        _log.error("cannot send SOP instance from file: %s: %s", path, explain(error))
         text = "the request was broken off, because another instance of it could not be read to its end"
         lost = Verdict(Result.UNCONFIRMED, reason=Reason.CONNECTION_LOST, message=text)
         verdicts = {part.index: lost for part in batch.parts if part.is_begun}
@@ -268,9 +267,11 @@ class BatchLoop:
             elif part.failure is not None:
                 failure = part.failure
                 log_failure(failure)
-                yield self._outcome(part, Verdict(Result.FAILED, reason=failure.reason, message=str(failure.error)))
+                verdict = Verdict(Result.FAILED, reason=failure.reason, message=str(failure.error))
+                outcome = self._outcome(part, verdict)
+                yield outcome
                 if self._halt_on_failure and self.error is None:
-                    self._halt(failure.error)
+                    self._halt(failure.error, is_permanent=not outcome.is_retryable)
 
     def _outcome(self, part: Part, verdict: Verdict) -> StoreOutcome:
         is_sent = verdict.result is not Result.FAILED and not part.is_done
@@ -294,9 +295,9 @@ class BatchLoop:
             facts=part.facts,
         )
 
-    def _halt(self, error: DcmsendError) -> None:
+    def _halt(self, error: DcmsendError, *, is_permanent: bool | None = None) -> None:
         """End the run, because an instance could not be sent and ``halt_on_failure`` is set."""
-        self.error, self.halted = SendingFailed(error), True
+        self.error, self.halted = SendingFailed(error, is_permanent=is_permanent), True
         self._work.stop()
         log_end(self.error)
 

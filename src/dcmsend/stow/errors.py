@@ -10,7 +10,6 @@ from dcmsend.errors import (
     RemoteProtocolError,
     SessionFailed,
     TimedOut,
-    TlsFailed,
     TransportError,
 )
 
@@ -35,6 +34,8 @@ class CredentialsUnusable(DcmsendError):
         is_permanent: whether that stays so until a person has acted.
     """
 
+    is_permanent = True
+
     def __init__(self, message: str, *, is_permanent: bool = True) -> None:
         self.is_permanent = is_permanent
         super().__init__(message)
@@ -54,13 +55,21 @@ class HttpRefused(RemoteProtocolError):
         words = printable(phrase)
         super().__init__(f"the server answers {status}{words and ' '}{words}{detail and ': '}{detail}")
 
+    @property
+    def is_permanent(self) -> bool:
+        """Whether the status says that a later attempt will be refused too."""
+        return self.status not in _PASSING
+
 
 class ServerGone(ConnectionLost):
     """The server has closed the connection without an answer; ``detail`` is the system's text, or empty."""
 
     def __init__(self, detail: str = "") -> None:
         super().__init__(detail)
-        self.args = (f"the server has closed the connection without an answer{detail and ': '}{detail}",)
+        self.args = ("the server has closed the connection without an answer",)
+
+    def __str__(self) -> str:
+        return ": ".join(filter(None, (self.text, self.detail)))
 
 
 def in_web_words(error: DcmsendError) -> DcmsendError:
@@ -75,6 +84,8 @@ def in_web_words(error: DcmsendError) -> DcmsendError:
 
 class NoHttpLibrary(TransportError):
     """urllib3 is not installed, or too old."""
+
+    is_permanent = True
 
     def __init__(self) -> None:
         super().__init__("sending to a web service needs urllib3 2 or later; install dcmsend[web]")
@@ -93,9 +104,4 @@ class WebSessionFailed(SessionFailed):
     @property
     def is_permanent(self) -> bool:
         """Whether the service will refuse again until a person has acted."""
-        cause = self.cause
-        if isinstance(cause, TlsFailed | CredentialsUnusable):
-            return cause.is_permanent
-        if isinstance(cause, HttpRefused):
-            return cause.status not in _PASSING
-        return isinstance(cause, NoHttpLibrary)
+        return self.cause.is_permanent

@@ -8,7 +8,7 @@ import time
 from collections.abc import Container, Iterator, Sequence
 from contextlib import closing
 
-from dcmsend.errors import Cancelled, DcmsendError, GivenUp, SendingFailed, SessionFailed, StoreUnusable
+from dcmsend.errors import Cancelled, DcmsendError, GivenUp, SendingFailed, SessionFailed
 from dcmsend.index import Instance
 from dcmsend.interrupt import Interrupt
 
@@ -188,9 +188,8 @@ class Engine:
             outcome.context_id or outcome.reason is not Reason.NO_CONTEXT
         )
         if self._retries is not None and self._options.halt_on_failure and is_ours:
-            failure = SendingFailed(DcmsendError(outcome.message))
-            failure.reason = outcome.reason
-            self._halt(failure)
+            cause = DcmsendError(outcome.message)
+            self._halt(SendingFailed(cause, outcome.reason, is_permanent=not outcome.is_retryable))
         elif self._in_vain == self._options.stop_after_failures:
             self._halt(GivenUp(f"{self._in_vain} SOP instances in a row were not stored"))
 
@@ -346,7 +345,7 @@ def not_attempted(
     if isinstance(error, Cancelled):
         reason = Reason.TIME_WINDOW if error.by == Cancelled.TIME_WINDOW else Reason.CANCELLED
     message = "" if error is None else _one_line(error)
-    is_permanent = isinstance(error, SessionFailed | StoreUnusable) and error.is_permanent
+    is_permanent = error is not None and error.is_permanent
     for index in range(first, len(instances)):
         if index not in done:
             yield StoreOutcome(

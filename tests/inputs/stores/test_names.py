@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from dcmsend.errors import StoreUnusable
-from dcmsend.inputs.stores.names import is_url, place_of, without_secrets
+from dcmsend.inputs.stores.names import Place, is_url, place_of, without_secrets
+from dcmsend.inputs.stores.store import Entry
+from dcmsend.inputs.stores.stored_object import StoredObject
+from dcmsend.inputs.stores.stores import Stores
 from dcmsend.reasons import NoStore
 
 
@@ -73,3 +77,10 @@ def test_an_address_may_hold_no_secret(url: str) -> None:
 )
 def test_without_secrets(text: str, shown: str) -> None:
     assert without_secrets(text) == shown
+
+
+def test_the_length_of_an_object_needs_no_request() -> None:
+    """It has no stores to ask; what a list has not told is not known."""
+    for size in (7, None):
+        item = StoredObject(cast(Stores, None), Place("s3", "bucket", "key"), Entry("key", size))
+        assert item.length() == size

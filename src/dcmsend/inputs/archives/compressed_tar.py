@@ -84,6 +84,11 @@ class _InflatedMember:
         """All bytes, unless they are inflated already."""
         return 0 if self._reader.is_kept(self.number) else self._reader.place_of(self.number)[1]
 
+    @property
+    def size(self) -> int:
+        """Number of bytes."""
+        return self._reader.place_of(self.number)[1]
+
     def beginning(self, size: int) -> bytes:
         """See ``MemberContent``."""
         head, whole = self.head, self._reader.place_of(self.number)[1]

@@ -36,6 +36,11 @@ class MemberContent(Protocol):
         """See ``ArchiveMember``."""
         ...
 
+    @property
+    def size(self) -> int:
+        """Number of bytes, inflated."""
+        ...
+
     def beginning(self, size: int) -> bytes:
         """The first ``size`` bytes, or all there are.  Raises DataSetError, FileUnreadable."""
         ...
@@ -144,12 +149,12 @@ class RangeContent:
         size: number of bytes.
     """
 
-    __slots__ = ("_archive", "_size", "_start")
+    __slots__ = ("_archive", "_start", "size")
 
     def __init__(self, archive: ArchiveFile, start: int, size: int) -> None:
         self._archive = archive
         self._start = start
-        self._size = size
+        self.size = size
 
     @property
     def etag(self) -> str:
@@ -165,7 +170,7 @@ class RangeContent:
         """See ``MemberContent``."""
         descriptor = self._archive.open()
         try:
-            return FileSource(descriptor).read_at(self._start, min(size, self._size))
+            return FileSource(descriptor).read_at(self._start, min(size, self.size))
         finally:
             os.close(descriptor)
 
@@ -173,7 +178,7 @@ class RangeContent:
         """See ``MemberContent``."""
         archive = self._archive
         return open_range(
-            archive.open(), self._start, self._size, archive.stamp, head_size, is_private=archive.is_private
+            archive.open(), self._start, self.size, archive.stamp, head_size, is_private=archive.is_private
         )
 
 

@@ -112,6 +112,10 @@ class _InArchive:
         """Size and time of the archive."""
         return self.container.look()
 
+    def length(self, stamp: Stamp | None = None) -> int | None:
+        """Not known of what cannot be read here."""
+        return None
+
     def let_go(self) -> None:
         """One member less needs the archive."""
         self.container.let_go()
@@ -135,6 +139,10 @@ class ArchiveMember(_InArchive):
     def etag(self) -> str:
         """CRC-32 as far as the archive has it, and offset."""
         return self._content.etag
+
+    def length(self, stamp: Stamp | None = None) -> int:
+        """Bytes of the member, inflated."""
+        return self._content.size
 
     def open_beginning(self, size: int) -> tuple[int, bytes]:
         """The first bytes alone, without a descriptor."""

@@ -90,13 +90,13 @@ def _fault_of(entry: ZipEntry) -> str:
 class _ZipContent:
     """The content of a member; see ``MemberContent``."""
 
-    __slots__ = ("_archive", "_compressed_size", "_crc", "_method", "_offset", "_size")
+    __slots__ = ("_archive", "_compressed_size", "_crc", "_method", "_offset", "size")
 
     def __init__(self, archive: ArchiveFile, entry: ZipEntry) -> None:
         self._archive = archive
         self._offset = entry.offset
         self._compressed_size = entry.compressed_size
-        self._size = entry.compressed_size if entry.method == STORED else entry.size  # one object for equal numbers
+        self.size = entry.compressed_size if entry.method == STORED else entry.size  # one object for equal numbers
         self._crc = entry.crc
         self._method = entry.method
 
@@ -108,11 +108,11 @@ class _ZipContent:
     @property
     def effort(self) -> int:
         """Each byte is inflated, or goes into the CRC-32, or both."""
-        return self._size
+        return self.size
 
     def beginning(self, size: int) -> bytes:
         """See ``MemberContent``."""
-        size = min(size, self._size)
+        size = min(size, self.size)
         descriptor = self._archive.open()
         try:
             first = FileSource(descriptor).read_at(self._offset, _LOCAL_SIZE + _USUAL_NAME + size)
@@ -135,11 +135,11 @@ class _ZipContent:
             if self._method == STORED:
                 taken, descriptor = descriptor, -1
                 return open_range(
-                    taken, start, self._size, archive.stamp, head_size, self._crc, is_private=archive.is_private
+                    taken, start, self.size, archive.stamp, head_size, self._crc, is_private=archive.is_private
                 )
             source = self._compressed(descriptor, start)
-            pieces = inflate_pieces(source, self._compressed_size, self._method, self._size, self._crc)
-            return open_pieces(pieces, self._size, archive.stamp, head_size, spares)
+            pieces = inflate_pieces(source, self._compressed_size, self._method, self.size, self._crc)
+            return open_pieces(pieces, self.size, archive.stamp, head_size, spares)
         finally:
             if descriptor >= 0:
                 os.close(descriptor)

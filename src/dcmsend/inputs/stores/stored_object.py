@@ -128,6 +128,10 @@ class StoredObject:
                 self.entry = found
         return self._stamp(self.entry)
 
+    def length(self, stamp: Stamp | None = None) -> int | None:
+        """Bytes of the object, if its list or an answer has told them."""
+        return self.entry.size
+
     def _stamp(self, entry: Entry) -> Stamp | None:
         if entry.size is None or (entry.mtime_ns is None and not entry.etag):
             return None

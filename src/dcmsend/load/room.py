@@ -1,0 +1,16 @@
+"""How much room there is in a file system."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+
+__all__ = ["free_bytes"]
+
+
+def free_bytes(directory: str) -> int | None:
+    """Free bytes in the file system of a directory; None if the system does not say."""
+    with suppress(OSError, ValueError, AttributeError):
+        found = os.statvfs(directory)
+        return found.f_bavail * found.f_frsize if found.f_blocks else None
+    return None

@@ -1,0 +1,42 @@
+"""Whether images can be decompressed where the user asks for it: told before a connection is opened."""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+from dcmsend.dicom.transfer_syntax import transfer_syntax
+from dcmsend.errors import UsageError
+from dcmsend.plan import Decompression, PlanOptions
+
+__all__ = ["check_decoders", "warn_of_room"]
+
+_LOSSY: Final = "1.2.840.10008.1.2.4.50"
+"""JPEG Baseline: what is compressed with loss is nearly always this or one of its family, of one decoder."""
+
+_log = logging.getLogger("dcmsend.app")
+
+
+def check_decoders(plan: PlanOptions) -> None:
+    """Raise UsageError if the user wants lossy images decompressed, and the package for that is missing."""
+    if plan.decompression is not Decompression.LOSSY:
+        return
+    from dcmsend.transcode import PACKAGE, can_decode
+
+    if not can_decode(transfer_syntax(_LOSSY)):
+        text = f"to decompress what is compressed with loss, the Python package {PACKAGE} is needed"
+        raise UsageError(f"{text}: pip install {PACKAGE}", None)
+
+
+def warn_of_room(plan: PlanOptions) -> None:
+    """Warn if the user wants images decompressed, and large ones will have no room in the temporary directory.
+
+    No more than a warning: nobody knows yet which images the receiver wants decompressed, and how large they are.
+    """
+    if plan.decompression not in (Decompression.LOSSLESS, Decompression.LOSSY):
+        return
+    from dcmsend.load import spool_trouble  # where the pixels will go
+
+    trouble = spool_trouble()
+    if trouble:
+        _log.warning("large images cannot be decompressed: %s", trouble)
