@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -15,7 +16,7 @@ from dask.distributed import Client
 from dcmsend import Result
 from dcmsend.cluster import ClusterOptions, ClusterUnusable
 from support.certificates import Certificates
-from support.clusters import programs_of_cluster, transfer_over, uids_at
+from support.clusters import programs_of_cluster, scheduler_with, transfer_over, uids_at
 from support.peer_script import Respond, Script
 from support.processes import free_port, wait_until
 from support.programs import installed_dcmsend
@@ -84,6 +85,33 @@ def test_a_scheduler_that_is_started_again_is_waited_for(tmp_path: Path) -> None
     assert sorted(outcome.sop_instance_uid for outcome in outcomes) == expected
     assert {outcome.result for outcome in outcomes} == {Result.STORED}
     assert sorted(set(uids_at(peer))) == expected
+
+
+@pytest.mark.slow
+def test_workers_that_lose_the_scheduler_end_in_order_and_the_driver_says_it_in_a_line(tmp_path: Path) -> None:
+    """Nobody hears of what they would go on to send, and a process that is killed leaves associations broken."""
+    write_tree(tmp_path / "tree", 600, per_directory=600)
+    with (
+        programs_of_cluster(2, tmp_path) as address,
+        ScriptedPeer(Script(other_stores=Respond(delay=0.02))) as peer,
+    ):
+        command = [
+            installed_dcmsend(), "--cluster", address, "--journal", "journal", "--retry", "1", "--retry-max-time", "1",
+            "+sd", "+r", "127.0.0.1", str(peer.port), "tree",
+        ]  # fmt: skip
+        scheduler = scheduler_with(2, address)
+        process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+        wait_until(lambda: len(peer.stores) > 120 or process.poll() is not None, 90, "some instances")
+        os.kill(scheduler, signal.SIGKILL)
+        _, stderr = process.communicate(timeout=90)
+        wait_until(
+            lambda: all(link.course[-1].startswith(("end", "lost")) for link in peer.connections), 90, "the end of all"
+        )
+    assert process.returncode == 61, stderr
+    assert "the connection to the scheduler is lost" in stderr
+    assert "Traceback" not in stderr
+    assert all("release" in link.course for link in peer.connections)
+    assert len(peer.stores) < 600
 
 
 def test_workers_of_another_version_get_nothing(client: Client, tmp_path: Path) -> None:

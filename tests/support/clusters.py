@@ -19,7 +19,9 @@ from dcmsend import IndexOptions, InputOptions, JournalOptions, Peer, Transfer, 
 from support.processes import free_port, is_listening, wait_until
 from support.scripted_peer import ScriptedPeer
 
-__all__ = ["cluster_of", "kill_a_worker", "most_at_once", "programs_of_cluster", "transfer_over", "uids_at"]
+__all__ = [
+    "cluster_of", "kill_a_worker", "most_at_once", "programs_of_cluster", "scheduler_with", "transfer_over", "uids_at",
+]  # fmt: skip
 
 SETTINGS = {
     "distributed.scheduler.allowed-failures": 0,
@@ -93,6 +95,14 @@ def programs_of_cluster(
                 process.kill()
                 process.wait(20)
         log.close()
+
+
+def scheduler_with(workers: int, address: str) -> int:
+    """The process of a scheduler, once it has so many workers."""
+    with Client(address, set_as_default=False, timeout=60) as client:
+        client.wait_for_workers(workers, timeout=120)
+        pid: int = client.run_on_scheduler(os.getpid)
+        return pid
 
 
 def kill_a_worker(client: Client) -> None:

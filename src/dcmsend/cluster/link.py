@@ -38,6 +38,8 @@ _NO_PAGES: Final[dict[str, list[str]]] = {"distributed.scheduler.http.routes": [
 _KEEPS_WORKERS: Final = {"distributed.deploy.lost-worker-timeout": "365 days"}
 """Dask looks up how long a dead worker may take to come back each time when one dies.  It gives up for good those that
 are away at that moment, those too that had come back and died again."""
+_LOGGERS: Final = ("distributed", "distributed.client", "distributed.gc", "tornado.application")
+"""Those to which Dask gives a level and a handler."""
 
 _log = logging.getLogger("dcmsend.app")
 
@@ -103,7 +105,8 @@ class Link:
         options = self._options
         if not options.local_workers:
             socket.create_connection(options.place, _CONNECT_SECONDS).close()  # Dask asks for long where nobody listens
-        logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters of it is told by us
+        for name in _LOGGERS:  # what matters of it is told by us
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         with dask.config.set({**_SETTINGS, **(_NO_PAGES if options.local_workers else {})}):
             if options.local_workers and self._cluster is None:
                 self._settings.enter_context(dask.config.set(_KEEPS_WORKERS))

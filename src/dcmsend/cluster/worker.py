@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["count_others", "end_run", "forget_events", "send_batch", "versions"]
 
 _MOST_ENDED: Final = 64
+_OVER: Final = ("closing", "closed", "stopping", "stopped", "failed")
+"""Names of what Dask calls the status of a worker that does not come back."""
 
 
 class _Registry:
@@ -105,6 +107,8 @@ def send_batch(parcel: bytes, message: str) -> None:
         teller.finish(unfit=f"dcmsend {ours[0]} and Python {ours[1]}")
         return
     interrupt = Interrupt()
+    # A worker ends when it has lost its scheduler, or is asked to: nobody hears of what it would go on to send.
+    interrupt.request_when(lambda: dask_worker.status.name in _OVER, "cluster")
     with _registry.lock:
         if told["run"] in _registry.ended:
             interrupt.request()

@@ -1,0 +1,1 @@
+"""Nights over a cluster of Dask whose programs are killed, stopped and asked to end."""

@@ -1,0 +1,210 @@
+"""A short run of ``scripts/soak_cluster``, and that its checks find what they are there to find."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from soak.cluster.main import ORDER
+from soak.cluster.night import KINDS, Done, Night, Row
+from soak.cluster.promises import broken_after_night, broken_at_the_end, surplus_allowed
+from soak.cluster.receiver import Receiver
+
+from support.processes import wait_until
+from support.programs import installed_dcmsend
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "soak_cluster"
+A, B = "1.2.1", "1.2.2"
+UIDS = {"in/a": A, "in/b": B}
+STORED = {A: "stored", B: "stored"}
+WORKERS = 3
+
+
+def soak(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, SCRIPT, *words], capture_output=True, text=True, errors="replace", timeout=580, check=False
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_no_promise_is_broken() -> None:
+    """A worker killed, the driver killed, drained and aborted, the scheduler killed, a host that nobody reaches."""
+    done = soak("7", "--seed", "7", "--files", "300", "--partition", "20", "--ttl", "8")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "seed 7" in done.stdout
+    assert [line.split(": ")[1] for line in done.stdout.splitlines() if line.startswith("round ")] == list(ORDER[:7])
+    assert "7 rounds, " in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    ("before", "after", "promises"),
+    [
+        ("", "UPDATE instance SET sop_instance_uid = '1.2.3'", ("calls stored what the receiver has never got",)),
+        ("UPDATE instance SET outcome = 3", "", ("instances came once more", "a night that had nothing to do")),
+        ("", "DELETE FROM instance", ("reported as stored, in the journal None",)),
+    ],
+)
+def test_a_program_that_breaks_a_promise_is_found_out(
+    tmp_path: Path, before: str, after: str, promises: tuple[str, ...]
+) -> None:
+    """One that calls stored what it has never sent, one that sends everything again, and one that forgets."""
+    other = tmp_path / "other"
+    other.write_text(
+        f"#!{sys.executable}\nimport contextlib, ctypes, os, sqlite3, subprocess, sys\n"
+        "journal = sys.argv[sys.argv.index('--journal') + 1]\n"
+        "def change(words):\n"
+        "    if words and os.path.exists(journal):\n"
+        "        with contextlib.closing(sqlite3.connect(journal)) as database, database:\n"
+        "            database.execute(words)\n"
+        f"change({before!r})\n"
+        f"done = subprocess.run([{installed_dcmsend()!r}, *sys.argv[1:]])\n"
+        f"change({after!r})\nsys.exit(done.returncode)\n"
+    )
+    other.chmod(0o755)
+    done = soak("1", "--seed", "7", "--kind", "worker", "--files", "60", "--dcmsend", other)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert any(promise in done.stdout for promise in promises), done.stdout
+
+
+def test_associations_whose_senders_are_gone_are_not_open() -> None:
+    """The receiver counts associations, not its own threads that have not read so far."""
+    receiver = Receiver(0.0)
+    try:
+        first, second = (socket.create_connection(("127.0.0.1", receiver.port), 10) for _ in range(2))
+        with first, second:
+            for one in (first, second):
+                one.sendall(_request())
+                assert one.recv(1) == b"\2"
+            assert receiver.most == 2
+        wait_until(lambda: receiver.is_quiet, 30, "the end of both")
+        receiver.forget_most()
+        with socket.create_connection(("127.0.0.1", receiver.port), 10) as third:
+            third.sendall(_request())
+            assert third.recv(1) == b"\2"
+        assert receiver.most == 1
+    finally:
+        receiver.close()
+
+
+def _request() -> bytes:
+    """An A-ASSOCIATE-RQ with one context."""
+
+    def item(kind: int, value: bytes) -> bytes:
+        return bytes((kind, 0)) + len(value).to_bytes(2, "big") + value
+
+    context = item(0x20, b"\1\0\0\0" + item(0x30, b"1.2.840.10008.1.1") + item(0x40, b"1.2.840.10008.1.2"))
+    user = item(0x50, item(0x51, bytes(4)) + item(0x52, b"1.2"))
+    titles = b"A".ljust(16) + b"B".ljust(16)
+    body = b"\0\1\0\0" + titles + bytes(32) + item(0x10, b"1.2.840.10008.3.1.1.1") + context + user
+    return b"\1\0" + len(body).to_bytes(4, "big") + body
+
+
+# --- forged nights
+
+
+def night(
+    words: Mapping[str, str] | None = None,
+    code: int = 0,
+    *,
+    kind: str = "worker",
+    lines: Mapping[str, str] | None = None,
+    told: int | None = None,
+    already: int = 0,
+    signal: str = "",
+    limit: int = 0,
+    most: int = WORKERS,
+) -> Done:
+    """A night whose reports say ``words``, by path."""
+    told_words = {"in/a": "stored", "in/b": "stored"} if words is None else words
+    rows = {path: Row(word, UIDS.get(path, "1.9")) for path, word in told_words.items()}
+    document: dict[str, Any] = {
+        "exit": {"code": code if told is None else told}, "instances": [*rows], "totals": {"already_stored": already},
+    }  # fmt: skip
+    in_lines = rows if lines is None else {path: Row(word, UIDS[path]) for path, word in lines.items()}
+    plan = Night(1, kind, limit=limit, signal=signal)
+    return Done(plan, 1, code, "", document, rows, in_lines, len(rows), most, 1.0)
+
+
+def broken(
+    done: Done, after: Mapping[str, str] = STORED, there: Mapping[str, int] | None = None, *,
+    before: Mapping[str, str] | None = None, there_before: tuple[str, ...] = (), surplus: int | None = None,
+) -> list[str]:  # fmt: skip
+    allowed = surplus_allowed(done, WORKERS) if surplus is None else surplus
+    come = dict.fromkeys(UIDS.values(), 1) if there is None else there
+    return broken_after_night(
+        done, before or {}, after, there_before, come, UIDS, workers=WORKERS, surplus=allowed
+    )  # fmt: skip
+
+
+def test_good_nights_break_nothing() -> None:
+    assert broken(night()) == []
+    assert broken(night(), there={A: 258, B: 1}) == []  # a group that was not told, and one in flight
+    assert broken(night(kind="partition", most=WORKERS + 1), there={A: 1, B: 2}) == []
+    half = {"in/a": "stored", "in/b": "not_attempted"}
+    assert broken(night(half, 130, kind="drain", signal="INT"), {A: "stored"}, {A: 1}) == []
+    half["in/b"] = "unconfirmed"
+    for one in (night(half, 61, kind="scheduler gone"), night(half, 143, kind="abort", signal="TERM")):
+        assert broken(one, {A: "stored", B: "unconfirmed"}) == []
+        assert broken(one, {A: "stored"}, {A: 1}) == []
+    killed = replace(night({}, -9, kind="driver"), document=None)
+    assert broken(killed, {A: "stored"}) == []
+    rest = night({"in/b": "stored"}, kind="", already=1)
+    assert broken(rest, before={A: "stored"}, there_before=(A,)) == []
+    idle = replace(night({}, kind="", already=2), begun=0)
+    assert broken_at_the_end(idle, STORED, {A: 1, B: 1}, (A, B)) == []
+
+
+@pytest.mark.parametrize(
+    ("done", "states", "promise"),
+    [
+        (night(), {"there": {A: 1}}, "the journal calls stored what the receiver has never got: 1.2.2"),
+        (night(), {"there": {A: 1}, "after": {A: "stored"}}, "a report calls stored what the receiver has never got"),
+        (night(), {"there": {A: 259, B: 1}}, "258 instances came once more, at most 257 may"),
+        (night(kind="drain"), {"there": {A: 2, B: 1}}, "1 instances came once more, at most 0 may"),
+        (night(kind="driver"), {"there": {A: 2, B: 1}}, "1 instances came once more, at most 0 may"),
+        (night(kind="abort", limit=2), {"there": {A: 4, B: 1}}, "3 instances came once more, at most 2 may"),
+        (night(most=4), {}, "4 associations at the same time, at most 3 may be"),
+        (night(most=2, limit=1), {}, "2 associations at the same time, at most 1 may be"),
+        (night(most=5, limit=5, kind="partition"), {}, "5 associations at the same time, at most 4 may be"),
+        (night({}), {"before": STORED, "after": {A: "stored"}}, "was stored in the journal, and is None"),
+        (night(lines={"in/a": "stored"}), {}, "JSON and JSON lines differ: ['in/b']"),
+        (night({"in/a": "stored", "in/c": "stored"}), {}, "a row of something else: in/c"),
+        (
+            night({"in/a": "stored", "in/b": "not_attempted"}, 130, kind="drain", signal="INT"), {},
+            "reported as not attempted, but the receiver has it since this night: in/b",
+        ),
+        (night({"in/a": "stored", "in/b": "failed"}, 101), {}, "reported as failed: in/b"),
+        (night(), {"after": {A: "stored"}}, "reported as stored, in the journal None: in/b"),
+        (night(told=101), {}, "the report says exit code 101, it was 0"),
+        (night({"in/a": "stored", "in/b": "unconfirmed"}), {}, "exit code 0, but {"),
+        (night({"in/a": "stored"}), {}, "exit code 0, but {'stored': 1} and 0 of earlier runs"),
+        (replace(night(), document=None), {}, "there is no JSON report"),
+        (night(code=130), {}, "exit code 130"),
+        (night(code=61, kind="scheduler"), {}, "exit code 61"),
+        (replace(night(), stderr="Traceback (most recent call last)"), {}, "a bug: Traceback"),
+    ],
+)  # fmt: skip
+def test_a_broken_promise_is_found(done: Done, states: dict[str, Any], promise: str) -> None:
+    found = broken(done, **states)
+    assert any(promise in each for each in found), found
+
+
+def test_what_is_never_done_is_found() -> None:
+    found = broken_at_the_end(night({"in/a": "stored"}, 101), {A: "stored"}, {A: 1, "1.9": 1}, (A, B))
+    assert [each.partition(":")[0] for each in found] == [
+        "never stored", "never in the journal", "an instance that nobody has", "a night that had nothing to do",
+        "the last exit code is 101",
+    ]  # fmt: skip
+
+
+def test_every_kind_has_its_turn() -> None:
+    assert set(ORDER) == set(KINDS)
