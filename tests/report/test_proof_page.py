@@ -9,7 +9,7 @@ import pytest
 
 from dcmsend import Result
 from dcmsend.report import ReportOptions
-from dcmsend.report.html_report import MOST_ROWS
+from dcmsend.report.page import MOST_ROWS
 from dcmsend.transfer import InstanceProof, Proof, ProofState
 from report.test_proof_reports import Told, outcome_of, proof_of
 from support.browser import Browser
@@ -48,16 +48,17 @@ def test_what_a_person_sees(tmp_path: Path, browser: Browser) -> None:
     assert browser.complaints == []
     assert browser.evaluate("document.querySelectorAll('script, img, iframe, a').length") == 0
     assert texts(browser, "h1")[0].endswith("The archive denies or misses 3 of 8 stored instances")
-    assert texts(browser, ".numbers li")[:5] == ["6stored", "4verified", "1denied", "2missing", "1not proven yet"]
+    numbers = ["6instances to send", "6stored", "4verified", "1denied", "2missing", "1not proven yet"]
+    assert texts(browser, "#numbers li")[:6] == numbers
     rows = [row.replace("\n", "") for row in texts(browser, "#proof + .scroll tbody tr")]
     assert rows == ["missing11", "denied0x011210", "not proven yettimed out10", "verified31"]
-    unproven = texts(browser, "#proof ~ details:nth-of-type(1) tbody tr")
+    unproven = texts(browser, "table.open tbody tr")
     assert len(unproven) == 4
     assert [("an earlier run" in row, "old.dcm" in row) for row in unproven] == [(False, False)] * 3 + [(True, True)]
     assert len(texts(browser, "#earlier tbody tr")) == 1
-    paths = texts(browser, "td.path")
+    paths = browser.evaluate("[...document.querySelectorAll('td.path')].map(each => each.title || each.textContent)")
     assert sum("\\u202egnp.dcm" in path for path in paths) == 3 + 1 + 6
-    stored = texts(browser, "#stored + details tbody td:nth-child(3)")
+    stored = texts(browser, "table.good tbody td:nth-child(3)")
     assert stored == ["verified", "verified", "missing", "denied", "not proven yet", "verified"]
 
 
@@ -67,9 +68,9 @@ def test_a_hundred_thousand_proofs(tmp_path: Path, browser: Browser) -> None:
     events += [proof_of(0, "b.dcm", VERIFIED) for _ in range(50_000)]
     page = page_of(tmp_path, [Result.STORED] * 50_000, events)
     browser.open(page)
-    assert len(texts(browser, "#proof ~ details:nth-of-type(1) tbody tr")) == MOST_ROWS
+    assert len(texts(browser, "table.open tbody tr")) == MOST_ROWS
     body = texts(browser, "main")[0]
-    assert "The first 5 000 of 25 000 that are not proven; the report of --report-csv lists all" in body
+    assert "The first 1 000 of 25 000 that are not proven; the report of --report-csv lists all" in body
     assert "Earlier runs have sent 50 000 that are proven, which are not listed here" in body
     assert page.stat().st_size < 40_000 + 600 * MOST_ROWS
 

@@ -8,10 +8,9 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from dcmsend.advice import for_reason, for_status
 from dcmsend.journal import JournalFilter, JournalReader, JournalRow
 from dcmsend.report import ReportFile, format_time, load_page, render_journal_page, status_field
-from dcmsend.transfer import ProofState, Reason, Result
+from dcmsend.transfer import ProofState, Result
 from dcmsend.version import VERSION
 
 from .journal_fields import (
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["MOST_ROWS", "SCHEMA_VERSION", "write_reports"]
 
 SCHEMA_VERSION: Final = "1.0"
-MOST_ROWS: Final = 5_000
+MOST_ROWS: Final = 1_000
 """Most instances that a page shows one by one."""
 _MOST_STUDIES: Final = 10_000
 _RESULTS: Final = tuple(result for result in Result if result is not Result.NOT_ATTEMPTED)
@@ -145,12 +144,5 @@ def _write(reader: JournalReader, journal: str, opened: Mapping[str, ReportFile]
         text.write(f"\n ],{json.dumps(end, ensure_ascii=False, indent=1)[1:]}\n")
     if page is not None:
         rows = [row_fields(row) for row in totals.troubles]
-        kinds = [{**group, "advice": _advice(group)} for group in end["groups"] if group["outcome"] != "stored"]
+        kinds = [(*group, count) for group, count in totals.groups.most_common() if group[0] is not Result.STORED]
         opened["html"].write(render_journal_page(page, {**start, **end}, kinds, rows))
-
-
-def _advice(group: dict[str, Any]) -> str:
-    if group["status"] is not None:
-        return for_status(int(group["status"], 16))
-    name = (group["reason"] or "").upper()
-    return for_reason(Reason[name]) if name in Reason.__members__ else ""

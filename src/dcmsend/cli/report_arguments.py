@@ -11,6 +11,10 @@ from .command_line import CommandLine
 from .numbers import invalid_value
 from .option_table import METRICS, REPORTS
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from dcmsend.report import Resend
+
 __all__ = ["report_options"]
 
 
@@ -46,11 +50,18 @@ def report_options(line: CommandLine) -> ReportOptions:
         with_proof=line.has("--verify") or line.has("--commit"),
         with_patient=line.has("--report-patient"),
         command_line=tuple(line.arguments) if files else (),
+        resend=_resend(line) if "--report-html" in files else None,
         metrics_file=files.get(METRICS, ""),
         run_id=run_id,
         names=written,
         text_is_needed=line.uses_ours_beside(()),
     )
+
+
+def _resend(line: CommandLine) -> Resend:
+    from .resend import resend_of  # only for this report
+
+    return resend_of(line)
 
 
 def _expanded(option: str, path: str, run_id: str, now: float) -> str:

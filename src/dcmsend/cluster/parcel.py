@@ -52,7 +52,7 @@ def pack(settings: Settings, options: ClusterOptions, limit: int) -> bytes:
             parallel_associations=1, stop_at=None, max_duration=None,
             max_rate=_share(transfer.max_rate, limit), max_instances_rate=_share(transfer.max_instances_rate, limit),
         ),
-        report=settings.report.replace(command_line=()),
+        report=settings.report.replace(command_line=(), resend=None),
         dictionary_files=tuple(map(os.path.abspath, settings.dictionary_files)),
         file_lists=(), journal=None, verify=None, archive=None, commit=None, send_while_scanning=False,
     )  # fmt: skip

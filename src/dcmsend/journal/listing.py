@@ -151,6 +151,22 @@ class JournalReader:
                 totals[state] = totals.get(state, 0) + count
         return {state: totals[state] for state in (*ProofState, None) if state in totals}
 
+    def incomplete_studies(self, most: int) -> list[tuple[str, int]]:
+        """UID and number of instances that are not stored, of the ``most`` studies with most of them.
+
+        The UID is ``""`` for instances of which the study was never read.
+        """
+        text = (
+            "SELECT coalesce(study.uid, ''), count(*) FROM instance LEFT JOIN series ON series.id = instance.series "
+            f"LEFT JOIN study ON study.id = series.study WHERE outcome <> {CODES[Result.STORED]} "
+            "GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ?"
+        )
+        with translated(self._path):
+            rows = self._connection.execute(text, (most,)).fetchall()
+            for uid, _ in rows:
+                _check(str, uid)
+        return rows
+
     def waiting_transactions(self) -> WaitingTransactions:
         """The open transactions of the whole journal."""
         with translated(self._path):

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .closing import closing_lines
     from .csv_rows import CsvRows
     from .journal_page import load_page, render_journal_page
+    from .migration import Migration
     from .name_fields import expand_name
     from .outcome_fields import format_time, path_fields, status_field
     from .own_reports import OwnReports
@@ -20,25 +21,26 @@ if TYPE_CHECKING:
     from .progress_view import LineView, TerminalView
     from .proof_summary import ProofSummary
     from .report_file import ReportFile
+    from .resend import Resend
     from .text_file import write_text_report
     from .text_report import format_outcome, format_text_report
     from .visible import visible_lines
 
 __all__ = [
-    "CsvRows", "LineView", "OwnReports", "Progress", "ProofSummary", "ReportFile", "ReportOptions", "Reports",
-    "RunRecord", "Summary", "TerminalView", "closing_lines", "expand_name", "format_outcome", "format_summary",
-    "format_text_report", "format_time", "load_page", "open_reports", "path_fields", "refusal_lines",
-    "render_journal_page", "status_field", "visible_lines", "write_text_report",
+    "CsvRows", "LineView", "Migration", "OwnReports", "Progress", "ProofSummary", "ReportFile", "ReportOptions",
+    "Reports", "Resend", "RunRecord", "Summary", "TerminalView", "closing_lines", "expand_name", "format_outcome",
+    "format_summary", "format_text_report", "format_time", "load_page", "open_reports", "path_fields",
+    "refusal_lines", "render_journal_page", "status_field", "visible_lines", "write_text_report",
 ]
 
 
 _LATER = {
-    "CsvRows": "csv_rows", "LineView": "progress_view", "OwnReports": "own_reports", "Progress": "progress",
-    "ProofSummary": "proof_summary", "ReportFile": "report_file", "TerminalView": "progress_view",
-    "closing_lines": "closing", "expand_name": "name_fields", "format_outcome": "text_report",
-    "format_text_report": "text_report", "format_time": "outcome_fields", "load_page": "journal_page",
-    "path_fields": "outcome_fields", "render_journal_page": "journal_page", "status_field": "outcome_fields",
-    "visible_lines": "visible", "write_text_report": "text_file",
+    "CsvRows": "csv_rows", "LineView": "progress_view", "Migration": "migration", "OwnReports": "own_reports",
+    "Progress": "progress", "ProofSummary": "proof_summary", "ReportFile": "report_file", "Resend": "resend",
+    "TerminalView": "progress_view", "closing_lines": "closing", "expand_name": "name_fields",
+    "format_outcome": "text_report", "format_text_report": "text_report", "format_time": "outcome_fields",
+    "load_page": "journal_page", "path_fields": "outcome_fields", "render_journal_page": "journal_page",
+    "status_field": "outcome_fields", "visible_lines": "visible", "write_text_report": "text_file",
 }  # fmt: skip
 
 

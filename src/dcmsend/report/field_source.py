@@ -28,12 +28,13 @@ class FieldSource:
 
     Attributes:
         names: names of all fields, in order.
+        with_patient: whether the patient's name and id are shown.
         proofs: fills while proofs come; None if reports show none.
     """
 
     def __init__(self, *, with_patient: bool = False, proofs: ProofTable | None = None) -> None:
         self.proofs = proofs
-        self._with_patient = with_patient
+        self.with_patient = with_patient
         self._last: tuple[StoreOutcome, dict[str, Any]] | None = None
         self.names = INSTANCE_FIELDS + PATIENT_FIELDS if with_patient else INSTANCE_FIELDS
 
@@ -49,13 +50,13 @@ class FieldSource:
     def rejected(self, rejected: RejectedInput) -> dict[str, Any]:
         """The fields of a rejected input."""
         fields = rejected_fields(rejected)
-        if self._with_patient:
+        if self.with_patient:
             fields.update(dict.fromkeys(PATIENT_FIELDS))
         return fields
 
     def _header_fields(self, facts: HeaderFacts) -> dict[str, Any]:
         fields: dict[str, Any] = {"series_uid": facts.series_uid or None, "study_uid": facts.study_uid or None}
-        if self._with_patient:
+        if self.with_patient:
             values = dict(facts.others)
             character_set = values.get(SPECIFIC_CHARACTER_SET, b"")
             for name, tag in zip(PATIENT_FIELDS, (PATIENT_NAME, PATIENT_ID), strict=True):

@@ -7,6 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
 from .amounts import format_bytes, format_count, format_duration
+from .page_words import OUTCOME_WORDS
 from .timeline import Timeline
 
 if TYPE_CHECKING:
@@ -15,15 +16,15 @@ if TYPE_CHECKING:
 __all__ = ["association_picture", "outcome_picture", "throughput_picture"]
 
 _WIDTH: Final = 720
-_OUTCOMES: Final = ("stored", "refused", "failed", "unconfirmed", "not_attempted")
+_OUTCOMES: Final = ("stored", "refused", "failed", "unconfirmed", "not_attempted", "invalid")
 _MOST_ASSOCIATIONS: Final = 40
 _LEAST_SHARE: Final = 0.004
 """Smallest share of the width, so that even one instance in a million can be seen."""
 
 
-def outcome_picture(totals: dict[str, Any]) -> Markup:
-    """One bar, divided by the results of the instances."""
-    counts = {name: totals[name] for name in _OUTCOMES if totals[name]}
+def outcome_picture(totals: dict[str, Any], invalid: int = 0) -> Markup:
+    """One bar, divided by the results of the instances and the files that cannot be sent."""
+    counts = {name: count for name in _OUTCOMES if (count := invalid if name == "invalid" else totals[name])}
     total = sum(counts.values()) or 1
     shares = {name: max(count / total, _LEAST_SHARE) for name, count in counts.items()}
     scale = _WIDTH / sum(shares.values()) if shares else 0
@@ -32,10 +33,10 @@ def outcome_picture(totals: dict[str, Any]) -> Markup:
         width = share * scale
         parts.append(
             f'<rect class="o-{name}" x="{at:.1f}" y="0" width="{max(width - 2, 1):.1f}" height="26" rx="3">'
-            f"<title>{name.replace('_', ' ')}: {format_count(counts[name])}</title></rect>"
+            f"<title>{OUTCOME_WORDS[name]}: {format_count(counts[name])}</title></rect>"
         )
         at += width
-    words = ", ".join(f"{format_count(count)} {name.replace('_', ' ')}" for name, count in counts.items())
+    words = ", ".join(f"{format_count(count)} {OUTCOME_WORDS[name]}" for name, count in counts.items())
     return _svg(26, f"Outcomes: {words or 'none'}", parts)
 
 

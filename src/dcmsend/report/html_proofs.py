@@ -72,10 +72,10 @@ class ProofPage:
         return None if proof is None else _shown(proof)
 
 
-def with_proof(verdict: dict[str, str], record: RunRecord) -> dict[str, str]:
+def with_proof(verdict: dict[str, Any], record: RunRecord) -> dict[str, Any]:
     """The headline, after the archive was asked: a file that has not arrived matters more than a missing proof."""
     proofs = record.proofs
-    if proofs is None or (verdict["kind"] == "bad" and record.summary.total):
+    if proofs is None or (verdict["kind"] == "bad" and not verdict["is_empty"]):
         return verdict
     total = proofs.total + record.not_asked
     if not total:
@@ -83,7 +83,7 @@ def with_proof(verdict: dict[str, str], record: RunRecord) -> dict[str, str]:
     of_all = f"of {format_count(total)}"
     if proofs.refuted:
         return verdict | {"kind": "bad", "text": _refuted(proofs, f"{of_all} stored instances")}
-    if not record.summary.total and verdict["kind"] == "bad":
+    if verdict["is_empty"]:
         verdict = verdict | {"kind": "good", "text": "Nothing was sent"}
     count = record.unproven
     if count:

@@ -6,57 +6,63 @@ The page is one file without scripts, and loads nothing.  jinja2 fills ``html_re
 
 from __future__ import annotations
 
+import os
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from dcmsend.advice import for_error, for_reason, for_rejection, for_status
-from dcmsend.errors import ReportError
-from dcmsend.explanations import one_line
+from dcmsend.advice import SEE_CSV, SEE_JOURNAL_REPORT, SENDS_ALL, for_error, for_reason, for_rejection, for_status
 from dcmsend.index import RejectedInput
-from dcmsend.transfer import Result, StoreOutcome
+from dcmsend.inputs import InputFile
+from dcmsend.transfer import Reason, Result, StoreOutcome
 
-from .amounts import format_bytes, format_count, format_duration
 from .base import Report
 from .field_source import FieldSource
+from .headline import headline, migration_headline, result_lines
 from .html_pictures import association_picture, outcome_picture, throughput_picture
+from .migration import Migration, migration_fields
+from .page import MOST_ROWS, load_template
+from .page_words import reason_words, rejection_words, status_words
 from .report_file import ReportFile
+from .resend import Resend, resend_line
 from .run_fields import RunFields
 from .run_record import RunRecord
+from .study_rows import StudyRows
 from .timeline import Timeline
-from .visible import visible
 
 if TYPE_CHECKING:
-    from jinja2 import Template
-
     from dcmsend.transfer import InstanceProof
 
     from .html_proofs import ProofPage
 
-__all__ = ["HtmlReport", "load_template"]
+__all__ = ["HtmlReport"]
 
-MOST_ROWS: Final = 5_000
-"""Most instances shown one by one; of larger runs only failures are, up to this number."""
 _MOST_GROUPS: Final = 500
-_TROUBLE: Final = ("refused", "failed", "unconfirmed", "not_attempted", "invalid")
+_MOST_RESENT: Final = 50
+"""Most names that are kept for the command that sends the rest; it names fewer."""
+_SAYS_NOTHING_NEW: Final = frozenset((Reason.NO_CONTEXT, Reason.CONTEXT_REFUSED))
+"""Reasons of which the message has only the words of the protocol."""
 
 
 class HtmlReport(Report):
-    """Collects rows to show, at most 5000 of each kind, and writes the page at the end."""
+    """Collects rows to show, at most ``MOST_ROWS`` of each kind, and writes the page at the end."""
 
-    def __init__(self, path: str, run: RunFields, source: FieldSource) -> None:
+    def __init__(self, path: str, run: RunFields, source: FieldSource, resend: Resend | None = None) -> None:
         self._path = path
         self._run = run
         self._source = source
+        self._resend = resend
         self._template = load_template(path, "html_report.jinja")
         self._file = ReportFile(path)
         self._began = time.monotonic()
         self._timeline = Timeline()
+        self._studies = StudyRows()
         self._troubles: list[dict[str, Any]] = []
         self._good: list[dict[str, Any]] = []
         self._trouble_count = 0
         self._good_count = 0
+        self._invalid = 0
         self._kinds: dict[tuple[str, str, str], dict[str, Any]] = {}
+        self._names: list[str] | None = []
         self._proofs: ProofPage | None = None
         if source.proofs is not None:
             from .html_proofs import ProofPage  # seldom needed
@@ -65,52 +71,92 @@ class HtmlReport(Report):
 
     def outcome(self, outcome: StoreOutcome) -> None:
         fields = self._source.outcome(outcome)
+        is_stored = outcome.result is Result.STORED
         self._timeline.add(time.monotonic() - self._began, outcome.bytes_sent)
-        if fields["outcome"] == "stored":
+        self._studies.add(
+            outcome.facts or outcome.instance.facts, is_stored=is_stored, length=outcome.bytes_sent
+        )  # fmt: skip
+        if is_stored:
             self._good_count += 1
             if len(self._good) < MOST_ROWS:
-                self._good.append(fields)
-        else:
-            self._add_trouble(fields, _advice(outcome))
+                self._good.append({**fields, "why": status_words(outcome.status) if outcome.status else ""})
+            return
+        source = outcome.instance.input
+        self._keep_name(source.path if isinstance(source, InputFile) else None)
+        self._add_trouble(fields, _why(outcome), _detail(outcome), _advice(outcome))
 
     def rejected(self, rejected: RejectedInput) -> None:
-        if rejected.is_dicom:
-            self._add_trouble(self._source.rejected(rejected), _sentence(for_rejection(rejected.why)))
+        if not rejected.is_dicom:
+            return
+        self._invalid += 1
+        self._studies.add(None, is_stored=False)
+        is_file = rejected.dicomdir is None and os.path.isfile(rejected.path)
+        self._keep_name(rejected.path if is_file else None)
+        fields = self._source.rejected(rejected)
+        why, advice = rejection_words(rejected.why), _sentence(for_rejection(rejected.why))
+        self._add_trouble(fields, why, fields["message"], advice)
 
     def proven(self, event: InstanceProof) -> None:
         if self._proofs is not None:
             self._proofs.add(event)
 
-    def _add_trouble(self, fields: dict[str, Any], advice: str) -> None:
+    def _keep_name(self, path: str | None) -> None:
+        """Note a name for the command that sends the rest; without one, or with too many, it cannot name them."""
+        if path is None or (self._names is not None and len(self._names) >= _MOST_RESENT):
+            self._names = None
+        elif self._names is not None and path not in self._names:
+            self._names.append(path)
+
+    def _add_trouble(self, fields: dict[str, Any], why: str, detail: str, advice: str) -> None:
         self._trouble_count += 1
         if len(self._troubles) < MOST_ROWS:
-            self._troubles.append(fields)
-        key = fields["outcome"], fields["status"] or fields["reason"] or "", advice
+            self._troubles.append({**fields, "why": why, "detail": detail})
+        key = fields["outcome"], why, advice
         kind = self._kinds.setdefault(
-            key, {"outcome": key[0], "why": key[1], "count": 0, "advice": advice, "again": 0}
-        )
+            key, {"outcome": key[0], "why": why, "count": 0, "advice": advice, "again": 0}
+        )  # fmt: skip
         kind["count"] += 1
         kind["again"] += fields["retryable"]
 
     def finish(self, record: RunRecord) -> None:
         run = {**self._run.start(), **self._run.end(record)}
-        shows_all = self._good_count + self._trouble_count <= MOST_ROWS
+        totals = run["totals"]
+        total = self._good_count + self._trouble_count
+        migration = record.migration()
+        if record.is_refused_for_good:
+            for kind in self._kinds.values():
+                kind["again"] = 0
+        resend = None
+        if self._resend is not None and self._trouble_count:
+            resend = resend_line(self._resend, self._names)
+        studies = self._studies.all()
         self._file.write(
             self._template.render(
                 run=run,
-                totals=run["totals"],
-                verdict=self._verdict(record) | {"hint": self._hint(record)},
+                totals=totals,
+                total=total,
+                verdict=self._verdict(record, migration),
+                migration=None if migration is None else self._migration_fields(migration),
+                affected=self._studies.affected()[:_MOST_GROUPS],
+                affected_count=sum(1 for row in studies if row["missing"]),
                 kinds=sorted(self._kinds.values(), key=lambda kind: -int(kind["count"])),
                 troubles=self._troubles,
                 trouble_count=self._trouble_count,
-                good=self._shown() if shows_all else [],
+                good=self._shown() if total <= MOST_ROWS else [],
+                resend=resend,
+                sends_all=SENDS_ALL,
+                see_csv=SEE_CSV,
                 proof=None if self._proofs is None else self._proofs.fields(),
-                shows_all=shows_all,
-                tables=_tables(run),
-                outcome_picture=outcome_picture(run["totals"]),
+                shows_all=total <= MOST_ROWS,
+                most_rows=MOST_ROWS,
+                studies=studies[:_MOST_GROUPS],
+                more_studies=max(0, len(studies) - _MOST_GROUPS),
+                tables=_tables(run, self._invalid),
+                statuses=[(status_words(int(status, 16)), each) for status, each in sorted(run["by_status"].items())],
+                outcome_picture=outcome_picture(totals, self._invalid),
                 throughput_picture=throughput_picture(self._timeline),
                 association_picture=association_picture(run["associations"]),
-                has_patient=len(self._source.names) > 0 and self._source.names[-1] == "patient_id",
+                has_patient=self._source.with_patient,
             )
         )
         self._file.close()
@@ -121,23 +167,46 @@ class HtmlReport(Report):
             return self._good
         return [{**row, "proof": self._proofs.of(row["index"])} for row in self._good]
 
-    def _verdict(self, record: RunRecord) -> dict[str, str]:
-        verdict = _verdict(record, self._trouble_count)
-        if self._proofs is None:
-            return verdict
-        from .html_proofs import with_proof
+    def _verdict(self, record: RunRecord, migration: Migration | None) -> dict[str, Any]:
+        """The headline and what stands below it."""
+        verdict = headline(record, self._invalid)
+        if self._proofs is not None:
+            from .html_proofs import with_proof
 
-        return with_proof(verdict, record)
-
-    def _hint(self, record: RunRecord) -> str:
+            verdict = with_proof(verdict, record)
+        if migration is not None:
+            verdict = migration_headline(verdict, migration)
         error = record.error
-        return "" if error is None else "; ".join(for_error(error, self._run.peer.situation).splitlines())
+        hint = "" if error is None else "; ".join(for_error(error, self._run.peer.situation).splitlines())
+        return {**verdict, **result_lines(record, self._trouble_count, hint)}
+
+    def _migration_fields(self, migration: Migration) -> dict[str, Any]:
+        """The section on the whole journal, whose studies have their dates where this run has seen them."""
+        studies = []
+        for uid, missing in migration.studies:
+            known = self._studies.find(uid) if uid else None
+            studies.append({**(known or StudyRows.empty(uid)), "missing": missing})
+        return {**migration_fields(migration), "studies": studies, "see": SEE_JOURNAL_REPORT}
+
+
+def _why(outcome: StoreOutcome) -> str:
+    if outcome.status is not None:
+        return status_words(outcome.status)
+    return "" if outcome.reason is None else reason_words(outcome.reason)
+
+
+def _detail(outcome: StoreOutcome) -> str:
+    """What the message tells beside the reason; the words of the protocol are not for people."""
+    if outcome.status is not None:
+        return outcome.error_comment
+    if outcome.reason is None or outcome.reason in _SAYS_NOTHING_NEW:
+        return ""
+    same = {outcome.reason.value.casefold(), reason_words(outcome.reason).casefold(), outcome.result.value.casefold()}
+    return "" if outcome.message.casefold() in same else outcome.message
 
 
 def _advice(outcome: StoreOutcome) -> str:
-    """What to do about an instance; ``""`` for a stored one."""
-    if outcome.result is Result.STORED:
-        return ""
+    """What to do about an instance that is not stored."""
     if outcome.status is not None:
         return for_status(outcome.status)
     return "" if outcome.reason is None else for_reason(outcome.reason, is_permanent=outcome.is_permanent)
@@ -147,63 +216,13 @@ def _sentence(text: str) -> str:
     return text if text.endswith("?") else f"{text[:1].upper()}{text[1:]}."
 
 
-def load_template(path: str, name: str) -> Template:
-    """A template of this folder; ``path`` is for the message.  Raises ReportError if the package is missing."""
-    try:
-        from jinja2 import Environment, FileSystemLoader, StrictUndefined
-    except ImportError as error:
-        raise ReportError(path, "it needs the package jinja2 (pip install jinja2)") from error
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True,
-    )  # fmt: skip
-    environment.filters.update(
-        count=format_count, bytes=format_bytes, duration=format_duration, visible=visible, words=_words, moment=_moment
-    )
-    return environment.get_template(name)
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")
-
-
-def _moment(text: str | None) -> str:
-    """``2026-03-04T12:00:00.000Z`` without fractions."""
-    return "" if text is None else text[:19].replace("T", " ") + " UTC"
-
-
-def _verdict(record: RunRecord, troubles: int) -> dict[str, str]:
-    """The headline: its kind, its words, and what ended the run early."""
-    missing, total = record.summary.not_stored, record.summary.total
-    ended = "" if record.error is None else one_line(record.error)
-    if not record.listed or not total:
-        already = record.already_stored
-        if already and not ended:
-            text = f"Everything had arrived before: {format_count(already)} files"
-            return {"kind": "good", "text": text, "ended": ""}
-        if record.filtered and not ended and not troubles:
-            text = f"Nothing had to be sent: {format_count(record.filtered)} files are left out by their values"
-            return {"kind": "good", "text": text, "ended": ""}
-        return {"kind": "bad", "text": "Nothing was sent", "ended": ended}
-    if not missing and not troubles:
-        text = "The instance has arrived" if total == 1 else f"All {format_count(total)} instances have arrived"
-        return {"kind": "good", "text": text, "ended": ended}
-    if not missing:
-        files = "1 file" if troubles == 1 else f"{format_count(troubles)} files"
-        text = f"All instances have arrived, but {files} cannot be sent"
-        return {"kind": "warn", "text": text, "ended": ended}
-    verb = "has" if missing == 1 else "have"
-    text = f"{format_count(missing)} of {format_count(total)} instances {verb} not arrived"
-    return {"kind": "bad", "text": text, "ended": ended}
-
-
-def _tables(run: dict[str, Any]) -> list[dict[str, Any]]:
-    """Tables by study, SOP Class and transfer syntax; rows with failures first, then by size."""
+def _tables(run: dict[str, Any], invalid: int) -> list[dict[str, Any]]:
+    """Tables by SOP Class and transfer syntax; rows with failures first, then by size.  All have the same sum."""
     tables = []
-    for title, name in (
-        ("Studies", "by_study"), ("SOP Classes", "by_sop_class"), ("Transfer syntaxes of the files", "by_syntax")
-    ):  # fmt: skip
+    for title, name in (("SOP Classes", "by_sop_class"), ("Transfer syntaxes of the files", "by_syntax")):
         rows = [{"uid": uid, **counts} for uid, counts in run[name].items()]
+        if invalid:
+            rows.append({"uid": "", "name": "", "instances": invalid, "stored": 0, "bytes": 0})
         rows.sort(key=lambda row: (row["stored"] == row["instances"], -row["instances"]))
         tables.append({"title": title, "rows": rows[:_MOST_GROUPS], "more": max(0, len(rows) - _MOST_GROUPS)})
     return tables

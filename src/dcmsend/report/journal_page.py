@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from dcmsend.transfer import Result
+
 from .amounts import format_count
-from .html_report import load_template
+from .headline import of_rows
+from .migration import kind_fields
+from .page import load_template
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -21,14 +26,17 @@ def load_page(path: str) -> Template:
 
 
 def render_journal_page(
-    template: Template, journal: dict[str, Any], kinds: list[dict[str, Any]], rows: list[dict[str, Any]]
+    template: Template,
+    journal: dict[str, Any],
+    kinds: Sequence[tuple[Result, int | None, str | None, int]],
+    rows: list[dict[str, Any]],
 ) -> str:
     """The page.
 
     Args:
         template: of ``load_page``.
         journal: the fields of the JSON report, without its instances.
-        kinds: what is not stored, by outcome and reason, with advice.
+        kinds: result, status, reason and number of what is not stored.
         rows: the instances that are shown one by one.
     """
     studies = [
@@ -38,14 +46,22 @@ def render_journal_page(
     studies.sort(key=lambda study: (-study["missing"], -study["instances"]))
     totals, peer = journal["totals"], journal["peer"]
     missing = totals["instances"] - totals["stored"]
+    shown = [
+        {**row, "why": kind_fields(Result(row["outcome"]), _number(row["status"]), row["reason"], 1)["why"]}
+        for row in rows
+    ]
     return template.render(
         journal=journal, peer=peer.get("url") or f"{peer['called']}@{peer['host']}:{peer['port']}",
         proofs=journal.get("proofs", {}), waiting=journal.get("open_transactions", {}).get("instances", 0),
         totals=totals, verdict=_verdict(totals["instances"], missing, journal.get("proofs", {})),
-        kinds=kinds, rows=rows, missing=missing, studies=studies[:_MOST_STUDIES],
+        kinds=[kind_fields(*kind) for kind in kinds], rows=shown, missing=missing, studies=studies[:_MOST_STUDIES],
         more_studies=max(0, len(studies) - _MOST_STUDIES),
         outcomes=[name for name in ("stored", "refused", "failed", "unconfirmed") if totals[name]],
     )  # fmt: skip
+
+
+def _number(status: str | None) -> int | None:
+    return None if status is None else int(status, 16)
 
 
 def _verdict(total: int, missing: int, proofs: dict[str, int]) -> dict[str, str]:
@@ -53,9 +69,8 @@ def _verdict(total: int, missing: int, proofs: dict[str, int]) -> dict[str, str]
     if not total:
         return {"kind": "warn", "text": "The journal has no instances yet"}
     if missing:
-        verb = "is" if missing == 1 else "are"
-        return {"kind": "bad", "text": f"{format_count(missing)} of {format_count(total)} instances {verb} not stored"}
-    text = "The instance is stored" if total == 1 else f"All {format_count(total)} instances are stored"
+        return {"kind": "bad", "text": of_rows(total, missing, "is not stored", "are not stored")}
+    text = of_rows(total, 0, "is stored", "are stored")
     refuted = proofs.get("missing", 0) + proofs.get("denied", 0)
     if refuted:
         return {"kind": "bad", "text": f"{text}, but the archive lacks {format_count(refuted)} of them"}

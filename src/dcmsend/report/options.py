@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from dcmsend.dicom.record import FileName, Record
-from dcmsend.dicom.tag import PATIENT_ID, PATIENT_NAME, SPECIFIC_CHARACTER_SET
+from dcmsend.dicom.tag import (
+    ACCESSION_NUMBER,
+    MODALITY,
+    PATIENT_ID,
+    PATIENT_NAME,
+    SPECIFIC_CHARACTER_SET,
+    STUDY_DATE,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .resend import Resend
 
 __all__ = ["ReportOptions"]
 
 _PATIENT = frozenset((SPECIFIC_CHARACTER_SET, PATIENT_NAME, PATIENT_ID))
+_STUDY = frozenset((SPECIFIC_CHARACTER_SET, STUDY_DATE, MODALITY, ACCESSION_NUMBER))
 
 
 class ReportOptions(Record):
@@ -26,6 +38,7 @@ class ReportOptions(Record):
         run_id: a UUID for the run; ``""`` to have one made.
         names: the names of our reports as they were written, if they had fields (``{date}``), so that those of
             earlier runs are recognised.
+        resend: how the command sends what has not arrived, for the page for people; None without a command line.
         text_is_needed: nothing is sent if DCMTK's report cannot be written; DCMTK itself sends everything.
     """
 
@@ -41,6 +54,7 @@ class ReportOptions(Record):
     names: tuple[str, ...] = ()
     metrics_file: FileName = FileName()
     text_is_needed: bool = False
+    resend: Resend | None = None
 
     @property
     def own_files(self) -> tuple[str, ...]:
@@ -58,4 +72,5 @@ class ReportOptions(Record):
         """Tags of elements that reports show beside UIDs; None if no report shows any part of data sets."""
         if not self.for_programs:
             return None
-        return _PATIENT if self.with_patient else frozenset()
+        shown = _STUDY if self.html_report else frozenset()
+        return shown | _PATIENT if self.with_patient else shown

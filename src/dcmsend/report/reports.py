@@ -222,4 +222,4 @@ def _open_further(
     if options.html_report:
         from .html_report import HtmlReport
 
-        reports.add(lambda: HtmlReport(options.html_report, run, source))
+        reports.add(lambda: HtmlReport(options.html_report, run, source, options.resend))

@@ -18,6 +18,7 @@ from .summary import Summary, format_summary
 if TYPE_CHECKING:
     from dcmsend.transfer import AutoCount
 
+    from .migration import Migration
     from .proof_summary import ProofSummary
 
 __all__ = ["RunRecord", "is_final_refusal"]
@@ -26,6 +27,10 @@ __all__ = ["RunRecord", "is_final_refusal"]
 def is_final_refusal(error: DcmsendError | None) -> bool:
     """Whether the receiver, TLS on either side, or a store will refuse again until a person has acted."""
     return isinstance(error, SessionFailed | StoreUnusable) and error.is_permanent
+
+
+def _no_migration() -> None:
+    """For a run without a journal."""
 
 
 class RunRecord:
@@ -55,6 +60,8 @@ class RunRecord:
         leaves_young: whether files that were modified a moment ago are left for the next run; see ``left_out``.
         other_shards: number of files left to other shards; known when the search has ended.
         journal: file name of the journal, None without one.
+        migration: reads what the journal knows over all its runs, when everything is sent; None without a journal of
+            this receiver.
         associations: number of negotiations that were answered.
         contexts: presentation contexts proposed over all associations.
         chooses_sessions: whether the number of associations at the same time was left to the run.
@@ -94,6 +101,7 @@ class RunRecord:
         self.leaves_young = False
         self.other_shards = 0
         self.journal: str | None = None
+        self.migration: Callable[[], Migration | None] = _no_migration
         self.associations = 0
         self.contexts = 0
         self.chooses_sessions = False

@@ -26,6 +26,7 @@ from .search import Search, find_sources, selection_of, share_of
 if TYPE_CHECKING:
     from dcmsend.inputs import Fetcher, Stores
     from dcmsend.journal import Journal, MovingJournal
+    from dcmsend.report import Migration
     from dcmsend.transfer import InstanceProof, Ledger
 
     from .carrier import CarrierMaker
@@ -78,9 +79,12 @@ class Run:
         self.record.filtered = 0 if settings.index.value_rules else None
         self.record.leaves_young = settings.inputs.min_age > 0
         self.record.journal = None if settings.journal is None else settings.journal.path
+        if settings.journal is not None and settings.report.html_report:
+            self.record.migration = self._read_migration
         self.interrupt = interrupt or Interrupt(settings.transfer.drain_seconds)
         self._proving: Proving | None = None
         self._stores: Stores | None = None
+        self._has_used_journal = False
         self._stays: set[tuple[int, int]] = set()  # files that a DICOMDIR refers to
         if settings.wants_proof:
             from dcmsend.report import ProofSummary  # only where a proof is asked for
@@ -237,11 +241,22 @@ class Run:
         settings = self.settings
         assert settings.journal is not None
         options = settings.journal.replace(resume=True) if is_open_again else settings.journal
-        return open_journal(
+        journal = open_journal(
             options, settings.peer.facts, self.interrupt,
             reads_dicomdir=settings.index.expand_dicomdir and not is_open_again,  # the search is over
             needs_proof=settings.wants_proof, stays=self._stays, must_exist=is_open_again,
         )  # fmt: skip
+        self._has_used_journal = True
+        return journal
+
+    def _read_migration(self) -> Migration | None:
+        """What the journal knows over all its runs; None if this run could not use it."""
+        settings = self.settings
+        if settings.journal is None or not self._has_used_journal:
+            return None
+        from .migration import read_migration  # seldom needed
+
+        return read_migration(settings.journal.path)
 
     def _carry(
         self, inputs: Iterable[Source], observer: Observer | None, ledger: Ledger | None

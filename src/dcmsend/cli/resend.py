@@ -1,0 +1,62 @@
+"""The command lines with which what has not arrived is sent, without secrets; loaded only for the page for people."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Final, NamedTuple
+
+from dcmsend.report import Resend
+
+from .command_line import CommandLine
+from .option_table import FILE_LISTS, PARAMETERS, find_option
+
+__all__ = ["resend_of"]
+
+_CHOOSES_INPUTS: Final = frozenset((
+    *FILE_LISTS, "--scan-directories", "--scan-pattern", "--recurse", "--no-recurse", "--read-from-dicomdir",
+    "--include", "--exclude", "--shard", "--archives", "--min-age",
+))  # fmt: skip
+"""Options that say which files are sent; those that have not arrived are named instead."""
+
+
+def resend_of(line: CommandLine) -> Resend:
+    """How to send the rest of what this command line sends."""
+    parts = list(_parts(line.arguments))
+    journal = line.has("--journal")
+    again = [word for part in parts for word in part.words]
+    if journal and not line.has("--resume"):
+        again.insert(0, "--resume")
+    peers = 0 if line.has("--stow") else len(PARAMETERS) - 1
+    receiver = [part for part in parts if not part.option][:peers]
+    options = [part for part in parts if part.option and part.option not in _CHOOSES_INPUTS]
+    reads_input = any(values[0] == "-" for name in FILE_LISTS for values in line.values(name))
+    try:
+        folder = os.getcwd()
+    except OSError:  # it is gone
+        folder = ""
+    return Resend(
+        again=() if reads_input else tuple(again),
+        by_name=tuple(word for part in (*options, *receiver) for word in part.words),
+        only_the_rest=journal,
+        folder=folder,
+    )
+
+
+class _Part(NamedTuple):
+    """An option with its values, or a parameter, of which ``option`` is ``""``."""
+
+    option: str
+    words: tuple[str, ...]
+
+
+def _parts(arguments: Sequence[str]) -> Iterator[_Part]:
+    """Divide arguments after expansion, whose options have their long names."""
+    rest = iter(arguments)
+    for argument in rest:
+        row = find_option(argument)
+        if row is None:  # a name that begins with @ would stand for a command file
+            yield _Part("", (f"./{argument}" if argument.startswith("@") else argument,))
+        else:
+            yield _Part(row.long, (argument, *islice(rest, row.value_count)))

@@ -1,0 +1,75 @@
+"""The headline of a page: did everything arrive, why not, and what to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dcmsend.advice import for_exit, for_rest
+from dcmsend.errors import DcmsendError, JournalError
+from dcmsend.explanations import one_line
+
+from .amounts import format_count
+from .migration import Migration
+from .run_record import RunRecord
+
+__all__ = ["headline", "migration_headline", "of_rows", "result_lines"]
+
+
+def headline(record: RunRecord, invalid: int) -> dict[str, Any]:
+    """Kind (``good``, ``warn``, ``bad``) and words for this run; ``invalid`` inputs count as not arrived.
+
+    The count is that of all parts of the page: every DICOM file that was to be sent.
+    """
+    missing, total = record.summary.not_stored + invalid, record.summary.total + invalid
+    if not total or not record.listed:
+        already = record.already_stored
+        if already and record.error is None:
+            return _said("good", f"Everything had arrived before: {format_count(already)} files")
+        if record.filtered and record.error is None:
+            return _said("good", f"Nothing had to be sent: {format_count(record.filtered)} files are left out by their "
+                         "values")  # fmt: skip
+        return {**_said("bad", "Nothing was sent"), "is_empty": True}
+    if not missing:
+        return _said("good", of_rows(total, 0, "has arrived", "have arrived"))
+    return _said("bad", of_rows(total, missing, "has not arrived", "have not arrived"))
+
+
+def migration_headline(verdict: dict[str, Any], migration: Migration) -> dict[str, Any]:
+    """The headline over all runs of a journal; ``verdict`` of this run stands below it."""
+    if not migration.total:
+        return verdict
+    missing = migration.missing
+    text = of_rows(migration.total, missing, "is not stored" if missing else "is stored",
+                   "are not stored" if missing else "are stored")  # fmt: skip
+    text += " over all runs"
+    kind = "bad" if missing else verdict["kind"]
+    if not missing and verdict["kind"] == "bad":
+        text += ", but not everything of this run"
+    return {"kind": kind, "text": text, "run": verdict["text"]}
+
+
+def of_rows(total: int, missing: int, one: str, several: str) -> str:
+    """``All 3 instances are stored``, ``1 of 3 instances is not stored``."""
+    if not missing:
+        return f"The instance {one}" if total == 1 else f"All {format_count(total)} instances {several}"
+    verb = one if missing == 1 else several
+    return f"{format_count(missing)} of {format_count(total)} instance{'s' * (total > 1)} {verb}"
+
+
+def result_lines(record: RunRecord, missing: int, hint: str) -> dict[str, Any]:
+    """Below the headline: what ended the run, what its exit code says, and what to do now."""
+    error: DcmsendError | None = record.error
+    lines = [line for line in hint.split("; ") if line]
+    may = 0 if isinstance(error, JournalError) else min(record.may_succeed, missing)
+    if missing:
+        lines += for_rest(may, missing - may, with_journal=record.journal is not None)
+    code = record.exit_code
+    return {
+        "ended": "" if error is None else one_line(error),
+        "remedies": lines,
+        "exit": None if code is None else {"code": int(code), "words": for_exit(int(code), missing=missing > 0)},
+    }
+
+
+def _said(kind: str, text: str) -> dict[str, Any]:
+    return {"kind": kind, "text": text, "run": "", "is_empty": False}
