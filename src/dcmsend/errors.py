@@ -353,23 +353,25 @@ class GivenUp(DcmsendError):
 
 class _FileTrouble(DcmsendError):
     """A file of ours (``path``) cannot be used; ``reason`` says why, in the system's words or ours."""
-    text = "{path}: {reason}"
+
+    form = "{path}: {reason}"
 
     def __init__(self, path: str, reason: str) -> None:
         self.path = path
         self.reason = reason
-        super().__init__(self.text.format(path=path, reason=reason))
+        super().__init__(self.form.format(path=path, reason=reason))
 
 
 class ReportError(_FileTrouble):
     """A report cannot be written."""
-    text = "cannot write detailed report to file '{path}'"
+
+    form = "cannot write detailed report to file '{path}'"
 
 
 class JournalError(_FileTrouble):
     """The journal cannot be used, or not any longer; ``why`` is the reason, if a program can act on it."""
 
-    text = "cannot use journal '{path}': {reason}"
+    form = "cannot use journal '{path}': {reason}"
 
     def __init__(self, path: str, reason: str, why: NoJournal = NoJournal.OTHER) -> None:
         super().__init__(path, reason)
