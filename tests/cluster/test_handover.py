@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -97,7 +98,7 @@ def test_workers_that_lose_the_scheduler_end_in_order_and_the_driver_says_it_in_
     ):
         command = [
             installed_dcmsend(), "--cluster", address, "--journal", "journal", "--retry", "1", "--retry-max-time", "1",
-            "+sd", "+r", "127.0.0.1", str(peer.port), "tree",
+            "--report-json", "report.json", "+sd", "+r", "127.0.0.1", str(peer.port), "tree",
         ]  # fmt: skip
         scheduler = scheduler_with(2, address)
         process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
@@ -112,6 +113,9 @@ def test_workers_that_lose_the_scheduler_end_in_order_and_the_driver_says_it_in_
     assert "Traceback" not in stderr
     assert all("release" in link.course for link in peer.connections)
     assert len(peer.stores) < 600
+    rows = json.loads((tmp_path / "report.json").read_text())["instances"]
+    told = {tiny_instance_uid(int(Path(row["path"]).stem)): row["outcome"] for row in rows}
+    assert {told[uid] for uid in uids_at(peer)} <= {"stored", "unconfirmed"}
 
 
 def test_workers_of_another_version_get_nothing(client: Client, tmp_path: Path) -> None:

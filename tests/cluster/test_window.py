@@ -141,6 +141,29 @@ def test_what_waits_can_be_given_up() -> None:
     window.add(["b", "c"])
     attempt = window.begin()
     assert attempt is not None
-    assert window.give_up_waiting() == ["b", "c"]
+    assert window.give_up_waiting() == [("b", False), ("c", False)]
     assert window.end(attempt.number) == ["a"]
     assert window.is_empty
+
+
+def test_what_waits_to_be_repeated_may_have_arrived() -> None:
+    window: Window[str] = Window(2)
+    window.add(["a"])
+    window.add(["b"])
+    window.add(["c"])
+    first, second = window.begin(), window.begin()
+    assert first is not None
+    assert second is not None
+    window.die(first.number)
+    window.put_back(second.number, was_sent=False)
+    assert sorted(window.give_up_waiting()) == [("a", True), ("b", False), ("c", False)]
+
+
+def test_what_was_sent_once_stays_so_when_it_cannot_be_sent_again() -> None:
+    window: Window[str] = Window(1)
+    window.add(["a"])
+    for was_sent in (True, False):
+        attempt = window.begin()
+        assert attempt is not None
+        window.put_back(attempt.number, was_sent=was_sent)
+    assert window.give_up_waiting() == [("a", True)]

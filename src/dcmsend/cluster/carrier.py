@@ -158,7 +158,7 @@ class ClusterCarrier:
                 [number, *tell_input(item, self._folder, stays_here=here)] for number, item in attempt.inputs.items()
             ]
         except DcmsendError:
-            self._window.put_back(attempt.number)
+            self._window.put_back(attempt.number, was_sent=False)
             raise
         self._ends.begin(attempt)
         message = to_text({

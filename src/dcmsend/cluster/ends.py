@@ -114,7 +114,7 @@ class Ends:
             self.error = error
         for item in self._window.end(attempt):
             if error is not None:
-                self._not_attempted(item)
+                self._give_up_one(item, may_be_there=heard is not None and heard.attempt.is_repeated)
             else:
                 self._record.instances_found -= 1  # it held others, or none
         return error
@@ -134,16 +134,15 @@ class Ends:
 
     def give_up_waiting(self) -> None:
         """Batches that wait are not sent any more."""
-        for item in self._window.give_up_waiting():
-            self._not_attempted(item)
+        for item, may_be_there in self._window.give_up_waiting():
+            self._give_up_one(item, may_be_there=may_be_there)
 
     def give_up(self) -> None:
         """Workers that are still sending have not said what became of their batches, and nobody waits any longer."""
         for attempt in self._window.running:
             self._forget(attempt)
             for item in self._window.end(attempt):
-                text = "the worker has not told what became of it"
-                self._add(_blank(item, Result.UNCONFIRMED, Reason.CONNECTION_LOST, text), is_known=False)
+                self._give_up_one(item, may_be_there=True)
         self.give_up_waiting()
 
     def _forget(self, attempt: int) -> _Heard | None:
@@ -248,7 +247,7 @@ class Ends:
         if outcome.is_duplicate and (was_repeated or self._ledger.is_unanswered(outcome)):
             outcome = counted_as_stored(outcome)
         if outcome.reason is Reason.CANCELLED and outcome.result is Result.NOT_ATTEMPTED and self.error is not None:
-            self._not_attempted(item, outcome.instance)
+            self._give_up_one(item, outcome.instance, may_be_there=was_repeated)
             return
         if outcome.reason is Reason.FILE_UNREADABLE and self._ledger.was_moved(outcome.instance):
             self._record.already_stored += 1  # it was named twice, and moved meanwhile
@@ -307,7 +306,12 @@ class Ends:
             self._observer.outcome(outcome)
         self._ready.append(outcome)
 
-    def _not_attempted(self, item: Source, instance: Instance | None = None) -> None:
+    def _give_up_one(self, item: Source, instance: Instance | None = None, *, may_be_there: bool) -> None:
+        """An input is not sent any more; ``may_be_there``: an attempt has begun of which not everything was heard."""
+        if may_be_there:
+            text = "the worker has not told what became of it"
+            self._add(_blank(item, Result.UNCONFIRMED, Reason.CONNECTION_LOST, text), is_known=False)
+            return
         for outcome in not_attempted([instance or _unread(item)], 0, self.error or Cancelled()):
             self._add(outcome)
 

@@ -29,13 +29,14 @@ _Input = TypeVar("_Input")
 class _Batch(Generic[_Input]):
     """Inputs without an end, in order, by their numbers; and the inputs found in them that have theirs, as digests."""
 
-    __slots__ = ("attempt", "found", "inputs", "points", "was_begun")
+    __slots__ = ("attempt", "found", "inputs", "is_repeated", "points", "was_begun")
 
     def __init__(self, inputs: dict[int, _Input], found: set[str], points: int = 0, was_begun: bool = False) -> None:
         self.inputs = inputs
         self.found = found
         self.points = points
         self.was_begun = was_begun
+        self.is_repeated = was_begun
         self.attempt: int | None = None
 
 
@@ -109,8 +110,8 @@ class Window(Generic[_Input]):
             self._attempts += 1
             batch.attempt = self._attempts
             self._running[self._attempts] = batch
-            is_repeated, batch.was_begun = batch.was_begun, True
-            return Attempt(self._attempts, dict(batch.inputs), frozenset(batch.found), is_repeated)
+            batch.is_repeated, batch.was_begun = batch.was_begun, True
+            return Attempt(self._attempts, dict(batch.inputs), frozenset(batch.found), batch.is_repeated)
         return None
 
     def drop(self, attempt: int, numbers: Iterable[int]) -> None:
@@ -173,16 +174,23 @@ class Window(Generic[_Input]):
             self._waiting.appendleft(part)
         return []
 
-    def put_back(self, attempt: int) -> None:
-        """Nobody is to blame, but the attempt is over, e.g. because the scheduler is gone: it is repeated."""
+    def put_back(self, attempt: int, *, was_sent: bool = True) -> None:
+        """Nobody is to blame, but the attempt is over, e.g. because the scheduler is gone: it is repeated.
+
+        ``was_sent``: whether a worker may have got it.
+        """
         batch = self._finish(attempt)
         if batch is not None and batch.inputs:
+            batch.was_begun = was_sent or batch.is_repeated
             self._waiting.appendleft(batch)
 
-    def give_up_waiting(self) -> list[_Input]:
-        """The inputs of all batches that wait, which are not sent any more."""
+    def give_up_waiting(self) -> list[tuple[_Input, bool]]:
+        """The inputs of all batches that wait, which are not sent any more.
+
+        With each, whether it was on its way before, so that the receiver may have it.
+        """
         waiting, self._waiting = self._waiting, deque()
-        return [each for batch in waiting for each in self._forget(batch)]
+        return [(each, batch.was_begun) for batch in waiting for each in self._forget(batch)]
 
     def _finish(self, attempt: int) -> _Batch[_Input] | None:
         self._heard.discard(attempt)
