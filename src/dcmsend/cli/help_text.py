@@ -94,6 +94,16 @@ def _option_lines(row: OptionRow) -> Iterator[str]:
         yield " " * _TEXT_COLUMN + text
 
 
+def _is_compiled() -> bool:
+    """Whether this is a wheel with compiled modules: whether Python would load the walk from one (decision 21)."""
+    from importlib.machinery import ExtensionFileLoader, PathFinder
+
+    from dcmsend import dicom
+
+    found = PathFinder.find_spec("dcmsend.dicom.walk", dicom.__path__)
+    return found is not None and isinstance(found.loader, ExtensionFileLoader)
+
+
 def version_text() -> str:
     """The output of ``--version``."""
     import zlib
@@ -105,7 +115,7 @@ def version_text() -> str:
         HEADER,
         f"Host type: {sys.platform}-{machine}",
         f"Character encoding: {sys.getfilesystemencoding()}",
-        f"Build options: {implementation.name} {release}",
+        f"Build options: {implementation.name} {release}, {'compiled by mypyc' if _is_compiled() else 'pure Python'}",
         "",
         "External libraries used:",
         f"- ZLIB, Version {zlib.ZLIB_RUNTIME_VERSION}",

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = ["StructureBuilder", "WalkResult", "walk_data_set"]
 
-_NO_END: Final = 1 << 62
+_NO_END: Final = 1 << 61  # behind any position; compiled code needs no object for it (decision 21)
 _UNKNOWN_HEADER: Final = 16
 """Added to ``WalkState.work`` for an element whose header was not seen before."""
 _MOST_HEADERS: Final = 16384

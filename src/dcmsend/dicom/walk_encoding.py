@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from struct import Struct, pack
 from typing import Final
 
 from .vr import AMBIGUOUS_VRS, LONG_VRS, SHORT_VRS, vr_code
 
-__all__ = ["EXPLICIT_BIG", "EXPLICIT_LITTLE", "IMPLICIT", "Encoding", "Headers", "HeadersByNoted"]
+__all__ = ["EXPLICIT_BIG", "EXPLICIT_LITTLE", "IMPLICIT", "Encoding", "Headers", "HeadersByNoted", "UnpackItem"]
 
 Headers = dict[bytes, tuple[int, int]]
 """The meaning of the first eight bytes of an ordinary element at any place: its tag, and the distance to the next one.
 The distance is negative for a value that has to be read, and 0 where a sequence or item is entered or left."""
+
+UnpackElement = Callable[[bytes, int], tuple[int, int, int, int]]
+"""Group, element, VR and 16-bit length of the header at a place in the bytes."""
+UnpackItem = Callable[[bytes, int], tuple[int, int, int]]
+"""Group, element and 32-bit length."""
+UnpackLength = Callable[[bytes, int], tuple[int]]
 
 _MOST_KINDS: Final = 8
 
@@ -46,9 +53,9 @@ class Encoding:
         order = "<" if is_little else ">"
         self.is_explicit = is_explicit
         self.is_little = is_little
-        self.unpack_element = Struct(order + "HHHH").unpack_from  # group, element, VR, 16-bit length
-        self.unpack_item = Struct(order + "HHL").unpack_from  # group, element, 32-bit length
-        self.unpack_length = Struct(order + "L").unpack_from
+        self.unpack_element: UnpackElement = Struct(order + "HHHH").unpack_from
+        self.unpack_item: UnpackItem = Struct(order + "HHL").unpack_from
+        self.unpack_length: UnpackLength = Struct(order + "L").unpack_from
         self.short = frozenset(vr_code(vr, little_endian=is_little) for vr in SHORT_VRS)
         self.long = frozenset(vr_code(vr, little_endian=is_little) for vr in LONG_VRS)
         self.sequence = vr_code("SQ", little_endian=is_little)

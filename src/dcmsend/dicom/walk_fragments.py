@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
+from .walk_encoding import UnpackItem
 from .walk_state import UNDEFINED, StructureBuilder, WalkState
 
 __all__ = ["walk_fragments"]
@@ -11,7 +10,7 @@ __all__ = ["walk_fragments"]
 
 def walk_fragments(
     state: WalkState,
-    unpack_item: Callable[..., tuple[int, ...]],
+    unpack_item: UnpackItem,
     tag: int,
     position: int,
     builder: StructureBuilder | None,

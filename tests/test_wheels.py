@@ -1,0 +1,78 @@
+"""The pure wheel holds sources alone; the modules that the other wheel compiles are there, and mypyc takes them.
+
+``scripts/check-compiled`` builds the compiled wheel and runs the tests of behaviour with it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import shutil
+import sys
+import sysconfig
+import tomllib
+import zipfile
+from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader
+from pathlib import Path
+
+import pytest
+
+from support.run import run
+
+ROOT = Path(__file__).parents[1]
+WHEEL = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+MODULES: list[str] = WHEEL["hooks"]["custom"]["modules"]
+IN_CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
+
+
+@pytest.fixture
+def _compiler() -> None:
+    has_header = Path(sysconfig.get_path("include"), "Python.h").exists()
+    if has_header and shutil.which(os.environ.get("CC") or "cc") is not None:
+        return
+    reason = "PEER MISSING: C compiler: no cc on the search path, or no header files of Python"
+    if IN_CI:
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+def test_the_pure_wheel_is_for_every_python_and_holds_every_module(tmp_path: Path) -> None:
+    done = run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path, cwd=ROOT)
+    assert done.exit_code == 0, done.stderr
+    (wheel,) = tmp_path.iterdir()
+    assert wheel.name.endswith("-py3-none-any.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    assert not [name for name in names if name.endswith(tuple(EXTENSION_SUFFIXES))]
+    assert {f"{module.replace('.', '/')}.py" for module in MODULES} <= set(names)
+
+
+def test_the_installed_package_has_all_of_them_compiled_or_none() -> None:
+    compiled = {name for name in MODULES if isinstance(importlib.import_module(name).__loader__, ExtensionFileLoader)}
+    assert compiled in (set(), set(MODULES))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.usefixtures("_compiler")
+def test_what_mypyc_compiles_behaves_like_its_source(tmp_path: Path) -> None:
+    """The smallest of the modules, without optimization: whether the way to a compiled wheel is open at all."""
+    code = (
+        "import sys; from pathlib import Path\n"
+        f"sys.path.insert(0, {str(ROOT / 'scripts')!r})\n"
+        "from compile_modules import compile_modules\n"
+        f"source, target = Path({str(ROOT / 'src')!r}), Path({str(tmp_path)!r})\n"
+        "for path in compile_modules(source, ['dcmsend.dicom.byte_source'], target, '0'): print(path.name)\n"
+    )
+    built = run(sys.executable, "-c", code, timeout=500)
+    assert built.exit_code == 0, built.stdout + built.stderr
+    suffix = sysconfig.get_config_var("EXT_SUFFIX")
+    assert set(built.stdout.split()) >= {f"byte_source{suffix}", f"dcmsend__mypyc{suffix}"}
+
+    shutil.copytree(ROOT / "src" / "dcmsend", tmp_path / "dcmsend", dirs_exist_ok=True)
+    use = (
+        "from dcmsend.dicom import byte_source\n"
+        "part = byte_source.BoundedSource(byte_source.SourceFrom(byte_source.BytesSource(b'0123456789'), 2), 5)\n"
+        "print(byte_source.__loader__.__class__.__name__, part.read_at(1, 9), part.read_at(5, 1))\n"
+    )
+    done = run(sys.executable, "-c", use, environment={"PYTHONPATH": str(tmp_path)})
+    assert done.stdout == "ExtensionFileLoader b'345' b''\n", done.stderr
