@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from support.programs import installed_dcmsend
 from support.run import Run, run
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
@@ -50,6 +51,16 @@ def test_a_commitment_beside_the_time_of_the_archive() -> None:
     assert done.exit_code in (0, 1), done.stderr  # 1: more than 1.2 times as long, which is not looked at here
     assert "600 instances in 3 requests, 1 rounds" in done.stdout
     assert len(re.findall(r"^dcmsend takes [\d.]+ times as long \((whole|first) ", done.stdout, re.MULTILINE)) == 2
+
+
+def test_a_compiled_command_beside_a_pure_one() -> None:
+    """Here one command stands for both: whether it measures is what is looked at."""
+    words = ["--case", "version", "--case", "sr", "--scale", "0.01", "--rounds", "1"]
+    done = run(sys.executable, str(BENCHMARKS / "compiled.py"), installed_dcmsend(), installed_dcmsend(), *words)
+    assert done.exit_code == 0, done.stdout + done.stderr
+    line = r"^(version|sr): (user|cpu|wall) pure .*, compiled .*, quotient [\d.]+ "
+    shown = re.findall(line, done.stdout, re.MULTILINE)
+    assert shown == [(case, what) for case in ("version", "sr") for what in ("user", "cpu", "wall")]
 
 
 def test_archives_beside_files() -> None:

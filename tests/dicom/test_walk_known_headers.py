@@ -39,7 +39,7 @@ def findings(data: bytes, syntax: TransferSyntax, listener: Listener | None = No
         found = walk_data_set(BytesSource(data), syntax, dictionary=default_dictionary, builder=listener)
     except DataSetError as error:
         return str(error), error.detail
-    return {name: getattr(found, name) for name in found.__slots__}
+    return {name: getattr(found, name) for name in dir(found) if not name.startswith("_")}
 
 
 @pytest.mark.parametrize("seed", range(40))
