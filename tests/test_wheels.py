@@ -56,11 +56,16 @@ def test_the_installed_package_has_all_of_them_compiled_or_none() -> None:
 @pytest.mark.usefixtures("_compiler")
 def test_what_mypyc_compiles_behaves_like_its_source(tmp_path: Path) -> None:
     """The smallest of the modules, without optimization: whether the way to a compiled wheel is open at all."""
+    source, target = tmp_path / "source", tmp_path / "target"
+    (source / "dcmsend" / "dicom").mkdir(parents=True)
+    for package in ("dcmsend", "dcmsend/dicom"):
+        (source / package / "__init__.py").touch()  # the real one names every part of the library, for type checkers
+    shutil.copy(ROOT / "src" / "dcmsend" / "dicom" / "byte_source.py", source / "dcmsend" / "dicom")
     code = (
         "import sys; from pathlib import Path\n"
         f"sys.path.insert(0, {str(ROOT / 'scripts')!r})\n"
         "from compile_modules import compile_modules\n"
-        f"source, target = Path({str(ROOT / 'src')!r}), Path({str(tmp_path)!r})\n"
+        f"source, target = Path({str(source)!r}), Path({str(target)!r})\n"
         "for path in compile_modules(source, ['dcmsend.dicom.byte_source'], target, '0'): print(path.name)\n"
     )
     built = run(sys.executable, "-c", code, timeout=500)
@@ -68,11 +73,11 @@ def test_what_mypyc_compiles_behaves_like_its_source(tmp_path: Path) -> None:
     suffix = sysconfig.get_config_var("EXT_SUFFIX")
     assert set(built.stdout.split()) >= {f"byte_source{suffix}", f"dcmsend__mypyc{suffix}"}
 
-    shutil.copytree(ROOT / "src" / "dcmsend", tmp_path / "dcmsend", dirs_exist_ok=True)
+    shutil.copytree(source, target, dirs_exist_ok=True)
     use = (
         "from dcmsend.dicom import byte_source\n"
         "part = byte_source.BoundedSource(byte_source.SourceFrom(byte_source.BytesSource(b'0123456789'), 2), 5)\n"
         "print(byte_source.__loader__.__class__.__name__, part.read_at(1, 9), part.read_at(5, 1))\n"
     )
-    done = run(sys.executable, "-c", use, environment={"PYTHONPATH": str(tmp_path)})
-    assert done.stdout == "ExtensionFileLoader b'345' b''\n", done.stderr
+    done = run(sys.executable, "-c", use, environment={"PYTHONPATH": str(target)})
+    assert done.stdout == "ExtensionFileLoader b'3456' b''\n", done.stderr
