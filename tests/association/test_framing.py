@@ -223,7 +223,7 @@ def test_a_file_that_changes_is_never_taken_for_sent(
     with pytest.raises(FileChanged) as caught:
         sent_by(framing, buffer)
     payload.close()
-    assert str(caught.value) == "Invalid stream"
+    assert caught.value.text == "Invalid stream"
     assert caught.value.detail
 
 

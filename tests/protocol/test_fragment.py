@@ -82,7 +82,7 @@ def test_a_peer_that_leaves_no_room(peer_max_length: int) -> None:
     text = f"DUL Cannot send P-DATA PDU because receiver's max PDU size of {peer_max_length} is illegal (must be > 12)"
     with pytest.raises(RemoteProtocolError) as caught:
         max_fragment_length(peer_max_length)
-    assert str(caught.value) == text
+    assert caught.value.text == text
 
 
 def test_a_limit_of_our_own_that_leaves_no_room() -> None:

@@ -188,7 +188,7 @@ def test_breaches(stream: bytes, text: str) -> None:
     layer = associated()
     with pytest.raises(RemoteProtocolError) as caught:
         layer.receive_data(stream)
-    assert str(caught.value) == text
+    assert caught.value.text == text
     assert layer.violation is caught.value
     assert layer.state is State.AWAITING_TRANSPORT_CLOSE
     assert layer.receive_data(data_pdu(RESPONSE)) == [], "after a breach nothing is believed"

@@ -129,7 +129,7 @@ def silent_name_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.usefixtures("silent_name_server")
 def test_name_server_that_does_not_answer() -> None:
     error = failure("localhost", 104, timeout=0.1)
-    assert str(error) == "Attempt to connect to unknown host: localhost"
+    assert error.text == "Attempt to connect to unknown host: localhost"
     assert error.detail == "the name cannot be resolved: no name server has answered within 0.1 s"
 
 
@@ -181,7 +181,7 @@ def test_same_address_twice_is_tried_once(sockets: list[RecordingSocket], monkey
 
 def test_refused() -> None:
     error = failure("127.0.0.1", port := free_port())
-    assert str(error) == "TCP Initialization Error: Connection refused"
+    assert error.text == "TCP Initialization Error: Connection refused"
     assert str(port) in error.detail
 
 
@@ -191,19 +191,19 @@ def test_refused() -> None:
 )
 def test_unknown_host(host: str) -> None:
     error = failure(host, 104, timeout=30)
-    assert str(error) == f"Attempt to connect to unknown host: {host}"
+    assert error.text == f"Attempt to connect to unknown host: {host}"
     assert error.detail
 
 
 @pytest.mark.parametrize("host", ["", "[]"])
 def test_no_host(host: str) -> None:
-    assert str(failure(host, 104)) == f"Illegal service parameter: {host}:104"
+    assert failure(host, 104).text == f"Illegal service parameter: {host}:104"
 
 
 def test_nobody_answers() -> None:
     with FullBacklogPeer() as peer:
         error = failure("127.0.0.1", peer.port, timeout=0.1)
-    assert str(error) == "TCP Initialization Error: Operation now in progress (Timeout)"
+    assert error.text == "TCP Initialization Error: Operation now in progress (Timeout)"
     assert "0.1 s" in error.detail
 
 
@@ -240,7 +240,7 @@ def test_no_descriptor_left() -> None:
         for each in fillers:
             os.close(each)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    assert str(error) == f"TCP Initialization Error: {os.strerror(errno.EMFILE)}"
+    assert error.text == f"TCP Initialization Error: {os.strerror(errno.EMFILE)}"
 
 
 # --- how the socket is set up

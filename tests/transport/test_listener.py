@@ -94,7 +94,7 @@ def test_a_port_that_is_taken() -> None:
     first = Listener("127.0.0.1", 0)
     with pytest.raises(CannotListen) as caught:
         Listener("127.0.0.1", first.port)
-    assert str(caught.value) == f"cannot listen on 127.0.0.1 port {first.port}: Address already in use"
+    assert caught.value.text == f"cannot listen on 127.0.0.1 port {first.port}: Address already in use"
     assert caught.value.address == f"127.0.0.1 port {first.port}"
     assert caught.value.detail == "Address already in use"
     with pytest.raises(CannotListen, match=f"cannot listen on port {first.port}: "):

@@ -125,7 +125,7 @@ def test_the_name_is_told_and_checked(
 @pytest.mark.parametrize("host", ["other.example", "127.0.0.2", "[::1]"])
 def test_another_name_is_an_error_that_shows_the_names(front: TlsFront, certificates: Certificates, host: str) -> None:
     error = failure(trusting(certificates), front.port, host)
-    assert str(error) == "TLS error: certificate verify failed"
+    assert error.text == "TLS error: certificate verify failed"
     for word in (
         host.strip("[]"), "DNS:localhost", "DNS:pacs.example", "IP Address:127.0.0.1", "--tls-server-name",
         "--tls-no-hostname-check",
@@ -155,7 +155,7 @@ def test_a_given_name_that_is_none(certificates: Certificates) -> None:
 def test_unknown_authority(front: TlsFront, certificates: Certificates) -> None:
     for options in (TlsOptions(ca_files=(str(certificates.other_ca),)), TlsOptions()):
         error = failure(options, front.port)
-        assert str(error) == "TLS error: certificate verify failed"
+        assert error.text == "TLS error: certificate verify failed"
         assert "+cf FILE" in told_at_the_command_line(error)
         assert error.is_permanent
 
@@ -286,7 +286,7 @@ def test_files_that_cannot_be_used(
 def test_answer_that_is_not_tls(certificates: Certificates, words: bytes, told: str) -> None:
     with Greeter(words) as peer:
         error = failure(trusting(certificates), peer.port)
-    assert str(error) == "TLS error: wrong version number"
+    assert error.text == "TLS error: wrong version number"
     assert told in error.detail
     assert error.is_permanent
 
@@ -309,7 +309,7 @@ def test_peer_that_closes(certificates: Certificates) -> None:
 def test_peer_that_is_silent(certificates: Certificates) -> None:
     with Greeter(b"") as peer:
         error = failure(trusting(certificates), peer.port, seconds=0.1)
-    assert str(error) == "TLS error: no answer to the handshake within 0.1 s"
+    assert error.text == "TLS error: no answer to the handshake within 0.1 s"
     assert "DICOM without TLS" in error.detail
     assert not error.is_permanent
 
@@ -332,7 +332,7 @@ def test_nobody_there(certificates: Certificates) -> None:
 
 def test_failure_survives_pickling() -> None:
     error = pickle.loads(pickle.dumps(TlsFailed("text", "detail", True)))
-    assert (str(error), error.detail, error.is_permanent) == ("text", "detail", True)
+    assert (error.text, error.detail, error.is_permanent) == ("text", "detail", True)
 
 
 # --- what is allowed
@@ -376,7 +376,7 @@ def test_no_common_cipher_suite(certificates: Certificates) -> None:
     context.set_ciphers("AES256-SHA256")
     with TlsFront(context) as peer:
         error = failure(trusting(certificates), peer.port)
-    assert str(error) == "TLS error: sslv3 alert handshake failure"
+    assert error.text == "TLS error: sslv3 alert handshake failure"
     assert "no protocol version or cipher suite in common" in error.detail
 
 

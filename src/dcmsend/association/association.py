@@ -145,7 +145,7 @@ class Association:
         try:
             self.fragment_length = max_fragment_length(self._layer.peer_max_length, self._options.max_send_pdu)
         except RemoteProtocolError as error:
-            self.unusable = RemoteProtocolError(f"DIMSE Failed to send message\n0006:0308 {error}", code="0006:020e")
+            self.unusable = RemoteProtocolError(f"DIMSE Failed to send message\n0006:0308 {error.text}", code="0006:020e")
         else:
             self._buffer = FramedBuffer(self.fragment_length, BUFFER_SIZE)
 
@@ -257,7 +257,7 @@ class Association:
         except TimedOut as error:
             raise TimedOut(error.waited_for, error.seconds, _NO_ANSWER, "0006:0207") from None
         except RemoteProtocolError as error:
-            inner = str(error) if error.pdu_type is None else f"0006:0321 {error}"
+            inner = error.text if error.pdu_type is None else f"0006:0321 {error.text}"
             text = f"DIMSE Failed to receive message\n0006:020c DIMSE Read PDV failed\n{inner}"
             raise RemoteProtocolError(text, error.abort_reason, "0006:020d") from error
 

@@ -120,7 +120,7 @@ class DimseTarget:
     def tell_end(self, error: DcmsendError) -> None:
         """Log the error that ends the run, and what to try next."""
         if isinstance(error, PlanError):
-            _app_log.error("cannot add presentation contexts: %s", error)
+            _app_log.error("cannot add presentation contexts: %s", error.text)
         else:
             log_end(error, self.facts)
 

@@ -109,7 +109,7 @@ def log_receive_error(store: PreparedStore | None, error: DcmsendError) -> None:
 
 def log_unexpected_command(command_field: int, error: DcmsendError) -> None:
     """Log that the peer has sent a command that is not an answer, and what is made of that."""
-    _log.error("Expected C-STORE response but received DIMSE command 0x%04x\n%s", command_field, error)
+    _log.error("Expected C-STORE response but received DIMSE command 0x%04x\n%s", command_field, error.text)
 
 
 def log_aborting_for_release() -> None:

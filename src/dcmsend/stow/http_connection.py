@@ -211,7 +211,7 @@ class HttpConnection:
             if proxy is None:
                 raise
             text = f"cannot connect to the proxy {host}:{port} that the environment names"
-            raise ConnectFailed(text, error.detail or str(error)) from error
+            raise ConnectFailed(text, error.detail or error.text) from error
 
     def _tunnelled(self) -> Connection:
         from .http_wire import HttpWire

@@ -107,7 +107,7 @@ class Listener:
             try:
                 return resolve(address, port, family, Deadline(_RESOLVE_SECONDS, "the name server"), interrupt)
             except ConnectFailed as error:
-                raise CannotListen(self.address, error.detail or str(error)) from error
+                raise CannotListen(self.address, error.detail or error.text) from error
         places: list[tuple[int, tuple[str, int]]] = []
         if family is not AddressFamily.IPV4:
             places.append((socket.AF_INET6, ("::", port)))

@@ -211,4 +211,4 @@ class TlsConnection:
     def _broken(self, error: ssl.SSLError) -> TransportError:
         """The meaning of a session error: before the peer's first byte, the peer refuses us."""
         failure = tls_failure(error, has_certificate=self._has_certificate)
-        return ConnectionLost(str(failure)) if self._has_received else failure
+        return ConnectionLost(failure.text) if self._has_received else failure

@@ -85,7 +85,7 @@ class TlsClient:
             if not is_name_mismatch(error):
                 raise
             names = self._names_of_peer(open_connection, name, seconds)
-            raise TlsFailed(str(error), _mismatch_text(name, names), True, why=NoConnection.OTHER_NAME) from error
+            raise TlsFailed(error.text, _mismatch_text(name, names), True, why=NoConnection.OTHER_NAME) from error
         _log.debug("TLS session: %s, %s", connection.version, connection.cipher)
         if connection.version in ("TLSv1", "TLSv1.1"):
             _log.warning("the connection is secured by %s only, which is no longer safe", connection.version)
