@@ -145,7 +145,8 @@ class Association:
         try:
             self.fragment_length = max_fragment_length(self._layer.peer_max_length, self._options.max_send_pdu)
         except RemoteProtocolError as error:
-            self.unusable = RemoteProtocolError(f"DIMSE Failed to send message\n0006:0308 {error.text}", code="0006:020e")
+            text = f"DIMSE Failed to send message\n0006:0308 {error.text}"
+            self.unusable = RemoteProtocolError(text, code="0006:020e")
         else:
             self._buffer = FramedBuffer(self.fragment_length, BUFFER_SIZE)
 
