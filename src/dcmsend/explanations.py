@@ -15,4 +15,4 @@ def explanation(error: DcmsendError) -> str:
 
 def one_line(error: DcmsendError) -> str:
     """The message on one line."""
-    return "; ".join(str(error).splitlines())
+    return "; ".join(str(error).replace("\r\n", "\n").split("\n"))  # a name may hold other control characters

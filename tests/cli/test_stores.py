@@ -70,7 +70,7 @@ def test_what_the_store_cannot_give_now_may_succeed_later(dcmsend: str, web: Sto
     with ScriptedPeer() as peer:
         done = run(dcmsend, "+sd", "--report-json", report, "127.0.0.1", peer.port, web.url)
     assert done.exit_code == 101, done.stderr
-    assert "not given by their store 1" in done.stderr
+    assert "    not sent      1 its store cannot give it now -> try again" in done.stderr.splitlines()
     assert "1 may succeed when run again" in done.stderr
     (row,) = (row for row in json.loads(report.read_text())["instances"] if row["outcome"] == "invalid")
     assert row["retryable"] is True

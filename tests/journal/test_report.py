@@ -106,7 +106,9 @@ def test_everything_is_stored(tmp_path: Path) -> None:
         words = ("--journal", tmp_path / "journal", "+sd", "127.0.0.1", peer.port, tmp_path / "in")
         assert run(installed_dcmsend(), *words).exit_code == 0
     done = report("--html", "-", tmp_path / "journal")
-    assert HtmlPage(done.stdout).text("h1").endswith("All 3 instances are stored")
+    page = HtmlPage(done.stdout)
+    assert page.text("h1").endswith("All 3 instances are stored")
+    assert page.text("p", "bounds").startswith("What was not begun, or could not be sent, is in no journal")
     assert "Not stored, one by one" not in done.stdout
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 from typing import cast
 
 import pytest
 
 from dcmsend.cli.exit_code import ExitCode
-from dcmsend.errors import Cancelled, ConnectFailed, NegotiationFailed, StoreUnusable
+from dcmsend.errors import Cancelled, ConnectFailed, InvalidInputFile, NegotiationFailed, StoreUnusable
 from dcmsend.index import RejectedInput
 from dcmsend.protocol import StatusClass
 from dcmsend.reasons import NoStore, Rejection
@@ -39,7 +40,7 @@ def record_of() -> RunRecord:
     shown = {"seconds": 25_320.0, "journal": "night.db", "already_stored": 27_592_104, "invalid_files": 4_112}
     names = (
         "summary", "broken_files", "not_now", "error", "report_error", "exit_code", "may_succeed", "cannot_succeed",
-        "other_shards", "filtered", "proofs", "unreadable", "left_out", "auto", "waiting_share", "by_web",
+        "other_shards", "filtered", "proofs", "rejections", "left_out", "auto", "waiting_share", "by_web",
         "names_left_out", "leaves_young",
     )  # fmt: skip
     return cast(RunRecord, SimpleNamespace(**{name: getattr(record, name) for name in names} | shown))
@@ -208,8 +209,46 @@ def test_what_cannot_be_read_is_not_broken() -> None:
     record = RunRecord()
     for why in (Rejection.UNREADABLE, Rejection.UNREADABLE, Rejection.BROKEN):
         record.reject(RejectedInput("a", "text", is_dicom=True, why=why))
-    assert closing_lines(record)[1] == "  broken DICOM files 1 ignored; cannot be read 2"
-    assert closing_lines(record)[-1] == "Result: 3 need a person."
+    lines = closing_lines(record)
+    assert lines[0].startswith("0 of 3 instances stored, ")
+    assert lines[1:] == [
+        "  NOT stored 3",
+        "    not sent      2 unreadable -> look at it",
+        "      Look at the name and the permissions.",
+        "    not sent      1 broken -> look at it",
+        "      The file is damaged or cut off; get it again from where it came from.",
+        "Result: 3 need a person.",
+    ]
+
+
+def test_all_that_did_not_arrive_has_one_total() -> None:
+    """What was begun and what could not be: the lines of both make the total, and so do the parts of the result."""
+    record = RunRecord()
+    record.summary.results.update({Result.STORED: 5, Result.FAILED: 2, Result.NOT_ATTEMPTED: 10})
+    record.summary.troubles.update({
+        (Result.FAILED, Reason.DATA_SET_BROKEN, False): 2, (Result.NOT_ATTEMPTED, Reason.CANCELLED, True): 10,
+    })  # fmt: skip
+    record.summary.retryable = 10
+    for why in (Rejection.UNREADABLE, Rejection.NOT_NOW, Rejection.NOT_NOW):
+        record.reject(RejectedInput("a", "text", is_dicom=True, why=why))
+    record.reject(RejectedInput("a", "text", is_dicom=False, why=Rejection.NO_META_HEADER))
+    lines = closing_lines(record)
+    assert lines[0].startswith("5 of 20 instances stored, ")
+    assert lines[1] == "  NOT stored 15"
+    kinds = [re.fullmatch(r"    (?:not begun|not sent|failed) +(\d+) .* -> (.*)", line) for line in lines]
+    found = [(int(kind[1]), kind[2]) for kind in kinds if kind is not None]
+    assert sorted(found) == [(1, "look at it"), (2, "look at it"), (2, "try again"), (10, "try again")]
+    assert "  not DICOM 1 ignored" in lines
+    assert lines[-1] == "Result: 12 may succeed when run again, 3 need a person."
+
+
+def test_a_name_out_of_a_list_with_other_line_ends_stays_whole() -> None:
+    record = RunRecord()
+    record.error = InvalidInputFile("slice.dcm\r", "No such file or directory")
+    end = "No such file or directory."
+    assert closing_lines(record)[-1] == f"Result: bad DICOM file: slice.dcm\r: {end}"
+    record.error = ConnectFailed("TCP Initialization Error:\r\nrefused")
+    assert closing_lines(record)[-1] == "Result: TCP Initialization Error:; refused."
 
 
 def test_slow_transfers_have_decimals() -> None:

@@ -211,6 +211,35 @@ def test_the_whole_migration_first(tmp_path: Path) -> None:
     assert page.numbers["instances to send"] == 5
 
 
+def test_what_is_in_no_journal_is_told_with_the_whole_migration(tmp_path: Path) -> None:
+    """A run that ends early, over files of which one is damaged, does not look like a complete migration."""
+    write_study(tmp_path / "in", 1, 5, STUDIES[1])
+    (tmp_path / "in" / "1-9.dcm").write_bytes((tmp_path / "in" / "1-1.dcm").read_bytes()[:150])
+    words = ("--journal", "j", "--resume", "--stop-after-failures", "1")
+    nights = Script(stores={3: REFUSED}), Script(stores={1: REFUSED}), Script()
+    with ScriptedPeer(*nights) as peer:
+        done, page = send_in_order(tmp_path, peer, *words)
+        told = page.text("h1"), page.text("p", "run")
+        _, again = send_in_order(tmp_path, peer, *words)
+        (tmp_path / "in" / "1-9.dcm").unlink()
+        last, complete = send_in_order(tmp_path, peer, *words)
+    assert done.exit_code == 101
+    assert told[0].endswith("1 of 3 instances is not stored over all runs, and 3 of this run were not sent")
+    assert told[1] == "This run: 4 of 6 instances have not arrived"
+    assert "3 of this run, not begun or not possible to send, are not counted here" in page.source
+    assert again.text("h1").endswith("over all runs, and 3 of this run were not sent")
+    assert last.exit_code == 0
+    assert complete.text("h1").endswith("All 5 instances are stored over all runs")
+
+
+def test_nothing_is_lost_but_not_everything_was_begun(tmp_path: Path) -> None:
+    write_study(tmp_path / "in", 1, 2, STUDIES[1])
+    (tmp_path / "in" / "1-9.dcm").write_bytes((tmp_path / "in" / "1-1.dcm").read_bytes()[:150])
+    _, page = send(tmp_path, Script(), "--journal", "j")
+    assert page.text("h1").endswith("All 2 instances are stored over all runs, but 1 of this run was not sent")
+    assert "1 of this run, not begun or not possible to send, is not counted here" in page.source
+
+
 def test_a_journal_of_another_run_is_not_told(tmp_path: Path) -> None:
     """A run that may not use a journal does not show what is in it."""
     write_study(tmp_path / "in", 1, 2, STUDIES[1])

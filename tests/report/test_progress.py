@@ -10,6 +10,7 @@ from typing import IO
 import pytest
 
 from dcmsend.association import Peer
+from dcmsend.index import HeaderFacts
 from dcmsend.report import ProofSummary, RunRecord
 from dcmsend.report.amounts import format_bytes, format_count, format_duration
 from dcmsend.report.progress import Progress, ProgressState, ProofProgress
@@ -23,8 +24,10 @@ from dcmsend.transfer import (
     Proof,
     ProofState,
     Result,
+    StoreOutcome,
     Waiting,
 )
+from support.memory_run import make_instance
 from support.processes import wait_until
 
 STATE = ProgressState(
@@ -192,6 +195,27 @@ def test_what_is_counted() -> None:
         progress.state()
     assert progress.state().bytes_rate == 0.0
     assert progress.state().waiting is None
+
+
+def test_what_is_not_begun_is_not_done() -> None:
+    """A run that is ended early does not run to the end of its bar while the rest gets its outcome."""
+    now = [100.0]
+    record = RunRecord()
+    progress = Progress(record, Peer("::1", 104, "ARCHIVE").facts, clock=lambda: now[0])
+    record.instances_found, record.bytes_found, record.all_found = 4, 4000, True
+    now[0] += 10
+    for number in range(4):
+        facts = HeaderFacts(f"1.2.{number}", "1.2.9")
+        result = Result.NOT_ATTEMPTED if number else Result.STORED
+        instance = make_instance(number)._replace(facts=facts)
+        outcome = StoreOutcome(number + 1, instance, result, file_stamp=None if number else (1000, 0))
+        record.add(outcome)
+        progress.outcome(outcome)
+    state = progress.state()
+    assert (state.found, state.done, state.stored, state.study) == (4, 1, 1, "1.2.0")
+    assert state.instances_rate == pytest.approx(0.1)
+    assert state.fraction is not None
+    assert state.fraction < 1
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from dcmsend.advice import for_reason, for_status, run_again
+from dcmsend.advice import for_reason, for_rejection, for_status, run_again
 from dcmsend.explanations import one_line
 from dcmsend.protocol import StatusClass, status_text
+from dcmsend.reasons import Rejection
 from dcmsend.transfer import Reason, Result
 
 from .amounts import format_bytes, format_count, format_duration, format_rate
@@ -18,10 +19,11 @@ _WORDS: Final = {
     Result.REFUSED: "refused", Result.FAILED: "failed", Result.UNCONFIRMED: "no answer",
     Result.NOT_ATTEMPTED: "not begun",
 }  # fmt: skip
-_SHORT: Final = {
+_SHORT: Final[dict[Reason | Rejection, str]] = {
     Reason.DATA_SET_BROKEN: "broken", Reason.FILE_UNREADABLE: "unreadable", Reason.FILE_CHANGED: "changed",
     Reason.NO_CONTEXT: "not accepted", Reason.CONTEXT_REFUSED: "not accepted", Reason.CONNECTION_LOST: "lost",
     Reason.ABORTED: "aborted", Reason.NOT_CONVERTIBLE: "not convertible",
+    Rejection.UNREADABLE: "unreadable", Rejection.BROKEN: "broken",
 }  # fmt: skip
 _KINDS_SHOWN: Final = 8
 _WIDTH: Final = 80
@@ -39,13 +41,15 @@ def closing_lines(record: RunRecord, *, advises_auto: bool = False) -> list[str]
     """
     summary = record.summary
     stored, seconds = summary.results[Result.STORED], max(record.seconds, 0.001)
-    done = f"{format_count(stored)} of {format_count(summary.total)} instances stored"
+    rejected = sum(record.rejections.values())
+    missing = summary.not_stored + rejected
+    done = f"{format_count(stored)} of {format_count(summary.total + rejected)} instances stored"
     rates = f"{format_rate(stored / seconds)}, {format_bytes(summary.bytes / seconds)}/s"
     lines = [f"{done}, {format_bytes(summary.bytes)} in {format_duration(seconds)}, {rates}"]
     warned = summary.answers[StatusClass.WARNING]
     remark = f"(stored with a warning from the peer: {format_count(warned)})" if warned else ""
-    if summary.not_stored:
-        lines.append(f"  NOT stored {format_count(summary.not_stored)}   {remark}".rstrip())
+    if missing:
+        lines.append(f"  NOT stored {format_count(missing)}   {remark}".rstrip())
         lines += _kinds(record)
     elif remark:
         lines.append(f"  {remark}")
@@ -61,16 +65,10 @@ def closing_lines(record: RunRecord, *, advises_auto: bool = False) -> list[str]
         parts.append(f"left out by names {format_count(left_out)}")
     if others > 0:
         parts.append(f"not DICOM {format_count(others)} ignored")
-    if record.broken_files > record.unreadable:
-        parts.append(f"broken DICOM files {format_count(record.broken_files - record.unreadable)} ignored")
-    if record.unreadable:
-        parts.append(f"cannot be read {format_count(record.unreadable)}")
     young, future = record.left_out.young, record.left_out.from_the_future
     if young:
         clock = f" ({format_count(future)} with a time in the future)" if future else ""
         parts.append(f"left for the next run {format_count(young)}{clock}")
-    if record.not_now:
-        parts.append(f"not given by their store {format_count(record.not_now)}")
     if parts:
         lines.append("  " + "; ".join(parts))
     lines += _speed_lines(record, advises_auto=advises_auto)
@@ -100,9 +98,10 @@ def _proof_lines(record: RunRecord) -> list[str]:
 
 
 def _kinds(record: RunRecord) -> list[str]:
-    """The kinds of failure, one in a line, the most frequent first."""
+    """The kinds of failure, one in a line, the most frequent first; what cannot be sent comes last."""
     rows = sorted(record.summary.troubles.items(), key=lambda item: -item[1])
-    lines, told = [], set()
+    lines: list[str] = []
+    told: set[str] = set()
     for (result, why, is_retryable), count in rows[:_KINDS_SHOWN]:
         to_do = "try again" if is_retryable and not is_final_refusal(record.error) else "look at it"
         lines.append(f"    {_WORDS[result]:<9} {format_count(count):>5} {_name(why)} -> {to_do}")
@@ -111,7 +110,16 @@ def _kinds(record: RunRecord) -> list[str]:
             lines += [] if text in told else _wrapped(text)
             told.add(text)
     rest = sum(count for _, count in rows[_KINDS_SHOWN:])
-    return [*lines, f"    others    {format_count(rest):>5}"] if rest else lines
+    lines += [f"    others    {format_count(rest):>5}"] if rest else []
+    if not record.rejections:
+        return lines
+    from .page_words import sentence  # seldom needed
+
+    for cause, count in sorted(record.rejections.items(), key=lambda item: -item[1]):
+        to_do = "try again" if cause is Rejection.NOT_NOW and not is_final_refusal(record.error) else "look at it"
+        lines.append(f"    not sent  {format_count(count):>5} {_name(cause)} -> {to_do}")
+        lines += _wrapped(sentence(for_rejection(cause)))
+    return lines
 
 
 def _advice(why: int | Reason | None) -> str:
@@ -128,7 +136,7 @@ def _wrapped(text: str) -> list[str]:
     return wrap(text, _WIDTH, initial_indent="      ", subsequent_indent="      ")
 
 
-def _name(why: int | Reason | None) -> str:
+def _name(why: int | Reason | Rejection | None) -> str:
     """A reason in few words; a status with what it stands for."""
     if not isinstance(why, int):
         return "" if why is None else _SHORT.get(why, why.value)

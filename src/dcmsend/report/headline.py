@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from dcmsend.advice import for_exit, for_rest
 from dcmsend.errors import DcmsendError, JournalError
@@ -13,6 +13,8 @@ from .migration import Migration
 from .run_record import RunRecord
 
 __all__ = ["headline", "migration_headline", "of_rows", "result_lines"]
+
+_WERE: Final = ("was", "were")
 
 
 def headline(record: RunRecord, invalid: int) -> dict[str, Any]:
@@ -34,16 +36,21 @@ def headline(record: RunRecord, invalid: int) -> dict[str, Any]:
     return _said("bad", of_rows(total, missing, "has not arrived", "have not arrived"))
 
 
-def migration_headline(verdict: dict[str, Any], migration: Migration) -> dict[str, Any]:
-    """The headline over all runs of a journal; ``verdict`` of this run stands below it."""
+def migration_headline(verdict: dict[str, Any], migration: Migration, unsent: int) -> dict[str, Any]:
+    """The headline over all runs of a journal; ``verdict`` of this run stands below it.
+
+    The journal does not count the ``unsent`` instances of this run: not begun, or not possible to send.
+    """
     if not migration.total:
         return verdict
     missing = migration.missing
     text = of_rows(migration.total, missing, "is not stored" if missing else "is stored",
                    "are not stored" if missing else "are stored")  # fmt: skip
     text += " over all runs"
-    kind = "bad" if missing else verdict["kind"]
-    if not missing and verdict["kind"] == "bad":
+    kind = "bad" if missing or unsent else verdict["kind"]
+    if unsent:
+        text += f", {'and' if missing else 'but'} {format_count(unsent)} of this run {_WERE[unsent > 1]} not sent"
+    elif not missing and verdict["kind"] == "bad":
         text += ", but not everything of this run"
     return {"kind": kind, "text": text, "run": verdict["text"]}
 

@@ -21,7 +21,7 @@ from .headline import headline, migration_headline, result_lines
 from .html_pictures import association_picture, outcome_picture, throughput_picture
 from .migration import Migration, migration_fields
 from .page import MOST_ROWS, load_template
-from .page_words import reason_words, rejection_words, status_words
+from .page_words import reason_words, rejection_words, sentence, status_words
 from .report_file import ReportFile
 from .resend import Resend, resend_line
 from .run_fields import RunFields
@@ -93,7 +93,7 @@ class HtmlReport(Report):
         is_file = rejected.dicomdir is None and os.path.isfile(rejected.path)
         self._keep_name(rejected.path if is_file else None)
         fields = self._source.rejected(rejected)
-        why, advice = rejection_words(rejected.why), _sentence(for_rejection(rejected.why))
+        why, advice = rejection_words(rejected.why), sentence(for_rejection(rejected.why))
         self._add_trouble(fields, why, fields["message"], advice)
 
     def proven(self, event: InstanceProof) -> None:
@@ -136,7 +136,7 @@ class HtmlReport(Report):
                 totals=totals,
                 total=total,
                 verdict=self._verdict(record, migration),
-                migration=None if migration is None else self._migration_fields(migration),
+                migration=None if migration is None else self._migration_fields(record, migration),
                 affected=self._studies.affected()[:_MOST_GROUPS],
                 affected_count=sum(1 for row in studies if row["missing"]),
                 kinds=sorted(self._kinds.values(), key=lambda kind: -int(kind["count"])),
@@ -175,18 +175,24 @@ class HtmlReport(Report):
 
             verdict = with_proof(verdict, record)
         if migration is not None:
-            verdict = migration_headline(verdict, migration)
+            verdict = migration_headline(verdict, migration, self._unsent(record))
         error = record.error
         hint = "" if error is None else "; ".join(for_error(error, self._run.peer.situation).splitlines())
         return {**verdict, **result_lines(record, self._trouble_count, hint)}
 
-    def _migration_fields(self, migration: Migration) -> dict[str, Any]:
+    def _migration_fields(self, record: RunRecord, migration: Migration) -> dict[str, Any]:
         """The section on the whole journal, whose studies have their dates where this run has seen them."""
         studies = []
         for uid, missing in migration.studies:
             known = self._studies.find(uid) if uid else None
             studies.append({**(known or StudyRows.empty(uid)), "missing": missing})
-        return {**migration_fields(migration), "studies": studies, "see": SEE_JOURNAL_REPORT}
+        return {
+            **migration_fields(migration), "studies": studies, "see": SEE_JOURNAL_REPORT, "unsent": self._unsent(record)
+        }  # fmt: skip
+
+    def _unsent(self, record: RunRecord) -> int:
+        """The number of instances of this run that were not begun, or cannot be sent: no journal has them."""
+        return record.summary.results[Result.NOT_ATTEMPTED] + self._invalid
 
 
 def _why(outcome: StoreOutcome) -> str:
@@ -210,10 +216,6 @@ def _advice(outcome: StoreOutcome) -> str:
     if outcome.status is not None:
         return for_status(outcome.status)
     return "" if outcome.reason is None else for_reason(outcome.reason, is_permanent=outcome.is_permanent)
-
-
-def _sentence(text: str) -> str:
-    return text if text.endswith("?") else f"{text[:1].upper()}{text[1:]}."
 
 
 def _tables(run: dict[str, Any], invalid: int) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from typing import Final
 from dcmsend.reasons import Reason, Rejection
 from dcmsend.transfer import Result
 
-__all__ = ["OUTCOME_WORDS", "outcome_words", "reason_words", "rejection_words", "status_words"]
+__all__ = ["OUTCOME_WORDS", "outcome_words", "reason_words", "rejection_words", "sentence", "status_words"]
 
 OUTCOME_WORDS: Final = {
     "stored": "stored", "refused": "refused", "failed": "failed", "unconfirmed": "without an answer",
@@ -63,6 +63,11 @@ def outcome_words(result: Result) -> str:
 def reason_words(reason: Reason) -> str:
     """The words for a reason of ours."""
     return _REASONS[reason]
+
+
+def sentence(text: str) -> str:
+    """Advice as a sentence of its own."""
+    return text if text.endswith("?") else f"{text[:1].upper()}{text[1:]}."
 
 
 def rejection_words(why: Rejection) -> str:

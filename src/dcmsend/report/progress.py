@@ -68,7 +68,7 @@ class ProgressState(NamedTuple):
         most_associations: how many may be open.
         found: instances found so far.
         is_all_found: whether the search has ended.
-        done: instances that have their outcome.
+        done: instances that have their outcome, without those that were not begun when the run ended.
         stored, refused, failed, unconfirmed: instances by result.
         already_stored: files skipped because an earlier run has stored them.
         instances_rate: recent instances a second.
@@ -158,6 +158,8 @@ class Progress(Observer):
 
     def outcome(self, outcome: StoreOutcome) -> None:
         sent = self._begun.pop(outcome.index, 0)
+        if outcome.result is Result.NOT_ATTEMPTED:
+            return
         length = outcome.instance.input.length(outcome.file_stamp)
         self._bytes_done += sent if length is None else length
         facts = outcome.facts or outcome.instance.facts
@@ -171,14 +173,14 @@ class Progress(Observer):
     def state(self) -> ProgressState:
         """The progress now."""
         record, results = self._record, self._record.summary.results
-        now, done = self._clock(), record.summary.total
+        now, done = self._clock(), record.summary.total - results[Result.NOT_ATTEMPTED]
         instances_rate, bytes_rate = self._rates(now, done)
         waiting = self._waiting
         state = ProgressState(
             peer=self._peer,
             associations=self._open,
             most_associations=max(self._most, self._open),
-            found=max(record.instances_found, done),
+            found=max(record.instances_found, record.summary.total),
             is_all_found=record.all_found,
             done=done,
             stored=results[Result.STORED],

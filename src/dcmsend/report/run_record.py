@@ -45,7 +45,8 @@ class RunRecord:
         rejected: inputs and DICOMDIR records that could not be added to the transfer list.
         invalid_files: number of inputs that could not be added, without DICOMDIR records.
         broken_files: number of inputs and records that could not be added and are DICOM files, or may be.
-        unreadable: those of them that the system does not let us read, folders among them.
+        rejections: number of inputs and records that could not be added, by the reason; those that are no DICOM are
+            left out.
         dicomdirs: DICOMDIR files that were met and not followed.
         left_out: what the search has passed by.
         not_now: number of objects that their store could not give, but may give to a new run.
@@ -87,7 +88,7 @@ class RunRecord:
         self.rejected: list[RejectedInput] = []
         self.invalid_files = 0
         self.broken_files = 0
-        self.unreadable = 0
+        self.rejections: dict[Rejection, int] = {}
         self.dicomdirs = 0
         self.left_out = LeftOut()
         self.not_now = 0
@@ -133,7 +134,8 @@ class RunRecord:
         else:
             self.broken_files += rejected.is_dicom
             self.dicomdirs += rejected.why is Rejection.DICOMDIR
-            self.unreadable += rejected.is_dicom and rejected.why is Rejection.UNREADABLE
+        if rejected.is_dicom or rejected.why is Rejection.NOT_NOW:
+            self.rejections[rejected.why] = self.rejections.get(rejected.why, 0) + 1
         if self.keeps_all:
             self.rejected.append(rejected)
         if self.on_rejected is not None:
