@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import os
 import shutil
@@ -51,6 +52,26 @@ def test_the_installed_package_has_all_of_them_compiled_or_none() -> None:
     assert compiled in (set(), set(MODULES))
 
 
+def test_no_interpreted_class_inherits_from_a_compiled_one() -> None:
+    """Python would not make an object of it."""
+    compiled = [ROOT / "src" / f"{name.replace('.', '/')}.py" for name in MODULES]
+    bases = {node.name for path in compiled for node in classes(path)}
+    assert "WalkState" in bases
+    others = set((ROOT / "src").rglob("*.py")) - set(compiled)
+    heirs = [(path.stem, node.name) for path in others for node in classes(path) if names_of_bases(node) & bases]
+    assert not heirs
+
+
+def classes(path: Path) -> list[ast.ClassDef]:
+    return [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.ClassDef)]
+
+
+def names_of_bases(node: ast.ClassDef) -> set[str]:
+    parts = [part for base in node.bases for part in ast.walk(base)]
+    plain = {part.id for part in parts if isinstance(part, ast.Name)}
+    return plain | {part.attr for part in parts if isinstance(part, ast.Attribute)}
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.usefixtures("_compiler")
@@ -60,24 +81,25 @@ def test_what_mypyc_compiles_behaves_like_its_source(tmp_path: Path) -> None:
     (source / "dcmsend" / "dicom").mkdir(parents=True)
     for package in ("dcmsend", "dcmsend/dicom"):
         (source / package / "__init__.py").touch()  # the real one names every part of the library, for type checkers
-    shutil.copy(ROOT / "src" / "dcmsend" / "dicom" / "byte_source.py", source / "dcmsend" / "dicom")
+    for name in ("tag.py", "walk_notes.py"):
+        shutil.copy(ROOT / "src" / "dcmsend" / "dicom" / name, source / "dcmsend" / "dicom")
     code = (
         "import sys; from pathlib import Path\n"
         f"sys.path.insert(0, {str(ROOT / 'scripts')!r})\n"
         "from compile_modules import compile_modules\n"
         f"source, target = Path({str(source)!r}), Path({str(target)!r})\n"
-        "for path in compile_modules(source, ['dcmsend.dicom.byte_source'], target, '0'): print(path.name)\n"
+        "for path in compile_modules(source, ['dcmsend.dicom.walk_notes'], target, '0'): print(path.name)\n"
     )
     built = run(sys.executable, "-c", code, timeout=500)
     assert built.exit_code == 0, built.stdout + built.stderr
     suffix = sysconfig.get_config_var("EXT_SUFFIX")
-    assert set(built.stdout.split()) >= {f"byte_source{suffix}", f"dcmsend__mypyc{suffix}"}
+    assert set(built.stdout.split()) >= {f"walk_notes{suffix}", f"dcmsend__mypyc{suffix}"}
 
     shutil.copytree(source, target, dirs_exist_ok=True)
     use = (
-        "from dcmsend.dicom import byte_source\n"
-        "part = byte_source.BoundedSource(byte_source.SourceFrom(byte_source.BytesSource(b'0123456789'), 2), 5)\n"
-        "print(byte_source.__loader__.__class__.__name__, part.read_at(1, 9), part.read_at(5, 1))\n"
+        "from dcmsend.dicom import walk_notes\n"
+        "notes = walk_notes.Notes(frozenset({0x00100010}))\n"
+        "print(walk_notes.__loader__.__class__.__name__, len(notes.tags - walk_notes.NOTED_UIDS), notes.values)\n"
     )
     done = run(sys.executable, "-c", use, environment={"PYTHONPATH": str(target)})
-    assert done.stdout == "ExtensionFileLoader b'3456' b''\n", done.stderr
+    assert done.stdout == "ExtensionFileLoader 1 {}\n", done.stderr
