@@ -89,6 +89,27 @@ def test_as_many_associations_as_help() -> None:
     assert left_out <= 1
 
 
+@pytest.mark.timeout(1200)  # four clusters are started
+def test_a_cluster_beside_one_machine(tmp_path: Path) -> None:
+    done = run(sys.executable, str(BENCHMARKS / "cluster.py"), "--smoke", "--cache", str(tmp_path), timeout=1100.0)
+    assert done.exit_code == 0, done.stderr
+    assert re.findall(r"^  (\d) hosts +[\d.]+/s", done.stdout, re.MULTILINE) == ["1", "2"]
+    assert len(re.findall(r"not judged$", done.stdout, re.MULTILINE)) == 3, done.stdout
+
+
+@pytest.mark.timeout(1200)
+def test_the_constants_of_a_cluster_are_measured_and_played(tmp_path: Path) -> None:
+    constants = tmp_path / "constants.json"
+    words = [sys.executable, str(BENCHMARKS / "cluster_simulation.py"), "--constants", str(constants)]
+    done = run(*words, "--measure", "--smoke", "--cache", str(tmp_path), timeout=1100.0)
+    assert done.exit_code == 0, done.stderr
+    measured = json.loads(constants.read_text())
+    assert measured["runs"]["many"]["instances"] > measured["runs"]["few"]["instances"]
+    done = run(*words, "--instances", "100000", "--hosts", "3")
+    assert done.exit_code == 0, done.stderr
+    assert re.search(r"^\* What breaks first: the \w+, with ", done.stdout, re.MULTILINE), done.stdout
+
+
 class ShortRun:
     """A finished short run.
 
