@@ -130,6 +130,9 @@ def test_time_in_the_future(dcmsend: str, folder: Path) -> None:
         done = run(dcmsend, *arguments, "empty", cwd=folder)
         os.unlink(folder / "empty" / "old.dcm")
         nothing = run(dcmsend, *arguments, "empty", cwd=folder)
+        os.unlink(folder / "empty" / "two.dcm")
+        last = run(dcmsend, *arguments, "empty", cwd=folder)
+        quiet = run(dcmsend, "--journal", "j", *arguments, "empty", cwd=folder)
     assert done.exit_code == 0
     assert len(done.lines("W")) == 1
     assert "whose time of modification lies in the future, such as empty/" in done.lines("W")[0]
@@ -139,3 +142,5 @@ def test_time_in_the_future(dcmsend: str, folder: Path) -> None:
     assert nothing.lines("F")[1:] == [
         "2 files were modified less than --min-age ago, 2 of them in the future; a later run takes them"
     ]
+    assert last.lines("F")[1:] == ["1 file was modified less than --min-age ago, in the future; a later run takes it"]
+    assert quiet.lines("W")[-1].endswith("; 1 is left for the next run")

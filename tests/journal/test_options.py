@@ -35,6 +35,35 @@ def test_journal(tmp_path: Path) -> None:
     assert outcomes(tmp_path / "journal") == rows
 
 
+def test_a_journal_in_which_nothing_was_written_is_a_new_one(tmp_path: Path) -> None:
+    """A run that finds nothing does not end the next one with 104, whatever receiver that has."""
+    (tmp_path / "in").mkdir()
+    with ScriptedPeer() as peer, ScriptedPeer() as other:
+        for _ in range(2):
+            assert send(tmp_path, peer)[0].exit_code == 21
+        files = write_instances(tmp_path / "in", 2)
+        look, _ = send(tmp_path, other, "--dry-run")
+        first, sent = send(tmp_path, other)
+        blocked, nothing = send(tmp_path, other)
+        resumed, _ = send(tmp_path, other, "--resume")
+        of_another, _ = send(tmp_path, peer, "--resume")
+    assert look.exit_code == 0, look.stderr
+    assert first.exit_code == 0, first.stderr
+    assert len(sent) == len(files)
+    assert (blocked.exit_code, nothing) == (104, [])
+    assert resumed.exit_code == 0, resumed.stderr
+    assert of_another.exit_code == 104
+    assert stored_names(tmp_path / "journal") == {path.name for path in files}
+
+
+def test_an_empty_file_is_somebody_elses(tmp_path: Path) -> None:
+    write_instances(tmp_path / "in", 1)
+    (tmp_path / "journal").touch()
+    with ScriptedPeer() as peer:
+        done, sent = send(tmp_path, peer)
+    assert (done.exit_code, sent) == (104, [])
+
+
 @pytest.mark.parametrize("option", [(), ("--send-while-scanning",), ("--parallel-associations", "3")])
 def test_resume(tmp_path: Path, option: tuple[str, ...]) -> None:
     """Works on the first run; then all but what is stored goes out, and what has changed."""

@@ -61,7 +61,7 @@ def test_all_reports_at_once(journal: Path, tmp_path: Path) -> None:
     page = (tmp_path / "j.html").read_text()
     missing = 10 - totals["stored"]
     parsed = HtmlPage(page)
-    assert re.search(rf"{missing} of 10 instances (is|are) not stored$", parsed.text("h1"))
+    assert re.search(rf"{missing} of 10 instances in the journal (is|are) not stored$", parsed.text("h1"))
     assert parsed.numbers["instances"] == 10
     assert parsed.numbers["failed"] == 1
     assert sum(int(row["Instances"]) for row in parsed.rows("kinds")) == len(parsed.rows("files")) == missing
@@ -107,7 +107,7 @@ def test_everything_is_stored(tmp_path: Path) -> None:
         assert run(installed_dcmsend(), *words).exit_code == 0
     done = report("--html", "-", tmp_path / "journal")
     page = HtmlPage(done.stdout)
-    assert page.text("h1").endswith("All 3 instances are stored")
+    assert page.text("h1").endswith("All 3 instances in the journal are stored")
     assert page.text("p", "bounds").startswith("What was not begun, or could not be sent, is in no journal")
     assert "Not stored, one by one" not in done.stdout
 

@@ -8,6 +8,7 @@ from typing import cast
 
 import pytest
 
+from dcmsend.advice import for_reason
 from dcmsend.cli.exit_code import ExitCode
 from dcmsend.errors import Cancelled, ConnectFailed, InvalidInputFile, NegotiationFailed, StoreUnusable
 from dcmsend.index import RejectedInput
@@ -41,13 +42,15 @@ def record_of() -> RunRecord:
     names = (
         "summary", "broken_files", "not_now", "error", "report_error", "exit_code", "may_succeed", "cannot_succeed",
         "other_shards", "filtered", "proofs", "rejections", "left_out", "auto", "waiting_share", "by_web",
-        "names_left_out", "leaves_young",
+        "names_left_out", "leaves_young", "all_runs",
     )  # fmt: skip
     return cast(RunRecord, SimpleNamespace(**{name: getattr(record, name) for name in names} | shown))
 
 
 def test_a_night() -> None:
-    assert closing_lines(record_of()) == [
+    record = record_of()
+    record.all_runs = lambda: (39_998_214, 40_000_000)
+    assert closing_lines(record) == [
         "12 406 110 of 12 407 896 instances stored, 6.2 TB in 7h02m, 490/s, 245 MB/s",
         "  NOT stored 1 786   (stored with a warning from the peer: 6 012)",
         "    refused   1 204 0xA900 DataSetDoesNotMatchSOPClass -> look at it",
@@ -60,6 +63,7 @@ def test_a_night() -> None:
         "      The file is damaged or cut off. Get it again from where it came from.",
         "    no answer    13 lost -> try again",
         "  earlier runs 27 592 104 already in the journal; not DICOM 4 112 ignored",
+        "  over all runs 39 998 214 of 40 000 000 in the journal are stored",
         "Result 101: 324 may succeed when run again (--resume), 1 462 need a person.",
     ]
 
@@ -240,6 +244,25 @@ def test_all_that_did_not_arrive_has_one_total() -> None:
     assert sorted(found) == [(1, "look at it"), (2, "look at it"), (2, "try again"), (10, "try again")]
     assert "  not DICOM 1 ignored" in lines
     assert lines[-1] == "Result: 12 may succeed when run again, 3 need a person."
+
+
+def test_the_total_over_all_runs() -> None:
+    """Where the journal knows more than this run; what was not begun is not in it."""
+    record = RunRecord()
+    record.summary.results.update({Result.STORED: 35, Result.FAILED: 3, Result.NOT_ATTEMPTED: 1})
+    for totals, wanted in (((1_997, 2_000), ["  over all runs 1 997 of 2 000 in the journal are stored"]),
+                           ((35, 38), []), (None, [])):  # fmt: skip
+        record.all_runs = lambda totals=totals: totals  # type: ignore[misc]
+        assert [line for line in closing_lines(record) if "over all runs" in line] == wanted
+
+
+def test_what_was_not_begun_behind_a_bad_file_has_advice() -> None:
+    record = RunRecord()
+    record.summary.results[Result.NOT_ATTEMPTED] = 1
+    record.summary.troubles[Result.NOT_ATTEMPTED, Reason.HALTED, False] = 1
+    lines = closing_lines(record)
+    place = lines.index("    not begun     1 halted -> look at it")
+    assert " ".join(line.strip() for line in lines[place + 1 : -1]) == for_reason(Reason.HALTED)
 
 
 def test_a_name_out_of_a_list_with_other_line_ends_stays_whole() -> None:

@@ -22,7 +22,7 @@ _ADD_R: Final = "there are directories in it; add +r to take the files of the wh
 def nothing_new(situation: Situation) -> str:
     """Why a job that runs again and again has found nothing, as far as it is not just that there is nothing."""
     if situation.young:
-        return f"{situation.young} are left for the next run"
+        return f"{situation.young} {'are' if situation.young > 1 else 'is'} left for the next run"
     if situation.empty_list is not None:
         return _EMPTY_LIST.format(situation.empty_list)
     return _ADD_R if situation.has_sub_directories else ""
@@ -32,6 +32,9 @@ def for_nothing_found(situation: Situation) -> str:
     """What to name, or which option to add; the most probable reason alone."""
     if situation.young:
         future = f", {situation.from_the_future} of them in the future" if situation.from_the_future else ""
+        if situation.young == 1:
+            future = ", in the future" if future else ""
+            return f"1 file was modified less than --min-age ago{future}; a later run takes it"
         return f"{situation.young} files were modified less than --min-age ago{future}; a later run takes them"
     if situation.empty_list is not None:
         return _EMPTY_LIST.format(situation.empty_list)

@@ -28,8 +28,8 @@ from .sqlite_errors import journal_error, name_of, translated
 from .upgrade import UpgradeCopy, read_as_new, upgrade
 
 __all__ = [
-    "Binding", "check_for_damage", "close_at_rest", "open_database", "open_read_only", "open_second",
-    "size_of_existing",
+    "Binding", "check_for_damage", "close_at_rest", "holds_nothing", "open_database", "open_read_only",
+    "open_second", "size_of_existing",
 ]  # fmt: skip
 
 _MODE: Final = 0o600
@@ -96,6 +96,8 @@ def open_database(
 ) -> sqlite3.Connection:
     """Make a journal, or open an existing one with ``resume``; then it has this version and is known to be writable.
 
+    One in which nothing was ever written is taken as a new one.
+
     Waits while someone reads a journal that no run has open; ``check`` may raise to end the wait.
     Everything that ``fill`` writes, and a new journal's tables, are written in one transaction: all or nothing.
     The caller holds its lock.  The connection may be handed from thread to thread, and begins no transaction by itself.
@@ -107,7 +109,9 @@ def open_database(
         connection = _connect(path, "mode=rw")
         copy = UpgradeCopy(path)
         try:
-            _patiently(connection, partial(_set_up, connection, path, peer, copy, check, fill), check)
+            wanted = Binding.of(peer)
+            binds = not resume and not is_new  # one that holds nothing belongs to whom it is used for
+            _patiently(connection, partial(_set_up, connection, path, wanted, copy, check, fill, binds), check)
         except BaseException:
             _take_back(connection, copy)
             connection.close()
@@ -148,13 +152,33 @@ def _make_file(path: str, *, resume: bool) -> bool:
     try:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), _MODE))
     except FileExistsError:
-        if not resume:
+        if not resume and not holds_nothing(path):
             raise JournalError(path, "exists already", NoJournal.EXISTS) from None
         if not size_of_existing(path):
             os.chmod(path, _MODE)
         return False
     sync_directory(os.path.dirname(os.path.abspath(path)))
     return True
+
+
+def holds_nothing(path: str) -> bool:
+    """Whether a file is a journal in which no run has written an instance.  Raises JournalError, OSError, SQLite's.
+
+    A run that has found nothing leaves such a one, and so does one that was killed before its first answer.
+    """
+    if not size_of_existing(path):
+        return False  # somebody else's
+    connection = _connect(path, "mode=ro")
+    try:
+        return (
+            _pragma(connection, "application_id") == APPLICATION_ID
+            and OLDEST_VERSION <= _pragma(connection, "user_version") <= VERSION
+            and connection.execute("SELECT 1 FROM instance LIMIT 1").fetchone() is None
+        )
+    except sqlite3.DatabaseError:  # what it is, a run with --resume tells
+        return False
+    finally:
+        connection.close()
 
 
 def size_of_existing(path: str) -> int:
@@ -218,15 +242,16 @@ def _patiently(
 def _set_up(
     connection: sqlite3.Connection,
     path: str,
-    peer: PeerFacts,
+    wanted: Binding,
     copy: UpgradeCopy,
     check: Callable[[], None] | None,
     fill: Callable[[sqlite3.Connection], None] | None,
+    binds: bool,
 ) -> None:
     now = time.time_ns() // 1_000_000
     tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     is_new = not tables and not _pragma(connection, "application_id")
-    is_old = not is_new and _check(connection, path, peer, copy)
+    is_old = not is_new and _check(connection, path, None if binds else wanted, copy)
     if is_old:
         copy.make(connection, check)
     connection.execute("PRAGMA journal_mode = WAL").fetchone()  # has no effect where the file system forbids it
@@ -235,12 +260,15 @@ def _set_up(
     if is_new:
         for statement in CREATE:
             connection.execute(statement)
-        connection.execute("INSERT INTO peer VALUES (?, ?, ?, ?, ?)", (*Binding.of(peer)[:3], now, now))
+        connection.execute("INSERT INTO peer VALUES (?, ?, ?, ?, ?)", (*wanted[:3], now, now))
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {VERSION}")
     else:
         if is_old:
             upgrade(connection)
+        if binds:
+            columns = "called_ae_title = ?, host = ?, port = ?, created = ?"
+            connection.execute(f"UPDATE peer SET {columns}", (*wanted[:3], now))
         connection.execute("UPDATE peer SET opened = ?", (now,))
     if fill is not None:
         fill(connection)
@@ -264,11 +292,14 @@ def close_at_rest(connection: sqlite3.Connection) -> None:
         connection.close()
 
 
-def _check(connection: sqlite3.Connection, path: str, peer: PeerFacts, copy: UpgradeCopy) -> bool:
-    """Whether a journal has an earlier version.  Raises JournalError for one that cannot be used."""
+def _check(connection: sqlite3.Connection, path: str, wanted: Binding | None, copy: UpgradeCopy) -> bool:
+    """Whether a journal has an earlier version.  Raises JournalError for one that cannot be used, or not for this peer.
+
+    Without ``wanted`` it may belong to any peer.
+    """
     try:
-        found, wanted = _read_binding(connection, path), Binding.of(peer)
-        if found[:3] != wanted[:3]:
+        found = _read_binding(connection, path)
+        if wanted is not None and found[:3] != wanted[:3]:
             raise JournalError(path, f"belongs to another peer: {found}, not {wanted}")
         check_for_damage(connection, path)
     except (JournalError, sqlite3.DatabaseError) as error:

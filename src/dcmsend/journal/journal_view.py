@@ -10,7 +10,7 @@ from dcmsend.inputs import Source
 from dcmsend.reasons import NoJournal
 from dcmsend.transfer import PeerFacts
 
-from .database import Binding, open_read_only, size_of_existing
+from .database import Binding, holds_nothing, open_read_only, size_of_existing
 from .options import JournalOptions
 from .own_files import OwnFiles, check_places
 from .path_key import Directories
@@ -34,9 +34,11 @@ class JournalView:
             check_places(options.path)
         if not os.path.lexists(options.path):
             return
-        if not options.resume:
-            raise JournalError(options.path, "exists already", NoJournal.EXISTS)
         with translated(options.path):
+            if not options.resume:
+                if holds_nothing(options.path):
+                    return
+                raise JournalError(options.path, "exists already", NoJournal.EXISTS)
             if not size_of_existing(options.path):
                 return
         connection, found = open_read_only(options.path)

@@ -71,8 +71,18 @@ def closing_lines(record: RunRecord, *, advises_auto: bool = False) -> list[str]
         parts.append(f"left for the next run {format_count(young)}{clock}")
     if parts:
         lines.append("  " + "; ".join(parts))
+    lines += _all_runs(record)
     lines += _speed_lines(record, advises_auto=advises_auto)
     return [*lines, _result(record)]
+
+
+def _all_runs(record: RunRecord) -> list[str]:
+    """What the journal knows beside this run; nothing where it knows no more."""
+    totals, summary = record.all_runs(), record.summary
+    if totals is None or totals[1] <= summary.total - summary.results[Result.NOT_ATTEMPTED]:
+        return []
+    stored, total = totals
+    return [f"  over all runs {format_count(stored)} of {format_count(total)} in the journal are stored"]
 
 
 def _speed_lines(record: RunRecord, *, advises_auto: bool) -> list[str]:
@@ -105,7 +115,8 @@ def _kinds(record: RunRecord) -> list[str]:
     for (result, why, is_retryable), count in rows[:_KINDS_SHOWN]:
         to_do = "try again" if is_retryable and not is_final_refusal(record.error) else "look at it"
         lines.append(f"    {_WORDS[result]:<9} {format_count(count):>5} {_name(why)} -> {to_do}")
-        if isinstance(why, int) or (not is_retryable and result is not Result.NOT_ATTEMPTED):
+        is_final = result is Result.NOT_ATTEMPTED and why is not Reason.HALTED  # the result says why
+        if isinstance(why, int) or not (is_retryable or is_final):
             text = _advice(why)
             lines += [] if text in told else _wrapped(text)
             told.add(text)

@@ -55,12 +55,13 @@ def migration_headline(verdict: dict[str, Any], migration: Migration, unsent: in
     return {"kind": kind, "text": text, "run": verdict["text"]}
 
 
-def of_rows(total: int, missing: int, one: str, several: str) -> str:
-    """``All 3 instances are stored``, ``1 of 3 instances is not stored``."""
+def of_rows(total: int, missing: int, one: str, several: str, *, place: str = "") -> str:
+    """``All 3 instances are stored``, ``1 of 3 instances is not stored``; ``place``: where the instances are."""
+    where = f" {place}" if place else ""
     if not missing:
-        return f"The instance {one}" if total == 1 else f"All {format_count(total)} instances {several}"
+        return f"The instance{where} {one}" if total == 1 else f"All {format_count(total)} instances{where} {several}"
     verb = one if missing == 1 else several
-    return f"{format_count(missing)} of {format_count(total)} instance{'s' * (total > 1)} {verb}"
+    return f"{format_count(missing)} of {format_count(total)} instance{'s' * (total > 1)}{where} {verb}"
 
 
 def result_lines(record: RunRecord, missing: int, hint: str) -> dict[str, Any]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["load_page", "render_journal_page"]
 
 _MOST_STUDIES: Final = 500
+_PLACE: Final = "in the journal"
 
 
 def load_page(path: str) -> Template:
@@ -69,8 +70,8 @@ def _verdict(total: int, missing: int, proofs: dict[str, int]) -> dict[str, str]
     if not total:
         return {"kind": "warn", "text": "The journal has no instances yet"}
     if missing:
-        return {"kind": "bad", "text": of_rows(total, missing, "is not stored", "are not stored")}
-    text = of_rows(total, 0, "is stored", "are stored")
+        return {"kind": "bad", "text": of_rows(total, missing, "is not stored", "are not stored", place=_PLACE)}
+    text = of_rows(total, 0, "is stored", "are stored", place=_PLACE)
     refuted = proofs.get("missing", 0) + proofs.get("denied", 0)
     if refuted:
         return {"kind": "bad", "text": f"{text}, but the archive lacks {format_count(refuted)} of them"}

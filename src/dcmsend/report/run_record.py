@@ -63,6 +63,8 @@ class RunRecord:
         journal: file name of the journal, None without one.
         migration: reads what the journal knows over all its runs, when everything is sent; None without a journal of
             this receiver.
+        all_runs: counts, when everything is sent, what the journal calls stored and all that it has; None without a
+            journal of this receiver, or if that would take long.
         associations: number of negotiations that were answered.
         contexts: presentation contexts proposed over all associations.
         chooses_sessions: whether the number of associations at the same time was left to the run.
@@ -103,6 +105,7 @@ class RunRecord:
         self.other_shards = 0
         self.journal: str | None = None
         self.migration: Callable[[], Migration | None] = _no_migration
+        self.all_runs: Callable[[], tuple[int, int] | None] = _no_migration
         self.associations = 0
         self.contexts = 0
         self.chooses_sessions = False

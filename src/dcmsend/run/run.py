@@ -81,6 +81,8 @@ class Run:
         self.record.journal = None if settings.journal is None else settings.journal.path
         if settings.journal is not None and settings.report.html_report:
             self.record.migration = self._read_migration
+        if settings.journal is not None:
+            self.record.all_runs = self._read_totals
         self.interrupt = interrupt or Interrupt(settings.transfer.drain_seconds)
         self._proving: Proving | None = None
         self._stores: Stores | None = None
@@ -257,6 +259,14 @@ class Run:
         from .migration import read_migration  # seldom needed
 
         return read_migration(settings.journal.path)
+
+    def _read_totals(self) -> tuple[int, int] | None:
+        settings = self.settings
+        if settings.journal is None or not self._has_used_journal:
+            return None
+        from .migration import read_totals  # only for the closing lines
+
+        return read_totals(settings.journal.path, self.record.already_stored + self.record.summary.total)
 
     def _carry(
         self, inputs: Iterable[Source], observer: Observer | None, ledger: Ledger | None
