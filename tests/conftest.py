@@ -53,10 +53,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Logged file names may hold bytes that are no UTF-8; pytest-xdist cannot carry them from worker to controller."""
     report = yield
-    report.sections = [
-        (heading, text.encode("utf-8", "backslashreplace").decode("utf-8")) for heading, text in report.sections
-    ]
+    report.sections = [(heading, _writable(text)) for heading, text in report.sections]
+    if report.failed and _writable(report.longreprtext) != report.longreprtext:
+        report.longrepr = _writable(report.longreprtext)
     return report
+
+
+def _writable(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
