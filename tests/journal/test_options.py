@@ -284,3 +284,16 @@ def test_what_is_no_journal_is_refused_by_a_dry_run_too(tmp_path: Path, what: st
         done, sent = send(tmp_path, peer, "--resume", *dry_run)
     assert (done.exit_code, sent) == (104, [])
     assert any("cannot use journal" in line for line in done.lines("F"))
+
+
+def test_the_closing_lines_name_the_command_that_lists_what_is_not_stored(tmp_path: Path) -> None:
+    """A shell takes it as it stands."""
+    write_instances(tmp_path / "in", 3)
+    with ScriptedPeer(Script(stores={2: Respond(0xA900)}, other_stores=Respond(0))) as peer:
+        done, _ = send(tmp_path, peer)
+    (line,) = [line for line in done.stderr.splitlines() if "dcmsend-journal" in line]
+    command = line.partition("dcmsend-journal ")[2]
+    listed = run("/bin/sh", "-c", f"{installed_dcmsend()}-journal {command}")
+    refused = {name for name, row in outcomes(tmp_path / "journal").items() if row[0] == 1}
+    assert listed.exit_code == 0, listed.stderr
+    assert {name for name in outcomes(tmp_path / "journal") if name in listed.stdout} == refused

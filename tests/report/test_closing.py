@@ -10,11 +10,11 @@ import pytest
 
 from dcmsend.advice import for_reason
 from dcmsend.cli.exit_code import ExitCode
-from dcmsend.errors import Cancelled, ConnectFailed, InvalidInputFile, NegotiationFailed, StoreUnusable
+from dcmsend.errors import Cancelled, ConnectFailed, InvalidInputFile, NegotiationFailed, ReportError, StoreUnusable
 from dcmsend.index import RejectedInput
 from dcmsend.protocol import StatusClass
 from dcmsend.reasons import NoStore, Rejection
-from dcmsend.report import ProofSummary, RunRecord
+from dcmsend.report import ProofSummary, ReportOptions, RunRecord
 from dcmsend.report.amounts import format_rate
 from dcmsend.report.closing import closing_lines
 from dcmsend.transfer import InstanceProof, Proof, ProofState, Reason, Result
@@ -50,7 +50,7 @@ def record_of() -> RunRecord:
 def test_a_night() -> None:
     record = record_of()
     record.all_runs = lambda: (39_998_214, 40_000_000)
-    assert closing_lines(record) == [
+    assert closing_lines(record, reports=ReportOptions(html_report="night.html")) == [
         "12 406 110 of 12 407 896 instances stored, 6.2 TB in 7h02m, 490/s, 245 MB/s",
         "  NOT stored 1 786   (stored with a warning from the peer: 6 012)",
         "    refused   1 204 0xA900 DataSetDoesNotMatchSOPClass -> look at it",
@@ -62,6 +62,7 @@ def test_a_night() -> None:
         "    failed      258 broken -> look at it",
         "      The file is damaged or cut off. Get it again from where it came from.",
         "    no answer    13 lost -> try again",
+        "  one by one in night.html",
         "  earlier runs 27 592 104 already in the journal; not DICOM 4 112 ignored",
         "  over all runs 39 998 214 of 40 000 000 in the journal are stored",
         "Result 101: 324 may succeed when run again (--resume), 1 462 need a person.",
@@ -256,13 +257,48 @@ def test_the_total_over_all_runs() -> None:
         assert [line for line in closing_lines(record) if "over all runs" in line] == wanted
 
 
+TOLD_BY_REPORTS = ReportOptions(html_report="n.html", csv_report="n.csv")
+
+
+@pytest.mark.parametrize(("reports", "journal", "kinds", "wanted"), [
+    (TOLD_BY_REPORTS, "j", (Result.REFUSED,), ["one by one in n.html, n.csv"]),
+    (ReportOptions(text_report="x"), "j", (Result.NOT_ATTEMPTED,), ["one by one in x"]),
+    (ReportOptions(json_report="-"), "j", (Result.REFUSED, Result.FAILED, Result.NOT_ATTEMPTED),
+     ["one by one: dcmsend-journal j --outcome refused --outcome failed"]),
+    (ReportOptions(), "my j", tuple(Result), [
+        "one by one:", "  dcmsend-journal 'my j' --outcome refused", "  dcmsend-journal 'my j' --outcome failed",
+        "  dcmsend-journal 'my j' --outcome unconfirmed",
+    ]),
+    (ReportOptions(), None, (Result.FAILED,), ["(--report-csv FILE lists them one by one)"]),
+    (ReportOptions(), "j", (Result.NOT_ATTEMPTED,), []),
+    (None, None, (Result.FAILED,), []),
+], ids=["reports", "DCMTK's report", "journal", "journal, three kinds", "neither", "nothing tried", "old"])  # fmt: skip
+def test_where_the_names_are(
+    reports: ReportOptions | None, journal: str | None, kinds: tuple[Result, ...], wanted: list[str]
+) -> None:
+    record = RunRecord()
+    record.journal = journal
+    for kind in kinds:
+        record.summary.results[kind] = 1
+    lines = closing_lines(record, reports=reports)
+    assert [line[2:] for line in lines if "one by one" in line or "dcmsend-journal" in line] == wanted
+    assert all(len(line) <= 80 for line in lines)
+
+
+def test_a_report_that_could_not_be_written_is_no_place() -> None:
+    record = RunRecord()
+    record.summary.results[Result.REFUSED] = 1
+    record.report_error = ReportError("n.html", "the disk is full")
+    assert "  one by one in n.csv" in closing_lines(record, reports=TOLD_BY_REPORTS)
+
+
 def test_what_was_not_begun_behind_a_bad_file_has_advice() -> None:
     record = RunRecord()
     record.summary.results[Result.NOT_ATTEMPTED] = 1
     record.summary.troubles[Result.NOT_ATTEMPTED, Reason.HALTED, False] = 1
     lines = closing_lines(record)
     place = lines.index("    not begun     1 halted -> look at it")
-    assert " ".join(line.strip() for line in lines[place + 1 : -1]) == for_reason(Reason.HALTED)
+    assert " ".join(line.strip() for line in lines[place + 1 : -1]) == for_reason(Reason.HALTED, is_permanent=True)
 
 
 def test_a_name_out_of_a_list_with_other_line_ends_stays_whole() -> None:

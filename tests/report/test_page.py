@@ -196,6 +196,7 @@ def test_the_whole_migration_first(tmp_path: Path) -> None:
         send_in_order(tmp_path, peer, *words)
         write_study(tmp_path / "in", 2, 3, STUDIES[2])
         second, page = send_in_order(tmp_path, peer, *words)
+    assert "  one by one in r.html" in second.stderr.splitlines()
     assert "  over all runs 5 of 7 in the journal are stored" in second.stderr.splitlines()
     done = run(str(Path(installed_dcmsend()).with_name("dcmsend-journal")), "--format", "json", "j", cwd=tmp_path)
     rows = json.loads(done.stdout)

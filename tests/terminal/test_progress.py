@@ -268,6 +268,7 @@ def test_each_loss_is_told_once(dcmsend: str, tmp_path: Path) -> None:
         "    refused       1 0xA900 DataSetDoesNotMatchSOPClass -> look at it",
         "      The archive says that the data set does not fit its SOP Class. Have its",
         "      log looked at.",
+        "  (--report-csv FILE lists them one by one)",
         "Result 101: 1 may succeed when run again, 1 needs a person.",
     ]
     assert [line[:24] for line in old.lines("E")] == [

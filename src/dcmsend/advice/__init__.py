@@ -26,12 +26,21 @@ from .proofs import (
     for_silence,
     prove_again,
 )
-from .results import SEE_CSV, SEE_JOURNAL_REPORT, SENDS_ALL, for_exit, for_rest
+from .results import (
+    NAMES_IN_REPORT,
+    SEE_CSV,
+    SEE_JOURNAL_REPORT,
+    SENDS_ALL,
+    for_exit,
+    for_rest,
+    names_in_journal,
+)
 from .situation import Situation
 
 __all__ = [
-    "ASKED_AGAIN", "CANNOT_COMMIT", "MISSING_OF_DICOMDIR", "NOTHING_ACCEPTED", "SEE_ANSWERS", "SEE_CSV",
-    "SEE_JOURNAL_REPORT", "SENDS_ALL", "SHARED_UIDS", "WHOLE_SERIES_MISSING", "Situation", "cannot_be_asked",
+    "ASKED_AGAIN", "CANNOT_COMMIT", "MISSING_OF_DICOMDIR", "NAMES_IN_REPORT", "NOTHING_ACCEPTED", "SEE_ANSWERS",
+    "SEE_CSV", "SEE_JOURNAL_REPORT", "SENDS_ALL", "SHARED_UIDS", "WHOLE_SERIES_MISSING", "Situation", "cannot_be_asked",
     "for_error", "for_exit", "for_http_status", "for_reason", "for_rejection", "for_rest", "for_silence", "for_status",
-    "nothing_new", "port_in_host", "prove_again", "run_again", "several_at_once", "with_explanation",
+    "names_in_journal", "nothing_new", "port_in_host", "prove_again", "run_again", "several_at_once",
+    "with_explanation",
 ]

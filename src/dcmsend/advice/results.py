@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from .instances import run_again
 
-__all__ = ["SEE_CSV", "SEE_JOURNAL_REPORT", "SENDS_ALL", "for_exit", "for_rest"]
+__all__ = ["NAMES_IN_REPORT", "SEE_CSV", "SEE_JOURNAL_REPORT", "SENDS_ALL", "for_exit", "for_rest", "names_in_journal"]
 
 SEE_CSV: Final = "the report of --report-csv lists all"
 SEE_JOURNAL_REPORT: Final = "dcmsend-journal report --html and --csv show them one by one"
+NAMES_IN_REPORT: Final = "(--report-csv FILE lists them one by one)"
 SENDS_ALL: Final = (
     "It sends everything again, also what is stored; that does no harm. With --journal FILE --resume a run sends only "
     "what is missing."
@@ -55,6 +57,11 @@ def for_rest(may_succeed: int, need_person: int, *, with_journal: bool) -> list[
         need = "needs" if need_person == 1 else "need"
         lines.append(f"{_counted(need_person)} {need} a person first: the table below says what to do.")
     return lines
+
+
+def names_in_journal(journal: str, outcomes: Sequence[str]) -> str:
+    """The command that lists the instances with these outcomes; ``journal`` is quoted for a shell."""
+    return " ".join(("dcmsend-journal", journal, *(f"--outcome {outcome}" for outcome in outcomes)))
 
 
 def _counted(count: int) -> str:

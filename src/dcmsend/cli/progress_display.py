@@ -72,7 +72,9 @@ class ProgressDisplay:
         if record.listed and self._will_close():
             from dcmsend.report import closing_lines
 
-            self._errors.write("".join(f"{line}\n" for line in closing_lines(record, advises_auto=self._advises_auto)))
+            reports = self._settings.report if self._closes else None  # an old command line is told no more
+            lines = closing_lines(record, advises_auto=self._advises_auto, reports=reports)
+            self._errors.write("".join(f"{line}\n" for line in lines))
 
     def _will_close(self) -> bool:
         was_shown = self._view is not None and self._view.was_shown

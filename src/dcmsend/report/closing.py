@@ -11,6 +11,7 @@ from dcmsend.reasons import Rejection
 from dcmsend.transfer import Reason, Result
 
 from .amounts import format_bytes, format_count, format_duration, format_rate
+from .options import ReportOptions
 from .run_record import RunRecord, is_final_refusal
 
 __all__ = ["closing_lines"]
@@ -34,9 +35,12 @@ _MOSTLY: Final = 0.5
 """Seconds and part of them spent waiting from which on it is told that several associations may be faster."""
 
 
-def closing_lines(record: RunRecord, *, advises_auto: bool = False) -> list[str]:
-    """The totals, the reasons of failures, and what to do; 80 columns are enough unless numbers are huge.
+def closing_lines(
+    record: RunRecord, *, advises_auto: bool = False, reports: ReportOptions | None = None
+) -> list[str]:
+    """The totals, the reasons of failures, and what to do; 80 columns are enough unless numbers or names are huge.
 
+    With ``reports``, those of the run, it is told where the names of what is not stored are.
     With ``advises_auto`` a run that has mostly waited says what several associations might have brought.
     """
     summary = record.summary
@@ -51,6 +55,7 @@ def closing_lines(record: RunRecord, *, advises_auto: bool = False) -> list[str]
     if missing:
         lines.append(f"  NOT stored {format_count(missing)}   {remark}".rstrip())
         lines += _kinds(record)
+        lines += [] if reports is None else _places(record, reports)
     elif remark:
         lines.append(f"  {remark}")
     lines += _proof_lines(record)
@@ -74,6 +79,13 @@ def closing_lines(record: RunRecord, *, advises_auto: bool = False) -> list[str]
     lines += _all_runs(record)
     lines += _speed_lines(record, advises_auto=advises_auto)
     return [*lines, _result(record)]
+
+
+def _places(record: RunRecord, reports: ReportOptions) -> list[str]:
+    """Where the names of what is not stored are: in a report, else in the journal, else in a report of the next run."""
+    from .closing_places import place_lines  # only after failures
+
+    return [f"  {line}" for line in place_lines(record, reports, _WIDTH - 2)]
 
 
 def _all_runs(record: RunRecord) -> list[str]:
@@ -117,7 +129,7 @@ def _kinds(record: RunRecord) -> list[str]:
         lines.append(f"    {_WORDS[result]:<9} {format_count(count):>5} {_name(why)} -> {to_do}")
         is_final = result is Result.NOT_ATTEMPTED and why is not Reason.HALTED  # the result says why
         if isinstance(why, int) or not (is_retryable or is_final):
-            text = _advice(why)
+            text = _advice(why, is_permanent=result is Result.NOT_ATTEMPTED)
             lines += [] if text in told else _wrapped(text)
             told.add(text)
     rest = sum(count for _, count in rows[_KINDS_SHOWN:])
@@ -133,11 +145,11 @@ def _kinds(record: RunRecord) -> list[str]:
     return lines
 
 
-def _advice(why: int | Reason | None) -> str:
+def _advice(why: int | Reason | None, *, is_permanent: bool) -> str:
     """What is known of a refusal or a failure, and who can do what."""
     if isinstance(why, int):
         return for_status(why)
-    return "" if why is None else for_reason(why)
+    return "" if why is None else for_reason(why, is_permanent=is_permanent)
 
 
 def _wrapped(text: str) -> list[str]:

@@ -1,0 +1,40 @@
+"""Where the names of what is not stored are, in the last lines of a run."""
+
+from __future__ import annotations
+
+from dcmsend.advice import NAMES_IN_REPORT, names_in_journal
+from dcmsend.errors import ReportError
+from dcmsend.transfer import Result
+
+from .options import ReportOptions
+from .resend import quoted
+from .run_record import RunRecord
+from .visible import visible
+
+__all__ = ["place_lines"]
+
+_IN_JOURNAL = (Result.REFUSED, Result.FAILED, Result.UNCONFIRMED)
+"""What a journal has of that; what was not begun, or cannot be sent, is in none."""
+
+
+def place_lines(record: RunRecord, reports: ReportOptions, width: int) -> list[str]:
+    """The lines, of at most ``width`` columns unless names are long; none where nothing was tried and no report has it.
+
+    The messages name what cannot be sent, and what was not begun are the other names of the command line.
+    """
+    paths = [reports.html_report, reports.csv_report, reports.json_report, reports.jsonl_report]
+    if record.summary.not_stored:  # DCMTK's knows nothing else
+        paths.append(reports.text_report)
+    failed = record.report_error.path if isinstance(record.report_error, ReportError) else ""
+    if names := [visible(path) for path in paths if path not in ("", "-", failed)]:
+        return [f"one by one in {', '.join(names)}"]
+    outcomes = [result.value for result in _IN_JOURNAL if record.summary.results[result]]
+    if not outcomes:
+        return []
+    if record.journal is None:
+        return [NAMES_IN_REPORT]
+    journal = quoted(record.journal)
+    line = f"one by one: {names_in_journal(journal, outcomes)}"
+    if len(line) <= width:
+        return [line]
+    return ["one by one:", *(f"  {names_in_journal(journal, [outcome])}" for outcome in outcomes)]
