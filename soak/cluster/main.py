@@ -91,14 +91,14 @@ class _Round:
         pause = self._arguments.partition
         night = plan_night(1, self._kind, self._chance, count, _WORKERS, pause)
         done, broken = self._night(night)
+        if self._kind == "scheduler gone":
+            self._programs.mend()
         number = 1
         while done.exit_code and not broken and number < _MOST_NIGHTS:
             number += 1
             again = Night(number, limit=night.limit)
             if self._kind == "driver" and number == 2 and self._chance.random() < 0.5:
                 again = plan_night(number, self._kind, self._chance, count, _WORKERS, pause)
-            if self._kind == "scheduler gone":
-                self._programs.mend()
             done, broken = self._night(again)
         if broken:
             return broken
