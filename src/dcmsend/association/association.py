@@ -138,7 +138,6 @@ class Association:
 
     def prepare_to_send(self, pace: Pace | None = None) -> None:
         """Lay out the buffer for the peer's maximum length; set ``unusable`` if that leaves no room for data.
-
         ``pace`` limits how fast data sets are sent; None sets no limit.
         """
         self._pace = pace
