@@ -27,8 +27,8 @@ def settings_for(*arguments: str) -> Settings:
     return build_settings(scan_command_line([*arguments, "host", "104", "file"]), is_verbose=True)[0]
 
 
-DERIVED = {"index.tells_once", "report.text_is_needed"}
-"""Fields that are true as soon as any option of ours is used: not what an option means."""
+DERIVED = {"index.tells_once", "report.text_is_needed", "report.resend"}
+"""Fields that follow from the whole command line: not what an option means."""
 
 
 def differences(one: Any, other: Any, prefix: str = "") -> dict[str, Any]:

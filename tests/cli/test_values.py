@@ -133,7 +133,7 @@ def test_totals(dcmsend: str, tree: Path, tmp_path: Path) -> None:
     assert [each["outcome"] for each in report["instances"]].count("stored") == 2
     assert [each["outcome"] for each in report["instances"]].count("filtered") == 4
     assert not any(each["retryable"] for each in report["instances"])
-    assert "<b>4</b><span>left out by their values</span>" in first["html"]
+    assert "<b>4</b><span>files left out by their values</span>" in first["html"]
     assert "Left out by values       : 4\n" in first["txt"] + "\n"
     done, numbers = send(dcmsend, *words[:2], tree)
     assert "filtered" not in json.loads(reports["json"].read_text())["totals"]

@@ -191,5 +191,5 @@ def test_special_files_are_refused(tmp_path: Path, open_: object) -> None:
     ):
         with pytest.raises((DataSetError, FileUnreadable)) as error:
             open_(name)
-        assert str(error.value) == condition
+        assert error.value.text == condition
         assert getattr(error.value, "errno", None) == number

@@ -98,9 +98,10 @@ def _is_compiled() -> bool:
     """Whether this is a wheel with compiled modules: whether Python would load the walk from one (decision 21)."""
     from importlib.machinery import ExtensionFileLoader, PathFinder
 
-    from dcmsend import dicom
+    import dcmsend
 
-    found = PathFinder.find_spec("dcmsend.dicom.walk", dicom.__path__)
+    places = [f"{place}/dicom" for place in dcmsend.__path__]  # loading the package itself takes long
+    found = PathFinder.find_spec("dcmsend.dicom.walk", places)
     return found is not None and isinstance(found.loader, ExtensionFileLoader)
 
 

@@ -75,12 +75,12 @@ def test_an_error_that_is_its_own_cause_comes_to_an_end() -> None:
 
 @pytest.mark.parametrize(
     ("status", "kind", "is_permanent"),
-    [(404, FileUnreadable, None), (403, FileUnreadable, None), (503, StoreBusy, None), (401, StoreUnusable, True)],
+    [(404, FileUnreadable, True), (403, FileUnreadable, True), (503, StoreBusy, False), (401, StoreUnusable, True)],
 )
-def test_errors_of_objects(status: int, kind: type[Exception], is_permanent: bool | None) -> None:
+def test_errors_of_objects(status: int, kind: type[Exception], is_permanent: bool) -> None:
     error = error_of_object("s3://b/k", WithStatus(status=status))
     assert type(error) is kind
-    assert getattr(error, "is_permanent", None) is is_permanent
+    assert error.is_permanent is is_permanent
 
 
 @pytest.mark.parametrize(
