@@ -146,11 +146,15 @@ class TerminalView:
         live = Live(
             lines(), console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
         )
-        with live:
-            self._shown = True
-            self._live = live
+        # Who writes beside the drawing asks whether it is there: both the drawing and the answer change at once.
+        with self._lock:
+            live.start(refresh=True)
+            self._live, self._shown = live, True
+        try:
             while not self._ended.wait(_INTERVAL):
                 with self._lock:
                     live.update(lines(), refresh=True)
+        finally:
             with self._lock:
                 self._live = None
+                live.stop()
