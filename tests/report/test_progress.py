@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import select
+import threading
 import time
 from typing import IO
 
 import pytest
+from rich.live import Live
 
 from dcmsend.association import Peer
 from dcmsend.index import HeaderFacts
@@ -162,6 +164,32 @@ def test_a_terminal_shows_that_the_archive_is_asked(monkeypatch: pytest.MonkeyPa
             wait_until(lambda: b"verifying 1 234 of 20 000" in _more(screen, shown), 30, "the words on the screen")
         finally:
             view.stop()
+
+
+def test_nobody_is_told_that_nothing_is_drawn_while_it_is_taken_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the line is written where the drawing is, and part of the drawing stays."""
+    monkeypatch.setenv("TERM", "xterm")
+    answers: list[bool] = []
+    early: list[bool] = []
+    take_away = Live.stop
+
+    def stop(live: Live) -> None:
+        if live.is_started:
+            asking = threading.Thread(target=lambda: answers.append(view.print_above("a line\n")), daemon=True)
+            asking.start()
+            asking.join(0.5)
+            early.extend(answers)
+        take_away(live)
+
+    monkeypatch.setattr(Live, "stop", stop)
+    master, slave = os.openpty()
+    shown = bytearray()
+    with open(master, "rb", buffering=0) as screen, open(slave, "w") as stream:
+        view = TerminalView(half_proven(), stream, LineView(half_proven(), str), delay=0.0)
+        view.start()
+        wait_until(lambda: b"verifying 1 234 of 20 000" in _more(screen, shown), 30, "the words on the screen")
+        view.stop()
+    assert early == []
 
 
 def _more(screen: IO[bytes], shown: bytearray) -> bytearray:
