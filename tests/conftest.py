@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -14,7 +15,9 @@ import pytest
 TESTS = Path(__file__).parent
 sys.path.insert(0, str(TESTS))
 
+from support.examples import try_all_examples  # noqa: E402
 from support.programs import installed_dcmsend, missing_peer  # noqa: E402
+from support.warm_start import begin_warm_starts  # noqa: E402
 
 if TYPE_CHECKING:
     from support.certificates import Certificates
@@ -29,13 +32,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="PROGRAM",
         help="command that the system tests run, default: the one installed with the package",
     )
+    parser.addoption("--all-examples", action="store_true", help="every property: all its examples, not a quarter")
+    parser.addoption("--cold-starts", action="store_true", help="start the installed command by its script, always")
     parser.addoption("--all-faults", action="store_true", help="tests/faults: every place of every PDU")
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """A shell lets what runs in the background ignore SIGINT, and the programs that tests start would inherit that."""
+    if config.getoption("--all-examples"):
+        try_all_examples()
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Ten thousand collected tests stay; the garbage collector need not go through them in each of its rounds."""
+    gc.freeze()
+    if session.items and not session.config.getoption("--cold-starts"):
+        begin_warm_starts()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from support.programs import dcmtk_program, installed_dcmsend
+from support.warm_start import run_program
 
 __all__ = ["Ending", "ending_of_dcmtk", "ending_of_ours", "masked", "raw_run"]
 
@@ -48,10 +49,7 @@ def raw_run(
     program: str, arguments: Sequence[str | bytes], folder: Path, **environment: str
 ) -> subprocess.CompletedProcess[bytes]:
     """Runs a program in a folder; output is kept as bytes, with the program's own name masked."""
-    done = subprocess.run(
-        [program, *arguments], cwd=folder, capture_output=True, timeout=60, env={**os.environ, **environment},
-        stdin=subprocess.DEVNULL,
-    )
+    done = run_program([program, *arguments], cwd=folder, timeout=60, env={**os.environ, **environment})
     name = os.fsencode(program)
     done.stdout, done.stderr = done.stdout.replace(name, b"PROGRAM"), done.stderr.replace(name, b"PROGRAM")
     return done

@@ -6,14 +6,14 @@ import functools
 import os
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from support.programs import dcmtk_program
+from support.programs import dcmtk_program, installed_dcmsend
 from support.scripted_peer import ScriptedPeer
+from support.warm_start import run_program as start_program
 
 REFERENCE_RELEASE = "$dcmtk: dcmsend v3.6.7 "
 LONGEST_RUN = 110.0
@@ -39,7 +39,7 @@ class Program:
         return self.name == "dcmsend"
 
 
-OURS = Program("dcmsend", (sys.executable, "-m", "dcmsend"))
+OURS = Program("dcmsend", (installed_dcmsend(),))
 
 
 @functools.cache
@@ -104,16 +104,14 @@ def run_program(
     settings |= {"LC_ALL": "C", "TCP_NODELAY": "1", **(environment or {})}
     begin = time.monotonic()
     with peer:
-        ended = subprocess.run(
-            [*program.command, *words],
-            executable=program.executable,
-            cwd=working_directory,
-            env=settings,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=longest,
-            check=False,
-        )
+        argv = [*program.command, *words]
+        if program.executable is None:
+            ended = start_program(argv, cwd=working_directory, env=settings, timeout=longest)
+        else:
+            ended = subprocess.run(
+                argv, executable=program.executable, cwd=working_directory, env=settings, stdin=subprocess.DEVNULL,
+                capture_output=True, timeout=longest, check=False,
+            )  # fmt: skip
     seconds = time.monotonic() - begin
 
     def masked(data: bytes) -> str:
