@@ -19,6 +19,7 @@ from dcmsend.load import BytesPayload, ChunkPayload, FilePayload, Payload
 from dcmsend.load import payload as payload_module
 from dcmsend.protocol import FramedBuffer
 from support import wire
+from support.examples import examples
 
 Reader = Callable[[int, Sequence[memoryview], int], int]
 
@@ -110,7 +111,7 @@ def test_what_the_system_has_is_used() -> None:
 
 
 @pytest.mark.usefixtures("any_reader")
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(data=st.data())
 def test_file(file: Path, content: bytes, data: st.DataObject) -> None:
     fragment = 2 * data.draw(st.one_of(st.integers(1, 20), st.integers(500, 20_000)), "half a fragment")
@@ -138,7 +139,7 @@ def test_one_buffer_for_many_files_of_all_lengths(file: Path, content: bytes) ->
         payload.close()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.lists(st.binary(max_size=300), max_size=12), st.integers(1, 30), st.integers(1, 400), st.booleans())
 def test_pieces(pieces: list[bytes], half: int, capacity: int, as_views: bool) -> None:
     whole_data = padded(b"".join(pieces))
@@ -149,7 +150,7 @@ def test_pieces(pieces: list[bytes], half: int, capacity: int, as_views: bool) -
     assert sent_by(payload, FramedBuffer(fragment, capacity)) == (whole_data, lengths)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.binary(max_size=2000), st.integers(1, 600), st.integers(1, 900))
 def test_bytes(content: bytes, half: int, capacity: int) -> None:
     expected = padded(content)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from dcmsend.cli.option_table import OPTIONS, OptionRow
 from support.corpus import DATA
+from support.examples import examples
 from support.processes import free_port
 from support.programs import dcmtk_program, installed_dcmsend
 
@@ -99,7 +100,7 @@ def test_port(number: str, tmp_path: Path) -> None:
     assert ending_of_ours(arguments, tmp_path) == ending_of_dcmtk(arguments, tmp_path)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(option=st.sampled_from([row for row in IN_DCMTK_367 if row.limits]), number=st.sampled_from(NUMBERS))
 def test_number_of_option(option: OptionRow, number: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     arguments = [option.long, number, "localhost", "1", "nofile"]
@@ -183,7 +184,7 @@ def _command_lines() -> st.SearchStrategy[list[str]]:
     )
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(120), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(arguments=_command_lines())
 def test_any_command_line(arguments: list[str], tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.getbasetemp()

@@ -133,7 +133,7 @@ def test_memory_stays_flat(tmp_path: Path) -> None:
     (tmp_path / "files").mkdir()
     original = write_instances(tmp_path, 1)[0]
     peaks = []
-    for count in (8_000, 32_000):
+    for count in (8_000, 24_000):
         for number in range(count):
             path = tmp_path / "files" / f"{number:06d}"
             if not path.exists():

@@ -20,6 +20,7 @@ from dcmsend.errors import DataSetError
 from support.converting import converted
 from support.data_set_bytes import EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT, Element, Encoding, Items
 from support.elements import Found, elements_of
+from support.examples import examples
 
 HEAD: list[Element] = [(0x00080016, "UI", b"1.2.840.10008.5.1.4.1.1.7\0"), (0x00080018, "UI", b"1.2.3.4\0")]
 TAIL: list[Element] = [(0xFFFB0010, "LO", b"LAST"), (0xFFFB0011, "LO", b"END ")]
@@ -88,7 +89,7 @@ def test_no_private_sequence_of_ours_is_entered_that_is_none(value: bytes) -> No
 
 
 @given(st.sampled_from(SEQUENCES), st.binary(max_size=60).map(lambda data: data[: len(data) & ~1]))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_any_bytes_under_any_private_sequence(row: tuple[str, int], value: bytes) -> None:
     data = IMPLICIT.encode(private(*row, value))
     result = walk(data)
@@ -239,7 +240,7 @@ PADDED = (b"", b"A ", b"AB  ", b"    ", b"1. 2", b"1\0\0\0", b"\xff\xd8\0 ", b"1
 
 
 @given(st.sampled_from(TEXTS), st.sampled_from(PADDED))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 def test_texts_keep_their_padding(row: tuple[str, int], value: bytes) -> None:
     data = IMPLICIT.encode(private(*row, value))
     assert walk(data).repairs == ()

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from dcmsend.errors import FileUnreadable
 from dcmsend.inputs import DataSetInput, InputFile, KeptFiles, kept_files, open_input
 from support.descriptors import open_descriptors
+from support.examples import examples
 
 SMALL, LARGE = 5_000, 20_000
 times = count(1_600_000_000)
@@ -223,7 +224,7 @@ STEPS = st.lists(st.tuples(st.sampled_from(["add", "take", "give way", *CHANGES[
 
 
 @given(most=st.integers(0, 4), steps=STEPS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_any_course(tmp_path_factory: pytest.TempPathFactory, most: int, steps: list[tuple[object, int]]) -> None:
     """Whatever is added, changed and taken in whatever order: what is given is what the file is now."""
     folder = tmp_path_factory.mktemp("course")

@@ -13,6 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dcmsend.inputs.name_pattern import file_name_matcher
+from support.examples import examples
 from support.reading_judge import dcmtk_names
 
 NAMES = [
@@ -54,7 +55,7 @@ pieces = st.sampled_from([*ASCII, "[", "[", "[!", "[^", "[:alpha:]", "[:digit:]"
 
 
 @pytest.mark.skipif(_fnmatch() is None or os.name != "posix", reason="the C library has no fnmatch")
-@settings(max_examples=2000)
+@settings(max_examples=examples(2000))
 @given(st.lists(pieces, max_size=7).map("".join), st.text(ASCII + "[", min_size=1, max_size=4))
 @example("[a", "[a")
 def test_as_the_c_library(pattern: str, name: str) -> None:

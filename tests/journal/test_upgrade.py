@@ -26,6 +26,7 @@ from dcmsend.journal import JournalFilter, JournalReader, upgrade
 from dcmsend.journal.database import open_database
 from dcmsend.journal.own_files import COPY, PART
 from dcmsend.journal.schema import VERSION
+from support.examples import examples
 from support.old_journal import OldRow, read_old_columns, write_old_journal
 from support.programs import installed_dcmsend
 from support.run import Run, run
@@ -99,7 +100,7 @@ def files(folder: Path) -> dict[str, bytes]:
     return {name: (folder / name).read_bytes() for name in sorted(os.listdir(folder)) if (folder / name).is_file()}
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(OLD_ROWS, max_size=30), st.sampled_from([512, 4096, 65536]), st.booleans())
 def test_any_old_journal(rows: list[OldRow], page_size: int, is_cut_off: bool) -> None:
     """Reading it changes nothing and tells what is told after the upgrade, which loses nothing."""
@@ -268,7 +269,7 @@ def test_a_disk_that_is_full_at_every_size(tmp_path: Path) -> None:
     old, size = read_old_columns(journal), journal.stat().st_size
     kept = journal.read_bytes()
     told = set()
-    for limit in range(0, size + 40 * 4096, 2048):
+    for limit in range(0, size + 40 * 4096, 4096 + 1024):  # within a page, at its end, and after it
         journal.write_bytes(kept)
         reason = limited(limit, lambda: open_and_close(journal))
         told.add(reason)

@@ -31,6 +31,7 @@ from dcmsend.interrupt import Interrupt
 from dcmsend.journal import Journal, Proofs, StoredRow
 from dcmsend.proof import CommitOptions, Committer
 from dcmsend.transfer import CommitmentAnswer, ProofState, Verdict
+from support.examples import examples
 from support.fixture_files import CT_CLASS, EI
 from support.sending import instance_uid
 
@@ -423,7 +424,7 @@ ANSWERS = st.builds(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(
     st.lists(st.lists(ANSWERS, max_size=6), min_size=1, max_size=4),
     st.integers(1, 14),

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,7 @@ from dcmsend.interrupt import Interrupt
 from dcmsend.proof import Item, ProofCounts, SeriesRemark, Verifier, VerifyOptions
 from dcmsend.transfer import TransferOptions, Verdict
 from support.archive import ArchiveInstance, CommitmentArchive, commitment_archive
+from support.type_checks import check_types
 
 from .test_verifier import MISSING, VERIFIED, no_answer, series, uids
 
@@ -38,11 +37,8 @@ def test_an_image_finder_is_a_finder(tmp_path: Path) -> None:
         "    proofs.record(verifier.verify(proofs.unproven()))\n"
         "    return verifier.verify(listed)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", "--config-file=", f"--cache-dir={tmp_path}", program],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert (done.returncode, done.stdout) == (0, "Success: no issues found in 1 source file\n")
+    code, said = check_types(tmp_path, program.name)
+    assert code == 0, said
 
 
 def verify_over_dimse(port: int, items: list[Item[str]], seconds: float = 0.5) -> tuple[dict[str, Verdict], Verifier]:

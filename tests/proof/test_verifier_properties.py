@@ -20,6 +20,7 @@ from dcmsend.errors import (
 from dcmsend.interrupt import Interrupt
 from dcmsend.proof import Item, SeriesRemark, Verifier, VerifyOptions
 from dcmsend.transfer import Holdings, ProofState, Verdict
+from support.examples import examples
 
 from .memory_archive import NEVER, Clock, Kept, Lists, MemoryArchive
 
@@ -86,7 +87,7 @@ def run(
 OPTIONS = st.sampled_from([VerifyOptions(), VerifyOptions(0), VerifyOptions(1, 10.0), VerifyOptions(2, 0.0)])
 
 
-@settings(max_examples=800)
+@settings(max_examples=examples(800))
 @given(archives(), ITEMS.filter(lambda groups: len({series for series, _ in groups}) == len(groups)), OPTIONS)
 def test_verdicts_rest_on_answers(
     archive: MemoryArchive, groups: list[tuple[tuple[str, str], list[str]]], options: VerifyOptions
@@ -122,7 +123,7 @@ def test_verdicts_rest_on_answers(
     assert archive.clock() - begun <= longest + 0.001 + archive.seconds * len(archive.questions)
 
 
-@settings(max_examples=600)
+@settings(max_examples=examples(600))
 @given(archives(failures=st.just({}), takes_one=st.just(True), seconds=st.just(0.0)), ITEMS)
 def test_what_is_there_is_never_missing_and_nobody_waits_longer_than_a_minute(
     archive: MemoryArchive, groups: list[tuple[tuple[str, str], list[str]]]
@@ -142,7 +143,7 @@ def test_what_is_there_is_never_missing_and_nobody_waits_longer_than_a_minute(
         assert 0 < remark.missing <= remark.asked
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(
     archives(
         failures=st.just({}), takes_one=st.just(True), seconds=st.just(0.0), lists=st.just(Lists.TAKEN),
@@ -160,7 +161,7 @@ def test_an_archive_that_takes_lists_leaves_nothing_open(
             assert reason in ("missing_uid", "invalid_uid", "unavailable")
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(archives(), ITEMS, st.integers(0, 40))
 def test_a_request_to_end(
     archive: MemoryArchive, groups: list[tuple[tuple[str, str], list[str]]], end: int

@@ -19,6 +19,8 @@ sys.path.insert(0, str(FUZZ))
 import run  # noqa: E402
 from targets import TARGETS  # noqa: E402
 
+from support.examples import examples  # noqa: E402
+
 SEEDS = {name: [path.read_bytes() for path in sorted((FUZZ / "seeds" / name).iterdir())] for name in TARGETS}
 
 
@@ -38,7 +40,7 @@ def test_seeds(name: str) -> None:
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_damaged_seeds(name: str) -> None:
-    @settings(max_examples=150)
+    @settings(max_examples=examples(150))
     @given(st.sampled_from(SEEDS[name]), st.data())
     def check(seed: bytes, choice: st.DataObject) -> None:
         data = bytearray(seed)
@@ -52,7 +54,7 @@ def test_damaged_seeds(name: str) -> None:
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_any_bytes(name: str) -> None:
-    settings(max_examples=100)(given(st.binary(max_size=300))(TARGETS[name]))()
+    settings(max_examples=examples(100))(given(st.binary(max_size=300))(TARGETS[name]))()
 
 
 def test_the_fuzzer_knows_all_targets() -> None:

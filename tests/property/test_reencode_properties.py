@@ -17,6 +17,7 @@ from dcmsend.errors import DataSetError, TranscodeError
 from support.converting import converted
 from support.data_set_bytes import ENCODINGS, EXPLICIT_LITTLE
 from support.data_set_strategies import data_sets, encoded
+from support.examples import examples
 
 NATIVE = [encoding.uid for encoding in ENCODINGS.values()]
 DEFLATED = "1.2.840.10008.1.2.1.99"
@@ -29,7 +30,7 @@ def sound_bytes(data_set: Dataset, name: str) -> bytes:
 
 
 @given(data_sets(), encodings, st.sampled_from([*NATIVE, DEFLATED]))
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 def test_there_and_back(data_set: Dataset, name: str, target: str) -> None:
     uid = ENCODINGS[name].uid
     data = sound_bytes(data_set, name)
@@ -39,7 +40,7 @@ def test_there_and_back(data_set: Dataset, name: str, target: str) -> None:
 
 
 @given(data_sets(), st.sampled_from(["explicit little", "implicit"]), encodings)
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 def test_pydicom_reads_the_same_values(data_set: Dataset, name: str, target: str) -> None:
     encoding = ENCODINGS[target]
     result = converted(sound_bytes(data_set, name), ENCODINGS[name].uid, encoding.uid)
@@ -67,13 +68,13 @@ def without_raw_words(data_set: Dataset) -> Dataset:
 
 
 @given(st.binary(max_size=300), st.sampled_from(NATIVE), st.sampled_from(NATIVE))
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 def test_any_bytes(data: bytes, source: str, target: str) -> None:
     convert_anything(data, source, target)
 
 
 @given(data_sets(), encodings, st.sampled_from(NATIVE), st.data())
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_damaged_data_sets(data_set: Dataset, name: str, target: str, choice: st.DataObject) -> None:
     data = bytearray(sound_bytes(data_set, name))
     for _ in range(choice.draw(st.integers(1, 3))):

@@ -16,6 +16,7 @@ from dcmsend.dicom.walk import walk_data_set
 from dcmsend.errors import DataSetError
 from support.data_set_bytes import ENCODINGS, EXPLICIT_LITTLE
 from support.data_set_strategies import data_sets, encoded
+from support.examples import examples
 
 SYNTAXES = [*(encoding.uid for encoding in ENCODINGS.values()), "1.2.840.10008.1.2.4.50", "1.2.840.113619.5.2"]
 encodings = st.sampled_from(sorted(ENCODINGS))
@@ -50,13 +51,13 @@ def test_what_pydicom_writes_is_accepted(data_set: Dataset, name: str) -> None:
 
 @given(st.binary(max_size=400), st.sampled_from(SYNTAXES))
 @example(b"\xfe\xff\x00\xe0" * 20, EXPLICIT_LITTLE.uid)
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_any_bytes(data: bytes, uid: str) -> None:
     walk_anything(data, uid)
 
 
 @given(data_sets(), encodings, st.sampled_from(SYNTAXES), st.data())
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 def test_damaged_data_sets(data_set: Dataset, name: str, uid: str, choice: st.DataObject) -> None:
     data = bytearray(sound_bytes(data_set, name))
     for _ in range(choice.draw(st.integers(1, 3))):

@@ -29,12 +29,13 @@ from dcmsend.transfer import (
     work,
 )
 from dcmsend.transfer.auto_count import AutoCount, Choice, Facts, Why
+from support.examples import examples
 from support.memory_plan import Fate, Opening, Plan, Way
 from support.memory_run import MemoryLedger, MemoryRun, check, make_instance, run_in_memory, scan_of
 from support.memory_strategies import plans
 
 many = settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )  # fmt: skip
 
 

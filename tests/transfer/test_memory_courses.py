@@ -15,6 +15,7 @@ from dcmsend.errors import Cancelled, GivenUp, SessionFailed
 from dcmsend.interrupt import Interrupt
 from dcmsend.journal import JournalOptions, open_journal
 from dcmsend.transfer import Feed, Observer, Reason, Result, StoreOutcome, TransferOptions, Waiting, limit_time
+from support.examples import examples
 from support.memory_plan import Fate, Opening, Plan, Way
 from support.memory_run import Clock, MemoryLedger, Window, check, run_in_memory, scan_of
 from support.memory_target import MemoryTarget
@@ -22,7 +23,7 @@ from support.memory_target import MemoryTarget
 FOR_NOW = Fate(status=0x0110)
 OUT_OF_RESOURCES = Fate(status=0xA701)
 LOST = Fate(Way.LOST_AFTER, is_taken=False)
-some = settings(max_examples=150, deadline=None)
+some = settings(max_examples=examples(150), deadline=None)
 
 
 # --- order

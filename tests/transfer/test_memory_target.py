@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 
 from dcmsend.errors import GivenUp, SendingFailed, SessionFailed
 from dcmsend.transfer import Feed, Reason, Result, feed, work
+from support.examples import examples
 from support.memory_plan import Plan
 from support.memory_run import MemoryLedger, MemoryRun, Window, check, run_in_memory, scan_of
 from support.memory_strategies import plans
 
 SESSIONS = st.integers(1, 8)
-many = settings(max_examples=200, deadline=None)
+many = settings(max_examples=examples(200), deadline=None)
 
 
 @pytest.fixture(autouse=True, params=["usual switches", "a switch at every turn"])

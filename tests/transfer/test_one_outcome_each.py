@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from dcmsend import AssociationOpened, Observer, Result
 from dcmsend.errors import NegotiationFailed, SendingFailed
 from support import wire
+from support.examples import examples
 from support.fixture_files import CT_CLASS, MR_CLASS
 from support.peer_script import (
     GARBAGE,
@@ -83,7 +84,7 @@ def make_files(folder: Path, kinds: list[str]) -> tuple[list[Path], list[Path]]:
 
 
 @pytest.mark.timeout(240)
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(120), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(FILES, st.lists(SCRIPTS, min_size=1, max_size=4), st.booleans())
 def test_any_peer_and_any_files(tmp_path: Path, kinds: list[str], scripts: list[Script], halt: bool) -> None:
     folder = tmp_path / str(next(_folders))

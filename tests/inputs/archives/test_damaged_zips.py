@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from dcmsend.errors import DataSetError, FileUnreadable
 from dcmsend.inputs import Source
 from support.archives import members
+from support.examples import examples
 
 pytestmark = pytest.mark.usefixtures("library")
 
@@ -49,7 +50,7 @@ def content_of(item: Source) -> bytes | None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(choice=st.data())
 def test_bytes_of_members_are_changed(
     tmp_path_factory: pytest.TempPathFactory, method: int, choice: st.DataObject
@@ -70,7 +71,7 @@ def test_bytes_of_members_are_changed(
 
 
 @pytest.mark.parametrize("method", METHODS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(choice=st.data())
 def test_one_byte_of_the_list_is_changed(
     tmp_path_factory: pytest.TempPathFactory, method: int, choice: st.DataObject

@@ -22,6 +22,7 @@ from dcmsend.errors import DataSetError
 from dcmsend.inputs.archives import libdeflate, zip_methods
 from dcmsend.inputs.archives.libdeflate import Libdeflate, Search, crc32
 from support.archives import content_of, members
+from support.examples import examples
 from support.inflating import inflating_by, with_libdeflate
 
 ZLIB = Search(1 << 62)
@@ -69,7 +70,7 @@ streams = st.builds(
 
 
 @given(st.one_of(st.binary(max_size=300), contents), st.lists(st.integers(0, 300_000), max_size=5), st.booleans())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_crc_32(search: Search, content: bytes, cuts: list[int], can_be_written: bool) -> None:
     view = memoryview(bytearray(content) if can_be_written else content)
     places = [0, *sorted(cuts), len(content)]
@@ -91,7 +92,7 @@ def test_crc_32_of_any_kind_of_bytes(library: Libdeflate, size: int) -> None:
 
 
 @given(streams, st.binary(max_size=9))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_content(library: Libdeflate, stream: bytes, behind: bytes) -> None:
     content = zlib.decompress(stream, -15)
     if content:
@@ -104,7 +105,7 @@ def test_content(library: Libdeflate, stream: bytes, behind: bytes) -> None:
 
 
 @given(streams, st.binary(max_size=9), st.integers(-2, 2), st.sampled_from([0, 1]))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_members(search: Search, stream: bytes, behind: bytes, more: int, flip: int) -> None:
     """With bytes behind the stream, and another size or CRC-32 than the archive says."""
     content = zlib.decompress(stream, -15)
@@ -115,7 +116,7 @@ def test_members(search: Search, stream: bytes, behind: bytes, more: int, flip: 
 
 
 @given(streams, st.data())
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 def test_damaged_members(search: Search, stream: bytes, choice: st.DataObject) -> None:
     content = zlib.decompress(stream, -15)
     data = bytearray(stream)
@@ -129,7 +130,7 @@ def test_damaged_members(search: Search, stream: bytes, choice: st.DataObject) -
 
 
 @given(st.binary(max_size=300), st.integers(0, 2000))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_any_bytes(search: Search, data: bytes, size: int) -> None:
     assert outcome(search, data, size, 1) == outcome(ZLIB, data, size, 1)
 
