@@ -9,6 +9,7 @@ from soak.compare.judge import canonical, same_bytes_but_vrs
 from support.report_file import ReportFile
 from support.scripted_peer import StoreRecord
 from support.senders import Run
+from support.wire import AssociateRequest
 
 __all__ = ["differences_of"]
 
@@ -17,6 +18,8 @@ SIZE, CLASS = "Dataset Size", "SOP Class"
 _PARSER_SAYS = (
     "E: Found explicit length Pixel Data in top level dataset", "E: found invalid marker in JPEG stream",
 )  # fmt: skip
+_IMPLEMENTATION = (0x52, 0x55)
+"""Items that say which program asks: its class UID, and its version."""
 _NOT_STORED = re.compile(r"^E: \d+ of \d+ SOP instances? (was|were) not stored", re.MULTILINE)
 
 
@@ -103,11 +106,13 @@ def _without_premature_end(lines: object) -> object:
 
 
 def _has_further_contexts(pair: Pair) -> bool:
-    """Whether ours has the same contexts, followed by some with the three native syntaxes only (D11)."""
+    """Whether ours asks for the same, and for some further contexts with the three native syntaxes only (D11)."""
     if len(pair.theirs.peer.connections) != len(pair.ours.peer.connections):
         return False
     for one, other in zip(pair.theirs.peer.connections, pair.ours.peer.connections, strict=True):
         if one.request is None or other.request is None:
+            return False
+        if _all_but_contexts(one.request) != _all_but_contexts(other.request):
             return False
         count = len(one.request.contexts)
         if other.request.contexts[:count] != one.request.contexts:
@@ -115,6 +120,11 @@ def _has_further_contexts(pair: Pair) -> bool:
         if any(len(each.transfer_syntaxes) != 3 for each in other.request.contexts[count:]):
             return False
     return True
+
+
+def _all_but_contexts(request: AssociateRequest) -> object:
+    items = [item for item in request.user_items if item[0] not in _IMPLEMENTATION]
+    return request.called, request.calling, request.application_context, items
 
 
 def _of_data_sets(pair: Pair) -> tuple[str, set[str]]:

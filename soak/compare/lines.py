@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 import shutil
 from collections.abc import Iterator, Sequence
@@ -13,7 +14,7 @@ from soak.compare.mutations import mutate
 from soak.compare.peers import ChosenPeer, choose_peer
 from support.corpus import CorpusFile, corpus
 
-__all__ = ["Line", "SourceFile", "make_line"]
+__all__ = ["ROWS", "Line", "SourceFile", "make_line"]
 
 MOST_BYTES = 300_000
 _LEFT_OUT = {
@@ -23,7 +24,8 @@ _LEFT_OUT = {
     "--ipv4", "--ipv6", "--ip-auto",  # not in 3.6.7
     "--read-from-dicomdir", "--scan-directories", "--scan-pattern",  # chosen with the files
 }  # fmt: skip
-_ROWS = [row for row in OPTIONS if not row.is_ours and row.long not in _LEFT_OUT and row.long != "--list-decoders"]
+ROWS = [row for row in OPTIONS if not row.is_ours and row.long not in _LEFT_OUT and row.long != "--list-decoders"]
+"""The options of which lines have some."""
 _WEIGHTS = {
     "--no-halt": 24, "--decompress-lossy": 5, "--decompress-never": 4, "--no-uid-checks": 4, "--read-file": 4,
     "--read-dataset": 1, "--compression-level": 3, "--no-illegal-proposal": 3, "--single-association": 3,
@@ -129,8 +131,8 @@ def make_line(seed: int, number: int, directory: Path) -> Line:
 def _options(chance: random.Random) -> Iterator[tuple[str, ...]]:
     if chance.random() < 0.5:
         yield ("-nh",)  # without it most lines would end at their first damaged file
-    weights = [_WEIGHTS.get(row.long, 1) for row in _ROWS]
-    for row in dict.fromkeys(chance.choices(_ROWS, weights, k=chance.randrange(5))):
+    weights = [_WEIGHTS.get(row.long, 1) for row in ROWS]
+    for row in dict.fromkeys(chance.choices(ROWS, weights, k=chance.randrange(5))):
         yield (chance.choice([name for name in (row.short, row.long) if name]), *_values(row, chance))
     if chance.random() < 0.02:
         yield (chance.choice(_WRONG_WORDS),)
@@ -150,15 +152,15 @@ def _values(row: OptionRow, chance: random.Random) -> tuple[str, ...]:
     return (str(number if row.long != "--max-send-pdu" or chance.random() < 0.05 else number // 2 * 2),)
 
 
-def _usable(file: CorpusFile) -> bool:
-    return file.path.stat().st_size <= MOST_BYTES and file.valid != "dicomdir"
+@functools.cache
+def _usable() -> list[CorpusFile]:
+    return [file for file in corpus() if file.path.stat().st_size <= MOST_BYTES and file.valid != "dicomdir"]
 
 
 def _write_files(chance: random.Random, directory: Path, folder: str) -> list[SourceFile]:
-    candidates = [file for file in corpus() if _usable(file)]
     written = []
     for number in range(chance.choice((1, 1, 2, 3, 4, 6))):
-        source = chance.choice(candidates)
+        source = chance.choice(_usable())
         name = f"{folder}{chance.choice(('', '', 'sub/')) if folder else ''}{number}.dcm"
         written.append(_write(chance, source, directory, name))
     return written

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from soak.compare.elements import BIG, GE_PRIVATE, IMPLICIT, LONG_VRS, UNDEFINED, FileParts, Place, element, parts_of
 
-__all__ = ["Mutated", "mutate"]
+__all__ = ["MUTATIONS", "Mutated", "mutate"]
 
 _VRS = (b"LO", b"UN", b"OB", b"OW", b"SQ", b"FL", b"FD", b"US", b"UL", b"AT", b"UI", b"UT", b"ZZ", b"SH", b"IS")
 _CREATORS = (
@@ -242,18 +242,19 @@ def strip_meta(file: Mutated, chance: random.Random) -> None:
     file.tags.add(0x00020000)
 
 
-_MUTATIONS: tuple[tuple[Mutation, int], ...] = (
+MUTATIONS: tuple[tuple[Mutation, int], ...] = (
     (flip_bytes, 6), (change_length, 5), (resize_value, 4), (move_element, 4), (repeat_element, 2),
     (remove_element, 2), (truncate, 3), (append, 2), (insert_group, 4), (insert_private, 4), (insert_sequence, 4),
     (change_vr, 3), (change_syntax, 1), (strip_meta, 1),
 )  # fmt: skip
+"""The kinds of changes, and how often each comes."""
 
 
 def mutate(content: bytes, chance: random.Random) -> Mutated:
     """Make one to three random changes."""
     file = Mutated(content, set(), [])
     for _ in range(chance.choices((1, 2, 3), (6, 2, 1))[0]):
-        (change,) = chance.choices([each for each, _ in _MUTATIONS], [weight for _, weight in _MUTATIONS])
+        (change,) = chance.choices([each for each, _ in MUTATIONS], [weight for _, weight in MUTATIONS])
         change(file, chance)
         file.kinds.append(change.__name__)
     return file
