@@ -73,6 +73,19 @@ def test_metrics_at_the_end(dcmsend: str, tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"in", "dcmsend.prom"}
 
 
+def test_what_is_left_out(dcmsend: str, tmp_path: Path) -> None:
+    """By its name or its age; a run that leaves nothing out does not tell of it."""
+    paths = write_instances(tmp_path / "in", 5)
+    for path in paths[:3]:
+        os.utime(path, (1e9, 1e9))
+    choice = ("--exclude", paths[0].name, "--min-age", "1h")
+    for words, expected in ((choice, (1, 2)), ((), (None, None))):
+        with ScriptedPeer() as peer:
+            run(dcmsend, "--metrics-file", "m.prom", *words, "+sd", "127.0.0.1", peer.port, "in", cwd=tmp_path)
+        metrics = read(tmp_path / "m.prom")
+        assert (value(metrics, "left_out_by_name_total"), value(metrics, "too_young_total")) == expected
+
+
 def _name_of(metrics: Metrics) -> str:
     (labels,) = (labels for name, labels in metrics if name == "dcmsend_exit_code")
     return dict(labels)["name"]

@@ -187,6 +187,19 @@ def test_affected_studies_before_files(tmp_path: Path, asks: bool) -> None:
     assert "\x1b" not in page.source
 
 
+def test_what_cannot_be_sent_is_a_row_of_its_own(tmp_path: Path) -> None:
+    """A file without a study is something else than one whose study nobody could read."""
+    write_study(tmp_path / "in", 1, 3, STUDIES[1])
+    (tmp_path / "in" / "1-9.dcm").write_bytes((tmp_path / "in" / "1-1.dcm").read_bytes()[:150])
+    write_instances(tmp_path / "in" / "without", 1)
+    _, page = send(tmp_path, Script(other_stores=REFUSED))
+    rows = {row["Study Instance UID"]: (row["Not stored"], row["Instances"]) for row in page.rows("studies")}
+    unsendable = [uid for uid in rows if "cannot be sent" in uid]
+    assert len(unsendable) == 1
+    assert rows == {"1.2.9.1": ("3", "3"), "not known": ("1", "1"), unsendable[0]: ("1", "1")}
+    assert page.numbers["cannot be sent"] == 1
+
+
 def test_the_whole_migration_first(tmp_path: Path) -> None:
     """Over two nights; the journal has the totals, this run comes second."""
     write_study(tmp_path / "in", 1, 4, STUDIES[1])
@@ -211,6 +224,9 @@ def test_the_whole_migration_first(tmp_path: Path) -> None:
     accessions = {"1.2.9.1": "ACC-4711", "1.2.9.2": "<b>ACC\\u001b[31m"}
     assert by_study == {row["study_uid"]: accessions[row["study_uid"]] for row in lost}
     assert page.numbers["instances to send"] == 5
+    kinds = page.rows("kinds", "migration")
+    again = {row["Why"].partition(",")[0]: "Worth sending again." in row["What to do"] for row in kinds}
+    assert again == {"0xA900": False, "0xA700": True}
 
 
 def test_what_is_in_no_journal_is_told_with_the_whole_migration(tmp_path: Path) -> None:
@@ -278,9 +294,45 @@ def test_the_command_sends_the_rest(tmp_path: Path, with_journal: bool) -> None:
         second = in_shell(page, tmp_path)
     assert second.exit_code == 0, second.stderr
     assert not (tmp_path / "hacked").exists()
-    page = HtmlPage(tmp_path / "r.html")
+    assert HtmlPage(tmp_path / "r.html").source == page.source
+    (later,) = tmp_path.glob("r-*.html")
+    page = HtmlPage(later)
     assert page.numbers["stored"] == len(HARD)
     assert "To send the rest" not in page.titles
+
+
+def test_the_command_replaces_no_report(tmp_path: Path) -> None:
+    """What the first run has told stays; names that are new each time stay as they are, and so do the metrics."""
+    write_instances(tmp_path / "in", 2)
+    words = ("+crf", "all.txt", "--report-json", "j}}", "--report-csv", "-", "--report-jsonl", "/dev/null",
+             "--metrics-file", "m}.prom")  # fmt: skip
+    with ScriptedPeer(Script(other_stores=BUSY), Script()) as peer:
+        options = ("-nh", "+sd", "--require-stored", "--report-html", "r.d.html", *words)
+        first = run(installed_dcmsend(), *options, "127.0.0.1", peer.port, "in", cwd=tmp_path)
+        assert first.exit_code == 101, first.stderr
+        kept = {name: (tmp_path / name).read_bytes() for name in ("all.txt", "j}}", "r.d.html")}
+        page = HtmlPage(tmp_path / "r.d.html")
+        second = in_shell(page, tmp_path)
+    assert second.exit_code == 0, second.stderr
+    assert second.stdout.count("stored") == 2
+    assert {name: (tmp_path / name).read_bytes() for name in kept} == kept
+    time = r"-\d{4}-\d\d-\d\d-\d{6}"
+    left = {path.name for path in tmp_path.iterdir()} - kept.keys() - {"in", "m}.prom"}
+    assert sorted(re.sub(time, "-NOW", name) for name in left) == ["j}}-NOW", "r.d-NOW.html"]
+    told = " ".join(text_of(each) for each in page.all("p"))
+    assert "Its reports have names of their own" in told
+    assert "+crf" in told
+
+
+def test_reports_that_have_new_names_keep_them(tmp_path: Path) -> None:
+    write_instances(tmp_path / "in", 1)
+    with ScriptedPeer(Script(other_stores=BUSY)) as peer:
+        names = ("--report-html", "r-{run}.html", "--report-csv", "{time}.csv", "--report-json", "{date}.j")
+        run(installed_dcmsend(), "-nh", "+sd", *names, "127.0.0.1", peer.port, "in", cwd=tmp_path)
+    (path,) = tmp_path.glob("r-*.html")
+    page = HtmlPage(path)
+    assert "--report-html 'r-{run}.html' --report-csv '{time}.csv' --report-json '{date}-{time}.j'" in page.text("pre")
+    assert "+crf" not in " ".join(text_of(each) for each in page.all("p"))
 
 
 def test_a_file_that_is_named_with_a_dash(tmp_path: Path) -> None:

@@ -28,9 +28,11 @@ from .proofs import (
 )
 from .results import (
     NAMES_IN_REPORT,
+    OWN_NAMES,
     SEE_CSV,
     SEE_JOURNAL_REPORT,
     SENDS_ALL,
+    WITHOUT_TEXT_REPORT,
     for_exit,
     for_rest,
     names_in_journal,
@@ -38,8 +40,10 @@ from .results import (
 from .situation import Situation
 
 __all__ = [
-    "ASKED_AGAIN", "CANNOT_COMMIT", "MISSING_OF_DICOMDIR", "NAMES_IN_REPORT", "NOTHING_ACCEPTED", "SEE_ANSWERS",
-    "SEE_CSV", "SEE_JOURNAL_REPORT", "SENDS_ALL", "SHARED_UIDS", "WHOLE_SERIES_MISSING", "Situation", "cannot_be_asked",
+    "ASKED_AGAIN", "CANNOT_COMMIT", "MISSING_OF_DICOMDIR", "NAMES_IN_REPORT", "NOTHING_ACCEPTED", "OWN_NAMES",
+    "SEE_ANSWERS",
+    "SEE_CSV", "SEE_JOURNAL_REPORT", "SENDS_ALL", "SHARED_UIDS", "WHOLE_SERIES_MISSING", "WITHOUT_TEXT_REPORT",
+    "Situation", "cannot_be_asked",
     "for_error", "for_exit", "for_http_status", "for_reason", "for_rejection", "for_rest", "for_silence", "for_status",
     "names_in_journal", "nothing_new", "port_in_host", "prove_again", "run_again", "several_at_once",
     "with_explanation",

@@ -7,7 +7,10 @@ from typing import Final
 
 from .instances import run_again
 
-__all__ = ["NAMES_IN_REPORT", "SEE_CSV", "SEE_JOURNAL_REPORT", "SENDS_ALL", "for_exit", "for_rest", "names_in_journal"]
+__all__ = [
+    "NAMES_IN_REPORT", "OWN_NAMES", "SEE_CSV", "SEE_JOURNAL_REPORT", "SENDS_ALL", "WITHOUT_TEXT_REPORT", "for_exit",
+    "for_rest", "names_in_journal",
+]  # fmt: skip
 
 SEE_CSV: Final = "the report of --report-csv lists all"
 SEE_JOURNAL_REPORT: Final = "dcmsend-journal report --html and --csv show them one by one"
@@ -16,6 +19,9 @@ SENDS_ALL: Final = (
     "It sends everything again, also what is stored; that does no harm. With --journal FILE --resume a run sends only "
     "what is missing."
 )
+
+OWN_NAMES: Final = "Its reports have names of their own, with date and time, so that this one stays."
+WITHOUT_TEXT_REPORT: Final = "It leaves out +crf, whose report would replace that of this run."
 
 _EXITS: Final = {
     0: "the run has come to its end",

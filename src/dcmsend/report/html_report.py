@@ -10,7 +10,17 @@ import os
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from dcmsend.advice import SEE_CSV, SEE_JOURNAL_REPORT, SENDS_ALL, for_error, for_reason, for_rejection, for_status
+from dcmsend.advice import (
+    OWN_NAMES,
+    SEE_CSV,
+    SEE_JOURNAL_REPORT,
+    SENDS_ALL,
+    WITHOUT_TEXT_REPORT,
+    for_error,
+    for_reason,
+    for_rejection,
+    for_status,
+)
 from dcmsend.index import RejectedInput
 from dcmsend.inputs import InputFile
 from dcmsend.transfer import Reason, Result, StoreOutcome
@@ -89,7 +99,7 @@ class HtmlReport(Report):
         if not rejected.is_dicom:
             return
         self._invalid += 1
-        self._studies.add(None, is_stored=False)
+        self._studies.reject()
         is_file = rejected.dicomdir is None and os.path.isfile(rejected.path)
         self._keep_name(rejected.path if is_file else None)
         fields = self._source.rejected(rejected)
@@ -144,7 +154,7 @@ class HtmlReport(Report):
                 trouble_count=self._trouble_count,
                 good=self._shown() if total <= MOST_ROWS else [],
                 resend=resend,
-                sends_all=SENDS_ALL,
+                resend_notes=[] if resend is None else self._resend_notes(sends_all=resend.sends_all),
                 see_csv=SEE_CSV,
                 proof=None if self._proofs is None else self._proofs.fields(),
                 shows_all=total <= MOST_ROWS,
@@ -160,6 +170,12 @@ class HtmlReport(Report):
             )
         )
         self._file.close()
+
+    def _resend_notes(self, *, sends_all: bool) -> list[str]:
+        """What stands below the command that sends the rest."""
+        resend = self._resend or Resend()
+        notes = (sends_all, SENDS_ALL), (resend.has_own_names, OWN_NAMES), (resend.leaves_text_out, WITHOUT_TEXT_REPORT)
+        return [text for is_so, text in notes if is_so]
 
     def _shown(self) -> list[dict[str, Any]]:
         """The rows of stored instances, with their proofs where these are asked for."""
@@ -187,7 +203,8 @@ class HtmlReport(Report):
             known = self._studies.find(uid) if uid else None
             studies.append({**(known or StudyRows.empty(uid)), "missing": missing})
         return {
-            **migration_fields(migration), "studies": studies, "see": SEE_JOURNAL_REPORT, "unsent": self._unsent(record)
+            **migration_fields(migration, is_refused_for_good=record.is_refused_for_good), "studies": studies,
+            "see": SEE_JOURNAL_REPORT, "unsent": self._unsent(record),
         }  # fmt: skip
 
     def _unsent(self, record: RunRecord) -> int:

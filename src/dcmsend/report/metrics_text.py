@@ -79,6 +79,12 @@ def _lines(record: RunRecord, peer: PeerFacts, activity: Activity) -> Iterator[s
     yield from _one("already_stored_total", "counter", "Files stored by earlier runs.", record.already_stored)
     if record.filtered is not None:
         yield from _one("filtered_total", "counter", "Files left out by their values.", record.filtered)
+    if record.names_left_out is not None:
+        help_text = "Files and folders left out by their names."
+        yield from _one("left_out_by_name_total", "counter", help_text, record.names_left_out())
+    if record.leaves_young:
+        help_text = "Files left for the next run, just modified."
+        yield from _one("too_young_total", "counter", help_text, record.left_out.young)
     rows = [({"kind": "not_dicom"}, record.invalid_files - record.broken_files - record.not_now),
             ({"kind": "invalid"}, record.broken_files), ({"kind": "not_now"}, record.not_now)]  # fmt: skip
     yield from _metric("ignored_files_total", "counter", "Files that are not sent.", rows)

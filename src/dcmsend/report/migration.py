@@ -6,7 +6,7 @@ from typing import Any
 
 from dcmsend.advice import for_reason, for_status
 from dcmsend.dicom.record import Record
-from dcmsend.transfer import ProofState, Reason, Result
+from dcmsend.transfer import ProofState, Reason, Result, may_succeed
 
 from .outcome_fields import format_time, state_name
 from .page_words import outcome_words, reason_words, status_words
@@ -54,15 +54,18 @@ def kind_fields(result: Result, status: int | None, reason: str | None, count: i
     else:
         why, advice = (reason or "").replace("_", " "), ""
     outcome = result.value.replace(" ", "_")
-    return {"outcome": outcome, "why": why, "count": count, "advice": advice, "again": 0}
+    again = count if may_succeed(result, status, known) else 0
+    return {"outcome": outcome, "why": why, "count": count, "advice": advice, "again": again}
 
 
-def migration_fields(migration: Migration) -> dict[str, Any]:
-    """What the template shows of a journal."""
+def migration_fields(migration: Migration, *, is_refused_for_good: bool) -> dict[str, Any]:
+    """What the template shows of a journal; nothing is worth sending again to a receiver that refuses for good."""
     results = dict.fromkeys(Result, 0)
     for result, _, _, count in migration.groups:
         results[result] += count
     kinds = [kind_fields(*group) for group in migration.groups if group[0] is not Result.STORED]
+    if is_refused_for_good:
+        kinds = [{**kind, "again": 0} for kind in kinds]
     return {
         "journal": migration.journal,
         "problem": migration.problem,

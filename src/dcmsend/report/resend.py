@@ -23,12 +23,16 @@ class Resend(Record):
         by_name: the arguments to which names of files are added; they look for no others.
         only_the_rest: whether ``again`` leaves out what is stored, because a journal knows it.
         folder: the directory in which the names are meant, ``""`` if the system does not tell it.
+        has_own_names: whether reports have other names than those of this run.
+        leaves_text_out: whether DCMTK's report, whose name has no fields, is not written.
     """
 
     again: tuple[str, ...] = ()
     by_name: tuple[str, ...] = ()
     only_the_rest: bool = False
     folder: str = ""
+    has_own_names: bool = False
+    leaves_text_out: bool = False
 
 
 class ResendLine(Record):

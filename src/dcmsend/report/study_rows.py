@@ -21,6 +21,8 @@ __all__ = ["StudyRows"]
 
 _MOST_STUDIES: Final = 10_000
 """Most studies counted one by one; instances of further ones are counted as one row without a UID."""
+_REJECTED: Final = "\0rejected"
+"""The key of what cannot be sent; no UID has such characters."""
 _MOST_VALUES: Final = 6
 _LONGEST_VALUE: Final = 64
 _SHOWN: Final = {
@@ -45,15 +47,20 @@ class StudyRows:
             if facts is not None and row["uid"]:
                 _note(row, dict(facts.others))
             self._last = facts, row
-        row["instances"] += 1
-        row["stored"] += is_stored
-        row["missing"] += not is_stored
-        row["bytes"] += length
+        _count(row, is_stored=is_stored, length=length)
+
+    def reject(self) -> None:
+        """Count a file that cannot be sent, in a row of its own: of what study it is was never known."""
+        row = self._rows.setdefault(_REJECTED, {**self.empty(""), "is_rejected": True})
+        _count(row, is_stored=False, length=0)
 
     def affected(self) -> list[dict[str, Any]]:
         """The rows with instances that have not arrived, by date, unknown studies last."""
         rows = [row for row in self._rows.values() if row["missing"]]
-        return sorted(rows, key=lambda row: (not row["uid"], not row["dates"], row["dates"], -row["missing"]))
+        return sorted(
+            rows,
+            key=lambda row: (row["is_rejected"], not row["uid"], not row["dates"], row["dates"], -row["missing"]),
+        )
 
     def all(self) -> list[dict[str, Any]]:
         """All rows, those with failures first, then by size."""
@@ -66,7 +73,10 @@ class StudyRows:
     @staticmethod
     def empty(uid: str) -> dict[str, Any]:
         """The row of a study of which nothing was counted."""
-        return {"uid": uid, "instances": 0, "stored": 0, "missing": 0, "bytes": 0, **{name: [] for name in _SHOWN}}
+        return {
+            "uid": uid, "instances": 0, "stored": 0, "missing": 0, "bytes": 0, "is_rejected": False,
+            **{name: [] for name in _SHOWN},
+        }  # fmt: skip
 
     def _row(self, uid: str) -> dict[str, Any]:
         if uid not in self._rows and len(self._rows) >= _MOST_STUDIES:
@@ -75,6 +85,13 @@ class StudyRows:
         if row is None:
             row = self._rows[uid] = self.empty(uid)
         return row
+
+
+def _count(row: dict[str, Any], *, is_stored: bool, length: int) -> None:
+    row["instances"] += 1
+    row["stored"] += is_stored
+    row["missing"] += not is_stored
+    row["bytes"] += length
 
 
 def _note(row: dict[str, Any], values: dict[int, bytes]) -> None:

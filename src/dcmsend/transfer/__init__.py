@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from .engine import Engine, not_attempted
 from .observer import Observer
 from .options import AutoAssociations, RetryOptions, TransferOptions
-from .outcome import Attempt, Reason, Result, StoreOutcome, counted_as_stored
+from .outcome import Attempt, Reason, Result, StoreOutcome, counted_as_stored, may_succeed
 from .peer_facts import Counter, Counts, PeerFacts, Timings, log_end
 from .time_window import limit_time
 
@@ -63,6 +63,7 @@ __all__ = [
     "counted_as_stored",
     "limit_time",
     "log_end",
+    "may_succeed",
     "not_attempted",
 ]
 

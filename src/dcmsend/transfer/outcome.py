@@ -8,7 +8,7 @@ from dcmsend.dicom.transfer_syntax import TransferSyntax
 from dcmsend.index import HeaderFacts, Instance
 from dcmsend.reasons import Reason
 
-__all__ = ["Attempt", "Reason", "Result", "StoreOutcome", "counted_as_stored"]
+__all__ = ["Attempt", "Reason", "Result", "StoreOutcome", "counted_as_stored", "may_succeed"]
 
 
 class Result(Enum):
@@ -116,7 +116,7 @@ class StoreOutcome(NamedTuple):
     @property
     def is_out_of_resources(self) -> bool:
         """Whether the peer says that it cannot take anything at the moment (0xA7xx)."""
-        return self.status is not None and self.status & 0xFF00 == 0xA700
+        return self.status is not None and _is_out_of_resources(self.status)
 
     @property
     def is_duplicate(self) -> bool:
@@ -131,9 +131,18 @@ class StoreOutcome(NamedTuple):
     @property
     def is_retryable(self) -> bool:
         """Whether the same instance may be stored when it is sent again, without anyone's action."""
-        if self.status is not None:
-            return self.result is Result.REFUSED and (self.is_out_of_resources or self.status == 0x0110)
-        return self.reason in _TRANSIENT and not self.is_permanent
+        return not self.is_permanent and may_succeed(self.result, self.status, self.reason)
+
+
+def may_succeed(result: Result, status: int | None, reason: Reason | None) -> bool:
+    """Whether an instance with this end may be stored when it is sent again, without anyone's action."""
+    if status is not None:
+        return result is Result.REFUSED and (_is_out_of_resources(status) or status == _PROCESSING_FAILURE)
+    return reason in _TRANSIENT
+
+
+def _is_out_of_resources(status: int) -> bool:
+    return status & 0xFF00 == 0xA700
 
 
 def counted_as_stored(outcome: StoreOutcome) -> StoreOutcome:
@@ -146,6 +155,9 @@ _TRANSIENT = frozenset({
     Reason.PROTOCOL_ERROR, Reason.SERVER_BUSY, Reason.NO_ASSOCIATION, Reason.HALTED, Reason.CANCELLED,
     Reason.TIME_WINDOW,
 })
+
+_PROCESSING_FAILURE = 0x0110
+"""PS3.7 C.5.14."""
 
 _DUPLICATE = frozenset({0x0111, 0xB00E})
 """Duplicate SOP Instance (PS3.7 C.5.10), and what a web service of Microsoft's answers instead."""
