@@ -348,7 +348,16 @@ class SendingFailed(Wrapped):
 
 
 class GivenUp(DcmsendError):
-    """The run ended after too many failures, or after failing for too long; the message says which."""
+    """The run ended after too many failures, or after failing for too long; the message says which.
+
+    ``is_permanent``: whether none of these failures may pass by itself, so that the next run would end at them too.
+    """
+
+    is_permanent = False
+
+    def __init__(self, message: str, *, is_permanent: bool = False) -> None:
+        self.is_permanent = is_permanent
+        super().__init__(message)
 
 
 class _FileTrouble(DcmsendError):
@@ -377,12 +386,26 @@ class JournalError(_FileTrouble):
         super().__init__(path, reason)
         self.why = why
 
+    @property
+    def is_permanent(self) -> bool:
+        """Whether a person has to act (the disk, the name, the permissions), and not just another run to end."""
+        return self.why is not NoJournal.IN_USE
+
 
 class Cancelled(DcmsendError):
-    """The run was ended on request; ``by`` is ``SIGINT``, ``SIGTERM``, ``caller`` or ``TIME_WINDOW``."""
+    """The run was ended on request; ``by`` is ``SIGINT``, ``SIGTERM``, ``caller``, ``TIME_WINDOW`` or ``JOURNAL``.
+
+    With ``JOURNAL`` it is over because of the journal, whose own error the run ends with.
+    """
 
     TIME_WINDOW = "time window"
+    JOURNAL = "journal"
 
     def __init__(self, by: str = "caller") -> None:
         self.by = by
         super().__init__("the time window is over" if by == self.TIME_WINDOW else f"ended by {by}")
+
+    @property
+    def is_permanent(self) -> bool:
+        """Whether a person has to act first, as for a journal that cannot be written."""
+        return self.by == self.JOURNAL

@@ -89,6 +89,7 @@ class NoJournal(Enum):
     EXISTS = "it exists already"
     DAMAGED = "it is damaged, or no journal"
     NOT_CLOSED = "the run before was cut off"
+    IN_USE = "another run uses it"
 
 
 class NoStore(Enum):

@@ -91,7 +91,7 @@ def test_stop_after_failures(tmp_path: Path, retry: list[str]) -> None:
     done, peer = send(
         "-nh", *retry, "--stop-after-failures", "4", "+sd", tmp_path, scripts=(Script(other_stores=Respond(0xC001)),)
     )
-    assert done.exit_code == (101 if retry else 62)
+    assert done.exit_code == (102 if retry else 62)  # the next run would end at the same four
     assert len(peer.stores) == 4
     assert done.lines("F")[:1] == ["4 SOP instances in a row were not stored"]
 
@@ -100,9 +100,23 @@ def test_a_hundred_failures_are_enough_with_retry(tmp_path: Path) -> None:
     write_instances(tmp_path, 110)
     script = Script(other_stores=Respond(0xC001))
     done, peer = send("--retry", "1", "+sd", tmp_path, scripts=(script,))
-    assert (done.exit_code, len(peer.stores)) == (101, 100)
+    assert (done.exit_code, len(peer.stores)) == (102, 100)
     done, peer = send("-nh", "+sd", tmp_path, scripts=(script,))
     assert (done.exit_code, len(peer.stores)) == (0, 110)
+
+
+@pytest.mark.parametrize(("last", "code"), [(0xC001, 102), (0xA700, 101)])
+def test_the_rest_after_giving_up(tmp_path: Path, last: int, code: int) -> None:
+    """It is worth another run only if one of the failures in a row may pass by itself."""
+    names = [path.name for path in write_instances(tmp_path, 6)]
+    script = Script(stores={2: Respond(0xC001), 3: Respond(last)})
+    words = ("-nh", "--require-stored", "--stop-after-failures", "2", "--report-json", "report.json")
+    with ScriptedPeer(script) as peer:
+        done = run(installed_dcmsend(), *words, "127.0.0.1", peer.port, *names, cwd=tmp_path)
+    document = json.loads((tmp_path / "report.json").read_text())
+    assert (done.exit_code, document["exit"]["retryable"]) == (code, code == 101)
+    rest = [row["retryable"] for row in document["instances"] if row["outcome"] == "not_attempted"]
+    assert rest == [code == 101] * 3
 
 
 @pytest.mark.parametrize("more", [[], ["--require-stored"], ["--send-while-scanning"]])

@@ -30,6 +30,7 @@ __all__ = ["for_error", "with_explanation"]
 _NO_JOURNAL: Final = {
     NoJournal.OTHER: "",
     NoJournal.DAMAGED: "",
+    NoJournal.IN_USE: "",
     NoJournal.EXISTS: "--resume goes on with it",
     NoJournal.NOT_CLOSED: "the next run with --resume mends it",
 }

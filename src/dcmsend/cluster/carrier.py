@@ -324,7 +324,8 @@ class ClusterCarrier:
         if self._error is None:
             failures = self._settings.transfer.stop_after_failures
             if failures and self._ends.in_vain >= failures:
-                self._stop(GivenUp(f"{self._ends.in_vain} SOP instances in a row were not stored"))
+                text = f"{self._ends.in_vain} SOP instances in a row were not stored"
+                self._stop(GivenUp(text, is_permanent=not self._ends.may_pass))
         if interrupt.aborted and not self._is_aborted:
             self._is_aborted = True
             self._ask_to_end(interrupt.by, at_once=True)

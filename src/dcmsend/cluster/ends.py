@@ -59,6 +59,7 @@ class Ends:
     Attributes:
         error: why the run ends early, None as long as it does not.
         in_vain: how many instances in a row were not stored.
+        may_pass: whether one of these failures may pass by itself.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class Ends:
         self._bytes = self._sized = 0
         self.error: DcmsendError | None = None
         self.in_vain = 0
+        self.may_pass = False
 
     def take(self) -> Iterator[StoreOutcome | RejectedInput]:
         """The ends that nobody has taken yet."""
@@ -299,7 +301,9 @@ class Ends:
             self._sized += 1
             self._bytes += outcome.data_set_length
         if outcome.result is not Result.NOT_ATTEMPTED:
-            self.in_vain = 0 if outcome.result is Result.STORED else self.in_vain + 1
+            is_stored = outcome.result is Result.STORED
+            self.in_vain = 0 if is_stored else self.in_vain + 1
+            self.may_pass = not is_stored and (self.may_pass or outcome.is_retryable)
         if is_known:
             self._ledger.note(outcome)
         if self._observer is not None:

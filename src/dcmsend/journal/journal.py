@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from dcmsend.errors import JournalError
+from dcmsend.errors import Cancelled, JournalError
 from dcmsend.fork import keep_for_ever
 from dcmsend.index import Instance, RejectedInput
 from dcmsend.inputs import InputFile, Source
@@ -198,7 +198,7 @@ class Journal:
         self._lock.release()
 
     def _on_error(self) -> None:
-        self._interrupt.request("journal")
+        self._interrupt.request(Cancelled.JOURNAL)
 
 
 def _nothing(outcomes: Sequence[StoreOutcome]) -> None:

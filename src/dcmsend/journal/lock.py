@@ -10,6 +10,7 @@ from typing import Final
 
 from dcmsend.errors import JournalError
 from dcmsend.fork import own
+from dcmsend.reasons import NoJournal
 
 from .own_files import LOCK_LENGTH, check_owner, is_lock
 
@@ -51,7 +52,7 @@ class JournalLock:
                 raise JournalError(path, f"'{self._path}' is in the way; move it to another place")
             check_owner(path, self._path, os.fstat(fd))
             if not _try_lock(fd):
-                raise JournalError(path, f"in use by another run{_holder(fd)}")
+                raise JournalError(path, f"in use by another run{_holder(fd)}", NoJournal.IN_USE)
             with contextlib.suppress(FileNotFoundError):
                 if os.path.samestat(os.fstat(fd), os.stat(self._path)):
                     return fd

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from dcmsend.advice import for_exit, for_rest
-from dcmsend.errors import DcmsendError, JournalError
+from dcmsend.errors import DcmsendError
 from dcmsend.explanations import one_line
 
 from .amounts import format_count
@@ -68,7 +68,7 @@ def result_lines(record: RunRecord, missing: int, hint: str) -> dict[str, Any]:
     """Below the headline: what ended the run, what its exit code says, and what to do now."""
     error: DcmsendError | None = record.error
     lines = [line for line in hint.split("; ") if line]
-    may = 0 if isinstance(error, JournalError) else min(record.may_succeed, missing)
+    may = min(record.may_succeed, missing)
     if missing:
         lines += for_rest(may, missing - may, with_journal=record.journal is not None)
     code = record.exit_code

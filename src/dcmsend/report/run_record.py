@@ -7,7 +7,7 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from dcmsend.errors import DcmsendError, SessionFailed, StoreUnusable
+from dcmsend.errors import DcmsendError, JournalError, SessionFailed, StoreUnusable
 from dcmsend.index import FilteredInput, RejectedInput
 from dcmsend.inputs import LeftOut
 from dcmsend.reasons import Rejection
@@ -25,8 +25,8 @@ __all__ = ["RunRecord", "is_final_refusal"]
 
 
 def is_final_refusal(error: DcmsendError | None) -> bool:
-    """Whether the receiver, TLS on either side, or a store will refuse again until a person has acted."""
-    return isinstance(error, SessionFailed | StoreUnusable) and error.is_permanent
+    """Whether the receiver, TLS on either side, a store or the journal will refuse until a person has acted."""
+    return isinstance(error, SessionFailed | StoreUnusable | JournalError) and error.is_permanent
 
 
 def _no_migration() -> None:

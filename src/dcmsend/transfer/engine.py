@@ -85,6 +85,7 @@ class Engine:
         self._work: Work | None = None
         self._order = OutcomesInOrder()
         self._in_vain = 0
+        self._may_pass = False  # whether one of these failures may pass by itself
         self._fruitless = 0
         self._disturbed = False
         self.error: DcmsendError | None = None
@@ -181,9 +182,10 @@ class Engine:
     def _watch(self, outcome: StoreOutcome) -> None:
         """End the run after too many failures in a row."""
         if outcome.result is Result.STORED:
-            self._in_vain = 0
+            self._in_vain, self._may_pass = 0, False
             return
         self._in_vain += 1
+        self._may_pass |= outcome.is_retryable
         is_ours = outcome.result in (Result.FAILED, Result.UNCONFIRMED) and (
             outcome.context_id or outcome.reason is not Reason.NO_CONTEXT
         )
@@ -191,7 +193,8 @@ class Engine:
             cause = DcmsendError(outcome.message)
             self._halt(SendingFailed(cause, outcome.reason, is_permanent=not outcome.is_retryable))
         elif self._in_vain == self._options.stop_after_failures:
-            self._halt(GivenUp(f"{self._in_vain} SOP instances in a row were not stored"))
+            text = f"{self._in_vain} SOP instances in a row were not stored"
+            self._halt(GivenUp(text, is_permanent=not self._may_pass))
 
     def _halt(self, error: DcmsendError) -> None:
         if self.error is None:
