@@ -31,6 +31,12 @@ from dcmsend.cli.main import main
 sys.exit(main())
 """
 WITHOUT_JINJA = "import sys; sys.modules['jinja2'] = None; from dcmsend.cli.main import main; sys.exit(main())"
+WITHOUT_ZSTD = """
+import sys
+sys.modules["zstandard"] = sys.modules["compression.zstd"] = None
+from dcmsend.cli.main import main
+sys.exit(main())
+"""
 JOURNAL = ["--journal", "journal"]
 
 FAULTS: dict[str, tuple[int, list[str]]] = {
@@ -166,7 +172,22 @@ def test_package_for_lossy_images(place: Path, option: str, code: int) -> None:
     with ScriptedPeer() as peer:
         done = run(sys.executable, "-c", WITHOUT_CODECS, option, "127.0.0.1", peer.port, "image.dcm", cwd=place)
     assert (done.exit_code, len(peer.connections)) == (code, int(code == 0)), done.stderr
-    assert ("pip install imagecodecs" in done.stderr) is (code == 1)
+    assert ("pip install imagecodecs" in done.stderr) is (option != "-dn")
+    assert any("pip install imagecodecs" in line for line in done.lines("W")) is (option == "+dls")
+
+
+@pytest.mark.parametrize("name", ["in.tar.zst", "IN.TZST", "in.tar.gz"])
+@pytest.mark.parametrize("more", [[], ["-nh", "--send-while-scanning"]])
+def test_package_for_an_archive_that_is_named(place: Path, name: str, more: list[str]) -> None:
+    """As for all packages without which what is asked for cannot be done; an archive is known by its name."""
+    (place / name).write_bytes(b"")
+    with ScriptedPeer() as peer:
+        words = (sys.executable, "-c", WITHOUT_ZSTD, "--archives", *more, "127.0.0.1", peer.port, "image.dcm", name)
+        done = run(*words, cwd=place)
+    needs = name != "in.tar.gz"
+    assert ("pip install zstandard" in done.stderr) is needs
+    assert (done.exit_code == 1) is needs
+    assert (not peer.connections) is (needs or not more)
 
 
 @pytest.mark.parametrize("option", ["+dly", "+dls", "-dn"])

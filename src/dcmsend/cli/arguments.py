@@ -16,7 +16,7 @@ from dcmsend.transfer import TransferOptions
 
 from .command_line import CommandLine
 from .log_words import LOG_LEVELS
-from .new_ways import check_move_sent, is_new
+from .new_ways import check_archives, check_move_sent, is_new
 from .numbers import (
     check_limits,
     invalid_value,
@@ -167,6 +167,7 @@ def _check_dependences(line: CommandLine, is_verbose: bool) -> None:
     if line.has("--probe-peer") and line.has("--dry-run"):
         raise UsageError("--probe-peer not allowed with --dry-run")
     check_move_sent(line)
+    check_archives(line)
     for option in ("--parallel-associations", "--retry", "--send-while-scanning"):
         if line.has(option) and _choice(line, _MULTIPLE_ASSOCIATIONS) is False:
             raise UsageError(f"{option} not allowed with --single-association")

@@ -8,7 +8,7 @@ from dcmsend.errors import UsageError
 
 from .command_line import CommandLine
 
-__all__ = ["check_move_sent", "is_new"]
+__all__ = ["check_archives", "check_move_sent", "is_new"]
 
 _NEW_WAYS: Final = (
     "--retry", "--send-while-scanning", "--journal", "--move-sent", "--shard", "--verify", "--commit", "--stow",
@@ -30,6 +30,19 @@ def _names_stores(line: CommandLine) -> bool:
     from dcmsend.inputs import is_url  # only for names that look like one
 
     return any(is_url(name) for name in inputs)
+
+
+def check_archives(line: CommandLine) -> None:
+    """Raise UsageError if an archive is named for whose format a package is missing."""
+    if not line.has("--archives"):
+        return
+    from dcmsend.inputs import missing_package  # only where archives are sent
+
+    for name in line.parameters:
+        package = missing_package(name)
+        if package:
+            text = f"to send what is in {name}, the Python package {package} is needed"
+            raise UsageError(f"{text}: pip install {package}", None)
 
 
 def check_move_sent(line: CommandLine) -> None:

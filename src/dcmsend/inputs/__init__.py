@@ -14,7 +14,16 @@ from .source import DicomdirRecord, Origin, Source, Stamp
 
 if TYPE_CHECKING:
     from .ahead import MOST_AHEAD, STRETCH, Ticket, TicketWorkers, in_order, most_ahead
-    from .archives import ArchiveMember, SpareFiles, ToldMember, crc32, expand_archives, is_archive, kind_of_name
+    from .archives import (
+        ArchiveMember,
+        SpareFiles,
+        ToldMember,
+        crc32,
+        expand_archives,
+        is_archive,
+        kind_of_name,
+        missing_package,
+    )
     from .data_set_input import DataSetInput
     from .dicomdir import leads_outside, read_dicomdir
     from .file_list import read_file_list
@@ -66,6 +75,7 @@ __all__ = [
     "is_url",
     "kind_of_name",
     "leads_outside",
+    "missing_package",
     "most_ahead",
     "open_beginning",
     "open_file",
@@ -108,6 +118,7 @@ def __getattr__(name: str) -> object:
         return getattr(stores, name)
     if name in (
         "ArchiveMember", "SpareFiles", "ToldMember", "crc32", "expand_archives", "is_archive", "kind_of_name",
+        "missing_package",
     ):  # fmt: skip
         from . import archives
 

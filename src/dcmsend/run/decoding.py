@@ -9,10 +9,13 @@ from dcmsend.dicom.transfer_syntax import transfer_syntax
 from dcmsend.errors import UsageError
 from dcmsend.plan import Decompression, PlanOptions
 
-__all__ = ["check_decoders", "warn_of_room"]
+__all__ = ["check_decoders", "warn_of_images"]
 
 _LOSSY: Final = "1.2.840.10008.1.2.4.50"
 """JPEG Baseline: what is compressed with loss is nearly always this or one of its family, of one decoder."""
+
+_LOSSLESS: Final = "1.2.840.10008.1.2.4.70"
+"""JPEG Lossless, the usual one."""
 
 _log = logging.getLogger("dcmsend.app")
 
@@ -28,13 +31,18 @@ def check_decoders(plan: PlanOptions) -> None:
         raise UsageError(f"{text}: pip install {PACKAGE}", None)
 
 
-def warn_of_room(plan: PlanOptions) -> None:
-    """Warn if the user wants images decompressed, and large ones will have no room in the temporary directory.
+def warn_of_images(plan: PlanOptions) -> None:
+    """Warn if the user wants images decompressed, and a decoder is missing or the room for large ones.
 
     No more than a warning: nobody knows yet which images the receiver wants decompressed, and how large they are.
     """
     if plan.decompression not in (Decompression.LOSSLESS, Decompression.LOSSY):
         return
+    from dcmsend.transcode import PACKAGE, can_decode
+
+    if not can_decode(transfer_syntax(_LOSSLESS)):
+        text = f"the Python package {PACKAGE} is not installed: pip install {PACKAGE}"
+        _log.warning("most compressed images cannot be decompressed: %s", text)
     from dcmsend.load import spool_trouble  # where the pixels will go
 
     trouble = spool_trouble()

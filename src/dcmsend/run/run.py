@@ -26,7 +26,6 @@ from .search import Search, find_sources, selection_of, share_of
 if TYPE_CHECKING:
     from dcmsend.inputs import Fetcher, Stores
     from dcmsend.journal import Journal, MovingJournal
-    from dcmsend.report import Migration
     from dcmsend.transfer import InstanceProof, Ledger
 
     from .carrier import CarrierMaker
@@ -79,14 +78,9 @@ class Run:
         self.record.filtered = 0 if settings.index.value_rules else None
         self.record.leaves_young = settings.inputs.min_age > 0
         self.record.journal = None if settings.journal is None else settings.journal.path
-        if settings.journal is not None and settings.report.html_report:
-            self.record.migration = self._read_migration
-        if settings.journal is not None:
-            self.record.all_runs = self._read_totals
         self.interrupt = interrupt or Interrupt(settings.transfer.drain_seconds)
         self._proving: Proving | None = None
         self._stores: Stores | None = None
-        self._has_used_journal = False
         self._stays: set[tuple[int, int]] = set()  # files that a DICOMDIR refers to
         if settings.wants_proof:
             from dcmsend.report import ProofSummary  # only where a proof is asked for
@@ -152,9 +146,9 @@ class Run:
         """Send ``inputs``: yields each outcome in list order, then raises the error that ended the run early."""
         limit_time(self.settings.transfer, self.interrupt)
         if self.settings.plan.decompression is not None:
-            from .decoding import warn_of_room
+            from .decoding import warn_of_images
 
-            warn_of_room(self.settings.plan)
+            warn_of_images(self.settings.plan)
         if self.settings.journal is None:
             yield from self._carry(inputs, observer, None)
             return
@@ -248,25 +242,17 @@ class Run:
             reads_dicomdir=settings.index.expand_dicomdir and not is_open_again,  # the search is over
             needs_proof=settings.wants_proof, stays=self._stays, must_exist=is_open_again,
         )  # fmt: skip
-        self._has_used_journal = True
+        self._tell_of_all_runs(options.path)
         return journal
 
-    def _read_migration(self) -> Migration | None:
-        """What the journal knows over all its runs; None if this run could not use it."""
-        settings = self.settings
-        if settings.journal is None or not self._has_used_journal:
-            return None
-        from .migration import read_migration  # seldom needed
+    def _tell_of_all_runs(self, path: str) -> None:
+        """Let the record tell what the journal knows over all its runs, now that it is known to be ours."""
+        from .migration import MigrationReader  # only with a journal
 
-        return read_migration(settings.journal.path)
-
-    def _read_totals(self) -> tuple[int, int] | None:
-        settings = self.settings
-        if settings.journal is None or not self._has_used_journal:
-            return None
-        from .migration import read_totals  # only for the closing lines
-
-        return read_totals(settings.journal.path, self.record.already_stored + self.record.summary.total)
+        record, reader = self.record, MigrationReader(path)
+        if self.settings.report.html_report:
+            record.migration = reader.migration
+        record.all_runs = lambda: reader.totals(record.already_stored + record.summary.total)
 
     def _carry(
         self, inputs: Iterable[Source], observer: Observer | None, ledger: Ledger | None

@@ -15,9 +15,10 @@ from ..anonymous import write_all
 from .content import cannot_be_read
 from .kind import ArchiveKind
 
-__all__ = ["Inflating", "decompressor_of"]
+__all__ = ["ZSTD_PACKAGE", "Inflating", "decompressor_of", "has_zstd"]
 
 PIECE: Final = 1 << 18
+ZSTD_PACKAGE: Final = "zstandard"
 _STEP: Final = 512
 """Bytes inflated at once, normally and where the compressed data are damaged."""
 _INPUT: Final = 1 << 16
@@ -121,13 +122,25 @@ def decompressor_of(kind: ArchiveKind) -> Callable[[], Decompressor]:
         return bz2.BZ2Decompressor
     if kind is ArchiveKind.TAR_XZ:
         return lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, MOST_MEMORY)
+    made = _zstd()
+    if made is None:
+        raise cannot_be_read(f"tar.zst needs the Python package {ZSTD_PACKAGE}: pip install {ZSTD_PACKAGE}")
+    return made
+
+
+def has_zstd() -> bool:
+    """Whether zst can be inflated: by the package, or by the standard library from Python 3.14 on."""
+    return _zstd() is not None
+
+
+def _zstd() -> Callable[[], Decompressor] | None:
     try:
         import zstandard
     except ImportError:
         try:
             zstd: Any = __import__("compression.zstd", fromlist=["ZstdDecompressor"])
         except ImportError:
-            raise cannot_be_read("tar.zst needs the Python package zstandard: pip install zstandard") from None
+            return None
         return zstd.ZstdDecompressor  # type: ignore[no-any-return]
     return lambda: _Zstandard(zstandard)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..stores import Fetcher
     from .passed_members import Shelf
 
-__all__ = ["ArchiveKind", "expand_archives", "kind_of_name"]
+__all__ = ["ArchiveKind", "expand_archives", "kind_of_name", "missing_package"]
 
 
 class ArchiveKind(Enum):
@@ -54,6 +54,15 @@ def kind_of_name(name: str) -> ArchiveKind | None:
     if not name.endswith(_ALL_SUFFIXES):
         return None
     return next(kind for suffix, kind in _SUFFIXES.items() if name.endswith(suffix))
+
+
+def missing_package(name: str) -> str:
+    """The Python package that has to be installed to read an archive of this name; ``""`` for none."""
+    if kind_of_name(name) is not ArchiveKind.TAR_ZST:
+        return ""
+    from .inflating import ZSTD_PACKAGE, has_zstd
+
+    return "" if has_zstd() else ZSTD_PACKAGE
 
 
 def expand_archives(
