@@ -24,7 +24,7 @@ ORDER = (
     "worker",
 )  # fmt: skip
 """The kinds of rounds, in turns."""
-_WORKERS = 3
+_CALM = "calm"
 _MOST_NIGHTS = 4
 
 
@@ -35,7 +35,7 @@ def main() -> int:
     program = arguments.dcmsend or installed_dcmsend()
     soak = Rounds("soak_cluster", seed, arguments.keep, verbose=arguments.verbose)
     with tempfile.TemporaryDirectory(prefix="soak-cluster-") as folder:
-        programs = Programs(Path(folder), _WORKERS, arguments.ttl)
+        programs = Programs(Path(folder), arguments.workers, arguments.ttl)
         try:
             for number in numbers(arguments):
                 kind = arguments.kind or ORDER[(number - 1) % len(ORDER)]
@@ -51,7 +51,8 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     description = "Rounds over a cluster of which something is killed, stopped or asked to end; then calm nights."
     parser = parser_of("soak_cluster", description, 5 * len(ORDER))
-    parser.add_argument("--kind", choices=KINDS, help="what happens in every round; default: in turns")
+    parser.add_argument("--kind", choices=(*KINDS, _CALM), help="what happens in every round; default: in turns")
+    parser.add_argument("--workers", type=int, default=3, help="each a host of its own (default: %(default)s)")
     parser.add_argument("--files", type=int, default=2000, help="of a round, at most (default: %(default)s)")
     parser.add_argument("--partition", type=float, default=120.0, help="seconds a host is stopped (default: 120)")
     parser.add_argument("--ttl", type=float, default=60.0, help="seconds a silent worker is waited for (default: 60)")
@@ -71,7 +72,8 @@ class _Round:
         arguments: argparse.Namespace,
     ) -> None:  # fmt: skip
         self._root, self._chance, self._program = root, chance, program
-        self._programs, self._kind, self._arguments = programs, kind, arguments
+        self._programs, self._arguments = programs, arguments
+        self._kind = "" if kind == _CALM else kind
         self.told: list[str] = []
         self.seen: Counter[str] = Counter()
         self._receiver = Receiver(chance.choice((0.0, 0.001, 0.004)))
@@ -89,7 +91,8 @@ class _Round:
         self.told.append(f"{count} files in directories of {per_directory}, {self._receiver.delay:g} s each")
         self._programs.mend()
         pause = self._arguments.partition
-        night = plan_night(1, self._kind, self._chance, count, _WORKERS, pause)
+        workers = self._arguments.workers
+        night = plan_night(1, self._kind, self._chance, count, workers, pause)
         done, broken = self._night(night)
         if self._kind == "scheduler gone":
             self._programs.mend()
@@ -98,7 +101,7 @@ class _Round:
             number += 1
             again = Night(number, limit=night.limit)
             if self._kind == "driver" and number == 2 and self._chance.random() < 0.5:
-                again = plan_night(number, self._kind, self._chance, count, _WORKERS, pause)
+                again = plan_night(number, self._kind, self._chance, count, workers, pause)
             done, broken = self._night(again)
         if broken:
             return broken
@@ -108,13 +111,13 @@ class _Round:
     def _night(self, night: Night) -> tuple[Done, list[str]]:
         self.told.append(str(night))
         before, there_before = self._journal(), set(self._receiver.begun)
-        done = run_night(night, self._root, self._programs, self._receiver, self._program, _WORKERS)
+        done = run_night(night, self._root, self._programs, self._receiver, self._program, self._arguments.workers)
         after = self._journal()
-        self._surplus += surplus_allowed(done, _WORKERS)
+        self._surplus += surplus_allowed(done, self._arguments.workers)
         self._count(done, after)
         broken = broken_after_night(
-            done, before, after, there_before, self._receiver.begun, self._uids, workers=_WORKERS,
-            surplus=self._surplus,
+            done, before, after, there_before, self._receiver.begun, self._uids,
+            workers=self._arguments.workers, surplus=self._surplus,
         )  # fmt: skip
         return done, broken
 

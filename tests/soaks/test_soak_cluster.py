@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import subprocess
 import sys
@@ -16,8 +17,8 @@ from soak.cluster.night import KINDS, Done, Night, Row
 from soak.cluster.promises import broken_after_night, broken_at_the_end, surplus_allowed
 from soak.cluster.receiver import Receiver
 
+from support.cheating import cheating_program
 from support.processes import wait_until
-from support.programs import installed_dcmsend
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "soak_cluster"
 A, B = "1.2.1", "1.2.2"
@@ -43,36 +44,27 @@ def test_no_promise_is_broken() -> None:
     assert "7 rounds, " in done.stdout
 
 
+CHEATS = {
+    "UPDATE instance SET sop_instance_uid = '1.2.3'": "calls stored what the receiver has never got",
+    "UPDATE instance SET outcome = 3": "60 instances came once more",
+    "DELETE FROM instance": "reported as stored, in the journal None",
+}
+"""What is done to the journal, and the promise that it breaks."""
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(
-    ("before", "after", "promises"),
-    [
-        ("", "UPDATE instance SET sop_instance_uid = '1.2.3'", ("calls stored what the receiver has never got",)),
-        ("UPDATE instance SET outcome = 3", "", ("instances came once more", "a night that had nothing to do")),
-        ("", "DELETE FROM instance", ("reported as stored, in the journal None",)),
-    ],
-)
-def test_a_program_that_breaks_a_promise_is_found_out(
-    tmp_path: Path, before: str, after: str, promises: tuple[str, ...]
-) -> None:
+def test_a_program_that_breaks_a_promise_is_found_out(tmp_path: Path) -> None:
     """One that calls stored what it has never sent, one that sends everything again, and one that forgets."""
-    other = tmp_path / "other"
-    other.write_text(
-        f"#!{sys.executable}\nimport contextlib, ctypes, os, sqlite3, subprocess, sys\n"
-        "journal = sys.argv[sys.argv.index('--journal') + 1]\n"
-        "def change(words):\n"
-        "    if words and os.path.exists(journal):\n"
-        "        with contextlib.closing(sqlite3.connect(journal)) as database, database:\n"
-        "            database.execute(words)\n"
-        f"change({before!r})\n"
-        f"done = subprocess.run([{installed_dcmsend()!r}, *sys.argv[1:]])\n"
-        f"change({after!r})\nsys.exit(done.returncode)\n"
-    )
-    other.chmod(0o755)
-    done = soak("1", "--seed", "7", "--kind", "worker", "--files", "60", "--dcmsend", other)
+    first, second, third = CHEATS
+    other = cheating_program(tmp_path / "other", ("", first), (second, ""), ("", third))
+    calm = ("--kind", "calm", "--workers", "1", "--files", "60")
+    done = soak(str(len(CHEATS)), "--seed", "7", *calm, "--dcmsend", other)
     assert done.returncode == 1, done.stdout + done.stderr
-    assert any(promise in done.stdout for promise in promises), done.stdout
+    found = re.split(r"^round \d BREAKS A PROMISE", done.stdout, flags=re.MULTILINE)[1:]
+    assert len(found) == len(CHEATS), done.stdout
+    for told, promise in zip(found, CHEATS.values(), strict=True):
+        assert promise in told, done.stdout
 
 
 def test_associations_whose_senders_are_gone_are_not_open() -> None:
