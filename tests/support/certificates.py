@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import trustme
-from cryptography.hazmat.primitives import serialization
+if TYPE_CHECKING:
+    import trustme
 
 __all__ = ["KEY_PASSWORD", "Certificates"]
 
@@ -24,6 +25,9 @@ class Certificates:
     """
 
     def __init__(self, folder: Path) -> None:
+        import trustme  # here: who has a peer that could have certificates, but none, does not wait for it
+        from cryptography.hazmat.primitives import serialization
+
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self._authority = trustme.CA(key_type=trustme.KeyType.RSA)
@@ -44,6 +48,8 @@ class Certificates:
 
     def issue(self, file_name: str, *names: str, days: int = 30) -> tuple[Path, Path]:
         """Key and certificate for ``names``; a negative number of days makes one that has expired."""
+        import trustme
+
         today = datetime.datetime.now(datetime.UTC)
         leaf = self._authority.issue_cert(
             *names,

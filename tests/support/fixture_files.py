@@ -14,15 +14,12 @@ import zlib
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
-
-from pydicom.dataset import Dataset
-from pydicom.encaps import encapsulate
-from pydicom.filebase import DicomBytesIO
-from pydicom.filereader import read_dataset
-from pydicom.filewriter import write_dataset
-from pydicom.sequence import Sequence
+from typing import TYPE_CHECKING
 
 from support.programs import dcmtk_program
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
 
 UID_ROOT = "1.3.6.1.4.1.99999.7"
 EI, EB, II = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2"
@@ -94,6 +91,9 @@ def _builder(name: str) -> Builder:
 
 def instance(number: int, sop_class_uid: str = CT_CLASS, *, pixels: bool = True) -> Dataset:
     """A canonical CT-like data set: 16 x 16 pixels of 12 bits, a sequence, a private element, odd text."""
+    from pydicom.dataset import Dataset  # here: those who only need bytes start in half the time without it
+    from pydicom.sequence import Sequence
+
     data_set = Dataset()
     data_set.SpecificCharacterSet = "ISO_IR 100"
     data_set.SOPClassUID = sop_class_uid
@@ -147,6 +147,8 @@ def private_class_instance(number: int) -> Dataset:
 
 def encapsulated_instance(number: int, sop_class_uid: str = CT_CLASS) -> Dataset:
     """An instance whose Pixel Data is one fragment that no codec will ever be asked to read."""
+    from pydicom.encaps import encapsulate
+
     data_set = instance(number, sop_class_uid, pixels=False)
     describe_pixels(data_set, samples=1, bits=16)
     data_set.PixelData = encapsulate([bytes(range(64))], has_bot=True)
@@ -160,6 +162,9 @@ def encapsulated_instance(number: int, sop_class_uid: str = CT_CLASS) -> Dataset
 
 def encode_data_set(data_set: Dataset, transfer_syntax: str) -> bytes:
     """The data set's bytes, inflated for a deflated syntax."""
+    from pydicom.filebase import DicomBytesIO
+    from pydicom.filewriter import write_dataset
+
     if transfer_syntax in (EB, GE_PRIVATE) and "PixelData" in data_set:
         # pydicom takes OW as bytes and never swaps them.
         data_set = copy.deepcopy(data_set)
@@ -225,7 +230,7 @@ def write_part10(
     sop_instance: str | None = "",
 ) -> None:
     """Write a Part 10 file; meta header UIDs default to the data set's, None leaves them out."""
-    if isinstance(data_set, Dataset):
+    if not isinstance(data_set, bytes):
         sop_class = str(data_set.get("SOPClassUID", "")) if sop_class == "" else sop_class
         sop_instance = str(data_set.get("SOPInstanceUID", "")) if sop_instance == "" else sop_instance
         data = encode_data_set(data_set, transfer_syntax)
@@ -244,6 +249,8 @@ def split_file(content: bytes) -> tuple[bytes, bytes]:
 
 def read_data_set(encoded: bytes, transfer_syntax: str) -> Dataset:
     """Decode a data set as it came over the wire; OW values stay in the byte order of the wire."""
+    from pydicom.filereader import read_dataset
+
     if transfer_syntax == DEFLATED:
         encoded = zlib.decompress(encoded, -15)
         transfer_syntax = EI

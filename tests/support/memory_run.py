@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-import pytest
-
 from dcmsend.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN
 from dcmsend.errors import DcmsendError
 from dcmsend.index import Instance, ReadMode, RejectedInput
@@ -126,6 +124,8 @@ def _within(seconds: float, action: Callable[[], None]) -> None:
     thread.start()
     thread.join(seconds)
     if thread.is_alive():
+        import pytest
+
         faulthandler.dump_traceback()
         pytest.fail(f"stuck for {seconds} seconds")
     for error in errors:
@@ -157,6 +157,8 @@ def run_in_memory(
     before = set(threading.enumerate())
 
     def transfer() -> None:
+        import pytest  # here: programs that only want the ledger start without it
+
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(parallel, "_TOGETHER", 0.0)
             patch.setattr(retry, "Retries", partial(retry.Retries, clock=clock, sleep=clock.sleep, chance=lambda: 0.5))

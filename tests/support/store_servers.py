@@ -16,13 +16,14 @@ from hashlib import md5
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, unquote
-
-import pytest
 
 from support.processes import ServerProcess
 from support.programs import dcmtk_program
+
+if TYPE_CHECKING:
+    import pytest
 
 __all__ = [
     "AWS", "Answer", "Request", "StorePlace", "azure_place", "google_place", "memory_place", "s3_place", "serving",
