@@ -348,10 +348,7 @@ class SendingFailed(Wrapped):
 
 
 class GivenUp(DcmsendError):
-    """The run ended after too many failures, or after failing for too long; the message says which.
-
-    ``is_permanent``: whether none of these failures may pass by itself, so that the next run would end at them too.
-    """
+    """Too many failures, or failing for too long, ended the run; ``is_permanent``: none of them passes by itself."""
 
     is_permanent = False
 
@@ -381,31 +378,21 @@ class JournalError(_FileTrouble):
     """The journal cannot be used, or not any longer; ``why`` is the reason, if a program can act on it."""
 
     form = "cannot use journal '{path}': {reason}"
+    is_permanent = True
 
     def __init__(self, path: str, reason: str, why: NoJournal = NoJournal.OTHER) -> None:
         super().__init__(path, reason)
         self.why = why
-
-    @property
-    def is_permanent(self) -> bool:
-        """Whether a person has to act (the disk, the name, the permissions), and not just another run to end."""
-        return self.why is not NoJournal.IN_USE
+        self.is_permanent = why is not NoJournal.IN_USE  # then just another run has to end
 
 
 class Cancelled(DcmsendError):
-    """The run was ended on request; ``by`` is ``SIGINT``, ``SIGTERM``, ``caller``, ``TIME_WINDOW`` or ``JOURNAL``.
-
-    With ``JOURNAL`` it is over because of the journal, whose own error the run ends with.
-    """
+    """The run was ended on request; ``by``: ``SIGINT``, ``SIGTERM``, ``caller``, ``TIME_WINDOW`` or ``JOURNAL``."""
 
     TIME_WINDOW = "time window"
     JOURNAL = "journal"
+    is_permanent = False
 
     def __init__(self, by: str = "caller") -> None:
-        self.by = by
+        self.by, self.is_permanent = by, by == self.JOURNAL
         super().__init__("the time window is over" if by == self.TIME_WINDOW else f"ended by {by}")
-
-    @property
-    def is_permanent(self) -> bool:
-        """Whether a person has to act first, as for a journal that cannot be written."""
-        return self.by == self.JOURNAL

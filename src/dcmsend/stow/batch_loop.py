@@ -178,6 +178,7 @@ class BatchLoop:
         path = culprit.instance.input.path if culprit is not None else ""
         _log.error("cannot send SOP instance from file: %s: %s", path, explain(error))
         text = "the request was broken off, because another instance of it could not be read to its end"
+        _log.info("%s", text)
         lost = Verdict(Result.UNCONFIRMED, reason=Reason.CONNECTION_LOST, message=text)
         verdicts = {part.index: lost for part in batch.parts if part.is_begun}
         if culprit is not None:
@@ -217,6 +218,7 @@ class BatchLoop:
             for part, verdict in zip(batch.parts, judgement.verdicts, strict=True)
             if verdict is not None
         }
+        self._log_answers(batch, judgement)
         results = {verdict.result for verdict in verdicts.values()}
         self.answered += sum(verdict.result is not Result.UNCONFIRMED for verdict in verdicts.values())
         error = judgement.error
@@ -232,6 +234,13 @@ class BatchLoop:
             self.error = WebSessionFailed(error, judgement.retry_after)
         elif self._halt_on_failure and self.error is None and results & {Result.FAILED, Result.UNCONFIRMED}:
             self._halt(error or DcmsendError("the server's answer contradicts what was sent"))
+
+    def _log_answers(self, batch: Batch, judgement: Judgement) -> None:
+        """Log what the server says of single instances, as a status in an answer over an association is logged."""
+        of_all = "" if judgement.error is None else str(judgement.error)
+        for part, verdict in zip(batch.parts, judgement.verdicts, strict=True):
+            if verdict is not None and verdict.message not in ("", of_all):
+                _log.info("%s: %s", part.instance.input.path, verdict.message)
 
     def _after_refused_access(self, judgement: Judgement) -> Next:
         """SPLIT if the instances may be sent again with other credentials, else END."""

@@ -68,9 +68,6 @@ class ServerGone(ConnectionLost):
         super().__init__(detail)
         self.args = ("the server has closed the connection without an answer",)
 
-    def __str__(self) -> str:
-        return ": ".join(filter(None, (self.text, self.detail)))
-
 
 def in_web_words(error: DcmsendError) -> DcmsendError:
     """An error of the transport, whose text is DCMTK's for associations, as one of a web service."""
