@@ -14,7 +14,7 @@ import pytest
 from soak.web.night import Done, Night
 from soak.web.promises import broken_after_night, broken_at_the_end
 
-from support.programs import installed_dcmsend
+from support.cheating import cheating_program
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "soak_web"
 A, B = "1.2.1", "1.2.2"
@@ -55,20 +55,7 @@ def test_a_program_that_breaks_a_promise_is_found_out(
     tmp_path: Path, before: str, after: str, promises: tuple[str, ...]
 ) -> None:
     """One that calls stored what it has never sent, one that sends everything again, and one that forgets."""
-    other = tmp_path / "other"
-    other.write_text(
-        f"#!{sys.executable}\nimport contextlib, ctypes, os, sqlite3, subprocess, sys\n"
-        "journal = sys.argv[sys.argv.index('--journal') + 1]\n"
-        "def change(words):\n"
-        "    if words and os.path.exists(journal):\n"
-        "        with contextlib.closing(sqlite3.connect(journal)) as database, database:\n"
-        "            database.execute(words)\n"
-        "die_too = lambda: ctypes.CDLL(None).prctl(1, 9)\n"  # a kill is meant for both
-        f"change({before!r})\n"
-        f"done = subprocess.run([{installed_dcmsend()!r}, *sys.argv[1:]], preexec_fn=die_too)\n"
-        f"change({after!r})\nsys.exit(done.returncode)\n"
-    )
-    other.chmod(0o755)
+    other = cheating_program(tmp_path / "other", (before, after))
     done = soak("4", "--seed", "7", "--dcmsend", other)
     assert done.returncode == 1, done.stdout + done.stderr
     assert any(promise in done.stdout for promise in promises), done.stdout  # which one comes first is chance
