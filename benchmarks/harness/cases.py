@@ -46,7 +46,7 @@ def _ct(scale: Scale) -> Case:
 
 
 def _small(scale: Scale) -> Case:
-    count = scale.count(20_000, 300)
+    count = scale.count(20_000, 100)
     tree = TreeSpec("small", count)
     return Case(
         "small",
@@ -57,7 +57,7 @@ def _small(scale: Scale) -> Case:
             Check(OURS, BEST, Measure.CPU, 0.8, None),
             Check(OURS, LIMIT, Measure.WALL, None, None),
         ),
-        scale.rounds(),
+        scale.rounds(short=1),  # some of these programs take a second to start
     )
 
 
@@ -213,7 +213,7 @@ def _start_up(scale: Scale) -> Case:
             Check(version, bare, Measure.CPU, None, None),
             Check(send, bare, Measure.CPU, None, None),
         ),
-        scale.rounds(30, 5),
+        scale.rounds(30, 2),
         warm_up=True,
     )
 

@@ -69,7 +69,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     option = parser.add_argument
     option("--case", action="append", choices=list(CASES), metavar="NAME",
            help=f"only this case; may be repeated. One of: {', '.join(CASES)}")
-    option("--short", action="store_true", help="small numbers, two rounds: whether all works, not how fast it is")
+    option("--short", action="store_true", help="small numbers, a round or two: whether all works, not how fast it is")
     option("--scale", type=float, default=1.0, help="multiply the numbers of files of a full run")
     option("--slow", type=float, default=1.0, metavar="FACTOR",
            help="multiply the numbers that slow programs send, from which is extrapolated")

@@ -88,9 +88,10 @@ class Programs:
         return str(target)
 
     def _python_module(self, name: str) -> str | None:
-        """An interpreter that can import ``name``."""
+        """An interpreter that has the package ``name``."""
         for interpreter in dict.fromkeys((sys.executable, self.interpreter)):
-            if subprocess.run([interpreter, "-c", f"import {name}"], capture_output=True).returncode == 0:
+            code = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({name!r}) is None)"
+            if subprocess.run([interpreter, "-c", code], capture_output=True).returncode == 0:
                 return interpreter
         return None
 
@@ -142,7 +143,7 @@ class Programs:
             done = subprocess.run([node[0], "-e", code], capture_output=True, text=True, env={**os.environ, **node[1]})
             found["dcmjs-dimse"] = done.stdout.strip()
         if interpreter is not None:
-            code = "import pynetdicom; print(pynetdicom.__version__)"
+            code = "import importlib.metadata; print(importlib.metadata.version('pynetdicom'))"
             found["pynetdicom"] = self.output([interpreter, "-c", code]).strip()
         return found
 

@@ -41,7 +41,7 @@ def wide_area(scale: Scale) -> Case:
 
 def scan(scale: Scale) -> Case:
     """100,000 small files, nobody listens."""
-    count = scale.count(100_000, 1000)
+    count = scale.count(100_000, 300)
     tree, one, closed = TreeSpec("small", count), TreeSpec("small", 1), Receiver("closed")
     our_base, their_base = "dcmsend, one file", "DCMTK dcmsend, one file"
     entries = tuple(
@@ -110,7 +110,7 @@ def growth(scale: Scale) -> Case:
             Check(high, middle, Measure.WALL_PER_INSTANCE, 1.15, 1.05),
             Check(middle, low, Measure.WALL_PER_INSTANCE, 1.15, 1.05),
         ),
-        scale.rounds(3, 2),
+        scale.rounds(3, 1),
     )
 
 

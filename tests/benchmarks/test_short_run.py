@@ -36,6 +36,20 @@ def _compiler() -> None:
         pytest.skip(reason)
 
 
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the small programs are that one of the tests has compiled."""
+    return tmp_path_factory.mktemp("compiled")
+
+
+def new_cache(folder: Path, compiled: Path) -> Path:
+    """A cache that has nothing but the programs."""
+    cache = folder / "cache"
+    cache.mkdir()
+    (cache / "bin").symlink_to(compiled)
+    return cache
+
+
 @pytest.mark.peer("orthanc")
 @pytest.mark.peer("pynetdicom")
 def test_asking_an_archive_beside_pynetdicom() -> None:
@@ -89,19 +103,20 @@ def test_as_many_associations_as_help() -> None:
     assert left_out <= 1
 
 
-@pytest.mark.timeout(1200)  # four clusters are started
-def test_a_cluster_beside_one_machine(tmp_path: Path) -> None:
-    done = run(sys.executable, str(BENCHMARKS / "cluster.py"), "--smoke", "--cache", str(tmp_path), timeout=1100.0)
+@pytest.mark.timeout(1200)  # two clusters are started
+def test_a_cluster_beside_one_machine(tmp_path: Path, compiled: Path) -> None:
+    words = [str(BENCHMARKS / "cluster.py"), "--smoke", "--cache", str(new_cache(tmp_path, compiled))]
+    done = run(sys.executable, *words, timeout=1100.0)
     assert done.exit_code == 0, done.stderr
     assert re.findall(r"^  (\d) hosts +[\d.]+/s", done.stdout, re.MULTILINE) == ["1", "2"]
     assert len(re.findall(r"not judged$", done.stdout, re.MULTILINE)) == 3, done.stdout
 
 
 @pytest.mark.timeout(1200)
-def test_the_constants_of_a_cluster_are_measured_and_played(tmp_path: Path) -> None:
+def test_the_constants_of_a_cluster_are_measured_and_played(tmp_path: Path, compiled: Path) -> None:
     constants = tmp_path / "constants.json"
     words = [sys.executable, str(BENCHMARKS / "cluster_simulation.py"), "--constants", str(constants)]
-    done = run(*words, "--measure", "--smoke", "--cache", str(tmp_path), timeout=1100.0)
+    done = run(*words, "--measure", "--smoke", "--cache", str(new_cache(tmp_path, compiled)), timeout=1100.0)
     assert done.exit_code == 0, done.stderr
     measured = json.loads(constants.read_text())
     assert measured["runs"]["many"]["instances"] > measured["runs"]["few"]["instances"]
@@ -119,12 +134,13 @@ class ShortRun:
         results: its JSON file.
     """
 
-    def __init__(self, folder: Path, dcmsend: str) -> None:
+    def __init__(self, folder: Path, dcmsend: str, compiled: Path) -> None:
         self.folder = folder
+        cache = new_cache(folder, compiled)
         options = [word for case in CASES for word in ("--case", case)]
         self.done: Run = run(
             sys.executable, BENCHMARKS / "run", "--short", *options, "--dcmsend", dcmsend,
-            "--cache", folder / "cache", "--json", folder / "results.json", "--markdown", folder / "results.md",
+            "--cache", cache, "--json", folder / "results.json", "--markdown", folder / "results.md",
             "--plots", folder / "plots", timeout=360.0,
         )  # fmt: skip
         self.results: dict[str, Any] = json.loads((folder / "results.json").read_text())
@@ -138,8 +154,8 @@ class ShortRun:
 
 
 @pytest.fixture(scope="module")
-def short_run(tmp_path_factory: pytest.TempPathFactory, dcmsend: str) -> ShortRun:
-    return ShortRun(tmp_path_factory.mktemp("benchmark"), dcmsend)
+def short_run(tmp_path_factory: pytest.TempPathFactory, dcmsend: str, compiled: Path) -> ShortRun:
+    return ShortRun(tmp_path_factory.mktemp("benchmark"), dcmsend, compiled)
 
 
 def test_every_program_delivers_what_it_claims(short_run: ShortRun) -> None:
@@ -209,14 +225,14 @@ def test_files_are_removed(short_run: ShortRun) -> None:
     assert (short_run.folder / "cache" / "bin").exists()
 
 
-def test_a_sender_that_delivers_nothing_is_found_out(tmp_path: Path) -> None:
+def test_a_sender_that_delivers_nothing_is_found_out(tmp_path: Path, compiled: Path) -> None:
     """A program that says it is dcmsend, ends well, and sends nothing."""
     liar = tmp_path / "liar"
     liar.write_text(f"#!{sys.executable}\n")
     liar.chmod(0o755)
     done = run(
         sys.executable, BENCHMARKS / "run", "--short", "--case", "functional-mr", "--dcmsend", liar,
-        "--cache", tmp_path / "cache", "--json", tmp_path / "results.json",
+        "--cache", new_cache(tmp_path, compiled), "--json", tmp_path / "results.json",
     )  # fmt: skip
     assert done.exit_code == 1
     case = json.loads((tmp_path / "results.json").read_text())["cases"]["functional-mr"]
