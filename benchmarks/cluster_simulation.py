@@ -96,7 +96,8 @@ def _measure(arguments: argparse.Namespace) -> None:
     def tell(text: str) -> None:
         print(text, flush=True)
 
-    costs, runs = measure_costs(programs, cache, 0.02 if arguments.smoke else arguments.scale, tell)
+    scale = 0.02 if arguments.smoke else arguments.scale
+    costs, runs = measure_costs(programs, cache, scale, tell, is_judged=not arguments.smoke)
     found = {
         "date": today(), "machine": machine,
         "versions": {

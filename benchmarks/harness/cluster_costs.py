@@ -54,18 +54,21 @@ class Run:
 
 
 def measure_costs(
-    programs: Programs, cache: Path, scale: float, tell: Callable[[str], None]
+    programs: Programs, cache: Path, scale: float, tell: Callable[[str], None], *, is_judged: bool
 ) -> tuple[Costs, dict[str, Run]]:
-    """The constants of this machine, and the runs that they come from; ``scale`` multiplies the numbers of files."""
+    """The constants of this machine, and the runs that they come from; ``scale`` multiplies the numbers of files.
+
+    ``is_judged``: whether the figures mean anything.
+    """
     few, many, slow = (max(2, int(scale * number)) for number in (5_000, 20_000, 1_000))
     folder = cache / "cluster-costs"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     runs: dict[str, Run] = {}
-    with measured_cluster(programs, MANY_WORKERS, folder) as cluster:
+    with measured_cluster(programs, MANY_WORKERS, folder, is_judged=is_judged) as cluster:
         tell(f"{MANY_WORKERS} workers that wait")
         crowded = _idle(cluster, 15 * scale + 1)
-    with measured_cluster(programs, WORKERS, folder) as cluster:
+    with measured_cluster(programs, WORKERS, folder, is_judged=is_judged) as cluster:
         tell(f"{WORKERS} workers that wait")
         idle = _idle(cluster, 15 * scale + 1)
         plans = (

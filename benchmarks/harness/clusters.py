@@ -69,14 +69,19 @@ class MeasuredCluster:
 
 @contextmanager
 def measured_cluster(
-    programs: Programs, workers: int, folder: Path, preload: str = "", **environment: str
+    programs: Programs, workers: int, folder: Path, preload: str = "", *, is_judged: bool = True
 ) -> Iterator[MeasuredCluster]:
-    """A scheduler, and workers that run ``preload`` (a file of this folder) and have ``environment``."""
+    """A scheduler, and workers that run ``preload`` (a file of this folder).
+
+    Where the figures are not judged, workers are forked from one process that has loaded Dask, also in the place of
+    one that was killed.
+    """
     port = _free_port()
     address = f"tcp://127.0.0.1:{port}"
     settings = clean_environment(
         DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES="0", DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL="60s",
-        DASK_DISTRIBUTED__ADMIN__LOW_LEVEL_LOG_LENGTH="10000", **environment,
+        DASK_DISTRIBUTED__ADMIN__LOW_LEVEL_LOG_LENGTH="10000",
+        DASK_DISTRIBUTED__WORKER__MULTIPROCESSING_METHOD="spawn" if is_judged else "forkserver",
     )  # fmt: skip
     measure = [programs.compiled("measure"), "--serve", programs.sender_processors]
     dask = [*measure, programs.interpreter, "-m", "dask"]
