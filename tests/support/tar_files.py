@@ -54,9 +54,9 @@ def tar_of(contents: dict[str, bytes] | Iterable[tuple[str, bytes]], form: int =
 def compress(data: bytes, kind: str) -> bytes:
     """As gz, bz2, xz or zst."""
     if kind == "gz":
-        return gzip.compress(data, 6, mtime=0)
+        return gzip.compress(data, 1, mtime=0)
     if kind == "bz2":
-        return bz2.compress(data)
+        return bz2.compress(data, 1)
     if kind == "xz":
-        return lzma.compress(data)
+        return lzma.compress(data, preset=0)
     return zstandard.ZstdCompressor(write_checksum=True).compress(data)

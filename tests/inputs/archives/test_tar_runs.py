@@ -131,11 +131,11 @@ def failing(descriptor: int, data: bytes) -> None:
 def test_parallel_associations_read_the_archive_twice(
     tmp_path: Path, suffix: str, count: int, streams: Streams
 ) -> None:
-    contents = tree_of(tmp_path / "tree", 80)
+    contents = tree_of(tmp_path / "tree", 40)
     path = archive_of(tmp_path, contents, suffix)
     with ScriptedPeer() as peer:
         done = send_archives(path, peer.port, transfer=TransferOptions(parallel_associations=count))
-    assert sorted(arrived(peer)) == sorted(instance_uid(number) for number in range(1, 81))
+    assert sorted(arrived(peer)) == sorted(instance_uid(number) for number in range(1, 41))
     assert not done.rejected
     assert streams.count == 2
 
