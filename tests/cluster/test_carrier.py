@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 import zipfile
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from dask.distributed import Client
@@ -98,6 +100,29 @@ def test_a_worker_that_is_killed_loses_nothing(client: Client, tmp_path: Path) -
     assert sent.total() - len(sent) <= 256 + 2  # what was not told yet, and is in flight
     assert stored_rows(tmp_path / "journal") == Counter(expected)
     assert most_at_once(peer) <= 2
+
+
+def test_a_worker_that_leaves_in_order_ends_nothing(client: Client, tmp_path: Path) -> None:
+    """As when a cluster becomes smaller: what it had not sent is sent by another one, whatever it could still tell."""
+    write_tree(tmp_path / "tree", 400, per_directory=100)
+    outcomes = []
+    with ScriptedPeer(Script(other_stores=Respond(delay=0.02))) as peer:
+        transfer = transfer_over(client, tmp_path / "tree", peer.port, tmp_path / "journal")
+        for outcome in transfer:
+            outcomes.append(outcome)
+            if len(outcomes) == 50:
+                client.run(_leave, workers=[min(client.scheduler_info()["workers"])])
+    expected = [tiny_instance_uid(number) for number in range(400)]
+    assert {outcome.result for outcome in outcomes} == {Result.STORED}
+    assert sorted(outcome.sop_instance_uid for outcome in outcomes) == expected
+    assert sorted(set(uids_at(peer))) == expected
+    assert stored_rows(tmp_path / "journal") == Counter(expected)
+
+
+def _leave(dask_worker: Any) -> None:
+    """Let a worker be closing for so long that all it still says is heard, then end it; its nanny starts another."""
+    dask_worker.status = type(dask_worker.status).closing
+    threading.Timer(2.0, os._exit, (1,)).start()
 
 
 @pytest.mark.slow

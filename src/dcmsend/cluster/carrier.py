@@ -197,7 +197,10 @@ class ClusterCarrier:
     def _finish(self, attempt: int) -> None:
         """An attempt is over, and nothing more will be heard of it."""
         how, _ = self._over.pop(attempt)
-        if how == "finished" and self._ends.is_complete(attempt):
+        if self._ends.is_complete(attempt) and self._ends.was_left(attempt):
+            _log.warning("a worker has left, what it had not sent is sent by another one")
+            self._ends.put_back(attempt)
+        elif how == "finished" and self._ends.is_complete(attempt):
             error = self._ends.end(attempt)
             if error is not None and self._error is None:
                 self._stop(error)
@@ -209,6 +212,8 @@ class ClusterCarrier:
         else:
             self._ends.put_back(attempt)
             self._stop(ClusterUnusable(f"a worker cannot run dcmsend: {how}", is_final=True))
+        if self._error is not None:  # what was put back would wait for nothing
+            self._ends.give_up_waiting()
 
     # -- the search
 

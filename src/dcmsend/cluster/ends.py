@@ -43,7 +43,7 @@ _log = logging.getLogger("dcmsend.app")
 class _Heard:
     """What was heard of an attempt: its groups, and the number of the last one."""
 
-    __slots__ = ("attempt", "error", "groups", "host", "last")
+    __slots__ = ("attempt", "error", "groups", "has_left", "host", "last")
 
     def __init__(self, attempt: Attempt[Source]) -> None:
         self.attempt = attempt
@@ -51,6 +51,7 @@ class _Heard:
         self.last = 0
         self.host = ""
         self.error: DcmsendError | None = None
+        self.has_left = False
 
 
 class Ends:
@@ -107,6 +108,10 @@ class Ends:
         """Whether all groups of an attempt have come in."""
         heard = self._heard.get(attempt)
         return heard is not None and bool(heard.last) and len(heard.groups) == heard.last
+
+    def was_left(self, attempt: int) -> bool:
+        """Whether the worker of a complete attempt left the cluster before it had sent all of it."""
+        return self._heard[attempt].has_left
 
     def end(self, attempt: int) -> DcmsendError | None:
         """An attempt is complete; return the error that has ended it early."""
@@ -188,6 +193,7 @@ class Ends:
         self._record.contexts += contexts
         if filtered:
             self._record.filtered = (self._record.filtered or 0) + filtered
+        heard.has_left = bool(group.get("left"))
         if group.get("unfit"):
             text = f"a worker on {group['host']} has {group['unfit']}, which differ from those here"
             heard.error = ClusterUnusable(text, is_final=True)

@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from dcmsend.errors import DcmsendError, NoInputFiles, NoValidInputFiles
+from dcmsend.errors import Cancelled, DcmsendError, NoInputFiles, NoValidInputFiles
 from dcmsend.index import Instance, RejectedInput
 from dcmsend.inputs import Source
 from dcmsend.interrupt import Interrupt
+from dcmsend.reasons import Reason
 from dcmsend.report import RunRecord
 from dcmsend.run import Circumstances, LocalCarrier, selection_of
 from dcmsend.transfer import StoreOutcome
@@ -33,6 +34,8 @@ __all__ = ["count_others", "end_run", "forget_events", "send_batch", "versions"]
 _MOST_ENDED: Final = 64
 _OVER: Final = ("closing", "closed", "stopping", "stopped", "failed")
 """Names of what Dask calls the status of a worker that does not come back."""
+_LEAVES: Final = "the worker leaves"
+"""Who asks a batch to end that another worker shall go on with."""
 
 
 class _Registry:
@@ -108,7 +111,7 @@ def send_batch(parcel: bytes, message: str) -> None:
         return
     interrupt = Interrupt()
     # A worker ends when it has lost its scheduler, or is asked to: nobody hears of what it would go on to send.
-    interrupt.request_when(lambda: dask_worker.status.name in _OVER, "cluster")
+    interrupt.request_when(lambda: dask_worker.status.name in _OVER, _LEAVES)
     with _registry.lock:
         if told["run"] in _registry.ended:
             interrupt.request()
@@ -157,7 +160,14 @@ class _Batch:
             except DcmsendError as failure:
                 error = failure
         counts = [record.associations, record.contexts, record.filtered or 0]
+        if isinstance(error, Cancelled) and self._leaves:
+            return {"left": True, "counts": counts}
         return {"error": None if error is None else tell_error(error), "counts": counts}
+
+    @property
+    def _leaves(self) -> bool:
+        """Whether the worker leaves its cluster: what it has not sent, another one will."""
+        return self._interrupt.by == _LEAVES
 
     def _inputs(self, options: Any, stack: ExitStack) -> list[Source]:
         def stores() -> Stores:
@@ -201,7 +211,7 @@ class _Batch:
 
     def note(self, outcome: StoreOutcome) -> None:
         """Tell an outcome, once."""
-        if outcome.index in self._done:
+        if outcome.index in self._done or (self._leaves and outcome.reason is Reason.CANCELLED):
             return
         self._done.add(outcome.index)
         item = outcome.instance.input
