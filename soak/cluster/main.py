@@ -20,7 +20,7 @@ from support.trees import tiny_instance_uid, write_tree
 __all__ = ["ORDER", "main"]
 
 ORDER = (
-    "worker", "driver", "drain", "scheduler", "worker", "abort", "partition", "driver", "host", "scheduler gone",
+    "worker", "driver", "drain", "scheduler", "abort", "partition", "worker", "driver", "host", "scheduler gone",
     "worker",
 )  # fmt: skip
 """The kinds of rounds, in turns."""
