@@ -11,8 +11,6 @@ from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 
-import pytest
-
 from soak.folders.receiver import Receiver
 from soak.places.night import Done, Night, plan_night, run_night
 from soak.places.promises import Rows, broken_after_night, broken_at_the_end, rows_of
@@ -99,6 +97,8 @@ class _Soak:
             if kind == "web":
                 self._places[kind] = self._stack.enter_context(web_place())
             else:
+                import pytest  # here: for a web server nothing is patched
+
                 patch = self._stack.enter_context(pytest.MonkeyPatch.context())
                 self._places[kind] = self._stack.enter_context(s3_place(patch))
         self._places[kind].requests.clear()
