@@ -87,8 +87,12 @@ def test_a_missing_secret_is_told_by_its_file(certificates: Certificates) -> Non
 
 @pytest.mark.parametrize("name", ["/dev/stdin", "/proc/self/fd/3"])
 def test_pipes_are_not_sent(name: str) -> None:
-    with pytest.raises(Exception, match="cannot be sent by another process: it is no file"):
+    with pytest.raises(Exception, match="cannot be sent by another process: it is open in this process only"):
         tell_input(InputFile(name), "/", stays_here=True)
+
+
+def test_files_in_shared_memory_are_files() -> None:
+    assert tell_input(InputFile("/dev/shm/a"), "/", stays_here=True)[:2] == ["file", "/dev/shm/a"]
 
 
 def test_names_are_absolute() -> None:

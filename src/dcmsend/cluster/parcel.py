@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["check_secrets", "input_from", "pack", "tell_input", "unpack"]
 
 _MOST: Final = 64 * 1024
+_OF_THIS_PROCESS: Final = ("/dev/fd/", "/dev/std", "/proc/")
+"""How the names begin of what is a process's own; below ``/dev/shm`` are files as others are."""
 _NOT_SENT: Final = "cannot be sent by another process: "
 
 
@@ -155,8 +157,8 @@ def tell_input(item: Source, folder: str, *, stays_here: bool) -> list[Any]:
     """
     if isinstance(item, InputFile):
         path = os.path.join(folder, item.path) if item.path else ""
-        if path.startswith(("/dev/", "/proc/")):
-            raise ClusterUnusable(f"{item.path} {_NOT_SENT}it is no file", is_final=True)
+        if path.startswith(_OF_THIS_PROCESS):
+            raise ClusterUnusable(f"{item.path} {_NOT_SENT}it is open in this process only", is_final=True)
         return ["file", path, item.origin.name, os.path.join(folder, item.root) if item.root else "", item.is_directory]
     if not item.is_lasting:
         raise ClusterUnusable(f"{item.path} {_NOT_SENT}it lies in memory", is_final=True)
