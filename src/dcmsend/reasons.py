@@ -39,6 +39,7 @@ class Rejection(Enum):
 
     NO_NAME = "empty file name"
     UNREADABLE = "file unreadable"
+    UNSEARCHABLE = "folder that cannot be searched"
     EMPTY = "empty file"
     NO_META_HEADER = "no file meta information"
     BROKEN = "truncated or corrupt"

@@ -212,17 +212,20 @@ def test_a_share() -> None:
 
 def test_what_cannot_be_read_is_not_broken() -> None:
     record = RunRecord()
-    for why in (Rejection.UNREADABLE, Rejection.UNREADABLE, Rejection.BROKEN):
+    for why in (Rejection.UNREADABLE, Rejection.UNREADABLE, Rejection.BROKEN, Rejection.UNSEARCHABLE):
         record.reject(RejectedInput("a", "text", is_dicom=True, why=why))
     lines = closing_lines(record)
-    assert lines[0].startswith("0 of 3 instances stored, ")
+    assert lines[0].startswith("0 of 4 instances stored, ")
     assert lines[1:] == [
-        "  NOT stored 3",
+        "  NOT stored 4",
         "    not sent      2 unreadable -> look at it",
         "      Look at the name and the permissions.",
         "    not sent      1 broken -> look at it",
         "      The file is damaged or cut off; get it again from where it came from.",
-        "Result: 3 need a person.",
+        "    not sent      1 folder -> look at it",
+        "      Nothing in this folder is sent, and nothing in it is counted; look at its",
+        "      permissions.",
+        "Result: 4 need a person.",
     ]
 
 

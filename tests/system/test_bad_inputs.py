@@ -80,6 +80,28 @@ def without_privileges(program: str, folder: Path) -> str:
     return str(wrapper)
 
 
+def test_a_folder_that_cannot_be_searched_is_no_file(dcmsend: str, tmp_path: Path) -> None:
+    """Below a named folder, or named: the last lines say that it is a folder, and a pattern does not hide it."""
+    tree = tmp_path / "tree"
+    (tree / "closed").mkdir(parents=True)
+    shutil.copy(CT, tree / "a.dcm")
+    shutil.copy(CT, tree / "closed" / "b.dcm")
+    (tree / "closed").chmod(0)
+    program = without_privileges(dcmsend, tmp_path)
+    try:
+        with ScriptedPeer() as peer:
+            below = run(program, "--progress", "-nh", "+sd", "+r", "127.0.0.1", peer.port, tree)
+            named = run(program, "--progress", "-nh", "+sd", "+r", "127.0.0.1", peer.port, tree / "closed", CT)
+            hidden = run(program, "-nh", "+sd", "+r", "+sp", "*.dcm", "127.0.0.1", peer.port, tree)
+    finally:
+        (tree / "closed").chmod(0o700)
+    for done in (below, named):
+        assert "1 folder -> look at it" in done.stderr, done.stderr
+        assert "Nothing in this folder is sent" in done.stderr
+    assert f"cannot search directory {tree}/closed, nothing in it is sent" in hidden.lines("W")
+    assert len(peer.stores) == 3
+
+
 def directory_object(_: Path) -> Path:
     return DATA / "fileset" / "DICOMDIR"
 

@@ -21,6 +21,7 @@ MISSING_OF_DICOMDIR: Final = f"is the whole medium there, and the DICOMDIR its o
 _BY_REJECTION: Final = {
     Rejection.NO_NAME: "a file name is empty; look at the command line or the file list",
     Rejection.UNREADABLE: "look at the name and the permissions",
+    Rejection.UNSEARCHABLE: "nothing in this folder is sent, and nothing in it is counted; look at its permissions",
     Rejection.EMPTY: "the file is empty; get it again from where it came from",
     Rejection.NO_META_HEADER: "is it a DICOM file? +f also takes files without a meta header",
     Rejection.BROKEN: "the file is damaged or cut off; get it again from where it came from",

@@ -102,6 +102,8 @@ def scan_directory(
             if inner is None:
                 if matches is None or matches(entry.name):
                     yield InputFile(path, Origin.DIRECTORY, root=root, is_directory=is_directory)
+                elif is_directory and recurse:  # the pattern is one for names of files
+                    _log.warning("cannot search directory %s, nothing in it is sent", path)
             elif recurse and not _is_own_ancestor(inner, levels):
                 if len(levels) >= _MOST_OPEN:
                     levels[-_MOST_OPEN].read_ahead()

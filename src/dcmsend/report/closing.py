@@ -24,7 +24,7 @@ _SHORT: Final[dict[Reason | Rejection, str]] = {
     Reason.DATA_SET_BROKEN: "broken", Reason.FILE_UNREADABLE: "unreadable", Reason.FILE_CHANGED: "changed",
     Reason.NO_CONTEXT: "not accepted", Reason.CONTEXT_REFUSED: "not accepted", Reason.CONNECTION_LOST: "lost",
     Reason.ABORTED: "aborted", Reason.NOT_CONVERTIBLE: "not convertible",
-    Rejection.UNREADABLE: "unreadable", Rejection.BROKEN: "broken",
+    Rejection.UNREADABLE: "unreadable", Rejection.BROKEN: "broken", Rejection.UNSEARCHABLE: "folder",
 }  # fmt: skip
 _KINDS_SHOWN: Final = 8
 _WIDTH: Final = 80
