@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sys
 import urllib.request
 import warnings
 from contextlib import ExitStack, suppress
+from pathlib import Path
 from urllib.error import HTTPError
 
 import dask
@@ -16,6 +18,8 @@ import pytest
 from dcmsend.cluster.link import Link
 from dcmsend.cluster.options import ClusterOptions
 from support.processes import wait_until
+from support.run import run
+from support.sending import write_instances
 
 
 def test_a_worker_of_the_runs_own_cluster_comes_back_however_often_it_dies() -> None:
@@ -49,3 +53,28 @@ def test_the_runs_own_cluster_has_no_web_pages_and_minds_no_other_cluster() -> N
             for page in ("/status", "/info/main/workers.html", "/metrics", "/health", "/json/counts.json"):
                 with pytest.raises(HTTPError, match="404"):
                     urllib.request.urlopen(f"http://127.0.0.1:{port}{page}", timeout=60)
+
+
+def test_a_program_without_a_guard_is_told_what_it_lacks(tmp_path: Path) -> None:
+    """Its workers read it, and would send, too: they end at once, before they touch anything."""
+    write_instances(tmp_path / "in", 1)
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import sys\n"
+        "from dcmsend import ClusterOptions, JournalOptions, Peer, send\n"
+        "from dcmsend.errors import DcmsendError\n"
+        "print('begins', __name__, flush=True)\n"
+        "try:\n"
+        "    list(send(sys.argv[1], Peer('127.0.0.1', 1), cluster=ClusterOptions('local:1'),\n"
+        "         journal=JournalOptions(sys.argv[2], resume=True)))\n"
+        "except DcmsendError as error:\n"
+        "    print('told', __name__, error, flush=True)\n"
+        "    raise SystemExit(9)\n"
+    )
+    done = run(sys.executable, program, tmp_path / "in", tmp_path / "journal", cwd=tmp_path)
+    assert done.exit_code == 9, done.stderr
+    told = [line.split(" ", 2)[1:] for line in done.stdout.splitlines() if line.startswith("told ")]
+    assert {name for name, _ in told} == {"__main__", "__mp_main__"}
+    for name, text in told:
+        assert 'has to send below: if __name__ == "__main__":' in text
+        assert ("no worker starts" if name == "__main__" else "reads the program first") in text

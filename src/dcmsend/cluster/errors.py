@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from dcmsend.errors import ConnectFailed, SessionFailed
 
-__all__ = ["ClusterUnusable"]
+__all__ = ["READ_BY_WORKERS", "ClusterUnusable"]
+
+READ_BY_WORKERS: Final = 'a program that starts workers has to send below: if __name__ == "__main__":'
+"""What a program must have that starts workers: each of them reads it, and would start workers, too."""
 
 
 class ClusterUnusable(SessionFailed):

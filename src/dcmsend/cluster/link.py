@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dcmsend.errors import UsageError
 
-from .errors import ClusterUnusable
+from .errors import READ_BY_WORKERS, ClusterUnusable
 from .options import ClusterOptions
 from .worker import forget_events, send_batch
 
@@ -110,16 +110,25 @@ class Link:
         with dask.config.set({**_SETTINGS, **(_NO_PAGES if options.local_workers else {})}):
             if options.local_workers and self._cluster is None:
                 self._settings.enter_context(dask.config.set(_KEEPS_WORKERS))
-                self._cluster = distributed.LocalCluster(
-                    n_workers=options.local_workers, threads_per_worker=1, processes=True, memory_limit=0,
-                    dashboard_address=None, host="127.0.0.1", silence_logs=logging.CRITICAL,
-                    preload=["dcmsend.cluster.local_worker"],
-                    scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # not a port that another run has
-                )  # fmt: skip
+                self._cluster = self._start(distributed.LocalCluster)
             self._client = distributed.Client(
                 self._cluster or options.address, security=self._security(), timeout=_CONNECT_SECONDS,
                 set_as_default=False, name="dcmsend",
             )  # fmt: skip
+
+    def _start(self, local_cluster: Any) -> Any:
+        """The run's own cluster.  Raises ClusterUnusable if its workers do not come up."""
+        options = self._options
+        try:
+            return local_cluster(
+                n_workers=options.local_workers, threads_per_worker=1, processes=True, memory_limit=0,
+                dashboard_address=None, host="127.0.0.1", silence_logs=logging.CRITICAL,
+                preload=["dcmsend.cluster.local_worker"],
+                scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # not a port that another run has
+            )  # fmt: skip
+        except RuntimeError as error:  # all that Dask says of a worker that ends while it starts
+            text = f"{options.address}: no worker starts ({_one_line(error)}); {READ_BY_WORKERS}"
+            raise ClusterUnusable(text, is_final=True) from error
 
     def _security(self) -> Any:
         if self._options.tls is None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from multiprocessing import current_process
 from typing import TYPE_CHECKING
 
 from dcmsend.settings import Settings
 
 from .carrier import ClusterCarrier
+from .errors import READ_BY_WORKERS, ClusterUnusable
 from .options import ClusterOptions
 from .parcel import check_secrets
 
@@ -27,8 +29,14 @@ class CarriedBy:
         self._options = cluster if isinstance(cluster, ClusterOptions) else _options_of(cluster)
 
     def check(self, settings: Settings) -> None:
-        """Raise UsageError if a secret of ``settings`` would have to be sent to another machine."""
+        """Raise UsageError if a secret of ``settings`` would have to be sent to another machine.
+
+        Raises ClusterUnusable in a worker that has just been started by the program itself, and reads it.
+        """
         check_secrets(settings, self._options)
+        if self._options.local_workers and getattr(current_process(), "_inheriting", False):
+            text = "this process is a worker of it that reads the program first"
+            raise ClusterUnusable(f"{self._options.address}: {text}; {READ_BY_WORKERS}", is_final=True)
 
     def __call__(self, run: Circumstances, /) -> ClusterCarrier:
         return ClusterCarrier(run, self._options, self._client)
