@@ -42,9 +42,12 @@ def test_the_pure_wheel_is_for_every_python_and_holds_every_module(tmp_path: Pat
     assert done.exit_code == 0, done.stderr
     (wheel,) = tmp_path.iterdir()
     assert wheel.name.endswith("-py3-none-any.whl")
-    names = zipfile.ZipFile(wheel).namelist()
+    with zipfile.ZipFile(wheel) as opened:
+        names = opened.namelist()
+        schema = opened.read("dcmsend/report/report-schema.json")
     assert not [name for name in names if name.endswith(tuple(EXTENSION_SUFFIXES))]
     assert {f"{module.replace('.', '/')}.py" for module in MODULES} <= set(names)
+    assert schema == (ROOT / "docs" / "report-schema.json").read_bytes()
 
 
 def test_the_installed_package_has_all_of_them_compiled_or_none() -> None:

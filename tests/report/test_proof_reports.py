@@ -27,8 +27,8 @@ from dcmsend.inputs import InputFile
 from dcmsend.report import ProofSummary, ReportOptions, Reports, RunRecord, open_reports
 from dcmsend.report.outcome_fields import clean
 from dcmsend.transfer import InstanceProof, Proof, ProofState
+from support.report_schema import STRICT_SCHEMA
 
-SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "report-schema.json").read_text())
 PEER = Peer("127.0.0.1", 104).facts
 CT_CLASS = "1.2.840.10008.5.1.4.1.1.2"
 NOON = 1_772_625_600.0
@@ -82,7 +82,7 @@ class Told:
 
 
 def check(value: Any, pointer: str = "") -> Any:
-    schema = {"$defs": SCHEMA["$defs"], "$ref": f"#/$defs/{pointer}"} if pointer else SCHEMA
+    schema = {"$defs": STRICT_SCHEMA["$defs"], "$ref": f"#/$defs/{pointer}"} if pointer else STRICT_SCHEMA
     Draft202012Validator(schema, format_checker=FormatChecker()).validate(value)
     return value
 

@@ -14,13 +14,13 @@ from support.certificates import Certificates
 from support.corpus import DATA
 from support.http_wire import response, store_answer
 from support.programs import installed_dcmsend
+from support.report_schema import STRICT_SCHEMA
 from support.run import Run, run
 from support.scripted_web_server import Answer, ScriptedWebServer, WebRequest, store_all
 from support.sending import write_instances
 from support.tls_peers import server_context
 
 CT, MR = DATA / "pydicom" / "CT_small.dcm", DATA / "pydicom" / "MR_small.dcm"
-SCHEMA = json.loads((DATA.parents[1] / "docs" / "report-schema.json").read_text())
 
 
 def send(*words: str | Path, answers: tuple[Answer, ...] = (), path: str = "") -> tuple[Run, ScriptedWebServer]:
@@ -61,7 +61,7 @@ def test_reports_and_a_journal(tmp_path: Path) -> None:
         done = run(installed_dcmsend(), "--stow", server.url, *words)
         assert done.exit_code == 102, done.stderr
         report = json.loads((tmp_path / "r.json").read_text())
-        jsonschema.validate(report, SCHEMA)
+        jsonschema.validate(report, STRICT_SCHEMA)
         assert report["peer"]["url"] == server.url
         assert [row["status"] for row in report["instances"]] == ["0xA900", "0x0000"]
         (connection,) = report["associations"]

@@ -28,6 +28,7 @@ from dcmsend import (
 from dcmsend.transfer import auto_count
 from dcmsend.transfer.auto_count import Why
 from support.peer_script import Abort, Reject, Respond, Script, Silence
+from support.report_schema import STRICT_SCHEMA
 from support.run import run
 from support.scripted_peer import ScriptedPeer
 from support.sending import Sent, run_transfer, send_all, write_instances
@@ -179,7 +180,6 @@ def test_together_with_a_window(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("refusing", [False, True], ids=["takes all", "takes two"])
 def test_the_command_tells_what_was_chosen(dcmsend: str, tmp_path: Path, refusing: bool) -> None:
-    schema = json.loads((Path(__file__).parents[2] / "docs" / "report-schema.json").read_text())
     write_instances(tmp_path / "in", 160)
     scripts = [SLOW, SLOW, Script(associate=BUSY)] if refusing else [SLOW]
     reports = ("--report-json", tmp_path / "r.json", "--report-jsonl", tmp_path / "r.jsonl")
@@ -190,9 +190,9 @@ def test_the_command_tells_what_was_chosen(dcmsend: str, tmp_path: Path, refusin
         )  # fmt: skip
     assert done.exit_code == 0, done.stderr
     report = json.loads((tmp_path / "r.json").read_text())
-    Draft202012Validator(schema).validate(report)
+    Draft202012Validator(STRICT_SCHEMA).validate(report)
     summary = json.loads((tmp_path / "r.jsonl").read_text().splitlines()[-1])
-    Draft202012Validator({"$defs": schema["$defs"], "$ref": "#/$defs/line"}).validate(summary)
+    Draft202012Validator({"$defs": STRICT_SCHEMA["$defs"], "$ref": "#/$defs/line"}).validate(summary)
     chosen = report["parallel_associations"]
     assert summary["parallel_associations"] == chosen
     assert report["schema_version"] == summary["schema_version"] == "1.3"
