@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -92,7 +93,7 @@ def test_a_folder_that_cannot_be_searched_is_no_file(dcmsend: str, tmp_path: Pat
         with ScriptedPeer() as peer:
             below = run(program, "--progress", "-nh", "+sd", "+r", "127.0.0.1", peer.port, tree)
             named = run(program, "--progress", "-nh", "+sd", "+r", "127.0.0.1", peer.port, tree / "closed", CT)
-            hidden = run(program, "-nh", "+sd", "+r", "+sp", "*.dcm", "127.0.0.1", peer.port, tree)
+            hidden = run(program, "--progress", "-nh", "+sd", "+r", "+sp", "*.dcm", "127.0.0.1", peer.port, tree)
     finally:
         (tree / "closed").chmod(0o700)
     for done in (below, named):
@@ -100,6 +101,45 @@ def test_a_folder_that_cannot_be_searched_is_no_file(dcmsend: str, tmp_path: Pat
         assert "Nothing in this folder is sent" in done.stderr
     assert f"cannot search directory {tree}/closed, nothing in it is sent" in hidden.lines("W")
     assert len(peer.stores) == 3
+
+
+BROKEN_LIST = """
+import errno, os, sys
+from dcmsend.cli.main import main
+real = os.scandir
+class Broken:
+    def __init__(self, path):
+        self.entries, self.left = real(path), 2
+    def __iter__(self):
+        return self
+    def __next__(self):
+        self.left -= 1
+        if self.left < 0:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return next(self.entries)
+    def close(self):
+        self.entries.close()
+os.scandir = Broken
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize(("options", "code"), [((), 0), (("--require-stored",), 101)])
+def test_a_list_of_names_that_breaks_off_is_not_all(tmp_path: Path, options: tuple[str, ...], code: int) -> None:
+    """As on a share that is gone: DCMTK notices nothing; a truthful exit code says that more may be there."""
+    for name in ("a", "b", "c"):
+        shutil.copy(CT, tmp_path / name)
+    page = tmp_path.with_suffix(".html")
+    with ScriptedPeer() as peer:
+        done = run(
+            sys.executable, "-c", BROKEN_LIST, *options, "--progress", "--report-html", page, "+sd", "127.0.0.1",
+            peer.port, tmp_path,
+        )  # fmt: skip
+    assert done.exit_code == code, done.stderr
+    assert len(peer.stores) == 2
+    assert "  1 folder not read to the end -> look at the disk or share, run again" in done.stderr.splitlines()
+    assert "everything is stored" not in done.stderr
+    assert "1 folder not read to the end" in page.read_text()
 
 
 def directory_object(_: Path) -> Path:

@@ -28,13 +28,14 @@ class _Level:
         identity: device and inode, by which a link back to this directory is recognised.
     """
 
-    __slots__ = ("_entries", "_remaining", "identity", "prefix")
+    __slots__ = ("_entries", "_left_out", "_remaining", "identity", "prefix")
 
-    def __init__(self, path: str, prefix: str) -> None:
+    def __init__(self, path: str, prefix: str, left_out: LeftOut) -> None:
         """Raises OSError when the directory cannot be opened."""
         status = os.stat(path)
         self.identity = (status.st_dev, status.st_ino)
         self.prefix = prefix
+        self._left_out = left_out
         self._entries = os.scandir(path)
         self._remaining: Iterator[os.DirEntry[str]] | None = None
 
@@ -44,6 +45,7 @@ class _Level:
             return next(self._remaining or self._entries, None)
         except OSError as error:
             _log.warning("cannot read all of directory %s: %s", self.prefix, error.strerror)
+            self._left_out.unlisted += 1
             return None
 
     def read_ahead(self) -> None:
@@ -75,12 +77,13 @@ def scan_directory(
     is left out with a warning.  ``pattern`` applies to file names, see ``file_name_matcher``.  ``check`` is called
     before each entry, whether it matches or not, and may raise to end a long search.  A sub-directory for which
     ``leaves`` is true, by its path below ``path``, is not opened.  ``left_out`` counts directories that are not
-    entered.
+    entered, or not read to their end.
     """
+    left_out = LeftOut() if left_out is None else left_out
     matches = _matcher(pattern)
     stripped = path.rstrip(_SEPARATORS)
     try:
-        levels = [_Level(path, "" if stripped == "." else stripped + os.sep)]
+        levels = [_Level(path, "" if stripped == "." else stripped + os.sep, left_out)]
     except OSError:
         yield InputFile(path)  # the directory could be opened a moment ago; reading this input reports the error
         return
@@ -98,19 +101,20 @@ def scan_directory(
             is_directory = _is_directory(entry)
             if is_directory and leaves is not None and recurse and leaves(path[len(root) :]):
                 continue
-            inner = _enter(path) if is_directory else None
+            inner = _enter(path, left_out) if is_directory else None
             if inner is None:
                 if matches is None or matches(entry.name):
                     yield InputFile(path, Origin.DIRECTORY, root=root, is_directory=is_directory)
                 elif is_directory and recurse:  # the pattern is one for names of files
                     _log.warning("cannot search directory %s, nothing in it is sent", path)
+                    left_out.unsearchable += 1
             elif recurse and not _is_own_ancestor(inner, levels):
                 if len(levels) >= _MOST_OPEN:
                     levels[-_MOST_OPEN].read_ahead()
                 levels.append(inner)
             else:
                 inner.close()
-                if left_out is not None and not recurse:
+                if not recurse:
                     left_out.sub_directories += 1
     finally:
         for level in levels:
@@ -132,9 +136,9 @@ def _is_directory(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _enter(path: str) -> _Level | None:
+def _enter(path: str, left_out: LeftOut) -> _Level | None:
     try:
-        return _Level(path, path + os.sep)
+        return _Level(path, path + os.sep, left_out)
     except OSError:
         return None
 

@@ -12,17 +12,29 @@ class LeftOut:
         directories: named directories that were not searched.
         dicomdir: the DICOMDIR in the first of them that has one; ``""`` if none has.
         sub_directories: directories in searched ones that were not entered.
+        unlisted: directories whose list of names broke off, so that nobody knows what else is in them.
+        unsearchable: directories that cannot be opened and whose names the pattern leaves out.
         young: files left for the next run, because they were modified a moment ago.
         from_the_future: those of them whose time lies in the future.
         empty_list: the first list of files without any name; None if there is none.
     """
 
-    __slots__ = ("dicomdir", "directories", "empty_list", "from_the_future", "sub_directories", "young")
+    __slots__ = (
+        "dicomdir", "directories", "empty_list", "from_the_future", "sub_directories", "unlisted", "unsearchable",
+        "young",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.directories = 0
         self.dicomdir = ""
         self.sub_directories = 0
+        self.unlisted = 0
+        self.unsearchable = 0
         self.young = 0
         self.from_the_future = 0
         self.empty_list: str | None = None
+
+    @property
+    def folders(self) -> int:
+        """Directories of which something may be missing that nobody has counted."""
+        return self.unlisted + self.unsearchable

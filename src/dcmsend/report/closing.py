@@ -76,6 +76,10 @@ def closing_lines(
         parts.append(f"left for the next run {format_count(young)}{clock}")
     if parts:
         lines.append("  " + "; ".join(parts))
+    if record.left_out.folders:
+        from .headline import folder_words  # seldom needed
+
+        lines += [f"  {text}" for text in folder_words(record)]
     lines += _all_runs(record)
     lines += _speed_lines(record, advises_auto=advises_auto)
     return [*lines, _result(record)]

@@ -12,7 +12,7 @@ from .amounts import format_count
 from .migration import Migration
 from .run_record import RunRecord
 
-__all__ = ["headline", "migration_headline", "of_rows", "result_lines"]
+__all__ = ["folder_words", "headline", "migration_headline", "of_rows", "result_lines"]
 
 _WERE: Final = ("was", "were")
 
@@ -32,7 +32,9 @@ def headline(record: RunRecord, invalid: int) -> dict[str, Any]:
                          "values")  # fmt: skip
         return {**_said("bad", "Nothing was sent"), "is_empty": True}
     if not missing:
-        return _said("good", of_rows(total, 0, "has arrived", "have arrived"))
+        return _said(
+            "warn" if record.left_out.folders else "good", of_rows(total, 0, "has arrived", "have arrived")
+        )  # fmt: skip
     return _said("bad", of_rows(total, missing, "has not arrived", "have not arrived"))
 
 
@@ -55,6 +57,17 @@ def migration_headline(verdict: dict[str, Any], migration: Migration, unsent: in
     return {"kind": kind, "text": text, "run": verdict["text"]}
 
 
+def folder_words(record: RunRecord) -> list[str]:
+    """What is to be said of directories in which there may be more than anybody has counted."""
+    counts = (
+        (record.left_out.unlisted, "not read to the end", "look at the disk or share, run again"),
+        (record.left_out.unsearchable, "not searched", "look at the permissions"),
+    )
+    return [
+        f"{format_count(count)} folder{'s' * (count > 1)} {what} -> {to_do}" for count, what, to_do in counts if count
+    ]
+
+
 def of_rows(total: int, missing: int, one: str, several: str, *, place: str = "") -> str:
     """``All 3 instances are stored``, ``1 of 3 instances is not stored``; ``place``: where the instances are."""
     where = f" {place}" if place else ""
@@ -67,7 +80,7 @@ def of_rows(total: int, missing: int, one: str, several: str, *, place: str = ""
 def result_lines(record: RunRecord, missing: int, hint: str) -> dict[str, Any]:
     """Below the headline: what ended the run, what its exit code says, and what to do now."""
     error: DcmsendError | None = record.error
-    lines = [line for line in hint.split("; ") if line]
+    lines = [line for line in hint.split("; ") if line] + folder_words(record)
     may = min(record.may_succeed, missing)
     if missing:
         lines += for_rest(may, missing - may, with_journal=record.journal is not None)

@@ -167,8 +167,15 @@ class RunRecord:
 
     @property
     def may_succeed(self) -> int:
-        """The number of instances that were not stored and may be by a new run; 0 after a final refusal."""
-        return 0 if self.is_refused_for_good else self.summary.retryable + self.not_now
+        """The number of instances that were not stored and may be by a new run; 0 after a final refusal.
+
+        A directory that was not read to its end counts as one: nobody knows how many are in it.
+        """
+        return 0 if self.is_refused_for_good else self._may_pass
+
+    @property
+    def _may_pass(self) -> int:
+        return self.summary.retryable + self.not_now + self.left_out.unlisted
 
     @property
     def not_asked(self) -> int:
@@ -180,8 +187,12 @@ class RunRecord:
 
     @property
     def cannot_succeed(self) -> int:
-        """The number of instances that need a person before they can be stored; broken DICOM files count too."""
-        return self.summary.not_stored + self.not_now - self.may_succeed + self.broken_files
+        """The number of instances that need a person before they can be stored.
+
+        Broken DICOM files count too, and directories that cannot be searched.
+        """
+        rest = self.summary.not_stored + self.not_now + self.left_out.folders
+        return rest - self.may_succeed + self.broken_files
 
     @property
     def unproven(self) -> int:
