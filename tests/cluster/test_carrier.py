@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import threading
@@ -13,7 +14,18 @@ from typing import Any
 import pytest
 from dask.distributed import Client
 
-from dcmsend import ClusterOptions, IndexOptions, InputOptions, Observer, Peer, Result, send
+from dcmsend import (
+    ClusterOptions,
+    IndexOptions,
+    InputOptions,
+    JournalOptions,
+    Observer,
+    Peer,
+    ReportOptions,
+    Result,
+    ValueRule,
+    send,
+)
 from dcmsend.errors import NegotiationFailed, NoInputFiles, NoValidInputFiles, SendingFailed
 from dcmsend.journal import JournalFilter, JournalReader
 from dcmsend.reasons import Reason
@@ -100,6 +112,29 @@ def test_a_worker_that_is_killed_loses_nothing(client: Client, tmp_path: Path) -
     assert sent.total() - len(sent) <= 256 + 2  # what was not told yet, and is in flight
     assert stored_rows(tmp_path / "journal") == Counter(expected)
     assert most_at_once(peer) <= 2
+
+
+def test_what_is_left_out_by_its_values_has_rows(client: Client, tmp_path: Path) -> None:
+    """And a total, although only the workers look at values; members of archives too."""
+    paths = write_instances(tmp_path / "in", 4)
+    with zipfile.ZipFile(tmp_path / "in" / "more.zip", "w") as archive:
+        for path in write_instances(tmp_path / "packed", 2, first=5):
+            archive.write(path, path.name)
+    rules = tuple(ValueRule("SOPInstanceUID", instance_uid(number), takes=False) for number in (2, 3, 6))
+    report = tmp_path / "report.json"
+    with ScriptedPeer() as peer:
+        transfer = send(
+            tmp_path / "in", Peer("127.0.0.1", peer.port), index=IndexOptions(value_rules=rules), cluster=client,
+            inputs=InputOptions(scan_directories=True, archives=True), report=ReportOptions(json_report=str(report)),
+            journal=JournalOptions(str(tmp_path / "journal")),
+        )  # fmt: skip
+        outcomes, error = run_transfer(transfer)
+    assert error is None
+    assert {outcome.sop_instance_uid for outcome in outcomes} == {instance_uid(number) for number in (1, 4, 5)}
+    fields = json.loads(report.read_text())
+    assert (fields["totals"]["filtered"], fields["totals"]["found"]) == (3, 6)
+    left_out = {row["path"].rpartition("/")[2] for row in fields["instances"] if row["outcome"] == "filtered"}
+    assert left_out == {paths[1].name, paths[2].name, "000006.dcm"}
 
 
 def test_a_worker_that_leaves_in_order_ends_nothing(client: Client, tmp_path: Path) -> None:

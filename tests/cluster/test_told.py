@@ -26,7 +26,7 @@ from dcmsend.errors import (
     StoreUnusable,
     TlsFailed,
 )
-from dcmsend.index import HeaderFacts, Instance, ReadMode, RejectedInput
+from dcmsend.index import FilteredInput, HeaderFacts, Instance, ReadMode, RejectedInput
 from dcmsend.inputs import InputFile
 from dcmsend.reasons import NoConnection, NoStore, Reason, Rejection
 from dcmsend.transfer import Attempt, Result, StoreOutcome
@@ -62,7 +62,9 @@ def test_outcomes(outcome: StoreOutcome) -> None:
     st.builds(RejectedInput, texts, texts, st.booleans(), st.none() | texts, texts, st.sampled_from(Rejection), stamps)
 )
 def test_rejected_inputs(rejected: RejectedInput) -> None:
-    assert rejected_from(from_text(to_text(tell_rejected(rejected))), rejected.path) == rejected
+    for told in (rejected, FilteredInput(*rejected)):
+        read = rejected_from(from_text(to_text(tell_rejected(told))), rejected.path)
+        assert (type(read), read) == (type(told), told)
 
 
 def test_errors() -> None:

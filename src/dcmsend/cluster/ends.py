@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 
 from dcmsend.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN
 from dcmsend.errors import Cancelled, DcmsendError, UsageError
-from dcmsend.index import Instance, ReadMode, RejectedInput
+from dcmsend.index import FilteredInput, Instance, ReadMode, RejectedInput
 from dcmsend.inputs import InputFile, Source
 from dcmsend.reasons import Reason, Rejection
 from dcmsend.report import RunRecord
@@ -188,11 +188,9 @@ class Ends:
 
     def _take_last(self, heard: _Heard, group: dict[str, Any]) -> None:
         heard.last = group["number"]
-        sessions, contexts, filtered = group.get("counts", (0, 0, 0))
+        sessions, contexts = group.get("counts", (0, 0))
         self._record.associations += sessions
         self._record.contexts += contexts
-        if filtered:
-            self._record.filtered = (self._record.filtered or 0) + filtered
         heard.has_left = bool(group.get("left"))
         if group.get("unfit"):
             text = f"a worker on {group['host']} has {group['unfit']}, which differ from those here"
@@ -281,6 +279,10 @@ class Ends:
         rejected = rejected_from(told, name)
         if rejected.dicomdir is not None:
             rejected = rejected._replace(dicomdir=self._own_name(rejected.dicomdir))
+        if isinstance(rejected, FilteredInput):
+            self._record.filtered = (self._record.filtered or 0) + 1
+            self._ready.append(rejected)
+            return
         if number is not None and rejected.why is Rejection.UNREADABLE and self._ledger.is_stored(item):
             self._record.already_stored += 1  # it was named twice, and moved meanwhile
             return

@@ -16,7 +16,7 @@ from typing import Any, Final
 from dcmsend import reasons
 from dcmsend.dicom.transfer_syntax import transfer_syntax
 from dcmsend.errors import DcmsendError
-from dcmsend.index import HeaderFacts, Instance, ReadMode, RejectedInput
+from dcmsend.index import FilteredInput, HeaderFacts, Instance, ReadMode, RejectedInput
 from dcmsend.inputs import DicomdirRecord, InputFile, Origin, Source, ToldMember
 from dcmsend.reasons import Reason, Rejection
 from dcmsend.transfer import Attempt, Result, StoreOutcome
@@ -113,13 +113,17 @@ _READ: Final[dict[str, Callable[[Any], Any]]] = {
 
 def tell_rejected(rejected: RejectedInput) -> list[Any]:
     """An input that holds no instance."""
-    return [rejected.reason, rejected.is_dicom, rejected.dicomdir, rejected.detail, rejected.why.name, rejected.stamp]
+    is_filtered = isinstance(rejected, FilteredInput)
+    return [
+        rejected.reason, rejected.is_dicom, rejected.dicomdir, rejected.detail, rejected.why.name, rejected.stamp,
+        is_filtered,
+    ]  # fmt: skip
 
 
 def rejected_from(told: list[Any], path: str) -> RejectedInput:
     """The input called ``path``.  Raises ValueError, KeyError, TypeError."""
-    reason, is_dicom, dicomdir, detail, why, stamp = told
-    return RejectedInput(
+    reason, is_dicom, dicomdir, detail, why, stamp, is_filtered = told
+    return (FilteredInput if is_filtered else RejectedInput)(
         path, reason, is_dicom, dicomdir, detail, Rejection[why], None if stamp is None else (stamp[0], stamp[1])
     )
 

@@ -127,6 +127,10 @@ def send_batch(parcel: bytes, message: str) -> None:
             del _registry.running[interrupt]
 
 
+def _is_told(filtered: RejectedInput) -> None:
+    """Does nothing: what a batch yields is told."""
+
+
 class _Batch:
     """One batch; keeps ``Ledger``, because a ledger hears of an outcome as soon as it is final."""
 
@@ -143,6 +147,7 @@ class _Batch:
     def send(self, parcel: bytes) -> dict[str, Any]:
         """Send all inputs; return what is told at the end."""
         record = RunRecord(keeps_all=True)
+        record.on_filtered = _is_told  # the search yields then what is left out by its values
         error: DcmsendError | None = None
         with ExitStack() as stack:
             try:
@@ -159,7 +164,7 @@ class _Batch:
                 pass  # of one batch only: the driver counts
             except DcmsendError as failure:
                 error = failure
-        counts = [record.associations, record.contexts, record.filtered or 0]
+        counts = [record.associations, record.contexts]
         if isinstance(error, Cancelled) and self._leaves:
             return {"left": True, "counts": counts}
         return {"error": None if error is None else tell_error(error), "counts": counts}
