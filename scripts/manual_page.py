@@ -25,7 +25,8 @@ also a DICOMDIR.
 Files go out in the order in which they were named or found.
 .PP
 Options and parameters may be mixed; of options that exclude each other the rightmost counts.
-Names of options cannot be shortened, and a value is an argument of its own.
+Names of options cannot be shortened.
+A value stands after a space.
 .RI @ FILE
 stands for the arguments in a file.
 """
@@ -97,7 +98,7 @@ def _exit_codes(page: Path) -> Iterator[str]:
 def _environment(page: Path) -> Iterator[str]:
     _, _, section = page.read_text("utf-8").partition("## Environment\n")
     for name, text in re.findall(r"^\| `(.*?)` \| (.*?) \|$", section, re.MULTILINE):
-        yield from (".TP", f".B {escape(name)}", _plain(text))
+        yield from (".TP", f".B {_plain(name)}", _plain(text))
 
 
 def _plain(markdown: str) -> str:

@@ -410,7 +410,7 @@ def test_every_reason_of_a_rejection_is_explained(result: int, dcmsend: str) -> 
 
 @pytest.mark.parametrize(
     ("status", "message"),
-    [(0, "all stored"), (0xA700, "run it again later"), (0xA900, "somebody has to look at it")],
+    [(0, "all stored"), (0xA700, "run it again later"), (0xA900, "manual action is needed")],
 )
 def test_script_that_looks_at_the_exit_code(status: int, message: str, dcmsend: str, tmp_path: Path) -> None:
     (script,) = (block for block in _blocks("exit-codes.md") if "case" in block)

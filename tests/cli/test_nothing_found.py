@@ -137,7 +137,7 @@ def test_time_in_the_future(dcmsend: str, folder: Path) -> None:
     assert len(done.lines("W")) == 1
     assert "whose time of modification lies in the future, such as empty/" in done.lines("W")[0]
     assert "  left for the next run 2 (2 with a time in the future)" in done.stderr.splitlines()
-    assert done.stderr.splitlines()[-1] == "Result 0: everything old enough is stored."
+    assert done.stderr.splitlines()[-1] == "Exit 0: everything old enough is stored."
     assert nothing.exit_code == 21
     assert nothing.lines("F")[1:] == [
         "2 files were modified less than --min-age ago, 2 of them in the future; a later run takes them"

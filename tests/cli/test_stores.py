@@ -70,7 +70,7 @@ def test_what_the_store_cannot_give_now_may_succeed_later(dcmsend: str, web: Sto
     with ScriptedPeer() as peer:
         done = run(dcmsend, "+sd", "--report-json", report, "127.0.0.1", peer.port, web.url)
     assert done.exit_code == 101, done.stderr
-    assert "    not sent      1 its store cannot give it now -> try again" in done.stderr.splitlines()
+    assert "    not sent      1 its object store cannot deliver it now -> try again" in done.stderr.splitlines()
     assert "1 may succeed when run again" in done.stderr
     (row,) = (row for row in json.loads(report.read_text())["instances"] if row["outcome"] == "invalid")
     assert row["retryable"] is True
@@ -163,7 +163,7 @@ def test_a_missing_package_is_named(dcmsend: str, tmp_path: Path, scheme: str, e
 def test_nobody_answers(dcmsend: str) -> None:
     done = run(dcmsend, "+sd", "127.0.0.1", "104", "http://127.0.0.1:9/in/")
     assert done.exit_code == 101
-    assert "nobody answers there" in done.stderr
+    assert "the host there does not answer" in done.stderr
 
 
 def test_a_run_without_addresses_loads_nothing_of_this(tmp_path: Path) -> None:

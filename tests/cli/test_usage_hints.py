@@ -27,9 +27,9 @@ VALUES = {
     "no value": (["-ta"], "--acse-timeout takes seconds: integer (default: 30), 1 or more"),
 }
 PARAMETERS = {
-    "port in the host, no port": (["10.1.2.3:104", CT], "the port is a parameter of its own: 10.1.2.3 104"),
-    "port in the host, two files": (["pacs:104", CT, CT], "the port is a parameter of its own: pacs 104"),
-    "port in an address": (["[::1]:104", CT], "the port is a parameter of its own: ::1 104"),
+    "port in the host, no port": (["10.1.2.3:104", CT], "put the port after a space: 10.1.2.3 104"),
+    "port in the host, two files": (["pacs:104", CT, CT], "put the port after a space: pacs 104"),
+    "port in an address": (["[::1]:104", CT], "put the port after a space: ::1 104"),
     "port by name": (["localhost", "dicom", CT], "the second parameter is the port, a number from 1 to 65535"),
     "port too large": (["localhost", "65536", CT], "the second parameter is the port, a number from 1 to 65535"),
     "files first": ([CT, "localhost", "104"], "but the first one is the name of a file"),
@@ -68,7 +68,7 @@ def test_port_in_the_host_beside_the_port(dcmsend: str) -> None:
     port = free_port()
     done = run(dcmsend, f"127.0.0.1:{port}", port, CT)
     assert done.exit_code == 61
-    assert done.lines("F")[-1] == f"the port is a parameter of its own: 127.0.0.1 {port}"
+    assert done.lines("F")[-1] == f"put the port after a space: 127.0.0.1 {port}"
 
 
 def test_quiet_usage_error_stays_quiet(dcmsend: str, tmp_path: Path) -> None:

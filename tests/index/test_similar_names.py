@@ -59,7 +59,7 @@ def test_nothing_similar_is_there(dcmsend: str, tmp_path: Path) -> None:
     told = [line for line in done.lines("W") if "medium" in line or "similar" in line]
     assert told[0] == "file of the DICOMDIR is not there, nor one with a similar name: IMG/A"
     assert len(told) == 2
-    assert told[1].startswith("is the whole medium there, and the DICOMDIR its own? ")
+    assert told[1].startswith("is the medium complete, and does the DICOMDIR belong to it? ")
     assert "+sd +r" in told[1]
 
 

@@ -62,7 +62,7 @@ def check_end(done: Run, peer: ScriptedPeer) -> list[str]:
     assert by_outcome["not_attempted"], "it went on to the end"
     assert set(by_outcome["not_attempted"]) == ALL - set(there)
     assert (report["exit"]["code"], report["ended_by"], report["complete"]) == (104, "error", False)
-    assert not report["exit"]["retryable"], "the journal needs a person first"
+    assert not report["exit"]["retryable"], "the journal needs manual action first"
     assert not any(row["retryable"] for row in report["instances"])
     return there
 

@@ -123,14 +123,14 @@ def test_what_the_page_says_about_outcomes(
 ) -> None:
     (broken,) = write_instances(place / "study", 1, first=9)
     broken.write_bytes(broken.read_bytes()[:-1])
-    (code,) = (code for code in PYTHON if "needs a person" in code)
+    (code,) = (code for code in PYTHON if "needs manual action" in code)
     with ScriptedPeer(Script(stores={1: Respond(0xA900), 2: Abort()}), Script()) as peer:
         redirected.append(peer.port)
         run_example(code)
     said = capsys.readouterr().out.splitlines()
     assert len(said) == 3
     assert sum("the peer says 0xa900, Error: DataSetDoesNotMatchSOPClass" in line for line in said) == 1
-    assert sum(line.endswith("000009.dcm: needs a person") for line in said) == 1
+    assert sum(line.endswith("000009.dcm: needs manual action") for line in said) == 1
     assert sum("worth another try" in line for line in said) == 1
 
 

@@ -53,19 +53,19 @@ def test_a_night() -> None:
     assert closing_lines(record, reports=ReportOptions(html_report="night.html")) == [
         "12 406 110 of 12 407 896 instances stored, 6.2 TB in 7h02m, 490/s, 245 MB/s",
         "  NOT stored 1 786   (stored with a warning from the peer: 6 012)",
-        "    refused   1 204 0xA900 DataSetDoesNotMatchSOPClass -> look at it",
-        "      The archive says that the data set does not fit its SOP Class. Have its",
-        "      log looked at.",
+        "    refused   1 204 0xA900 DataSetDoesNotMatchSOPClass -> manual action",
+        "      The archive says that the data set does not fit its SOP Class. Ask the",
+        "      administrator to check its log.",
         "    refused     311 0xA700 OutOfResources -> try again",
         "      The archive is out of resources (disk, database). Send again later;",
         "      --retry does it by itself.",
-        "    failed      258 broken -> look at it",
+        "    failed      258 broken -> manual action",
         "      The file is damaged or cut off. Get it again from where it came from.",
         "    no answer    13 lost -> try again",
         "  one by one in night.html",
-        "  earlier runs 27 592 104 already in the journal; not DICOM 4 112 ignored",
+        "  earlier runs 27 592 104 already in the journal; not DICOM 4 112 skipped",
         "  over all runs 39 998 214 of 40 000 000 in the journal are stored",
-        "Result 101: 324 may succeed when run again (--resume), 1 462 need a person.",
+        "Exit 101: 324 may succeed when run again (--resume), 1 462 need manual action.",
     ]
 
 
@@ -123,8 +123,8 @@ def test_everything_is_stored() -> None:
     record.summary.results[Result.STORED] = 1
     record.exit_code = ExitCode.OK
     lines = closing_lines(record)
-    assert lines[0].startswith("1 of 1 instances stored, 0 B in 0s, ")
-    assert lines[1:] == ["Result 0: everything is stored."]
+    assert lines[0].startswith("1 of 1 instances stored, 0 B in ")
+    assert lines[1:] == ["Exit 0: everything is stored."]
 
 
 def test_what_ended_the_run_comes_first() -> None:
@@ -136,12 +136,12 @@ def test_what_ended_the_run_comes_first() -> None:
     lines = closing_lines(record)
     assert lines[2] == "    not begun     3 no association -> try again"
     assert lines[-1] == (
-        "Result 61: cannot negotiate network association: TCP Initialization Error: Connection refused, "
+        "Exit 61: cannot negotiate network association: TCP Initialization Error: Connection refused, "
         "3 may succeed when run again."
     )
     record.error = Cancelled("SIGINT")
     record.exit_code = ExitCode.INTERRUPTED
-    assert closing_lines(record)[-1] == "Result 130: ended by SIGINT, 3 may succeed when run again."
+    assert closing_lines(record)[-1] == "Exit 130: ended by SIGINT, 3 may succeed when run again."
 
 
 def test_many_kinds_of_trouble() -> None:
@@ -168,7 +168,7 @@ def test_the_archive_has_everything() -> None:
     record = proven_record({(ProofState.VERIFIED, None): 1200})
     record.exit_code = ExitCode.OK
     assert closing_lines(record)[1:] == [
-        "  1 200 of 1 200 verified at the archive", "Result 0: everything is stored, and the archive has it.",
+        "  1 200 of 1 200 verified at the archive", "Exit 0: everything is stored, and the archive has it.",
     ]  # fmt: skip
     record = proven_record({(ProofState.COMMITTED, None): 3})
     assert closing_lines(record)[1] == "  3 of 3 committed by the archive"
@@ -207,7 +207,7 @@ def test_nothing_was_to_be_proven() -> None:
 def test_a_share() -> None:
     record = RunRecord()
     record.other_shards, record.invalid_files = 12_345, 2
-    assert closing_lines(record)[1] == "  other shards 12 345 files; not DICOM 2 ignored"
+    assert closing_lines(record)[1] == "  other shards 12 345 files; not DICOM 2 skipped"
 
 
 def test_what_cannot_be_read_is_not_broken() -> None:
@@ -218,14 +218,14 @@ def test_what_cannot_be_read_is_not_broken() -> None:
     assert lines[0].startswith("0 of 4 instances stored, ")
     assert lines[1:] == [
         "  NOT stored 4",
-        "    not sent      2 unreadable -> look at it",
+        "    not sent      2 unreadable -> manual action",
         "      Look at the name and the permissions.",
-        "    not sent      1 broken -> look at it",
+        "    not sent      1 broken -> manual action",
         "      The file is damaged or cut off; get it again from where it came from.",
-        "    not sent      1 folder -> look at it",
+        "    not sent      1 folder -> manual action",
         "      Nothing in this folder is sent, and nothing in it is counted; look at its",
         "      permissions.",
-        "Result: 4 need a person.",
+        "Result: 4 need manual action.",
     ]
 
 
@@ -245,9 +245,9 @@ def test_all_that_did_not_arrive_has_one_total() -> None:
     assert lines[1] == "  NOT stored 15"
     kinds = [re.fullmatch(r"    (?:not begun|not sent|failed) +(\d+) .* -> (.*)", line) for line in lines]
     found = [(int(kind[1]), kind[2]) for kind in kinds if kind is not None]
-    assert sorted(found) == [(1, "look at it"), (2, "look at it"), (2, "try again"), (10, "try again")]
-    assert "  not DICOM 1 ignored" in lines
-    assert lines[-1] == "Result: 12 may succeed when run again, 3 need a person."
+    assert sorted(found) == [(1, "manual action"), (2, "manual action"), (2, "try again"), (10, "try again")]
+    assert "  not DICOM 1 skipped" in lines
+    assert lines[-1] == "Result: 12 may succeed when run again, 3 need manual action."
 
 
 def test_the_total_over_all_runs() -> None:
@@ -300,7 +300,7 @@ def test_what_was_not_begun_behind_a_bad_file_has_advice() -> None:
     record.summary.results[Result.NOT_ATTEMPTED] = 1
     record.summary.troubles[Result.NOT_ATTEMPTED, Reason.HALTED, False] = 1
     lines = closing_lines(record)
-    place = lines.index("    not begun     1 halted -> look at it")
+    place = lines.index("    not begun     1 halted -> manual action")
     assert " ".join(line.strip() for line in lines[place + 1 : -1]) == for_reason(Reason.HALTED, is_permanent=True)
 
 

@@ -53,7 +53,7 @@ def test_reports_of_earlier_runs_are_no_inputs(dcmsend: str, tmp_path: Path) -> 
         (report,) = list(tmp_path.glob("r-*.json"))[:1]
         report.write_text("something else")
         done = run(dcmsend, "-nh", *words, cwd=tmp_path)
-    assert "not DICOM 1 ignored" in done.stderr
+    assert "not DICOM 1 skipped" in done.stderr
     assert len(peer.stores) == 4
 
 

@@ -125,7 +125,7 @@ def test_what_stands_on_top(mixed: tuple[Run, HtmlPage]) -> None:
     assert done.exit_code == 101
     assert page.text("p", "exit").startswith("Exit code 101: ")
     assert [text_of(each) for each in page.one("ul", "remedies")] == [
-        "2 may succeed when run again.", "3 need a person first: the table below says what to do."
+        "2 may succeed when run again.", "3 need manual action: the table below says what to do."
     ]  # fmt: skip
     headings = page.titles
     wanted = ["Affected studies", "What did not arrive, and what to do", "To send the rest", "Not stored, one by one"]

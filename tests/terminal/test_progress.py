@@ -137,7 +137,7 @@ def test_interrupt_leaves_a_clean_terminal(dcmsend: str, tmp_path: Path) -> None
     assert code == 130
     assert not terminal.cursor_is_hidden
     assert not any(line.startswith("sending to") for line in lines)
-    assert lines[-1].startswith("Result 130: ended by SIGINT, ")
+    assert lines[-1].startswith("Exit 130: ended by SIGINT, ")
 
 
 def test_no_progress(dcmsend: str, tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ def test_no_progress(dcmsend: str, tmp_path: Path) -> None:
         code, lines = terminal.finish()
     assert code == 0
     assert b"\x1b" not in terminal.written
-    assert lines[-1].startswith("Result 0: ")  # the other options are ours
+    assert lines[-1].startswith("Exit 0: ")  # the other options are ours
     with ScriptedPeer() as peer, Terminal(
         [dcmsend, "--no-progress", "127.0.0.1", peer.port, tmp_path / "study" / "000001.dcm"]
     ) as terminal:
@@ -177,7 +177,7 @@ def test_piped_with_progress(dcmsend: str, tmp_path: Path) -> None:
     assert (done.exit_code, done.stdout) == (0, "")
     first, last = done.stderr.splitlines()
     assert first.startswith("3 of 3 instances stored, ")
-    assert last == "Result 0: everything is stored."
+    assert last == "Exit 0: everything is stored."
 
 
 def test_piped_with_an_option_of_ours(dcmsend: str, tmp_path: Path) -> None:
@@ -185,7 +185,7 @@ def test_piped_with_an_option_of_ours(dcmsend: str, tmp_path: Path) -> None:
     with ScriptedPeer() as peer:
         done = run(dcmsend, "--require-stored", "+sd", "127.0.0.1", peer.port, tmp_path / "study")
         quiet = run(dcmsend, "-q", "--require-stored", "+sd", "127.0.0.1", peer.port, tmp_path / "study")
-    assert done.stderr.splitlines()[1:] == ["Result 0: everything is stored."]
+    assert done.stderr.splitlines()[1:] == ["Exit 0: everything is stored."]
     assert quiet.stderr == ""
 
 
@@ -265,11 +265,11 @@ def test_each_loss_is_told_once(dcmsend: str, tmp_path: Path) -> None:
         "    refused       1 0xA700 OutOfResources -> try again",
         "      The archive is out of resources (disk, database). Send again later;",
         "      --retry does it by itself.",
-        "    refused       1 0xA900 DataSetDoesNotMatchSOPClass -> look at it",
-        "      The archive says that the data set does not fit its SOP Class. Have its",
-        "      log looked at.",
+        "    refused       1 0xA900 DataSetDoesNotMatchSOPClass -> manual action",
+        "      The archive says that the data set does not fit its SOP Class. Ask the",
+        "      administrator to check its log.",
         "  (--report-csv FILE lists them one by one)",
-        "Result 101: 1 may succeed when run again, 1 needs a person.",
+        "Exit 101: 1 may succeed when run again, 1 needs manual action.",
     ]
     assert [line[:24] for line in old.lines("E")] == [
         "2 of 8 SOP instances wer", "  1 with 0xA700 (Refused", "  1 with 0xA900 (Error: ",

@@ -32,7 +32,7 @@ _BUSY_FOR_GOOD: Final = (
     "the peer has as many associations as it allows, and says that this will not pass; its administrator can change it"
 )
 _NO_DICOM: Final = "this does not look like a DICOM archive; check host and port"
-_ASK_ITS_LOG: Final = "the peer does not say why; its log does, and often it wants our address or AE title on a list"
+_ASK_ITS_LOG: Final = "the peer gives no reason, but its log does; often our address or AE title must be entered there"
 
 _NO_CONNECTION: Final = {
     NoConnection.OTHER: "",
@@ -43,7 +43,7 @@ _NO_CONNECTION: Final = {
     NoConnection.SILENT: "check host and port; a firewall may be in between",
     NoConnection.NOT_TLS: "",
     NoConnection.MAYBE_NOT_TLS: "",
-    NoConnection.UNTRUSTED: "+cf FILE or +cd DIRECTORY name who is trusted",
+    NoConnection.UNTRUSTED: "+cf FILE or +cd DIRECTORY name the certificates to trust",
     NoConnection.NOT_YET_VALID: "",
     NoConnection.EXPIRED: "",
     NoConnection.BAD_CERTIFICATE: "",
@@ -60,22 +60,22 @@ _NO_CONNECTION: Final = {
 
 _WEB_ADDRESS: Final = "is the web server running, and are host and port of the URL its own?"
 _WHO_WE_ARE: Final = (
-    "--bearer-file, --bearer-command, or --user with --password-file say who we are; the administrator of the service "
-    "knows who may store"
+    "--bearer-file, --bearer-command, or --user with --password-file log in; the administrator of the service grants "
+    "the right to store"
 )
 _BASE_URL: Final = "is this the URL of a DICOMweb service that stores, the part before /studies?"
 _BY_HTTP_STATUS: Final = (
     ((401, 403, 407), _WHO_WE_ARE),
     ((301, 302, 303, 307, 308, 404, 405, 406, 410, 415), _BASE_URL),
     ((413,), "the service takes no request of that length; its administrator can change that"),
-    ((408, 429, 500, 502, 503, 504), "the service is busy or in trouble; try again later, --retry does it by itself"),
+    ((408, 429, 500, 502, 503, 504), "the service is busy or out of order; try again later, --retry does it by itself"),
 )  # fmt: skip
 
 
 def port_in_host(host: str) -> str:
     """Advice for a host that was written together with its port; ``""`` for any other."""
     match = _HOST_AND_PORT.fullmatch(host)
-    return f"the port is a parameter of its own: {match[1].strip('[]')} {match[2]}" if match else ""
+    return f"put the port after a space: {match[1].strip('[]')} {match[2]}" if match else ""
 
 
 def for_http_status(status: int) -> str:
@@ -107,7 +107,7 @@ def for_no_association(cause: DcmsendError, situation: Situation) -> str:
     if isinstance(cause, AssociationAborted):
         return _ASK_ITS_LOG
     if isinstance(cause, UserIdentityNotConfirmed):
-        return "its administrator knows the user; without -rsp it need not confirm"
+        return "its administrator must enter the user; without -rsp no confirmation is needed"
     if isinstance(cause, TimedOut):
         return (
             f"{situation.host}:{situation.port} has not answered within {cause.seconds:g} s: is it a DICOM port, and "

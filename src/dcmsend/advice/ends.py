@@ -75,7 +75,7 @@ def for_error(error: DcmsendError, situation: Situation) -> str:
     if isinstance(error, CannotListen):
         return "--commit-port names the port: it must be free, and the one that the archive has for our AE title"
     if isinstance(error, GivenUp):
-        return "--stop-after-failures says how many in a row are enough"
+        return "--stop-after-failures sets how many failures in a row end a run"
     if isinstance(error, NoInputFiles):
         return for_nothing_found(situation)
     if isinstance(error, NoValidInputFiles):

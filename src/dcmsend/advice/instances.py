@@ -12,11 +12,11 @@ __all__ = [
 ]
 
 NOTHING_ACCEPTED: Final = (
-    "the peer takes none of these kinds of object in these encodings; -v +v shows what it was offered, "
-    "its administrator what it takes"
+    "the peer takes none of these kinds of object in these encodings; -v +v shows what was proposed, its "
+    "administrator knows what it accepts"
 )
 _THE_FILES: Final = "without +rd, +sd +r and its directory send the files themselves"
-MISSING_OF_DICOMDIR: Final = f"is the whole medium there, and the DICOMDIR its own? {_THE_FILES}"
+MISSING_OF_DICOMDIR: Final = f"is the medium complete, and does the DICOMDIR belong to it? {_THE_FILES}"
 
 _BY_REJECTION: Final = {
     Rejection.NO_NAME: "a file name is empty; look at the command line or the file list",
@@ -25,9 +25,9 @@ _BY_REJECTION: Final = {
     Rejection.EMPTY: "the file is empty; get it again from where it came from",
     Rejection.NO_META_HEADER: "is it a DICOM file? +f also takes files without a meta header",
     Rejection.BROKEN: "the file is damaged or cut off; get it again from where it came from",
-    Rejection.ENCAPSULATED: "its transfer syntax is wrong; the file has to be repaired first",
+    Rejection.ENCAPSULATED: "its transfer syntax is wrong; the file must be repaired first",
     Rejection.UID_MISSING_IN_META_HEADER: "the meta header is incomplete; +f looks in the data set for what it lacks",
-    Rejection.UID_MISSING: "the data set has to be repaired first",
+    Rejection.UID_MISSING: "the data set must be repaired first",
     Rejection.INVALID_UID: "-nuc takes UIDs without a check",
     Rejection.DICOMDIR: "this is a DICOMDIR; +rd sends the files it refers to",
     Rejection.NO_STORAGE_CLASS: "such objects are not made to be stored; -nuc takes UIDs without a check",
@@ -37,7 +37,7 @@ _BY_REJECTION: Final = {
     Rejection.RECORD_WITHOUT_FILE: f"the DICOMDIR is damaged; {_THE_FILES}",
     Rejection.RECORD_LACKS_UID: f"the DICOMDIR is incomplete; {_THE_FILES}",
     Rejection.OUTSIDE: "--dicomdir-allow-outside permits it",
-    Rejection.NOT_NOW: "its store was asked several times; run again later",
+    Rejection.NOT_NOW: "the object store did not deliver it in several attempts; run again later",
     Rejection.MEMBER: "unpack the archive and send the files, or get it again from where it came from",
 }
 SAID_BY_THE_MESSAGE: Final = frozenset((
@@ -46,38 +46,40 @@ SAID_BY_THE_MESSAGE: Final = frozenset((
 """Rejections after which the log needs no words beside DCMTK's."""
 LEAVE_OUT: Final = "-nh leaves out what is bad"
 
+_CHECK_LOG: Final = "Ask the administrator to check its log"
 _BY_REASON: Final = {
     Reason.FILE_UNREADABLE: "Look at the file's permissions, and whether it is still there.",
     Reason.DATA_SET_BROKEN: "The file is damaged or cut off. Get it again from where it came from.",
-    Reason.FILE_CHANGED: "Somebody was writing the file. Send it again when it is whole; --min-age leaves such files "
-    "alone.",
-    Reason.STORE_BUSY: "Its store was asked several times. Run again later.",
-    Reason.MISSING_UID: "The data set has no SOP Class or Instance UID. It has to be repaired first.",
+    Reason.FILE_CHANGED: "The file was being written. Send it again when it is complete; --min-age leaves such files "
+    "for the next run.",
+    Reason.STORE_BUSY: "The object store did not deliver it in several attempts. Run again later.",
+    Reason.MISSING_UID: "The data set has no SOP Class or Instance UID. It must be repaired first.",
     Reason.NO_CONTEXT: "The archive takes neither this kind of object nor this encoding. Ask its administrator.",
     Reason.CONTEXT_REFUSED: "The archive does not take this encoding. +dly decompresses what is compressed with loss.",
     Reason.NO_DICTIONARY: "The data dictionary named in DCMDICTPATH cannot be read.",
-    Reason.NOT_CONVERTIBLE: "The images cannot be decompressed as the archive wants them. Look at the message.",
+    Reason.NOT_CONVERTIBLE: "The images cannot be decompressed as the archive wants them. The message says why.",
     Reason.CONNECTION_LOST: "The connection broke. The archive may have the instance; sending it again does no harm.",
-    Reason.ABORTED: "The archive ended the association. Its log knows why; sending again may work.",
+    Reason.ABORTED: "The archive ended the association. Its log says why. Sending again may work.",
     Reason.RELEASED: "The archive ended the association in the middle. Sending again may work.",
     Reason.TIMED_OUT: "The archive did not answer in time. It may have the instance; -td waits longer.",
     Reason.PROTOCOL_ERROR: "The archive did not keep to the protocol. Its log and ours (-d) tell more.",
-    Reason.NOT_IN_RESPONSE: "The service has not named it among what it has stored. Have its log looked at.",
+    Reason.NOT_IN_RESPONSE: f"The service does not list it among the stored instances. {_CHECK_LOG}.",
     Reason.TOO_LARGE: "The service, or a proxy before it, takes no request of that length. Its administrator can "
     "change that.",
     Reason.SERVER_BUSY: "The service is busy or out of order. Send again later; --retry does it by itself.",
     Reason.NO_ASSOCIATION: "There was no association to send it over. Send again when the archive is there.",
-    Reason.HALTED: "The run ended before its turn; see why. Send again. Without -nh the first trouble ends a run.",
-    Reason.CANCELLED: "The run was ended before its turn. Send again.",
-    Reason.TIME_WINDOW: "The time window was over. The next run sends it.",
-    Reason.SENDER_DIED: "Reading it ends the process that does it. Send it alone, without a cluster, and see why.",
+    Reason.HALTED: "The run ended before this instance was sent. Send it again. Without -nh the first error ends a "
+    "run.",
+    Reason.CANCELLED: "The run was interrupted before this instance was sent. Send it again.",
+    Reason.TIME_WINDOW: "The time window was over. The next run sends this instance.",
+    Reason.SENDER_DIED: "Reading it crashes the process that reads it. Send it alone, without a cluster, to see why.",
 }
-_REFUSED_FOR_GOOD: Final = "It cannot be sent until a person has done something: see why the run ended."
+_REFUSED_FOR_GOOD: Final = "It cannot be sent until the cause is removed: the last line says why the run ended."
 
 _BY_STATUS: Final = (
     (0xA700, 0xFF00, "The archive is out of resources (disk, database). Send again later; --retry does it by itself."),
-    (0xA900, 0xFF00, "The archive says that the data set does not fit its SOP Class. Have its log looked at."),
-    (0xC000, 0xF000, "The archive cannot understand the data set. Have its log looked at; --normalize may help."),
+    (0xA900, 0xFF00, f"The archive says that the data set does not fit its SOP Class. {_CHECK_LOG}."),
+    (0xC000, 0xF000, f"The archive cannot understand the data set. {_CHECK_LOG}; --normalize may help."),
     (0x0110, 0xFFFF, "The archive failed while it processed the instance. Send again later."),
     (0x0111, 0xFFFF, "The archive already has an instance with this UID."),
     (0x0122, 0xFFFF, "The archive does not store this kind of object. Ask its administrator to enable the SOP Class."),
@@ -103,7 +105,7 @@ def for_status(status: int) -> str:
     for value, mask, text in _BY_STATUS:
         if status & mask == value:
             return text
-    return "The archive refused it with a status of its own. Have its log looked at."
+    return f"The archive refused it with a status of its own. {_CHECK_LOG}."
 
 
 def run_again(*, with_journal: bool) -> str:

@@ -10,22 +10,22 @@ __all__ = [
 ]
 
 WHOLE_SERIES_MISSING: Final = (
-    "it may have changed the UIDs, or moved the series elsewhere; its administrator knows, and nothing is sent again"
+    "it may have changed the UIDs, or moved the series elsewhere; ask its administrator, nothing is sent again"
 )
 SHARED_UIDS: Final = (
     "a SOP Instance UID stands for one instance: an archive keeps one of them, or commits itself to none; whoever made "
     "the files has to give each its own"
 )
 _CANNOT_BE_ASKED: Final = (
-    "what is stored is stored; the archive must allow queries (C-FIND, Study Root) for our AE title, --verify-peer "
+    "what was stored stays stored; the archive must allow queries (C-FIND, Study Root) for our AE title, --verify-peer "
     "names another address to ask, and --journal with --resume asks again"
 )
 _CANNOT_BE_ASKED_BY_WEB: Final = (
-    "what is stored is stored; the service must allow queries (QIDO-RS) at the same URL for the same user, and "
+    "what was stored stays stored; the service must allow queries (QIDO-RS) at the same URL for the same user, and "
     "--journal with --resume asks again"
 )
 CANNOT_COMMIT: Final = (
-    "what is stored is stored; the archive must know our AE title for Storage Commitment, --verify asks by query "
+    "what was stored stays stored; the archive must know our AE title for Storage Commitment, --verify asks by query "
     "instead, and --resume asks again"
 )
 ASKED_AGAIN: Final = "the next run with --resume asks for them again"

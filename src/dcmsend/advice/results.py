@@ -36,13 +36,13 @@ _EXITS: Final = {
     65: "the archive takes none of these kinds of object",
     70: "an error in the program; please report it",
     101: "not everything is stored; run again later",
-    102: "not everything is stored; a person has to look at the rest",
+    102: "not everything is stored; the rest needs manual action",
     103: "the time window is over; the next run goes on",
-    104: "the journal cannot be used; a person has to look at it",
-    105: "the archive refuses for good; a person has to act",
+    104: "the journal cannot be used; this needs manual action",
+    105: "permanently rejected; this needs manual action",
     106: "everything is stored, but not everything is proven; run again later",
-    130: "somebody ended the run",
-    143: "the system ended the run",
+    130: "the run was interrupted",
+    143: "the run was ended by SIGTERM",
 }
 _TELLS_NOTHING: Final = (
     "the run has come to its end; only with --require-stored does this code tell whether everything is stored"
@@ -61,7 +61,7 @@ def for_rest(may_succeed: int, need_person: int, *, with_journal: bool) -> list[
         lines.append(f"{_counted(may_succeed)} {run_again(with_journal=with_journal)}.")
     if need_person:
         need = "needs" if need_person == 1 else "need"
-        lines.append(f"{_counted(need_person)} {need} a person first: the table below says what to do.")
+        lines.append(f"{_counted(need_person)} {need} manual action: the table below says what to do.")
     return lines
 
 

@@ -161,8 +161,8 @@ _STORESCU_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
     (STORESCU_GROUP, "user identity", (
         ("-usr", "--user", "[u]ser name: string", None, ("tell the peer that the user is u",)),
         ("-pwd", "--password", "[p]assword: string (only with --user)", None, (
-            "... whose password is p; others can see it in", "the list of processes")),
-        ("-epw", "--empty-password", "", None, ("... whose password is empty",)),
+            "the user's password is p; other users can see", "it in the list of processes")),
+        ("-epw", "--empty-password", "", None, ("the user's password is empty",)),
         ("-kt", "--kerberos", "[f]ilename: string", None, ("identify the user by the Kerberos ticket in f",)),
         ("", "--saml", "[f]ilename: string", None, ("identify the user by the SAML assertion in f",)),
         ("", "--jwt", "[f]ilename: string", None, ("identify the user by the JSON Web Token in f",)),
@@ -175,9 +175,9 @@ _STORESCU_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
         ("+tla", "--anonymous-tls", "", None, ("connect with TLS, without a certificate",)),
     )),
     (STORESCU_GROUP, "TLS: password of the private key (only with --enable-tls)", (
-        ("+ps", "--std-passwd", "", None, ("ask for it if there is one (default)",)),
-        ("+pw", "--use-passwd", "[p]assword: string", None, ("it is p; others can see it",)),
-        ("-pw", "--null-passwd", "", None, ("it is empty",)),
+        ("+ps", "--std-passwd", "", None, ("ask for the password if there is one (default)",)),
+        ("+pw", "--use-passwd", "[p]assword: string", None, ("the password is p; other users can see it",)),
+        ("-pw", "--null-passwd", "", None, ("the password is empty",)),
     )),
     (STORESCU_GROUP, "TLS: who is trusted (default: whom the system trusts)", (
         ("+cf", "--add-cert-file", "[f]ilename: string", None, ("trust the certificates in the PEM file f",)),
@@ -185,12 +185,12 @@ _STORESCU_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
     )),
     (STORESCU_GROUP, "TLS: profile of BCP 195", (
         ("+py", "--profile-bcp195-nd", "", None, ("TLS 1.2 or 1.3, non-downgrading (default)",)),
-        ("+px", "--profile-bcp195", "", None, ("... or TLS 1.0 or 1.1, for old peers",)),
+        ("+px", "--profile-bcp195", "", None, ("TLS 1.0 to 1.3, for old peers",)),
         ("+pz", "--profile-bcp195-ex", "", None, ("TLS 1.2 with a few cipher suites, extended",)),
     )),
     (STORESCU_GROUP, "TLS: authentication of the peer", (
-        ("-rc", "--require-peer-cert", "", None, ("the peer's certificate must be good (default)",)),
-        ("-ic", "--ignore-peer-cert", "", None, ("any peer will do; somebody may listen",)),
+        ("-rc", "--require-peer-cert", "", None, ("the peer's certificate must be valid (default)",)),
+        ("-ic", "--ignore-peer-cert", "", None, ("accept any certificate (insecure)",)),
     )),
 )
 
@@ -203,7 +203,7 @@ _OUR_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
         ("", "--files-from", "[f]ilename: string", None, (
             "also send what is named in f, one name a line", "(- is the standard input)")),
         ("", "--files-from0", "[f]ilename: string", None, (
-            "the same for names that end with a NUL byte",)),
+            "also send what is named in f, where each name", "ends with a NUL byte",)),
         ("", "--archives", "", None, (
             "send what is in zip and tar archives (.tar.gz", ".bz2, .xz, .zst), named or found")),
         ("", "--include", "[p]attern: string", None, (
@@ -212,61 +212,62 @@ _OUR_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
             "leave out paths that match p; of both options", "the first one that matches counts")),
         ("", "--only", "[r]ule: keyword=pattern", None, (
             "take only instances in which an element has a", "value like that: Modality=CT; may be repeated")),
-        ("", "--skip", "[r]ule: keyword=pattern", None, ("leave out such instances",)),
+        ("", "--skip", "[r]ule: keyword=pattern", None, (
+            "leave out instances in which an element has a", "value like that; may be repeated")),
         ("", "--min-age", "[d]uration: 90, 90s, 15m, 7h", None, (
             "leave files for the next run that were", "modified less than d ago")),
         ("", "--storage-option", "[o]ption: name=value", None, (
             "an option for object stores (s3:, gs:, az:,", "sftp:, https:) and web servers; no secrets")),
         ("", "--fetch-parallel", "[n]umber: integer (1..128, default: 16)", None, (
-            "fetch n of their objects at the same time",)),
+            "fetch n objects of stores at the same time",)),
     )),
     ("further options (not in DCMTK)", "web service (STOW-RS) instead of peer and port", (
         ("", "--stow", "[u]rl: string", None, (
-            "send to the web service at u, by HTTP; there", "are no peer and port; no halt, truthful exit",
-            "codes")),
+            "send to the web service at u, by HTTP, without", "peer and port; implies -nh and", "--require-stored")),
         ("", "--stow-batch", "[n]umber: integer (1..10000, default: 50)", None, (
             "up to n instances in one request",)),
         ("", "--stow-batch-bytes", "[n]umber of bytes: 500k, 20M (default: 64Mi)", None, (
-            "... and up to n bytes; a larger one goes alone",)),
+            "up to n bytes in one request; an instance that", "is larger goes alone",)),
         ("", "--bearer-file", "[f]ilename: string", None, (
-            "the requests are authorized by the token in f,", "read again when it changes")),
+            "authorize the requests by the token in f; f is", "read again when it changes")),
         ("", "--bearer-command", "[c]ommand: string", None, (
-            "... by the token that c prints (no shell), run", "again when the service wants a new one")),
+            "authorize them by the token that c prints (no", "shell); c runs again when that is refused")),
     )),
     ("further options (not in DCMTK)", "processing", (
         ("", "--send-while-scanning", "", None, (
-            "do not look at all files before the first one", "is sent; no halt, truthful exit codes")),
-        ("", "--halt", "", None, ("stop at the first trouble even so",)),
+            "send the first file before all are found;", "implies -nh and --require-stored")),
+        ("", "--halt", "", None, (
+            "stop at the first error, overriding -nh and", "--retry")),
         ("", "--normalize", "", None, ("encode every data set anew in canonical form",)),
         ("", "--keep-ybr", "", None, ("no YBR to RGB conversion of lossless JPEG",)),
     )),
     ("further options (not in DCMTK)", "several runs", (
         ("", "--journal", "[f]ilename: string", None, (
-            "keep in f what becomes of each instance; no", "halt, truthful exit codes")),
+            "keep in f what becomes of each instance;", "implies -nh and --require-stored")),
         ("", "--resume", "", None, ("go on with f: send all that is not stored",)),
         ("", "--move-sent", "[d]irectory: string", None, (
             "move files to d once they are stored",)),
         ("", "--verify", "", None, (
             "ask the archive afterwards what it has by", "C-FIND, with a journal also of earlier runs;",
-            "what it lacks is sent once more; no halt,", "truthful exit codes")),
+            "what it lacks is sent once more; implies -nh", "and --require-stored")),
         ("", "--verify-peer", "[p]eer: aet@host:port or host:port", None, (
-            "ask p instead (default: the receiver)",)),
+            "--verify asks p (default: the receiver)",)),
         ("", "--commit", "", None, (
             "ask the receiver afterwards to commit itself", "to what it has (Storage Commitment), else like",
             "--verify; needs a journal")),
         ("", "--commit-port", "[p]ort: n or address:n", None, (
-            "take its reports there (default: only over our", "own association)")),
+            "listen there for the archive's reports", "(default: take those over our own association)")),
         ("", "--commit-from", "[a]etitle: string", None, (
             "take reports from this AE title only",)),
         ("", "--commit-wait", "[d]uration: 90, 90s, 15m, 7h", None, (
             "wait for reports until none comes for d, 0 =", "ask and leave (default: 60, with a port 10m)")),
         ("", "--shard", "[s]hard: i/n or env/n, i from 1 to n", None, (
             "send only the i-th of n parts, by file names",
-            "(env: by SLURM or Kubernetes); no halt,", "truthful exit codes")),
+            "(env: by SLURM or Kubernetes); implies -nh and", "--require-stored")),
         ("", "--cluster", "[a]ddress: local:n, tls://host:port", None, (
-            "have the workers of a Dask cluster send; needs", "a journal; no halt, truthful exit codes")),
+            "have the workers of a Dask cluster send; needs", "a journal; implies -nh and --require-stored")),
         ("", "--cluster-tls", "[a]uthority, [c]ertificate, [k]ey: PEM files", None, (
-            "prove with c and k to a scheduler that we may",)),
+            "TLS with the scheduler: trust a, show c with k",)),
     )),
     ("further options (not in DCMTK)", "network", (
         ("", "--parallel-associations", "[n]umber: 1..128, auto or auto:n (default: 1)", None, (
@@ -279,23 +280,24 @@ _OUR_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
         ("", "--max-rate", "[n]umber of bytes: 500k, 20M, 1Gi", None, (
             "send at most n bytes a second; a timetable is", "\"08:00,2M 18:00,off\", in local time")),
         ("", "--max-instances-rate", "[n]umber: integer", None, (
-            "send at most n instances a second, or likewise",)),
+            "send at most n instances a second; takes a", "timetable, too",)),
         ("", "--idle-timeout", "[d]uration: 90, 90s, 15m, 7h (default: 300)", None, (
             "give up when no byte moves for d, 0 = never",)),
     )),
     ("further options (not in DCMTK)", "further attempts, end", (
         ("", "--retry", "[n]umber: integer (default: 0)", None, (
-            "send an instance up to n times more when the", "trouble may pass; no halt, truthful exit codes")),
+            "send an instance up to n times more after an",
+            "error that may pass; implies -nh and", "--require-stored")),
         ("", "--retry-delay", "[d]uration: 90, 90s, 15m, 7h (default: 5)", None, (
-            "wait d before it, twice as long each time that", "nothing is stored, up to 5 minutes")),
+            "wait d before a further attempt, twice as long", "after each in vain, up to 5 minutes")),
         ("", "--retry-max-time", "[d]uration: 90, 90s, 15m, 7h (default: 1h)", None, (
             "give up when nothing is stored for d",)),
         ("", "--stop-after-failures", "[n]umber: integer (with --retry: 100)", None, (
             "stop when n instances in a row are not stored",)),
         ("", "--stop-at", "[t]ime: HH:MM, 00:00 to 23:59", None, (
-            "begin nothing more when the clock shows t",)),
+            "start no new transfers after t",)),
         ("", "--max-duration", "[d]uration: 90, 90s, 15m, 7h", None, (
-            "begin nothing more after d",)),
+            "start no new transfers after d",)),
     )),
     ("further options (not in DCMTK)", "security", (
         ("", "--password-file", "[f]ilename: string (only with --user)", None, (
@@ -308,17 +310,17 @@ _OUR_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
     ("further options (not in DCMTK)", "result", (
         ("", "--progress", "", None, (
             "show how far the run is (default on a", "terminal); elsewhere a line a minute")),
-        ("", "--no-progress", "", None, ("do not show it",)),
+        ("", "--no-progress", "", None, ("do not show how far the run is",)),
         ("", "--require-stored", "", None, ("exit codes tell whether everything was stored",)),
-        ("", "--dry-run", "", None, ("check and plan, tell what would be proposed,", "but do not connect")),
+        ("", "--dry-run", "", None, ("check and plan, show what would be proposed,", "but do not connect")),
         ("", "--probe-peer", "", None, (
-            "the same, and ask the peer whether it would", "take it; nothing is stored")),
+            "like --dry-run, and ask the peer whether it", "would take them; nothing is stored")),
         ("", "--report-json", "[f]ilename: string", None, (
             "write a report as one JSON object to f (- is", "the standard output)")),
         ("", "--report-jsonl", "[f]ilename: string", None, (
-            "the same as one JSON object a line, while it", "happens")),
-        ("", "--report-csv", "[f]ilename: string", None, ("the same as comma separated values",)),
-        ("", "--report-html", "[f]ilename: string", None, ("the same as a page for people",)),
+            "write one JSON object a line to f during the", "run")),
+        ("", "--report-csv", "[f]ilename: string", None, ("write a report as comma separated values to f",)),
+        ("", "--report-html", "[f]ilename: string", None, ("write a report as a page for people to f",)),
         ("", "--metrics-file", "[f]ilename: string", None, (
             "replace f every 10 seconds and at the end by", "metrics of the run for Prometheus")),
         ("", "--report-patient", "", None, ("these reports show the patient's name and id",)),

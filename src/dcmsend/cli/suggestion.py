@@ -18,12 +18,12 @@ def suggestion(argument: str) -> str:
     words = {row.long[2:]: row.long for row in OPTIONS}
     word, equals, value = argument.partition("=")
     if equals and word in names:
-        return f"{_INDENT}a value is an argument of its own: {word} {value}"
+        return f"{_INDENT}put the value after a space: {word} {value}"
     word = word.lstrip("-+").lower()
     glued = [name for name, row in names.items() if row.value and name == row.short and argument.startswith(name)]
     if glued and word not in words:
         option = max(glued, key=len)
-        return f"{_INDENT}a value is an argument of its own: {option} {argument[len(option) :]}"
+        return f"{_INDENT}put the value after a space: {option} {argument[len(option) :]}"
     beginning = [row.long for row in OPTIONS if len(argument) > 3 and row.long.startswith(argument)]
     # Dashes and plus signs are ignored, because people remember the word.
     near = [words[each] for each in get_close_matches(word, words, n=2, cutoff=0.72)]

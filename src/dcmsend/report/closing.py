@@ -69,7 +69,7 @@ def closing_lines(
     if record.names_left_out is not None and (left_out := record.names_left_out()):
         parts.append(f"left out by names {format_count(left_out)}")
     if others > 0:
-        parts.append(f"not DICOM {format_count(others)} ignored")
+        parts.append(f"not DICOM {format_count(others)} skipped")
     young, future = record.left_out.young, record.left_out.from_the_future
     if young:
         clock = f" ({format_count(future)} with a time in the future)" if future else ""
@@ -129,7 +129,7 @@ def _kinds(record: RunRecord) -> list[str]:
     lines: list[str] = []
     told: set[str] = set()
     for (result, why, is_retryable), count in rows[:_KINDS_SHOWN]:
-        to_do = "try again" if is_retryable and not is_final_refusal(record.error) else "look at it"
+        to_do = "try again" if is_retryable and not is_final_refusal(record.error) else "manual action"
         lines.append(f"    {_WORDS[result]:<9} {format_count(count):>5} {_name(why)} -> {to_do}")
         is_final = result is Result.NOT_ATTEMPTED and why is not Reason.HALTED  # the result says why
         if isinstance(why, int) or not (is_retryable or is_final):
@@ -143,7 +143,7 @@ def _kinds(record: RunRecord) -> list[str]:
     from .page_words import sentence  # seldom needed
 
     for cause, count in sorted(record.rejections.items(), key=lambda item: -item[1]):
-        to_do = "try again" if cause is Rejection.NOT_NOW and not is_final_refusal(record.error) else "look at it"
+        to_do = "try again" if cause is Rejection.NOT_NOW and not is_final_refusal(record.error) else "manual action"
         lines.append(f"    not sent  {format_count(count):>5} {_name(cause)} -> {to_do}")
         lines += _wrapped(sentence(for_rejection(cause)))
     return lines
@@ -179,7 +179,7 @@ def _result(record: RunRecord) -> str:
         parts.append(f"{format_count(record.may_succeed)} {again}")
     if record.cannot_succeed:
         need = "needs" if record.cannot_succeed == 1 else "need"
-        parts.append(f"{format_count(record.cannot_succeed)} {need} a person")
+        parts.append(f"{format_count(record.cannot_succeed)} {need} manual action")
     everything = "everything old enough is stored" if record.left_out.young else "everything is stored"
     if record.proofs is not None:
         from .closing_proofs import proof_results
@@ -188,5 +188,5 @@ def _result(record: RunRecord) -> str:
         everything += ", and the archive has it" * (record.proofs.total > 0)
     if record.report_error is not None:
         parts.append(str(record.report_error))
-    code = "" if record.exit_code is None else f" {int(record.exit_code)}"
-    return f"Result{code}: {', '.join(parts) or everything}."
+    end = "Result" if record.exit_code is None else f"Exit {int(record.exit_code)}"
+    return f"{end}: {', '.join(parts) or everything}."

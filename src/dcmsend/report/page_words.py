@@ -19,14 +19,14 @@ _REASONS: Final = {
     Reason.FILE_UNREADABLE: "the file cannot be read",
     Reason.DATA_SET_BROKEN: "the file is damaged or cut off",
     Reason.FILE_CHANGED: "the file was being written",
-    Reason.STORE_BUSY: "its store cannot give it now",
+    Reason.STORE_BUSY: "the object store cannot deliver it now",
     Reason.MISSING_UID: "the file lacks an identifier",
     Reason.NO_CONTEXT: "the archive does not take such objects, or not in this encoding",
     Reason.CONTEXT_REFUSED: "the archive does not take this encoding",
     Reason.NO_DICTIONARY: "the data dictionary is missing",
     Reason.NOT_CONVERTIBLE: "the images cannot be decompressed as the archive wants them",
     Reason.CONNECTION_LOST: "the connection broke",
-    Reason.ABORTED: "the archive broke off",
+    Reason.ABORTED: "the archive aborted the association",
     Reason.RELEASED: "the archive ended the connection early",
     Reason.TIMED_OUT: "no answer in time",
     Reason.PROTOCOL_ERROR: "the archive did not keep to the protocol",
@@ -35,9 +35,9 @@ _REASONS: Final = {
     Reason.SERVER_BUSY: "the service is busy",
     Reason.NO_ASSOCIATION: "there was no connection to the archive",
     Reason.HALTED: "the run ended before its turn",
-    Reason.CANCELLED: "somebody ended the run before its turn",
+    Reason.CANCELLED: "the run was interrupted before its turn",
     Reason.TIME_WINDOW: "the time window was over",
-    Reason.SENDER_DIED: "reading it ends the program",
+    Reason.SENDER_DIED: "reading it crashes the program",
 }
 
 _STATUSES: Final = (

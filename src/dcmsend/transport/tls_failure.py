@@ -15,7 +15,7 @@ NAME_MISMATCHES: Final = (62, 64)
 
 _CLOCK: Final = "or the clock of this machine is wrong"
 _WORDS: Final = {
-    NoConnection.UNTRUSTED: "nobody we trust has issued the peer's certificate",
+    NoConnection.UNTRUSTED: "the peer's certificate is issued by an authority that is not trusted",
     NoConnection.NOT_YET_VALID: f"the peer's certificate is not valid yet, {_CLOCK}",
     NoConnection.EXPIRED: f"the peer's certificate, or one above it, has expired, {_CLOCK}",
     NoConnection.NOTHING_IN_COMMON: "the peer and we have no protocol version or cipher suite in common",

@@ -30,7 +30,7 @@ class Fault(Enum):
     FORBIDDEN = "the store denies access"
     CREDENTIALS = "there are no credentials for the store, or they are not valid, or not valid any more"
     BUSY = "the store cannot answer now, or asks to be asked less often"
-    UNREACHABLE = "nobody answers there"
+    UNREACHABLE = "the host there does not answer"
     UNTRUSTED = "the certificate of the store cannot be trusted"
     OTHER = "the store refuses the request"
 
