@@ -1,6 +1,6 @@
-"""Writes the manual pages and the completions for bash, zsh and fish from the option table.
+"""Writes the manual pages, the page of options and the completions for bash, zsh and fish from the option table.
 
-    python scripts/generate_manual.py            writes docs/*.1 and completions/*
+    python scripts/generate_manual.py            writes docs/*.1, docs/options.md and completions/*
     python scripts/generate_manual.py --check    exit 1 when one of them differs from what would be written
 """
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from completions import bash_completion, fish_completion, zsh_completion
 from journal_manual_page import journal_manual_page
 from manual_page import manual_page
+from option_page import option_page
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -22,6 +23,7 @@ def generated() -> dict[str, str]:
         "docs/dcmsend.1": manual_page(ROOT / "docs"),
         "docs/dcmsend-journal.1": journal_manual_page(),
         "docs/dcmsend-py.1": ".so man1/dcmsend.1\n",
+        "docs/options.md": option_page(),
         "completions/bash/dcmsend": bash_completion(),
         "completions/bash/dcmsend-py": '. "${BASH_SOURCE[0]%-py}"\n',
         "completions/zsh/_dcmsend": zsh_completion(),

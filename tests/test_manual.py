@@ -48,6 +48,26 @@ def test_manual_page_shows_every_option_and_exit_code() -> None:
     assert "DCMDICTPATH" in text[text.index(" ENVIRONMENT ") :]
 
 
+def test_manual_pages_are_without_markdown() -> None:
+    """A terminal shows no back quotes, no pairs of asterisks and no links with an address in brackets."""
+    for page in sorted((ROOT / "docs").glob("*.1")):
+        text = page.read_text(encoding="utf-8")
+        assert re.findall(r"`|\]\(|(?<![\w ])\*\w[^*\n]*\w\*|\*\*\w", text) == [], page.name
+
+
+def test_page_of_options_has_a_heading_for_each() -> None:
+    """The heading holds the names and the long name as its anchor, and the description stands below it."""
+    text = (ROOT / "docs" / "options.md").read_text(encoding="utf-8")
+    sections = re.split(r"^### ", text, flags=re.MULTILINE)[1:]
+    for row, section in zip(OPTIONS, sections, strict=True):
+        heading, _, body = section.partition("\n")
+        names, _, anchor = heading.partition(" {#")
+        assert re.findall(r"`(.*?)`", names) == [name for name in (row.short, row.long) if name]
+        assert anchor == row.long[2:] + "}"
+        assert " ".join(row.text).casefold() in body.replace("\\", "").casefold()
+        assert row.value in body
+
+
 def bash_answer(*words: str, cwd: Path) -> set[str]:
     """What bash offers for the last of these words."""
     script = 'source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); compopt() { :; }; _dcmsend; '
