@@ -97,7 +97,7 @@ def test_a_folder_that_cannot_be_searched_is_no_file(dcmsend: str, tmp_path: Pat
     finally:
         (tree / "closed").chmod(0o700)
     for done in (below, named):
-        assert "1 folder -> look at it" in done.stderr, done.stderr
+        assert "1 folder -> manual action" in done.stderr, done.stderr
         assert "Nothing in this folder is sent" in done.stderr
     assert f"cannot search directory {tree}/closed, nothing in it is sent" in hidden.lines("W")
     assert len(peer.stores) == 3
