@@ -12,6 +12,7 @@ import time
 from collections import Counter
 
 from support import wire
+from support.store_messages import store_messages
 
 __all__ = ["Receiver"]
 
@@ -96,36 +97,15 @@ class Receiver:
             self.most = max(self.most, sum(_is_established(each) for each in self._open))
 
     def _take_messages(self, connection: socket.socket) -> None:
-        command = bytearray()
-        elements: dict[int, bytes] = {}
-        while (message := wire.receive_pdu(connection)) is not None:
-            if message.type == wire.RELEASE_RQ:
-                with self._lock:
-                    self._open.discard(connection)
-                connection.sendall(wire.release_response())
-                continue
-            if message.type != wire.P_DATA:
-                return
-            for context_id, flags, value in wire.presentation_data_values(message.body):
-                if flags & 1:
-                    command += value
-                    if flags & 2:
-                        elements = wire.parse_command(bytes(command))
-                        command.clear()
-                elif flags & 2:
-                    self._answer(connection, context_id, elements)
+        def end() -> None:
+            with self._lock:
+                self._open.discard(connection)
 
-    def _answer(self, connection: socket.socket, context_id: int, request: dict[int, bytes]) -> None:
-        uid = wire.text_of(request, wire.AFFECTED_SOP_INSTANCE_UID) or ""
-        with self._lock:
-            self.begun[uid] += 1
-        time.sleep(self.delay)
-        connection.sendall(wire.command_pdu(context_id, wire.encode_command({
-            wire.COMMAND_FIELD: wire.C_STORE_RSP,
-            wire.MESSAGE_ID_RESPONDED_TO: wire.number_of(request, wire.MESSAGE_ID) or 0,
-            wire.DATA_SET_TYPE: wire.NO_DATA_SET,
-            wire.STATUS: 0,
-        })))  # fmt: skip
+        for message in store_messages(connection, on_release=end):
+            with self._lock:
+                self.begun[message.sop_instance_uid] += 1
+            time.sleep(self.delay)
+            connection.sendall(message.answer(0))
 
 
 def _is_established(connection: socket.socket) -> bool:

@@ -6,7 +6,6 @@ It shares no code with the package under test.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import random
 import socket
 import struct
@@ -17,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from support import wire
+from support.store_messages import StoreMessage, store_messages
 
 __all__ = ["MOODS", "Receiver", "Stored"]
 
@@ -133,30 +133,12 @@ class Receiver:
             self._take_messages(connection)
 
     def _take_messages(self, connection: socket.socket) -> None:
-        command = bytearray()
-        elements: dict[int, bytes] = {}
-        digest = hashlib.sha256()
-        while (message := wire.receive_pdu(connection)) is not None:
-            if message.type == wire.RELEASE_RQ:
-                connection.sendall(wire.release_response())
-                continue
-            if message.type != wire.P_DATA:
-                return
-            for context_id, flags, value in wire.presentation_data_values(message.body):
-                if flags & 1:
-                    command += value
-                    if flags & 2:
-                        elements = wire.parse_command(bytes(command))
-                        command.clear()
-                        digest = hashlib.sha256()
-                    continue
-                digest.update(value)
-                if flags & 2:
-                    self._decide(connection, context_id, elements, digest.hexdigest())
+        for message in store_messages(connection, with_digest=True):
+            self._decide(connection, message)
 
-    def _decide(self, connection: socket.socket, context_id: int, request: dict[int, bytes], digest: str) -> None:
+    def _decide(self, connection: socket.socket, message: StoreMessage) -> None:
         fate = self._draw(is_association=False)
-        uid = wire.text_of(request, wire.AFFECTED_SOP_INSTANCE_UID) or ""
+        uid = message.sop_instance_uid
         status = int(fate, 16) if fate.startswith("0x") else 0
         with self._lock:
             self.tonight.messages += 1
@@ -169,7 +151,7 @@ class Receiver:
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             raise _Dropped
         if status in (0, 0xB000):
-            self._keep((uid, digest), status)
+            self._keep((uid, message.digest), status)
         if fate == "abort":
             connection.sendall(wire.abort(0, 0))
             raise _Dropped
@@ -177,12 +159,7 @@ class Receiver:
             raise _Dropped
         if fate == "wait":
             time.sleep(0.05)
-        connection.sendall(wire.command_pdu(context_id, wire.encode_command({
-            wire.COMMAND_FIELD: wire.C_STORE_RSP,
-            wire.MESSAGE_ID_RESPONDED_TO: wire.number_of(request, wire.MESSAGE_ID) or 0,
-            wire.DATA_SET_TYPE: wire.NO_DATA_SET,
-            wire.STATUS: status,
-        })))  # fmt: skip
+        connection.sendall(message.answer(status))
 
     def _keep(self, what: Stored, status: int) -> None:
         """Record the instance before the answer, which may be lost, is sent."""

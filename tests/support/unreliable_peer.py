@@ -23,6 +23,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from support import wire
+from support.store_messages import StoreMessage, store_messages
 
 __all__ = ["STALL_SECONDS", "UnreliablePeer", "is_refused_for_good"]
 
@@ -109,27 +110,13 @@ class UnreliablePeer:
             self._take_messages(connection)
 
     def _take_messages(self, connection: socket.socket) -> None:
-        command = bytearray()
-        elements: dict[int, bytes] = {}
-        while (message := wire.receive_pdu(connection)) is not None:
-            if message.type == wire.RELEASE_RQ:
-                connection.sendall(wire.release_response())
-                continue
-            if message.type != wire.P_DATA:
-                return
-            for context_id, flags, value in wire.presentation_data_values(message.body):
-                if flags & 1:
-                    command += value
-                    if flags & 2:
-                        elements = wire.parse_command(bytes(command))
-                        command.clear()
-                elif flags & 2:
-                    self._decide(connection, context_id, elements)
+        for message in store_messages(connection):
+            self._decide(connection, message)
 
-    def _decide(self, connection: socket.socket, context_id: int, request: dict[int, bytes]) -> None:
+    def _decide(self, connection: socket.socket, message: StoreMessage) -> None:
         fate = self._choose()
         self._note(fate)
-        uid = wire.text_of(request, wire.AFFECTED_SOP_INSTANCE_UID) or ""
+        uid = message.sop_instance_uid
         if fate == "abort":
             connection.sendall(wire.abort(0, 0))
         if fate == "no answer, then close":
@@ -146,12 +133,7 @@ class UnreliablePeer:
         if status == 0:
             with self._lock:
                 self.stored[uid] += 1  # before the answer: it may be lost, the instance is not
-        connection.sendall(wire.command_pdu(context_id, wire.encode_command({
-            wire.COMMAND_FIELD: wire.C_STORE_RSP,
-            wire.MESSAGE_ID_RESPONDED_TO: wire.number_of(request, wire.MESSAGE_ID) or 0,
-            wire.DATA_SET_TYPE: wire.NO_DATA_SET,
-            wire.STATUS: status,
-        })))  # fmt: skip
+        connection.sendall(message.answer(status))
 
 
 def main() -> None:
