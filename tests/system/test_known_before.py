@@ -237,5 +237,5 @@ def test_a_folder_without_rights_is_no_broken_file(shared: Path) -> None:
     with ScriptedPeer() as peer:
         done = as_nobody("+sd", "+r", "-nh", "--require-stored", "127.0.0.1", str(peer.port), shared / "in")
     assert done.exit_code == 102
-    assert "    not sent      1 unreadable -> manual action" in done.stderr.splitlines()
+    assert "    not sent      1 folder -> manual action" in done.stderr.splitlines()
     assert "broken" not in done.stderr
