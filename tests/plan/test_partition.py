@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
+import dcmsend.transcode  # noqa: F401 - the plan loads it where it needs it; no example should be the first
 from dcmsend.plan import MAX_CONTEXTS, AssociationPlan
 from plan.transfer_lists import (
     DEFLATED,

@@ -78,5 +78,13 @@ def limitation(syntax: TransferSyntax, proposal: tuple[str, ...], options: PlanO
         return start + "so we cannot add a presentation context for this SOP instance"
     return (
         start + "so we are not proposing any uncompressed transfer syntax\n"
-        f"  (a receiver that does not take {syntax.name} will get nothing)"
+        f"  (a receiver that does not take {syntax.name} will get nothing{_remedy(syntax, options)})"
     )
+
+
+def _remedy(syntax: TransferSyntax, options: PlanOptions) -> str:
+    """What would bring the decoder, if that is all that is missing."""
+    from dcmsend.transcode import PACKAGE, missing
+
+    is_wanted = options.decompression is not Decompression.NEVER
+    return f"; pip install {PACKAGE} brings the decoder" if is_wanted and syntax in missing() else ""

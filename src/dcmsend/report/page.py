@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path
+from pkgutil import get_data
 from typing import TYPE_CHECKING, Final
 
 from dcmsend.errors import ReportError
@@ -28,11 +28,11 @@ _BEGINNING: Final = 20
 def load_template(path: str, name: str) -> Template:
     """A template of this folder; ``path`` is for the message.  Raises ReportError if the package is missing."""
     try:
-        from jinja2 import Environment, FileSystemLoader, StrictUndefined
+        from jinja2 import Environment, FunctionLoader, StrictUndefined
     except ImportError as error:
         raise ReportError(path, "it needs the package jinja2 (pip install jinja2)") from error
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        loader=FunctionLoader(_template_text), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
     environment.filters.update(
@@ -42,6 +42,12 @@ def load_template(path: str, name: str) -> Template:
     )  # fmt: skip
     environment.globals.update(outcome_words=OUTCOME_WORDS, longest_name=_LONGEST_NAME)
     return environment.get_template(name)
+
+
+def _template_text(name: str) -> str | None:
+    """Of a file of this package, which may lie in an archive (``dcmsend.pyz``)."""
+    data = get_data(__package__, name)
+    return None if data is None else data.decode("utf-8")
 
 
 def middle(name: str) -> str:
