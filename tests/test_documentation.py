@@ -7,18 +7,21 @@ import re
 import shutil
 import socket
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 import dcmsend as dcmsend_package
 from dcmsend.cli.exit_code import ExitCode
+from dcmsend.cli.option_table import OPTIONS
 from support.certificates import Certificates
 from support.corpus import DATA
 from support.discarding_peer import DiscardingPeer
 from support.peer_script import Abort, Accept, Close, Reject, Respond, Script, Silence, refuse
 from support.peers import dcmqrscp, storescp
 from support.processes import free_port
+from support.programs import dcmtk_program
 from support.run import run
 from support.scripted_peer import ScriptedPeer
 from support.sending import write_instances
@@ -149,6 +152,89 @@ def test_profiles(dcmsend: str, tmp_path: Path) -> None:
             real = re.sub(r"^dcmsend(?= )", dcmsend, line.replace("/data/study", "data/study"))
             done = run("sh", "-c", real, cwd=folder)
         assert (done.exit_code, len(peer.stores)) == (0, 3), done.stderr
+
+
+@pytest.mark.parametrize("example", [0, 1], ids=["before", "after"])
+def test_loop_with_pynetdicom_and_what_replaces_it(example: int, tmp_path: Path) -> None:
+    """Both store every file of the study."""
+    examples = _blocks("from-pynetdicom.md", "python")
+    assert len(examples) == 2
+    paths = write_instances(tmp_path / "study", 3)
+    with ScriptedPeer() as peer:
+        shown = '"pacs.example.org", 104'
+        assert shown in examples[example]
+        code = examples[example].replace(shown, f'"127.0.0.1", {peer.port}')
+        done = run(sys.executable, "-c", code, cwd=tmp_path)
+    assert done.exit_code == 0, done.stderr
+    assert len(peer.stores) == len(done.stdout.splitlines()) == len(paths)
+
+
+@pytest.mark.peer("dcmtk")
+def test_every_option_of_storescu_has_its_place() -> None:
+    """It is in the table of those that differ, or ours has the same names."""
+    program = dcmtk_program("storescu")
+    assert program is not None
+    usage = run(program, "--help").stdout
+    theirs = re.findall(r"^ {2,}([-+]\S+)? +(--[a-z0-9-]+)", usage, flags=re.MULTILINE)
+    assert len(theirs) > 80
+    _, _, table = _text("from-storescu.md").partition("## Option by option")
+    listed = re.findall(r"`([^`]+)`", " ".join(re.findall(r"^\| (`.*?) \|", table, flags=re.MULTILINE)))
+    same = {name: row for row in OPTIONS for name in (row.short, row.long)}
+    for short, long in theirs:
+        if long in listed:
+            assert not short or short in listed, short
+            assert long not in same, long
+        else:
+            assert same[long].short == short, long
+    assert set(listed) <= {name for names in theirs for name in names}
+
+
+@pytest.mark.parametrize("job", [r"ExecStart", r"0 20 \* \* \* sender"], ids=["systemd", "cron"])
+def test_job_of_a_timer(job: str, dcmsend: str, tmp_path: Path) -> None:
+    """It stores what is there, is content with an empty folder, and tells of a receiver that is not there."""
+    for path in write_instances(tmp_path / "data" / "study", 3):
+        os.utime(path, (1e9, 1e9))
+    page = _text("in-a-timer.md")
+    (command,) = re.findall(rf"^{job}[ =]/opt/dcmsend/bin/dcmsend (.*)$", page, re.MULTILINE)
+    (accepted,) = re.findall(r"^SuccessExitStatus=(.*)$", page, re.MULTILINE)
+    successes = {0, *map(int, accepted.split())}
+
+    def run_job(port: int, journal: str) -> tuple[bool, str]:
+        line = command.replace("pacs.example.org 104", f"127.0.0.1 {port}").replace("/data/study", "data/study")
+        line = line.replace("/var/lib/dcmsend/sent.journal", journal)
+        line = line.replace("--retry 3", "--retry 1 --retry-delay 1 --retry-max-time 1")
+        done = run("sh", "-c", f"{dcmsend} {line}", cwd=tmp_path)
+        return (done.exit_code in successes if job == "ExecStart" else not done.stdout), done.stderr
+
+    is_well, said = run_job(free_port(), "down.journal")
+    assert not is_well, said
+    with ScriptedPeer() as peer:
+        for number in range(2):
+            is_well, said = run_job(peer.port, "sent.journal")
+            assert is_well, said
+            assert len(peer.stores) == 3, number
+        for path in (tmp_path / "data" / "study").iterdir():
+            path.unlink()
+        is_well, said = run_job(peer.port, "sent.journal")
+        assert is_well, said
+
+
+def test_what_the_page_on_installing_names_is_there() -> None:
+    """Extras, and files of the wheel that a shell or ``man`` is told of."""
+    text = _text("install.md")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    _, _, table = text.partition("| extra | for |")
+    named = re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (`\w+`.*?) \|", table, flags=re.MULTILINE)))
+    assert set(named) == set(project["project"]["optional-dependencies"]) - {"test", "check", "docs", "fuzz"}
+    shared = {
+        f"{place}/{path.name}" if (ROOT / source).is_dir() else place
+        for source, place in project["tool"]["hatch"]["build"]["targets"]["wheel"]["shared-data"].items()
+        for path in ([*(ROOT / source).iterdir()] if (ROOT / source).is_dir() else [ROOT / source])
+    }
+    paths = re.findall(r"/opt/dcmsend/(share/[\w./-]+)", text)
+    assert len(paths) >= 4
+    for path in paths:
+        assert any(each == path or each.startswith(f"{path}/") for each in shared), path
 
 
 @pytest.mark.peer("dcmtk")
