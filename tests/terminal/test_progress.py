@@ -287,5 +287,5 @@ def test_a_bad_file_is_told_once(dcmsend: str, tmp_path: Path, options: list[str
         done = run(dcmsend, *options, "127.0.0.1", peer.port, "bad.dcm", "000001.dcm", cwd=tmp_path)
         old = run(dcmsend, "-nh", "127.0.0.1", peer.port, "bad.dcm", "000001.dcm", cwd=tmp_path)
     assert next(line for line in done.stderr.splitlines() if "bad.dcm" in line) == told
-    assert sum("bad.dcm" in line for line in done.stderr.splitlines() if not line.startswith("Result")) == 1
+    assert sum("bad.dcm" in line for line in done.stderr.splitlines() if not line.startswith("Exit")) == 1
     assert sum("bad.dcm" in line for line in old.stderr.splitlines()) == 2  # as in DCMTK
