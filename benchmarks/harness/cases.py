@@ -11,6 +11,7 @@ from .trees import TreeSpec
 __all__ = ["CASES"]
 
 OURS, BEST, SHIPPED, LIMIT = "dcmsend", "DCMTK dcmsend at its best", "DCMTK dcmsend as shipped", "limit"
+PYDCM = "pydcm"
 QUICK = ", receiver with TCP_NODELAY=1"
 NAGLE_SINK = Receiver("null-sink", ("--nagle-two-writes",))
 
@@ -22,6 +23,7 @@ def _peers(kind: str, count: int, slow: int) -> tuple[Entry, ...]:
     return (
         Entry("dcmtk-best", BEST, all_of_them),
         Entry("storescu-best", "DCMTK storescu at its best", all_of_them),
+        Entry("pydcm", PYDCM, all_of_them),
         Entry("dcmtk", SHIPPED, few, stands_for=count),
         Entry("storescu", "DCMTK storescu as shipped", few, stands_for=count),
         Entry("pynetdicom", "pynetdicom storescu", few, stands_for=count),
@@ -39,6 +41,8 @@ def _ct(scale: Scale) -> Case:
         (
             Check(OURS, BEST, Measure.WALL, 0.7, 0.5),
             Check(OURS, BEST, Measure.CPU, 0.8, 0.6),
+            Check(OURS, PYDCM, Measure.WALL, 1.0, 0.6),
+            Check(OURS, PYDCM, Measure.CPU, 1.0, 0.6),
             Check(OURS, LIMIT, Measure.WALL, 2.5, 1.6),
         ),
         scale.rounds(),
@@ -55,6 +59,8 @@ def _small(scale: Scale) -> Case:
         (
             Check(OURS, BEST, Measure.WALL, 0.75, 0.5),
             Check(OURS, BEST, Measure.CPU, 0.8, None),
+            Check(OURS, PYDCM, Measure.WALL, 1.0, 0.6),
+            Check(OURS, PYDCM, Measure.CPU, 1.0, 0.6),
             Check(OURS, LIMIT, Measure.WALL, None, None),
         ),
         scale.rounds(short=1),  # some of these programs take a second to start
@@ -179,6 +185,24 @@ def _dcmrecv(scale: Scale) -> Case:
     )
 
 
+def _tls(scale: Scale) -> Case:
+    """DCMTK's dcmsend 3.6.7 knows no TLS, its storescu does."""
+    count = scale.count(400, 20)
+    tree, receiver, secured = TreeSpec("ct", count), Receiver("storescp-tls", no_delay=True), ("+tla", "-ic")
+    storescu = "DCMTK storescu at its best"
+    return Case(
+        "tls",
+        f"{count} CT of 0.5 MB over TLS to storescp --ignore with TCP_NODELAY=1",
+        (
+            Entry("dcmsend", OURS, tree, secured, receiver),
+            Entry("storescu-best", storescu, tree, secured, receiver),
+        ),
+        (Check(OURS, storescu, Measure.WALL, 0.8, 0.6), Check(OURS, storescu, Measure.CPU, None, None)),
+        scale.rounds(),
+        "Both accept any certificate; the receiver takes part of the time, and runs on the same processors.",
+    )
+
+
 def _large(scale: Scale) -> Case:
     kind = "multi-frame-64" if scale.is_short else "multi-frame-4000"
     tree = TreeSpec(kind, 1)
@@ -229,6 +253,7 @@ CASES: dict[str, Callable[[Scale], Case]] = {
     "storescp-small": _storescp("small", "storescp-small", "instances of 3 kB"),
     "orthanc": _orthanc,
     "dcmrecv": _dcmrecv,
+    "tls": _tls,
     "large": _large,
     "wide-area": wide_area,
     "scan": scan,

@@ -12,9 +12,11 @@ from contextlib import suppress
 from functools import cache as cache_calls
 from pathlib import Path
 
-__all__ = ["DCMJS", "Programs", "clean_environment"]
+__all__ = ["DCMJS", "PYDCM", "Programs", "clean_environment"]
 
 DCMJS = "dcmjs-dimse@0.3.3"
+PYDCM = "pydcm==0.5.0"
+_PYTHONS_OF_PYDCM = ("python3.14", "python3.13", "python3.12")
 _LONGEST_INSTALL = 180
 
 C_SOURCES = Path(__file__).resolve().parent.parent / "c"
@@ -37,11 +39,13 @@ class Programs:
         interpreter: the Python that runs it.
         receiver_processors, sender_processors: where our own receivers, and those who send to them, may run ("all" for
             anywhere): a receiver is another machine, it takes no time from the sender.
-        find, python_module, node_with_dcmjs: see the methods behind them; each question is asked once.
+        find, python_module, node_with_dcmjs, python_with_pydcm: see the methods behind them; each question
+            is asked once.
     """
 
     def __init__(self, dcmsend: Path, cache: Path, *, pin: bool = True, install: bool = False) -> None:
         self._npm = cache / "npm"
+        self._pydcm = cache / "pydcm"
         self._install = install
         processors = sorted(os.sched_getaffinity(0))
         is_pinned = pin and len(processors) > 1
@@ -55,6 +59,7 @@ class Programs:
         self.find = cache_calls(self._find)
         self.python_module = cache_calls(self._python_module)
         self.node_with_dcmjs = cache_calls(self._node_with_dcmjs)
+        self.python_with_pydcm = cache_calls(self._python_with_pydcm)
 
     def _find(self, name: str) -> str | None:
         """A program of DCMTK or Orthanc on the search path, never one of a Python environment."""
@@ -93,6 +98,25 @@ class Programs:
             code = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({name!r}) is None)"
             if subprocess.run([interpreter, "-c", code], capture_output=True).returncode == 0:
                 return interpreter
+        return None
+
+    def _python_with_pydcm(self) -> str | None:
+        """An interpreter that has the package pydcm, which needs Python 3.12.
+
+        Where none has it, it is installed into an environment in the cache, once, if ``install`` was asked for and
+        there is such a Python.
+        """
+        own = self._pydcm / "bin" / "python"
+        found = str(own) if own.exists() else self.python_module("pydcm")
+        if found is not None or not self._install:
+            return found
+        for name in _PYTHONS_OF_PYDCM:
+            with suppress(OSError, subprocess.SubprocessError):
+                make = [[name, "-m", "venv", str(self._pydcm)], [str(own), "-m", "pip", "install", "--quiet", PYDCM]]
+                for command in make:
+                    subprocess.run(command, capture_output=True, timeout=_LONGEST_INSTALL, check=True)
+                return str(own)
+            shutil.rmtree(self._pydcm, ignore_errors=True)
         return None
 
     def _node_with_dcmjs(self) -> tuple[str, dict[str, str]] | None:
@@ -136,6 +160,10 @@ class Programs:
                 first = self.output([program, "--version"]).strip().splitlines()[:1]
                 words = " ".join(first).strip("$ ").split()
                 found[name] = " ".join(word for word in words if "/" not in word and not word.endswith(":"))
+        pydcm = self.python_with_pydcm()
+        if pydcm is not None:
+            code = "import importlib.metadata, platform; print(importlib.metadata.version('pydcm'), 'on Python', "
+            found["pydcm"] = self.output([pydcm, "-c", f"{code}platform.python_version())"]).strip()
         interpreter = self.python_module("pynetdicom")
         node = self.node_with_dcmjs()
         if node is not None:

@@ -211,6 +211,20 @@ def _storescp(programs: Programs, receiver: Receiver, folder: Path) -> Iterator[
 
 
 @contextlib.contextmanager
+def _storescp_tls(programs: Programs, receiver: Receiver, folder: Path) -> Iterator[RunningReceiver]:
+    """With a certificate of its own, which nobody checks."""
+    key, certificate, port = folder / "key.pem", folder / "certificate.pem", _free_port()
+    words = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    made = subprocess.run(
+        [_installed(programs, "openssl"), *words, "-keyout", str(key), "-out", str(certificate)], capture_output=True
+    )
+    made.check_returncode()
+    argv = [_installed(programs, "storescp"), "--ignore", "+tls", str(key), str(certificate), "-ic", str(port)]
+    with _serving(programs, receiver, argv, port, folder) as process:
+        yield _Storescp(process, port)
+
+
+@contextlib.contextmanager
 def _dcmrecv(programs: Programs, receiver: Receiver, folder: Path) -> Iterator[RunningReceiver]:
     received = folder / "received"
     received.mkdir()
@@ -252,6 +266,7 @@ def _closed(programs: Programs, receiver: Receiver, folder: Path) -> Iterator[Ru
 RECEIVERS = {
     "null-sink": _null_sink,
     "storescp": _storescp,
+    "storescp-tls": _storescp_tls,
     "dcmrecv": _dcmrecv,
     "orthanc": _orthanc,
     "closed": _closed,

@@ -78,6 +78,14 @@ def _dcmjs(programs: Programs, options: Sequence[str], port: int, inputs: Sequen
     return Command([node, str(script), str(port), *inputs, *options], environment)
 
 
+def _pydcm(programs: Programs, options: Sequence[str], port: int, inputs: Sequence[str]) -> Command:
+    interpreter = programs.python_with_pydcm()
+    if interpreter is None:
+        raise MissingProgram("the Python package pydcm is not installed (it needs Python 3.12)")
+    script = Path(__file__).resolve().parent.parent / "pydcm_send.py"
+    return Command([interpreter, str(script), str(port), *inputs, *options])
+
+
 def _limit(programs: Programs, options: Sequence[str], port: int, inputs: Sequence[str]) -> Command:
     return Command([programs.compiled("limit"), str(port), *options, *inputs])
 
@@ -94,6 +102,7 @@ SENDERS: dict[str, Sender] = {
     "storescu-best": Sender("DCMTK storescu at its best", _dcmtk("storescu", True, "-R")),
     "pynetdicom": Sender("pynetdicom storescu", _pynetdicom),
     "dcmjs": Sender("dcmjs-dimse", _dcmjs),
+    "pydcm": Sender("pydcm", _pydcm),
     "limit": Sender("limit (C, reads and writes only)", _limit),
     "python": Sender("bare Python interpreter", _interpreter),
 }
