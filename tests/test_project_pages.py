@@ -49,7 +49,7 @@ def test_workflows_run_scripts_that_exist_on_every_python() -> None:
         for job in yaml.safe_load(path.read_text("utf-8"))["jobs"].values():
             commands += "".join(f"{step.get('run', '')}\n" for step in job["steps"])
     scripts = re.findall(r"(?:^|\./)((?:scripts|\.ci)/[\w-]+)", commands, flags=re.MULTILINE)
-    assert {".ci/run", "scripts/build-wheels", "scripts/build-zipapp"} == set(scripts)
+    assert {".ci/run", "scripts/build-deb", "scripts/build-wheels", "scripts/build-zipapp"} == set(scripts)
     assert [name for name in scripts if not (ROOT / name).is_file()] == []
 
     matrix = yaml.safe_load((ROOT / ".github/workflows/check.yml").read_text())["jobs"]["systems"]["strategy"]["matrix"]

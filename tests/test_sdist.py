@@ -14,7 +14,7 @@ from dcmsend.version import VERSION
 from support.run import run
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = ("src", "tests", "scripts", "docs", "completions", "changes", "benchmarks", "fuzz", "soak")
+FOLDERS = ("src", "tests", "scripts", "docs", "completions", "changes", "benchmarks", "fuzz", "soak", "debian")
 FILES = {
     "pyproject.toml", "mkdocs.yml", "README.md", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", ".ci/run",
 }  # fmt: skip
