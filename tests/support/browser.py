@@ -72,16 +72,16 @@ class Browser:
         os.close(self._commands)
         os.close(self._answers)
 
-    def open(self, path: Path) -> None:
-        """Load a file, and wait until it is complete."""
+    def open(self, page: Path | str) -> None:
+        """Load a file or an address, and wait until it is complete."""
         self._loaded = False
-        self.call("Page.navigate", url=path.as_uri())
+        self.call("Page.navigate", url=page if isinstance(page, str) else page.as_uri())
         while not self._loaded:
             self._handle(self._next())
 
     def evaluate(self, expression: str) -> Any:
-        """The value of a JavaScript expression in the page."""
-        result = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
+        """The value of a JavaScript expression in the page; of a promise what it becomes."""
+        result = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in result, result
         return result["result"].get("value")
 

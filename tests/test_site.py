@@ -1,0 +1,79 @@
+"""The site of the documentation: what it is searched for is found, in a real browser."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from dcmsend.cli.option_table import OPTIONS
+from support.browser import Browser
+from support.run import run
+
+ROOT = Path(__file__).parent.parent
+NAMES = {name: row.long[2:] for row in OPTIONS for name in (row.short, row.long) if name}
+
+_SEARCH = """
+(async () => {
+    const config = JSON.parse(document.getElementById("__config").textContent);
+    const base = new URL(config.base + "/", location);
+    const index = await (await fetch(new URL("search/search_index.json", base))).json();
+    const worker = new Worker(new URL(config.search, location));
+    const ask = message => new Promise((resolve, reject) => {
+        worker.onmessage = event => resolve(event.data);
+        worker.onerror = event => reject(event.message);
+        worker.postMessage(message);
+    });
+    await ask({type: 0, data: {config: index.config, docs: index.docs, options: {}}});
+    const found = {};
+    for (const name of $NAMES) {
+        const answer = await ask({type: 2, data: name});
+        found[name] = answer.data.items.map(page => page.map(section => section.location));
+    }
+    return found;
+})()
+"""
+"""Asks the theme's own searcher, as the page does, for each name; gives the sections of each page, the best first."""
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Nothing."""
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[str]:
+    """The address of the site, built anew."""
+    if find_spec("material") is None or find_spec("mkdocstrings") is None:
+        pytest.skip("PEER MISSING: mkdocs: not installed (extra docs)")
+    folder = tmp_path / "site"
+    done = run(sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "-d", folder, cwd=ROOT,
+               environment={"NO_MKDOCS_2_WARNING": "1"})  # fmt: skip
+    assert done.exit_code == 0, done.stderr
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder)))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.mark.peer("chromium")
+@pytest.mark.timeout(600)
+def test_search_finds_every_option_by_its_name(site: str, tmp_path: Path) -> None:
+    """With its dashes or plus sign; the page of options comes first, and the option's section is among its results."""
+    with Browser(tmp_path / "profile", seconds=300) as browser:
+        browser.open(f"{site}/index.html")
+        found = browser.evaluate(_SEARCH.replace("$NAMES", json.dumps(list(NAMES))))
+    assert found.keys() == NAMES.keys()
+    for name, pages in found.items():
+        assert pages, name
+        assert f"options.html#{NAMES[name]}" in pages[0], (name, pages)
