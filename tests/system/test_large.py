@@ -40,8 +40,8 @@ def crc32_of_data_set(path: Path) -> int:
 
 
 @pytest.mark.slow
-def test_tree_of_twenty_thousand_files(dcmsend: str, tmp_path: Path) -> None:
-    count = 20_000
+def test_tree_of_ten_thousand_files(dcmsend: str, tmp_path: Path) -> None:
+    count = 10_000
     write_tree(tmp_path / "tree", count)
     with DiscardingPeer() as peer:
         done, peak = run_measured(tmp_path, dcmsend, "-v", "+sd", "+r", "127.0.0.1", peer.port, tmp_path / "tree")
