@@ -26,6 +26,7 @@ __all__ = [
 SETTINGS = {
     "distributed.scheduler.allowed-failures": 0,
     "distributed.admin.low-level-log-length": 10_000,
+    "distributed.worker.multiprocessing-method": "forkserver",  # workers are forked from a process that has Dask
     "distributed.deploy.lost-worker-timeout": "365 days",  # a worker that dies now and then is never given up
 }
 
@@ -68,7 +69,10 @@ def programs_of_cluster(
     if tls:
         names = ("--tls-ca-file", "--tls-cert", "--tls-key")
         secured = [word for name, path in zip(names, tls, strict=True) for word in (name, str(path))]
-    environment = {**os.environ, "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0"}
+    environment = {
+        **os.environ, "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0",
+        "DASK_DISTRIBUTED__WORKER__MULTIPROCESSING_METHOD": "forkserver",  # they load Dask once for all
+    }  # fmt: skip
     address = f"{scheme}://127.0.0.1:{port}"
     log = (folder / "cluster.log").open("a")
     run = partial(subprocess.Popen, cwd=folder, env=environment, stdout=log, stderr=log)
