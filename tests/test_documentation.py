@@ -306,6 +306,7 @@ NOT_RUN_HERE = {
     "scripts/soak_": "tests/soaks does it briefly",
     "scripts/build-wheels": "scripts/check-compiled",
     "scripts/build-zipapp": "tests/test_zipapp.py",
+    "scripts/build-deb": "tests/test_debian.py",
     "HATCH_BUILD_HOOK_ENABLE_CUSTOM=true": "scripts/build-wheels does it without pip",
     "python -m venv pure": "by hand, on an idle machine",
     "KILL_ROUNDS=200": "its short mode is part of the tests",
