@@ -10,6 +10,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 TESTS = Path(__file__).parent
@@ -21,6 +22,12 @@ from support.warm_start import begin_warm_starts  # noqa: E402
 
 if TYPE_CHECKING:
     from support.certificates import Certificates
+
+# How fast the machine is proves nothing about a property.
+hypothesis.settings.register_profile(
+    "unhurried", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)  # fmt: skip
+hypothesis.settings.load_profile("unhurried")
 
 IN_CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 MISSING = "PEER MISSING: "

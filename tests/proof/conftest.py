@@ -1,4 +1,4 @@
-"""An archive, and files; property tests without a deadline for each example: how fast the machine is proves nothing."""
+"""An archive, and files."""
 
 from __future__ import annotations
 
@@ -6,15 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 from support.archive import CommitmentArchive, commitment_archive
 from support.series_files import write_series
 
 from .night import STUDY
-
-settings.register_profile("unhurried", deadline=None)
-settings.load_profile("unhurried")
 
 
 @pytest.fixture
