@@ -13,6 +13,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from dcmsend.errors import InvalidInputFile
 from dcmsend.index import IndexOptions, RejectedInput, scan
 from dcmsend.inputs import DataSetInput, InputFile, Origin
+from dcmsend.reasons import Rejection
 from support.data_set_bytes import file_with
 from support.reading_judge import collected_log
 
@@ -113,6 +114,14 @@ def test_what_is_no_regular_file_does_not_hang(folder: Path) -> None:
     assert [row.reason for row in rejected] == [
         "Illegal seek", "I/O suspension or premature end of stream", "End of stream", "End of stream", "Illegal seek",
     ]  # fmt: skip
+
+
+def test_a_folder_that_could_not_be_searched_does_not_go_missing(folder: Path) -> None:
+    """Another host, or the same a moment later, may open it: what is in it is still not sent."""
+    rejected: list[RejectedInput] = []
+    found = InputFile(str(folder), Origin.DIRECTORY, root=str(folder.parent) + os.sep, is_directory=True)
+    assert list(scan([found, InputFile(str(folder))], GO_ON, rejected.append)) == []
+    assert [(row.why, row.is_dicom) for row in rejected] == [(Rejection.UNSEARCHABLE, True)] * 2
 
 
 def test_files_are_closed_whatever_they_are(folder: Path) -> None:

@@ -148,13 +148,16 @@ def is_dicom(item: Source, opened: Opened) -> bool:
 
     It is one with ``DICM`` at byte 128, and may be one if it begins like a data set (group 0002 or 0008) or cannot be
     read at all: a file that the user has named must not go missing unnoticed.  Only in a directory, unreadable entries
-    such as dangling links are expected.
+    such as dangling links are expected.  A directory is read as a file only if it could not be searched, be it by
+    another host or a moment ago: what is in it would go missing.
     """
     if not item.path:
         return False
     if isinstance(opened, FileUnreadable):
         return item.origin is not Origin.DIRECTORY or opened.errno not in _NOTHING_THERE
     if isinstance(opened, DataSetError):  # what lies in an archive may be one, if nobody can look
+        if opened.why is Rejection.UNSEARCHABLE:
+            return item.origin is not Origin.DICOMDIR
         return opened.why is Rejection.MEMBER or isinstance(opened, FileChanged)
     return looks_like_dicom(opened[1])
 

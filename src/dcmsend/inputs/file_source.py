@@ -10,6 +10,7 @@ from typing import Final
 
 from dcmsend.dicom.byte_source import ByteSource, BytesSource
 from dcmsend.errors import DataSetError, FileUnreadable
+from dcmsend.reasons import Rejection
 
 __all__ = [
     "NO_DESCRIPTOR", "FileChanged", "FileSource", "OpenFile", "open_beginning", "open_file", "open_input",
@@ -199,7 +200,7 @@ def _check_kind(descriptor: int) -> None:
 
 def _refuse_special(mode: int) -> None:
     if stat.S_ISDIR(mode):
-        raise DataSetError("I/O suspension or premature end of stream", "it is a directory")
+        raise DataSetError("I/O suspension or premature end of stream", "it is a directory", Rejection.UNSEARCHABLE)
     if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
         raise FileUnreadable(os.strerror(errno.ESPIPE), errno.ESPIPE)
     if not stat.S_ISBLK(mode):
