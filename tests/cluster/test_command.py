@@ -28,7 +28,8 @@ def usage_error(*options: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "address", ["", "local", "local:0", "local:-1", "host:8786", "ftp://h:1", "tls://h", "tcp://127.0.0.1:0"]
+    "address",
+    ["", "local", "local:0", "local:-1", "host:8786", "ftp://h:1", "tls://h", "tcp://127.0.0.1:0", "tcp://127.0.0.1"],
 )
 def test_what_is_no_cluster(address: str) -> None:
     tls = ("--cluster-tls", "ca", "cert", "key") if address.startswith("tls") else ()
@@ -104,6 +105,8 @@ def test_nobody_listens_and_nobody_schedules(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.exit_code == 61, done.stderr
     assert "cannot use the cluster: tcp://127.0.0.1:1: " in done.stderr
+    assert "is the scheduler running" in done.stderr
+    assert "Errno" not in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from dcmsend.cluster import CarriedBy, ClusterOptions, check_cluster_package, check_secrets, is_on_loopback
@@ -15,6 +16,7 @@ __all__ = ["cluster_carrier"]
 
 _OPTION: Final = "--cluster"
 _TLS: Final = "--cluster-tls"
+_ENDS_WITH_PORT: Final = re.compile(r":[0-9]+\Z")
 _TICKETS: Final = ("--kerberos", "--saml", "--jwt")
 
 
@@ -54,7 +56,7 @@ def _options(line: CommandLine, settings: Settings) -> ClusterOptions:
     tls = (files[-1][0], files[-1][1], files[-1][2]) if files else None
     if address.startswith("tls://") and tls is None:
         raise UsageError(f"{_OPTION} {address} only allowed with {_TLS}")
-    if address.startswith("tcp://") and not is_on_loopback(address):
+    if address.startswith("tcp://") and _ENDS_WITH_PORT.search(address) and not is_on_loopback(address):
         why = "whoever reaches a scheduler can run programs on its workers"
         raise UsageError(f"{_OPTION} only allowed with tls:// and {_TLS}, because {why}")
     count = settings.transfer.parallel_associations

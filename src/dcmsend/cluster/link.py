@@ -84,7 +84,7 @@ class Link:
                 self._connect()
             except OSError as error:
                 if time.monotonic() >= until_connected or self.is_lost:
-                    raise ClusterUnusable(f"{self._options.address}: {_one_line(error)}") from error
+                    raise ClusterUnusable(f"{self._options.address}: {_no_connection(error)}") from error
                 _log.debug("no connection to the scheduler yet: %s", _one_line(error))
                 _sleep(1.0, check)
         is_told = False
@@ -272,6 +272,12 @@ def _sleep(seconds: float, check: Callable[[], None]) -> None:
     while time.monotonic() < until:
         check()
         time.sleep(min(_LOOK, seconds))
+
+
+def _no_connection(error: OSError) -> str:
+    if isinstance(error, ConnectionRefusedError):
+        return f"{error.strerror}; is the scheduler running, and is this its port?"
+    return _one_line(error)
 
 
 def _one_line(error: BaseException | None) -> str:
