@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import threading
 from collections.abc import Iterator
 from functools import partial
+from html import unescape
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,6 +17,7 @@ import pytest
 
 from dcmsend.cli.option_table import OPTIONS
 from support.browser import Browser
+from support.processes import wait_until
 from support.run import run
 
 ROOT = Path(__file__).parent.parent
@@ -77,3 +80,46 @@ def test_search_finds_every_option_by_its_name(site: str, tmp_path: Path) -> Non
     for name, pages in found.items():
         assert pages, name
         assert f"options.html#{NAMES[name]}" in pages[0], (name, pages)
+
+
+_FITS = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+_REPORT = "document.querySelector('iframe').contentDocument.querySelector('h1').textContent"
+
+
+@pytest.mark.peer("chromium")
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("width", [1200, 400])
+def test_the_landing_page_shows_a_terminal_and_a_report(site: str, tmp_path: Path, width: int) -> None:
+    with Browser(tmp_path / "profile", seconds=300) as browser:
+        browser.call("Emulation.setDeviceMetricsOverride", width=width, height=1600, deviceScaleFactor=1, mobile=False)
+        browser.open(f"{site}/index.html")
+        assert browser.evaluate("document.querySelector('img[src$=\"terminal.svg\"]').clientWidth") > width / 3
+        browser.evaluate("document.querySelector('iframe').scrollIntoView()")
+        wait_until(lambda: browser.evaluate(f"(() => {{ try {{ return {_REPORT} }} catch (e) {{ return '' }} }})()"),
+                   120, "the report")  # fmt: skip
+        assert "stored" in browser.evaluate(_REPORT)
+        assert browser.evaluate(_FITS)
+    assert browser.complaints == []
+
+
+def test_the_recording_is_what_the_program_shows(tmp_path: Path) -> None:
+    """Made anew, it ends with the same lines, and the report has the same headline.
+
+    How the first night ends may be told in more lines: one that took long gets advice.
+    """
+    done = run(sys.executable, ROOT / "scripts" / "record_terminal.py", "--folder", tmp_path)
+    assert done.exit_code == 0, done.stderr
+    shown = [_last_frame(folder / "terminal.svg") for folder in (ROOT / "docs" / "assets", tmp_path)]
+    assert shown[0][-5:] == shown[1][-5:]
+    assert "Exit 101: 6 may succeed when run again (--resume)." in shown[0]
+    assert "Exit 101: 6 may succeed when run again (--resume)." in shown[1]
+    titles = [re.findall("<title>(.*?)</title>", (folder / "report.html").read_text(encoding="utf-8"))[0]
+              for folder in (ROOT / "docs" / "assets", tmp_path)]  # fmt: skip
+    assert titles[0] == titles[1]
+
+
+def _last_frame(picture: Path) -> list[str]:
+    """Its lines, without what differs from run to run."""
+    *_, last = re.findall(r"<g id=.*?</g>", picture.read_text(encoding="utf-8"))
+    lines = [unescape(re.sub("<[^>]*>", "", text)) for text in re.findall("<text.*?</text>", last)]
+    return [re.sub(r"[\d.]+ (k|M)?B/s|[\d.]+/s|in \d+s| \d{4,5} ", "N ", line) for line in lines]

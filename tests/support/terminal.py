@@ -75,22 +75,30 @@ class Terminal:
         """The visible lines, without trailing blanks and without empty lines."""
         return [line.rstrip() for line in self._screen.display if line.strip()]
 
+    def styled(self) -> list[list[tuple[str, str]]]:
+        """All lines as characters with their colours, without trailing blanks."""
+        lines = []
+        for number, text in enumerate(self._screen.display):
+            cells = self._screen.buffer[number]
+            lines.append([(cells[column].data, cells[column].fg) for column in range(len(text.rstrip()))])
+        return lines
+
     def wait_for(self, is_there: Callable[[list[str]], bool], seconds: float = 60.0) -> list[str]:
         """Read until the lines are as wanted."""
         end = time.monotonic() + seconds
         while not is_there(self.lines):
             assert time.monotonic() < end, "\n".join(self.lines)
-            assert self._read() or is_there(self.lines), "\n".join(self.lines)
+            assert self.read() or is_there(self.lines), "\n".join(self.lines)
         return self.lines
 
     def finish(self, seconds: float = 60.0) -> tuple[int, list[str]]:
         """Read to the end; return the exit code and the visible lines."""
         end = time.monotonic() + seconds
-        while self._read():
+        while self.read():
             assert time.monotonic() < end, "\n".join(self.lines)
         return self.process.wait(seconds), self.lines
 
-    def _read(self) -> bool:
+    def read(self) -> bool:
         """Take what the program has written; false when it has ended."""
         if not select.select([self._master], [], [], 0.1)[0]:
             return True
