@@ -26,6 +26,7 @@ from dcmsend import (
     ValueRule,
     send,
 )
+from dcmsend.cluster import ClusterUnusable
 from dcmsend.errors import NegotiationFailed, NoInputFiles, NoValidInputFiles, SendingFailed
 from dcmsend.journal import JournalFilter, JournalReader
 from dcmsend.reasons import Reason
@@ -339,3 +340,10 @@ def test_data_sets_in_memory_cannot_be_sent_by_others(client: Client, tmp_path: 
     assert "lies in memory" in str(error)
     assert not peer.connections
     assert [outcome.result for outcome in outcomes] == [Result.NOT_ATTEMPTED]
+
+
+def test_a_client_that_is_closed_already(client: Client, tmp_path: Path) -> None:
+    closed = Client(str(client.scheduler_info()["address"]), set_as_default=False)
+    closed.close()
+    with pytest.raises(ClusterUnusable, match="the client is closed"):
+        transfer_over(closed, tmp_path, 104, tmp_path / "journal")

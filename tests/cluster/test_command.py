@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from support.certificates import Certificates
 from support.peer_script import Respond, Script
 from support.processes import wait_until
 from support.programs import installed_dcmsend
@@ -78,15 +79,36 @@ def test_options_that_cannot_be_used_together(options: tuple[str, ...], error: s
     assert usage_error(*options) == error
 
 
+def test_files_of_tls_that_cannot_be_used(tmp_path: Path, certificates: Certificates) -> None:
+    """They are named before anybody is connected with."""
+    ca, certificate, key = certificates.ca, certificates.client, certificates.client_key
+    text = tmp_path / "text"
+    text.write_text("no PEM")
+    no_pair = "are no certificate and its key, not encrypted, in PEM format"
+    other, encrypted = certificates.server_key, certificates.encrypted_key
+    for files, error in (
+        ((tmp_path / "none", certificate, key), f"cannot read {tmp_path}/none: No such file or directory"),
+        ((ca, certificate, tmp_path), f"cannot read {tmp_path}: Is a directory"),
+        ((text, certificate, key), f"{text} holds no certificate in PEM format"),
+        ((ca, text, key), f"{text} and {key} {no_pair}"),
+        ((ca, certificate, other), f"{certificate} and {other} {no_pair}"),
+        ((ca, certificate, encrypted), f"{certificate} and {encrypted} {no_pair}"),
+    ):
+        words = ("--cluster", "tls://127.0.0.1:1", "--cluster-tls", *map(str, files), "--journal", "j")
+        assert usage_error(*words) == error
+
+
 def test_a_run_over_workers_of_its_own(tmp_path: Path) -> None:
     write_tree(tmp_path / "tree", 120, per_directory=40)
-    report = tmp_path / "report.json"
+    report, scratch = tmp_path / "report.json", tmp_path / "scratch"
+    scratch.mkdir()
     with ScriptedPeer() as peer:
         done = run(
             installed_dcmsend(), "-v", "--cluster", "local:2", "--journal", "journal", "--report-json", report,
-            "+sd", "+r", "127.0.0.1", peer.port, "tree", cwd=tmp_path,
+            "+sd", "+r", "127.0.0.1", peer.port, "tree", cwd=tmp_path, environment={"TMPDIR": str(scratch)},
         )  # fmt: skip
     assert done.exit_code == 0, done.stderr
+    assert list(scratch.iterdir()) == []
     assert sorted(store.sop_instance_uid for store in peer.stores) == [tiny_instance_uid(n) for n in range(120)]
     fields = json.loads(report.read_text())
     assert fields["totals"]["stored"] == 120

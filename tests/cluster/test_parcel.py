@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from dcmsend import JournalOptions, Peer, TransferOptions, UserIdentity, WebPeer
-from dcmsend.cluster import ClusterOptions, check_secrets
-from dcmsend.cluster.parcel import pack, tell_input, unpack
+from dcmsend.cluster import ClusterOptions
+from dcmsend.cluster.parcel import check_secrets, pack, tell_input, unpack
 from dcmsend.errors import UsageError
 from dcmsend.inputs import InputFile, Origin
 from dcmsend.settings import Settings

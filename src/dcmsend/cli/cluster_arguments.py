@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from dcmsend.cluster import CarriedBy, ClusterOptions, check_cluster_package, check_secrets, is_on_loopback
+from dcmsend.cluster import CarriedBy, ClusterOptions, check_cluster_package, is_on_loopback
 from dcmsend.errors import UsageError
 from dcmsend.settings import Settings
 
@@ -25,15 +25,16 @@ def cluster_carrier(line: CommandLine, settings: Settings) -> CarriedBy:
 
     Raises:
         UsageError: an address that cannot be used, options that cannot be used with a cluster, a missing package, a
-            secret that would have to be sent to another host.
+            secret that would have to be sent to another host, files of TLS that cannot be used.
     """
     if not line.has(_OPTION):
         raise UsageError(f"{_TLS} only allowed with {_OPTION}")
     _check_others(line)
     options = _options(line, settings)
-    check_secrets(settings, options)
+    carrier = CarriedBy(options)
+    carrier.check(settings)
     check_cluster_package()
-    return CarriedBy(options)
+    return carrier
 
 
 def _check_others(line: CommandLine) -> None:

@@ -13,11 +13,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .link import check_cluster_package
     from .maker import CarriedBy
-    from .parcel import check_secrets
 
 __all__ = [
-    "CarriedBy", "ClusterOptions", "ClusterUnusable", "check_cluster_package", "check_secrets", "check_settings",
-    "is_on_loopback",
+    "CarriedBy", "ClusterOptions", "ClusterUnusable", "check_cluster_package", "check_settings", "is_on_loopback",
 ]  # fmt: skip
 
 
@@ -31,8 +29,4 @@ def __getattr__(name: str) -> object:
         from .link import check_cluster_package
 
         return check_cluster_package
-    if name == "check_secrets":
-        from .parcel import check_secrets
-
-        return check_secrets
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from importlib import import_module
 from importlib.util import find_spec
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 from dcmsend.errors import UsageError
@@ -109,7 +110,9 @@ class Link:
             logging.getLogger(name).setLevel(logging.CRITICAL)
         with dask.config.set({**_SETTINGS, **(_NO_PAGES if options.local_workers else {})}):
             if options.local_workers and self._cluster is None:
-                self._settings.enter_context(dask.config.set(_KEEPS_WORKERS))
+                folder = self._settings.enter_context(TemporaryDirectory(prefix="dcmsend-", ignore_cleanup_errors=True))
+                own = {**_KEEPS_WORKERS, "temporary-directory": folder}
+                self._settings.enter_context(dask.config.set(own))
                 self._cluster = self._start(distributed.LocalCluster)
             self._client = distributed.Client(
                 self._cluster or options.address, security=self._security(), timeout=_CONNECT_SECONDS,

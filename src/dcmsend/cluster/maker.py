@@ -5,6 +5,7 @@ from __future__ import annotations
 from multiprocessing import current_process
 from typing import TYPE_CHECKING
 
+from dcmsend.errors import UsageError
 from dcmsend.settings import Settings
 
 from .carrier import ClusterCarrier
@@ -31,9 +32,12 @@ class CarriedBy:
     def check(self, settings: Settings) -> None:
         """Raise UsageError if a secret of ``settings`` would have to be sent to another machine.
 
+        Raises UsageError for files of TLS that cannot be used, too.
         Raises ClusterUnusable in a worker that has just been started by the program itself, and reads it.
         """
         check_secrets(settings, self._options)
+        if self._options.tls is not None:
+            _check_tls(*self._options.tls)
         if self._options.local_workers and getattr(current_process(), "_inheriting", False):
             text = "this process is a worker of it that reads the program first"
             raise ClusterUnusable(f"{self._options.address}: {text}; {READ_BY_WORKERS}", is_final=True)
@@ -42,8 +46,34 @@ class CarriedBy:
         return ClusterCarrier(run, self._options, self._client)
 
 
+def _check_tls(authority: str, certificate: str, key: str) -> None:
+    """Raise UsageError, which names the file, where Dask would only fail to connect."""
+    import ssl  # only where a cluster is reached over TLS
+
+    for path in (authority, certificate, key):
+        try:
+            open(path, "rb").close()
+        except (OSError, ValueError) as error:
+            raise UsageError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        context.load_verify_locations(authority)
+    except ssl.SSLError as error:
+        raise UsageError(f"{authority} holds no certificate in PEM format") from error
+    try:
+        context.load_cert_chain(certificate, key, password=lambda: "")  # Dask cannot ask for one
+    except (ssl.SSLError, ValueError) as error:
+        text = "are no certificate and its key, not encrypted, in PEM format"
+        raise UsageError(f"{certificate} and {key} {text}") from error
+
+
 def _options_of(client: Client) -> ClusterOptions:
-    """What is to be known of a cluster that the caller has connected with: whether secrets may be sent there."""
+    """What is to be known of a cluster that the caller has connected with: whether secrets may be sent there.
+
+    Raises ClusterUnusable for a client that is closed.
+    """
+    if client.status not in ("running", "connecting"):
+        raise ClusterUnusable(f"the client is {client.status}", is_final=True)
     address = str(client.scheduler_info()["address"])
     security = client.security
     if not address.startswith("tls:") or security is None:
