@@ -109,7 +109,7 @@ def test_positive_response_that_does_not_come(words: list[str], code: int) -> No
     assert peer.connections[0].course[:2] == ["request", "abort 0 0"]
     line, hint = done.lines("F")
     assert line.endswith(": User Identity Negotiation failed: Positive response requested but none received")
-    assert hint.endswith("without -rsp it need not confirm")
+    assert hint.endswith("without -rsp no confirmation is needed")
 
 
 @pytest.mark.parametrize(
