@@ -14,12 +14,13 @@ from dataclasses import dataclass, replace
 from random import Random
 
 __all__ = [
-    "BATCH", "GROUP", "GROUP_SECONDS", "Costs", "Load", "Outcome", "breaks_first", "groups_of", "heartbeat_interval",
+    "GROUP", "GROUP_SECONDS", "Costs", "Load", "Outcome", "breaks_first", "groups_of", "heartbeat_interval",
     "limits", "simulate",
 ]  # fmt: skip
 
-BATCH = 500
-"""Most instances of a batch."""
+BATCHES = (50, 500)
+"""Fewest and most instances of a batch; between them what a worker sends in so many seconds:"""
+BATCH_SECONDS = 5.0
 GROUP = 256
 """Outcomes after which a worker tells them."""
 GROUP_SECONDS = 0.2
@@ -93,6 +94,12 @@ class Load:
             return self.worker_rate
         return min(self.worker_rate, self.receiver_rate / self.senders)
 
+    @property
+    def batch(self) -> int:
+        """Instances of a batch, as the driver cuts them when it knows how fast workers are."""
+        fewest, most = BATCHES
+        return max(fewest, min(most, round(self.rate * BATCH_SECONDS)))
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -138,7 +145,7 @@ def groups_of(instances: int, rate: float) -> int:
 
 def limits(costs: Costs, load: Load) -> dict[str, float]:
     """How many instances a second each part can take at most, by its name; the smallest decides."""
-    groups = groups_of(BATCH, load.rate) / BATCH
+    groups = groups_of(load.batch, load.rate) / load.batch
     driver = max(costs.driver_known, costs.driver_instance) + groups * costs.driver_group
     scheduler = costs.scheduler_instance + groups * costs.scheduler_group
     found = {
@@ -233,7 +240,7 @@ def simulate(costs: Costs, load: Load, chance: Random) -> Outcome:
             if again:
                 size = again.popleft()
             else:
-                size = min(BATCH, rest)
+                size = min(load.batch, rest)
                 rest -= size
             batches += 1
             begins = driver.serve(at, size * costs.driver_known)  # what the scheduler does for it counts at the end

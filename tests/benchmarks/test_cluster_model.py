@@ -16,7 +16,6 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
 from harness.cluster_costs import MANY_WORKERS, WORKERS, Run, costs_of
 from harness.cluster_model import (
-    BATCH,
     DEATH_SECONDS,
     GROUP,
     Costs,
@@ -54,7 +53,7 @@ def play(costs: Costs, load: Load) -> Outcome:
 def test_each_instance_counts_once_and_nothing_is_faster_than_its_parts(costs: Costs, load: Load) -> None:
     done = play(costs, load)
     assert done.stored == load.instances
-    assert done.batches >= math.ceil(load.instances / BATCH)
+    assert done.batches >= math.ceil(load.instances / load.batch)
     assert done.groups >= math.ceil(load.instances / GROUP)
     found = limits(costs, load)
     assert done.rate <= found["workers"] * 1.000001
@@ -73,7 +72,7 @@ def test_each_instance_counts_once_and_nothing_is_faster_than_its_parts(costs: C
 def test_deaths_cost_little(costs: Costs, load: Load) -> None:
     done = play(costs, load)
     assert done.again <= done.deaths * GROUP
-    assert done.batches <= math.ceil(load.instances / BATCH) + done.deaths
+    assert done.batches <= math.ceil(load.instances / load.batch) + done.deaths
     if not load.life:
         assert (done.deaths, done.again) == (0, 0)
 
@@ -82,9 +81,9 @@ def test_deaths_cost_little(costs: Costs, load: Load) -> None:
 @given(LOADS)
 def test_where_nothing_costs_anything_only_the_workers_take_time(load: Load) -> None:
     done = play(FREE, replace(load, life=0.0))
-    each = math.ceil(math.ceil(load.instances / BATCH) / load.senders)
+    each = math.ceil(math.ceil(load.instances / load.batch) / load.senders)
     assert load.instances / load.rate / load.senders <= done.seconds * 1.000001
-    assert done.seconds <= each * BATCH / load.rate * 1.000001
+    assert done.seconds <= each * load.batch / load.rate * 1.000001
     assert done.driver_busy == done.scheduler_busy == 0.0
 
 
@@ -111,7 +110,7 @@ def test_the_first_to_break_limits_from_there_on(costs: Costs, load: Load) -> No
 
 
 @settings(deadline=None)
-@given(st.integers(1, BATCH), st.floats(0.5, 5000.0))
+@given(st.integers(1, 500), st.floats(0.5, 5000.0))
 def test_groups_are_neither_too_large_nor_too_many(instances: int, rate: float) -> None:
     groups = groups_of(instances, rate)
     assert (groups - 1) * GROUP >= instances
@@ -144,7 +143,7 @@ def test_workers_say_that_they_live_as_often_as_dask_has_them(workers: int) -> N
 
 def test_the_dead_worker_is_waited_for() -> None:
     """One worker, which dies at a moment of chance: its successor begins after what its start takes."""
-    load = Load(BATCH, 1, worker_rate=1.0, life=0.1)
+    load = Load(500, 1, worker_rate=1.0, life=0.1)
     costs = replace(FREE, worker_start=7.0)
     done = play(costs, load)
     assert done.deaths

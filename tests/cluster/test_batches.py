@@ -9,7 +9,7 @@ from typing import NamedTuple
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dcmsend.cluster.batches import BatchCutter
+from dcmsend.cluster.batches import FIRST_INPUTS, MOST_INPUTS, BatchCutter, fitting_inputs
 
 
 class Item(NamedTuple):
@@ -80,3 +80,22 @@ def test_the_size_of_batches_may_change_on_the_way() -> None:
     assert len(next(batches)) == 2
     cutter.most_inputs = 5
     assert len(next(batches)) == 5
+
+
+@given(st.integers(1, 10_000), st.floats(0.0, 1e6))
+def test_batches_take_some_seconds_where_their_bounds_allow_it(inputs: int, seconds: float) -> None:
+    """A batch with few inputs, e.g. an archive, says nothing of others."""
+    fitting = fitting_inputs(inputs, seconds)
+    if inputs < FIRST_INPUTS:
+        assert fitting is None
+        return
+    assert fitting is not None
+    assert FIRST_INPUTS <= fitting <= MOST_INPUTS
+    if FIRST_INPUTS < fitting < MOST_INPUTS:
+        assert 4.9 < fitting * seconds / inputs < 5.1
+
+
+def test_fast_workers_get_large_batches_and_slow_ones_small_ones() -> None:
+    assert fitting_inputs(50, 0.01) == MOST_INPUTS
+    assert fitting_inputs(50, 1.25) == 200
+    assert fitting_inputs(500, 500.0) == FIRST_INPUTS

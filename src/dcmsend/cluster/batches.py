@@ -5,12 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, Generic, Protocol, TypeVar
 
-__all__ = ["FIRST_INPUTS", "MOST_BYTES", "MOST_INPUTS", "BatchCutter"]
+__all__ = ["FIRST_INPUTS", "MOST_BYTES", "MOST_INPUTS", "BatchCutter", "fitting_inputs"]
 
 MOST_INPUTS: Final = 500
 MOST_BYTES: Final = 256 << 20
 FIRST_INPUTS: Final = 50
 """Most inputs of a batch as long as nobody knows how large the files are."""
+_SECONDS: Final = 5.0
+"""What a batch should take: so long the last worker may go on alone at the end of a run."""
+
+
+def fitting_inputs(inputs: int, seconds: float) -> int | None:
+    """Most inputs of the next batches, from what one took; None if it had too few to tell."""
+    if inputs < FIRST_INPUTS:
+        return None
+    return max(FIRST_INPUTS, min(MOST_INPUTS, round(inputs * _SECONDS / max(seconds, 0.001))))
 
 
 class _HasDirectory(Protocol):

@@ -17,7 +17,7 @@ from dcmsend.index import RejectedInput
 from dcmsend.inputs import Source
 from dcmsend.transfer import StoreOutcome
 
-from .batches import FIRST_INPUTS, MOST_BYTES, MOST_INPUTS, BatchCutter
+from .batches import FIRST_INPUTS, MOST_BYTES, BatchCutter, fitting_inputs
 from .ends import Ends
 from .errors import ClusterUnusable
 from .handover import take_over
@@ -73,6 +73,7 @@ class ClusterCarrier:
         )
         self._cutter: BatchCutter[Source] = BatchCutter(self._size_of, FIRST_INPUTS)
         self._holders = Holders(settings, ledger, self._folder)
+        self._begun: dict[int, tuple[int, float]] = {}  # inputs of an attempt, and when it was handed out
         self._parcel = b""
         self._over: dict[int, tuple[str, float]] = {}  # how an attempt ended, and until when its last words may come
         self._error: DcmsendError | None = None
@@ -161,6 +162,7 @@ class ClusterCarrier:
             self._window.put_back(attempt.number, was_sent=False)
             raise
         self._ends.begin(attempt)
+        self._begun[attempt.number] = len(attempt.inputs), time.monotonic()
         message = to_text({
             "topic": self._topic, "run": self._run, "attempt": attempt.number, "versions": versions(),
             "level": logging.getLogger("dcmsend.app").getEffectiveLevel(), "inputs": told,
@@ -185,7 +187,7 @@ class ClusterCarrier:
                 return
             self._ends.take_group(group)
             if self._ends.is_complete(group["attempt"]):
-                self._cutter.most_inputs = MOST_INPUTS
+                self._learn_size(group["attempt"])
                 if group["attempt"] in self._over:
                     self._finish(group["attempt"])
             return
@@ -194,9 +196,15 @@ class ClusterCarrier:
         if text == "finished" and self._ends.is_complete(attempt):
             self._finish(attempt)
 
+    def _learn_size(self, attempt: int) -> None:
+        """Cut batches that take some seconds, now that one has shown how fast workers are."""
+        inputs, began = self._begun.pop(attempt, (0, 0.0))
+        self._cutter.most_inputs = fitting_inputs(inputs, time.monotonic() - began) or self._cutter.most_inputs
+
     def _finish(self, attempt: int) -> None:
         """An attempt is over, and nothing more will be heard of it."""
         how, _ = self._over.pop(attempt)
+        self._begun.pop(attempt, None)
         if self._ends.is_complete(attempt) and self._ends.was_left(attempt):
             _log.warning("a worker has left, what it had not sent is sent by another one")
             self._ends.put_back(attempt)
