@@ -152,7 +152,7 @@ def scaling(bench: Bench, seconds: float, hosts: Sequence[int]) -> bool:
 
 def overhead(bench: Bench, seconds: float, rounds: int) -> bool:
     """One host of the cluster beside the same run without one, in turns."""
-    print(f"overhead: one host, {seconds:g} s, batches of {500 / A_SECOND:g} s")
+    print(f"overhead: one host, {seconds:g} s, batches of about 5 s")
     tree = bench.tree("ct", max(2, round(seconds * A_SECOND)))
     here = [bench.programs.interpreter, str(HERE / "harness" / THROTTLED)]
     quotients = []
