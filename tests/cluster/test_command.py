@@ -84,16 +84,17 @@ def test_files_of_tls_that_cannot_be_used(tmp_path: Path, certificates: Certific
     ca, certificate, key = certificates.ca, certificates.client, certificates.client_key
     text = tmp_path / "text"
     text.write_text("no PEM")
-    no_pair = "are no certificate and its key, not encrypted, in PEM format"
     other, encrypted = certificates.server_key, certificates.encrypted_key
+    no_key, no_certificate = "Unable to load private TLS key from", "unable to load certificate file"
+    unlike = "one of them is not what it should be, in PEM"
     for files, error in (
-        ((tmp_path / "none", certificate, key), f"cannot read {tmp_path}/none: No such file or directory"),
-        ((ca, certificate, tmp_path), f"cannot read {tmp_path}: Is a directory"),
-        ((text, certificate, key), f"{text} holds no certificate in PEM format"),
-        ((ca, text, key), f"{text} and {key} {no_pair}"),
-        ((ca, certificate, other), f"{certificate} and {other} {no_pair}"),
-        ((ca, certificate, encrypted), f"{certificate} and {encrypted} {no_pair}"),
-    ):
+        ((tmp_path / "none", certificate, key), f"{no_certificate} '{tmp_path}/none': No such file or directory"),
+        ((ca, certificate, tmp_path), f"{no_key} '{tmp_path}': Is a directory"),
+        ((text, certificate, key), f"{no_certificate} '{text}': there is no PEM certificate in it"),
+        ((ca, text, key), f"{no_key} '{key}' and certificate from '{text}': {unlike}"),
+        ((ca, certificate, other), f"Private key '{other}' and certificate '{certificate}' do not match"),
+        ((ca, certificate, encrypted), f"{no_key} '{encrypted}': it is encrypted, and there is no password"),
+    ):  # fmt: skip
         words = ("--cluster", "tls://127.0.0.1:1", "--cluster-tls", *map(str, files), "--journal", "j")
         assert usage_error(*words) == error
 

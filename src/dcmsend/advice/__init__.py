@@ -41,10 +41,8 @@ from .situation import Situation
 
 __all__ = [
     "ASKED_AGAIN", "CANNOT_COMMIT", "MISSING_OF_DICOMDIR", "NAMES_IN_REPORT", "NOTHING_ACCEPTED", "OWN_NAMES",
-    "SEE_ANSWERS",
-    "SEE_CSV", "SEE_JOURNAL_REPORT", "SENDS_ALL", "SHARED_UIDS", "WHOLE_SERIES_MISSING", "WITHOUT_TEXT_REPORT",
-    "Situation", "cannot_be_asked",
-    "for_error", "for_exit", "for_http_status", "for_reason", "for_rejection", "for_rest", "for_silence", "for_status",
-    "names_in_journal", "nothing_new", "port_in_host", "prove_again", "run_again", "several_at_once",
-    "with_explanation",
+    "SEE_ANSWERS", "SEE_CSV", "SEE_JOURNAL_REPORT", "SENDS_ALL", "SHARED_UIDS", "WHOLE_SERIES_MISSING",
+    "WITHOUT_TEXT_REPORT", "Situation", "cannot_be_asked", "for_error", "for_exit", "for_http_status", "for_reason",
+    "for_rejection", "for_rest", "for_silence", "for_status", "names_in_journal", "nothing_new", "port_in_host",
+    "prove_again", "run_again", "several_at_once", "with_explanation",
 ]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from multiprocessing import current_process
 from typing import TYPE_CHECKING
 
-from dcmsend.errors import UsageError
 from dcmsend.settings import Settings
+from dcmsend.transport import TlsOptions, load_tls
 
 from .carrier import ClusterCarrier
 from .errors import READ_BY_WORKERS, ClusterUnusable
@@ -37,34 +37,14 @@ class CarriedBy:
         """
         check_secrets(settings, self._options)
         if self._options.tls is not None:
-            _check_tls(*self._options.tls)
+            authority, certificate, key = self._options.tls
+            load_tls(TlsOptions(key, certificate, ca_files=(authority,)))  # Dask would only fail to connect
         if self._options.local_workers and getattr(current_process(), "_inheriting", False):
             text = "this process is a worker of it that reads the program first"
             raise ClusterUnusable(f"{self._options.address}: {text}; {READ_BY_WORKERS}", is_final=True)
 
     def __call__(self, run: Circumstances, /) -> ClusterCarrier:
         return ClusterCarrier(run, self._options, self._client)
-
-
-def _check_tls(authority: str, certificate: str, key: str) -> None:
-    """Raise UsageError, which names the file, where Dask would only fail to connect."""
-    import ssl  # only where a cluster is reached over TLS
-
-    for path in (authority, certificate, key):
-        try:
-            open(path, "rb").close()
-        except (OSError, ValueError) as error:
-            raise UsageError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    try:
-        context.load_verify_locations(authority)
-    except ssl.SSLError as error:
-        raise UsageError(f"{authority} holds no certificate in PEM format") from error
-    try:
-        context.load_cert_chain(certificate, key, password=lambda: "")  # Dask cannot ask for one
-    except (ssl.SSLError, ValueError) as error:
-        text = "are no certificate and its key, not encrypted, in PEM format"
-        raise UsageError(f"{certificate} and {key} {text}") from error
 
 
 def _options_of(client: Client) -> ClusterOptions:
