@@ -12,7 +12,7 @@ import time
 from collections import Counter
 
 from support import wire
-from support.store_messages import store_messages
+from support.messages import received_messages
 
 __all__ = ["Receiver"]
 
@@ -101,11 +101,11 @@ class Receiver:
             with self._lock:
                 self._open.discard(connection)
 
-        for message in store_messages(connection, on_release=end):
+        for message in received_messages(connection, on_release=end):
             with self._lock:
                 self.begun[message.sop_instance_uid] += 1
             time.sleep(self.delay)
-            connection.sendall(message.answer(0))
+            connection.sendall(message.store_response(0))
 
 
 def _is_established(connection: socket.socket) -> bool:

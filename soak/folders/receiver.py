@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from support import wire
-from support.store_messages import StoreMessage, store_messages
+from support.messages import Message, received_messages
 
 __all__ = ["MOODS", "Receiver", "Stored"]
 
@@ -133,10 +133,10 @@ class Receiver:
             self._take_messages(connection)
 
     def _take_messages(self, connection: socket.socket) -> None:
-        for message in store_messages(connection, with_digest=True):
+        for message in received_messages(connection, with_digest=True):
             self._decide(connection, message)
 
-    def _decide(self, connection: socket.socket, message: StoreMessage) -> None:
+    def _decide(self, connection: socket.socket, message: Message) -> None:
         fate = self._draw(is_association=False)
         uid = message.sop_instance_uid
         status = int(fate, 16) if fate.startswith("0x") else 0
@@ -159,7 +159,7 @@ class Receiver:
             raise _Dropped
         if fate == "wait":
             time.sleep(0.05)
-        connection.sendall(message.answer(status))
+        connection.sendall(message.store_response(status))
 
     def _keep(self, what: Stored, status: int) -> None:
         """Record the instance before the answer, which may be lost, is sent."""

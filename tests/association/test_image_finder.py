@@ -24,6 +24,7 @@ from dcmsend.interrupt import Interrupt
 from dcmsend.transfer import Holdings, TransferOptions
 from support import wire
 from support.archive import ArchiveInstance, CommitmentArchive, commitment_archive
+from support.messages import received_messages
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 STUDY, SERIES = "1.2", "1.2.1"
@@ -105,20 +106,11 @@ class AnsweringPeer:
             syntax = asked.contexts[0].transfer_syntaxes[0]
             results = [(context.id, self._result, syntax) for context in asked.contexts]
             connection.sendall(wire.associate_accept(asked, results, 16384))
-            while (message := wire.receive_pdu(connection)) is not None:
-                if message.type == wire.RELEASE_RQ:
-                    connection.sendall(wire.release_response())
-                    continue
-                if message.type != wire.P_DATA:
+            for message in received_messages(connection):
+                reply = self._answer(message.message_id, message.context_id)
+                if reply is None:
                     return
-                for context_id, flags, value in wire.presentation_data_values(message.body):
-                    if flags & 1:
-                        number = wire.number_of(wire.parse_command(value), wire.MESSAGE_ID) or 0
-                    elif flags & 2:
-                        reply = self._answer(number, context_id)
-                        if reply is None:
-                            return
-                        connection.sendall(reply)
+                connection.sendall(reply)
 
     def close(self) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)

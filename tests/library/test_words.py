@@ -8,32 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from dcmsend import Observer, Peer, TransferOptions, send
+from dcmsend import Peer, TransferOptions, send
 from dcmsend.errors import AssociationAborted, AssociationRejected, DataSetError, NegotiationFailed, SendingFailed
 from dcmsend.explanations import one_line
 from dcmsend.transfer import Result
+from support.file_changes import AtOpening, cut, leave
 from support.peer_script import Abort, Accept, Close, Reject, Respond, Script, Silence, refuse
 from support.processes import free_port
 from support.scripted_peer import ScriptedPeer
 from support.sending import run_transfer, write_instances
-
-
-class AtOpening(Observer):
-    """Does something to the second file when the association is open."""
-
-    def __init__(self, change: Callable[[], object]) -> None:
-        self._change = change
-
-    def association_opened(self, event: object) -> None:
-        self._change()
-
-
-def cut(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:-3])
-
-
-def leave(path: Path) -> None:
-    """Change nothing."""
 
 
 def grow(path: Path) -> None:

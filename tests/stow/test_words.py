@@ -8,32 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from dcmsend import Observer, TransferOptions, WebPeer, send
+from dcmsend import TransferOptions, WebPeer, send
 from dcmsend.errors import Wrapped
 from dcmsend.explanations import one_line
 from dcmsend.transfer import Result
+from support.file_changes import AtOpening, cut, leave
 from support.http_wire import response, store_answer
 from support.scripted_web_server import Answer, ScriptedWebServer, WebAnswer, WebRequest
 from support.sending import instance_uid, run_transfer
 from support.storing import files_of
-
-
-class AtOpening(Observer):
-    """Does something when the connection is open."""
-
-    def __init__(self, change: Callable[[], object]) -> None:
-        self._change = change
-
-    def association_opened(self, event: object) -> None:
-        self._change()
-
-
-def leave(path: Path) -> None:
-    """Change nothing."""
-
-
-def cut(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:-3])
 
 
 def fails(status: int) -> Callable[[WebRequest], bytes]:

@@ -1,4 +1,4 @@
-"""The messages of an association on the side of a Storage SCP: what comes, taken apart, and the answers."""
+"""The messages of an association on the side of an SCP: requests with a data set, taken apart, and the answers."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 from . import wire
 
-__all__ = ["StoreMessage", "store_messages"]
+__all__ = ["Message", "received_messages"]
 
 
 @dataclass(frozen=True)
-class StoreMessage:
-    """A C-STORE request that has come completely.
+class Message:
+    """A request that has come completely, with its data set.
 
     Attributes:
         command: its elements of group 0000.
@@ -30,19 +30,24 @@ class StoreMessage:
         """Affected SOP Instance UID; ``""`` if there is none."""
         return wire.text_of(self.command, wire.AFFECTED_SOP_INSTANCE_UID) or ""
 
-    def answer(self, status: int) -> bytes:
-        """The response, as it goes over the line."""
+    @property
+    def message_id(self) -> int:
+        """Message ID; 0 if there is none."""
+        return wire.number_of(self.command, wire.MESSAGE_ID) or 0
+
+    def store_response(self, status: int) -> bytes:
+        """The response to a C-STORE, as it goes over the line."""
         return wire.command_pdu(self.context_id, wire.encode_command({
             wire.COMMAND_FIELD: wire.C_STORE_RSP,
-            wire.MESSAGE_ID_RESPONDED_TO: wire.number_of(self.command, wire.MESSAGE_ID) or 0,
+            wire.MESSAGE_ID_RESPONDED_TO: self.message_id,
             wire.DATA_SET_TYPE: wire.NO_DATA_SET,
             wire.STATUS: status,
         }))  # fmt: skip
 
 
-def store_messages(
+def received_messages(
     connection: socket.socket, *, with_digest: bool = False, on_release: Callable[[], None] | None = None
-) -> Iterator[StoreMessage]:
+) -> Iterator[Message]:
     """What comes over an accepted association, until it is over; a request to release it is answered.
 
     ``on_release`` is called before that answer goes out.  Raises OSError and ``wire.WireError``.
@@ -69,4 +74,4 @@ def store_messages(
             if with_digest:
                 data_set.update(value)
             if flags & 2:
-                yield StoreMessage(context_id, elements, data_set.hexdigest() if with_digest else "")
+                yield Message(context_id, elements, data_set.hexdigest() if with_digest else "")

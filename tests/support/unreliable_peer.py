@@ -23,7 +23,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from support import wire
-from support.store_messages import StoreMessage, store_messages
+from support.messages import Message, received_messages
 
 __all__ = ["STALL_SECONDS", "UnreliablePeer", "is_refused_for_good"]
 
@@ -110,10 +110,10 @@ class UnreliablePeer:
             self._take_messages(connection)
 
     def _take_messages(self, connection: socket.socket) -> None:
-        for message in store_messages(connection):
+        for message in received_messages(connection):
             self._decide(connection, message)
 
-    def _decide(self, connection: socket.socket, message: StoreMessage) -> None:
+    def _decide(self, connection: socket.socket, message: Message) -> None:
         fate = self._choose()
         self._note(fate)
         uid = message.sop_instance_uid
@@ -133,7 +133,7 @@ class UnreliablePeer:
         if status == 0:
             with self._lock:
                 self.stored[uid] += 1  # before the answer: it may be lost, the instance is not
-        connection.sendall(message.answer(status))
+        connection.sendall(message.store_response(status))
 
 
 def main() -> None:
