@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import shlex
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
+from demo_story import tell_story
 from pydicom.uid import UID
 from pynetdicom import AE, _config, evt
 
@@ -36,6 +38,12 @@ def handle_store(event: evt.Event) -> int:
 
 def main() -> int:
     """Run the demonstration; return 0 when every file has arrived."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--story", action="store_true", help="show a migration that is killed, goes on and is proven; takes two minutes"
+    )
+    if parser.parse_args().story:
+        return tell_story(Path("build/story"), count=200, lost_count=3)
     files = [path for folder in FOLDERS for path in folder.rglob("*") if path.is_file()]
     _config.UNRESTRICTED_STORAGE_SERVICE = True
     server = AE(ae_title="DEMO").start_server(
