@@ -10,6 +10,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from pydicom import dcmread
 
 from support.html_page import HtmlPage
 from support.peer_script import Respond, Script
@@ -17,6 +18,8 @@ from support.programs import installed_dcmsend
 from support.run import Run, run
 from support.scripted_peer import ScriptedPeer
 from support.sending import write_instances
+
+CT = Path(__file__).resolve().parents[1] / "data" / "pydicom" / "CT_small.dcm"
 
 
 @pytest.fixture(scope="module")
@@ -153,3 +156,32 @@ def test_command_lines_that_are_wrong(tmp_path: Path, words: tuple[str, ...], wh
 def test_no_such_journal(tmp_path: Path) -> None:
     assert report("--json", "j", "none", cwd=tmp_path).exit_code == 104
     assert not list(tmp_path.iterdir())
+
+
+def test_a_study_that_is_not_all_stored_is_told_as_people_know_it(tmp_path: Path) -> None:
+    """The journal has UIDs alone; the rest is read from a file, if that is still there and still of that study."""
+    for number in (1, 2):
+        write_study(tmp_path / "in" / str(number), f"1.2.{number}", f"A{number}")
+    with ScriptedPeer(Script(other_stores=Respond(0xA700))) as peer:
+        words = ("--journal", tmp_path / "journal", "+sd", "+r", "127.0.0.1", peer.port, tmp_path / "in")
+        assert run(installed_dcmsend(), *words).exit_code == 101
+    rows = studies_of(tmp_path / "journal")
+    assert {(row["Study Instance UID"], row["Study date"], row["Accession number"]) for row in rows} == {
+        ("1.2.1", "2026-03-04", "A1"), ("1.2.2", "2026-03-04", "A2"),
+    }  # fmt: skip
+    assert {row["Modality"] for row in rows} == {"CT"}
+    (tmp_path / "in" / "1" / "IM").unlink()
+    write_study(tmp_path / "in" / "2", "1.2.3", "other")
+    assert all("Accession number" not in row for row in studies_of(tmp_path / "journal"))
+
+
+def write_study(folder: Path, uid: str, accession: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    image = dcmread(CT)
+    image.StudyInstanceUID, image.AccessionNumber, image.StudyDate = uid, accession, "20260304"
+    image.SOPInstanceUID = image.file_meta.MediaStorageSOPInstanceUID = f"{uid}.1"
+    image.save_as(folder / "IM")
+
+
+def studies_of(journal: Path) -> list[dict[str, str]]:
+    return HtmlPage(report("--html", "-", journal).stdout).rows("studies")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from dcmsend.index import HeaderFacts, facts_in_file
 from dcmsend.journal import JournalFilter, JournalReader, JournalRow
-from dcmsend.report import ReportFile, format_time, load_page, render_journal_page, status_field
+from dcmsend.report import STUDY_TAGS, ReportFile, format_time, load_page, render_journal_page, status_field
 from dcmsend.transfer import ProofState, Result
 from dcmsend.version import VERSION
 
@@ -44,6 +46,7 @@ class _Totals:
         self.studies: dict[str, dict[str, Any]] = {}
         self.bytes = 0
         self.troubles: list[JournalRow] = []
+        self.examples: dict[str, str] = {}
         self.first = self.last = 0.0
 
     def add(self, row: JournalRow) -> None:
@@ -52,8 +55,11 @@ class _Totals:
         if is_stored:
             self.bytes += row.size or 0
             self.proofs[None if row.proof is None else row.proof.state] += 1
-        elif len(self.troubles) < MOST_ROWS:
-            self.troubles.append(row)
+        else:
+            if len(self.troubles) < MOST_ROWS:
+                self.troubles.append(row)
+            if len(self.examples) < _MOST_STUDIES:
+                self.examples.setdefault(row.study_uid, row.path)
         is_counted = row.study_uid in self.studies or len(self.studies) < _MOST_STUDIES
         study = self.studies.setdefault(row.study_uid if is_counted else "", {"instances": 0, "stored": 0, "bytes": 0})
         study["instances"] += 1
@@ -62,6 +68,11 @@ class _Totals:
         if row.time:
             self.first = min(self.first or row.time, row.time)
             self.last = max(self.last, row.time)
+
+    def facts_of_study(self, uid: str) -> HeaderFacts | None:
+        """What a file of a study that is not all stored tells of it; None if there is no such file any longer."""
+        path = self.examples.get(uid, "")
+        return facts_in_file(path, STUDY_TAGS) if os.path.isabs(path) else None
 
     @property
     def results(self) -> dict[str, int]:
@@ -145,4 +156,4 @@ def _write(reader: JournalReader, journal: str, opened: Mapping[str, ReportFile]
     if page is not None:
         rows = [row_fields(row) for row in totals.troubles]
         kinds = [(*group, count) for group, count in totals.groups.most_common() if group[0] is not Result.STORED]
-        opened["html"].write(render_journal_page(page, {**start, **end}, kinds, rows))
+        opened["html"].write(render_journal_page(page, {**start, **end}, kinds, rows, totals.facts_of_study))

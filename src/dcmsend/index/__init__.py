@@ -13,22 +13,22 @@ from .uid_check import find_uid_fault
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .uids_of_file import instance_uids
+    from .file_again import facts_in_file, instance_uids
     from .value_choice import ValueRule
 
 __all__ = [
     "DataSetLocation", "FileMeta", "FilteredInput", "HeaderFacts", "IndexOptions", "Instance", "KeepTogether",
-    "ReadMode", "RejectedInput", "ValueRule", "facts_of", "find_uid_fault", "instance_uids", "locate_data_set",
-    "looks_like_dicom", "parse_regular_meta", "read_file_meta", "scan",
+    "ReadMode", "RejectedInput", "ValueRule", "facts_in_file", "facts_of", "find_uid_fault", "instance_uids",
+    "locate_data_set", "looks_like_dicom", "parse_regular_meta", "read_file_meta", "scan",
 ]
 
 
 def __getattr__(name: str) -> object:
     """What is seldom needed is loaded when it is."""
-    if name == "instance_uids":
-        from .uids_of_file import instance_uids
+    if name in ("facts_in_file", "instance_uids"):
+        from . import file_again
 
-        return instance_uids
+        return getattr(file_again, name)
     if name == "ValueRule":
         from .value_choice import ValueRule
 

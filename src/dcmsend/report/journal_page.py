@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from dcmsend.transfer import Result
@@ -11,9 +11,12 @@ from .amounts import format_count
 from .headline import of_rows
 from .migration import kind_fields
 from .page import load_template
+from .study_rows import StudyRows
 
 if TYPE_CHECKING:
     from jinja2 import Template
+
+    from dcmsend.index import HeaderFacts
 
 __all__ = ["load_page", "render_journal_page"]
 
@@ -31,6 +34,7 @@ def render_journal_page(
     journal: dict[str, Any],
     kinds: Sequence[tuple[Result, int | None, str | None, int]],
     rows: list[dict[str, Any]],
+    facts_of_study: Callable[[str], HeaderFacts | None],
 ) -> str:
     """The page.
 
@@ -39,12 +43,16 @@ def render_journal_page(
         journal: the fields of the JSON report, without its instances.
         kinds: result, status, reason and number of what is not stored.
         rows: the instances that are shown one by one.
+        facts_of_study: looks into a file of a study that is not all stored; None if there is none (any longer).
     """
     studies = [
         {"uid": uid, **counts, "missing": counts["instances"] - counts["stored"]}
         for uid, counts in journal["by_study"].items()
     ]
     studies.sort(key=lambda study: (-study["missing"], -study["instances"]))
+    for number, study in enumerate(studies[:_MOST_STUDIES]):
+        facts = facts_of_study(study["uid"]) if study["missing"] and study["uid"] else None
+        studies[number] = {**StudyRows.described(study["uid"], facts), **study}
     totals, peer = journal["totals"], journal["peer"]
     missing = totals["instances"] - totals["stored"]
     shown = [

@@ -16,10 +16,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .resend import Resend
 
-__all__ = ["ReportOptions"]
+__all__ = ["STUDY_TAGS", "ReportOptions"]
 
 _PATIENT = frozenset((SPECIFIC_CHARACTER_SET, PATIENT_NAME, PATIENT_ID))
-_STUDY = frozenset((SPECIFIC_CHARACTER_SET, STUDY_DATE, MODALITY, ACCESSION_NUMBER))
+STUDY_TAGS = frozenset((SPECIFIC_CHARACTER_SET, STUDY_DATE, MODALITY, ACCESSION_NUMBER))
+"""What pages for people show of a study, beside its UID."""
 
 
 class ReportOptions(Record):
@@ -72,5 +73,5 @@ class ReportOptions(Record):
         """Tags of elements that reports show beside UIDs; None if no report shows any part of data sets."""
         if not self.for_programs:
             return None
-        shown = _STUDY if self.html_report else frozenset()
+        shown = STUDY_TAGS if self.html_report else frozenset()
         return shown | _PATIENT if self.with_patient else shown

@@ -78,6 +78,14 @@ class StudyRows:
             **{name: [] for name in _SHOWN},
         }  # fmt: skip
 
+    @classmethod
+    def described(cls, uid: str, facts: HeaderFacts | None) -> dict[str, Any]:
+        """The row of a study of which nothing was counted, with what ``facts`` of one of its instances tell."""
+        row = cls.empty(uid)
+        if facts is not None and facts.study_uid == uid:
+            _note(row, dict(facts.others))
+        return row
+
     def _row(self, uid: str) -> dict[str, Any]:
         if uid not in self._rows and len(self._rows) >= _MOST_STUDIES:
             uid = ""

@@ -1,4 +1,4 @@
-"""Reads the SOP Instance UIDs of a file again, to check whether it still holds the same instance."""
+"""Reads what stands in a file again, after a run: its SOP Instance UIDs, or what tells of its study."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from dcmsend.errors import DataSetError, FileUnreadable
-from dcmsend.inputs import FileSource
+from dcmsend.inputs import FileSource, InputFile
 
+from .facts import HeaderFacts
 from .file_meta import read_file_meta
 from .instance import ReadMode
 
-__all__ = ["instance_uids"]
+__all__ = ["facts_in_file", "instance_uids"]
 
 
 def instance_uids(descriptor: int) -> Iterator[str]:
@@ -32,3 +33,10 @@ def instance_uids(descriptor: int) -> Iterator[str]:
             syntax = guess_transfer_syntax(source.read_at(location.offset, 6))
         _, uid = read_data_set_uids(FileSource(descriptor, location.offset), syntax, None, location.offset)
         yield uid.partition("\\")[0].partition("\0")[0]  # as it stands in a request
+
+
+def facts_in_file(path: str, others: frozenset[int]) -> HeaderFacts | None:
+    """The facts of the file ``path``, with the elements ``others``; None if it cannot be read (any longer)."""
+    from .header import HeaderReader
+
+    return HeaderReader(others, ReadMode.FILE_OR_DATA_SET, None).read(InputFile(path), -1).facts
