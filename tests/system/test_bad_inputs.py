@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -129,17 +130,19 @@ def test_a_list_of_names_that_breaks_off_is_not_all(tmp_path: Path, options: tup
     """As on a share that is gone: DCMTK notices nothing; a truthful exit code says that more may be there."""
     for name in ("a", "b", "c"):
         shutil.copy(CT, tmp_path / name)
-    page = tmp_path.with_suffix(".html")
+    page, document, metrics = (tmp_path.with_suffix(f".{kind}") for kind in ("html", "json", "prom"))
+    reports = ("--report-html", page, "--report-json", document, "--metrics-file", metrics)
     with ScriptedPeer() as peer:
         done = run(
-            sys.executable, "-c", BROKEN_LIST, *options, "--progress", "--report-html", page, "+sd", "127.0.0.1",
-            peer.port, tmp_path,
-        )  # fmt: skip
+            sys.executable, "-c", BROKEN_LIST, *options, "--progress", *reports, "+sd", "127.0.0.1", peer.port, tmp_path
+        )
     assert done.exit_code == code, done.stderr
     assert len(peer.stores) == 2
     assert "  1 folder not read to the end -> look at the disk or share, run again" in done.stderr.splitlines()
     assert "everything is stored" not in done.stderr
     assert "1 folder not read to the end" in page.read_text()
+    assert json.loads(document.read_text())["totals"]["folders_unread"] == 1
+    assert "\ndcmsend_folders_unread_total 1\n" in metrics.read_text()
 
 
 def directory_object(_: Path) -> Path:

@@ -85,6 +85,7 @@ def _lines(record: RunRecord, peer: PeerFacts, activity: Activity) -> Iterator[s
     if record.leaves_young:
         help_text = "Files left for the next run, just modified."
         yield from _one("too_young_total", "counter", help_text, record.left_out.young)
+    yield from _one("folders_unread_total", "counter", "Folders not read to their end.", record.left_out.folders)
     rows = [({"kind": "not_dicom"}, record.invalid_files - record.broken_files - record.not_now),
             ({"kind": "invalid"}, record.broken_files), ({"kind": "not_now"}, record.not_now)]  # fmt: skip
     yield from _metric("ignored_files_total", "counter", "Files that are not sent.", rows)

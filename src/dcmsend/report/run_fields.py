@@ -153,6 +153,8 @@ class RunFields(Report):
             totals["left_out_by_name"] = self._record.names_left_out()
         if self._record.leaves_young:
             totals["too_young"] = self._record.left_out.young
+        if self._record.left_out.folders:
+            totals["folders_unread"] = self._record.left_out.folders
         if self._has_proofs:
             totals["proofs"] = self._proof_totals()
         return totals
