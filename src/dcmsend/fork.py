@@ -23,13 +23,13 @@ _kept: Final[list[object]] = []
 
 def own(thing: Owned) -> None:
     """Have ``thing`` given up in every child forked from now on, as long as the object exists."""
-    if not _owned and hasattr(os, "register_at_fork"):
+    if not _owned:
         _register()
     _owned.add(thing)
 
 
 def _register() -> None:
-    if not _kept:
+    if not _kept and hasattr(os, "register_at_fork"):
         _kept.append(_give_up_all)
         os.register_at_fork(after_in_child=_give_up_all)
 

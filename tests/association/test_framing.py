@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 from dcmsend.association import framing as framing_module
 from dcmsend.association.framing import Framing, framing_of
 from dcmsend.errors import FileUnreadable
-from dcmsend.inputs import FileChanged
+from dcmsend.inputs import FileChanged, preadv_by_seeking
 from dcmsend.load import BytesPayload, ChunkPayload, FilePayload, Payload
-from dcmsend.load import payload as payload_module
 from dcmsend.protocol import FramedBuffer
 from support import wire
 from support.examples import examples
@@ -84,7 +83,7 @@ def short(fd: int, targets: Sequence[memoryview], offset: int) -> int:
 READERS: dict[str, Reader] = {
     "preadv": whole,
     "short reads": short,
-    "without preadv": payload_module._read_into_by_slot,
+    "without preadv": preadv_by_seeking,
 }
 
 
@@ -107,7 +106,7 @@ def file(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> Path:
 
 
 def test_what_the_system_has_is_used() -> None:
-    assert framing_module.read_into is getattr(os, "preadv", payload_module._read_into_by_slot)
+    assert framing_module.read_into is getattr(os, "preadv", preadv_by_seeking)
 
 
 @pytest.mark.usefixtures("any_reader")

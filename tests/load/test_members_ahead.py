@@ -117,14 +117,14 @@ def test_where_reading_takes_long_even_a_single_processor_reads_ahead(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opened_by: dict[str, int]
 ) -> None:
     monkeypatch.setattr(members_ahead, "processors", lambda: 1)
-    really_read = file_source._read
+    really_read = file_source.read_once
 
     def slow(descriptor: int, size: int, position: int) -> bytes:
         time.sleep(0.002)
         return really_read(descriptor, size, position)
 
     path = make_zip(tmp_path, 60, 1000, zipfile.ZIP_STORED)
-    monkeypatch.setattr(file_source, "_read", slow)
+    monkeypatch.setattr(file_source, "read_once", slow)
     with ScriptedPeer() as peer:
         send_archives(path, peer.port)
     assert len(peer.stores) == 60

@@ -94,14 +94,16 @@ class _SysLogAppender(Appender):
             self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             self._send = self._send_to_server
         else:
-            try:
-                import syslog
-            except ImportError:
-                trouble.error("SysLogAppender- local syslog not available")
-                self._send = lambda priority, text, record: None
-            else:
-                syslog.openlog(self._ident or os.path.basename(sys.argv[0]) or "dcmsend", 0, 0)
-                self._send = lambda priority, text, record: syslog.syslog(priority, text)
+            self._send = self._sender_to_system(trouble)
+
+    def _sender_to_system(self, trouble: LogTrouble) -> Callable[[int, str, logging.LogRecord], None]:
+        if sys.platform == "win32":
+            trouble.error("SysLogAppender- local syslog not available")
+            return lambda priority, text, record: None
+        import syslog
+
+        syslog.openlog(self._ident or os.path.basename(sys.argv[0]) or "dcmsend", 0, 0)
+        return lambda priority, text, record: syslog.syslog(priority, text)
 
     @staticmethod
     def _find_facility(name: str, trouble: LogTrouble) -> int:

@@ -16,7 +16,10 @@ __all__ = ["signals_stop", "stopping_line"]
 
 _PATIENCE: Final = 1.0
 """Seconds that a line may take to be written."""
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS: Final[tuple[signal.Signals, ...]] = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name)
+)
+"""``SIGBREAK`` is Ctrl-Break, of Windows alone."""
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from itertools import combinations
 from typing import Final
@@ -19,6 +20,8 @@ _WRITTEN: Final = (
     "--create-report-file",
 )  # fmt: skip
 """Options that name a file to be written."""
+_FOLDS_NAMES: Final = sys.platform in ("win32", "darwin")
+"""Whether names that differ in case mostly lead to one file."""
 
 
 def check_written_files(line: CommandLine, reports: Mapping[str, str]) -> None:
@@ -48,6 +51,6 @@ def _is_same(one: str, other: str) -> bool:
 
     A pipe or a device may be given twice, because nothing is overwritten there.
     """
-    if one == other:
+    if one == other or (_FOLDS_NAMES and one.casefold() == other.casefold()):
         return not one or not os.path.exists(one) or os.path.isfile(one)
     return os.path.isfile(one) and os.path.isfile(other) and os.path.samefile(one, other)

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .file_source import NO_DESCRIPTOR, FileChanged, FileSource, OpenFile, open_beginning, open_file, open_input
+from .file_source import (
+    NO_DESCRIPTOR,
+    UNLIMITED,
+    FileChanged,
+    FileSource,
+    OpenFile,
+    most_descriptors,
+    open_beginning,
+    open_file,
+    open_input,
+)
 from .find import find_inputs
 from .input_file import InputFile
 from .left_out import LeftOut
@@ -28,6 +38,7 @@ if TYPE_CHECKING:
     from .dicomdir import leads_outside, read_dicomdir
     from .file_list import read_file_list
     from .kept_files import KeptFiles
+    from .seeking import pread_by_seeking, preadv_by_seeking
     from .selection import NameRule, Selection
     from .shard import Shard, Share
     from .similar_name import SimilarNames
@@ -37,6 +48,7 @@ __all__ = [
     "MOST_AHEAD",
     "NO_DESCRIPTOR",
     "STRETCH",
+    "UNLIMITED",
     "ArchiveMember",
     "DataSetInput",
     "DicomdirRecord",
@@ -77,9 +89,12 @@ __all__ = [
     "leads_outside",
     "missing_package",
     "most_ahead",
+    "most_descriptors",
     "open_beginning",
     "open_file",
     "open_input",
+    "pread_by_seeking",
+    "preadv_by_seeking",
     "read_dicomdir",
     "read_file_list",
     "without_secrets",
@@ -104,6 +119,10 @@ def __getattr__(name: str) -> object:
         from .kept_files import KeptFiles
 
         return KeptFiles
+    if name in ("pread_by_seeking", "preadv_by_seeking"):
+        from . import seeking
+
+        return getattr(seeking, name)
     if name in ("NameRule", "Selection"):
         from . import selection
 

@@ -6,7 +6,6 @@ Where files open quickly nothing of this is used, because handing small files be
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections import deque
@@ -17,7 +16,7 @@ from typing import Final, Generic, TypeVar
 from dcmsend.errors import FileUnreadable
 from dcmsend.interrupt import WAIT_SLICE
 
-from .file_source import NO_DESCRIPTOR
+from .file_source import NO_DESCRIPTOR, most_descriptors
 
 __all__ = ["MOST_AHEAD", "STRETCH", "Ticket", "TicketWorkers", "in_order", "most_ahead"]
 
@@ -39,11 +38,8 @@ def most_ahead(most: int = MOST_AHEAD) -> int:
 
     The rest is for what a run opens besides, late modules among it.
     """
-    try:
-        allowed = os.sysconf("SC_OPEN_MAX")
-    except (AttributeError, ValueError, OSError):  # the system does not say
-        return most
-    return most if allowed < 0 else max(1, min(most, allowed // 4))
+    allowed = most_descriptors()
+    return most if allowed is None else max(1, min(most, allowed // 4))
 
 
 class Ticket(Generic[Opened]):

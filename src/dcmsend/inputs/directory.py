@@ -83,7 +83,7 @@ def scan_directory(
     matches = _matcher(pattern)
     stripped = path.rstrip(_SEPARATORS)
     try:
-        levels = [_Level(path, "" if stripped == "." else stripped + os.sep, left_out)]
+        levels = [_Level(path, _prefix(path, stripped), left_out)]
     except OSError:
         yield InputFile(path)  # the directory could be opened a moment ago; reading this input reports the error
         return
@@ -119,6 +119,15 @@ def scan_directory(
     finally:
         for level in levels:
             level.close()
+
+
+def _prefix(path: str, stripped: str) -> str:
+    """What stands before the names in a directory; ``stripped`` is its path without separators at the end."""
+    if stripped == ".":
+        return ""
+    if path[1:] == ":" and os.path.splitdrive(path)[0] == path:
+        return path  # C: is the directory in which drive C: is at the moment; its top is another
+    return stripped + os.sep
 
 
 def _matcher(pattern: str) -> Callable[[str], bool] | None:

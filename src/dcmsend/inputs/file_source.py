@@ -13,12 +13,14 @@ from dcmsend.errors import DataSetError, FileUnreadable
 from dcmsend.reasons import Rejection
 
 __all__ = [
-    "NO_DESCRIPTOR", "FileChanged", "FileSource", "OpenFile", "open_beginning", "open_file", "open_input",
-    "read_opened", "status_of",
+    "NO_DESCRIPTOR", "UNLIMITED", "FileChanged", "FileSource", "OpenFile", "most_descriptors", "open_beginning",
+    "open_file", "open_input", "read_once", "read_opened", "status_of",
 ]  # fmt: skip
 
 NO_DESCRIPTOR: Final = (errno.EMFILE, errno.ENFILE)
 """The system's errors when too many files are open."""
+UNLIMITED: Final = 1 << 31
+"""What ``most_descriptors`` returns where the system sets no limit."""
 
 _FLAGS = os.O_RDONLY
 for _name in ("O_BINARY", "O_CLOEXEC", "O_NOCTTY", "O_NONBLOCK"):  # as far as the system has them
@@ -102,6 +104,17 @@ class OpenFile:
             self.descriptor = -1
 
 
+def most_descriptors() -> int | None:
+    """How many descriptors the system allows a process; None where it does not say."""
+    if not hasattr(os, "sysconf"):  # Windows
+        return None
+    try:
+        allowed: int = os.sysconf("SC_OPEN_MAX")
+    except (ValueError, OSError):
+        return None
+    return UNLIMITED if allowed < 0 else allowed
+
+
 def open_file(path: str, head_size: int) -> OpenFile:
     """Open a file and read its first bytes.  Raises as ``open_input`` does."""
     descriptor = _open(path)
@@ -123,7 +136,7 @@ def read_opened(descriptor: int, status: os.stat_result, head_size: int) -> Open
             _refuse_special(status.st_mode)
         size = status.st_size
         wanted = min(size, head_size)
-        head = _read(descriptor, wanted, 0)
+        head = read_once(descriptor, wanted, 0)
         if len(head) < wanted:
             head = FileSource(descriptor).read_at(0, wanted)
         if len(head) == size:
@@ -144,7 +157,7 @@ def open_beginning(path: str, size: int) -> tuple[int, bytes]:
     descriptor = _open(path)
     try:
         try:
-            data = _read(descriptor, size, 0)
+            data = read_once(descriptor, size, 0)
         except FileUnreadable:
             _check_kind(descriptor)
             raise
@@ -232,14 +245,14 @@ class FileSource:
             size = min(size, self._end - position)
         if size <= 0:
             return b""
-        data = _read(self._fd, min(size, _LARGEST_READ), position)
+        data = read_once(self._fd, min(size, _LARGEST_READ), position)
         if len(data) == size or not data:
             return data
         # A large request, or a file system that delivers less than asked: let memory grow with the bytes that exist.
         parts = [data]
         got = len(data)
         while got < size:
-            data = _read(self._fd, min(size - got, _LARGEST_READ), position + got)
+            data = read_once(self._fd, min(size - got, _LARGEST_READ), position + got)
             if not data:
                 break
             parts.append(data)
@@ -247,13 +260,15 @@ class FileSource:
         return b"".join(parts)
 
 
-def _read(fd: int, size: int, position: int) -> bytes:
+def read_once(fd: int, size: int, position: int) -> bytes:
+    """Up to ``size`` bytes from ``position``, as many as one request yields.  Raises FileUnreadable."""
     try:
         if _pread is not None:
             data: bytes = _pread(fd, size, position)
             return data
-        os.lseek(fd, position, os.SEEK_SET)
-        return os.read(fd, size)
+        from .seeking import pread_by_seeking  # only where the system has no pread
+
+        return pread_by_seeking(fd, size, position)
     except (OSError, OverflowError) as error:
         number = getattr(error, "errno", None) or 0
         raise FileUnreadable(getattr(error, "strerror", None) or str(error), number) from error

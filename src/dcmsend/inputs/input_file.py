@@ -68,6 +68,8 @@ class InputFile(NamedTuple):
     def key(self, resolve: Callable[[str], bytes]) -> tuple[bytes, bytes]:
         """The directory without links, and the name, both as the bytes that the system uses."""
         cut = max(self.path.rfind(separator) for separator in _SEPARATORS) + 1
+        if not cut and os.sep != "/":
+            cut = len(os.path.splitdrive(self.path)[0])  # C:name lies where drive C: is at the moment
         return resolve(self.path[:cut]), _bytes(self.path[cut:])
 
     def look(self) -> Stamp | None:

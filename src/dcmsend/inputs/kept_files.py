@@ -15,7 +15,7 @@ from typing import Final
 from dcmsend.errors import FileUnreadable
 from dcmsend.fork import own
 
-from .file_source import NO_DESCRIPTOR, FileSource, OpenFile, read_opened
+from .file_source import NO_DESCRIPTOR, FileSource, OpenFile, most_descriptors, read_opened
 from .input_file import InputFile
 from .source import Source
 
@@ -152,8 +152,5 @@ def _first_too_high() -> int:
 
     0 if the system permits few, or does not say (Windows, where other programs could not rename an open file either).
     """
-    try:
-        allowed = os.sysconf("SC_OPEN_MAX")
-    except (AttributeError, ValueError, OSError):
-        return 0
-    return 0 if allowed < _FEWEST_ALLOWED else allowed // _SHARE
+    allowed = most_descriptors()
+    return 0 if allowed is None or allowed < _FEWEST_ALLOWED else allowed // _SHARE

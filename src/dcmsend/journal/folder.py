@@ -12,7 +12,8 @@ from types import TracebackType
 from typing import Final
 
 __all__ = [
-    "CANNOT", "NAME_BYTES", "Folder", "fitting", "is_one_file", "link", "open_below", "rename_new", "sync_directory",
+    "CANNOT", "NAME_BYTES", "Folder", "fitting", "is_one_file", "link", "open_below", "remove_and_close", "rename_new",
+    "sync_directory",
 ]
 
 _HAS_DESCRIPTORS: Final = {os.rename, os.stat, os.unlink, os.open, os.link, os.mkdir} <= os.supports_dir_fd
@@ -24,6 +25,7 @@ CANNOT: Final = frozenset((
     getattr(errno, "EOPNOTSUPP", errno.ENOSYS), getattr(errno, "ENOTSUP", errno.ENOSYS),
 ))  # fmt: skip
 """Errors of a file system that cannot do an operation at all; another operation may work."""
+_NO_FOLLOW: Final[int] = getattr(os, "O_NOFOLLOW", 0)
 _SHARED: Final = stat.S_IWGRP | stat.S_IWOTH
 
 NAME_BYTES: Final = 255
@@ -76,8 +78,10 @@ class Folder:
         """
         status = self.status(os.path.basename(path))
         if status is None or not stat.S_ISLNK(status.st_mode):
-            return os.O_NOFOLLOW
+            return _NO_FOLLOW
         there = os.stat(self.path if self.fd is None else self.fd)
+        if not hasattr(os, "geteuid"):  # Windows, where such a link takes special rights
+            return 0
         if status.st_uid in (os.geteuid(), 0, there.st_uid) or not there.st_mode & _SHARED:
             return 0
         raise PermissionError(errno.EACCES, f"'{path}' is a link of another user, which is not followed")
@@ -94,7 +98,7 @@ class Folder:
 
     def rename(self, name: str, new_name: str) -> None:
         """Rename a file within the directory.  ``new_name`` must be our own: it is replaced.  Raises OSError."""
-        os.rename(self.at(name), self.at(new_name), src_dir_fd=self.fd, dst_dir_fd=self.fd)
+        os.replace(self.at(name), self.at(new_name), src_dir_fd=self.fd, dst_dir_fd=self.fd)
 
 
 def open_below(outer: str, directory: str) -> Folder:
@@ -152,6 +156,22 @@ def link(source: Folder, name: str, target: Folder, new_name: str) -> None:
 def is_one_file(one: os.stat_result, other: os.stat_result) -> bool:
     """Whether both results belong to one file, when asked for by names in one directory."""
     return (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
+
+
+def remove_and_close(path: str, descriptor: int) -> None:
+    """Remove an open file while its lock is held, then close it; on Windows, which removes no open file, after that.
+
+    There a process that has opened the file meanwhile keeps it from being removed.
+    """
+    try:
+        os.unlink(path)
+    except OSError:
+        os.close(descriptor)
+        if sys.platform == "win32":
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+    else:
+        os.close(descriptor)
 
 
 def sync_directory(directory: str) -> None:

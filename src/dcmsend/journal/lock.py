@@ -12,9 +12,10 @@ from dcmsend.errors import JournalError
 from dcmsend.fork import own
 from dcmsend.reasons import NoJournal
 
+from .folder import remove_and_close
 from .own_files import LOCK_LENGTH, check_owner, is_lock
 
-__all__ = ["JournalLock"]
+__all__ = ["JournalLock", "try_lock"]
 
 _FLAGS: Final = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 _MODE: Final = 0o600
@@ -51,7 +52,7 @@ class JournalLock:
             if not _is_ours(fd):
                 raise JournalError(path, f"'{self._path}' is in the way; move it to another place")
             check_owner(path, self._path, os.fstat(fd))
-            if not _try_lock(fd):
+            if not try_lock(fd):
                 raise JournalError(path, f"in use by another run{_holder(fd)}", NoJournal.IN_USE)
             with contextlib.suppress(FileNotFoundError):
                 if os.path.samestat(os.fstat(fd), os.stat(self._path)):
@@ -72,9 +73,7 @@ class JournalLock:
         """Release the lock and remove its file."""
         if self._fd < 0:
             return
-        with contextlib.suppress(OSError):  # a process that waits for it sees that it is gone, and makes another one
-            os.unlink(self._path)
-        os.close(self._fd)
+        remove_and_close(self._path, self._fd)  # a process that waits for it sees that it is gone, and makes another
         self._fd = -1
 
 
@@ -96,9 +95,10 @@ def _holder(fd: int) -> str:
 if sys.platform == "win32":
     import msvcrt
 
-    def _try_lock(fd: int) -> bool:
+    def try_lock(fd: int) -> bool:
+        """Lock an open file; False if another process holds its lock."""
         try:
-            os.lseek(fd, 1 << 30, os.SEEK_SET)  # behind the process number, which others may read
+            os.lseek(fd, 1 << 30, os.SEEK_SET)  # behind what stands in it, which others may read
             msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
         except OSError:
             return False
@@ -109,7 +109,8 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _try_lock(fd: int) -> bool:
+    def try_lock(fd: int) -> bool:
+        """Lock an open file; False if another process holds its lock.  Raises OSError where there are no locks."""
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

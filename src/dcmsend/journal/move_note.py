@@ -9,7 +9,8 @@ import stat
 import time
 from typing import Final, NamedTuple
 
-from .folder import NAME_BYTES, fitting
+from .folder import NAME_BYTES, fitting, remove_and_close
+from .lock import try_lock
 from .own_files import is_ours
 
 __all__ = ["KeptNote", "LeftNote", "MoveNote", "NotedMove", "is_noted", "is_temporary", "left_notes"]
@@ -21,7 +22,7 @@ _END: Final = b"end"
 _MOST_BYTES: Final = 1 << 16
 _FLAGS: Final = os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 _OLD_SECONDS: Final = 86400.0
-"""Age at which an untouched note belongs to no living run, on systems without locks."""
+"""Age at which an untouched note belongs to no living run, on file systems without locks."""
 
 
 class NotedMove(NamedTuple):
@@ -88,10 +89,10 @@ class _NoteInFile(MoveNote):
 
     def close(self, *, leave: bool = False) -> None:
         """Remove the note; ``leave`` keeps it for the next run."""
-        if not leave:
-            with contextlib.suppress(OSError):
-                os.unlink(self._path)
-        os.close(self._fd)
+        if leave:
+            os.close(self._fd)
+        else:
+            remove_and_close(self._path, self._fd)
         with contextlib.suppress(OSError):  # the folder has notes of other runs
             os.rmdir(os.path.dirname(self._path))
 
@@ -197,11 +198,6 @@ def _is_left(fd: int) -> bool:
 def _lock(fd: int) -> bool | None:
     """Whether a file could be locked; None where there are no locks."""
     try:
-        import fcntl
-
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except (ImportError, OSError):
+        return try_lock(fd)
+    except OSError:
         return None
-    return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 from typing import Final
 
 from dcmsend.errors import JournalError
@@ -46,10 +47,22 @@ class OwnFiles:
     def __init__(self, journal: str) -> None:
         self._directory, name = InputFile(os.path.realpath(journal)).key(Directories().resolve)
         self._names = {name + os.fsencode(suffix) for suffix in _SUFFIXES}
+        self._folded = {_folded(each): each for each in self._names}
 
     def hold(self, directory: bytes, name: bytes) -> bool:
-        """Whether a file is one of the journal's."""
-        return name in self._names and directory == self._directory
+        """Whether a file is one of the journal's; only for a name that differs in case the system is asked."""
+        if name in self._names and directory == self._directory:
+            return True
+        ours = self._folded.get(_folded(name))
+        if ours is None:
+            return False
+        with suppress(OSError, ValueError):
+            return os.path.samefile(os.path.join(self._directory, ours), os.path.join(directory, name))
+        return False
+
+
+def _folded(name: bytes) -> bytes:
+    return name.decode("utf-8", "surrogateescape").casefold().encode("utf-8", "surrogateescape")
 
 
 def journal_files(journal: str) -> tuple[str, ...]:

@@ -23,6 +23,9 @@ from .values import number, storable_text
 __all__ = ["Stored", "StoredFiles"]
 
 _MOST_KNOWN: Final = 4096
+_SEPARATOR: Final = os.fsencode(os.sep)
+_AFTER_IT: Final = bytes((_SEPARATOR[0] + 1,))
+"""What stands between the names of a path, and the character that comes after it when paths are sorted."""
 
 
 class Stored:
@@ -46,7 +49,10 @@ class Stored:
 
     def identity_of(self, path: str) -> tuple[int, int] | None:
         """Open the file; return its device and inode, None if it holds another instance now.  Raises OSError."""
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0))
+        flags = os.O_RDONLY
+        for further in ("O_BINARY", "O_CLOEXEC", "O_NONBLOCK"):
+            flags |= getattr(os, further, 0)
+        descriptor = os.open(path, flags)
         try:
             if self.sop_instance_uid not in map(storable_text, instance_uids(descriptor)):
                 return None
@@ -122,8 +128,8 @@ class StoredFiles:
 
         Raises JournalError.
         """
-        inner = directory.rstrip(b"/") + b"/"
-        below = (inner, inner[:-1] + b"0") if deep else (b"", b"")  # 0 comes after the slash
+        inner = directory.rstrip(_SEPARATOR) + _SEPARATOR
+        below = (inner, inner[:-1] + _AFTER_IT) if deep else (b"", b"")
         try:
             for path, name, size, mtime_ns, etag in self._connection.execute(LIST_STORED, (directory, *below)):
                 yield bytes(path), bytes(name), (number(size), number(mtime_ns)), etag or ""

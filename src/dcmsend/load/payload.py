@@ -106,17 +106,8 @@ def _nothing() -> None:
     """Replaces the close function of a payload that was closed."""
 
 
-def _read_into_by_slot(fd: int, targets: Sequence[memoryview], offset: int) -> int:
-    """Do what ``os.preadv`` does, on systems without it: fill one slot after the other."""
-    os.lseek(fd, offset, os.SEEK_SET)
-    total = 0
-    with open(fd, "rb", buffering=0, closefd=False) as file:
-        for target in targets:
-            count = file.readinto(target) or 0
-            total += count
-            if count < len(target):
-                break
-    return total
-
-
-read_into: Callable[[int, Sequence[memoryview], int], int] = getattr(os, "preadv", _read_into_by_slot)
+read_into: Callable[[int, Sequence[memoryview], int], int]
+if hasattr(os, "preadv"):
+    read_into = os.preadv
+else:  # Windows, and macOS before 11
+    from dcmsend.inputs import preadv_by_seeking as read_into

@@ -125,14 +125,16 @@ class FileSpool:
 
     def _write_at(self, position: int, data: memoryview) -> int:
         if hasattr(os, "pwrite"):
-            return os.pwrite(self._file.fileno(), data, position)
+            count: int = os.pwrite(self._file.fileno(), data, position)
+            return count
         with self._lock:
             self._file.seek(position)
             return self._file.write(data)
 
     def _read_at(self, position: int, size: int) -> bytes:
         if hasattr(os, "pread"):
-            return os.pread(self._file.fileno(), size, position)
+            found: bytes = os.pread(self._file.fileno(), size, position)
+            return found
         with self._lock:
             self._file.seek(position)
             return self._file.read(size)

@@ -10,7 +10,11 @@ __all__ = ["free_bytes"]
 
 def free_bytes(directory: str) -> int | None:
     """Free bytes in the file system of a directory; None if the system does not say."""
-    with suppress(OSError, ValueError, AttributeError):
-        found = os.statvfs(directory)
-        return found.f_bavail * found.f_frsize if found.f_blocks else None
+    with suppress(OSError, ValueError):
+        if hasattr(os, "statvfs"):
+            found = os.statvfs(directory)
+            return int(found.f_bavail * found.f_frsize) if found.f_blocks else None
+        import shutil  # on Windows
+
+        return shutil.disk_usage(directory).free
     return None

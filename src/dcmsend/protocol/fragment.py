@@ -7,6 +7,7 @@ length).
 from __future__ import annotations
 
 import mmap
+import sys
 from struct import Struct
 from typing import Final
 
@@ -73,9 +74,9 @@ def _encode_fragments(data: bytes, context_id: int, fragment_length: int, *, is_
 
 def _untouched_memory(length: int) -> mmap.mmap:
     """Zero bytes that cost neither memory nor time until they are used: most instances are small."""
-    if hasattr(mmap, "MAP_PRIVATE"):
-        return mmap.mmap(-1, length, flags=mmap.MAP_PRIVATE)
-    return mmap.mmap(-1, length)
+    if sys.platform == "win32":
+        return mmap.mmap(-1, length)
+    return mmap.mmap(-1, length, flags=mmap.MAP_PRIVATE)
 
 
 class FramedBuffer:

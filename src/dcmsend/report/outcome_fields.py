@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from dcmsend.dicom.sop_class import sop_class_name
@@ -121,8 +121,12 @@ def format_time(seconds: float) -> str | None:
     if not seconds:
         return None
     try:
-        return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")[:23] + "Z"
-    except (OverflowError, ValueError, OSError):  # the time of a file can be in any year
+        try:
+            moment = datetime.fromtimestamp(seconds, UTC)
+        except OSError:  # Windows converts no time before 1970 or after 3000
+            moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
+        return moment.isoformat(timespec="milliseconds")[:23] + "Z"
+    except (OverflowError, ValueError):  # the time of a file can be in any year
         return None
 
 

@@ -26,7 +26,7 @@ class OwnReports:
         named = options.own_files
         self._places = {os.path.split(place) for path in named for place in (_spelled(path), os.path.realpath(path))}
         names = "|".join(sorted(re.escape(name) for _, name in self._places))
-        self._names = re.compile(rf"({names})(\.[0-9a-f]+\.tmp)?", re.DOTALL)
+        self._names = re.compile(rf"({names})(\.[0-9a-f]+\.tmp)?", re.DOTALL | re.IGNORECASE)
         self._earlier = [
             (os.path.realpath(directory), re.compile(rf"{pattern_of_name(name)}(\.[0-9a-f]+\.tmp)?", re.DOTALL))
             for directory, name in map(os.path.split, options.names)
@@ -39,11 +39,19 @@ class OwnReports:
             return False
         directory, name = os.path.split(item.path)
         match = self._names.fullmatch(name)
-        if match is None or (os.path.realpath(directory), match[1]) not in self._places:
+        if match is None or not self._has_place(directory, match[1], match[2] or ""):
             earlier = [place for place, names in self._earlier if names.fullmatch(name) is not None]
-            if not earlier or os.path.realpath(directory) not in earlier:
+            if not earlier or not any(_are_one(os.path.realpath(directory), place) for place in earlier):
                 return False
         return _may_be_replaced(item.path)
+
+    def _has_place(self, directory: str, name: str, end: str) -> bool:
+        """Whether a report has this name, without its temporary ``end``, or one that the file system takes for it."""
+        real = os.path.realpath(directory)
+        if (real, name) in self._places:
+            return True
+        alike = [place for place in self._places if place[1].casefold() == name.casefold()]
+        return any(_are_one(os.path.join(real, name + end), os.path.join(*place) + end) for place in alike)
 
 
 def check_named(path: str, names: Iterable[str]) -> None:
@@ -62,6 +70,15 @@ def check_named(path: str, names: Iterable[str]) -> None:
         with contextlib.suppress(OSError, ValueError):
             if os.path.samestat(os.stat(name), place.status):
                 raise ReportError(path, IS_INPUT)
+
+
+def _are_one(path: str, other: str) -> bool:
+    """Whether two paths are one, or lead to one file or directory."""
+    if path == other:
+        return True
+    with contextlib.suppress(OSError, ValueError):
+        return os.path.samefile(path, other)
+    return False
 
 
 def _may_be_replaced(path: str) -> bool:

@@ -1,7 +1,8 @@
 """Finds the file that a report's name leads to, without following a link that another user has made.
 
 In a directory to which several people write, anyone can make a link with the name of another person's report.  So the
-path is walked name by name, and each directory is held open: what was found cannot be exchanged afterwards.
+path is walked name by name, and each directory is held open: what was found cannot be exchanged afterwards.  Windows
+cannot open a file relative to a directory: there the system walks the path, and any link is followed.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ __all__ = ["Place", "find_place"]
 _MOST_LINKS: Final = 40
 """Links followed at most, as in Linux."""
 
+_HAS_DESCRIPTORS: Final = {os.open, os.stat, os.readlink, os.link, os.unlink, os.rename} <= os.supports_dir_fd
+_NO_FOLLOW: Final[int] = getattr(os, "O_NOFOLLOW", 0)
 _DIRECTORY: Final = (
-    getattr(os, "O_PATH", os.O_RDONLY) | os.O_NOFOLLOW | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
+    getattr(os, "O_PATH", os.O_RDONLY) | _NO_FOLLOW | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
 )
 _SHARED: Final = stat.S_IWGRP | stat.S_IWOTH
 
@@ -26,14 +29,14 @@ class Place(NamedTuple):
     """The place of a report file.  The caller closes it.
 
     Attributes:
-        directory: descriptor of the directory in which the file is, or will be.
+        directory: descriptor of the directory in which the file is, or will be; None where paths are used instead.
         where: the name of this directory, without links.
         name: the file's own name in it, which is no link.
         status: of the file, None if it does not exist.
         descriptor: the open file of this process that the name stands for (``/dev/stdout``, ``/dev/fd/3``), else None.
     """
 
-    directory: int
+    directory: int | None
     where: str
     name: str
     status: os.stat_result | None
@@ -47,6 +50,8 @@ class Place(NamedTuple):
     @property
     def is_still_there(self) -> bool:
         """Whether the directory still has its name."""
+        if self.directory is None:
+            return True
         try:
             return os.path.samestat(os.stat(self.where, follow_symlinks=False), os.fstat(self.directory))
         except OSError:
@@ -54,19 +59,29 @@ class Place(NamedTuple):
 
     def now(self) -> Place:
         """The same place with the current status.  Raises OSError if it is no file now."""
-        place = self._replace(status=_status(self.directory, self.name, is_last=True))
+        place = self._replace(status=_status(self.directory, self.at(self.name), is_last=True))
         if not place.is_file:
             raise FileExistsError(errno.EEXIST, "what is no file has taken its place")
         return place
 
+    def at(self, name: str) -> str:
+        """The name to pass to the system for a file in the directory, together with ``directory``."""
+        return name if self.directory is not None else os.path.join(self.where, name)
+
     def open(self, flags: int, mode: int = 0o600) -> int:
         """Open the file; never through a link.  Raises OSError."""
-        flags |= os.O_NOFOLLOW | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOCTTY", 0)
-        return os.open(self.name, flags, mode, dir_fd=self.directory)
+        for further in ("O_CLOEXEC", "O_NOCTTY", "O_BINARY"):
+            flags |= getattr(os, further, 0)
+        return os.open(self.at(self.name), flags | _NO_FOLLOW, mode, dir_fd=self.directory)
+
+    def unlink(self, name: str) -> None:
+        """Remove a file from the directory.  Raises OSError."""
+        os.unlink(self.at(name), dir_fd=self.directory)
 
     def close(self) -> None:
         """Close the directory."""
-        os.close(self.directory)
+        if self.directory is not None:
+            os.close(self.directory)
 
 
 def find_place(path: str) -> Place:
@@ -75,6 +90,8 @@ def find_place(path: str) -> Place:
     Raises OSError when there is no such directory, when ``path`` is a directory itself, and PermissionError for a link
     of another user.  ValueError for a name that no file can have.
     """
+    if not _HAS_DESCRIPTORS:
+        return _find_by_path(path)
     where = "/" if path.startswith("/") else os.getcwd()
     rest = path.split("/")[::-1]
     directory = os.open(where, _DIRECTORY)
@@ -88,9 +105,9 @@ def find_place(path: str) -> Place:
             status = None
             if name != "..":
                 status = _status(directory, name, is_last=is_last)
+            if status is not None and is_last and name.isdigit() and where in _own_descriptors():
+                return Place(directory, where, name, status, int(name))
             if status is not None and stat.S_ISLNK(status.st_mode):
-                if is_last and where in _own_descriptors() and name.isdigit():
-                    return Place(directory, where, name, status, int(name))
                 links += 1
                 if links > _MOST_LINKS:
                     raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
@@ -111,6 +128,22 @@ def find_place(path: str) -> Place:
         raise
 
 
+def _find_by_path(path: str) -> Place:
+    """Do what ``find_place`` does, on systems that cannot open a file relative to a directory."""
+    full = os.path.realpath(path)
+    if path.endswith(tuple(filter(None, (os.sep, os.altsep)))) or os.path.isdir(full):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    where, name = os.path.split(full)
+    status = _status(None, full, is_last=True)
+    if status is not None and stat.S_ISLNK(status.st_mode):
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+    if status is not None and not stat.S_ISREG(status.st_mode):
+        return Place(None, "", full, status)  # a device or a pipe, which lies in no directory on Windows
+    if status is None and not os.path.isdir(where):
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+    return Place(None, where, name, status)
+
+
 def _step(directory: int, name: str) -> int:
     """Open the next directory, and close the last one."""
     following = os.open(name, _DIRECTORY, dir_fd=directory)
@@ -118,7 +151,7 @@ def _step(directory: int, name: str) -> int:
     return following
 
 
-def _status(directory: int, name: str, *, is_last: bool) -> os.stat_result | None:
+def _status(directory: int | None, name: str, *, is_last: bool) -> os.stat_result | None:
     try:
         return os.stat(name, dir_fd=directory, follow_symlinks=False)
     except FileNotFoundError:
@@ -137,17 +170,22 @@ def _own_descriptors() -> tuple[str, ...]:
 
 def _check_link(directory: int, status: os.stat_result, *, is_last: bool) -> None:
     """Check the owner of a link: us or the system; before the last step also the owner of the link's directory."""
-    if status.st_uid in (os.geteuid(), 0) or (not is_last and _is_of_owner(directory, status)):
+    if _is_ours(status) or (not is_last and _is_of_owner(directory, status)):
         return
     raise PermissionError(errno.EACCES, "a link of another user leads there, which no report follows")
 
 
 def _check_pipe(directory: int, status: os.stat_result | None) -> None:
     """Reject a pipe that another user has put into a shared directory to read from it."""
-    if status is None or not stat.S_ISFIFO(status.st_mode) or status.st_uid in (os.geteuid(), 0):
+    if status is None or not stat.S_ISFIFO(status.st_mode) or _is_ours(status):
         return
     if not _is_of_owner(directory, status):
         raise PermissionError(errno.EACCES, "it is a pipe of another user, in a directory that others write to")
+
+
+def _is_ours(status: os.stat_result) -> bool:
+    """Whether a file belongs to us or to the system."""
+    return not hasattr(os, "geteuid") or status.st_uid in (os.geteuid(), 0)
 
 
 def _is_of_owner(directory: int, status: os.stat_result) -> bool:

@@ -12,7 +12,7 @@ from dcmsend.index import looks_like_dicom
 
 from .place import Place
 
-__all__ = ["HEAD_LENGTH", "IS_INPUT", "InputWatch", "read_head", "read_head_of_open_file", "reason_to_keep"]
+__all__ = ["HEAD_LENGTH", "IS_INPUT", "InputWatch", "head_of", "read_head", "read_head_of_open_file", "reason_to_keep"]
 
 IS_INPUT: Final = "it is one of the files to be sent, which no report overwrites"
 HEAD_LENGTH: Final = 4096
@@ -33,7 +33,10 @@ def read_head(place: Place) -> bytes:
 
 
 def read_head_of_open_file(descriptor: int) -> bytes:
-    """The first 4 KiB of an open regular file, even if it is open only for writing; empty if they cannot be read."""
+    """The first 4 KiB of an open regular file, even if it is open only for writing; empty if they cannot be read.
+
+    On Windows they cannot: no name leads to a file that a process has open.
+    """
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         return b""
     try:
@@ -41,9 +44,19 @@ def read_head_of_open_file(descriptor: int) -> bytes:
     except OSError:
         return b""
     try:
-        return os.pread(again, HEAD_LENGTH, 0)
+        return head_of(again)
     finally:
         os.close(again)
+
+
+def head_of(descriptor: int) -> bytes:
+    """The first 4 KiB of an open file, which stays at its position.  Raises OSError."""
+    if hasattr(os, "pread"):
+        head: bytes = os.pread(descriptor, HEAD_LENGTH, 0)
+        return head
+    from dcmsend.inputs import pread_by_seeking  # on Windows
+
+    return pread_by_seeking(descriptor, HEAD_LENGTH, 0)
 
 
 def reason_to_keep(head: bytes, is_earlier_report: Callable[[bytes], bool] | None) -> str:

@@ -14,7 +14,7 @@ from dcmsend.errors import ReportError
 
 from .earlier_report import is_earlier_report
 from .place import Place, find_place
-from .replaceable import HEAD_LENGTH, read_head, read_head_of_open_file, reason_to_keep
+from .replaceable import head_of, read_head, read_head_of_open_file, reason_to_keep
 from .visible import open_stream
 
 __all__ = ["ReportFile"]
@@ -136,10 +136,11 @@ class ReportFile:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 raise OSError(0, "another file has just taken its place")
-            _check(os.pread(descriptor, HEAD_LENGTH, 0))
-            is_ours = status.st_uid == os.geteuid() and status.st_nlink == 1
-            if is_ours:
-                os.fchmod(descriptor, self._mode)  # it may have been readable by everyone
+            _check(head_of(descriptor))
+            is_ours = not hasattr(os, "geteuid") or status.st_uid == os.geteuid()
+            if is_ours and status.st_nlink == 1:
+                if hasattr(os, "fchmod"):
+                    os.fchmod(descriptor, self._mode)  # it may have been readable by everyone
                 os.ftruncate(descriptor, 0)
                 self._leave()
                 return descriptor
@@ -159,18 +160,19 @@ class ReportFile:
     def _give_name(self, place: Place) -> None:
         """Give the file its name, unless another file that must stay has that name by now."""
         directory, temporary = place.directory, self._temporary
+        old, new = place.at(temporary), place.at(place.name)
         try:
-            os.link(temporary, place.name, src_dir_fd=directory, dst_dir_fd=directory, follow_symlinks=False)
-        except OSError:  # the name exists, or the file system has no hard links
+            os.link(old, new, src_dir_fd=directory, dst_dir_fd=directory, follow_symlinks=False)
+        except (OSError, NotImplementedError):  # the name exists, or the file system has no hard links
             try:
                 _check(read_head(place.now()))
-                os.replace(temporary, place.name, src_dir_fd=directory, dst_dir_fd=directory)
+                os.replace(old, new, src_dir_fd=directory, dst_dir_fd=directory)
             except OSError as error:
                 self._temporary = ""  # the file is complete, and stays under this name
                 where = os.path.join(place.where, temporary)
                 raise OSError(0, f"{error.strerror}; the report is in '{where}'") from error
         else:
-            os.unlink(temporary, dir_fd=directory)
+            place.unlink(temporary)
         self._temporary = ""
 
     def _leave(self) -> None:
@@ -184,7 +186,7 @@ class ReportFile:
             self._file.close()
         if self._place is not None and self._temporary:
             with contextlib.suppress(OSError):
-                os.unlink(self._temporary, dir_fd=self._place.directory)
+                self._place.unlink(self._temporary)
         self._temporary = ""
         self._leave()
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from dcmsend.errors import ReportError
 
 from .place import Place, find_place
-from .replaceable import HEAD_LENGTH, read_head, reason_to_keep
+from .replaceable import head_of, read_head, reason_to_keep
 from .visible import open_stream
 
 __all__ = [
@@ -45,9 +46,9 @@ def try_text_place(path: str) -> None:
         try:
             if place.is_file:
                 descriptor = _open_for_writing(place, path, None)
-                if place.status is None:
-                    _remove(place, descriptor)
+                left = _remove(place, descriptor) if place.status is None else None
                 os.close(descriptor)
+                _remove_closed(place, left)
         finally:
             place.close()
 
@@ -72,15 +73,19 @@ def write_text_report(path: str, pieces: Iterable[str], *, only_over_reports: bo
         place = find_place(path)
         try:
             descriptor = _open_for_writing(place, path, is_earlier_text_report if only_over_reports else None)
-            with open_stream(descriptor, errors="surrogateescape") as file:
-                try:
-                    if place.is_file:
-                        os.ftruncate(descriptor, 0)
-                    file.writelines(pieces)
-                    file.flush()
-                except BaseException:
-                    _remove(place, descriptor)
-                    raise
+            left = None
+            try:
+                with open_stream(descriptor, errors="surrogateescape") as file:
+                    try:
+                        if place.is_file:
+                            os.ftruncate(descriptor, 0)
+                        file.writelines(pieces)
+                        file.flush()
+                    except BaseException:
+                        left = _remove(place, descriptor)
+                        raise
+            finally:
+                _remove_closed(place, left)
         finally:
             place.close()
 
@@ -100,7 +105,7 @@ def _open_for_writing(place: Place, path: str, is_earlier_report: Callable[[byte
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise ReportError(path, "another file has just taken its place")
-        reason = reason_to_keep(os.pread(descriptor, HEAD_LENGTH, 0), is_earlier_report)
+        reason = reason_to_keep(head_of(descriptor), is_earlier_report)
         if reason:
             raise ReportError(path, reason)
     except BaseException:
@@ -109,13 +114,31 @@ def _open_for_writing(place: Place, path: str, is_earlier_report: Callable[[byte
     return descriptor
 
 
-def _remove(place: Place, descriptor: int) -> None:
-    """Remove an incomplete report, if it is a file and still the one that was written."""
+def _remove(place: Place, descriptor: int) -> os.stat_result | None:
+    """Remove an incomplete report, if it is a file and still the one that was written.
+
+    Returns its status if it is still there: Windows removes no open file.
+    """
     with contextlib.suppress(OSError):
         written = os.fstat(descriptor)
-        there = os.stat(place.name, dir_fd=place.directory, follow_symlinks=False)
-        if place.is_file and os.path.samestat(written, there):
-            os.unlink(place.name, dir_fd=place.directory)
+        try:
+            if _is_there(place, written):
+                place.unlink(place.name)
+        except PermissionError:
+            return written if sys.platform == "win32" else None
+    return None
+
+
+def _remove_closed(place: Place, written: os.stat_result | None) -> None:
+    """Remove what ``_remove`` has left, once it is closed."""
+    with contextlib.suppress(OSError):
+        if written is not None and _is_there(place, written):
+            place.unlink(place.name)
+
+
+def _is_there(place: Place, written: os.stat_result) -> bool:
+    there = os.stat(place.at(place.name), dir_fd=place.directory, follow_symlinks=False)
+    return place.is_file and os.path.samestat(written, there)
 
 
 @contextlib.contextmanager

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Generator, Iterable, Sequence
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
 from dcmsend.errors import CannotListen, DcmsendError, InputError, JournalError, NoInputFiles
 from dcmsend.index import Instance
-from dcmsend.inputs import Source
+from dcmsend.inputs import Source, most_descriptors
 from dcmsend.interrupt import Interrupt
 from dcmsend.load import Abilities
 from dcmsend.report import RunRecord, open_reports, refusal_lines
@@ -315,10 +314,8 @@ class Run:
 
 def _may_open_few() -> bool:
     """Whether associations and files may leave no descriptor for a module that is loaded in the middle of the run."""
-    try:
-        return 0 <= os.sysconf("SC_OPEN_MAX") < _FEW_DESCRIPTORS
-    except (AttributeError, ValueError, OSError):  # the system does not say
-        return False
+    allowed = most_descriptors()
+    return allowed is not None and allowed < _FEW_DESCRIPTORS
 
 
 def log_end(error: DcmsendError, settings: Settings, record: RunRecord) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from dcmsend.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN
 from dcmsend.errors import Cancelled, DataSetError, DcmsendError, FileUnreadable, TranscodeError
 from dcmsend.index import Instance
-from dcmsend.inputs import NO_DESCRIPTOR
+from dcmsend.inputs import NO_DESCRIPTOR, UNLIMITED, most_descriptors
 from dcmsend.load import (
     Abilities,
     BytesPayload,
@@ -313,11 +312,10 @@ def _most_open_files(connections: int) -> int:
     Half of the descriptors that the system allows are for what a run opens besides: connections, reports, files of the
     scan, late modules.
     """
-    try:
-        allowed = os.sysconf("SC_OPEN_MAX")
-    except (AttributeError, ValueError, OSError):  # the system does not say
+    allowed = most_descriptors()
+    if allowed is None or allowed == UNLIMITED:
         return _MANY
-    return _MANY if allowed < 0 else max(1, (allowed - _OTHERS) // (4 * connections))
+    return max(1, (allowed - _OTHERS) // (4 * connections))
 
 
 def _size_of(part: Part) -> int | None:

@@ -9,6 +9,7 @@ import select
 import signal
 import stat
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -223,8 +224,7 @@ def _run(command: tuple[str, ...], check: _Check) -> bytes:
         if code is None:
             data = None
     finally:
-        with contextlib.suppress(OSError):  # the command, and what it has started
-            os.killpg(process.pid, signal.SIGKILL)
+        _kill(process)
         process.wait()
     if data is None:
         text = f"{name} has not ended with a token within {_SECONDS:g} s"
@@ -234,6 +234,15 @@ def _run(command: tuple[str, ...], check: _Check) -> bytes:
     if code:
         raise CredentialsUnusable(f"{name} ends with exit code {code} instead of a token", is_permanent=False)
     return data
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """End the command, and where the system knows groups of processes also what it has started."""
+    with contextlib.suppress(OSError):
+        if sys.platform == "win32":
+            process.kill()
+        else:
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def _exit_code(process: subprocess.Popen[bytes], until: float, check: _Check) -> int | None:
@@ -250,6 +259,10 @@ def _exit_code(process: subprocess.Popen[bytes], until: float, check: _Check) ->
 
 def _read_pipe(descriptor: int, until: float, check: _Check) -> bytes | None:
     """All bytes of a pipe, of too many the first ones; None if they do not end in time."""
+    if sys.platform == "win32":  # select takes nothing but sockets
+        from .pipe_thread import read_on_thread
+
+        return read_on_thread(descriptor, _LONGEST, until, check)
     data = b""
     while len(data) <= _LONGEST:
         check()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
 
 from dcmsend.errors import ConnectionLost, DcmsendError, TlsFailed
 from dcmsend.fork import own
+
+from .tcp import text_of_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -107,4 +108,4 @@ class AcceptedConnection:
 
 
 def _lost(error: OSError) -> ConnectionLost:
-    return ConnectionLost(os.strerror(error.errno) if error.errno else str(error))
+    return ConnectionLost(text_of_error(error.errno) if error.errno else str(error))

@@ -77,4 +77,6 @@ def _time(tag: int, value: bytes) -> int:
 
 
 def _day(seconds: int) -> str:
-    return time.strftime("%Y-%m-%d", time.gmtime(seconds))
+    from datetime import date, timedelta  # only for a certificate that cannot be used
+
+    return str(date(1970, 1, 1) + timedelta(days=seconds // 86400))

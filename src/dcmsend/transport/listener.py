@@ -13,6 +13,7 @@ from dcmsend.interrupt import Interrupt
 from .accepted import AcceptedConnection
 from .address import AddressFamily, resolve
 from .deadline import Deadline
+from .tcp import text_of_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class Listener:
             try:
                 return _listen(kind, place, is_dual=not address and family is AddressFamily.ANY)
             except OSError as error:
-                detail = os.strerror(error.errno) if error.errno else str(error)
+                detail = text_of_error(error.errno) if error.errno else str(error)
                 if address or error.errno not in _NO_IPV6:
                     break  # another address is not what was asked for
         raise CannotListen(self.address, detail)

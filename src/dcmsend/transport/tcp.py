@@ -20,7 +20,7 @@ from dcmsend.reasons import NoConnection
 from .address import AddressFamily, resolve
 from .deadline import Deadline
 
-__all__ = ["TcpConnection", "TcpOptions", "connect"]
+__all__ = ["TcpConnection", "TcpOptions", "connect", "text_of_error"]
 
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 _TCP_INFO: int | None = getattr(socket, "TCP_INFO", None) if sys.platform.startswith("linux") else None
@@ -30,6 +30,8 @@ _WOULD_BLOCK = (errno.EAGAIN, errno.EWOULDBLOCK)
 _NO_SENDFILE = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EOVERFLOW, errno.EIO, errno.ESTALE, errno.EBADF)
 """Errors of sendfile that do not come from the connection: reading the file shows what is wrong with it."""
 _sendfile = getattr(os, "sendfile", None) if sys.platform.startswith("linux") else None
+_POLLIN: int = getattr(select, "POLLIN", 0)
+_POLLOUT: int = getattr(select, "POLLOUT", 0)
 _LONGEST_BUFFER = (1 << 31) - 1  # the option is an int; the system limits it further
 
 
@@ -73,7 +75,7 @@ class TcpConnection:
         self._poll_input: Callable[[float], list[tuple[int, int]]] | None = None
         if hasattr(select, "poll"):  # polled before every message
             poll = select.poll()
-            poll.register(sock, select.POLLIN)
+            poll.register(sock, _POLLIN)
             self._poll_input = poll.poll
         own(self)
         if options.kernel_timeouts:
@@ -185,13 +187,20 @@ class TcpConnection:
     def _after_slice(self, error: OSError, deadline: Deadline) -> None:
         """Return if the call may be repeated; raise otherwise."""
         if not (isinstance(error, TimeoutError) or error.errno in _WOULD_BLOCK):
-            raise ConnectionLost(os.strerror(error.errno) if error.errno else str(error)) from error
+            raise ConnectionLost(text_of_error(error.errno) if error.errno else str(error)) from error
         self._check(deadline)
 
     def _check(self, deadline: Deadline) -> None:
         self._interrupt.check()
         if deadline.remaining() == 0.0:
             raise TimedOut(deadline.what, deadline.seconds or 0.0) from None
+
+
+def text_of_error(number: int) -> str:
+    """The system's words for an error of a socket; on Windows these errors have numbers of their own."""
+    if sys.platform == "win32":
+        return socket.errorTab.get(number, os.strerror(number)).rstrip(".")
+    return os.strerror(number)
 
 
 def _is_all_acknowledged(sock: socket.socket) -> bool:
@@ -274,7 +283,7 @@ def _connect(sock: socket.socket, address: tuple[str, int], deadline: Deadline, 
                 )
         code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     if code:
-        text = os.strerror(code)
+        text = text_of_error(code)
         why = NoConnection.REFUSED if code == errno.ECONNREFUSED else NoConnection.OTHER
         raise ConnectFailed(f"TCP Initialization Error: {text}", f"{address[0]} port {address[1]}: {text}", why=why)
 
@@ -286,7 +295,7 @@ def _is_writable(sock: socket.socket, remaining: float | None) -> bool:
 def _is_ready(sock: socket.socket, seconds: float, *, for_writing: bool) -> bool:
     if hasattr(select, "poll"):
         poll = select.poll()
-        poll.register(sock, select.POLLOUT if for_writing else select.POLLIN)
+        poll.register(sock, _POLLOUT if for_writing else _POLLIN)
         return bool(poll.poll(seconds * 1000))
     readers, writers = ([], [sock]) if for_writing else ([sock], [])
     return any(select.select(readers, writers, [sock], seconds))

@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 from dcmsend.errors import FileUnreadable
 
 from ..anonymous import write_all
+from ..file_source import read_once
 from .content import cannot_be_read
 from .kind import ArchiveKind
 
@@ -284,9 +285,6 @@ class Inflating:
         self.fault = fault
 
     def _read(self) -> bytes:
-        try:
-            data = os.pread(self._descriptor, _INPUT, self._consumed)
-        except OSError as error:
-            raise FileUnreadable(error.strerror or str(error), error.errno or 0) from error
+        data = read_once(self._descriptor, _INPUT, self._consumed)
         self._consumed += len(data)
         return data

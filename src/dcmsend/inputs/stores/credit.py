@@ -19,6 +19,8 @@ from typing import Final
 
 from dcmsend.interrupt import WAIT_SLICE
 
+from ..file_source import most_descriptors
+
 __all__ = ["Charge", "Credit", "descriptors_allowed"]
 
 LARGEST_SUM: Final = 128 << 20
@@ -34,11 +36,8 @@ _SHARE: Final = 4
 
 def descriptors_allowed() -> int:
     """How many objects may have a descriptor in each credit: at most a quarter of what the system allows."""
-    try:
-        allowed = os.sysconf("SC_OPEN_MAX")
-    except (AttributeError, ValueError, OSError):  # the system does not say
-        return _MOST // _SHARE
-    return _MOST if allowed < 0 else max(1, min(_MOST, allowed // _SHARE))
+    allowed = most_descriptors()
+    return _MOST // _SHARE if allowed is None else max(1, min(_MOST, allowed // _SHARE))
 
 
 class Credit:

@@ -111,7 +111,7 @@ def _entry(path: str, answer: Any) -> Entry:
     size = int(length) if length.isascii() and length.isdigit() else None
     mtime_ns = None
     if modified is not None:
-        with suppress(ValueError, OverflowError):
+        with suppress(ValueError, OverflowError, OSError):
             mtime_ns = int(parsedate_to_datetime(modified).timestamp()) * 1_000_000_000
     return Entry(path, size, mtime_ns, plain_etag(answer.headers.get("ETag")))
 
