@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[1]
 FOLDERS = ("src", "tests", "scripts", "docs", "completions", "changes", "benchmarks", "fuzz", "soak", "debian")
 FILES = {
     "pyproject.toml", "mkdocs.yml", "README.md", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", ".ci/run",
+    "Dockerfile", ".dockerignore",
 }  # fmt: skip
 MADE_BY_HATCH = {"PKG-INFO", ".gitignore"}
 """The second one says to hatch, also where the archive is unpacked, what is not to be packed."""
