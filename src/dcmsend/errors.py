@@ -107,9 +107,8 @@ class FileUnreadable(InputError):
 
     why = Rejection.UNREADABLE
 
-    def __init__(self, reason: str, errno: int = 0) -> None:
-        self.reason = reason
-        self.errno = errno
+    def __init__(self, reason: str, errno: int = 0, why: Rejection | None = None) -> None:
+        self.reason, self.errno, self.why = reason, errno, why or self.why
         super().__init__(reason)
 
     @property

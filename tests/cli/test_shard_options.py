@@ -95,6 +95,8 @@ def test_tasks(environment: dict[str, str], number: int) -> None:
         (slurm("2", "2", "2", "3", "1"), "the array has 2 tasks from 2 to 3"),
         (slurm("3", "4", "1", "8", "1"), "the array has 4 tasks from 1 to 8"),
         (slurm("1", "5", "1", "5", "1"), "the array has 5 tasks from 1 to 5"),
+        (slurm("9", "4", "1", "4", "1"), "SLURM_ARRAY_TASK_ID is 9, and the array has tasks from 1 to 4"),
+        (slurm("0", "4", "1", "4", "1"), "SLURM_ARRAY_TASK_ID is 0, and the array has tasks from 1 to 4"),
         (slurm("0"), "SLURM_ARRAY_TASK_ID is 0"),
         (slurm("5"), "SLURM_ARRAY_TASK_ID is 5"),
         (slurm("x"), "SLURM_ARRAY_TASK_ID is no number (x)"),

@@ -16,6 +16,7 @@ from dask.distributed import Client
 
 from dcmsend import Result
 from dcmsend.cluster import ClusterOptions, ClusterUnusable
+from dcmsend.cluster.errors import SAME_EVERYWHERE
 from support.certificates import Certificates
 from support.clusters import programs_of_cluster, scheduler_with, transfer_over, uids_at
 from support.peer_script import Respond, Script
@@ -50,10 +51,19 @@ def test_what_workers_told_a_dead_driver_is_not_sent_again(tmp_path: Path, certi
         assert Counter(uids_at(peer)) == Counter(tiny_instance_uid(number) for number in range(600))
 
         assert answer_to_a_plain_client(int(address.rpartition(":")[2])) == b""
+        plain = address.replace("tls:", "tcp:")
         wrong = certificates.other_ca, certificate, key
-        refused = run(*command[:4], *wrong, *command[7:], cwd=tmp_path)
-        assert refused.exit_code == 61, refused.stderr
-        assert "cannot use the cluster" in refused.stderr
+        stranger = certificates.ca, certificates.other_client, certificates.other_client_key
+        for words, code, said in (
+            ([address, "--cluster-tls", *map(str, wrong)], 105, "the scheduler's certificate is not accepted ("),
+            ([address, "--cluster-tls", *map(str, stranger)], 61, "it does not accept our certificate; check "),
+            ([plain], 61, "this is no scheduler of Dask, or it wants TLS; check "),
+        ):
+            refused = run(*command[:2], *words, *command[7:], cwd=tmp_path)
+            assert refused.exit_code == code, refused.stderr
+            (line,) = refused.stderr.splitlines()
+            assert line.startswith(f"F: cannot use the cluster: {words[0]}: ")
+            assert said in line
 
 
 def answer_to_a_plain_client(port: int) -> bytes:
@@ -128,6 +138,7 @@ def test_workers_of_another_version_get_nothing(client: Client, tmp_path: Path) 
         client.run(_set_version, "")
     assert isinstance(error, ClusterUnusable)
     assert "has dcmsend 0.0.1 and Python 3." in str(error)
+    assert str(error).endswith(SAME_EVERYWHERE)
     assert error.is_permanent
     assert not outcomes
     assert not peer.connections

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from dcmsend import JournalOptions, Peer, TransferOptions, UserIdentity, WebPeer
-from dcmsend.cluster import ClusterOptions
-from dcmsend.cluster.parcel import check_secrets, pack, tell_input, unpack
+from dcmsend.cluster import ClusterOptions, ClusterUnusable
+from dcmsend.cluster.parcel import check_secrets, pack, tell_input, unpack, with_address
 from dcmsend.errors import UsageError
 from dcmsend.inputs import InputFile, Origin
 from dcmsend.settings import Settings
-from dcmsend.stow import BasicCredentials
+from dcmsend.stow import BasicCredentials, BearerFile
 from dcmsend.transport import TlsOptions, load_tls
 from support.certificates import KEY_PASSWORD, Certificates
 
@@ -63,6 +63,24 @@ def test_secrets_without_files_are_refused_off_this_machine(certificates: Certif
         check_secrets(ticket, ClusterOptions(**FAR))
 
 
+def test_no_secret_goes_through_a_tunnel(certificates: Certificates) -> None:
+    """The scheduler tells its own address: that on this machine may be one end of a tunnel to another."""
+    tls = ("ca", "cert", "key")
+    secret, plain = secured(certificates), Settings(peer=Peer("h", 104), journal=JOURNAL)
+    near, near_tls = ClusterOptions("tcp://127.0.0.1:8786"), ClusterOptions("tls://127.0.0.1:8786", tls)
+    far, far_tls = "tcp://192.0.2.1:8786", "tls://192.0.2.1:8786"
+    with pytest.raises(ClusterUnusable, match="the password would be sent to the workers") as caught:
+        with_address(near_tls, far_tls, secret)
+    assert caught.value.is_permanent
+    with pytest.raises(ClusterUnusable, match="listens beyond this machine without TLS") as caught:
+        with_address(near, far, plain)
+    assert caught.value.is_permanent
+    assert not with_address(near_tls, far_tls, plain).stays_here
+    for options in (near, near_tls, ClusterOptions("local:2")):
+        for address in (options.address, ""):
+            assert with_address(options, address, secret) == options
+
+
 def test_on_this_machine_the_settings_arrive_as_they_are(certificates: Certificates) -> None:
     settings = secured(certificates)
     assert unpack(pack(settings, ClusterOptions("local:1"), 1)).peer == settings.peer
@@ -76,6 +94,24 @@ def test_credentials_of_a_web_service_are_paths(tmp_path: Path) -> None:
     parcel = pack(settings, ClusterOptions(**FAR), 1)
     assert b"topsecret" not in parcel
     assert unpack(parcel).peer == settings.peer
+
+
+def test_files_of_credentials_are_found_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker was started in another one."""
+    monkeypatch.chdir(tmp_path)
+    for credentials, field in ((BasicCredentials("user", "secret"), "password_file"), (BearerFile("secret"), "path")):
+        settings = Settings(peer=WebPeer("https://far.example/web", credentials=credentials), journal=JOURNAL)
+        for options in (ClusterOptions(**FAR), ClusterOptions("local:1")):
+            there = unpack(pack(settings, options, 1)).peer
+            assert isinstance(there, WebPeer)
+            assert getattr(there.credentials, field) == str(tmp_path / "secret")
+
+
+def test_a_secret_that_only_this_process_can_read(certificates: Certificates) -> None:
+    """As with ``--password-file <(...)``: a worker would read what it has open under that number."""
+    far = ClusterOptions(**FAR, password_file="/dev/fd/63", key_password_file="key")
+    with pytest.raises(UsageError, match="the password in /dev/fd/63 can be read by this process only"):
+        check_secrets(secured(certificates), far)
 
 
 def test_a_missing_secret_is_told_by_its_file(certificates: Certificates) -> None:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import threading
 import time
 import zipfile
 from pathlib import Path
 
+import pytest
 from dask.distributed import Client
 
 from dcmsend import InputOptions, JournalOptions, Result, TransferOptions, WebPeer, send
+from dcmsend.errors import DcmsendError, StoreUnusable
+from dcmsend.reasons import NoStore
 from support.clusters import transfer_over, uids_at
 from support.peer_script import Script, Silence
 from support.scripted_peer import ScriptedPeer
 from support.scripted_web_server import ScriptedWebServer, store_all
 from support.sending import instance_uid, run_transfer, write_instances
-from support.store_servers import web_place
+from support.store_servers import AWS, s3_place, web_place
 
 
 def test_objects_and_archives_of_a_web_place(client: Client, tmp_path: Path) -> None:
@@ -41,6 +46,49 @@ def test_objects_and_archives_of_a_web_place(client: Client, tmp_path: Path) -> 
     assert sorted(names) == [path.name for path in paths[3:]] + [f"some.zip!/{path.name}" for path in paths[:3]]
     assert sorted(each.path.removeprefix(web.url) for each in transfer.rejected) == ["notes.txt", "nothing.dcm"]
     assert again.already_stored == 6
+
+
+def test_credentials_of_a_bucket_on_one_side_only(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The driver lists and the workers fetch, each with what is in its own environment; the error says who lacks it."""
+    (path,) = write_instances(tmp_path / "files", 1)
+    with s3_place(monkeypatch) as place, ScriptedPeer() as peer:
+        place.put(path.name, path.read_bytes())
+        options = InputOptions(scan_directories=True, storage_options=place.options)
+
+        def night(number: int) -> tuple[int, DcmsendError | None]:
+            outcomes, error = run_transfer(
+                transfer_over(client, [place.url], peer.port, tmp_path / f"journal{number}", inputs=options)
+            )
+            return sum(outcome.result is Result.STORED for outcome in outcomes), error
+
+        stored, error = night(1)
+        assert stored == 0
+        assert isinstance(error, StoreUnusable)
+        assert error.why is NoStore.CREDENTIALS
+        assert error.reason.startswith(f"a worker on {socket.gethostname()} says: ")
+        try:
+            client.run(_with, AWS)
+            assert night(2) == (1, None)
+            for name in AWS:
+                monkeypatch.delenv(name)
+            stored, error = night(3)
+        finally:
+            client.run(_without, tuple(AWS))
+        assert stored == 0
+        assert isinstance(error, StoreUnusable)
+        assert error.why is NoStore.CREDENTIALS
+        assert "a worker on" not in error.reason
+
+
+def _with(values: dict[str, str]) -> None:
+    os.environ.update(values)
+
+
+def _without(names: tuple[str, ...]) -> None:
+    for name in names:
+        os.environ.pop(name, None)
 
 
 def test_a_web_service_as_the_receiver(client: Client, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -10,9 +11,10 @@ from pathlib import Path
 import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
 
-from dcmsend.errors import InvalidInputFile
+from dcmsend.errors import FileUnreadable, InvalidInputFile
 from dcmsend.index import IndexOptions, RejectedInput, scan
 from dcmsend.inputs import DataSetInput, InputFile, Origin
+from dcmsend.inputs.file_source import open_input
 from dcmsend.reasons import Rejection
 from support.data_set_bytes import file_with
 from support.reading_judge import collected_log
@@ -122,6 +124,17 @@ def test_a_folder_that_could_not_be_searched_does_not_go_missing(folder: Path) -
     found = InputFile(str(folder), Origin.DIRECTORY, root=str(folder.parent) + os.sep, is_directory=True)
     assert list(scan([found, InputFile(str(folder))], GO_ON, rejected.append)) == []
     assert [(row.why, row.is_dicom) for row in rejected] == [(Rejection.UNSEARCHABLE, True)] * 2
+
+
+def test_the_error_itself_tells_a_folder_that_may_not_be_opened(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: str, *_: object) -> int:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+
+    monkeypatch.setattr(os, "open", refuse)
+    for path, why in ((folder, Rejection.UNSEARCHABLE), (folder / "good", Rejection.UNREADABLE)):
+        with pytest.raises(FileUnreadable, match=os.strerror(errno.EACCES)) as caught:
+            open_input(str(path))
+        assert caught.value.why is why
 
 
 def test_files_are_closed_whatever_they_are(folder: Path) -> None:

@@ -42,6 +42,17 @@ def test_a_token_from_a_file(tmp_path: Path) -> None:
     assert sent.results == ["stored"]
 
 
+def test_a_copy_with_another_file_reads_that_file(tmp_path: Path) -> None:
+    (tmp_path / "one").write_text("first")
+    (tmp_path / "two").write_text("second")
+    one = BearerFile(tmp_path / "one")
+    assert one.header() == "Bearer first"
+    assert one.replace(path=tmp_path / "two").header() == "Bearer second"
+    name = BasicCredentials("user", tmp_path / "one").replace(user="another")
+    assert base64.b64decode(name.header().removeprefix("Basic ")) == b"another:first"
+    assert BearerCommand(("a",)).replace(command=("b",)) == BearerCommand(("b",))
+
+
 def test_a_token_that_is_replaced_during_the_run_is_used_from_then_on(tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text("one")

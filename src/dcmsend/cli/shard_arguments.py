@@ -82,6 +82,8 @@ def _slurm_number(count: int) -> int:
     if tasks != count or last - first != (count - 1) * step or rest:
         what = f"{tasks} tasks from {first} to {last}"
         raise UsageError(f"{_OPTION} env: the array has {what}, not one for each of {count} shards; write the number")
+    if not first <= task <= last:
+        raise UsageError(f"{_OPTION} env: {_SLURM} is {task}, and the array has tasks from {first} to {last}")
     return place + 1
 
 

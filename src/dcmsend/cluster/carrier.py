@@ -19,12 +19,12 @@ from dcmsend.transfer import StoreOutcome
 
 from .batches import FIRST_INPUTS, MOST_BYTES, BatchCutter, fitting_inputs
 from .ends import Ends
-from .errors import ClusterUnusable
+from .errors import SAME_EVERYWHERE, ClusterUnusable
 from .handover import take_over
 from .holders import Holders
 from .link import Link
 from .options import ClusterOptions
-from .parcel import pack, tell_input
+from .parcel import pack, tell_input, with_address
 from .told import from_text, to_text
 from .window import Attempt, Window
 from .worker import end_run, versions
@@ -219,7 +219,7 @@ class ClusterCarrier:
             self._ends.put_back(attempt)
         else:
             self._ends.put_back(attempt)
-            self._stop(ClusterUnusable(f"a worker cannot run dcmsend: {how}", is_final=True))
+            self._stop(ClusterUnusable(f"a worker cannot run dcmsend: {how}; {SAME_EVERYWHERE}", is_final=True))
         if self._error is not None:  # what was put back would wait for nothing
             self._ends.give_up_waiting()
 
@@ -262,6 +262,7 @@ class ClusterCarrier:
         """Connect, compare versions, hear what an earlier driver has not heard."""
         retry = self._settings.transfer.retry
         self._link.open(self._interrupt.check_request, retry.max_time, retry.max_time if retry.attempts else 0.0)
+        self._options = with_address(self._options, self._link.address, self._settings)
         self._join()
         self._set_limit(self._link.workers)
 
@@ -297,7 +298,7 @@ class ClusterCarrier:
         for address, theirs in self._link.run(versions).items():
             if tuple(theirs) != ours:
                 text = f"has dcmsend {theirs[0]} and Python {theirs[1]}, here are {ours[0]} and {ours[1]}"
-                raise ClusterUnusable(f"worker {address} {text}", is_final=True)
+                raise ClusterUnusable(f"worker {address} {text}; {SAME_EVERYWHERE}", is_final=True)
         self._link.subscribe(self._topic, lambda text: self._queue.put(("told", 0, text)))
         groups = take_over(
             self._link, self._topic, self._run, self._interrupt.check_request,

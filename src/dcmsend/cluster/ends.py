@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any, Final, cast
 
 from dcmsend.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN
-from dcmsend.errors import Cancelled, DcmsendError, UsageError
+from dcmsend.errors import Cancelled, DcmsendError, SessionFailed, StoreUnusable, UsageError
 from dcmsend.index import FilteredInput, Instance, ReadMode, RejectedInput
 from dcmsend.inputs import InputFile, Source
 from dcmsend.reasons import Reason, Rejection
@@ -29,7 +29,7 @@ from dcmsend.transfer import (
     not_attempted,
 )
 
-from .errors import ClusterUnusable
+from .errors import SAME_EVERYWHERE, ClusterUnusable
 from .told import error_from, found_from, outcome_from, rejected_from
 from .window import Attempt, Window
 
@@ -119,6 +119,8 @@ class Ends:
         error = None if heard is None else heard.error
         if self.error is None:
             self.error = error
+            if heard is not None and isinstance(error, SessionFailed) and not self._stays_here:
+                _log.error("so it was for a worker on %s", heard.host)  # it may be otherwise for this host
         for item in self._window.end(attempt):
             if error is not None:
                 self._give_up_one(item, may_be_there=heard is not None and heard.attempt.is_repeated)
@@ -193,12 +195,10 @@ class Ends:
         self._record.contexts += contexts
         heard.has_left = bool(group.get("left"))
         if group.get("unfit"):
-            text = f"a worker on {group['host']} has {group['unfit']}, which differ from those here"
+            text = f"a worker on {group['host']} has {group['unfit']}, which differ from those here; {SAME_EVERYWHERE}"
             heard.error = ClusterUnusable(text, is_final=True)
         elif group.get("error") is not None:
-            heard.error = error_from(group["error"])
-            if isinstance(heard.error, UsageError):  # what is in order here, is not on that host
-                heard.error = ClusterUnusable(f"a worker on {group['host']}: {heard.error}", is_final=True)
+            heard.error = _of_worker(error_from(group["error"]), group["host"])
 
     def _take_events(self, attempt: int, group: dict[str, Any]) -> None:
         before = len(self._open)
@@ -341,6 +341,15 @@ class Ends:
     def _own_name(self, path: str) -> str:
         """The name of a file as the user would write it: workers have names with the working directory before them."""
         return path.removeprefix(self._folder)
+
+
+def _of_worker(error: DcmsendError, host: str) -> DcmsendError:
+    """The error of a worker; names its host where what is missing there, as credentials, may well be here."""
+    if isinstance(error, UsageError):
+        return ClusterUnusable(f"a worker on {host}: {error}", is_final=True)
+    if isinstance(error, StoreUnusable):
+        return StoreUnusable(error.url, f"a worker on {host} says: {error.reason}", error.why)
+    return error
 
 
 def _learn(item: Source, etag: str, stamp: tuple[int, int] | None) -> None:

@@ -6,10 +6,12 @@ from typing import Final
 
 from dcmsend.errors import ConnectFailed, SessionFailed
 
-__all__ = ["READ_BY_WORKERS", "ClusterUnusable"]
+__all__ = ["READ_BY_WORKERS", "SAME_EVERYWHERE", "ClusterUnusable"]
 
 READ_BY_WORKERS: Final = 'a program that starts workers has to send below: if __name__ == "__main__":'
 """What a program must have that starts workers: each of them reads it, and would start workers, too."""
+SAME_EVERYWHERE: Final = "install the same version of dcmsend on all hosts, for the Python that runs the workers there"
+"""What to do where a worker has another version, or none."""
 
 
 class ClusterUnusable(SessionFailed):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import socket
 import threading
 import time
 from collections.abc import Callable
@@ -15,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dcmsend.errors import UsageError
 
-from .errors import READ_BY_WORKERS, ClusterUnusable
+from .errors import READ_BY_WORKERS, SAME_EVERYWHERE, ClusterUnusable
 from .options import ClusterOptions
+from .reach import reach_scheduler
 from .worker import forget_events, send_batch
 
 if TYPE_CHECKING:
@@ -67,6 +67,8 @@ class Link:
         self._settings = ExitStack()  # of Dask, as long as there is a cluster of ours
         self._done = done
         self._futures: dict[int, Any] = {}
+        self._topic = ""
+        self._takers: list[Callable[[str], None]] = []
 
     # -- open and close
 
@@ -77,17 +79,7 @@ class Link:
         called now and then and may raise.  Raises ClusterUnusable.
         """
         until = time.monotonic() + patience
-        until_connected = time.monotonic() + patience_with_scheduler
-        while not self.is_connected:
-            try:
-                if not self._is_ours:  # its owner's client tries for itself
-                    raise OSError("the connection is lost")
-                self._connect()
-            except OSError as error:
-                if time.monotonic() >= until_connected or self.is_lost:
-                    raise ClusterUnusable(f"{self._options.address}: {_no_connection(error)}") from error
-                _log.debug("no connection to the scheduler yet: %s", _one_line(error))
-                _sleep(1.0, check)
+        self._wait_for_scheduler(check, patience_with_scheduler)
         is_told = False
         while not self.workers:
             if not self.is_connected:
@@ -99,25 +91,45 @@ class Link:
                 _log.warning("the cluster has no worker, waiting up to %.0f s for one", patience)
             _sleep(_LOOK, check)
 
-    def _connect(self) -> None:
+    def _wait_for_scheduler(self, check: Callable[[], None], patience: float) -> None:
+        until = time.monotonic() + patience
+        is_told = False
+        while not self.is_connected:
+            try:
+                if not self._is_ours:  # its owner's client tries for itself
+                    raise ClusterUnusable(f"{self._options.address}: the connection is lost")
+                self._connect(check)
+            except ClusterUnusable as error:
+                if error.is_final or time.monotonic() >= until or self.is_lost:
+                    raise
+                if not is_told:
+                    is_told = True
+                    _log.warning("%s, waiting up to %.0f s for the scheduler", error, patience)
+                _sleep(1.0, check)
+
+    def _connect(self, check: Callable[[], None]) -> None:
         dask: Any = import_module("dask")
         distributed: Any = import_module("dask.distributed")
         self._close_client()
-        options = self._options
-        if not options.local_workers:
-            socket.create_connection(options.place, _CONNECT_SECONDS).close()  # Dask asks for long where nobody listens
+        options, security = self._options, self._security()
         for name in _LOGGERS:  # what matters of it is told by us
             logging.getLogger(name).setLevel(logging.CRITICAL)
+        if not options.local_workers:
+            arguments = {} if security is None else security.get_connection_args("client")
+            reach_scheduler(options, arguments, _CONNECT_SECONDS, check)
         with dask.config.set({**_SETTINGS, **(_NO_PAGES if options.local_workers else {})}):
             if options.local_workers and self._cluster is None:
                 folder = self._settings.enter_context(TemporaryDirectory(prefix="dcmsend-", ignore_cleanup_errors=True))
                 own = {**_KEEPS_WORKERS, "temporary-directory": folder}
                 self._settings.enter_context(dask.config.set(own))
                 self._cluster = self._start(distributed.LocalCluster)
-            self._client = distributed.Client(
-                self._cluster or options.address, security=self._security(), timeout=_CONNECT_SECONDS,
-                set_as_default=False, name="dcmsend",
-            )  # fmt: skip
+            try:
+                self._client = distributed.Client(
+                    self._cluster or options.address, security=security, timeout=_CONNECT_SECONDS,
+                    set_as_default=False, name="dcmsend",
+                )  # fmt: skip
+            except OSError as error:  # it has gone, or hangs, since this moment
+                raise ClusterUnusable(f"{options.address}: {_one_line(error)}") from error
 
     def _start(self, local_cluster: Any) -> Any:
         """The run's own cluster.  Raises ClusterUnusable if its workers do not come up."""
@@ -144,8 +156,12 @@ class Link:
     def close(self) -> None:
         """Leave the cluster; one that was started for this run ends."""
         self._futures.clear()
+        self._takers.clear()
         if self._is_ours:
             self._close_client()
+        elif self._topic:
+            with suppress(Exception):  # the client may be closed
+                self._client.unsubscribe_topic(self._topic)
         if self._cluster is not None:
             cluster, self._cluster = self._cluster, None
             with suppress(Exception):
@@ -169,6 +185,13 @@ class Link:
     def is_lost(self) -> bool:
         """Whether the connection of the caller is closed for good."""
         return not self._is_ours and self._client.status in ("closed", "closing")
+
+    @property
+    def address(self) -> str:
+        """The address that the scheduler has by its own account; ``""`` if it does not say."""
+        client = self._client
+        (info,) = _ask(lambda: client.scheduler_info())
+        return "" if info is _SILENCE else str(info["address"])
 
     @property
     def workers(self) -> int:
@@ -198,7 +221,8 @@ class Link:
             if answer is _SILENCE or isinstance(answer, OSError):
                 continue  # it has died
             if isinstance(answer, Exception):
-                raise ClusterUnusable(f"worker {address} cannot run dcmsend: {_one_line(answer)}", is_final=True)
+                text = f"worker {address} cannot run dcmsend: {_one_line(answer)}; {SAME_EVERYWHERE}"
+                raise ClusterUnusable(text, is_final=True)
             found[address] = answer
         return found
 
@@ -206,7 +230,14 @@ class Link:
 
     def subscribe(self, topic: str, take: Callable[[str], None]) -> None:
         """Have ``take`` called, on a thread of Dask's, with each event of a topic from now on."""
-        self._client.subscribe_topic(topic, lambda event: take(event[1]))
+        self._topic, self._takers[:] = topic, [take]
+        takers = self._takers  # a client keeps its handlers for good: ours must not keep the run
+
+        def hear(event: tuple[float, str]) -> None:
+            for each in takers:
+                each(event[1])
+
+        self._client.subscribe_topic(topic, hear)
 
     def told_before(self, topic: str) -> list[str]:
         """The events of a topic that the scheduler still has, of earlier drivers too."""
@@ -217,7 +248,6 @@ class Link:
     def forget(self, topic: str) -> None:
         """All that was told is kept: the scheduler need not remember it."""
         with suppress(Exception):  # it may not have dcmsend
-            self._client.unsubscribe_topic(topic)
             if not self._options.local_workers:
                 self._client.run_on_scheduler(forget_events, topic)
 
@@ -275,12 +305,6 @@ def _sleep(seconds: float, check: Callable[[], None]) -> None:
     while time.monotonic() < until:
         check()
         time.sleep(min(_LOOK, seconds))
-
-
-def _no_connection(error: OSError) -> str:
-    if isinstance(error, ConnectionRefusedError):
-        return f"{error.strerror}; is the scheduler running, and is this its port?"
-    return _one_line(error)
 
 
 def _one_line(error: BaseException | None) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from multiprocessing import current_process
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from dcmsend.settings import Settings
 from dcmsend.transport import TlsOptions, load_tls
@@ -20,12 +21,19 @@ if TYPE_CHECKING:
 
 __all__ = ["CarriedBy"]
 
+_OF_THE_CLIENT: Final = ("", "", "")
+"""In place of the files of TLS, which a client that is connected may have in memory only."""
+
 
 class CarriedBy:
     """Makes the carrier of a run on a cluster; see ``run.CarrierMaker``."""
 
     def __init__(self, cluster: ClusterOptions | Client) -> None:
-        """``cluster``: which one to connect with, or a connection that the caller has."""
+        """``cluster``: which one to connect with, or a connection that the caller has.
+
+        Raises TypeError for what is neither; ValueError for a client that cannot be used, or that whoever reaches its
+        scheduler can have run programs; ClusterUnusable for one that is closed.
+        """
         self._client = None if isinstance(cluster, ClusterOptions) else cluster
         self._options = cluster if isinstance(cluster, ClusterOptions) else _options_of(cluster)
 
@@ -36,7 +44,7 @@ class CarriedBy:
         Raises ClusterUnusable in a worker that has just been started by the program itself, and reads it.
         """
         check_secrets(settings, self._options)
-        if self._options.tls is not None:
+        if self._options.tls is not None and self._client is None:
             authority, certificate, key = self._options.tls
             load_tls(TlsOptions(key, certificate, ca_files=(authority,)))  # Dask would only fail to connect
         if self._options.local_workers and getattr(current_process(), "_inheriting", False):
@@ -50,12 +58,15 @@ class CarriedBy:
 def _options_of(client: Client) -> ClusterOptions:
     """What is to be known of a cluster that the caller has connected with: whether secrets may be sent there.
 
-    Raises ClusterUnusable for a client that is closed.
+    Asks nobody: the scheduler may hang.  Raises as ``CarriedBy`` does.
     """
-    if client.status not in ("running", "connecting"):
+    distributed = sys.modules.get("distributed")  # who has a client has loaded it
+    if distributed is None or not isinstance(client, distributed.Client):
+        kind = type(client).__name__
+        raise TypeError(f"cluster must be ClusterOptions or a dask.distributed.Client that is connected, not {kind}")
+    if client.asynchronous:
+        raise ValueError("cluster: the client is asynchronous, its answers go to its event loop; make another one")
+    if client.status not in ("running", "connecting") or client.scheduler is None:
         raise ClusterUnusable(f"the client is {client.status}", is_final=True)
-    address = str(client.scheduler_info()["address"])
-    security = client.security
-    if not address.startswith("tls:") or security is None:
-        return ClusterOptions(address)
-    return ClusterOptions(address, (security.tls_ca_file, security.tls_client_cert, security.tls_client_key))
+    address = str(client.scheduler.address)
+    return ClusterOptions(address, _OF_THE_CLIENT if address.startswith("tls:") else None)

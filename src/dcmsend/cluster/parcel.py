@@ -17,14 +17,15 @@ from dcmsend.settings import Settings
 from dcmsend.transport import TlsOptions, load_tls
 
 from .errors import ClusterUnusable
-from .options import ClusterOptions
+from .options import ClusterOptions, is_on_loopback
 from .told import error_from, tell_error
 
 if TYPE_CHECKING:
     from dcmsend.inputs import Stores
+    from dcmsend.stow import Credentials
     from dcmsend.transfer import Timetable
 
-__all__ = ["check_secrets", "input_from", "pack", "tell_input", "unpack"]
+__all__ = ["check_secrets", "input_from", "pack", "tell_input", "unpack", "with_address"]
 
 _MOST: Final = 64 * 1024
 _OF_THIS_PROCESS: Final = ("/dev/fd/", "/dev/std", "/proc/")
@@ -47,6 +48,8 @@ def pack(settings: Settings, options: ClusterOptions, limit: int) -> bytes:
     changes: dict[str, Any] = {"tls": None}
     if isinstance(peer, Peer):
         changes["user_identity"] = None
+    elif peer.credentials is not None:
+        changes["credentials"] = _with_full_names(peer.credentials)
     kept = settings.replace(
         peer=peer.replace(**changes),
         inputs=settings.inputs.replace(shard=None, min_age=0.0),
@@ -111,8 +114,29 @@ def check_secrets(settings: Settings, options: ClusterOptions) -> dict[str, str]
         if is_there and path is None:
             raise UsageError(f"the {what} would be sent to the workers: name a file with it that all of them can read")
         if is_there and path is not None:
+            if path.startswith(_OF_THIS_PROCESS):
+                raise UsageError(f"the {what} in {path} can be read by this process only: name a file for the workers")
             files[name] = os.path.abspath(path)
     return files
+
+
+def with_address(options: ClusterOptions, address: str, settings: Settings) -> ClusterOptions:
+    """The options once the scheduler has told its own ``address``; ``""`` if it has not.
+
+    A scheduler at an address of this machine may be on another one, at the end of a tunnel, or listen to others, too.
+    Raises ClusterUnusable where a secret of ``settings`` would leave this machine then, or be sent without TLS.
+    """
+    if options.local_workers or not address or is_on_loopback(address):
+        return options
+    try:
+        options = options.replace(address=address)
+        check_secrets(settings, options)
+    except UsageError as error:
+        raise ClusterUnusable(f"{address}: {error}", is_final=True) from error
+    except ValueError as error:
+        text = "the scheduler listens beyond this machine without TLS; start it with certificates, or for 127.0.0.1"
+        raise ClusterUnusable(f"{address}: {text} only", is_final=True) from error
+    return options
 
 
 def _absolute(options: TlsOptions) -> TlsOptions:
@@ -124,6 +148,18 @@ def _absolute(options: TlsOptions) -> TlsOptions:
         ca_files=tuple(map(os.path.abspath, options.ca_files)),
         ca_directories=tuple(map(os.path.abspath, options.ca_directories)),
     )  # fmt: skip
+    return changed
+
+
+def _with_full_names(credentials: Credentials) -> Credentials:
+    """Credentials of a web service whose file a worker finds, too, in whatever folder it was started."""
+    from dcmsend.stow import BasicCredentials, BearerFile  # only where there are some
+
+    changed: Credentials = credentials
+    if isinstance(credentials, BasicCredentials):
+        changed = credentials.replace(password_file=os.path.abspath(credentials.password_file))
+    elif isinstance(credentials, BearerFile):
+        changed = credentials.replace(path=os.path.abspath(credentials.path))
     return changed
 
 

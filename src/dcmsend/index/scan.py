@@ -277,8 +277,6 @@ class _Scan:
         else:
             _network_log.error("cannot add DICOM file with empty filename")
         stamp = self._stamp_of(item)
-        if isinstance(opened, FileUnreadable) and type(item) is InputFile and os.path.isdir(item.path):
-            why = Rejection.UNSEARCHABLE
         self._reject(RejectedInput(item.path, reason, is_dicom(item, opened), detail=detail, why=why, stamp=stamp))
 
     def _stamp_of(self, item: Source) -> Stamp | None:

@@ -192,7 +192,8 @@ def _open(path: str) -> int:
     try:
         return os.open(path, _FLAGS)
     except OSError as error:
-        raise FileUnreadable(error.strerror or str(error), error.errno or 0) from error
+        why = Rejection.UNSEARCHABLE if os.path.isdir(path) else None
+        raise FileUnreadable(error.strerror or str(error), error.errno or 0, why) from error
     except ValueError as error:  # a NUL inside the name: no such file can exist
         raise FileUnreadable(os.strerror(errno.ENOENT), errno.ENOENT) from error
 

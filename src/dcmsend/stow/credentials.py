@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import ClassVar, Final, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
 from dcmsend.dicom.record import FileName, Record
 from dcmsend.interrupt import WAIT_SLICE
@@ -70,6 +70,10 @@ class _Keeping(Record):
 
     def check(self) -> None:
         self.__dict__["_kept"] = _Kept()
+
+    def replace(self, **changes: Any) -> Any:
+        """See ``Record``; the copy reads for itself."""
+        return type(self)(**{**dict(zip(self._names, self._values, strict=True)), **changes})
 
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and self._values == other._values
