@@ -13,6 +13,9 @@ class DcmsendError(Exception):
     ``str`` is ``text``, and what else is known of the reason.
     """
 
+    def __init__(self, message: str = "") -> None:  # without it nobody could see what an error is made of
+        super().__init__(message)
+
     @property
     def text(self) -> str:
         """The message in DCMTK's words, which scripts look for in the log; on one or more lines."""

@@ -96,7 +96,8 @@ def send(
     cannot be begun is an error before anything is sent.  Raises UsageError at once if the package for web services,
     for clusters, or for images compressed with loss that are to be decompressed, is missing.  Raises TypeError at once
     for an argument of another type, and for ``items`` that are an open file, a number or another object that is not a
-    list of items; for an item of another type when its turn comes.
+    list of items; for an item of another type when its turn comes.  Raises ValueError at once for options that
+    contradict each other, such as two reports with the same file.
     """
     _check_types(
         peer,
@@ -108,6 +109,16 @@ def send(
         report=(report, ReportOptions),
         observer=(observer, Observer),
     )
+    if verify is not None or archive is not None or commit is not None:
+        from dcmsend.proof import CommitOptions, VerifyOptions  # only where a proof is wanted
+
+        _check_types(peer, verify=(verify, VerifyOptions), commit=(commit, CommitOptions))
+        if archive is not None:
+            _check_peer("archive", archive)
+    if report is not None:
+        from dcmsend.run import check_written_files  # only where reports are written
+
+        check_written_files(report, journal)
     settings = Settings(
         peer=peer,
         inputs=inputs or InputOptions(scan_directories=True, recurse=True),
@@ -119,7 +130,9 @@ def send(
         verify=verify,
         archive=archive,
         commit=commit,
-        report=(report or ReportOptions()).replace(with_proof=verify is not None or commit is not None),
+        report=(report or ReportOptions()).replace(
+            with_proof=verify is not None or commit is not None, text_is_needed=True
+        ),
     )
     if _is_name(items) or _is_data_set(items):
         items = (items,)
@@ -131,11 +144,15 @@ def send(
 
 def _check_types(peer: object, **options: tuple[object, type]) -> None:
     """Raise TypeError where somebody has put one thing for another, e.g. a host name for the peer."""
-    if not isinstance(getattr(peer, "facts", None), PeerFacts):
-        raise TypeError(f"peer must be a Peer, e.g. Peer('archive', 104), or a WebPeer, not {type(peer).__name__}")
+    _check_peer("peer", peer)
     for name, (value, kind) in options.items():
         if value is not None and not isinstance(value, kind):
             raise TypeError(f"{name} must be {kind.__name__}, not {type(value).__name__}")
+
+
+def _check_peer(name: str, value: object) -> None:
+    if not isinstance(getattr(value, "facts", None), PeerFacts):
+        raise TypeError(f"{name} must be a Peer, e.g. Peer('archive', 104), or a WebPeer, not {type(value).__name__}")
 
 
 class Transfer:
@@ -193,7 +210,7 @@ class Transfer:
         run, observer = self._run, self._observer
         inputs = _inputs_of(items, run)
         options = run.settings.report
-        if options.text_report or options.for_programs:
+        if options.written:
             named = [os.fsdecode(item) for item in items if _is_name(item)] if isinstance(items, list | tuple) else []
             reports = open_reports(options, run.settings.peer.facts, self._record, observer, named)
             if reports.refusal is not None:

@@ -75,6 +75,8 @@ class Settings(Record):
         return self.peer
 
     def check(self) -> None:
+        if self.archive is not None and not self.wants_proof:
+            raise ValueError("Settings: an archive is asked only for a proof (verify)")
         if self.commit is not None:
             self._check_commit()
         if self.inputs.shard is not None and self.index.keep_together in (KeepTogether.SERIES, KeepTogether.STUDY):

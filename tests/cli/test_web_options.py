@@ -106,8 +106,8 @@ def test_credentials(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("token\n")
     assert peer_for("--stow", HTTP, "--bearer-file", secret).credentials == BearerFile(str(secret))
-    command = "print-token --for 'the archive' \"a b\" $HOME;x"
-    words = ("print-token", "--for", "the archive", "a b", "$HOME;x")  # no shell
+    command = "printf --for 'the archive' \"a b\" $HOME;x"
+    words = ("printf", "--for", "the archive", "a b", "$HOME;x")  # no shell
     assert peer_for("--stow", HTTP, "--bearer-command", command).credentials == BearerCommand(words)
     basic = peer_for("--stow", HTTP, "-usr", "alice", "--password-file", secret).credentials
     assert basic == BasicCredentials("alice", str(secret))
@@ -190,7 +190,7 @@ def test_a_pipe_gives_a_secret_only_once(tmp_path: Path) -> None:
 
 
 def test_credentials_do_not_go_in_the_clear() -> None:
-    for credentials in (["--bearer-command", "c"], ["-usr", "u", "--password-file", "/dev/null"]):
+    for credentials in (["--bearer-command", "printf t"], ["-usr", "u", "--password-file", "/dev/null"]):
         told = refusal("--stow", "http://archive.example/dicom-web", *credentials)
         assert told == "credentials are sent over https only: everybody on the way could read them"
 

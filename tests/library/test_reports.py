@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from dcmsend.errors import NegotiationFailed, NoValidInputFiles, ReportError
 from support.peer_script import Reject, Respond, Script
 from support.scripted_peer import ScriptedPeer
 from support.sending import write_instances
+
+FILES = ("text_report", "json_report", "jsonl_report", "csv_report", "html_report", "metrics_file")
 
 
 @pytest.fixture
@@ -74,10 +77,32 @@ def test_reports_of_a_loop_that_is_left(tmp_path: Path, options: ReportOptions) 
 def test_a_report_that_cannot_be_written_is_an_error_before_anything_is_sent(tmp_path: Path) -> None:
     (path,) = write_instances(tmp_path / "in", 1)
     for wrong in (tmp_path / "missing" / "r.csv", path):
-        with ScriptedPeer() as peer, pytest.raises(ReportError):
-            list(send([path], Peer("127.0.0.1", peer.port), report=ReportOptions(csv_report=wrong)))
-        assert not peer.connections
+        for field in ReportOptions(**dict.fromkeys(FILES, wrong)).written:
+            with ScriptedPeer() as peer, pytest.raises(ReportError):
+                list(send([path], Peer("127.0.0.1", peer.port), report=ReportOptions(**{field: wrong})))
+            assert not peer.connections, field
     assert path.read_bytes()[128:132] == b"DICM"
+
+
+def test_metrics_alone(tmp_path: Path) -> None:
+    paths, file = write_instances(tmp_path / "in", 3), tmp_path / "run.prom"
+    with ScriptedPeer() as peer:
+        assert len(list(send(paths, Peer("127.0.0.1", peer.port), report=ReportOptions(metrics_file=file)))) == 3
+    found = re.findall(r'^dcmsend_instances\w*{.*="stored".*} (\d+)$', file.read_text(), re.MULTILINE)
+    assert found == ["3"]
+
+
+@pytest.mark.parametrize("first", FILES)
+@pytest.mark.parametrize("second", [*FILES, "journal"])
+def test_two_reports_are_never_written_to_one_file(tmp_path: Path, first: str, second: str) -> None:
+    """One of them would be lost without a word."""
+    if first == second:
+        return
+    (tmp_path / "link").symlink_to("file")
+    names = {first: tmp_path / "file", second: tmp_path / "link"}
+    journal = JournalOptions(names.pop("journal")) if "journal" in names else None
+    with pytest.raises(ValueError, match=f"ReportOptions: .*{first}.* would be written to the same file"):
+        send("x", Peer("127.0.0.1", 104), report=ReportOptions(**names), journal=journal)
 
 
 def test_reports_of_an_earlier_run_in_the_folder_are_no_inputs(tmp_path: Path) -> None:

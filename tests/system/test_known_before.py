@@ -67,6 +67,26 @@ FAULTS: dict[str, tuple[int, list[str]]] = {
     "a time of day": (1, ["--stop-at", "25:00"]),
     "no time": (1, ["--max-duration", "0"]),
     "log configuration": (1, ["-lc", "missing"]),
+    "metrics, no directory": (43, ["--metrics-file", "no/metrics"]),
+    "metrics, no report": (43, ["--metrics-file", "text"]),
+    "a name with an unknown field": (1, ["--report-html", "{day}.html"]),
+    "a name with an open brace": (1, ["--metrics-file", "{date"]),
+    "a timetable": (1, ["--max-rate", "08:00,2M 25:00,off"]),
+    "an address of an archive": (1, ["--verify", "--verify-peer", "archive"]),
+    "a title of an archive": (1, [*JOURNAL, "--commit", "--commit-from", ""]),
+    "a password of a key": (1, ["+tls", "text", "text", "--tls-key-password-file", "missing"]),
+    "files of a cluster": (1, [*JOURNAL, "--cluster", "tls://127.0.0.1:9", "--cluster-tls", "text", "text", "text"]),
+}
+
+CREDENTIALS: dict[str, list[str]] = {
+    "a token of nobody": ["--bearer-file", "missing"],
+    "a token that is none": ["--bearer-file", "text"],
+    "an empty token": ["--bearer-file", "empty"],
+    "too long a token": ["--bearer-file", "long"],
+    "no program for a token": ["--bearer-command", "/no/such/program --of-mine"],
+    "a program that cannot be run": ["--bearer-command", "./text"],
+    "a password of nobody": ["-usr", "me", "--password-file", "missing"],
+    "more than a password": ["-usr", "me", "--password-file", "odd"],
 }
 
 
@@ -90,6 +110,16 @@ def test_what_is_wrong_is_known_before(dcmsend: str, place: Path, case: str, whi
     assert done.exit_code == code, done.stderr
     assert not peer.connections
     assert before.items() <= {path.name: path.read_bytes() for path in place.iterdir() if path.is_file()}.items()
+
+
+@pytest.mark.parametrize("case", CREDENTIALS)
+def test_credentials_for_a_web_service_are_known_before(dcmsend: str, place: Path, case: str) -> None:
+    for name, content in (("empty", b" \n"), ("long", b"t" * 70_000), ("odd", b"pass\x01word\n")):
+        (place / name).write_bytes(content)
+    with ScriptedPeer() as peer:
+        done = run(dcmsend, "--stow", f"http://127.0.0.1:{peer.port}/web", *CREDENTIALS[case], "image.dcm", cwd=place)
+    assert done.exit_code == 1, done.stderr
+    assert not peer.connections
 
 
 def test_package_for_the_page(place: Path) -> None:
@@ -174,6 +204,16 @@ def test_package_for_lossy_images(place: Path, option: str, code: int) -> None:
     assert (done.exit_code, len(peer.connections)) == (code, int(code == 0)), done.stderr
     assert ("pip install imagecodecs" in done.stderr) is (option != "-dn")
     assert any("pip install imagecodecs" in line for line in done.lines("W")) is (option == "+dls")
+
+
+@pytest.mark.parametrize("option", ["+dly", "+dls"])
+def test_package_for_images_that_a_web_service_gets(place: Path, option: str) -> None:
+    """It takes what it gets: without the package it would be something else than what is asked for."""
+    with ScriptedPeer() as peer:
+        words = ["-c", WITHOUT_CODECS, option, "--stow", f"http://127.0.0.1:{peer.port}/web", "image.dcm"]
+        done = run(sys.executable, *words, cwd=place)
+    assert (done.exit_code, len(peer.connections)) == (1, 0), done.stderr
+    assert "pip install imagecodecs" in done.stderr
 
 
 @pytest.mark.parametrize("name", ["in.tar.zst", "IN.TZST", "in.tar.gz"])

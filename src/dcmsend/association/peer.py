@@ -38,12 +38,8 @@ class Peer(Record):
     user_identity: UserIdentity | None = None
 
     def check(self) -> None:
-        if not isinstance(self.address_family, AddressFamily):
-            raise TypeError(f"Peer: address_family must be AddressFamily, not {type(self.address_family).__name__}")
         if self.tls is not None and not hasattr(self.tls, "options"):
             raise TypeError(f"Peer: tls must be what load_tls returns, not {type(self.tls).__name__}")
-        if self.user_identity is not None and not isinstance(self.user_identity, UserIdentity):
-            raise TypeError(f"Peer: user_identity must be UserIdentity, not {type(self.user_identity).__name__}")
         if not 0 < self.port < 65536:  # the system would take a larger number modulo 65536
             raise ValueError(f"port {self.port} is not between 1 and 65535")
 

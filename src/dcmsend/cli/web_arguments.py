@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dcmsend.errors import UsageError
 from dcmsend.run import check_receiver
-from dcmsend.stow import BasicCredentials, BearerCommand, BearerFile, WebPeer
+from dcmsend.stow import BasicCredentials, BearerCommand, BearerFile, CredentialsUnusable, WebPeer
 
 from .command_line import CommandLine
 from .masking import mask_ticket, mask_url
@@ -88,10 +88,13 @@ def _credentials(line: CommandLine) -> Credentials | None:
         _check_kind(path, "bearer token file")
         if not read_secret(path, "bearer token", _TOKEN_LIMIT).strip():
             raise UsageError(f"bearer token file '{path}' is empty")
-        return BearerFile(path)
+        return _tried(BearerFile(path))
     command = line.value("--bearer-command")
     if command is not None:
-        return BearerCommand(_split(command))
+        words = _split(command)
+        if not line.has("--cluster"):  # there the workers run it
+            _check_program(words[0])
+        return BearerCommand(words)
     user = line.value("--user")
     if user is None:
         return None
@@ -100,7 +103,23 @@ def _credentials(line: CommandLine) -> Credentials | None:
     read_first_line(password_file, "--password-file")
     if ":" in user or not user or not user.isprintable():
         raise invalid_value("--user", user)
-    return BasicCredentials(user, password_file)
+    return _tried(BasicCredentials(user, password_file))
+
+
+def _tried(credentials: BearerFile | BasicCredentials) -> Credentials:
+    """The same, once it is known that there is something in the file that can be sent."""
+    try:
+        credentials.header()
+    except CredentialsUnusable as error:
+        raise UsageError(str(error)) from None
+    return credentials
+
+
+def _check_program(name: str) -> None:
+    import shutil  # seldom needed
+
+    if shutil.which(name) is None:
+        raise UsageError(f"--bearer-command: there is no program {name} that can be run")
 
 
 def _check_kind(path: str, what: str) -> None:

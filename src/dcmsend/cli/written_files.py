@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Mapping
-from itertools import combinations
 from typing import Final
 
 from dcmsend.errors import UsageError
-from dcmsend.journal import journal_files
+from dcmsend.run import Written, WrittenKind, written_twice
 
 from .command_line import CommandLine
 
 __all__ = ["check_written_files"]
 
-_WRITTEN: Final = (
-    "--journal", "--report-json", "--report-jsonl", "--report-csv", "--report-html", "--metrics-file",
-    "--create-report-file",
-)  # fmt: skip
+_WRITTEN: Final = {
+    "--journal": WrittenKind.JOURNAL,
+    "--report-json": WrittenKind.REPORT,
+    "--report-jsonl": WrittenKind.REPORT,
+    "--report-csv": WrittenKind.REPORT,
+    "--report-html": WrittenKind.REPORT,
+    "--metrics-file": WrittenKind.REPORT,
+    "--create-report-file": WrittenKind.TEXT_REPORT,
+}
 """Options that name a file to be written."""
-_FOLDS_NAMES: Final = sys.platform in ("win32", "darwin")
-"""Whether names that differ in case mostly lead to one file."""
 
 
 def check_written_files(line: CommandLine, reports: Mapping[str, str]) -> None:
@@ -30,27 +30,10 @@ def check_written_files(line: CommandLine, reports: Mapping[str, str]) -> None:
     Raises:
         UsageError: two options write to the same file.
     """
-    files = [(option, value) for option in _WRITTEN if (value := reports.get(option) or line.value(option))]
-    for (option, value), (other, its_value) in combinations(files, 2):
-        names = ((one, another) for one in _names(option, value) for another in _names(other, its_value))
-        if any(_is_same(one, another) for one, another in names):
-            raise UsageError(f"{option} not allowed with {other} for the same file")
-
-
-def _names(option: str, value: str) -> tuple[str, ...]:
-    """All names that an option may write to; ``""`` for standard output."""
-    if option == "--journal":
-        return journal_files(value)
-    if option == "--create-report-file":
-        return os.path.realpath(value), os.path.realpath(f"{value}.partial")
-    return ("" if value == "-" else os.path.realpath(value),)
-
-
-def _is_same(one: str, other: str) -> bool:
-    """Whether two names without links are those of one file, which need not exist yet.
-
-    A pipe or a device may be given twice, because nothing is overwritten there.
-    """
-    if one == other or (_FOLDS_NAMES and one.casefold() == other.casefold()):
-        return not one or not os.path.exists(one) or os.path.isfile(one)
-    return os.path.isfile(one) and os.path.isfile(other) and os.path.samefile(one, other)
+    both = written_twice(
+        Written(option, value, kind)
+        for option, kind in _WRITTEN.items()
+        if (value := reports.get(option) or line.value(option))
+    )
+    if both is not None:
+        raise UsageError(f"{both[0].called} not allowed with {both[1].called} for the same file")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from contextlib import suppress
+from typing import Any, Final
 
-from dcmsend.dicom.record import Record
+from dcmsend.dicom.record import FileNames, OptionalFileName, Record
 from dcmsend.index import KeepTogether
 from dcmsend.settings import Settings
 
@@ -37,9 +38,15 @@ class ClusterOptions(Record):
     address: str
     tls: tuple[str, str, str] | None = None
     limit: int | None = None
-    password_file: str | None = None
-    ticket_file: str | None = None
-    key_password_file: str | None = None
+    password_file: OptionalFileName = OptionalFileName()
+    ticket_file: OptionalFileName = OptionalFileName()
+    key_password_file: OptionalFileName = OptionalFileName()
+
+    def _taken(self, name: str, value: Any) -> Any:
+        if name == "tls" and value is not None:
+            with suppress(TypeError):  # told below, in a sentence
+                value = FileNames.taken(value)
+        return super()._taken(name, value)
 
     def check(self) -> None:
         if self.limit is not None and self.limit < 1:

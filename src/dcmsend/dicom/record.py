@@ -96,15 +96,56 @@ _PLAIN: dict[str, type | tuple[type, ...]] = {
     "str | None": (str, type(None)),
     "int | None": (int, type(None)),
     "float | None": (int, float, type(None)),
-    "tuple[str, ...]": tuple,
+    "None": type(None),
 }
-"""Annotations of fields whose values are looked at: what is not among them is the business of ``check``."""
+"""The values of the annotations that most fields have."""
+_PROTOCOLS = frozenset(("Credentials", "TlsClient"))
+"""What a class need not inherit from; the values are the business of ``check``."""
 _SHOWN = {
     "FileName": "str | os.PathLike[str]",
     "OptionalFileName": "str | os.PathLike[str] | None",
     "FileNames": "Sequence[str | os.PathLike[str]]",
+    "_Address": "WebAddress | str",
 }
 """How a person reads what stands in a signature."""
+_TUPLE = "tuple["
+
+
+def _fits(value: Any, kind: str) -> bool:
+    """Whether a value is of the kind that an annotation names.
+
+    A class is known by its name, because its module may not be loaded.
+    """
+    if kind in _PLAIN:
+        return isinstance(value, _PLAIN[kind])
+    if len(alternatives := _parted(kind, " | ")) > 1:
+        return any(_fits(value, each) for each in alternatives)
+    if not kind.startswith(_TUPLE):
+        return kind in _PROTOCOLS or any(base.__name__ == kind for base in type(value).__mro__)
+    if not isinstance(value, tuple):
+        return False
+    kinds = _parted(kind[len(_TUPLE) : -1], ", ")
+    if kinds[-1] == "...":
+        kinds = kinds[:1] * len(value)
+    return len(kinds) == len(value) and all(map(_fits, value, kinds))
+
+
+def _parted(kind: str, separator: str) -> list[str]:
+    """The parts of an annotation between separators that stand outside of brackets."""
+    parts: list[str] = []
+    for part in kind.split(separator):
+        if parts and parts[-1].count("[") > parts[-1].count("]"):
+            parts[-1] += separator + part
+        else:
+            parts.append(part)
+    return parts
+
+
+def _name_of(annotation: Any) -> str:
+    """An annotation as it is written; a module may have them as objects."""
+    if isinstance(annotation, str):
+        return annotation
+    return annotation.__name__ if isinstance(annotation, type) else str(annotation)
 
 
 class _Fields:
@@ -134,7 +175,7 @@ class Record:
     def __init_subclass__(cls) -> None:
         own = cls.__dict__.get("__annotations__", {})  # noqa: RUF063  (a base's annotations are not wanted)
         cls._names = cls._names + tuple(name for name in own if not name.startswith("_"))
-        cls._kinds = {**cls._kinds, **own}
+        cls._kinds = {**cls._kinds, **{name: _name_of(kind) for name, kind in own.items()}}
 
     @classmethod
     def _signature(cls) -> inspect.Signature:
@@ -181,7 +222,10 @@ class Record:
             except TypeError:
                 pass
         else:
-            return value
+            if isinstance(value, list) and kind.startswith(_TUPLE):
+                value = tuple(value)
+            if _fits(value, kind):
+                return value
         raise TypeError(f"{type(self).__name__}: {name} must be {kind}, not {type(value).__name__}")
 
     def check(self) -> None:

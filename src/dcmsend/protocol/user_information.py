@@ -81,6 +81,8 @@ class UserIdentity(Value):
         primary_field: the name, ticket, assertion or token.
         secondary_field: the passcode, empty for other types.
         response_requested: whether the acceptor shall answer with a user identity item.
+
+    Raises TypeError for a value of a wrong type: names and passcodes are bytes.
     """
 
     __slots__ = ("identity_type", "primary_field", "secondary_field", "response_requested")
@@ -88,6 +90,10 @@ class UserIdentity(Value):
     def __init__(
         self, identity_type: int, primary_field: bytes, secondary_field: bytes = b"", response_requested: bool = False
     ) -> None:
+        given = (identity_type, primary_field, secondary_field, response_requested)
+        for name, value, kind in zip(self.__slots__, given, (int, bytes, bytes, bool), strict=True):
+            if not isinstance(value, kind):
+                raise TypeError(f"UserIdentity: {name} must be {kind.__name__}, not {type(value).__name__}")
         self.identity_type: Final = identity_type
         self.primary_field: Final = primary_field
         self.secondary_field: Final = secondary_field

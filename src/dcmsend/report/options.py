@@ -64,6 +64,11 @@ class ReportOptions(Record):
         return tuple(path for path in paths if path not in ("", "-"))
 
     @property
+    def written(self) -> tuple[str, ...]:
+        """The names of the fields that have the name of a file."""
+        return tuple(name for name, kind in self._kinds.items() if kind == FileName.__name__ and getattr(self, name))
+
+    @property
     def for_programs(self) -> bool:
         """Whether any report beside DCMTK's is wanted."""
         return bool(self.json_report or self.jsonl_report or self.csv_report or self.html_report)

@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from .commitment_probe import CommitmentProbe
     from .local_carrier import LocalCarrier
     from .web_probe import WebProbe
+    from .written_files import Written, WrittenKind, check_written_files, written_twice
 
 __all__ = [
-    "Carrier", "CarrierMaker", "Circumstances", "CommitmentProbe", "LocalCarrier", "Run", "WebProbe", "check_receiver",
-    "log_end", "selection_of",
+    "Carrier", "CarrierMaker", "Circumstances", "CommitmentProbe", "LocalCarrier", "Run", "WebProbe", "Written",
+    "WrittenKind", "check_receiver", "check_written_files", "log_end", "selection_of", "written_twice",
 ]  # fmt: skip
 
 
@@ -38,4 +39,8 @@ def __getattr__(name: str) -> object:
         from .web_probe import WebProbe
 
         return WebProbe
+    if name in ("Written", "WrittenKind", "check_written_files", "written_twice"):
+        from . import written_files
+
+        return getattr(written_files, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -20,14 +20,22 @@ _LOSSLESS: Final = "1.2.840.10008.1.2.4.70"
 _log = logging.getLogger("dcmsend.app")
 
 
-def check_decoders(plan: PlanOptions) -> None:
-    """Raise UsageError if the user wants lossy images decompressed, and the package for that is missing."""
-    if plan.decompression is not Decompression.LOSSY:
+def check_decoders(plan: PlanOptions, *, is_order: bool) -> None:
+    """Raise UsageError if the user wants images decompressed, and the package for that is missing.
+
+    Those compressed with loss always; those without only if ``is_order``: a web service takes what it gets.  A Storage
+    SCP chooses: it may take them as they are, so nobody knows yet that something is not possible.
+    """
+    wanted = {Decompression.LOSSY: (_LOSSY, "with loss")}
+    if is_order:
+        wanted[Decompression.LOSSLESS] = _LOSSLESS, "without loss"
+    if plan.decompression not in wanted:
         return
     from dcmsend.transcode import PACKAGE, can_decode
 
-    if not can_decode(transfer_syntax(_LOSSY)):
-        text = f"to decompress what is compressed with loss, the Python package {PACKAGE} is needed"
+    uid, how = wanted[plan.decompression]
+    if not can_decode(transfer_syntax(uid)):
+        text = f"to decompress what is compressed {how}, the Python package {PACKAGE} is needed"
         raise UsageError(f"{text}: pip install {PACKAGE}", None)
 
 

@@ -64,7 +64,7 @@ class Run:
         if settings.plan.decompression is not None:
             from .decoding import check_decoders  # only where the user says what may be decompressed
 
-            check_decoders(settings.plan)
+            check_decoders(settings.plan, is_order=bool(settings.peer.facts.url))
         self._make_carrier = make_carrier
         self.settings = settings
         self.share = share_of(settings)

@@ -56,13 +56,20 @@ class WebPeer(Record):
     batch_bytes: int = _BATCH_BYTES
 
     def _taken(self, name: str, value: Any) -> Any:
-        if name != "address" or isinstance(value, WebAddress):
+        if name != "address":
             return super()._taken(name, value)
+        if isinstance(value, WebAddress):
+            return value
         if not isinstance(value, str):
             raise TypeError(f"WebPeer: address must be a URL, not {type(value).__name__}")
         return WebAddress.parse(value)
 
     def check(self) -> None:
+        if self.credentials is not None and not hasattr(self.credentials, "header"):
+            what = "BearerFile, BearerCommand or BasicCredentials"
+            raise TypeError(f"WebPeer: credentials must be {what}, not {type(self.credentials).__name__}")
+        if self.tls is not None and not hasattr(self.tls, "options"):
+            raise TypeError(f"WebPeer: tls must be what load_tls returns, not {type(self.tls).__name__}")
         is_secured = self.address.scheme == "https"
         if self.credentials is not None and not is_secured and not self.address.is_loopback:
             raise ValueError("credentials are sent over https only: everybody on the way could read them")

@@ -25,9 +25,17 @@ __all__ = [
 
 
 def load_tls(options: TlsOptions, ask_password: Callable[[], str] | None = None) -> TlsClient:
-    """Make a TlsClient from its options.  Raises UsageError."""
-    from .tls_client import TlsClient  # OpenSSL is only loaded where TLS is used
+    """Make a TlsClient from its options.
 
+    Raises UsageError when a file cannot be used, and TypeError for a value of a wrong type.
+    """
+    from .tls_client import TlsClient  # OpenSSL is only loaded where TLS is used
+    from .tls_options import TlsOptions
+
+    if not isinstance(options, TlsOptions):
+        raise TypeError(f"load_tls: options must be TlsOptions, not {type(options).__name__}")
+    if ask_password is not None and not callable(ask_password):
+        raise TypeError(f"load_tls: ask_password must be a function, not {type(ask_password).__name__}")
     return TlsClient(options, ask_password)
 
 
