@@ -175,7 +175,7 @@ class Transfer:
         self._record = self._run.record
         self._interrupt = self._run.interrupt
         self._observer = observer
-        self._has_ended = False
+        self._has_begun = self._has_ended = False
         self._proofs: Generator[InstanceProof, None, None] | None = None
         self._are_proven = False
         self._reports: Reports | None = None
@@ -184,6 +184,7 @@ class Transfer:
     def __iter__(self) -> Iterator[StoreOutcome]:
         process = self._process = os.getpid()
         own(self)
+        self._has_begun = True
         try:
             for outcome in self._outcomes:  # not "yield from", which would close them in a forked child, too
                 yield outcome
@@ -278,6 +279,8 @@ class Transfer:
     ) -> None:
         self._close()
         if os.getpid() == self._process:
+            if self._has_begun and not self._has_ended:  # the iterator is kept somewhere
+                self._record.ended, self._record.error = True, Cancelled()
             self._run.close()
             self._finish_reports()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dcmsend import JournalOptions, Peer, ReportOptions, VerifyOptions, send
-from dcmsend.errors import NegotiationFailed, NoValidInputFiles, ReportError
+from dcmsend.errors import Cancelled, NegotiationFailed, NoValidInputFiles, ReportError
 from support.peer_script import Reject, Respond, Script
 from support.scripted_peer import ScriptedPeer
 from support.sending import write_instances
@@ -72,6 +72,25 @@ def test_reports_of_a_loop_that_is_left(tmp_path: Path, options: ReportOptions) 
         next(iter(transfer))
     assert rows(options)[0] == "stored"
     assert json.loads(Path(options.json_report).read_text())["ended_by"] == "caller"
+
+
+def test_reports_of_an_iterator_that_is_kept(tmp_path: Path, options: ReportOptions) -> None:
+    """The end of the ``with`` block is the end of the transfer, and no error of ours."""
+    paths = write_instances(tmp_path / "in", 3)
+    with ScriptedPeer() as peer, send(paths, Peer("127.0.0.1", peer.port), report=options) as transfer:
+        kept = iter(transfer)
+        next(kept)
+    assert rows(options)[0] == "stored"
+    assert json.loads(Path(options.json_report).read_text())["ended_by"] == "caller"
+    assert isinstance(transfer.error, Cancelled)
+    assert list(kept) == []
+
+
+def test_a_transfer_that_was_never_iterated_has_no_end(tmp_path: Path, options: ReportOptions) -> None:
+    with send(write_instances(tmp_path / "in", 1), Peer("127.0.0.1", 1), report=options) as transfer:
+        pass
+    assert transfer.error is None
+    assert not Path(options.json_report).exists()
 
 
 def test_a_report_that_cannot_be_written_is_an_error_before_anything_is_sent(tmp_path: Path) -> None:

@@ -241,14 +241,23 @@ def test_no_room_for_decompressed_images(dcmsend: str, place: Path, option: str)
         assert any(told in line for line in done.lines("W")) is (option != "-dn")
 
 
+@pytest.mark.parametrize("options", [["--report-json"], ["--retry", "1", "+crf"]], ids=["ours", "DCMTK's"])
 @pytest.mark.parametrize("what", ["the report", "temporary files"])
-def test_no_room(dcmsend: str, place: Path, what: str) -> None:
+def test_no_room(dcmsend: str, place: Path, what: str, options: list[str]) -> None:
     with small_disk(place) as disk, ScriptedPeer() as peer:
         report, environment = (disk / "run.json", {}) if what == "the report" else ("run.json", {"TMPDIR": str(disk)})
-        arguments = ["--report-json", report, "127.0.0.1", peer.port, "image.dcm"]
+        arguments = [*options, report, "127.0.0.1", peer.port, "image.dcm"]
         done = run(dcmsend, *arguments, cwd=place, environment=environment)
         assert (done.exit_code, len(peer.connections)) == (43, 0)
         assert f"there is no room for {what} in '{disk}'" in done.stderr
+
+
+def test_no_room_for_what_a_page_on_standard_output_keeps(dcmsend: str, place: Path) -> None:
+    with small_disk(place) as disk, ScriptedPeer() as peer:
+        arguments = ["--report-html", "-", "127.0.0.1", peer.port, "image.dcm"]
+        done = run(dcmsend, *arguments, cwd=place, environment={"TMPDIR": str(disk)})
+        assert (done.exit_code, len(peer.connections)) == (43, 0)
+        assert f"there is no room for temporary files in '{disk}'" in done.stderr
 
 
 def test_directories_without_rights(shared: Path) -> None:

@@ -180,6 +180,8 @@ def _checked(options: ReportOptions, names: Sequence[str]) -> Report:
     for path in options.own_files:
         check_named(path, names)
         check_room(path)
+    if options.for_programs and not options.own_files:
+        check_room("-")
     return Report()
 
 

@@ -16,12 +16,15 @@ LEAST_ROOM: Final = 1 << 20
 
 
 def check_room(path: str) -> None:
-    """Check the file system of a report, and that of temporary files.  Raises ReportError."""
+    """Check the file system of a report, unless it is ``-``, and that of temporary files.  Raises ReportError."""
     try:
         temporary = tempfile.gettempdir()
     except OSError as error:
         raise ReportError(path, f"there is no directory for temporary files: {error.strerror}") from error
-    for what, directory in (("the report", os.path.dirname(os.path.realpath(path))), ("temporary files", temporary)):
+    places = [("temporary files", temporary)]
+    if path != "-":
+        places.insert(0, ("the report", os.path.dirname(os.path.realpath(path))))
+    for what, directory in places:
         room = free_bytes(directory)
         if room is not None and room < LEAST_ROOM:
             raise ReportError(path, f"there is no room for {what} in '{directory}': {room} bytes are free")

@@ -89,7 +89,10 @@ class TextReport(Report):
         self._peer = peer
         self._blocks = Spool()
         if is_needed:
+            from .room import check_room  # slow to load
+
             try_text_place(path)
+            check_room(path)
         self._watch = InputWatch((self._path, self._partial), is_earlier_text_report)
 
     def begin(self) -> None:
