@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from dcmsend.cli import written_files
 from dcmsend.cli.main import main
 from dcmsend.inputs import InputFile, Origin, dicomdir, directory, input_file, selection
 from dcmsend.inputs.stores import is_url
@@ -16,6 +15,7 @@ from dcmsend.journal import path_key, resume
 from dcmsend.journal.own_files import OwnFiles
 from dcmsend.journal.schema import CREATE
 from dcmsend.report import OwnReports, ReportOptions
+from dcmsend.run import written_files
 from support.nt_names import with_names_of_windows
 
 
