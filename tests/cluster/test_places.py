@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 from dask.distributed import Client
 
-from dcmsend import InputOptions, JournalOptions, Result, TransferOptions, WebPeer, send
+from dcmsend import ClusterOptions, InputOptions, JournalOptions, Result, TransferOptions, WebPeer, send
 from dcmsend.errors import DcmsendError, StoreUnusable
 from dcmsend.reasons import NoStore
 from support.clusters import transfer_over, uids_at
 from support.peer_script import Script, Silence
 from support.scripted_peer import ScriptedPeer
-from support.scripted_web_server import ScriptedWebServer, store_all
+from support.scripted_web_server import ScriptedWebServer, WebRequest, store_all
 from support.sending import instance_uid, run_transfer, write_instances
 from support.store_servers import AWS, s3_place, web_place
 
@@ -103,6 +103,33 @@ def test_a_web_service_as_the_receiver(client: Client, tmp_path: Path) -> None:
     assert sorted(outcome.sop_instance_uid for outcome in outcomes) == [instance_uid(n) for n in range(1, 6)]
     assert {outcome.result for outcome in outcomes} == {Result.STORED}
     assert sorted(uid for request in server.requests for uid in request.uids) == [instance_uid(n) for n in range(1, 6)]
+
+
+def test_no_more_requests_at_a_time_than_associations_are_allowed(client: Client, tmp_path: Path) -> None:
+    write_instances(tmp_path / "files", 150)
+    lock, open_now, most = threading.Lock(), 0, 0
+
+    def store_slowly(request: WebRequest) -> bytes:
+        nonlocal open_now, most
+        with lock:
+            open_now += 1
+            most = max(most, open_now)
+        time.sleep(0.05)
+        with lock:
+            open_now -= 1
+        return store_all(request)
+
+    options = ClusterOptions(str(client.scheduler_info()["address"]), limit=1)
+    with ScriptedWebServer(store_slowly) as server:
+        transfer = send(
+            tmp_path / "files", WebPeer(server.url, batch=10), cluster=options,
+            journal=JournalOptions(str(tmp_path / "journal")), transfer=TransferOptions(halt_on_failure=False),
+        )  # fmt: skip
+        outcomes, error = run_transfer(transfer)
+    assert error is None
+    assert len(outcomes) == 150
+    assert len({request.connection for request in server.requests}) > 1
+    assert most == 1
 
 
 def test_an_end_at_once_reaches_the_workers(client: Client, tmp_path: Path) -> None:

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from dask.distributed import Client
 
-from dcmsend import CommitOptions, JournalOptions, Peer, ProofState, Transfer, TransferOptions, VerifyOptions, send
+from dcmsend import (
+    CommitOptions,
+    InputOptions,
+    JournalOptions,
+    Peer,
+    ProofState,
+    Transfer,
+    TransferOptions,
+    VerifyOptions,
+    send,
+)
 from dcmsend.transfer import InstanceProof
 from support.archive import CommitmentArchive, commitment_archive
 from support.clusters import kill_a_worker
 from support.processes import free_port
 from support.sending import instance_uid
 from support.series_files import write_series
+from support.store_servers import web_place
 
 pytestmark = pytest.mark.peer("pynetdicom")
 
@@ -118,6 +130,36 @@ def test_a_driver_that_dies_before_the_proof_and_a_worker_that_dies_before_it(
     assert sent(third) == names(3)
     assert by_state(third.proofs()) == {VERIFIED: names(3)}
     assert place.left() == []
+
+
+def test_members_of_archives_and_objects_are_known_again_by_their_proofs(
+    client: Client, archive: CommitmentArchive, tmp_path: Path
+) -> None:
+    """The driver has names for them, the workers open them, and the journal has a third name."""
+    paths = write_series(tmp_path / "files", [(STUDY, f"{STUDY}.1")] * 4)
+    with zipfile.ZipFile(tmp_path / "some.zip", "w") as file:
+        for path in paths[:2]:
+            file.write(path, path.name)
+    journal = tmp_path / "journal"
+    with web_place() as web:
+        web.put("0003", paths[2].read_bytes())
+
+        def night(*losses: int) -> tuple[list[str], dict[ProofState, list[str]]]:
+            transfer = send(
+                [tmp_path / "some.zip", f"{web.url}0003", paths[3]], Peer("127.0.0.1", archive.port, "ARCHIVE"),
+                cluster=client, inputs=InputOptions(archives=True), verify=QUERY,
+                journal=JournalOptions(str(journal), resume=journal.exists()),
+            )  # fmt: skip
+            outcomes = {outcome.index: outcome.instance.input.path for outcome in transfer}
+            for number in losses:
+                del archive.instances[instance_uid(number)]
+            proofs = list(transfer.proofs())
+            assert {each.index: each.path for each in proofs if each.index} == outcomes
+            return sorted(path[-4:] for path in outcomes.values()), by_state(iter(proofs))
+
+        assert night(2, 3) == (names(1, 2, 3, 4), {VERIFIED: names(1, 4), MISSING: names(2, 3)})
+        assert night() == (names(2, 3), {VERIFIED: names(2, 3)})
+        assert night() == ([], {})
 
 
 @pytest.mark.parametrize("how", ["same", "new"])
