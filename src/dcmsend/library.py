@@ -88,8 +88,8 @@ def send(
             beginning until ``proofs`` has ended, or until its ``with`` block ends.
         report: which reports are written.  They are complete after the last outcome; with ``verify`` or ``commit``
             when ``proofs`` or the ``with`` block has ended.
-        cluster: the Dask cluster whose workers send, or a client that is connected with it; outcomes then come in the
-            order in which they are heard.  Needs a journal.
+        cluster: the Dask cluster whose workers send, or a client that is connected with it and not asynchronous;
+            outcomes then come in the order in which they are heard.  Needs a journal.
 
     Raises, while it is iterated: NoInputFiles, NoValidInputFiles, InvalidInputFile, NegotiationFailed, SendingFailed,
     PlanError, JournalError, CannotListen, ReportError, ClusterUnusable; all are ``DcmsendError``.  A report that

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import ssl
 import sys
 import urllib.request
 import warnings
@@ -14,9 +15,13 @@ from urllib.error import HTTPError
 
 import dask
 import pytest
+from dask.distributed import Security
 
+from dcmsend.cluster import ClusterUnusable
 from dcmsend.cluster.link import Link
 from dcmsend.cluster.options import ClusterOptions
+from dcmsend.cluster.reach import reach_scheduler
+from support.certificates import Certificates
 from support.processes import wait_until
 from support.run import run
 from support.sending import write_instances
@@ -53,6 +58,26 @@ def test_the_runs_own_cluster_has_no_web_pages_and_minds_no_other_cluster() -> N
             for page in ("/status", "/info/main/workers.html", "/metrics", "/health", "/json/counts.json"):
                 with pytest.raises(HTTPError, match="404"):
                     urllib.request.urlopen(f"http://127.0.0.1:{port}{page}", timeout=60)
+
+
+def test_nobody_else_reaches_the_runs_own_cluster(certificates: Certificates) -> None:
+    """Another user of the machine would run programs in our name."""
+    link = Link(ClusterOptions("local:1"), None, lambda attempt, how: None)
+    try:
+        link.open(lambda: None, 60, 60)
+        address = link.address
+        assert list(link.run(os.getpid).values()) != []
+        plain = ClusterOptions(address.replace("tls:", "tcp:"))
+        with pytest.raises(ClusterUnusable, match="it wants TLS"):
+            reach_scheduler(plain, {}, 60, lambda: None)
+        files = str(certificates.ca), str(certificates.client), str(certificates.client_key)
+        security = Security(tls_ca_file=files[0], tls_client_cert=files[1], tls_client_key=files[2])
+        context = security.get_connection_args("client")["ssl_context"]
+        context.verify_mode = ssl.CERT_NONE  # who breaks in does not mind whom he meets
+        with pytest.raises(ClusterUnusable, match="does not accept our certificate"):
+            reach_scheduler(ClusterOptions(address, files), {"ssl_context": context}, 60, lambda: None)
+    finally:
+        link.close()
 
 
 def test_a_program_without_a_guard_is_told_what_it_lacks(tmp_path: Path) -> None:

@@ -134,10 +134,13 @@ class Link:
     def _start(self, local_cluster: Any) -> Any:
         """The run's own cluster.  Raises ClusterUnusable if its workers do not come up."""
         options = self._options
+        security = None
+        if find_spec("cryptography") is not None:  # other users of this machine must not reach it either
+            security = import_module("dask.distributed").Security.temporary()
         try:
             return local_cluster(
                 n_workers=options.local_workers, threads_per_worker=1, processes=True, memory_limit=0,
-                dashboard_address=None, host="127.0.0.1", silence_logs=logging.CRITICAL,
+                dashboard_address=None, host="127.0.0.1", silence_logs=logging.CRITICAL, security=security,
                 preload=["dcmsend.cluster.local_worker"],
                 scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # not a port that another run has
             )  # fmt: skip
