@@ -18,6 +18,7 @@ from dcmsend.cli import log_appenders
 from dcmsend.inputs import file_source, preadv_by_seeking
 from dcmsend.inputs.seeking import pread_by_seeking
 from dcmsend.journal import folder
+from dcmsend.journal.move_note import KeptNote, left_notes
 from dcmsend.load import members_ahead, room
 from dcmsend.report import outcome_fields, place
 from dcmsend.stow import CredentialsUnusable
@@ -144,6 +145,14 @@ class TestPlacesWithoutDescriptors:
         assert [self._seen(name) for name in names] == found
         assert len({each for each in found if isinstance(each, tuple)}) > 5
 
+    def test_an_open_file_whose_name_is_no_link(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """As /dev/fd/7 on macOS, which looks like what was opened."""
+        (tmp_path / "7").write_text("x")
+        monkeypatch.setattr(place, "_own_descriptors", lambda: (str(tmp_path),))
+        with_descriptor = place.find_place(str(tmp_path / "7"))
+        with_descriptor.close()
+        assert (with_descriptor.descriptor, with_descriptor.is_file) == (7, False)
+
     @staticmethod
     def _seen(name: str) -> object:
         try:
@@ -242,6 +251,21 @@ class TestAnOpenFileThatCannotBeRemoved:
         """Once the lock is let go another process may hold the file."""
         folder.remove_and_close(path, os.open(path, os.O_RDWR | os.O_CREAT))
         assert os.path.exists(path)
+
+    def test_the_note_of_a_move(self, path: str, windows: Callable[[Any], None]) -> None:
+        """The next run finds a note that was left, and none that was removed."""
+        windows(folder)
+        directory = os.path.dirname(path)
+        note = KeptNote(directory)
+        note.begin(f"{directory}/a", f"{directory}/b")
+        assert left_notes(directory) == []  # its run lives
+        note.close(leave=True)
+        (left,) = left_notes(directory)
+        assert left.move is not None
+        assert left.move.source == f"{directory}/a"
+        left.close()
+        assert left_notes(directory) == []
+        assert os.listdir(directory) == []
 
     def test_an_incomplete_report(self, path: str, windows: Callable[[Any], None]) -> None:
         from dcmsend.errors import ReportError

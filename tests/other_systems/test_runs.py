@@ -29,6 +29,8 @@ from support.tls_peers import TlsFront, server_context
 from .both import Course, Start, as_on, process_on, received, report_of, text_of
 
 DATA = Path(__file__).parents[1] / "data" / "pydicom"
+IN_1601 = -11_644_473_600 * 10**9
+"""The time of a file, in nanoseconds, for which Windows keeps nothing but zeros."""
 IMPLICIT_LITTLE, EXPLICIT_LITTLE = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
 CALL = ("-aet", "OURS", "-aec", "THEIRS", "127.0.0.1")
 
@@ -101,12 +103,16 @@ def test_two_nights_with_a_journal(system: str, tmp_path: Path) -> None:
     """The first night is refused in part; the second sends the rest, what is new, and moves what is stored."""
 
     def scenario(start: Start, folder: Path) -> Course:
-        write_instances(folder / "in", 4)
-        words = ("-nh", "--journal", "in/j", "--resume", "--report-json", "r.json", "+sd", "+r", "--move-sent", "sent")
+        paths = write_instances(folder / "in", 4)
+        for number, path in enumerate(paths):
+            os.utime(path, ns=(10**18, 10**18 if number else IN_1601))
+        words = ("-nh", "--journal", "in/j", "--resume", "--report-json", "r.json", "+sd", "+r", "--move-sent", "sent",
+                 "--min-age", "1s")  # fmt: skip
         course = Course()
         with ScriptedPeer(Script(stores={3: Respond(0xA700)}), Script()) as peer:
             course.exit_codes.append(start(*words, *CALL, peer.port, "in", cwd=folder).exit_code)
-            write_instances(folder / "in", 2, first=8)
+            for path in write_instances(folder / "in", 2, first=8):
+                os.utime(path, (10**9, 10**9))
             course.exit_codes.append(start(*words, *CALL, peer.port, "in", cwd=folder).exit_code)
             course.exit_codes.append(start(*words, *CALL, peer.port, "in", cwd=folder).exit_code)
         course.received = received(peer)
@@ -120,6 +126,8 @@ def test_two_nights_with_a_journal(system: str, tmp_path: Path) -> None:
     assert len(course.received) == 7
     assert [name for name in course.files if name.startswith("in")] == ["in", "in/j"]
     assert len([name for name in course.files if name.startswith("sent/")]) == 6
+    kept = os.stat(tmp_path / "linux" / "sent" / "000001.dcm").st_mtime_ns
+    assert kept == os.stat(tmp_path / system / "sent" / "000001.dcm").st_mtime_ns < 0
 
 
 def test_archives_on_several_associations(system: str, tmp_path: Path) -> None:
