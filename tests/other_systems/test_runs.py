@@ -53,6 +53,12 @@ def agree(scenario: Scenario, system: str, folder: Path) -> Course:
     return courses[1]
 
 
+def begin_as_text(paths: list[Path]) -> None:
+    """Have files begin with what a descriptor for text would change: a line end, and the end of a text."""
+    for path in paths:
+        path.write_bytes(b"a\r\n\x1a" + path.read_bytes()[4:])
+
+
 def test_files_and_every_report(system: str, tmp_path: Path) -> None:
     def scenario(start: Start, folder: Path) -> Course:
         write_instances(folder / "in" / "deep", 3)
@@ -81,17 +87,19 @@ def test_files_of_others_stay(system: str, tmp_path: Path) -> None:
     """What is no report is not replaced; an image never is, a directory cannot be."""
 
     def scenario(start: Start, folder: Path) -> Course:
-        paths = write_instances(folder / "in", 1)
+        write_instances(folder / "in", 1)
+        image = write_instances(folder / "other", 1, first=5)[0]
+        begin_as_text([image])
         (folder / "letter").write_text("dear reader")
         course = Course()
         with ScriptedPeer() as peer:
-            for option, name in (("--report-json", "letter"), ("+crf", "in/000001.dcm"), ("--report-csv", "in"),
-                                 ("--report-html", "nowhere/r.html"), ("--report-jsonl", "letter"),
-                                 ("+crf", "new/")):  # fmt: skip
+            for option, name in (("--report-json", "letter"), ("+crf", image), ("+crf", "in/000001.dcm"),
+                                 ("--report-csv", "in"), ("--report-html", "nowhere/r.html"),
+                                 ("--report-jsonl", "letter"), ("+crf", "new/")):  # fmt: skip
                 done = start(option, name, "+sd", *CALL, peer.port, "in", cwd=folder)
                 course.exit_codes.append(done.exit_code)
         course.received = received(peer)
-        course.files = [(folder / "letter").read_text(), paths[0].read_bytes().hex()]
+        course.files = [(folder / "letter").read_text(), image.read_bytes().hex()]
         return course
 
     course = agree(scenario, system, tmp_path)
@@ -104,17 +112,19 @@ def test_two_nights_with_a_journal(system: str, tmp_path: Path) -> None:
 
     def scenario(start: Start, folder: Path) -> Course:
         paths = write_instances(folder / "in", 4)
+        begin_as_text(paths)
         for number, path in enumerate(paths):
             os.utime(path, ns=(10**18, 10**18 if number else IN_1601))
-        words = ("-nh", "--journal", "in/j", "--resume", "--report-json", "r.json", "+sd", "+r", "--move-sent", "sent",
-                 "--min-age", "1s")  # fmt: skip
+        words = ("-nh", "--journal", "in/j", "--resume", "--report-json", "r.json", "+sd", "+r", "--min-age", "1s")
+        move = ("--move-sent", "sent")
         course = Course()
         with ScriptedPeer(Script(stores={3: Respond(0xA700)}), Script()) as peer:
             course.exit_codes.append(start(*words, *CALL, peer.port, "in", cwd=folder).exit_code)
             for path in write_instances(folder / "in", 2, first=8):
                 os.utime(path, (10**9, 10**9))
-            course.exit_codes.append(start(*words, *CALL, peer.port, "in", cwd=folder).exit_code)
-            course.exit_codes.append(start(*words, *CALL, peer.port, "in", cwd=folder).exit_code)
+            for _ in range(2):
+                done = start(*words, *move, *CALL, peer.port, "in", cwd=folder)
+                course.exit_codes.append(done.exit_code)
         course.received = received(peer)
         course.reports = [report_of(folder / "r.json", peer.port), outcomes(folder / "in" / "j")]
         shown = start("--list", "--format", "json", "in/j", program="dcmsend-journal", cwd=folder)

@@ -45,8 +45,8 @@ _POSIX_ALONE: Final = (
     "register_at_fork", "setsid", "setuid", "statvfs", "fstatvfs", "sysconf", "ttyname", "uname", "wait4", "writev",
 )  # fmt: skip
 """Names of ``os`` that Windows lacks besides."""
-_SIGNALS: Final = ("SIGINT", "SIGTERM", "SIGABRT", "SIGFPE", "SIGILL", "SIGSEGV")
-"""Signals that Windows has, too."""
+_SIGNALS: Final = ("SIGINT", "SIGABRT", "SIGFPE", "SIGILL", "SIGSEGV")
+"""Signals that Windows has, too.  SIGTERM has a name there, but nobody can send it."""
 _NOT_ON_WINDOWS: Final = ("fcntl", "grp", "pty", "pwd", "resource", "syslog", "termios", "tty")
 
 _text_mode: set[int] = set()
@@ -176,13 +176,13 @@ def _work_with_files_as_windows_does(real: dict[str, Any]) -> None:
         return call
 
     def refuse_open(path: Any) -> None:
-        with contextlib.suppress(OSError):
+        try:
             wanted = real["stat"](path, follow_symlinks=False)
-            if stat.S_ISREG(wanted.st_mode) and any(
-                (wanted.st_dev, wanted.st_ino) == (each.st_dev, each.st_ino) for each in _open_files(real)
-            ):
-                text = "The process cannot access the file because it is being used by another process"
-                raise PermissionError(errno.EACCES, text, path)
+        except OSError:
+            return  # the call that follows tells of it
+        if stat.S_ISREG(wanted.st_mode) and (wanted.st_dev, wanted.st_ino) in _open_files(real):
+            text = "The process cannot access the file because it is being used by another process"
+            raise PermissionError(errno.EACCES, text, path)
 
     def unlink(path: Any, **more: Any) -> None:
         refuse_open(path)
@@ -235,12 +235,13 @@ def _work_with_files_as_windows_does(real: dict[str, Any]) -> None:
     vars(os).update(changed)
 
 
-def _open_files(real: dict[str, Any]) -> list[os.stat_result]:
-    """What this process has open, but for the database: SQLite lets others remove what it has open."""
-    found = []
+def _open_files(real: dict[str, Any]) -> set[tuple[int, int]]:
+    """Device and inode of what this process has open."""
+    found = set()
     for name in real["listdir"]("/proc/self/fd"):
         with contextlib.suppress(OSError):
-            found.append(real["fstat"](int(name)))
+            status = real["fstat"](int(name))
+            found.add((status.st_dev, status.st_ino))
     return found
 
 
