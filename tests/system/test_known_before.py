@@ -75,6 +75,8 @@ FAULTS: dict[str, tuple[int, list[str]]] = {
     "an address of an archive": (1, ["--verify", "--verify-peer", "archive"]),
     "a title of an archive": (1, [*JOURNAL, "--commit", "--commit-from", ""]),
     "a password of a key": (1, ["+tls", "text", "text", "--tls-key-password-file", "missing"]),
+    "a list that is not there": (22, ["--files-from", "missing"]),
+    "a list that is a directory": (22, ["--files-from0", "folder"]),
     "files of a cluster": (1, [*JOURNAL, "--cluster", "tls://127.0.0.1:9", "--cluster-tls", "text", "text", "text"]),
 }
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     )
     from .data_set_input import DataSetInput
     from .dicomdir import leads_outside, read_dicomdir
-    from .file_list import read_file_list
+    from .file_list import check_file_list, read_file_list
     from .kept_files import KeptFiles
     from .seeking import pread_by_seeking, preadv_by_seeking
     from .selection import NameRule, Selection
@@ -79,6 +79,7 @@ __all__ = [
     "Ticket",
     "TicketWorkers",
     "ToldMember",
+    "check_file_list",
     "crc32",
     "expand_archives",
     "find_inputs",
@@ -146,8 +147,8 @@ def __getattr__(name: str) -> object:
         from .similar_name import SimilarNames
 
         return SimilarNames
-    if name == "read_file_list":
-        from .file_list import read_file_list
+    if name in ("check_file_list", "read_file_list"):
+        from . import file_list
 
-        return read_file_list
+        return getattr(file_list, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

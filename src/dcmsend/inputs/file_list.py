@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import sys
@@ -14,7 +15,7 @@ from .left_out import LeftOut
 from .list_names import ListNames
 from .options import FileList
 
-__all__ = ["read_file_list"]
+__all__ = ["check_file_list", "read_file_list"]
 
 _PIECE: Final = 1 << 16
 _LONGEST_NAME: Final = 1 << 16
@@ -68,6 +69,21 @@ def read_file_list(
     finally:
         if descriptor is not None:
             os.close(descriptor)
+
+
+def check_file_list(source: FileList) -> None:
+    """Raise FileUnreadable for a list that can be seen to be none; it is not opened, because a pipe has one reader."""
+    if source.path == "-":
+        return
+    try:
+        if stat.S_ISDIR(os.stat(source.path).st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not os.access(source.path, os.R_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise _unreadable(source.path, error.strerror or str(error), error.errno or 0) from error
+    except ValueError as error:  # a NUL in the name of the list
+        raise _unreadable(source.path, str(error)) from error
 
 
 def _open(path: str) -> int:

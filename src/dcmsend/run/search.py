@@ -77,9 +77,14 @@ def find_sources(
 def _all_names(
     settings: Settings, names: Iterable[str], interrupt: Interrupt, left_out: LeftOut | None
 ) -> Iterator[str]:
+    if settings.file_lists:
+        from dcmsend.inputs import check_file_list  # seldom needed
+
+        for file_list in settings.file_lists:
+            check_file_list(file_list)  # before anything else may be sent
     yield from names
     if settings.file_lists:
-        from dcmsend.inputs import read_file_list  # seldom needed
+        from dcmsend.inputs import read_file_list
 
         for file_list in settings.file_lists:
             yield from read_file_list(file_list, interrupt.check_request, left_out)
