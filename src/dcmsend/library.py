@@ -82,7 +82,7 @@ def send(
             is slow.
         journal: where outcomes are kept, so that a later transfer sends only what is missing.
         verify: how the archive is asked afterwards what it has; ``Transfer.proofs`` asks.
-        archive: who is asked, if not ``peer``.
+        archive: who is asked, if not ``peer``; only with ``verify`` or ``commit``.
         commit: how the peer is asked afterwards to commit itself to what is stored; ``Transfer.proofs`` asks.  Needs a
             journal, which knows nothing of data sets: they have no answer.  With a port the transfer listens from its
             beginning until ``proofs`` has ended, or until its ``with`` block ends.

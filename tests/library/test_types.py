@@ -182,6 +182,11 @@ EXAMPLES: dict[tuple[str, str], Any] = {
 """Fields that have no default."""
 
 
+def test_an_archive_that_nobody_would_ask() -> None:
+    with pytest.raises(ValueError, match="an archive is asked only for a proof"):
+        send("x", PEER, archive=PEER)
+
+
 def test_a_list_will_do_where_a_tuple_is_kept() -> None:
     rules = [NameRule("*.dcm"), NameRule("*", takes=False)]
     assert InputOptions(name_rules=rules) == InputOptions(name_rules=tuple(rules))  # type: ignore[arg-type]
