@@ -15,7 +15,7 @@ from support.run import run
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("src", "tests", "scripts", "docs", "completions", "changes", "benchmarks", "fuzz", "soak", "debian")
-FILES = {".dockerignore", "Dockerfile", 
+FILES = {
     "pyproject.toml", "mkdocs.yml", "README.md", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", ".ci/run",
     "Dockerfile", ".dockerignore",
 }  # fmt: skip
