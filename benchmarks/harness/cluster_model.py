@@ -14,14 +14,16 @@ from dataclasses import dataclass, replace
 from random import Random
 
 __all__ = [
-    "GROUP", "GROUP_SECONDS", "Costs", "Load", "Outcome", "breaks_first", "groups_of", "heartbeat_interval",
-    "limits", "simulate",
+    "GROUP", "GROUP_SECONDS", "MOST_UNTOLD", "Costs", "Load", "Outcome", "breaks_first", "groups_of",
+    "heartbeat_interval", "limits", "simulate",
 ]  # fmt: skip
 
 BATCHES = (50, 500)
 """Fewest and most instances of a batch; between them what a worker sends in so many seconds:"""
 BATCH_SECONDS = 5.0
-GROUP = 256
+MOST_UNTOLD = 256
+"""Outcomes that the scheduler may not have when a worker dies."""
+GROUP = MOST_UNTOLD // 2
 """Outcomes after which a worker tells them."""
 GROUP_SECONDS = 0.2
 """Or the time after which it does."""
@@ -247,7 +249,7 @@ def simulate(costs: Costs, load: Load, chance: Random) -> Outcome:
             life = chance.expovariate(1.0) * load.life * 3600.0 if load.life else math.inf
             takes = size / load.rate
             done = size if life >= takes else int(size * life / takes)
-            untold = min(done, GROUP, int(load.rate * GROUP_SECONDS) + 1) if life < takes else 0
+            untold = min(done, MOST_UNTOLD, int(load.rate * GROUP_SECONDS) + 1) if life < takes else 0
             sending += min(life, takes)
             batch = _Batch(done - untold, untold, size - done, life < takes)
             heapq.heappush(coming, (begins + min(life, takes), batches, batch))

@@ -9,7 +9,7 @@ from soak.cluster.night import Done
 
 __all__ = ["broken_after_night", "broken_at_the_end", "surplus_allowed"]
 
-_GROUP = 256
+_MOST_UNTOLD = 256
 _BATCH = 500
 _BY_SIGNAL = {"INT": {130, -2}, "TERM": {143, -15}}
 
@@ -19,8 +19,8 @@ def surplus_allowed(done: Done, workers: int) -> int:
     limit = min(done.night.limit or workers, workers)
     return {
         "": 0,
-        "worker": done.happened * (_GROUP + 1),  # a group that was not told, and one in flight
-        "host": done.happened * (_GROUP + 1),
+        "worker": done.happened * (_MOST_UNTOLD + 1),  # what was not told, and one in flight
+        "host": done.happened * (_MOST_UNTOLD + 1),
         "driver": 0,
         "scheduler": limit * _BATCH,  # nobody has heard of the batches under way
         "scheduler gone": limit * _BATCH,

@@ -18,6 +18,7 @@ from harness.cluster_costs import MANY_WORKERS, WORKERS, Run, costs_of
 from harness.cluster_model import (
     DEATH_SECONDS,
     GROUP,
+    MOST_UNTOLD,
     Costs,
     Load,
     Outcome,
@@ -71,7 +72,7 @@ def test_each_instance_counts_once_and_nothing_is_faster_than_its_parts(costs: C
 @given(COSTS, LOADS)
 def test_deaths_cost_little(costs: Costs, load: Load) -> None:
     done = play(costs, load)
-    assert done.again <= done.deaths * GROUP
+    assert done.again <= done.deaths * MOST_UNTOLD
     assert done.batches <= math.ceil(load.instances / load.batch) + done.deaths
     if not load.life:
         assert (done.deaths, done.again) == (0, 0)

@@ -15,10 +15,10 @@ from .told import to_text
 
 __all__ = ["LogRelay", "Teller"]
 
-GROUP: Final = 256
-"""Outcomes after which a group is told."""
+MOST_UNTOLD: Final = 256
+"""Outcomes that the scheduler may not have yet; a further one waits."""
 SECONDS: Final = 0.2
-"""Or the time after which it is."""
+"""After this time a group is told, or as soon as half of the outcomes are waiting that may."""
 _MOST_LINES: Final = 1000
 _LONGEST_LINE: Final = 4000
 
@@ -26,17 +26,19 @@ _LONGEST_LINE: Final = 4000
 class Teller(Observer):
     """Gathers what happens and hands it out in groups; thread-safe.
 
-    ``log_event`` gets each group as text.  Groups are numbered; the last one says so.
+    ``tell`` gets each group as text, and returns when it is safe: then it is not lost with this process.  Groups are
+    numbered; the last one says so.
     """
 
-    def __init__(self, log_event: Callable[[str], None], run: str, attempt: int) -> None:
-        self._log_event = log_event
+    def __init__(self, tell: Callable[[str], None], run: str, attempt: int) -> None:
+        self._tell = tell
         self._head = {"run": run, "attempt": attempt, "host": socket.gethostname(), "process": os.getpid()}
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._groups = 0
         self._group: dict[str, Any] = {}
-        self._ends = 0
-        self._is_over = threading.Event()
+        self._untold = 0
+        self._is_due = threading.Event()
+        self._is_over = False
         self._thread = threading.Thread(target=self._run, name="teller", daemon=True)
 
     def start(self) -> None:
@@ -45,13 +47,14 @@ class Teller(Observer):
         self._thread.start()
 
     def end(self, kind: str, *values: Any) -> None:
-        """An input, or something found in one, has come to its end."""
+        """An input, or something found in one, has come to its end; waits while too many ends are untold."""
         with self._lock:
-            self._group.setdefault("ends", []).append([kind, *values])
-            self._ends += 1
-            is_full = self._ends >= GROUP
-        if is_full:
-            self._flush()
+            self._lock.wait_for(lambda: self._untold < MOST_UNTOLD)
+            ends = self._group.setdefault("ends", [])
+            ends.append([kind, *values])
+            self._untold += 1
+            if len(ends) >= MOST_UNTOLD // 2:
+                self._is_due.set()
 
     def log(self, record: logging.LogRecord) -> None:
         """A message for the driver's log."""
@@ -62,23 +65,32 @@ class Teller(Observer):
 
     def finish(self, **facts: Any) -> None:
         """Tell the rest."""
-        self._is_over.set()
+        self._is_over = True
+        self._is_due.set()
         self._thread.join()
         with self._lock:
             self._group.update(facts, last=True)
         self._flush()
 
     def _run(self) -> None:
-        while not self._is_over.wait(SECONDS):
+        while not self._is_over:
+            self._is_due.wait(SECONDS)
+            self._is_due.clear()
             self._flush()
 
     def _flush(self, *, is_needed: bool = False) -> None:
         with self._lock:
             if not self._group and not is_needed:
                 return
-            group, self._group, self._ends = self._group, {}, 0
+            group, self._group = self._group, {}
             self._groups += 1
-            self._log_event(to_text({**self._head, "number": self._groups, **group}))
+            number = self._groups
+        try:
+            self._tell(to_text({**self._head, "number": number, **group}))
+        finally:
+            with self._lock:
+                self._untold -= len(group.get("ends", ()))
+                self._lock.notify_all()
 
     # -- ``Observer``
 

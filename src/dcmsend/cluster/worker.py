@@ -24,6 +24,7 @@ from dcmsend.version import VERSION
 
 from .parcel import input_from, unpack
 from .teller import LogRelay, Teller
+from .telling import has_left, tell_scheduler
 from .told import digest_of, from_text, tell_error, tell_found, tell_outcome, tell_rejected
 
 if TYPE_CHECKING:
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 __all__ = ["count_others", "end_run", "forget_events", "send_batch", "versions"]
 
 _MOST_ENDED: Final = 64
-_OVER: Final = ("closing", "closed", "stopping", "stopped", "failed")
-"""Names of what Dask calls the status of a worker that does not come back."""
 _LEAVES: Final = "the worker leaves"
 """Who asks a batch to end that another worker shall go on with."""
 
@@ -103,7 +102,7 @@ def send_batch(parcel: bytes, message: str) -> None:
     told = from_text(message)
     topic = told["topic"]
     dask_worker = get_worker()
-    teller = Teller(lambda text: dask_worker.log_event(topic, text), told["run"], told["attempt"])
+    teller = Teller(lambda text: tell_scheduler(dask_worker, topic, text), told["run"], told["attempt"])
     teller.start()
     ours = versions()
     if list(ours) != told["versions"]:
@@ -111,7 +110,7 @@ def send_batch(parcel: bytes, message: str) -> None:
         return
     interrupt = Interrupt()
     # A worker ends when it has lost its scheduler, or is asked to: nobody hears of what it would go on to send.
-    interrupt.request_when(lambda: dask_worker.status.name in _OVER, _LEAVES)
+    interrupt.request_when(lambda: has_left(dask_worker), _LEAVES)
     with _registry.lock:
         if told["run"] in _registry.ended:
             interrupt.request()
