@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from dcmsend.cli import log_appenders
+from dcmsend.cli import log_appenders, web_arguments
 from dcmsend.inputs import file_source, preadv_by_seeking
 from dcmsend.inputs.seeking import pread_by_seeking
 from dcmsend.journal import folder
@@ -212,6 +212,21 @@ class TestTokensOnWindows:
 
         with pytest.raises(Ended):
             self._header("import time; time.sleep(600)", check)
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (r"C:\bin\token.exe --for a", (r"C:\bin\token.exe", "--for", "a")),
+        (r'"C:\Program Files\token" "a b" # c', (r"C:\Program Files\token", "a b", "#", "c")),
+        (r"\\server\share\token ''", (r"\\server\share\token", "")),
+    ],
+)
+def test_the_command_for_a_token(windows: Callable[[Any], None], command: str, words: tuple[str, ...]) -> None:
+    """A backslash stands between names there; on Linux it is kept within quotation marks alone."""
+    assert (web_arguments._split(command) == words) is command.startswith('"')
+    windows(web_arguments)
+    assert web_arguments._split(command) == words
 
 
 class TestAnOpenFileThatCannotBeRemoved:

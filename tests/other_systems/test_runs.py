@@ -15,12 +15,14 @@ import pytest
 from journal.runs import outcomes
 from support.archive import commitment_archive
 from support.certificates import Certificates
+from support.http_wire import response
 from support.other_system import SYSTEMS
 from support.peer_script import Abort, Respond, Script, prefer
 from support.peer_script import Accept as AcceptAssociation
 from support.processes import wait_until
 from support.run import run
 from support.scripted_peer import ScriptedPeer
+from support.scripted_web_server import ScriptedWebServer, WebRequest, store_all
 from support.sending import write_instances, write_large
 from support.series_files import write_series
 from support.tar_files import compress, tar_of
@@ -215,6 +217,31 @@ def test_tls(system: str, tmp_path: Path, certificates: Certificates) -> None:
 
     course = agree(scenario, system, tmp_path)
     assert (course.exit_codes, len(course.received)) == ([0], 2)
+
+
+def test_a_web_service_with_a_token_from_a_command(system: str, tmp_path: Path) -> None:
+    """The first token is refused, and the command runs again."""
+
+    def scenario(start: Start, folder: Path) -> Course:
+        write_instances(folder / "in", 3)
+        write_large(folder / "in" / "large.dcm", 3_000_000)
+        (folder / "token.py").write_text("open('runs', 'a').write('x'); print('t' + open('runs').read())")
+        command = f"{sys.executable} token.py"
+
+        def refuse_one(request: WebRequest) -> bytes:
+            is_first = request.head.headers["authorization"] == "Bearer tx"
+            return response(401, b"", None) if is_first else store_all(request)
+
+        course = Course()
+        with ScriptedWebServer(refuse_one) as server:
+            done = start("--stow", server.url, "--bearer-command", command, "+sd", "in", cwd=folder)
+            course.exit_codes.append(done.exit_code)
+        course.received = sorted(part for request in server.requests[1:] for part in request.parts)
+        course.reports = [(folder / "runs").read_text()]
+        return course
+
+    course = agree(scenario, system, tmp_path)
+    assert (course.exit_codes, course.reports, len(course.received)) == ([0], ["xx"], 4)
 
 
 @pytest.mark.peer("pynetdicom")

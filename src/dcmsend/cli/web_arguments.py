@@ -6,6 +6,7 @@ import contextlib
 import os
 import shlex
 import stat
+import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from dcmsend.errors import UsageError
@@ -131,8 +132,12 @@ def _check_kind(path: str, what: str) -> None:
 
 def _split(command: str) -> tuple[str, ...]:
     """The words of a command, as a shell would split it; its text stays out of the message."""
+    lexer = shlex.shlex(command, posix=True)
+    lexer.whitespace_split, lexer.commenters = True, ""
+    if sys.platform == "win32":  # a backslash stands between the names of a path
+        lexer.escape = ""
     try:
-        words = tuple(shlex.split(command))
+        words = tuple(lexer)
     except ValueError:
         raise UsageError("Invalid value for option --bearer-command: a quotation mark is not closed") from None
     if not words:
