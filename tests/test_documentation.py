@@ -169,6 +169,20 @@ def test_loop_with_pynetdicom_and_what_replaces_it(example: int, tmp_path: Path)
     assert len(peer.stores) == len(done.stdout.splitlines()) == len(paths)
 
 
+@pytest.mark.peer("pandas")
+def test_outcomes_become_a_table(tmp_path: Path) -> None:
+    (code,) = [each for each in _blocks("recipes.md", "python") if "outcomes_to_frame" in each]
+    write_instances(tmp_path / "study", 3)
+    with ScriptedPeer(Script(stores={2: Respond(0xA900)})) as peer:
+        code = code.replace('"pacs.example.org", 104', f'"127.0.0.1", {peer.port}').replace("/data/study", "study")
+        shown = "print(frame.path.to_list(), frame.status.to_list(), frame.bytes.sum())"
+        done = run(sys.executable, "-c", f"{code}\n{shown}", cwd=tmp_path)
+    assert done.exit_code == 0, done.stderr
+    rows = dict(re.findall(r"^(\w+) +(\d+) +\d+$", done.stdout, flags=re.MULTILINE))
+    assert rows == {"refused": "1", "stored": "2"}
+    assert all(name in done.stdout for name in ("000001.dcm", "000002.dcm", "000003.dcm", str(0xA900)))
+
+
 @pytest.mark.peer("dcmtk")
 def test_every_option_of_storescu_has_its_place() -> None:
     """It is in the table of those that differ, or ours has the same names."""

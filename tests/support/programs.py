@@ -25,6 +25,7 @@ _NEEDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "obstore": ((), ("moto.server", "obstore")),
     "moto": ((), ("moto.server", "s3fs")),
     "orthanc-dicomweb": (("Orthanc",), ()),
+    "pandas": ((), ("pandas",)),
     "pynetdicom": ((), ("pynetdicom",)),
     "gdcm": (("gdcmconv",), ()),
     "libjxl": (("djxl",), ()),
