@@ -68,7 +68,9 @@ def test_files_and_every_report(system: str, tmp_path: Path) -> None:
         (folder / "in" / "note.txt").write_text("no image\r\n\x1a\r\n")
         course = Course()
         with ScriptedPeer(Script(stores={2: Respond(0xA700)})) as peer:
-            for _ in range(2):  # the second one replaces all reports
+            for number in range(2):  # the second one replaces all reports, but for what has a second name
+                if number:
+                    os.link(folder / "r.jsonl", folder / "kept")
                 done = start(
                     "-v", "-nh", "+crf", "r.txt", "--report-json", "r.json", "--report-csv", "r.csv", "--report-html",
                     "r.html", "--report-jsonl", "r.jsonl", "--metrics-file", "r.prom", "+sd", "+r", *CALL, peer.port,
@@ -77,12 +79,14 @@ def test_files_and_every_report(system: str, tmp_path: Path) -> None:
                 course.exit_codes.append(done.exit_code)
         course.received = received(peer)
         course.reports = [report_of(folder / "r.json", peer.port), text_of(folder / "r.txt", peer.port)]
+        course.reports += [(folder / name).read_text().count("\n") for name in ("kept", "r.jsonl")]
         course.files = sorted(path.name for path in folder.iterdir())
         return course
 
     course = agree(scenario, system, tmp_path)
     assert len(course.received) == 8
-    assert course.files == ["in", "r.csv", "r.html", "r.json", "r.jsonl", "r.prom", "r.txt"]
+    assert not os.path.samefile(tmp_path / system / "kept", tmp_path / system / "r.jsonl")
+    assert course.files == ["in", "kept", "r.csv", "r.html", "r.json", "r.jsonl", "r.prom", "r.txt"]
 
 
 def test_files_of_others_stay(system: str, tmp_path: Path) -> None:

@@ -149,6 +149,12 @@ class ReportFile:
             raise
         os.close(descriptor)
         descriptor = self._open_temporary(place._replace(status=status))
+        if sys.platform == "win32":  # no file that is open gets another name
+            os.close(descriptor)
+            self._give_name(place)
+            descriptor = place.open(os.O_WRONLY)
+            self._leave()
+            return descriptor
         try:
             self._give_name(place)
         except BaseException:
