@@ -7,6 +7,7 @@ import signal
 import socket
 import ssl
 import sys
+import time
 import urllib.request
 import warnings
 from contextlib import ExitStack, suppress
@@ -58,6 +59,20 @@ def test_the_runs_own_cluster_has_no_web_pages_and_minds_no_other_cluster() -> N
             for page in ("/status", "/info/main/workers.html", "/metrics", "/health", "/json/counts.json"):
                 with pytest.raises(HTTPError, match="404"):
                     urllib.request.urlopen(f"http://127.0.0.1:{port}{page}", timeout=60)
+
+
+def test_a_scheduler_that_hangs_is_not_taken_for_one_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it is decides whether secrets are sent to it."""
+    link = Link(ClusterOptions("local:1"), None, lambda attempt, how: None)
+    try:
+        link.open(lambda: None, 60, 60)
+        monkeypatch.setattr("dcmsend.cluster.link._ANSWER_SECONDS", 0.2)
+        monkeypatch.setattr(link._client, "scheduler_info", lambda **_: time.sleep(2))
+        with pytest.raises(ClusterUnusable, match="the scheduler does not answer") as caught:
+            link.address  # noqa: B018
+        assert not caught.value.is_permanent
+    finally:
+        link.close()
 
 
 def test_nobody_else_reaches_the_runs_own_cluster(certificates: Certificates) -> None:

@@ -191,10 +191,12 @@ class Link:
 
     @property
     def address(self) -> str:
-        """The address that the scheduler has by its own account; ``""`` if it does not say."""
+        """The address that the scheduler has by its own account.  Raises ClusterUnusable if it does not say."""
         client = self._client
         (info,) = _ask(lambda: client.scheduler_info())
-        return "" if info is _SILENCE else str(info["address"])
+        if info is _SILENCE:
+            raise ClusterUnusable(f"{self._options.address}: the scheduler does not answer; is it alive?")
+        return str(info["address"])
 
     @property
     def workers(self) -> int:

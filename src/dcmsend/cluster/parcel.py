@@ -121,12 +121,12 @@ def check_secrets(settings: Settings, options: ClusterOptions) -> dict[str, str]
 
 
 def with_address(options: ClusterOptions, address: str, settings: Settings) -> ClusterOptions:
-    """The options once the scheduler has told its own ``address``; ``""`` if it has not.
+    """The options once the scheduler has told its own ``address``.
 
     A scheduler at an address of this machine may be on another one, at the end of a tunnel, or listen to others, too.
     Raises ClusterUnusable where a secret of ``settings`` would leave this machine then, or be sent without TLS.
     """
-    if options.local_workers or not address or is_on_loopback(address):
+    if options.local_workers or is_on_loopback(address):
         return options
     try:
         options = options.replace(address=address)
