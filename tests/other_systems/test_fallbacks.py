@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from dcmsend.cli import log_appenders, web_arguments
-from dcmsend.inputs import file_source, preadv_by_seeking
+from dcmsend.inputs import anonymous, file_source, preadv_by_seeking
 from dcmsend.inputs.seeking import pread_by_seeking
 from dcmsend.journal import folder
 from dcmsend.journal.move_note import KeptNote, left_notes
@@ -60,6 +60,35 @@ class TestReading:
         assert wrong == []
         assert os.lseek(descriptor, 0, os.SEEK_CUR) == 7
         os.close(descriptor)
+
+    def test_a_file_that_grows_while_it_is_read(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """As members of a compressed archive, which are sent while the next ones are inflated behind them."""
+        monkeypatch.setattr(anonymous, "_HAS_PREAD", False)
+        pieces = [number.to_bytes(4, "big") * 250 for number in range(3000)]
+        descriptor = os.open(tmp_path / "file", os.O_RDWR | os.O_CREAT)
+        anonymous.write_all(descriptor, pieces[0])
+        is_written = threading.Event()
+        wrong: list[bytes] = []
+
+        def read() -> None:
+            own = os.dup(descriptor)
+            while not is_written.is_set():
+                found = pread_by_seeking(own, 1000, 0)
+                if found != pieces[0]:
+                    wrong.append(found)
+            os.close(own)
+
+        threads = [threading.Thread(target=read) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for piece in pieces[1:]:
+            anonymous.write_all(descriptor, piece)
+        is_written.set()
+        for thread in threads:
+            thread.join()
+        os.close(descriptor)
+        assert wrong == []
+        assert (tmp_path / "file").read_bytes() == b"".join(pieces)
 
     def test_a_range_that_is_refused(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_bytes(b"abc")

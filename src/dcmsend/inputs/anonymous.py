@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from typing import Final
 
 from dcmsend.errors import FileUnreadable
@@ -18,6 +19,8 @@ MOST_SPARE: Final = 8 << 20
 MOST_SPARES: Final = 8
 """Bytes, and number, of the files that are kept to be used again."""
 _memfd_create = getattr(os, "memfd_create", None)
+_HAS_PREAD: Final = hasattr(os, "pread")
+"""Whether files are read without moving the position at which they are written."""
 
 
 def anonymous_file(expected_size: int, what: str = MEMBER) -> int:
@@ -93,11 +96,16 @@ class SpareFiles:
 
 def write_all(descriptor: int, data: bytes | memoryview, what: str = MEMBER) -> None:
     """Append bytes.  Raises FileUnreadable with the system's words, also for a full disk."""
+    write: Callable[[int, bytes | memoryview], int] = os.write
+    if not _HAS_PREAD:
+        from .seeking import write_in_turn  # on Windows
+
+        write = write_in_turn
     try:
-        written = os.write(descriptor, data)
+        written = write(descriptor, data)
         while written < len(data):
             data = data[written:]
-            written = os.write(descriptor, data)
+            written = write(descriptor, data)
     except OSError as error:
         raise _no_room(error, what) from error
 

@@ -1,6 +1,7 @@
 """Reads at a position of an open file where the system has no call for that: it is sought, read, and sought back.
 
-A position belongs to all duplicates of a descriptor, so only one thread reads in this way at a time.
+A position belongs to all duplicates of a descriptor, so only one thread reads in this way at a time, and none writes
+meanwhile to a file that others read already.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
-__all__ = ["pread_by_seeking", "preadv_by_seeking"]
+__all__ = ["pread_by_seeking", "preadv_by_seeking", "write_in_turn"]
 
 _lock: Final = threading.Lock()
 
@@ -32,6 +33,12 @@ def preadv_by_seeking(descriptor: int, targets: Sequence[memoryview], position: 
             if count < len(target):
                 break
     return total
+
+
+def write_in_turn(descriptor: int, data: bytes | memoryview) -> int:
+    """Do what ``os.write`` does, where the position is, while nobody reads.  Raises OSError."""
+    with _lock:
+        return os.write(descriptor, data)
 
 
 @contextmanager
