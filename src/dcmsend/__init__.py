@@ -88,6 +88,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     home = _HOME_OF.get(name)
+    if name == "errors":
+        return import_module(f"{__name__}.errors")
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{home}"), name)
@@ -96,4 +98,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    """What is public, for completion: of the modules ``errors`` alone."""
+    return sorted({*(name for name in globals() if name.startswith("__")), *__all__, "errors"})

@@ -8,6 +8,7 @@ import pickle
 import subprocess
 import sys
 import threading
+import traceback
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ from dcmsend import (
 from dcmsend.cluster import ClusterUnusable
 from dcmsend.dicomweb import ResponseUnreadable
 from dcmsend.error_root import FromPeer, WithDetail, WithoutFacts, Wrapped
-from dcmsend.errors import DcmsendError, InvalidInputFile, NegotiationFailed, SendingFailed
+from dcmsend.errors import DcmsendError, InvalidInputFile, NegotiationFailed, NoValidInputFiles, SendingFailed
 from dcmsend.inputs import FileChanged
 from dcmsend.inputs.stores.errors import StoreBusy
 from dcmsend.reasons import NoStore
@@ -323,6 +324,29 @@ def test_everything_public_is_there() -> None:
     assert Transfer.__doc__
 
 
+def test_errors_are_there_without_an_import_of_their_own() -> None:
+    """A type checker takes ``dcmsend.errors`` after ``import dcmsend``, so it has to be there."""
+    code = "import dcmsend; print(dcmsend.errors.NegotiationFailed.__name__)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.stdout.strip(), done.stderr) == ("NegotiationFailed", "")
+
+
+def test_completion_offers_what_is_public() -> None:
+    offered = {name for name in dir(dcmsend) if not name.startswith("_")}
+    assert offered == {name for name in dcmsend.__all__ if not name.startswith("_")} | {"errors"}
+
+
+def test_a_traceback_tells_why_nothing_could_be_sent(tmp_path: Path) -> None:
+    """Who has not kept the transfer cannot ask it for what it has rejected."""
+    names = [tmp_path / f"missing-{number}.dcm" for number in range(5)]
+    with pytest.raises(NoValidInputFiles) as caught:
+        list(send(names, Peer("127.0.0.1", 1)))
+    shown = "".join(traceback.format_exception(caught.value))
+    assert [name for name in names if f"{str(name)!r}: " in shown] == names[:3]
+    assert "2 more are in Transfer.rejected" in shown
+    assert str(caught.value) == NoValidInputFiles.message
+
+
 def test_import_loads_next_to_nothing() -> None:
     code = "import sys; before = set(sys.modules); import dcmsend; print(sorted(set(sys.modules) - before))"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
@@ -337,7 +361,8 @@ def test_no_word_on_standard_error_unless_logging_is_set_up(tmp_path: Path) -> N
     assert done.returncode == 1
     lines = done.stderr.splitlines()
     assert lines[0].startswith("Traceback")
-    assert lines[-1].startswith("dcmsend.errors.NoValidInputFiles: ")
+    assert lines[-2].startswith("dcmsend.errors.NoValidInputFiles: ")
+    assert lines[-1].startswith(f"{argv[-1]!r}: ")  # a note of the error
 
 
 def test_log_goes_where_the_program_wants_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

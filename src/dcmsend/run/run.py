@@ -7,8 +7,8 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
-from dcmsend.errors import CannotListen, DcmsendError, InputError, JournalError, NoInputFiles
-from dcmsend.index import Instance
+from dcmsend.errors import CannotListen, DcmsendError, InputError, JournalError, NoInputFiles, NoValidInputFiles
+from dcmsend.index import Instance, RejectedInput
 from dcmsend.inputs import Source, most_descriptors
 from dcmsend.interrupt import Interrupt
 from dcmsend.load import Abilities
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 __all__ = ["Run", "log_end"]
 
 _FEW_DESCRIPTORS: Final = 256
+
+_NOTED: Final = 3
+"""So many rejected inputs are told with an error."""
 
 _log = logging.getLogger("dcmsend.app")
 
@@ -274,6 +277,8 @@ class Run:
                     self.record.reject(end)
         except DcmsendError as error:
             self.record.error = error
+            if isinstance(error, NoValidInputFiles):
+                _note_rejected(error, self.record.rejected)
             raise
         finally:
             self._close_stores()
@@ -310,6 +315,14 @@ class Run:
             _log.error("%s", "\n".join(lines + refusal_lines(record.summary)))
         if record.already_stored:
             _log.info("%d files are already stored according to the journal", record.already_stored)
+
+
+def _note_rejected(error: NoValidInputFiles, rejected: Sequence[RejectedInput]) -> None:
+    """Have a traceback of ``error`` tell what was wrong with the first inputs (of those that the record keeps)."""
+    for item in rejected[:_NOTED]:
+        error.add_note(f"{item.path!r}: {'; '.join(filter(None, (item.reason, item.detail)))}")
+    if len(rejected) > _NOTED:
+        error.add_note(f"{len(rejected) - _NOTED} more are in Transfer.rejected")
 
 
 def _may_open_few() -> bool:
