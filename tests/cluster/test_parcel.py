@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dcmsend import JournalOptions, Peer, TransferOptions, UserIdentity, WebPeer
+from dcmsend import InputOptions, JournalOptions, Peer, TransferOptions, UserIdentity, WebPeer
 from dcmsend.cluster import ClusterOptions, ClusterUnusable
 from dcmsend.cluster.parcel import check_secrets, pack, tell_input, unpack, with_address
 from dcmsend.errors import UsageError
@@ -104,6 +104,14 @@ def test_files_of_credentials_are_found_from_any_folder(tmp_path: Path, monkeypa
             there = unpack(pack(settings, options, 1)).peer
             assert isinstance(there, WebPeer)
             assert getattr(there.credentials, field) == str(tmp_path / "secret")
+
+
+def test_files_of_storage_options_are_found_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    given = (("known_hosts", "hosts"), ("client_keys", "~/key"), ("known_hosts", "none"), ("endpoint_url", "http://h"))
+    settings = Settings(peer=Peer("h", 104), journal=JOURNAL, inputs=InputOptions(storage_options=given))
+    there = unpack(pack(settings, ClusterOptions("local:1"), 1)).inputs.storage_options
+    assert there == (("known_hosts", str(tmp_path / "hosts")), *given[1:])
 
 
 def test_a_secret_that_only_this_process_can_read(certificates: Certificates) -> None:

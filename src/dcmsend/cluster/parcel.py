@@ -30,6 +30,8 @@ __all__ = ["check_secrets", "input_from", "pack", "tell_input", "unpack", "with_
 _MOST: Final = 64 * 1024
 _OF_THIS_PROCESS: Final = ("/dev/fd/", "/dev/std", "/proc/")
 """How the names begin of what is a process's own; below ``/dev/shm`` are files as others are."""
+_FILE_OPTIONS: Final = ("client_keys", "known_hosts")
+"""Storage options whose values are names of files, except ``none``."""
 _NOT_SENT: Final = "cannot be sent by another process: "
 
 
@@ -38,7 +40,7 @@ def pack(settings: Settings, options: ClusterOptions, limit: int) -> bytes:
 
     Raises UsageError if a secret would have to leave this machine.
     """
-    peer, transfer = settings.peer, settings.transfer
+    peer, transfer, store_options = settings.peer, settings.transfer, settings.inputs.storage_options
     tls, identity = peer.tls, peer.user_identity if isinstance(peer, Peer) else None
     files = check_secrets(settings, options)
     tls_options = None if tls is None else _absolute(tls.options)
@@ -52,7 +54,10 @@ def pack(settings: Settings, options: ClusterOptions, limit: int) -> bytes:
         changes["credentials"] = _with_full_names(peer.credentials)
     kept = settings.replace(
         peer=peer.replace(**changes),
-        inputs=settings.inputs.replace(shard=None, min_age=0.0),
+        inputs=settings.inputs.replace(
+            shard=None, min_age=0.0,
+            storage_options=tuple((name, _with_full_name(name, value)) for name, value in store_options),
+        ),
         transfer=transfer.replace(
             parallel_associations=1, stop_at=None, max_duration=None,
             max_rate=_share(transfer.max_rate, limit), max_instances_rate=_share(transfer.max_instances_rate, limit),
@@ -161,6 +166,12 @@ def _with_full_names(credentials: Credentials) -> Credentials:
     elif isinstance(credentials, BearerFile):
         changed = credentials.replace(path=os.path.abspath(credentials.path))
     return changed
+
+
+def _with_full_name(name: str, value: str) -> str:
+    """The value of a storage option, which a worker understands, too, in whatever folder it was started."""
+    is_file = name in _FILE_OPTIONS and value not in ("", "none") and not value.startswith("~")
+    return os.path.abspath(value) if is_file else value
 
 
 def _share(rate: int | Timetable, limit: int) -> int | Timetable:
