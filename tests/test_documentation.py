@@ -169,6 +169,27 @@ def test_loop_with_pynetdicom_and_what_replaces_it(example: int, tmp_path: Path)
     assert len(peer.stores) == len(done.stdout.splitlines()) == len(paths)
 
 
+def test_reports_are_checked_with_their_schema(dcmsend: str, tmp_path: Path) -> None:
+    """Reports and their lines agree with it; what is no report is told.  The wheel has the file (``test_wheels``)."""
+    (code,) = _blocks("report-schema.md", "python")
+    folder = 'importlib.resources.files("dcmsend.report")'
+    assert folder in code
+    code = "import pathlib\n" + code.replace(folder, f"pathlib.Path({str(ROOT / 'docs')!r})")
+    write_instances(tmp_path / "study", 3)
+    reports = ["--report-json", "night.json", "--report-jsonl", "night.jsonl"]
+    with ScriptedPeer() as peer:
+        sent = run(dcmsend, *reports, "+sd", "127.0.0.1", peer.port, "study", cwd=tmp_path)
+    assert sent.exit_code == 0, sent.stderr
+    done = run(sys.executable, "-c", code, cwd=tmp_path)
+    assert (done.exit_code, done.stderr) == (0, "")
+    for name in ("night.json", "night.jsonl"):
+        content = (tmp_path / name).read_text("utf-8")
+        (tmp_path / name).write_text(content.replace('"run_id"', '"runid"'))
+        done = run(sys.executable, "-c", code, cwd=tmp_path)
+        assert (done.exit_code, "ValidationError" in done.stderr) == (1, True), name
+        (tmp_path / name).write_text(content)
+
+
 @pytest.mark.peer("pandas")
 def test_outcomes_become_a_table(tmp_path: Path) -> None:
     (code,) = [each for each in _blocks("recipes.md", "python") if "outcomes_to_frame" in each]

@@ -28,6 +28,14 @@ def test_the_scripts_of_the_page_exist_and_no_soak_is_missing() -> None:
     assert {name for name in there if name.startswith("soak_")} - named == set()
 
 
+def test_the_places_of_a_new_thing_exist_and_hold_what_is_named() -> None:
+    places = re.findall(r"`((?:src|tests|docs|changes)/[\w./-]*)`(?: \(`(\w+)`\))?", CONTRIBUTING)
+    assert len(places) > 5
+    for place, name in places:
+        assert (ROOT / place).exists(), place
+        assert f"\n{name}: " in (ROOT / place).read_text("utf-8") if name else True, name
+
+
 def test_the_options_of_the_long_mode_are_all_told() -> None:
     own = set(re.findall(r'addoption\(\s*"(--[\w-]+)", action', (ROOT / "tests" / "conftest.py").read_text("utf-8")))
     assert own
