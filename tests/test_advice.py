@@ -6,6 +6,7 @@ import ast
 import json
 import re
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
 from typing import Final
 
@@ -32,8 +33,9 @@ from dcmsend.reasons import NoConnection, NoJournal, NoStore, Reason, Rejection
 from dcmsend.stow import CredentialsUnusable, HttpRefused, NoHttpLibrary, WebSessionFailed
 from dcmsend.stow.errors import ServerGone
 from support.corpus import DATA
+from support.fixture_files import EI
 from support.media_files import dicomdir, record
-from support.peer_script import Abort, Reject, Script
+from support.peer_script import Abort, Accept, Reject, Script, prefer
 from support.run import run
 from support.scripted_peer import ScriptedPeer
 from support.sending import write_instances
@@ -287,6 +289,35 @@ def test_what_is_advised_helps(dcmsend: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(_without_uid(CT.read_bytes()))
     with ScriptedPeer() as peer:
         assert run(dcmsend, "+f", "127.0.0.1", peer.port, "file", cwd=tmp_path).exit_code == 0
+
+
+def test_what_is_advised_for_an_image_that_is_compressed_with_loss(dcmsend: str, tmp_path: Path) -> None:
+    """Nothing but the option is missing; the message for the file and the closing lines name it, and it helps."""
+    image = DATA / "pydicom" / "SC_rgb_jpeg_dcmtk.dcm"
+    with ScriptedPeer(Script(associate=Accept(prefer(EI)))) as peer:
+        arguments = ["--require-stored", "-nh", "127.0.0.1", peer.port, image, CT]
+        done = run(dcmsend, *arguments, cwd=tmp_path)
+        assert done.exit_code == 102, done.stderr
+        (line,) = [line for line in done.lines("E") if str(image) in line]
+        assert "+dly" in options_in(line)
+        closing = done.stderr.partition("NOT stored")[2]
+        assert "+dly" in options_in(closing)
+        assert run(dcmsend, "+dly", *arguments, cwd=tmp_path).exit_code == 0
+
+
+@pytest.mark.parametrize("report", [False, True])
+def test_what_is_advised_for_a_dicomdir_in_a_folder(report: bool, dcmsend: str, tmp_path: Path) -> None:
+    """Its files are sent, as they lie there: what it needs is to be left out."""
+    write_instances(tmp_path / "medium", 2)
+    (tmp_path / "medium" / "DICOMDIR").write_bytes(dicomdir(record("IMAGE", "A")))
+    options = ["--require-stored", "-nh", "+sd", *(["--report-html", "run.html"] if report else [])]
+    with ScriptedPeer() as peer:
+        done = run(dcmsend, *options, "127.0.0.1", peer.port, "medium", cwd=tmp_path)
+        assert done.exit_code == 102
+        told = unescape((tmp_path / "run.html").read_text()) if report else done.stderr
+        (pattern,) = set(re.findall(r"--exclude\s+'([^']*)'", told))
+        options += ["--exclude", pattern]
+        assert run(dcmsend, *options, "127.0.0.1", peer.port, "medium", cwd=tmp_path).exit_code == 0
 
 
 @pytest.mark.parametrize("required", [True, False])

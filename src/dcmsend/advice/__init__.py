@@ -10,16 +10,17 @@ from .inputs import nothing_new
 from .instances import (
     MISSING_OF_DICOMDIR,
     NOTHING_ACCEPTED,
+    for_left_out,
     for_reason,
     for_rejection,
     for_status,
+    for_untaken,
     run_again,
     several_at_once,
 )
 from .proofs import (
     ASKED_AGAIN,
     CANNOT_COMMIT,
-    SEE_ANSWERS,
     SHARED_UIDS,
     WHOLE_SERIES_MISSING,
     cannot_be_asked,
@@ -41,8 +42,8 @@ from .situation import Situation
 
 __all__ = [
     "ASKED_AGAIN", "CANNOT_COMMIT", "MISSING_OF_DICOMDIR", "NAMES_IN_REPORT", "NOTHING_ACCEPTED", "OWN_NAMES",
-    "SEE_ANSWERS", "SEE_CSV", "SEE_JOURNAL_REPORT", "SENDS_ALL", "SHARED_UIDS", "WHOLE_SERIES_MISSING",
-    "WITHOUT_TEXT_REPORT", "Situation", "cannot_be_asked", "for_error", "for_exit", "for_http_status", "for_reason",
-    "for_rejection", "for_rest", "for_silence", "for_status", "names_in_journal", "nothing_new", "port_in_host",
-    "prove_again", "run_again", "several_at_once", "with_explanation",
+    "SEE_CSV", "SEE_JOURNAL_REPORT", "SENDS_ALL", "SHARED_UIDS", "WHOLE_SERIES_MISSING",
+    "WITHOUT_TEXT_REPORT", "Situation", "cannot_be_asked", "for_error", "for_exit", "for_http_status", "for_left_out",
+    "for_reason", "for_rejection", "for_rest", "for_silence", "for_status", "for_untaken", "names_in_journal",
+    "nothing_new", "port_in_host", "prove_again", "run_again", "several_at_once", "with_explanation",
 ]

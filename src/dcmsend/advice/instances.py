@@ -7,14 +7,15 @@ from typing import Final
 from dcmsend.reasons import Reason, Rejection
 
 __all__ = [
-    "LEAVE_OUT", "MISSING_OF_DICOMDIR", "NOTHING_ACCEPTED", "SAID_BY_THE_MESSAGE", "for_reason", "for_rejection",
-    "for_status", "run_again", "several_at_once",
+    "LEAVE_OUT", "MISSING_OF_DICOMDIR", "NOTHING_ACCEPTED", "SAID_BY_THE_MESSAGE", "for_left_out", "for_reason",
+    "for_rejection", "for_status", "for_untaken", "run_again", "several_at_once",
 ]
 
 NOTHING_ACCEPTED: Final = (
     "the peer takes none of these kinds of object in these encodings; -v +v shows what was proposed, its "
     "administrator knows what it accepts"
 )
+_SEE_ANSWERS: Final = "-v +v shows its answers"
 _THE_FILES: Final = "without +rd, +sd +r and its directory send the files themselves"
 MISSING_OF_DICOMDIR: Final = f"is the medium complete, and does the DICOMDIR belong to it? {_THE_FILES}"
 
@@ -54,7 +55,8 @@ _BY_REASON: Final = {
     "for the next run.",
     Reason.STORE_BUSY: "The object store did not deliver it in several attempts. Run again later.",
     Reason.MISSING_UID: "The data set has no SOP Class or Instance UID. It must be repaired first.",
-    Reason.NO_CONTEXT: "The archive takes neither this kind of object nor this encoding. Ask its administrator.",
+    Reason.NO_CONTEXT: "The archive does not take this kind of object, or not in this encoding. +dly decompresses what "
+    "is compressed with loss; for the rest ask its administrator.",
     Reason.CONTEXT_REFUSED: "The archive does not take this encoding. +dly decompresses what is compressed with loss.",
     Reason.NO_DICTIONARY: "The data dictionary named in DCMDICTPATH cannot be read.",
     Reason.NOT_CONVERTIBLE: "The images cannot be decompressed as the archive wants them. The message says why.",
@@ -92,6 +94,12 @@ def for_rejection(why: Rejection) -> str:
     return _BY_REJECTION[why]
 
 
+def for_left_out(why: Rejection) -> str:
+    """Advice for inputs that a run has left out and will meet again."""
+    text = _BY_REJECTION[why]
+    return f"{text}; --exclude '**/DICOMDIR' leaves it out" if why is Rejection.DICOMDIR else text
+
+
 def for_reason(reason: Reason, *, is_permanent: bool = False) -> str:
     """Advice for an instance that was not stored and has no status, in one or two sentences.
 
@@ -106,6 +114,14 @@ def for_status(status: int) -> str:
         if status & mask == value:
             return text
     return f"The archive refused it with a status of its own. {_CHECK_LOG}."
+
+
+def for_untaken(*, stays_lossy: bool) -> str:
+    """Advice for an instance for which the peer has accepted no presentation context.
+
+    ``stays_lossy``: it is compressed with loss, and could be decompressed, but may not.
+    """
+    return f"{_SEE_ANSWERS}, +dly decompresses what is compressed with loss" if stays_lossy else _SEE_ANSWERS
 
 
 def run_again(*, with_journal: bool) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 __all__ = [
-    "ASKED_AGAIN", "CANNOT_COMMIT", "SEE_ANSWERS", "SHARED_UIDS", "WHOLE_SERIES_MISSING", "cannot_be_asked",
+    "ASKED_AGAIN", "CANNOT_COMMIT", "SHARED_UIDS", "WHOLE_SERIES_MISSING", "cannot_be_asked",
     "for_silence", "prove_again",
 ]
 
@@ -29,7 +29,6 @@ CANNOT_COMMIT: Final = (
     "instead, and --resume asks again"
 )
 ASKED_AGAIN: Final = "the next run with --resume asks for them again"
-SEE_ANSWERS: Final = "-v +v shows its answers"
 
 
 def prove_again(*, with_journal: bool) -> str:

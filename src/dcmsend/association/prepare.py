@@ -6,7 +6,7 @@ from collections.abc import Callable, Container
 from typing import Final
 
 from dcmsend.dicom.sop_class import sop_class_name
-from dcmsend.dicom.transfer_syntax import TransferSyntax
+from dcmsend.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN, TransferSyntax
 from dcmsend.errors import (
     Cancelled,
     DataSetError,
@@ -138,7 +138,7 @@ class Preparer:
         if other:
             store.context_id = other
             return None
-        from dcmsend.advice import SEE_ANSWERS  # seldom needed
+        from dcmsend.advice import for_untaken  # seldom needed
 
         name = sop_class_name(loaded.sop_class_uid)
         if name == "unknown":
@@ -149,7 +149,16 @@ class Preparer:
             "No presentation context found for sending C-STORE with SOP Class / Transfer Syntax: "
             f"{name} / {loaded.syntax.name}\n"
             f"{store.instance.input.path}: the peer does not take this kind of object, or not in this encoding; "
-            f"{SEE_ANSWERS}",
+            f"{for_untaken(stays_lossy=self._stays_lossy(loaded.syntax))}",
+        )
+
+    def _stays_lossy(self, syntax: TransferSyntax) -> bool:
+        """Whether an image is not decompressed only because it is compressed with loss."""
+        abilities = self._abilities
+        return (
+            syntax.is_lossy
+            and abilities.can_decode(syntax)
+            and not abilities.can_convert(syntax, EXPLICIT_VR_LITTLE_ENDIAN)
         )
 
     def _stage(self, store: PreparedStore, loaded: LoadedInstance) -> Failure | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from dcmsend.advice import for_reason, for_rejection, for_status, run_again
+from dcmsend.advice import for_left_out, for_reason, for_status, run_again
 from dcmsend.explanations import one_line
 from dcmsend.protocol import StatusClass, status_text
 from dcmsend.reasons import Rejection
@@ -145,7 +145,7 @@ def _kinds(record: RunRecord) -> list[str]:
     for cause, count in sorted(record.rejections.items(), key=lambda item: -item[1]):
         to_do = "try again" if cause is Rejection.NOT_NOW and not is_final_refusal(record.error) else "manual action"
         lines.append(f"    not sent  {format_count(count):>5} {_name(cause)} -> {to_do}")
-        lines += _wrapped(sentence(for_rejection(cause)))
+        lines += _wrapped(sentence(for_left_out(cause)))
     return lines
 
 

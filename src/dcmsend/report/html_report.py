@@ -17,8 +17,8 @@ from dcmsend.advice import (
     SENDS_ALL,
     WITHOUT_TEXT_REPORT,
     for_error,
+    for_left_out,
     for_reason,
-    for_rejection,
     for_status,
 )
 from dcmsend.index import RejectedInput
@@ -103,7 +103,7 @@ class HtmlReport(Report):
         is_file = rejected.dicomdir is None and os.path.isfile(rejected.path)
         self._keep_name(rejected.path if is_file else None)
         fields = self._source.rejected(rejected)
-        why, advice = rejection_words(rejected.why), sentence(for_rejection(rejected.why))
+        why, advice = rejection_words(rejected.why), sentence(for_left_out(rejected.why))
         self._add_trouble(fields, why, fields["message"], advice)
 
     def proven(self, event: InstanceProof) -> None:
