@@ -212,7 +212,7 @@ def test_files_of_a_medium(dcmsend: str) -> None:
         ("", "write an element and a pattern, e.g. Modality=CT"),
         ("Modality", "write an element and a pattern"),
         ("=CT", "there is no element (without a name)"),
-        ("modality=CT", "there is no element modality of a data set"),
+        ("modality=CT", "there is no element modality of a data set (capital letters count: Modality, PatientID)"),
         ("TransferSyntaxUID=1.2.*", "there is no element TransferSyntaxUID"),
         ("0002,0010=1.2.*", "there is no element 0002,0010"),
         ("PixelData=*", "PixelData has no text or number"),

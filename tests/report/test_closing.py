@@ -184,7 +184,7 @@ def test_the_archive_has_not_everything() -> None:
     record.journal = "night.db"
     assert closing_lines(record)[1:] == [
         "  9 900 of 10 000 verified at the archive, 7 denied, 60 missing, 33 without an answer",
-        "    without an answer 30: timed out; denied 7: 0x0112",
+        "    without an answer 30: timed out; denied 7: 0x0112 no such SOP Instance",
         "Result: 67 denied or missing, 33 may be proven when run again (--resume).",
     ]
 

@@ -51,7 +51,7 @@ def test_what_a_person_sees(tmp_path: Path, browser: Browser) -> None:
     numbers = ["6instances to send", "6stored", "4verified", "1denied", "2missing", "1not proven yet"]
     assert texts(browser, "#numbers li")[:6] == numbers
     rows = [row.replace("\n", "") for row in texts(browser, "#proof + .scroll tbody tr")]
-    assert rows == ["missing11", "denied0x011210", "not proven yettimed out10", "verified31"]
+    assert rows == ["missing11", "denied0x0112, no such SOP Instance10", "not proven yettimed out10", "verified31"]
     unproven = texts(browser, "table.open tbody tr")
     assert len(unproven) == 4
     assert [("an earlier run" in row, "old.dcm" in row) for row in unproven] == [(False, False)] * 3 + [(True, True)]

@@ -47,7 +47,8 @@ class ValueRule(Record):
     def check(self) -> None:
         tag = find_tag(self.element)
         if tag is None:
-            raise ValueError(f"there is no element {self.element or '(without a name)'} of a data set")
+            capitals = " (capital letters count: Modality, PatientID)" if self.element.islower() else ""
+            raise ValueError(f"there is no element {self.element or '(without a name)'} of a data set{capitals}")
         if not tag >> 16 & 1 and default_dictionary().vr_of(tag) in _WITHOUT_TEXT:
             raise ValueError(f"{self.element} has no text or number to be compared")
 

@@ -52,4 +52,8 @@ def proof_results(record: RunRecord) -> list[str]:
 
 
 def _reason(reason: int | str) -> str:
-    return f"0x{reason:04X}" if isinstance(reason, int) else reason.replace("_", " ")
+    if not isinstance(reason, int):
+        return reason.replace("_", " ")
+    from dcmsend.protocol import general_status_text  # only where an archive has denied something
+
+    return f"0x{reason:04X} {general_status_text(reason)}"

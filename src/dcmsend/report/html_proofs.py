@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from dcmsend.protocol import general_status_text
 from dcmsend.transfer import InstanceProof, Proof, ProofState
 
 from .amounts import format_count
@@ -108,6 +109,8 @@ def _are(count: int) -> str:
 
 def _shown(proof: Proof) -> dict[str, Any]:
     fields = proof_fields(proof)
+    if isinstance(proof.reason, int):
+        fields["reason"] = f"0x{proof.reason:04X}, {general_status_text(proof.reason)}"
     return {**fields, "look": _LOOKS[proof.state], "words": _words(proof.state)}
 
 
