@@ -30,6 +30,7 @@ PARAMETERS = {
     "port in the host, no port": (["10.1.2.3:104", CT], "put the port after a space: 10.1.2.3 104"),
     "port in the host, two files": (["pacs:104", CT, CT], "put the port after a space: pacs 104"),
     "port in an address": (["[::1]:104", CT], "put the port after a space: ::1 104"),
+    "no port": (["localhost", CT], "the second parameter is the port, a number from 1 to 65535"),
     "port by name": (["localhost", "dicom", CT], "the second parameter is the port, a number from 1 to 65535"),
     "port too large": (["localhost", "65536", CT], "the second parameter is the port, a number from 1 to 65535"),
     "files first": ([CT, "localhost", "104"], "but the first one is the name of a file"),

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["allowed_form", "bad_port_hint", "missing_parameter_hint"]
 
 _PARAMETERS = " ".join(name for name, _ in PARAMETERS)
+_NO_PORT = f"the second parameter is the port, a number from 1 to 65535: {_PARAMETERS}"
 _NO_LIMIT = 10**9
 _ANYTHING = ": string"
 _WORDS = ": string constant"
@@ -41,7 +42,10 @@ def allowed_form(option: str, limits: Limits | None = None) -> str:
 
 def missing_parameter_hint(parameters: Sequence[str]) -> str:
     """What to write where a parameter is missing, or ``""``."""
-    return next(filter(None, map(port_in_host, parameters[:1])), "")
+    glued = next(filter(None, map(port_in_host, parameters[:1])), "")
+    if not glued and len(parameters) == 2 and not parameters[1][:1].isdigit():  # a port begins with a digit
+        return _NO_PORT
+    return glued
 
 
 def bad_port_hint(parameters: Sequence[str]) -> str:
@@ -52,4 +56,4 @@ def bad_port_hint(parameters: Sequence[str]) -> str:
         return glued
     if os.path.exists(host):
         return f"the parameters are {_PARAMETERS}, in this order, but the first one is the name of a file"
-    return f"the second parameter is the port, a number from 1 to 65535: {_PARAMETERS}"
+    return _NO_PORT
