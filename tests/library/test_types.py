@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from pathlib import Path
 from typing import Any
@@ -235,3 +236,12 @@ def test_a_web_peer_is_made_of_a_url() -> None:
     assert WebPeer(peer.address) == peer == peer.replace()
     with pytest.raises(ValueError, match="begins with http"):
         WebPeer("archive")
+
+
+def test_options_can_be_changed_with_the_standard_library_too() -> None:
+    """``copy.replace`` of Python 3.13 calls this; earlier there is the method ``replace`` alone."""
+    replace = getattr(copy, "replace", lambda value, **changes: value.__replace__(**changes))
+    peer = Peer("archive", 104, called_ae_title="PACS")
+    assert replace(peer, port=11112) == Peer("archive", 11112, called_ae_title="PACS")
+    with pytest.raises(TypeError):
+        replace(peer, port="11112")

@@ -240,6 +240,10 @@ class Record:
         """A copy in which some fields have other values."""
         return type(self)(**{**self.__dict__, **changes})
 
+    def __replace__(self, **changes: Any) -> Any:
+        """For ``copy.replace`` (Python 3.13)."""
+        return self.replace(**changes)
+
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
