@@ -125,7 +125,7 @@ def test_max_duration(tmp_path: Path, more: list[str]) -> None:
     report = tmp_path / "report.json"
     write_instances(tmp_path / "files", 400)
     done, peer = send(
-        *more, "--max-duration", "1s", "--report-json", report, "+sd", tmp_path / "files",
+        *more, "--max-duration", "3s", "--report-json", report, "+sd", tmp_path / "files",
         scripts=(Script(other_stores=Respond(delay=0.05)),),
     )  # fmt: skip
     assert done.exit_code == 103, done.stderr
@@ -146,7 +146,7 @@ def test_precedence_at_the_end_of_the_time_window(tmp_path: Path) -> None:
     codes = {0xA900: 103, 0x0110: 101}
     for status, code in codes.items():
         script = Script(stores={1: Respond(status)}, other_stores=Respond(delay=0.05))
-        done, _ = send("--require-stored", "-nh", "--max-duration", "1", "+sd", tmp_path, scripts=(script,))
+        done, _ = send("--require-stored", "-nh", "--max-duration", "3", "+sd", tmp_path, scripts=(script,))
         assert done.exit_code == code, done.stderr
 
 

@@ -185,8 +185,12 @@ def test_the_archive_has_not_everything() -> None:
     assert closing_lines(record)[1:] == [
         "  9 900 of 10 000 verified at the archive, 7 denied, 60 missing, 33 without an answer",
         "    without an answer 30: timed out; denied 7: 0x0112 no such SOP Instance",
-        "Result: 67 denied or missing, 33 may be proven when run again (--resume).",
+        "Result: 67 denied or missing, sent when run again (--resume), 33 may be proven when run again (--resume).",
     ]
+    record.refuted_for_good = 1
+    assert closing_lines(record)[-1].startswith(
+        "Result: 66 denied or missing, sent when run again (--resume), 1 denied or missing needs manual action, 33 may"
+    )
 
 
 def test_the_run_ends_before_the_archive_was_asked_about_everything() -> None:

@@ -26,6 +26,7 @@ from .proofs import (
     cannot_be_asked,
     for_silence,
     prove_again,
+    send_again,
 )
 from .results import (
     NAMES_IN_REPORT,
@@ -45,5 +46,6 @@ __all__ = [
     "SEE_CSV", "SEE_JOURNAL_REPORT", "SENDS_ALL", "SHARED_UIDS", "WHOLE_SERIES_MISSING",
     "WITHOUT_TEXT_REPORT", "Situation", "cannot_be_asked", "for_error", "for_exit", "for_http_status", "for_left_out",
     "for_reason", "for_rejection", "for_rest", "for_silence", "for_status", "for_untaken", "names_in_journal",
-    "nothing_new", "port_in_host", "prove_again", "run_again", "several_at_once", "with_explanation",
+    "nothing_new", "port_in_host", "prove_again", "run_again", "send_again",
+    "several_at_once", "with_explanation",
 ]

@@ -6,7 +6,7 @@ from typing import Final
 
 __all__ = [
     "ASKED_AGAIN", "CANNOT_COMMIT", "SHARED_UIDS", "WHOLE_SERIES_MISSING", "cannot_be_asked",
-    "for_silence", "prove_again",
+    "for_silence", "prove_again", "send_again",
 ]
 
 WHOLE_SERIES_MISSING: Final = (
@@ -34,6 +34,11 @@ ASKED_AGAIN: Final = "the next run with --resume asks for them again"
 def prove_again(*, with_journal: bool) -> str:
     """The words in the closing lines for instances about which the archive may say more to a new run."""
     return "may be proven when run again" + (" (--resume)" if with_journal else "")
+
+
+def send_again(*, with_journal: bool) -> str:
+    """The words in the closing lines for instances that the archive lacks and that a new run sends."""
+    return "denied or missing, sent when run again" + (" (--resume)" if with_journal else "")
 
 
 def cannot_be_asked(*, by_web: bool) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from dcmsend.advice import prove_again
+from dcmsend.advice import prove_again, send_again
 from dcmsend.transfer import ProofState
 
 from .amounts import format_count
@@ -45,9 +45,14 @@ def proof_results(record: RunRecord) -> list[str]:
     """What is left to do, for the line with the result."""
     if record.proofs is None:
         return []
-    parts = [f"{format_count(record.proofs.refuted)} denied or missing"] if record.proofs.refuted else []
+    has_journal, parts = record.journal is not None, []
+    if record.to_send_again:
+        parts.append(f"{format_count(record.to_send_again)} {send_again(with_journal=has_journal)}")
+    if record.refuted_for_good:
+        need = "needs" if record.refuted_for_good == 1 else "need"
+        parts.append(f"{format_count(record.refuted_for_good)} denied or missing {need} manual action")
     if record.unproven:
-        parts.append(f"{format_count(record.unproven)} {prove_again(with_journal=record.journal is not None)}")
+        parts.append(f"{format_count(record.unproven)} {prove_again(with_journal=has_journal)}")
     return parts
 
 
