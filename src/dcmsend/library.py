@@ -198,6 +198,9 @@ class Transfer:
             self._record.ended = True
             if not isinstance(error, Cancelled) or error.by != "caller":
                 raise
+        except BaseException:  # of an observer, or of what makes the items
+            self._record.was_thrown = True
+            raise
         finally:
             self._has_ended = True
             self._close()
@@ -244,8 +247,7 @@ class Transfer:
             raise RuntimeError("a transfer is proven after its last outcome: iterate the transfer first")
         process = os.getpid()
         own(self)
-        observer = self._observer if self._reports is None else self._reports.observer
-        proofs = self._proofs = self._run.prove(observer)
+        proofs = self._proofs = self._run.prove(self._observer if self._reports is None else self._reports.observer)
         try:
             for event in proofs:  # not "yield from", see above
                 yield event

@@ -5,13 +5,16 @@ from __future__ import annotations
 import csv
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
+import jsonschema
 import pytest
 
-from dcmsend import JournalOptions, Peer, ReportOptions, VerifyOptions, send
+from dcmsend import JournalOptions, Observer, Peer, ReportOptions, StoreOutcome, VerifyOptions, send
 from dcmsend.errors import Cancelled, NegotiationFailed, NoValidInputFiles, ReportError
 from support.peer_script import Reject, Respond, Script
+from support.report_schema import STRICT_SCHEMA
 from support.scripted_peer import ScriptedPeer
 from support.sending import write_instances
 
@@ -152,3 +155,27 @@ def test_there_are_reports_where_nothing_is_found(tmp_path: Path, options: Repor
     with pytest.raises(NoValidInputFiles):
         list(send(tmp_path / "notes", Peer("127.0.0.1", 1), report=options, journal=journal))
     assert rows(options) == ["not_dicom"]
+
+
+@pytest.mark.parametrize("where", ["items", "observer"])
+def test_an_exception_of_the_caller_is_no_error_of_ours(tmp_path: Path, options: ReportOptions, where: str) -> None:
+    """The reports are written all the same, and the exception arrives."""
+    paths = write_instances(tmp_path / "in", 3)
+
+    def items() -> Iterator[Path]:
+        yield paths[0]
+        if where == "items":
+            raise LookupError("of the caller")
+        yield from paths[1:]
+
+    class Failing(Observer):
+        def outcome(self, outcome: StoreOutcome) -> None:
+            if where == "observer":
+                raise LookupError("of the caller")
+
+    with ScriptedPeer() as peer, pytest.raises(LookupError, match="of the caller"):
+        for _ in send(items(), Peer("127.0.0.1", peer.port), report=options, observer=Failing()):
+            pass
+    report = json.loads(Path(options.json_report).read_text())
+    assert (report["ended_by"], report["complete"], report["exit"]) == ("exception", False, None)
+    jsonschema.validate(report, STRICT_SCHEMA)

@@ -79,6 +79,9 @@ def test_a_journal_and_reports_are_written_where_paths_say(tmp_path: Path) -> No
 WRONG: list[tuple[Any, str]] = [
     (lambda: Peer(127, 104), "Peer: host must be str, not int"),
     (lambda: Peer("archive", "104"), "Peer: port must be int, not str"),
+    (lambda: Peer("archive", True), "Peer: port must be int, not bool"),
+    (lambda: TransferOptions(max_rate=True), "TransferOptions: max_rate must be int | Timetable, not bool"),
+    (lambda: TransferOptions(dimse_timeout=False), "TransferOptions: dimse_timeout must be float | None, not bool"),
     (lambda: Peer("archive", 104, None), "Peer: called_ae_title must be str, not NoneType"),
     (lambda: Peer("archive", 104, address_family="4"), "Peer: address_family must be AddressFamily, not str"),
     (lambda: Peer("archive", 104, tls=TlsOptions), "Peer: tls must be what load_tls returns, not type"),
@@ -245,3 +248,9 @@ def test_options_can_be_changed_with_the_standard_library_too() -> None:
     assert replace(peer, port=11112) == Peer("archive", 11112, called_ae_title="PACS")
     with pytest.raises(TypeError):
         replace(peer, port="11112")
+
+
+@pytest.mark.parametrize("seconds", [-1.0, float("nan")])
+def test_an_age_below_zero(seconds: float) -> None:
+    with pytest.raises(ValueError, match="min_age must be 0 seconds or more"):
+        InputOptions(min_age=seconds)

@@ -111,13 +111,18 @@ _SHOWN = {
 _TUPLE = "tuple["
 
 
+def _is_plain(value: Any, kind: str) -> bool:
+    """Whether a value is of a kind of ``_PLAIN``; a truth value is no number here."""
+    return isinstance(value, _PLAIN[kind]) and (kind == "bool" or not isinstance(value, bool))
+
+
 def _fits(value: Any, kind: str) -> bool:
     """Whether a value is of the kind that an annotation names.
 
     A class is known by its name, because its module may not be loaded.
     """
     if kind in _PLAIN:
-        return isinstance(value, _PLAIN[kind])
+        return _is_plain(value, kind)
     if len(alternatives := _parted(kind, " | ")) > 1:
         return any(_fits(value, each) for each in alternatives)
     if not kind.startswith(_TUPLE):
@@ -211,9 +216,8 @@ class Record:
     def _taken(self, name: str, value: Any) -> Any:
         """The value as it is kept.  Raises TypeError for a value of a wrong type."""
         kind = self._kinds[name]
-        expected = _PLAIN.get(kind)
-        if expected is not None:
-            if isinstance(value, expected):
+        if kind in _PLAIN:
+            if _is_plain(value, kind):
                 return value
         elif kind in _PATHS:
             take, kind = _PATHS[kind]

@@ -57,3 +57,5 @@ class InputOptions(Record):
     def check(self) -> None:
         if not 1 <= self.fetch_parallel <= MOST_PARALLEL:
             raise ValueError(f"InputOptions: 1 to {MOST_PARALLEL} fetches at once, not {self.fetch_parallel}")
+        if not self.min_age >= 0:
+            raise ValueError(f"InputOptions: min_age must be 0 seconds or more, not {self.min_age}")

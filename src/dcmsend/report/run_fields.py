@@ -228,7 +228,7 @@ _PDU_OVERHEAD: Final = 12
 
 def _ended_by(record: RunRecord) -> str:
     if not record.ended:
-        return "internal error"
+        return "exception" if record.was_thrown else "internal error"
     if record.error is None:
         return "end"
     return record.error.by if isinstance(record.error, Cancelled) else "error"

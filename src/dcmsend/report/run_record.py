@@ -75,7 +75,8 @@ class RunRecord:
         refuted_for_good: instances that the archive lacks and a new run does not send again.
         has_closing_lines: tells whether the closing lines will be shown, so that the log need not tell the totals.
         listed: whether the transfer list was complete, so that there is something to report on.
-        ended: whether the run came to an end of its own, not through an error in this program.
+        ended: whether the run came to an end of its own, not through an exception or an error in this program.
+        was_thrown: whether an exception has ended it that the caller of the library gets.
         error: why the run ended early, None at a normal end.
         report_error: why a report could not be written.
         exit_code: of the command; None until it is known.
@@ -117,6 +118,7 @@ class RunRecord:
         self.has_closing_lines: Callable[[], bool] = lambda: False
         self.listed = False
         self.ended = False
+        self.was_thrown = False
         self.error: DcmsendError | None = None
         self.report_error: DcmsendError | None = None
         self.exit_code: IntEnum | None = None
