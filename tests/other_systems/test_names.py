@@ -8,14 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from dcmsend.cli.main import main
 from dcmsend.inputs import InputFile, Origin, dicomdir, directory, input_file, selection
 from dcmsend.inputs.stores import is_url
 from dcmsend.journal import path_key, resume
 from dcmsend.journal.own_files import OwnFiles
 from dcmsend.journal.schema import CREATE
 from dcmsend.report import OwnReports, ReportOptions
-from dcmsend.run import written_files
+from dcmsend.run import Written, written_files, written_twice
 from support.nt_names import with_names_of_windows
 
 
@@ -144,11 +143,8 @@ class TestNamesThatDifferInCase:
         (tmp_path / "r.json").symlink_to("R.json")
         assert own.hold(other)
 
-    def test_two_options_for_one_file(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        words = ["--report-json", str(tmp_path / "r"), "--report-csv", str(tmp_path / "R"), "127.0.0.1", "1", "nothing"]
+    def test_two_options_for_one_file(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        files = [Written("--report-json", str(tmp_path / "r")), Written("--report-csv", str(tmp_path / "R"))]
         for folds in (False, True):
             monkeypatch.setattr(written_files, "_FOLDS_NAMES", folds)
-            main(words)
-            assert ("not allowed with" in capsys.readouterr().err) is folds
+            assert (written_twice(files) is None) is not folds
