@@ -42,6 +42,7 @@ class Rejection(Enum):
     UNSEARCHABLE = "folder that cannot be searched"
     EMPTY = "empty file"
     NO_META_HEADER = "no file meta information"
+    ARCHIVE = "an archive"
     BROKEN = "truncated or corrupt"
     ENCAPSULATED = "encapsulated pixel data in an uncompressed transfer syntax"
     UID_MISSING_IN_META_HEADER = "the meta header lacks a UID"

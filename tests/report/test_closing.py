@@ -332,3 +332,13 @@ def test_a_store_that_refuses_for_good(why: NoStore) -> None:
     record.summary.troubles[Result.NOT_ATTEMPTED, Reason.HALTED, True] = 3
     text = "\n".join(closing_lines(record))
     assert ("try again" in text) is ("may succeed" in text) is (not why.is_permanent)
+
+
+def test_what_the_journal_does_not_name() -> None:
+    record = RunRecord()
+    record.journal = "j"
+    record.summary.results[Result.FAILED] = 1
+    record.reject(RejectedInput("a", "text", is_dicom=True, why=Rejection.UNREADABLE))
+    lines = closing_lines(record, reports=ReportOptions())
+    place = lines.index("  one by one: dcmsend-journal j --outcome failed")
+    assert lines[place + 1] == "  (the messages name what could not be sent)"

@@ -25,6 +25,7 @@ _BY_REJECTION: Final = {
     Rejection.UNSEARCHABLE: "nothing in this folder is sent, and nothing in it is counted; look at its permissions",
     Rejection.EMPTY: "the file is empty; get it again from where it came from",
     Rejection.NO_META_HEADER: "is it a DICOM file? +f also takes files without a meta header",
+    Rejection.ARCHIVE: "this is a zip or tar archive; --archives sends what is in it",
     Rejection.BROKEN: "the file is damaged or cut off; get it again from where it came from",
     Rejection.ENCAPSULATED: "its transfer syntax is wrong; the file must be repaired first",
     Rejection.UID_MISSING_IN_META_HEADER: "the meta header is incomplete; +f looks in the data set for what it lacks",

@@ -57,8 +57,14 @@ def read_irregular_meta(source: ByteSource, *, needs_preamble: bool) -> FileMeta
         if has_preamble:
             _log.warning("DcmMetaInfo: Found Preamble but no Meta Information Header")
     if needs_preamble and not has_preamble:
-        raise DataSetError(HEADER_MISSING, "there is no DICM at byte 128", Rejection.NO_META_HEADER)
+        why = Rejection.ARCHIVE if _is_archive(source, head) else Rejection.NO_META_HEADER
+        raise DataSetError(HEADER_MISSING, "there is no DICM at byte 128", why)
     return meta
+
+
+def _is_archive(source: ByteSource, head: bytes) -> bool:
+    """Whether a file without a meta header is a zip or tar archive (one that was to be read is no input itself)."""
+    return head.startswith(b"PK\x03\x04") or source.read_at(257, 5) == b"ustar"
 
 
 class _Fault(NamedTuple):

@@ -15,6 +15,7 @@ __all__ = ["place_lines"]
 
 _IN_JOURNAL = (Result.REFUSED, Result.FAILED, Result.UNCONFIRMED)
 """What a journal has of that; what was not begun, or cannot be sent, is in none."""
+_IN_MESSAGES = "(the messages name what could not be sent)"
 
 
 def place_lines(record: RunRecord, reports: ReportOptions, width: int) -> list[str]:
@@ -34,7 +35,7 @@ def place_lines(record: RunRecord, reports: ReportOptions, width: int) -> list[s
     if record.journal is None:
         return [NAMES_IN_REPORT]
     journal = quoted(record.journal)
-    line = f"one by one: {names_in_journal(journal, outcomes)}"
-    if len(line) <= width:
-        return [line]
-    return ["one by one:", *(f"  {names_in_journal(journal, [outcome])}" for outcome in outcomes)]
+    lines = [f"one by one: {names_in_journal(journal, outcomes)}"]
+    if len(lines[0]) > width:
+        lines = ["one by one:", *(f"  {names_in_journal(journal, [outcome])}" for outcome in outcomes)]
+    return [*lines, _IN_MESSAGES] if record.rejections else lines

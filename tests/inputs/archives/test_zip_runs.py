@@ -30,6 +30,8 @@ from support.corpus import DATA
 from support.fixture_files import EI, explicit_element, meta_header
 from support.part10 import data_set_digest
 from support.peers import storescp
+from support.programs import installed_dcmsend
+from support.run import run
 from support.scripted_peer import ScriptedPeer
 from support.sending import instance_uid, write_instances
 
@@ -245,3 +247,19 @@ def test_a_series_uid_far_behind_the_beginning(tmp_path: Path) -> None:
     groups = {str(each.instance.sop_instance_uid): each.instance.group for each in done.outcomes}
     assert {groups[instance_uid(number)] for number in (1, 3, 5)} == {"1.2.0"}
     assert {groups[instance_uid(number)] for number in (2, 4, 6)} == {"1.2.1"}
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_an_archive_that_is_taken_for_a_file(tmp_path: Path, kind: str) -> None:
+    """DCMTK's message stays; below it stands what can be done."""
+    write_instances(tmp_path / "in", 1)
+    archive = shutil.make_archive(str(tmp_path / "a"), kind, tmp_path / "in")
+    with ScriptedPeer() as peer:
+        done = run(installed_dcmsend(), "127.0.0.1", peer.port, archive)
+        assert done.exit_code == 22
+        message, hint = done.stderr.splitlines()[-2:]
+        assert message == f"F: bad DICOM file: {archive}: File meta information header missing"
+        assert "--archives" in hint
+        assert "+f " not in hint
+        assert run(installed_dcmsend(), "--archives", "127.0.0.1", peer.port, archive).exit_code == 0
+    assert len(peer.stores) == 1
