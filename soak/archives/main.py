@@ -14,7 +14,7 @@ from pathlib import Path
 
 from soak.archives.world import World
 from soak.folders.night import REPORTS, Done, Night, accompany
-from soak.folders.promises import broken_in_records, nonsense_arrived
+from soak.folders.promises import broken_in_records, nonsense_arrived, rows_of
 from soak.folders.receiver import Receiver
 from soak.rounds import BROKEN, SOAK_IS_BROKEN, numbers, parser_of, seed_of, tell_broken
 from support.programs import installed_dcmsend
@@ -155,6 +155,8 @@ def _broken_at_the_end(world: World, receiver: Receiver, sent_again: int) -> lis
     """All promises that are broken after two good nights without changes."""
     missing = sorted(world.wanted() - {uid for uid, _ in receiver.ever.accepted})
     broken = [f"never arrived: {uid}" for uid in missing]
+    kept = {uid for outcome, _, uid in rows_of(world.root / "journal").values() if outcome == 0}
+    broken += [f"not in the journal as stored: {uid}" for uid in sorted(world.wanted() - kept)]
     if sent_again:
         broken.append(f"{sent_again} messages in a run that had nothing to do")
     return broken

@@ -10,8 +10,10 @@ import sys
 import time
 import urllib.request
 import warnings
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.error import HTTPError
 
 import dask
@@ -118,3 +120,22 @@ def test_a_program_without_a_guard_is_told_what_it_lacks(tmp_path: Path) -> None
     for name, text in told:
         assert 'has to send below: if __name__ == "__main__":' in text
         assert ("no worker starts" if name == "__main__" else "reads the program first") in text
+
+
+def test_a_batch_of_which_nobody_knows_what_has_happened_is_lost() -> None:
+    """As when the scheduler goes while a future fails: Dask calls it an error, and has none."""
+
+    class Future:
+        status = "error"
+
+        def exception(self) -> None: ...
+
+        def add_done_callback(self, call: Callable[[Future], None]) -> None:
+            call(self)
+
+        def release(self) -> None: ...
+
+    client = SimpleNamespace(submit=lambda *_, **__: Future())
+    told: list[tuple[int, str]] = []
+    Link(ClusterOptions("tcp://127.0.0.1:1"), client, lambda *done: told.append(done)).submit("key", 7, b"", "")
+    assert told == [(7, "lost")]

@@ -276,7 +276,8 @@ class Link:
             how = "finished"
         elif status == "error":
             error = future.exception()
-            how = "killed" if type(error).__name__ == "KilledWorker" else _one_line(error)
+            if error is not None:  # none where the connection was lost this moment, and with it what has happened
+                how = "killed" if type(error).__name__ == "KilledWorker" else _one_line(error)
         self._futures.pop(attempt, None)
         with suppress(Exception):
             future.release()  # or Dask would compute it again, should the worker with the result die
