@@ -18,7 +18,7 @@ from dcmsend.reasons import NoStore
 from support.clusters import transfer_over, uids_at
 from support.peer_script import Script, Silence
 from support.scripted_peer import ScriptedPeer
-from support.scripted_web_server import ScriptedWebServer, WebRequest, store_all
+from support.scripted_web_server import ScriptedWebServer, SlowStore, store_all
 from support.sending import instance_uid, run_transfer, write_instances
 from support.store_servers import AWS, s3_place, web_place
 
@@ -107,20 +107,9 @@ def test_a_web_service_as_the_receiver(client: Client, tmp_path: Path) -> None:
 
 def test_no_more_requests_at_a_time_than_associations_are_allowed(client: Client, tmp_path: Path) -> None:
     write_instances(tmp_path / "files", 150)
-    lock, open_now, most = threading.Lock(), 0, 0
-
-    def store_slowly(request: WebRequest) -> bytes:
-        nonlocal open_now, most
-        with lock:
-            open_now += 1
-            most = max(most, open_now)
-        time.sleep(0.05)
-        with lock:
-            open_now -= 1
-        return store_all(request)
-
+    slow = SlowStore(0.05)
     options = ClusterOptions(str(client.scheduler_info()["address"]), limit=1)
-    with ScriptedWebServer(store_slowly) as server:
+    with ScriptedWebServer(slow) as server:
         transfer = send(
             tmp_path / "files", WebPeer(server.url, batch=10), cluster=options,
             journal=JournalOptions(str(tmp_path / "journal")), transfer=TransferOptions(halt_on_failure=False),
@@ -129,7 +118,7 @@ def test_no_more_requests_at_a_time_than_associations_are_allowed(client: Client
     assert error is None
     assert len(outcomes) == 150
     assert len({request.connection for request in server.requests}) > 1
-    assert most == 1
+    assert slow.most == 1
 
 
 def test_an_end_at_once_reaches_the_workers(client: Client, tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ import errno
 import os
 import resource
 import threading
-import time
 from io import BytesIO
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from dcmsend.transport import tcp
 from support.descriptors import open_descriptors
 from support.fixture_files import CT_CLASS
 from support.http_wire import response, store_answer
-from support.scripted_web_server import ScriptedWebServer, WebRequest, store_all
+from support.scripted_web_server import ScriptedWebServer, SlowStore, WebRequest, store_all
 from support.sending import instance_uid
 from support.storing import files_of, instances_of, store
 
@@ -184,23 +183,12 @@ def test_as_many_connections_as_help(tmp_path: Path, monkeypatch: pytest.MonkeyP
     """A server that takes its time for each request gets further connections, and no more than are allowed."""
     monkeypatch.setattr(auto_count, "_SHORT", 0.05)
     paths = files_of(tmp_path, [500] * 120)
-    now, most, lock = 0, 0, threading.Lock()
-
-    def slowly(request: WebRequest) -> bytes:
-        nonlocal now, most
-        with lock:
-            now += 1
-            most = max(most, now)
-        time.sleep(0.03)
-        with lock:
-            now -= 1
-        return store_all(request)
-
-    with ScriptedWebServer(slowly) as server:
+    slow = SlowStore(0.03)
+    with ScriptedWebServer(slow) as server:
         sent = store(server.url, paths, peer={"batch": 2}, parallel_associations=AutoAssociations(3))
     assert sent.results == ["stored"] * 120
     assert sorted(uid for each in server.requests for uid in each.uids) == sorted(map(instance_uid, range(1, 121)))
-    assert 1 < most <= 3
+    assert 1 < slow.most <= 3
 
 
 def test_membership_decides_and_not_the_status(tmp_path: Path) -> None:

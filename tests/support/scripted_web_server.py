@@ -24,7 +24,7 @@ from typing import BinaryIO, TypeAlias
 from support.http_wire import HttpError, RequestHead, pieces_of_body, read_head, response, store_answer
 from support.part10 import parse_part10
 
-__all__ = ["Answer", "ScriptedWebServer", "WebAnswer", "WebRequest", "store_all"]
+__all__ = ["Answer", "ScriptedWebServer", "SlowStore", "WebAnswer", "WebRequest", "store_all"]
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,28 @@ Answer: TypeAlias = bytes | WebAnswer | Callable[[WebRequest], bytes | WebAnswer
 def store_all(request: WebRequest) -> bytes:
     """The answer of a server that has stored every part."""
     return response(200, store_answer(request.uids))
+
+
+class SlowStore:
+    """Stores all, and takes its time for each request.
+
+    Attributes:
+        most: how many requests it had at the same time, ever.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._lock = threading.Lock()
+        self._now = self.most = 0
+
+    def __call__(self, request: WebRequest) -> bytes:
+        with self._lock:
+            self._now += 1
+            self.most = max(self.most, self._now)
+        time.sleep(self._seconds)
+        with self._lock:
+            self._now -= 1
+        return store_all(request)
 
 
 class ScriptedWebServer:
