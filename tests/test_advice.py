@@ -30,7 +30,7 @@ from dcmsend.errors import DcmsendError, NegotiationFailed, SendingFailed
 from dcmsend.inputs import FileChanged
 from dcmsend.inputs.stores.errors import StoreBusy
 from dcmsend.reasons import NoConnection, NoJournal, NoStore, Reason, Rejection
-from dcmsend.stow import CredentialsUnusable, HttpRefused, NoHttpLibrary, WebSessionFailed
+from dcmsend.stow import CredentialsUnusable, HttpRefused, NoHttpLibrary, ProxyUnusable, WebSessionFailed
 from dcmsend.stow.errors import ServerGone
 from support.corpus import DATA
 from support.fixture_files import EI
@@ -84,6 +84,7 @@ NEED_NONE: Final = {
     HttpRefused: "in a WebSessionFailed its status has advice, see for_http_status",
     ResponseUnreadable: "of an instance its Reason has advice",
     NoHttpLibrary: "the message says what to install",
+    ProxyUnusable: "the message says what it must be",
     CredentialsUnusable: "the message says what is wrong with the file or the command",
     ServerGone: "in a WebSessionFailed it has that of a lost connection, of an instance its Reason has advice",
     WebSessionFailed: "a family, see below",

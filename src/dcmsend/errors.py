@@ -22,7 +22,7 @@
         SopClassRefused         the peer takes no question about this SOP Class
         UserIdentityNotConfirmed  the peer did not confirm the user's identity, as we required
       TransportError            also NoHttpLibrary (in stow)
-        ConnectFailed           no TCP connection
+        ConnectFailed           no TCP connection; also ProxyUnusable (in stow)
           TlsFailed             no TLS session
         CannotListen            no port to be called back on
         TimedOut                a deadline passed

@@ -248,6 +248,7 @@ EXAMPLES: dict[str, DcmsendError] = {
     "CredentialsUnusable": stow_errors.CredentialsUnusable("text", is_permanent=False),
     "HttpRefused": stow_errors.HttpRefused(404, "Not Found", "detail"),
     "NoHttpLibrary": stow_errors.NoHttpLibrary(),
+    "ProxyUnusable": stow_errors.ProxyUnusable("detail"),
     "ResponseUnreadable": ResponseUnreadable("text"),
     "ServerGone": stow_errors.ServerGone("detail"),
     "WebSessionFailed": stow_errors.WebSessionFailed(errors.ConnectionLost("detail"), 3.0),

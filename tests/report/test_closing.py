@@ -58,7 +58,7 @@ def test_a_night() -> None:
         "      administrator to check its log.",
         "    refused     311 0xA700 OutOfResources -> try again",
         "      The archive is out of resources (disk, database). Send again later;",
-        "      --retry does it by itself.",
+        "      --retry N does so up to N times.",
         "    failed      258 broken -> manual action",
         "      The file is damaged or cut off. Get it again from where it came from.",
         "    no answer    13 lost -> try again",

@@ -232,6 +232,21 @@ def test_package_for_an_archive_that_is_named(place: Path, name: str, more: list
     assert (not peer.connections) is (needs or not more)
 
 
+@pytest.mark.parametrize("name", ["in.tar.zst", "in.tar.gz"])
+@pytest.mark.parametrize("more", [[], ["-nh", "--send-while-scanning"]])
+def test_package_for_an_archive_in_a_list(place: Path, name: str, more: list[str]) -> None:
+    """A list that can be read twice names archives as parameters do, also one that Windows has written."""
+    (place / name).write_bytes(b"")
+    (place / "list").write_bytes(b"\xef\xbb\xbfimage.dcm\r\n" + name.encode() + b"\r\n")
+    with ScriptedPeer() as peer:
+        words = ["--archives", *more, "--files-from", "list", "127.0.0.1", str(peer.port)]
+        done = run(sys.executable, "-c", WITHOUT_ZSTD, *words, cwd=place)
+    needs = name == "in.tar.zst"
+    assert ("what is in in.tar.zst" in done.stderr and "pip install zstandard" in done.stderr) is needs
+    assert (done.exit_code == 1) is needs
+    assert (not peer.connections) is (needs or not more)
+
+
 @pytest.mark.parametrize("option", ["+dly", "+dls", "-dn"])
 def test_no_room_for_decompressed_images(dcmsend: str, place: Path, option: str) -> None:
     """A warning before the connection: whether the receiver wants them decompressed is not known before."""

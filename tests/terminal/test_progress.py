@@ -264,7 +264,7 @@ def test_each_loss_is_told_once(dcmsend: str, tmp_path: Path) -> None:
         "  NOT stored 2   (stored with a warning from the peer: 1)",
         "    refused       1 0xA700 OutOfResources -> try again",
         "      The archive is out of resources (disk, database). Send again later;",
-        "      --retry does it by itself.",
+        "      --retry N does so up to N times.",
         "    refused       1 0xA900 DataSetDoesNotMatchSOPClass -> manual action",
         "      The archive says that the data set does not fit its SOP Class. Ask the",
         "      administrator to check its log.",

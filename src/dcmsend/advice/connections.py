@@ -27,7 +27,8 @@ _TLS_ALERT: Final = 0x15
 """First byte of a TLS alert, which is not a PDU type."""
 
 _HOST_AND_PORT: Final = re.compile(r"([^:/@\s]+|\[[0-9A-Fa-f:.%]+\]):([0-9]{1,5})")
-_BUSY: Final = "the peer is busy or has as many associations as it allows; try again later, --retry does it by itself"
+_LATER: Final = "try again later, --retry N does so up to N times"
+_BUSY: Final = f"the peer is busy or has as many associations as it allows; {_LATER}"
 _BUSY_FOR_GOOD: Final = (
     "the peer has as many associations as it allows, and says that this will not pass; its administrator can change it"
 )
@@ -68,7 +69,7 @@ _BY_HTTP_STATUS: Final = (
     ((401, 403, 407), _WHO_WE_ARE),
     ((301, 302, 303, 307, 308, 404, 405, 406, 410, 415), _BASE_URL),
     ((413,), "the service takes no request of that length; its administrator can change that"),
-    ((408, 429, 500, 502, 503, 504), "the service is busy or out of order; try again later, --retry does it by itself"),
+    ((408, 429, 500, 502, 503, 504), f"the service is busy or out of order; {_LATER}"),
 )  # fmt: skip
 
 

@@ -49,6 +49,7 @@ SAID_BY_THE_MESSAGE: Final = frozenset((
 LEAVE_OUT: Final = "-nh leaves out what is bad"
 
 _CHECK_LOG: Final = "Ask the administrator to check its log"
+_SEND_LATER: Final = "Send again later; --retry N does so up to N times."
 _BY_REASON: Final = {
     Reason.FILE_UNREADABLE: "Look at the file's permissions, and whether it is still there.",
     Reason.DATA_SET_BROKEN: "The file is damaged or cut off. Get it again from where it came from.",
@@ -69,7 +70,7 @@ _BY_REASON: Final = {
     Reason.NOT_IN_RESPONSE: f"The service does not list it among the stored instances. {_CHECK_LOG}.",
     Reason.TOO_LARGE: "The service, or a proxy before it, takes no request of that length. Its administrator can "
     "change that.",
-    Reason.SERVER_BUSY: "The service is busy or out of order. Send again later; --retry does it by itself.",
+    Reason.SERVER_BUSY: f"The service is busy or out of order. {_SEND_LATER}",
     Reason.NO_ASSOCIATION: "There was no association to send it over. Send again when the archive is there.",
     Reason.HALTED: "The run ended before this instance was sent. Send it again. Without -nh the first error ends a "
     "run.",
@@ -80,7 +81,7 @@ _BY_REASON: Final = {
 _REFUSED_FOR_GOOD: Final = "It cannot be sent until the cause is removed: the last line says why the run ended."
 
 _BY_STATUS: Final = (
-    (0xA700, 0xFF00, "The archive is out of resources (disk, database). Send again later; --retry does it by itself."),
+    (0xA700, 0xFF00, f"The archive is out of resources (disk, database). {_SEND_LATER}"),
     (0xA900, 0xFF00, f"The archive says that the data set does not fit its SOP Class. {_CHECK_LOG}."),
     (0xC000, 0xF000, f"The archive cannot understand the data set. {_CHECK_LOG}; --normalize may help."),
     (0x0110, 0xFFFF, "The archive failed while it processed the instance. Send again later."),

@@ -167,7 +167,7 @@ def _check_dependences(line: CommandLine, is_verbose: bool) -> None:
     if line.has("--probe-peer") and line.has("--dry-run"):
         raise UsageError("--probe-peer not allowed with --dry-run")
     check_move_sent(line)
-    check_archives(line)
+    check_archives(line, _file_lists(line))
     for option in ("--parallel-associations", "--retry", "--send-while-scanning"):
         if line.has(option) and _choice(line, _MULTIPLE_ASSOCIATIONS) is False:
             raise UsageError(f"{option} not allowed with --single-association")

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterable
+from itertools import chain
+from typing import TYPE_CHECKING, Final
 
 from dcmsend.errors import UsageError
 
 from .command_line import CommandLine
+
+if TYPE_CHECKING:
+    from dcmsend.inputs import FileList
 
 __all__ = ["check_archives", "check_move_sent", "is_new"]
 
@@ -32,17 +37,17 @@ def _names_stores(line: CommandLine) -> bool:
     return any(is_url(name) for name in inputs)
 
 
-def check_archives(line: CommandLine) -> None:
-    """Raise UsageError if an archive is named for whose format a package is missing."""
+def check_archives(line: CommandLine, file_lists: Iterable[FileList]) -> None:
+    """Raise UsageError if an archive is named, also in a list, for whose format a package is missing."""
     if not line.has("--archives"):
         return
-    from dcmsend.inputs import missing_package  # only where archives are sent
+    from dcmsend.inputs import missing_package, names_at_hand  # only where archives are sent
 
-    for name in line.parameters:
-        package = missing_package(name)
-        if package:
-            text = f"to send what is in {name}, the Python package {package} is needed"
-            raise UsageError(f"{text}: pip install {package}", None)
+    missing = missing_package(chain(line.parameters, chain.from_iterable(map(names_at_hand, file_lists))))
+    if missing is not None:
+        name, package = missing
+        text = f"to send what is in {name}, the Python package {package} is needed"
+        raise UsageError(f"{text}: pip install {package}", None)
 
 
 def check_move_sent(line: CommandLine) -> None:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     )
     from .data_set_input import DataSetInput
     from .dicomdir import leads_outside, read_dicomdir
-    from .file_list import check_file_list, read_file_list
+    from .file_list import check_file_list, names_at_hand, read_file_list
     from .kept_files import KeptFiles
     from .seeking import pread_by_seeking, preadv_by_seeking
     from .selection import NameRule, Selection
@@ -91,6 +91,7 @@ __all__ = [
     "missing_package",
     "most_ahead",
     "most_descriptors",
+    "names_at_hand",
     "open_beginning",
     "open_file",
     "open_input",
@@ -147,7 +148,7 @@ def __getattr__(name: str) -> object:
         from .similar_name import SimilarNames
 
         return SimilarNames
-    if name in ("check_file_list", "read_file_list"):
+    if name in ("check_file_list", "names_at_hand", "read_file_list"):
         from . import file_list
 
         return getattr(file_list, name)

@@ -15,7 +15,7 @@ from .left_out import LeftOut
 from .list_names import ListNames
 from .options import FileList
 
-__all__ = ["check_file_list", "read_file_list"]
+__all__ = ["check_file_list", "names_at_hand", "read_file_list"]
 
 _PIECE: Final = 1 << 16
 _LONGEST_NAME: Final = 1 << 16
@@ -84,6 +84,15 @@ def check_file_list(source: FileList) -> None:
         raise _unreadable(source.path, error.strerror or str(error), error.errno or 0) from error
     except ValueError as error:  # a NUL in the name of the list
         raise _unreadable(source.path, str(error)) from error
+
+
+def names_at_hand(source: FileList) -> Iterator[str]:
+    """The names in a list that can be read more than once; none for a pipe, and none for a list that is at fault."""
+    try:
+        if source.path != "-" and stat.S_ISREG(os.stat(source.path).st_mode):
+            yield from read_file_list(source)
+    except (OSError, ValueError, FileUnreadable):  # told when the run reads the list
+        return
 
 
 def _open(path: str) -> int:

@@ -8,19 +8,20 @@ from .web_peer import WebPeer
 
 if TYPE_CHECKING:
     from .credentials import BasicCredentials, BearerCommand, BearerFile, Credentials
-    from .errors import CredentialsUnusable, HttpRefused, NoHttpLibrary, WebSessionFailed
+    from .errors import CredentialsUnusable, HttpRefused, NoHttpLibrary, ProxyUnusable, WebSessionFailed
     from .series_finder import SeriesFinder
     from .stow_target import StowTarget
 
 __all__ = [
     "BasicCredentials", "BearerCommand", "BearerFile", "Credentials", "CredentialsUnusable", "HttpRefused",
-    "NoHttpLibrary", "SeriesFinder", "StowTarget", "WebPeer", "WebSessionFailed",
+    "NoHttpLibrary", "ProxyUnusable", "SeriesFinder", "StowTarget", "WebPeer", "WebSessionFailed",
 ]  # fmt: skip
 
 _HOMES = {
     "BasicCredentials": "credentials", "BearerCommand": "credentials", "BearerFile": "credentials",
     "Credentials": "credentials",
     "CredentialsUnusable": "errors", "HttpRefused": "errors", "NoHttpLibrary": "errors",
+    "ProxyUnusable": "errors",
     "SeriesFinder": "series_finder", "StowTarget": "stow_target", "WebSessionFailed": "errors",
 }  # fmt: skip
 

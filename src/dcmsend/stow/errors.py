@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from dcmsend.errors import (
+    ConnectFailed,
     ConnectionLost,
     DcmsendError,
     RemoteProtocolError,
@@ -14,7 +15,7 @@ from dcmsend.errors import (
 )
 
 __all__ = [
-    "CredentialsUnusable", "HttpRefused", "NoHttpLibrary", "ServerGone", "WebSessionFailed", "in_web_words",
+    "CredentialsUnusable", "HttpRefused", "NoHttpLibrary", "ProxyUnusable", "ServerGone", "WebSessionFailed", "in_web_words",
     "printable",
 ]  # fmt: skip
 
@@ -86,6 +87,15 @@ class NoHttpLibrary(TransportError):
 
     def __init__(self) -> None:
         super().__init__("sending to a web service needs urllib3 2 or later; install dcmsend[web]")
+
+
+class ProxyUnusable(ConnectFailed):
+    """What the environment names as the proxy is none; ``detail`` says what it must be."""
+
+    is_permanent = True
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("the proxy that the environment names cannot be used", detail)
 
 
 class WebSessionFailed(SessionFailed):

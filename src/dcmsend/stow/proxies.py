@@ -7,7 +7,8 @@ from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from dcmsend.dicomweb import WebAddress
-from dcmsend.errors import ConnectFailed
+
+from .errors import ProxyUnusable
 
 __all__ = ["Proxy", "proxy_for"]
 
@@ -29,7 +30,7 @@ class Proxy(NamedTuple):
 
 
 def proxy_for(address: WebAddress) -> Proxy | None:
-    """The proxy for an address, None for none.  Raises ConnectFailed for one that cannot be used."""
+    """The proxy for an address, None for none.  Raises ProxyUnusable for one that cannot be used."""
     from urllib.request import getproxies, proxy_bypass
 
     url = getproxies().get(address.scheme, "")
@@ -48,8 +49,7 @@ def _parse(url: str) -> Proxy:
     except ValueError:
         host, port = None, 0
     if not host or not port or parts.scheme != "http":
-        text = "the proxy that the environment names cannot be used"
-        raise ConnectFailed(text, f"{where}it must be http://host:port")
+        raise ProxyUnusable(f"{where}it must be http://host:port")
     fields = {}
     if parts.username is not None:
         pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode(errors="surrogateescape")

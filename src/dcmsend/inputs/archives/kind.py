@@ -56,13 +56,16 @@ def kind_of_name(name: str) -> ArchiveKind | None:
     return next(kind for suffix, kind in _SUFFIXES.items() if name.endswith(suffix))
 
 
-def missing_package(name: str) -> str:
-    """The Python package that has to be installed to read an archive of this name; ``""`` for none."""
-    if kind_of_name(name) is not ArchiveKind.TAR_ZST:
-        return ""
+def missing_package(names: Iterable[str]) -> tuple[str, str] | None:
+    """The first name of an archive for which a Python package has to be installed, and that package; None for none.
+
+    ``names`` is not read where nothing is missing.
+    """
     from .inflating import ZSTD_PACKAGE, has_zstd
 
-    return "" if has_zstd() else ZSTD_PACKAGE
+    if has_zstd():
+        return None
+    return next(((name, ZSTD_PACKAGE) for name in names if kind_of_name(name) is ArchiveKind.TAR_ZST), None)
 
 
 def expand_archives(
