@@ -209,6 +209,7 @@ def test_hosts_without_proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_a_proxy_that_cannot_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     monkeypatch.setenv("http_proxy", url)
     sent = store("http://localhost:9/dicom-web", files_of(tmp_path, [100]))
-    assert isinstance(sent.error, WebSessionFailed) and sent.error.is_permanent  # a person has to act
+    assert isinstance(sent.error, WebSessionFailed)
+    assert sent.error.is_permanent  # a person has to act
     assert "secret" not in repr(sent.error.cause)
     assert sent.results == ["not attempted"]

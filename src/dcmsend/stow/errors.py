@@ -15,8 +15,8 @@ from dcmsend.errors import (
 )
 
 __all__ = [
-    "CredentialsUnusable", "HttpRefused", "NoHttpLibrary", "ProxyUnusable", "ServerGone", "WebSessionFailed", "in_web_words",
-    "printable",
+    "CredentialsUnusable", "HttpRefused", "NoHttpLibrary", "ProxyUnusable", "ServerGone", "WebSessionFailed",
+    "in_web_words", "printable",
 ]  # fmt: skip
 
 _PASSING: Final = frozenset({408, 425, 429, 500, 502, 503, 504, 507})
