@@ -33,6 +33,7 @@ _NEEDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "chromium": (("chromium",), ()),
     "faketime": (("faketime",), ()),
     "fish": (("fish",), ()),
+    "git": (("git",), ()),
     "groff": (("groff",), ()),
     "parallel": (("parallel",), ()),
     "slurm": (("slurmctld", "slurmd", "sbatch"), ()),
