@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import zipfile
@@ -13,6 +14,7 @@ from dcmsend.cli.help_text import version_text
 from support.corpus import DATA
 from support.part10 import read_part10
 from support.peer_script import Accept, Script, prefer
+from support.pythons import VERSIONS, python_of
 from support.run import Run, run
 from support.scripted_peer import ScriptedPeer
 
@@ -71,6 +73,26 @@ def test_it_sends(zipapp: Path) -> None:
     assert (done.exit_code, done.stdout, done.stderr) == (0, "", "")
     (store,) = peer.stores
     assert bytes(store.data_set) == data_set_of(CT)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_night_under_each_python(zipapp: Path, tmp_path: Path, version: str) -> None:
+    """Files over two associations, with a journal; the same again sends nothing.  A version may be absent."""
+    python = python_of(version)
+    if python is None:
+        pytest.skip(f"NOT TRIED: this machine has no Python {version}")
+    words: list[str | Path | int] = ["--parallel-associations", 2, "--journal", "night", "--report-json", "report.json"]
+    files = [CT, *(DATA / "pydicom" / name for name in ("MR_small.dcm", "MR_small_padded.dcm"))]
+    with ScriptedPeer(Script(associate=Accept())) as peer:
+        command = [python, "-I", "-S", zipapp, "-nh", *words]
+        for more in ([], ["--resume"]):
+            done = run(*command, *more, HOST, peer.port, *files, cwd=tmp_path)
+            assert (done.exit_code, done.lines("E"), done.lines("W")) == (0, [], []), done.stderr
+    sent = {bytes(store.data_set) for store in peer.stores}
+    assert sent == {data_set_of(path) for path in files}
+    assert len(peer.stores) == len(files)
+    told = json.loads((tmp_path / "report.json").read_text("utf-8"))
+    assert (told["exit"]["code"], told["totals"]["already_stored"]) == (0, len(files))
 
 
 @pytest.mark.parametrize(
