@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import re
+from pathlib import Path
 
 from support.corpus import DATA
 
@@ -33,3 +35,10 @@ def test_every_source_has_its_licence_text() -> None:
         repository = row["source"].split(":")[1].split("/")[1]
         assert repository in texts, row["source"]
         assert row["licence"], row["path"]
+
+
+def test_every_folder_is_in_debians_list_of_copyrights() -> None:
+    text = (Path(__file__).parents[1] / "debian" / "copyright").read_text("utf-8")
+    listed = re.findall(r"^Files: tests/data/(.*)/\*\nCopyright: .+\nLicense: (\S+)$", text, re.MULTILINE)
+    assert sorted(listed) == sorted({(row["path"].split("/")[0], row["licence"].split()[0]) for row in rows()})
+    assert {licence for _folder, licence in listed} <= set(re.findall(r"^License: (\S+)\n ", text, re.MULTILINE))
