@@ -26,7 +26,7 @@ from .move_ways import WAYS, go_the_way
 CONTENT = b"content" * 20_000
 OURS = {module.__file__ for module in (move_copy, move_file, move_note, move_recovery)}
 KILLED = 99
-STRIDE = int(os.environ.get("KILL_STRIDE", "10"))
+STRIDE = int(os.environ.get("KILL_STRIDE", "20"))
 """Every so many lines are tried, in each way other ones; 1 is all of them, in some minutes."""
 
 
@@ -87,7 +87,8 @@ def test_killed_at_any_line(
                 raise NotMoved("it was changed since it was sent")
 
         monkeypatch.setattr(move_file.SentFile, "check", check)
-    steps, told = 1 + (2 * WAYS.index(way) + is_changed) % STRIDE - STRIDE, False
+    case = 2 * WAYS.index(way) + is_changed
+    steps, told = 1 + case * STRIDE // (2 * len(WAYS)) - STRIDE, False
     while True:
         steps += STRIDE
         checks: list[int] = []

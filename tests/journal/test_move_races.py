@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import ctypes
-import multiprocessing
 import os
-import random
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import pytest
 
 from dcmsend.journal.move_file import NotMoved, move_file
+from support.processes import wait_until
 from support.programs import installed_dcmsend
 from support.run import run
 from support.scripted_peer import ScriptedPeer
@@ -24,8 +21,7 @@ from support.sending import write_instances
 
 from .move_ways import WAYS, go_the_way, other_file_system
 
-SECONDS = float(os.environ.get("MOVE_SECONDS", "0.5"))
-AT_FDCWD, RENAME_EXCHANGE = -100, 2
+SECONDS = float(os.environ.get("MOVE_SECONDS", "0.25"))
 
 
 @pytest.fixture(params=[*WAYS, "a real other file system"])
@@ -37,32 +33,6 @@ def target(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
     else:
         go_the_way(request.param, monkeypatch)
         yield tmp_path / "target"
-
-
-def write_all_the_time(path: str, kept: str, same_time: bool, stop: Event) -> None:
-    """Give the name to a new content again and again; what it had by then is kept, so that we lose nothing.
-
-    Writes how many contents there were to ``kept``.
-    """
-    library = ctypes.CDLL(None, use_errno=True)
-    new, number, chance = f"{path}.new", 0, random.Random(1)
-    while not stop.is_set():
-        with open(new, "w") as file:
-            file.write(f"{number:08}")
-        number += 1
-        if same_time:
-            os.utime(new, ns=(10**18, 10**18))
-        try:
-            os.link(new, path)  # nobody has the name
-            os.unlink(new)
-        except FileExistsError:
-            if library.renameat2(AT_FDCWD, os.fsencode(new), AT_FDCWD, os.fsencode(path), RENAME_EXCHANGE) == 0:
-                os.rename(new, f"{kept}/{number:08}")
-            else:
-                os.link(new, f"{kept}/{number:08}")  # somebody has just taken the other one away
-                os.unlink(new)
-        time.sleep(chance.choice((0, 0, 0.0001, 0.001)) * chance.random())
-    Path(kept, "count").write_text(str(number))
 
 
 def contents(*folders: Path) -> list[str]:
@@ -77,14 +47,14 @@ def test_a_file_that_is_replaced_all_the_time(tmp_path: Path, target: Path, same
     source, kept = tmp_path / "in" / "x.dcm", tmp_path / "kept"
     for folder in (source.parent, kept, target):
         folder.mkdir(exist_ok=True)
-    context = multiprocessing.get_context("spawn")
-    stop = context.Event()
-    writer = context.Process(target=write_all_the_time, args=(str(source), str(kept), same_time, stop))
-    writer.start()
+    writer = subprocess.Popen(
+        [sys.executable, "-I", "-S", Path(__file__).with_name("name_giver.py"), source, kept, str(int(same_time))]
+    )
     moved = refused = 0
     try:
-        end = time.monotonic() + SECONDS + 5  # a process needs a while to begin
-        while time.monotonic() < end and (moved < 20 or refused < 20 or time.monotonic() < end - 5):
+        wait_until(source.exists, 60, "the first content")
+        end = time.monotonic() + SECONDS + 5
+        while time.monotonic() < end and (moved < 10 or refused < 10 or time.monotonic() < end - 5):
             try:
                 with open(source) as file:
                     sent, status = file.read(), os.fstat(file.fileno())
@@ -101,9 +71,9 @@ def test_a_file_that_is_replaced_all_the_time(tmp_path: Path, target: Path, same
             moved += 1
             assert Path(new_name).read_text() == sent, "a file was moved that was not sent"
     finally:
-        stop.set()
-        writer.join(30)
-    assert writer.exitcode == 0
+        writer.terminate()
+        code = writer.wait(30)
+    assert code == 0
     assert moved
     assert refused
     count = int((kept / "count").read_text())
