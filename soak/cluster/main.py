@@ -38,7 +38,8 @@ def main() -> int:
         programs = Programs(Path(folder), arguments.workers, arguments.ttl)
         try:
             for number in numbers(arguments):
-                kind = arguments.kind or ORDER[(number - 1) % len(ORDER)]
+                kinds = arguments.kind or ORDER
+                kind = kinds[(number - 1) % len(kinds)]
                 print(f"round {number}: {kind}", flush=True)
                 make = partial(_Round, program=program, programs=programs, kind=kind, arguments=arguments)
                 soak.run(number, make)
@@ -51,7 +52,10 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     description = "Rounds over a cluster of which something is killed, stopped or asked to end; then calm nights."
     parser = parser_of("soak_cluster", description, 5 * len(ORDER))
-    parser.add_argument("--kind", choices=(*KINDS, _CALM), help="what happens in every round; default: in turns")
+    choices = (*KINDS, _CALM)
+    parser.add_argument(
+        "--kind", action="append", choices=choices, help="what happens in a round, in turns; default: all of them"
+    )
     parser.add_argument("--workers", type=int, default=3, help="each a host of its own (default: %(default)s)")
     parser.add_argument("--files", type=int, default=2000, help="of a round, at most (default: %(default)s)")
     parser.add_argument("--partition", type=float, default=120.0, help="seconds a host is stopped (default: 120)")

@@ -36,13 +36,20 @@ def soak(*words: str | Path) -> subprocess.CompletedProcess[str]:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_no_promise_is_broken() -> None:
-    """A worker killed, the driver killed, drained and aborted, the scheduler killed, a host that nobody reaches."""
+    """A worker killed, the driver drained and aborted, a host that nobody reaches: all while something is sent.
+
+    The other kinds have real programs of a cluster, too, in ``cluster/test_handover.py`` (the driver killed, the
+    scheduler killed, with and without another one) and ``cluster/test_command.py`` (drained).
+    """
+    kinds = ("worker", "abort", "partition")
     short = ("--workers", "2", "--files", "300", "--partition", "20", "--ttl", "8")
-    done = soak("6", "--seed", "7", *short)
+    done = soak("3", "--seed", "7663", *(word for kind in kinds for word in ("--kind", kind)), *short)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "seed 7" in done.stdout
-    assert [line.split(": ")[1] for line in done.stdout.splitlines() if line.startswith("round ")] == list(ORDER[:6])
-    assert "6 rounds, " in done.stdout
+    assert "seed 7663" in done.stdout
+    assert tuple(line.split(": ")[1] for line in done.stdout.splitlines() if line.startswith("round ")) == kinds
+    assert "3 rounds, " in done.stdout
+    for kind in kinds:
+        assert f"{kind} 1" in done.stdout
 
 
 CHEATS = {
@@ -56,9 +63,13 @@ CHEATS = {
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_program_that_breaks_a_promise_is_found_out(tmp_path: Path) -> None:
-    """One that calls stored what it has never sent, one that sends everything again, and one that forgets."""
+    """One that calls stored what it has never sent, one that sends everything again, and one that forgets.
+
+    It sends from here, not over the cluster, which saves a start of Dask for each night.
+    """
     first, second, third = CHEATS
-    other = cheating_program(tmp_path / "other", ("", first), (second, ""), ("", third))
+    cheats = ("", first), (second, ""), ("", third)
+    other = cheating_program(tmp_path / "other", *cheats, leaves_out="--cluster")
     calm = ("--kind", "calm", "--workers", "1", "--files", "60")
     done = soak(str(len(CHEATS)), "--seed", "7", *calm, "--dcmsend", other)
     assert done.returncode == 1, done.stdout + done.stderr
