@@ -51,12 +51,12 @@ class _Quiet(SimpleHTTPRequestHandler):
         """Nothing."""
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[str]:
-    """The address of the site, built anew."""
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the site, built anew once for all tests: they only read it."""
     if find_spec("material") is None or find_spec("mkdocstrings") is None:
         pytest.skip("PEER MISSING: mkdocs: not installed (extra docs)")
-    folder = tmp_path / "site"
+    folder = tmp_path_factory.mktemp("documentation") / "site"
     done = run(sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "-d", folder, cwd=ROOT,
                environment={"NO_MKDOCS_2_WARNING": "1"})  # fmt: skip
     assert done.exit_code == 0, done.stderr
@@ -88,18 +88,24 @@ _REPORT = "document.querySelector('iframe').contentDocument.querySelector('h1').
 
 @pytest.mark.peer("chromium")
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("width", [1200, 400])
-def test_the_landing_page_shows_a_terminal_and_a_report(site: str, tmp_path: Path, width: int) -> None:
+def test_the_landing_page_shows_a_terminal_and_a_report(site: str, tmp_path: Path) -> None:
+    """Opened anew for each width, in one browser."""
     with Browser(tmp_path / "profile", seconds=300) as browser:
-        browser.call("Emulation.setDeviceMetricsOverride", width=width, height=1600, deviceScaleFactor=1, mobile=False)
-        browser.open(f"{site}/index.html")
-        assert browser.evaluate("document.querySelector('img[src$=\"terminal.svg\"]').clientWidth") > width / 3
-        browser.evaluate("document.querySelector('iframe').scrollIntoView()")
-        wait_until(lambda: browser.evaluate(f"(() => {{ try {{ return {_REPORT} }} catch (e) {{ return '' }} }})()"),
-                   120, "the report")  # fmt: skip
-        assert "stored" in browser.evaluate(_REPORT)
-        assert browser.evaluate(_FITS)
+        for width in (1200, 400):
+            browser.call("Emulation.setDeviceMetricsOverride",
+                         width=width, height=1600, deviceScaleFactor=1, mobile=False)  # fmt: skip
+            browser.open(f"{site}/index.html")
+            _check_landing_page(browser, width)
     assert browser.complaints == []
+
+
+def _check_landing_page(browser: Browser, width: int) -> None:
+    assert browser.evaluate("document.querySelector('img[src$=\"terminal.svg\"]').clientWidth") > width / 3
+    browser.evaluate("document.querySelector('iframe').scrollIntoView()")
+    wait_until(lambda: browser.evaluate(f"(() => {{ try {{ return {_REPORT} }} catch (e) {{ return '' }} }})()"),
+               120, "the report")  # fmt: skip
+    assert "stored" in browser.evaluate(_REPORT)
+    assert browser.evaluate(_FITS), width
 
 
 def test_the_recording_is_what_the_program_shows(tmp_path: Path) -> None:
