@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 from collections.abc import Callable
 
@@ -42,7 +43,7 @@ def slower(seconds: float, power: float) -> Receiver:
 
 
 RECEIVERS = {
-    "20 ms": far(0.020),
+    "40 ms": far(0.040),
     "100 ms": far(0.100),
     "100 ms of service": slow(0.100),
     "100 ms of service over 100 ms": Receiver(lambda *_: 0.2, opening=0.2),
@@ -59,32 +60,37 @@ RECEIVERS = {
 }
 
 
-def best(receiver: Receiver, chance: Callable[[], float] = lambda: 0.5) -> float:
+def best(receiver: Receiver) -> float:
     """Instances a second with the best of the fixed numbers that the receiver takes."""
     numbers = [number for number in NUMBERS if number <= receiver.takes]
-    return max(play(receiver, first=number, seconds=20, chance=chance).rate(5, 20) for number in numbers)
+    return max(play(receiver, first=number, seconds=10).rate(5, 10) for number in numbers)
+
+
+@functools.cache
+def played_for_long(name: str) -> Played:
+    """Ten minutes; chance plays no part, so that the first of them are what shorter plays would show."""
+    return play(RECEIVERS[name], seconds=600)
 
 
 @pytest.mark.parametrize("name", RECEIVERS)
 def test_it_finds_the_best_number_within_ten_seconds(name: str) -> None:
     receiver = RECEIVERS[name]
-    played = play(receiver, seconds=40)
+    played = played_for_long(name)
     assert played.rate(10, 40) >= 0.85 * best(receiver), (played.counts, played.auto.choice)
 
 
 @pytest.mark.parametrize("name", RECEIVERS)
 def test_it_is_never_worse_than_one(name: str) -> None:
-    receiver = RECEIVERS[name]
-    one = play(receiver, first=1, seconds=60).rate(0, 60)
-    assert play(receiver, seconds=60).rate(0, 60) >= 0.97 * one
+    one = play(RECEIVERS[name], first=1, seconds=60).rate(0, 60)
+    assert played_for_long(name).rate(0, 60) >= 0.97 * one
 
 
 @pytest.mark.parametrize("name", RECEIVERS)
 def test_it_does_not_swing(name: str) -> None:
     """After the first ten seconds there is a trial now and then, more and more seldom."""
-    played = play(RECEIVERS[name], seconds=1200)
-    assert played.changes_after(10) <= 14, played.counts
-    assert played.changes_after(600) <= 6, played.counts
+    played = played_for_long(name)
+    assert played.changes_after(10) <= 8, played.counts
+    assert played.changes_after(300) <= 4, played.counts
     assert played.most_open <= 8
 
 
@@ -175,9 +181,9 @@ def test_answers_at_random_times_may_be_wrong_by_chance() -> None:
     assert speed_of(1, *many).error < 0.08
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(
-    seconds=st.floats(0.005, 0.5), spread=st.floats(0.0, 1.0), takes=st.integers(1, 20), waits=st.booleans(),
+    seconds=st.floats(0.02, 0.5), spread=st.floats(0.0, 1.0), takes=st.integers(1, 20), waits=st.booleans(),
     power=st.floats(0.0, 1.5), opening=st.floats(0.0, 0.5), most=st.integers(1, 16), seed=st.integers(0, 1 << 32),
 )  # fmt: skip
 def test_any_receiver(
@@ -210,7 +216,8 @@ _FACTS = st.builds(
 )  # fmt: skip
 
 
-@given(st.integers(1, 200), st.lists(_FACTS, max_size=40))
+@settings(max_examples=50)
+@given(st.integers(1, 200), st.lists(_FACTS, max_size=20))
 def test_any_facts_give_a_possible_choice(most: int, many: list[Facts]) -> None:
     """Also facts that contradict each other, e.g. of a clock that was set back."""
     auto = AutoCount(most, 0.0)
