@@ -106,18 +106,18 @@ def test_groups_survive_their_sessions(
 @pytest.mark.parametrize("released", ["by the ledger", "by the caller"])
 @pytest.mark.parametrize("trouble", ["none", "some"])
 @pytest.mark.parametrize("sessions", [1, 4])
-def test_a_credit_of_two_sends_ten_thousand(sessions: int, trouble: str, released: str) -> None:
+def test_a_credit_of_two_sends_three_thousand(sessions: int, trouble: str, released: str) -> None:
     """The scan waits for the outcomes, and these for nothing; it never stands still."""
     credit = Window(2)
-    fates = {index: [FOR_NOW, LOST][: 1 + index % 2] for index in range(0, 10_000, 97)} if trouble == "some" else {}
+    fates = {index: [FOR_NOW, LOST][: 1 + index % 2] for index in range(0, 3_000, 97)} if trouble == "some" else {}
     ledger, take = (credit.give_back, None) if released == "by the ledger" else (None, credit.give_back)
     run = run_in_memory(
-        Plan(fates, window=3), Feed(credit.spend(scan_of(10_000)), credit=credit), attempts=3,
+        Plan(fates, window=3), Feed(credit.spend(scan_of(3_000)), credit=credit), attempts=3,
         parallel_associations=sessions, ledger=MemoryLedger(also=ledger), take=take or (lambda _: None),
     )  # fmt: skip
-    check(run, 10_000)
+    check(run, 3_000)
     assert run.error is None
-    assert run.results == ["stored"] * 10_000
+    assert run.results == ["stored"] * 3_000
     assert credit.most_out == 2
 
 
