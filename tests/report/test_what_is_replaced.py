@@ -249,8 +249,9 @@ def test_what_is_open_already_is_written_to(tmp_path: Path, peer: ScriptedPeer, 
 
 
 @pytest.mark.parametrize("option", OPTIONS)
-@pytest.mark.parametrize("name", ["-", "/dev/stdout", "/proc/self/fd/1"])
-@pytest.mark.parametrize("mode", ["r+b", "ab"])
+@pytest.mark.parametrize(
+    ("name", "mode"), [("-", "r+b"), ("-", "ab"), ("/dev/stdout", "ab"), ("/proc/self/fd/1", "r+b")]
+)
 def test_an_image_that_is_open_already_is_not_written_to(
     tmp_path: Path, peer: ScriptedPeer, option: str, name: str, mode: str
 ) -> None:
