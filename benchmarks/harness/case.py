@@ -178,6 +178,6 @@ class Scale:
         """How many instances a slow program sends."""
         return short if self.is_short else max(short, round(full * self.factor * self.slow_factor))
 
-    def rounds(self, full: int = 5, short: int = 2) -> int:
+    def rounds(self, full: int = 5, short: int = 1) -> int:
         """How many rounds."""
         return self.rounds_wanted or (short if self.is_short else full)

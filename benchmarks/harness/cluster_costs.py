@@ -58,16 +58,18 @@ def measure_costs(
 ) -> tuple[Costs, dict[str, Run]]:
     """The constants of this machine, and the runs that they come from; ``scale`` multiplies the numbers of files.
 
-    ``is_judged``: whether the figures mean anything.
+    ``is_judged``: whether the figures mean anything; if not, there is no second cluster to be compared with.
     """
     few, many, slow = (max(2, int(scale * number)) for number in (5_000, 20_000, 1_000))
     folder = cache / "cluster-costs"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     runs: dict[str, Run] = {}
-    with measured_cluster(programs, MANY_WORKERS, folder, is_judged=is_judged) as cluster:
-        tell(f"{MANY_WORKERS} workers that wait")
-        crowded = _idle(cluster, 15 * scale + 1)
+    crowded = 0.0
+    if is_judged:
+        with measured_cluster(programs, MANY_WORKERS, folder) as cluster:
+            tell(f"{MANY_WORKERS} workers that wait")
+            crowded = _idle(cluster, 15 * scale + 1)
     with measured_cluster(programs, WORKERS, folder, is_judged=is_judged) as cluster:
         tell(f"{WORKERS} workers that wait")
         idle = _idle(cluster, 15 * scale + 1)
