@@ -21,9 +21,10 @@ def soak(*words: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_no_promise_is_broken() -> None:
-    done = soak("3", "--seed", "1")
+    """With this seed two rounds have archives of all kinds, damaged members and two runs that are killed."""
+    done = soak("2", "--seed", "146")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "3 rounds" in done.stdout
+    assert "2 rounds" in done.stdout
 
 
 @pytest.mark.parametrize(
