@@ -131,11 +131,11 @@ def failing(descriptor: int, data: bytes) -> None:
 def test_parallel_associations_read_the_archive_twice(
     tmp_path: Path, suffix: str, count: int, streams: Streams
 ) -> None:
-    contents = tree_of(tmp_path / "tree", 40)
+    contents = tree_of(tmp_path / "tree", 28)
     path = archive_of(tmp_path, contents, suffix)
     with ScriptedPeer() as peer:
         done = send_archives(path, peer.port, transfer=TransferOptions(parallel_associations=count))
-    assert sorted(arrived(peer)) == sorted(instance_uid(number) for number in range(1, 41))
+    assert sorted(arrived(peer)) == sorted(instance_uid(number) for number in range(1, 29))
     assert not done.rejected
     assert streams.count == 2
 
@@ -247,10 +247,10 @@ def test_what_is_kept_has_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     paths = []
     for number in range(5):
         (tmp_path / str(number)).mkdir()
-        paths.append(big_members(tmp_path / str(number), 100)[0])
+        paths.append(big_members(tmp_path / str(number), 40)[0])
     before = settled_descriptors()
     items = members(*paths)
-    for last in range(99, 500, 100):
+    for last in range(39, 200, 40):
         content_of(items[last])  # all others are passed, and never asked for
         kept = [name for name in open_descriptors() - before if "memfd" in name]
         assert len(kept) <= 6

@@ -30,7 +30,7 @@ from support.sending import write_instances, write_large
 from support.store_servers import AWS, Answer, Request, StorePlace
 
 KEEP_ON = TransferOptions(halt_on_failure=False)
-COUNT = 100
+COUNT = 40
 
 
 def contents_of(folder: Path, count: int = COUNT, large: int = 20_000) -> dict[str, bytes]:
@@ -72,7 +72,7 @@ def arrived(peer: ScriptedPeer) -> dict[str, bytes]:
 
 
 def test_what_arrives_is_what_files_give(store: StorePlace, tmp_path: Path) -> None:
-    contents = contents_of(tmp_path / "tree")
+    contents = contents_of(tmp_path / "tree", large=40_000)
     fill(store, contents)
     with ScriptedPeer() as local:
         files = send([tmp_path / "tree"], Peer("127.0.0.1", local.port), inputs=InputOptions(scan_directories=True))
