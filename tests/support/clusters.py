@@ -27,14 +27,18 @@ SETTINGS = {
     "distributed.scheduler.allowed-failures": 0,
     "distributed.admin.low-level-log-length": 10_000,
     "distributed.worker.multiprocessing-method": "forkserver",  # workers are forked from a process that has Dask
+    "distributed.nanny.pre-spawn-environ": {},
     "distributed.deploy.lost-worker-timeout": "365 days",  # a worker that dies now and then is never given up
 }
+
+SEED = "PYTHONHASHSEED"
 
 
 @contextmanager
 def cluster_of(workers: int) -> Generator[Client]:
     """A client of a cluster whose workers die of files called ``deadly``."""
     preload = [str(Path(__file__).with_name("deadly_worker.py"))]
+    had_seed = SEED in os.environ
     with (
         dask.config.set(SETTINGS),
         LocalCluster(
@@ -43,6 +47,11 @@ def cluster_of(workers: int) -> Generator[Client]:
         ) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):  # fmt: skip
+        # Dask changes the environment of this process whenever a worker starts, and ``warm_start`` would not know it.
+        for nanny in cluster.workers.values():
+            nanny.pre_spawn_env = {}
+        if not had_seed:
+            os.environ.pop(SEED, None)
         yield client
 
 
@@ -84,10 +93,11 @@ def programs_of_cluster(
     processes = [scheduler]
     try:
         wait_until(lambda: is_listening(port) or scheduler.poll() is not None, 60, "the scheduler")
-        processes.append(run([
-            *dask, "worker", address, "--nworkers", str(workers), "--nthreads", "1", "--memory-limit", "0",
-            "--no-dashboard", "--local-directory", str(folder / "dask"), *secured,
-        ]))  # fmt: skip
+        if workers:
+            processes.append(run([
+                *dask, "worker", address, "--nworkers", str(workers), "--nthreads", "1", "--memory-limit", "0",
+                "--no-dashboard", "--local-directory", str(folder / "dask"), *secured,
+            ]))  # fmt: skip
         yield address
     finally:
         for process in reversed(processes):

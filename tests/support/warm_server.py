@@ -1,7 +1,8 @@
 """A process that has imported ``dcmsend`` once and forks for every start; ``support.warm_start`` talks to it.
 
-It is a program of its own, run with the number of a Unix socket as its argument: each message of one byte on it brings
-four descriptors, the connection of a request and standard input, output and error of the program that it asks for.
+It is a program of its own, run with the number of a Unix socket, and with modules that it imports beside the usual
+ones: each message of one byte on the socket brings four descriptors, the connection of a request and standard input,
+output and error of the program that it asks for.
 """
 
 from __future__ import annotations
@@ -21,14 +22,16 @@ import time
 _PRELOADED = ("cli", "run", "library", "report", "journal", "association", "advice", "transfer", "load", "index")
 
 
-def preload() -> None:
-    """Import what most starts need."""
+def preload(more: list[str]) -> None:
+    """Import what most starts need, and some modules more."""
     import dcmsend
 
     for package in _PRELOADED:
         for module in pkgutil.iter_modules([os.path.join(dcmsend.__path__[0], package)], f"dcmsend.{package}."):
             if not module.name.startswith("dcmsend.cli.cluster"):
                 importlib.import_module(module.name)
+    for name in more:
+        importlib.import_module(name)
 
 
 def serve(listener: socket.socket) -> dict[str, object]:
@@ -88,7 +91,7 @@ def _stream(old: object, number: int, mode: str) -> io.TextIOWrapper:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how those ended that attend to a request
-    preload()
+    preload(sys.argv[2:])
     gc.freeze()  # a collection in a forked process would copy the pages of what all have
     request = serve(socket.socket(fileno=int(sys.argv[1])))
     become(request)

@@ -28,24 +28,27 @@ PROGRAMS: Final = ("dcmsend", "dcmsend-journal")
 _PIPE_TAKES: Final = 4096  # the input is written before the program is there to read it; every pipe takes so much
 _LIMITS: Final = (resource.RLIMIT_NOFILE, resource.RLIMIT_FSIZE, resource.RLIMIT_AS)
 # What an interpreter or the loader reads when it starts, once and for all.
-_READ_AT_START: Final = ("PYTHON", "LC_", "LANG", "LD_", "MALLOC_", "GLIBC_", "FAKETIME", "OPENBLAS", "OMP_")
+_READ_AT_START: Final = ("PYTHON", "LC_", "LANG", "LD_", "MALLOC_", "GLIBC_", "FAKETIME", "OPENBLAS", "OMP_", "DASK_")
 
 
 class _Server:
     """The process that forks, one for a process of pytest and each of a few environments.
 
+    Args:
+        more: modules that it imports beside those that most starts need.
+
     Attributes:
         limits: what the system allows it, and with it what it starts.
     """
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], more: Sequence[str] = ()) -> None:
         ours, its = socket.socketpair()
         self._socket = ours
         with its:
             program = Path(__file__).with_name("warm_server.py")
             self._process = subprocess.Popen(
-                [sys.executable, "-P", program, str(its.fileno())], pass_fds=[its.fileno()], stdin=subprocess.DEVNULL,
-                env=environment,
+                [sys.executable, "-P", program, str(its.fileno()), *more], pass_fds=[its.fileno()],
+                stdin=subprocess.DEVNULL, env=environment,
             )  # fmt: skip
         self.limits = _limits()
 
@@ -55,6 +58,7 @@ class _Server:
 
 
 _servers: dict[frozenset[tuple[str, str]], _Server] = {}
+_with_dask: dict[frozenset[tuple[str, str]], _Server] = {}
 
 
 def begin_warm_starts() -> None:
@@ -78,7 +82,7 @@ def run_program(
     """``subprocess.run`` with captured output, and a warm start where that is the same as a start of its own."""
     words = [os.fsdecode(word) for word in argv]
     environment = os.environ if env is None else env
-    server = _servers.get(_read_at_start(environment)) if _may_be_warm(words[0], stdin) else None
+    server = _server_for(words, environment) if _may_be_warm(words[0], stdin) else None
     if server is None or server.limits != _limits():
         return subprocess.run(argv, input=stdin, capture_output=True, cwd=cwd, env=env, timeout=timeout, check=False)
     return _run_warm(server, words, cwd, environment, stdin, timeout)
@@ -87,6 +91,16 @@ def run_program(
 def _may_be_warm(program: str, stdin: bytes) -> bool:
     folder, name = os.path.split(program)
     return len(stdin) <= _PIPE_TAKES and name in PROGRAMS and folder == os.path.dirname(installed_dcmsend())
+
+
+def _server_for(argv: Sequence[str], environment: Mapping[str, str]) -> _Server | None:
+    """A run over a cluster has a server that knows Dask, too: nine tenths of such a start are its import."""
+    key = _read_at_start(environment)
+    if key not in _servers or "--cluster" not in argv:
+        return _servers.get(key)
+    if key not in _with_dask:
+        _with_dask[key] = _Server(environment, ["dask.distributed"])
+    return _with_dask[key]
 
 
 def _run_warm(
