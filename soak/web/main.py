@@ -6,6 +6,7 @@ import argparse
 import random
 import tempfile
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 from soak.rounds import Rounds, numbers, parser_of, seed_of
@@ -33,7 +34,7 @@ def main() -> int:
     soak = Rounds("soak_web", seed, arguments.keep, verbose=arguments.verbose)
     with tempfile.TemporaryDirectory(prefix="soak-orthanc-") as folder, web_orthanc(Path(folder)) as archive:
         for number in numbers(arguments):
-            soak.run(number, lambda root, chance: _Round(root, chance, program, archive))
+            soak.run(number, lambda root, chance: _Round(root, chance, program, archive, kills=not arguments.no_kills))
     soak.show()
     return soak.exit_code
 
@@ -42,7 +43,9 @@ def _parser() -> argparse.ArgumentParser:
     description = (
         "Random nights with Orthanc's web service, whose sender is killed behind a network that fails; then calm ones."
     )
-    return parser_of("soak_web", description, 20)
+    parser = parser_of("soak_web", description, 20)
+    parser.add_argument("--no-kills", action="store_true", help="let every night come to its end")
+    return parser
 
 
 class _Round:
@@ -53,8 +56,11 @@ class _Round:
         seen: what has happened, counted.
     """
 
-    def __init__(self, root: Path, chance: random.Random, program: str, archive: WebOrthanc) -> None:
+    def __init__(
+        self, root: Path, chance: random.Random, program: str, archive: WebOrthanc, *, kills: bool
+    ) -> None:  # fmt: skip
         self._root, self._chance, self._program, self._archive = root, chance, program, archive
+        self._kills = kills
         self.told: list[str] = []
         self.seen: Counter[str] = Counter()
         (root / "password").write_text(PASSWORD)
@@ -79,6 +85,8 @@ class _Round:
 
     def _night(self, number: int, *, is_calm: bool) -> tuple[Done, list[str]]:
         night = plan_night(number, self._chance, self._length, is_calm=is_calm)
+        if not self._kills:
+            night = replace(night, signal="")
         self.told.append(str(night))
         before, there_before = self._journal(), set(self._archive.instances())
         done = run_night(night, self._root, self._proxy, self._program, self._length)
