@@ -125,7 +125,7 @@ class MergingMachine(ProofsMachine):
 
 
 TestCopies = MergingMachine.TestCase
-TestCopies.settings = settings(max_examples=20, stateful_step_count=20, deadline=None)
+TestCopies.settings = settings(max_examples=10, stateful_step_count=20, deadline=None)
 
 
 def test_each_state(tmp_path: Path) -> None:
@@ -426,7 +426,7 @@ def write_proven(path: Path, count: int, first: int = 0) -> Path:
 
 def test_a_kill_at_any_moment(tmp_path: Path) -> None:
     """The journal has all proofs and transactions, or what it had."""
-    source = write_proven(tmp_path / "in", 10_000)
+    source = write_proven(tmp_path / "in", 5_000)
     old = write_proven(tmp_path / "old", 10)
     with closing(sqlite3.connect(old)) as connection:
         connection.execute("UPDATE proof SET sent_again = 1")
