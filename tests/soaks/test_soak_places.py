@@ -33,9 +33,10 @@ def soak(*words: str | Path) -> subprocess.CompletedProcess[str]:
 @pytest.mark.peer("obstore")
 @pytest.mark.timeout(400)
 def test_no_promise_is_broken() -> None:
-    done = soak("2", "--seed", "5")
+    """With this seed both rounds are short, and have a night that is killed."""
+    done = soak("2", "--seed", "860")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "seed 5" in done.stdout
+    assert "seed 860" in done.stdout
     assert "2 rounds" in done.stdout
 
 
