@@ -142,9 +142,9 @@ def test_killed_nights_over_a_bucket(s3: StorePlace, dcmsend: str, tmp_path: Pat
     slow = Script(other_stores=Respond(delay=0.02))
     with ScriptedPeer(*[slow] * 12) as peer:
         command = [*words, "127.0.0.1", str(peer.port), s3.url]
-        for round_ in range(6):
+        for round_ in range(4):
             process = subprocess.Popen(command, stderr=subprocess.PIPE)
-            time.sleep(0.8 + 0.15 * round_)
+            time.sleep(0.8 + 0.25 * round_)
             process.send_signal(signal.SIGKILL)
             process.communicate()
         done = subprocess.run(command, capture_output=True, text=True, timeout=100)
