@@ -19,6 +19,7 @@ CHANGES = ROOT / "changes"
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["towncrier"]
 HEADINGS: dict[str, str] = {kind["directory"]: kind["name"] for kind in SETTINGS["type"]}
 FRAGMENTS = sorted(path for path in CHANGES.iterdir() if path.name not in ("README.md", "template.jinja"))
+MARK = "<!-- towncrier release notes start -->\n"
 IN_CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 
 
@@ -44,7 +45,6 @@ def sections(log: str) -> dict[str, str]:
 
 def test_each_fragment_has_a_name_and_a_kind_and_says_something() -> None:
     """Only files with a known kind go into the change log; towncrier would leave out a mistyped one."""
-    assert FRAGMENTS
     for path in FRAGMENTS:
         named = re.fullmatch(r"[a-z0-9-]+\.([a-z]+)\.md", path.name)
         assert named, path.name
@@ -63,7 +63,8 @@ def test_a_release_puts_every_fragment_below_the_heading_of_its_kind(tmp_path: P
     shutil.copytree(CHANGES, tmp_path / "changes")
     for name in ("CHANGELOG.md", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)
-    before = (tmp_path / "CHANGELOG.md").read_text("utf-8")
+    head, mark, earlier = (tmp_path / "CHANGELOG.md").read_text("utf-8").partition(MARK)
+    (tmp_path / "changes" / "of-this-test.bugfix.md").write_text("What this test says.\n")  # there may be no other
     release = ("build", "--yes", "--version", "98.7", "--date", "2026-01-02")
     done = run(sys.executable, "-m", "towncrier", *release, cwd=tmp_path)
     assert done.exit_code == 0, done.stderr
@@ -71,9 +72,12 @@ def test_a_release_puts_every_fragment_below_the_heading_of_its_kind(tmp_path: P
 
     log = (tmp_path / "CHANGELOG.md").read_text("utf-8")
     heading = "## dcmsend 98.7 (2026-01-02)"
-    assert log.startswith(before)
-    assert heading in log[len(before) :]
-    told = sections(log)
+    assert mark == MARK
+    assert log.startswith(head + mark)
+    assert log.endswith(earlier.strip() + "\n") or not earlier.strip()
+    told = sections(log[len(head + mark) : len(log) - len(earlier.strip())])
+    assert heading in log[len(head + mark) :]
+    assert "- What this test says." in told["Fixed"]
     for path in FRAGMENTS:
         text = f"- {words(path.read_text('utf-8'))}"
         assert text in told[HEADINGS[path.suffixes[0][1:]]], path.name

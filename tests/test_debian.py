@@ -61,7 +61,7 @@ def names(folder: Path) -> Iterator[str]:
 
 def test_its_version_is_ours(package: Path) -> None:
     done = run("dpkg-deb", "-f", package, "Version")
-    assert done.stdout.strip() == VERSION, "debian/changelog"
+    assert done.stdout.strip().replace("~", "") == VERSION, "debian/changelog"  # 1.0.0~rc1 is older than 1.0.0
 
 
 def test_it_has_every_module(root: Path) -> None:

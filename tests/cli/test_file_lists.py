@@ -98,6 +98,24 @@ def test_a_list_without_separators_is_none(tmp_path: Path) -> None:
     assert done.lines("F")[:1] == ["cannot read list of files 'list': a name is longer than 65536 bytes"]
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_a_list_in_utf_16(tmp_path: Path, encoding: str) -> None:
+    """As PowerShell writes it; nothing of it is taken for a name."""
+    (tmp_path / "list").write_bytes(f"\ufeff{CT}\r\n{MR}\r\n".encode(encoding))
+    done, names = send(tmp_path, "--files-from", "list")
+    assert (done.exit_code, names) == (22, [])
+    assert "'list': it is in UTF-16; write it in UTF-8" in done.stderr
+
+
+def test_a_name_that_begins_as_utf_16(tmp_path: Path) -> None:
+    """Any bytes are a name here, if no NUL is among them."""
+    name = os.fsdecode(b"\xff\xfe.dcm")
+    (tmp_path / name).write_bytes(CT.read_bytes())
+    (tmp_path / "list").write_bytes(os.fsencode(name) + b"\n")
+    done, names = send(tmp_path, "--files-from", "list")
+    assert (done.exit_code, len(names)) == (0, 1), done.stderr
+
+
 def test_an_empty_list(tmp_path: Path) -> None:
     assert send(tmp_path, "--files-from", "-")[0].exit_code == 21
 

@@ -38,6 +38,13 @@ def test_suggestion(written: str, suggested: str) -> None:
     assert hints == [*([suggested] if suggested else []), "--help shows all options"]
 
 
+def test_with_a_value_of_the_wrong_form() -> None:
+    """What may be a secret is not shown; the option is suggested all the same."""
+    done = run(installed_dcmsend(), "peer", "104", "file", "-aes=SECRET")
+    assert "did you mean -aec or -aet?" in done.stderr
+    assert "SECRET" not in done.stderr
+
+
 @pytest.mark.parametrize("row", [row for row in OPTIONS if len(row.long) > 8], ids=lambda row: row.long)
 def test_one_wrong_letter(row: object) -> None:
     long = getattr(row, "long", "")

@@ -165,6 +165,7 @@ def test_standard_output_cannot_be_replaced(dcmsend: str, name: str) -> None:
     done = run(dcmsend, "--metrics-file", name, "127.0.0.1", 104, CT)
     assert done.exit_code == 1
     assert "Invalid value for option --metrics-file" in done.stderr
+    assert ("--metrics-file takes a file" in done.stderr) is (name == "-")
 
 
 def test_two_options_with_the_same_file(dcmsend: str, tmp_path: Path) -> None:

@@ -204,12 +204,22 @@ def test_hosts_without_proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize(
-    "url", ["socks5://127.0.0.1:1080", "https://127.0.0.1:3128", "http://me:secret@:0", "http://me:secret@[::1"]
-)
-def test_a_proxy_that_cannot_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    ("url", "told"),
+    [
+        ("socks5://127.0.0.1:1080", "socks5://127.0.0.1:1080: it must be"),
+        ("https://127.0.0.1:3128", "https://127.0.0.1:3128: it must be"),
+        ("http://127.0.0.1:99999", "http://127.0.0.1:99999: it must be"),
+        ("http://me:secret@host:99999", "http://host:99999: it must be"),
+        ("http://me:secret@:0", "http://:0: it must be"),
+        ("http://me:secret@[::1", "it must be"),
+        ("http://me:secret", "http://me: it must be"),
+    ],
+)  # fmt: skip
+def test_a_proxy_that_cannot_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str, told: str) -> None:
     monkeypatch.setenv("http_proxy", url)
     sent = store("http://localhost:9/dicom-web", files_of(tmp_path, [100]))
     assert isinstance(sent.error, WebSessionFailed)
     assert sent.error.is_permanent  # a person has to act
     assert "secret" not in repr(sent.error.cause)
+    assert told in str(sent.error.cause)
     assert sent.results == ["not attempted"]

@@ -15,7 +15,7 @@ from typing import Final, NoReturn
 from dcmsend.advice import Situation, with_explanation
 from dcmsend.errors import JournalError, ReportError
 from dcmsend.journal import JournalFilter, JournalGroup, JournalReader, JournalRow, merge_journals
-from dcmsend.protocol import status_text
+from dcmsend.protocol import status_name
 from dcmsend.report import format_time, status_field, visible_lines
 from dcmsend.transfer import ProofState, Reason, Result
 from dcmsend.version import VERSION
@@ -257,7 +257,7 @@ def _count_text(reader: JournalReader, groups: list[JournalGroup], proofs: _Proo
         for group in mine:
             answer = _one_line(group.reason or "")
             if group.status is not None:
-                answer = f"{status_field(group.status)} {status_text(group.status)}"
+                answer = f"{status_field(group.status)} {status_name(group.status)}"
             if group.status != 0:
                 yield f"  {group.instances:23}  {answer}\n"
     for state, count in proofs.items():

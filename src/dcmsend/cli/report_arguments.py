@@ -27,8 +27,11 @@ def report_options(line: CommandLine) -> ReportOptions:
     files = {option: path for option in (*REPORTS, METRICS) if (path := line.value(option)) is not None}
     written, run_id = tuple(path for path in files.values() if "{" in path), ""
     for option, path in files.items():
-        if not path or (path == "-" and option == METRICS):
+        if not path:
             raise invalid_value(option, path)
+        if path == "-" and option == METRICS:
+            form = f"{option} takes a file, which is replaced every 10 seconds"
+            raise UsageError(str(invalid_value(option, path)), form)
     if written:
         import uuid
 

@@ -17,6 +17,7 @@ def suggestion(argument: str) -> str:
     names = {name: row for row in OPTIONS for name in (row.long, row.short) if name}
     words = {row.long[2:]: row.long for row in OPTIONS}
     word, equals, value = argument.partition("=")
+    name = word
     if equals and word in names:
         return f"{_INDENT}put the value after a space: {word} {value}"
     word = word.lstrip("-+").lower()
@@ -24,10 +25,10 @@ def suggestion(argument: str) -> str:
     if glued and word not in words:
         option = max(glued, key=len)
         return f"{_INDENT}put the value after a space: {option} {argument[len(option) :]}"
-    beginning = [row.long for row in OPTIONS if len(argument) > 3 and row.long.startswith(argument)]
+    beginning = [row.long for row in OPTIONS if len(name) > 3 and row.long.startswith(name)]
     # Dashes and plus signs are ignored, because people remember the word.
     near = [words[each] for each in get_close_matches(word, words, n=2, cutoff=0.72)]
-    found = list(dict.fromkeys(beginning[:3] or near or _like_short_names(argument)))
+    found = list(dict.fromkeys(beginning[:3] or near or _like_short_names(name)))
     return f"{_INDENT}did you mean {' or '.join(found)}?" if found else ""
 
 

@@ -21,6 +21,7 @@ _PIECE: Final = 1 << 16
 _LONGEST_NAME: Final = 1 << 16
 """Longest name; no system permits a longer one, so a file without separators is not a list of names."""
 _WAIT_SECONDS: Final = 0.2
+_UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
 _MARK_END: Final = 132
 """Bytes of a DICOM file up to the end of ``DICM``."""
 
@@ -50,6 +51,8 @@ def read_file_list(
                 head += data[:_MARK_END]
                 if head[128:_MARK_END] == b"DICM":  # else its content would be taken for names, and logged
                     raise _unreadable(source.path, "it is a DICOM file; name it as dcmfile-in")
+                if head.startswith(_UTF16) and b"\0" in head and source.separator != b"\0":
+                    raise _unreadable(source.path, "it is in UTF-16; write it in UTF-8")
             *names, rest = (rest + data).split(source.separator)
             for raw in names:
                 if raw and (name := names_of.name(raw)):

@@ -66,7 +66,7 @@ if TYPE_CHECKING:
     )
     from .data_set_values import MESSAGE_TRANSFER_SYNTAXES
     from .further_commands import CCancelRQ, CFindRQ, CFindRSP, NActionRQ, NActionRSP, NEventReportRQ, NEventReportRSP
-    from .general_status import general_status_text
+    from .general_status import general_status_text, status_name
     from .image_query import STUDY_ROOT_FIND, ImageMatch, ImageQuery, decode_image_match, encode_image_query
     from .message_assembly import MAX_DATA_SET_LENGTH, Message, MessageAssembly
     from .report_acceptor import ReceivedReport, ReportAcceptor, answer_to_report
@@ -153,6 +153,7 @@ __all__ = [
     "is_stored",
     "max_fragment_length",
     "status_class",
+    "status_name",
     "status_text",
 ]
 
@@ -166,7 +167,7 @@ _LATER: Final = {
     "further_commands": (
         "CCancelRQ", "CFindRQ", "CFindRSP", "NActionRQ", "NActionRSP", "NEventReportRQ", "NEventReportRSP",
     ),
-    "general_status": ("general_status_text",),
+    "general_status": ("general_status_text", "status_name"),
     "image_query": ("STUDY_ROOT_FIND", "ImageMatch", "ImageQuery", "decode_image_match", "encode_image_query"),
     "message_assembly": ("MAX_DATA_SET_LENGTH", "Message", "MessageAssembly"),
     "report_acceptor": ("ReceivedReport", "ReportAcceptor", "answer_to_report"),

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["general_status_text"]
+from .status import status_text
+
+__all__ = ["general_status_text", "status_name"]
 
 _TEXTS: Final = {
     0x0000: "success",
@@ -49,3 +51,9 @@ def general_status_text(code: int) -> str:
     if code >> 8 == 0xA7:
         return "out of resources"
     return "unable to process" if code >> 12 == 0xC else "unknown status"
+
+
+def status_name(code: int) -> str:
+    """The answer to a C-STORE in few words: DCMTK's, as ``OutOfResources``, or the standard's where DCMTK has none."""
+    kind, _colon, name = status_text(code).rpartition(": ")
+    return general_status_text(code) if kind == "Unknown Status" else name

@@ -6,7 +6,7 @@ from typing import Final
 
 from dcmsend.advice import for_left_out, for_reason, for_status, run_again
 from dcmsend.explanations import one_line
-from dcmsend.protocol import StatusClass, status_text
+from dcmsend.protocol import StatusClass, status_name
 from dcmsend.reasons import Rejection
 from dcmsend.transfer import Reason, Result
 
@@ -167,7 +167,7 @@ def _name(why: int | Reason | Rejection | None) -> str:
     """A reason in few words; a status with what it stands for."""
     if not isinstance(why, int):
         return "" if why is None else _SHORT.get(why, why.value)
-    return f"0x{why:04X} {status_text(why).rpartition(': ')[2]}"
+    return f"0x{why:04X} {status_name(why)}"
 
 
 def _result(record: RunRecord) -> str:

@@ -110,6 +110,10 @@ def refusal_lines(summary: Summary) -> list[str]:
     if not refused:
         return []
     from dcmsend.advice import for_status  # seldom needed
+    from dcmsend.protocol import status_name
+
+    def words(status: int) -> str:
+        return status_name(status) if status_class(status) is StatusClass.UNKNOWN else status_text(status)
 
     rows = sorted(refused.items(), key=lambda row: -row[1])[:_KINDS_SHOWN]
-    return [f"  {count} with 0x{why:04X} ({status_text(why)}): {for_status(why)}" for why, count in rows]
+    return [f"  {count} with 0x{why:04X} ({words(why)}): {for_status(why)}" for why, count in rows]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
@@ -40,11 +41,17 @@ def proxy_for(address: WebAddress) -> Proxy | None:
     return _parse(url if "://" in url else f"http://{url}")
 
 
+def _port_in(place: str) -> str:
+    """The port as it was written, with its colon; ``""`` for none, and for anything else that may be a secret."""
+    match = re.search(r":[0-9]{1,20}$", place)
+    return match[0] if match and ("@" in place or place.count(":") == 1) else ""
+
+
 def _parse(url: str) -> Proxy:
     where = ""
     try:
         parts = urlsplit(url)
-        where = f"{parts.scheme}://{parts.hostname or ''}: "
+        where = f"{parts.scheme}://{parts.hostname or ''}{_port_in(parts.netloc)}: "
         host, port = parts.hostname, 80 if parts.port is None else parts.port
     except ValueError:
         host, port = None, 0
