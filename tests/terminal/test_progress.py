@@ -205,7 +205,7 @@ def shares_in(lines: list[str]) -> set[int]:
 
 
 def test_a_large_object_moves_the_bar(dcmsend: str, tmp_path: Path) -> None:
-    """Bytes are counted as they leave, and the study of the last instance is named."""
+    """Bytes are counted as they leave, and the study of the instance that is sent is named."""
     write_large(tmp_path / "in", "1.dcm", 1, "1.2.826.0.1.3680043.10.1")
     write_large(tmp_path / "in", "2.dcm", 31, "1.2.826.0.1.3680043.10.2")
     with ScriptedPeer() as peer, Terminal(
@@ -217,7 +217,7 @@ def test_a_large_object_moves_the_bar(dcmsend: str, tmp_path: Path) -> None:
         for _ in range(3):
             lines = terminal.wait_for(lambda lines: bool(shares_in(lines) - shares))
             shares.update(shares_in(lines))
-        amount = r"[\d.]+ [kM]B of 34 MB  study 1\.2\.826\.0\.1\.3680043\.10\.1"
+        amount = r"[\d.]+ [kM]B of 34 MB  study 1\.2\.826\.0\.1\.3680043\.10\.2"
         assert any(re.fullmatch(amount, line) for line in lines)
         assert all(len(line) <= 100 for line in lines)
         terminal.interrupt()

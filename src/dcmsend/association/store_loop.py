@@ -148,8 +148,11 @@ class StoreLoop:
         if observer is not None:
             from dcmsend.transfer import BytesSent
 
+            facts = store.facts or store.instance.facts
+            study_uid = "" if facts is None else facts.study_uid
+
             def progress(count: int) -> None:
-                observer.bytes_sent(BytesSent(number, count))
+                observer.bytes_sent(BytesSent(number, count, study_uid))
 
         self._in_flight.begun = store.message_id
         try:

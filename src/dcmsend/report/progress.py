@@ -79,7 +79,7 @@ class ProgressState(NamedTuple):
         proof: None until everything is sent and the archive is asked for what it has.
         bytes_found: size of the files found so far; 0 if it is not known.
         bytes_done: size of the files that have their outcome, and what was sent of those that have none yet.
-        study: Study Instance UID of the instance that was the last to have an outcome; ``""`` if it is not known.
+        study: Study Instance UID of the instance that is sent, or was sent last; ``""`` if it is not known.
         session_word: what an association is called for this peer.
         hosts: those that send, by name; none where one machine does.
     """
@@ -152,6 +152,7 @@ class Progress(Observer):
     def bytes_sent(self, event: BytesSent) -> None:
         self._bytes += event.length
         self._begun[event.number] = self._begun.get(event.number, 0) + event.length
+        self._study = event.study_uid or self._study
 
     def waiting(self, event: Waiting | None) -> None:
         self._waiting = event
@@ -163,7 +164,7 @@ class Progress(Observer):
         length = outcome.instance.input.length(outcome.file_stamp)
         self._bytes_done += sent if length is None else length
         facts = outcome.facts or outcome.instance.facts
-        if facts is not None and facts.study_uid:
+        if not sent and facts is not None and facts.study_uid:  # sent by another host
             self._study = facts.study_uid
 
     def host_news(self, event: HostNews) -> None:

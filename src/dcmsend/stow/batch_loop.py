@@ -337,9 +337,13 @@ def _unless_changed(part: Part, verdict: Verdict) -> Verdict:
     return verdict
 
 
-def _progress(observer: Observer | None) -> Callable[[int, int], None] | None:
+def _progress(observer: Observer | None) -> Callable[[Part, int], None] | None:
     if observer is None:
         return None
     from dcmsend.transfer import BytesSent
 
-    return lambda index, count: observer.bytes_sent(BytesSent(index + 1, count))
+    def tell(part: Part, count: int) -> None:
+        facts = part.facts or part.instance.facts
+        observer.bytes_sent(BytesSent(part.index + 1, count, "" if facts is None else facts.study_uid))
+
+    return tell

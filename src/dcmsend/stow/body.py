@@ -35,7 +35,7 @@ class BodyWriter:
     """Writes requests to one connection.
 
     Args:
-        progress: is told of the index of an instance, and of how many bytes of it were handed to the system.
+        progress: is told of an instance, and of how many bytes of it were handed to the system.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class BodyWriter:
         connection: HttpConnection,
         interrupt: Interrupt,
         pace: Pace | None,
-        progress: Callable[[int, int], None] | None,
+        progress: Callable[[Part, int], None] | None,
     ) -> None:
         self._connection = connection
         self._interrupt = interrupt
@@ -202,4 +202,4 @@ class BodyWriter:
     def _note(self, part: Part, count: int) -> None:
         part.sent += count
         if self._progress is not None and count:
-            self._progress(part.index, count)
+            self._progress(part, count)

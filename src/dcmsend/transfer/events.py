@@ -42,10 +42,12 @@ class BytesSent(NamedTuple):
     Attributes:
         number: place of the instance in the transfer list, from 1.
         length: data set bytes of this piece.
+        study_uid: Study Instance UID of the instance; ``""`` if it is not known.
     """
 
     number: int
     length: int
+    study_uid: str = ""
 
 
 class Waiting(NamedTuple):
