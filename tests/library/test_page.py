@@ -6,6 +6,7 @@ import asyncio
 import logging
 import re
 import shutil
+import threading
 import time
 from contextlib import aclosing
 from pathlib import Path
@@ -19,6 +20,7 @@ from dcmsend.proof import committer
 from dcmsend.transport import TcpConnection, connect
 from support.corpus import DATA
 from support.peer_script import Abort, Reject, Respond, Script
+from support.processes import wait_until
 from support.scripted_peer import ScriptedPeer
 from support.sending import write_instances
 from support.type_checks import check_types
@@ -97,13 +99,19 @@ TROUBLE = {
 @pytest.mark.parametrize("trouble", TROUBLE)
 @pytest.mark.parametrize("code", SENDING, ids=lambda code: f"{SENDING.index(code)}")
 def test_example_with_another_peer(code: str, trouble: str, redirected: list[int]) -> None:
-    """Where an example does not catch an error, it is one of ours that comes out, and nothing else."""
+    """Where an example does not catch an error, it is one of ours that comes out, and nothing else.
+
+    It leaves nothing running that would keep its program from ending.
+    """
+    before = set(threading.enumerate())
     with ScriptedPeer(*TROUBLE[trouble]) as peer:
         redirected.append(peer.port)
         try:
             run_example(code)
         except dcmsend.DcmsendError:
             assert trouble == "rejected"
+    new = set(threading.enumerate()) - before
+    wait_until(lambda: all(thread.daemon or not thread.is_alive() for thread in new), 30, "the example's threads")
 
 
 def test_remaining_examples() -> None:
