@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pynetdicom.status import STORAGE_SERVICE_CLASS_STATUS
 
-from dcmsend.protocol import StatusClass, is_stored, status_class, status_text
+from dcmsend.protocol import StatusClass, is_stored, status_class, status_name, status_text
 
 # observed with DCMTK dcmsend 3.6.7: class in the summary, text in the report
 OBSERVED = [
@@ -53,3 +53,16 @@ def test_stored_is_what_the_standard_calls_success_or_warning() -> None:
 def test_every_other_status_is_not_stored() -> None:
     stored = [code for code in range(65536) if is_stored(code)]
     assert stored == [0, 1, 0x0107, 0x0116, *range(0xB000, 0xC000)]
+
+
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [
+        (0x0000, "Success"), (0xA700, "OutOfResources"), (0xC123, "CannotUnderstand"), (0xB006, "ElementsDiscarded"),
+        (0x0122, "SOPClassNotSupported"), (0x0124, "not authorized"), (0x0110, "processing failure"),
+        (0x1234, "unknown status"),
+    ],
+)  # fmt: skip
+def test_name(code: int, name: str) -> None:
+    """The standard's where DCMTK has none."""
+    assert status_name(code) == name

@@ -27,7 +27,7 @@ _TLS_ALERT: Final = 0x15
 """First byte of a TLS alert, which is not a PDU type."""
 
 _HOST_AND_PORT: Final = re.compile(r"([^:/@\s]+|\[[0-9A-Fa-f:.%]+\]):([0-9]{1,5})")
-_LATER: Final = "try again later; with --retry the run does so, as long as --retry-max-time says"
+_LATER: Final = "try again later; with --retry the run does so, for as long as --retry-max-time says"
 _BUSY: Final = f"the peer is busy or has as many associations as it allows; {_LATER}"
 _BUSY_FOR_GOOD: Final = (
     "the peer has as many associations as it allows, and says that this will not pass; its administrator can change it"

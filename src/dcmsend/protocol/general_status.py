@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from .status import status_text
+from .status import known_text
 
 __all__ = ["general_status_text", "status_name"]
 
@@ -55,5 +55,4 @@ def general_status_text(code: int) -> str:
 
 def status_name(code: int) -> str:
     """The answer to a C-STORE in few words: DCMTK's, as ``OutOfResources``, or the standard's where DCMTK has none."""
-    kind, _colon, name = status_text(code).rpartition(": ")
-    return general_status_text(code) if kind == "Unknown Status" else name
+    return known_text(code).rpartition(": ")[2] or general_status_text(code)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final
 
-__all__ = ["StatusClass", "is_stored", "status_class", "status_text"]
+__all__ = ["StatusClass", "is_stored", "known_text", "status_class", "status_text"]
 
 SUCCESS: Final = 0x0000
 REFUSED_SOP_CLASS_NOT_SUPPORTED: Final = 0x0122
@@ -56,6 +56,11 @@ def status_class(code: int) -> StatusClass:
 
 def status_text(code: int) -> str:
     """DCMTK's text, e.g. ``Refused: OutOfResources`` or ``Unknown Status: 0x110``."""
+    return known_text(code) or f"Unknown Status: 0x{code:x}"
+
+
+def known_text(code: int) -> str:
+    """DCMTK's text of a status that it knows; ``""`` for any other."""
     found = _TEXTS.get(code)
     if found is not None:
         return found
@@ -65,7 +70,7 @@ def status_text(code: int) -> str:
         return "Error: DataSetDoesNotMatchSOPClass"
     if code >> 12 == 0xC:
         return "Error: CannotUnderstand"
-    return f"Unknown Status: 0x{code:x}"
+    return ""
 
 
 def is_stored(code: int) -> bool:
