@@ -1,6 +1,7 @@
 """Makes the commit and the tag of a release.  Nothing is pushed or uploaded.
 
-    python scripts/release.py major|minor|patch      the version that follows the newest tag, as 1.2.0 follows v1.1.3
+    python scripts/release.py major|minor|patch      the version that follows the newest tag, as 1.2.0 follows v1.1.3;
+                                                     before the first release the one that the sources state
     python scripts/release.py 1.2.0rc1               this one, which must be newer than every tag
 
 The version goes to ``src/dcmsend/version.py``, from which the program and all packages have it, and to
@@ -26,6 +27,8 @@ _STEPS: Final = ("major", "minor", "patch")
 _STAGES: Final = {"a": 0, "b": 1, "rc": 2, "": 3}
 _NUMBER: Final = "(0|[1-9][0-9]*)"
 _VERSION: Final = re.compile(rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}(?:(a|b|rc)([1-9][0-9]*))?")
+_UNRELEASED: Final = re.compile(r"\Adcmsend-py \([^)]*\) UNRELEASED;.*?^ -- [^\n]*\n\n?", re.MULTILINE | re.DOTALL)
+"""The newest entry of ``debian/changelog`` while it is of no release."""
 _IN_SOURCES: Final = re.compile(r'(?m)^VERSION: Final = "(.*)"$')
 
 
@@ -90,17 +93,22 @@ def main() -> int:
 
 
 def _check(tag: str) -> None:
-    stated = f"v{_stated()}"
-    if tag != stated:
-        raise Refused(f"tag {tag}: the sources are of {stated}; scripts/release.py makes tags")
+    stated = f"v{_stated_version()}"
+    if tag != stated or not _is_released():
+        what = f"of {stated}" if tag != stated else "not those of a release"
+        raise Refused(f"tag {tag}: the sources are {what}; scripts/release.py makes the tags")
 
 
 def _release(wanted: str) -> None:
-    if _run("git", "status", "--porcelain"):
+    if Path(_run("git", "rev-parse", "--show-toplevel")).resolve() != ROOT:
+        raise Refused("this folder is no repository of its own")
+    if _run("git", "status", "--porcelain", "--untracked-files=all"):
         raise Refused("there are changes that are not committed")
-    tags = [version for tag in _run("git", "tag").split() if (version := parse(tag.removeprefix("v"))) is not None]
-    newest = max(tags, key=lambda version: version.order, default=None)
-    version = (newest or _stated_version()).next(wanted) if wanted in _STEPS else parse(wanted)
+    newest, head = _newest(), _run("git", "rev-parse", "HEAD")
+    if wanted in _STEPS:
+        version = newest.next(wanted) if newest is not None else _stated_version()
+    else:
+        version = parse(wanted)
     if version is None:
         raise Refused(f"{wanted}: it must be major, minor, patch, or a version, as 1.2.3 or 1.2.3rc1")
     if newest is not None and version.order <= newest.order:
@@ -111,9 +119,23 @@ def _release(wanted: str) -> None:
         _run("git", "commit", "--quiet", "--message", f"Release {version}")
         _run("git", "tag", "--annotate", f"v{version}", "--message", f"dcmsend {version}")
     except BaseException:
-        _run("git", "reset", "--quiet", "--hard")  # nothing but what this program has done is lost
+        _run("git", "reset", "--quiet", "--hard", head)  # nothing but what this program has done is lost
         raise
-    print(f"v{version}: look at it with git show, then push it with git push --follow-tags")
+    print(f"v{version}: look at it with git show, then push the commit and the tag")
+
+
+def _newest() -> Version | None:
+    """The newest release that is known: of a tag, or the one that the sources are of; None before the first one."""
+    tags = (tag.removeprefix("v") for tag in _run("git", "tag").split() if tag.startswith("v"))
+    known = [version for tag in tags if (version := parse(tag)) is not None]
+    if _is_released():
+        known.append(_stated_version())
+    return max(known, key=lambda version: version.order, default=None)
+
+
+def _is_released() -> bool:
+    """Whether the sources are those of a release, or of a commit after one."""
+    return _UNRELEASED.match((ROOT / "debian" / "changelog").read_text("utf-8")) is None
 
 
 def _write(version: Version, when: datetime) -> None:
@@ -125,8 +147,8 @@ def _write(version: Version, when: datetime) -> None:
     path = ROOT / "debian" / "changelog"
     signed = f" -- The dcmsend developers <dcmsend@example.org>  {format_datetime(when)}"
     entry = f"dcmsend-py ({version.of_debian}) unstable; urgency=medium\n\n  * See CHANGELOG.md.\n\n{signed}\n"
-    before = "" if "UNRELEASED" in (text := path.read_text("utf-8")) else f"\n{text}"
-    path.write_text(entry + before, "utf-8")
+    earlier = _UNRELEASED.sub("", path.read_text("utf-8"))
+    path.write_text(f"{entry}\n{earlier}".rstrip("\n") + "\n", "utf-8")
     _run(sys.executable, "-m", "towncrier", "build", "--yes", "--version", str(version), "--date", date)
     _run(sys.executable, "-P", "scripts/generate_manual.py")
 

@@ -68,7 +68,7 @@ def test_the_tree_of_the_tag_says_its_version(tree: Path, tmp_path: Path) -> Non
     assert re.fullmatch(r"3\.0\.0 \d{4}-\d\d-\d\d\n", said)
     assert "dcmsend 3.0.0" in (tmp_path / "a" / "docs" / "dcmsend.1").read_text()
     changelog = (tmp_path / "a" / "debian" / "changelog").read_text()
-    assert re.findall(r"^dcmsend-py .*", changelog, re.MULTILINE) == [
+    assert re.findall(r"^dcmsend-py .*", changelog, re.MULTILINE)[:2] == [
         "dcmsend-py (3.0.0) unstable; urgency=medium", "dcmsend-py (3.0.0~rc1) unstable; urgency=medium",
     ]  # fmt: skip
     log = (tmp_path / "a" / "CHANGELOG.md").read_text()
@@ -104,7 +104,53 @@ def test_what_is_no_release(tree: Path, words: str, told: str) -> None:
     assert git(tree, "log", "--format=%s") == "All\n"
 
 
+def test_the_first_release_is_of_the_version_that_the_sources_state(tree: Path) -> None:
+    """A tag of that name which was made by hand is found out; a tag without v is none of ours."""
+    stated = tree / "src" / "dcmsend" / "version.py"
+    stated.write_text(re.sub(r'(?m)^(VERSION: Final = ").*"', r'\g<1>0.3.0"', stated.read_text()))
+    unreleased = "dcmsend-py (0.3.0) UNRELEASED; urgency=medium\n\n  * Mine.\n\n -- N <n@example.org>  x\n"
+    (tree / "debian" / "changelog").write_text(unreleased)
+    git(tree, "commit", "-q", "-a", "-m", "Before")
+    git(tree, "tag", "5.0.0")
+    assert release(tree, "--check", "v0.3.0").exit_code == 1
+    assert release(tree, "patch").exit_code == 0
+    assert git(tree, "tag").split() == ["5.0.0", "v0.3.0"]
+    assert release(tree, "--check", "v0.3.0").exit_code == 0
+
+    changelog = (tree / "debian" / "changelog").read_text()
+    assert "UNRELEASED" not in changelog
+    (tree / "debian" / "changelog").write_text(f"{unreleased}\n{changelog}")  # as dch begins the next one
+    git(tree, "commit", "-q", "-a", "-m", "Next")
+    git(tree, "tag", "-d", "v0.3.0")
+    assert release(tree, "0.3.1").exit_code == 0
+    both = re.findall(r"^dcmsend-py .*", (tree / "debian" / "changelog").read_text(), re.MULTILINE)
+    assert both == [f"dcmsend-py (0.3.{patch}) unstable; urgency=medium" for patch in (1, 0)]
+    git(tree, "tag", "-d", "v0.3.1")  # also without tags nothing older is made
+    assert release(tree, "0.3.1").exit_code == release(tree, "0.2.9").exit_code == 1
+
+
+def test_another_repository_is_left_alone(tree: Path, tmp_path: Path) -> None:
+    """An archive of the sources that was unpacked within it."""
+    for words in (("init", "-q"), ("add", "."), ("commit", "-q", "-m", "Outer")):
+        shutil.rmtree(tree / ".git", ignore_errors=True)
+        git(tmp_path, *words)
+    done = release(tree, "patch")
+    assert (done.exit_code, done.stderr) == (1, "this folder is no repository of its own\n")
+    assert (git(tmp_path, "status", "--porcelain"), git(tmp_path, "tag")) == ("", "")
+
+
+def test_a_tag_that_cannot_be_made_leaves_no_commit(tree: Path) -> None:
+    git(tree, "config", "tag.gpgSign", "true")
+    git(tree, "config", "gpg.program", "/bin/false")
+    assert release(tree, "patch").exit_code == 1
+    assert (git(tree, "log", "--format=%s"), git(tree, "tag"), git(tree, "status", "--porcelain")) == ("All\n", "", "")
+
+
 def test_changes_that_are_not_committed_stay(tree: Path) -> None:
+    git(tree, "config", "status.showUntrackedFiles", "no")
+    (tree / "notes.txt").write_text("mine")
+    assert release(tree, "patch").exit_code == 1
+    (tree / "notes.txt").unlink()
     (tree / "CHANGELOG.md").write_text("mine")
     done = release(tree, "patch")
     assert (done.exit_code, done.stderr) == (1, "there are changes that are not committed\n")
