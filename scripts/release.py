@@ -153,15 +153,12 @@ def _write(version: Version, when: datetime) -> None:
     _run(sys.executable, "-P", "scripts/generate_manual.py")
 
 
-def _stated() -> str:
-    match = _IN_SOURCES.search((ROOT / "src" / "dcmsend" / "version.py").read_text("utf-8"))
-    return match[1] if match else ""
-
-
 def _stated_version() -> Version:
-    version = parse(_stated())
+    match = _IN_SOURCES.search((ROOT / "src" / "dcmsend" / "version.py").read_text("utf-8"))
+    stated = match[1] if match else ""
+    version = parse(stated)
     if version is None:
-        raise Refused(f"src/dcmsend/version.py states {_stated() or 'nothing'}, which is no version")
+        raise Refused(f"src/dcmsend/version.py states {stated or 'nothing'}, which is no version")
     return version
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import re
 import subprocess
 import sys
@@ -13,6 +12,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from support.scripts import load_script
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "dcmsend"
@@ -70,12 +71,7 @@ def test_a_checklist_has_at_most_five_files(checklist: str) -> None:
 
 @pytest.fixture(scope="module")
 def check() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("check_names", ROOT / "scripts" / "check_exported_names.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("check_exported_names")
 
 
 def test_only_exported_names_are_used() -> None:

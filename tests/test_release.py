@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import shutil
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
 from support.run import Run, run
+from support.scripts import load_script
 
 ROOT = Path(__file__).parents[1]
 IN_CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
@@ -176,16 +175,7 @@ def test_a_step_that_fails_leaves_nothing_behind(tree: Path) -> None:
     ],
 )  # fmt: skip
 def test_the_version_that_follows(before: str, step: str, after: str) -> None:
-    module = script()
+    module = load_script("release")
     first, second = module.parse(before), module.parse(after)
     assert first.next(step) == second
     assert first.order < second.order
-
-
-def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("release", ROOT / "scripts" / "release.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
