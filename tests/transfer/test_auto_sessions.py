@@ -29,6 +29,7 @@ from dcmsend.transfer import (
     work,
 )
 from dcmsend.transfer.auto_count import AutoCount, Choice, Facts, Why
+from dcmsend.transfer.speed import Spent
 from support.examples import examples
 from support.memory_plan import Fate, Opening, Plan, Way
 from support.memory_run import MemoryLedger, MemoryRun, check, make_instance, run_in_memory, scan_of
@@ -235,6 +236,25 @@ def test_what_the_choice_rests_on() -> None:
     assert answers == sorted(answers)
     assert max(facts.shortages for facts in seen) == 1
     assert max(facts.losses for facts in seen) == 2
+
+
+def test_no_answer_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sessions that are answered at the same time do not overwrite each other's sums."""
+    busy, together = threading.Lock(), []
+    add = Spent.add
+
+    def slowly(spent: Spent, length: int, seconds: float) -> None:
+        alone = busy.acquire(blocking=False)
+        together.append(not alone)
+        time.sleep(0.0002)
+        add(spent, length, seconds)
+        if alone:
+            busy.release()
+
+    monkeypatch.setattr(Spent, "add", slowly)
+    check(run_by_whim(Plan(before_each=_others_have_their_turn), 300, 8, lambda most, _facts: most))
+    assert len(together) == 300
+    assert not any(together)
 
 
 def test_two_rounds_remember() -> None:

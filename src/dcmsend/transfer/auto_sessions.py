@@ -178,11 +178,12 @@ class AutoSessions(ParallelSessions):
         for attempt in line.attempts:
             yield attempt
             now = _clock()
-            self._spent.add(attempt.bytes_sent, now - line.last)
-            line.answers += 1
-            line.last = now
             is_short = attempt.is_out_of_resources or attempt.reason is Reason.SERVER_BUSY
-            self._shortages += is_short
+            with self._steering:
+                self._spent.add(attempt.bytes_sent, now - line.last)
+                self._shortages += is_short
+                line.answers += 1
+                line.last = now
             if (now >= self._due or is_short) and self._changes_hands(line):
                 return
         line.attempts = None
@@ -290,7 +291,8 @@ class AutoSessions(ParallelSessions):
     def _may_replace(self, line: Line) -> bool:
         """Whether there are too few sessions without this one."""
         assert isinstance(line, _AutoLine)
-        self._losses += 1
+        with self._steering:
+            self._losses += 1
         self._steer()
         with self._steering:
             others = sum(each is not line and not each.leaves for each in self._open_lines)
