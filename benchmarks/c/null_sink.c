@@ -2,6 +2,7 @@
  * messages are framed, counts, answers each C-STORE with success.  Any number of associations, one thread.
  *
  *   null_sink [--max-pdu N] [--window N] [--nagle-two-writes] [--service MS] [--slower MS] [--most N]
+ *             [--tls KEY CERTIFICATE]
  *
  * Listens on a free port of 127.0.0.1 and says which ("listening PORT").  Each line on standard input is answered by
  * one JSON line with the counts since the last one; the end of standard input ends the program.
@@ -12,6 +13,7 @@
  *   --slower MS         needs MS milliseconds more for each instance with each further association that is open
  *   --most N            rejects further associations while N are open: transient, local limit exceeded
  *   --nagle-two-writes  leaves the Nagle algorithm on and sends each answer in two writes, as DCMTK's receivers do
+ *   --tls KEY CERTIFICATE  speaks TLS, with these PEM files (only if compiled with WITH_TLS and -lssl -lcrypto)
  *
  * Source: PS3.8 §9.3, PS3.7 §9.3.1, D.3.3. */
 #define _GNU_SOURCE
@@ -30,6 +32,10 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+#ifdef WITH_TLS
+#include <openssl/ssl.h>
+#include <signal.h>
+#endif
 
 enum { PDU_HEADER, BODY, PDV_HEADER, COMMAND_DATA, DATA_SET_DATA };
 enum { LARGEST_BODY = 1 << 20, LARGEST_COMMAND = 4096, INPUT = 256 * 1024 };
@@ -45,6 +51,9 @@ struct association {
     struct association *next, *previous;
     struct delayed *first, *last;
     int64_t last_due;
+#ifdef WITH_TLS
+    SSL *tls;
+#endif
     int fd, state, is_answered, has_request, in_data_set, ended;
     uint8_t header[6];           /* of the current PDU or PDV, as far as it is here */
     uint32_t have, pdu_left, pdv_left;
@@ -102,6 +111,67 @@ static int fail(struct association *a, const char *format, ...) {
     return -1;
 }
 
+/* ---- bytes, plain or by TLS: -1 with EAGAIN if none can be had or taken now */
+
+#ifdef WITH_TLS
+static SSL_CTX *tls_context;
+
+static void use_tls(const char *key, const char *certificate) {
+    if (!(tls_context = SSL_CTX_new(TLS_server_method())) ||
+        SSL_CTX_use_PrivateKey_file(tls_context, key, SSL_FILETYPE_PEM) != 1 ||
+        SSL_CTX_use_certificate_chain_file(tls_context, certificate) != 1)
+        fprintf(stderr, "null_sink: cannot use %s and %s\n", key, certificate), exit(2);
+    signal(SIGPIPE, SIG_IGN);
+    SSL_CTX_set_mode(tls_context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_options(tls_context, SSL_OP_IGNORE_UNEXPECTED_EOF);
+}
+
+static ssize_t tls_result(SSL *tls, int result) {
+    int error = result > 0 ? SSL_ERROR_NONE : SSL_get_error(tls, result);
+    if (error == SSL_ERROR_NONE) return result;
+    if (error == SSL_ERROR_ZERO_RETURN) return 0;
+    errno = error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE ? EAGAIN : EIO;
+    return -1;
+}
+
+static void open_tls(struct association *a) {
+    if (!tls_context) return;
+    if (!(a->tls = SSL_new(tls_context)) || !SSL_set_fd(a->tls, a->fd)) die("SSL_new");
+    SSL_set_accept_state(a->tls);
+}
+
+static ssize_t send_some(struct association *a, const uint8_t *data, size_t length) {
+    if (!a->tls) return send(a->fd, data, length, MSG_NOSIGNAL);
+    return tls_result(a->tls, SSL_write(a->tls, data, length));
+}
+
+static ssize_t receive_some(struct association *a, uint8_t *data, size_t room) {
+    if (!a->tls) return recv(a->fd, data, room, 0);
+    size_t have = 0; /* one record at a time: the next one may be here, too */
+    while (room - have >= SSL3_RT_MAX_PLAIN_LENGTH) {
+        ssize_t count = tls_result(a->tls, SSL_read(a->tls, data + have, room - have));
+        if (count <= 0) return have ? (ssize_t)have : count;
+        have += count;
+    }
+    return have;
+}
+
+static void close_tls(struct association *a) {
+    SSL_free(a->tls);
+}
+#else
+static void use_tls(const char *key, const char *certificate) {
+    fprintf(stderr, "null_sink: compiled without TLS: %s and %s are of no use\n", key, certificate);
+    exit(2);
+}
+static void open_tls(struct association *a) { (void)a; }
+static ssize_t send_some(struct association *a, const uint8_t *data, size_t length) {
+    return send(a->fd, data, length, MSG_NOSIGNAL);
+}
+static ssize_t receive_some(struct association *a, uint8_t *data, size_t room) { return recv(a->fd, data, room, 0); }
+static void close_tls(struct association *a) { (void)a; }
+#endif
+
 /* ---- output */
 
 static void watch(struct association *a, uint32_t events) {
@@ -120,7 +190,7 @@ static void queue_output(struct association *a, const uint8_t *data, size_t leng
 
 static void write_out(struct association *a, const uint8_t *data, size_t length) {
     if (!a->output_length) {
-        ssize_t sent = send(a->fd, data, length, MSG_NOSIGNAL);
+        ssize_t sent = send_some(a, data, length);
         if (sent < 0 && errno != EAGAIN) return; /* the peer has gone; the next read says so */
         if (sent < 0) sent = 0;
         if ((size_t)sent == length) return;
@@ -132,7 +202,7 @@ static void write_out(struct association *a, const uint8_t *data, size_t length)
 }
 
 static void flush_output(struct association *a) {
-    ssize_t sent = send(a->fd, a->output, a->output_length, MSG_NOSIGNAL);
+    ssize_t sent = send_some(a, a->output, a->output_length);
     if (sent <= 0) return;
     memmove(a->output, a->output + sent, a->output_length - sent);
     a->output_length -= sent;
@@ -484,6 +554,7 @@ static void accept_one(int listener) {
     a->fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (a->fd < 0) die("accept");
     if (!two_writes) setsockopt(a->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    open_tls(a);
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = a};
     if (epoll_ctl(poller, EPOLL_CTL_ADD, a->fd, &event)) die("epoll_ctl");
     a->next = all;
@@ -497,6 +568,7 @@ static void end(struct association *a) {
         counts.closed++;
         fail(a, "the connection was closed without release or abort");
     }
+    close_tls(a);
     close(a->fd);
     if (a->next) a->next->previous = a->previous;
     if (a->previous) a->previous->next = a->next;
@@ -516,7 +588,7 @@ static void serve(struct association *a, uint32_t events) {
     static uint8_t input[INPUT];
     if (events & EPOLLOUT && a->output_length) flush_output(a);
     if (!(events & (EPOLLIN | EPOLLHUP | EPOLLERR))) return;
-    ssize_t count = recv(a->fd, input, sizeof input, 0);
+    ssize_t count = receive_some(a, input, sizeof input);
     if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (count <= 0) {
         if (a->is_answered) end(a);
@@ -561,6 +633,7 @@ int main(int argc, char **argv) {
         else if (!strcmp(argv[i], "--slower") && i + 1 < argc) slower = strtoll(argv[++i], NULL, 10) * 1000;
         else if (!strcmp(argv[i], "--most") && i + 1 < argc) most = strtol(argv[++i], NULL, 10);
         else if (!strcmp(argv[i], "--window") && i + 1 < argc) window = strtoul(argv[++i], NULL, 10);
+        else if (!strcmp(argv[i], "--tls") && i + 2 < argc) use_tls(argv[i + 1], argv[i + 2]), i += 2;
         else return fprintf(stderr, "null_sink: unknown argument %s\n", argv[i]), 2;
     }
     for (uint32_t i = 0; i < 256; i++) {

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from .case import NEW_JOURNAL, Case, Check, Entry, Judged, Measure, Receiver, Relation, Scale
 from .scaling_cases import associations, growth, million, scan, slow_open, wide_area
+from .tls_cases import tls, tls_storescp, tls_wide_area
 from .trees import TreeSpec
 
 __all__ = ["CASES"]
@@ -185,24 +186,6 @@ def _dcmrecv(scale: Scale) -> Case:
     )
 
 
-def _tls(scale: Scale) -> Case:
-    """DCMTK's dcmsend 3.6.7 knows no TLS, its storescu does."""
-    count = scale.count(400, 20)
-    tree, receiver, secured = TreeSpec("ct", count), Receiver("storescp-tls", no_delay=True), ("+tla", "-ic")
-    storescu = "DCMTK storescu at its best"
-    return Case(
-        "tls",
-        f"{count} CT of 0.5 MB over TLS to storescp --ignore with TCP_NODELAY=1",
-        (
-            Entry("dcmsend", OURS, tree, secured, receiver),
-            Entry("storescu-best", storescu, tree, secured, receiver),
-        ),
-        (Check(OURS, storescu, Measure.WALL, 0.8, 0.6), Check(OURS, storescu, Measure.CPU, None, None)),
-        scale.rounds(),
-        "Both accept any certificate; the receiver takes part of the time, and runs on the same processors.",
-    )
-
-
 def _large(scale: Scale) -> Case:
     kind = "multi-frame-64" if scale.is_short else "multi-frame-4000"
     tree = TreeSpec(kind, 1)
@@ -253,7 +236,9 @@ CASES: dict[str, Callable[[Scale], Case]] = {
     "storescp-small": _storescp("small", "storescp-small", "instances of 3 kB"),
     "orthanc": _orthanc,
     "dcmrecv": _dcmrecv,
-    "tls": _tls,
+    "tls": tls,
+    "tls-storescp": tls_storescp,
+    "tls-wide-area": tls_wide_area,
     "large": _large,
     "wide-area": wide_area,
     "scan": scan,

@@ -12,7 +12,7 @@ from typing import Any
 
 from .case import NEW_JOURNAL, Case, Entry, Receiver
 from .programs import Programs, clean_environment
-from .receivers import FRESH_FOR_EACH_RUN, Arrival, RunningReceiver, open_receiver
+from .receivers import FRESH_FOR_EACH_RUN, ON_ANOTHER_PROCESSOR, Arrival, RunningReceiver, open_receiver
 from .senders import SENDERS, Command, MissingProgram
 from .trees import Tree, TreeSpec, make_tree
 
@@ -209,7 +209,7 @@ class _Bench:
             environment["LD_PRELOAD"] = self._programs.compiled("slow_open.so")
             environment["SLOW_OPEN_PREFIX"] = f"{tree.root}/"
             environment["SLOW_OPEN_MICROSECONDS"] = str(round(entry.slow_open * 1_000_000))
-        processors = self._programs.sender_processors if entry.receiver.kind == "null-sink" else "all"
+        processors = self._programs.sender_processors if entry.receiver.kind in ON_ANOTHER_PROCESSOR else "all"
         argv = [self._programs.compiled("measure"), str(result), str(_LONGEST_SECONDS), processors, *command.argv]
         output = self._cache / "output"
         with output.open("wb") as file:

@@ -19,6 +19,9 @@ PYDCM = "pydcm==0.5.0"
 _PYTHONS_OF_PYDCM = ("python3.14", "python3.13", "python3.12")
 _LONGEST_INSTALL = 180
 
+_VARIANTS = {"null_sink_tls": ("null_sink", "-DWITH_TLS", "-lssl", "-lcrypto")}
+"""Programs that are made of another one's source: its name, and more words for the compiler."""
+
 C_SOURCES = Path(__file__).resolve().parent.parent / "c"
 _MEANINGFUL_VARIABLES = ("TCP_NODELAY", "TCP_BUFFER_LENGTH", "DCMDICTPATH", "PYTHON")
 """How the names of variables begin that change how a program works, or how fast."""
@@ -53,7 +56,7 @@ class Programs:
         self.sender_processors = ",".join(map(str, processors[:-1])) if is_pinned else "all"
         self.dcmsend = dcmsend
         self._binaries = cache / "bin"
-        listing = self.output([str(dcmsend), "--help"])
+        listing = self.output([str(dcmsend), "--help-all"])
         self.options = frozenset(re.findall(r"(?<!\S)--[a-z][-a-z0-9]*", listing))
         self.interpreter = _interpreter_of(dcmsend)
         self.find = cache_calls(self._find)
@@ -74,7 +77,8 @@ class Programs:
 
     def compiled(self, name: str) -> str:
         """Our own program ``name`` (``*.so``: library), compiled if need be.  Raises RuntimeError."""
-        source = C_SOURCES / f"{name.removesuffix('.so')}.c"
+        origin, *more = _VARIANTS.get(name, (name,))
+        source = C_SOURCES / f"{origin.removesuffix('.so')}.c"
         stamp = hashlib.sha256(source.read_bytes()).hexdigest()[:12]
         target = self._binaries / f"{stamp}-{name}"
         if target.exists():
@@ -85,7 +89,7 @@ class Programs:
         self._binaries.mkdir(parents=True, exist_ok=True)
         unfinished = target.with_name(f"{target.name}.{os.getpid()}")
         shared = ["-shared", "-fPIC"] if name.endswith(".so") else []
-        command = [compiler, "-O2", "-Wall", *shared, "-o", str(unfinished), str(source), "-ldl"]
+        command = [compiler, "-O2", "-Wall", *shared, "-o", str(unfinished), str(source), "-ldl", *more]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             raise RuntimeError(f"{source.name} cannot be compiled: {done.stderr[-500:]}")

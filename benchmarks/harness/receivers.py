@@ -20,7 +20,7 @@ from .netem import lossy_line
 from .programs import Programs, clean_environment
 from .senders import MissingProgram
 
-__all__ = ["RECEIVERS", "Arrival", "RunningReceiver", "open_receiver"]
+__all__ = ["FRESH_FOR_EACH_RUN", "ON_ANOTHER_PROCESSOR", "RECEIVERS", "Arrival", "RunningReceiver", "open_receiver"]
 
 _START_SECONDS = 30.0
 _SETTLE_SECONDS = 10.0
@@ -203,6 +203,16 @@ def _null_sink(programs: Programs, receiver: Receiver, folder: Path) -> Iterator
 
 
 @contextlib.contextmanager
+def _null_sink_tls(programs: Programs, receiver: Receiver, folder: Path) -> Iterator[RunningReceiver]:
+    key, certificate = _certificate(programs, folder)
+    server = _OwnServer(programs, "null_sink_tls", *receiver.options, "--tls", key, certificate)
+    try:
+        yield _NullSink(server)
+    finally:
+        server.stop()
+
+
+@contextlib.contextmanager
 def _storescp(programs: Programs, receiver: Receiver, folder: Path) -> Iterator[RunningReceiver]:
     port = _free_port()
     argv = [_installed(programs, "storescp"), "--ignore", str(port)]
@@ -212,14 +222,8 @@ def _storescp(programs: Programs, receiver: Receiver, folder: Path) -> Iterator[
 
 @contextlib.contextmanager
 def _storescp_tls(programs: Programs, receiver: Receiver, folder: Path) -> Iterator[RunningReceiver]:
-    """With a certificate of its own, which nobody checks."""
-    key, certificate, port = folder / "key.pem", folder / "certificate.pem", _free_port()
-    words = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
-    made = subprocess.run(
-        [_installed(programs, "openssl"), *words, "-keyout", str(key), "-out", str(certificate)], capture_output=True
-    )
-    made.check_returncode()
-    argv = [_installed(programs, "storescp"), "--ignore", "+tls", str(key), str(certificate), "-ic", str(port)]
+    (key, certificate), port = _certificate(programs, folder), _free_port()
+    argv = [_installed(programs, "storescp"), "--ignore", "+tls", key, certificate, "-ic", str(port)]
     with _serving(programs, receiver, argv, port, folder) as process:
         yield _Storescp(process, port)
 
@@ -265,6 +269,7 @@ def _closed(programs: Programs, receiver: Receiver, folder: Path) -> Iterator[Ru
 
 RECEIVERS = {
     "null-sink": _null_sink,
+    "null-sink-tls": _null_sink_tls,
     "storescp": _storescp,
     "storescp-tls": _storescp_tls,
     "dcmrecv": _dcmrecv,
@@ -274,6 +279,9 @@ RECEIVERS = {
 
 FRESH_FOR_EACH_RUN = frozenset({"orthanc"})
 """Receivers that are slower, or faster, with what they have got before."""
+
+ON_ANOTHER_PROCESSOR = frozenset({"null-sink", "null-sink-tls"})
+"""Receivers that take no time from their senders."""
 
 
 class _BehindLine:
@@ -303,6 +311,15 @@ def open_receiver(programs: Programs, receiver: Receiver, folder: Path) -> Itera
             yield _BehindLine(running, line.port)
         finally:
             line.stop()
+
+
+def _certificate(programs: Programs, folder: Path) -> tuple[str, str]:
+    """The files of a new private key and of its certificate, which nobody checks."""
+    key, certificate = str(folder / "key.pem"), str(folder / "certificate.pem")
+    words = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    command = [_installed(programs, "openssl"), *words, "-keyout", key, "-out", certificate]
+    subprocess.run(command, capture_output=True).check_returncode()
+    return key, certificate
 
 
 def _installed(programs: Programs, name: str) -> str:

@@ -22,8 +22,8 @@ from support.run import Run, run
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 CASES = (
-    "small", "journal", "functional-mr", "nagle", "tls", "large", "wide-area", "scan", "slow-open", "start-up",
-    "growth",
+    "small", "journal", "functional-mr", "nagle", "tls", "tls-storescp", "tls-wide-area", "large", "wide-area", "scan",
+    "slow-open", "start-up", "growth",
 )  # fmt: skip
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 IN_CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
@@ -181,6 +181,12 @@ def test_our_command_takes_part_in_every_case(short_run: ShortRun) -> None:
         assert (case, "dcmsend") in ran
     for case in ("small", "functional-mr", "large"):
         assert (case, "limit") in ran
+
+
+def test_no_way_of_ours_is_left_out(short_run: ShortRun) -> None:
+    entries = [(name, entry) for name, case in short_run.results["cases"].items() for entry in case["entries"]]
+    left_out = {(name, one["label"]): one["skipped"] for name, one in entries if one["program"] == "dcmsend"}
+    assert {way: reason for way, reason in left_out.items() if reason} == {}
 
 
 def test_results_are_complete(short_run: ShortRun) -> None:
