@@ -124,15 +124,53 @@ def test_lossy_pixels_go_to_another_context_only_if_lossy_decompression_is_allow
     assert [outcome.result.value for outcome in outcomes] == ["stored", result]
 
 
-def test_no_room_for_the_decompressed_pixels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_room() -> None:
+@pytest.fixture
+def no_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Decompressed pixels find no room, neither in memory nor in a file."""
+
+    def make() -> None:
         raise pixel_spool._failure(OSError(28, "No space left on device"))
 
     monkeypatch.setattr(pixel_spool, "LARGEST_IN_MEMORY", 0)
-    monkeypatch.setattr(pixel_spool, "FileSpool", no_room)
+    monkeypatch.setattr(pixel_spool, "FileSpool", make)
+
+
+@pytest.mark.usefixtures("no_room")
+def test_no_room_for_the_decompressed_pixels(tmp_path: Path) -> None:
     ((outcome,), peer) = transferred([multi_frame(tmp_path / "file", 2)], NATIVE_ONLY)
     assert outcome.result.value == "failed"
     assert outcome.message.startswith("Pixel representation cannot be changed; ")
+    assert peer.connections[0].stores == []
+
+
+def noise_and_its_run_lengths() -> tuple[bytes, bytes]:
+    """Pixels of short packets, 64 x 64, and their frame."""
+    pixels = np.random.default_rng(3).integers(0, 2, (64, 64), "u1")
+    packed = ic.packbits_encode(pixels.tobytes())
+    header = np.zeros(16, "<u4")
+    header[:2] = 1, 64
+    return pixels.tobytes(), header.tobytes() + packed + b"\0" * (len(packed) % 2)
+
+
+@pytest.mark.usefixtures("no_room")
+def test_run_lengths_need_no_room(tmp_path: Path) -> None:
+    """Short packets are decoded once where there is room, and twice where there is none."""
+    pixels, frame = noise_and_its_run_lengths()
+    data_set = encapsulated_data_set(Native(rows=64, columns=64, frames=2), [b"", frame, frame])
+    ((outcome,), peer) = transferred([write(tmp_path / "file", data_set, RLE)], NATIVE_ONLY)
+    assert outcome.result.value == "stored", outcome.message
+    (stored,) = peer.connections[0].stores
+    assert stored.data_set.count(2 * pixels) == 1
+
+
+@pytest.mark.usefixtures("no_room")
+def test_damaged_run_lengths_without_room(tmp_path: Path) -> None:
+    _, frame = noise_and_its_run_lengths()
+    data_set = encapsulated_data_set(Native(rows=64, columns=64, frames=2), [b"", frame, frame[:-100]])
+    ((outcome,), peer) = transferred([write(tmp_path / "file", data_set, RLE)], NATIVE_ONLY)
+    assert outcome.result.value == "failed"
+    assert "frame 2" in outcome.message
+    assert "space" not in outcome.message
     assert peer.connections[0].stores == []
 
 

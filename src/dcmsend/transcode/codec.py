@@ -91,6 +91,13 @@ class FrameDecoder(Protocol):
 class VerifyingDecoder(FrameDecoder, Protocol):
     """A decoder that can cheaply test whether ``decode`` will succeed, so that decoded frames need not be kept."""
 
+    def verifies_cheaply(self, frame: bytes) -> bool:
+        """Whether to verify frames like this one, and to decode them later, costs less than to keep them decoded.
+
+        Never raises: what is wrong with the frame is told by ``verify``.
+        """
+        ...
+
     def verify(self, frame: bytes) -> None:
         """Raise the error that ``decode`` would raise."""
         ...

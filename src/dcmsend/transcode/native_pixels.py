@@ -101,10 +101,16 @@ class NativePixels:
     def decode(self, make_spool: Callable[[int], Spool], run: RunJobs) -> None:
         """Decode all frames.  See ``ConvertedDataSet.decode``."""
         for element in self._elements:
-            if not element.verify(run):
-                self._decoded.append(element)
+            if element.verifies_cheaply and element.verify(run):
+                continue
+            self._decoded.append(element)
+            try:
                 element.decode(make_spool(element.length), run)
-                self._note(element)
+            except TranscodeError:
+                element.close()
+                if not element.verify(run):  # it needs no room for pixels, and says again what is wrong with them
+                    raise
+            self._note(element)
 
     def close(self) -> None:
         """Close all spools."""

@@ -60,6 +60,7 @@ class PixelData:
 
     Attributes:
         length: bytes of the native value, without padding.
+        verifies_cheaply: whether ``verify`` is worth a try before ``decode``.
     """
 
     def __init__(
@@ -78,6 +79,9 @@ class PixelData:
         first = self._frames.read(0)
         self._decoder: FrameDecoder = self._guarded(
             0, partial(_open_decoder, codec, self._image, syntax, first, keep_ybr)
+        )
+        self.verifies_cheaply: Final = isinstance(self._decoder, VerifyingDecoder) and self._decoder.verifies_cheaply(
+            first
         )
         native = self._decoder.native
         self._frame_bits = native.frame_bits(self._image)
@@ -163,7 +167,7 @@ class PixelData:
         spool.finish()
 
     def verify(self, run: RunJobs) -> bool:
-        """Check all frames without a spool, if that is cheap; return False if ``decode`` is needed.
+        """Check all frames without a spool; return False if that cannot be done, so that ``decode`` is needed.
 
         Raises the errors of ``decode``.
         """

@@ -132,3 +132,19 @@ def test_beginnings_of_frames_are_known() -> None:
     assert not rle.starts_frame(frame[:64], image())
     noise = random.Random(5)
     assert not any(rle.starts_frame(noise.randbytes(64), of) for _ in range(1000))
+
+
+@pytest.mark.parametrize(
+    ("segment", "is_cheap"), [(b"\x81\1" * 40, True), (b"\xff\1" * 40, False), (b"\0\1" * 9, False)]
+)
+def test_long_packets_are_verified_and_short_ones_kept(segment: bytes, is_cheap: bool) -> None:
+    decoder = rle.RleDecoder(image(rows=64, columns=80))
+    assert decoder.verifies_cheaply(framed(segment)) is is_cheap
+
+
+@given(st.binary(max_size=200))
+def test_the_look_at_the_packets_is_no_judgement(frame: bytes) -> None:
+    """What is wrong is told by ``verify``."""
+    for of in (image(), image(samples=3, planar=0)):
+        rle.RleDecoder(of).verifies_cheaply(frame)
+        rle.RleDecoder(of).verifies_cheaply(framed(b"")[:64] + frame)
