@@ -163,12 +163,18 @@ class Scale:
         factor: multiplies the numbers of instances of a full run.
         rounds_wanted: instead of those of the case.
         slow_factor: multiplies the numbers that slow programs send, from which is extrapolated.
+        is_compiled: whether our command comes from a compiled wheel, of which more is asked.
     """
 
     is_short: bool = False
     factor: float = 1.0
     rounds_wanted: int = 0
     slow_factor: float = 1.0
+    is_compiled: bool = False
+
+    def must(self, compiled: float, pure: float) -> float:
+        """The target for the kind of wheel that is measured."""
+        return compiled if self.is_compiled else pure
 
     def count(self, full: int, short: int) -> int:
         """How many instances."""

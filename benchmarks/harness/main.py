@@ -43,7 +43,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("there is no installed dcmsend command beside this Python; name it with --dcmsend", file=sys.stderr)
         return 2
     programs = Programs(command, cache, pin=not arguments.no_pinning, install=not arguments.short)
-    scale = Scale(arguments.short, arguments.scale, arguments.rounds, arguments.slow)
+    scale = Scale(
+        arguments.short, arguments.scale, arguments.rounds, arguments.slow, is_compiled=programs.is_compiled
+    )
     names = arguments.case or [name for name in CASES if not (arguments.short and name in NOT_IN_SHORT_RUNS)]
     results = _start_results(arguments, programs)
     failed = False

@@ -39,6 +39,7 @@ class Programs:
     Attributes:
         dcmsend: our command.
         options: the long options that it lists.
+        is_compiled: whether it comes from a compiled wheel.
         interpreter: the Python that runs it.
         receiver_processors, sender_processors: where our own receivers, and those who send to them, may run ("all" for
             anywhere): a receiver is another machine, it takes no time from the sender.
@@ -57,6 +58,7 @@ class Programs:
         self.dcmsend = dcmsend
         self._binaries = cache / "bin"
         listing = self.output([str(dcmsend), "--help-all"])
+        self.is_compiled = "compiled by mypyc" in self.output([str(dcmsend), "--version"])
         self.options = frozenset(re.findall(r"(?<!\S)--[a-z][-a-z0-9]*", listing))
         self.interpreter = _interpreter_of(dcmsend)
         self.find = cache_calls(self._find)
@@ -164,6 +166,7 @@ class Programs:
                 first = self.output([program, "--version"]).strip().splitlines()[:1]
                 words = " ".join(first).strip("$ ").split()
                 found[name] = " ".join(word for word in words if "/" not in word and not word.endswith(":"))
+        found["dcmsend"] += ", compiled by mypyc" if self.is_compiled else ", pure Python"
         pydcm = self.python_with_pydcm()
         if pydcm is not None:
             code = "import importlib.metadata, platform; print(importlib.metadata.version('pydcm'), 'on Python', "

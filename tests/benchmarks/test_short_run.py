@@ -22,8 +22,8 @@ from support.run import Run, run
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 CASES = (
-    "small", "journal", "functional-mr", "nagle", "tls", "tls-storescp", "tls-wide-area", "large", "wide-area", "scan",
-    "slow-open", "start-up", "growth",
+    "small", "runs", "journal", "functional-mr", "nagle", "tls", "tls-storescp", "tls-wide-area", "large", "wide-area",
+    "scan", "slow-open", "start-up", "growth",
 )  # fmt: skip
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 IN_CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
