@@ -25,7 +25,7 @@ _MOST_EXPANSION: Final = 64
 """Native bytes for each byte: two bytes stand for at most 128."""
 _SAMPLE: Final = 4096
 """Bytes of each segment that tell how long its packets are."""
-_LONG_PACKET: Final = 24
+_LONG_PACKET: Final = 12
 """Bytes of a packet, on average, from which on unpacking costs less than writing to a temporary file and reading."""
 
 
@@ -67,16 +67,9 @@ class RleDecoder:
         """See VerifyingDecoder: only long packets are unpacked twice in less time than it takes to keep the pixels."""
         if len(frame) < _HEADER.size:
             return True
-        packets = unpacked = 0
-        for offset in _HEADER.unpack_from(frame)[1 : 1 + _segments(self._image)]:
-            sample = frame[offset : offset + _SAMPLE]
-            position = 0
-            while position < len(sample):
-                count = sample[position]
-                position += count + 2 if count < 128 else 2
-                unpacked += count + 1 if count < 128 else 257 - count
-                packets += 1
-        return unpacked >= _LONG_PACKET * packets
+        segments = _segments(self._image)
+        offsets = _HEADER.unpack_from(frame)[1 : 1 + segments]
+        return sum(_packets_per_byte(frame[offset : offset + _SAMPLE]) for offset in offsets) <= segments / _LONG_PACKET
 
     def verify(self, frame: bytes) -> None:
         """See VerifyingDecoder."""
@@ -156,6 +149,17 @@ def unpack_bits(data: bytes, size: int) -> bytes | bytearray:
             position += 1
     del out[size:]
     return out
+
+
+def _packets_per_byte(packed: bytes) -> float:
+    """How many packets stand for an unpacked byte."""
+    packets = unpacked = position = 0
+    while position < len(packed):
+        count = packed[position]
+        position += count + 2 if count < 128 else 2
+        unpacked += count + 1 if count < 128 else 257 - count
+        packets += 1
+    return packets / max(1, unpacked)
 
 
 def _unpack_all(data: bytes, size: int) -> bytes | bytearray:
