@@ -18,7 +18,8 @@ from dcmsend.report import ProofSummary, ReportOptions, RunRecord
 from dcmsend.report.amounts import format_rate
 from dcmsend.report.closing import closing_lines
 from dcmsend.transfer import InstanceProof, Proof, ProofState, Reason, Result
-from dcmsend.transfer.auto_count import AutoCount, Choice, Why
+from dcmsend.transfer.auto_count import AutoCount
+from dcmsend.transfer.auto_facts import Choice, Why
 
 
 def record_of() -> RunRecord:

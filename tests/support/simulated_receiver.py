@@ -6,7 +6,8 @@ import heapq
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from dcmsend.transfer.auto_count import AutoCount, Facts, LineFacts
+from dcmsend.transfer.auto_count import AutoCount
+from dcmsend.transfer.auto_facts import Facts, LineFacts
 from dcmsend.transfer.speed import Spent
 
 __all__ = ["Played", "Receiver", "play"]

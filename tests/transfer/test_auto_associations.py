@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import sys
 import threading
 import time
@@ -26,7 +27,7 @@ from dcmsend import (
     send,
 )
 from dcmsend.transfer import auto_count
-from dcmsend.transfer.auto_count import Why
+from dcmsend.transfer.auto_facts import Why
 from support.peer_script import Abort, Reject, Respond, Script, Silence
 from support.report_schema import STRICT_SCHEMA
 from support.run import run
@@ -154,6 +155,13 @@ def test_a_group_stays_on_one_association(tmp_path: Path) -> None:
     assert all(len(numbers) == 1 for numbers in series.values())
 
 
+def test_one_group_has_no_use_for_a_second_association(tmp_path: Path) -> None:
+    files = write_series(tmp_path, [("1.2.3", "1.2.3.1")] * 100)
+    sent, counted = auto(files, SLOW, index=IndexOptions(keep_together=KeepTogether.SERIES))
+    check(sent, 100)
+    assert counted.most == len(sent.peer.connections) == 1
+
+
 def test_together_with_a_window(tmp_path: Path) -> None:
     """A window that was granted is used on each of the associations."""
 
@@ -202,7 +210,7 @@ def test_the_command_tells_what_was_chosen(dcmsend: str, tmp_path: Path, refusin
     assert chosen["changes"][0]["chosen"] == 2
     assert chosen["changes"][0]["why"] == "waiting"
     if refusing and chosen["chosen"] == 2:
-        assert chosen["why"] in ("refused", "waiting")
+        assert chosen["why"] in ("refused", "tried")
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("  associations chosen ")]
     why = Why[chosen["why"].upper()].value
     assert line == f"  associations chosen {chosen['chosen']} (at most {chosen['most']}): {why}"
@@ -218,7 +226,7 @@ _AT_ONCE = (
 @pytest.mark.parametrize(("options", "tells"), [
     (("-nh", "--report-json", "r.json"), True), (("--retry", "1"), True), (("-nh",), False), ((), False),
     (("--retry", "1", "--parallel-associations", "1"), False), (("--parallel-associations", "2"), False),
-    (("--report-json", "r.json", "-ma"), False),
+    (("--report-json", "r.json", "-ma"), False), (("--retry", "1", "--max-instances-rate", "100000"), False),
 ], ids=lambda value: " ".join(value) or "none" if isinstance(value, tuple) else None)  # fmt: skip
 def test_a_run_that_has_waited_tells_of_auto(tmp_path: Path, options: tuple[str, ...], tells: bool) -> None:
     """Unless its command line is an old one, or the number was chosen."""
@@ -230,3 +238,31 @@ def test_a_run_that_has_waited_tells_of_auto(tmp_path: Path, options: tuple[str,
     assert done.exit_code == 0, done.stderr
     assert ("--parallel-associations auto" in done.stderr) is tells
     assert ("% of the time went by waiting for answers" in done.stderr) is tells
+
+
+def test_nothing_is_said_of_a_choice_where_nothing_was_sent(dcmsend: str, tmp_path: Path) -> None:
+    write_instances(tmp_path / "in", 3)
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+        done = run(
+            dcmsend, "--parallel-associations", "auto", "--report-json", tmp_path / "r.json", "+sd", "127.0.0.1", port,
+            tmp_path / "in",
+        )  # fmt: skip
+    assert done.exit_code == 61, done.stderr
+    assert "chosen" not in done.stderr
+    report = json.loads((tmp_path / "r.json").read_text())
+    Draft202012Validator(STRICT_SCHEMA).validate(report)
+    assert report["parallel_associations"] is None
+
+
+def test_a_peer_that_hangs_is_no_reason_for_more(tmp_path: Path) -> None:
+    write_instances(tmp_path / "in", 20)
+    hangs = Script(stores={3: Silence()}, other_stores=Respond(delay=0.1))
+    with ScriptedPeer(hangs) as peer:
+        done = run(
+            sys.executable, "-c", _AT_ONCE, "--retry", "0", "--report-json", "r.json", "-td", "2", "+sd", "127.0.0.1",
+            peer.port, tmp_path / "in", cwd=tmp_path,
+        )  # fmt: skip
+    assert done.exit_code != 0
+    assert "--parallel-associations auto" not in done.stderr

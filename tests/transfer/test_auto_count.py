@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dcmsend.transfer.auto_count import AutoCount, Choice, Facts, LineFacts, Why
+from dcmsend.transfer.auto_count import AutoCount
+from dcmsend.transfer.auto_facts import Choice, Facts, LineFacts, Why
 from dcmsend.transfer.speed import Speed, Spent
 from support.simulated_receiver import Played, Receiver, play
 
@@ -128,6 +129,78 @@ def test_it_has_fewer_when_the_receiver_has_no_resources() -> None:
     assert played.count_at(99) == 4
     assert played.auto.choice.why is Why.NO_RESOURCES
     assert play(slow(0.1), seconds=100, shortages=(20.0, 21.0, 22.0, 23.0)).auto.choice.sessions == 1
+
+
+def test_many_complaints_at_the_same_moment_are_one() -> None:
+    """Every request that is under way when the receiver runs out of resources may be answered so."""
+    played = play(slow(0.1), seconds=260, shortages=tuple(20.0 + 0.01 * number for number in range(8)))
+    assert played.count_at(21) == 4
+    assert played.count_at(190) == 4
+    assert played.count_at(259) == 8, "some minutes later it is tried again"
+
+
+def test_sessions_lost_at_the_same_moment_are_one_loss() -> None:
+    auto = AutoCount(8, 0.0)
+    lines = tuple(LineFacts(number, 9, 99.9) for number in range(8))
+    auto.choice = Choice(8, Why.WAITING)
+    for lost in range(1, 8):
+        auto.step(Facts(100 + 0.001 * lost, lines[lost:], {}, losses=lost))
+    assert auto.choice == Choice(4, Why.LOST)
+    auto.step(Facts(103.0, tuple(line._replace(last=102.0) for line in lines[:4]), {}, losses=8))
+    assert auto.choice == Choice(2, Why.LOST), "but a loss later on is another one"
+
+
+def test_a_trial_in_vain_makes_it_forget_no_refusal() -> None:
+    """A fifth brings nothing, and a sixth is refused."""
+    receiver = Receiver(lambda count, _at, _chance: 0.1 * max(1.0, count / 4), takes=5, opening=0.01)
+    played = play(receiver, seconds=600)
+    assert played.auto.choice == Choice(4, Why.NO_GAIN)
+    assert [count for at, count in played.counts if 30 < at < 180 and count > 5] == [], "a sixth is not asked for again"
+    slowed = Receiver(lambda _count, at, _chance: 0.1 if at < 30 else 0.3, opening=0.01)
+    played = play(slowed, seconds=300, shortages=(20.0,))
+    assert all(count <= 4 for at, count in played.counts if 21 < at < 199)
+
+
+def test_it_notices_that_answers_become_slower_by_and_by() -> None:
+    """Each second the receiver does one part in a hundred less; it works for all sessions together."""
+
+    def seconds(count: int, at: float, _chance: float) -> float:
+        return 0.1 if at < 20 else 0.0125 * count / (1 - (at - 20) / 100)
+
+    played = play(Receiver(seconds, opening=0.01), seconds=90)
+    assert played.count_at(19) == 8
+    assert played.count_at(80) < 8
+
+
+@pytest.mark.parametrize("part", [0.5, 0.65])
+def test_it_goes_back_to_one_where_others_are_in_the_way(part: float) -> None:
+    """From 20 s on each further session makes it slower for all, so that one would be the fastest."""
+
+    def seconds(count: int, at: float, _chance: float) -> float:
+        return 0.1 if at < 20 else 0.1 * (count / 8) ** 1.3 / part
+
+    receiver = Receiver(seconds, opening=0.01)
+    late = max(play(receiver, first=number, seconds=90).rate(60, 90) for number in NUMBERS)
+    assert play(receiver, seconds=90).rate(60, 90) >= 0.85 * late
+
+
+def test_a_limit_of_the_rate_is_no_reason_for_more() -> None:
+    """Sessions that wait for their turn would wait longer if there were more."""
+    auto = AutoCount(8, 0.0)
+    spent = Spent()
+    for number in range(1, 100):
+        spent.add(50_000, 0.2)
+        line = LineFacts(1, number, 0.2 * number)
+        auto.step(Facts(0.2 * number, (line,), dict(spent.sums), waiting=0.19 * number, paced=0.15 * number))
+    assert auto.choice == Choice(1, Why.OWN_LIMIT)
+    assert auto.highest == 1
+
+
+def test_what_is_still_being_tried_is_told_so() -> None:
+    played = play(far(0.1), seconds=1.5)
+    assert played.auto.choice.sessions > 1
+    assert played.auto.result == Choice(played.auto.choice.sessions, Why.TRIED)
+    assert play(far(0.1), seconds=60).auto.result == Choice(8, Why.ALL_ALLOWED)
 
 
 def test_it_has_fewer_when_answers_become_slow() -> None:

@@ -28,7 +28,8 @@ from dcmsend.transfer import (
     feed,
     work,
 )
-from dcmsend.transfer.auto_count import AutoCount, Choice, Facts, Why
+from dcmsend.transfer.auto_count import AutoCount
+from dcmsend.transfer.auto_facts import Choice, Facts, Why
 from dcmsend.transfer.speed import Spent
 from support.examples import examples
 from support.memory_plan import Fate, Opening, Plan, Way
@@ -188,6 +189,39 @@ def test_a_group_stays_together_when_sessions_are_closed(seed: int) -> None:
         places[instances[index].group].append(index)
     assert {group: len(numbers) for group, numbers in sessions.items()} == dict.fromkeys(sessions, 1)
     assert all(numbers == sorted(numbers) for numbers in places.values())
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_group_stays_together_while_the_list_is_made(seed: int) -> None:
+    """What belongs to a group may still be found, so its session does not end before the list is complete."""
+    chance = random.Random(seed)
+    names = [f"group {number // 10 * 2 + chance.randrange(2)}" for number in range(120)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(feed, "_LONGEST_LOOK_AHEAD", 3)
+        run = run_by_whim(
+            Plan(before_each=_others_have_their_turn), Feed(scan_of(120, names.__getitem__)), 4, at_random(seed)
+        )
+    check(run)
+    sessions: defaultdict[str, set[int]] = defaultdict(set)
+    for index, session in run.target.order:
+        sessions[names[index]].add(session)
+    assert {group: len(numbers) for group, numbers in sessions.items()} == dict.fromkeys(sessions, 1)
+
+
+@pytest.mark.parametrize("grows", [False, True], ids=["the list is complete", "the list grows"])
+@pytest.mark.parametrize("groups", [1, 3])
+def test_a_session_with_nothing_to_take_is_not_opened_again_and_again(groups: int, grows: bool) -> None:
+    """All that is left may belong to groups that others have."""
+
+    def group(number: int) -> str:
+        return f"group {number * groups // 60}"
+
+    instances = Feed(scan_of(60, group)) if grows else list(scan_of(60, group))
+    run = run_by_whim(Plan(before_each=_others_have_their_turn), instances, 4, lambda _most, _facts: 4)
+    check(run)
+    assert run.results == ["stored"] * 60
+    with_something = {session for _, session in run.target.order}
+    assert run.target.counts().sessions <= len(with_something) + (1 if grows else 0)
 
 
 @pytest.mark.parametrize("opening", [Opening.TRANSIENT, Opening.PERMANENT, Opening.TAKES_NOTHING])

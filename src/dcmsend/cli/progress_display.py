@@ -35,8 +35,12 @@ class ProgressDisplay:
             wish is None and self._on_terminal and _leaves_the_terminal_alone(choice, settings)
         )
         self._closes = line.uses_ours_beside(_SWITCHES) or wish == "--progress"
+        is_limited = settings.transfer.max_rate or settings.transfer.max_instances_rate
         self._advises_auto = (
-            self._closes and not line.has("--parallel-associations") and settings.plan.multiple_associations
+            self._closes
+            and not line.has("--parallel-associations")
+            and settings.plan.multiple_associations
+            and not is_limited
         )
         self._view: LineView | TerminalView | None = None
 

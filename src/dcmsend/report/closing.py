@@ -31,6 +31,7 @@ _WIDTH: Final = 80
 
 
 _LONG_ENOUGH: Final = 5.0
+_MANY_ENOUGH: Final = 16
 _MOSTLY: Final = 0.5
 """Seconds and part of them spent waiting from which on it is told that several associations may be faster."""
 
@@ -105,10 +106,11 @@ def _speed_lines(record: RunRecord, *, advises_auto: bool) -> list[str]:
     """How many associations were chosen and why, or that several may be faster."""
     word = "connection" if record.by_web else "association"
     if record.auto is not None:
-        count, why = record.auto.choice
+        count, why = record.auto.result
         return [f"  {word}s chosen {count} (at most {record.auto.most}): {why.value}"]
     share = record.waiting_share
-    if not advises_auto or share < _MOSTLY or record.seconds < _LONG_ENOUGH:
+    is_long = record.seconds >= _LONG_ENOUGH and record.summary.results[Result.STORED] >= _MANY_ENOUGH
+    if not (advises_auto and is_long) or share < _MOSTLY:
         return []
     from dcmsend.advice import several_at_once  # seldom needed
 

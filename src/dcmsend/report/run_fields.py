@@ -239,10 +239,11 @@ def _choice(record: RunRecord) -> dict[str, Any] | None:
     auto = record.auto
     if auto is None:
         return None
+    chosen, why = auto.result
     return {
         "most": auto.most,
-        "chosen": auto.choice.sessions,
-        "why": _name(auto.choice.why),
+        "chosen": chosen,
+        "why": _name(why),
         "highest": auto.highest,
         "changes": [
             {"after": round(change.after, 3), "chosen": change.sessions, "why": _name(change.why)}

@@ -81,7 +81,8 @@ class LocalCarrier:
         finally:
             counts = target.counts()
             run.record.associations, run.record.contexts = counts.sessions, counts.contexts
-            run.record.auto, run.record.waiting_share = engine.auto, engine.waiting_share
+            run.record.auto = engine.auto if counts.sessions else None
+            run.record.waiting_share = engine.waiting_share
             target.close()
 
     def _target(self) -> Target:

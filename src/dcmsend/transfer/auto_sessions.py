@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Final
 from dcmsend.errors import DcmsendError
 from dcmsend.interrupt import Interrupt
 
-from .auto_count import AutoCount, Facts, LineFacts
+from .auto_count import AutoCount
+from .auto_facts import Facts, LineFacts
 from .outcome import Reason, StoreOutcome
 from .parallel import Line, ParallelSessions
 from .speed import Spent
 from .work import Task, Work, WorkTaker
 
 if TYPE_CHECKING:
+    from .rate import Pace
     from .target import Session
 
 __all__ = ["AutoSessions"]
@@ -59,7 +61,7 @@ class _AutoLine(Line):
 
 
 class _Leaving:
-    """The taker of a line, which takes nothing more when the line is to end; see ``Taker``."""
+    """The taker of a line, which takes no more than its groups when the line is to end; see ``Taker``."""
 
     def __init__(self, line: _AutoLine, work: Work) -> None:
         self._line = line
@@ -69,9 +71,9 @@ class _Leaving:
 
     def take(self, *, may_wait: bool = True) -> Task | None:
         line = self._line
-        if line.leaves and self._work.may_leave(line.taker):
-            return None
-        return line.taker.take(may_wait=may_wait)
+        if not line.leaves:
+            return line.taker.take(may_wait=may_wait)
+        return None if self._work.may_leave(line.taker) else line.taker.take_own(may_wait=may_wait)
 
     @property
     def is_stopped(self) -> bool:
@@ -86,6 +88,7 @@ class AutoSessions(ParallelSessions):
 
     Args:
         auto: chooses, and remembers from one work to the next.
+        pace: what limits the rate; None if nothing does.
         room: sessions that have something to do, at most.
     """
 
@@ -101,9 +104,11 @@ class AutoSessions(ParallelSessions):
         wait_after: Callable[[int, Interrupt], None] | None = None,
         *,
         auto: AutoCount,
+        pace: Pace | None = None,
     ) -> None:
         super().__init__(first, first_interrupt, 0, work, interrupt, make_session, settle, wait_after)
         self._auto = auto
+        self._pace = pace
         self._room = room
         self._interrupt = interrupt
         self._first = _AutoLine(1, first, first_interrupt, self._lines[0].taker)
@@ -114,7 +119,8 @@ class AutoSessions(ParallelSessions):
         self._due = 0.0
         self._spent = Spent()
         self._waited = 0.0
-        self._refusals = self._shortages = self._losses = 0
+        self._refusals = self._shortages = self._losses = self._unneeded = 0
+        self._had_nothing = False  # the last further session, so that one more is only opened for what is known
         auto.begin_again()
 
     def run(self) -> Generator[StoreOutcome, None, None]:
@@ -225,6 +231,9 @@ class AutoSessions(ParallelSessions):
     def _open_another(self, now: float) -> None:
         if self._work.is_empty:
             return
+        if not self._work.has_for_another(known_only=self._had_nothing):
+            self._unneeded += 1
+            return
         line = _AutoLine(len(self._lines) + 1, None, Interrupt(parent=self._interrupt), self._work.taker())
         line.opening_since = now
         self._open_lines.append(line)
@@ -247,6 +256,8 @@ class AutoSessions(ParallelSessions):
             self._refusals,
             self._shortages,
             self._losses,
+            self._unneeded,
+            0.0 if self._pace is None else self._pace.waited,
         )
 
     def _serve(self, line: Line) -> None:
@@ -283,6 +294,9 @@ class AutoSessions(ParallelSessions):
         has_ended = super()._note_end(line, session)
         with self._steering:
             self._waited += session.timings.waiting
+            if line is not self._first and session.error is None and not line.leaves:
+                self._had_nothing = not session.answered
+                self._unneeded += self._had_nothing
             line.current = line.attempts = None
             if has_ended:
                 self._forget(line)

@@ -305,7 +305,7 @@ class Engine:
 
             sessions = AutoSessions(
                 first, interrupt, count, work, self._interrupt, make, self._settle, wait_after=wait_after,
-                auto=self.auto,
+                auto=self.auto, pace=self._pace,
             )  # fmt: skip
         with closing(sessions.run()) as outcomes:
             for outcome in outcomes:

@@ -99,6 +99,9 @@ class Pace:
     Args:
         bytes_rate: bytes a second (data sets, commands and PDU headers), 0 for no limit, or a timetable of both.
         instances_rate: the same for instances.
+
+    Attributes:
+        waited: seconds that all associations together have waited for their turn.
     """
 
     def __init__(
@@ -114,6 +117,8 @@ class Pace:
         self._instances = _bucket(instances_rate, lambda rate: 1, clock, now)
         self._clock = clock
         self._sleep = sleep
+        self._counting = threading.Lock()
+        self.waited = 0.0
 
     @property
     def limits_bytes(self) -> bool:
@@ -144,7 +149,10 @@ class Pace:
         until = self._clock() + wait  # looked at last: who is held up on the way begins later, never earlier
         while (left := until - self._clock()) > 0:
             yield
-            self._sleep(min(left, WAIT_SLICE))
+            slice_ = min(left, WAIT_SLICE)
+            self._sleep(slice_)
+            with self._counting:
+                self.waited += slice_
             changed = bucket.rate
             if changed != rate:
                 left = until - self._clock()

@@ -73,13 +73,13 @@ class Work:
             self._takers.append(taker)
         return taker
 
-    def take(self, taker: WorkTaker, *, may_wait: bool) -> Task | None:
+    def take(self, taker: WorkTaker, *, may_wait: bool, own_only: bool = False) -> Task | None:
         """See ``WorkTaker.take``."""
         with self._lock:  # entering the condition itself would be two Python calls for each instance
             self._asking += 1  # before anything else: from now on finished instances wake the waiting threads
             try:
                 while not self._stopped:
-                    index = self._next_for(taker)
+                    index = self._next_own(taker) if own_only else self._next_for(taker)
                     if index is not None:
                         self._handed_out += 1
                         return index, self._instances[index]
@@ -111,10 +111,37 @@ class Work:
             return heapq.heappop(taker.kept)
         while (index := self._next_index()) is not None:
             group = self._instances[index].group
-            owner = self._owners.setdefault(group, taker) if group else taker
+            owner = self._owners.get(group) if group else taker
+            if owner is None:
+                self._own(group, taker)
+                return index
             if owner is taker:
                 return index
             heapq.heappush(owner.kept, index)
+            self._changed.notify_all()
+        return None
+
+    def _own(self, group: str, taker: WorkTaker) -> None:
+        """Give a group to a taker, with what was left of it on the way."""
+        self._owners[group] = taker
+        if self._returned and any(self._instances[index].group == group for index in self._returned):
+            of_group = [index for index in self._returned if self._instances[index].group == group]
+            self._returned = [index for index in self._returned if self._instances[index].group != group]
+            heapq.heapify(self._returned)
+            for index in of_group:
+                heapq.heappush(taker.kept, index)
+
+    def _next_own(self, taker: WorkTaker) -> int | None:
+        """The next index of a group that a taker has already; on the way to it, everything else is left for others."""
+        if taker.kept:
+            return heapq.heappop(taker.kept)
+        while self._finds_more():
+            index = self._next
+            self._next += 1
+            owner = self._owners.get(self._instances[index].group)
+            if owner is taker:
+                return index
+            heapq.heappush(self._returned if owner is None else owner.kept, index)
             self._changed.notify_all()
         return None
 
@@ -170,12 +197,14 @@ class Work:
     def may_leave(self, taker: WorkTaker) -> bool:
         """Whether a taker may stop between two instances without leaving a part of a group to others.
 
-        Looks as far ahead as instances are handed out.
+        Looks as far ahead as instances are handed out.  As long as the list grows, any group may go on.
         """
         with self._lock:
             if taker.kept:
                 return False
             own = {group for group, owner in self._owners.items() if owner is taker}
+            if own and self._may_grow:
+                return False
             ahead = range(self._next, min(self._stretch.end, self._next + _MAX_AHEAD)) if own else ()
             return not any(self._instances[index].group in own for index in (*self._returned, *ahead))
 
@@ -209,6 +238,30 @@ class Work:
             self._skip_done()
             is_ahead = not self._is_held_up and (self._next < self._stretch.end or self._may_grow)
             return self._stopped or not (self._returned or any(taker.kept for taker in self._takers) or is_ahead)
+
+    def has_for_another(self, *, known_only: bool) -> bool:
+        """Whether a further taker would get something that those who have nothing yet leave to it.
+
+        That is an instance of no group, or of a group that nobody has.  Looks as far ahead as instances are handed out.
+        What a list that grows will bring is not known: it counts for one taker, unless ``known_only``.
+        """
+        with self._lock:
+            if self._stopped or self._is_held_up:
+                return False
+            free = len(self._takers) - len(set(self._owners.values()))
+            ahead = range(self._next, min(self._stretch.end, self._next + _MAX_AHEAD))
+            groups: set[str] = set()
+            count = 0
+            for index in (*self._returned, *ahead):
+                group = self._instances[index].group
+                if group in self._owners or group in groups or index in self._done:
+                    continue
+                count += 1
+                if count > free:
+                    return True
+                if group:
+                    groups.add(group)
+            return self._may_grow and not known_only and not free
 
     def look(self) -> bool:
         """Whether an instance is there to be handed out; grows the list if necessary."""
@@ -262,6 +315,10 @@ class WorkTaker:
         wait here, because the missing answer may be its own: with ``may_wait`` false the result is None instead.
         """
         return self._work.take(self, may_wait=may_wait)
+
+    def take_own(self, *, may_wait: bool) -> Task | None:
+        """``take``, but nothing of a group that is not this taker's already."""
+        return self._work.take(self, may_wait=may_wait, own_only=True)
 
     def give_back(self, index: int) -> None:
         """Return an instance of which nothing was sent."""
