@@ -29,6 +29,7 @@ def _peers(kind: str, count: int, slow: int) -> tuple[Entry, ...]:
         Entry("storescu", "DCMTK storescu as shipped", few, stands_for=count),
         Entry("pynetdicom", "pynetdicom storescu", few, stands_for=count),
         Entry("dcmjs", "dcmjs-dimse", few, stands_for=count),
+        Entry("dimse-native", "dicom-dimse-native", few, stands_for=count),
     )
 
 

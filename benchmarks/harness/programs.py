@@ -12,9 +12,10 @@ from contextlib import suppress
 from functools import cache as cache_calls
 from pathlib import Path
 
-__all__ = ["DCMJS", "PYDCM", "Programs", "clean_environment"]
+__all__ = ["PACKAGES", "PYDCM", "Programs", "clean_environment"]
 
-DCMJS = "dcmjs-dimse@0.3.3"
+PACKAGES = {"dcmjs-dimse": "0.3.3", "dicom-dimse-native": "2.6.1"}
+"""Version of each npm package that sends; the second one is made of DCMTK's sources."""
 PYDCM = "pydcm==0.5.0"
 _PYTHONS_OF_PYDCM = ("python3.14", "python3.13", "python3.12")
 _LONGEST_INSTALL = 180
@@ -43,7 +44,7 @@ class Programs:
         interpreter: the Python that runs it.
         receiver_processors, sender_processors: where our own receivers, and those who send to them, may run ("all" for
             anywhere): a receiver is another machine, it takes no time from the sender.
-        find, python_module, node_with_dcmjs, python_with_pydcm: see the methods behind them; each question
+        find, python_module, node_with, python_with_pydcm: see the methods behind them; each question
             is asked once.
     """
 
@@ -63,7 +64,7 @@ class Programs:
         self.interpreter = _interpreter_of(dcmsend)
         self.find = cache_calls(self._find)
         self.python_module = cache_calls(self._python_module)
-        self.node_with_dcmjs = cache_calls(self._node_with_dcmjs)
+        self.node_with = cache_calls(self._node_with)
         self.python_with_pydcm = cache_calls(self._python_with_pydcm)
 
     def _find(self, name: str) -> str | None:
@@ -125,31 +126,29 @@ class Programs:
             shutil.rmtree(self._pydcm, ignore_errors=True)
         return None
 
-    def _node_with_dcmjs(self) -> tuple[str, dict[str, str]] | None:
-        """Node.js and what it needs in its environment to find the package dcmjs-dimse.
+    def _node_with(self, package: str) -> tuple[str, dict[str, str]] | None:
+        """Node.js and what it needs in its environment to find an npm package, one of PACKAGES.
 
         Nothing where it is found by itself (NODE_PATH is respected); else it is installed into the cache, once, if
-        ``install`` was asked for and npm is there.
+        ``install`` was asked for and npm is there.  One that has to be built is missing where it cannot be.
         """
         node = shutil.which("node")
         if node is None:
             return None
-        environment = {"NODE_PATH": str(self._npm / "node_modules")}
+        folder = self._npm / package
+        environment = {"NODE_PATH": str(folder / "node_modules")}
         for needed in ({}, environment):
-            if self._finds_dcmjs(node, needed):
+            if _finds(node, package, needed):
                 return node, needed
         npm = shutil.which("npm")
         if npm is None or not self._install:
             return None
-        self._npm.mkdir(parents=True, exist_ok=True)
-        command = [npm, "install", "--no-audit", "--no-fund", "--prefix", str(self._npm), DCMJS]
+        folder.mkdir(parents=True, exist_ok=True)
+        wanted = f"{package}@{PACKAGES[package]}"
+        command = [npm, "install", "--no-audit", "--no-fund", "--prefix", str(folder), wanted]
         with suppress(subprocess.TimeoutExpired):
-            subprocess.run(command, capture_output=True, cwd=self._npm, timeout=_LONGEST_INSTALL)
-        return (node, environment) if self._finds_dcmjs(node, environment) else None
-
-    def _finds_dcmjs(self, node: str, environment: dict[str, str]) -> bool:
-        command = [node, "-e", "require('dcmjs-dimse')"]
-        return subprocess.run(command, capture_output=True, env={**os.environ, **environment}).returncode == 0
+            subprocess.run(command, capture_output=True, cwd=folder, timeout=_LONGEST_INSTALL)
+        return (node, environment) if _finds(node, package, environment) else None
 
     def versions(self) -> dict[str, str]:
         """What takes part, by name, as far as it tells."""
@@ -172,11 +171,13 @@ class Programs:
             code = "import importlib.metadata, platform; print(importlib.metadata.version('pydcm'), 'on Python', "
             found["pydcm"] = self.output([pydcm, "-c", f"{code}platform.python_version())"]).strip()
         interpreter = self.python_module("pynetdicom")
-        node = self.node_with_dcmjs()
-        if node is not None:
-            code = "console.log(require('dcmjs-dimse/package.json').version)"
-            done = subprocess.run([node[0], "-e", code], capture_output=True, text=True, env={**os.environ, **node[1]})
-            found["dcmjs-dimse"] = done.stdout.strip()
+        for package in PACKAGES:
+            node = self.node_with(package)
+            if node is not None:
+                code = f"console.log(require('{package}/package.json').version)"
+                environment = {**os.environ, **node[1]}
+                done = subprocess.run([node[0], "-e", code], capture_output=True, text=True, env=environment)
+                found[package] = done.stdout.strip()
         if interpreter is not None:
             code = "import importlib.metadata; print(importlib.metadata.version('pynetdicom'))"
             found["pynetdicom"] = self.output([interpreter, "-c", code]).strip()
@@ -186,6 +187,11 @@ class Programs:
         """Standard output of a command."""
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", env=clean_environment())
         return done.stdout
+
+
+def _finds(node: str, package: str, environment: dict[str, str]) -> bool:
+    command = [node, "-e", f"require('{package}')"]
+    return subprocess.run(command, capture_output=True, env={**os.environ, **environment}).returncode == 0
 
 
 def _is_script(path: Path) -> bool:

@@ -69,13 +69,16 @@ def _pynetdicom(programs: Programs, options: Sequence[str], port: int, inputs: S
     )
 
 
-def _dcmjs(programs: Programs, options: Sequence[str], port: int, inputs: Sequence[str]) -> Command:
-    found = programs.node_with_dcmjs()
-    if found is None:
-        raise MissingProgram("the npm package dcmjs-dimse is not installed")
-    node, environment = found
-    script = Path(__file__).resolve().parent.parent / "dcmjs_send.js"
-    return Command([node, str(script), str(port), *inputs, *options], environment)
+def _npm(package: str, script: str) -> Callable[[Programs, Sequence[str], int, Sequence[str]], Command]:
+    def command(programs: Programs, options: Sequence[str], port: int, inputs: Sequence[str]) -> Command:
+        found = programs.node_with(package)
+        if found is None:
+            raise MissingProgram(f"the npm package {package} is not installed")
+        node, environment = found
+        path = Path(__file__).resolve().parent.parent / script
+        return Command([node, str(path), str(port), *inputs, *options], environment)
+
+    return command
 
 
 def _pydcm(programs: Programs, options: Sequence[str], port: int, inputs: Sequence[str]) -> Command:
@@ -101,7 +104,8 @@ SENDERS: dict[str, Sender] = {
     "storescu": Sender("DCMTK storescu as shipped", _dcmtk("storescu", False, "-R")),
     "storescu-best": Sender("DCMTK storescu at its best", _dcmtk("storescu", True, "-R")),
     "pynetdicom": Sender("pynetdicom storescu", _pynetdicom),
-    "dcmjs": Sender("dcmjs-dimse", _dcmjs),
+    "dcmjs": Sender("dcmjs-dimse", _npm("dcmjs-dimse", "dcmjs_send.js")),
+    "dimse-native": Sender("dicom-dimse-native", _npm("dicom-dimse-native", "dimse_native_send.js")),
     "pydcm": Sender("pydcm", _pydcm),
     "limit": Sender("limit (C, reads and writes only)", _limit),
     "python": Sender("bare Python interpreter", _interpreter),
