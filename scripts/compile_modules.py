@@ -1,6 +1,4 @@
-"""Compiles modules of the package with mypyc for a wheel, and puts the bytecode of the others into one file.
-
-It is a build hook of hatchling, off unless it is asked for:
+"""Compiles modules of the package with mypyc for a wheel; a build hook of hatchling, off unless it is asked for.
 
     HATCH_BUILD_HOOK_ENABLE_CUSTOM=true pip install .
 
@@ -15,13 +13,12 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-__all__ = ["CompiledModules", "compile_modules", "make_bundle"]
+__all__ = ["CompiledModules", "compile_modules"]
 
 _LIBRARY = "dcmsend"
 """All modules lie in one shared library, ``dcmsend__mypyc``: they call each other without Python between them."""
@@ -39,8 +36,6 @@ class CompiledModules(BuildHookInterface[Any]):
         target = Path(self._folder)
         for built in compile_modules(Path(self.root, "src"), self.config["modules"], target):
             build_data["force_include"][str(built)] = str(built.relative_to(target))
-        bundle = make_bundle(Path(self.root, "src"), self.config["modules"], target)
-        build_data["force_include"][str(bundle)] = str(bundle.relative_to(target))
         build_data["pure_python"] = False
         build_data["infer_tag"] = True
 
@@ -81,39 +76,6 @@ def compile_modules(source: Path, modules: list[str], target: Path, optimization
         command.run()
     shutil.rmtree(intermediate)
     return sorted(path for path in target.rglob("*") if path.is_file())
-
-
-def make_bundle(source: Path, compiled: list[str], target: Path) -> Path:
-    """Write the bytecode of all modules but the compiled ones, for the interpreter that runs this.
-
-    Args:
-        source: folder that holds the package.
-        compiled: names of modules, with dots, that are left out.
-        target: folder that gets the file, in the folder of the package.
-    """
-    codes = {}
-    for path in sorted((source / "dcmsend").rglob("*.py")):
-        parts = path.relative_to(source).with_suffix("").parts
-        is_package = parts[-1] == "__init__"
-        name = ".".join(parts[:-1] if is_package else parts)
-        if name not in (*compiled, "dcmsend", "dcmsend.bundle"):  # the last two are there before it is used
-            shown = path.relative_to(source).as_posix()
-            codes[name] = compile(path.read_bytes(), shown, "exec", dont_inherit=True), is_package
-    bundle = load_module(source / "dcmsend" / "bundle.py")
-    built: Path = target / "dcmsend" / bundle.NAME
-    built.parent.mkdir(exist_ok=True)
-    built.write_bytes(bundle.write_bundle(codes))
-    return built
-
-
-def load_module(path: Path) -> Any:
-    """A module of a source tree, which need not be installed."""
-    spec = spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @contextmanager

@@ -10,12 +10,6 @@ Everything a program needs is here.  Names are loaded when they are first used, 
 from __future__ import annotations
 
 from importlib import import_module
-from os.path import exists as _exists
-
-if _exists(f"{__path__[0]}/modules.bundle"):  # in a compiled wheel, before anything else is imported
-    from .bundle import use_bundle as _use_bundle
-
-    _use_bundle(__path__[0])
 
 from . import version as _version
 
