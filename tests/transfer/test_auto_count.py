@@ -203,6 +203,44 @@ def test_what_is_still_being_tried_is_told_so() -> None:
     assert play(far(0.1), seconds=60).auto.result == Choice(8, Why.ALL_ALLOWED)
 
 
+def test_what_is_left_at_an_end_changes_no_choice() -> None:
+    """All that is left stays together, so fewer are open; the next work begins with the number that was chosen."""
+    auto = AutoCount(8, 0.0)
+    auto.choice = Choice(4, Why.WAITING)
+    line = LineFacts(1, 9, 99.9)
+    for moment in range(3):
+        auto.step(Facts(100 + moment, (line,), {}, unneeded=1))
+        assert auto.choice == Choice(1, Why.NOTHING_LEFT), "one is asked for no more"
+        assert auto.result == Choice(4, Why.WAITING)
+    auto.begin_again()
+    assert auto.step(Facts(104, (), {})) == Choice(4, Why.WAITING)
+
+
+def test_what_was_known_of_more_is_not_held_against_fewer() -> None:
+    """Fewer are tried, one of them cannot be opened anew: their speed is not compared with that of all."""
+    auto = AutoCount(8, 0.0)
+    auto.choice = Choice(8, Why.WAITING)
+    spent, number = Spent(), 0
+
+    def answer(count: int, gap: float, refusals: int, until: float) -> None:
+        nonlocal number
+        while auto_at[0] < until:
+            auto_at[0] += gap / count
+            number += 1
+            spent.add(50_000, gap)
+            lines = tuple(LineFacts(each, number // count + 1, auto_at[0]) for each in range(count))
+            auto.step(Facts(auto_at[0], lines, dict(spent.sums), waiting=auto_at[0] * count, refusals=refusals))
+
+    auto_at = [0.0]
+    answer(8, 0.1, 0, 20.0)
+    while auto.choice.sessions == 8 and auto_at[0] < 40:
+        answer(8, 0.2, 0, auto_at[0] + 0.1)
+    assert auto.choice == Choice(4, Why.SLOWER)
+    answer(4, 0.2, 1, auto_at[0] + 30)
+    assert auto.choice.sessions == 4
+    assert [change.why for change in auto.changes if change.after > auto_at[0] - 29] == []
+
+
 def test_it_has_fewer_when_answers_become_slow() -> None:
     """From 20 s on the receiver is as fast with four as with eight, and in all slower than before."""
     receiver = Receiver(lambda count, at, _chance: 0.1 if at < 20 else 0.1 * max(2, count), opening=0.01)
@@ -218,6 +256,15 @@ def test_a_receiver_that_is_slower_for_everybody_keeps_its_associations() -> Non
     played = play(receiver, seconds=60)
     assert played.count_at(59) == 8
     assert played.rate(40, 60) >= 0.85 * 8 / 0.15
+
+
+def test_it_does_not_swing_with_a_receiver_that_is_slow_now_and_then() -> None:
+    """Fewer were no better in the first slow time; in the next ones that is remembered."""
+    receiver = Receiver(lambda _count, at, _chance: 0.2 if at % 40 >= 20 else 0.1, opening=0.01)
+    played = play(receiver, seconds=600)
+    assert played.changes_after(10) <= 10, played.counts
+    assert played.changes_after(300) <= 4, played.counts
+    assert played.rate(60, 600) >= 0.9 * 8 * (1 / 0.1 + 1 / 0.2) / 2
 
 
 @pytest.mark.parametrize("length", [

@@ -224,6 +224,66 @@ def test_a_session_with_nothing_to_take_is_not_opened_again_and_again(groups: in
     assert run.target.counts().sessions <= len(with_something) + (1 if grows else 0)
 
 
+def test_a_list_that_grows_is_for_as_many_as_are_chosen() -> None:
+    """Nothing of it is known ahead, and yet each of them gets something."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(feed, "_LONGEST_LOOK_AHEAD", 3)
+        plan = Plan(before_each=_others_have_their_turn)
+        run = run_by_whim(plan, Feed(scan_of(200)), 4, lambda _most, facts: 1 if len(facts.spent) < 1 else 4)
+    check(run)
+    assert run.results == ["stored"] * 200
+    assert run.target.most_open == 4
+
+
+class SecondLeaves:
+    """Chooses two, one as soon as the second has an answer, and two again after ``again`` answers of the first."""
+
+    def __init__(self, again: int) -> None:
+        self._again = again
+        self._is_one = False
+        self.seen: list[Facts] = []
+
+    def __call__(self, _most: int, facts: Facts) -> int:
+        self.seen.append(facts)
+        answers = {line.number: line.answers for line in facts.lines}
+        self._is_one = self._is_one or answers.get(2, 0) > 0
+        return 1 if self._is_one and answers.get(1, 0) < self._again else 2
+
+
+def test_a_session_that_has_to_wait_for_its_group_is_not_counted() -> None:
+    """Its group may go on as long as the list grows: it stays open, and the choice goes by the others."""
+    choose = SecondLeaves(again=120)
+    groups = ["a"] * 40 + ["b"] * 2 + ["a"] * 200 + ["b"] * 40
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(feed, "_LONGEST_LOOK_AHEAD", 3)
+        run = run_by_whim(
+            Plan(before_each=_others_have_their_turn), Feed(scan_of(len(groups), groups.__getitem__)), 4, choose
+        )
+    check(run)
+    sessions: defaultdict[str, set[int]] = defaultdict(set)
+    for index, session in run.target.order:
+        sessions[groups[index]].add(session)
+    assert sessions == {"a": {1}, "b": {2}}
+    order = [index for index, _ in run.target.order]
+    assert order.index(242) > order.index(110), "who is to leave lets the others find its next instance"
+    middle = choose.seen[order.index(60) : order.index(110)]
+    assert all([line.number for line in facts.lines] == [1] for facts in middle), "it is open all the same"
+    assert run.target.counts().sessions == 2, "who waits is asked to stay before another one is opened"
+
+
+def test_a_lost_session_that_is_to_leave_is_neither_missed_nor_replaced() -> None:
+    choose = SecondLeaves(again=1000)
+    groups = ["a"] * 40 + ["b", "a"] * 50
+    plan = Plan({60: [Fate(Way.LOST_AFTER)]}, before_each=_others_have_their_turn)
+    run = run_by_whim(plan, list(scan_of(len(groups), groups.__getitem__)), 4, choose)
+    check(run)
+    by_session = dict(run.target.order)
+    assert by_session[58] == 2
+    assert by_session[62] == 1, "the rest of its group goes to the one that stays"
+    assert run.target.counts().sessions == 2
+    assert not any(facts.losses for facts in choose.seen)
+
+
 @pytest.mark.parametrize("opening", [Opening.TRANSIENT, Opening.PERMANENT, Opening.TAKES_NOTHING])
 def test_further_sessions_that_are_not_to_be_had(opening: Opening) -> None:
     seen: list[Facts] = []
@@ -252,6 +312,26 @@ def test_a_further_session_that_is_left_waiting_is_given_up() -> None:
     check(run)
     assert run.results == ["stored"] * 3000
     assert not any(facts.refusals for facts in seen), "who is called back was not refused"
+
+
+def test_a_lost_session_whose_successor_is_left_waiting_is_given_up() -> None:
+    """A receiver that does not answer is noticed here, too."""
+    left_waiting: list[int] = []
+
+    def choose(_most: int, facts: Facts) -> int:
+        if facts.losses and facts.opening_since is not None:
+            left_waiting.append(len(facts.lines))
+        return 1 if left_waiting else 2
+
+    plan = Plan(
+        {20: [Fate(Way.LOST_AFTER)]},
+        openings=[Opening.GOOD, Opening.GOOD, Opening.WAITS],
+        before_each=_others_have_their_turn,
+    )
+    run = run_by_whim(plan, 400, 4, choose)
+    check(run)
+    assert left_waiting
+    assert run.results.count("stored") >= 399
 
 
 def test_what_the_choice_rests_on() -> None:

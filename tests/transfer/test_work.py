@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -11,6 +12,7 @@ from dcmsend.index import Instance
 from dcmsend.transfer.growing_list import Pulled
 from dcmsend.transfer.work import Work, WorkTaker
 from support.memory_run import make_instance
+from support.processes import wait_until
 
 
 class GrowingStretch:
@@ -60,13 +62,11 @@ def test_who_is_to_leave_takes_only_what_it_has_begun(group: Callable[[int], str
         by_taker[taker].append(task[0])
     leaving = takers[-1]
     begun = {instances[index].group for index in by_taker[leaving]}
+    leaving.set_leaving(True)
     here = list(takers)
     while here:
         for taker in list(here):
-            is_leaving = taker is leaving
-            task = None
-            if not (is_leaving and work.may_leave(taker)):
-                task = taker.take_own(may_wait=False) if is_leaving else taker.take(may_wait=False)
+            task = taker.take(may_wait=False)
             if task is not None:
                 by_taker[taker].append(task[0])
                 continue
@@ -81,16 +81,68 @@ def test_who_is_to_leave_takes_only_what_it_has_begun(group: Callable[[int], str
             assert own == [index for index in range(2000) if instances[index].group == name], "all of it, in order"
 
 
-def test_who_has_a_group_may_not_leave_while_the_list_grows() -> None:
-    work, _ = work_of(lambda _: "one", 100, known=10)
+def test_a_group_may_go_on_while_the_list_grows() -> None:
+    """Who is to leave waits for that, lets the others find it, and goes when the list is complete."""
+    work, _ = work_of(lambda number: "one" if number % 50 < 3 else "", 100, known=3)
+    leaving, other = work.taker(), work.taker()
+    assert [leaving.take(may_wait=False) for _ in range(3)] == [(n, work._instances[n]) for n in range(3)]
+    leaving.set_leaving(True)
+    taken: list[int] = []
+
+    def serve() -> None:
+        while (task := leaving.take()) is not None:
+            taken.append(task[0])
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    wait_until(lambda: leaving.is_aside, 60, "who is to leave waits")
+    assert work.end == 3, "it does not let the list grow itself: the others would have to wait"
+    while other.take(may_wait=False) is not None:
+        pass
+    thread.join(60)
+    assert not thread.is_alive()
+    assert taken == [50, 51, 52]
+
+
+def test_who_is_to_leave_leaves_nothing_when_nobody_stays() -> None:
+    work, _ = work_of(lambda number: f"{number}", 4)
+    first, second = work.taker(), work.taker()
+    assert first.take() is not None
+    first.set_leaving(True)
+    assert first.take() is None, "the second one is there for the rest"
+    second.retire()
+    assert [task and task[0] for task in (first.take(), first.take(), first.take(), first.take())] == [1, 2, 3, None]
+
+
+def test_who_was_to_leave_may_stay() -> None:
+    work, _ = work_of(lambda number: f"{number}", 4)
+    first, _second = work.taker(), work.taker()
+    first.set_leaving(True)
+    assert first.take() is None
+    first.set_leaving(False)
+    assert first.take() is not None
+
+
+def test_all_that_is_finished_is_not_taken_for_all_that_is_left() -> None:
+    """The slowest instance is answered after 10,000 others: more may be taken, and nobody is to go because of that."""
+    work, _ = work_of(lambda _: "", 10_100)
     taker, other = work.taker(), work.taker()
-    for _ in range(10):
-        taker.take()
-    assert not work.may_leave(taker)
-    assert work.may_leave(other)
-    while taker.take(may_wait=False) is not None:
-        assert other.take(may_wait=False) is None
-    assert work.may_leave(taker)
+    for _ in range(10_000):
+        assert taker.take(may_wait=False) is not None
+    assert other.take(may_wait=False) is None, "too far ahead"
+    for _ in range(9_999):
+        work.note_finished(0)
+    seen: list[object] = []
+    thread = threading.Thread(target=lambda: seen.append(other.take()))
+    with work._lock:  # who asks in the middle of a notice must not see half of it
+        notice = threading.Thread(target=work.note_finished, args=(10_000,))
+        notice.start()
+        notice.join(0.1)
+        assert not work._is_stuck
+    notice.join(60)
+    thread.start()
+    thread.join(60)
+    assert seen != [None]
 
 
 def test_whether_a_further_taker_would_get_something() -> None:
@@ -107,6 +159,31 @@ def test_whether_a_further_taker_would_get_something() -> None:
     assert work.has_for_another(known_only=True)
     work.stop()
     assert not work.has_for_another(known_only=False)
+
+
+def test_a_list_that_grows_brings_something_for_any_number_where_there_are_no_groups() -> None:
+    work, _ = work_of(lambda _: "", 60, known=0)
+    for _ in range(3):
+        assert work.taker().take() is not None
+        assert work.has_for_another(known_only=False)
+
+
+def test_what_is_done_may_be_forgotten() -> None:
+    """Instances that have their outcome are not looked at: their place in the list may be empty."""
+    done = range(40, 50)
+    work, instances = work_of(lambda number: f"{number % 3}", 60)
+    work._done = done
+    for index in done:
+        instances[index] = None  # type: ignore[call-overload]
+    takers = [work.taker() for _ in range(2)]
+    for taker in takers:
+        assert taker.take() is not None
+    takers[0].set_leaving(True)
+    taken = []
+    while (task := takers[0].take(may_wait=False)) is not None:
+        work.has_for_another(known_only=True)
+        taken.append(task[0])
+    assert taken == [index for index in range(3, 60, 3) if index not in done]
 
 
 def test_what_has_no_group_is_for_anybody() -> None:

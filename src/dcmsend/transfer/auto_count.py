@@ -94,6 +94,8 @@ class AutoCount:
         self._doubt: tuple[int, float] | None = None
         self._asked = _Bound(most, at, Why.REFUSED)  # by the receiver
         self._found = _Bound(most, at, Why.NO_GAIN)  # by trials
+        self._before_the_rest: Choice | None = None
+        self._begins_again = False
         self._in_vain = 0
         self._complaints = 0
         self._complained_at = self._halved_at = float("-inf")
@@ -102,6 +104,9 @@ class AutoCount:
     def step(self, facts: Facts) -> Choice:
         """The choice now.  To be asked often, at any moments."""
         self.highest = max(self.highest, len(facts.lines))
+        if self._begins_again and self._before_the_rest is not None:
+            self._choose(*self._before_the_rest, facts.at)
+        self._begins_again = False
         self._heed(facts)
         if self._settles(facts):
             self._mark = None
@@ -118,14 +123,19 @@ class AutoCount:
     def begin_again(self) -> None:
         """Note that new sessions take the place of all earlier ones, and that all counts begin at 0."""
         self._mark = None
+        self._begins_again = True
         self._refusals = self._shortages = self._losses = self._unneeded = 0
         if self._found.why is Why.NOTHING_LEFT:
             self._found = _Bound(self.most, self._began, Why.NO_GAIN)
 
     @property
     def result(self) -> Choice:
-        """The choice, as it is told at the end: a number that is only being tried is told as such."""
-        return self.choice if self._trial is None else Choice(self.choice.sessions, Why.TRIED)
+        """The choice, as it is told at the end: a number that is only being tried is told as such.
+
+        That the rest did not suffice for so many, as it may at any end, is not told.
+        """
+        choice = self._before_the_rest or self.choice
+        return choice if self._trial is None else Choice(choice.sessions, Why.TRIED)
 
     def _heed(self, facts: Facts) -> None:
         """Go back at once when the receiver complains."""
@@ -135,7 +145,6 @@ class AutoCount:
         unneeded, self._unneeded = facts.unneeded > self._unneeded, facts.unneeded
         count = self.choice.sessions
         as_they_are = max(1, min(count, len(facts.lines)))
-        trial = self._trial
         if lacking or (lost and count > 1):
             if not self._is_echo(facts):
                 self._halved_at = facts.at
@@ -144,9 +153,11 @@ class AutoCount:
             self._hold(as_they_are, Why.REFUSED, facts.at)
         elif facts.opening_since is not None and facts.at > facts.opening_since + self._patience(facts):
             self._hold(as_they_are, Why.NO_ANSWER, facts.at)
-        elif unneeded and trial is not None and trial.is_upwards:
+        elif unneeded:
+            before = self._before_the_rest or (self.choice if self._trial is None else None)
             self._found = _Bound(as_they_are, facts.at + _REST, Why.NOTHING_LEFT)
             self._go_back(as_they_are, Why.NOTHING_LEFT, facts.at)
+            self._before_the_rest = before
 
     def _is_echo(self, facts: Facts) -> bool:
         """Whether a complaint belongs to the last one: what was under way then is answered in the same way."""
@@ -177,7 +188,7 @@ class AutoCount:
             self._trial = None
             if trial is not None and count == trial.sessions:
                 self._know(trial.speed)
-            elif count != self.choice.sessions:
+            elif trial is not None or count != self.choice.sessions:
                 self._reference = self._usual = None
         self._choose(count, why, at)
 
@@ -212,7 +223,7 @@ class AutoCount:
         trial, self._trial = self._trial, None
         count, speed = self.choice.sessions, measured.speed
         if trial is None:
-            if self._has_slowed(speed):
+            if self._has_slowed(speed, at):
                 self._try_fewer(max(1, count // 2), speed, Why.SLOWER, at)
                 return
             if self._slow:
@@ -251,10 +262,14 @@ class AutoCount:
         self._trial = _Trial(self.choice.sessions, speed, is_upwards=False, why=why)
         self._choose(count, why, at)
 
-    def _has_slowed(self, speed: Speed) -> bool:
-        """Whether several sessions have twice been much slower than they usually are."""
+    def _has_slowed(self, speed: Speed, at: float) -> bool:
+        """Whether several sessions have twice been much slower than they usually are.
+
+        For a while after fewer were tried in vain this is not asked: a receiver may be slow now and then.
+        """
         usual, is_slow = self._usual, False
-        if self.choice.sessions > 1 and usual is not None and speed.is_comparable(usual):
+        rests = self._found.why is Why.WAITING and at < self._found.until
+        if self.choice.sessions > 1 and not rests and usual is not None and speed.is_comparable(usual):
             times, error = speed.times(usual)
             is_slow = times < _SLOWED and times + _SURE * error < 1
         self._slow = self._slow + 1 if is_slow else 0
@@ -295,3 +310,4 @@ class AutoCount:
             self.changes.append(Change(at - self._began, count, why))
             del self.changes[:-_MOST_CHANGES]
         self.choice = Choice(count, why)
+        self._before_the_rest = None

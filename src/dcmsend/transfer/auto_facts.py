@@ -25,7 +25,7 @@ class Why(Enum):
     NO_GAIN = "more were not faster"
     BUSY_HERE = "the time went by on this side"
     OWN_LIMIT = "the rate is limited on this side"
-    NOTHING_LEFT = "what was left stays together"
+    NOTHING_LEFT = "nothing was left for a further one"
     TRIED = "it was still being tried"
     REFUSED = "the receiver refused more"
     NO_ANSWER = "the receiver left a further one waiting"
@@ -68,7 +68,7 @@ class Facts(NamedTuple):
 
     Attributes:
         at: the time, in seconds from any origin.
-        lines: the open sessions.
+        lines: the open sessions, but those that are to leave and have nothing to do now.
         spent: copy of ``Spent.sums``.
         opening_since: since when a further session is being opened; None if none is.
         waiting: seconds that all sessions together have waited for answers.
@@ -76,7 +76,7 @@ class Facts(NamedTuple):
         refusals: how often no further session was to be had.
         shortages: how often the receiver had no resources.
         losses: how many sessions were lost.
-        unneeded: how often there was nothing to take for a further session, because all that is left stays together.
+        unneeded: how often there was nothing to take for a further session, e.g. because the rest stays together.
         paced: seconds that all sessions together have waited for a limit of the rate.
     """
 

@@ -17,7 +17,7 @@ from .auto_facts import Facts, LineFacts
 from .outcome import Reason, StoreOutcome
 from .parallel import Line, ParallelSessions
 from .speed import Spent
-from .work import Task, Work, WorkTaker
+from .work import Work, WorkTaker
 
 if TYPE_CHECKING:
     from .rate import Pace
@@ -41,7 +41,6 @@ class _AutoLine(Line):
         opening_since: since when a session is being opened; None if none is.
         answers: instances answered.
         last: time of the last answer, or of the opening.
-        leaves: whether the line ends as soon as it can.
     """
 
     def __init__(self, number: int, session: Session | None, interrupt: Interrupt, taker: WorkTaker) -> None:
@@ -51,33 +50,17 @@ class _AutoLine(Line):
         self.opening_since: float | None = None
         self.answers = 0
         self.last = 0.0
-        self.leaves = False
+
+    @property
+    def leaves(self) -> bool:
+        """Whether the line ends as soon as it can."""
+        return self.taker.leaves
 
     def close_attempts(self) -> None:
         """End a session that nobody goes on with."""
         attempts, self.attempts = self.attempts, None
         if isinstance(attempts, Generator):
             attempts.close()
-
-
-class _Leaving:
-    """The taker of a line, which takes no more than its groups when the line is to end; see ``Taker``."""
-
-    def __init__(self, line: _AutoLine, work: Work) -> None:
-        self._line = line
-        self._work = work
-        self.give_back = line.taker.give_back
-        self.stop = line.taker.stop
-
-    def take(self, *, may_wait: bool = True) -> Task | None:
-        line = self._line
-        if not line.leaves:
-            return line.taker.take(may_wait=may_wait)
-        return None if self._work.may_leave(line.taker) else line.taker.take_own(may_wait=may_wait)
-
-    @property
-    def is_stopped(self) -> bool:
-        return self._line.taker.is_stopped
 
 
 class AutoSessions(ParallelSessions):
@@ -179,7 +162,7 @@ class AutoSessions(ParallelSessions):
         if line.attempts is None:
             line.current = session
             line.last = _clock()
-            line.attempts = session.run(_Leaving(line, self._work))
+            line.attempts = session.run(line.taker)
         line.session = None  # from here on it closes itself
         for attempt in line.attempts:
             yield attempt
@@ -213,7 +196,7 @@ class AutoSessions(ParallelSessions):
             before = self._auto.choice.sessions
             choice = self._auto.step(self._facts(now))
             if choice.sessions != before:
-                _app_log.info("sending over %d at the same time: %s", choice.sessions, choice.why.value)
+                _app_log.info("sending over %d sessions at the same time: %s", choice.sessions, choice.why.value)
             if self._is_over or any(line.goes_on for line in self._open_lines):
                 return  # a session that changes threads does so alone
             stay = [line for line in self._open_lines if not line.leaves]
@@ -222,11 +205,21 @@ class AutoSessions(ParallelSessions):
                 # Those that are not open yet end first, then those that were opened last.
                 stay.sort(key=lambda line: (not line.is_open, line.number))
                 for line in stay[count:]:
-                    line.leaves = True
+                    line.taker.set_leaving(True)
                     if line.opening_since is not None:
                         line.interrupt.abort()
-            elif len(self._open_lines) < count and self._running and all(line.is_open for line in stay):
-                self._open_another(now)
+            elif len(stay) < count:
+                self._have_more(now)
+
+    def _have_more(self, now: float) -> None:
+        """Keep a session that was to leave, or open one."""
+        for line in self._open_lines:
+            if line.leaves and line.is_open and not line.interrupt.requested:
+                line.taker.set_leaving(False)
+                return
+        are_open = all(line.is_open or line.leaves for line in self._open_lines)
+        if len(self._open_lines) < self._count and self._running and are_open:
+            self._open_another(now)
 
     def _open_another(self, now: float) -> None:
         if self._work.is_empty:
@@ -244,8 +237,8 @@ class AutoSessions(ParallelSessions):
             line.leave()
 
     def _facts(self, now: float) -> Facts:
-        lines = [line for line in self._open_lines if line.is_open]
-        waiting = sum(line.current.timings.waiting for line in lines if line.current is not None)
+        lines = [line for line in self._open_lines if line.is_open and not line.taker.is_aside]
+        waiting = sum(line.current.timings.waiting for line in self._open_lines if line.current is not None)
         return Facts(
             now,
             tuple(LineFacts(line.number, line.answers, line.last) for line in lines),
@@ -274,6 +267,11 @@ class AutoSessions(ParallelSessions):
         assert isinstance(line, _AutoLine)
         if line.attempts is not None:
             return line.current
+        with self._steering:
+            if line.leaves:  # lost, and told to leave before it was replaced
+                self._forget(line)
+                return None
+            line.opening_since = line.opening_since or _clock()
         session = super()._opened(line)
         with self._steering:
             line.opening_since = None
@@ -295,7 +293,7 @@ class AutoSessions(ParallelSessions):
         with self._steering:
             self._waited += session.timings.waiting
             if line is not self._first and session.error is None and not line.leaves:
-                self._had_nothing = not session.answered
+                self._had_nothing = not line.answers
                 self._unneeded += self._had_nothing
             line.current = line.attempts = None
             if has_ended:
@@ -306,7 +304,7 @@ class AutoSessions(ParallelSessions):
         """Whether there are too few sessions without this one."""
         assert isinstance(line, _AutoLine)
         with self._steering:
-            self._losses += 1
+            self._losses += not line.leaves  # it may have waited for long, and was to end anyway
         self._steer()
         with self._steering:
             others = sum(each is not line and not each.leaves for each in self._open_lines)

@@ -15,7 +15,8 @@ from dcmsend.interrupt import Interrupt
 from .observer import Observer, SerialObserver
 from .options import MAX_FRUITLESS, TransferOptions
 from .outcome import Reason, Result, StoreOutcome, counted_as_stored
-from .work import OutcomesInOrder, Work
+from .outcomes_in_order import OutcomesInOrder
+from .work import Work
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

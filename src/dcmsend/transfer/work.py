@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import heapq
 import threading
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Sequence
+from itertools import chain
 
 from dcmsend.index import Instance
-
-from .outcome import StoreOutcome
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .target import Stretch
 
-__all__ = ["OutcomesInOrder", "Task", "Work", "WorkTaker"]
+__all__ = ["Task", "Work", "WorkTaker"]
 
 Task = tuple[int, Instance]
 """Index in the transfer list, from 0, and instance."""
@@ -29,7 +28,8 @@ _MAX_AHEAD_OF_DEFERRED = 1_000
 class Work:
     """The instances of one stretch in the order of the list; thread-safe.
 
-    Instances are handed out to takers.  The taker that gets the first instance of a group gets the whole group.
+    Instances are handed out to takers.  The taker that gets the first instance of a group gets the whole group.  One
+    that is to leave gets what is left of its groups, and no more, as long as another one stays.
 
     Args:
         stretch: the stretch that the sessions serve.
@@ -55,6 +55,7 @@ class Work:
         self._next = stretch.first
         self._returned: list[int] = []
         self._owners: dict[str, WorkTaker] = {}
+        self._last: dict[str, int] | None = None
         self._oldest = stretch.first
         self._takers: list[WorkTaker] = []
         self._deferred = min(deferred, default=None)
@@ -73,25 +74,39 @@ class Work:
             self._takers.append(taker)
         return taker
 
-    def take(self, taker: WorkTaker, *, may_wait: bool, own_only: bool = False) -> Task | None:
+    def take(self, taker: WorkTaker, *, may_wait: bool) -> Task | None:
         """See ``WorkTaker.take``."""
         with self._lock:  # entering the condition itself would be two Python calls for each instance
             self._asking += 1  # before anything else: from now on finished instances wake the waiting threads
             try:
                 while not self._stopped:
-                    index = self._next_own(taker) if own_only else self._next_for(taker)
+                    leaves = taker.leaves and any(not each.leaves for each in self._takers)
+                    index = self._next_own(taker) if leaves else self._next_for(taker)
                     if index is not None:
                         self._handed_out += 1
                         return index, self._instances[index]
-                    if self._is_over:
+                    if not self._has_more_of(taker) if leaves else self._is_over:
                         self._changed.notify_all()  # others wait for the same news
                         break
                     if not may_wait:
                         break
-                    self._changed.wait()
+                    if leaves:
+                        self._wait_aside(taker)
+                    else:
+                        self._changed.wait()
                 return None
             finally:
                 self._asking -= 1
+
+    def _wait_aside(self, taker: WorkTaker) -> None:
+        """Wait until a taker that is to leave can go on.  Those who stay wake it, so outcomes need not."""
+        self._asking -= 1
+        taker.is_aside = True
+        try:
+            self._changed.wait()
+        finally:
+            self._asking += 1
+            taker.is_aside = False
 
     @property
     def _is_over(self) -> bool:
@@ -124,18 +139,26 @@ class Work:
     def _own(self, group: str, taker: WorkTaker) -> None:
         """Give a group to a taker, with what was left of it on the way."""
         self._owners[group] = taker
-        if self._returned and any(self._instances[index].group == group for index in self._returned):
-            of_group = [index for index in self._returned if self._instances[index].group == group]
-            self._returned = [index for index in self._returned if self._instances[index].group != group]
+        taker.groups.add(group)
+        taker.last = None
+        of_group = {index for index in self._returned if self._instances[index].group == group}
+        if of_group:
+            self._returned = [index for index in self._returned if index not in of_group]
             heapq.heapify(self._returned)
             for index in of_group:
                 heapq.heappush(taker.kept, index)
 
     def _next_own(self, taker: WorkTaker) -> int | None:
-        """The next index of a group that a taker has already; on the way to it, everything else is left for others."""
+        """The next index of a group that a taker has already; on the way to it, everything else is left for others.
+
+        The list does not grow by it: that might take long, and those who stay would have to wait.
+        """
         if taker.kept:
             return heapq.heappop(taker.kept)
-        while self._finds_more():
+        if not self._has_more_of(taker):
+            return None
+        self._skip_done()
+        while self._next < min(self._stretch.end, self._oldest + _MAX_AHEAD) and not self._is_held_up:
             index = self._next
             self._next += 1
             owner = self._owners.get(self._instances[index].group)
@@ -143,7 +166,23 @@ class Work:
                 return index
             heapq.heappush(self._returned if owner is None else owner.kept, index)
             self._changed.notify_all()
+            self._skip_done()
         return None
+
+    def _has_more_of(self, taker: WorkTaker) -> bool:
+        """Whether something is left of the groups of a taker.  As long as the list grows, any group may go on."""
+        if taker.kept:
+            return True
+        if not taker.groups:
+            return False
+        if not self._is_fixed and self._stretch.may_grow:
+            return True
+        if self._last is None:
+            left = range(self._next, self._stretch.end)
+            self._last = {self._instances[index].group: index for index in left if index not in self._done}
+        if taker.last is None:
+            taker.last = max(self._last.get(group, -1) for group in taker.groups)
+        return taker.last >= self._next
 
     def _next_index(self) -> int | None:
         if self._returned:
@@ -189,33 +228,32 @@ class Work:
             for index in taker.kept:
                 heapq.heappush(self._returned, index)
             taker.kept.clear()
-            self._owners = {group: owner for group, owner in self._owners.items() if owner is not taker}
+            for group in taker.groups:
+                del self._owners[group]
+            taker.groups.clear()
             if taker in self._takers:
                 self._takers.remove(taker)
             self._changed.notify_all()
 
-    def may_leave(self, taker: WorkTaker) -> bool:
-        """Whether a taker may stop between two instances without leaving a part of a group to others.
-
-        Looks as far ahead as instances are handed out.  As long as the list grows, any group may go on.
-        """
-        with self._lock:
-            if taker.kept:
-                return False
-            own = {group for group, owner in self._owners.items() if owner is taker}
-            if own and self._may_grow:
-                return False
-            ahead = range(self._next, min(self._stretch.end, self._next + _MAX_AHEAD)) if own else ()
-            return not any(self._instances[index].group in own for index in (*self._returned, *ahead))
+    def set_leaving(self, taker: WorkTaker, leaves: bool) -> None:
+        """See ``WorkTaker.set_leaving``."""
+        with self._changed:
+            taker.leaves = leaves
+            self._changed.notify_all()
 
     def note_finished(self, next_index: int) -> None:
         """Note that an instance, and everything before ``next_index``, has its outcome and was taken by the caller.
 
         Only one thread may call this.
         """
-        self._finished += 1
-        is_far = next_index >= self._oldest + _MAX_AHEAD // 10  # rare notices are enough
-        if is_far or self._asking:
+        if next_index >= self._oldest + _MAX_AHEAD // 10:
+            with self._changed:  # both at once: else all would seem to be finished, and nothing more allowed
+                self._finished += 1
+                self._oldest = next_index
+                self._changed.notify_all()
+            return
+        self._finished += 1  # before it is asked who waits, see ``take``
+        if self._asking:
             with self._changed:
                 self._oldest = next_index
                 self._changed.notify_all()
@@ -243,25 +281,26 @@ class Work:
         """Whether a further taker would get something that those who have nothing yet leave to it.
 
         That is an instance of no group, or of a group that nobody has.  Looks as far ahead as instances are handed out.
-        What a list that grows will bring is not known: it counts for one taker, unless ``known_only``.
+        What a list that grows will bring counts for any number, but where there are groups: there it may all belong to
+        one, and counts for one taker, unless ``known_only``.
         """
         with self._lock:
             if self._stopped or self._is_held_up:
                 return False
-            free = len(self._takers) - len(set(self._owners.values()))
+            free = sum(not each.groups and not each.leaves for each in self._takers)
             ahead = range(self._next, min(self._stretch.end, self._next + _MAX_AHEAD))
             groups: set[str] = set()
             count = 0
-            for index in (*self._returned, *ahead):
-                group = self._instances[index].group
-                if group in self._owners or group in groups or index in self._done:
+            for index in chain(self._returned, ahead):
+                if index in self._done or (group := self._instances[index].group) in self._owners or group in groups:
                     continue
                 count += 1
                 if count > free:
                     return True
                 if group:
                     groups.add(group)
-            return self._may_grow and not known_only and not free
+            is_grouped = bool(self._owners or groups)
+            return self._may_grow and not (is_grouped and (free or known_only))
 
     def look(self) -> bool:
         """Whether an instance is there to be handed out; grows the list if necessary."""
@@ -292,6 +331,8 @@ class Work:
 
         pulled = self._stretch.grow()
         self._is_held_back = pulled is Pulled.NOT_YET
+        if pulled is Pulled.END:
+            self._changed.notify_all()  # whoever is to leave may do so now
         return pulled is Pulled.ONE
 
 
@@ -299,14 +340,23 @@ class WorkTaker:
     """Takes instances of a work for one session, and for those that replace it.
 
     Attributes:
-        kept: heap of the indices that are kept for this taker, because it has their groups; changed by ``Work`` alone.
+        kept: heap of the indices that are kept for this taker, because it has their groups.
+        groups: the groups that it has.
+        last: index of the last instance of these groups; None while that is not known.
+        leaves: whether it is to leave.
+        is_aside: whether it is to leave, and waits because its groups may go on.
+    All of them are changed by ``Work`` alone.
     """
 
-    __slots__ = ("_work", "kept")
+    __slots__ = ("_work", "groups", "is_aside", "kept", "last", "leaves")
 
     def __init__(self, work: Work) -> None:
         self._work = work
         self.kept: list[int] = []
+        self.groups: set[str] = set()
+        self.last: int | None = None
+        self.leaves = False
+        self.is_aside = False
 
     def take(self, *, may_wait: bool = True) -> Task | None:
         """The next instance; None when none is left, or after ``stop``.
@@ -316,13 +366,13 @@ class WorkTaker:
         """
         return self._work.take(self, may_wait=may_wait)
 
-    def take_own(self, *, may_wait: bool) -> Task | None:
-        """``take``, but nothing of a group that is not this taker's already."""
-        return self._work.take(self, may_wait=may_wait, own_only=True)
-
     def give_back(self, index: int) -> None:
         """Return an instance of which nothing was sent."""
         self._work.give_back(self, index)
+
+    def set_leaving(self, leaves: bool) -> None:
+        """Whether this taker gets no more than what is left of its groups, as long as another one stays."""
+        self._work.set_leaving(self, leaves)
 
     def retire(self) -> None:
         """Take no more instances; those kept for this taker go to others."""
@@ -336,33 +386,3 @@ class WorkTaker:
     def is_stopped(self) -> bool:
         """Whether no more instances may be begun."""
         return self._work.is_stopped
-
-
-class OutcomesInOrder:
-    """Restores the order of the list; also a container of the indices that have their outcome.
-
-    One thread adds outcomes; any thread may ask for an index.
-
-    Attributes:
-        next_index: the first instance without an outcome.
-    """
-
-    def __init__(self) -> None:
-        self.next_index = 0
-        self._held: dict[int, StoreOutcome] = {}
-
-    def __contains__(self, index: object) -> bool:
-        # Order matters: an index leaves ``_held`` only after ``next_index`` has passed it.
-        return index in self._held or (isinstance(index, int) and index < self.next_index)
-
-    def add(self, outcome: StoreOutcome) -> Iterator[StoreOutcome]:
-        """Add an outcome; yield the outcomes whose turn has come."""
-        index = outcome.position
-        if index != self.next_index:
-            self._held[index] = outcome
-            return
-        self.next_index += 1
-        yield outcome
-        while (index := self.next_index) in self._held:
-            self.next_index = index + 1  # before it is removed: the index must count as done at every moment
-            yield self._held.pop(index)
