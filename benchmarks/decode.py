@@ -31,6 +31,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from harness.encoding import element
 from harness.machine import describe_machine
+from harness.ports import free_port
 from harness.programs import Programs, clean_environment
 
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7.4"
@@ -220,9 +221,7 @@ def encapsulated(frames: list[bytes]) -> bytes:
 @contextmanager
 def receiver(programs: Programs) -> Iterator[int]:
     """The port of a storescp that takes Explicit VR Little Endian and keeps nothing."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [str(programs.find("storescp")), "--ignore", "-pm", "+xe", "-pdu", "131072", str(port)]
     server = subprocess.Popen(command, env=clean_environment(TCP_NODELAY="1"), stderr=subprocess.DEVNULL)
     try:

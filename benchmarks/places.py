@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from archives import PIXELS, Measured, image
+from harness.ports import free_port
 from harness.programs import Programs, clean_environment
 
 TESTS = Path(__file__).resolve().parent.parent / "tests"
@@ -103,8 +104,7 @@ def served(programs: Programs, folder: Path) -> Iterator[Line]:
     nginx = programs.find("nginx") or shutil.which("nginx")
     if nginx is None:
         raise SystemExit("nginx is not installed")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     (folder / "nginx.conf").write_text(NGINX.format(folder=folder, port=port, bucket=BUCKET))
     measure, receivers = programs.compiled("measure"), programs.receiver_processors
     pipes: dict[str, int] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}

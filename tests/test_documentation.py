@@ -20,7 +20,7 @@ from support.corpus import DATA
 from support.discarding_peer import DiscardingPeer
 from support.peer_script import Abort, Accept, Close, Reject, Respond, Script, Silence, refuse
 from support.peers import dcmqrscp, storescp
-from support.processes import free_port
+from support.ports import free_port
 from support.programs import dcmtk_program
 from support.run import run
 from support.scripted_peer import ScriptedPeer

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from .ports import free_port
 from .programs import Programs, clean_environment
-from .receivers import _free_port
 
 __all__ = ["MeasuredCluster", "Told", "measured_cluster"]
 
@@ -76,7 +76,7 @@ def measured_cluster(
     Where the figures are not judged, workers are forked from one process that has loaded Dask, also in the place of
     one that was killed.
     """
-    port = _free_port()
+    port = free_port()
     address = f"tcp://127.0.0.1:{port}"
     settings = clean_environment(
         DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES="0", DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL="60s",

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import shutil
-import socket
 import subprocess
 import time
 import urllib.request
@@ -17,6 +16,7 @@ from typing import Any, Protocol
 
 from .case import Receiver
 from .netem import lossy_line
+from .ports import free_port
 from .programs import Programs, clean_environment
 from .senders import MissingProgram
 
@@ -184,7 +184,7 @@ class _Closed:
     prefix = ()
 
     def __init__(self) -> None:
-        self.port = _free_port()
+        self.port = free_port()
 
     def begin(self) -> None:
         """Nothing arrives."""
@@ -214,7 +214,7 @@ def _null_sink_tls(programs: Programs, receiver: Receiver, folder: Path) -> Iter
 
 @contextlib.contextmanager
 def _storescp(programs: Programs, receiver: Receiver, folder: Path) -> Iterator[RunningReceiver]:
-    port = _free_port()
+    port = free_port()
     argv = [_installed(programs, "storescp"), "--ignore", str(port)]
     with _serving(programs, receiver, argv, port, folder) as process:
         yield _Storescp(process, port)
@@ -222,7 +222,7 @@ def _storescp(programs: Programs, receiver: Receiver, folder: Path) -> Iterator[
 
 @contextlib.contextmanager
 def _storescp_tls(programs: Programs, receiver: Receiver, folder: Path) -> Iterator[RunningReceiver]:
-    (key, certificate), port = _certificate(programs, folder), _free_port()
+    (key, certificate), port = _certificate(programs, folder), free_port()
     argv = [_installed(programs, "storescp"), "--ignore", "+tls", key, certificate, "-ic", str(port)]
     with _serving(programs, receiver, argv, port, folder) as process:
         yield _Storescp(process, port)
@@ -238,7 +238,7 @@ def _dcmrecv(programs: Programs, receiver: Receiver, folder: Path) -> Iterator[R
     lines += ["[[Profiles]]", "[Default]", "PresentationContexts = Contexts", ""]
     configuration = folder / "dcmrecv.cfg"
     configuration.write_text("\n".join(lines))
-    port = _free_port()
+    port = free_port()
     argv = [_installed(programs, "dcmrecv"), "-xf", str(configuration), "Default", "-od", str(received), str(port)]
     with _serving(programs, receiver, argv, port, folder):
         yield _Folder(port, received)
@@ -246,7 +246,7 @@ def _dcmrecv(programs: Programs, receiver: Receiver, folder: Path) -> Iterator[R
 
 @contextlib.contextmanager
 def _orthanc(programs: Programs, receiver: Receiver, folder: Path) -> Iterator[RunningReceiver]:
-    store, port, http_port = folder / "store", _free_port(), _free_port()
+    store, port, http_port = folder / "store", free_port(), free_port()
     store.mkdir()
     configuration = folder / "orthanc.json"
     configuration.write_text(
@@ -358,13 +358,6 @@ def _wait(condition: Any, seconds: float = _SETTLE_SECONDS) -> None:
     deadline = time.monotonic() + seconds
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.01)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _is_listening(port: int) -> bool:

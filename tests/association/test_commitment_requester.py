@@ -34,6 +34,7 @@ from support import wire
 from support.archive import ArchiveInstance, CommitmentArchive, commitment_archive
 from support.certificates import Certificates
 from support.peers import orthanc
+from support.ports import free_port
 from support.tls_peers import server_context
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
@@ -169,8 +170,7 @@ def test_over_tls(certificates: Certificates) -> None:
 
 @pytest.mark.peer("orthanc")
 def test_orthanc_takes_a_request_and_reports_elsewhere(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        nowhere = closed.getsockname()[1]
+    nowhere = free_port()
     known = {"AET": "DCMSEND", "Host": "127.0.0.1", "Port": nowhere, "AllowStorageCommitment": True}
     with orthanc(tmp_path / "orthanc", DicomModalities={"dcmsend": known}) as server:
         with asking(server.port, calling_ae_title="DCMSEND") as asked:
@@ -463,8 +463,7 @@ def test_a_peer_that_takes_no_requests() -> None:
 
 
 def test_nobody_listens() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
+    port = free_port()
     with asking(port) as asked, pytest.raises(NegotiationFailed):
         asked.requester.open()
 

@@ -25,6 +25,7 @@ from dcmsend.transfer import Holdings, TransferOptions
 from support import wire
 from support.archive import ArchiveInstance, CommitmentArchive, commitment_archive
 from support.messages import received_messages
+from support.ports import free_port
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 STUDY, SERIES = "1.2", "1.2.1"
@@ -196,8 +197,7 @@ def test_a_peer_that_takes_no_queries() -> None:
 
 
 def test_nobody_listens() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
+    port = free_port()
     with finding(port) as finder, pytest.raises(NegotiationFailed):
         finder.find(STUDY, SERIES, {"1.2.3"})
 

@@ -18,7 +18,7 @@ from support.corpus import DATA
 from support.fixture_files import FixtureFiles
 from support.full_backlog import FullBacklogPeer
 from support.peer_script import Accept, Reject, Respond, Script, Silence, prefer, refuse
-from support.processes import free_port
+from support.ports import free_port
 from support.programs import installed_dcmsend
 from support.run import Run, run
 from support.scripted_peer import ScriptedPeer

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from dcmsend.cli.option_table import OPTIONS, OptionRow
 from support.corpus import DATA
 from support.examples import examples
-from support.processes import free_port
+from support.ports import free_port
 from support.programs import dcmtk_program, installed_dcmsend
 
 from .both_programs import ending_of_dcmtk, ending_of_ours, masked, raw_run

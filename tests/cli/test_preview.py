@@ -12,7 +12,7 @@ from support.corpus import DATA
 from support.fixture_files import FixtureFiles
 from support.peer_script import Abort, Accept, Close, Reject, Script, insist_on, refuse
 from support.peers import recording_scp
-from support.processes import free_port
+from support.ports import free_port
 from support.programs import installed_dcmsend
 from support.run import Run, run
 from support.scripted_peer import ConnectionRecord, ScriptedPeer

@@ -11,7 +11,7 @@ import pytest
 from dcmsend.cli.retry_arguments import next_time_of_day
 from support.corpus import DATA
 from support.peer_script import Abort, Close, Reject, Respond, Script
-from support.processes import free_port
+from support.ports import free_port
 from support.programs import installed_dcmsend
 from support.run import Run, run
 from support.scripted_peer import ScriptedPeer

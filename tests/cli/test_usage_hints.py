@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from support.corpus import DATA
-from support.processes import free_port
+from support.ports import free_port
 from support.run import run
 
 CT = str(DATA / "pydicom" / "CT_small.dcm")

@@ -33,7 +33,7 @@ from dcmsend.reasons import Reason
 from support.clusters import kill_a_worker, most_at_once, transfer_over, uids_at
 from support.corpus import DATA
 from support.peer_script import Abort, Reject, Respond, Script
-from support.processes import free_port
+from support.ports import free_port
 from support.scripted_peer import ScriptedPeer
 from support.sending import instance_uid, run_transfer, write_instances
 from support.trees import tiny_instance_uid, write_tree

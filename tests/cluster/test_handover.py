@@ -20,7 +20,8 @@ from dcmsend.cluster.errors import SAME_EVERYWHERE
 from support.certificates import Certificates
 from support.clusters import programs_of_cluster, scheduler_with, transfer_over, uids_at
 from support.peer_script import Respond, Script
-from support.processes import free_port, wait_until
+from support.ports import free_port
+from support.processes import wait_until
 from support.programs import installed_dcmsend
 from support.run import run
 from support.scripted_peer import ScriptedPeer

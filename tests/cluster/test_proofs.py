@@ -23,7 +23,7 @@ from dcmsend import (
 from dcmsend.transfer import InstanceProof
 from support.archive import CommitmentArchive, commitment_archive
 from support.clusters import kill_a_worker
-from support.processes import free_port
+from support.ports import free_port
 from support.sending import instance_uid
 from support.series_files import write_series
 from support.store_servers import web_place

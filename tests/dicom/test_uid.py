@@ -15,7 +15,7 @@ from dcmsend.dicom.sop_class import is_storage_sop_class
 from dcmsend.dicom.transfer_syntax import transfer_syntax
 from dcmsend.dicom.uid import is_named_standard_uid, is_valid_uid
 from support.fixture_files import CT_CLASS, EI, meta_header
-from support.processes import free_port
+from support.ports import free_port
 from support.programs import dcmtk_program
 from support.run import run
 

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from support.processes import free_port, is_listening, wait_until
+from support.ports import free_port
+from support.processes import is_listening, wait_until
 from support.programs import dcmtk_program, installed_dcmsend
 from support.scripted_peer import ScriptedPeer
 

@@ -37,7 +37,7 @@ from dcmsend.reasons import NoStore
 from dcmsend.stow import errors as stow_errors
 from support.fixture_files import CT_CLASS, MR_CLASS
 from support.peer_script import Abort, Accept, Reject, Respond, Script, refuse
-from support.processes import free_port
+from support.ports import free_port
 from support.scripted_peer import ScriptedPeer
 from support.sending import run_transfer, send_all, write_instances
 

@@ -14,7 +14,7 @@ from dcmsend.explanations import one_line
 from dcmsend.transfer import Result
 from support.file_changes import AtOpening, cut, leave
 from support.peer_script import Abort, Accept, Close, Reject, Respond, Script, Silence, refuse
-from support.processes import free_port
+from support.ports import free_port
 from support.scripted_peer import ScriptedPeer
 from support.sending import run_transfer, write_instances
 

@@ -24,7 +24,7 @@ from support.certificates import Certificates
 from support.fixture_files import CT_CLASS
 from support.old_journal import OldRow, write_old_journal
 from support.peers import orthanc, storescp
-from support.processes import free_port
+from support.ports import free_port
 from support.run import Run, run
 from support.sending import instance_uid
 from support.series_files import write_series

@@ -26,7 +26,8 @@ from dcmsend import (
 from dcmsend.cli.exit_code import ExitCode
 from support.archive import CommitmentArchive
 from support.descriptors import open_descriptors
-from support.processes import free_port, wait_until
+from support.ports import free_port
+from support.processes import wait_until
 from support.sending import instance_uid
 from support.series_files import write_series
 

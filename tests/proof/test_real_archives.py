@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from dcmsend.interrupt import Interrupt
 from dcmsend.proof import Item, ProofCounts, SeriesRemark, Verifier, VerifyOptions
 from dcmsend.transfer import TransferOptions, Verdict
 from support.archive import ArchiveInstance, CommitmentArchive, commitment_archive
+from support.ports import free_port
 from support.type_checks import check_types
 
 from .test_verifier import MISSING, VERIFIED, no_answer, series, uids
@@ -96,7 +96,6 @@ def test_an_archive_with_other_uids() -> None:
 
 
 def test_nobody_listens() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
+    port = free_port()
     found, _ = verify_over_dimse(port, series(0, uids(3)), seconds=0.1)
     assert set(found.values()) == {no_answer("no_association")}

@@ -24,7 +24,7 @@ from dcmsend.report.timeline import Timeline
 from support.browser import Browser
 from support.corpus import DATA
 from support.peer_script import Respond, Script
-from support.processes import free_port
+from support.ports import free_port
 from support.run import run
 from support.scripted_peer import ScriptedPeer
 from support.sending import write_instances

@@ -20,7 +20,8 @@ from dcmsend import Reason, Result
 from support.corpus import DATA
 from support.data_set_bytes import EXPLICIT_LITTLE, file_with
 from support.peer_script import Abort, Accept, Reject, Respond, Script, Silence, prefer, refuse
-from support.processes import free_port, wait_until
+from support.ports import free_port
+from support.processes import wait_until
 from support.programs import installed_dcmsend
 from support.report_schema import SCHEMA, STRICT_SCHEMA
 from support.run import Run, run

@@ -16,7 +16,8 @@ import dask
 from dask.distributed import Client, LocalCluster
 
 from dcmsend import IndexOptions, InputOptions, JournalOptions, Peer, Transfer, TransferOptions, send
-from support.processes import free_port, is_listening, wait_until
+from support.ports import free_port
+from support.processes import is_listening, wait_until
 from support.scripted_peer import ScriptedPeer
 
 __all__ = [

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from support.processes import ServerProcess, free_port, wait_until
+from support.ports import free_port
+from support.processes import ServerProcess, wait_until
 from support.programs import dcmtk_program
 
 __all__ = [

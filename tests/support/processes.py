@@ -14,19 +14,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-__all__ = ["ServerProcess", "free_port", "is_listening", "wait_until"]
+from .ports import free_port
+
+__all__ = ["ServerProcess", "is_listening", "wait_until"]
 
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
 _running: set[ServerProcess] = set()
-
-
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:

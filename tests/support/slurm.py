@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from support.processes import ServerProcess, free_port, wait_until
+from support.ports import free_port
+from support.processes import ServerProcess, wait_until
 from support.programs import dcmtk_program
 from support.run import Run, run
 

@@ -16,7 +16,7 @@ import pytest
 from support.corpus import DATA
 from support.peer_script import Script, Silence
 from support.peers import RecordingPeer, recording_scp
-from support.processes import free_port
+from support.ports import free_port
 from support.report_file import parse_report
 from support.run import run
 from support.scripted_peer import ScriptedPeer

@@ -22,7 +22,7 @@ from support.data_set_bytes import EXPLICIT_BIG
 from support.fixture_files import CT_CLASS
 from support.media_files import dicomdir, record
 from support.peer_script import Respond, Script
-from support.processes import free_port
+from support.ports import free_port
 from support.programs import installed_dcmsend
 from support.run import run
 from support.scripted_peer import ScriptedPeer

@@ -46,7 +46,7 @@ from support.peer_script import (
     insist_on,
     refuse,
 )
-from support.processes import free_port
+from support.ports import free_port
 from support.sending import instance_uid, send_all, tiny_data_set, write_instances
 
 LOSSLESS_WITHOUT_CODEC = "1.2.840.10008.1.2.4.92"

@@ -27,7 +27,7 @@ from dcmsend.run import local_carrier
 from support.descriptors import open_descriptors
 from support.media_files import dicomdir, record
 from support.peer_script import Close, Script
-from support.processes import free_port
+from support.ports import free_port
 from support.scripted_peer import ScriptedPeer
 from support.sending import Sent, run_transfer, send_all, write_instances, write_large
 

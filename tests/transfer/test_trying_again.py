@@ -28,7 +28,8 @@ from dcmsend import (
 from dcmsend.errors import Cancelled, ConnectFailed, DcmsendError, GivenUp, NegotiationFailed, SendingFailed
 from support.fixture_files import CT_CLASS, MR_CLASS
 from support.peer_script import Abort, Close, Reject, Respond, Script, Silence
-from support.processes import free_port, wait_until
+from support.ports import free_port
+from support.processes import wait_until
 from support.scripted_peer import ScriptedPeer
 from support.sending import Sent, instance_uid, run_transfer, send_all, write_instances, write_large
 from support.window_peer import Link, Request, WindowPeer

@@ -16,7 +16,7 @@ from dcmsend.interrupt import Interrupt
 from dcmsend.transport import AddressFamily, Deadline, TcpOptions, connect, tcp
 from support.descriptors import open_descriptors
 from support.full_backlog import FullBacklogPeer
-from support.processes import free_port
+from support.ports import free_port
 from support.recording_socket import RecordingSocket
 
 

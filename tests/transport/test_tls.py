@@ -22,7 +22,7 @@ from dcmsend.transport import Connection, Deadline, TlsOptions, TlsProfile, conn
 from support.certificates import KEY_PASSWORD, Certificates
 from support.corpus import DATA
 from support.descriptors import open_descriptors
-from support.processes import free_port
+from support.ports import free_port
 from support.programs import dcmtk_program
 from support.tls_peers import TlsFront, server_context
 
