@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dcmsend.transfer.auto_count import AutoCount
+from dcmsend.transfer.auto_count import AutoCount, _Trial
 from dcmsend.transfer.auto_facts import Choice, Facts, LineFacts, Why
 from dcmsend.transfer.speed import Speed, Spent
 from support.simulated_receiver import Played, Receiver, play
@@ -214,6 +214,20 @@ def test_what_is_left_at_an_end_changes_no_choice() -> None:
         assert auto.result == Choice(4, Why.WAITING)
     auto.begin_again()
     assert auto.step(Facts(104, (), {})) == Choice(4, Why.WAITING)
+
+
+@pytest.mark.parametrize(("open_ones", "told"), [
+    (1, Choice(4, Why.WAITING)), (4, Choice(4, Why.NOTHING_LEFT)), (6, Choice(6, Why.TRIED)),
+])
+def test_an_end_in_the_middle_of_a_trial(open_ones: int, told: Choice) -> None:
+    """Four were found to be good, and eight are tried, when nothing is left for a further one."""
+    auto = AutoCount(8, 0.0)
+    auto.choice = Choice(8, Why.WAITING)
+    auto._trial = _Trial(4, speed_of(4, 0.1, 0.1), is_upwards=True)
+    lines = tuple(LineFacts(number, 9, 99.9) for number in range(open_ones))
+    auto.step(Facts(100, lines, {}, unneeded=1))
+    assert auto.choice.sessions == open_ones
+    assert auto.result == told
 
 
 def test_what_was_known_of_more_is_not_held_against_fewer() -> None:

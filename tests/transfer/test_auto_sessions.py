@@ -236,43 +236,44 @@ def test_a_list_that_grows_is_for_as_many_as_are_chosen() -> None:
 
 
 class SecondLeaves:
-    """Chooses two, one as soon as the second has an answer, and two again after ``again`` answers of the first."""
+    """Chooses two sessions, and one as soon as the second has an answer."""
 
-    def __init__(self, again: int) -> None:
-        self._again = again
+    def __init__(self) -> None:
         self._is_one = False
         self.seen: list[Facts] = []
 
     def __call__(self, _most: int, facts: Facts) -> int:
         self.seen.append(facts)
-        answers = {line.number: line.answers for line in facts.lines}
-        self._is_one = self._is_one or answers.get(2, 0) > 0
-        return 1 if self._is_one and answers.get(1, 0) < self._again else 2
+        self._is_one = self._is_one or any(line.number == 2 and line.answers for line in facts.lines)
+        return 1 if self._is_one else 2
 
 
-def test_a_session_that_has_to_wait_for_its_group_is_not_counted() -> None:
-    """Its group may go on as long as the list grows: it stays open, and the choice goes by the others."""
-    choose = SecondLeaves(again=120)
+@pytest.mark.parametrize("longest", [60.0, 0.01], ids=["soon enough", "too late"])
+def test_a_session_that_is_to_leave_waits_for_its_group(monkeypatch: pytest.MonkeyPatch, longest: float) -> None:
+    """As long as the list grows its group may go on: it stays open for some time, and the choice goes by the others."""
+    choose = SecondLeaves()
     groups = ["a"] * 40 + ["b"] * 2 + ["a"] * 200 + ["b"] * 40
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(feed, "_LONGEST_LOOK_AHEAD", 3)
-        run = run_by_whim(
-            Plan(before_each=_others_have_their_turn), Feed(scan_of(len(groups), groups.__getitem__)), 4, choose
-        )
+    monkeypatch.setattr(work, "_LONGEST_ASIDE", longest)
+    monkeypatch.setattr(feed, "_LONGEST_LOOK_AHEAD", 3)
+    run = run_by_whim(
+        Plan(before_each=_others_have_their_turn), Feed(scan_of(len(groups), groups.__getitem__)), 4, choose
+    )
     check(run)
+    assert run.results == ["stored"] * len(groups)
     sessions: defaultdict[str, set[int]] = defaultdict(set)
     for index, session in run.target.order:
         sessions[groups[index]].add(session)
-    assert sessions == {"a": {1}, "b": {2}}
+    assert sessions == {"a": {1}, "b": {2} if longest == 60 else {1, 2}}
     order = [index for index, _ in run.target.order]
-    assert order.index(242) > order.index(110), "who is to leave lets the others find its next instance"
+    assert order.index(242) > order.index(200), "the others find its next instance"
+    assert order[-40:] == list(range(242, 282)), "in order"
     middle = choose.seen[order.index(60) : order.index(110)]
-    assert all([line.number for line in facts.lines] == [1] for facts in middle), "it is open all the same"
-    assert run.target.counts().sessions == 2, "who waits is asked to stay before another one is opened"
+    assert all([line.number for line in facts.lines] == [1] for facts in middle)
+    assert run.target.counts().sessions == 2
 
 
 def test_a_lost_session_that_is_to_leave_is_neither_missed_nor_replaced() -> None:
-    choose = SecondLeaves(again=1000)
+    choose = SecondLeaves()
     groups = ["a"] * 40 + ["b", "a"] * 50
     plan = Plan({60: [Fate(Way.LOST_AFTER)]}, before_each=_others_have_their_turn)
     run = run_by_whim(plan, list(scan_of(len(groups), groups.__getitem__)), 4, choose)

@@ -154,10 +154,16 @@ class AutoCount:
         elif facts.opening_since is not None and facts.at > facts.opening_since + self._patience(facts):
             self._hold(as_they_are, Why.NO_ANSWER, facts.at)
         elif unneeded:
-            before = self._before_the_rest or (self.choice if self._trial is None else None)
+            before = self._before_the_rest or self._was_found(as_they_are)
             self._found = _Bound(as_they_are, facts.at + _REST, Why.NOTHING_LEFT)
             self._go_back(as_they_are, Why.NOTHING_LEFT, facts.at)
             self._before_the_rest = before
+
+    def _was_found(self, count: int) -> Choice | None:
+        """The choice that no measurement speaks against when there is nothing to do for more than ``count``."""
+        if self._trial is None:
+            return self.choice
+        return Choice(self._trial.sessions, Why.WAITING) if count < self._trial.sessions else None
 
     def _is_echo(self, facts: Facts) -> bool:
         """Whether a complaint belongs to the last one: what was under way then is answered in the same way."""
@@ -292,11 +298,11 @@ class AutoCount:
         bounds = [bound for bound in (self._asked, self._found) if at < bound.until]
         ceiling = min((bound.sessions for bound in bounds), default=self.most)
         if count >= self.most:
-            self.choice = Choice(count, Why.ALL_ALLOWED)
+            self._choose(count, Why.ALL_ALLOWED, at)
         elif measured.is_paced:
-            self.choice = Choice(count, Why.OWN_LIMIT)
+            self._choose(count, Why.OWN_LIMIT, at)
         elif not measured.is_idle:
-            self.choice = Choice(count, Why.BUSY_HERE)
+            self._choose(count, Why.BUSY_HERE, at)
         elif count < ceiling and self._reference is not None:
             self._trial = _Trial(count, self._reference, is_upwards=True)
             self._choose(min(2 * count, ceiling), Why.WAITING, at)

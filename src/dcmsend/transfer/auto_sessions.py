@@ -169,7 +169,8 @@ class AutoSessions(ParallelSessions):
             now = _clock()
             is_short = attempt.is_out_of_resources or attempt.reason is Reason.SERVER_BUSY
             with self._steering:
-                self._spent.add(attempt.bytes_sent, now - line.last)
+                if not line.leaves:  # else it may have waited for its group
+                    self._spent.add(attempt.bytes_sent, now - line.last)
                 self._shortages += is_short
                 line.answers += 1
                 line.last = now
@@ -205,21 +206,11 @@ class AutoSessions(ParallelSessions):
                 # Those that are not open yet end first, then those that were opened last.
                 stay.sort(key=lambda line: (not line.is_open, line.number))
                 for line in stay[count:]:
-                    line.taker.set_leaving(True)
-                    if line.opening_since is not None:
+                    line.taker.begin_to_leave()
+                    if not line.is_open:
                         line.interrupt.abort()
-            elif len(stay) < count:
-                self._have_more(now)
-
-    def _have_more(self, now: float) -> None:
-        """Keep a session that was to leave, or open one."""
-        for line in self._open_lines:
-            if line.leaves and line.is_open and not line.interrupt.requested:
-                line.taker.set_leaving(False)
-                return
-        are_open = all(line.is_open or line.leaves for line in self._open_lines)
-        if len(self._open_lines) < self._count and self._running and are_open:
-            self._open_another(now)
+            elif len(self._open_lines) < count and self._running and all(line.is_open for line in stay):
+                self._open_another(now)
 
     def _open_another(self, now: float) -> None:
         if self._work.is_empty:

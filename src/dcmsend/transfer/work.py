@@ -24,12 +24,15 @@ _MAX_AHEAD = 10_000
 _MAX_AHEAD_OF_DEFERRED = 1_000
 """The same for an instance that waits for the next session, which should begin soon."""
 
+_LONGEST_ASIDE = 5.0
+"""Seconds that who is to leave waits for more of its groups: a peer closes an association that is idle for long."""
+
 
 class Work:
     """The instances of one stretch in the order of the list; thread-safe.
 
     Instances are handed out to takers.  The taker that gets the first instance of a group gets the whole group.  One
-    that is to leave gets what is left of its groups, and no more, as long as another one stays.
+    that is to leave gets no more than the rest of its groups; what is found of them later goes to another one.
 
     Args:
         stretch: the stretch that the sessions serve.
@@ -80,7 +83,7 @@ class Work:
             self._asking += 1  # before anything else: from now on finished instances wake the waiting threads
             try:
                 while not self._stopped:
-                    leaves = taker.leaves and any(not each.leaves for each in self._takers)
+                    leaves = self._leaves(taker)
                     index = self._next_own(taker) if leaves else self._next_for(taker)
                     if index is not None:
                         self._handed_out += 1
@@ -90,20 +93,28 @@ class Work:
                         break
                     if not may_wait:
                         break
-                    if leaves:
-                        self._wait_aside(taker)
-                    else:
+                    if not leaves:
                         self._changed.wait()
+                    elif not self._wait_aside(taker):
+                        break
                 return None
             finally:
                 self._asking -= 1
 
-    def _wait_aside(self, taker: WorkTaker) -> None:
-        """Wait until a taker that is to leave can go on.  Those who stay wake it, so outcomes need not."""
-        self._asking -= 1
+    def _leaves(self, taker: WorkTaker) -> bool:
+        """Whether a taker is to leave the rest to others.  If nobody stays it does not."""
+        return taker.leaves and any(not each.leaves for each in self._takers)
+
+    def _wait_aside(self, taker: WorkTaker) -> bool:
+        """Wait until those who stay have found more for one that is to leave; false if they have not for some time."""
+
+        def is_woken() -> bool:
+            return self._stopped or bool(taker.kept) or not (self._leaves(taker) and self._has_more_of(taker))
+
+        self._asking -= 1  # outcomes need not wake it
         taker.is_aside = True
         try:
-            self._changed.wait()
+            return self._changed.wait_for(is_woken, _LONGEST_ASIDE)
         finally:
             self._asking += 1
             taker.is_aside = False
@@ -235,10 +246,10 @@ class Work:
                 self._takers.remove(taker)
             self._changed.notify_all()
 
-    def set_leaving(self, taker: WorkTaker, leaves: bool) -> None:
-        """See ``WorkTaker.set_leaving``."""
+    def begin_to_leave(self, taker: WorkTaker) -> None:
+        """See ``WorkTaker.begin_to_leave``."""
         with self._changed:
-            taker.leaves = leaves
+            taker.leaves = True
             self._changed.notify_all()
 
     def note_finished(self, next_index: int) -> None:
@@ -370,9 +381,9 @@ class WorkTaker:
         """Return an instance of which nothing was sent."""
         self._work.give_back(self, index)
 
-    def set_leaving(self, leaves: bool) -> None:
-        """Whether this taker gets no more than what is left of its groups, as long as another one stays."""
-        self._work.set_leaving(self, leaves)
+    def begin_to_leave(self) -> None:
+        """Take no more than what is left of one's groups, as long as another taker stays."""
+        self._work.begin_to_leave(self)
 
     def retire(self) -> None:
         """Take no more instances; those kept for this taker go to others."""
