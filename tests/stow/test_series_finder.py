@@ -11,12 +11,14 @@ import pytest
 
 from dcmsend.errors import ConnectionLost, DcmsendError, RemoteProtocolError, TimedOut
 from dcmsend.interrupt import Interrupt
+from dcmsend.proof import Item, Verifier, VerifyOptions
 from dcmsend.stow import HttpRefused, SeriesFinder, WebPeer, WebSessionFailed
-from dcmsend.transfer import Holdings, TransferOptions
+from dcmsend.transfer import Holdings, ProofState, TransferOptions, Verdict
 from support.http_wire import response
 from support.scripted_web_server import ScriptedWebServer, WebAnswer, WebRequest
 
 STUDY, SERIES = "1.2", "1.2.1"
+VERIFIED = Verdict(ProofState.VERIFIED)
 UIDS = [f"1.2.3.{number}" for number in range(1200)]
 
 
@@ -51,6 +53,12 @@ def finding(server: ScriptedWebServer, **options: float) -> Iterator[SeriesFinde
     yield finder
     finder.close()
     finder.close()
+
+
+def verdicts(finder: SeriesFinder, items: list[Item[int]]) -> list[Verdict]:
+    """By the order of the items' keys, after one round of questions."""
+    found = list(Verifier(finder, VerifyOptions(attempts=0), Interrupt()).verify(items))
+    return [verdict for _, verdict in sorted(found, key=lambda each: each[0].key)]
 
 
 @pytest.mark.parametrize("most", [7, 200, 10_000])
@@ -144,3 +152,14 @@ def test_nobody_there() -> None:
         pass
     with finding(server) as finder, pytest.raises(WebSessionFailed):
         finder.find(STUDY, SERIES, ["1.2.3"])
+
+
+@pytest.mark.parametrize("dots", [".", ".."])
+def test_a_series_whose_uids_are_dots_is_not_asked_for_and_holds_up_no_other(dots: str) -> None:
+    """Dots would lead elsewhere in the path of a URL."""
+    items = [Item(dots, SERIES, "9.1", 0), Item(STUDY, dots, "9.2", 1), Item(STUDY, SERIES, UIDS[0], 2)]
+    with ScriptedWebServer(archive(UIDS[:1])) as server, finding(server) as finder:
+        found = verdicts(finder, items)
+    nothing = Verdict(ProofState.NO_ANSWER, "invalid_uid")
+    assert found == [nothing, nothing, VERIFIED]
+    assert len(server.requests) == 1

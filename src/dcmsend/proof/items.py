@@ -12,9 +12,9 @@ __all__ = ["Item", "Key", "Provable", "ProvableT", "gathered", "is_askable"]
 MOST_TOGETHER: Final = 100_000
 """Instances of a series that are held at once; a longer series is asked for once for each so many."""
 
-is_askable: Final = re.compile(r"[0-9.]{1,64}").fullmatch
+is_askable: Final = re.compile(r"(?!\.+$)[0-9.]{1,64}").fullmatch
 """Whether a UID can be asked for: one that is not valid in all its parts may be stored, but wild cards and lists are
-other questions."""
+other questions, and dots alone lead elsewhere in the path of a URL."""
 
 
 class Provable(Protocol):
