@@ -163,3 +163,15 @@ def test_a_series_whose_uids_are_dots_is_not_asked_for_and_holds_up_no_other(dot
     nothing = Verdict(ProofState.NO_ANSWER, "invalid_uid")
     assert found == [nothing, nothing, VERIFIED]
     assert len(server.requests) == 1
+
+
+def test_a_service_that_gives_200_and_refuses_to_be_asked_for_more() -> None:
+    """As Microsoft's DICOM service does."""
+    give = archive(UIDS)
+
+    def answer(request: WebRequest) -> bytes:
+        limit = parse_qs(urlsplit(request.head.target).query)["limit"][0]
+        return give(request) if 1 <= int(limit) <= 200 else response(400)
+
+    with ScriptedWebServer(answer) as server, finding(server) as finder:
+        assert len(finder.find(STUDY, SERIES, UIDS[:450]).availability) == 450

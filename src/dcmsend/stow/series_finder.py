@@ -17,8 +17,9 @@ from .web_peer import WebPeer
 
 __all__ = ["SeriesFinder"]
 
-_PAGE: Final = 500
-"""Instances that are asked for at once: an answer has some kB for each, and is bounded."""
+_PAGE: Final = 200
+"""Instances that are asked for at once: an answer has some kB for each, and is bounded.  A question for more is refused
+by some services, as Microsoft's DICOM service."""
 
 _MOST_FURTHER: Final = 1_000_000
 """Instances beyond those that were asked for, after which the service is not listened to any longer."""
