@@ -30,15 +30,18 @@ def instances(uids: list[str], availability: str = "ONLINE") -> bytes:
 
 
 def archive(
-    uids: list[str], most: int = 10_000, *, pages: bool = True, warns: bool = False
+    uids: list[str], most: int = 10_000, *, pages: bool = True, warns: bool = False, names: bool = True
 ) -> Callable[[WebRequest], bytes]:
-    """A server with these instances that gives at most ``most`` at once, and knows offsets if it ``pages``."""
+    """A server with these instances that gives at most ``most`` at once, and knows offsets if it ``pages``.
+
+    Unless it knows ``names``, it does not care which instance it is asked for.
+    """
 
     def answer(request: WebRequest) -> bytes:
         parts = urlsplit(request.head.target)
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         assert parts.path == f"/dicom-web/studies/{STUDY}/series/{SERIES}/instances"
-        found = [uid for uid in uids if uid == query.get("SOPInstanceUID", uid)]
+        found = [uid for uid in uids if not names or uid == query.get("SOPInstanceUID", uid)]
         start = int(query["offset"]) if pages else 0
         end = start + min(most, int(query["limit"]))
         fields = {"Warning": '299 - "there are more"'} if warns else {}
@@ -53,6 +56,10 @@ def finding(server: ScriptedWebServer, **options: float) -> Iterator[SeriesFinde
     yield finder
     finder.close()
     finder.close()
+
+
+def asked_for(uids: list[str]) -> list[Item[int]]:
+    return [Item(STUDY, SERIES, uid, number) for number, uid in enumerate(uids)]
 
 
 def verdicts(finder: SeriesFinder, items: list[Item[int]]) -> list[Verdict]:
@@ -175,3 +182,25 @@ def test_a_service_that_gives_200_and_refuses_to_be_asked_for_more() -> None:
 
     with ScriptedWebServer(answer) as server, finding(server) as finder:
         assert len(finder.find(STUDY, SERIES, UIDS[:450]).availability) == 450
+
+
+@pytest.mark.parametrize("first", [0, 100])
+def test_nothing_is_missing_where_offsets_and_names_are_not_understood(first: int) -> None:
+    """Also where a cache knows answers by the path alone."""
+    with ScriptedWebServer(archive(UIDS[:150], 100, pages=False, names=False)) as server, finding(server) as finder:
+        found = verdicts(finder, asked_for(UIDS[first:150]))
+    assert found[: 100 - first] == [VERIFIED] * (100 - first)
+    assert [verdict.state for verdict in found[100 - first :]] == [ProofState.NO_ANSWER] * 50
+    assert len(server.requests) < 10
+
+
+def test_what_is_missing_where_names_are_not_understood() -> None:
+    with ScriptedWebServer(archive(UIDS[:30], 7, names=False)) as server, finding(server) as finder:
+        found = verdicts(finder, asked_for(UIDS[:32]))
+    assert found == [VERIFIED] * 30 + [Verdict(ProofState.MISSING)] * 2
+
+
+def test_what_is_missing_where_offsets_are_not_understood() -> None:
+    with ScriptedWebServer(archive(UIDS[:30], 7, pages=False)) as server, finding(server) as finder:
+        found = verdicts(finder, asked_for(UIDS[:32]))
+    assert found == [VERIFIED] * 30 + [Verdict(ProofState.MISSING)] * 2

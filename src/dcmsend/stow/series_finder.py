@@ -31,6 +31,7 @@ _NO_QUERIES: Final = frozenset({404, 405, 406, 410, 415, 501})
 
 _OUT_OF_RESOURCES: Final = 0xA700
 _MORE_TO_SAY: Final = 0xB000
+_NOT_UNDERSTOOD: Final = 0xC000
 """Statuses of ``Holdings``, as those of a C-FIND."""
 
 _WHAT: Final = "the answer to the QIDO-RS request"
@@ -72,7 +73,11 @@ class SeriesFinder:
             page = self._page(study_uid, series_uid, 0, uid)
             if page is None:
                 return Holdings(availability, 0, _OUT_OF_RESOURCES)
-            availability.update((name, state) for name, state in page[0] if name == uid)
+            named = dict(page[0])
+            if uid in named:
+                availability[uid] = named[uid]
+            elif named:  # others: it does not care for names, or something on the way has answered without it
+                return Holdings(availability, 0, _NOT_UNDERSTOOD)
         return Holdings(availability, 0, 0)
 
     def _find_all(self, study_uid: str, series_uid: str, wanted: frozenset[str]) -> Holdings:
@@ -94,6 +99,8 @@ class SeriesFinder:
             has_all = len(availability) == len(wanted) and len(rows) < _PAGE
             # A server may give fewer at once than it is asked for, so only a page without news is the last one.
             if has_all or len(seen) == before:
+                # The same rows again: offsets are not understood, so nobody knows what else there is.
+                is_limited = is_limited or (bool(rows) and len(availability) < len(wanted))
                 return Holdings(availability, others, 0 if has_all or not is_limited else _MORE_TO_SAY)
 
     def _page(
