@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -12,7 +14,7 @@ import pytest
 from dcmsend.errors import ConnectionLost, DcmsendError, RemoteProtocolError, TimedOut
 from dcmsend.interrupt import Interrupt
 from dcmsend.proof import Item, Verifier, VerifyOptions
-from dcmsend.stow import HttpRefused, SeriesFinder, WebPeer, WebSessionFailed
+from dcmsend.stow import BearerCommand, Credentials, HttpRefused, SeriesFinder, WebPeer, WebSessionFailed
 from dcmsend.transfer import Holdings, ProofState, TransferOptions, Verdict
 from support.http_wire import response
 from support.scripted_web_server import ScriptedWebServer, WebAnswer, WebRequest
@@ -51,8 +53,10 @@ def archive(
 
 
 @contextmanager
-def finding(server: ScriptedWebServer, **options: float) -> Iterator[SeriesFinder]:
-    finder = SeriesFinder(WebPeer(server.url), TransferOptions(**options), Interrupt())
+def finding(
+    server: ScriptedWebServer, credentials: Credentials | None = None, **options: float
+) -> Iterator[SeriesFinder]:
+    finder = SeriesFinder(WebPeer(server.url, credentials=credentials), TransferOptions(**options), Interrupt())
     yield finder
     finder.close()
     finder.close()
@@ -182,6 +186,23 @@ def test_a_service_that_gives_200_and_refuses_to_be_asked_for_more() -> None:
 
     with ScriptedWebServer(answer) as server, finding(server) as finder:
         assert len(finder.find(STUDY, SERIES, UIDS[:450]).availability) == 450
+
+
+def test_a_token_that_cannot_be_renewed_at_the_moment_is_no_answer(tmp_path: Path) -> None:
+    script = (
+        f"import os, sys; mark = {str(tmp_path / 'mark')!r}\n"
+        "if os.path.exists(mark): sys.exit(1)\n"
+        "open(mark, 'w'); print('old')"
+    )
+    command = BearerCommand((sys.executable, "-c", script))
+    with (
+        ScriptedWebServer(response(401)) as server,
+        finding(server, command) as finder,
+        pytest.raises(WebSessionFailed, match=r"QIDO-RS.*exit code 1") as caught,
+    ):
+        finder.find(STUDY, SERIES, ["1.2.3"])
+    assert not caught.value.is_permanent
+    assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize("first", [0, 100])

@@ -111,7 +111,7 @@ class SeriesFinder:
         if sop_instance_uid:
             query = {**query, "SOPInstanceUID": sop_instance_uid}
         answer = self._ask(self._peer.address.path_of(*parts, **query))
-        if answer.status in _NO_ACCESS and self._requests.renew():
+        if answer.status in _NO_ACCESS and self._renew():
             answer = self._ask(self._peer.address.path_of(*parts, **query))
         if answer.status in _NO_ACCESS:
             raise WebSessionFailed(HttpRefused(answer.status, answer.phrase), prefix=_NO_SEARCH)
@@ -132,6 +132,15 @@ class SeriesFinder:
             raise RemoteProtocolError(f"the answer to QIDO-RS cannot be read: {error}") from error
         self._has_answered = True
         return rows, answer.fields.get("warning", "").lstrip().startswith("299")
+
+    def _renew(self) -> bool:
+        """Whether there are other credentials now.  Raises WebSessionFailed, Cancelled."""
+        try:
+            return self._requests.renew()
+        except Cancelled:
+            raise
+        except DcmsendError as error:
+            raise WebSessionFailed(error, prefix=_NO_SEARCH) from error
 
     def _ask(self, target: str) -> Answer:
         """Send a request, again if the server had closed the connection in the meantime; a search changes nothing."""
