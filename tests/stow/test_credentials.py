@@ -8,6 +8,7 @@ import os
 import pickle
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -255,3 +256,41 @@ def test_what_is_secret_is_not_shown() -> None:
     for shown in (repr(command), str(command), repr(WebPeer("https://archive/", credentials=command))):
         assert "s3cret" not in shown
         assert "tell" not in shown
+
+
+def told_of(kind: str, path: Path) -> tuple[BearerFile | BasicCredentials, Callable[[str], str]]:
+    """Credentials in a file, and what they make of its content."""
+    if kind == "token":
+        return BearerFile(path), lambda word: f"Bearer {word}"
+    return BasicCredentials("me", path), lambda word: "Basic " + base64.b64encode(f"me:{word}".encode()).decode()
+
+
+@pytest.mark.parametrize("kind", ["token", "password"])
+@pytest.mark.parametrize("meanwhile", [b"", None, b"\0"])
+def test_while_another_program_writes_the_file_anew_the_old_value_holds(
+    tmp_path: Path, kind: str, meanwhile: bytes | None
+) -> None:
+    """A shell's ``>`` empties the file before the command has written anything."""
+    path = tmp_path / "secret"
+    path.write_text("old")
+    credentials, header_of = told_of(kind, path)
+    assert credentials.header() == header_of("old")
+    path.unlink()
+    if meanwhile is not None:
+        path.write_bytes(meanwhile)
+    assert credentials.header() == header_of("old")
+    with pytest.raises(CredentialsUnusable) as caught:
+        credentials.renew()  # the old value was refused, and whether there is another will be seen
+    assert not caught.value.is_permanent
+    path.write_text("new")
+    assert credentials.header() == header_of("new")
+    assert not credentials.renew()
+    path.write_text("newer")
+    assert credentials.renew()
+
+
+def test_an_empty_password_is_one(tmp_path: Path) -> None:
+    (tmp_path / "password").touch()
+    credentials, header_of = told_of("password", tmp_path / "password")
+    assert credentials.header() == header_of("")
+    assert not credentials.renew()

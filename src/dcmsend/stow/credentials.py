@@ -95,7 +95,51 @@ class _Keeping(Record):
         return kept
 
 
-class BearerFile(_Keeping):
+class _InFile(_Keeping):
+    """Credentials in a file, which is read again whenever it has changed.
+
+    Another program may write it anew, so that it is empty or not there for a moment.  Until there is
+    something to be used in it again, what was read before holds: whether that is still good the service says.
+    """
+
+    def header(self, check: _Check = _nothing) -> str:
+        """See ``Credentials``."""
+        with self._memory as kept:
+            try:
+                self._look(kept)
+            except CredentialsUnusable:
+                if not kept.value:
+                    raise
+            return kept.value
+
+    def renew(self, check: _Check = _nothing) -> bool:
+        """Whether the file has another value now.  Raises CredentialsUnusable, which passes if there was one before."""
+        with self._memory as kept:
+            before, kept.mark = kept.value, None
+            try:
+                self._look(kept)
+            except CredentialsUnusable as error:
+                raise CredentialsUnusable(str(error), is_permanent=not before) from error
+            return kept.value != before
+
+    def _look(self, kept: _Kept) -> None:
+        """Read the file if it has changed; after a failure always."""
+        mark, kept.mark = kept.mark, None
+        found = self._mark()
+        if found != mark:
+            kept.value = self._value(kept.value)
+        kept.mark = found
+
+    def _mark(self) -> tuple[int, int]:
+        """What changes with the file.  Raises CredentialsUnusable."""
+        raise NotImplementedError
+
+    def _value(self, before: str) -> str:
+        """What the file holds, as the value of the Authorization field.  Raises CredentialsUnusable."""
+        raise NotImplementedError
+
+
+class BearerFile(_InFile):
     """A token in a file, which is read again whenever the file has changed: tokens live for an hour.
 
     Attributes:
@@ -104,20 +148,11 @@ class BearerFile(_Keeping):
 
     path: FileName
 
-    def header(self, check: _Check = _nothing) -> str:
-        """See ``Credentials``."""
-        with self._memory as kept:
-            mark = _mark(self.path, "token")
-            if mark != kept.mark:
-                kept.value = f"Bearer {_checked(_read(self.path, 'token'), f'the file {self.path}', 'token')}"
-                kept.mark = mark
-            return kept.value
+    def _mark(self) -> tuple[int, int]:
+        return _mark(self.path, "token")
 
-    def renew(self, check: _Check = _nothing) -> bool:
-        """Whether the file has another token now."""
-        before = self._memory.value
-        self._memory.mark = None
-        return self.header(check) != before
+    def _value(self, before: str) -> str:
+        return f"Bearer {_checked(_read(self.path, 'token'), f'the file {self.path}', 'token')}"
 
 
 class BearerCommand(_Keeping):
@@ -151,7 +186,7 @@ class BearerCommand(_Keeping):
         return True
 
 
-class BasicCredentials(_Keeping):
+class BasicCredentials(_InFile):
     """A user's name and password (RFC 7617).
 
     Attributes:
@@ -167,23 +202,18 @@ class BasicCredentials(_Keeping):
         if ":" in self.user or not self.user.isprintable():
             raise ValueError("a user's name has no colon and no control character")
 
-    def header(self, check: _Check = _nothing) -> str:
-        """See ``Credentials``."""
-        with self._memory as kept:
-            mark = _mark(self.password_file, "password")
-            if mark != kept.mark:
-                password = _read(self.password_file, "password").rstrip(b"\r\n")
-                if any(byte < 32 or byte == 127 for byte in password):
-                    raise CredentialsUnusable(f"the file {self.password_file} holds more than a password")
-                pair = self.user.encode() + b":" + password
-                kept.value, kept.mark = "Basic " + base64.b64encode(pair).decode("ascii"), mark
-            return kept.value
+    def _mark(self) -> tuple[int, int]:
+        return _mark(self.password_file, "password")
 
-    def renew(self, check: _Check = _nothing) -> bool:
-        """Whether the file has another password now."""
-        before = self._memory.value
-        self._memory.mark = None
-        return self.header(check) != before
+    def _value(self, before: str) -> str:
+        password = _read(self.password_file, "password").rstrip(b"\r\n")
+        if any(byte < 32 or byte == 127 for byte in password):
+            raise CredentialsUnusable(f"the file {self.password_file} holds more than a password")
+        pair = self.user.encode() + b":" + password
+        value = "Basic " + base64.b64encode(pair).decode("ascii")
+        if not password and before not in ("", value):  # empty for a moment, rather than another password
+            raise CredentialsUnusable(f"the file {self.password_file} holds no password any more")
+        return value
 
 
 def _mark(path: str, what: str) -> tuple[int, int]:
