@@ -294,3 +294,60 @@ def test_an_empty_password_is_one(tmp_path: Path) -> None:
     credentials, header_of = told_of("password", tmp_path / "password")
     assert credentials.header() == header_of("")
     assert not credentials.renew()
+
+
+def test_a_file_that_is_empty_when_its_token_is_refused_is_read_by_the_next_session(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("old")
+
+    def empty(request: WebRequest) -> bytes:
+        token.write_text("")
+        return response(401)
+
+    def fill(request: WebRequest) -> bytes:
+        token.write_text("new")
+        return response(401)
+
+    paths = files_of(tmp_path / "files", [10] * 2)
+    with ScriptedWebServer(empty, fill, only_for("Bearer new")) as server:
+        sent = store(server.url, paths, peer={"credentials": BearerFile(token)}, attempts=2)
+    assert sent.results == ["stored"] * 2
+    assert len(server.requests) == 3
+
+
+SECOND_RUN_FAILS = """
+import os, sys
+with open(sys.argv[1], "a") as log:
+    log.write("x")
+number = os.path.getsize(sys.argv[1])
+sys.exit(1) if number == 2 else print(f"token{number}")
+"""
+
+
+@pytest.mark.parametrize("parallel", [1, 2])
+def test_a_command_that_fails_once_after_a_refusal_is_run_again_with_further_attempts(
+    tmp_path: Path, parallel: int
+) -> None:
+    command = BearerCommand((sys.executable, "-c", SECOND_RUN_FAILS, str(tmp_path / "runs")))
+    paths = files_of(tmp_path / "files", [10] * 2)
+
+    def answer(request: WebRequest) -> bytes:
+        return response(401) if authorization(request) == "Bearer token1" else store_all(request)
+
+    with ScriptedWebServer(answer) as server:
+        sent = store(
+            server.url, paths, peer={"credentials": command, "batch": 2}, attempts=2, parallel_associations=parallel
+        )
+    assert sent.results == ["stored"] * 2
+    assert sent.error is None
+
+
+def test_without_further_attempts_it_ends_the_run_which_may_be_repeated(tmp_path: Path) -> None:
+    command = BearerCommand((sys.executable, "-c", SECOND_RUN_FAILS, str(tmp_path / "runs")))
+    paths = files_of(tmp_path / "files", [10] * 2)
+    with ScriptedWebServer(only_for("Bearer token3")) as server:
+        sent = store(server.url, paths, peer={"credentials": command})
+    assert sent.results == ["not attempted"] * 2
+    assert isinstance(sent.error, WebSessionFailed)
+    assert not sent.error.is_permanent
+    assert len(server.requests) == 1

@@ -231,6 +231,12 @@ def test_no_pause_without_trouble() -> None:
     assert retries.next_wait() is None
 
 
+def test_a_pause_after_a_session_that_failed_whatever_the_cause() -> None:
+    retries = make()
+    retries.end_association(NegotiationFailed(DcmsendError("a token that cannot be had at the moment")))
+    assert retries.next_wait() is not None
+
+
 def test_time_since_the_trouble_counts() -> None:
     clock = Clock()
     retries = make(clock)

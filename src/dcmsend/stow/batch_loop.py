@@ -191,9 +191,9 @@ class BatchLoop:
         parts = batch.parts
         sent = [SentPart(part.sop_instance_uid, part.is_begun, part.is_complete) for part in parts]
         judgement = judge(answer, sent, time.time())
-        follows = judgement.next
+        follows, error = judgement.next, judgement.error
         if follows is Next.NO_ACCESS:
-            follows = self._after_refused_access(judgement)
+            follows, error = self._after_refused_access(error)
         elif follows is Next.ONE_BY_ONE and self._tries_again:
             self._limits.alone.update(part.index for part in parts)
             follows = Next.SPLIT
@@ -207,7 +207,7 @@ class BatchLoop:
         self._requests.note_access()
         if follows is Next.END:
             yield from self._report(batch, {})
-            self._lose(judgement.error or DcmsendError("refused"), is_final=True)
+            self._lose(error or DcmsendError("refused"), is_final=True)
             return
         yield from self._judged(batch, judgement)
 
@@ -242,15 +242,15 @@ class BatchLoop:
             if verdict is not None and verdict.message not in ("", of_all):
                 _log.info("%s: %s", part.instance.input.path, verdict.message)
 
-    def _after_refused_access(self, judgement: Judgement) -> Next:
-        """SPLIT if the instances may be sent again with other credentials, else END."""
+    def _after_refused_access(self, refusal: DcmsendError | None) -> tuple[Next, DcmsendError | None]:
+        """SPLIT if the instances may be sent again with other credentials, else END; and the error to end with."""
         try:
-            return Next.SPLIT if self._requests.renew() else Next.END
+            return (Next.SPLIT if self._requests.renew() else Next.END), refusal
         except Cancelled:
-            return Next.SPLIT  # the run ends before that
+            return Next.SPLIT, None  # the run ends before that
         except DcmsendError as error:
             _log.error("%s", error)
-            return Next.END
+            return Next.END, refusal if error.is_permanent else error
 
     def _send_again(self, parts: list[Part]) -> None:
         """Let instances come again at once, before what was gathered meanwhile."""
@@ -311,12 +311,16 @@ class BatchLoop:
         log_end(self.error)
 
     def _lose(self, error: DcmsendError, *, is_final: bool = False) -> None:
-        """End the session; unless the error is final, the engine decides whether the run goes on with another one."""
+        """End the session; unless the error is final, the engine decides whether the run goes on with another one.
+
+        What passes by itself is not final where there are further attempts.
+        """
         if isinstance(error, Cancelled):
             self.error, self.halted = error, True
             return
         if is_final:
-            self.error, self.halted = WebSessionFailed(error), True
+            self.error = WebSessionFailed(error)
+            self.halted = self.error.is_permanent or not self._tries_again
         else:
             self.error, self.halted = SendingFailed(error), self._halt_on_failure
         if self.halted:

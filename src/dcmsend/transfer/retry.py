@@ -122,8 +122,10 @@ class Retries:
 
     def end_association(self, error: DcmsendError | None) -> None:
         """Note how an association ended; None for an orderly release."""
+        if error is None:
+            return
         cause = getattr(error, "cause", error)
-        if isinstance(cause, AssociationError | TransportError | ProtocolError):
+        if isinstance(error, SessionFailed) or isinstance(cause, AssociationError | TransportError | ProtocolError):
             self._note(one_line(cause))
             self._negotiation = None
             self._wanted_wait = error.retry_after or 0.0 if isinstance(error, SessionFailed) else 0.0
