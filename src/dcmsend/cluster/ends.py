@@ -12,7 +12,7 @@ from typing import Any, Final, cast
 from dcmsend.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN
 from dcmsend.errors import Cancelled, DcmsendError, SessionFailed, StoreUnusable, UsageError
 from dcmsend.index import FilteredInput, Instance, ReadMode, RejectedInput
-from dcmsend.inputs import InputFile, Source
+from dcmsend.inputs import InputFile, Origin, Source
 from dcmsend.reasons import Reason, Rejection
 from dcmsend.report import RunRecord
 from dcmsend.transfer import (
@@ -295,7 +295,7 @@ class Ends:
             for _, number, path, etag, found, values in (end for end in group.get("ends", ()) if end[0] == "outcome"):
                 item = _item_of(path, etag, found if number is None else None, values[-1].get("file_stamp"))
                 if item is not None:
-                    self._ledger.note(self._with_identity(outcome_from(values, item, 0)))
+                    self._ledger.note(outcome_from(values, item, 0))
         except _MALFORMED as error:
             _log.warning("ignoring what a worker has told: %s: %s", type(error).__name__, error)
 
@@ -361,12 +361,16 @@ def _learn(item: Source, etag: str, stamp: tuple[int, int] | None) -> None:
 
 
 def _item_of(path: str, etag: str, found: list[Any] | None, stamp: list[int] | None) -> Source | None:
-    """An input of an earlier driver by the name that workers had for it."""
+    """An input of an earlier driver by the name that workers had for it.
+
+    Its file is not moved before a search finds it again: nobody knows here whether that run was to move files, where
+    its search began, or whether a DICOMDIR refers to the file.
+    """
     if found is not None and found[2] == "member":
         source = _item_of(path[: -len(found[3]) - 2], "", None, stamp)
         return None if source is None else found_from(found[2:], source, str)
     if "://" not in path:
-        return InputFile(path)
+        return InputFile(path, Origin.DICOMDIR)  # an origin that is never moved
     if stamp is None or "?" in path:
         return None
     from dcmsend.inputs import Entry, Place, StoredObject, Stores
