@@ -16,12 +16,14 @@ from dcmsend.index import Instance, ReadMode
 from dcmsend.inputs import InputFile, Origin, Source
 from dcmsend.interrupt import Interrupt
 from dcmsend.journal import open_journal
+from dcmsend.reasons import Reason
 from dcmsend.report import RunRecord
-from dcmsend.transfer import Ledger
+from dcmsend.transfer import Ledger, ProofState, Verdict
 from support.fixture_files import CT_CLASS, EI
 from support.sending import instance_uid, write_instances
 
 PEER = Peer("127.0.0.1", 104).facts
+MISSING, VERIFIED = Verdict(ProofState.MISSING), Verdict(ProofState.VERIFIED)
 
 
 @contextmanager
@@ -77,3 +79,53 @@ def test_what_an_earlier_driver_was_told_is_moved_only_when_it_is_named_again(tm
             assert journal.is_stored(InputFile(str(path), Origin.DIRECTORY, root=f"{tmp_path}/in/"))
     assert not any(path.exists() for path in paths)
     assert sorted((moved / "study").iterdir()) == [moved / "study" / path.name for path in paths]
+
+
+def test_what_is_to_be_sent_again_stays_so_when_an_earlier_driver_is_heard(tmp_path: Path) -> None:
+    """A scheduler keeps what was told of a run that has not come to its end: the journal may know more since."""
+    write_instances(tmp_path / "in", 2)
+    outcomes = [stored(path, number) for number, path in enumerate(sorted((tmp_path / "in").iterdir()), 1)]
+    lost, kept = (outcome.instance.input for outcome in outcomes)
+    with journal_at(tmp_path / "journal") as journal:
+        ends, proofs = ends_with(journal), journal.proofs()
+
+        def hear_again() -> None:
+            ends.take_of_others(told(*outcomes))
+            journal.flush()
+
+        hear_again()
+        assert journal.is_stored(lost)
+        proofs.record([(row, MISSING if row.path == lost.path else VERIFIED) for row in list(proofs.unproven())])
+        assert proofs.send_again(list(proofs.refuted(sent_again=False))) == 1
+        hear_again()
+        assert not journal.is_stored(lost), "it was never sent again"
+        assert journal.is_stored(kept)
+        assert list(proofs.unproven()) == [], "what the archive has confirmed was forgotten"
+        journal.note(outcomes[0]._replace(started=2000.0))
+        hear_again()
+        (again,) = proofs.unproven()
+        assert (again.path, again.sent_again, again.time) == (lost.path, 1, 2_000_250)
+        assert journal.is_stored(lost)
+
+
+def test_what_an_earlier_driver_has_not_heard_counts_as_if_it_had(tmp_path: Path) -> None:
+    """Stored stays stored for the same file; of two files of one name the later one counts."""
+    (path,) = write_instances(tmp_path / "in", 1)
+    item, outcome = InputFile(str(path)), stored(path)
+    unheard = outcome._replace(result=Result.FAILED, status=None, reason=Reason.FILE_UNREADABLE, file_stamp=None)
+    with journal_at(tmp_path / "journal") as journal:
+        ends = ends_with(journal)
+        for later in (unheard, outcome._replace(result=Result.REFUSED, status=0xA900)):
+            journal.note(later._replace(started=3000.0))
+            journal.flush()
+            assert not journal.is_stored(item)
+        ends.take_of_others(told(outcome))
+        journal.flush()
+        assert journal.is_stored(item)
+        path.write_bytes(path.read_bytes() + b"\0")
+        assert not journal.is_stored(item)
+        journal.note(stored(path, started=2000.0))
+        journal.flush()
+        ends.take_of_others(told(outcome))
+        journal.flush()
+        assert journal.is_stored(item)

@@ -290,12 +290,15 @@ class Ends:
         self._ready.append(rejected)
 
     def take_of_others(self, group: dict[str, Any]) -> None:
-        """A group that an earlier driver with the same journal may not have heard: the journal gets what is stored."""
+        """A group that an earlier driver with the same journal may not have heard: the journal gets what is news to it.
+
+        Raises JournalError.
+        """
         try:
             for _, number, path, etag, found, values in (end for end in group.get("ends", ()) if end[0] == "outcome"):
                 item = _item_of(path, etag, found if number is None else None, values[-1].get("file_stamp"))
                 if item is not None:
-                    self._ledger.note(outcome_from(values, item, 0))
+                    self._ledger.note_earlier(outcome_from(values, item, 0))
         except _MALFORMED as error:
             _log.warning("ignoring what a worker has told: %s: %s", type(error).__name__, error)
 

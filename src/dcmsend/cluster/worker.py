@@ -223,6 +223,9 @@ class _Batch:
         found = None if number is not None else [digest_of(item), self._only[0], *tell_found(item)]
         self._teller.end("outcome", number, item.path, item.etag, found, tell_outcome(outcome))
 
+    def note_earlier(self, outcome: StoreOutcome) -> None:
+        """Does nothing: the driver hears of earlier runs."""
+
     def is_stored(self, item: Source) -> bool:
         """Whether it was sent in an earlier attempt."""
         return bool(self._found) and digest_of(item) in self._found

@@ -20,7 +20,7 @@ from .options import JournalOptions
 from .own_files import OwnFiles
 from .resume import Stored, StoredFiles
 from .sqlite_errors import translated
-from .writer import GroupWriter, is_kept
+from .writer import GroupWriter, is_kept, time_of
 
 if TYPE_CHECKING:
     from .proofs import Proofs
@@ -161,6 +161,16 @@ class Journal:
             return  # the file was named twice, and its outcome is written already
         if is_kept(outcome) and self.is_ours:
             self._writer.add(outcome)
+
+    def note_earlier(self, outcome: StoreOutcome) -> None:
+        """Queue an outcome of an earlier run, unless it is in the journal already, or what is there is newer.
+
+        To write it a second time would count its attempts twice, and forget what the archive has said since: that the
+        instance is proven, or is to be sent again.  Called on the thread that asks ``is_stored``.  Raises JournalError.
+        """
+        assert self.stored is not None
+        if is_kept(outcome) and not self.stored.is_overtaken(outcome, time_of(outcome)):
+            self.note(outcome)
 
     def reject(self, rejected: RejectedInput) -> None:
         """Note that an input is broken; if it was stored before, the journal then knows it as another file.

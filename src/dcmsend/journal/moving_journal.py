@@ -131,6 +131,10 @@ class MovingJournal:
             self._mover.wait_while_behind()
         self._journal.note(outcome)
 
+    def note_earlier(self, outcome: StoreOutcome) -> None:
+        """See ``Journal.note_earlier``."""
+        self._journal.note_earlier(outcome)
+
     def close(self) -> None:
         """Write the remaining outcomes and move the files; ``error`` tells whether the writing was possible.
 

@@ -16,7 +16,15 @@ from dcmsend.transfer import Reason, Result, StoreOutcome
 
 from .path_key import Directories
 from .proof_rows import STATES
-from .schema import LIST_STORED, LOOK_UP, LOOK_UP_BEFORE, LOOK_UP_SUCCESS_SINCE, LOOK_UP_UNANSWERED
+from .schema import (
+    CODES,
+    LIST_STORED,
+    LOOK_UP,
+    LOOK_UP_BEFORE,
+    LOOK_UP_NEWS,
+    LOOK_UP_SUCCESS_SINCE,
+    LOOK_UP_UNANSWERED,
+)  # fmt: skip
 from .sqlite_errors import journal_error
 from .values import number, storable_text
 
@@ -122,6 +130,30 @@ class StoredFiles:
         if uid != storable_text(outcome.sop_instance_uid) or (etag or "") != storable_text(item.etag):
             return False
         return bool(outcome.file_stamp == (number(size), number(mtime_ns)))
+
+    def is_overtaken(self, outcome: StoreOutcome, time: int) -> bool:
+        """Whether the journal has an outcome already, or knows of a newer one; ``time`` is that of the outcome.
+
+        What was stored counts where the same file was not stored later.  Times may be of several clocks: at worst a
+        file is sent again.  Raises JournalError.
+        """
+        item = outcome.instance.input
+        try:
+            row = self._connection.execute(LOOK_UP_NEWS, item.key(self._directories.resolve)).fetchone()
+        except sqlite3.Error as error:
+            raise journal_error(self._path, error) from error
+        if row is None:
+            return False
+        known, since, size, mtime_ns, etag, uid = row
+        own_uid = outcome.sop_instance_uid or outcome.instance.sop_instance_uid
+        if outcome.result is Result.STORED and known != CODES[Result.STORED]:
+            stamp = number(size), number(mtime_ns)
+            is_same = stamp == outcome.file_stamp and (etag or "") == storable_text(item.etag)
+            # A file that could not be opened has neither size nor time: nothing is known of it.
+            if size is None or (is_same and uid == storable_text(own_uid)):
+                return False
+        since = number(since)
+        return isinstance(since, int) and since >= time
 
     def stored_in(self, directory: bytes, *, deep: bool) -> Iterator[tuple[bytes, bytes, tuple[object, object], str]]:
         """What is stored of a directory, with ``deep`` of those below it too: directory, name, stamp and mark of each.

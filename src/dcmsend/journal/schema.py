@@ -13,8 +13,8 @@ from dcmsend.transfer import Reason, Result
 
 __all__ = [
     "APPLICATION_ID", "CODES", "COLUMNS", "CREATE", "CREATE_NEW", "IS_SAME", "LIST_STORED", "LOOK_UP",
-    "LOOK_UP_BEFORE", "LOOK_UP_UNANSWERED", "NEW_COLUMNS", "NEW_TABLES", "OLDEST_VERSION", "PROOF_AFTER", "RESULTS",
-    "VERSION", "upsert",
+    "LOOK_UP_BEFORE", "LOOK_UP_NEWS", "LOOK_UP_UNANSWERED", "NEW_COLUMNS", "NEW_TABLES", "OLDEST_VERSION",
+    "PROOF_AFTER", "RESULTS", "VERSION", "upsert",
 ]  # fmt: skip
 
 APPLICATION_ID: Final = 0x64736A6E
@@ -113,6 +113,11 @@ LIST_STORED: Final = (
     "AND outcome = 0 AND coalesce(due, 0) = 0"
 )
 """Lists the rows that ``LOOK_UP`` would find in a directory and, between two other values of the path, below it."""
+
+LOOK_UP_NEWS: Final = (
+    "SELECT outcome, time, size, mtime_ns, etag, sop_instance_uid FROM directory "
+    "JOIN instance ON directory = directory.id WHERE path = ? AND name = ?"
+)
 
 LOOK_UP_BEFORE: Final = (
     "SELECT size, mtime_ns, sop_class.uid, sop_instance_uid FROM instance "

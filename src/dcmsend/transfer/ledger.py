@@ -36,6 +36,13 @@ class Ledger(Recall, Protocol):
         """Note an outcome as soon as it is final; outcomes come in no particular order."""
         ...
 
+    def note_earlier(self, outcome: StoreOutcome) -> None:
+        """Note an outcome of an earlier run, unless it is known already, or what is known of the file is newer.
+
+        Called on the thread that asks ``is_stored``.  Raises JournalError.
+        """
+        ...
+
     def is_unanswered(self, outcome: StoreOutcome) -> bool:
         """Whether an earlier run sent the same instance completely from the same file and got no answer."""
         ...
