@@ -129,3 +129,35 @@ def test_what_an_earlier_driver_has_not_heard_counts_as_if_it_had(tmp_path: Path
         ends.take_of_others(told(outcome))
         journal.flush()
         assert journal.is_stored(item)
+
+
+def test_a_duplicate_counts_as_stored_only_where_a_worker_may_have_sent_it(tmp_path: Path) -> None:
+    """Another worker may have died before it had begun the batch, or before it had come so far in it."""
+    paths = write_instances(tmp_path / "in", 6)
+    duplicates = [
+        stored(path, number, result=Result.REFUSED, status=0x0111) for number, path in enumerate(paths, 1)
+    ]
+
+    def results(*, was_heard: bool) -> list[str]:
+        window: Window[Source] = Window(1)
+        window.add([InputFile(str(path)) for path in paths], ahead=2)
+        with journal_at(tmp_path / f"journal-{was_heard}") as journal:
+            ends = ends_with(journal, window)
+            first = begin(window, ends)
+            if was_heard:
+                ends.take_group({**told(stored(paths[0])), "attempt": first})
+            ends.die(first)
+            group = told(*duplicates)
+            ends.take_group({**group, "attempt": begin(window, ends), "ends": group["ends"][was_heard:]})
+            return [outcome.result.value for outcome in ends.take() if isinstance(outcome, StoreOutcome)]
+
+    assert results(was_heard=False) == ["refused"] * 6
+    assert results(was_heard=True) == ["stored"] * 3 + ["refused"] * 3
+
+
+def begin(window: Window[Source], ends: Ends) -> int:
+    """The number of the attempt that begins."""
+    attempt = window.begin()
+    assert attempt is not None
+    ends.begin(attempt)
+    return attempt.number

@@ -167,3 +167,48 @@ def test_what_was_sent_once_stays_so_when_it_cannot_be_sent_again() -> None:
         assert attempt is not None
         window.put_back(attempt.number, was_sent=was_sent)
     assert window.give_up_waiting() == [("a", True)]
+
+
+def reached(window: Window[str], count: int) -> str:
+    """The inputs, by their numbers as letters, that an attempt that is over may have sent."""
+    return "".join(chr(ord("a") + number - 1) for number in range(1, count + 1) if window.was_reached(number))
+
+
+def test_what_an_attempt_that_is_over_may_have_sent() -> None:
+    window: Window[str] = Window(1)
+    window.add("abcdefgh", ahead=2)
+    steps: list[tuple[int, str]] = [(0, ""), (2, "acd"), (1, "cd"), (4, "cef")]
+    for told, expected in steps:
+        attempt = window.begin()
+        assert attempt is not None
+        if told:
+            window.hear(attempt.number)
+            window.settle(attempt.number, told, is_stored=True)
+        window.die(attempt.number)
+        assert reached(window, 8) == expected
+    for items, expected in (("ce", "ef"), ("e", "f")):  # a half; the other one is f, g, h
+        attempt = window.begin()
+        assert attempt is not None
+        assert "".join(attempt.inputs.values()) == items
+        window.hear(attempt.number)
+        window.settle(attempt.number, min(attempt.inputs), is_stored=False)
+        window.put_back(attempt.number, was_told=True)
+        assert reached(window, 8) == expected
+
+
+def test_what_is_sent_in_any_order_or_was_not_told_may_all_have_been_sent() -> None:
+    window: Window[str] = Window(2)
+    window.add("abc")
+    window.add("def", ahead=1)
+    for _ in range(2):
+        attempt = window.begin()
+        assert attempt is not None
+        window.hear(attempt.number)
+    window.die(1)
+    assert reached(window, 6) == "abc"
+    window.put_back(2, was_sent=False)
+    assert reached(window, 6) == "abc"
+    for attempt in (window.begin(), window.begin()):
+        assert attempt is not None
+        window.put_back(attempt.number)
+    assert reached(window, 6) == "abcdef"

@@ -27,7 +27,7 @@ from .options import ClusterOptions
 from .parcel import pack, tell_input, with_address
 from .told import from_text, to_text
 from .window import Attempt, Window
-from .worker import end_run, versions
+from .worker import end_run, most_ahead, versions
 
 if TYPE_CHECKING:
     from dask.distributed import Client
@@ -75,6 +75,7 @@ class ClusterCarrier:
         self._holders = Holders(settings, ledger, self._folder)
         self._begun: dict[int, tuple[int, float]] = {}  # inputs of an attempt, and when it was handed out
         self._parcel = b""
+        self._ahead = most_ahead(settings)
         self._over: dict[int, tuple[str, float]] = {}  # how an attempt ended, and until when its last words may come
         self._error: DcmsendError | None = None
         self._gives_up_at: float | None = None
@@ -145,7 +146,8 @@ class ClusterCarrier:
         if len(batch) == 1:
             found = self._holders.stored(batch[0])
             self._record.already_stored += len(found)
-        self._window.add(batch, found)
+        ahead = None if any(item.is_remote for item in batch) else self._ahead
+        self._window.add(batch, found, ahead=ahead)
 
     def _send(self, attempt: Attempt[Source]) -> None:
         if attempt.is_repeated:
@@ -207,7 +209,7 @@ class ClusterCarrier:
         self._begun.pop(attempt, None)
         if self._ends.is_complete(attempt) and self._ends.was_left(attempt):
             _log.warning("a worker has left, what it had not sent is sent by another one")
-            self._ends.put_back(attempt)
+            self._ends.put_back(attempt, was_told=True)
         elif how == "finished" and self._ends.is_complete(attempt):
             error = self._ends.end(attempt)
             if error is not None and self._error is None:

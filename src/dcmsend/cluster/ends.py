@@ -136,10 +136,10 @@ class Ends:
             _log.error("not sent any more, because each process that was sending it has ended: %s", item.path)
             self._add(outcome)
 
-    def put_back(self, attempt: int) -> None:
-        """An attempt is over through nobody's fault."""
+    def put_back(self, attempt: int, *, was_told: bool = False) -> None:
+        """An attempt is over through nobody's fault; ``was_told``: the worker has told all that it knew."""
         self._forget(attempt)
-        self._window.put_back(attempt)
+        self._window.put_back(attempt, was_told=was_told)
 
     def give_up_waiting(self) -> None:
         """Batches that wait are not sent any more."""
@@ -236,6 +236,7 @@ class Ends:
             return
         _, etag, found, values = told  # the name is for a later driver
         was_repeated = heard is not None and heard.attempt.is_repeated
+        was_reached = heard is not None and self._window.was_reached(found[1] if number is None else number)
         if number is not None:
             item = self._window.settle(attempt, number, is_stored=values[0] == Result.STORED.name)
         elif heard is not None and self._window.settle_found(attempt, found[0]):
@@ -250,7 +251,7 @@ class Ends:
             _learn(item, etag, outcome.file_stamp)
         if outcome.association:
             outcome = outcome._replace(association=self._number(attempt, outcome.association))
-        if outcome.is_duplicate and (was_repeated or self._ledger.is_unanswered(outcome)):
+        if outcome.is_duplicate and (was_reached or self._ledger.is_unanswered(outcome)):
             outcome = counted_as_stored(outcome)
         if outcome.reason is Reason.CANCELLED and outcome.result is Result.NOT_ATTEMPTED and self.error is not None:
             self._give_up_one(item, outcome.instance, may_be_there=was_repeated)

@@ -13,7 +13,7 @@ from dcmsend.transfer import AssociationClosed, AssociationOpened, BytesSent, Ob
 
 from .told import to_text
 
-__all__ = ["LogRelay", "Teller"]
+__all__ = ["MOST_UNTOLD", "LogRelay", "Teller"]
 
 MOST_UNTOLD: Final = 256
 """Outcomes that the scheduler may not have yet; a further one waits."""

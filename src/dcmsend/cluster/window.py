@@ -29,15 +29,25 @@ _Input = TypeVar("_Input")
 class _Batch(Generic[_Input]):
     """Inputs without an end, in order, by their numbers; and the inputs found in them that have theirs, as digests."""
 
-    __slots__ = ("attempt", "found", "inputs", "is_repeated", "points", "was_begun")
+    __slots__ = ("ahead", "attempt", "found", "inputs", "is_repeated", "points", "reached", "was_begun")
 
-    def __init__(self, inputs: dict[int, _Input], found: set[str], points: int = 0, was_begun: bool = False) -> None:
+    def __init__(self, inputs: dict[int, _Input], found: set[str], ahead: int | None) -> None:
         self.inputs = inputs
         self.found = found
-        self.points = points
-        self.was_begun = was_begun
-        self.is_repeated = was_begun
+        self.ahead = ahead
+        self.points = 0
+        self.was_begun = False
+        self.is_repeated = False
+        self.reached: set[int] = set()  # numbers of those that an attempt that is over may have sent
         self.attempt: int | None = None
+
+    def half(self, numbers: list[int]) -> _Batch[_Input]:
+        """A part of a batch that has ended one worker after the other."""
+        part = _Batch({number: self.inputs[number] for number in numbers}, set(self.found), self.ahead)
+        part.points = _AFTER_CUT if len(numbers) > 1 else _AFTER_LAST_CUT
+        part.was_begun = part.is_repeated = True
+        part.reached = self.reached.intersection(numbers)
+        return part
 
 
 class Attempt(Generic[_Input]):
@@ -47,7 +57,7 @@ class Attempt(Generic[_Input]):
         number: from 1, never given twice.
         inputs: those without an end, by their numbers.
         found: digests of what was found in them (members of archives) and has its end already.
-        is_repeated: whether they were on their way before, so that the receiver may have any of them.
+        is_repeated: whether they were on their way before, so that the receiver may have some of them.
     """
 
     __slots__ = ("found", "inputs", "is_repeated", "number")
@@ -66,7 +76,7 @@ class Window(Generic[_Input]):
         self.limit = limit
         self._waiting: deque[_Batch[_Input]] = deque()
         self._running: dict[int, _Batch[_Input]] = {}
-        self._heard: set[int] = set()
+        self._heard: dict[int, int] = {}  # of attempts that have begun: the highest number whose end was told
         self._open: dict[int, _Batch[_Input]] = {}
         self._inputs = 0
         self._attempts = 0
@@ -91,9 +101,13 @@ class Window(Generic[_Input]):
         """Numbers of the attempts under way."""
         return list(self._running)
 
-    def add(self, inputs: Iterable[_Input], found: Iterable[str] = ()) -> None:
-        """Add a batch, which will wait for its turn; ``found``: digests of what it holds and is not to be sent."""
-        batch: _Batch[_Input] = _Batch({}, set(found))
+    def add(self, inputs: Iterable[_Input], found: Iterable[str] = (), *, ahead: int | None = None) -> None:
+        """Add a batch, which will wait for its turn; ``found``: digests of what it holds and is not to be sent.
+
+        ``ahead``: a worker sends in order, and so many inputs at most beyond those whose ends it has told; None if this
+        does not hold.
+        """
+        batch: _Batch[_Input] = _Batch({}, set(found), ahead)
         for each in inputs:
             self._inputs += 1
             batch.inputs[self._inputs] = each
@@ -123,7 +137,12 @@ class Window(Generic[_Input]):
     def hear(self, attempt: int) -> None:
         """Note that a worker has begun an attempt."""
         if attempt in self._running:
-            self._heard.add(attempt)
+            self._heard.setdefault(attempt, 0)
+
+    def was_reached(self, number: int) -> bool:
+        """Whether an attempt that is over may have sent an input that has no end yet, so that the receiver has it."""
+        batch = self._open.get(number)
+        return batch is not None and number in batch.reached
 
     def settle(self, attempt: int, number: int, *, is_stored: bool) -> _Input | None:
         """An input has come to its end: it is given back the first time, None later.
@@ -131,6 +150,8 @@ class Window(Generic[_Input]):
         Of an attempt that is over, only that an input is stored counts: what else became of it there, the next attempt
         will tell.
         """
+        if attempt in self._heard:
+            self._heard[attempt] = max(number, self._heard[attempt])
         batch = self._open.get(number)
         if batch is None or (batch.attempt != attempt and not is_stored):
             return None
@@ -155,10 +176,12 @@ class Window(Generic[_Input]):
 
         Returns the input that is not sent again, because it has ended one worker after the other, alone.
         """
-        was_heard = attempt in self._heard
+        last = self._heard.get(attempt)
+        was_heard = last is not None
         batch = self._finish(attempt)
         if batch is None or not batch.inputs:
             return []
+        _reach(batch, last)
         batch.points += _DEATH if was_heard else _DEATH_UNHEARD
         if batch.points < _SUSPECT:
             self._waiting.appendleft(batch)
@@ -168,19 +191,23 @@ class Window(Generic[_Input]):
         numbers = list(batch.inputs)
         middle = len(numbers) // 2
         for half in (numbers[middle:], numbers[:middle]):
-            points = _AFTER_CUT if len(half) > 1 else _AFTER_LAST_CUT
-            part = _Batch({number: batch.inputs[number] for number in half}, set(batch.found), points, True)
+            part = batch.half(half)
             self._open.update(dict.fromkeys(half, part))
             self._waiting.appendleft(part)
         return []
 
-    def put_back(self, attempt: int, *, was_sent: bool = True) -> None:
+    def put_back(self, attempt: int, *, was_sent: bool = True, was_told: bool = False) -> None:
         """Nobody is to blame, but the attempt is over, e.g. because the scheduler is gone: it is repeated.
 
-        ``was_sent``: whether a worker may have got it.
+        ``was_sent``: whether a worker may have got it.  ``was_told``: whether all that it had to tell was heard.
         """
+        last = self._heard.get(attempt)
         batch = self._finish(attempt)
         if batch is not None and batch.inputs:
+            if was_told:
+                _reach(batch, last)
+            elif was_sent:
+                batch.reached.update(batch.inputs)
             batch.was_begun = was_sent or batch.is_repeated
             self._waiting.appendleft(batch)
 
@@ -193,7 +220,7 @@ class Window(Generic[_Input]):
         return [(each, batch.was_begun) for batch in waiting for each in self._forget(batch)]
 
     def _finish(self, attempt: int) -> _Batch[_Input] | None:
-        self._heard.discard(attempt)
+        self._heard.pop(attempt, None)
         batch = self._running.pop(attempt, None)
         if batch is not None:
             batch.attempt = None
@@ -204,3 +231,12 @@ class Window(Generic[_Input]):
             del self._open[number]
         inputs, batch.inputs = list(batch.inputs.values()), {}
         return inputs
+
+
+def _reach(batch: _Batch[_Input], last: int | None) -> None:
+    """Note which inputs a worker may have sent that has told the end of none beyond ``last``; None: it never began."""
+    if last is None:
+        return
+    further = [number for number in batch.inputs if number > last]
+    batch.reached.update(number for number in batch.inputs if number <= last)
+    batch.reached.update(further[: batch.ahead])

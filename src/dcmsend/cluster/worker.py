@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any, Final
 
+from dcmsend.association import Peer
 from dcmsend.errors import Cancelled, DcmsendError, NoInputFiles, NoValidInputFiles
 from dcmsend.index import Instance, RejectedInput
 from dcmsend.inputs import Source
@@ -23,14 +24,15 @@ from dcmsend.transfer import StoreOutcome
 from dcmsend.version import VERSION
 
 from .parcel import input_from, unpack
-from .teller import LogRelay, Teller
+from .teller import MOST_UNTOLD, LogRelay, Teller
 from .telling import has_left, tell_scheduler
 from .told import digest_of, from_text, tell_error, tell_found, tell_outcome, tell_rejected
 
 if TYPE_CHECKING:
     from dcmsend.inputs import Fetcher, Stores
+    from dcmsend.settings import Settings
 
-__all__ = ["count_others", "end_run", "forget_events", "send_batch", "versions"]
+__all__ = ["count_others", "end_run", "forget_events", "most_ahead", "send_batch", "versions"]
 
 _MOST_ENDED: Final = 64
 _LEAVES: Final = "the worker leaves"
@@ -51,6 +53,19 @@ class _Registry:
 
 _registry: Final = _Registry()
 _relay: Final = LogRelay()
+
+
+def most_ahead(settings: Settings) -> int | None:
+    """How many inputs of a batch a worker may have sent beyond those whose ends it has told; None: any of them.
+
+    Only where it sends one after the other, in order: what is tried again is sent later, what is fetched or found in
+    another input is not in the order of the batch, and a web service gets many in one request.
+    """
+    transfer = settings.transfer
+    is_in_order = isinstance(settings.peer, Peer) and not transfer.retry.attempts
+    if not is_in_order or settings.index.expand_dicomdir or settings.inputs.archives:
+        return None
+    return MOST_UNTOLD + 1 + max(1, transfer.async_window)
 
 
 def versions() -> tuple[str, str]:
