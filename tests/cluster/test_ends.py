@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,17 +10,18 @@ from typing import Any
 
 from dcmsend import JournalOptions, Peer, Result, StoreOutcome
 from dcmsend.cluster.ends import Ends
-from dcmsend.cluster.told import from_text, tell_outcome, to_text
+from dcmsend.cluster.told import from_text, tell_outcome, tell_rejected, to_text
 from dcmsend.cluster.window import Window
 from dcmsend.dicom.transfer_syntax import transfer_syntax
-from dcmsend.index import Instance, ReadMode
+from dcmsend.index import Instance, ReadMode, RejectedInput
 from dcmsend.inputs import InputFile, Origin, Source
 from dcmsend.interrupt import Interrupt
 from dcmsend.journal import open_journal
-from dcmsend.reasons import Reason
+from dcmsend.reasons import Reason, Rejection
 from dcmsend.report import RunRecord
 from dcmsend.transfer import Ledger, ProofState, Verdict
 from support.fixture_files import CT_CLASS, EI
+from support.processes import wait_until
 from support.sending import instance_uid, write_instances
 
 PEER = Peer("127.0.0.1", 104).facts
@@ -127,6 +129,33 @@ def test_what_an_earlier_driver_has_not_heard_counts_as_if_it_had(tmp_path: Path
         journal.note(stored(path, started=2000.0))
         journal.flush()
         ends.take_of_others(told(outcome))
+        journal.flush()
+        assert journal.is_stored(item)
+
+
+def test_what_comes_again_after_it_was_moved_is_known_to_be_stored(tmp_path: Path) -> None:
+    """By its name, and when a worker cannot open it; though the directory was unknown when it came first."""
+    (path,) = write_instances(tmp_path / "in", 1)
+    item = InputFile(str(path))
+    window: Window[Source] = Window(1)
+    window.add([item])
+    with journal_at(tmp_path / "journal", str(tmp_path / "moved")) as journal:
+        assert not journal.is_stored(item)
+        journal.note(stored(path, started=time.time()))
+        wait_until(lambda: journal.is_stored(item) and not path.exists(), 60, "the move")
+        ends = ends_with(journal, window)
+        rejected = RejectedInput(str(path), "cannot be opened", False, None, "", Rejection.UNREADABLE, None)
+        end = ["rejected", 1, str(path), None, tell_rejected(rejected)]
+        ends.take_group({**told(), "attempt": begin(window, ends), "ends": [end]})
+        assert list(ends.take()) == []
+
+
+def test_what_was_noted_is_known_after_a_flush(tmp_path: Path) -> None:
+    (path,) = write_instances(tmp_path / "in", 1)
+    item = InputFile(str(path))
+    with journal_at(tmp_path / "journal") as journal:
+        assert not journal.is_stored(item)
+        journal.note(stored(path))
         journal.flush()
         assert journal.is_stored(item)
 

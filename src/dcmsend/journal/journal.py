@@ -20,7 +20,7 @@ from .options import JournalOptions
 from .own_files import OwnFiles
 from .resume import Stored, StoredFiles
 from .sqlite_errors import translated
-from .writer import GroupWriter, is_kept, time_of
+from .writer import GroupWriter, is_kept, time_of_row
 
 if TYPE_CHECKING:
     from .proofs import Proofs
@@ -131,8 +131,13 @@ class Journal:
             files.close()
 
     def flush(self) -> None:
-        """Wait until all noted outcomes are written, or writing has failed."""
+        """Wait until all noted outcomes are written, or writing has failed.
+
+        Called on the thread that asks ``is_stored``, which knows of them then.
+        """
         self._writer.flush()
+        if self.stored is not None:
+            self.stored.forget_unknown()
 
     @property
     def identity(self) -> str:
@@ -169,7 +174,7 @@ class Journal:
         instance is proven, or is to be sent again.  Called on the thread that asks ``is_stored``.  Raises JournalError.
         """
         assert self.stored is not None
-        if is_kept(outcome) and not self.stored.is_overtaken(outcome, time_of(outcome)):
+        if is_kept(outcome) and not self.stored.is_overtaken(outcome, time_of_row(outcome)):
             self.note(outcome)
 
     def reject(self, rejected: RejectedInput) -> None:

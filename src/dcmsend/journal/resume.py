@@ -189,7 +189,7 @@ class StoredFiles:
         path = os.path.realpath(item.path) if follow and os.path.islink(item.path) else item.path
         directory, name = InputFile(path).key(self._directories.resolve)
         try:
-            key = (self._directory_id(directory), name, since)
+            key = (directory, name, since)  # the directory may be known since this run has noted the file
             row = self._connection.execute(LOOK_UP_SUCCESS_SINCE, key).fetchone()
         except sqlite3.Error as error:
             raise journal_error(self._path, error) from error
@@ -204,6 +204,10 @@ class StoredFiles:
     def root_of(self, item: Source) -> bytes:
         """The searched directory in which a file was found, without links; empty if the file was named."""
         return self._directories.root_of(item.root)
+
+    def forget_unknown(self) -> None:
+        """Look directories up again that the journal did not have."""
+        self._ids = {path: key for path, key in self._ids.items() if key is not None}
 
     def _directory_id(self, path: bytes) -> int | None:
         if path in self._ids:

@@ -20,7 +20,7 @@ from .schema import CODES, COLUMNS, upsert
 from .sqlite_errors import translated
 from .values import storable, storable_text
 
-__all__ = ["GROUP_ROWS", "GROUP_SECONDS", "GroupWriter", "is_kept", "time_of"]
+__all__ = ["GROUP_ROWS", "GROUP_SECONDS", "GroupWriter", "time_of_row"]
 
 GROUP_ROWS: Final = 256
 GROUP_SECONDS: Final = 0.2
@@ -208,7 +208,7 @@ class GroupWriter:
             outcome.status,
             None if outcome.reason is None else outcome.reason.name.lower(),
             len(outcome.earlier) + 1,
-            storable(time_of(outcome) or now),
+            storable(time_of_row(outcome) if outcome.started else now),
             ids.sop_class(storable_text(outcome.sop_class_uid or outcome.instance.sop_class_uid)),
             storable_text(outcome.sop_instance_uid or outcome.instance.sop_instance_uid),
             storable_text(etag) if etag else None,
@@ -221,9 +221,9 @@ def _log_unfit(path: str, error: Exception) -> None:
     _log.warning("the journal cannot keep the outcome of a file, it will be sent again: %s: %s", path, error)
 
 
-def time_of(outcome: StoreOutcome) -> int:
-    """Milliseconds since the epoch, 0 for an outcome without a time."""
-    return int((outcome.started + outcome.seconds) * 1000) if outcome.started else 0
+def time_of_row(outcome: StoreOutcome) -> int:
+    """When an instance that was begun got its outcome: milliseconds since the epoch, on the clock of its sender."""
+    return int((outcome.started + outcome.seconds) * 1000)
 
 
 def is_kept(outcome: StoreOutcome) -> bool:

@@ -56,7 +56,7 @@ class Ledger(Recall, Protocol):
         ...
 
     def flush(self) -> None:
-        """Wait until all that was noted is kept, so that ``is_stored`` knows of it."""
+        """Wait until all that was noted is kept, so that ``is_stored``, asked on the same thread, knows of it."""
         ...
 
     def stored_in(self, directory: bytes, *, deep: bool) -> Iterator[tuple[bytes, bytes, tuple[object, object], str]]:
