@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from dask.distributed import Client
 
-from dcmsend import Result
+from dcmsend import Result, Transfer
 from dcmsend.cluster import ClusterOptions, ClusterUnusable
 from dcmsend.cluster.errors import SAME_EVERYWHERE
 from support.certificates import Certificates
@@ -65,6 +65,28 @@ def test_what_workers_told_a_dead_driver_is_not_sent_again(tmp_path: Path, certi
             (line,) = refused.stderr.splitlines()
             assert line.startswith(f"F: cannot use the cluster: {words[0]}: ")
             assert said in line
+
+
+def test_the_next_driver_moves_only_what_it_is_given(client: Client, tmp_path: Path) -> None:
+    """The scheduler still tells of the first run, which ended early and was to move nothing."""
+    write_tree(tmp_path / "tree", 120, per_directory=60)
+    first, second = sorted({path.parent for path in (tmp_path / "tree").rglob("*") if path.is_file()})
+    paths = sorted(first.iterdir()) + sorted(second.iterdir())
+    moved = tmp_path / "moved"
+    with ScriptedPeer() as peer:
+
+        def transfer(items: list[Path], move_sent: str) -> Transfer:
+            return transfer_over(client, items, peer.port, tmp_path / "journal", move_sent=move_sent)
+
+        with transfer(paths[:60], "") as interrupted:
+            next(iter(interrupted))
+        assert len(list(transfer([second], str(moved)))) == 60
+        assert [path for path in paths if path.exists()] == paths[:60]
+        run_transfer(transfer([tmp_path / "tree"], str(moved)))
+    assert not any(path.exists() for path in paths)
+    names = {path.relative_to(moved) for path in moved.rglob("*") if path.is_file()}
+    below = {path.relative_to(tmp_path / "tree") for path in paths[:60]}
+    assert names == below | {path.relative_to(second) for path in paths[60:]}
 
 
 def answer_to_a_plain_client(port: int) -> bytes:
