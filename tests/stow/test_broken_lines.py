@@ -90,7 +90,7 @@ def test_a_server_that_says_close_gets_a_new_connection_for_each_request(tmp_pat
 
 @pytest.mark.parametrize("status", [401, 413, 503])
 def test_an_answer_before_the_end_of_the_request_is_read(tmp_path: Path, status: int) -> None:
-    paths = files_of(tmp_path, [3_000_000] * 3)
+    paths = files_of(tmp_path, [8_000_000] * 3)  # more than the system takes from us before the answer is there
     answer = WebAnswer(response(status, b"", None, Connection="close"), at=100_000, closes=True)
     with ScriptedWebServer(answer, store_all) as server:
         sent = store(server.url, paths)

@@ -85,7 +85,7 @@ def test_an_early_refusal_refuses_nothing_that_was_not_sent(tmp_path: Path) -> N
 
 
 def test_a_busy_answer_says_nothing_of_what_was_not_sent(tmp_path: Path) -> None:
-    paths = files_of(tmp_path, [3_000_000] * 3)
+    paths = files_of(tmp_path, [8_000_000] * 3)
     with ScriptedWebServer(WebAnswer(response(503, b"", None), at=10, closes=True), store_all) as server:
         sent = store(server.url, paths)
     assert sent.results == ["failed"] * 3  # it takes nothing now, so the others would fare no better

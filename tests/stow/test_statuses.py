@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from dcmsend import JournalOptions, TransferOptions, send
 from dcmsend.errors import SendingFailed
-from dcmsend.stow import HttpRefused, WebSessionFailed
+from dcmsend.stow import HttpRefused, WebPeer, WebSessionFailed
 from support.http_wire import response, store_answer
 from support.memory_run import MemoryLedger
 from support.scripted_web_server import ScriptedWebServer, WebAnswer, WebRequest, store_all
@@ -75,12 +76,16 @@ def test_one_instance_that_is_too_large_is_refused_and_the_others_are_stored(tmp
     assert sent.error is None
 
 
-@pytest.mark.parametrize("status", [408, 429, 503, 507])
+# A 503 of a proxy says nothing of what the server behind it has done with a whole request; a 429 comes before that.
+BUSY = {408: "unconfirmed", 425: "failed", 429: "failed", 503: "unconfirmed", 507: "unconfirmed"}
+
+
+@pytest.mark.parametrize("status", BUSY)
 def test_a_busy_server_is_asked_again_later_with_retries_only(tmp_path: Path, status: int) -> None:
     paths = files_of(tmp_path, [100] * 3)
     with ScriptedWebServer(response(status), store_all) as server:
         sent = store(server.url, paths)
-    assert sent.results == ["failed"] * 3
+    assert sent.results == [BUSY[status]] * 3
     assert sent.reasons == ["SERVER_BUSY"] * 3
     assert all(outcome.is_retryable for outcome in sent.outcomes)
     assert len(server.requests) == 1
@@ -95,8 +100,66 @@ def test_a_busy_server_without_retries_ends_the_run_if_failures_do(tmp_path: Pat
     paths = files_of(tmp_path, [100] * 3)
     with ScriptedWebServer(response(503)) as server:
         sent = store(server.url, paths, peer={"batch": 2}, halt=True)
-    assert sent.results == ["failed", "failed", "not attempted"]
+    assert sent.results == ["unconfirmed", "unconfirmed", "not attempted"]
     assert isinstance(sent.error, SendingFailed)
+
+
+def test_what_a_busy_server_has_got_to_its_end_is_not_denied_and_the_rest_is(tmp_path: Path) -> None:
+    paths = files_of(tmp_path, [100_000, 8_000_000])
+    early = WebAnswer(response(503, b"", None, Connection="close"), at=200_000, closes=True)
+    with ScriptedWebServer(early) as server:
+        sent = store(server.url, paths)
+    assert sent.results == ["unconfirmed", "failed"]
+    assert sent.reasons == ["SERVER_BUSY"] * 2
+
+
+@pytest.mark.parametrize("status", [503, 507])
+def test_a_later_attempt_after_a_busy_answer_never_calls_failed_what_may_be_stored(tmp_path: Path, status: int) -> None:
+    """The proxy says 503 when the archive has stored, and breaks off before it answers."""
+    paths = files_of(tmp_path, [100] * 2)
+    with ScriptedWebServer(response(status), response(429)) as server:
+        sent = store(server.url, paths, attempts=1)
+    assert sent.results == ["unconfirmed"] * 2
+    assert [len(request.parts) for request in server.requests] == [2, 2]
+
+
+@pytest.mark.parametrize("status", [503, 507])
+def test_a_duplicate_of_what_came_before_a_busy_answer_counts_as_stored(tmp_path: Path, status: int) -> None:
+    """In the same run, and in a later one that knows by its journal that it was sent."""
+    (path,) = files_of(tmp_path, [100])
+
+    def has_it(request: WebRequest) -> bytes:
+        return response(409, store_answer([], dict.fromkeys(request.uids, 0x0111)))
+
+    with ScriptedWebServer(response(status), has_it) as server:
+        sent = store(server.url, [path], attempts=1)
+    assert sent.results == ["stored"]
+    with ScriptedWebServer(response(status), has_it) as server:
+        journal = JournalOptions(str(tmp_path / "journal"), resume=True)
+        options = TransferOptions(halt_on_failure=False)
+        runs = [list(send(path, WebPeer(server.url), journal=journal, transfer=options)) for _ in range(2)]
+    assert [[each.result.value for each in outcomes] for outcomes in runs] == [["unconfirmed"], ["stored"]]
+
+
+@pytest.mark.parametrize(("status", "left"), [*BUSY.items(), (500, "unconfirmed"), (502, "unconfirmed")])
+def test_a_server_that_ends_in_the_middle_has_refused_only_what_it_says(
+    tmp_path: Path, status: int, left: str
+) -> None:
+    """Its disk is full after the second of four: it names what it has done, and the status is of the others."""
+    paths = files_of(tmp_path, [100] * 4)
+
+    def in_part(request: WebRequest) -> bytes:
+        return response(status, store_answer([request.uids[0]], {request.uids[1]: 0xA900}))
+
+    with ScriptedWebServer(in_part, store_all) as server:
+        sent = store(server.url, paths)
+    assert sent.results == ["stored", "refused", left, left]
+    assert all(outcome.is_retryable for outcome in sent.outcomes[2:])
+    assert len(server.requests) == 1
+    with ScriptedWebServer(in_part, store_all) as server:
+        sent = store(server.url, paths, attempts=1)
+    assert sent.results == ["stored", "refused", "stored", "stored"]
+    assert [len(outcome.earlier) for outcome in sent.outcomes] == [0, 0, 1, 1]
 
 
 @pytest.mark.parametrize(("asked_for", "longest", "least"), [("1", 5.0, 1.0), ("600", 0.5, 0.5)])

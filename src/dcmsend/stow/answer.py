@@ -2,7 +2,8 @@
 
 Membership decides: an instance is stored if its SOP Instance UID is in the Referenced SOP Sequence, and refused if it
 is in the Failed SOP Sequence, whatever the status of the answer.  Servers answer 200 with nothing stored, and 400 with
-much of it stored.  The status decides only where no lists can be read.  Source: PS3.18 10.5.3, I.2.
+much of it stored.  The status decides where no lists can be read, and for what the lists of a server that has not come
+to the end of a request (5xx, 429 and such) do not name.  Source: PS3.18 10.5.3, I.2.
 """
 
 from __future__ import annotations
@@ -25,8 +26,11 @@ if TYPE_CHECKING:
 __all__ = ["Judgement", "Next", "SentPart", "Verdict", "judge"]
 
 _BUSY: Final = frozenset({408, 425, 429, 503, 507})
-"""Not now: nothing was stored, and a later attempt may succeed."""
+"""Not now: a later attempt may succeed."""
 
+_BEFORE_ANYTHING: Final = frozenset({425, 429})
+"""Of these the ones that are said before a request is looked at: nothing of it was stored.  The others are also said of
+a request that was begun: by a proxy whose server breaks off before it answers, by a disk that is full in the middle."""
 
 _NO_ACCESS: Final = frozenset({401, 403, 407})
 _WRONG_PLACE: Final = frozenset({404, 405, 406, 410, 415, 421, 426, 501, 505, 511})
@@ -99,14 +103,23 @@ def judge(answer: Answer, parts: Sequence[SentPart], now: float) -> Judgement:
             text = f"the server answers {status}, but not what it has stored: {error}"
             return _uncertain(parts, RemoteProtocolError(text))
         response = None
-    if response is not None and (is_success or _names_any(response, parts)):
-        return Judgement(Next.GO_ON, tuple(_by_membership(response, part) for part in parts))
-    return _by_status(answer, parts, now)
+    is_named = [response is not None and _names(response, part) for part in parts]
+    if response is None or not (is_success or any(is_named)):
+        return _by_status(answer, parts, now)
+    verdicts = tuple(_by_membership(response, part) for part in parts)
+    if all(is_named) or not (status in _BUSY or (status >= 500 and status not in _WRONG_PLACE)):
+        return Judgement(Next.GO_ON, verdicts)
+    # The server has not come to the end of the request: the status says what became of the others.
+    of_others = _by_status(answer, parts, now)
+    return of_others._replace(verdicts=tuple(
+        verdict if is_by_name else other
+        for is_by_name, verdict, other in zip(is_named, verdicts, of_others.verdicts, strict=True)
+    ))  # fmt: skip
 
 
-def _names_any(response: StoreResponse, parts: Sequence[SentPart]) -> bool:
-    named = (response.referenced, response.failed, response.ambiguous)
-    return any(part.sop_instance_uid in names for part in parts for names in named)
+def _names(response: StoreResponse, part: SentPart) -> bool:
+    uid = part.sop_instance_uid
+    return uid in response.referenced or uid in response.failed or uid in response.ambiguous
 
 
 def _by_membership(response: StoreResponse, part: SentPart) -> Verdict | None:
@@ -144,9 +157,11 @@ def _by_status(answer: Answer, parts: Sequence[SentPart], now: float) -> Judgeme
             return Judgement(Next.SPLIT, nothing, refused)
         return Judgement(Next.GO_ON, (Verdict(Result.REFUSED, reason=Reason.TOO_LARGE, message=str(refused)),), refused)
     if status in _BUSY:
-        verdict = Verdict(Result.FAILED, reason=Reason.SERVER_BUSY, message=str(refused))
+        not_stored = Verdict(Result.FAILED, reason=Reason.SERVER_BUSY, message=str(refused))
+        unknown = not_stored if status in _BEFORE_ANYTHING else not_stored._replace(result=Result.UNCONFIRMED)
         wait = retry_after(answer.fields.get("retry-after", ""), now)
-        return Judgement(Next.BUSY, (verdict,) * len(parts), refused, wait)
+        verdicts = tuple(unknown if part.is_complete else not_stored for part in parts)
+        return Judgement(Next.BUSY, verdicts, refused, wait)
     if status >= 500:
         return _uncertain(parts, refused)
     verdict = Verdict(Result.REFUSED, reason=Reason.NOT_IN_RESPONSE, message=f"{refused}; {_NOT_NAMED}")

@@ -220,13 +220,13 @@ class BatchLoop:
         }
         self._log_answers(batch, judgement)
         results = {verdict.result for verdict in verdicts.values()}
-        self.answered += sum(verdict.result is not Result.UNCONFIRMED for verdict in verdicts.values())
+        is_busy = judgement.next is Next.BUSY
+        self.answered += sum(is_busy or verdict.result is not Result.UNCONFIRMED for verdict in verdicts.values())
         error = judgement.error
         if error is not None:
             _log.error("Failed sending STOW-RS request: %s", error)
-        if len(batch.parts) > 1 and Result.UNCONFIRMED in results:
+        if len(batch.parts) > 1 and Result.UNCONFIRMED in results and not is_busy:
             self._limits.alone.update(verdicts)
-        is_busy = judgement.next is Next.BUSY
         if is_busy and self._tries_again:
             self._work.stop()  # for all connections
         yield from self._report(batch, verdicts)
