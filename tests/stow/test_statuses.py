@@ -10,6 +10,7 @@ import pytest
 
 from dcmsend import JournalOptions, TransferOptions, send
 from dcmsend.errors import SendingFailed
+from dcmsend.interrupt import Interrupt
 from dcmsend.stow import HttpRefused, WebPeer, WebSessionFailed
 from support.http_wire import response, store_answer
 from support.memory_run import MemoryLedger
@@ -228,6 +229,54 @@ def test_instances_of_a_request_that_was_refused_as_a_whole_are_tried_alone_with
         sent = store(server.url, paths)
     assert sent.results == ["refused"] * 3
     assert len(server.requests) == 1
+
+
+HTML_400 = response(400, b"<html>the proxy's own page</html>", "text/html")
+
+
+def test_what_came_with_a_request_that_was_refused_as_a_whole_may_be_stored(tmp_path: Path) -> None:
+    """A proxy puts its own page over the lists; the archive knows what it has stored when it comes again."""
+    paths = files_of(tmp_path, [100] * 3)
+
+    def has_two(request: WebRequest) -> bytes:
+        known = {uid: 0x0111 for uid in request.uids if uid != instance_uid(2)}
+        return response(409, store_answer([], known or dict.fromkeys(request.uids, 0xC000)))
+
+    with ScriptedWebServer(HTML_400, has_two) as server:
+        sent = store(server.url, paths, attempts=1)
+    assert sent.results == ["stored", "refused", "stored"]
+    assert sent.statuses == [0x0111, 0xC000, 0x0111]
+    assert [[each.result.value for each in outcome.earlier] for outcome in sent.outcomes] == [["unconfirmed"]] * 3
+    assert [len(request.parts) for request in server.requests] == [3, 1, 1, 1]
+
+
+@pytest.mark.parametrize("end", ["the run ends", "the files are gone"])
+def test_what_came_with_a_request_that_was_refused_as_a_whole_is_not_denied_later(tmp_path: Path, end: str) -> None:
+    paths = files_of(tmp_path, [100] * 2)
+    interrupt = Interrupt()
+
+    def answer(request: WebRequest) -> bytes:
+        if end == "the run ends":
+            interrupt.request("SIGINT")
+        for path in paths if end == "the files are gone" else []:
+            path.unlink()
+        return HTML_400
+
+    with ScriptedWebServer(answer) as server:
+        sent = store(server.url, paths, attempts=1, interrupt=interrupt)
+    assert sent.results == ["unconfirmed"] * 2
+    assert len(server.requests) == 1
+
+
+def test_an_early_refusal_of_a_whole_request_leaves_open_only_what_was_sent_to_its_end(tmp_path: Path) -> None:
+    paths = files_of(tmp_path, [100_000, 8_000_000])
+    early = WebAnswer(response(400, b"", None, Connection="close"), at=200_000, closes=True)
+    with ScriptedWebServer(early, store_all) as server:
+        sent = store(server.url, paths, attempts=1)
+    assert sent.results == ["stored"] * 2
+    assert [[each.result.value for each in outcome.earlier] for outcome in sent.outcomes] == [
+        ["unconfirmed"], ["failed"],
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("code", [0x0111, 45070])

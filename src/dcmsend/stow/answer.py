@@ -23,7 +23,7 @@ from .errors import HttpRefused
 if TYPE_CHECKING:
     from .http_connection import Answer
 
-__all__ = ["Judgement", "Next", "SentPart", "Verdict", "judge"]
+__all__ = ["Judgement", "Next", "SentPart", "Verdict", "in_doubt", "judge"]
 
 _BUSY: Final = frozenset({408, 425, 429, 503, 507})
 """Not now: a later attempt may succeed."""
@@ -167,6 +167,20 @@ def _by_status(answer: Answer, parts: Sequence[SentPart], now: float) -> Judgeme
     verdict = Verdict(Result.REFUSED, reason=Reason.NOT_IN_RESPONSE, message=f"{refused}; {_NOT_NAMED}")
     follows = Next.ONE_BY_ONE if len(parts) > 1 else Next.GO_ON
     return Judgement(follows, tuple(verdict if part.is_begun else None for part in parts), refused)
+
+
+def in_doubt(judgement: Judgement, parts: Sequence[SentPart]) -> Judgement:
+    """The same, if each instance is to be tried alone: what was sent to its end may be stored all the same.
+
+    What a server has stored stands in lists, and a proxy may have put a page of its own over them.
+    """
+    verdicts = (
+        verdict and verdict._replace(
+            result=Result.UNCONFIRMED if part.is_complete else Result.FAILED, reason=Reason.PROTOCOL_ERROR
+        )
+        for verdict, part in zip(judgement.verdicts, parts, strict=True)
+    )  # fmt: skip
+    return judgement._replace(verdicts=tuple(verdicts))
 
 
 def _uncertain(parts: Sequence[SentPart], error: DcmsendError) -> Judgement:

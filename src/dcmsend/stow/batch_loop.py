@@ -22,7 +22,7 @@ from dcmsend.load import explain, log_done, log_failure, log_notes, reason_of
 from dcmsend.reasons import Reason
 from dcmsend.transfer import Observer, Result, StoreOutcome, Timings, TransferOptions, log_end
 
-from .answer import Judgement, Next, SentPart, Verdict, judge
+from .answer import Judgement, Next, SentPart, Verdict, in_doubt, judge
 from .batch import Batch, BatchLimits, Gatherer, Part
 from .body import BodyWriter
 from .errors import WebSessionFailed, in_web_words
@@ -195,8 +195,7 @@ class BatchLoop:
         if follows is Next.NO_ACCESS:
             follows, error = self._after_refused_access(error)
         elif follows is Next.ONE_BY_ONE and self._tries_again:
-            self._limits.alone.update(part.index for part in parts)
-            follows = Next.SPLIT
+            judgement = in_doubt(judgement, sent)
         elif follows is Next.SPLIT:
             self._limits.shrink(batch.size)
             _log.warning("%s; sending fewer instances at a time", judgement.error)
@@ -225,7 +224,9 @@ class BatchLoop:
         error = judgement.error
         if error is not None:
             _log.error("Failed sending STOW-RS request: %s", error)
-        if len(batch.parts) > 1 and Result.UNCONFIRMED in results and not is_busy:
+        if len(batch.parts) > 1 and not is_busy and (
+            Result.UNCONFIRMED in results or judgement.next is Next.ONE_BY_ONE
+        ):
             self._limits.alone.update(verdicts)
         if is_busy and self._tries_again:
             self._work.stop()  # for all connections

@@ -229,11 +229,11 @@ def _joined(before: StoreOutcome, outcome: StoreOutcome, tried: Mapping[_Identit
     if outcome.is_duplicate and identity in tried:
         outcome = counted_as_stored(outcome)
     if outcome.result in (Result.FAILED, Result.NOT_ATTEMPTED):
-        # This attempt failed, but an earlier one was not answered.  A file that did not open has no identity.
+        # This attempt failed; what became of an earlier one no answer told.  A file that did not open has no identity.
         unanswered = [each for each, is_unanswered in tried.items() if is_unanswered]
         if identity in unanswered or (unanswered and not outcome.sop_instance_uid):
             uid, stamp = identity if identity in unanswered else unanswered[-1]
-            message = f"{outcome.message}; an earlier attempt was completely sent and not answered"
+            message = f"{outcome.message}; an earlier attempt was completely sent, and may have stored it"
             outcome = outcome._replace(
                 result=Result.UNCONFIRMED, message=message, sop_instance_uid=uid, file_stamp=stamp
             )
