@@ -104,6 +104,7 @@ def test_any_text_asks_for_no_more_than_a_day(text: str) -> None:
      (0xA9F0, "does not match its SOP Class"), (0xC000, "cannot understand"), (0xC122, "transfer syntax not supported"),
      (0x0122, "SOP Class not supported"), (43264, "validation"), (43265, "another study"), (45070, "already"),
      (0x0111, "already"),
+     (0xB000, "changed values"), (0xB006, "discarded elements"), (0xB007, "does not match its SOP Class"),
      (45071, "just storing"), (1, "unknown reason"), (0xFFFF, "unknown reason")],
 )  # fmt: skip
 def test_reasons_in_words(code: int, words: str) -> None:

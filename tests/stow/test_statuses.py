@@ -298,15 +298,17 @@ def test_a_duplicate_counts_as_stored_only_after_an_attempt_without_answer(tmp_p
     assert sent.results == ["stored"]
 
 
-def test_a_warning_is_a_stored_instance_with_a_status(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("code", "words"), [(0xB000, "changed"), (0xB006, "discarded"), (0xB007, "not match")])
+def test_a_warning_is_a_stored_instance_with_a_status(tmp_path: Path, code: int, words: str) -> None:
     (path,) = files_of(tmp_path, [100])
-    warning = {"00081196": {"vr": "US", "Value": [0xB000]}}
+    warning = {"00081196": {"vr": "US", "Value": [code]}}
     item = {"00081155": {"vr": "UI", "Value": [instance_uid(1)]}, **warning}
     body = json.dumps({"00081199": {"vr": "SQ", "Value": [item]}}).encode()
     with ScriptedWebServer(response(202, body)) as server:
         sent = store(server.url, [path])
     assert sent.results == ["stored"]
-    assert sent.statuses == [0xB000]
+    assert sent.statuses == [code]
+    assert words in sent.outcomes[0].message
 
 
 def test_an_instance_named_as_stored_and_as_refused_is_refused_without_a_status(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Words for the reasons why a server has not stored an instance.
+"""Words for the reasons why a server has not stored an instance, or has stored it with a warning.
 
 Source: PS3.18 Table I.2-2, PS3.4 B.2.3; beyond these, the conformance statement of Microsoft's DICOM server, whose
 numbers lie where the standard has warnings.
@@ -24,6 +24,9 @@ _TEXTS: Final = {
     43265: "the instance belongs to another study than the request, or does not match its SOP Class",
     45070: "the server has an instance with this UID already",
     45071: "the server is just storing an instance with this UID, or was interrupted while it did",
+    0xB000: "the server has changed values of the data set",
+    0xB006: "the server has discarded elements of the data set",
+    0xB007: "the data set does not match its SOP Class, and is stored all the same",
     0xC122: "transfer syntax not supported",
 }
 
