@@ -202,7 +202,7 @@ def _check_outcome(run: MemoryRun, outcome: StoreOutcome) -> None:
     assert outcome.instance.sop_instance_uid == make_instance(index).sop_instance_uid
     assert (outcome.result in (Result.STORED, Result.REFUSED)) is (outcome.reason is None)
     if outcome.result is Result.STORED:
-        may_be_ours = len(outcome.attempts) > 1 or index in run.ledger.unanswered
+        may_be_ours = unanswered or index in run.ledger.unanswered
         assert stored or (outcome.status == DUPLICATE and may_be_ours)
         assert any(arrival.is_taken for arrival in arrivals) or outcome.status == DUPLICATE
         assert outcome.status == answers[-1]
@@ -210,7 +210,7 @@ def _check_outcome(run: MemoryRun, outcome: StoreOutcome) -> None:
     assert not stored, "it is stored, and the outcome denies it"
     if outcome.result is Result.REFUSED:
         assert outcome.status == answers[-1]
-        assert not (outcome.status == DUPLICATE and len(outcome.attempts) > 1)
+        assert not (outcome.status == DUPLICATE and unanswered)
     elif outcome.result is Result.UNCONFIRMED:
         assert unanswered
     elif outcome.result is Result.FAILED:

@@ -121,6 +121,26 @@ def test_duplicate_on_a_resend_is_stored() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("before", [refused(1, 0xA700), refused(1, 0x0110), lost(1)])
+def test_duplicate_after_attempts_that_were_refused_or_cut_off_is_a_refusal(before: StoreOutcome) -> None:
+    """The peer has said no, or has not got all of it: what it has is not of this run."""
+    retries = make()
+    assert retries.settle(before) is None
+    final = retries.settle(refused(1, 0x0111))
+    assert final is not None
+    assert (final.result, final.status) == (Result.REFUSED, 0x0111)
+    assert len(final.attempts) == 2
+
+
+def test_duplicate_after_any_attempt_that_was_not_answered_is_stored() -> None:
+    retries = make()
+    for attempt in (lost(1), unanswered(1), refused(1, 0xA700)):
+        assert retries.settle(attempt) is None
+    final = retries.settle(refused(1, 0x0111))
+    assert final is not None
+    assert final.result is Result.STORED
+
+
 def test_what_may_be_stored_by_an_earlier_attempt_is_not_called_failed() -> None:
     retries = make(attempts=1)
     assert retries.settle(unanswered(1)) is None

@@ -223,10 +223,11 @@ def _joined(before: StoreOutcome, outcome: StoreOutcome, tried: Mapping[_Identit
     """The outcome of a further attempt, combined with the attempts before it.
 
     ``tried`` maps each instance that was sent to whether it was sent completely and not answered.  A file may have been
-    replaced meanwhile, and an answer about one instance proves nothing about another.
+    replaced meanwhile, and an answer about one instance proves nothing about another.  What was refused, or was not
+    sent to its end, has stored nothing: a duplicate is then somebody else's, perhaps with other content.
     """
     identity = _identity(outcome)
-    if outcome.is_duplicate and identity in tried:
+    if outcome.is_duplicate and tried.get(identity, False):
         outcome = counted_as_stored(outcome)
     if outcome.result in (Result.FAILED, Result.NOT_ATTEMPTED):
         # This attempt failed; what became of an earlier one no answer told.  A file that did not open has no identity.
