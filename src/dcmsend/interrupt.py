@@ -107,6 +107,15 @@ class Interrupt:
         if self.aborted or (since is not None and time.monotonic() >= since + self.drain_seconds):
             raise Cancelled(self.by)
 
+    def limit_wait(self, seconds: float) -> None:
+        """Let what follows wait at most so long after a request to end, or from now on if there was one already.
+
+        What was in flight has ended by now, and may have taken all the time that it had.
+        """
+        since = self._request_time()
+        passed = 0.0 if since is None else time.monotonic() - since
+        self.drain_seconds = passed + min(seconds, self.drain_seconds)
+
     def _request_time(self) -> float | None:
         if self._requested_at is None and self._parent is not None:
             return self._parent._request_time()

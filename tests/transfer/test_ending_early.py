@@ -6,10 +6,11 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from dcmsend import BytesSent, Observer, Peer, StoreOutcome, Transfer, TransferOptions, send
+from dcmsend import AssociationClosed, BytesSent, Observer, Peer, StoreOutcome, Transfer, TransferOptions, send
 from dcmsend.errors import Cancelled
 from support import wire
 from support.peer_script import Abort, Respond, Script, Silence
@@ -87,6 +88,42 @@ def test_cancel_in_the_middle_of_a_large_instance(tmp_path: Path) -> None:
     results, peer = ended_by(Trigger(Transfer.cancel, at_bytes_of=1), files)
     assert results == ["stored", "not attempted"]
     assert peer.stores[0].complete
+
+
+class Closing(Trigger):
+    """Also notes how each association ended."""
+
+    def __init__(self, action: Callable[[Transfer], None], **when: int) -> None:
+        super().__init__(action, **when)
+        self.ends: list[str] = []
+
+    def association_closed(self, event: AssociationClosed) -> None:
+        self.ends.append(event.how)
+
+
+def test_the_release_has_its_own_time_when_the_last_answer_took_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr("dcmsend.interrupt.time", SimpleNamespace(monotonic=lambda: now[0]))
+
+    def cancel(transfer: Transfer) -> None:
+        transfer.cancel()
+        now[0] += 5.0  # as long as the answer takes
+
+    trigger = Closing(cancel, at_bytes_of=2)
+    results, peer = ended_by(trigger, write_instances(tmp_path, 3))
+    assert results == ["stored", "stored", "not attempted"]
+    assert course(peer)[-1] == "release"
+    assert trigger.ends == ["released"]
+
+
+def test_a_release_that_is_not_waited_for_is_not_told_as_an_abort(tmp_path: Path) -> None:
+    trigger = Closing(Transfer.cancel, at_outcome=2)
+    results, peer = ended_by(trigger, write_instances(tmp_path, 3), drain_seconds=0)
+    assert results == ["stored", "stored", "not attempted"]
+    assert not any(event.startswith("abort") for event in course(peer))
+    assert trigger.ends == ["release not confirmed"]
 
 
 def test_cancel_does_not_wait_for_ever_for_an_answer(tmp_path: Path) -> None:

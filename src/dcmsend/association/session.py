@@ -159,12 +159,12 @@ class DimseSession:
     def _release(self, association: Association) -> None:
         """Release in order; log it if the peer does something else."""
         _log.info("Releasing Association")
-        self._interrupt.drain_seconds = min(self._interrupt.drain_seconds, _PATIENCE)
+        self._interrupt.limit_wait(_PATIENCE)
         try:
             association.release()
             self._how = "released"
         except Cancelled:
-            pass  # every instance has its outcome already
+            self._how = "release not confirmed"  # every instance has its outcome already
         except DcmsendError as error:
             self._how = str(error)
             _log.error("Association Release Failed: %s", with_code(error))

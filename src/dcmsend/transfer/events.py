@@ -29,7 +29,8 @@ class AssociationClosed(NamedTuple):
 
     Attributes:
         number: from 1.
-        how: ``released``, ``aborted``, or the message of the error that ended it.
+        how: ``released``, ``release not confirmed`` (a run that was asked to end has waited for long enough),
+            ``aborted``, or the message of the error that ended it.
     """
 
     number: int
