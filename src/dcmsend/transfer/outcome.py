@@ -21,7 +21,7 @@ class Result(Enum):
     FAILED = "failed"
     """The instance was not sent, or not completely; the peer does not have it."""
     UNCONFIRMED = "unconfirmed"
-    """The instance was sent completely and not answered; the peer may have stored it."""
+    """The instance was sent completely, and no answer tells what became of it; the peer may have stored it."""
     NOT_ATTEMPTED = "not attempted"
     """Nothing of the instance was sent."""
 
