@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dcmsend.inputs import InputOptions, Origin, find_inputs
+from dcmsend.inputs import InputOptions, LeftOut, NameRule, Origin, Selection, find_inputs
 from support.reading_judge import collected_log, dcmtk_names
 
 NOBODY = 65534
@@ -146,6 +146,47 @@ def test_a_sub_directory_that_cannot_be_opened_counts_as_a_file() -> None:
         (top / "closed").chmod(0o700)
     assert found == [f"{name}/closed", f"{name}/open.dcm"]
     assert alone == [f"{name}/closed"]
+
+
+def test_a_link_that_cannot_be_looked_at_may_be_a_directory() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        top = Path(name)
+        (top / "closed" / "2025").mkdir(parents=True)
+        (top / "in").mkdir()
+        (top / "in" / "2025").symlink_to(top / "closed" / "2025")
+        (top / "in" / "2025.dcm").symlink_to(top / "closed" / "2025")
+        (top / "in" / "dangling").symlink_to("nowhere")
+        (top / "in" / "loop").symlink_to("loop")
+        (top / "in" / "below-a-file").symlink_to("open.dcm/2025")
+        (top / "in" / "open.dcm").touch()
+        top.chmod(0o755)
+        (top / "closed").chmod(0)
+        left_out = LeftOut()
+        with collected_log() as lines, somebody_else():
+            found = [*find_inputs([f"{name}/in"], InputOptions(True, True, "*.dcm"), left_out=left_out)]
+        (top / "closed").chmod(0o700)
+    assert sorted((item.path, getattr(item, "is_directory", None)) for item in found) == [
+        (f"{name}/in/2025.dcm", True), (f"{name}/in/open.dcm", False),
+    ]  # fmt: skip
+    assert lines == [f"W: cannot look at {name}/in/2025: if it is a directory, nothing in it is sent"]
+    assert left_out.unsearchable == 1
+
+
+def test_a_link_that_cannot_be_looked_at_is_taken_by_its_name_or_by_what_may_be_in_it() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        top = Path(name)
+        (top / "closed").mkdir()
+        (top / "in").mkdir()
+        for link in ("2025", "a.dcm", "notes"):
+            (top / "in" / link).symlink_to(top / "closed" / link)
+        top.chmod(0o755)
+        (top / "closed").chmod(0)
+        selection = Selection([NameRule("a.dcm"), NameRule("2025/**")])
+        with somebody_else():
+            found = [item.path for item in find_inputs([f"{name}/in"], InputOptions(True, True), selection=selection)]
+        (top / "closed").chmod(0o700)
+    assert sorted(found) == [f"{name}/in/2025", f"{name}/in/a.dcm"]
+    assert selection.left_out == 1
 
 
 def test_a_pattern_never_applies_to_what_was_named(tree: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 from collections.abc import Callable, Iterator
@@ -16,6 +17,12 @@ _log = logging.getLogger("dcmsend.app")
 
 _MOST_OPEN = 64
 """Most directories kept open; the remaining entries of an outer one are read into memory before going deeper."""
+
+_NOT_SEARCHED = "cannot search directory %s, nothing in it is sent"
+_NOT_LOOKED_AT = "cannot look at %s: if it is a directory, nothing in it is sent"
+
+_NO_DIRECTORY = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+"""Errors of a look at a link that leads nowhere.  Others, as of a server that is away, do not tell what is there."""
 
 _SEPARATORS = "/" if os.sep == "/" else "/\\"
 
@@ -73,11 +80,11 @@ def scan_directory(
     """The files in ``path``, and with ``recurse`` those below it; each sub-directory is read where it is met.
 
     Names are ``path/name``; for the current directory only ``name``.  Hidden files are taken, links are followed; a
-    dangling link or a sub-directory that cannot be opened is treated as a file.  A directory that is its own ancestor
-    is left out with a warning.  ``pattern`` applies to file names, see ``file_name_matcher``.  ``check`` is called
-    before each entry, whether it matches or not, and may raise to end a long search.  A sub-directory for which
-    ``leaves`` is true, by its path below ``path``, is not opened.  ``left_out`` counts directories that are not
-    entered, or not read to their end.
+    dangling link or a sub-directory that cannot be opened is treated as a file, and so is what cannot be looked at: it
+    may be a directory.  A directory that is its own ancestor is left out with a warning.  ``pattern`` applies to file
+    names, see ``file_name_matcher``.  ``check`` is called before each entry, whether it matches or not, and may raise
+    to end a long search.  A sub-directory for which ``leaves`` is true, by its path below ``path``, is not opened.
+    ``left_out`` counts directories that are not entered, or not read to their end.
     """
     left_out = LeftOut() if left_out is None else left_out
     matches = _matcher(pattern)
@@ -98,15 +105,16 @@ def scan_directory(
                 levels.pop().close()
                 continue
             path = level.prefix + entry.name
-            is_directory = _is_directory(entry)
-            if is_directory and leaves is not None and recurse and leaves(path[len(root) :]):
+            known = _is_directory(entry)
+            is_directory = known is not False
+            if known and leaves is not None and recurse and leaves(path[len(root) :]):
                 continue
             inner = _enter(path, left_out) if is_directory else None
             if inner is None:
                 if matches is None or matches(entry.name):
                     yield InputFile(path, Origin.DIRECTORY, root=root, is_directory=is_directory)
                 elif is_directory and recurse:  # the pattern is one for names of files
-                    _log.warning("cannot search directory %s, nothing in it is sent", path)
+                    _log.warning(_NOT_SEARCHED if known else _NOT_LOOKED_AT, path)
                     left_out.unsearchable += 1
             elif recurse and not _is_own_ancestor(inner, levels):
                 if len(levels) >= _MOST_OPEN:
@@ -138,11 +146,12 @@ def _matcher(pattern: str) -> Callable[[str], bool] | None:
     return file_name_matcher(pattern)
 
 
-def _is_directory(entry: os.DirEntry[str]) -> bool:
+def _is_directory(entry: os.DirEntry[str]) -> bool | None:
+    """Whether an entry is a directory, or a link to one; None if the system does not say."""
     try:
         return entry.is_dir()
-    except OSError:
-        return False
+    except OSError as error:
+        return False if error.errno in _NO_DIRECTORY else None
 
 
 def _enter(path: str, left_out: LeftOut) -> _Level | None:

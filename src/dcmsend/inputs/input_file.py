@@ -21,7 +21,7 @@ class InputFile(NamedTuple):
         origin: how the file was found.
         record: the DICOMDIR record, for ``Origin.DICOMDIR``.
         root: for ``Origin.DIRECTORY`` the beginning of ``path``: the directory that was searched, with a separator.
-        is_directory: whether it is a directory that cannot be searched; reading it reports the reason.
+        is_directory: whether it is, or may be, a directory that cannot be searched; reading it reports the reason.
     """
 
     path: str

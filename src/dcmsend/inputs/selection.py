@@ -79,7 +79,7 @@ class Selection:
         if name is None:
             return False
         verdict = self._verdict(name)
-        is_taken = verdict if verdict is not None else self._takes_others or self._may_hold_others(item)
+        is_taken = verdict if verdict is not None else self._takes_others or self._may_hold_others(item, name)
         self.left_out += not is_taken
         return not is_taken
 
@@ -89,25 +89,26 @@ class Selection:
 
     def leaves_directory(self, path: str) -> bool:
         """Whether nothing below a directory would be taken; ``path`` is relative to the one that was named."""
-        name = path.replace(os.sep, "/")
+        is_left = self._takes_nothing_below(path.replace(os.sep, "/"))
+        self.left_out += is_left
+        return is_left
+
+    def _takes_nothing_below(self, name: str) -> bool:
         for pattern, takes in self._rules:
             if takes:
                 if pattern.may_match_below(name):
                     return False
             elif pattern.takes_all_below(name):
-                self.left_out += 1
                 return True
-        if self._takes_others or self._expands_dicomdir or self._is_archive is not None:
-            return False  # an archive or a DICOMDIR in it would be opened, and its inputs decided one by one
-        self.left_out += 1
-        return True
+        # an archive or a DICOMDIR in it would be opened, and its inputs decided one by one
+        return not (self._takes_others or self._expands_dicomdir or self._is_archive is not None)
 
     def _verdict(self, name: str) -> bool | None:
         return next((takes for pattern, takes in self._rules if pattern.matches(name)), None)
 
-    def _may_hold_others(self, item: Source) -> bool:
+    def _may_hold_others(self, item: Source, name: str) -> bool:
         if getattr(item, "is_directory", False):
-            return True
+            return not self._takes_nothing_below(name)
         if self._expands_dicomdir and _last_part(item.path).upper() == "DICOMDIR":
             return True
         return self._is_archive is not None and item.container is None and self._is_archive(item)
