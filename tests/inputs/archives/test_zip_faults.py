@@ -212,6 +212,20 @@ def test_data_descriptors_a_prefix_and_a_comment(tmp_path: Path) -> None:
         assert arrived == [instance_uid(number) for number in (1, 2, 3, 4)]
 
 
+def test_an_archive_before_the_archive_is_told(tmp_path: Path) -> None:
+    made = contents(tmp_path)
+    path = tmp_path / "in.zip"
+    parts = [write_zip(path, dict([*made.items()][start : start + 2])).read_bytes() for start in (0, 2)]
+    path.write_bytes(b"".join(parts))
+    done, arrived = run(tmp_path, path)
+    assert arrived == [instance_uid(number) for number in (3, 4)]
+    assert [each.path for each in done.rejected] == [str(path)]
+    assert f"its list of members says nothing of its first {len(parts[0])} bytes" in done.rejected[0].reason
+    path.write_bytes(parts[0][-22:-14] + bytes(14) + parts[1])  # an empty one, which hides nothing
+    done, arrived = run(tmp_path, path)
+    assert (arrived, done.rejected) == ([instance_uid(number) for number in (3, 4)], [])
+
+
 class _Pipe:
     """A file that cannot be read or positioned."""
 

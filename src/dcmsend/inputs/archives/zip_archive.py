@@ -40,8 +40,8 @@ def members_of_zip(archive: Source, check: Callable[[], None] | None = None) -> 
     """The members of a zip archive, in the order of its central directory.
 
     Directories are left out; a member that cannot be read is a ``BrokenMember``.  ``check`` is called now and then, and
-    may raise.  Raises DataSetError, behind the last member that can be found if the archive is damaged, and
-    FileUnreadable.
+    may raise.  Raises DataSetError, behind the last member that can be found if the archive is damaged, or if another
+    one stands before it, and FileUnreadable.
     """
     file, descriptor = open_archive(archive)
     try:
@@ -58,8 +58,18 @@ def members_of_zip(archive: Source, check: Callable[[], None] | None = None) -> 
                 yield BrokenMember(archive, name, cannot_be_read(fault))
             else:
                 yield ArchiveMember(archive, name, _ZipContent(file, entry))
+        if directory.shift and source.read_at(0, len(_LOCAL)) == _LOCAL:
+            # a program that unpacks itself begins otherwise
+            raise cannot_be_read(_before(directory.shift))
     finally:
         os.close(descriptor)
+
+
+def _before(size: int) -> str:
+    return (
+        f"its list of members says nothing of its first {size} bytes, which begin as an archive does: nothing in them "
+        "is sent; if archives were put one behind the other, take them apart"
+    )
 
 
 def _is_directory(entry: ZipEntry) -> bool:
