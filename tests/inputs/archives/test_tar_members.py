@@ -241,6 +241,24 @@ def test_archives_one_behind_the_other(tmp_path: Path) -> None:
         assert written(tmp_path / f"in.tar.{suffix}", data) == {"!/a": b"1", "!/b": b"2"}
 
 
+def test_frames_of_zstandard_that_are_to_be_skipped(tmp_path: Path) -> None:
+    """Source: RFC 8878 3.1.2; pzstd writes one before each frame, seekable files end with one."""
+    frames = [compress(part, "zst") for part in (tar_of({"a": b"1"}), tar_of({"b": b"2"}))]
+    skipped = [bytes((mark,)) + b"\x2a\x4d\x18" + bytes((size, 0, 0, 0)) + b"s" * size for mark, size in (
+        (0x50, 4), (0x5F, 200), (0x53, 0),
+    )]  # fmt: skip
+    expected: dict[str, bytes | str] = {"!/a": b"1", "!/b": b"2"}
+    everywhere = skipped[0] + frames[0] + skipped[1] + skipped[2] + frames[1] + skipped[0]
+    assert written(tmp_path / "in.tar.zst", everywhere) == expected
+    assert written(tmp_path / "named", everywhere) == expected
+    assert written(tmp_path / "in.tar.zst", frames[0] + frames[1] + skipped[1]) == expected
+    cut = written(tmp_path / "in.tar.zst", frames[0] + frames[1] + skipped[1][:-1])
+    size = len(frames[0] + frames[1] + skipped[1]) - 1
+    assert cut == expected | {"": f"the archive is cut at byte {size}, within its compressed data"}
+    other = written(tmp_path / "in.tar.zst", frames[0] + b"\x60" + skipped[0][1:])
+    assert other.keys() == {"!/a", ""}
+
+
 def test_a_star_prefix_is_shorter(tmp_path: Path) -> None:
     block = bytearray(header(b"name", 1))
     block[345:348] = b"dir"

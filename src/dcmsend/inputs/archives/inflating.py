@@ -14,7 +14,7 @@ from dcmsend.errors import FileUnreadable
 from ..anonymous import write_all
 from ..file_source import read_once
 from .content import cannot_be_read
-from .kind import ArchiveKind
+from .kind import SKIPPABLE_FRAMES, ArchiveKind
 
 __all__ = ["ZSTD_PACKAGE", "Inflating", "decompressor_of", "has_zstd"]
 
@@ -35,10 +35,11 @@ MOST_MEMORY: Final = 128 << 20
 _ZST_WINDOW: Final = 1 << 27
 """As in the program ``zstd``, unless it is told otherwise."""
 
-_MAGIC: Final = {
-    ArchiveKind.TAR_GZ: b"\x1f\x8b", ArchiveKind.TAR_BZ2: b"BZh", ArchiveKind.TAR_XZ: b"\xfd7zXZ\0",
-    ArchiveKind.TAR_ZST: b"\x28\xb5\x2f\xfd",
+_BEGINNINGS: Final[dict[ArchiveKind, tuple[bytes, ...]]] = {
+    ArchiveKind.TAR_GZ: (b"\x1f\x8b",), ArchiveKind.TAR_BZ2: (b"BZh",), ArchiveKind.TAR_XZ: (b"\xfd7zXZ\0",),
+    ArchiveKind.TAR_ZST: (b"\x28\xb5\x2f\xfd", *SKIPPABLE_FRAMES),
 }  # fmt: skip
+"""How a compressed stream begins; those of one kind are of one length."""
 
 
 class Decompressor(Protocol):
@@ -166,7 +167,7 @@ class Inflating:
         self.fault = ""
         self.position = 0
         self._descriptor = descriptor
-        self._magic = _MAGIC[kind]
+        self._beginnings = _BEGINNINGS[kind]
         self._make = decompressor_of(kind)
         self._check = check
         self._ready = memoryview(b"")
@@ -271,9 +272,9 @@ class Inflating:
     def _begin_next(self) -> bool:
         """Begin with the next compressed stream in the file; return False if there is none."""
         rest = self._decompressor.unused_data.lstrip(b"\0")
-        while len(rest) < len(self._magic) and (data := self._read()):
+        while len(rest) < len(self._beginnings[0]) and (data := self._read()):
             rest = (rest + data).lstrip(b"\0")
-        if rest.startswith(self._magic):
+        if rest.startswith(self._beginnings):
             self._decompressor = self._make()
             self._unfed = rest
             return True

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..stores import Fetcher
     from .passed_members import Shelf
 
-__all__ = ["ArchiveKind", "expand_archives", "kind_of_name", "missing_package"]
+__all__ = ["SKIPPABLE_FRAMES", "ArchiveKind", "expand_archives", "kind_of_name", "missing_package"]
 
 
 class ArchiveKind(Enum):
@@ -45,6 +45,8 @@ _BEGINNINGS: Final = (
     (b"\x1f\x8b", ArchiveKind.TAR_GZ), (b"BZh", ArchiveKind.TAR_BZ2),
     (b"\xfd7zXZ\0", ArchiveKind.TAR_XZ), (b"\x28\xb5\x2f\xfd", ArchiveKind.TAR_ZST),
 )  # fmt: skip
+SKIPPABLE_FRAMES: Final = tuple(bytes((mark,)) + b"\x2a\x4d\x18" for mark in range(0x50, 0x60))
+"""What may stand before, between and behind the frames of zst.  Source: RFC 8878 3.1.2."""
 _USTAR_AT: Final = 257
 
 
@@ -119,6 +121,8 @@ def _kind_by_beginning(path: str) -> ArchiveKind | None:
     for mark, kind in _BEGINNINGS:
         if beginning.startswith(mark):
             return kind
+    if beginning.startswith(SKIPPABLE_FRAMES):
+        return ArchiveKind.TAR_ZST
     return ArchiveKind.TAR if beginning[_USTAR_AT : _USTAR_AT + 5] == b"ustar" else None
 
 
