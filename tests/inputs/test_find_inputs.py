@@ -189,6 +189,29 @@ def test_a_link_that_cannot_be_looked_at_is_taken_by_its_name_or_by_what_may_be_
     assert selection.left_out == 1
 
 
+def test_where_the_system_numbers_no_files_no_directory_contains_itself(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Google Drive and some WebDAV clients for Windows do."""
+
+    class Unnumbered:
+        def __getattr__(self, name: str) -> object:
+            return getattr(os, name)
+
+        def stat(self, path: str) -> os.stat_result:
+            status = os.stat(path)
+            return os.stat_result((status.st_mode, 0, *status[2:]))
+
+    monkeypatch.setattr("dcmsend.inputs.directory.os", Unnumbered())
+    (tree / "sub" / "up").symlink_to("..")
+    with collected_log() as lines:
+        found = [item.path for item in find_inputs([str(tree)], InputOptions(True, True, "z"))]
+    assert sorted(found) == [f"{tree}/sub/deep/z", f"{tree}/to-sub/deep/z"]
+    assert sorted(lines) == [
+        f"W: ignoring directory because it contains itself: {tree}/{name}/up" for name in ("sub", "to-sub")
+    ]
+
+
 def test_a_pattern_never_applies_to_what_was_named(tree: Path) -> None:
     found = list(find_inputs([str(tree / "a.dcm")], InputOptions(True, False, "*.nothing")))
     assert [item.path for item in found] == [str(tree / "a.dcm")]

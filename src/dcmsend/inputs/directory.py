@@ -32,7 +32,8 @@ class _Level:
 
     Attributes:
         prefix: what stands before each name found in it, with the separator.
-        identity: device and inode, by which a link back to this directory is recognised.
+        identity: by which a link back to this directory is recognised: device and inode, or the path without links
+            where the system does not number its files.
     """
 
     __slots__ = ("_entries", "_left_out", "_remaining", "identity", "prefix")
@@ -40,7 +41,7 @@ class _Level:
     def __init__(self, path: str, prefix: str, left_out: LeftOut) -> None:
         """Raises OSError when the directory cannot be opened."""
         status = os.stat(path)
-        self.identity = (status.st_dev, status.st_ino)
+        self.identity = (status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(path)
         self.prefix = prefix
         self._left_out = left_out
         self._entries = os.scandir(path)
