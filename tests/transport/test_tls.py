@@ -134,6 +134,33 @@ def test_another_name_is_an_error_that_shows_the_names(front: TlsFront, certific
     assert error.is_permanent
 
 
+@pytest.mark.parametrize("second", ["refused", "closed", "no TLS"])
+def test_another_name_stays_the_reason_if_nobody_can_be_asked_again(certificates: Certificates, second: str) -> None:
+    context = server_context(certificates.server_key, certificates.server)
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        if second == "refused":
+            listener.close()
+        with connection, contextlib.suppress(OSError), context.wrap_socket(connection, server_side=True) as secured:
+            secured.recv(1)
+        if second != "refused":
+            connection, _ = listener.accept()
+            with connection:
+                if second == "no TLS":
+                    connection.sendall(b"220 hello\r\n" * 10)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    with listener:
+        error = failure(trusting(certificates), listener.getsockname()[1], "other.example")
+        thread.join(30)
+    assert error.text == "TLS error: certificate verify failed"
+    assert error.detail == "the peer's certificate is not for other.example, but for: no name that could be read"
+    assert error.is_permanent
+
+
 def test_without_the_check_any_name_will_do(front: TlsFront, certificates: Certificates) -> None:
     open_tls(trusting(certificates, check_host_name=False), front.port, "other.example").close()
 

@@ -7,7 +7,7 @@ import ssl
 from collections.abc import Callable
 from typing import Final
 
-from dcmsend.errors import TlsFailed, UsageError
+from dcmsend.errors import TlsFailed, TransportError, UsageError
 from dcmsend.reasons import NoConnection
 
 from .connection import Connection
@@ -101,11 +101,14 @@ class TlsClient:
         return TlsServer(self.options, self._asked)
 
     def _names_of_peer(self, open_connection: Callable[[], Connection], name: str, seconds: float) -> tuple[str, ...]:
-        """The names in the peer's certificate; the failed handshake does not show them, so a second one is made."""
+        """The names in the peer's certificate; the failed handshake does not show them, so a second one is made.
+
+        Empty if that fails, in whatever way: it only adds to an error that would be told without it.
+        """
         context = _client_context(self.options, check_host_name=False)
         try:
             connection = _open(open_connection, context, name, seconds, has_certificate=False)
-        except TlsFailed:
+        except TransportError:
             return ()
         names = tuple(f"{kind}:{value}" for kind, value in connection.certificate.get("subjectAltName", ()))
         subject = connection.certificate.get("subject", ())
