@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from dcmsend.errors import Cancelled, ConnectFailed
+from dcmsend.errors import Cancelled, ConnectFailed, ConnectionLost
 from dcmsend.interrupt import Interrupt
 from dcmsend.transport import AddressFamily, Deadline, TcpOptions, connect, tcp
 from support.descriptors import open_descriptors
@@ -315,3 +315,30 @@ def test_one_send_is_one_system_call(
     connection.send(bytes(20_000), Deadline(30, "bytes"))
     connection.close()
     assert sock.calls == ["send"]
+
+
+class CutSocket(socket.socket):
+    """A socket whose peer no longer acknowledges: the kernel has given up, and says so once a call."""
+
+    def recv_into(self, *_: object) -> int:  # type: ignore[override]
+        raise OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
+
+    def send(self, *_: object) -> int:  # type: ignore[override]
+        raise OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
+
+
+@pytest.mark.parametrize("kernel_timeouts", [False, True])
+def test_a_line_that_is_cut_is_no_wait_that_has_ended(kernel_timeouts: bool) -> None:
+    near, far = socket.socketpair()
+    with far:
+        connection = tcp.TcpConnection(
+            CutSocket(fileno=near.detach()), Interrupt(), TcpOptions(kernel_timeouts=kernel_timeouts)
+        )
+        try:
+            with pytest.raises(ConnectionLost) as receiving:
+                connection.receive_into(memoryview(bytearray(10)), Deadline(0.1, "an answer"))
+            with pytest.raises(ConnectionLost) as sending:
+                connection.send(b"x", Deadline(0.1, "room"))
+        finally:
+            connection.close()
+    assert {each.value.detail for each in (receiving, sending)} == {os.strerror(errno.ETIMEDOUT)}

@@ -185,8 +185,13 @@ class TcpConnection:
             self._sock.close()
 
     def _after_slice(self, error: OSError, deadline: Deadline) -> None:
-        """Return if the call may be repeated; raise otherwise."""
-        if not (isinstance(error, TimeoutError) or error.errno in _WOULD_BLOCK):
+        """Return if the call may be repeated; raise otherwise.
+
+        ETIMEDOUT is no slice of ours that has passed: the line is cut, and the kernel has given up.  It says so once; a
+        repeated call would find an orderly close.  Python's own time-out has no number.
+        """
+        is_slice = error.errno is None if isinstance(error, TimeoutError) else error.errno in _WOULD_BLOCK
+        if not is_slice:
             raise ConnectionLost(text_of_error(error.errno) if error.errno else str(error)) from error
         self._check(deadline)
 
