@@ -485,7 +485,7 @@ def test_silence_ends_with_the_time_out() -> None:
         assert raised.value.waited_for == "the answer to N-ACTION"
 
 
-@pytest.mark.parametrize("flood", [b"", fragment(1, b"", is_last=False)], ids=["silence", "empty fragments"])
+@pytest.mark.parametrize("flood", [b"", fragment(1, b"more", is_last=False)], ids=["silence", "fragments"])
 def test_a_request_to_end_ends_the_wait(flood: bytes) -> None:
     interrupt = Interrupt(drain_seconds=0)
 

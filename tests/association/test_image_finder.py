@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -189,6 +190,26 @@ def test_answers_without_end_are_not_gathered(monkeypatch: pytest.MonkeyPatch) -
     same = lambda number, context: response(context, number, 0xFF00, identifier("1.2.3")) * 102  # noqa: E731
     with answering(same) as peer, finding(peer.port) as finder, pytest.raises(RemoteProtocolError, match="without end"):
         finder.find(STUDY, SERIES, {"1.2.3"})
+
+
+def test_an_answer_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each part has its own time, so it is parts with nothing in them that could go on for ever."""
+    monkeypatch.setattr("dcmsend.protocol.message_assembly.MOST_EMPTY_FRAGMENTS", 3)
+
+    def empty(count: int) -> Callable[[int, int], bytes]:
+        def answer(number: int, context: int) -> bytes:
+            part = wire.pdu(wire.P_DATA, bytes((0, 0, 0, 2, context, 0)))
+            announced = response(context, number, 0xFF00, identifier("1.2.3"))
+            (length,) = struct.unpack_from(">L", announced, 2)
+            return announced[: 6 + length] + part * count + announced[6 + length :] + response(context, number, 0)
+
+        return answer
+
+    answers = iter([empty(3), empty(4)])
+    with answering(lambda number, context: next(answers)(number, context)) as peer, finding(peer.port) as finder:
+        assert finder.find(STUDY, SERIES, {"1.2.3"}) == Holdings({"1.2.3": ""}, 0, 0)
+        with pytest.raises(RemoteProtocolError, match="without end"):
+            finder.find(STUDY, SERIES, {"1.2.3"})
 
 
 def test_a_peer_that_takes_no_queries() -> None:

@@ -18,6 +18,9 @@ __all__ = ["MAX_DATA_SET_LENGTH", "Message", "MessageAssembly"]
 MAX_DATA_SET_LENGTH: Final = 16 << 20
 """Longest data set kept in memory, in bytes; a report of 20,000 instances has 3 MB."""
 
+MOST_EMPTY_FRAGMENTS: Final = 1024
+"""How many fragments of a data set may be empty and not the last one: they could come for ever."""
+
 
 class Message(Value):
     """A complete message.
@@ -39,19 +42,20 @@ class Message(Value):
 class MessageAssembly:
     """Assembles messages one after the other, in bounded memory."""
 
-    __slots__ = ("_command", "_data", "_max_length")
+    __slots__ = ("_command", "_data", "_empty", "_max_length")
 
     def __init__(self, max_length: int = MAX_DATA_SET_LENGTH) -> None:
         """Accept messages whose data sets have at most ``max_length`` bytes."""
         self._max_length = max_length
         self._command: CommandReceived | None = None  # the command of the data set that is not complete yet
         self._data = bytearray()
+        self._empty = 0  # empty fragments of this data set
 
     def receive(self, event: CommandReceived | DataReceived) -> Message | None:
         """The message that ends with this event, None if it goes on.
 
         Raises RemoteProtocolError for a data set without a command, for a command or another context in the middle of
-        a data set, and for a data set that is too long.
+        a data set, and for a data set that is too long, in bytes or in fragments that have none.
         """
         if isinstance(event, CommandReceived):
             if self._command is not None:
@@ -69,9 +73,13 @@ class MessageAssembly:
             raise RemoteProtocolError(text, INVALID_PARAMETER_VALUE)
         self._data += event.data
         if not event.is_last:
+            self._empty += not event.data
+            if self._empty > MOST_EMPTY_FRAGMENTS:
+                raise RemoteProtocolError("a data set without end: its fragments are empty", INVALID_PARAMETER_VALUE)
             return None
         message = Message(event.context_id, self._command.command, bytes(self._data))
         self._command = None
+        self._empty = 0
         self._data = bytearray()  # not clear(), which would keep the memory of the longest data set
         return message
 
