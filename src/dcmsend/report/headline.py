@@ -61,7 +61,7 @@ def folder_words(record: RunRecord) -> list[str]:
     """What is to be said of directories in which there may be more than anybody has counted."""
     counts = (
         (record.left_out.unlisted, "not read to the end", "look at the disk or share, run again"),
-        (record.left_out.unsearchable, "not searched", "look at the permissions"),
+        (record.left_out.unsearchable, "not searched", "look at permissions and mounts"),
     )
     return [
         f"{format_count(count)} folder{'s' * (count > 1)} {what} -> {to_do}" for count, what, to_do in counts if count
