@@ -13,6 +13,7 @@ import pytest
 
 from dcmsend.inputs import InputOptions, LeftOut, NameRule, Origin, Selection, find_inputs
 from support.reading_judge import collected_log, dcmtk_names
+from support.unnumbered import unnumbered_files
 
 NOBODY = 65534
 
@@ -189,22 +190,9 @@ def test_a_link_that_cannot_be_looked_at_is_taken_by_its_name_or_by_what_may_be_
     assert selection.left_out == 1
 
 
-def test_where_the_system_numbers_no_files_no_directory_contains_itself(
-    tree: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As Google Drive and some WebDAV clients for Windows do."""
-
-    class Unnumbered:
-        def __getattr__(self, name: str) -> object:
-            return getattr(os, name)
-
-        def stat(self, path: str) -> os.stat_result:
-            status = os.stat(path)
-            return os.stat_result((status.st_mode, 0, *status[2:]))
-
-    monkeypatch.setattr("dcmsend.inputs.directory.os", Unnumbered())
+def test_where_the_system_numbers_no_files_no_directory_contains_itself(tree: Path) -> None:
     (tree / "sub" / "up").symlink_to("..")
-    with collected_log() as lines:
+    with collected_log() as lines, unnumbered_files():
         found = [item.path for item in find_inputs([str(tree)], InputOptions(True, True, "z"))]
     assert sorted(found) == [f"{tree}/sub/deep/z", f"{tree}/to-sub/deep/z"]
     assert sorted(lines) == [

@@ -20,6 +20,7 @@ from dcmsend.journal import move_copy, move_file, move_note, move_recovery
 from dcmsend.journal.move_file import NotMoved
 from dcmsend.journal.move_note import KeptNote
 from dcmsend.journal.move_recovery import recover
+from support.unnumbered import unnumbered_files
 
 from .move_ways import WAYS, go_the_way
 
@@ -134,6 +135,21 @@ def test_a_run_that_lives_is_let_be(tmp_path: Path) -> None:
     recover(str(tmp_path))
     assert (tmp_path / "in" / "x").read_bytes() == b"one"
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+def test_an_incomplete_copy_is_known_where_the_system_numbers_no_files(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    source, target = tmp_path / "in" / "x", tmp_path / "x"
+    note = KeptNote(str(tmp_path))
+    (tmp_path / "in" / note.taken("x")).write_bytes(b"whole")
+    note.begin(str(source), str(target))
+    target.write_bytes(b"who")
+    note.place(str(target))
+    note.close(leave=True)
+    with unnumbered_files():
+        recover(str(tmp_path))
+    assert source.read_bytes() == b"whole"
+    assert not target.exists()
 
 
 def test_no_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ import pytest
 from dcmsend import JournalOptions, Peer
 from dcmsend import send as library_send
 from dcmsend.journal import move_file as module
+from dcmsend.journal import sent_directory
 from dcmsend.journal.move_file import NotMoved, move_file
 from support.corpus import DATA
 from support.peer_script import Respond, Script
@@ -22,6 +23,7 @@ from support.programs import installed_dcmsend
 from support.run import run
 from support.scripted_peer import ScriptedPeer
 from support.sending import write_instances
+from support.unnumbered import unnumbered_files
 
 from .move_ways import WAYS, go_the_way, other_file_system
 from .runs import outcomes, run_with_journal, send
@@ -418,3 +420,15 @@ def test_the_directory_is_mounted_where_is_searched(tmp_path: Path, mounted: str
             assert len(peer.stores) == 3
     assert names(tmp_path / "sent") == [f"deep/er/00000{number}.dcm" for number in (1, 2, 3)]
     assert names(tmp_path / "in") == []
+
+
+def test_where_the_system_numbers_no_files_the_directory_is_known_by_its_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sent_directory, "_MOUNTS", str(tmp_path / "none"))  # Windows has no list of mounts
+    for name in ("sent/a", "in/a"):
+        (tmp_path / name).mkdir(parents=True)
+    with unnumbered_files():
+        sent = sent_directory.SentDirectory(str(tmp_path / "sent"))
+        assert sent.holds(os.fsencode(tmp_path / "sent" / "a"))
+        assert not sent.holds(os.fsencode(tmp_path / "in" / "a"))

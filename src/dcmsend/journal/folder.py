@@ -12,8 +12,8 @@ from types import TracebackType
 from typing import Final
 
 __all__ = [
-    "CANNOT", "NAME_BYTES", "Folder", "fitting", "is_one_file", "link", "open_below", "remove_and_close", "rename_new",
-    "sync_directory",
+    "CANNOT", "NAME_BYTES", "Folder", "fitting", "is_one_file", "is_surely_one_file", "link", "open_below",
+    "remove_and_close", "rename_new", "sync_directory",
 ]
 
 _HAS_DESCRIPTORS: Final = {os.rename, os.stat, os.unlink, os.open, os.link, os.mkdir} <= os.supports_dir_fd
@@ -156,6 +156,11 @@ def link(source: Folder, name: str, target: Folder, new_name: str) -> None:
 def is_one_file(one: os.stat_result, other: os.stat_result) -> bool:
     """Whether both results belong to one file, when asked for by names in one directory."""
     return (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
+
+
+def is_surely_one_file(one: os.stat_result, other: os.stat_result) -> bool:
+    """Whether both results belong to one file.  False where the system does not number its files: they may."""
+    return bool(one.st_ino) and os.path.samestat(one, other)
 
 
 def remove_and_close(path: str, descriptor: int) -> None:

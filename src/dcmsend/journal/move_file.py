@@ -11,7 +11,17 @@ import stat
 from collections.abc import Iterator
 from typing import Final
 
-from .folder import CANNOT, NAME_BYTES, Folder, fitting, link, open_below, rename_new, sync_directory
+from .folder import (
+    CANNOT,
+    NAME_BYTES,
+    Folder,
+    fitting,
+    is_surely_one_file,
+    link,
+    open_below,
+    rename_new,
+    sync_directory,
+)
 from .move_copy import copy_file, fill, have_same_bytes
 from .move_note import MoveNote
 
@@ -182,7 +192,7 @@ class _Place:
         one, two = self._here.status(self._taken), self._there.status(name)
         if one is None or two is None or not stat.S_ISREG(two.st_mode) or one.st_size != two.st_size:
             return False
-        return os.path.samestat(one, two) or have_same_bytes(self._here, self._taken, self._there, name)
+        return is_surely_one_file(one, two) or have_same_bytes(self._here, self._taken, self._there, name)
 
 
 def _rename_by_steps(folder: Folder, name: str, new_name: str, note: MoveNote) -> None:

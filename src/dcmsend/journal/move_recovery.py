@@ -7,7 +7,7 @@ import os
 import stat
 from contextlib import suppress
 
-from .folder import Folder
+from .folder import Folder, is_surely_one_file
 from .move_copy import begins_with
 from .move_file import NotMoved, put_back
 from .move_note import LeftNote, NotedMove, left_notes
@@ -67,7 +67,7 @@ def _is_placed(folder: Folder, taken: str, placed: str) -> bool:
         one, two = folder.status(taken), there.status(name)
         if one is None or two is None or not stat.S_ISREG(two.st_mode):
             return False
-        if os.path.samestat(one, two):
+        if is_surely_one_file(one, two):
             return True
         if begins_with(folder, taken, there, name):
             if one.st_size == two.st_size:

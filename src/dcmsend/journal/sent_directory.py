@@ -53,12 +53,12 @@ class SentDirectory:
         """True if it is the directory, or is seen to lie in it; None if that depends on its parent."""
         if _is_within(directory, self._path):
             return True
-        if self._identity is None:
-            return False
         if self._place is not None:
             place = _place(directory, self._mounts)
             if place is not None and place[0] == self._place[0] and _is_within(place[1], self._place[1]):
                 return True
+        if self._identity is None:
+            return False
         return True if _identity(directory) == self._identity else None
 
 
@@ -68,9 +68,10 @@ def _is_within(directory: bytes, outer: bytes) -> bool:
 
 
 def _identity(path: bytes) -> tuple[int, int] | None:
+    """Device and inode; None where there is nothing, or the system does not number its files."""
     with suppress(OSError, ValueError):
         status = os.stat(path)
-        return status.st_dev, status.st_ino
+        return (status.st_dev, status.st_ino) if status.st_ino else None
     return None
 
 
