@@ -8,14 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from dcmsend.errors import ReportError
 from dcmsend.inputs import InputFile, Origin, dicomdir, directory, input_file, selection
 from dcmsend.inputs.stores import is_url
 from dcmsend.journal import path_key, resume
 from dcmsend.journal.own_files import OwnFiles
 from dcmsend.journal.schema import CREATE
 from dcmsend.report import OwnReports, ReportOptions
+from dcmsend.report.own_reports import check_named
 from dcmsend.run import Written, written_files, written_twice
 from support.nt_names import with_names_of_windows
+from support.unnumbered import unnumbered_files
 
 
 @pytest.mark.parametrize(
@@ -148,3 +151,27 @@ class TestNamesThatDifferInCase:
         for folds in (False, True):
             monkeypatch.setattr(written_files, "_FOLDS_NAMES", folds)
             assert (written_twice(files) is None) is not folds
+
+
+class TestFilesHaveNoNumbers:
+    """Any two existing files look like one to who compares device and inode."""
+
+    def test_reports_of_an_earlier_run_are_two(self, tmp_path: Path) -> None:
+        files = [Written(f"--report-{name}", str(tmp_path / name)) for name in ("json", "csv")]
+        for name in ("json", "csv"):
+            (tmp_path / name).write_bytes(b"")
+        (tmp_path / "link").symlink_to("csv")
+        with unnumbered_files():
+            assert written_twice(files) is None
+            assert written_twice([*files, Written("--report-html", str(tmp_path / "link"))]) is not None
+
+    def test_a_report_of_an_earlier_run_is_not_what_is_named(self, tmp_path: Path) -> None:
+        for name in ("report", "image"):
+            (tmp_path / name).write_bytes(b"")
+        (tmp_path / "link").symlink_to("image")
+        names = [str(tmp_path / "image")]
+        with unnumbered_files():
+            check_named(str(tmp_path / "report"), names)
+            for name in ("image", "link"):
+                with pytest.raises(ReportError):
+                    check_named(str(tmp_path / name), names)

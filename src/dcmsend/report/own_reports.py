@@ -68,7 +68,11 @@ def check_named(path: str, names: Iterable[str]) -> None:
         return
     for name in names:
         with contextlib.suppress(OSError, ValueError):
-            if os.path.samestat(os.stat(name), place.status):
+            status = os.stat(name)
+            if not os.path.samestat(status, place.status):
+                continue
+            # where the system does not number its files, all look like one
+            if status.st_ino or os.path.realpath(name) == os.path.realpath(path):
                 raise ReportError(path, IS_INPUT)
 
 

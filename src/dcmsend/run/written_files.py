@@ -75,4 +75,6 @@ def _is_same(one: str, other: str) -> bool:
     """
     if one == other or (_FOLDS_NAMES and one.casefold() == other.casefold()):
         return not one or not os.path.exists(one) or os.path.isfile(one)
-    return os.path.isfile(one) and os.path.isfile(other) and os.path.samefile(one, other)
+    if not os.path.isfile(one) or not os.path.isfile(other) or not os.path.samefile(one, other):
+        return False
+    return bool(os.stat(one).st_ino)  # where the system does not number its files, all look like one
