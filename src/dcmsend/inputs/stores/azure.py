@@ -96,7 +96,8 @@ class AzureStore(Store):
         async with self._client.get_blob_client(self.site, entry.path) as blob:
             while position < end:
                 stream = await blob.download_blob(offset=position, length=min(RANGE, end - position))
-                served = _entry(entry.path, stream.properties)
+                # The size that comes with a part is that of the part.
+                served = _entry(entry.path, stream.properties)._replace(size=entry.size)
                 if entry.is_changed_to(served):
                     sink(await stream.readall())
                     break
