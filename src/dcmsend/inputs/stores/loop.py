@@ -50,8 +50,8 @@ class Loop:
                 try:
                     return future.result(WAIT_SLICE)
                 except NotYet:
-                    if future.done():  # the coroutine itself has raised it
-                        raise
+                    if future.done():  # the coroutine itself has raised it, or has ended at the end of the wait
+                        return future.result()
                 if self._is_closed:
                     raise Cancelled
                 if check is not None:
