@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
 
-from dcmsend.inputs import InputFile, NameRule, Origin, Selection, Source
+from dcmsend.inputs import Entry, InputFile, NameRule, Origin, Selection, Source, StoredObject, Stores
 from dcmsend.inputs.archives import BrokenMember, cannot_be_read
+from dcmsend.inputs.stores.names import place_of
 
 
 def found(name: str, *, is_directory: bool = False) -> Source:
@@ -41,3 +44,14 @@ def test_directories_are_entered_for_their_archives(has_archives: bool) -> None:
 def test_a_rule_that_cannot_be_read() -> None:
     with pytest.raises(ValueError, match="bracket"):
         NameRule("a[b")
+
+
+def test_a_signed_address_goes_by_its_name() -> None:
+    """Not by what stands for the signature."""
+    place = place_of("https://h/in/a.dcm?sig=SECRET")
+    item = StoredObject(cast(Stores, None), place, Entry(place.path))
+    assert not Selection([NameRule("*.dcm")]).leaves(item)
+    assert Selection([NameRule("*.dcm", takes=False)]).leaves(item)
+    place = place_of("https://h/in/DICOMDIR?sig=SECRET")
+    item = StoredObject(cast(Stores, None), place, Entry(place.path))
+    assert not Selection([NameRule("*.dcm")], expands_dicomdir=True).leaves(item)

@@ -8,6 +8,7 @@ import random
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 from hypothesis import given
@@ -15,7 +16,19 @@ from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 
 from dcmsend import IndexOptions, KeepTogether, Peer, Shard
-from dcmsend.inputs import DataSetInput, DicomdirRecord, InputFile, InputOptions, Origin, Share, find_inputs
+from dcmsend.inputs import (
+    DataSetInput,
+    DicomdirRecord,
+    Entry,
+    InputFile,
+    InputOptions,
+    Origin,
+    Share,
+    StoredObject,
+    Stores,
+    find_inputs,
+)
+from dcmsend.inputs.stores.names import place_of
 from dcmsend.settings import Settings
 
 ODD = "".join(map(chr, (0xDCFF, 0xE9, 0x0A, 0x20)))
@@ -33,7 +46,7 @@ def referred(mount: str, path: str) -> InputFile:
     return InputFile(mount + path, Origin.DICOMDIR, DicomdirRecord(file_id, "", "", ""))
 
 
-def shard_of(item: InputFile | DataSetInput, count: int, *, whole: bool = False) -> int:
+def shard_of(item: InputFile | DataSetInput | StoredObject, count: int, *, whole: bool = False) -> int:
     """The one shard that takes an input."""
     (number,) = (n for n in range(1, count + 1) if Share(Shard(n, count), whole_directories=whole).is_ours(item))
     return number
@@ -199,3 +212,13 @@ def test_what_is_not_known_before_a_file_is_opened(group: KeepTogether) -> None:
     inputs = InputOptions(shard=Shard(1, 2))
     with pytest.raises(ValueError, match="no shards"):
         Settings(Peer("host", 104), inputs=inputs, index=IndexOptions(keep_together=group))
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_an_address_that_is_signed_anew_falls_to_the_same_shard(whole: bool) -> None:
+    """Each host may have a list with signatures of its own."""
+    shards = set()
+    for query in ("", "?sig=1", "?sig=2", "?sig=3&x=1"):
+        place = place_of("https://h/in/a.dcm" + query)
+        shards.add(shard_of(StoredObject(cast(Stores, None), place, Entry(place.path)), 97, whole=whole))
+    assert len(shards) == 1

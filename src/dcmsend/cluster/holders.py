@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Final
 
-from dcmsend.inputs import InputFile, Source, ToldMember, kind_of_name
+from dcmsend.inputs import InputFile, Source, ToldMember, kind_of_name, name_of
 from dcmsend.settings import Settings
 from dcmsend.transfer import Ledger
 
@@ -37,10 +37,10 @@ class Holders:
         return self._is_archive(item) or self._is_dicomdir(item)
 
     def _is_archive(self, item: Source) -> bool:
-        return self._archives and kind_of_name(item.path) is not None
+        return self._archives and kind_of_name(name_of(item)) is not None
 
     def _is_dicomdir(self, item: Source) -> bool:
-        return self._dicomdirs and os.path.basename(item.path).upper() == "DICOMDIR"
+        return self._dicomdirs and os.path.basename(name_of(item)).upper() == "DICOMDIR"
 
     def stored(self, item: Source) -> set[str]:
         """Digests of what is stored of an input, as the worker will compute them.  Raises JournalError."""

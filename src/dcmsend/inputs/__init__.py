@@ -20,7 +20,7 @@ from .input_file import InputFile
 from .left_out import LeftOut
 from .open_watch import OpenWatch
 from .options import FileList, InputOptions
-from .source import DicomdirRecord, Origin, Source, Stamp
+from .source import DicomdirRecord, Origin, Source, Stamp, name_of
 
 if TYPE_CHECKING:
     from .ahead import MOST_AHEAD, STRETCH, Ticket, TicketWorkers, in_order, most_ahead
@@ -91,6 +91,7 @@ __all__ = [
     "missing_package",
     "most_ahead",
     "most_descriptors",
+    "name_of",
     "names_at_hand",
     "open_beginning",
     "open_file",

@@ -9,7 +9,7 @@ from typing import Final
 from dcmsend.dicom.record import Record
 
 from .path_pattern import PathPattern
-from .source import Origin, Source
+from .source import Origin, Source, name_of
 
 __all__ = ["NameRule", "Selection"]
 
@@ -109,7 +109,7 @@ class Selection:
     def _may_hold_others(self, item: Source, name: str) -> bool:
         if getattr(item, "is_directory", False):
             return not self._takes_nothing_below(name)
-        if self._expands_dicomdir and _last_part(item.path).upper() == "DICOMDIR":
+        if self._expands_dicomdir and _last_part(name_of(item)).upper() == "DICOMDIR":
             return True
         return self._is_archive is not None and item.container is None and self._is_archive(item)
 
@@ -125,7 +125,7 @@ def _name_of(item: Source) -> str | None:
         return item.record.file_id.replace("\\", "/")
     if item.origin is Origin.DIRECTORY:
         return item.path[len(item.root) :].replace(os.sep, "/").lstrip("/")
-    return _last_part(item.path)
+    return _last_part(name_of(item))
 
 
 def _last_part(path: str) -> str:

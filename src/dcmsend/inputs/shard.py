@@ -15,7 +15,7 @@ from typing import Final
 from dcmsend.dicom.record import Record
 
 from .input_file import InputFile
-from .source import Origin, Source
+from .source import Origin, Source, name_of
 
 __all__ = ["Shard", "Share"]
 
@@ -97,7 +97,7 @@ class Share:
 
         A DICOMDIR with another name belongs to one shard, with all its references.  Source: PS3.10 8.6.
         """
-        return self._expands_dicomdir and _base_name(item.path).upper() == "DICOMDIR"
+        return self._expands_dicomdir and _base_name(name_of(item)).upper() == "DICOMDIR"
 
     def _name_of(self, item: Source) -> str:
         item = item.container or item
@@ -110,7 +110,7 @@ class Share:
         elif self._whole_directories:
             return _base_name(os.path.dirname(_absolute(item.path)))
         else:
-            return _base_name(item.path)
+            return _base_name(name_of(item))
         return name.rpartition("/")[0] if self._whole_directories else name
 
 

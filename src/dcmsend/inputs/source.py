@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 
 from .file_source import OpenFile
 
-__all__ = ["DicomdirRecord", "Origin", "Source", "Stamp"]
+__all__ = ["DicomdirRecord", "Origin", "Source", "Stamp", "name_of"]
 
 
 class Origin(Enum):
@@ -125,3 +125,8 @@ class Source(Protocol):
     def let_go(self) -> None:
         """Give up what was kept of it since it was scanned: it will not be sent, or has its outcome."""
         ...
+
+
+def name_of(item: Source) -> str:
+    """The name by which it is judged what an input is: its path, of a web address without a query."""
+    return getattr(item, "address", item.path)

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from dcmsend.errors import DataSetError
-from dcmsend.inputs import FileChanged
+from dcmsend.inputs import FileChanged, missing_package
+from dcmsend.inputs.archives import inflating
 from support.archives import content_of, members
 from support.descriptors import open_descriptors
 from support.tar_files import COMPRESSED, END, compress, entry, header, summed, tar_of
@@ -292,3 +293,9 @@ def test_standard_library_agrees(tmp_path: Path) -> None:
     with tarfile.open(fileobj=io.BytesIO(data)) as archive:
         expected = {f"!/{info.name}": archive.extractfile(info).read() for info in archive}  # type: ignore[union-attr]
     assert written(tmp_path / "in.tar", data) == expected
+
+
+def test_the_missing_package_is_told_for_a_signed_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without what may be a signature."""
+    monkeypatch.setattr(inflating, "has_zstd", lambda: False)
+    assert missing_package(["a.zip", "https://h/b.tar.zst?sig=SECRET"]) == ("https://h/b.tar.zst", "zstandard")

@@ -216,3 +216,13 @@ def test_a_preview_keeps_few_archives(web: StorePlace, tmp_path: Path, monkeypat
     assert record.error is None
     assert lines[0].startswith("180 SOP instances to be sent")
     assert most - before <= 2 * THREADS
+
+
+def test_a_signed_address_of_an_archive(web: StorePlace, tmp_path: Path) -> None:
+    """What stands for the signature in its name does not hide what it is."""
+    web.put("a.tar.gz", PACKED["d.tar.gz"](files(tmp_path / "in", 3)))
+    with ScriptedPeer() as peer:
+        outcomes = list(
+            send([web.url + "a.tar.gz?sig=SECRET"], Peer("127.0.0.1", peer.port), inputs=options_of(web))
+        )
+    assert [outcome.result for outcome in outcomes] == [Result.STORED] * 3

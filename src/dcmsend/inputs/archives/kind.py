@@ -11,7 +11,7 @@ from dcmsend.errors import DataSetError, FileUnreadable
 
 from ..file_source import open_beginning
 from ..input_file import InputFile
-from ..source import Origin, Source
+from ..source import Origin, Source, name_of
 from .member import BrokenMember
 
 if TYPE_CHECKING:
@@ -67,7 +67,14 @@ def missing_package(names: Iterable[str]) -> tuple[str, str] | None:
 
     if has_zstd():
         return None
-    return next(((name, ZSTD_PACKAGE) for name in names if kind_of_name(name) is ArchiveKind.TAR_ZST), None)
+    shown = (_without_query(name) if "://" in name else name for name in names)
+    return next(((name, ZSTD_PACKAGE) for name in shown if kind_of_name(name) is ArchiveKind.TAR_ZST), None)
+
+
+def _without_query(name: str) -> str:
+    from ..stores import without_secrets
+
+    return without_secrets(name)
 
 
 def expand_archives(
@@ -101,7 +108,7 @@ def is_archive(item: Source) -> bool:
 
 def _kind_of(item: Source) -> ArchiveKind | None:
     if item.is_remote:
-        return kind_of_name(item.path)
+        return kind_of_name(name_of(item))
     if type(item) is not InputFile or item.is_directory:
         return None
     kind = kind_of_name(item.path)

@@ -105,6 +105,11 @@ class StoredObject:
         return self.entry.etag
 
     @property
+    def address(self) -> str:
+        """``path`` without what stands for the query, by which nobody judges what the object is."""
+        return Place(self.place.scheme, self.place.site, self.place.path).shown
+
+    @property
     def directory(self) -> str:
         """The address up to the last slash of the path."""
         return self._parts[0]
