@@ -192,6 +192,8 @@ class _Relay(_Handler):
         finally:
             connection.close()
 
+    do_PUT = _Handler.do_GET  # noqa: N815  (the name that the base class looks for)
+
 
 @contextlib.contextmanager
 def web_place(*, has_ranges: bool = True, has_etags: bool = True) -> Iterator[StorePlace]:

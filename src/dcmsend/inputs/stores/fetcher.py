@@ -35,7 +35,7 @@ class Fetcher:
 
     def price_of(self, item: StoredObject) -> int:
         """What an object takes up."""
-        return UNKNOWN if item.entry.size is None else max(SMALLEST, item.entry.size)
+        return UNKNOWN if item.entry.length is None else max(SMALLEST, item.entry.length)
 
     def admit_archive(self, item: Source) -> None:
         """Wait until an archive may be fetched as a whole.
@@ -43,7 +43,7 @@ class Fetcher:
         However large it is it takes a fourth of the credit, since its own members must find room beside it.
         """
         assert isinstance(item, StoredObject)
-        price = LARGEST_SUM // 4 if item.entry.size is None else min(self.price_of(item), LARGEST_SUM // 4)
+        price = LARGEST_SUM // 4 if item.entry.length is None else min(self.price_of(item), LARGEST_SUM // 4)
         item.admit(self, self.ahead.wait_for(price, self._check))
 
     def admitted(self, items: Iterator[Source]) -> Iterator[Source]:

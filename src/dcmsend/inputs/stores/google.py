@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from .endless import Marks
-from .store import PAGE, PIECE, Entry, Sink, Store, mtime_of
+from .store import PAGE, PIECE, Entry, Sink, Store, is_packed, mtime_of
 
 __all__ = ["GoogleStore"]
 
@@ -24,7 +24,11 @@ class GoogleStore(Store):
 
     def _entry(self, found: dict[str, Any]) -> Entry:
         entry = super()._entry(found)
-        return entry if entry.is_prefix else entry._replace(etag=str(found.get("generation") or ""))
+        if entry.is_prefix:
+            return entry
+        return entry._replace(
+            etag=str(found.get("generation") or ""), is_packed=is_packed(found.get("contentEncoding"))
+        )
 
     async def pages(self, prefix: str, *, recurse: bool) -> AsyncIterator[list[Entry]]:
         """See ``Store``; a page of the store is all that is in memory.  Raises Endless."""
@@ -72,4 +76,5 @@ class GoogleStore(Store):
 def _listed(found: dict[str, Any]) -> Entry:
     size = str(found.get("size", ""))
     mtime_ns = mtime_of({"updated": found.get("updated")})
-    return Entry(found["name"], int(size) if size.isdigit() else None, mtime_ns, str(found.get("generation") or ""))
+    mark, encoding = str(found.get("generation") or ""), found.get("contentEncoding")
+    return Entry(found["name"], int(size) if size.isdigit() else None, mtime_ns, mark, is_packed(encoding))

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
-__all__ = ["OPTIONS_OF_FSSPEC", "PAGE", "PIECE", "Entry", "Store", "mtime_of", "plain_etag", "size_of"]
+__all__ = ["OPTIONS_OF_FSSPEC", "PAGE", "PIECE", "Entry", "Store", "is_packed", "mtime_of", "plain_etag", "size_of"]
 
 PIECE: Final = 1 << 20
 """Bytes read from a connection at once."""
@@ -35,12 +35,20 @@ class Entry(NamedTuple):
         size: bytes, None if it does not tell.
         mtime_ns: time of the last change in nanoseconds since the epoch, whole seconds; None if it does not tell.
         etag: entity tag without quotes, ``""`` for none.
+        is_packed: whether the size is that of what is stored, which is compressed (its Content-Encoding), and the bytes
+            are given as they were before.
     """
 
     path: str
     size: int | None = None
     mtime_ns: int | None = None
     etag: str = ""
+    is_packed: bool = False
+
+    @property
+    def length(self) -> int | None:
+        """The number of its bytes; None if nobody knows."""
+        return None if self.is_packed else self.size
 
     @property
     def is_prefix(self) -> bool:
@@ -51,7 +59,8 @@ class Entry(NamedTuple):
         """Whether ``other`` tells of another state of the object; what only one of both tells does not count."""
         if self.etag and other.etag:
             return self.etag != other.etag
-        pairs = ((self.size, other.size), (self.mtime_ns, other.mtime_ns))
+        sizes = (self.size, other.size) if self.is_packed is other.is_packed else (None, None)
+        pairs = (sizes, (self.mtime_ns, other.mtime_ns))
         return any(None not in pair and pair[0] != pair[1] for pair in pairs)
 
 
@@ -150,6 +159,11 @@ def mtime_of(found: dict[str, Any]) -> int | None:
         if isinstance(value, int | float):
             return int(value) * 1_000_000_000
     return None
+
+
+def is_packed(encoding: str | None) -> bool:
+    """Whether a Content-Encoding is one."""
+    return bool(encoding) and str(encoding).lower() != "identity"
 
 
 def plain_etag(value: object) -> str:

@@ -135,7 +135,7 @@ class StoredObject:
 
     def length(self, stamp: Stamp | None = None) -> int | None:
         """Bytes of the object, if its list or an answer has told them."""
-        return self.entry.size
+        return self.entry.length
 
     def _stamp(self, entry: Entry) -> Stamp | None:
         if entry.size is None or (entry.mtime_ns is None and not entry.etag):
@@ -173,10 +173,10 @@ class StoredObject:
 
     def _fetch(self) -> Content:
         content, served = self._stores.fetch(self)
-        if self.entry.is_changed_to(served) or served.size not in (None, content.size):
+        if self.entry.is_changed_to(served) or served.length not in (None, content.size):
             self._is_changed = True
         elif self.entry.size is None or (self.entry.mtime_ns is None and not self.entry.etag):
-            self.entry = served._replace(size=content.size)
+            self.entry = served if served.is_packed and served.size is not None else served._replace(size=content.size)
         return content
 
     def fetch_whole(self) -> tuple[Content, bool]:

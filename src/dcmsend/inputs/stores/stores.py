@@ -138,7 +138,7 @@ class Stores:
 
         Raises FileUnreadable for this object, StoreBusy after several attempts, StoreUnusable, Cancelled.
         """
-        content = Content(item.entry.size)
+        content = Content(item.entry.length)
         with self._lock:
             self._contents.add(content)
 

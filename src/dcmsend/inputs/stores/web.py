@@ -13,7 +13,7 @@ from urllib.parse import urljoin
 from dcmsend.errors import StoreUnusable
 from dcmsend.reasons import NoStore
 
-from .store import DEEPEST, PIECE, Entry, Sink, Store, plain_etag
+from .store import DEEPEST, PIECE, Entry, Sink, Store, is_packed, plain_etag
 
 __all__ = ["WebStore"]
 
@@ -103,7 +103,8 @@ class WebStore(Store):
                 await self.fs._session.close()
 
 
-_HEADERS = {"Accept-Encoding": "identity"}  # what is compressed on the way has another size
+_HEADERS = {"Accept-Encoding": "identity"}
+"""What is compressed on the way has another size; a server may do it nevertheless, or have no other form."""
 
 
 def _entry(path: str, answer: Any) -> Entry:
@@ -113,7 +114,8 @@ def _entry(path: str, answer: Any) -> Entry:
     if modified is not None:
         with suppress(ValueError, OverflowError, OSError):
             mtime_ns = int(parsedate_to_datetime(modified).timestamp()) * 1_000_000_000
-    return Entry(path, size, mtime_ns, plain_etag(answer.headers.get("ETag")))
+    etag = plain_etag(answer.headers.get("ETag"))
+    return Entry(path, size, mtime_ns, etag, is_packed(answer.headers.get("Content-Encoding")))
 
 
 class _Links(HTMLParser):

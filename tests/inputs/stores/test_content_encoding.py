@@ -1,0 +1,79 @@
+"""Objects that are stored compressed and given as they were before: the size that is told is not theirs."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dcmsend import InputOptions, JournalOptions, Peer, Result, send
+from dcmsend.inputs.stores.store import Entry
+from support.scripted_peer import ScriptedPeer
+from support.sending import write_instances, write_large
+from support.store_servers import Answer, Request, StorePlace
+
+PACKED = {"Content-Encoding": "gzip", "Last-Modified": "Tue, 14 Nov 2023 22:13:20 GMT"}
+
+
+def options_of(place: StorePlace) -> InputOptions:
+    return InputOptions(scan_directories=True, recurse=True, storage_options=place.options)
+
+
+def packing(data: bytes) -> Callable[[Request], Answer | None]:
+    """Answers with what is stored, also to whom asks for ``identity``; HEAD with the size of that."""
+    packed = gzip.compress(data)
+
+    def script(request: Request) -> Answer | None:
+        length = {"Content-Length": str(len(packed))}
+        return Answer(200, packed, {**PACKED, **length}) if request.name else None
+
+    return script
+
+
+@pytest.mark.parametrize("large", [False, True])
+@pytest.mark.parametrize("is_named", [False, True])
+def test_a_web_server_that_gives_what_is_stored(web: StorePlace, tmp_path: Path, large: bool, is_named: bool) -> None:
+    """Also when a journal was asked first, so that HEAD has told a size; and its next run fetches nothing."""
+    data = (write_large(tmp_path / "a", 9 << 20) if large else write_instances(tmp_path, 1)[0]).read_bytes()
+    web.put("a.dcm", data)
+    web.script = packing(data)
+    url = web.url + "a.dcm" if is_named else web.url
+    journal = JournalOptions(str(tmp_path / "journal"), resume=True)
+    with ScriptedPeer() as peer:
+        (outcome,) = send([url], Peer("127.0.0.1", peer.port), inputs=options_of(web), journal=journal)
+        assert outcome.result is Result.STORED
+        assert data.endswith(bytes(peer.stores[0].data_set))
+        web.requests.clear()
+        again = send([url], Peer("127.0.0.1", peer.port), inputs=options_of(web), journal=journal)
+        assert not list(again)
+    assert again.already_stored == 1
+    assert not web.fetched
+
+
+@pytest.mark.peer("gcp-storage-emulator")
+def test_an_object_of_google_with_a_content_encoding(gs: StorePlace, tmp_path: Path) -> None:
+    """The list has the size of what is stored; what comes is inflated on the way by the client."""
+    data = write_large(tmp_path / "a", 100_000).read_bytes()
+    folder = gs.url.split("/")[3]
+    told = {
+        "name": f"{folder}/a.dcm", "size": str(len(gzip.compress(data))), "generation": "7", "contentEncoding": "gzip",
+        "updated": "2023-11-14T22:13:20Z",
+    }  # fmt: skip
+    page = json.dumps({"items": [told]}).encode()
+    objects = packing(data)
+    gs.script = lambda request: objects(request) or Answer(200, page, {"Content-Type": "application/json"})
+    with ScriptedPeer() as peer:
+        (outcome,) = send([gs.url], Peer("127.0.0.1", peer.port), inputs=options_of(gs))
+    assert outcome.result is Result.STORED
+    assert data.endswith(bytes(peer.stores[0].data_set))
+
+
+def test_what_is_packed_has_no_length_and_compares_no_sizes() -> None:
+    packed, plain = Entry("a", 5, 1, is_packed=True), Entry("a", 9, 1)
+    assert (packed.length, plain.length) == (None, 9)
+    assert not packed.is_changed_to(plain)
+    assert packed.is_changed_to(packed._replace(size=6))
+    assert packed.is_changed_to(plain._replace(mtime_ns=2))
