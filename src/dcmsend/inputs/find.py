@@ -98,7 +98,7 @@ def _find_in_stores(
         if place is None:
             yield from _find((name,), options, check, None, selection, left_out)
         else:
-            yield from find_objects(place, found, options, stores, check)
+            yield from find_objects(place, found, options, stores, check, left_out)
 
 
 def _dicomdir_in(directory: str) -> str:

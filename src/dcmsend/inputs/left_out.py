@@ -13,8 +13,8 @@ class LeftOut:
         dicomdir: the DICOMDIR in the first of them that has one; ``""`` if none has.
         sub_directories: directories in searched ones that were not entered.
         unlisted: directories whose list of names broke off, so that nobody knows what else is in them.
-        unsearchable: directories that cannot be opened and whose names the pattern leaves out, and what may be one, as
-            a link to a server that is away.
+        unsearchable: directories that cannot be opened, or lie too deep, and are not told of as inputs; and what may be
+            one, as a link to a server that is away.
         young: files left for the next run, because they were modified a moment ago.
         from_the_future: those of them whose time lies in the future.
         empty_list: the first list of files without any name; None if there is none.

@@ -17,6 +17,8 @@ from .unpacking import Unpacking
 __all__ = ["AzureStore"]
 
 _CONNECTION: Final = "AZURE_STORAGE_CONNECTION_STRING"
+_FOLDER: Final = "hdi_isfolder"
+"""Name in the metadata of blobs that are directories; programs differ in its capitals."""
 _TIMES: Final[dict[str, Any]] = {"connection_timeout": 10, "read_timeout": 60, "retry_total": 3}
 
 
@@ -85,7 +87,7 @@ class AzureStore(Store):
                 found = container.walk_blobs(name_starts_with=prefix, include=["metadata"], delimiter="/")
             marks, pages = Marks(), found.by_page()
             async for page in pages:
-                yield [_entry(blob.name, blob) async for blob in page if not _is_directory(blob)]
+                yield [each async for each in _listed(page)]
                 if pages.continuation_token:
                     marks.note(pages.continuation_token)
 
@@ -125,9 +127,20 @@ class AzureStore(Store):
                 await self._credential.close()
 
 
+async def _listed(page: Any) -> AsyncIterator[Entry]:
+    """What a page of a list tells: objects, and prefixes below which nothing was listed."""
+    async for told in page:
+        if not hasattr(told, "size"):
+            yield Entry(told.name)
+        elif not _is_directory(told):
+            yield _entry(told.name, told)
+
+
 def _is_directory(blob: Any) -> bool:
-    """Whether it is what programs make in the place of a directory, or a prefix."""
-    return blob.name.endswith("/") or (getattr(blob, "metadata", None) or {}).get("hdi_isfolder") == "true"
+    """Whether it is what programs make in the place of a directory: an empty blob with its name, or that of a mark."""
+    if blob.name.endswith("/"):
+        return not blob.size
+    return any(name.lower() == _FOLDER and value == "true" for name, value in (blob.metadata or {}).items())
 
 
 def _entry(path: str, told: Any) -> Entry:

@@ -38,7 +38,8 @@ class GoogleStore(Store):
             options["delimiter"] = "/"
         while True:
             answer = await self.fs._call("GET", "b/{}/o", self.site, json_out=True, **options)
-            yield [_listed(each) for each in answer.get("items", ()) if not each["name"].endswith("/")]
+            objects = [entry for entry in map(_listed, answer.get("items", ())) if not entry.is_prefix]
+            yield objects + [Entry(each) for each in answer.get("prefixes", ())]
             token = answer.get("nextPageToken")
             if not token:
                 return

@@ -78,14 +78,23 @@ class RustStore(Store):
         import obstore
 
         offset: str | None = None
+        last = ""
         while True:
             following = None
             async for page in obstore.list(self._store, prefix or None, offset=offset, chunk_size=PAGE):
-                found = [_entry(each) for each in page if not each["path"].endswith("/")]
+                found = [entry for entry in map(_entry, page) if not entry.is_prefix]
                 if recurse:
                     yield found
                     continue
-                yield [entry for entry in found if "/" not in entry.path[len(prefix) :]]
+                told = []
+                for entry in found:
+                    name, slash, _ = entry.path[len(prefix) :].partition("/")
+                    if not slash:
+                        told.append(entry)
+                    elif prefix + name != last:  # the first of all that lie there
+                        last = prefix + name
+                        told.append(Entry(last + slash))
+                yield told
                 following = self._behind(prefix, page)
                 if following is not None and following != offset:
                     break

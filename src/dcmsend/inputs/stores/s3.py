@@ -36,7 +36,8 @@ class S3Store(Store):
         while True:
             answer = await self.fs._call_s3("list_objects_v2", **options)
             # Programs make empty objects, whose names end with a slash, in the place of directories.
-            yield [_entry(found) for found in answer.get("Contents", ()) if not found["Key"].endswith("/")]
+            objects = [entry for entry in map(_entry, answer.get("Contents", ())) if not entry.is_prefix]
+            yield objects + [Entry(found["Prefix"]) for found in answer.get("CommonPrefixes", ())]
             if not answer.get("IsTruncated"):
                 return
             options["ContinuationToken"] = marks.note(answer["NextContinuationToken"])

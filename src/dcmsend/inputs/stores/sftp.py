@@ -3,29 +3,56 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import stat
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from .store import DEEPEST, OPTIONS_OF_FSSPEC, PAGE, PIECE, Entry, Sink, Store
 
 __all__ = ["SftpStore"]
 
+_log = logging.getLogger("dcmsend.app")
+
 _SECONDS: Final = 20
+
+
+class _Directory(NamedTuple):
+    """A directory whose names are to be listed.
+
+    Attributes:
+        path: below the root of the host, with a slash at its end.
+        real: the same without links, by which a link back to this directory is recognised.
+        above: the directory that it was found in; None for the one that was named.
+    """
+
+    path: str
+    real: str
+    above: _Directory | None
+
+    @property
+    def contains_itself(self) -> bool:
+        """Whether it is one of those that it lies in."""
+        each = self.above
+        while each is not None and each.real != self.real:
+            each = each.above
+        return each is not None
 
 
 class SftpStore(Store):
     """A host; paths begin at its root.
 
     Args:
-        host: its name.
+        site: its name, with user and port as they were given.
+        host: its name alone.
         options: those of ``asyncssh.connect``.
     """
 
-    def __init__(self, host: str, options: dict[str, Any]) -> None:
+    def __init__(self, site: str, host: str, options: dict[str, Any]) -> None:
         super().__init__(None, "")
+        self._url = f"sftp://{site}/"
         self._host = host
         self._options = options
         self._connecting = asyncio.Lock()
@@ -48,7 +75,7 @@ class SftpStore(Store):
         if options.get("known_hosts") == "none":
             options["known_hosts"] = None
         asyncssh.SSHClientConnectionOptions(**options)
-        return cls(parts.hostname or "", options)
+        return cls(site, parts.hostname or "", options)
 
     async def _connected(self) -> Any:
         """The client over one connection, made again when that was lost."""
@@ -57,7 +84,8 @@ class SftpStore(Store):
         async with self._connecting:
             if self._connection is None or self._connection.is_closed():
                 self._connection = await asyncssh.connect(self._host, **self._options)
-                self._client = await self._connection.start_sftp_client()
+                # Names are bytes; what is not UTF-8 goes back to the host as it came.
+                self._client = await self._connection.start_sftp_client(path_errors="surrogateescape")
             return self._client
 
     async def info(self, path: str) -> Entry:
@@ -66,32 +94,56 @@ class SftpStore(Store):
         return _entry(path, await client.stat(self._full(path)))
 
     async def pages(self, prefix: str, *, recurse: bool) -> AsyncIterator[list[Entry]]:
-        """See ``Store``; in memory are a page, and the names of directories.  Links to directories are left out."""
-        waiting = [prefix]
+        """See ``Store``; in memory are a page, and the names of directories.  Links are followed, as in local trees."""
+        import asyncssh
+
         client = await self._connected()
+        waiting = [_Directory(prefix, await client.realpath(self._full(prefix)), None)]
         while waiting:
             below = waiting.pop()
             page: list[Entry] = []
-            directories: list[str] = []
-            async for found in client.scandir(self._full(below)):
-                if found.filename in (".", ".."):
-                    continue
-                path, told = below + found.filename, found.attrs
-                is_link = told.permissions is not None and stat.S_ISLNK(told.permissions)
-                if is_link:
-                    with suppress(Exception):  # a dangling link is an object that cannot be fetched
-                        told = await client.stat(self._full(path))
-                entry = _entry(path, told)
-                if not entry.is_prefix:
-                    page.append(entry)
-                elif not is_link:
-                    directories.append(entry.path)
-                if len(page) >= PAGE:
-                    yield page
-                    page = []
+            directories: list[_Directory] = []
+            is_entered = recurse and below.path.count("/") < prefix.count("/") + DEEPEST
+            has_names = False
+            try:
+                async for found in client.scandir(self._full(below.path)):
+                    has_names = True
+                    if found.filename in (".", ".."):
+                        continue
+                    entry, real = await self._look(client, below, found)
+                    if is_entered and entry.is_prefix and real:
+                        directories.append(_Directory(entry.path, real, below))
+                    else:
+                        page.append(entry)
+                    if len(page) >= PAGE:
+                        yield page
+                        page = []
+            except asyncssh.SFTPError as error:
+                is_lost = isinstance(error, asyncssh.SFTPConnectionLost | asyncssh.SFTPNoConnection)
+                if has_names or is_lost or below.above is None:
+                    raise
+                page.append(Entry(below.path))
             yield page
-            if recurse and below.count("/") < prefix.count("/") + DEEPEST:
-                waiting += reversed(directories)
+            for directory in reversed(directories):
+                if directory.contains_itself:
+                    _log.warning("ignoring directory because it contains itself: %s", self._url + directory.path[:-1])
+                else:
+                    waiting.append(directory)
+
+    async def _look(self, client: Any, below: _Directory, found: Any) -> tuple[Entry, str]:
+        """What a name in a directory stands for, and of a directory its path without links; ``""`` if none is known."""
+        import asyncssh
+
+        path, told = below.path + found.filename, found.attrs
+        if told.permissions is None or not stat.S_ISLNK(told.permissions):
+            return _entry(path, told), f"{below.real.rstrip('/')}/{found.filename}"
+        try:
+            entry = _entry(path, await client.stat(self._full(path)))
+            return entry, await client.realpath(self._full(path)) if entry.is_prefix else ""
+        except asyncssh.SFTPNoSuchFile:
+            return _entry(path, told), ""  # a dangling link is an object that cannot be fetched
+        except asyncssh.SFTPError:
+            return Entry(path + "/"), ""  # it may lead to a directory
 
     async def fetch(self, entry: Entry, sink: Sink, limit: int | None = None) -> Entry:
         """See ``Store``; size and time are looked at when everything was read."""

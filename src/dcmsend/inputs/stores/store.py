@@ -52,8 +52,8 @@ class Entry(NamedTuple):
 
     @property
     def is_prefix(self) -> bool:
-        """Whether it stands for what lies below it."""
-        return not self.path or self.path.endswith("/")
+        """Whether it stands for what lies below it; an object may have such a name, too, if it has a content."""
+        return (not self.path or self.path.endswith("/")) and not self.size
 
     def is_changed_to(self, other: Entry) -> bool:
         """Whether ``other`` tells of another state of the object; what only one of both tells does not count."""
@@ -106,16 +106,22 @@ class Store:
         return Entry(path, size_of(found), mtime_of(found), plain_etag(found.get("ETag") or found.get("etag")))
 
     async def pages(self, prefix: str, *, recurse: bool) -> AsyncIterator[list[Entry]]:
-        """The objects below a prefix, page by page.  Bounded are the entries of one prefix, and names of prefixes."""
+        """The objects below a prefix, page by page, and the prefixes among them that are not entered.
+
+        Those are what lies directly below without ``recurse``, and with it what lies too deep, or cannot be searched.
+        Bounded are the entries of one prefix, and names of prefixes.
+        """
         waiting = [prefix]
         while waiting:
             below = waiting.pop()
             found = [self._entry(each) for each in await self._call("ls", self._full(below.rstrip("/")), detail=True)]
-            objects = [each for each in found if not each.is_prefix and each.path != below.rstrip("/")]
-            for first in range(0, len(objects), PAGE):
-                yield objects[first : first + PAGE]
-            if recurse and below.count("/") < prefix.count("/") + DEEPEST:
-                waiting += reversed([each.path for each in found if each.is_prefix and each.path != below])
+            found = [each for each in found if each.path.rstrip("/") != below.rstrip("/")]
+            is_entered = recurse and below.count("/") < prefix.count("/") + DEEPEST
+            told = [each for each in found if not each.is_prefix or not is_entered]
+            for first in range(0, len(told), PAGE):
+                yield told[first : first + PAGE]
+            if is_entered:
+                waiting += reversed([each.path for each in found if each.is_prefix])
 
     async def fetch(self, entry: Entry, sink: Sink, limit: int | None = None) -> Entry:
         """Give the bytes of an object to ``sink``, with ``limit`` only its first ones.

@@ -22,6 +22,8 @@ _LONGEST_TAG: Final = 1 << 20
 _LONGEST_NAME: Final = 4096
 _MOST_DIRECTORIES: Final = 1_000_000
 """Names of directories that wait to be read."""
+_MOST_KNOWN: Final = 1 << 20
+"""Characters of the names of one page that are kept to notice doubles."""
 _LONGEST_PAGE: Final = 1 << 30
 """Bytes of one index page."""
 
@@ -54,11 +56,13 @@ class WebStore(Store):
         waiting = [prefix]
         while waiting:
             below = waiting.pop(0)
+            is_entered = recurse and below.count("/") < prefix.count("/") + DEEPEST
             async with session.get(self._url(below), headers=_HEADERS) as answer:
                 answer.raise_for_status()
                 links = _Links(str(answer.url), self._full(below))
                 decoder = codecs.getincrementaldecoder("utf-8")("replace")
                 if not answer.content_type.endswith("html"):
+                    yield [Entry(below)]  # its links are unknown
                     continue
                 length = 0
                 async for data in answer.content.iter_chunked(PIECE):
@@ -67,10 +71,11 @@ class WebStore(Store):
                     is_too_long = length > _LONGEST_PAGE or len(links.rawdata) > _LONGEST_TAG
                     if is_too_long or len(waiting) > _MOST_DIRECTORIES:
                         raise StoreUnusable(self._full(below), "its index page has no end", NoStore.OTHER)
-                    yield [Entry(below + name) for name in links.take() if not name.endswith("/")]
-                    if recurse and below.count("/") < prefix.count("/") + DEEPEST:
-                        waiting += [below + name for name in links.directories]
-                    links.directories.clear()
+                    found = [below + name for name in links.take()]
+                    if is_entered:
+                        waiting += [path for path in found if path.endswith("/")]
+                        found = [path for path in found if not path.endswith("/")]
+                    yield [Entry(path) for path in found]
 
     async def fetch(self, entry: Entry, sink: Sink, limit: int | None = None) -> Entry:
         """See ``Store``: one request, read piece by piece."""
@@ -119,7 +124,10 @@ def _entry(path: str, answer: Any) -> Entry:
 
 
 class _Links(HTMLParser):
-    """Collects the links of an index page that lead one step down, without doubles that follow each other.
+    """Collects the links of an index page that lead one step down, each of the first ones once.
+
+    A page may show a row of pictures, and the same names as a list.  Of a very long page not all names are kept: of
+    those behind the first ones only doubles that follow each other are left out.
 
     Args:
         base: address that the page really has.
@@ -132,7 +140,8 @@ class _Links(HTMLParser):
         self._below = base.partition("?")[0] if base.endswith("/") else below
         self._found: list[str] = []
         self._last = ""
-        self.directories: list[str] = []
+        self._known: set[str] = set()
+        self._room = _MOST_KNOWN
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         link = dict(attrs).get("href") if tag == "a" else None
@@ -141,12 +150,15 @@ class _Links(HTMLParser):
         with suppress(ValueError):
             url = urljoin(self._base, link)
             name = url[len(self._below) :] if url.startswith(self._below) else ""
-            if not name or len(name) > _LONGEST_NAME or name == self._last:
+            if not name or len(name) > _LONGEST_NAME or name == self._last or name in self._known:
                 return
             if "?" in name or "#" in name or "/" in name[:-1]:
                 return
             self._last = name
-            (self.directories if name.endswith("/") else self._found).append(name)
+            if len(name) <= self._room:
+                self._room -= len(name)
+                self._known.add(name)
+            self._found.append(name)
 
     def take(self) -> list[str]:
         """The names found since the last call."""
