@@ -52,6 +52,21 @@ def upload(place: StorePlace, name: str, data: bytes, **facts: Any) -> None:
         container.upload_blob(f"in/{name}", data, **facts)
 
 
+@pytest.mark.parametrize("key", ["hdi_isfolder", "Hdi_isfolder"])
+@pytest.mark.parametrize("recurse", [False, True])
+def test_a_directory_that_is_a_blob(az: StorePlace, tmp_path: Path, key: str, recurse: bool) -> None:
+    """As in an account with a hierarchical namespace, named without a slash, and met in lists."""
+    path = write_instances(tmp_path / "in", 1)[0]
+    for name in ("study", "study/series"):
+        upload(az, name, b"", metadata={key: "true"})
+    az.put("study/one.dcm", path.read_bytes())
+    inputs = options_of(az, recurse=recurse)
+    with ScriptedPeer() as peer:
+        (outcome,) = send([az.url + "study"], Peer("127.0.0.1", peer.port), inputs=inputs)
+    assert outcome.result is Result.STORED
+    assert outcome.instance.input.path == az.url + "study/one.dcm"
+
+
 @pytest.mark.parametrize("is_named", [False, True])
 def test_a_blob_with_a_content_encoding_of_more_than_one_request(
     az: StorePlace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_named: bool

@@ -71,7 +71,9 @@ class AzureStore(Store):
 
         try:
             async with self._client.get_blob_client(self.site, path) as blob:
-                return _entry(path, await blob.get_blob_properties())
+                told = await blob.get_blob_properties()
+            # An account with a hierarchical namespace has a blob for each directory.
+            return Entry(path + "/") if _is_directory(told) else _entry(path, told)
         except ResourceNotFoundError:
             async for page in self.pages(path + "/", recurse=True):
                 if page:  # the store may give empty ones before
