@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +18,7 @@ from support.peer_script import Abort, Script
 from support.run import run
 from support.scripted_peer import ScriptedPeer
 from support.sending import write_instances, write_large
-from support.store_servers import Answer, Request, StorePlace
+from support.store_servers import Answer, Request, StorePlace, serving
 
 
 @pytest.fixture(autouse=True)
@@ -146,3 +148,29 @@ def test_a_report_asks_nothing_of_an_object_that_is_not_given(
         run(dcmsend, "+sd", "-nh", "--report-json", tmp_path / "report", "127.0.0.1", peer.port, web.url)
     assert {request.method for request in web.requests} == {"GET"}
     assert (tmp_path / "report").exists()
+
+
+@pytest.mark.parametrize("backend", ["", pytest.param("obstore", marks=pytest.mark.peer("obstore"))])
+def test_escapes_that_are_not_utf_8(tmp_path: Path, backend: str) -> None:
+    """An old server's names; they are asked for as its index page has them."""
+    data = write_instances(tmp_path, 1)[0].read_bytes()
+
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002  (the name of the base class)
+            """Be silent."""
+
+        def do_GET(self) -> None:
+            found = {"/in/": b'<a href="M%FCller.dcm">x</a>', "/in/M%FCller.dcm": data}.get(self.path)
+            self.send_response(404 if found is None else 200)
+            self.send_header("Content-Type", "text/html" if self.path == "/in/" else "application/dicom")
+            self.send_header("Content-Length", str(len(found or b"")))
+            self.end_headers()
+            self.wfile.write(found or b"")
+
+    options = (("backend", backend),) if backend else ()
+    inputs = InputOptions(scan_directories=True, storage_options=options)
+    with serving(Handler) as port, ScriptedPeer() as peer:
+        url = f"http://127.0.0.1:{port}/in/"
+        (outcome,) = send([url], Peer("127.0.0.1", peer.port), inputs=inputs)
+    assert outcome.result is Result.STORED
+    assert outcome.instance.input.path == url + "M%FCller.dcm"

@@ -22,6 +22,8 @@ _LAST: Final = "\U0010ffff"
 """Comes behind all other names."""
 _EXPRESS: Final = "--x-s3"
 """End of the names of S3's directory buckets, whose lists have no order."""
+_NOT_UTF_8: Final = "\ufffd"
+"""Stands for what an escape has that is not UTF-8, which the library has no way to ask for."""
 _LONGEST: Final = "24h"
 """Longest time for one object; the library's own limit of half a minute is for objects of web pages."""
 
@@ -140,7 +142,8 @@ class RustWebStore(WebStore):
         """See ``Store``: one request, read piece by piece."""
         path = unquote(entry.path)
         parts = path.split("/")
-        if "?" in entry.path or limit is not None or "." in parts or ".." in parts or "" in parts:
+        is_other = "." in parts or ".." in parts or "" in parts or _NOT_UTF_8 in path
+        if "?" in entry.path or limit is not None or is_other:
             return await super().fetch(entry, sink, limit)
         served = await _fetch(self._objects, path, entry, sink, None)
         return served if served.mtime_ns else served._replace(mtime_ns=None)  # a server may tell no time
