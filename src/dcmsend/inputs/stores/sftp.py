@@ -101,6 +101,7 @@ class SftpStore(Store):
         waiting = [_Directory(prefix, await client.realpath(self._full(prefix)), None)]
         while waiting:
             below = waiting.pop()
+            client = await self._connected()
             page: list[Entry] = []
             directories: list[_Directory] = []
             is_entered = recurse and below.path.count("/") < prefix.count("/") + DEEPEST
