@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -96,6 +97,31 @@ def test_without_files_what_was_missing_is_asked_for_again(
     archive.instances[late.sop_instance_uid] = late
     words = ["--journal", journal, "--resume", "--verify", "-aec", "ARCHIVE", "127.0.0.1", archive.port]
     assert run(dcmsend, *words).exit_code == ExitCode.OK
+
+
+@pytest.mark.parametrize("ahead", [3600, 0, -3600])
+def test_clocks_do_not_decide_what_is_told(
+    archive: CommitmentArchive, dcmsend: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ahead: int
+) -> None:
+    """Another host's clock, or this one's before it was set right: each refuted instance is told, and once."""
+    journal = tmp_path / "journal"
+    first = Night(archive, folder, journal)
+    first.sends()
+    forget(archive, 4)
+    monkeypatch.setattr("dcmsend.journal.proof_notes.now", lambda: int((time.time() + ahead) * 1000))
+    assert first.proves() == {VERIFIED: [name for name in names(*range(1, 13)) if name != "0004"], MISSING: names(4)}
+    assert first.exit_code == ExitCode.SOME_MAY_SUCCEED
+    words = ["--journal", journal, "--resume", "--verify", "-aec", "ARCHIVE", "127.0.0.1", archive.port]
+    done = run(dcmsend, *words)
+    assert done.exit_code == ExitCode.SOME_MAY_SUCCEED, done.stderr
+    assert "denied or missing, sent when run again" in done.stderr
+    for sent in (names(4), []):
+        night = Night(archive, folder, journal)
+        assert night.sends() == sent
+        if sent:
+            forget(archive, 4)
+        assert night.proves() == {MISSING: names(4)}
+        assert night.exit_code == ExitCode.REST_CANNOT_SUCCEED
 
 
 def test_a_journal_that_another_run_has_taken(archive: CommitmentArchive, folder: Path, tmp_path: Path) -> None:

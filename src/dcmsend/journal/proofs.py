@@ -135,6 +135,12 @@ class Proofs:
                 found[state] = found.get(state, 0) + count
         return found
 
+    def newest_mark(self) -> int:
+        """The mark of the proof that was written last, 0 for none; those written later have greater ones."""
+        with translated(self._path):
+            (newest,) = self._connection.execute("SELECT coalesce(max(id), 0) FROM proof").fetchone()
+        return int(newest)
+
     def record(self, verdicts: Iterable[tuple[StoredRow, Verdict]]) -> int:
         """Keep the verdicts of an answer without a transaction; return how many rows took one.  Bounded memory."""
         self._gathered = -1

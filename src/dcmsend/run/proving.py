@@ -68,7 +68,6 @@ class Proving:
             from .committing import Committing
 
             self._commit = Committing(settings, at_once)
-        self._began = time.time()
         self._by_series: dict[tuple[str, str], list[_Sent]] = {}
         self._by_path: dict[str, _Sent] = {}
         self._sent_before: dict[str, list[_Sent]] = {}  # of files that were named several times
@@ -159,7 +158,10 @@ class Proving:
 
     def _prove_rows(self, journal: Journal | MovingJournal) -> Iterator[InstanceProof]:
         proofs = journal.proofs()
+        newest, reported = proofs.newest_mark(), set()
         for row, proof in self._proofs_of_rows(proofs):
+            if proof.state.is_refuted and proof.transaction_uid:
+                reported.add(row.key)  # perhaps while files were sent
             sent = self._by_path.get(row.path)
             if proof.state.is_proven and sent is not None:
                 journal.move_proven(sent.source, sent.identity)
@@ -176,7 +178,9 @@ class Proving:
                 if not is_again and row.path in self._refused and row.proof is not None:
                     # It was sent again, and the peer will not take it: that was the once.
                     proofs.record([(row._replace(sent_again=1), Verdict(row.proof.state, row.proof.reason))])
-                if row.proof is not None and row.proof.time < self._began:  # found by an earlier run
+                # Clocks do not tell what an earlier run has found: it may have run on another host.
+                is_old = row.mark is not None and row.mark <= newest and row.key not in reported
+                if row.proof is not None and is_old:
                     yield from self._tell(self._events_of(row, row.proof))
         self._record.refuted_for_good += for_good
         shared = proofs.shared_uids()
