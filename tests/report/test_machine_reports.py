@@ -259,10 +259,12 @@ def test_a_report_that_cannot_be_written(tmp_path: Path, option: str) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_other_reports_tell_that_one_could_not_be_written(tmp_path: Path) -> None:
-    done, _ = send(tmp_path, "+crf", "/dev/full", "--report-csv", "/dev/full", "--report-json", "r.json", CT)
+@pytest.mark.parametrize("words", [("+crf", "/dev/full", "--report-csv"), ("--report-html",)])
+def test_other_reports_tell_that_one_could_not_be_written(tmp_path: Path, words: tuple[str, ...]) -> None:
+    done, _ = send(tmp_path, *words, "/dev/full", "--report-json", "r.json", "--report-jsonl", "r.jsonl", CT)
     report = check(json.loads((tmp_path / "r.json").read_text()))
     assert (done.exit_code, report["exit"]["code"]) == (43, 43)
+    assert json.loads((tmp_path / "r.jsonl").read_text().splitlines()[-1])["exit"]["code"] == 43
     assert report["totals"]["stored"] == 1
 
 

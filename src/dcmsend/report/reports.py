@@ -213,6 +213,11 @@ def _open_further(
         return
     run = RunFields(peer, record, source, options.command_line, run_id)
     reports.add(lambda: run)
+    if options.html_report:
+        from .html_report import HtmlReport
+
+        # Before those that programs read: all of it is written at its end, and they tell whether that was possible.
+        reports.add(lambda: HtmlReport(options.html_report, run, source, options.resend))
     if options.json_report:
         from .json_report import JsonReport
 
@@ -221,7 +226,3 @@ def _open_further(
         from .jsonl_report import JsonLinesReport
 
         reports.add(lambda: JsonLinesReport(options.jsonl_report, run, source))
-    if options.html_report:
-        from .html_report import HtmlReport
-
-        reports.add(lambda: HtmlReport(options.html_report, run, source, options.resend))
