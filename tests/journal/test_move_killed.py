@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import fcntl
+import itertools
 import logging
 import os
 import sys
@@ -120,6 +121,47 @@ def test_killed_at_any_line(
         assert len(everything_below(here, sent)) == 1
     assert steps > 20
     assert told
+
+
+@pytest.mark.parametrize("content", [b"", CONTENT], ids=["being written", "the same bytes"])
+@pytest.mark.parametrize("side", ["new name", "old name"])
+def test_killed_where_the_name_is_taken(
+    tmp_path: Path, side: str, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What somebody else writes under the name is no copy of ours, although it begins as ours does."""
+    go_the_way("no renaming without replacing", monkeypatch)
+    check = move_file.SentFile.check
+
+    def replaced(self: move_file.SentFile, status: os.stat_result | None) -> None:
+        checks.append(0)
+        if len(checks) == 2:  # the file is taken away
+            source.write_bytes(content)
+            raise NotMoved("it was changed since it was sent")
+        check(self, status)
+
+    if side == "old name":
+        monkeypatch.setattr(move_file.SentFile, "check", replaced)
+    for steps in itertools.count(1, 3):
+        checks: list[int] = []
+        here, sent = tmp_path / f"{steps}" / "in", tmp_path / f"{steps}" / "sent"
+        for folder in (here, sent):
+            folder.mkdir(parents=True)
+        source, target = here / "x.dcm", sent / "x.dcm"
+        source.write_bytes(CONTENT)
+        status = source.stat()
+        stamp = status.st_size, status.st_mtime_ns
+        if side == "new name":
+            target.write_bytes(content)
+        if not killed_at_line(steps, lambda: move_noted(source, target, stamp)):  # noqa: B023
+            break
+        theirs = target if side == "new name" else source
+        is_there = side == "new name" or (any(path != source for path in here.iterdir()) and source.exists())
+        recover(str(sent))
+        files = everything_below(here, sent)
+        assert len(files) == 1 + is_there, f"killed at line {steps}"
+        assert not is_there or theirs.read_bytes() == content
+        assert any(path.read_bytes() == CONTENT for path in files if path != theirs or not is_there)
+    assert steps > 20
 
 
 def test_a_run_that_lives_is_let_be(tmp_path: Path) -> None:

@@ -145,6 +145,7 @@ class _Place:
                 return False
             if error.errno not in CANNOT:
                 raise
+        _check_free(self._there, name)
         self._note.place(os.path.join(self._there.path, name))
         try:
             link(self._here, self._taken, self._there, name)
@@ -173,8 +174,7 @@ class _Place:
     def _copy(self, name: str) -> None:
         """Copy the file.  Raises FileExistsError if the name exists."""
         here, there, copy = self._here, self._there, self._note.copy
-        if there.status(name) is not None:
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+        _check_free(there, name)
         try:
             copy_file(here, self._taken, there, copy)
             self._sent.check(here.status(self._taken))
@@ -195,6 +195,15 @@ class _Place:
         return is_surely_one_file(one, two) or have_same_bytes(self._here, self._taken, self._there, name)
 
 
+def _check_free(folder: Folder, name: str) -> None:
+    """Before a name is noted: what has it already is somebody else's, and recovery must not take it for a copy of ours.
+
+    Raises FileExistsError.
+    """
+    if folder.status(name) is not None:
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+
+
 def _rename_by_steps(folder: Folder, name: str, new_name: str, note: MoveNote) -> None:
     """Rename within a directory, in one step if the system can, else in several; never replaces a file.
 
@@ -206,6 +215,7 @@ def _rename_by_steps(folder: Folder, name: str, new_name: str, note: MoveNote) -
     except OSError as error:
         if error.errno not in CANNOT:
             raise
+    _check_free(folder, new_name)
     note.place(os.path.join(folder.path, new_name))
     try:
         link(folder, name, folder, new_name)
