@@ -371,6 +371,70 @@ def test_a_dicomdir_and_its_directory(tmp_path: Path, options: tuple[str, ...], 
 
 
 @pytest.mark.parametrize(
+    ("runs", "state"),
+    [
+        ([("--include", "cd1/**")], "whole"),
+        ([("--exclude", "77654033/**")], "whole"),
+        ([("--send-while-scanning", "--exclude", "77654033/**")], "whole"),
+        ([("--shard", "1/2"), ("--shard", "2/2")], "whole"),
+        ([("--shard", "1/2"), ("--shard", "2/2")], "other case"),
+        ([("--min-age", "600")], "young"),
+        ([("-nh",)], "broken off"),
+        ([("-nh",)], "empty"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else " ".join(value[0]),
+)
+def test_what_is_left_out_of_a_dicomdir_stays(tmp_path: Path, runs: list[tuple[str, ...]], state: str) -> None:
+    """By its directory a file has another name than by the DICOMDIR, and is taken; or nobody knows what it says."""
+    medium = tmp_path / "in" / "cd1"
+    shutil.copytree(DATA / "fileset", medium)
+    for path in medium.glob("DICOMDIR-*"):
+        path.unlink()
+    if state == "other case":
+        for folder in sorted(path for path in medium.rglob("CR*") if path.is_dir()):
+            folder.rename(folder.with_name(folder.name.lower()))
+    before = names(medium)
+    write_instances(tmp_path / "in" / "beside", 2)
+    for path in (tmp_path / "in").rglob("*"):
+        os.utime(path, (10**9, 10**9))
+    whole = (medium / "DICOMDIR").read_bytes()
+    (medium / "DICOMDIR").write_bytes({"broken off": whole[: len(whole) // 2], "empty": b""}.get(state, whole))
+    if state != "young":
+        os.utime(medium / "DICOMDIR", (10**9, 10**9))
+    with ScriptedPeer() as peer:
+        for number, options in enumerate(runs):
+            done = run(
+                installed_dcmsend(), "--journal", tmp_path / f"journal{number}", "--move-sent", tmp_path / "sent",
+                "+sd", "+r", "+rd", *options, "127.0.0.1", peer.port, tmp_path / "in",
+            )  # fmt: skip
+            assert done.exit_code == (102 if state == "broken off" else 0), done.stderr
+            assert any(row[0] == 0 for row in outcomes(tmp_path / f"journal{number}").values())
+    assert names(medium) == before
+    is_beside_taken = "--include" not in runs[0]
+    assert names(tmp_path / "sent") == (["beside/000001.dcm", "beside/000002.dcm"] if is_beside_taken else [])
+    told = state in ("young", "broken off", "empty")
+    assert ("sent files stay, because their DICOMDIR could not be read or is too young" in done.stderr) is told
+
+
+def test_a_search_that_ends_early_has_not_come_to_every_dicomdir(tmp_path: Path) -> None:
+    shutil.copytree(DATA / "fileset", tmp_path / "in")
+    before = names(tmp_path / "in")
+    (tmp_path / "bad").write_bytes(b"bad")
+    files = [path for path in sorted((tmp_path / "in").glob("[79]*/**/*")) if path.is_file()]
+    command = installed_dcmsend(), "--journal", tmp_path / "journal"
+    with ScriptedPeer() as peer:
+        assert run(*command, "127.0.0.1", peer.port, *files).exit_code == 0
+        words = ("--halt", "--resume", "--move-sent", tmp_path / "sent", "+rd", "127.0.0.1", peer.port, *files)
+        done = run(*command, *words, tmp_path / "bad", tmp_path / "in" / "DICOMDIR")
+        assert done.exit_code == 22, done.stderr
+        assert names(tmp_path / "in") == before
+        assert run(*command, *words, tmp_path / "in" / "DICOMDIR").exit_code == 0
+        assert names(tmp_path / "in") == before
+        assert run(*command, *words).exit_code == 0
+    assert len(names(tmp_path / "sent")) > 20, "no DICOMDIR is named"
+
+
+@pytest.mark.parametrize(
     "options", [(), ("--send-while-scanning",), ("--parallel-associations", "3")], ids=lambda options: " ".join(options)
 )
 def test_files_that_are_named_twice(tmp_path: Path, options: tuple[str, ...]) -> None:

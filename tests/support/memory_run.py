@@ -83,6 +83,9 @@ class MemoryLedger:
     def reject(self, rejected: RejectedInput) -> None:
         raise NotImplementedError("only a scan tells")
 
+    def keep(self, path: str) -> None:
+        raise NotImplementedError("only a scan tells")
+
     def all_found(self) -> None:
         raise NotImplementedError("only a scan tells")
 

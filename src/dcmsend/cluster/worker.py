@@ -260,6 +260,9 @@ class _Batch:
         """False: the driver knows."""
         return False
 
+    def keep(self, path: str) -> None:
+        """Does nothing: with a DICOMDIR nothing is moved."""
+
     def all_found(self) -> None:
         """Does nothing."""
 

@@ -49,13 +49,15 @@ def scan_dicomdir(
     headers: HeaderReader | None = None,
     kept: KeptFiles | None = None,
     on_filtered: Callable[[Source], None] | None = None,
+    keep_in_place: Callable[[str], None] | None = None,
 ) -> Iterator[Instance | RejectedInput]:
     """One instance or one rejection for each record with a Referenced File ID, in document order.
 
     The DICOMDIR needs its meta header, whatever the read mode is.  Inputs for which ``skip`` is true are skipped.  So
     are those for which ``leaves`` is true, also with a bad record, because another run reports them.  Each rejection
     is logged.  With ``headers`` the instances get their facts; ``kept`` takes over files that stay open for sending.
-    Files that ``headers`` leaves out by their values go to ``on_filtered``.
+    Files that ``headers`` leaves out by their values go to ``on_filtered``.  ``keep_in_place`` gets the
+    name of each file before anything else is decided: it stays, whatever becomes of the record.
     Raises DataSetError and FileUnreadable if the DICOMDIR itself cannot be read.
     """
     debug = _log.isEnabledFor(logging.DEBUG)
@@ -81,6 +83,10 @@ def scan_dicomdir(
         for found in read_dicomdir(item.path, source, syntax, dictionary, meta.data_set_offset):
             record = found.record
             assert record is not None
+            if keep_in_place is not None and record.file_id:
+                names = names or _Names()
+                for name in names.of(found, record.file_id):
+                    keep_in_place(name)
             if leaves is not None and leaves(found):
                 continue
             if debug and record.file_id:
@@ -125,11 +131,17 @@ class _Names:
         self._similar = SimilarNames()
         self._has_hinted = False
 
+    def of(self, found: InputFile, file_id: str) -> list[str]:
+        """All names that the file of a record may have, without a word; none if there is no such file."""
+        return [found.path] if os.path.lexists(found.path) else self._like(found, file_id)
+
+    def _like(self, missing: InputFile, file_id: str) -> list[str]:
+        parts = file_id.replace("\\", "/").split("/")
+        return self._similar.find(missing.path.removesuffix("/".join(parts)), parts)
+
     def meant(self, missing: InputFile, file_id: str) -> InputFile:
         """The only file that is meant instead of a missing one, with a warning; the same if none or several may be."""
-        parts = file_id.replace("\\", "/").split("/")
-        directory = missing.path.removesuffix("/".join(parts))
-        found = self._similar.find(directory, parts)
+        found = self._like(missing, file_id)
         if len(found) == 1:
             _log.warning("file of the DICOMDIR has another name, using it instead of %s: %s", missing.path, found[0])
             return missing._replace(path=found[0])

@@ -47,6 +47,7 @@ def scan(
     kept: KeptFiles | None = None,
     fetcher: Callable[[], Fetcher] | None = None,
     on_filtered: Callable[[Source], None] | None = None,
+    keep_in_place: Callable[[str], None] | None = None,
 ) -> Generator[Instance, None, None]:
     """The instances of ``inputs``, lazily and in their order.
 
@@ -65,6 +66,8 @@ def scan(
         kept: takes over files that stay open for sending, while it has room; None to close all files.
         fetcher: admits objects of stores to be fetched as a whole; None to fetch their first bytes only.
         on_filtered: called for each input that ``options.value_rules`` leave out.
+        keep_in_place: called with the name of each file that a DICOMDIR refers to, whatever becomes of its record, and
+            with the directory of one that cannot be read to its end.
 
     Where files are slow to open (half a millisecond on average) some are opened ahead, on threads; ``inputs`` is then
     read on those threads, too, and up to 48 inputs further than the caller has asked for.
@@ -86,8 +89,9 @@ def scan(
         headers = HeaderReader(tags, options.read_mode, dictionary, choice, keeps_facts=wants_facts)
     with_stamps = for_report is not None
     state = _Scan(
-        options, on_rejected, dictionary, skip, check, share, headers, with_stamps, kept, fetcher, on_filtered
-    )
+        options, on_rejected, dictionary, skip, check, share, headers, with_stamps, kept, fetcher, on_filtered,
+        keep_in_place,
+    )  # fmt: skip
     instances = state.run(inputs)
     if keep is KeepTogether.NONE:
         return instances
@@ -112,7 +116,9 @@ class _Scan:
         kept: KeptFiles | None,
         fetcher: Callable[[], Fetcher] | None,
         on_filtered: Callable[[Source], None] | None,
+        keep_in_place: Callable[[str], None] | None,
     ) -> None:
+        self._keep_in_place = keep_in_place
         self._on_filtered = on_filtered
         self._kept = kept
         self._fetcher = fetcher
@@ -158,6 +164,8 @@ class _Scan:
                     os.close(descriptor)
             if error is not None:
                 item.let_go()
+                if options.expand_dicomdir and os.path.basename(item.path).upper() == "DICOMDIR":
+                    self._keep_beside(item)
                 self._reject_file(item, opened, error.text, error.why, error.explanation)
                 continue
             if is_dicomdir or is_left or is_filtered or fault is not None:
@@ -242,7 +250,8 @@ class _Scan:
         count, reason, why, detail = 0, "", Rejection.BROKEN_DICOMDIR, ""
         try:
             for found in scan_dicomdir(
-                item, self._options, self._dictionary, self._skip, leaves, self._headers, self._kept, self._filter
+                item, self._options, self._dictionary, self._skip, leaves, self._headers, self._kept, self._filter,
+                self._keep_in_place,
             ):
                 if isinstance(found, Instance):
                     count, reason = count + 1, ""
@@ -254,6 +263,7 @@ class _Scan:
                     break
         except (DataSetError, FileUnreadable) as error:
             reason, why, detail = error.text, Rejection.BROKEN_DICOMDIR, error.explanation
+            self._keep_beside(item)
         if reason:
             _network_log.error("cannot add DICOM files from DICOMDIR to the transfer list: %s: %s", item.path, reason)
             self._reject(
@@ -261,6 +271,11 @@ class _Scan:
             )
         elif count and self._is_debugging:
             _network_log.debug("successfully added %d SOP instances from DICOMDIR to the transfer list", count)
+
+    def _keep_beside(self, dicomdir: Source) -> None:
+        """Nobody knows what a broken DICOMDIR refers to: perhaps it is being written."""
+        if self._keep_in_place is not None and dicomdir.container is None and not dicomdir.is_remote:
+            self._keep_in_place(os.path.dirname(os.path.abspath(dicomdir.path)))
 
     def _why_of(self, item: Source, fault: Fault) -> Rejection:
         """The reason of a rejection; the data set may explain what the meta header alone does not."""

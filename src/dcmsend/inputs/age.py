@@ -27,6 +27,8 @@ def old_enough(inputs: Iterable[Source], seconds: float, left_out: LeftOut) -> I
             yield item
             continue
         left_out.young += 1
+        if not item.is_remote and os.path.basename(item.path).upper() == "DICOMDIR":
+            left_out.dicomdirs.append(item.path)
         if is_future:
             if not left_out.from_the_future:
                 _log.warning(

@@ -17,12 +17,13 @@ class LeftOut:
             one, as a link to a server that is away.
         young: files left for the next run, because they were modified a moment ago.
         from_the_future: those of them whose time lies in the future.
+        dicomdirs: those of them that have the name of a DICOMDIR.
         empty_list: the first list of files without any name; None if there is none.
     """
 
     __slots__ = (
-        "dicomdir", "directories", "empty_list", "from_the_future", "sub_directories", "unlisted", "unsearchable",
-        "young",
+        "dicomdir", "dicomdirs", "directories", "empty_list", "from_the_future", "sub_directories", "unlisted",
+        "unsearchable", "young",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -33,6 +34,7 @@ class LeftOut:
         self.unsearchable = 0
         self.young = 0
         self.from_the_future = 0
+        self.dicomdirs: list[str] = []
         self.empty_list: str | None = None
 
     @property

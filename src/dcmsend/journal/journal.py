@@ -111,6 +111,9 @@ class Journal:
         """False: this journal moves nothing."""
         return False
 
+    def keep(self, path: str) -> None:
+        """Does nothing: every file stays."""
+
     def all_found(self) -> None:
         """Does nothing: no file waits to be moved."""
 

@@ -64,6 +64,12 @@ class JournalView:
     def reject(self, rejected: RejectedInput) -> None:
         """Does nothing: a view writes nothing."""
 
+    def keep(self, path: str) -> None:
+        """Does nothing: every file stays."""
+
+    def all_found(self) -> None:
+        """Does nothing: no file waits to be moved."""
+
     def close(self) -> None:
         """Close the database."""
         if self._stored is not None:

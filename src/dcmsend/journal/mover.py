@@ -52,7 +52,7 @@ class Mover:
         """Make the directory.  Raises JournalError where that is impossible.
 
         With ``may_stay`` no file is moved before the search has ended, because a DICOMDIR may refer to it.  ``stays``
-        holds device and inode of such files, as far as they are known; more are added.
+        holds device and inode of such files, and of directories of which all stays, as far as known; more are added.
         """
         try:
             os.makedirs(directory, exist_ok=True)
@@ -73,6 +73,7 @@ class Mover:
         self._changed = threading.Condition()
         self._stopping = False
         self._has_told = False
+        self._told: set[str] = set()
         self._note: KeptNote | None = None
         self._thread = threading.Thread(target=self._run, name="move-sent", daemon=True)
         self._thread.start()
@@ -105,7 +106,10 @@ class Mover:
             self._changed.notify_all()
 
     def keep(self, path: str) -> None:
-        """Keep a file in place because a DICOMDIR refers to it, even if it was also found in another way."""
+        """Keep a file in place because a DICOMDIR refers to it, even if it was also found in another way.
+
+        So is all that is below a directory.
+        """
         with suppress(OSError, ValueError):
             status = os.stat(path)
             self._kept.add((status.st_dev, status.st_ino))
@@ -125,9 +129,12 @@ class Mover:
         return True
 
     def close(self, *, at_once: bool) -> None:
-        """Move the waiting files; ``at_once`` leaves them for the next run."""
+        """Move the waiting files; ``at_once`` leaves them for the next run.
+
+        Those that wait for the end of a search that has ended early are left, too: a DICOMDIR may refer to them.
+        """
         with self._changed:
-            self._waiting += self._later
+            self._later.clear()
             self._stopping = True
             if at_once:
                 self._waiting.clear()
@@ -157,7 +164,7 @@ class Mover:
         try:
             if not os.path.samestat(os.stat(self._directory), self._status):
                 raise NotMoved("the directory was replaced")
-            if self._kept and is_one_of(item.path, self._kept):
+            if self._kept and self._is_kept(item.path):
                 return
             if self._note is None:
                 self._note = KeptNote(self._directory)
@@ -177,6 +184,21 @@ class Mover:
             self.has_moved = True
             if new_name != target:
                 _log.warning("sent file is moved to '%s', '%s' has the same bytes: %s", new_name, target, item.path)
+
+    def _is_kept(self, path: str) -> bool:
+        """Whether a file stays, or a directory above it with all that is in there; the latter is told once each."""
+        if is_one_of(path, self._kept):
+            return True
+        directory = os.path.dirname(os.path.realpath(path))
+        while not is_one_of(directory, self._kept):
+            above = os.path.dirname(directory)
+            if above == directory:
+                return False
+            directory = above
+        if directory not in self._told:
+            self._told.add(directory)
+            _log.warning("sent files stay, because their DICOMDIR could not be read or is too young: %s", directory)
+        return True
 
     def _target_of(self, item: Source) -> str:
         below = item.path[len(item.root) :] if item.origin is Origin.DIRECTORY else os.path.basename(item.path)

@@ -99,9 +99,14 @@ class MovingJournal:
 
     def reject(self, rejected: RejectedInput) -> None:
         """Note that an input is broken; a file that a DICOMDIR refers to stays.  Raises JournalError."""
-        if self._mover is not None and rejected.dicomdir is not None and rejected.path:
-            self._mover.keep(rejected.path)
+        if rejected.dicomdir is not None and rejected.path:
+            self.keep(rejected.path)
         self._journal.reject(rejected)
+
+    def keep(self, path: str) -> None:
+        """Keep a file in place, or all that is below a directory, because a DICOMDIR (may) refer to it."""
+        if self._mover is not None:
+            self._mover.keep(path)
 
     def all_found(self) -> None:
         """Note that no further DICOMDIR will be found."""

@@ -59,8 +59,6 @@ class LocalCarrier:
                     run.observer.outcome(outcome)
                 yield outcome
             raise
-        if run.ledger is not None:
-            run.ledger.all_found()
         yield from self._send(instances, search)
 
     def _send(

@@ -241,7 +241,7 @@ class Run:
         options = settings.journal.replace(resume=True) if is_open_again else settings.journal
         journal = open_journal(
             options, settings.peer.facts, self.interrupt,
-            reads_dicomdir=settings.index.expand_dicomdir and not is_open_again,  # the search is over
+            reads_dicomdir=settings.index.expand_dicomdir and not (is_open_again and self.record.all_found),
             needs_proof=settings.wants_proof, stays=self._stays, must_exist=is_open_again,
         )  # fmt: skip
         self._tell_of_all_runs(options.path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
@@ -172,7 +173,7 @@ class Search:
             yield from self._take_rejected()
             raise
         yield from self._take_rejected()
-        record.all_found = True
+        self._note_all_found()
         self._tell_of_others()
         _log.debug(
             "in total, there are %d SOP instances to be sent, %d invalid files are ignored",
@@ -188,8 +189,8 @@ class Search:
             for instance in found:
                 self._count(instance)
                 yield instance
+        self._note_all_found()
         record = self._record
-        record.all_found = True
         if not record.listed and not self._is_for_others:
             raise NoInputFiles
         record.listed = True
@@ -198,6 +199,18 @@ class Search:
         is_left = record.already_stored or record.filtered or self._is_for_others
         if not record.instances_found and not is_left:
             raise self._nothing_to_send()
+
+    def _note_all_found(self) -> None:
+        self._record.all_found = True
+        if self._recall is not None:
+            if self._settings.index.expand_dicomdir:
+                for path in self._record.left_out.dicomdirs:
+                    self._recall.keep(os.path.dirname(os.path.abspath(path)))
+            self._recall.all_found()
+
+    @property
+    def _moves(self) -> bool:
+        return self._settings.journal is not None and bool(self._settings.journal.move_sent)
 
     def _nothing_to_send(self) -> InputError:
         """The error of a search that has found inputs, but no instance."""
@@ -248,6 +261,7 @@ class Search:
             kept=self._kept,
             fetcher=self.fetcher,
             on_filtered=self._filter,
+            keep_in_place=self._recall.keep if self._recall is not None and self._moves else None,
         )  # fmt: skip
 
     def _is_skipped(self, item: Source) -> bool:

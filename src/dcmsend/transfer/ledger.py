@@ -28,6 +28,14 @@ class Recall(Protocol):
         """Note that an input is broken.  Raises JournalError."""
         ...
 
+    def keep(self, path: str) -> None:
+        """Note that a file stays where it is, or a directory with all that is below: a DICOMDIR (may) refer to it."""
+        ...
+
+    def all_found(self) -> None:
+        """Note that the search for inputs is over, and has not ended early."""
+        ...
+
 
 class Ledger(Recall, Protocol):
     """Keeps outcomes for later runs."""
@@ -49,10 +57,6 @@ class Ledger(Recall, Protocol):
 
     def was_moved(self, instance: Instance) -> bool:
         """Whether this run has stored an input that no longer exists; seldom asked."""
-        ...
-
-    def all_found(self) -> None:
-        """Note that the search for inputs is over."""
         ...
 
     def flush(self) -> None:
