@@ -12,17 +12,24 @@ from pathlib import Path
 
 import pytest
 
-from dcmsend import JournalOptions, Peer
+from dcmsend import JournalOptions, Peer, Result, StoreOutcome
 from dcmsend import send as library_send
+from dcmsend.dicom.transfer_syntax import transfer_syntax
+from dcmsend.index import Instance, ReadMode
+from dcmsend.inputs import InputFile
+from dcmsend.interrupt import Interrupt
+from dcmsend.journal import Journal, MovingJournal
 from dcmsend.journal import move_file as module
 from dcmsend.journal import sent_directory
 from dcmsend.journal.move_file import NotMoved, move_file
 from support.corpus import DATA
+from support.fixture_files import CT_CLASS, EI
 from support.peer_script import Respond, Script
+from support.processes import wait_until
 from support.programs import installed_dcmsend
 from support.run import run
 from support.scripted_peer import ScriptedPeer
-from support.sending import write_instances
+from support.sending import instance_uid, write_instances
 from support.unnumbered import unnumbered_files
 
 from .move_ways import WAYS, go_the_way, other_file_system
@@ -432,6 +439,38 @@ def test_a_search_that_ends_early_has_not_come_to_every_dicomdir(tmp_path: Path)
         assert names(tmp_path / "in") == before
         assert run(*command, *words).exit_code == 0
     assert len(names(tmp_path / "sent")) > 20, "no DICOMDIR is named"
+
+
+@pytest.mark.parametrize("behind", [0, 3600])
+def test_what_was_moved_is_known_whatever_the_clock_of_its_sender_says(tmp_path: Path, behind: int) -> None:
+    """Another host's clock, of a worker of a cluster; and what an earlier run has sent has a time of then."""
+    write_instances(tmp_path / "in", 2)
+    options = JournalOptions(str(tmp_path / "journal"), move_sent=str(tmp_path / "sent"))
+    first, second = (InputFile(str(path)) for path in sorted((tmp_path / "in").iterdir()))
+    rows = []
+    for number, item in enumerate((first, second), 1):
+        instance = Instance(item, CT_CLASS, instance_uid(number), transfer_syntax(EI), ReadMode.FILE_ONLY)
+        started = time.time() - behind
+        rows.append(StoreOutcome(
+            number, instance, Result.STORED, 0, None, started=started, file_stamp=stamp_of(Path(item.path))
+        ))  # fmt: skip
+    left = Journal(options, Peer("127.0.0.1", 104).facts, Interrupt())
+    left.note(rows[0])
+    left.close()
+    journal = MovingJournal(options.replace(resume=True), Peer("127.0.0.1", 104).facts, Interrupt())
+    try:
+        assert not journal.was_moved(rows[0].instance)
+        assert not journal.was_moved(rows[1].instance)
+        journal.note(rows[1])
+        wait_until((tmp_path / "sent" / "000002.dcm").exists, 30, "the move")
+        assert journal.was_moved(rows[1].instance)
+        wait_until(lambda: journal.is_stored(second), 30, "the mover to say so")
+        assert journal.is_stored(first)
+        wait_until((tmp_path / "sent" / "000001.dcm").exists, 30, "the move")
+        assert journal.is_stored(first)
+        assert journal.was_moved(rows[0].instance)
+    finally:
+        journal.close()
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from .journal import Journal
 from .mover import Mover
 from .options import JournalOptions
 from .resume import Stored, StoredFiles
+from .writer import time_of_row
 
 if TYPE_CHECKING:
     from .proofs import Proofs
@@ -52,7 +53,9 @@ class MovingJournal:
         """
         self._needs_proof = needs_proof
         self._interrupt = interrupt
-        self._began = time.time_ns() // 1_000_000
+        # The earliest times of rows whose files this run may have moved.  They are of the clocks of those who sent the
+        # files, on other hosts or in earlier runs: a time of our own would say nothing of them.
+        self._first_sent = self._first_left = time.time_ns() // 1_000_000
         self._mover: Mover | None = None
         self._journal = Journal(options, peer, interrupt, self._on_commit, fingerprint=fingerprint)
         try:
@@ -85,7 +88,7 @@ class MovingJournal:
             mover.keep(item.path)
         found = self._journal.find(item)
         if found is None:
-            return mover.has_moved and stored.was_stored(item, self._began)
+            return mover.has_moved and stored.was_stored(item, self._since)
         if self._is_due(found) and item.origin is not Origin.DICOMDIR and not item.is_remote:
             # An earlier run ended between the commit and the move.  A skipped file may stay unopened, but a moved file
             # disappears from here, so it has to be the file that was sent.
@@ -94,6 +97,7 @@ class MovingJournal:
                 if identity is None:
                     return False
                 mover.wait_while_behind()
+                self._first_left = min(self._first_left, found.time)
                 mover.add(item, found.stamp, identity)
         return True
 
@@ -120,7 +124,7 @@ class MovingJournal:
             files = StoredFiles(open_read_only(self._journal.path)[0], self._journal.path)
             try:
                 return files.was_stored(
-                    instance.input, self._began, sop_instance_uid=instance.sop_instance_uid, follow=True
+                    instance.input, self._since, sop_instance_uid=instance.sop_instance_uid, follow=True
                 )
             finally:
                 files.close()
@@ -192,6 +196,10 @@ class MovingJournal:
             self._mover.wait_while_behind()
             self._mover.add(item, found.stamp, identity)
 
+    @property
+    def _since(self) -> int:
+        return min(self._first_sent, self._first_left)
+
     def _is_due(self, found: Stored) -> bool:
         return found.status == 0 and (found.is_proven or not self._needs_proof)
 
@@ -201,4 +209,6 @@ class MovingJournal:
         for outcome in outcomes:
             item = outcome.instance.input
             if outcome.status == 0 and outcome.file_stamp is not None and not item.is_remote:
+                if outcome.started:
+                    self._first_sent = min(self._first_sent, time_of_row(outcome))
                 self._mover.add(item, outcome.file_stamp, outcome.file_identity)

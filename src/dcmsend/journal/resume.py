@@ -44,15 +44,19 @@ class Stored:
         status: the peer's answer, 0 or a warning.
         sop_instance_uid: of the instance in the file, as stored in the column.
         is_proven: whether the archive has confirmed the instance.
+        time: of the outcome, milliseconds since the epoch on the clock of the host that sent it.
     """
 
-    __slots__ = ("is_proven", "sop_instance_uid", "stamp", "status")
+    __slots__ = ("is_proven", "sop_instance_uid", "stamp", "status", "time")
 
-    def __init__(self, stamp: tuple[int, int], status: int, sop_instance_uid: str, proof: int | None) -> None:
+    def __init__(
+        self, stamp: tuple[int, int], status: int, sop_instance_uid: str, proof: int | None, time: int
+    ) -> None:
         """``proof`` is the number of the proof's state."""
         self.stamp = stamp
         self.status = status
         self.sop_instance_uid = sop_instance_uid
+        self.time = time
         self.is_proven = proof is not None and STATES[proof].is_proven
 
     def identity_of(self, path: str) -> tuple[int, int] | None:
@@ -89,14 +93,14 @@ class StoredFiles:
         row = self._row(LOOK_UP, item)
         if row is None:
             return None
-        size, mtime_ns, etag, status, uid, proof = row
+        size, mtime_ns, etag, status, uid, proof, time = row
         stamp = item.look()
         if stamp is None:
             return None  # reading the file reports the error
         if stamp != (number(size), number(mtime_ns)) or (etag or "") != storable_text(item.etag):
             return None
         try:
-            return Stored(stamp, status or 0, str(uid), proof)
+            return Stored(stamp, status or 0, str(uid), proof, time if isinstance(time, int) else 0)
         except (TypeError, IndexError) as error:  # SQLite lets anything stand in any column
             raise JournalError(self._path, f"is damaged: {error}", NoJournal.DAMAGED) from error
 
@@ -179,7 +183,7 @@ class StoredFiles:
         return None if row is None else tuple(row)
 
     def was_stored(self, item: Source, since: int, *, sop_instance_uid: str = "", follow: bool = False) -> bool:
-        """Whether a file that no longer exists was stored with status 0, after ``since`` (ms since the epoch).
+        """Whether a file that no longer exists was stored with status 0, not before ``since`` (ms since the epoch).
 
         With a SOP Instance UID only that instance counts: another file may have taken the name before it was sent.
         With ``follow`` the item may be a link to the file.  Raises JournalError.

@@ -100,7 +100,7 @@ LOOK_UP_UNANSWERED: Final = (
 )
 
 LOOK_UP: Final = (
-    "SELECT size, mtime_ns, etag, status, sop_instance_uid, proof.state FROM instance "
+    "SELECT size, mtime_ns, etag, status, sop_instance_uid, proof.state, instance.time FROM instance "
     "LEFT JOIN proof ON proof.id = instance.proof "
     "WHERE directory = ? AND name = ? AND outcome = 0 AND coalesce(due, 0) = 0"
 )
