@@ -18,9 +18,8 @@ from dcmsend.dicom.transfer_syntax import transfer_syntax
 from dcmsend.index import Instance, ReadMode
 from dcmsend.inputs import InputFile
 from dcmsend.interrupt import Interrupt
-from dcmsend.journal import Journal, MovingJournal
+from dcmsend.journal import Journal, MovingJournal, sent_directory
 from dcmsend.journal import move_file as module
-from dcmsend.journal import sent_directory
 from dcmsend.journal.move_file import NotMoved, move_file
 from support.corpus import DATA
 from support.fixture_files import CT_CLASS, EI
