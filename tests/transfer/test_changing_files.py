@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from dcmsend import AssociationOpened, BytesSent, Observer, StoreOutcome
+from dcmsend import AssociationOpened, AutoAssociations, BytesSent, Observer, StoreOutcome
+from support.peer_script import Close, Respond, Script
 from support.sending import instance_uid, send_all, tiny_data_set, write_instances, write_large
 
 LARGE = 8 * 1024 * 1024
@@ -65,6 +66,57 @@ def test_while_it_is_sent(tmp_path: Path, change: Change, halt: bool) -> None:
     assert sent.courses[0] == ["request", "store 1", "abort 0 0"]
     assert not sent.peer.connections[0].stores[1].complete
     assert sent.peer.complaints == []  # whole PDUs only
+
+
+class Toucher(Observer):
+    """Touches every file whose first buffer has been sent, and which is longer."""
+
+    def __init__(self, paths: list[Path]) -> None:
+        self._paths = paths
+
+    def bytes_sent(self, event: BytesSent) -> None:
+        if event.number <= len(self._paths):
+            os.utime(self._paths[event.number - 1])
+
+
+def write_changing(folder: Path, count: int) -> list[Path]:
+    """Files that take more than one buffer, with an old date."""
+    folder.mkdir(exist_ok=True)
+    paths = [write_large(folder / f"{number}.dcm", 1_000_000, number) for number in range(100, 100 + count)]
+    for path in paths:
+        os.utime(path, ns=(0, 10**18))
+    return paths
+
+
+@pytest.mark.parametrize(
+    ("count", "associations"), [(4, 1), (19, 2), (19, AutoAssociations(2))], ids=["one", "two", "auto"]
+)
+def test_any_number_in_a_row(tmp_path: Path, count: int, associations: int | AutoAssociations) -> None:
+    """They say nothing about the peer, so the rest is sent."""
+    changing, rest = write_changing(tmp_path / "changing", count), write_instances(tmp_path, 2)
+    sent = send_all([*changing, *rest], observer=Toucher(changing), parallel_associations=associations)
+    assert sent.results == ["failed"] * count + ["stored"] * 2
+    assert set(sent.reasons[:count]) == {"file changed"}
+    assert sent.error is None
+
+
+def test_between_losses_of_the_association(tmp_path: Path) -> None:
+    """They are no answer of the peer either: it is given up as if they were not there."""
+    before, after = write_instances(tmp_path, 2), write_instances(tmp_path, 9, first=3)
+    changing = write_changing(tmp_path, 1)
+
+    class Third(Observer):
+        def bytes_sent(self, event: BytesSent) -> None:
+            if event.number == 3:
+                os.utime(changing[0])
+
+    gone = Script(other_stores=Close())
+    sent = send_all([*before, *changing, *after], gone, gone, Script(), gone, observer=Third())
+    assert sent.results == ["unconfirmed"] * 2 + ["failed", "unconfirmed"] + ["not attempted"] * 8
+    one_answer = Script(stores={1: Respond()}, other_stores=Close())
+    sent = send_all([*before, *changing, *after], gone, gone, Script(), one_answer, Script(), observer=Third())
+    assert sent.results[:4] == ["unconfirmed"] * 2 + ["failed", "stored"]
+    assert sent.results[5:] == ["stored"] * 7
 
 
 class AtOpening(Observer):

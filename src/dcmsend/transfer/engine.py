@@ -16,6 +16,7 @@ from .observer import Observer, SerialObserver
 from .options import MAX_FRUITLESS, TransferOptions
 from .outcome import Reason, Result, StoreOutcome, counted_as_stored
 from .outcomes_in_order import OutcomesInOrder
+from .peer_facts import blames_receiver
 from .work import Work
 
 TYPE_CHECKING = False
@@ -269,7 +270,8 @@ class Engine:
         self._lasted += time.perf_counter() - session.timings.began
         if self._retries is not None:
             self._retries.end_association(session.error)
-        self._judge(session.error if session.halted else None, session.answered, was_lost=session.error is not None)
+        lost = session.error
+        self._judge(lost if session.halted else None, session.answered, lost, was_lost=lost is not None)
 
     def _make_work(self, stretch: Stretch) -> Work:
         """The instances without an outcome; those put aside are left for later while there are others."""
@@ -314,14 +316,17 @@ class Engine:
                 work.note_finished(self._order.next_index)
         if retries is not None:
             retries.end_association(sessions.lost)
-        self._judge(sessions.error, sessions.answered, was_lost=self._order.next_index < work.end)
+        self._judge(sessions.error, sessions.answered, sessions.lost, was_lost=self._order.next_index < work.end)
 
-    def _judge(self, error: DcmsendError | None, answered: int, *, was_lost: bool) -> None:
-        """Decide after a round how the run goes on."""
+    def _judge(self, error: DcmsendError | None, answered: int, lost: DcmsendError | None, *, was_lost: bool) -> None:
+        """Decide after a round how the run goes on; ``lost`` is what ended a session early."""
         self._work = None
         self.error = self.error or error
         self._disturbed = was_lost
-        self._fruitless = self._fruitless + 1 if was_lost and not answered else 0
+        if answered or not was_lost:
+            self._fruitless = 0
+        elif lost is None or blames_receiver(lost):  # a file of ours that broke while it was sent proves nothing
+            self._fruitless += 1
 
     def _nothing_taken(self, session: Session, stretch: Stretch) -> Iterator[StoreOutcome]:
         self._target.tell_nothing_taken()

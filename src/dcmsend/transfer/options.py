@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["MAX_FRUITLESS", "AutoAssociations", "RetryOptions", "TransferOptions"]
 
 MAX_FRUITLESS: Final = 3
-"""Sessions in a row without a single answer after which the run ends."""
+"""Sessions in a row without a single answer after which the run ends; those ended by a file of ours do not count."""
 
 SHORTEST_PDU: Final = 14
 """Length of a P-DATA-TF PDU with two bytes of data."""

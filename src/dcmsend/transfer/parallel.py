@@ -15,6 +15,7 @@ from dcmsend.interrupt import Interrupt
 
 from .options import MAX_FRUITLESS
 from .outcome import StoreOutcome
+from .peer_facts import blames_receiver
 from .work import Work, WorkTaker
 
 if TYPE_CHECKING:
@@ -99,13 +100,14 @@ class ParallelSessions:
 
     Attributes:
         error: why the run ended early; None at a normal end.
-        lost: the error that ended one of the sessions early, None if there was none.
+        lost: the error that ended one of the sessions early, rather the receiver's than one of a file; None if there
+            was none.
 
     Args:
         settle: takes the result of an attempt, on the thread of its session; returns the final outcome, or None if the
             instance is tried again.
         wait_after: waits before a lost session is replaced, given the number of failures in a row; None replaces it at
-            once.
+            once, as one is that a file of ours has ended.
     """
 
     def __init__(
@@ -208,10 +210,14 @@ class ParallelSessions:
                         self._outbox.put(outcome)
                 if line.goes_on or self._note_end(line, session):
                     return
-                fruitless = 0 if session.answered else fruitless + 1
+                is_receivers = blames_receiver(session.error)
+                if session.answered:
+                    fruitless = 0
+                elif is_receivers:
+                    fruitless += 1
                 if self._work.is_empty or not self._may_replace(line):
                     return
-                if self._wait_after is not None:
+                if self._wait_after is not None and is_receivers:
                     self._wait_after(max(1, fruitless), line.interrupt)
         except BaseException as error:  # a bug, or a failing observer: raised where the outcomes are taken
             line.is_open = False
@@ -233,7 +239,8 @@ class ParallelSessions:
         line.answered += session.answered
         if session.error is None:
             return True
-        self.lost = session.error
+        if not blames_receiver(self.lost):
+            self.lost = session.error
         if session.halted:
             self.error = self.error or session.error
             self._work.stop()

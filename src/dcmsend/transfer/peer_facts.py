@@ -9,13 +9,13 @@ from typing import Final
 
 from dcmsend.dicom.record import Record
 from dcmsend.dicom.value import Value
-from dcmsend.errors import DcmsendError
+from dcmsend.errors import AssociationError, DcmsendError, ProtocolError, SessionFailed, TransportError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dcmsend.advice import Situation
 
-__all__ = ["Counter", "Counts", "PeerFacts", "Timings", "log_end"]
+__all__ = ["Counter", "Counts", "PeerFacts", "Timings", "blames_receiver", "log_end"]
 
 _app_log = logging.getLogger("dcmsend.app")
 
@@ -106,6 +106,13 @@ class Timings:
     def __init__(self) -> None:
         self.began = time.perf_counter()
         self.waiting = 0.0
+
+
+def blames_receiver(error: DcmsendError | None) -> bool:
+    """Whether what ended a session is a fault of the receiver, the line or the access to it, and not of a file of ours."""
+    if isinstance(error, SessionFailed):
+        return True
+    return isinstance(getattr(error, "cause", error), AssociationError | TransportError | ProtocolError)
 
 
 def log_end(error: DcmsendError, facts: PeerFacts | None = None) -> None:

@@ -13,19 +13,13 @@ import time
 from collections.abc import Callable, Container, Iterator, Mapping
 from typing import Final
 
-from dcmsend.errors import (
-    AssociationError,
-    DcmsendError,
-    GivenUp,
-    ProtocolError,
-    SessionFailed,
-    TransportError,
-)
+from dcmsend.errors import DcmsendError, GivenUp, SessionFailed
 from dcmsend.explanations import one_line
 from dcmsend.interrupt import WAIT_SLICE, Interrupt
 
 from .options import RetryOptions
 from .outcome import Reason, Result, StoreOutcome, counted_as_stored
+from .peer_facts import blames_receiver
 
 __all__ = ["AllBut", "Retries", "delay_after"]
 
@@ -122,11 +116,8 @@ class Retries:
 
     def end_association(self, error: DcmsendError | None) -> None:
         """Note how an association ended; None for an orderly release."""
-        if error is None:
-            return
-        cause = getattr(error, "cause", error)
-        if isinstance(error, SessionFailed) or isinstance(cause, AssociationError | TransportError | ProtocolError):
-            self._note(one_line(cause))
+        if error is not None and blames_receiver(error):
+            self._note(one_line(getattr(error, "cause", error)))
             self._negotiation = None
             self._wanted_wait = error.retry_after or 0.0 if isinstance(error, SessionFailed) else 0.0
 
