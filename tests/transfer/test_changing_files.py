@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dcmsend import AssociationOpened, AutoAssociations, BytesSent, Observer, StoreOutcome
+from dcmsend import AssociationOpened, AutoAssociations, BytesSent, Observer, RetryOptions, StoreOutcome
 from support.peer_script import Close, Respond, Script
 from support.sending import instance_uid, send_all, tiny_data_set, write_instances, write_large
 
@@ -117,6 +117,17 @@ def test_between_losses_of_the_association(tmp_path: Path) -> None:
     sent = send_all([*before, *changing, *after], gone, gone, Script(), one_answer, Script(), observer=Third())
     assert sent.results[:4] == ["unconfirmed"] * 2 + ["failed", "stored"]
     assert sent.results[5:] == ["stored"] * 7
+
+
+def test_nobody_waits_before_going_on(tmp_path: Path) -> None:
+    """Neither an association of its own nor those in parallel: the peer is as good as before."""
+    changing, rest = write_changing(tmp_path / "changing", 6), write_instances(tmp_path, 2)
+    for associations in (1, 2):
+        sent = send_all(
+            [*changing, *rest], observer=Toucher(changing), parallel_associations=associations,
+            retry=RetryOptions(attempts=1, delay=200),
+        )  # fmt: skip
+        assert sent.results == ["failed"] * 6 + ["stored"] * 2
 
 
 class AtOpening(Observer):

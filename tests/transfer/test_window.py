@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import struct
 import threading
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from dcmsend import Peer, PlanOptions, Result, StoreOutcome, TransferOptions, send
+from dcmsend import BytesSent, Observer, Peer, PlanOptions, Reason, Result, StoreOutcome, TransferOptions, send
 from dcmsend.association import in_flight, prepare
 from dcmsend.errors import DcmsendError, SendingFailed
 from support.sending import instance_uid, run_transfer, write_instances, write_large
@@ -20,10 +21,19 @@ from support.window_peer import Link, Request, WindowPeer, in_order, window_item
 Sent = tuple[list[StoreOutcome], DcmsendError | None]
 
 
-def send_to(peer: WindowPeer, files: list[Path], window: int = 8, *, halt: bool = False, **options: Any) -> Sent:
+def send_to(
+    peer: WindowPeer,
+    files: list[Path],
+    window: int = 8,
+    *,
+    halt: bool = False,
+    observer: Observer | None = None,
+    **options: Any,
+) -> Sent:
     transfer = send(
         files,
         Peer("127.0.0.1", peer.port),
+        observer=observer,
         plan=PlanOptions(halt_on_refusal=halt),
         transfer=TransferOptions(
             halt_on_failure=halt, async_window=window, **{"acse_timeout": 10, "idle_timeout": 20, **options}
@@ -193,6 +203,65 @@ def test_a_broken_file_waits_for_the_answers_before_it(tmp_path: Path) -> None:
     assert isinstance(error, SendingFailed)
     assert results(outcomes) == ["refused"] * 4 + ["failed"] + ["not attempted"] * 4
     assert not any(link.unanswered for link in peer.links)
+
+
+class Touching(Observer):
+    """Touches a file when a part of it has been sent."""
+
+    def __init__(self, path: Path, number: int) -> None:
+        self._path = path
+        self._number = number
+        self.is_done = threading.Event()
+
+    def bytes_sent(self, event: BytesSent) -> None:
+        if event.number == self._number:
+            os.utime(self._path)
+            self.is_done.set()
+
+
+def write_with_a_large_one(folder: Path) -> list[Path]:
+    """Three small files and a fourth one that takes more than one buffer, with an old date."""
+    large = write_large(folder / "large.dcm", 1_000_000)
+    os.utime(large, ns=(0, 10**18))
+    return [*write_instances(folder, 3), large]
+
+
+def test_a_file_that_changes_while_it_is_sent_waits_for_the_answers_before_it(tmp_path: Path) -> None:
+    """The association is good until then."""
+    files = write_with_a_large_one(tmp_path)
+    with WindowPeer(backwards, hold=9) as peer:
+        outcomes, error = send_to(peer, files, 4, observer=Touching(files[3], 4))
+    assert error is None
+    assert [outcome.status for outcome in outcomes] == [0xC001, 0xC002, 0xC003, None]
+    assert outcomes[3].reason is Reason.FILE_CHANGED
+    assert "abort" in peer.links[0].events
+    assert len(peer.links) == 1
+
+
+@pytest.mark.parametrize("how", ["abort", "early success"])
+def test_a_file_that_changes_is_the_reason_of_no_other_instance(tmp_path: Path, how: str) -> None:
+    """Whatever keeps the answers from coming is."""
+    files = write_with_a_large_one(tmp_path)
+    touching = Touching(files[3], 4)
+
+    def end(link: Link, held: list[Request]) -> None:
+        if not touching.is_done.is_set():
+            link.held = held
+            return
+        link.respond(held[1])
+        if how == "abort":
+            link.abort()
+        link.respond(Request(1, 4, 1, held[0].sop_class_uid, "1.2.3", 0))
+
+    with WindowPeer(end, hold=9) as peer:
+        outcomes, error = send_to(peer, files, 4, observer=touching)
+    assert error is None
+    assert results(outcomes) == ["unconfirmed", "stored", "unconfirmed", "failed"]
+    assert {outcomes[0].reason, outcomes[2].reason} == {
+        Reason.ABORTED if how == "abort" else Reason.PROTOCOL_ERROR
+    }
+    assert outcomes[0].is_retryable
+    assert outcomes[3].reason is Reason.FILE_CHANGED
 
 
 def test_message_ids_are_never_used_twice_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

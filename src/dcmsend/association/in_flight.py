@@ -47,7 +47,7 @@ class InFlight(dict[int, Sent]):
     ignored.
 
     Attributes:
-        begun: message id of the request that is being sent, 0 for none.
+        begun: message id of the request that is being sent, or was broken off; 0 for none.
     """
 
     def __init__(self, association: Association) -> None:
@@ -111,25 +111,29 @@ class InFlight(dict[int, Sent]):
         number = command.message_id_responded_to
         if number in self:
             return True
-        if number == self.begun and number:
-            if is_stored(command.status):
-                raise _not_sent(number, "has not been sent completely")
-            return True
-        if number in self._settled_ids:
-            return False
-        raise _not_sent(number, "was not sent")
+        lie = self._lie_about_others(command)
+        if lie is not None:
+            raise lie
+        return number == self.begun
 
     def find_lie(self, command: object) -> RemoteProtocolError | None:
-        """Why an answer is impossible, when nothing is being sent; None if it is possible."""
+        """Why an answer is impossible, when nothing more is being sent; None if it is possible."""
         if not isinstance(command, CStoreRSP):
             return None
         number = command.message_id_responded_to
         sent = self.get(number)
         if sent is None:
-            return None if number in self._settled_ids else _not_sent(number, "was not sent")
+            return self._lie_about_others(command)
         if sent.length > _CHECKED_LENGTH and is_stored(command.status) and self._association.is_unsent(sent.end):
             return _not_sent(number, "has not been sent completely")
         return None
+
+    def _lie_about_others(self, response: CStoreRSP) -> RemoteProtocolError | None:
+        """Why an answer to a message that does not wait for one is impossible; None if it is possible."""
+        number = response.message_id_responded_to
+        if number and number == self.begun:
+            return _not_sent(number, "has not been sent completely") if is_stored(response.status) else None
+        return None if number in self._settled_ids else _not_sent(number, "was not sent")
 
 
 def _not_sent(message_id: int, what: str) -> RemoteProtocolError:

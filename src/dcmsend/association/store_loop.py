@@ -18,7 +18,7 @@ from dcmsend.errors import (
 from dcmsend.interrupt import Interrupt
 from dcmsend.load import Failure, log_done, log_failure, log_notes, reason_of
 from dcmsend.protocol import CommandParseError, CommandReceived, CStoreRSP, is_stored, status_text
-from dcmsend.transfer import Observer, Reason, Result, StoreOutcome, Timings, log_end
+from dcmsend.transfer import Observer, Reason, Result, StoreOutcome, Timings, blames_receiver, log_end
 
 from .association import Association
 from .dimse_stretch import DimseStretch
@@ -158,13 +158,20 @@ class StoreLoop:
         try:
             sent = self._association.send_staged(progress, self._in_flight.look)
         except DcmsendError as error:
-            # Half of the data set was sent and cannot be taken back, so the association has to be given up.
-            log_receive_error(store, error)
-            yield from self._give_up_outstanding(error)
-            yield self._failed(store, error)
-            self._lose(error)
+            yield from self._break_off(store, error)
         else:
             self._in_flight.add(store, sent)
+
+    def _break_off(self, store: PreparedStore, error: DcmsendError) -> Iterator[StoreOutcome]:
+        """The last outcomes: half of a data set was sent and cannot be taken back, so the association is given up."""
+        log_receive_error(store, error)
+        if not (blames_receiver(error) or isinstance(error, Cancelled)):
+            # The file is to blame.  The association is good, and the instances before it are still due an answer.
+            yield from self._collect(0)
+        yield from self._give_up_outstanding(error)
+        yield self._failed(store, error)
+        if self.error is None:
+            self._lose(error)
 
     def _is_usable(self) -> Generator[StoreOutcome, None, bool]:
         """Whether the next instance may be sent; if not it gets no outcome, because nothing of it was sent."""

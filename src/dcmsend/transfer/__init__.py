@@ -8,7 +8,7 @@ from .engine import Engine, not_attempted
 from .observer import Observer
 from .options import AutoAssociations, RetryOptions, TransferOptions
 from .outcome import Attempt, Reason, Result, StoreOutcome, counted_as_stored, may_succeed
-from .peer_facts import Counter, Counts, PeerFacts, Timings, log_end
+from .peer_facts import Counter, Counts, PeerFacts, Timings, blames_receiver, log_end
 from .time_window import limit_time
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ __all__ = [
     "TransferOptions",
     "Verdict",
     "Waiting",
+    "blames_receiver",
     "counted_as_stored",
     "limit_time",
     "log_end",
