@@ -6,15 +6,16 @@ import socket
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from dcmsend import Peer, StoreOutcome, TransferOptions, send
+from dcmsend import Peer, Reason, StoreOutcome, TransferOptions, send
 from dcmsend.errors import RemoteProtocolError, SendingFailed
 from support import wire
 from support.peer_script import Respond, Script, Send
 from support.scripted_peer import ScriptedPeer
-from support.sending import instance_uid, send_all, write_instances, write_large
+from support.sending import instance_uid, run_transfer, send_all, write_instances, write_large
 from support.window_peer import Link, Request, WindowPeer, in_order
 
 from .test_responses import response
@@ -126,6 +127,50 @@ def test_success_before_the_end_of_a_data_set_that_is_sent_slowly(tmp_path: Path
     sent = send_all(files, Script(during={1: (10, Respond())}), max_rate=400_000)
     assert sent.results == ["failed"]
     assert not sent.peer.stores[0].complete
+
+
+@pytest.mark.parametrize("limit", [0, 50_000_000], ids=["at once", "slowly"])
+def test_abort_before_the_end_of_the_data_set(tmp_path: Path, limit: int) -> None:
+    """The peer reads on until the connection is closed, as PS3.8 asks: it cannot have the instance, it gets no more."""
+    files = [write_large(tmp_path / "large", 32 << 20), *write_instances(tmp_path, 1)]
+    aborting = Script(during={1: (10, Send(wire.abort(0, 0)))})
+    sent = send_all(files, aborting, Script(), tcp_buffer_length=65536, max_rate=limit)
+    assert sent.results == ["failed", "stored"]
+    assert sent.outcomes[0].reason is Reason.ABORTED
+    assert not sent.peer.stores[0].complete
+    assert sent.courses[0] == ["request"]
+
+
+@pytest.mark.parametrize("kind", ["abort", "close"])
+def test_the_peer_ends_it_while_others_wait_for_their_answers(tmp_path: Path, kind: str) -> None:
+    """One is sent completely, the other is not: the peer may have the first, and not the second."""
+    large = write_large(tmp_path / "large", 32 << 20)
+
+    def never(link: Link, held: list[Request]) -> None:
+        raise AssertionError
+
+    class Ending(WindowPeer):
+        """Ends its side in the middle of the second instance, and reads on."""
+
+        def _take(self, link: Link, *rest: Any) -> None:
+            super()._take(link, *rest)
+            link.held.clear()
+            wire.receive_pdu(link.connection)
+            if kind == "abort":
+                link.abort()
+            link.close()
+
+    with Ending(never) as peer:
+        outcomes, _ = run_transfer(send(
+            [*write_instances(tmp_path, 1), large],
+            Peer("127.0.0.1", peer.port),
+            transfer=TransferOptions(
+                acse_timeout=10, async_window=2, tcp_buffer_length=65536, halt_on_failure=False
+            ),
+        ))  # fmt: skip
+    assert [outcome.result.value for outcome in outcomes] == ["unconfirmed", "failed"]
+    reason = Reason.ABORTED if kind == "abort" else Reason.CONNECTION_LOST
+    assert {outcome.reason for outcome in outcomes} == {reason}
 
 
 class HastyPeer:

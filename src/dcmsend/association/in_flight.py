@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from dcmsend.errors import RemoteProtocolError
-from dcmsend.protocol import CommandReceived, CStoreRSP, is_stored
+from dcmsend.protocol import CommandReceived, CStoreRSP, PeerReleaseRequested, is_stored
 from dcmsend.transport import Deadline
 
 from .association import Association
@@ -92,7 +92,9 @@ class InFlight(dict[int, Sent]):
     def look(self) -> None:
         """Check what has arrived before more is sent; drop second answers.
 
-        Raises RemoteProtocolError for an impossible answer, and what ``Association.waiting`` raises.
+        Raises RemoteProtocolError for an impossible answer, what ``Association.waiting`` raises, and the reason if the
+        association has ended: the peer stores nothing more of it, although it may still read.  After its request to
+        release, data may still be sent (PS3.8 AR-7).
         """
         events = self._association.waiting()
         if not events:
@@ -104,6 +106,8 @@ class InFlight(dict[int, Sent]):
         ]
         events.clear()
         events.extend(kept)
+        if kept and not isinstance(kept[-1], PeerReleaseRequested):
+            self._association.check_usable()
 
     def _is_awaited(self, command: object) -> bool:
         if not isinstance(command, CStoreRSP):
