@@ -13,7 +13,7 @@ import pytest
 from dcmsend import Peer, Reason, StoreOutcome, TransferOptions, send
 from dcmsend.errors import RemoteProtocolError, SendingFailed
 from support import wire
-from support.peer_script import Respond, Script, Send
+from support.peer_script import GARBAGE, Respond, Script, Send
 from support.scripted_peer import ScriptedPeer
 from support.sending import instance_uid, run_transfer, send_all, write_instances, write_large
 from support.window_peer import Link, Request, WindowPeer, in_order
@@ -173,11 +173,54 @@ def test_the_peer_ends_it_while_others_wait_for_their_answers(tmp_path: Path, ki
     assert {outcome.reason for outcome in outcomes} == {reason}
 
 
-class HastyPeer:
-    """Answers the first request as soon as it has its command, and reads nothing more; the system takes data."""
+@pytest.mark.parametrize("end", [wire.abort(0, 0), GARBAGE.data], ids=["abort", "violation"])
+def test_refusal_and_abort_before_the_end_of_the_data_set(tmp_path: Path, end: bytes) -> None:
+    """The refusal counts, and it gets no more."""
+    files = [write_large(tmp_path / "large", 32 << 20), *write_instances(tmp_path, 1)]
+    refusing = Script(during={1: (10, Send(response(1, 0x0124) + end))})
+    sent = send_all(files, refusing, Script(), tcp_buffer_length=65536)
+    assert sent.results == ["refused", "stored"]
+    first = sent.outcomes[0]
+    assert (first.status, first.reason, first.is_retryable) == (0x0124, None, False)
+    assert not sent.peer.stores[0].complete
 
-    def __init__(self, status: int) -> None:
+
+@pytest.mark.parametrize("halt", [False, True])
+@pytest.mark.parametrize("how", ["close", "stop"])
+def test_refusal_of_a_peer_that_does_not_read_to_the_end(tmp_path: Path, how: str, halt: bool) -> None:
+    """It is the answer, and worth more than how the sending ended."""
+    large = write_large(tmp_path / "large", 32 << 20)
+    with HastyPeer(0x0124, closes=how == "close") as peer:
+        outcomes, error = run_transfer(send(
+            [large],
+            Peer("127.0.0.1", peer.port),
+            transfer=TransferOptions(acse_timeout=1, idle_timeout=0.8, tcp_buffer_length=65536, halt_on_failure=halt),
+        ))  # fmt: skip
+    assert [(outcome.result.value, outcome.status) for outcome in outcomes] == [("refused", 0x0124)]
+    assert isinstance(error, SendingFailed) is halt
+
+
+def test_success_of_a_peer_that_does_not_read_to_the_end(tmp_path: Path) -> None:
+    """It cannot have the instance."""
+    large = write_large(tmp_path / "large", 32 << 20)
+    with HastyPeer(0, closes=True) as peer:
+        outcomes, _ = run_transfer(send(
+            [large],
+            Peer("127.0.0.1", peer.port),
+            transfer=TransferOptions(acse_timeout=1, tcp_buffer_length=65536, halt_on_failure=False),
+        ))  # fmt: skip
+    assert [(outcome.result.value, outcome.status) for outcome in outcomes] == [("failed", None)]
+
+
+class HastyPeer:
+    """Answers the first request as soon as it has its command, and reads nothing more; the system takes data.
+
+    ``closes``: whether it then closes the connection.
+    """
+
+    def __init__(self, status: int, *, closes: bool = False) -> None:
         self._status = status
+        self._closes = closes
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._done = threading.Event()
@@ -203,7 +246,8 @@ class HastyPeer:
             wire.receive_pdu(connection)
             self._done.wait(0.5)  # the sender has handed over all of it
             connection.sendall(response(1, self._status))
-            self._done.wait(30)
+            if not self._closes:
+                self._done.wait(30)
 
 
 @pytest.mark.parametrize(("status", "expected"), [(0, "unconfirmed"), (0xB007, "unconfirmed"), (0xA700, "refused")])

@@ -81,6 +81,7 @@ class StoreLoop:
         self._pace = pace
         self._timings = timings or Timings()
         self._in_flight = InFlight(association)
+        self._early: CStoreRSP | None = None
         self.error: DcmsendError | None = None
         self.halted = False
         self.answered = 0
@@ -169,7 +170,12 @@ class StoreLoop:
             # The file is to blame.  The association is good, and the instances before it are still due an answer.
             yield from self._collect(0)
         yield from self._give_up_outstanding(error)
-        yield self._failed(store, error)
+        early = self._early
+        if early is not None and not is_stored(early.status):
+            # A peer that has refused an instance need not read to the end of it, so this counts, however it then ended.
+            yield self._answered(store, early)
+        else:
+            yield self._failed(store, error)
         if self.error is None:
             self._lose(error)
 
@@ -215,14 +221,17 @@ class StoreLoop:
             yield from self._settle(event)
 
     def _settle(self, event: CommandReceived) -> Iterator[StoreOutcome]:
-        """The outcome of the request that a valid answer belongs to; nothing if it has one already."""
+        """The outcome of the request that a valid answer belongs to; nothing if it has one, or is sent in part only."""
         response = event.command
         if not isinstance(response, CStoreRSP):
             return
-        entry = self._in_flight.take(response.message_id_responded_to)
+        number = response.message_id_responded_to
+        entry = self._in_flight.take(number)
         if entry is not None:
             self._association.note_answer()
-            yield self._answered(entry, response)
+            yield self._answered(entry.store, response, entry.length)
+        elif number and number == self._in_flight.begun and self._early is None:
+            self._early = response
 
     def _give_up_outstanding(self, error: DcmsendError) -> Iterator[StoreOutcome]:
         """The outcomes of all requests in flight: from answers that arrived before ``error``, else unconfirmed."""
@@ -251,8 +260,8 @@ class StoreLoop:
         log_receive_error(None, problem)
         return problem
 
-    def _answered(self, sent: Sent, response: CStoreRSP) -> StoreOutcome:
-        store = sent.store
+    def _answered(self, store: PreparedStore, response: CStoreRSP, length: int = 0) -> StoreOutcome:
+        """The outcome that the peer's answer gives; ``length`` is that of the data set, if it was sent completely."""
         log_response(store, response)
         self.answered += 1
         status = response.status
@@ -261,7 +270,7 @@ class StoreLoop:
             Result.STORED if is_stored(status) else Result.REFUSED,
             status=status,
             message="" if status == 0 else status_text(status),
-            bytes_sent=sent.length,
+            bytes_sent=length,
             error_comment=response.error_comment or "",
             offending_elements=tuple(response.offending_elements),
         )
