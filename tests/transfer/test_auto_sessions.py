@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dcmsend.inputs import FileChanged
 from dcmsend.interrupt import Interrupt
 from dcmsend.transfer import (
     AutoAssociations,
@@ -31,6 +32,7 @@ from dcmsend.transfer import (
 from dcmsend.transfer.auto_count import AutoCount
 from dcmsend.transfer.auto_facts import Choice, Facts, Why
 from dcmsend.transfer.speed import Spent
+from support import memory_target
 from support.examples import examples
 from support.memory_plan import Fate, Opening, Plan, Way
 from support.memory_run import MemoryLedger, MemoryRun, check, make_instance, run_in_memory, scan_of
@@ -313,6 +315,21 @@ def test_a_further_session_that_is_left_waiting_is_given_up() -> None:
     check(run)
     assert run.results == ["stored"] * 3000
     assert not any(facts.refusals for facts in seen), "who is called back was not refused"
+
+
+def test_a_session_that_a_file_has_ended_is_no_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Facts] = []
+
+    def choose(_most: int, facts: Facts) -> int:
+        seen.append(facts)
+        return 2
+
+    monkeypatch.setattr(memory_target, "_LOST", FileChanged("the file was changed while it was sent"))
+    plan = Plan({20: [Fate(Way.LOST_WITHIN)]}, before_each=_others_have_their_turn)
+    run = run_by_whim(plan, 200, 4, choose)
+    assert run.results.count("stored") == 199
+    assert run.target.counts().sessions == 3, "it is replaced"
+    assert not any(facts.losses for facts in seen)
 
 
 def test_a_lost_session_whose_successor_is_left_waiting_is_given_up() -> None:

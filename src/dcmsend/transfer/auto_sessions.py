@@ -16,6 +16,7 @@ from .auto_count import AutoCount
 from .auto_facts import Facts, LineFacts
 from .outcome import Reason, StoreOutcome
 from .parallel import Line, ParallelSessions
+from .peer_facts import blames_receiver
 from .speed import Spent
 from .work import Work, WorkTaker
 
@@ -41,6 +42,7 @@ class _AutoLine(Line):
         opening_since: since when a session is being opened; None if none is.
         answers: instances answered.
         last: time of the last answer, or of the opening.
+        was_lost: whether the receiver or the line to it has ended its last session.
     """
 
     def __init__(self, number: int, session: Session | None, interrupt: Interrupt, taker: WorkTaker) -> None:
@@ -50,6 +52,7 @@ class _AutoLine(Line):
         self.opening_since: float | None = None
         self.answers = 0
         self.last = 0.0
+        self.was_lost = False
 
     @property
     def leaves(self) -> bool:
@@ -287,6 +290,7 @@ class AutoSessions(ParallelSessions):
                 self._had_nothing = not line.answers
                 self._unneeded += self._had_nothing
             line.current = line.attempts = None
+            line.was_lost = blames_receiver(session.error)
             if has_ended:
                 self._forget(line)
         return has_ended
@@ -295,7 +299,7 @@ class AutoSessions(ParallelSessions):
         """Whether there are too few sessions without this one."""
         assert isinstance(line, _AutoLine)
         with self._steering:
-            self._losses += not line.leaves  # it may have waited for long, and was to end anyway
+            self._losses += line.was_lost and not line.leaves  # else it was to end anyway
         self._steer()
         with self._steering:
             others = sum(each is not line and not each.leaves for each in self._open_lines)

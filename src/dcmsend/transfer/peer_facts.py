@@ -109,7 +109,7 @@ class Timings:
 
 
 def blames_receiver(error: DcmsendError | None) -> bool:
-    """Whether what ended a session is a fault of the receiver, the line or the access to it, and not of a file of ours."""
+    """Whether the receiver, the line or the access to it has ended a session, and not a file of ours."""
     if isinstance(error, SessionFailed):
         return True
     return isinstance(getattr(error, "cause", error), AssociationError | TransportError | ProtocolError)
