@@ -33,6 +33,7 @@ pytestmark = pytest.mark.peer("dcmtk-dcmsend")
 EL = EXPLICIT_LITTLE
 CLASS = b"1.2.840.10008.5.1.4.1.1.7\0"
 DEFLATED = "1.2.840.10008.1.2.1.99"
+JPEG = "1.2.840.10008.1.2.4.50"
 TO_IMPLICIT = Script(associate=Accept(contexts=prefer(IMPLICIT.uid)))
 
 Writer = Callable[..., str]
@@ -155,6 +156,16 @@ def test_long_value_that_is_no_multiple_of_its_width(duel: Duel, write: Writer, 
     pair.assert_same(0, but=dict.fromkeys(("data_sets", "layout", "errors", "warnings", "report"), "D41"))
     assert sent(pair.theirs) == [identified(IMPLICIT, 4, [(tag, vr, b"")])]
     assert sent(pair.ours) == [identified(IMPLICIT, 4, [(tag, vr, value + b"\0" * (length & 1))])]
+
+
+def test_offset_table_of_fragments_of_odd_length(duel: Duel, write: Writer) -> None:
+    frames = [b"abc", b"x"]
+    table, corrected = struct.pack("<LL", 0, 11), struct.pack("<LL", 0, 12)
+    pixels: Element = (0x7FE00010, "OB", Fragments([table, *frames]))
+    pair = duel(write(file_with(identified(EL, 4, [pixels]), JPEG)))
+    pair.assert_same(0, but={"data_sets": "D65", "layout": "D65", "report.Dataset Size": "D08"})
+    for run, offsets in zip(pair, (table, corrected), strict=True):
+        assert sent(run) == [identified(EL, 4, [(0x7FE00010, "OB", Fragments([offsets, b"abc\0", b"x\0"]))])]
 
 
 def test_last_group_length_of_the_wrong_size(duel: Duel, write: Writer) -> None:

@@ -23,6 +23,8 @@ from .codec import cannot_change
 from .deflate import InflatingSource, deflated
 from .layout import Layout
 from .native_pixels import NativePixels
+from .offset_tables import keep_offset_tables
+from .reading import BufferedReader
 from .recorder import StructureRecorder
 from .registry import can_decode
 from .spool import MemorySpool, RunJobs, Spool, run_in_turn
@@ -156,6 +158,8 @@ def convert_data_set(
             raise cannot_change(f"{source_syntax.name} -> {target_syntax.name}")
         if decompress:
             pixels.plan()
+    elif structure.encapsulated:
+        keep_offset_tables(structure, BufferedReader(source))
     layout = Layout(structure, is_explicit=not target_syntax.is_implicit_vr)
     return ConvertedDataSet(
         DataSetWriter(structure, layout, source, target_syntax),
