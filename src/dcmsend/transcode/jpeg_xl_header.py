@@ -11,10 +11,10 @@ from typing import Final, NamedTuple
 
 from .codec import cannot_change
 
-__all__ = ["JpegXlHeader", "read_jpeg_xl_header", "read_jpeg_xl_size"]
+__all__ = ["CODESTREAM", "CONTAINER", "JpegXlHeader", "read_jpeg_xl_header", "read_jpeg_xl_size"]
 
-_CODESTREAM: Final = b"\xff\x0a"
-_CONTAINER: Final = b"\x00\x00\x00\x0cJXL \r\n\x87\n"
+CODESTREAM: Final = b"\xff\x0a"
+CONTAINER: Final = b"\x00\x00\x00\x0cJXL \r\n\x87\n"
 _MOST_BOXES: Final = 1000
 _RATIOS: Final = ((0, 1), (1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
 _SIZE_BITS: Final = (9, 13, 18, 30)
@@ -81,7 +81,7 @@ def read_jpeg_xl_header(data: bytes) -> JpegXlHeader:
 def _header_bits(data: bytes) -> _Bits:
     """The header's bits, after the start of the codestream."""
     head = b"".join(_codestream(data))
-    if not head.startswith(_CODESTREAM):
+    if not head.startswith(CODESTREAM):
         raise cannot_change("no codestream in a JPEG XL stream")
     return _Bits(head[2 : 2 + _HEADER_BYTES])
 
@@ -207,7 +207,7 @@ class _Bits:
 
 def _codestream(data: bytes) -> Iterator[bytes]:
     """The first bytes of the codestream: all of them, or those in the box ``jxlc`` or in boxes ``jxlp``."""
-    if not data.startswith(_CONTAINER):
+    if not data.startswith(CONTAINER):
         yield data[: 2 + _HEADER_BYTES]
         return
     for kind, start, end in _boxes(data):
@@ -216,12 +216,12 @@ def _codestream(data: bytes) -> Iterator[bytes]:
 
 
 def _has_box(data: bytes, wanted: bytes) -> bool:
-    return data.startswith(_CONTAINER) and any(kind == wanted for kind, _start, _end in _boxes(data))
+    return data.startswith(CONTAINER) and any(kind == wanted for kind, _start, _end in _boxes(data))
 
 
 def _boxes(data: bytes) -> Iterator[tuple[bytes, int, int]]:
     """Kind, start and end of the content of each box."""
-    position = len(_CONTAINER)
+    position = len(CONTAINER)
     for _ in range(_MOST_BOXES):
         length, kind = int.from_bytes(data[position : position + 4], "big"), data[position + 4 : position + 8]
         start = position + 8

@@ -101,13 +101,49 @@ def test_frames_that_are_not_there(suffix: str, frames: int) -> None:
     assert "frames are missing" in refusal(data, suffix)
 
 
-@pytest.mark.parametrize("suffix", ["4.50", "4.70", "4.80", "4.90", "5"])
+@pytest.mark.parametrize("suffix", ["4.50", "4.70", "4.80", "4.90", "4.110", "5"])
 @pytest.mark.parametrize("frames", [None, b"1 ", b"2 "])
 def test_more_frames_than_announced(suffix: str, frames: bytes | None) -> None:
     """DCMTK sends the first ones and forgets the rest."""
     changes: dict[int, tuple[str, object] | None] = {} if frames is None else {FRAMES: ("IS", frames)}
     data = encapsulated_data_set(Native(), [b"", *[frame(suffix)] * 3], changes)
     assert "3 frames where Number of Frames says" in refusal(data, suffix)
+
+
+@pytest.mark.parametrize("suffix", ["8.1", "1.98"])
+@pytest.mark.parametrize("frames", [None, b"1 ", b"0 ", b"x "])
+@pytest.mark.parametrize("table", [b"", bytes(12)], ids=["no table", "table"])
+def test_more_frames_whose_start_cannot_be_seen(suffix: str, frames: bytes | None, table: bytes) -> None:
+    """Fragments of one frame are put together: what is left of them is another frame."""
+    changes: dict[int, tuple[str, object] | None] = {} if frames is None else {FRAMES: ("IS", frames)}
+    stream = frame(suffix)
+    data = encapsulated_data_set(Native(), [table, *[stream + b"\0" * (len(stream) % 2)] * 3], changes)
+    assert refusal(data, suffix)
+
+
+@pytest.mark.parametrize("padding", [b"", b"\0", bytes(3)])
+def test_padding_behind_a_deflated_frame_is_no_frame(padding: bytes) -> None:
+    stream = frame("8.1") + padding
+    half = len(stream) // 2 & -2  # fragments have even lengths
+    whole, divided = (
+        converted(encapsulated_data_set(Native(), [b"", *parts]), TS + "8.1", NATIVE[0])
+        for parts in ([stream], [stream[:half], stream[half:]])
+    )
+    assert whole == divided
+
+
+def test_jpeg_xl_in_a_container_and_in_fragments() -> None:
+    native = Native()
+    stream = bytes(ic.jpegxl_encode(native.pixels()[0, 0], lossless=True, usecontainer=True))
+    assert stream.startswith(b"\0\0\0\x0cJXL ")
+    whole, divided = (
+        converted(encapsulated_data_set(native, [b"", *parts]), TS + "4.110", NATIVE[0])
+        for parts in ([stream], [stream[:70], stream[70:80], stream[80:]])
+    )
+    assert whole == divided
+    assert "2 frames where Number of Frames says 1" in refusal(
+        encapsulated_data_set(native, [b"", stream, stream]), "4.110"
+    )
 
 
 def test_more_pixels_than_a_value_can_have() -> None:

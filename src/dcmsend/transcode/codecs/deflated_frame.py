@@ -39,9 +39,12 @@ class DeflatedFrameDecoder:
         self.native: Final = NativeImage(image.bits_allocated, colour_of_full_planes(image))
 
     def decode(self, frame: bytes, target: memoryview) -> None:
-        """See FrameDecoder; one byte of padding may follow a frame of odd length."""
+        """See FrameDecoder; padding may follow, but no other stream: that is the next frame in the next fragment."""
         inflater = zlib.decompressobj(-zlib.MAX_WBITS)
         data = inflater.decompress(frame, len(target) + 2)
         if len(data) not in (len(target), len(target) + 1) or not inflater.eof:
             raise cannot_change(f"the frame inflates to another length than {len(target)} bytes, or is cut off")
+        rest = inflater.unused_data
+        if len(rest) > 1 and rest.strip(b"\0"):
+            raise cannot_change(f"{len(rest)} bytes behind the frame, perhaps more frames than the data set says")
         target[:] = data[: len(target)]

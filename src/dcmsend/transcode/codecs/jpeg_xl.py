@@ -15,7 +15,7 @@ import numpy as np
 from dcmsend.dicom.transfer_syntax import TransferSyntax
 
 from ..codec import Image, NativeImage, cannot_change
-from ..jpeg_xl_header import JpegXlHeader, read_jpeg_xl_header, read_jpeg_xl_size
+from ..jpeg_xl_header import CODESTREAM, CONTAINER, JpegXlHeader, read_jpeg_xl_header, read_jpeg_xl_size
 from ..sample_bits import SampleBits
 from .library import check_bits, pixels, to_little_endian, widened
 
@@ -33,9 +33,11 @@ _PLANAR_CONFIGURATION: Final = 0x00280006
 _LOSSY_IMAGE_COMPRESSION: Final = 0x00282110
 
 
-def starts_frame(_head: bytes, _image: Image) -> bool:
-    """False: a codestream begins with two bytes, too few to recognise it."""
-    return False
+def starts_frame(head: bytes, image: Image) -> bool:
+    """Whether it is the beginning of a container, or of a codestream: two bytes, and then the size of the picture."""
+    if not head.startswith(CODESTREAM):
+        return head.startswith(CONTAINER)
+    return sorted(read_jpeg_xl_size(head)) == sorted((image.rows, image.columns))
 
 
 def frame_size(frame: bytes) -> tuple[int, int]:
