@@ -168,6 +168,23 @@ def test_offset_table_of_fragments_of_odd_length(duel: Duel, write: Writer) -> N
         assert sent(run) == [identified(EL, 4, [(0x7FE00010, "OB", Fragments([offsets, b"abc\0", b"x\0"]))])]
 
 
+def test_signed_values_in_sequences(duel: Duel, write: Writer) -> None:
+    def elements(vr: str, *values: bytes) -> list[Element]:
+        velocity, first, last, padding = values
+        return [
+            (0x00186011, "SQ", [[(0x00189810, vr, velocity)]]), (0x00280103, "US", b"\1\0"),
+            (0x00281101, vr, b"\0\1" + first + b"\x10\0"), (0x00409096, "SQ", [[(0x00409211, vr, last)]]),
+            (0x52009230, "SQ", [[(0x00289145, "SQ", [[(0x00280120, vr, padding)]])]]),
+        ]
+
+    values = [struct.pack("<h", value) for value in (-1, -128, -1024, -2000)]
+    data = identified(IMPLICIT, 4, elements("SS", *values))
+    pair = duel(write(file_with(data, IMPLICIT.uid)), peer=Script(associate=Accept(contexts=prefer(EL.uid))))
+    pair.assert_same(0, but=dict.fromkeys(("data_sets", "layout"), "D66"))
+    for run, vr in zip(pair, ("US", "SS"), strict=True):
+        assert sent(run) == [identified(EL, 4, elements(vr, *values))]
+
+
 def test_last_group_length_of_the_wrong_size(duel: Duel, write: Writer) -> None:
     pair = duel(write(part10((0x00200000, "UL", b"12345678"), (0x00200010, "SH", b"x "))), peer=TO_IMPLICIT)
     pair.assert_same(0, but=dict.fromkeys(("data_sets", "layout"), "D42"))

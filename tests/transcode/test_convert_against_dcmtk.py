@@ -87,27 +87,36 @@ def sequences(encoding: Encoding) -> Iterator[list[Element]]:
 
 
 def ambiguous_vrs(encoding: Encoding) -> Iterator[list[Element]]:
-    """US or SS, OB or OW, lookup tables: with and without the element that decides, at top level and nested."""
-    pixel_values = (0x00280106, 0x00280107, 0x00280108, 0x00280109, 0x00280110, 0x00280120, 0x00280121)
+    """US or SS, OB or OW, lookup tables, with and without the element that decides.
+
+    It stands before them in the same item, or nowhere: DCMTK looks in no other place, and ours is D66.
+    """
+    pixel_values = (0x00280106, 0x00280107, 0x00280108, 0x00280109, 0x00280120, 0x00280121)
     first: list[Element] = [(tag, "US", ("H", 0x8000)) for tag in (0x00189810, 0x00280071)]
     then: list[Element] = [(tag, "US", ("H", 0x8000)) for tag in pixel_values]
     tables: list[Element] = [
-        (0x00281101, "US", ("HHH", 1, 2, 3)), (0x00281201, "OW", ("HH", 1, 2)), (0x00283002, "US", ("HHH", 1, 2, 3)),
-        (0x00283006, "US", ("HH", 1, 2)), (0x00409211, "US", ("H", 5)), (0x00603004, "US", ("H", 5)),
+        (0x00281201, "OW", ("HH", 1, 2)), (0x00283002, "US", ("HHH", 1, 2, 3)), (0x00283006, "US", ("HH", 1, 2)),
+        (0x00409211, "US", ("H", 5)), (0x00603004, "US", ("H", 5)),
     ]
+    palette: list[Element] = [(0x00280110, "US", ("H", 0x8000)), (0x00281101, "US", ("HHH", 1, 2, 3))]
     for representation in (None, 0, 1, 2):
         decides: list[Element] = [] if representation is None else [(0x00280103, "US", ("H", representation))]
-        yield [*first, *decides, *then, *tables]
+        if representation == 1:
+            yield [*decides, *then, *tables]
+            yield [(0x00081199, "SQ", [[*decides, *then, *tables]]), (0x00283010, "SQ", [[*decides, tables[1]]])]
+            continue
+        yield [*first, *decides, *then, *palette, *tables]
         yield [*then, *decides, (0x00283002, "US", ("HHH", 1, 2, 3))]
         yield [
-            (0x00081199, "SQ", [[*then, *tables]]), *decides,
-            (0x00283010, "SQ", [tables[2:4], [*decides, tables[2]]]),
+            (0x00081199, "SQ", [[*then, *palette, *tables]]), *decides,
+            (0x00283010, "SQ", [tables[1:3], [*decides, tables[1]]]),
             (0x52009229, "SQ", [[(0x00289132, "SQ", [[(0x00280120, "US", ("H", 1))]]), (0x00289145, "SQ", [then])]]),
         ]
     for bits in (None, 8, 16):
         allocated: list[Element] = [(0x54001004, "US", ("H", bits))] if bits else []
         ends: list[Element] = [(0x5400100A, "OW", ("HH", 1, 2)), (0x54001010, "OW", ("HHHH", 1, 2, 3, 4))]
-        yield [(0x54000100, "SQ", [[(0x54000110, "OW", ("HH", 1, 2)), *allocated, *ends]])]
+        begin: list[Element] = [] if bits == 16 else [(0x54000110, "OW", ("HH", 1, 2))]
+        yield [(0x54000100, "SQ", [[*begin, *allocated, *ends]])]
     yield [
         (0x50003000, "OW", ("HH", 1, 2)), (0x50023000, "OW", ("HH", 1, 2)), (0x5000200C, "OW", ("HH", 1, 2)),
         (0x60003000, "OW", ("HH", 1, 2)), (0x60021500, "LO", b"l "), (0x60023000, "OB", b"abcd"),

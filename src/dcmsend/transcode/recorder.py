@@ -48,7 +48,7 @@ class StructureRecorder:
         self._reader = BufferedReader(source)
         self._big_endian = BIG_ENDIAN if is_big_endian else 0
         self._has_big_endian_pixels = has_big_endian_pixels
-        self._ambiguous = AmbiguousVRs(self._reader)
+        self._ambiguous = AmbiguousVRs(self.structure, self._reader)
         self._open: list[int] = []
         self._implicit: list[bool] = []
         self._last_tags: list[int] = []
@@ -71,7 +71,7 @@ class StructureRecorder:
         structure = self.structure
         node = self._add(tag, ELEMENT | self._order(tag))
         if vr in _WRITTEN_AS:
-            vr = self._ambiguous.decide(tag, vr)
+            vr = self._ambiguous.decide(node, tag, vr)
             vr = _WRITTEN_AS.get(vr, vr)
         elif tag in DECIDING:
             self._ambiguous.note(tag, position, length, bool(structure.kinds[node] & BIG_ENDIAN))
