@@ -129,6 +129,43 @@ def test_what_follows_an_item_delimiter_at_top_level_is_not_sent() -> None:
 
 
 @every_encoding
+@pytest.mark.parametrize("before", [[], [(0x00100020, "LO", b"odd")] * 120], ids=["nothing else", "much else"])
+def test_a_lost_rest_is_told(name: str, before: list[Element]) -> None:
+    """A writer that does not count the item delimiter of a sequence of defined length loses the rest of its file."""
+    encoding = ENCODINGS[name]
+    data = encoding.encode([*UIDS, (0x00081140, "SQ", [REFERENCE])])
+    head = encoding.encode(before)
+    end = encoding.item_header(0xE00D, 0)
+    rest = data + end + encoding.encode([(0x00100030, "DA", b"20200101")])
+    lost = f"item delimiter at {len(head) + len(data)}, outside of any item: what follows is not sent"
+    with_length = end[:4] + encoding.item_header(0xE00D, 2)[4:] + b"ab"
+    assert walk(head + rest, encoding.uid).warnings[-1] == lost
+    assert walk(head + data + with_length, encoding.uid).warnings[-1] == lost
+    assert walk(head + data + end, encoding.uid).warnings == walk(head + data, encoding.uid).warnings
+
+
+@every_encoding
+@pytest.mark.parametrize("length", [5000, 0xFFFFFFFF])
+def test_a_data_set_that_ends_behind_the_header_of_a_sequence_is_told(name: str, length: int) -> None:
+    """DCMTK takes it for an empty sequence, and so does what is sent."""
+    encoding = ENCODINGS[name]
+    data = encoding.encode(UIDS) + encoding.header(0x00081140, "SQ", length)
+    result = walk(data, encoding.uid)
+    assert result.repairs == ("the data set ends inside a sequence",)
+    assert result.warnings == (f"the data set ends at {len(data)}, where an item of (0008,1140) should be",)
+
+
+def test_compressed_pixel_data_without_a_frame_are_told() -> None:
+    data = EXPLICIT_LITTLE.encode([*UIDS, (0x7FE00010, "OB", Fragments([b""]))])
+    for cut in (8, 16):  # the delimiter; the empty offset table too
+        result = walk(data[:-cut], JPEG)
+        assert result.repairs == ("the data set ends inside a sequence",)
+        assert result.warnings == (
+            f"the data set ends at {len(data) - cut}, where an item of (7fe0,0010) should be",
+        )
+
+
+@every_encoding
 @pytest.mark.parametrize(
     ("element", "repair", "warning"),
     [

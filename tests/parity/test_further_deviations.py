@@ -185,6 +185,20 @@ def test_signed_values_in_sequences(duel: Duel, write: Writer) -> None:
         assert sent(run) == [identified(EL, 4, elements(vr, *values))]
 
 
+def test_what_is_lost_is_told(duel: Duel, write: Writer) -> None:
+    head = identified(EL, 4, [])
+    files = {
+        "item delimiter at ": (head + EL.item_header(0xE00D, 0) + EL.encode([(0x00100010, "PN", b"A^B ")]), EL.uid),
+        "the data set ends at ": (head + EL.header(0x00281300, "SQ", 5000), EL.uid),
+        "the data set ends at": (head + EL.encode([(0x7FE00010, "OB", Fragments([b""]))])[:-8], JPEG),
+    }
+    for text, (data, uid) in files.items():
+        pair = duel(write(file_with(data, uid)))
+        pair.assert_same(0, but={"warnings": "D67", "report.Dataset Size": "D08"})
+        assert pair.theirs.lines("W") == []
+        assert any(line.startswith(f"W: {text}") for line in pair.ours.lines("W"))
+
+
 def test_last_group_length_of_the_wrong_size(duel: Duel, write: Writer) -> None:
     pair = duel(write(part10((0x00200000, "UL", b"12345678"), (0x00200010, "SH", b"x "))), peer=TO_IMPLICIT)
     pair.assert_same(0, but=dict.fromkeys(("data_sets", "layout"), "D42"))

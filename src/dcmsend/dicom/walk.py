@@ -138,7 +138,7 @@ def _walk(
             elif position > limit and not state.load_item(position, tag, start, length):
                 if not is_new:
                     state.fail_unfinished(frames[-1][5], position)
-                state.repair("the data set ends inside a sequence")  # DCMTK takes the sequence for an empty one
+                state.note_no_item(frames[-1][5], position)  # DCMTK takes the sequence for an empty one
                 limit = -1
                 in_sequence = False
             else:
@@ -298,8 +298,7 @@ def _walk(
                     elif builder is None:
                         headers[window[position - base : start - base]] = (tag, 0)
                     length = 0
-                    if frames:
-                        position = start
+                    position = start if frames else state.note_rest(position)
                     break
                 if not frames:
                     if tag == PIXEL_DATA:

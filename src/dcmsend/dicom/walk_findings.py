@@ -126,6 +126,12 @@ class WalkFindings:
         self.claims[depth] = max(start, sequence_end), start + length, warning
         return sequence_end if sequence_end > start else self.stretched(depth, start)
 
+    def note_no_item(self, tag: int, position: int) -> None:
+        """Note that the data set ends where an item of the sequence ``tag`` should be, without any value cut off."""
+        self.repair("the data set ends inside a sequence")
+        # Beyond the limit of warnings, too, as in ``note_long_item``: something is missing.
+        self.warnings.append(f"the data set ends {self.at(position)}, where an item of {format_tag(tag)} should be")
+
     def stretched(self, depth: int, end: int) -> int:
         """The end that the item at this depth claims, if its ``end`` was taken from its sequence; otherwise 0.
 

@@ -25,7 +25,7 @@ def walk_fragments(
             if not state.load_item(position, tag, start, length):
                 if length:
                     state.fail_unfinished(tag, position)
-                state.repair("the data set ends inside a sequence")  # DCMTK accepts that after an empty fragment
+                state.note_no_item(tag, position)  # DCMTK accepts that after an empty fragment
                 state.limit = -1
                 break
             window, base, limit = state.data, state.base, state.limit

@@ -204,6 +204,12 @@ class WalkState(WalkFindings):
         if tag not in self.notes.values:
             self.notes.values[tag] = self.value(position, length)
 
+    def note_rest(self, position: int) -> int:
+        """Note what is lost behind an item delimiter at top level, where DCMTK stops reading; return its position."""
+        if self.source.read_at(position + 8, 1):
+            self.warnings.append(f"item delimiter {self.at(position)}, outside of any item: what follows is not sent")
+        return position
+
     # -- VRs that the header does not tell
 
     def known_vrs(self) -> dict[int, int]:
