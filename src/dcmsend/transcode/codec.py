@@ -13,12 +13,15 @@ from dcmsend.dicom.transfer_syntax import TransferSyntax
 from dcmsend.errors import TranscodeError
 
 __all__ = [
-    "CANNOT_CHANGE", "Codec", "FrameDecoder", "Image", "NativeImage", "SizedCodec", "VerifyingDecoder",
-    "cannot_change", "colour_of_full_planes", "requires_planes",
+    "CANNOT_CHANGE", "UNDECLARED_LOSS", "Codec", "FrameDecoder", "Image", "NativeImage", "SizedCodec",
+    "VerifyingDecoder", "cannot_change", "colour_of_full_planes", "requires_planes",
 ]
 
 CANNOT_CHANGE = "Pixel representation cannot be changed"
 """DCMTK's condition for an impossible conversion."""
+
+UNDECLARED_LOSS = ("W", "the pixels are compressed with loss (lossy) in a lossless transfer syntax")
+"""Note about a stream whose loss the data set has to name: once the pixels are native nothing else does."""
 
 _PHOTOMETRIC_INTERPRETATION = 0x00280004
 _NEVER_FULL_PLANES = ("YBRPARTIAL422", "YBRPARTIAL420", "YBRRCT", "YBRICT")

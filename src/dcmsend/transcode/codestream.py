@@ -186,6 +186,16 @@ def components_of_scan(data: bytes, position: int) -> int:
     return header[0] if header else 0
 
 
+def is_near_lossless(data: bytes, position: int) -> bool:
+    """Whether the first scan of a JPEG-LS stream may differ from the picture (NEAR); ``position`` as above.
+
+    Source: ITU-T T.87 C.2.3.
+    """
+    header = _scan_header(data, position)
+    at = 1 + 2 * header[0] if header else 0
+    return at < len(header) and header[at] != 0
+
+
 def _scan_header(data: bytes, position: int) -> bytes:
     """The first scan header (SOS) without marker and length, ``b""`` if there is none."""
     while position + 4 <= len(data) and data[position] == 0xFF:

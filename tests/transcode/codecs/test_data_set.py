@@ -83,6 +83,58 @@ def test_lossy_flag_of_lossless_syntaxes_is_left_alone(value: str | None) -> Non
     assert result_of(compressed(changes)).get("LossyImageCompression") == value
 
 
+@pytest.mark.parametrize("value", ["00", None])
+def test_lossy_streams_in_lossless_syntaxes_are_told(value: str | None) -> None:
+    """After decompression nothing else would show that something was lost."""
+    ic = pytest.importorskip("imagecodecs")
+    native = Native()
+    pixels = native.pixels()[0, 0]
+    changes = {} if value is None else {0x00282110: ("CS", value.encode())}
+    for suffix, frame in {
+        "4.70": ic.jpeg8_encode(pixels, level=90),
+        "4.57": ic.jpeg8_encode(pixels, level=90),
+        "4.80": ic.jpegls_encode(pixels, level=3),
+        "4.90": ic.jpeg2k_encode(pixels, codecformat="j2k", reversible=False, level=60),
+        "4.110": ic.jpegxl_encode(pixels, distance=2.0),
+    }.items():
+        uid = "1.2.840.10008.1.2." + suffix
+        data = encapsulated_data_set(native, [b"", bytes(frame)], changes)
+        assert read_data_set(converted(data, uid, EXPLICIT), EXPLICIT).get("LossyImageCompression") == "01", suffix
+        (note,) = planned(data, uid).notes
+        assert note[0] == "W"
+        assert "lossy" in note[1]
+
+
+@pytest.mark.parametrize("suffix", ["4.70", "4.80"])
+def test_lossless_and_lossy_frames_are_not_mixed(suffix: str) -> None:
+    ic = pytest.importorskip("imagecodecs")
+    native = Native(frames=2)
+    first, second = native.pixels()[:, 0]
+    encode = ic.jpegls_encode if suffix == "4.80" else ic.jpeg8_encode
+    lossless = {} if suffix == "4.80" else {"lossless": True}
+    frames = [b"", bytes(encode(first, **lossless)), bytes(encode(second, level=3 if suffix == "4.80" else 90))]
+    with pytest.raises(TranscodeError) as error:
+        converted(encapsulated_data_set(native, frames), "1.2.840.10008.1.2." + suffix, EXPLICIT)
+    assert "frame 2" in error.value.detail
+    assert "lossy" in error.value.detail
+
+
+@pytest.mark.parametrize("suffix", ["4.57", "4.70", "4.80", "4.90", "4.201", "4.110"])
+def test_lossless_streams_are_not_called_lossy(suffix: str) -> None:
+    ic = pytest.importorskip("imagecodecs")
+    native = Native()
+    pixels = native.pixels()[0, 0]
+    encode = {
+        "4.57": lambda: ic.jpeg8_encode(pixels, lossless=True), "4.70": lambda: ic.jpeg8_encode(pixels, lossless=True),
+        "4.80": lambda: ic.jpegls_encode(pixels), "4.201": lambda: ic.htj2k_encode(pixels, reversible=True),
+        "4.90": lambda: ic.jpeg2k_encode(pixels, codecformat="j2k", reversible=True, level=0),
+        "4.110": lambda: ic.jpegxl_encode(pixels, lossless=True),
+    }[suffix]
+    data, uid = encapsulated_data_set(native, [b"", bytes(encode())]), "1.2.840.10008.1.2." + suffix
+    assert "LossyImageCompression" not in read_data_set(converted(data, uid, EXPLICIT), EXPLICIT)
+    assert planned(data, uid).notes == ()
+
+
 def test_offset_tables_are_gone() -> None:
     """DCMTK leaves them in, where they make no sense."""
     tables = {

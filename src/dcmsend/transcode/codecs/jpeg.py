@@ -13,7 +13,7 @@ import imagecodecs
 from dcmsend.dicom.transfer_syntax import TransferSyntax
 from dcmsend.errors import TranscodeError
 
-from ..codec import Image, NativeImage, cannot_change, requires_planes
+from ..codec import UNDECLARED_LOSS, Image, NativeImage, cannot_change, requires_planes
 from ..codestream import JpegHeader, fault_of_scans, read_jpeg_header
 from . import ybr
 from .library import pixels, store_planes, to_little_endian
@@ -77,7 +77,7 @@ def open_decoder(image: Image, syntax: TransferSyntax, first_frame: bytes, keep_
         raise TranscodeError(f"Unsupported JPEG data precision {header.precision}", f"process SOF{header.process}")
     if header.components not in (1, 3) or header.components != image.samples:
         raise cannot_change(f"{header.components} components in the stream, Samples per Pixel is {image.samples}")
-    decoder = JpegDecoder(image, header, keeps_ybr=keep_ybr and header.process == _LOSSLESS, is_lossy=syntax.is_lossy)
+    decoder = JpegDecoder(image, header, keeps_ybr=keep_ybr and header.process == _LOSSLESS, may_lose=syntax.is_lossy)
     decoder.check(header, first_frame)
     return decoder
 
@@ -85,9 +85,10 @@ def open_decoder(image: Image, syntax: TransferSyntax, first_frame: bytes, keep_
 class JpegDecoder:
     """Decodes the frames of one image."""
 
-    def __init__(self, image: Image, first: JpegHeader, *, keeps_ybr: bool, is_lossy: bool) -> None:
+    def __init__(self, image: Image, first: JpegHeader, *, keeps_ybr: bool, may_lose: bool) -> None:
         self._image = image
         self._first = first
+        self._is_lossy = may_lose or first.process != _LOSSLESS
         is_ybr = image.photometric_interpretation in _YBR
         self._converts = is_ybr and not keeps_ybr
         if self._converts and image.is_signed:
@@ -104,10 +105,12 @@ class JpegDecoder:
             }.get(image.photometric_interpretation, "")
         self._is_planar = image.samples == 3 and requires_planes(image.sop_class_uid, interpretation.replace("_", ""))
         is_odd = self._converts and (image.bits_stored or 0) < image.bits_allocated
-        notes = (("W", _UNUSED_BITS),) if is_odd else ()
-        self.native: Final = NativeImage(self._bits_allocated, self._changes(interpretation, is_lossy), notes)
+        notes: tuple[tuple[str, str], ...] = (("W", _UNUSED_BITS),) if is_odd else ()
+        if self._is_lossy and not may_lose:
+            notes += (UNDECLARED_LOSS,)
+        self.native: Final = NativeImage(self._bits_allocated, self._changes(interpretation), notes)
 
-    def _changes(self, interpretation: str, is_lossy: bool) -> dict[int, int | str]:
+    def _changes(self, interpretation: str) -> dict[int, int | str]:
         image, precision = self._image, self._first.precision
         changes: dict[int, int | str] = {_BITS_ALLOCATED: self._bits_allocated}
         if interpretation:
@@ -119,7 +122,7 @@ class JpegDecoder:
             changes[_BITS_STORED] = precision
         if image.high_bit is not None and image.high_bit >= precision:
             changes[_HIGH_BIT] = precision - 1
-        if is_lossy:
+        if self._is_lossy:
             changes[_LOSSY_IMAGE_COMPRESSION] = "01"
         return changes
 
@@ -162,6 +165,8 @@ class JpegDecoder:
             raise cannot_change("not all frames have the same precision and the same number of components")
         if header.process > _LOSSLESS:
             raise cannot_change(f"unsupported JPEG process: SOF{header.process}")
+        if header.process != _LOSSLESS and not self._is_lossy:
+            raise cannot_change("the first frame is lossless, this one is lossy")
         fault = fault_of_scans(frame, header)
         if fault:
             raise TranscodeError(fault, "the stream is not complete")

@@ -14,7 +14,7 @@ import numpy as np
 
 from dcmsend.dicom.transfer_syntax import TransferSyntax
 
-from ..codec import Image, NativeImage, cannot_change
+from ..codec import UNDECLARED_LOSS, Image, NativeImage, cannot_change
 from ..codestream import Jpeg2000Header, read_jpeg_2000_header
 from ..jpeg_2000_colour import Jpeg2000Colour, codestream_of, read_jpeg_2000_colour
 from ..sample_bits import SampleBits
@@ -53,7 +53,7 @@ def open_decoder(image: Image, syntax: TransferSyntax, first_frame: bytes, _keep
     header = read_jpeg_2000_header(first_frame)
     if image.samples not in (1, 3) or header.components != image.samples:
         raise cannot_change(f"{header.components} components in the stream, Samples per Pixel is {image.samples}")
-    decoder = Jpeg2000Decoder(image, header, read_jpeg_2000_colour(first_frame), is_lossy=syntax.is_lossy)
+    decoder = Jpeg2000Decoder(image, header, read_jpeg_2000_colour(first_frame), may_lose=syntax.is_lossy)
     decoder.check(first_frame)
     return decoder
 
@@ -82,7 +82,7 @@ def _interpretation(image: Image, header: Jpeg2000Header, colour: Jpeg2000Colour
 class Jpeg2000Decoder:
     """Decodes the frames of one image."""
 
-    def __init__(self, image: Image, first: Jpeg2000Header, colour: Jpeg2000Colour, *, is_lossy: bool) -> None:
+    def __init__(self, image: Image, first: Jpeg2000Header, colour: Jpeg2000Colour, *, may_lose: bool) -> None:
         self._image = image
         self._first = first
         self._colour = colour
@@ -104,9 +104,11 @@ class Jpeg2000Decoder:
             changes[_PHOTOMETRIC_INTERPRETATION] = interpretation
         if image.samples == 3:
             changes[_PLANAR_CONFIGURATION] = 0
-        if is_lossy and not first.is_reversible:
+        notes: tuple[tuple[str, str], ...] = ()
+        if not first.is_reversible:
             changes[_LOSSY_IMAGE_COMPRESSION] = "01"
-        self.native: Final = NativeImage(image.bits_allocated, changes)
+            notes = () if may_lose else (UNDECLARED_LOSS,)
+        self.native: Final = NativeImage(image.bits_allocated, changes, notes)
 
     def decode(self, frame: bytes, target: memoryview) -> None:
         """See FrameDecoder."""

@@ -15,8 +15,8 @@ import numpy as np
 from dcmsend.dicom.transfer_syntax import TransferSyntax
 from dcmsend.errors import TranscodeError
 
-from ..codec import Image, NativeImage, colour_of_full_planes, requires_planes
-from ..codestream import JpegHeader, components_of_scan, has_jpeg_ls_end, read_jpeg_header
+from ..codec import UNDECLARED_LOSS, Image, NativeImage, colour_of_full_planes, requires_planes
+from ..codestream import JpegHeader, components_of_scan, has_jpeg_ls_end, is_near_lossless, read_jpeg_header
 from .library import pixels, store_pixels, store_planes, to_little_endian, widened
 
 __all__ = ["DAMAGED", "frame_size", "open_decoder", "starts_frame"]
@@ -48,7 +48,8 @@ def open_decoder(image: Image, syntax: TransferSyntax, first_frame: bytes, _keep
         if value is None:
             raise TranscodeError("Tag not found", f"{name} is missing")
     header = _header(first_frame)
-    decoder = JpegLsDecoder(image, header, is_lossy=syntax.is_lossy)
+    is_lossy = is_near_lossless(first_frame, header.position)
+    decoder = JpegLsDecoder(image, header, is_lossy=is_lossy, may_lose=syntax.is_lossy)
     decoder.check(header, first_frame)
     return decoder
 
@@ -66,9 +67,10 @@ def _header(frame: bytes) -> JpegHeader:
 class JpegLsDecoder:
     """Decodes the frames of one image."""
 
-    def __init__(self, image: Image, first: JpegHeader, *, is_lossy: bool) -> None:
+    def __init__(self, image: Image, first: JpegHeader, *, is_lossy: bool, may_lose: bool) -> None:
         self._image = image
         self._first = first
+        self._is_lossy = is_lossy or may_lose
         bits_stored = image.bits_stored or 0
         if not 1 <= bits_stored <= 16 or image.bits_allocated not in (8, 16):
             raise TranscodeError(
@@ -86,12 +88,13 @@ class JpegLsDecoder:
             if image.planar_configuration not in (0, 1):
                 self._is_planar = requires_planes(image.sop_class_uid, image.photometric_interpretation)
             changes[_PLANAR_CONFIGURATION] = int(self._is_planar)
-        if is_lossy:
+        if self._is_lossy:
             changes[_LOSSY_IMAGE_COMPRESSION] = "01"
         self._is_widened = first.precision <= 8 < image.bits_allocated
         if self._is_widened and image.is_signed and bits_stored > first.precision:
             raise TranscodeError(_MISMATCH, f"signed samples of {bits_stored} bits, {first.precision} in the stream")
-        self.native: Final = NativeImage(image.bits_allocated, changes)
+        notes = (UNDECLARED_LOSS,) if is_lossy and not may_lose else ()
+        self.native: Final = NativeImage(image.bits_allocated, changes, notes)
 
     def decode(self, frame: bytes, target: memoryview) -> None:
         """See FrameDecoder."""
@@ -124,3 +127,5 @@ class JpegLsDecoder:
             raise TranscodeError(DAMAGED, f"{len(frame)} bytes are too few for the image that the stream announces")
         if not has_jpeg_ls_end(frame, header):
             raise TranscodeError(DAMAGED, "the stream has no end")
+        if not self._is_lossy and is_near_lossless(frame, header.position):
+            raise TranscodeError(DAMAGED, "the first frame is lossless, this one is lossy")

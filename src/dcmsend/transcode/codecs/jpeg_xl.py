@@ -14,7 +14,7 @@ import numpy as np
 
 from dcmsend.dicom.transfer_syntax import TransferSyntax
 
-from ..codec import Image, NativeImage, cannot_change
+from ..codec import UNDECLARED_LOSS, Image, NativeImage, cannot_change
 from ..jpeg_xl_header import CODESTREAM, CONTAINER, JpegXlHeader, read_jpeg_xl_header, read_jpeg_xl_size
 from ..sample_bits import SampleBits
 from .library import check_bits, pixels, to_little_endian, widened
@@ -88,9 +88,10 @@ class JpegXlDecoder:
         if image.samples == 3:
             changes[_PLANAR_CONFIGURATION] = 0
             changes[_PHOTOMETRIC_INTERPRETATION] = _interpretation(image, first)
-        if syntax.is_lossy:
+        if syntax.is_lossy or first.is_xyb:
             changes[_LOSSY_IMAGE_COMPRESSION] = "01"
-        self.native: Final = NativeImage(image.bits_allocated, changes)
+        notes = () if syntax.is_lossy or not first.is_xyb else (UNDECLARED_LOSS,)
+        self.native: Final = NativeImage(image.bits_allocated, changes, notes)
 
     def decode(self, frame: bytes, target: memoryview) -> None:
         """See FrameDecoder."""
