@@ -241,6 +241,17 @@ def test_lossy_stream_in_a_lossless_syntax(duel: Duel, tmp_path: Path, syntax: s
     assert any("lossy" in line for line in pair.ours.lines("W"))
 
 
+def test_jpeg_whose_sign_is_in_none_of_its_bits(duel: Duel, tmp_path: Path) -> None:
+    native = Native(allocated=16, stored=16, signed=True)
+    values = np.full((native.rows, native.columns), 3000, "u2")
+    frame = bytes(ic.jpeg8_encode(values, lossless=True, bitspersample=12))
+    file = tmp_path / "file.dcm"
+    file.write_bytes(file_with(encapsulated_data_set(native, [b"", frame]), "1.2.840.10008.1.2.4.70"))
+    theirs = read_data_set(assert_only_dcmtk_sends(duel, str(file), "D69"), EI)
+    assert (theirs.BitsStored, theirs.PixelRepresentation) == (12, 1)
+    assert set(np.frombuffer(theirs.PixelData, "<u2")) == {3000}  # which is -1096 in 12 bits with a sign
+
+
 def test_marker_at_which_dcmtk_stands_still(duel: Duel, make: Maker) -> None:
     """A temporary marker (TEM) before the frame header: DCMTK looks at it for ever."""
     file = make(GREY, JPEG, lambda items: [items[0], items[1][:2] + b"\xff\x01" + items[1][2:]])

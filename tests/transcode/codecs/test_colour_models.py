@@ -354,6 +354,21 @@ CASES["j2k whose sign is in none of its bits"] = Case(
     "4.90", grey(16, signed=True), jpeg_2000(GREY_12_SIGNED.view("u2") & 0xFFF, bitspersample=12),
     "12 bits without sign",
 )
+TWELVE_BITS = GREY_12_SIGNED.view("u2") & 0xFFF
+for number, stored in enumerate((16, 13)):
+    CASES[f"JPEG lossless whose sign is in none of its bits {number}"] = Case(
+        "4.70", grey(stored, signed=True),
+        lambda _folder: bytes(ic.jpeg8_encode(TWELVE_BITS, lossless=True, bitspersample=12)),
+        "12 bits without sign",
+    )
+CASES["JPEG whose sign is in none of its bits"] = Case(
+    "4.50", grey(12, signed=True), lambda _folder: bytes(ic.jpeg8_encode((TWELVE_BITS >> 4).astype("u1"), level=90)),
+    "8 bits without sign",
+)
+CASES["JPEG lossless with its sign at Bits Stored"] = Case(
+    "4.70", grey(12, signed=True),
+    lambda _folder: bytes(ic.jpeg8_encode(TWELVE_BITS, lossless=True, bitspersample=12)), by_dcmdjpeg,
+)
 CASES["j2k with its sign above Bits Stored"] = Case(
     "4.90", grey(12, signed=True), jpeg_2000(GREY_12_SIGNED.view("u2")), exactly(GREY_12_SIGNED)
 )

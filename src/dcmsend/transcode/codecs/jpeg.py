@@ -95,6 +95,11 @@ class JpegDecoder:
             raise TranscodeError(
                 "Codec does not support this kind of color conversion", "signed samples in a YBR colour model"
             )
+        if image.is_signed and (image.bits_stored or 0) > first.precision:
+            # The sign would be taken from the highest bit of the stream: great numbers would become negative ones.
+            raise cannot_change(
+                f"signed samples of {image.bits_stored} bits, in the stream {first.precision} bits without sign"
+            )
         self._bits_allocated = 8 if first.precision <= 8 else 16
         if self._converts:
             interpretation = "RGB" if image.samples == 3 else "MONOCHROME2"
