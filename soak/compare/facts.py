@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -24,7 +25,7 @@ __all__ = ["LESS", "MORE", "facts_of", "syntaxes_of_records"]
 
 MORE = frozenset(("D09", "D10", "D11", "D13", "D25", "D34", "D36", "D38", "D44", "D52", "D54"))
 """Deviations by which ours sends what DCMTK does not."""
-LESS = frozenset(("D35", "D43", "D46", "D51", "D61"))
+LESS = frozenset(("D35", "D43", "D46", "D51", "D61", "D69"))
 """Deviations by which DCMTK sends what ours does not."""
 
 _NATIVE = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2")
@@ -43,16 +44,22 @@ _PIXEL_DATA = 0x7FE00010
 _KNOWN_VRS = {*_WIDTHS, *b"AE AS CS DA DS DT IS LO LT OB PN SH SQ ST TM UC UI UN UR UT".split()}
 
 
+_DECIDES_VRS = re.compile(rb"\x28\0\x03\x01\x02\0\0\0\x01\0|\0\x54\x04\x10\x02\0\0\0")
+"""In implicit VR: Pixel Representation says signed, or Waveform Bits Allocated is there."""
+
+
 def facts_of(content: bytes, touched: frozenset[int]) -> set[str]:
     """Ids of the deviations that apply to a file; ``touched`` holds the elements that were changed at random."""
     parts = parts_of(content)
     found = {*_of_meta_header(content, parts), *_of_syntax(parts), *_of_elements(content, parts)}
+    if parts.syntax == _NATIVE[0] and _DECIDES_VRS.search(content, parts.offset):
+        found.add("D66")
     if parts.syntax == DEFLATED:
         found.update(_of_deflated(content[parts.offset :]))
         inside, _ = inflated(content[parts.offset :], DEFLATED)
         found.update(_of_elements(inside, parts_of_data_set(inside, parts.syntax)))
     if parts.syntax in _OLD and parts.syntax not in (*_NATIVE, DEFLATED) and _touches_pixels(touched):
-        found.update(("D51", "D52", "D54", "D55"))
+        found.update(("D51", "D52", "D54", "D55", "D68", "D69"))
     return found
 
 
@@ -125,6 +132,9 @@ def _of_elements(content: bytes, parts: FileParts) -> Iterator[str]:
             yield "D41"
         if place.tag == _PIXEL_DATA:
             yield from _of_pixel_data(place, parts)
+            lengths = [end - start for start, end in items_of(content, place, parts)]
+            if lengths and lengths[0] and any(length % 2 for length in lengths[1:]):
+                yield "D65"
     if parts.elements:
         last = parts.elements[-1].tag >> 16
         if any(each.tag == last << 16 and each.length != 4 for each in parts.elements):

@@ -8,7 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from support.data_set_bytes import EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT, Encoding, Items, file_with
+from support.data_set_bytes import (
+    EXPLICIT_BIG,
+    EXPLICIT_LITTLE,
+    IMPLICIT,
+    Element,
+    Encoding,
+    Fragments,
+    Items,
+    file_with,
+)
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
@@ -38,6 +47,24 @@ def test_item_longer_than_its_sequence(encoding: Encoding, more: int, found: set
     item = struct.pack(encoding.order + "HHL", 0xFFFE, 0xE000, len(inner) + more) + inner
     rest = encoding.element(0x00100010, "PN", b"A^B ")
     assert facts(encoding.element(0x00081140, "SQ", item) + rest, encoding) == found
+
+
+@pytest.mark.parametrize(
+    ("parts", "found"),
+    [([b"", b"abc"], set()), ([bytes(4), b"abcd"], set()), ([bytes(8), b"abcd", b"abc"], {"D65"})],
+)
+def test_odd_fragments_behind_an_offset_table(parts: list[bytes], found: set[str]) -> None:
+    data_set = EL.encode([(0x7FE00010, "OB", Fragments(parts))])
+    assert facts_of(file_with(data_set, "1.2.840.10008.1.2.4.50"), frozenset()) == found
+
+
+@pytest.mark.parametrize("encoding", [EL, IMPLICIT], ids=["explicit", "implicit"])
+@pytest.mark.parametrize(("element", "decides"), [
+    ((0x00280103, "US", ("H", 1)), True), ((0x00280103, "US", ("H", 0)), False), ((0x54001004, "US", ("H", 16)), True),
+])
+def test_elements_on_which_vrs_depend(encoding: Encoding, element: Element, decides: bool) -> None:
+    found = facts(encoding.encode([(0x00081199, "SQ", [[element]])]), encoding)
+    assert found == ({"D66"} if decides and encoding is IMPLICIT else set())
 
 
 @pytest.mark.parametrize("encoding", [EL, EXPLICIT_BIG], ids=["little", "big"])
