@@ -250,6 +250,26 @@ def test_what_came_with_a_request_that_was_refused_as_a_whole_may_be_stored(tmp_
     assert [len(request.parts) for request in server.requests] == [3, 1, 1, 1]
 
 
+@pytest.mark.parametrize("attempts", [1, 2])
+def test_who_came_with_a_request_that_was_refused_as_a_whole_is_tried_alone_whatever_was_before(
+    tmp_path: Path, attempts: int
+) -> None:
+    """All attempts but that one are used up by a service that was away."""
+    paths = files_of(tmp_path, [100] * 3)
+
+    def spoilt(request: WebRequest) -> bytes:
+        if len(request.parts) > 1:
+            return HTML_400
+        if request.uids == [instance_uid(2)]:
+            return response(400, b"no", "text/plain")
+        return store_all(request)
+
+    with ScriptedWebServer(*[response(503)] * attempts, spoilt) as server:
+        sent = store(server.url, paths, attempts=attempts)
+    assert sent.results == ["stored", "refused", "stored"]
+    assert [len(outcome.earlier) for outcome in sent.outcomes] == [attempts + 1] * 3
+
+
 @pytest.mark.parametrize("end", ["the run ends", "the files are gone"])
 def test_what_came_with_a_request_that_was_refused_as_a_whole_is_not_denied_later(tmp_path: Path, end: str) -> None:
     paths = files_of(tmp_path, [100] * 2)

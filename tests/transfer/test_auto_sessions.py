@@ -241,25 +241,42 @@ class SecondLeaves:
     """Chooses two sessions, and one as soon as the second has an answer."""
 
     def __init__(self) -> None:
-        self._is_one = False
+        self.is_one = threading.Event()
         self.seen: list[Facts] = []
 
     def __call__(self, _most: int, facts: Facts) -> int:
         self.seen.append(facts)
-        self._is_one = self._is_one or any(line.number == 2 and line.answers for line in facts.lines)
-        return 1 if self._is_one else 2
+        if any(line.number == 2 and line.answers for line in facts.lines):
+            self.is_one.set()
+        return 1 if self.is_one.is_set() else 2
+
+    def before_40(self, number: int) -> None:
+        """The second session is there before instance 40 is taken."""
+        if number == 39:
+            assert self.is_one.wait(60)
+        _others_have_their_turn(number)
 
 
 @pytest.mark.parametrize("longest", [60.0, 0.01], ids=["soon enough", "too late"])
 def test_a_session_that_is_to_leave_waits_for_its_group(monkeypatch: pytest.MonkeyPatch, longest: float) -> None:
     """As long as the list grows its group may go on: it stays open for some time, and the choice goes by the others."""
-    choose = SecondLeaves()
+    choose, aside = SecondLeaves(), threading.Event()
     groups = ["a"] * 40 + ["b"] * 2 + ["a"] * 200 + ["b"] * 40
     monkeypatch.setattr(work, "_LONGEST_ASIDE", longest)
     monkeypatch.setattr(feed, "_LONGEST_LOOK_AHEAD", 3)
-    run = run_by_whim(
-        Plan(before_each=_others_have_their_turn), Feed(scan_of(len(groups), groups.__getitem__)), 4, choose
-    )
+    wait_aside = work.Work._wait_aside
+
+    def note(each: work.Work, taker: work.WorkTaker) -> bool:
+        aside.set()
+        return wait_aside(each, taker)
+
+    def begin(number: int) -> None:
+        if number == 45:
+            assert aside.wait(60)
+        choose.before_40(number)
+
+    monkeypatch.setattr(work.Work, "_wait_aside", note)
+    run = run_by_whim(Plan(before_each=begin), Feed(scan_of(len(groups), groups.__getitem__)), 4, choose)
     check(run)
     assert run.results == ["stored"] * len(groups)
     sessions: defaultdict[str, set[int]] = defaultdict(set)
@@ -269,7 +286,7 @@ def test_a_session_that_is_to_leave_waits_for_its_group(monkeypatch: pytest.Monk
     order = [index for index, _ in run.target.order]
     assert order.index(242) > order.index(200), "the others find its next instance"
     assert order[-40:] == list(range(242, 282)), "in order"
-    middle = choose.seen[order.index(60) : order.index(110)]
+    middle = choose.seen[order.index(120) : order.index(200)]
     assert all([line.number for line in facts.lines] == [1] for facts in middle)
     assert run.target.counts().sessions == 2
 
@@ -277,7 +294,7 @@ def test_a_session_that_is_to_leave_waits_for_its_group(monkeypatch: pytest.Monk
 def test_a_lost_session_that_is_to_leave_is_neither_missed_nor_replaced() -> None:
     choose = SecondLeaves()
     groups = ["a"] * 40 + ["b", "a"] * 50
-    plan = Plan({60: [Fate(Way.LOST_AFTER)]}, before_each=_others_have_their_turn)
+    plan = Plan({60: [Fate(Way.LOST_AFTER)]}, before_each=choose.before_40)
     run = run_by_whim(plan, list(scan_of(len(groups), groups.__getitem__)), 4, choose)
     check(run)
     by_session = dict(run.target.order)

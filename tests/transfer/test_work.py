@@ -81,8 +81,9 @@ def test_who_is_to_leave_takes_only_what_it_has_begun(group: Callable[[int], str
             assert own == [index for index in range(2000) if instances[index].group == name], "all of it, in order"
 
 
-def test_a_group_may_go_on_while_the_list_grows() -> None:
+def test_a_group_may_go_on_while_the_list_grows(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who is to leave waits for that, lets the others find it, and goes when the list is complete."""
+    monkeypatch.setattr("dcmsend.transfer.work._LONGEST_ASIDE", 60.0)
     work, _ = work_of(lambda number: "one" if number % 50 < 3 else "", 100, known=3)
     leaving, other = work.taker(), work.taker()
     assert [leaving.take(may_wait=False) for _ in range(3)] == [(n, work._instances[n]) for n in range(3)]
@@ -102,6 +103,32 @@ def test_a_group_may_go_on_while_the_list_grows() -> None:
     thread.join(60)
     assert not thread.is_alive()
     assert taken == [50, 51, 52]
+
+
+def test_the_rest_of_a_group_may_be_far_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is to leave looks no further ahead than others may, and goes on when these have caught up."""
+    monkeypatch.setattr("dcmsend.transfer.work._LONGEST_ASIDE", 60.0)
+    monkeypatch.setattr("dcmsend.transfer.work._MAX_AHEAD", 20)
+    work, _ = work_of(lambda number: "one" if number in (0, 90) else "", 100)
+    leaving, other = work.taker(), work.taker()
+    assert leaving.take() is not None
+    leaving.begin_to_leave()
+    taken: list[int] = []
+
+    def serve() -> None:
+        while (task := leaving.take()) is not None:
+            taken.append(task[0])
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    finished = 1
+    work.note_finished(finished)
+    while other.take() is not None:
+        finished += 1
+        work.note_finished(finished)
+    thread.join(60)
+    assert not thread.is_alive()
+    assert taken == [90]
 
 
 def test_who_is_to_leave_leaves_nothing_when_nobody_stays() -> None:

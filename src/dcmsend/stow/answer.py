@@ -175,9 +175,7 @@ def in_doubt(judgement: Judgement, parts: Sequence[SentPart]) -> Judgement:
     What a server has stored stands in lists, and a proxy may have put a page of its own over them.
     """
     verdicts = (
-        verdict and verdict._replace(
-            result=Result.UNCONFIRMED if part.is_complete else Result.FAILED, reason=Reason.PROTOCOL_ERROR
-        )
+        verdict and verdict._replace(result=Result.UNCONFIRMED if part.is_complete else Result.FAILED)
         for verdict, part in zip(judgement.verdicts, parts, strict=True)
     )  # fmt: skip
     return judgement._replace(verdicts=tuple(verdicts))

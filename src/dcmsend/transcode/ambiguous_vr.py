@@ -25,7 +25,7 @@ _BY_PIXEL_REPRESENTATION: Final = frozenset((
     0x00280111, 0x00280120, 0x00280121, 0x00281101, 0x00281102, 0x00281103, 0x00283002, 0x00409211, 0x00409216,
     0x00603004, 0x00603006,
 ))
-"""US or SS; other elements with both VRs are always US."""
+"""US or SS; other elements with both VRs, retired ones, are always US."""
 
 _BY_WAVEFORM_BITS: Final = frozenset((0x54000110, 0x54000112, 0x5400100A, 0x54001010))
 """OB or OW."""

@@ -55,8 +55,8 @@ def _correct(
 ) -> None:
     """Supply the table in ``node`` with entries from ``after`` instead of those from ``before``."""
     width, length = array(code).itemsize, structure.lengths[node]
-    if not length or length % width or length > _LARGEST_TABLE:
-        return
+    if not length or length % width or length > _LARGEST_TABLE or length // width > len(before):
+        return  # each frame has a first item of its own
     form = f"<{length // width}{code}"
     entries = []
     for entry in unpack(form, reader.read(structure.positions[node], length)):

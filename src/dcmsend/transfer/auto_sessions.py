@@ -172,7 +172,8 @@ class AutoSessions(ParallelSessions):
             now = _clock()
             is_short = attempt.is_out_of_resources or attempt.reason is Reason.SERVER_BUSY
             with self._steering:
-                if not line.leaves:  # else it may have waited for its group
+                # Where others stay, a line that is to leave may have waited for its group.
+                if not line.leaves or all(each.leaves for each in self._open_lines):
                     self._spent.add(attempt.bytes_sent, now - line.last)
                 self._shortages += is_short
                 line.answers += 1

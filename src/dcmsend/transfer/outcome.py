@@ -8,7 +8,7 @@ from dcmsend.dicom.transfer_syntax import TransferSyntax
 from dcmsend.index import HeaderFacts, Instance
 from dcmsend.reasons import Reason
 
-__all__ = ["Attempt", "Reason", "Result", "StoreOutcome", "counted_as_stored", "may_succeed"]
+__all__ = ["Attempt", "Reason", "Result", "StoreOutcome", "came_with_others", "counted_as_stored", "may_succeed"]
 
 
 class Result(Enum):
@@ -138,7 +138,12 @@ def may_succeed(result: Result, status: int | None, reason: Reason | None) -> bo
     """Whether an instance with this end may be stored when it is sent again, without anyone's action."""
     if status is not None:
         return result is Result.REFUSED and (_is_out_of_resources(status) or status == _PROCESSING_FAILURE)
-    return reason in _TRANSIENT
+    return reason in _TRANSIENT or came_with_others(result, reason)
+
+
+def came_with_others(result: Result, reason: Reason | None) -> bool:
+    """Whether an instance was not judged itself: a request with others was refused as a whole, without a list."""
+    return reason is Reason.NOT_IN_RESPONSE and result in (Result.UNCONFIRMED, Result.FAILED)
 
 
 def _is_out_of_resources(status: int) -> bool:

@@ -18,7 +18,7 @@ from dcmsend.explanations import one_line
 from dcmsend.interrupt import WAIT_SLICE, Interrupt
 
 from .options import RetryOptions
-from .outcome import Reason, Result, StoreOutcome, counted_as_stored
+from .outcome import Reason, Result, StoreOutcome, came_with_others, counted_as_stored
 from .peer_facts import blames_receiver
 
 __all__ = ["AllBut", "Retries", "delay_after"]
@@ -70,6 +70,7 @@ class Retries:
         self._tried: dict[int, dict[_Identity, bool]] = {}
         self._kills: dict[int, int] = {}
         self._aside: set[int] = set()
+        self._further: set[int] = set()  # those that have one attempt more
         self._failures = 0
         self._failing_since: float | None = None
         self._failed_at: float | None = None
@@ -92,7 +93,9 @@ class Retries:
             self._negotiation = None
             if outcome.status is None and outcome.reason in _NETWORK:
                 self._kills[index] = self._kills.get(index, 0) + 1
-            if len(outcome.earlier) < self._options.attempts:
+            if came_with_others(outcome.result, outcome.reason):
+                self._further.add(index)  # it was not tried itself
+            if len(outcome.earlier) < self._options.attempts + (index in self._further):
                 self._pending[index] = outcome
                 tried = self._tried.setdefault(index, {})
                 identity = _identity(outcome)
@@ -103,6 +106,7 @@ class Retries:
         self._tried.pop(index, None)
         self._kills.pop(index, None)
         self._aside.discard(index)
+        self._further.discard(index)
         return outcome
 
     def may_help(self, error: DcmsendError | None) -> bool:
@@ -203,6 +207,8 @@ def _is_transient(outcome: StoreOutcome) -> bool:
         return outcome.is_retryable
     if outcome.result is Result.UNCONFIRMED:
         return outcome.reason is not Reason.CANCELLED
+    if came_with_others(outcome.result, outcome.reason):
+        return True
     return outcome.result is Result.FAILED and (outcome.reason in _NETWORK or outcome.reason is Reason.SERVER_BUSY)
 
 

@@ -31,8 +31,8 @@ _LONGEST_ASIDE = 5.0
 class Work:
     """The instances of one stretch in the order of the list; thread-safe.
 
-    Instances are handed out to takers.  The taker that gets the first instance of a group gets the whole group.  One
-    that is to leave gets no more than the rest of its groups; what is found of them later goes to another one.
+    Instances are handed out to takers.  Who gets the first instance of a group gets the whole group; who is to leave,
+    no more than the rest of its groups, and what is found of them later goes to another one.
 
     Args:
         stretch: the stretch that the sessions serve.
@@ -107,9 +107,10 @@ class Work:
 
     def _wait_aside(self, taker: WorkTaker) -> bool:
         """Wait until those who stay have found more for one that is to leave; false if they have not for some time."""
-
         def is_woken() -> bool:
-            return self._stopped or bool(taker.kept) or not (self._leaves(taker) and self._has_more_of(taker))
+            if self._stopped or taker.kept or not (self._leaves(taker) and self._has_more_of(taker)):
+                return True
+            return self._next < min(self._stretch.end, self._oldest + _MAX_AHEAD)
 
         self._asking -= 1  # outcomes need not wake it
         taker.is_aside = True
