@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import posixpath
 from pathlib import Path
 from typing import Any
 
@@ -182,6 +183,30 @@ def test_a_directory_that_the_host_does_not_show_is_told(
     assert warnings_of(log) == [f"cannot search directory {sftp.url}secret/, nothing in it is sent"]
     with pytest.raises(StoreUnusable):
         Found(sftp, "secret/", recurse=True)
+
+
+@pytest.mark.peer("asyncssh")
+@pytest.mark.parametrize("is_refused", [False, True])
+def test_a_host_that_does_not_say_where_links_lead(
+    sftp: StorePlace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log: pytest.LogCaptureFixture, is_refused: bool
+) -> None:
+    """It gives back the path that it was asked for, or refuses: links to directories are told, not run in circles."""
+    import asyncssh
+
+    def realpath(self: Any, path: bytes) -> bytes:
+        if is_refused:
+            raise asyncssh.SFTPOpUnsupported("no")
+        return posixpath.normpath(path)
+
+    monkeypatch.setattr(asyncssh.SFTPServer, "realpath", realpath)
+    sftp.put("study/1.dcm", b"x")
+    (root_of(tmp_path) / "in" / "study" / "2.dcm").symlink_to("1.dcm")
+    (root_of(tmp_path) / "in" / "study" / "back").symlink_to("..")
+    found = Found(sftp, recurse=True)
+    assert sorted(found.names) == ["study/1.dcm", "study/2.dcm"]
+    assert found.left_out.folders == 1
+    assert warnings_of(log) == [f"cannot search directory {sftp.url}study/back/, nothing in it is sent"]
+    assert Found(sftp, "study/").left_out.sub_directories == 1
 
 
 @pytest.mark.peer("asyncssh")

@@ -98,7 +98,7 @@ class SftpStore(Store):
         import asyncssh
 
         client = await self._connected()
-        waiting = [_Directory(prefix, await client.realpath(self._full(prefix)), None)]
+        waiting = [_Directory(prefix, await self._real(client, prefix) or self._full(prefix), None)]
         while waiting:
             below = waiting.pop()
             client = await self._connected()
@@ -140,11 +140,24 @@ class SftpStore(Store):
             return _entry(path, told), f"{below.real.rstrip('/')}/{found.filename}"
         try:
             entry = _entry(path, await client.stat(self._full(path)))
-            return entry, await client.realpath(self._full(path)) if entry.is_prefix else ""
         except asyncssh.SFTPNoSuchFile:
             return _entry(path, told), ""  # a dangling link is an object that cannot be fetched
         except asyncssh.SFTPError:
             return Entry(path + "/"), ""  # it may lead to a directory
+        real = await self._real(client, path) if entry.is_prefix else ""
+        # Some hosts make a path absolute and leave its links: nobody knows there what would lead in a circle.
+        return entry, "" if real.rstrip("/") == f"{below.real.rstrip('/')}/{found.filename}" else real
+
+    async def _real(self, client: Any, path: str) -> str:
+        """A path without links; ``""`` if the host does not tell.  Raises what asyncssh raises without a connection."""
+        import asyncssh
+
+        try:
+            return str(await client.realpath(self._full(path)))
+        except (asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection):
+            raise
+        except asyncssh.SFTPError:
+            return ""
 
     async def fetch(self, entry: Entry, sink: Sink, limit: int | None = None) -> Entry:
         """See ``Store``; size and time are looked at when everything was read."""
