@@ -233,6 +233,26 @@ def test_links_that_lead_nowhere(
     assert not found.names
     assert found.left_out.folders == 1
     assert warnings_of(log) == [f"cannot search directory {sftp.url}stale/, nothing in it is sent"] * 2
+    found = Found(sftp)
+    assert sorted(found.names) == ["dangling", "stale"]  # a file for all we know: the fetch tells what is wrong
+    assert found.left_out.sub_directories == 0
+
+
+@pytest.mark.peer("asyncssh")
+def test_a_connection_that_is_lost_at_a_link(
+    sftp: StorePlace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says nothing of the link."""
+    import asyncssh
+
+    (root_of(tmp_path) / "in" / "link").symlink_to("../nothing")
+
+    async def lost(self: Any, path: str) -> Any:
+        raise asyncssh.SFTPConnectionLost("lost")
+
+    monkeypatch.setattr(asyncssh.SFTPClient, "stat", lost)
+    with pytest.raises(StoreUnusable):
+        Found(sftp)
 
 
 @pytest.mark.peer("asyncssh")

@@ -111,7 +111,7 @@ class SftpStore(Store):
                     has_names = True
                     if found.filename in (".", ".."):
                         continue
-                    entry, real = await self._look(client, below, found)
+                    entry, real = await self._look(client, below, found, recurse=recurse)
                     if is_entered and entry.is_prefix and real:
                         directories.append(_Directory(entry.path, real, below))
                     else:
@@ -131,8 +131,11 @@ class SftpStore(Store):
                 else:
                     waiting.append(directory)
 
-    async def _look(self, client: Any, below: _Directory, found: Any) -> tuple[Entry, str]:
-        """What a name in a directory stands for, and of a directory its path without links; ``""`` if none is known."""
+    async def _look(self, client: Any, below: _Directory, found: Any, *, recurse: bool) -> tuple[Entry, str]:
+        """What a name in a directory stands for, and of a directory its path without links; ``""`` if none is known.
+
+        What may be both is a directory with ``recurse``, and without it an object: either way somebody hears of it.
+        """
         import asyncssh
 
         path, told = below.path + found.filename, found.attrs
@@ -142,9 +145,11 @@ class SftpStore(Store):
             entry = _entry(path, await client.stat(self._full(path)))
         except asyncssh.SFTPNoSuchFile:
             return _entry(path, told), ""  # a dangling link is an object that cannot be fetched
+        except (asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection):
+            raise
         except asyncssh.SFTPError:
-            return Entry(path + "/"), ""  # it may lead to a directory
-        real = await self._real(client, path) if entry.is_prefix else ""
+            return Entry(path + "/") if recurse else _entry(path, told), ""
+        real = await self._real(client, path) if recurse and entry.is_prefix else ""
         # Some hosts make a path absolute and leave its links: nobody knows there what would lead in a circle.
         return entry, "" if real.rstrip("/") == f"{below.real.rstrip('/')}/{found.filename}" else real
 
