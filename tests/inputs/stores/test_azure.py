@@ -92,3 +92,14 @@ def test_a_blob_that_is_not_what_its_content_encoding_says(az: StorePlace, tmp_p
         transfer = send([az.url], Peer("127.0.0.1", peer.port), inputs=options_of(az))
         with pytest.raises(NoValidInputFiles, match="Content-Encoding"):
             list(transfer)
+
+
+@pytest.mark.parametrize("encoding", ["UTF-8", "binary", "br"])
+def test_a_content_encoding_that_is_not_unpacked(az: StorePlace, tmp_path: Path, encoding: str) -> None:
+    """Some programs give blobs one that is no compression; the bytes are taken as they are."""
+    data = write_instances(tmp_path / "in", 1)[0].read_bytes()
+    upload(az, "one.dcm", data, content_settings=ContentSettings(content_encoding=encoding))
+    with ScriptedPeer() as peer:
+        (outcome,) = send([az.url], Peer("127.0.0.1", peer.port), inputs=options_of(az))
+    assert outcome.result is Result.STORED
+    assert data.endswith(bytes(peer.stores[0].data_set))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dcmsend import InputOptions, JournalOptions, Peer, Result, send
-from dcmsend.inputs.stores.store import Entry
+from dcmsend.inputs.stores.store import Entry, is_packed
 from support.scripted_peer import ScriptedPeer
 from support.sending import write_instances, write_large
 from support.store_servers import Answer, Request, StorePlace
@@ -77,3 +77,15 @@ def test_what_is_packed_has_no_length_and_compares_no_sizes() -> None:
     assert not packed.is_changed_to(plain)
     assert packed.is_changed_to(packed._replace(size=6))
     assert packed.is_changed_to(plain._replace(mtime_ns=2))
+
+
+@pytest.mark.parametrize(
+    ("encoding", "expected"),
+    [
+        (None, False), ("", False), ("identity", False), ("UTF-8", False), ("binary", False), ("aws-chunked", False),
+        ("gzip", True), ("GZIP", True), ("x-gzip", True), ("deflate", True), ("br", True), ("zstd", True),
+        ("aws-chunked, gzip", True),
+    ],
+)  # fmt: skip
+def test_which_content_encodings_change_the_size(encoding: str | None, expected: bool) -> None:
+    assert is_packed(encoding) is expected

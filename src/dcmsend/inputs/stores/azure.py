@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from .endless import Marks
 from .store import OPTIONS_OF_FSSPEC, RANGE, Entry, Sink, Store, is_packed, mtime_of, plain_etag
-from .unpacking import Unpacking
+from .unpacking import UNPACKED, Unpacking
 
 __all__ = ["AzureStore"]
 
@@ -96,17 +96,16 @@ class AzureStore(Store):
     async def fetch(self, entry: Entry, sink: Sink, limit: int | None = None) -> Entry:
         """See ``Store``: one request for each range, because the library reads no smaller pieces.
 
-        What is packed is unpacked here: the library would begin anew with each range.
+        What is packed is unpacked here, or left as it is: the library would begin anew with each range.
         """
         unpacking = Unpacking(sink) if entry.is_packed else None
-        options = {} if unpacking is None else {"decompress": False}
         give: Sink = sink if unpacking is None else unpacking.write
         end = entry.size or 0
         end = end if limit is None else min(end, limit)
         served, position = entry, 0
         async with self._client.get_blob_client(self.site, entry.path) as blob:
             while position < end:
-                stream = await blob.download_blob(offset=position, length=min(RANGE, end - position), **options)
+                stream = await blob.download_blob(offset=position, length=min(RANGE, end - position), decompress=False)
                 # The size that comes with a part is that of the part.
                 served = _entry(entry.path, stream.properties)._replace(size=entry.size)
                 if entry.is_changed_to(served):
@@ -147,4 +146,4 @@ def _is_directory(blob: Any) -> bool:
 
 def _entry(path: str, told: Any) -> Entry:
     mtime_ns, encoding = mtime_of({"last_modified": told.last_modified}), told.content_settings.content_encoding
-    return Entry(path, told.size, mtime_ns, plain_etag(told.etag), is_packed(encoding))
+    return Entry(path, told.size, mtime_ns, plain_etag(told.etag), is_packed(encoding, UNPACKED))

@@ -24,6 +24,9 @@ DEEPEST: Final = 64
 OPTIONS_OF_FSSPEC: Final = frozenset(("asynchronous", "loop", "skip_instance_cache", "use_listings_cache"))
 """Options that other libraries do not know."""
 
+PACKINGS: Final = frozenset(("gzip", "x-gzip", "deflate", "br", "zstd"))
+"""Content-Encodings that make another size."""
+
 Sink = Callable[[bytes], None]
 
 
@@ -167,9 +170,9 @@ def mtime_of(found: dict[str, Any]) -> int | None:
     return None
 
 
-def is_packed(encoding: str | None) -> bool:
-    """Whether a Content-Encoding is one."""
-    return bool(encoding) and str(encoding).lower() != "identity"
+def is_packed(encoding: str | None, known: frozenset[str] = PACKINGS) -> bool:
+    """Whether a Content-Encoding has one of the ``known``; some programs write other things there, as a charset."""
+    return not known.isdisjoint(each.strip().lower() for each in (encoding or "").split(","))
 
 
 def plain_etag(value: object) -> str:

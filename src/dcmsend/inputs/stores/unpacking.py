@@ -9,7 +9,10 @@ from dcmsend.errors import FileUnreadable
 
 from .store import PIECE, Sink
 
-__all__ = ["Unpacking"]
+__all__ = ["UNPACKED", "Unpacking"]
+
+UNPACKED: Final = frozenset(("gzip", "x-gzip", "deflate"))
+"""Content-Encodings that are."""
 
 _ANY: Final = zlib.MAX_WBITS | 32
 """Both formats, told apart by their first bytes."""
