@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from dcmsend import InputOptions, JournalOptions, Peer, Result, send
+from dcmsend.errors import FileUnreadable
+from dcmsend.inputs.stores import unpacking as unpacking_module
 from dcmsend.inputs.stores.store import Entry, is_packed
+from dcmsend.inputs.stores.unpacking import Unpacking
 from support.scripted_peer import ScriptedPeer
 from support.sending import write_instances, write_large
 from support.store_servers import Answer, Request, StorePlace
@@ -89,3 +93,56 @@ def test_what_is_packed_has_no_length_and_compares_no_sizes() -> None:
 )  # fmt: skip
 def test_which_content_encodings_change_the_size(encoding: str | None, expected: bool) -> None:
     assert is_packed(encoding) is expected
+
+
+def unpacked(packed: bytes, step: int) -> bytes:
+    """What comes of packed bytes that arrive in pieces."""
+    found: list[bytes] = []
+    unpacking = Unpacking(found.append)
+    for first in range(0, len(packed), step):
+        unpacking.write(packed[first : first + step])
+    unpacking.end()
+    return b"".join(found)
+
+
+BOTH = bytes(range(256)) * 40
+FIRST, SECOND = BOTH[:5000], BOTH[5000:]
+
+
+@pytest.mark.parametrize("step", [1, 7, 1 << 20])
+@pytest.mark.parametrize(
+    "packed",
+    [
+        gzip.compress(BOTH),
+        gzip.compress(FIRST) + gzip.compress(SECOND),  # as of several members, one behind the other
+        gzip.compress(FIRST) + gzip.compress(b"") + gzip.compress(SECOND),
+        gzip.compress(FIRST) + gzip.compress(SECOND) + bytes(9),  # padded
+        zlib.compress(BOTH),
+        zlib.compress(BOTH, wbits=-zlib.MAX_WBITS),  # what some programs take deflate for
+    ],
+)
+def test_all_that_is_packed_comes_out(monkeypatch: pytest.MonkeyPatch, packed: bytes, step: int) -> None:
+    monkeypatch.setattr(unpacking_module, "PIECE", 1000)
+    assert unpacked(packed, step) == BOTH
+
+
+@pytest.mark.parametrize("step", [1, 7, 1 << 20])
+@pytest.mark.parametrize(
+    "packed",
+    [
+        b"",
+        BOTH,
+        b"\x1f",
+        gzip.compress(BOTH)[:-1],
+        gzip.compress(FIRST) + gzip.compress(SECOND)[:-1],
+        gzip.compress(FIRST) + b"\x1f",
+        gzip.compress(FIRST) + b"rest",
+        gzip.compress(FIRST) + bytes(9) + gzip.compress(SECOND),
+        zlib.compress(FIRST) + gzip.compress(SECOND),
+        zlib.compress(BOTH)[:-1],
+        zlib.compress(BOTH, wbits=-zlib.MAX_WBITS)[:-1],
+    ],
+)
+def test_what_is_not_packed_or_not_whole(packed: bytes, step: int) -> None:
+    with pytest.raises(FileUnreadable):
+        unpacked(packed, step)
