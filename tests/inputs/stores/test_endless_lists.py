@@ -17,7 +17,7 @@ import pytest
 
 from dcmsend import InputOptions
 from dcmsend.errors import StoreUnusable
-from dcmsend.inputs import Stores, find_inputs
+from dcmsend.inputs import LeftOut, Stores, find_inputs
 from dcmsend.inputs.stores import endless
 from dcmsend.inputs.stores import web as web_module
 from dcmsend.inputs.stores.endless import Endless, Marks
@@ -100,6 +100,41 @@ def test_what_lies_deeper_is_leapt_over(backend: str, monkeypatch: pytest.Monkey
         inputs = InputOptions(scan_directories=True, storage_options=options)
         assert paths_of(url, inputs) == [url + name for name in ("a.dcm", "sub0", "z1")]
     assert len(asked) <= 6
+
+
+def left_out_of(url: str, options: Options) -> LeftOut:
+    """What is met below an address without recursion, where no objects lie."""
+    inputs = InputOptions(scan_directories=True, storage_options=options)
+    stores, left_out = Stores(inputs), LeftOut()
+    try:
+        assert not list(find_inputs([url], inputs, stores=lambda: stores, left_out=left_out))
+    finally:
+        stores.close()
+    return left_out
+
+
+@pytest.mark.peer("obstore")
+def test_a_list_without_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of a directory bucket of S3: the same prefix begins page after page, and the list has an end."""
+    names = [f"in/{'ab'[number % 2]}/{number}.dcm" for number in range(5 * KEYS)]
+
+    def page(token: str) -> tuple[list[str], str]:
+        last = int(token or 0) + KEYS
+        return names[last - KEYS : last], str(last) if last < len(names) else ""
+
+    with listed("obstore", page, monkeypatch) as (url, options):
+        assert left_out_of(url.replace("dicom", "dicom--euw1-az1--x-s3"), options).sub_directories == 2
+
+
+@pytest.mark.peer("obstore")
+@pytest.mark.parametrize("bucket", ["dicom", "dicom--euw1-az1--x-s3"])
+def test_a_list_of_prefixes_without_end(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ["in/a/1.dcm", "in/b/1.dcm"]
+    with (
+        listed("obstore", lambda token: (names, "t"), monkeypatch) as (url, options),
+        pytest.raises(StoreUnusable, match="list of objects has no end"),
+    ):
+        left_out_of(url.replace("dicom", bucket), options)
 
 
 def test_empty_pages_between_others(monkeypatch: pytest.MonkeyPatch) -> None:

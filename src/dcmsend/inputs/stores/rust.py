@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
 from urllib.parse import unquote
 
+from .endless import Marks
 from .names import Place
 from .store import OPTIONS_OF_FSSPEC, PAGE, PIECE, Entry, Sink, Store, mtime_of, plain_etag
 from .web import WebStore
@@ -24,6 +25,8 @@ _EXPRESS: Final = "--x-s3"
 """End of the names of S3's directory buckets, whose lists have no order."""
 _NOT_UTF_8: Final = "\ufffd"
 """Stands for what an escape has that is not UTF-8, which the library has no way to ask for."""
+_MOST_KNOWN: Final = 10_000
+"""Names of directories that are kept to count each of them once, where lists have no order."""
 _LONGEST: Final = "24h"
 """Longest time for one object; the library's own limit of half a minute is for objects of web pages."""
 
@@ -75,15 +78,18 @@ class RustStore(Store):
         """See ``Store``; a page of the store is all that is in memory.
 
         The library lists what lies directly below a prefix as one whole only.  So without ``recurse`` everything below
-        is listed, too, but where the order of names allows it what lies deeper is leapt over.
+        is listed, too, but where the order of names allows it what lies deeper is leapt over.  Raises Endless.
         """
         import obstore
 
         offset: str | None = None
-        last = ""
+        known: set[str] = set()
+        marks = Marks()
         while True:
             following = None
             async for page in obstore.list(self._store, prefix or None, offset=offset, chunk_size=PAGE):
+                if page:
+                    marks.note(page[0]["path"])
                 found = [entry for entry in map(_entry, page) if not entry.is_prefix]
                 if recurse:
                     yield found
@@ -93,9 +99,11 @@ class RustStore(Store):
                     name, slash, _ = entry.path[len(prefix) :].partition("/")
                     if not slash:
                         told.append(entry)
-                    elif prefix + name != last:  # the first of all that lie there
-                        last = prefix + name
-                        told.append(Entry(last + slash))
+                    elif name not in known:  # the first of all that lie there
+                        if self._is_sorted or len(known) >= _MOST_KNOWN:
+                            known.clear()
+                        known.add(name)
+                        told.append(Entry(prefix + name + slash))
                 yield told
                 following = self._behind(prefix, page)
                 if following is not None and following != offset:

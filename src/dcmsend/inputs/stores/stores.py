@@ -103,7 +103,7 @@ class Stores:
                 if not page:
                     patience()
                     continue
-                if store.names_once:
+                if store.names_once and not page[0].is_prefix:  # lists without an order come back to a prefix
                     marks.note(page[0].path)
                 yield page
                 patience.restart()  # after the yield, because whoever reads takes his time
