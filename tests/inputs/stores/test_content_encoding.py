@@ -12,6 +12,9 @@ import pytest
 
 from dcmsend import InputOptions, JournalOptions, Peer, Result, send
 from dcmsend.errors import FileUnreadable
+from dcmsend.inputs import Stores, find_inputs
+from dcmsend.inputs.file_source import FileChanged
+from dcmsend.inputs.stores import content as content_module
 from dcmsend.inputs.stores import unpacking as unpacking_module
 from dcmsend.inputs.stores.store import Entry, is_packed
 from dcmsend.inputs.stores.unpacking import Unpacking
@@ -26,13 +29,13 @@ def options_of(place: StorePlace) -> InputOptions:
     return InputOptions(scan_directories=True, recurse=True, storage_options=place.options)
 
 
-def packing(data: bytes) -> Callable[[Request], Answer | None]:
+def packing(data: bytes, **headers: str) -> Callable[[Request], Answer | None]:
     """Answers with what is stored, also to whom asks for ``identity``; HEAD with the size of that."""
     packed = gzip.compress(data)
 
     def script(request: Request) -> Answer | None:
         length = {"Content-Length": str(len(packed))}
-        return Answer(200, packed, {**PACKED, **length}) if request.name else None
+        return Answer(200, packed, {**PACKED, **headers, **length}) if request.name else None
 
     return script
 
@@ -55,6 +58,22 @@ def test_a_web_server_that_gives_what_is_stored(web: StorePlace, tmp_path: Path,
         assert not list(again)
     assert again.already_stored == 1
     assert not web.fetched
+
+
+def test_what_is_packed_and_too_long_is_not_cut(web: StorePlace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its list tells no length, so only the largest one ends it; the entity tag is that of the list."""
+    monkeypatch.setattr(content_module, "LARGEST_OBJECT", 1000)
+    data = bytes(1001)
+    web.put("a.dcm", data)
+    web.script = packing(data, ETag='"1"')
+    stores = Stores(options_of(web))
+    try:
+        (item,) = find_inputs([web.url], options_of(web), stores=lambda: stores)
+        item.look()
+        with pytest.raises(FileChanged):
+            item.open(100)
+    finally:
+        stores.close()
 
 
 @pytest.mark.peer("gcp-storage-emulator")

@@ -149,7 +149,7 @@ class Stores:
         try:
             return content, self._try(item, restart, None)
         except TooLong:  # so it is another one than that of the list
-            return content, item.entry._replace(size=content.size + 1)
+            return content, item.entry._replace(size=content.size + 1, is_packed=False)
         except BaseException:
             content.close()
             raise
