@@ -6,7 +6,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+
+import pytest
 
 from dcmsend import JournalOptions, Peer, Result, StoreOutcome
 from dcmsend.cluster.ends import Ends
@@ -14,7 +16,7 @@ from dcmsend.cluster.told import from_text, tell_outcome, tell_rejected, to_text
 from dcmsend.cluster.window import Window
 from dcmsend.dicom.transfer_syntax import transfer_syntax
 from dcmsend.index import Instance, ReadMode, RejectedInput
-from dcmsend.inputs import InputFile, Origin, Source
+from dcmsend.inputs import Entry, InputFile, Origin, Place, Source, StoredObject, Stores
 from dcmsend.interrupt import Interrupt
 from dcmsend.journal import open_journal
 from dcmsend.reasons import Reason, Rejection
@@ -182,6 +184,28 @@ def test_a_duplicate_counts_as_stored_only_where_a_worker_may_have_sent_it(tmp_p
 
     assert results(was_heard=False) == ["refused"] * 6
     assert results(was_heard=True) == ["stored"] * 3 + ["refused"] * 3
+
+
+@pytest.mark.parametrize(("result", "length"), [(Result.FAILED, None), (Result.STORED, 100)])
+def test_what_a_worker_tells_of_an_object_of_a_web_server(tmp_path: Path, result: Result, length: int | None) -> None:
+    """Its size may be that of what is packed: the next attempt is to expect no number of bytes."""
+    place = Place("http", "host", "a.dcm")
+
+    def item_with(entry: Entry) -> StoredObject:
+        return StoredObject(cast(Stores, None), place, entry)
+
+    (path,) = write_instances(tmp_path / "in", 1)
+    item, fetched = item_with(Entry("a.dcm")), item_with(Entry("a.dcm", 100, 5, "mark", is_packed=True))
+    outcome = stored(path, result=result, file_stamp=(100, 5))
+    outcome = outcome._replace(instance=outcome.instance._replace(input=fetched))
+    window: Window[Source] = Window(1)
+    window.add([item])
+    with journal_at(tmp_path / "journal") as journal:
+        ends = ends_with(journal, window)
+        ends.take_group({**told(outcome), "attempt": begin(window, ends)})
+        assert [each.result for each in ends.take() if isinstance(each, StoreOutcome)] == [result]
+    assert item.etag == "mark"
+    assert item.length() == length
 
 
 def begin(window: Window[Source], ends: Ends) -> int:

@@ -248,7 +248,7 @@ class Ends:
             return
         outcome = outcome_from(values, item, 0)
         if number is not None and item.is_remote and item.etag != etag:
-            _learn(item, etag, outcome.file_stamp)
+            _learn(item, etag, outcome)
         if outcome.association:
             outcome = outcome._replace(association=self._number(attempt, outcome.association))
         if outcome.is_duplicate and (was_reached or self._ledger.is_unanswered(outcome)):
@@ -356,12 +356,17 @@ def _of_worker(error: DcmsendError, host: str) -> DcmsendError:
     return error
 
 
-def _learn(item: Source, etag: str, stamp: tuple[int, int] | None) -> None:
-    """Mark, size and time of an object of a web server, which are known when it is fetched, not when it is listed."""
+def _learn(item: Source, etag: str, outcome: StoreOutcome) -> None:
+    """Mark, size and time of an object of a web server, which are known when it is fetched, not when it is listed.
+
+    What may be sent again gets no size: that of what is stored packed is not the number of bytes that come.
+    """
     from dcmsend.inputs import StoredObject
 
-    if isinstance(item, StoredObject) and not item.etag and stamp is not None:
-        item.entry = item.entry._replace(etag=etag, size=stamp[0], mtime_ns=stamp[1] or None)
+    if isinstance(item, StoredObject) and not item.etag and outcome.file_stamp is not None:
+        size, mtime_ns = outcome.file_stamp
+        known = size if outcome.result is Result.STORED else item.entry.size
+        item.entry = item.entry._replace(etag=etag, size=known, mtime_ns=mtime_ns or None)
 
 
 def _item_of(path: str, etag: str, found: list[Any] | None, stamp: list[int] | None) -> Source | None:
