@@ -208,6 +208,25 @@ def test_what_a_worker_tells_of_an_object_of_a_web_server(tmp_path: Path, result
     assert item.length() == length
 
 
+def test_what_a_worker_leaves_out_before_it_sends_does_not_say_how_far_it_has_come(tmp_path: Path) -> None:
+    """It looks at all inputs first, and tells at once that the last one is no DICOM file."""
+    paths = write_instances(tmp_path / "in", 6)
+    window: Window[Source] = Window(1)
+    window.add([InputFile(str(path)) for path in paths], ahead=2)
+    rejected = tell_rejected(RejectedInput(str(paths[5]), "no DICOM", is_dicom=False, why=Rejection.NO_META_HEADER))
+    duplicates = [
+        stored(path, number, result=Result.REFUSED, status=0x0111) for number, path in enumerate(paths[:5], 1)
+    ]
+    with journal_at(tmp_path / "journal") as journal:
+        ends = ends_with(journal, window)
+        first = begin(window, ends)
+        ends.take_group({**told(), "attempt": first, "ends": [["rejected", 6, str(paths[5]), None, rejected]]})
+        ends.die(first)
+        ends.take_group({**told(*duplicates), "attempt": begin(window, ends)})
+        results = [each.result.value for each in ends.take() if isinstance(each, StoreOutcome)]
+    assert results == ["stored"] * 2 + ["refused"] * 3
+
+
 def begin(window: Window[Source], ends: Ends) -> int:
     """The number of the attempt that begins."""
     attempt = window.begin()

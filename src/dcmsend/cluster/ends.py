@@ -267,7 +267,7 @@ class Ends:
     ) -> None:
         item: Source | None = None
         if number is not None:
-            item = self._window.settle(attempt, number, is_stored=False)
+            item = self._window.settle(attempt, number, is_stored=False, was_sent=False)
         elif heard is not None and self._window.settle_found(attempt, f"rejected {path}"):
             item = next(iter(heard.attempt.inputs.values()))
             self._record.instances_found += 1

@@ -76,7 +76,7 @@ class Window(Generic[_Input]):
         self.limit = limit
         self._waiting: deque[_Batch[_Input]] = deque()
         self._running: dict[int, _Batch[_Input]] = {}
-        self._heard: dict[int, int] = {}  # of attempts that have begun: the highest number whose end was told
+        self._heard: dict[int, int] = {}  # of attempts that have begun: the highest number come to in sending
         self._open: dict[int, _Batch[_Input]] = {}
         self._inputs = 0
         self._attempts = 0
@@ -144,13 +144,13 @@ class Window(Generic[_Input]):
         batch = self._open.get(number)
         return batch is not None and number in batch.reached
 
-    def settle(self, attempt: int, number: int, *, is_stored: bool) -> _Input | None:
+    def settle(self, attempt: int, number: int, *, is_stored: bool, was_sent: bool = True) -> _Input | None:
         """An input has come to its end: it is given back the first time, None later.
 
         Of an attempt that is over, only that an input is stored counts: what else became of it there, the next attempt
-        will tell.
+        will tell.  ``was_sent``: false if a worker left it out while it looked at all inputs, before it sent the first.
         """
-        if attempt in self._heard:
+        if was_sent and attempt in self._heard:
             self._heard[attempt] = max(number, self._heard[attempt])
         batch = self._open.get(number)
         if batch is None or (batch.attempt != attempt and not is_stored):
