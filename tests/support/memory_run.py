@@ -83,7 +83,7 @@ class MemoryLedger:
     def reject(self, rejected: RejectedInput) -> None:
         raise NotImplementedError("only a scan tells")
 
-    def keep(self, path: str) -> None:
+    def keep(self, path: str, *, all_below: bool = False) -> None:
         raise NotImplementedError("only a scan tells")
 
     def all_found(self) -> None:

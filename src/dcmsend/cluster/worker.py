@@ -260,7 +260,7 @@ class _Batch:
         """False: the driver knows."""
         return False
 
-    def keep(self, path: str) -> None:
+    def keep(self, path: str, *, all_below: bool = False) -> None:
         """Does nothing: with a DICOMDIR nothing is moved."""
 
     def all_found(self) -> None:

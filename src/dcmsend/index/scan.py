@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from dcmsend.dicom.sop_class import MEDIA_STORAGE_DIRECTORY
 from dcmsend.dicom.transfer_syntax import transfer_syntax
@@ -47,7 +47,7 @@ def scan(
     kept: KeptFiles | None = None,
     fetcher: Callable[[], Fetcher] | None = None,
     on_filtered: Callable[[Source], None] | None = None,
-    keep_in_place: Callable[[str], None] | None = None,
+    keep_in_place: KeepInPlace | None = None,
 ) -> Generator[Instance, None, None]:
     """The instances of ``inputs``, lazily and in their order.
 
@@ -67,7 +67,7 @@ def scan(
         fetcher: admits objects of stores to be fetched as a whole; None to fetch their first bytes only.
         on_filtered: called for each input that ``options.value_rules`` leave out.
         keep_in_place: called with the name of each file that a DICOMDIR refers to, whatever becomes of its record, and
-            with the directory of one that cannot be read to its end.
+            with the directory of one that cannot be read to its end, of which ``all_below`` has to stay.
 
     Where files are slow to open (half a millisecond on average) some are opened ahead, on threads; ``inputs`` is then
     read on those threads, too, and up to 48 inputs further than the caller has asked for.
@@ -100,6 +100,14 @@ def scan(
     return with_groups(instances, keep)
 
 
+class KeepInPlace(Protocol):
+    """Keeps a file where it is, or all that is below a directory."""
+
+    def __call__(self, path: str, *, all_below: bool = False) -> None:
+        """See above."""
+        ...
+
+
 class _Scan:
     """The state that the steps of one scan share."""
 
@@ -116,7 +124,7 @@ class _Scan:
         kept: KeptFiles | None,
         fetcher: Callable[[], Fetcher] | None,
         on_filtered: Callable[[Source], None] | None,
-        keep_in_place: Callable[[str], None] | None,
+        keep_in_place: KeepInPlace | None,
     ) -> None:
         self._keep_in_place = keep_in_place
         self._on_filtered = on_filtered
@@ -275,7 +283,7 @@ class _Scan:
     def _keep_beside(self, dicomdir: Source) -> None:
         """Nobody knows what a broken DICOMDIR refers to: perhaps it is being written."""
         if self._keep_in_place is not None and dicomdir.container is None and not dicomdir.is_remote:
-            self._keep_in_place(os.path.dirname(os.path.abspath(dicomdir.path)))
+            self._keep_in_place(os.path.dirname(os.path.abspath(dicomdir.path)), all_below=True)
 
     def _why_of(self, item: Source, fault: Fault) -> Rejection:
         """The reason of a rejection; the data set may explain what the meta header alone does not."""

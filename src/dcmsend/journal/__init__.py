@@ -23,11 +23,12 @@ if TYPE_CHECKING:
     from .proof_rows import OpenTransaction, StoredRow
     from .proofs import Proofs
     from .shared_uids import SharedUids
+    from .staying import Staying
 
 __all__ = [
     "Directories", "Journal", "JournalFilter", "JournalGroup", "JournalOptions", "JournalReader", "JournalRow",
-    "JournalView", "MovingJournal", "OpenTransaction", "Proofs", "SharedUids", "StoredRow", "journal_files",
-    "merge_journals", "open_journal",
+    "JournalView", "MovingJournal", "OpenTransaction", "Proofs", "SharedUids", "Staying", "StoredRow",
+    "journal_files", "merge_journals", "open_journal",
 ]  # fmt: skip
 
 
@@ -39,7 +40,7 @@ def open_journal(
     reads_dicomdir: bool = False,
     needs_proof: bool = False,
     fingerprint: str = "",
-    stays: set[tuple[int, int]] | None = None,
+    stays: Staying | None = None,
     must_exist: bool = False,
 ) -> Journal | MovingJournal:
     """Open the journal of a run.  Raises JournalError.
@@ -48,7 +49,7 @@ def open_journal(
         reads_dicomdir: whether a DICOMDIR may refer to inputs; such files are not moved.
         needs_proof: whether files are moved only after the archive has confirmed them.
         fingerprint: of the options that change the bytes sent, ``""`` for none.
-        stays: device and inode of files that a DICOMDIR refers to; more are added while they are found.
+        stays: files that a DICOMDIR refers to; more are added while they are found.
         must_exist: whether there has to be a journal, because an empty one would say that all is well.
     """
     if must_exist and _is_absent(options.path):
@@ -76,7 +77,7 @@ def _is_absent(path: str) -> bool:
 
 _HOMES: Final = {
     "Journal": "journal", "JournalView": "journal_view", "MovingJournal": "moving_journal", "Proofs": "proofs",
-    "Directories": "path_key", "SharedUids": "shared_uids",
+    "Directories": "path_key", "SharedUids": "shared_uids", "Staying": "staying",
     "journal_files": "own_files", "merge_journals": "merge", "OpenTransaction": "proof_rows", "StoredRow": "proof_rows",
     "JournalFilter": "listing", "JournalGroup": "listing", "JournalReader": "listing", "JournalRow": "listing",
 }  # fmt: skip

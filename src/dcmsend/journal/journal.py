@@ -111,7 +111,7 @@ class Journal:
         """False: this journal moves nothing."""
         return False
 
-    def keep(self, path: str) -> None:
+    def keep(self, path: str, *, all_below: bool = False) -> None:
         """Does nothing: every file stays."""
 
     def all_found(self) -> None:

@@ -64,7 +64,7 @@ class JournalView:
     def reject(self, rejected: RejectedInput) -> None:
         """Does nothing: a view writes nothing."""
 
-    def keep(self, path: str) -> None:
+    def keep(self, path: str, *, all_below: bool = False) -> None:
         """Does nothing: every file stays."""
 
     def all_found(self) -> None:

@@ -6,7 +6,6 @@ import logging
 import os
 import threading
 from collections import deque
-from contextlib import suppress
 from typing import Final, NamedTuple
 
 from dcmsend.errors import JournalError
@@ -16,6 +15,7 @@ from .move_file import NotMoved, move_file
 from .move_note import KeptNote, is_noted, is_temporary
 from .move_recovery import recover
 from .sent_directory import SentDirectory
+from .staying import Staying
 
 __all__ = ["Mover"]
 
@@ -23,14 +23,6 @@ _MOST_WAITING: Final = 1000
 _WAIT_SECONDS: Final = 0.05
 
 _log = logging.getLogger("dcmsend.app")
-
-
-def is_one_of(path: str, identities: set[tuple[int, int]]) -> bool:
-    """Whether a file is one of ``identities``, which are device and inode."""
-    with suppress(OSError, ValueError):
-        status = os.stat(path)
-        return (status.st_dev, status.st_ino) in identities
-    return False
 
 
 class _Waiting(NamedTuple):
@@ -47,12 +39,12 @@ class Mover:
     """
 
     def __init__(
-        self, directory: str, journal: str, *, may_stay: bool = False, stays: set[tuple[int, int]] | None = None
+        self, directory: str, journal: str, *, may_stay: bool = False, stays: Staying | None = None
     ) -> None:
         """Make the directory.  Raises JournalError where that is impossible.
 
         With ``may_stay`` no file is moved before the search has ended, because a DICOMDIR may refer to it.  ``stays``
-        holds device and inode of such files, and of directories of which all stays, as far as known; more are added.
+        holds such files as far as known; more are added.
         """
         try:
             os.makedirs(directory, exist_ok=True)
@@ -69,11 +61,10 @@ class Mover:
         self._waiting: deque[_Waiting] = deque()
         self._may_stay = may_stay
         self._later: list[_Waiting] = []
-        self._kept = set() if stays is None else stays
+        self._stays = Staying() if stays is None else stays
         self._changed = threading.Condition()
         self._stopping = False
         self._has_told = False
-        self._told: set[str] = set()
         self._note: KeptNote | None = None
         self._thread = threading.Thread(target=self._run, name="move-sent", daemon=True)
         self._thread.start()
@@ -105,14 +96,12 @@ class Mover:
             self._later.clear()
             self._changed.notify_all()
 
-    def keep(self, path: str) -> None:
+    def keep(self, path: str, *, all_below: bool = False) -> None:
         """Keep a file in place because a DICOMDIR refers to it, even if it was also found in another way.
 
-        So is all that is below a directory.
+        With ``all_below`` it is a directory with all that is in there.
         """
-        with suppress(OSError, ValueError):
-            status = os.stat(path)
-            self._kept.add((status.st_dev, status.st_ino))
+        self._stays.keep(path, all_below=all_below)
 
     def holds(self, directory: bytes, name: bytes, root: bytes) -> bool:
         """Whether a file lies where files are moved to, or is being moved: it must not be sent again.
@@ -164,7 +153,7 @@ class Mover:
         try:
             if not os.path.samestat(os.stat(self._directory), self._status):
                 raise NotMoved("the directory was replaced")
-            if self._kept and self._is_kept(item.path):
+            if self._stays.holds(item.path):
                 return
             if self._note is None:
                 self._note = KeptNote(self._directory)
@@ -184,21 +173,6 @@ class Mover:
             self.has_moved = True
             if new_name != target:
                 _log.warning("sent file is moved to '%s', '%s' has the same bytes: %s", new_name, target, item.path)
-
-    def _is_kept(self, path: str) -> bool:
-        """Whether a file stays, or a directory above it with all that is in there; the latter is told once each."""
-        if is_one_of(path, self._kept):
-            return True
-        directory = os.path.dirname(os.path.realpath(path))
-        while not is_one_of(directory, self._kept):
-            above = os.path.dirname(directory)
-            if above == directory:
-                return False
-            directory = above
-        if directory not in self._told:
-            self._told.add(directory)
-            _log.warning("sent files stay, because their DICOMDIR could not be read or is too young: %s", directory)
-        return True
 
     def _target_of(self, item: Source) -> str:
         below = item.path[len(item.root) :] if item.origin is Origin.DIRECTORY else os.path.basename(item.path)

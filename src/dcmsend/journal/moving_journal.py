@@ -23,6 +23,7 @@ from .writer import time_of_row
 
 if TYPE_CHECKING:
     from .proofs import Proofs
+    from .staying import Staying
 
 __all__ = ["MovingJournal"]
 
@@ -43,7 +44,7 @@ class MovingJournal:
         reads_dicomdir: bool = False,
         needs_proof: bool = False,
         fingerprint: str = "",
-        stays: set[tuple[int, int]] | None = None,
+        stays: Staying | None = None,
     ) -> None:
         """Open both.  Raises JournalError.
 
@@ -107,10 +108,10 @@ class MovingJournal:
             self.keep(rejected.path)
         self._journal.reject(rejected)
 
-    def keep(self, path: str) -> None:
-        """Keep a file in place, or all that is below a directory, because a DICOMDIR (may) refer to it."""
+    def keep(self, path: str, *, all_below: bool = False) -> None:
+        """Keep a file in place, or ``all_below`` a directory, because a DICOMDIR (may) refer to it."""
         if self._mover is not None:
-            self._mover.keep(path)
+            self._mover.keep(path, all_below=all_below)
 
     def all_found(self) -> None:
         """Note that no further DICOMDIR will be found."""

@@ -24,7 +24,7 @@ from .search import Search, find_sources, selection_of, share_of
 
 if TYPE_CHECKING:
     from dcmsend.inputs import Fetcher, Stores
-    from dcmsend.journal import Journal, MovingJournal
+    from dcmsend.journal import Journal, MovingJournal, Staying
     from dcmsend.transfer import InstanceProof, Ledger
 
     from .carrier import CarrierMaker
@@ -83,7 +83,7 @@ class Run:
         self.interrupt = interrupt or Interrupt(settings.transfer.drain_seconds)
         self._proving: Proving | None = None
         self._stores: Stores | None = None
-        self._stays: set[tuple[int, int]] = set()  # files that a DICOMDIR refers to
+        self._stays: Staying | None = None  # files that a DICOMDIR refers to
         if settings.wants_proof:
             from dcmsend.report import ProofSummary  # only where a proof is asked for
 
@@ -234,15 +234,16 @@ class Run:
         journal.close()
 
     def _open_journal(self, *, is_open_again: bool = False) -> Journal | MovingJournal:
-        from dcmsend.journal import open_journal  # loads SQLite
+        from dcmsend.journal import Staying, open_journal  # loads SQLite
 
         settings = self.settings
         assert settings.journal is not None
         options = settings.journal.replace(resume=True) if is_open_again else settings.journal
+        stays = self._stays = self._stays or Staying()
         journal = open_journal(
             options, settings.peer.facts, self.interrupt,
             reads_dicomdir=settings.index.expand_dicomdir and not (is_open_again and self.record.all_found),
-            needs_proof=settings.wants_proof, stays=self._stays, must_exist=is_open_again,
+            needs_proof=settings.wants_proof, stays=stays, must_exist=is_open_again,
         )  # fmt: skip
         self._tell_of_all_runs(options.path)
         return journal

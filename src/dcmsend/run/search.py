@@ -205,7 +205,7 @@ class Search:
         if self._recall is not None:
             if self._settings.index.expand_dicomdir:
                 for path in self._record.left_out.dicomdirs:
-                    self._recall.keep(os.path.dirname(os.path.abspath(path)))
+                    self._recall.keep(os.path.dirname(os.path.abspath(path)), all_below=True)
             self._recall.all_found()
 
     @property

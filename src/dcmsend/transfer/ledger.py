@@ -28,8 +28,8 @@ class Recall(Protocol):
         """Note that an input is broken.  Raises JournalError."""
         ...
 
-    def keep(self, path: str) -> None:
-        """Note that a file stays where it is, or a directory with all that is below: a DICOMDIR (may) refer to it."""
+    def keep(self, path: str, *, all_below: bool = False) -> None:
+        """Note that a file stays where it is, or all that is below a directory: a DICOMDIR (may) refer to it."""
         ...
 
     def all_found(self) -> None:
