@@ -16,18 +16,23 @@ from dcmsend.dicom.transfer_syntax import transfer_syntax
 from dcmsend.index import Instance, ReadMode
 from dcmsend.inputs import InputFile, Origin
 from dcmsend.interrupt import Interrupt
-from dcmsend.journal import MovingJournal, Staying
+from dcmsend.journal import Journal, MovingJournal, Staying
+from dcmsend.transfer import ProofState, Verdict
 from support.fixture_files import CT_CLASS, EI
 from support.sending import instance_uid, write_instances
 from support.unnumbered import unnumbered_files
 
 
+def instance_of(path: Path, number: int) -> Instance:
+    """An instance in a file."""
+    return Instance(InputFile(str(path)), CT_CLASS, instance_uid(number), transfer_syntax(EI), ReadMode.FILE_ONLY)
+
+
 def stored(path: Path, number: int) -> StoreOutcome:
     """The outcome of a file that is stored."""
-    instance = Instance(InputFile(str(path)), CT_CLASS, instance_uid(number), transfer_syntax(EI), ReadMode.FILE_ONLY)
     status = path.stat()
     stamp = status.st_size, status.st_mtime_ns
-    return StoreOutcome(number, instance, Result.STORED, 0, None, started=time.time(), file_stamp=stamp)
+    return StoreOutcome(number, instance_of(path, number), Result.STORED, 0, None, started=time.time(), file_stamp=stamp)
 
 
 def move(folder: Path, paths: list[Path], prepare: Callable[[MovingJournal], object]) -> list[str]:
@@ -41,6 +46,25 @@ def move(folder: Path, paths: list[Path], prepare: Callable[[MovingJournal], obj
     journal.all_found()
     journal.close()
     return sorted(path.name for path in (folder / "sent").iterdir() if path.is_file())
+
+
+def test_a_file_of_a_dicomdir_is_never_moved_so_its_time_says_nothing_of_what_was(tmp_path: Path) -> None:
+    """Of an earlier driver the journal hears late, with times of then."""
+    early, late, gone = write_instances(tmp_path / "in", 3)
+    options = JournalOptions(str(tmp_path / "journal"), move_sent=str(tmp_path / "sent"))
+    peer = Peer("127.0.0.1", 104).facts
+    earlier = Journal(options, peer, Interrupt())
+    earlier.note(stored(gone, 3)._replace(started=2000.0))
+    earlier.close()
+    gone.unlink()
+    journal = MovingJournal(options.replace(resume=True), peer, Interrupt(), reads_dicomdir=True)
+    by_dicomdir = stored(early, 1)
+    item = InputFile(str(early), Origin.DICOMDIR)
+    journal.note(by_dicomdir._replace(instance=by_dicomdir.instance._replace(input=item), started=1000.0))
+    journal.note(stored(late, 2))
+    journal.flush()
+    assert not journal.was_moved(instance_of(gone, 3))
+    journal.close()
 
 
 @pytest.mark.parametrize("name", ["in/IMAGES", "in/IMAGES/..", "in", "in/IMAGES/."])
@@ -107,3 +131,19 @@ def test_where_the_system_numbers_no_files_only_what_is_named_stays(tmp_path: Pa
         staying.keep(str(first))
         staying.keep(str(third.parent), all_below=True)
         assert [staying.holds(str(path)) for path in (first, second, third)] == [True, False, True]
+
+
+def test_what_has_to_be_sent_again_was_not_moved_by_this_run(tmp_path: Path) -> None:
+    """The archive does not have it: that its file is gone is told, and it does not count as stored."""
+    (path,) = write_instances(tmp_path / "in", 1)
+    options = JournalOptions(str(tmp_path / "journal"), move_sent=str(tmp_path / "sent"))
+    journal = MovingJournal(options, Peer("127.0.0.1", 104).facts, Interrupt(), needs_proof=True)
+    journal.note(stored(path, 1)._replace(started=time.time() + 60))
+    journal.flush()
+    (row,) = journal.proofs().unproven()
+    journal.proofs().record([(row, Verdict(ProofState.MISSING))])
+    path.unlink()
+    assert journal.was_moved(instance_of(path, 1))
+    assert journal.proofs().send_again(list(journal.proofs().refuted(sent_again=False))) == 1
+    assert not journal.was_moved(instance_of(path, 1))
+    journal.close()

@@ -80,9 +80,14 @@ class Mover:
             while self.is_behind and self._thread.is_alive():
                 self._changed.wait(_WAIT_SECONDS)
 
+    @staticmethod
+    def takes(item: Source) -> bool:
+        """Whether an input may be moved at all: not the file of a DICOMDIR, a member of an archive, an object."""
+        return item.origin in (Origin.PARAMETER, Origin.DIRECTORY)
+
     def add(self, item: Source, stamp: tuple[int, int], identity: tuple[int, int] | None = None) -> None:
         """Queue a file to be moved; files that a DICOMDIR refers to stay."""
-        if item.origin not in (Origin.PARAMETER, Origin.DIRECTORY):
+        if not self.takes(item):
             return
         with self._changed:
             (self._later if self._may_stay else self._waiting).append(_Waiting(item, stamp, identity))

@@ -210,6 +210,6 @@ class MovingJournal:
         for outcome in outcomes:
             item = outcome.instance.input
             if outcome.status == 0 and outcome.file_stamp is not None and not item.is_remote:
-                if outcome.started:
+                if outcome.started and self._mover.takes(item):
                     self._first_sent = min(self._first_sent, time_of_row(outcome))
                 self._mover.add(item, outcome.file_stamp, outcome.file_identity)

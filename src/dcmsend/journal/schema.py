@@ -125,8 +125,9 @@ LOOK_UP_BEFORE: Final = (
 )
 
 LOOK_UP_SUCCESS_SINCE: Final = (
-    "SELECT sop_instance_uid FROM directory JOIN instance ON directory = directory.id"
-    " WHERE path = ? AND name = ? AND outcome = 0 AND status = 0 AND time >= ?"
+    "SELECT sop_instance_uid FROM directory JOIN instance ON directory = directory.id "
+    "LEFT JOIN proof ON proof.id = instance.proof "
+    "WHERE path = ? AND name = ? AND outcome = 0 AND status = 0 AND instance.time >= ? AND coalesce(due, 0) = 0"
 )
 
 COLUMNS: Final = (
