@@ -135,6 +135,18 @@ def test_what_an_earlier_driver_has_not_heard_counts_as_if_it_had(tmp_path: Path
         assert journal.is_stored(item)
 
 
+def test_a_name_that_cannot_be_takes_no_other_outcome_of_an_earlier_driver_with_it(tmp_path: Path) -> None:
+    first, second = write_instances(tmp_path / "in", 2)
+    impossible = stored(first)
+    item = InputFile(f"{tmp_path}/in\0/000001.dcm")
+    impossible = impossible._replace(instance=impossible.instance._replace(input=item))
+    with journal_at(tmp_path / "journal") as journal:
+        group = told(stored(first), impossible, stored(second, 2))
+        ends_with(journal).take_of_others({**group, "ends": [*group["ends"][:2], ["outcome"], *group["ends"][2:]]})
+        journal.flush()
+        assert [journal.is_stored(InputFile(str(path))) for path in (first, second)] == [True, True]
+
+
 def test_what_comes_again_after_it_was_moved_is_known_to_be_stored(tmp_path: Path) -> None:
     """By its name, and when a worker cannot open it; though the directory was unknown when it came first."""
     (path,) = write_instances(tmp_path / "in", 1)

@@ -295,13 +295,16 @@ class Ends:
 
         Raises JournalError.
         """
-        try:
-            for _, number, path, etag, found, values in (end for end in group.get("ends", ()) if end[0] == "outcome"):
-                item = _item_of(path, etag, found if number is None else None, values[-1].get("file_stamp"))
-                if item is not None:
-                    self._ledger.note_earlier(outcome_from(values, item, 0))
-        except _MALFORMED as error:
-            _log.warning("ignoring what a worker has told: %s: %s", type(error).__name__, error)
+        ends = group.get("ends")
+        for end in ends if isinstance(ends, list) else ():
+            try:
+                if end[0] == "outcome":
+                    _, number, path, etag, found, values = end
+                    item = _item_of(path, etag, found if number is None else None, values[-1].get("file_stamp"))
+                    if item is not None:
+                        self._ledger.note_earlier(outcome_from(values, item, 0))
+            except _MALFORMED as error:  # the others are not to blame
+                _log.warning("ignoring what a worker has told: %s: %s", type(error).__name__, error)
 
     # -- ends
 
