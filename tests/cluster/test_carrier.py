@@ -27,7 +27,10 @@ from dcmsend import (
     send,
 )
 from dcmsend.cluster import ClusterUnusable
-from dcmsend.errors import NegotiationFailed, NoInputFiles, NoValidInputFiles, SendingFailed
+from dcmsend.cluster.ends import Ends
+from dcmsend.cluster.link import Link
+from dcmsend.cluster.told import to_text
+from dcmsend.errors import JournalError, NegotiationFailed, NoInputFiles, NoValidInputFiles, SendingFailed
 from dcmsend.journal import JournalFilter, JournalReader
 from dcmsend.reasons import Reason
 from support.clusters import kill_a_worker, most_at_once, transfer_over, uids_at
@@ -202,6 +205,30 @@ def test_a_receiver_that_takes_nothing_ends_the_run(client: Client, tmp_path: Pa
     assert [(outcome.result, outcome.reason) for outcome in outcomes] == [
         (Result.NOT_ATTEMPTED, Reason.NO_ASSOCIATION)
     ] * 5
+
+
+def test_a_journal_that_fails_over_what_an_earlier_driver_was_told_loses_no_outcome(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes while batches are under way: they are heard to their end."""
+    submit, journal = Link.submit, str(tmp_path / "journal")
+
+    def submit_and_hear(link: Link, *told: Any) -> None:
+        submit(link, *told)
+        for take in link._takers:
+            take(to_text({"run": "earlier"}))
+
+    def fail(*_: object) -> None:
+        raise JournalError(journal, "disk full")
+
+    monkeypatch.setattr(Link, "submit", submit_and_hear)
+    monkeypatch.setattr(Ends, "take_of_others", fail)
+    paths = write_instances(tmp_path / "files", 3)
+    with ScriptedPeer() as peer:
+        outcomes, error = run_transfer(transfer_over(client, paths, peer.port, tmp_path / "journal"))
+    assert isinstance(error, JournalError)
+    assert sorted(outcome.instance.input.path for outcome in outcomes) == sorted(map(str, paths))
+    assert len(uids_at(peer)) == sum(outcome.result is Result.STORED for outcome in outcomes)
 
 
 def test_a_run_that_is_cancelled_drains_and_the_next_one_sends_the_rest(client: Client, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final
 
-from dcmsend.errors import Cancelled, DcmsendError, GivenUp, NoInputFiles, NoValidInputFiles
+from dcmsend.errors import Cancelled, DcmsendError, GivenUp, JournalError, NoInputFiles, NoValidInputFiles
 from dcmsend.index import RejectedInput
 from dcmsend.inputs import Source
 from dcmsend.transfer import StoreOutcome
@@ -148,6 +148,8 @@ class ClusterCarrier:
             self._record.already_stored += len(found)
         ahead = None if any(item.is_remote for item in batch) else self._ahead
         self._window.add(batch, found, ahead=ahead)
+        if self._error is not None:  # what was heard while the batch was cut has ended the run
+            self._ends.give_up_waiting()
 
     def _send(self, attempt: Attempt[Source]) -> None:
         if attempt.is_repeated:
@@ -185,7 +187,10 @@ class ClusterCarrier:
         if kind == "told":
             group = from_text(text)
             if group.get("run") != self._run:
-                self._ends.take_of_others(group)
+                try:
+                    self._ends.take_of_others(group)
+                except JournalError as error:  # what is under way is heard to its end
+                    self._stop(error)
                 return
             self._ends.take_group(group)
             if self._ends.is_complete(group["attempt"]):
