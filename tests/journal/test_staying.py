@@ -32,7 +32,8 @@ def stored(path: Path, number: int) -> StoreOutcome:
     """The outcome of a file that is stored."""
     status = path.stat()
     stamp = status.st_size, status.st_mtime_ns
-    return StoreOutcome(number, instance_of(path, number), Result.STORED, 0, None, started=time.time(), file_stamp=stamp)
+    instance = instance_of(path, number)
+    return StoreOutcome(number, instance, Result.STORED, 0, None, started=time.time(), file_stamp=stamp)
 
 
 def move(folder: Path, paths: list[Path], prepare: Callable[[MovingJournal], object]) -> list[str]:
