@@ -16,6 +16,7 @@ from dcmsend.index import IndexOptions, RejectedInput, scan
 from dcmsend.inputs import DataSetInput, InputFile, Origin
 from dcmsend.inputs.file_source import open_input
 from dcmsend.reasons import Rejection
+from support.corpus import DATA
 from support.data_set_bytes import file_with
 from support.reading_judge import collected_log
 
@@ -72,6 +73,25 @@ def test_a_link_of_a_directory_that_leads_nowhere_is_no_dicom_file(folder: Path,
     list(scan(inputs(folder, "link", origin=Origin.DIRECTORY), GO_ON, rejected.append))
     list(scan(inputs(folder, "link"), GO_ON, rejected.append))
     assert [row.is_dicom for row in rejected] == [False, True]
+
+
+@pytest.mark.parametrize("fault", ["class", "text"])
+def test_beside_a_dicomdir_that_is_rejected_all_stays(folder: Path, fault: str) -> None:
+    """Nobody knows what it refers to, whatever is wrong with it: here the class of the DICOMDIR is none."""
+    whole = (DATA / "fileset" / "DICOMDIR").read_bytes()
+    other = whole.replace(b"1.2.840.10008.1.3.10", b"1.2.840.10008.1.3.99")
+    assert other != whole
+    (folder / "dicomdir").write_bytes(other if fault == "class" else b"nothing of the kind " * 20)
+    kept: list[tuple[str, bool]] = []
+
+    def keep(path: str, *, all_below: bool = False) -> None:
+        kept.append((path, all_below))
+
+    options = GO_ON.replace(expand_dicomdir=True)
+    rejected: list[RejectedInput] = []
+    assert list(scan(inputs(folder, "dicomdir", "text"), options, rejected.append, keep_in_place=keep)) == []
+    assert len(rejected) == 2
+    assert kept == [(str(folder), True)]
 
 
 def test_no_input_is_read_before_it_is_asked_for(folder: Path) -> None:

@@ -172,8 +172,6 @@ class _Scan:
                     os.close(descriptor)
             if error is not None:
                 item.let_go()
-                if options.expand_dicomdir and os.path.basename(item.path).upper() == "DICOMDIR":
-                    self._keep_beside(item)
                 self._reject_file(item, opened, error.text, error.why, error.explanation)
                 continue
             if is_dicomdir or is_left or is_filtered or fault is not None:
@@ -293,6 +291,8 @@ class _Scan:
     def _reject_file(
         self, item: Source, opened: Opened, reason: str, why: Rejection, detail: str = ""
     ) -> None:
+        if self._options.expand_dicomdir and os.path.basename(item.path).upper() == "DICOMDIR":
+            self._keep_beside(item)
         if self._options.tells_once and self._options.halt_on_invalid:
             pass  # the error that ends the run says it
         elif item.path:
