@@ -19,7 +19,7 @@ import pytest
 
 from dcmsend.journal import move_copy, move_file, move_note, move_recovery
 from dcmsend.journal.move_file import NotMoved
-from dcmsend.journal.move_note import KeptNote
+from dcmsend.journal.move_note import KeptNote, MoveNote
 from dcmsend.journal.move_recovery import recover
 from support.unnumbered import unnumbered_files
 
@@ -162,6 +162,35 @@ def test_killed_where_the_name_is_taken(
         assert not is_there or theirs.read_bytes() == content
         assert any(path.read_bytes() == CONTENT for path in files if path != theirs or not is_there)
     assert steps > 20
+
+
+def test_a_name_that_is_taken_while_the_file_is_copied_is_not_noted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A copy takes its time; what has the name by then is somebody's, and recovery would remove its beginning."""
+    source, target = tmp_path / "in" / "x.dcm", tmp_path / "out" / "x.dcm"
+    source.parent.mkdir()
+    source.write_bytes(CONTENT)
+    status = source.stat()
+    go_the_way("another file system", monkeypatch)
+    really = move_file.copy_file
+    noted: list[str] = []
+
+    def copy_late(*arguments: Any) -> None:
+        really(*arguments)
+        if not target.exists():
+            target.write_bytes(CONTENT[:-1])
+
+    class Note(MoveNote):
+        def place(self, name: str) -> None:
+            noted.append(name)
+
+    monkeypatch.setattr(move_file, "copy_file", copy_late)
+    with pytest.raises(NotMoved, match="taken"):
+        move_file.move_file(str(source), str(target), (status.st_size, status.st_mtime_ns), note=Note())
+    assert noted == []
+    assert (source.read_bytes(), target.read_bytes()) == (CONTENT, CONTENT[:-1])
+    assert everything_below(tmp_path / "in", tmp_path / "out") == [source, target]
 
 
 def test_a_run_that_lives_is_let_be(tmp_path: Path) -> None:

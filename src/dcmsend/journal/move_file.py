@@ -178,6 +178,7 @@ class _Place:
         try:
             copy_file(here, self._taken, there, copy)
             self._sent.check(here.status(self._taken))
+            _check_free(there, name)  # the copy has taken its time
             self._note.place(os.path.join(there.path, name))
             _rename_by_steps(there, copy, name, self._note)
         finally:
