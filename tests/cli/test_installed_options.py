@@ -116,14 +116,14 @@ def test_connection_that_takes_too_long() -> None:
 
 
 def test_answer_that_does_not_come() -> None:
-    done, _ = send("-td", "1", "-ta", "1", CT, script=Script(stores={1: Silence()}))
+    done, _ = send("-td", "1", "-ta", "20", CT, script=Script(stores={1: Silence()}))
     assert done.exit_code == 62
     assert "F: cannot send SOP instance" in done.stderr
 
 
 def test_idle_timeout() -> None:
     """A peer that swallows an instance and says nothing is given up."""
-    done, _ = send("--idle-timeout", "1s", "-ta", "1", CT, script=Script(stores={1: Silence()}))
+    done, _ = send("--idle-timeout", "1s", "-ta", "20", CT, script=Script(stores={1: Silence()}))
     assert done.exit_code == 62
     assert "F: cannot send SOP instance" in done.stderr
 

@@ -5,6 +5,7 @@ Masked are only time, thread, process and what says which program it is.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import socket
@@ -265,6 +266,8 @@ def test_syslog_server(facility: str, tmp_path: Path) -> None:
 @pytest.mark.skipif(os.path.exists("/dev/log") or not os.access("/dev", os.W_OK), reason="needs the place of the log")
 def test_log_of_the_system(tmp_path: Path) -> None:
     received = []
+    held = os.open("/dev", os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)  # another suite may want the same place
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
         log.bind("/dev/log")
         try:
@@ -280,6 +283,7 @@ def test_log_of_the_system(tmp_path: Path) -> None:
                 received[-1].append(done.stderr)
         finally:
             os.unlink("/dev/log")
+            os.close(held)
     assert received[1] == received[0]
     assert received[0][0].startswith(b"<158> WHEN me: ")  # facility 19, severity 6
 

@@ -128,12 +128,13 @@ def test_send_while_scanning_needs_further_associations() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_memory_stays_flat(tmp_path: Path) -> None:
-    """A list twice as long takes no more memory; both are longer than the part of it that is known at a time."""
+    """A list three times as long takes no more memory; both are longer than the part of it that is known at a time."""
     (tmp_path / "files").mkdir()
     original = write_instances(tmp_path, 1)[0]
     peaks = []
-    for count in (11_000, 22_000):
+    for count in (11_000, 33_000):
         for number in range(count):
             path = tmp_path / "files" / f"{number:06d}"
             if not path.exists():
@@ -145,7 +146,7 @@ def test_memory_stays_flat(tmp_path: Path) -> None:
             )  # fmt: skip
         assert done.exit_code == 0, done.stderr
         peaks.append(peak)
-    assert peaks[1] < peaks[0] + (3 << 20)
+    assert peaks[1] < peaks[0] + (6 << 20)  # how much is known ahead depends on how busy the machine is
 
 
 def test_keep_together(tmp_path: Path) -> None:

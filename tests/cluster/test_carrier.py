@@ -181,7 +181,7 @@ def test_the_file_that_ends_workers_is_named_and_all_others_are_stored(client: C
 
 def test_the_first_failure_ends_a_run_that_halts(client: Client, tmp_path: Path) -> None:
     write_tree(tmp_path / "tree", 400, per_directory=50)
-    with ScriptedPeer(Script(stores={9: Abort()}), SLOW) as peer:
+    with ScriptedPeer(Script(stores={9: Abort()}), Script(other_stores=Respond(delay=0.03))) as peer:
         transfer = transfer_over(client, tmp_path / "tree", peer.port, tmp_path / "j", halt_on_failure=True)
         outcomes, error = run_transfer(transfer)
     assert isinstance(error, SendingFailed)

@@ -77,5 +77,5 @@ def test_a_worker_that_has_left_waits_for_nobody(small_cluster: Any) -> None:
 
     (worker,) = small_cluster.workers.values()
     sync(small_cluster.loop, worker.close)
-    tell_scheduler(worker, "topic", "too late")
-    assert [text for _, text in small_cluster.scheduler.get_events("topic")] == ["first"]
+    tell_scheduler(worker, "left", "too late")
+    assert not small_cluster.scheduler.get_events("left")

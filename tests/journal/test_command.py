@@ -38,7 +38,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     answers = {2: Respond(0xA700), 3: Respond(0xA900), 4: Respond(0xB000)}
     with ScriptedPeer(Script(stores={**answers, 9: Silence()})) as peer:
         done = run(
-            installed_dcmsend(), "--journal", folder / "journal", "-aec", "VNA", "-td", "1", "127.0.0.1", peer.port,
+            installed_dcmsend(), "--journal", folder / "journal", "-aec", "VNA", "-td", "4", "127.0.0.1", peer.port,
             files[0].with_name(ODD), *files[1:],
         )  # fmt: skip
         (folder / "port").write_text(str(peer.port))

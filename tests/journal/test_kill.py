@@ -129,7 +129,7 @@ def test_receiver_is_killed_and_the_run_goes_on(number: int, instances: Path, tm
     archive = Storescp(tmp_path)
     with archive.running():
         sender = Sender(
-            tmp_path, archive.port, "--retry", "20", "--retry-delay", "1", "--max-instances-rate", "300"
+            tmp_path, archive.port, "--retry", "20", "--retry-delay", "1", "--max-instances-rate", "60"
         )
         for _ in range(3):
             wanted = len(uids_in(archive.directory)) + chance.randrange(1, INSTANCES // 4)

@@ -61,11 +61,13 @@ def several(monkeypatch: pytest.MonkeyPatch) -> None:
 def opened_by(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
     """How many members were opened by which kind of thread."""
     counts: dict[str, int] = {}
+    one_at_a_time = threading.Lock()
     really_open = ArchiveMember.open
 
     def noted(member: ArchiveMember, head_size: int, spares: SpareFiles | None = None) -> file_source.OpenFile:
         kind = threading.current_thread().name.split("-")[0]
-        counts[kind] = counts.get(kind, 0) + 1
+        with one_at_a_time:
+            counts[kind] = counts.get(kind, 0) + 1
         return really_open(member, head_size, spares)
 
     monkeypatch.setattr(ArchiveMember, "open", noted)

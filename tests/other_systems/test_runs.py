@@ -19,6 +19,7 @@ from support.http_wire import response
 from support.other_system import SYSTEMS
 from support.peer_script import Abort, Respond, Script, prefer
 from support.peer_script import Accept as AcceptAssociation
+from support.ports import free_port
 from support.processes import wait_until
 from support.run import run
 from support.scripted_peer import ScriptedPeer
@@ -198,9 +199,10 @@ def test_retries_and_a_peer_that_is_gone(system: str, tmp_path: Path) -> None:
             course.exit_codes.append(start(*words, *CALL, peer.port, "in", cwd=folder).exit_code)
             course.reports.append(report_of(folder / "r.json", peer.port))
         course.received = received(peer)
-        lost = start("--report-json", "r.json", "+sd", *CALL, peer.port, "in", cwd=folder)
+        gone = free_port()
+        lost = start("--report-json", "r.json", "+sd", *CALL, gone, "in", cwd=folder)
         course.exit_codes.append(lost.exit_code)
-        course.reports.append([line.replace(str(peer.port), "(port)") for line in lost.stderr.splitlines()])
+        course.reports.append([line.replace(str(gone), "(port)") for line in lost.stderr.splitlines()])
         return course
 
     course = agree(scenario, system, tmp_path)
@@ -277,7 +279,7 @@ def test_interrupted(name: str, tmp_path: Path) -> None:
     with ScriptedPeer(Script(other_stores=Respond(delay=0.05))) as peer:  # time enough for a signal on a busy machine
         process = process_on(name, "--report-json", report, "+sd", *CALL, peer.port, tmp_path / "in")
         try:
-            wait_until(lambda: len(peer.stores) == 2, 60, "the second instance")
+            wait_until(lambda: len(peer.stores) >= 2, 60, "the second instance")
             process.send_signal(signal.SIGINT)
             errors = process.communicate(timeout=60)[1]
         finally:

@@ -20,17 +20,17 @@ pytestmark = [pytest.mark.peer("dcmtk-dcmsend"), pytest.mark.slow, pytest.mark.t
 
 HIDDEN_LIMIT = 60.0
 LATE = Script(stores={1: Respond(delay=HIDDEN_LIMIT + 3)})
-SHIFTING = (Script(stores={1: Respond(0xA700, delay=3)}), Script())
+SHIFTING = (Script(stores={1: Respond(0xA700, delay=18)}), Script())
 SILENT = Script(stores={2: Silence()}, close_after_abort=False)
 
 RUNS: dict[str, tuple[tuple[str, ...], PeerWanted]] = {
     "late": (("CT",), LATE),
     "late, in time": (("CT", "-td", "100"), LATE),
-    "silent": (("CT", "MR", "CT2", "-td", "2"), SILENT),
-    "silent, no close": (("CT", "MR", "CT2", "-td", "1", "-ta", "1"), SILENT),
+    "silent": (("CT", "MR", "CT2", "-td", "10"), SILENT),
+    "silent, no close": (("CT", "MR", "CT2", "-td", "10", "-ta", "10"), SILENT),
     "silent acceptor": (("CT", "-ta", "2"), Script(associate=Silence())),
     "no connection": (("CT", "-to", "2"), FullBacklogPeer),
-    "shifted": (("CT", "CT2", "MR", "-nh", "-td", "2"), SHIFTING),
+    "shifted": (("CT", "CT2", "MR", "-nh", "-td", "12"), SHIFTING),
 }
 
 

@@ -202,8 +202,9 @@ def test_a_probe_tells_whether_the_archive_can_call_back(
     commits: Commits, archive: CommitmentArchive, dcmsend: str, folder: Path
 ) -> None:
     names = ["+sd", "-aec", "ARCHIVE", "127.0.0.1", archive.port, folder]
-    words = ["--probe-peer", "--commit", "--commit-wait", "2", *names]
-    done = run(dcmsend, *words)
+    probe = ["--probe-peer", "--commit", "--commit-wait"]
+    words = [*probe, "60", *names]
+    done = run(dcmsend, *probe, "2", *names)
     assert done.exit_code == 106
     assert "has not reported on it within 2 s" in done.stderr
     archive.back = ("127.0.0.1", commits.port)

@@ -72,7 +72,7 @@ def test_every_way_of_a_report(
 ) -> None:  # fmt: skip
     """Without a port a report on another association does not arrive; the next run asks anew."""
     archive.how, archive.delay = how, delay
-    chosen = options if has_port else options.replace(port=None, wait=2.5)
+    chosen = options if has_port else options.replace(port=None, wait=2.5 if how == "new" else 60.0)
     night = Night(archive, folder, journal, commit=chosen)
     assert night.sends() == ALL
     arrives = has_port or how != "new"

@@ -168,7 +168,7 @@ def test_inputs_that_are_not_taken_are_listed(tmp_path: Path) -> None:
     [
         (Script(associate=Reject(1, 1, 7)), [], ["not_attempted"] * 2, "error"),
         (Script(stores={1: Abort()}), [], ["failed", "not_attempted"], "error"),
-        (Script(stores={1: Silence()}), ["-td", "1", "-ta", "1"], ["unconfirmed", "not_attempted"], "error"),
+        (Script(stores={1: Silence()}), ["-td", "1", "-ta", "20"], ["unconfirmed", "not_attempted"], "error"),
         (Script(associate=Accept(refuse())), ["-nh"], ["failed", "failed"], "end"),
     ],
     ids=["rejected", "aborted", "silent", "no context"],

@@ -13,6 +13,7 @@ import pytest
 from support.certificates import Certificates
 from support.corpus import DATA
 from support.http_wire import response, store_answer
+from support.ports import free_port
 from support.programs import installed_dcmsend
 from support.report_schema import STRICT_SCHEMA
 from support.run import Run, run
@@ -151,9 +152,7 @@ def test_a_whole_file_arrives_with_its_trailing_padding(original: Path) -> None:
 
 
 def test_nobody_is_there() -> None:
-    with ScriptedWebServer() as server:
-        url = server.url
-    done = run(installed_dcmsend(), "--stow", url, CT)
+    done = run(installed_dcmsend(), "--stow", f"http://127.0.0.1:{free_port()}", CT)
     assert done.exit_code == 61, done.stderr
     assert "is the web server running" in done.stderr
 

@@ -182,6 +182,7 @@ def test_several_connections_begin_with_small_requests(tmp_path: Path) -> None:
 def test_as_many_connections_as_help(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that takes its time for each request gets further connections, and no more than are allowed."""
     monkeypatch.setattr(auto_count, "_SHORT", 0.05)
+    monkeypatch.setattr(auto_count, "_LONG", 0.3)
     paths = files_of(tmp_path, [500] * 120)
     slow = SlowStore(0.03)
     with ScriptedWebServer(slow) as server:

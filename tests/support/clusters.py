@@ -134,9 +134,11 @@ def most_at_once(peer: ScriptedPeer) -> int:
     """The most associations that a peer has had open at the same time."""
     changes = []
     for link in peer.connections:
-        times = [time for what, time in link.events if what == "request"], [time for _, time in link.events]
-        if times[0]:
-            changes += [(times[0][0], 1), (max(times[1]), -1)]
+        began = [time for what, time in link.events if what == "request"]
+        # A release is noted before it is answered; the end of the connection only when our own thread has its turn.
+        over = [time for what, time in link.events if what == "release"] or [time for _, time in link.events]
+        if began:
+            changes += [(began[0], 1), (max(over), -1)]
     most = now = 0
     for _, change in sorted(changes):
         now += change

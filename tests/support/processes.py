@@ -18,7 +18,7 @@ from .ports import free_port
 
 __all__ = ["ServerProcess", "is_listening", "wait_until"]
 
-START_SECONDS = 30.0
+START_SECONDS = 90.0
 STOP_SECONDS = 10.0
 _running: set[ServerProcess] = set()
 

@@ -133,7 +133,7 @@ class ScriptedPeer:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
-            thread.join(5)
+            thread.join(30)
         for each in (self._listener, self._wake_reader, self._wake_writer, *self._sockets):
             each.close()
         assert not any(thread.is_alive() for thread in (self._acceptor, *self._threads))

@@ -56,7 +56,7 @@ def test_storescp_that_wants_a_certificate(dcmsend: str, tmp_path: Path, certifi
 @pytest.mark.peer("dcmtk")
 def test_plain_storescp(dcmsend: str, tmp_path: Path) -> None:
     with storescp(tmp_path) as peer:
-        done = run(dcmsend, "+tla", "-ic", "-to", "5", "localhost", peer.port, *volume_files()[:1])
+        done = run(dcmsend, "+tla", "-ic", "-to", "60", "localhost", peer.port, *volume_files()[:1])
     assert done.exit_code == 61
     assert "TLS error: " in done.lines("F")[0]
     assert "DICOM without TLS" in done.lines("F")[1]

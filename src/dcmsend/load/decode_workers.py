@@ -95,8 +95,8 @@ class _Crew:
     def _work(self) -> None:
         while (entry := self._jobs.get()) is not None:
             number, job = entry
-            if self._failures:
-                continue
+            if any(failed < number for failed in tuple(self._failures)):
+                continue  # the first failure is told, also if a later job has failed sooner
             try:
                 job()
             except BaseException as error:  # raised in the thread that waits

@@ -165,9 +165,10 @@ class ParallelSessions:
 
     def _end(self, process: int) -> None:
         """End what still runs: the caller may have stopped early, and threads must not wait for room in the outbox."""
-        if os.getpid() != process:  # a forked child does not have these threads
+        if os.getpid() != process:  # a forked child does not have these threads, but perhaps a lock that one held
             self._running.clear()
             self._threads.clear()
+            return
         self._work.stop()
         for line in tuple(self._running):
             line.interrupt.abort()

@@ -95,7 +95,7 @@ def test_an_archive_gives_what_its_files_give(
     assert not done.rejected
     assert streams.count == (2 if suffix else 0)
     del done
-    assert settled_descriptors() == before
+    assert settled_descriptors() <= before
 
 
 @pytest.mark.parametrize("room", [128 << 20, 1_000_000])
