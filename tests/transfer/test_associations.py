@@ -88,7 +88,8 @@ REFUSALS: dict[str, tuple[AssociateAnswer, type[Exception]]] = {
 def test_no_association(tmp_path: Path, name: str, halt: bool) -> None:
     """It ends the transfer, with and without halting, and there is one attempt only."""
     answer, cause = REFUSALS[name]
-    sent = send_all(write_instances(tmp_path, 3), Script(associate=answer), halt=halt, acse_timeout=0.2)
+    seconds = 0.2 if name == "silence" else 20
+    sent = send_all(write_instances(tmp_path, 3), Script(associate=answer), halt=halt, acse_timeout=seconds)
     assert sent.results == ["not attempted"] * 3
     assert sent.reasons == ["no association"] * 3
     assert all(outcome.is_retryable is (name != "rejected") for outcome in sent.outcomes)  # that one is permanent

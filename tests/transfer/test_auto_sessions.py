@@ -223,7 +223,8 @@ def test_a_session_with_nothing_to_take_is_not_opened_again_and_again(groups: in
     check(run)
     assert run.results == ["stored"] * 60
     with_something = {session for _, session in run.target.order}
-    assert run.target.counts().sessions <= len(with_something) + (1 if grows else 0)
+    # One may come for a group that another one takes in the meantime.
+    assert run.target.counts().sessions <= len(with_something) + 1
 
 
 def test_a_list_that_grows_is_for_as_many_as_are_chosen() -> None:

@@ -122,9 +122,9 @@ def test_the_report_waits_for_the_slowest(tmp_path: Path, monkeypatch: pytest.Mo
         for request in held:
             if request.sop_instance_uid == instance_uid(1):
                 done.wait(20)
-            link.respond(request)
             answered.append(request.sop_instance_uid)
-            if len(answered) == 3:  # the sixth must wait for the first, one more is prepared behind that
+            link.respond(request)
+            if len(answered) >= 3:  # the sixth must wait for the first, one more is prepared behind that
                 done.set()
 
     with WindowPeer(answer, granted=None, hold=1) as peer:
@@ -160,7 +160,8 @@ def test_a_large_instance_among_small_ones(tmp_path: Path) -> None:
 
 
 def test_one_association_is_aborted(tmp_path: Path) -> None:
-    sent = parallel(write_instances(tmp_path, 100), Script(), Script(stores={3: Abort()}), Script())
+    slow = Script(other_stores=Respond(delay=0.05))
+    sent = parallel(write_instances(tmp_path, 100), slow, Script(stores={3: Abort()}), slow)
     assert sent.error is None
     check_completeness(sent, 100)
     assert sorted(set(sent.results)) == ["stored", "unconfirmed"]

@@ -237,7 +237,8 @@ def test_bad_news_that_comes_with_the_last_answer(tmp_path: Path) -> None:
 @pytest.mark.parametrize("answer", [Abort(), Close(), Close(reset=True), Silence(), GARBAGE, RELEASE_REQUEST], ids=str)
 def test_release_that_is_not_confirmed_changes_nothing(tmp_path: Path, answer: object, halt: bool) -> None:
     script = Script(release=answer)  # type: ignore[arg-type]
-    sent = send_all(write_instances(tmp_path, 2), script, halt=halt, acse_timeout=0.1)
+    seconds = 2 if isinstance(answer, Silence) else 20
+    sent = send_all(write_instances(tmp_path, 2), script, halt=halt, acse_timeout=seconds)
     assert sent.results == ["stored", "stored"]
     assert sent.error is None
 
