@@ -71,7 +71,7 @@ def test_slow_line_that_comes_to_a_stop(tmp_path: Path, window: int) -> None:
     with TricklingPeer(step=50_000, pause=0.001, stop_after=300_000) as peer:
         files = [write_large(tmp_path / "x", 500_000), *write_instances(tmp_path, 1)]
         asked = window if window > 1 else 0
-        results, _ = send_to(peer.port, files, idle_timeout=0.3, acse_timeout=0.3, async_window=asked)
+        results, _ = send_to(peer.port, files, idle_timeout=0.3, acse_timeout=3, async_window=asked)
     assert results == [("unconfirmed", "timed out"), ("not attempted", "halted")]
 
 
@@ -105,7 +105,7 @@ def test_peer_that_aborts_in_the_middle_of_a_large_instance(tmp_path: Path) -> N
 
 def test_peer_that_does_not_close_after_our_abort(tmp_path: Path) -> None:
     script = Script(stores={1: Silence()}, close_after_abort=False)
-    sent = send_all(write_instances(tmp_path, 1), script, halt=True, dimse_timeout=0.05, acse_timeout=0.1)
+    sent = send_all(write_instances(tmp_path, 1), script, halt=True, dimse_timeout=0.05, acse_timeout=2)
     assert sent.reasons == ["timed out"]
     assert sent.courses == [["request", "store 1", "abort 0 0"]]
 
@@ -160,7 +160,7 @@ BABBLE = {
 def test_peer_that_never_stops_talking(tmp_path: Path, babble: bytes, limit: str) -> None:
     """Neither the wait for the answer nor that for the close after A-ABORT is without end, and memory does not grow."""
     with Babbler(babble) as peer:
-        results, error = send_to(peer.port, write_instances(tmp_path, 2), acse_timeout=0.2, **{limit: 0.2})
+        results, error = send_to(peer.port, write_instances(tmp_path, 2), acse_timeout=2, **{limit: 0.2})
     assert results == [("unconfirmed", "timed out"), ("not attempted", "halted")]
     assert isinstance(error, SendingFailed)
 

@@ -42,6 +42,19 @@ def work_of(group: Callable[[int], str], count: int, known: int | None = None) -
     return Work(GrowingStretch(count if known is None else known, count), instances), instances  # type: ignore[arg-type]
 
 
+def take_in_a_thread(taker: WorkTaker) -> tuple[threading.Thread, list[int]]:
+    """Take all that there is; gives the thread, and the indices as they come."""
+    taken: list[int] = []
+
+    def serve() -> None:
+        while (task := taker.take()) is not None:
+            taken.append(task[0])
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    return thread, taken
+
+
 def shuffled_series(number: int) -> str:
     return f"series {_ORDER[number] // 50}"
 
@@ -88,14 +101,7 @@ def test_a_group_may_go_on_while_the_list_grows(monkeypatch: pytest.MonkeyPatch)
     leaving, other = work.taker(), work.taker()
     assert [leaving.take(may_wait=False) for _ in range(3)] == [(n, work._instances[n]) for n in range(3)]
     leaving.begin_to_leave()
-    taken: list[int] = []
-
-    def serve() -> None:
-        while (task := leaving.take()) is not None:
-            taken.append(task[0])
-
-    thread = threading.Thread(target=serve)
-    thread.start()
+    thread, taken = take_in_a_thread(leaving)
     wait_until(lambda: leaving.is_aside, 60, "who is to leave waits")
     assert work.end == 3, "it does not let the list grow itself: the others would have to wait"
     while other.take(may_wait=False) is not None:
@@ -113,14 +119,7 @@ def test_the_rest_of_a_group_may_be_far_away(monkeypatch: pytest.MonkeyPatch) ->
     leaving, other = work.taker(), work.taker()
     assert leaving.take() is not None
     leaving.begin_to_leave()
-    taken: list[int] = []
-
-    def serve() -> None:
-        while (task := leaving.take()) is not None:
-            taken.append(task[0])
-
-    thread = threading.Thread(target=serve)
-    thread.start()
+    thread, taken = take_in_a_thread(leaving)
     finished = 1
     work.note_finished(finished)
     while other.take() is not None:
