@@ -228,6 +228,14 @@ def _accompany(night: Night, run: subprocess.Popen[bytes], archive: ArchiveProce
 
 
 def _left_behind(root: Path, port: int | None) -> list[str]:
+    """What is still there some seconds after a run has ended: what was killed with it goes a little later."""
+    until = time.monotonic() + 10
+    while (left := _still_there(root, port)) and time.monotonic() < until:
+        time.sleep(0.05)
+    return left
+
+
+def _still_there(root: Path, port: int | None) -> list[str]:
     left = [f"port {port} is still open"] if port is not None and is_listening(port) else []
     name = os.fsencode(root / "journal")
     for entry in Path("/proc").glob("[0-9]*/cmdline"):
@@ -240,14 +248,14 @@ def _left_behind(root: Path, port: int | None) -> list[str]:
 def _wait_for_quiet(log: Log, before: list[Event]) -> list[Event]:
     """Wait until the archive has read what was still in the sockets of the run, at most some seconds."""
     events = log.new()
-    until = time.monotonic() + 5
-    while time.monotonic() < until:
+    until = time.monotonic() + 15
+    quiet = 0
+    while quiet < 3 and time.monotonic() < until:  # one look may fall into a pause of the archive's
         time.sleep(0.1)
         more = log.new()
         events += more
         is_busy = any(event.kind in ("store", "action", "open", "close") for event in more)
-        if not is_busy and not _is_waiting_for_answer([*before, *events]):
-            break
+        quiet = 0 if is_busy or _is_waiting_for_answer([*before, *events]) else quiet + 1
     return events
 
 
