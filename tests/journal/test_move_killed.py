@@ -69,6 +69,16 @@ def move_noted(source: Path, target: Path, stamp: tuple[int, int]) -> str:
         note.close()
 
 
+def a_file_to_move(here: Path, sent: Path) -> tuple[Path, Path, tuple[int, int]]:
+    """A file in one of two new folders; gives it, its name in the other one, and its stamp."""
+    for folder in (here, sent):
+        folder.mkdir(parents=True)
+    source = here / "x.dcm"
+    source.write_bytes(CONTENT)
+    status = source.stat()
+    return source, sent / "x.dcm", (status.st_size, status.st_mtime_ns)
+
+
 def everything_below(*folders: Path) -> list[Path]:
     return sorted(path for folder in folders for path in folder.rglob("*"))
 
@@ -95,12 +105,7 @@ def test_killed_at_any_line(
         steps += STRIDE
         checks: list[int] = []
         here, sent = tmp_path / f"{steps}" / "in", tmp_path / f"{steps}" / "sent"
-        for folder in (here, sent):
-            folder.mkdir(parents=True)
-        source, target = here / "x.dcm", sent / "x.dcm"
-        source.write_bytes(CONTENT)
-        status = source.stat()
-        stamp = status.st_size, status.st_mtime_ns
+        source, target, stamp = a_file_to_move(here, sent)
         if not killed_at_line(steps, lambda: move_noted(source, target, stamp)):  # noqa: B023
             break
         assert any(path.read_bytes() == CONTENT for path in everything_below(here, sent) if path.is_file())
@@ -144,12 +149,7 @@ def test_killed_where_the_name_is_taken(
     for steps in itertools.count(1, 3):
         checks: list[int] = []
         here, sent = tmp_path / f"{steps}" / "in", tmp_path / f"{steps}" / "sent"
-        for folder in (here, sent):
-            folder.mkdir(parents=True)
-        source, target = here / "x.dcm", sent / "x.dcm"
-        source.write_bytes(CONTENT)
-        status = source.stat()
-        stamp = status.st_size, status.st_mtime_ns
+        source, target, stamp = a_file_to_move(here, sent)
         if side == "new name":
             target.write_bytes(content)
         if not killed_at_line(steps, lambda: move_noted(source, target, stamp)):  # noqa: B023

@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 
+from .file_source import identity_of
 from .input_file import InputFile
 from .left_out import LeftOut
 from .source import Origin
@@ -32,16 +33,14 @@ class _Level:
 
     Attributes:
         prefix: what stands before each name found in it, with the separator.
-        identity: by which a link back to this directory is recognised: device and inode, or the path without links
-            where the system does not number its files.
+        identity: by which a link back to this directory is recognised, see ``identity_of``.
     """
 
     __slots__ = ("_entries", "_left_out", "_remaining", "identity", "prefix")
 
     def __init__(self, path: str, prefix: str, left_out: LeftOut) -> None:
         """Raises OSError when the directory cannot be opened."""
-        status = os.stat(path)
-        self.identity = (status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(path)
+        self.identity = identity_of(path, os.stat(path))
         self.prefix = prefix
         self._left_out = left_out
         self._entries = os.scandir(path)

@@ -13,8 +13,8 @@ from dcmsend.errors import DataSetError, FileUnreadable
 from dcmsend.reasons import Rejection
 
 __all__ = [
-    "NO_DESCRIPTOR", "UNLIMITED", "FileChanged", "FileSource", "OpenFile", "most_descriptors", "open_beginning",
-    "open_file", "open_input", "read_once", "read_opened", "status_of",
+    "NO_DESCRIPTOR", "UNLIMITED", "FileChanged", "FileSource", "OpenFile", "identity_of", "most_descriptors",
+    "open_beginning", "open_file", "open_input", "read_once", "read_opened", "status_of",
 ]  # fmt: skip
 
 NO_DESCRIPTOR: Final = (errno.EMFILE, errno.ENFILE)
@@ -27,6 +27,14 @@ for _name in ("O_BINARY", "O_CLOEXEC", "O_NOCTTY", "O_NONBLOCK"):  # as far as t
     _FLAGS |= getattr(os, _name, 0)
 _LARGEST_READ = 1 << 20
 _pread = getattr(os, "pread", None)
+
+
+def identity_of(path: str, status: os.stat_result) -> tuple[int, int] | str:
+    """By which a file or directory is known again: device and inode, as long as it exists.
+
+    Where the system does not number its files all would look like one, so there it is the path without links.
+    """
+    return (status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(path)
 
 
 class FileChanged(DataSetError):

@@ -6,14 +6,13 @@ import logging
 import os
 import stat
 from contextlib import suppress
-from typing import Final, TypeAlias
+from typing import Final
+
+from dcmsend.inputs import identity_of
 
 __all__ = ["Staying"]
 
 _MOST_KNOWN: Final = 1000
-
-_Identity: TypeAlias = tuple[int, int] | str
-"""Device and inode, or the path without links where the system does not number its files."""
 
 _log = logging.getLogger("dcmsend.app")
 
@@ -22,8 +21,8 @@ class Staying:
     """Files that stay where they are, and directories with all that is below; added to while a search finds them."""
 
     def __init__(self) -> None:
-        self._files: set[_Identity] = set()
-        self._directories: set[_Identity] = set()
+        self._files: set[tuple[int, int] | str] = set()
+        self._directories: set[tuple[int, int] | str] = set()
         self._known: dict[str, str] = {}  # of directories that were asked for: the one above that stays, or ""
         self._told: set[str] = set()
 
@@ -38,7 +37,7 @@ class Staying:
                 return
             if all_below:
                 self._known = {}
-            (self._directories if all_below else self._files).add(_identity(path, status))
+            (self._directories if all_below else self._files).add(identity_of(path, status))
 
     def holds(self, path: str) -> bool:
         """Whether a file stays; a directory of which all stays is told once."""
@@ -71,11 +70,7 @@ class Staying:
         return directory
 
 
-def _identity(path: str, status: os.stat_result) -> _Identity:
-    return (status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(path)
-
-
-def _is_one_of(path: str, identities: set[_Identity]) -> bool:
+def _is_one_of(path: str, identities: set[tuple[int, int] | str]) -> bool:
     with suppress(OSError, ValueError):
-        return _identity(path, os.stat(path)) in identities
+        return identity_of(path, os.stat(path)) in identities
     return False

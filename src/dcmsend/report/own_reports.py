@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 
 from dcmsend.errors import ReportError
-from dcmsend.inputs import Origin, Source
+from dcmsend.inputs import Origin, Source, identity_of
 
 from .earlier_report import is_earlier_report
 from .name_fields import pattern_of_name
@@ -68,11 +68,7 @@ def check_named(path: str, names: Iterable[str]) -> None:
         return
     for name in names:
         with contextlib.suppress(OSError, ValueError):
-            status = os.stat(name)
-            if not os.path.samestat(status, place.status):
-                continue
-            # where the system does not number its files, all look like one
-            if status.st_ino or os.path.realpath(name) == os.path.realpath(path):
+            if identity_of(name, os.stat(name)) == identity_of(path, place.status):
                 raise ReportError(path, IS_INPUT)
 
 
