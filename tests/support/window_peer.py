@@ -65,17 +65,14 @@ class Link:
     request: wire.AssociateRequest | None = None
 
     def respond(self, request: Request, status: int = 0) -> None:
-        uid = wire.uid_value(request.sop_instance_uid)
-        self.connection.sendall(wire.command_pdu(request.context_id, wire.encode_command({
-            wire.AFFECTED_SOP_CLASS_UID: request.sop_class_uid,
-            wire.COMMAND_FIELD: wire.C_STORE_RSP,
-            wire.MESSAGE_ID_RESPONDED_TO: request.message_id,
-            wire.DATA_SET_TYPE: wire.NO_DATA_SET,
-            wire.STATUS: status,
-            wire.AFFECTED_SOP_INSTANCE_UID: uid,
-        })))
-        request.statuses.append(status)
-        self.unanswered.pop(request.message_id, None)
+        self.respond_at_once(request, status=status)
+
+    def respond_at_once(self, *requests: Request, status: int = 0) -> None:
+        """Answer some requests in one go: the sender finds all the answers when it finds the first."""
+        self.connection.sendall(b"".join(_response(request, status) for request in requests))
+        for request in requests:
+            request.statuses.append(status)
+            self.unanswered.pop(request.message_id, None)
 
     def abort(self) -> None:
         self.connection.sendall(wire.abort(0, 0))
@@ -88,6 +85,17 @@ class Link:
             while self.connection.recv(1 << 16):
                 pass
         raise _Finished
+
+
+def _response(request: Request, status: int) -> bytes:
+    return wire.command_pdu(request.context_id, wire.encode_command({
+        wire.AFFECTED_SOP_CLASS_UID: request.sop_class_uid,
+        wire.COMMAND_FIELD: wire.C_STORE_RSP,
+        wire.MESSAGE_ID_RESPONDED_TO: request.message_id,
+        wire.DATA_SET_TYPE: wire.NO_DATA_SET,
+        wire.STATUS: status,
+        wire.AFFECTED_SOP_INSTANCE_UID: wire.uid_value(request.sop_instance_uid),
+    }))
 
 
 class _Finished(Exception):
@@ -117,16 +125,25 @@ class WindowPeer:
         granted: the window's first number in the answer, None to leave the item out.
         hold: how many requests are held back at most.
         send_buffer: size of the system's send buffer in bytes, None for its default.
+        quiet: seconds without a byte after which the sender is taken to wait for an answer, on the first association;
+            more than usual where that has to be true, however busy the machine is.
     """
 
     def __init__(
-        self, answer: Answer = in_order, *, granted: int | None = 0, hold: int = 8, send_buffer: int | None = None
+        self,
+        answer: Answer = in_order,
+        *,
+        granted: int | None = 0,
+        hold: int = 8,
+        send_buffer: int | None = None,
+        quiet: float = _QUIET,
     ) -> None:
         self.links: list[Link] = []
         self._answer = answer
         self._granted = granted
         self._hold = hold
         self._send_buffer = send_buffer
+        self._quiet = quiet
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port: int = self._listener.getsockname()[1]
         self._threads: list[threading.Thread] = []
@@ -188,8 +205,9 @@ class WindowPeer:
 
     def _converse(self, link: Link) -> None:
         command, data_length, elements = bytearray(), 0, dict[int, bytes]()
+        quiet = self._quiet if link.number == 1 else _QUIET
         while True:
-            if link.held and not select.select([link.connection], [], [], _QUIET)[0]:
+            if link.held and not select.select([link.connection], [], [], quiet)[0]:
                 self._decide(link)
                 continue
             message = wire.receive_pdu(link.connection)

@@ -9,6 +9,7 @@ import pytest
 from dcmsend.inputs.open_watch import OpenWatch
 from dcmsend.transport import tcp
 from support.descriptors import open_descriptors
+from support.unpaused import leave_out_pauses
 
 
 @pytest.fixture(autouse=True)
@@ -18,6 +19,12 @@ def no_descriptor_is_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     before = open_descriptors()
     yield
     assert open_descriptors() <= before
+
+
+@pytest.fixture(autouse=True)
+def pauses_of_this_process_are_no_silence_of_the_peer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time-outs are looked at in each slice of a wait; the peers of most tests are threads of this process."""
+    leave_out_pauses(monkeypatch)
 
 
 @pytest.fixture(autouse=True)

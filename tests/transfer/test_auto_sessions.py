@@ -153,7 +153,7 @@ def test_the_only_session_goes_to_a_thread_and_comes_back() -> None:
 
     def begin(_number: int) -> None:
         threads.append(threading.current_thread().name)
-        time.sleep(0.0002)  # the others have their turn
+        time.sleep(0.0002 if len(threads) < 150 else 0.001)  # the others have their turn
 
     run = run_by_whim(Plan(before_each=begin), 400, 8, choose)
     check(run)
@@ -232,9 +232,9 @@ def test_a_list_that_grows_is_for_as_many_as_are_chosen() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(feed, "_LONGEST_LOOK_AHEAD", 3)
         plan = Plan(before_each=_others_have_their_turn)
-        run = run_by_whim(plan, Feed(scan_of(200)), 4, lambda _most, facts: 1 if len(facts.spent) < 1 else 4)
+        run = run_by_whim(plan, Feed(scan_of(2000)), 4, lambda _most, facts: 1 if len(facts.spent) < 1 else 4)
     check(run)
-    assert run.results == ["stored"] * 200
+    assert run.results == ["stored"] * 2000
     assert run.target.most_open == 4
 
 
@@ -261,7 +261,7 @@ class SecondLeaves:
 @pytest.mark.parametrize("longest", [60.0, 0.01], ids=["soon enough", "too late"])
 def test_a_session_that_is_to_leave_waits_for_its_group(monkeypatch: pytest.MonkeyPatch, longest: float) -> None:
     """As long as the list grows its group may go on: it stays open for some time, and the choice goes by the others."""
-    choose, aside = SecondLeaves(), threading.Event()
+    choose, aside, left = SecondLeaves(), threading.Event(), threading.Event()
     groups = ["a"] * 40 + ["b"] * 2 + ["a"] * 200 + ["b"] * 40
     monkeypatch.setattr(work, "_LONGEST_ASIDE", longest)
     monkeypatch.setattr(feed, "_LONGEST_LOOK_AHEAD", 3)
@@ -269,11 +269,16 @@ def test_a_session_that_is_to_leave_waits_for_its_group(monkeypatch: pytest.Monk
 
     def note(each: work.Work, taker: work.WorkTaker) -> bool:
         aside.set()
-        return wait_aside(each, taker)
+        goes_on = wait_aside(each, taker)
+        if not goes_on:
+            left.set()
+        return goes_on
 
     def begin(number: int) -> None:
         if number == 45:
             assert aside.wait(60)
+        if number == 200 and longest < 1:
+            assert left.wait(60)
         choose.before_40(number)
 
     monkeypatch.setattr(work.Work, "_wait_aside", note)
@@ -308,12 +313,20 @@ def test_a_lost_session_that_is_to_leave_is_neither_missed_nor_replaced() -> Non
 @pytest.mark.parametrize("opening", [Opening.TRANSIENT, Opening.PERMANENT, Opening.TAKES_NOTHING])
 def test_further_sessions_that_are_not_to_be_had(opening: Opening) -> None:
     seen: list[Facts] = []
+    is_refused = threading.Event()
 
     def choose(most: int, facts: Facts) -> int:
         seen.append(facts)
+        if facts.refusals:
+            is_refused.set()
         return 1 if facts.refusals else most
 
-    plan = Plan(openings=[Opening.GOOD, opening], before_each=_others_have_their_turn)
+    def begin(number: int) -> None:
+        if number == 100:
+            assert is_refused.wait(60)
+        _others_have_their_turn(number)
+
+    plan = Plan(openings=[Opening.GOOD, opening], before_each=begin)
     run = run_by_whim(plan, 200, 8, choose)
     check(run)
     assert run.results == ["stored"] * 200
@@ -344,8 +357,8 @@ def test_a_session_that_a_file_has_ended_is_no_loss(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(memory_target, "_LOST", FileChanged("the file was changed while it was sent"))
     plan = Plan({20: [Fate(Way.LOST_WITHIN)]}, before_each=_others_have_their_turn)
-    run = run_by_whim(plan, 200, 4, choose)
-    assert run.results.count("stored") == 199
+    run = run_by_whim(plan, 1000, 4, choose)
+    assert run.results.count("stored") == 999
     assert run.target.counts().sessions == 3, "it is replaced"
     assert not any(facts.losses for facts in seen)
 
@@ -424,10 +437,10 @@ def test_two_rounds_remember() -> None:
 
     threads: defaultdict[int, set[str]] = defaultdict(set)
     plan = Plan(
-        stretch_length=100,
-        before_each=lambda number: threads[number // 100].add(threading.current_thread().name),
+        stretch_length=1000,
+        before_each=lambda number: threads[number // 1000].add(threading.current_thread().name),
     )
-    run = run_by_whim(plan, 300, 4, choose)
+    run = run_by_whim(plan, 3000, 4, choose)
     check(run)
     assert "run" in threads[0], "the first work begins with one"
     assert "run" not in threads[1] | threads[2]

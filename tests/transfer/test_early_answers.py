@@ -87,12 +87,11 @@ def test_window(tmp_path: Path, number: int) -> None:
     def lie(link: Link, held: list[Request]) -> None:
         if link.number > 1 or len(link.requests) < 6:
             return in_order(link, held)
-        link.respond(held[0])
         ahead = Request(1, len(link.requests) + number, 1, held[0].sop_class_uid, "1.2.3", 0)
-        link.respond(ahead)
+        link.respond_at_once(held[0], ahead)
         return None
 
-    with WindowPeer(lie, hold=3) as peer:
+    with WindowPeer(lie, hold=3, quiet=2.0) as peer:
         outcomes = list(send(
             write_instances(tmp_path, 12), Peer("127.0.0.1", peer.port),
             transfer=TransferOptions(async_window=3, acse_timeout=10, halt_on_failure=False),
@@ -194,7 +193,7 @@ def test_refusal_of_a_peer_that_does_not_read_to_the_end(tmp_path: Path, how: st
         outcomes, error = run_transfer(send(
             [large],
             Peer("127.0.0.1", peer.port),
-            transfer=TransferOptions(acse_timeout=1, idle_timeout=0.8, tcp_buffer_length=65536, halt_on_failure=halt),
+            transfer=TransferOptions(acse_timeout=5, idle_timeout=0.8, tcp_buffer_length=65536, halt_on_failure=halt),
         ))  # fmt: skip
     assert [(outcome.result.value, outcome.status) for outcome in outcomes] == [("refused", 0x0124)]
     assert isinstance(error, SendingFailed) is halt
@@ -207,7 +206,7 @@ def test_success_of_a_peer_that_does_not_read_to_the_end(tmp_path: Path) -> None
         outcomes, _ = run_transfer(send(
             [large],
             Peer("127.0.0.1", peer.port),
-            transfer=TransferOptions(acse_timeout=1, tcp_buffer_length=65536, halt_on_failure=False),
+            transfer=TransferOptions(acse_timeout=5, tcp_buffer_length=65536, halt_on_failure=False),
         ))  # fmt: skip
     assert [(outcome.result.value, outcome.status) for outcome in outcomes] == [("failed", None)]
 

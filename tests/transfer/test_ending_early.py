@@ -168,11 +168,16 @@ def test_abort_from_another_thread_while_a_send_stands_still(tmp_path: Path) -> 
     """In the middle of a PDU no A-ABORT can be sent: the peer would take it for data, perhaps for the last bytes."""
     files = [write_large(tmp_path / "large.dcm", LARGE), *write_instances(tmp_path, 1)]
     with StallingPeer() as peer:
-        transfer = send(files, Peer("127.0.0.1", peer.port))
-        killer = threading.Timer(0.3, transfer.abort)
-        killer.start()
+        killers: list[threading.Timer] = []
+
+        def abort_soon(transfer: Transfer) -> None:
+            killers.append(threading.Timer(0.3, transfer.abort))
+            killers[0].start()
+
+        trigger = Trigger(abort_soon, at_bytes_of=1)
+        trigger.transfer = transfer = send(files, Peer("127.0.0.1", peer.port), observer=trigger)
         outcomes, _ = run_transfer(transfer)
-        killer.join()
+        killers[0].join()
         received = peer.finish()
     assert [outcome.result.value for outcome in outcomes] == ["failed", "not attempted"]
     whole = (tmp_path / "large.dcm").read_bytes()

@@ -37,7 +37,7 @@ CONGESTION, LIMIT_EXCEEDED = Reject(2, 3, 1), Reject(2, 3, 2)
 def _no_thread_is_left() -> Any:
     before = set(threading.enumerate())
     yield
-    assert set(threading.enumerate()) == before
+    assert set(threading.enumerate()) <= before
 
 
 def parallel(files: list[Path], *scripts: Script, count: int = 4, **options: Any) -> Sent:
@@ -153,7 +153,7 @@ def test_who_runs_ahead_reads_his_own_answers(tmp_path: Path, monkeypatch: pytes
 
 def test_a_large_instance_among_small_ones(tmp_path: Path) -> None:
     files = [write_large(tmp_path / "large", 32 << 20), *write_instances(tmp_path, 100)]
-    sent = parallel(files, count=2)
+    sent = parallel(files, Script(stores={1: Respond(delay=0.3)}), Script(), count=2)
     assert sent.results == ["stored"] * 101
     assert [outcome.index for outcome in sent.outcomes] == list(range(1, 102))
     assert len({outcome.association for outcome in sent.outcomes}) == 2

@@ -12,6 +12,7 @@ from dcmsend import Peer, TransferOptions, send
 from dcmsend.errors import AssociationAborted, SendingFailed, TimedOut
 from support import wire
 from support.peer_script import Abort, Respond, Script, Silence
+from support.processes import wait_until
 from support.scripted_peer import ScriptedPeer
 from support.sending import run_transfer, send_all, write_instances, write_large
 from support.stalling_peer import StallingPeer
@@ -168,14 +169,20 @@ def test_peer_that_never_stops_talking(tmp_path: Path, babble: bytes, limit: str
 def test_peer_that_answers_the_first_instance_for_ever(tmp_path: Path) -> None:
     files = write_instances(tmp_path, 3)
     with Babbler(command(1)) as peer:
-        results, _ = send_to(peer.port, files, dimse_timeout=0.2, acse_timeout=0.2)
+        results, _ = send_to(peer.port, files, dimse_timeout=0.7, acse_timeout=2)
     assert results == [("stored", ""), ("unconfirmed", "timed out"), ("not attempted", "halted")]
 
 
 def test_abort_is_heard_while_the_peer_never_stops_talking(tmp_path: Path) -> None:
     with Babbler(BABBLE["data nobody asked for"]) as peer:
         transfer = send(write_instances(tmp_path, 2), Peer("127.0.0.1", peer.port))
-        killer = threading.Timer(0.2, transfer.abort)
+
+        def abort_while_it_talks() -> None:
+            wait_until(lambda: bool(peer.connections) and "store 1" in peer.connections[0].course, 30, "an instance")
+            time.sleep(0.1)
+            transfer.abort()
+
+        killer = threading.Thread(target=abort_while_it_talks)
         killer.start()
         outcomes, _ = run_transfer(transfer)
         killer.join()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -62,8 +63,11 @@ def test_signal_before_the_end_of_the_time() -> None:
     assert interrupt.by == "SIGINT"
 
 
-def test_transfer_whose_time_is_over(tmp_path: Path) -> None:
-    with ScriptedPeer(Script(other_stores=Respond(delay=0.1))) as peer:
+def test_transfer_whose_time_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with ScriptedPeer(Script(other_stores=Respond(delay=0.02))) as peer:
+        # The clock is the peer's: nothing depends on how soon the first instance is there.
+        timed = partial(limit_time, clock=lambda: 0.1 * len(peer.stores))
+        monkeypatch.setattr("dcmsend.run.run.limit_time", timed)
         transfer = send(
             write_instances(tmp_path, 50),
             Peer("127.0.0.1", peer.port),

@@ -186,15 +186,16 @@ def test_peer_that_listens_later(tmp_path: Path) -> None:
     received: list[bytes] = []
 
     def listen() -> None:
-        time.sleep(0.3)
+        time.sleep(0.2)
         with socket.create_server(("127.0.0.1", port)) as late:
+            late.settimeout(15)
             connection, _ = late.accept()
             received.append(connection.recv(6))
             connection.close()
 
     thread = threading.Thread(target=listen)
     thread.start()
-    sent = again(write_instances(tmp_path, 1), port=port, retry={"max_time": 1.5})
+    sent = again(write_instances(tmp_path, 1), port=port, retry={"max_time": 2.0})
     thread.join(20)
     assert received[0][:1] == b"\x01"  # A-ASSOCIATE-RQ
     assert isinstance(sent.error, NegotiationFailed)
@@ -434,7 +435,7 @@ def test_answers_out_of_order_twice_late_and_never(tmp_path: Path, options: dict
 
     files = write_instances(tmp_path, 150)
     with WindowPeer(answer, hold=5) as peer:
-        outcomes, error = send_to(peer, files, attempts=attempts, dimse_timeout=1.0, acse_timeout=1.0, **options)
+        outcomes, error = send_to(peer, files, attempts=attempts, dimse_timeout=1.0, **options)
     assert error is None
     assert [outcome.index for outcome in outcomes] == list(range(1, 151))
     answered = {request.sop_instance_uid for request in peer.requests if request.statuses}

@@ -169,7 +169,7 @@ def test_the_peer_ends_it_in_the_middle_of_a_window(tmp_path: Path, how: str, an
             link.respond(request, 0xB000)
         return link.abort() if how == "abort" else link.close()
 
-    with WindowPeer(end, hold=5) as peer:
+    with WindowPeer(end, hold=5, quiet=10.0) as peer:
         outcomes, error = send_to(peer, write_instances(tmp_path, 40), 5)
     assert error is None
     check_truth(peer, outcomes)
@@ -187,7 +187,7 @@ def test_halting_in_the_middle_of_a_window(tmp_path: Path) -> None:
         link.respond(held[1])
         link.abort()
 
-    with WindowPeer(end, hold=4) as peer:
+    with WindowPeer(end, hold=4, quiet=10.0) as peer:
         outcomes, error = send_to(peer, write_instances(tmp_path, 12), 4, halt=True)
     assert isinstance(error, SendingFailed)
     assert results(outcomes)[:4] == ["unconfirmed", "stored", "unconfirmed", "unconfirmed"]
