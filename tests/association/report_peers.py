@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+import pytest
 
 from dcmsend.association import ReportLimits, ReportListener
 from dcmsend.protocol import (
@@ -30,6 +33,7 @@ from dcmsend.transfer import CommitmentAnswer
 from dcmsend.transport import TlsClient
 from protocol.messages import EXPLICIT_LITTLE, IMPLICIT_LITTLE, PUSH, PUSH_INSTANCE
 from support.descriptors import open_descriptors
+from support.processes import wait_until
 
 TERMS = AcceptanceTerms("DCMSEND")
 ECHO, REPORTING = 1, 3
@@ -61,7 +65,10 @@ def listening(
     tls: TlsClient | None = None,
     expected: str | None = "ARCHIVE",
 ) -> Iterator[ReportListener]:
-    """A listener on loopback; when it has closed, its threads, sockets and its port are gone."""
+    """A listener on loopback; when it has closed, its thread and its sockets are gone, and so its port.
+
+    The threads of peers of the test may take a little longer.
+    """
     threads, descriptors = set(threading.enumerate()), open_descriptors()
     listener = ReportListener(
         terms, taken or Taken(), 0, address="127.0.0.1", expected_ae_title=expected, tls=tls, limits=limits
@@ -73,10 +80,17 @@ def listening(
     finally:
         listener.close()
         listener.close()
-    assert {thread.name for thread in set(threading.enumerate()) - threads} == set()
+    assert "reports" not in {thread.name for thread in set(threading.enumerate()) - threads}
+    wait_until(lambda: not set(threading.enumerate()) - threads, 30, "the end of all threads")
     assert {name for name in open_descriptors() - descriptors if "socket" in name or "epoll" in name} == set()
-    with socket.create_server(("127.0.0.1", listener.port)):
-        pass
+
+
+def warnings_of_ours(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """The warnings that we log; a peer of an earlier test may log some, too."""
+    return [
+        record.getMessage() for record in caplog.records
+        if record.levelno == logging.WARNING and record.name.startswith("dcmsend.")
+    ]  # fmt: skip
 
 
 def request(called: str = "DCMSEND", calling: str = "ARCHIVE", *more: PresentationContext) -> AssociateRQ:

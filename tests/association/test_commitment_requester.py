@@ -36,6 +36,7 @@ from support.certificates import Certificates
 from support.peers import orthanc
 from support.ports import free_port
 from support.tls_peers import server_context
+from support.unpaused import leave_out_pauses
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 PUSH, PUSH_INSTANCE = "1.2.840.10008.1.20.1", "1.2.840.10008.1.20.1.1"
@@ -378,7 +379,7 @@ def test_a_report_that_cannot_be_read_is_answered_and_told(
             assert asked.requester.request("2.25.1", references("1.2.3")) == 0
         assert asked.answers == [CommitmentAnswer("2.25.1", {"1.2.3": COMMITTED})]
         assert statuses(archive) == [0x0110, 0]
-    (line,) = caplog.messages
+    (line,) = [record.getMessage() for record in caplog.records if record.name.startswith("dcmsend")]
     assert line.startswith("A report of the archive on storage commitment cannot be read: ")
 
 
@@ -429,7 +430,10 @@ def test_a_report_with_a_strange_class(sop_class: bytes) -> None:
         "half an answer",
     ],
 )  # fmt: skip
-def test_a_bad_answer_costs_that_request_only(bad: Answer, error: type[DcmsendError]) -> None:
+def test_a_bad_answer_costs_that_request_only(
+    bad: Answer, error: type[DcmsendError], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave_out_pauses(monkeypatch, longest=0.5)
     options = TransferOptions(acse_timeout=20, dimse_timeout=1) if error is TimedOut else OPTIONS
     with archive_that(answer, bad, answer) as archive:
         with asking(archive.port, options) as asked:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import logging
 import socket
 import ssl
 from pathlib import Path
@@ -14,7 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from association.report_peers import TERMS, Caller, Taken, listening, report, request
+from association.report_peers import TERMS, Caller, Taken, listening, report, request, warnings_of_ours
 from association.test_report_listener import ask_for_commitment
 from dcmsend.association import ReportLimits, ReportListener
 from dcmsend.protocol import AssociationAccepted, ReleaseConfirmed, ReleaseRQ, SOPReference
@@ -148,7 +147,7 @@ def test_callers_without_a_trusted_certificate(
             caller.hear_command()
             assert caller.hear() == ReleaseConfirmed()
     assert taken.next().host == "127.0.0.1"
-    (warning,) = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    (warning,) = warnings_of_ours(caplog)
     assert "no TLS session with caller 127.0.0.1" in warning
 
 
