@@ -99,11 +99,15 @@ def test_a_failure_to_make_a_job_ends_it() -> None:
 def test_a_request_to_end_is_heard_between_jobs(workers: int) -> None:
     interrupt = Interrupt()
     done: list[int] = []
+    has_asked = threading.Event()
 
     def job(number: int) -> None:
         done.append(number)
         if number == 5:
             interrupt.request("SIGINT")
+            has_asked.set()
+        elif number > 5:
+            assert has_asked.wait(60)
 
     with pytest.raises(Cancelled) as error:
         run((lambda number=number: job(number) for number in range(1000)), workers=workers, interrupt=interrupt)
