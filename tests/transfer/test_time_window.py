@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -62,8 +63,10 @@ def test_signal_before_the_end_of_the_time() -> None:
     assert interrupt.by == "SIGINT"
 
 
-def test_transfer_whose_time_is_over(tmp_path: Path) -> None:
-    with ScriptedPeer(Script(other_stores=Respond(delay=0.1))) as peer:
+def test_transfer_whose_time_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with ScriptedPeer(Script(other_stores=Respond(delay=0.02))) as peer:
+        hours = partial(limit_time, clock=lambda: float(len(peer.stores) >= 5))
+        monkeypatch.setattr("dcmsend.run.run.limit_time", hours)
         transfer = send(
             write_instances(tmp_path, 50),
             Peer("127.0.0.1", peer.port),
@@ -73,6 +76,7 @@ def test_transfer_whose_time_is_over(tmp_path: Path) -> None:
     assert isinstance(error, Cancelled)
     assert error.by == Cancelled.TIME_WINDOW
     stored = len(peer.stores)
+    assert stored >= 5
     assert [outcome.result.value for outcome in outcomes] == ["stored"] * stored + ["not attempted"] * (50 - stored)
     assert {outcome.reason for outcome in outcomes[stored:]} == {Reason.TIME_WINDOW}
     assert stored < 50
