@@ -144,12 +144,13 @@ def test_scripted_server_stores_and_records() -> None:
 def test_scripted_server_answers_what_it_is_told() -> None:
     answers = response(503, b"no", "text/plain", Retry_After="7"), WebAnswer(b"nonsense\r\n\r\n", closes=True), b""
     with ScriptedWebServer(*answers) as server:
-        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=2)
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
         answer, body = post(connection)
         assert (answer.status, body, answer.getheader("Retry-After")) == (503, b"no", "7")
         with pytest.raises(http.client.BadStatusLine):
             post(connection)
         connection.close()
+        connection.timeout = 2
         with pytest.raises(TimeoutError):
             post(connection)
         connection.close()

@@ -107,9 +107,15 @@ def test_what_cannot_be_meant(dcmsend: str, options: list[str], words: str) -> N
 
 def test_reports_of_one_title_only(commits: Commits, archive: CommitmentArchive) -> None:
     archive.back = ("127.0.0.1", commits.port)
-    done = commits(archive.port, *commits.listening, "--commit-from", "PACS", "--commit-wait", "2")
-    assert (done.exit_code, commits.states(), archive.refusals) == (106, {"no_answer": 12}, ["rejected"])
-    assert "the archive has not reported on 1 requests within 2 s" in done.stderr
+    words: list[str] = []
+    for _ in range(5):  # a report that is late finds nobody
+        done = commits(archive.port, *words, *commits.listening, "--commit-from", "PACS", "--commit-wait", "2")
+        assert (done.exit_code, commits.states()) == (106, {"no_answer": 12})
+        assert "the archive has not reported on 1 requests within 2 s" in done.stderr
+        if archive.refusals == ["rejected"]:
+            break
+        archive.refusals, words = [], ["--resume"]
+    assert archive.refusals == ["rejected"]
     done = commits(archive.port, "--resume", *commits.listening, "--commit-from", "ARCHIVE")
     assert (done.exit_code, commits.states()) == (0, {"committed": 12})
     assert len(archive.stores) == 12
@@ -252,6 +258,7 @@ def known(port: int) -> dict[str, object]:
 
 
 @pytest.mark.peer("orthanc")
+@pytest.mark.timeout(300)
 def test_orthanc(tmp_path: Path) -> None:
     """1,000 in 4 requests; of three that it has lost, none is called committed; the next run sends them."""
     folder, journal, port = tmp_path / "in", tmp_path / "journal", free_port()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from dcmsend import IndexOptions, JournalOptions, Peer, VerifyOptions, send
+from dcmsend.association import ImageFinder
 from dcmsend.cli.exit_code import ExitCode, exit_code_of_run
 from dcmsend.errors import JournalError
 from dcmsend.journal.lock import JournalLock
@@ -40,14 +40,23 @@ def test_without_files_there_has_to_be_a_journal(archive: CommitmentArchive, dcm
     assert run(dcmsend, *words).exit_code == ExitCode.JOURNAL
 
 
-def test_an_end_keeps_the_answers_so_far(archive: CommitmentArchive, folder: Path, tmp_path: Path) -> None:
+def test_an_end_keeps_the_answers_so_far(
+    archive: CommitmentArchive, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     journal = JournalOptions(str(tmp_path / "journal"))
     patient = VerifyOptions(attempts=1, seconds=60)
     transfer = send(folder, peer_of(archive), transfer=LIMITS, journal=journal, verify=patient)
     assert len(list(transfer)) == 12
     forget(archive, 1)
-    threading.Timer(2, transfer.cancel).start()
-    assert [event.proof.state for event in transfer.proofs()] == [VERIFIED] * 11
+    close = ImageFinder.close
+
+    def close_and_cancel(finder: ImageFinder) -> None:
+        close(finder)
+        transfer.cancel()
+
+    with monkeypatch.context() as patched:  # the association is closed when the wait for what is missing begins
+        patched.setattr(ImageFinder, "close", close_and_cancel)
+        assert [event.proof.state for event in transfer.proofs()] == [VERIFIED] * 11
     asked = len(archive.queries)
     second = Night(archive, folder, tmp_path / "journal")
     assert second.sends() == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import socket
 import threading
 from pathlib import Path
 
@@ -11,9 +12,10 @@ import pytest
 
 from dcmsend.errors import Cancelled, DcmsendError
 from dcmsend.interrupt import Interrupt
-from dcmsend.transfer import BytesSent, Observer
+from dcmsend.transfer import BytesSent, Observer, StoreOutcome
 from support.descriptors import open_descriptors
 from support.http_wire import response, store_answer
+from support.ports import free_port
 from support.scripted_web_server import ScriptedWebServer, WebAnswer, WebRequest, store_all
 from support.sending import instance_uid
 from support.storing import files_of, store
@@ -65,11 +67,19 @@ def test_a_connection_closed_while_idle_is_replaced_without_a_word(tmp_path: Pat
     def and_close(request: WebRequest) -> WebAnswer:
         return WebAnswer(store_all(request), closes=True)
 
-    class Slow(Observer):
-        def outcome(self, outcome: object) -> None:
-            threading.Event().wait(0.1)  # the server's end of the connection comes meanwhile
+    closed = threading.Semaphore(0)
 
-    with ScriptedWebServer(and_close) as server:
+    class Closing(ScriptedWebServer):
+        def _serve(self, plain: socket.socket, number: int) -> None:
+            super()._serve(plain, number)
+            closed.release()
+
+    class Slow(Observer):
+        def outcome(self, outcome: StoreOutcome) -> None:
+            if outcome.index % 2 == 0:  # the last one of a request
+                assert closed.acquire(timeout=60)
+
+    with Closing(and_close) as server:
         sent = store(server.url, paths, peer={"batch": 2}, halt=True, observer=Slow())
     assert sent.results == ["stored"] * 6
     assert server.connections == 3
@@ -255,9 +265,7 @@ def test_nothing_is_left_open(tmp_path: Path) -> None:
 
 def test_no_server_there(tmp_path: Path) -> None:
     paths = files_of(tmp_path, [100])
-    with ScriptedWebServer() as server:
-        pass
-    sent = store(server.url, paths)
+    sent = store(f"http://localhost:{free_port()}/dicom-web", paths)
     assert sent.results == ["not attempted"]
     assert isinstance(sent.error, DcmsendError)
 

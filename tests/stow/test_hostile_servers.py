@@ -28,7 +28,7 @@ def test_what_follows_an_answer_is_no_answer_to_the_next_request(tmp_path: Path,
     """The connection is given up: nothing that comes over it can be trusted to belong to a request."""
     paths = files_of(tmp_path, [100, 100_000, 100])
     with ScriptedWebServer(lambda request: store_all(request) + rest) as server:
-        sent = store(server.url, paths, peer={"batch": 1}, dimse_timeout=5.0)
+        sent = store(server.url, paths, peer={"batch": 1}, dimse_timeout=60.0)
     assert sent.results == ["stored"] * 3
     assert [request.uids for request in server.requests] == [[uid] for uid in ALL]
     assert server.connections == 3

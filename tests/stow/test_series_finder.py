@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -17,6 +17,7 @@ from dcmsend.proof import Item, Verifier, VerifyOptions
 from dcmsend.stow import BearerCommand, Credentials, HttpRefused, SeriesFinder, WebPeer, WebSessionFailed
 from dcmsend.transfer import Holdings, ProofState, TransferOptions, Verdict
 from support.http_wire import response
+from support.ports import free_port
 from support.scripted_web_server import ScriptedWebServer, WebAnswer, WebRequest
 
 STUDY, SERIES = "1.2", "1.2.1"
@@ -159,9 +160,8 @@ def test_a_connection_that_breaks_between_two_questions_is_replaced() -> None:
 
 
 def test_nobody_there() -> None:
-    with ScriptedWebServer() as server:
-        pass
-    with finding(server) as finder, pytest.raises(WebSessionFailed):
+    finder = SeriesFinder(WebPeer(f"http://localhost:{free_port()}/dicom-web"), TransferOptions(), Interrupt())
+    with closing(finder), pytest.raises(WebSessionFailed):
         finder.find(STUDY, SERIES, ["1.2.3"])
 
 

@@ -15,6 +15,7 @@ from dcmsend.stow import BearerFile, HttpRefused, WebSessionFailed
 from dcmsend.transport import TlsOptions, load_tls
 from support.certificates import Certificates
 from support.http_wire import response
+from support.ports import free_port
 from support.scripted_web_server import ScriptedWebServer, WebAnswer, store_all
 from support.storing import files_of, store
 from support.tls_peers import server_context
@@ -164,12 +165,11 @@ def test_a_user_of_a_proxy_in_another_encoding(tmp_path: Path, monkeypatch: pyte
 def test_a_proxy_that_is_not_there_is_named_as_what_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scheme: str
 ) -> None:
-    with WebProxy() as proxy:
-        pass
-    monkeypatch.setenv(f"{scheme}_proxy", f"http://me:secret@127.0.0.1:{proxy.port}")
+    port = free_port()
+    monkeypatch.setenv(f"{scheme}_proxy", f"http://me:secret@127.0.0.1:{port}")
     sent = store(f"{scheme}://localhost:9/dicom-web", files_of(tmp_path, [100]))
     assert sent.results == ["not attempted"]
-    assert f"the proxy 127.0.0.1:{proxy.port} that the environment names" in str(sent.error)
+    assert f"the proxy 127.0.0.1:{port} that the environment names" in str(sent.error)
     assert "secret" not in str(sent.error)
 
 

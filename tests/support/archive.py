@@ -36,6 +36,7 @@ class CommitmentArchive:
         how: ``same``, ``new`` or ``same-then-new`` association.
         role: whether it proposes itself as SCP on a new association, as the standard wants it.
         delay: seconds between the answer to a request and the report.
+        held: no report leaves before this is set; None for nothing to wait for.
         status: of the N-ACTION-RSP; others than 0 give no report.
         find_status: the end of every query.
         forget: how many instances at the end of each request are left out of the report.
@@ -54,6 +55,7 @@ class CommitmentArchive:
     how: str = "new"
     role: bool = True
     delay: float = 0.05
+    held: threading.Event | None = None
     status: int = 0
     find_status: int = 0
     forget: int = 0
@@ -167,6 +169,8 @@ def commitment_archive(
             archive.answers.append(status.get("Status") if status else None)
 
     def deliver(request: Any, association: Any) -> None:
+        if archive.held is not None:
+            archive.held.wait(60)
         ending.wait(archive.delay)
         report = archive.report_on(request)
         if archive.how.startswith("same"):
@@ -218,6 +222,8 @@ def commitment_archive(
         yield archive
     finally:
         ending.set()
+        if archive.held is not None:
+            archive.held.set()
         for thread in threads:
             thread.join(30)
         entity.shutdown()  # afterwards: it aborts every association of this process, those that report included

@@ -77,6 +77,7 @@ def test_transfer_whose_time_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert isinstance(error, Cancelled)
     assert error.by == Cancelled.TIME_WINDOW
     stored = len(peer.stores)
+    assert stored >= 5
     assert [outcome.result.value for outcome in outcomes] == ["stored"] * stored + ["not attempted"] * (50 - stored)
     assert {outcome.reason for outcome in outcomes[stored:]} == {Reason.TIME_WINDOW}
     assert stored < 50

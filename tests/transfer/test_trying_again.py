@@ -26,6 +26,7 @@ from dcmsend import (
     send,
 )
 from dcmsend.errors import Cancelled, ConnectFailed, DcmsendError, GivenUp, NegotiationFailed, SendingFailed
+from support import wire
 from support.fixture_files import CT_CLASS, MR_CLASS
 from support.peer_script import Abort, Close, Reject, Respond, Script, Silence
 from support.ports import free_port
@@ -71,7 +72,8 @@ LOSSES: dict[str, tuple[Any, Reason]] = {
 @pytest.mark.parametrize("name", LOSSES)
 def test_lost_association_is_replaced(tmp_path: Path, name: str) -> None:
     answer, reason = LOSSES[name]
-    sent = again(write_instances(tmp_path, 5), Script(stores={3: answer}), Script(), dimse_timeout=2)
+    limit = {"dimse_timeout": 2} if name == "silence" else {}
+    sent = again(write_instances(tmp_path, 5), Script(stores={3: answer}), Script(), **limit)
     assert sent.error is None
     assert sent.results == ["stored"] * 5
     assert [len(outcome.attempts) for outcome in sent.outcomes] == [1, 1, 2, 1, 1]
@@ -183,22 +185,35 @@ def test_peer_that_never_listens(tmp_path: Path) -> None:
 
 def test_peer_that_listens_later(tmp_path: Path) -> None:
     port = free_port()
-    received: list[bytes] = []
+    received: list[int] = []
+    refused = threading.Event()
 
     def listen() -> None:
-        time.sleep(0.2)
+        assert refused.wait(60)
         with socket.create_server(("127.0.0.1", port)) as late:
-            late.settimeout(15)
+            late.settimeout(60)
             connection, _ = late.accept()
-            received.append(connection.recv(6))
-            connection.close()
+            with connection:
+                request = wire.receive_pdu(connection)
+                assert request is not None
+                received.append(request.type)
+                connection.sendall(wire.associate_reject(1, 1, 1))
+                wire.receive_pdu(connection)
 
+    class Waits(Watcher):
+        def waiting(self, event: Waiting | None) -> None:
+            super().waiting(event)
+            refused.set()
+
+    watcher = Waits()
     thread = threading.Thread(target=listen)
     thread.start()
-    sent = again(write_instances(tmp_path, 1), port=port, retry={"max_time": 2.0})
-    thread.join(20)
-    assert received[0][:1] == b"\x01"  # A-ASSOCIATE-RQ
+    sent = again(write_instances(tmp_path, 1), port=port, retry={"max_time": 20.0}, observer=watcher)
+    thread.join(60)
+    assert received == [wire.ASSOCIATE_RQ]
     assert isinstance(sent.error, NegotiationFailed)
+    assert sent.error.is_permanent
+    assert watcher.heard
 
 
 # --- enough

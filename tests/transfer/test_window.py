@@ -6,6 +6,7 @@ import os
 import random
 import struct
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -110,10 +111,28 @@ def never(*numbers: int, then: Callable[[Link], None] | None = None) -> Callable
     return answer
 
 
-def test_answers_that_never_come(tmp_path: Path) -> None:
+class Clock:
+    """What the limits of time go by; ``passed`` is what has passed without anybody waiting."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.passed = 0.0
+        monkeypatch.setattr("dcmsend.transport.deadline.time", self)
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self.passed
+
+
+def test_answers_that_never_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only what has no answer is unconfirmed; the rest goes over a new association, and nothing is sent twice."""
-    with WindowPeer(never(3, 7)) as peer:
-        outcomes, error = send_to(peer, write_instances(tmp_path, 20), dimse_timeout=1.5)
+    clock, answers = Clock(monkeypatch), never(3, 7)
+
+    def answer(link: Link, held: list[Request]) -> None:
+        answers(link, held)
+        if sum(bool(request.statuses) for request in peer.requests) == 18:  # and nothing else is in flight
+            clock.passed = 90.0
+
+    with WindowPeer(answer) as peer:
+        outcomes, error = send_to(peer, write_instances(tmp_path, 20), dimse_timeout=60)
     assert error is None
     assert [outcome.index for outcome in outcomes if outcome.result.value != "stored"] == [3, 7]
     assert {outcomes[2].result.value, outcomes[6].result.value} == {"unconfirmed"}
@@ -140,19 +159,24 @@ def test_time_runs_from_the_oldest_request(tmp_path: Path) -> None:
     assert len(peer.links[0].requests) < 60
 
 
-def test_an_answer_that_came_in_time_counts_however_late_it_is_read(tmp_path: Path) -> None:
+def test_an_answer_that_came_in_time_counts_however_late_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """While a large instance is sent slowly, the answers to earlier ones lie in the socket for longer than -td."""
+    clock = Clock(monkeypatch)
+
     class Slow(WindowPeer):
         def _take(self, link: Link, *rest: Any) -> None:
             super()._take(link, *rest)
             if len(link.requests) == 4:
                 self._decide(link)
-                threading.Event().wait(1.2)
+                threading.Event().wait(0.2)  # the large one is under way, and no answer is awaited
+                clock.passed = 90.0
 
     files = [*write_instances(tmp_path, 4), write_large(tmp_path / "large", 16 << 20, 5), *write_instances(
         tmp_path / "more", 3, first=6)]
     with Slow(in_order, hold=4) as peer:
-        outcomes, error = send_to(peer, files, 16, dimse_timeout=1, tcp_buffer_length=65536)
+        outcomes, error = send_to(peer, files, 16, dimse_timeout=60, idle_timeout=600, tcp_buffer_length=65536)
     assert (results(outcomes), error) == (["stored"] * 8, None)
     assert len(peer.links) == 1
 

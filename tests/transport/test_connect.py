@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import resource
 import socket
@@ -229,6 +230,8 @@ def test_interrupt_while_nobody_answers(ask: Callable[[Interrupt, str], None], b
 
 def test_no_descriptor_left() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    gc.collect()  # so that nothing is closed that an earlier test has left
+    gc.disable()
     resource.setrlimit(resource.RLIMIT_NOFILE, (len(open_descriptors()), hard))
     fillers = []
     try:
@@ -240,6 +243,7 @@ def test_no_descriptor_left() -> None:
         for each in fillers:
             os.close(each)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        gc.enable()
     assert error.text == f"TCP Initialization Error: {os.strerror(errno.EMFILE)}"
 
 
