@@ -378,7 +378,7 @@ def test_a_report_that_cannot_be_read_is_answered_and_told(
             assert asked.requester.request("2.25.1", references("1.2.3")) == 0
         assert asked.answers == [CommitmentAnswer("2.25.1", {"1.2.3": COMMITTED})]
         assert statuses(archive) == [0x0110, 0]
-    (line,) = caplog.messages
+    (line,) = [record.getMessage() for record in caplog.records if record.name.startswith("dcmsend")]
     assert line.startswith("A report of the archive on storage commitment cannot be read: ")
 
 
@@ -542,7 +542,8 @@ def test_the_peer_releases_after_its_report(caplog: pytest.LogCaptureFixture) ->
             assert asked.requester.request("2.25.3", references("1.2.3")) == 0
         assert archive.course == ["confirmed", "release"]
         assert archive.associations == 2
-    assert [record.levelname for record in caplog.records if record.levelno > logging.INFO] == []
+    ours = [record for record in caplog.records if record.name.startswith("dcmsend")]
+    assert [record.levelname for record in ours if record.levelno > logging.INFO] == []
     assert caplog.messages.count("Requesting Storage Commitment") == 1
 
 
