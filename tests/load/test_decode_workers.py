@@ -101,9 +101,9 @@ def test_a_request_to_end_is_heard_between_jobs(workers: int) -> None:
     done: list[int] = []
 
     def job(number: int) -> None:
-        done.append(number)
         if number == 5:
             interrupt.request("SIGINT")
+        done.append(number)
 
     with pytest.raises(Cancelled) as error:
         run((lambda number=number: job(number) for number in range(1000)), workers=workers, interrupt=interrupt)

@@ -65,6 +65,7 @@ def test_verify(tmp_path: Path, archive: WebOrthanc, password: list[str]) -> Non
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_verify_finds_what_is_missing(tmp_path: Path, archive: WebOrthanc, password: list[str]) -> None:
     """It is asked for during a minute, and then sent again by the next run."""
     paths = write_series(tmp_path / "in", [(STUDY, f"{STUDY}.1")] * 5)
