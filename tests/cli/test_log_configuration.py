@@ -5,6 +5,7 @@ Masked are only time, thread, process and what says which program it is.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import re
@@ -194,9 +195,14 @@ SCHEDULES = ("MONTHLY", "WEEKLY", "DAILY", "TWICE_DAILY", "HOURLY", "MINUTELY")
 
 @pytest.mark.peer("faketime")
 def test_files_that_roll_over_while_the_program_runs(tmp_path: Path) -> None:
-    """A run of nine seconds over the end of a month, for each schedule; the week goes on."""
+    """A run of nine seconds over the end of a month, for each schedule; the week goes on.
+
+    One starts after the other, because the month of each ends eight seconds after its start.
+    """
     files: dict[tuple[str, str], dict[str, str]] = {}
-    with socket.create_server(("127.0.0.1", 0)) as silent_peer:
+    with contextlib.ExitStack() as stack:
+        silent_peer = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        silent_peer.settimeout(60)
         runs = {}
         for schedule in SCHEDULES:
             for name, program in (("theirs", dcmtk_program("dcmsend")), ("ours", installed_dcmsend())):
@@ -205,12 +211,13 @@ def test_files_that_roll_over_while_the_program_runs(tmp_path: Path) -> None:
                 (folder / "x.log").write_text("of the period before\n")
                 settings = f"DailyRollingFileAppender\nlog4cplus.appender.f.Schedule = {schedule}\n"
                 (folder / "log.cfg").write_text(FILE + settings)
-                words = [dcmtk_program("faketime"), "-f", "@2026-03-31 23:59:54", program]
+                words = [dcmtk_program("faketime"), "-f", "@2026-03-31 23:59:52", program]
                 words += ["-lc", "log.cfg", "-ta", "9", "127.0.0.1", silent_peer.getsockname()[1], CT]
                 runs[schedule, name] = subprocess.Popen(
                     list(map(str, words)), cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                     env={**os.environ, "TZ": "UTC"},
                 )  # fmt: skip
+                stack.enter_context(silent_peer.accept()[0])
         for (schedule, name), process in runs.items():
             output = process.communicate(timeout=60)
             assert (process.returncode, *output) == (61, b"", b"")

@@ -30,10 +30,10 @@ def seconds_between_first_and_last(peer: ScriptedPeer) -> float:
 
 @pytest.mark.parametrize("parallel", ["1", "3"])
 def test_max_instances_rate(tmp_path: Path, parallel: str) -> None:
-    write_instances(tmp_path, 12)
+    write_instances(tmp_path, 14)  # a peer that is held up may note the first three at once, and one turn is saved up
     done, peer = send("--max-instances-rate", "10", "--parallel-associations", parallel, "+sd", tmp_path)
     assert done.exit_code == 0, done.stderr
-    assert len(peer.stores) == 12
+    assert len(peer.stores) == 14
     assert seconds_between_first_and_last(peer) > 0.9
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import resource
 import shutil
@@ -170,6 +171,7 @@ def test_bounds(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("allowed", "most"), [(100, 0), (255, 0), (256, 64), (512, 64)])
 def test_where_few_descriptors_are_allowed(tmp_path: Path, allowed: int, most: int) -> None:
     paths = [write(tmp_path / str(number), content(LARGE)) for number in range(70)]
+    gc.collect()  # closes what tests before have forgotten: a low descriptor is needed
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, limits[1]))
     kept = KeptFiles()

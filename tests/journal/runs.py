@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sqlite3
 import tempfile
@@ -54,7 +55,7 @@ def stored_uids(journal: Path) -> set[str]:
     """
     with tempfile.TemporaryDirectory() as copy:
         for suffix in ("", "-wal", "-journal"):
-            if journal.with_name(journal.name + suffix).exists():
+            with contextlib.suppress(FileNotFoundError):  # a run that goes on may end meanwhile
                 shutil.copy(f"{journal}{suffix}", f"{copy}/j{suffix}")
         connection = sqlite3.connect(f"{copy}/j")
         try:

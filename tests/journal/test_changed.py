@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -23,12 +24,14 @@ from .test_writer import Kept, outcome_of
 def test_changed_between_sending_and_answer(tmp_path: Path, options: tuple[str, ...]) -> None:
     (path,) = write_instances(tmp_path / "in", 1)
     arguments = [option if option != "sent" else tmp_path / "sent" for option in options]
-    with ScriptedPeer(Script(other_stores=Respond(0, delay=1.0)), Script()) as peer:
+    is_changed = threading.Event()
+    with ScriptedPeer(Script(other_stores=Respond(until=is_changed.is_set)), Script()) as peer:
         first = Sender(tmp_path, peer.port, *arguments)
         wait_until(lambda: any(store.complete for store in peer.stores), 30, "the instance")
         status = path.stat()
         path.write_bytes(path.read_bytes().replace(b"Test^Transfer", b"Best^Transfer"))
         os.utime(path, ns=(status.st_mtime_ns + 1, status.st_mtime_ns + 1))  # the least that can be told
+        is_changed.set()
         assert first.wait() == 0, first.stderr
         assert path.exists()
         done, sent = send(tmp_path, peer, "--resume")
@@ -83,7 +86,8 @@ def test_what_is_told_after_it_was_stored(
 def test_replaced_by_one_that_looks_the_same(tmp_path: Path) -> None:
     """Size and time are those of the file that was sent, and it is another one: it is not moved."""
     (path,) = write_instances(tmp_path / "in", 1)
-    with ScriptedPeer(Script(other_stores=Respond(0, delay=1.0))) as peer:
+    is_replaced = threading.Event()
+    with ScriptedPeer(Script(other_stores=Respond(until=is_replaced.is_set))) as peer:
         sender = Sender(tmp_path, peer.port, "--move-sent", tmp_path / "sent")
         wait_until(lambda: any(store.complete for store in peer.stores), 30, "the instance")
         status = path.stat()
@@ -91,6 +95,7 @@ def test_replaced_by_one_that_looks_the_same(tmp_path: Path) -> None:
         other.write_bytes(path.read_bytes().replace(b"Test^Transfer", b"Best^Transfer"))
         os.utime(other, ns=(status.st_mtime_ns, status.st_mtime_ns))
         other.rename(path)
+        is_replaced.set()
         assert sender.wait() == 0, sender.stderr
     assert b"Best^Transfer" in path.read_bytes()
     assert list((tmp_path / "sent").iterdir()) == []

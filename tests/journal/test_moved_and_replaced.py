@@ -4,23 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
-import time
 from pathlib import Path
 
 import pytest
 
 from dcmsend import JournalOptions, Peer, Result, TransferOptions, send
 from dcmsend.journal import move_file as module
+from support.processes import wait_until
 from support.scripted_peer import ScriptedPeer
 from support.sending import instance_uid, write_instances
-
-
-def wait_until_gone(path: Path) -> None:
-    for _ in range(1000):
-        if not path.exists():
-            return
-        time.sleep(0.01)
-    raise AssertionError(f"{path} was not moved")
 
 
 def test_a_link_to_what_was_replaced_before_it_was_sent_and_moved(tmp_path: Path) -> None:
@@ -39,7 +31,7 @@ def test_a_link_to_what_was_replaced_before_it_was_sent_and_moved(tmp_path: Path
             if outcome.index == 1:
                 other.replace(target)  # the second one is under way, and this one is opened behind it
             elif outcome.index == 3:
-                wait_until_gone(target)
+                wait_until(lambda: not target.exists(), 60, "the move")
     sent = [store.sop_instance_uid for store in peer.stores]
     assert sent == [instance_uid(number) for number in (1, 2, 9, 4)]
     assert [outcome.result for outcome in outcomes[:4]] == [Result.STORED] * 4

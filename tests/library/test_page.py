@@ -58,15 +58,15 @@ def redirected(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 SHORTER = {
-    "delay=5, longest_delay=300, max_time=3600": "delay=0.01, longest_delay=0.02, max_time=3",
+    "delay=5, longest_delay=300, max_time=3600": "delay=0.01, longest_delay=0.02, max_time={}",
     "CommitOptions(port=11115)": "CommitOptions(port=0)",  # a free one
 }
 
 
-def run_example(code: str) -> dict[str, Any]:
+def run_example(code: str, max_time: int = 100) -> dict[str, Any]:
     for real, shorter in SHORTER.items():
         assert real in PAGE.read_text(encoding="utf-8")
-        code = code.replace(real, shorter)
+        code = code.replace(real, shorter.format(max_time))
     names: dict[str, Any] = {"__name__": "example"}
     exec(compile(code, str(PAGE), "exec"), names)
     return names
@@ -107,7 +107,7 @@ def test_example_with_another_peer(code: str, trouble: str, redirected: list[int
     with ScriptedPeer(*TROUBLE[trouble]) as peer:
         redirected.append(peer.port)
         try:
-            run_example(code)
+            run_example(code, max_time=2 if trouble == "rejected" else 100)  # it tries as long as it may
         except dcmsend.DcmsendError:
             assert trouble == "rejected"
     new = set(threading.enumerate()) - before
@@ -197,7 +197,9 @@ def test_examples_and_package_are_typed(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("place")
 @pytest.mark.parametrize("after", [0, 1])
-def test_a_task_that_is_cancelled_ends_the_transfer_in_order(redirected: list[int], after: int) -> None:
+def test_a_task_that_is_cancelled_ends_the_transfer_in_order(
+    redirected: list[int], after: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As the page promises: nothing is aborted, and when the task has ended the association is released."""
     (code,) = (code for code in PYTHON if "asyncio" in code)
     names: dict[str, Any] = {"__name__": "example"}
@@ -220,9 +222,18 @@ def test_a_task_that_is_cancelled_ends_the_transfer_in_order(redirected: list[in
             await task
         return count
 
-    with ScriptedPeer(Script(stores={after + 1: Respond(delay=1.0)})) as peer:
+    transfer = dcmsend.send("study", dcmsend.Peer("pacs.example.org", 104))
+    is_cancelled = threading.Event()
+    really_cancel = transfer.cancel
+
+    def noted_cancel() -> None:
+        really_cancel()
+        is_cancelled.set()
+
+    monkeypatch.setattr(transfer, "cancel", noted_cancel)
+    with ScriptedPeer(Script(stores={after + 1: Respond(until=is_cancelled.is_set)})) as peer:
         redirected.append(peer.port)
-        count = asyncio.run(program(dcmsend.send("study", dcmsend.Peer("pacs.example.org", 104))))
+        count = asyncio.run(program(transfer))
     (connection,) = peer.connections
     assert connection.course[-2] == "release"  # the peer may be too slow to see how the connection ends
     assert after <= count <= len(connection.stores) < 3

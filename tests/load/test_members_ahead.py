@@ -187,7 +187,7 @@ def test_a_damaged_member_is_told_in_its_place_and_costs_no_association(
     assert [each.index for each in done.outcomes] == list(range(1, 13))
     assert [each.result.value for each in done.outcomes] == ["stored"] * 5 + ["failed"] + ["stored"] * 6
     assert "damaged" in done.outcomes[5].message
-    assert len(peer.connections) == parallel
+    assert len(peer.connections) <= parallel
     assert len(peer.stores) == 11
 
 

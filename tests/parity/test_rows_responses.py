@@ -183,7 +183,7 @@ def test_release_is_not_confirmed(duel: Duel, files: FixtureFiles, answer: Abort
 
 @row(91)
 def test_release_is_never_confirmed(duel: Duel, files: FixtureFiles) -> None:
-    pair = duel(files("CT"), "-ta", "2", peer=Script(release=Silence()))
+    pair = duel(files("CT"), "-ta", "3", peer=Script(release=Silence()))
     pair.assert_same(0)
     for run in pair:
         assert any(line.startswith("E: Association Release Failed") for line in run.lines("E"))

@@ -133,15 +133,18 @@ def test_report_jsonl_to_standard_output(tmp_path: Path) -> None:
 def test_each_line_is_there_as_soon_as_it_happens(tmp_path: Path) -> None:
     """While the second answer is waited for the first outcome can be read."""
     file = tmp_path / "r.jsonl"
-    with ScriptedPeer(Script(stores={2: Silence()})) as peer:
-        command = [installed_dcmsend(), HOST, str(peer.port), "-td", "3", "--report-jsonl", str(file), str(CT), str(MR)]
-        with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
-            try:
+    peer = ScriptedPeer(Script(stores={2: Silence()}))
+    peer.patience = 0.0  # the end of its block closes the connection
+    command = [installed_dcmsend(), HOST, str(peer.port), "--report-jsonl", str(file), str(CT), str(MR)]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        try:
+            with peer:
                 wait_until(lambda: file.exists() and file.read_text().count("\n") == 2, 30, "the first outcome")
+                wait_until(lambda: len(peer.stores) == 2 and peer.stores[1].complete, 30, "the second instance")
                 assert process.poll() is None
-                process.wait(60)
-            finally:
-                process.kill()
+            process.wait(60)
+        finally:
+            process.kill()
     lines = [check(json.loads(line), "line") for line in file.read_text().splitlines()]
     assert [line["outcome"] for line in lines if line["type"] == "outcome"] == ["stored", "unconfirmed"]
     assert lines[-1]["exit"]["code"] == process.returncode == 62

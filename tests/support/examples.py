@@ -5,7 +5,7 @@ Each run draws others, so what the ordinary runs leave out the next ones try.
 
 from __future__ import annotations
 
-__all__ = ["examples", "try_all_examples"]
+__all__ = ["all_are_tried", "examples", "try_all_examples"]
 
 _SHARE = [4]
 
@@ -13,6 +13,11 @@ _SHARE = [4]
 def try_all_examples() -> None:
     """Asked for before the tests are imported."""
     _SHARE[0] = 1
+
+
+def all_are_tried() -> bool:
+    """Whether this run looks for what the ordinary ones have not met; a promise kept by chance may be broken by it."""
+    return _SHARE[0] == 1
 
 
 def examples(most: int) -> int:

@@ -98,6 +98,7 @@ class Respond:
 
     Attributes:
         delay: seconds to wait first (cut short when the peer is stopped).
+        until: waits until this is true, at most two minutes (cut short when the peer is stopped).
         message_id, context_id, sop_instance_uid: other values than the request's.
         command_field: other command than C-STORE-RSP.
         omit: element numbers of group 0000 to leave out.
@@ -106,6 +107,7 @@ class Respond:
 
     status: int = 0
     delay: float = 0.0
+    until: Callable[[], bool] | None = None
     message_id: int | None = None
     context_id: int | None = None
     sop_instance_uid: str | None = None

@@ -303,6 +303,10 @@ class _Conversation:
         self._send(wire.associate_accept(request, results, answer.max_pdu_length, answer.extra_user_items))
 
     def _respond(self, store: StoreRecord, answer: Respond) -> None:
+        if answer.until is not None:
+            deadline = time.monotonic() + 120
+            while not answer.until() and time.monotonic() < deadline and not self._stopping.wait(0.01):
+                pass
         if answer.delay:
             self._stopping.wait(answer.delay)
         instance = store.command.get(wire.AFFECTED_SOP_INSTANCE_UID, b"")

@@ -371,6 +371,14 @@ def sftp_place(folder: Path) -> Iterator[StorePlace]:
             Server, "127.0.0.1", 0, server_host_keys=[key], sftp_factory=Files, allow_scp=False
         )
 
+    async def end() -> None:
+        server.close()
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left, timeout=20)
+
     def put(name: str, data: bytes) -> None:
         path = root / "in" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -388,9 +396,12 @@ def sftp_place(folder: Path) -> Iterator[StorePlace]:
         place.options = (("known_hosts", str(known)),)
         yield place
     finally:
-        loop.call_soon_threadsafe(server.close)
+        with contextlib.suppress(TimeoutError):
+            asyncio.run_coroutine_threadsafe(end(), loop).result(30)
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
+        thread.join(30)
+        if not thread.is_alive():
+            loop.close()
 
 
 @contextlib.contextmanager

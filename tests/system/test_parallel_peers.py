@@ -12,7 +12,7 @@ from support.peer_script import Reject, Respond, Script
 from support.peers import dcmrecv, orthanc, storescp
 from support.report_file import parse_report
 from support.run import read_summary, run
-from support.scripted_peer import ScriptedPeer
+from support.scripted_peer import ConnectionRecord, ScriptedPeer
 from support.sending import write_instances
 from support.window_peer import Link, Request, WindowPeer
 
@@ -68,8 +68,10 @@ def test_orthanc(dcmsend: str, tmp_path: Path) -> None:
 
 def test_peer_that_allows_two_associations(dcmsend: str, tmp_path: Path) -> None:
     files = write_instances(tmp_path, 40)
-    busy = Script(other_stores=Respond(delay=0.05))  # so that there is work left when the third one is refused
+    connections: list[ConnectionRecord] = []  # nothing is answered before the third one is there to be refused
+    busy = Script(other_stores=Respond(until=lambda: len(connections) > 2, delay=0.05))
     with ScriptedPeer(busy, busy, Script(associate=Reject(2, 3, 2))) as peer:
+        connections = peer.connections
         done = run(dcmsend, "--parallel-associations", "8", "127.0.0.1", peer.port, *files)
     assert done.exit_code == 0, done.stderr
     assert len(peer.stores) == 40

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from dcmsend.transfer.auto_count import AutoCount, _Trial
 from dcmsend.transfer.auto_facts import Choice, Facts, LineFacts, Why
 from dcmsend.transfer.speed import Speed, Spent
+from support.examples import all_are_tried
 from support.simulated_receiver import Played, Receiver, play
 
 NUMBERS = (1, 2, 4, 8)
@@ -315,7 +316,7 @@ def test_answers_at_random_times_may_be_wrong_by_chance() -> None:
     assert speed_of(1, *many).error < 0.08
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10, deadline=None, derandomize=not all_are_tried())
 @given(
     seconds=st.floats(0.02, 0.5), spread=st.floats(0.0, 1.0), takes=st.integers(1, 20), waits=st.booleans(),
     power=st.floats(0.0, 1.5), opening=st.floats(0.0, 0.5), most=st.integers(1, 16), seed=st.integers(0, 1 << 32),

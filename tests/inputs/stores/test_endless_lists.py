@@ -255,6 +255,7 @@ def knows_all(journal: Path, url: str, count: int) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="the unit of ru_maxrss")
 @pytest.mark.peer("obstore")
 @pytest.mark.parametrize(("backend", "recurse"), [("s3", ["+r"]), ("obstore", [])])
+@pytest.mark.timeout(1100)
 def test_a_long_list_takes_no_more_memory(
     dcmsend: str, tmp_path: Path, backend: str, recurse: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -83,7 +83,7 @@ def test_what_arrives_is_what_files_give(store: StorePlace, tmp_path: Path) -> N
         paths = [outcome.instance.input.path for outcome in done.outcomes]
         assert not done.rejected
         del done
-        wait_until(lambda: not settled_descriptors() - before, 10, "closed descriptors")  # those of the server, too
+        wait_until(lambda: not settled_descriptors() - before, 30, "closed descriptors")  # those of the server, too
     assert arrived(peer) == arrived(local)
     assert sorted(paths) == sorted(store.url + name for name in contents)
     if store.requests:
@@ -244,7 +244,7 @@ def test_the_end_is_not_held_up_by_a_stalled_object(web: StorePlace, tmp_path: P
     assert {outcome.result for outcome in outcomes} <= {Result.STORED, Result.NOT_ATTEMPTED}
     assert len(outcomes) < 10
     del outcomes
-    wait_until(lambda: len(settled_descriptors() - before) == 0, 10, "closed descriptors")
+    wait_until(lambda: len(settled_descriptors() - before) == 0, 30, "closed descriptors")
 
 
 def test_a_large_object_takes_little_memory(web: StorePlace, tmp_path: Path) -> None:
