@@ -121,7 +121,8 @@ def _accompany(run: subprocess.Popen[bytes], night: Night, world: World, receive
 
 def _let_settle(world: World) -> None:
     """Wait until the server has read what a killed sender had asked for."""
-    before = -1
-    while before != world.tonight.requests:
-        before = world.tonight.requests
+    before, looks = -1, 0
+    while looks < 3:  # one look may fall into a pause of the server's thread
         time.sleep(0.1)
+        looks = looks + 1 if before == world.tonight.requests else 0
+        before = world.tonight.requests
