@@ -255,8 +255,16 @@ def _wait_for_quiet(log: Log, before: list[Event]) -> list[Event]:
         more = log.new()
         events += more
         is_busy = any(event.kind in ("store", "action", "open", "close") for event in more)
-        quiet = 0 if is_busy or _is_waiting_for_answer([*before, *events]) else quiet + 1
+        seen = [*before, *events]
+        quiet = 0 if is_busy or _is_waiting_for_answer(seen) or _is_connected(seen) else quiet + 1
     return events
+
+
+def _is_connected(events: list[Event]) -> bool:
+    """Whether a connection to the archive, since it was started last, is still open."""
+    kinds = [event.kind for event in events]
+    since = kinds[len(kinds) - kinds[::-1].index("start") :] if "start" in kinds else kinds
+    return since.count("open") > since.count("close")
 
 
 def _is_waiting_for_answer(events: list[Event]) -> bool:

@@ -45,6 +45,7 @@ def cluster_of(workers: int) -> Generator[Client]:
         LocalCluster(
             n_workers=workers, threads_per_worker=1, processes=True, memory_limit=0, dashboard_address=None,
             host="127.0.0.1", silence_logs=50, preload=preload,
+            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
         ) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):  # fmt: skip

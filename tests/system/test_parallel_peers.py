@@ -85,7 +85,7 @@ def test_answers_out_of_order(dcmsend: str, tmp_path: Path) -> None:
         for request in reversed(held):
             link.respond(request, 0xB000 + len(link.requests) % 3)
 
-    files = write_instances(tmp_path / "files", 30)
+    files = write_instances(tmp_path / "files", 80)  # one window of ten that is full is enough
     report = tmp_path / "report.txt"
     with WindowPeer(backwards) as peer:
         done = run(dcmsend, "--async-window", "8", "+crf", report, "127.0.0.1", peer.port, *files)
