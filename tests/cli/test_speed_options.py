@@ -128,7 +128,7 @@ def test_send_while_scanning_needs_further_associations() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1100)
 def test_memory_stays_flat(tmp_path: Path) -> None:
     """A list three times as long takes no more memory; both are longer than the part of it that is known at a time."""
     (tmp_path / "files").mkdir()
@@ -142,7 +142,7 @@ def test_memory_stays_flat(tmp_path: Path) -> None:
         with DiscardingPeer() as peer:
             done, peak = run_measured(
                 tmp_path, installed_dcmsend(), "--send-while-scanning", "+sd", "127.0.0.1", peer.port,
-                tmp_path / "files",
+                tmp_path / "files", timeout=500,
             )  # fmt: skip
         assert done.exit_code == 0, done.stderr
         peaks.append(peak)
