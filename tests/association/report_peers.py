@@ -37,7 +37,7 @@ from support.processes import wait_until
 
 TERMS = AcceptanceTerms("DCMSEND")
 ECHO, REPORTING = 1, 3
-LONG = 20.0
+LONG = 60.0
 """Seconds that a test waits for what has to come."""
 
 

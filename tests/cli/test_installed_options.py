@@ -76,7 +76,7 @@ def test_host_name_with_an_ipv4_address(option: str) -> None:
 def test_ipv6_literal(options: list[str]) -> None:
     with Listener() as listener:
         done = run(installed_dcmsend(), *options, "::1", listener.port, CT)
-        assert listener.was_called.wait(10)
+        assert listener.was_called.wait(60)
     assert done.exit_code == 61, done.stderr
 
 

@@ -56,7 +56,7 @@ class DiscardingPeer:
             if each is not None:
                 with contextlib.suppress(OSError):
                     each.shutdown(socket.SHUT_RDWR)
-        self._thread.join(10)
+        self._thread.join(30)
         self._listener.close()
 
     def _run(self) -> None:

@@ -125,10 +125,10 @@ class FaultProxy:
         self._stopping.set()
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
-        self._acceptor.join(10)
+        self._acceptor.join(30)
         self._listener.close()
         for thread in self._threads:
-            thread.join(10)
+            thread.join(30)
         assert not any(thread.is_alive() for thread in (self._acceptor, *self._threads))
 
     def _accept(self) -> None:

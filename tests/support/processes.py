@@ -122,7 +122,7 @@ class ServerProcess:
                 self._process.wait(STOP_SECONDS)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait(STOP_SECONDS)
+        self._process.wait(6 * STOP_SECONDS)
 
     def __enter__(self) -> ServerProcess:
         return self

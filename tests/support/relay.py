@@ -49,7 +49,7 @@ class Relay:
         self._listener.close()
         self.cut(reset=False)
         for thread in self._threads:
-            thread.join(10)
+            thread.join(30)
 
     def resume(self) -> None:
         """Lets the stopped connection go on."""

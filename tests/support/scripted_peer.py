@@ -125,7 +125,7 @@ class ScriptedPeer:
         """Accept connections that still wait, end all connections and threads."""
         self._stopping.set()
         self._wake_writer.send(b"x")
-        self._acceptor.join(10)
+        self._acceptor.join(30)
         deadline = time.monotonic() + self.patience
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))

@@ -144,14 +144,14 @@ class ScriptedWebServer:
     def __exit__(self, *_: object) -> None:
         self._stopping.set()
         self._wake_writer.send(b"x")
-        self._acceptor.join(10)
+        self._acceptor.join(30)
         deadline = time.monotonic() + self.patience
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
         for each in self._sockets:
             _shut_down(each)
         for thread in self._threads:
-            thread.join(10)
+            thread.join(30)
         for each in (self._listener, self._wake_reader, self._wake_writer, *self._sockets):
             each.close()
         assert not any(thread.is_alive() for thread in (self._acceptor, *self._threads))

@@ -94,7 +94,7 @@ class TlsFront:
                 each.shutdown(socket.SHUT_RDWR)
             each.close()
         for thread in self._threads:
-            thread.join(10)
+            thread.join(30)
             assert not thread.is_alive()
 
     def _accept(self) -> None:

@@ -157,13 +157,13 @@ class WindowPeer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
-        self._acceptor.join(10)
+        self._acceptor.join(30)
         self._listener.close()
         for link in self.links:
             with contextlib.suppress(OSError):
                 link.connection.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
-            thread.join(10)
+            thread.join(30)
         for link in self.links:
             link.connection.close()
         assert not any(thread.is_alive() for thread in (self._acceptor, *self._threads))
