@@ -7,12 +7,13 @@ import os
 import socket
 import threading
 from pathlib import Path
+from time import struct_time
 
 import pytest
 
 from dcmsend.errors import Cancelled, DcmsendError
 from dcmsend.interrupt import Interrupt
-from dcmsend.transfer import BytesSent, Observer, StoreOutcome
+from dcmsend.transfer import BytesSent, Observer, StoreOutcome, Timetable
 from support.descriptors import open_descriptors
 from support.http_wire import response, store_answer
 from support.ports import free_port
@@ -209,6 +210,28 @@ def test_rates_are_kept(tmp_path: Path) -> None:
     assert sent.results == ["stored"] * 3
     assert sum(outcome.seconds for outcome in sent.outcomes[-1:]) > 0.4
     assert server.requests[0].parts == [path.read_bytes() for path in paths]
+
+
+def test_a_rate_that_changes_while_a_request_is_written_loses_and_repeats_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its hours are asked for at each piece, and are others each time."""
+    clocks = itertools.cycle(struct_time((2026, 11, 30, hour, 0, 0, 0, 1, 0)) for hour in (7, 9))
+    monkeypatch.setattr("dcmsend.transfer.timetable.time.localtime", lambda _: next(clocks))
+    paths = files_of(tmp_path, [60_000] * 6)
+    with ScriptedWebServer() as server:
+        sent = store(server.url, paths, max_rate=Timetable(((0, 1_000_000), (480, 400_000))))
+    assert sent.results == ["stored"] * 6
+    assert server.requests[0].parts == [path.read_bytes() for path in paths]
+
+
+def test_a_server_that_closes_while_a_turn_is_waited_for_costs_nothing(tmp_path: Path) -> None:
+    """Servers close connections that are idle for long: here much sooner than the next instance may be sent."""
+    with ScriptedWebServer() as server:
+        server.idle = 0.05
+        sent = store(server.url, files_of(tmp_path, [100] * 2), peer={"batch": 1}, max_instances_rate=1)
+    assert sent.results == ["stored"] * 2
+    assert (server.connections, sent.sessions) == (2, 1)
 
 
 @pytest.mark.parametrize("damage", ["shorter", "touched"])

@@ -113,9 +113,11 @@ class ScriptedWebServer:
         complaints: what came that is no HTTP.
         connections: how many there were.
         patience: seconds that are waited at the end for clients to close.
+        idle: seconds after an answer in which the next request has to begin, or the connection is closed.
     """
 
     patience = 5.0
+    idle: float | None = None
 
     def __init__(self, *answers: Answer, context: ssl.SSLContext | None = None) -> None:
         self._answers = answers or (store_all,)
@@ -177,8 +179,11 @@ class ScriptedWebServer:
                 connection = self._context.wrap_socket(plain, server_side=True)
                 self._sockets.append(connection)
             with connection.makefile("rb", 1 << 16) as stream:
-                while (head := read_head(stream)) is not None and self._handle(connection, stream, head, number):
-                    pass
+                while (head := read_head(stream)) is not None:
+                    connection.settimeout(None)
+                    if not self._handle(connection, stream, head, number):
+                        break
+                    connection.settimeout(self.idle)
         except HttpError as error:
             self.complaints.append(str(error))
         except OSError:

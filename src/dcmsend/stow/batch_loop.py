@@ -110,6 +110,7 @@ class BatchLoop:
             yield from self._report(batch, {})
             return
         try:
+            self._writer.wait_for_turn()
             self._connection.open()
             multipart = Multipart(new_boundary(os.urandom(16)))
             head = self._requests.store(self._connection, batch, multipart)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
 from dcmsend.dicomweb import Multipart
@@ -54,12 +54,22 @@ class BodyWriter:
         self._size = 0
         self._shares: list[tuple[Part, int, bool]] = []
         self._is_streamed = False
+        self._has_turn = False
         self.current: Part | None = None
 
     @property
     def _piece(self) -> int:
         """Bytes to send at a time; fewer where the rate is limited now."""
         return _PIECE if self._pace is None else min(_PIECE, self._pace.piece)
+
+    def wait_for_turn(self) -> None:
+        """Return when the next request may begin, as far as the rate of instances goes.
+
+        Call it before the connection is looked at: servers close those that are idle for long.
+        """
+        if self._pace is not None and not self._has_turn:
+            self._pace.wait_for_instance(self._interrupt)
+            self._has_turn = True
 
     def write(self, head: bytes, batch: Batch, multipart: Multipart) -> None:
         """Write a whole request.  ``current`` is the part that is being read, while there is one.
@@ -72,14 +82,12 @@ class BodyWriter:
         self._size = 0
         self._is_streamed = batch.is_streamed
         if self._is_streamed:
-            self._send(memoryview(head))
-            for part in batch.parts:  # the server has heard of a request
-                part.is_begun = True
+            self._send(memoryview(head), batch.parts)  # the server hears of a request
         else:
             self._gather(head)
         for part in batch.parts:
-            if self._pace is not None:
-                self._pace.wait_for_instance(self._interrupt)
+            self.wait_for_turn()
+            self._has_turn = False
             self.current = part
             self._write(part, multipart)
             self.current = None
@@ -127,10 +135,10 @@ class BodyWriter:
         self._flush()
         offset = payload.offset
         while offset < end:
-            self._connection.look()
             count = min(self._piece, end - offset)
             if self._pace is not None:
                 self._pace.wait_for_bytes(count, self._interrupt)
+            self._connection.look()
             part.is_lent = True
             sent = self._connection.send_file(payload.descriptor, offset, count)
             offset += sent
@@ -182,22 +190,27 @@ class BodyWriter:
             data = b"".join(self._gathered)
             self._gathered.clear()
             self._size = 0
-            for part, _count, _is_end in self._shares:
-                part.is_begun = True
-            self._send(memoryview(b"%x\r\n%b\r\n" % (len(data), data) if self._is_streamed else data))
+            begun = [part for part, _count, _is_end in self._shares]
+            self._send(memoryview(b"%x\r\n%b\r\n" % (len(data), data) if self._is_streamed else data), begun)
         shares, self._shares = self._shares, []
         for part, count, is_end in shares:
             if count:
                 self._note(part, count)
             part.is_complete = part.is_complete or is_end
 
-    def _send(self, data: memoryview) -> None:
-        for start in range(0, len(data), self._piece):
-            self._connection.look()  # before and not after: an answer to the last byte is not an early one
+    def _send(self, data: memoryview, begins: Iterable[Part] = ()) -> None:
+        """Send bytes, with which the parts of ``begins`` begin."""
+        start = 0
+        while start < len(data):
             piece = data[start : start + self._piece]
             if self._pace is not None:
                 self._pace.wait_for_bytes(len(piece), self._interrupt)
+            self._connection.look()  # before and not after: an answer to the last byte is not an early one
+            for part in begins:
+                part.is_begun = True
+            begins = ()
             self._connection.send(piece)
+            start += len(piece)
 
     def _note(self, part: Part, count: int) -> None:
         part.sent += count
