@@ -10,7 +10,7 @@ import pytest
 
 from dcmsend.interrupt import Interrupt
 from dcmsend.transfer import Timetable
-from dcmsend.transfer.rate import Pace
+from dcmsend.transfer.rate import Pace, TimedBucket
 
 OFFICE = Timetable(((8 * 60, 2_000_000), (18 * 60, 0)))
 
@@ -122,3 +122,25 @@ def test_instances() -> None:
     for _ in range(1000):
         pace.wait_for_instance(Interrupt())
     assert clocks.running - 100 == pytest.approx(10, abs=0.5)
+
+
+@pytest.mark.usefixtures("berlin")
+def test_a_limit_that_ends_while_two_threads_take() -> None:
+    """The second one takes as soon as the first one lets go of the lock, a second after the limit has ended."""
+    now = [utc("2026-01-05T16:59:59")]
+    bucket = TimedBucket(OFFICE, float, now=lambda: now[0])
+
+    class Lock:
+        is_first = True
+
+        def __enter__(self) -> None:
+            pass
+
+        def __exit__(self, *_: object) -> None:
+            if self.is_first:
+                self.is_first = False
+                now[0] += 2
+                assert bucket.take(1) == 0.0
+
+    bucket._lock = Lock()  # type: ignore[assignment]
+    assert bucket.take(3_000_000) == 0.5

@@ -44,10 +44,14 @@ class TokenBucket:
     def take(self, count: float) -> float:
         """Take tokens; return how many seconds to wait before they may be used."""
         with self._lock:
-            now = self._clock()
-            self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate) - count
-            self._at = now
-            return max(0.0, -self._tokens / self._rate)
+            return self._take(count)
+
+    def _take(self, count: float) -> float:
+        """``take``; call it with the lock, and with a rate."""
+        now = self._clock()
+        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate) - count
+        self._at = now
+        return max(0.0, -self._tokens / self._rate)
 
 
 class TimedBucket(TokenBucket):
@@ -80,8 +84,8 @@ class TimedBucket(TokenBucket):
 
     def take(self, count: float) -> float:
         """See ``TokenBucket``."""
-        rate = self._table.limit_at(self._now())
-        with self._lock:
+        with self._lock:  # all of it: where the limit ends, another thread may set the rate to 0
+            rate = self._table.limit_at(self._now())
             if rate != self._rate:
                 now = self._clock()
                 self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
@@ -90,7 +94,7 @@ class TimedBucket(TokenBucket):
             if not rate:
                 self._tokens = 0.0  # what was owed is forgiven, and nothing is saved up
                 return 0.0
-        return super().take(count)
+            return self._take(count)
 
 
 class Pace:
