@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Final
 
 from dcmsend.errors import JournalError
+from dcmsend.reasons import NoJournal
 
 from .options import JournalOptions
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Directories", "Journal", "JournalFilter", "JournalGroup", "JournalOptions", "JournalReader", "JournalRow",
     "JournalView", "MovingJournal", "OpenTransaction", "Proofs", "SharedUids", "Staying", "StoredRow",
-    "journal_files", "merge_journals", "open_journal",
+    "error_in_use", "journal_files", "merge_journals", "open_journal",
 ]  # fmt: skip
 
 
@@ -64,6 +65,17 @@ def open_journal(
     from .journal import Journal  # SQLite is loaded only where there is a journal
 
     return Journal(options, peer, interrupt, fingerprint=fingerprint)
+
+
+def error_in_use(path: str) -> JournalError | None:
+    """The error with which the journal could not be opened because another run uses it; None if none does."""
+    from .lock import JournalLock
+
+    try:
+        JournalLock(path).release()
+    except JournalError as error:
+        return error if error.why is NoJournal.IN_USE else None
+    return None
 
 
 def _is_absent(path: str) -> bool:

@@ -107,7 +107,7 @@ class Run:
         settings, record = self.settings, self.record
         reports = open_reports(settings.report, settings.peer.facts, record, observer, names)
         if reports.refusal is not None:
-            record.error, record.ended = reports.refusal, True
+            record.error, record.ended = self._in_use() or reports.refusal, True
         else:
             record.on_rejected = reports.rejected
             record.on_filtered = reports.filtered if settings.report.for_programs else None
@@ -126,6 +126,17 @@ class Run:
             reports.finish(record, judge)
             if record.is_complete and record.report_error is None:
                 _log.info("\n%s", record.format_summary())
+
+    def _in_use(self) -> JournalError | None:
+        """Log and return the error of a journal that another run uses: that run has a report of ours too, then."""
+        if self.settings.journal is None:
+            return None
+        from dcmsend.journal import error_in_use
+
+        error = error_in_use(self.settings.journal.path)
+        if error is not None:
+            log_end(error, self.settings, self.record)
+        return error
 
     def _send_all(self, inputs: Iterable[Source] | None, observer: Observer | None) -> None:
         """Send and prove; without ``inputs`` only prove what the journal calls stored."""
