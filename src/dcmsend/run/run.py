@@ -121,9 +121,11 @@ class Run:
                 )
                 self._send_all(inputs, reports.observer)
         finally:
-            self.close()
-            self._tell_totals()
-            reports.finish(record, judge)
+            try:
+                self.close()
+                self._tell_totals()
+            finally:
+                reports.finish(record, judge)
             if record.is_complete and record.report_error is None:
                 _log.info("\n%s", record.format_summary())
 
