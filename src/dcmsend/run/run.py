@@ -7,7 +7,15 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
-from dcmsend.errors import CannotListen, DcmsendError, InputError, JournalError, NoInputFiles, NoValidInputFiles
+from dcmsend.errors import (
+    CannotListen,
+    DcmsendError,
+    InputError,
+    JournalError,
+    NoInputFiles,
+    NoValidInputFiles,
+    UsageError,
+)
 from dcmsend.index import Instance, RejectedInput
 from dcmsend.inputs import Source, most_descriptors
 from dcmsend.interrupt import Interrupt
@@ -154,7 +162,7 @@ class Run:
             self.record.ended = True
         except DcmsendError as error:
             self.record.ended = True
-            if isinstance(error, InputError | JournalError | CannotListen):
+            if isinstance(error, InputError | JournalError | CannotListen | UsageError):
                 log_end(error, self.settings, self.record)
 
     def send(self, inputs: Iterable[Source], observer: Observer | None = None) -> Generator[StoreOutcome, None, None]:
