@@ -11,6 +11,9 @@ from dcmsend.reasons import NoJournal
 from .options import JournalOptions
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dcmsend.inputs import Source
     from dcmsend.interrupt import Interrupt
     from dcmsend.transfer import PeerFacts
 
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Directories", "Journal", "JournalFilter", "JournalGroup", "JournalOptions", "JournalReader", "JournalRow",
     "JournalView", "MovingJournal", "OpenTransaction", "Proofs", "SharedUids", "Staying", "StoredRow",
-    "error_in_use", "journal_files", "merge_journals", "open_journal",
+    "error_in_use", "journal_files", "merge_journals", "open_journal", "own_inputs",
 ]  # fmt: skip
 
 
@@ -76,6 +79,15 @@ def error_in_use(path: str) -> JournalError | None:
     except JournalError as error:
         return error if error.why is NoJournal.IN_USE else None
     return None
+
+
+def own_inputs(path: str) -> Callable[[Source], bool]:
+    """Tells which inputs are files of the journal, which need not be open."""
+    from .own_files import OwnFiles
+    from .path_key import Directories
+
+    own, directories = OwnFiles(path), Directories()
+    return lambda item: item.is_lasting and bool(item.path) and own.hold(*item.key(directories.resolve))
 
 
 def _is_absent(path: str) -> bool:
