@@ -7,7 +7,6 @@ import logging
 import os
 import sys
 from collections.abc import Generator, Iterable, Iterator
-from itertools import filterfalse
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,7 +18,7 @@ from dcmsend.inputs import DataSetInput, InputOptions, Source, find_inputs
 from dcmsend.journal import JournalOptions
 from dcmsend.plan import PlanOptions
 from dcmsend.report import ReportOptions, Reports, Summary, open_reports
-from dcmsend.run import LocalCarrier, Run
+from dcmsend.run import LocalCarrier, Run, own_files_of
 from dcmsend.settings import Settings
 from dcmsend.transfer import Observer, PeerFacts, StoreOutcome, TransferOptions
 
@@ -225,7 +224,6 @@ class Transfer:
             self._record.on_rejected = reports.rejected
             self._record.on_filtered = reports.filtered if options.for_programs else None
             observer = reports.observer
-            inputs = _without_reports(inputs, options)
         yield from run.send(inputs, observer)
 
     def _finish_reports(self) -> None:
@@ -336,23 +334,19 @@ def _carried_by(settings: Settings, cluster: ClusterOptions | Client) -> Carrier
 
 def _inputs_of(items: Iterable[Any], run: Run) -> Iterator[Source]:
     options, share, check = run.settings.inputs, run.share, run.interrupt.check_request
+    stores, is_own = run.stores, own_files_of(run.settings)
     numbered = enumerate(items, start=1)
     others: list[DataSetInput] = []
     while True:
         # Names that follow each other are searched together: stores are asked for several of them at once.
         found = run.record.left_out
-        yield from find_inputs(_names_of(numbered, others), options, check, share, run.stores, run.selection, found)
+        names = _names_of(numbered, others)
+        yield from find_inputs(names, options, check, share, stores, run.selection, found, is_own)
         if not others:
             return
         data_set = others.pop()
         if share is None or not share.leaves(data_set):
             yield data_set
-
-
-def _without_reports(inputs: Iterator[Source], options: ReportOptions) -> Iterator[Source]:
-    from dcmsend.report import OwnReports  # only where reports are written
-
-    return filterfalse(OwnReports(options).hold, inputs)
 
 
 def _is_name(item: object) -> bool:

@@ -56,7 +56,7 @@ def preview(
         _Preview(settings, instances, abilities, record, interrupt, write).run(ask_peer=ask_peer)
     except DcmsendError as error:
         record.error = error
-        if isinstance(error, InputError | JournalError | SessionFailed | CannotListen):
+        if isinstance(error, InputError | JournalError | SessionFailed | CannotListen | UsageError):
             log_end(error, settings, record)
     record.ended = True
     return record

@@ -340,6 +340,20 @@ def test_full_disk_does_not_end_the_run(tmp_path: Path) -> None:
     assert done.stderr == b"log4cplus:ERROR Unable to write to file: x.log\n"
 
 
+def test_a_pipe_has_no_size_and_is_never_rolled_over(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.log")
+    collector = os.open(tmp_path / "x.log", os.O_RDWR | os.O_NONBLOCK)
+    try:
+        (tmp_path / "log.cfg").write_text(FILE + "RollingFileAppender\n")
+        done = raw_run(installed_dcmsend(), ["-lc", "log.cfg", "localhost", "1", "nofile"], tmp_path)
+        assert (done.returncode, done.stderr) == (22, b"")
+        lines = os.read(collector, 1 << 16).splitlines()
+    finally:
+        os.close(collector)
+    assert lines[0] == b"INFO - checking input files ..."
+    assert len(lines) == 3
+
+
 @pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="no file that may be opened and cannot be read")
 def test_unreadable_configuration(tmp_path: Path) -> None:
     done = raw_run(installed_dcmsend(), ["-lc", "/proc/self/mem", "localhost", "1", "nofile"], tmp_path)

@@ -208,6 +208,25 @@ def test_in_use(tmp_path: Path) -> None:
     assert (third.exit_code, len(sent)) == (0, 1)
 
 
+def test_in_use_and_its_growing_report_too(tmp_path: Path) -> None:
+    """The second run says that the journal is in use, and takes nothing from the report that the first writes."""
+    write_instances(tmp_path / "in", 2)
+    growing = ("-to", "120", "--report-jsonl", tmp_path / "report")
+    with ScriptedPeer(Script(other_stores=Silence()), Script()) as peer:
+        first = Sender(tmp_path, peer.port, *growing)
+        wait_until(lambda: len(peer.stores) == 1, 30, "the first instance")
+        told = (tmp_path / "report").read_bytes()
+        second, sent = send(tmp_path, peer, "--resume", *growing)
+        assert (second.exit_code, sent) == (104, []), second.stderr
+        (line,) = second.lines("F")
+        assert line == f"cannot use journal '{tmp_path}/journal': in use by another run (process {first.pid})"
+        assert (tmp_path / "report").read_bytes() == told
+        assert first.kill()
+        third, sent = send(tmp_path, peer, "--resume", *growing)
+    assert (third.exit_code, len(sent)) == (0, 2)
+    assert b"summary" in (tmp_path / "report").read_bytes()
+
+
 def test_the_lock_survives_runs_that_come_and_go(tmp_path: Path) -> None:
     """Many runs at the same time: at any moment one has it, and each file is sent once."""
     write_instances(tmp_path / "in", 3)

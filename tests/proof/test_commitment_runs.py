@@ -157,6 +157,21 @@ def test_tls(commits: Commits, certificates: Certificates, caller: str) -> None:
     assert (done.exit_code, commits.states()) == expected, done.stderr
 
 
+@pytest.mark.parametrize("words", [(), ("--probe-peer",)], ids=["run", "probe"])
+def test_whom_to_trust_is_needed_for_callers_alone(
+    commits: Commits, certificates: Certificates, words: tuple[str, ...]
+) -> None:
+    """With -ic it is looked at only when the port is opened; then the message names the file, as always."""
+    server, _ = contexts(certificates)
+    archive = CommitmentArchive()
+    tls = ["+tls", certificates.client_key, certificates.client, "+cf", "missing.pem", "-ic"]
+    with commitment_archive(archive, server_tls=server):
+        done = commits(archive.port, *tls, *commits.listening, *words)
+    assert done.exit_code == 1
+    (line,) = done.lines("F")
+    assert line == "unable to load certificate file 'missing.pem': No such file or directory"
+
+
 def test_a_journal_alone_and_one_of_version_1(
     commits: Commits, archive: CommitmentArchive, folder: Path, dcmsend: str
 ) -> None:

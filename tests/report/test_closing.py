@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from types import SimpleNamespace
 from typing import cast
 
@@ -16,7 +17,9 @@ from dcmsend.protocol import StatusClass
 from dcmsend.reasons import NoStore, Rejection
 from dcmsend.report import ProofSummary, ReportOptions, RunRecord
 from dcmsend.report.amounts import format_rate
+from dcmsend.report.base import Report
 from dcmsend.report.closing import closing_lines
+from dcmsend.report.reports import Reports
 from dcmsend.transfer import InstanceProof, Proof, ProofState, Reason, Result
 from dcmsend.transfer.auto_count import AutoCount
 from dcmsend.transfer.auto_facts import Choice, Why
@@ -43,7 +46,7 @@ def record_of() -> RunRecord:
     names = (
         "summary", "broken_files", "not_now", "error", "report_error", "exit_code", "may_succeed", "cannot_succeed",
         "other_shards", "filtered", "proofs", "rejections", "left_out", "auto", "waiting_share", "by_web",
-        "names_left_out", "leaves_young", "all_runs",
+        "names_left_out", "leaves_young", "all_runs", "unwritten",
     )  # fmt: skip
     return cast(RunRecord, SimpleNamespace(**{name: getattr(record, name) for name in names} | shown))
 
@@ -51,7 +54,7 @@ def record_of() -> RunRecord:
 def test_a_night() -> None:
     record = record_of()
     record.all_runs = lambda: (39_998_214, 40_000_000)
-    assert closing_lines(record, reports=ReportOptions(html_report="night.html")) == [
+    assert closing_lines(record, reports=ReportOptions(csv_report="night.csv")) == [
         "12 406 110 of 12 407 896 instances stored, 6.2 TB in 7h02m, 490/s, 245 MB/s",
         "  NOT stored 1 786   (stored with a warning from the peer: 6 012)",
         "    refused   1 204 0xA900 DataSetDoesNotMatchSOPClass -> manual action",
@@ -63,7 +66,7 @@ def test_a_night() -> None:
         "    failed      258 broken -> manual action",
         "      The file is damaged or cut off. Get it again from where it came from.",
         "    no answer    13 lost -> try again",
-        "  one by one in night.html",
+        "  one by one in night.csv",
         "  earlier runs 27 592 104 already in the journal; not DICOM 4 112 skipped",
         "  over all runs 39 998 214 of 40 000 000 in the journal are stored",
         "Exit 101: 324 may succeed when run again (--resume), 1 462 need manual action.",
@@ -270,7 +273,8 @@ TOLD_BY_REPORTS = ReportOptions(html_report="n.html", csv_report="n.csv")
 
 @pytest.mark.parametrize(("reports", "journal", "kinds", "wanted"), [
     (TOLD_BY_REPORTS, "j", (Result.REFUSED,), ["one by one in n.html, n.csv"]),
-    (ReportOptions(text_report="x"), "j", (Result.NOT_ATTEMPTED,), ["one by one in x"]),
+    (ReportOptions(text_report="x"), "j", (Result.NOT_ATTEMPTED,), ["one by one in x.partial"]),
+    (ReportOptions(text_report="/dev/null"), "j", (Result.NOT_ATTEMPTED,), []),
     (ReportOptions(json_report="-"), "j", (Result.REFUSED, Result.FAILED, Result.NOT_ATTEMPTED),
      ["one by one: dcmsend-journal j --outcome refused --outcome failed"]),
     (ReportOptions(), "my j", tuple(Result), [
@@ -280,7 +284,9 @@ TOLD_BY_REPORTS = ReportOptions(html_report="n.html", csv_report="n.csv")
     (ReportOptions(), None, (Result.FAILED,), ["(--report-csv FILE lists them one by one)"]),
     (ReportOptions(), "j", (Result.NOT_ATTEMPTED,), []),
     (None, None, (Result.FAILED,), []),
-], ids=["reports", "DCMTK's report", "journal", "journal, three kinds", "neither", "nothing tried", "old"])  # fmt: skip
+], ids=[
+    "reports", "DCMTK's report", "a device", "journal", "journal, three kinds", "neither", "nothing tried", "old",
+])  # fmt: skip
 def test_where_the_names_are(
     reports: ReportOptions | None, journal: str | None, kinds: tuple[Result, ...], wanted: list[str]
 ) -> None:
@@ -294,10 +300,31 @@ def test_where_the_names_are(
 
 
 def test_a_report_that_could_not_be_written_is_no_place() -> None:
+    """With the end that counts; DCMTK's report has its own name only if the run came to its normal end."""
+    reports = Reports()
+    for path in ("n.html", "t", "n.json"):
+        reports.add(partial(_cannot_be_made, path), is_needed=False)
     record = RunRecord()
     record.summary.results[Result.REFUSED] = 1
-    record.report_error = ReportError("n.html", "the disk is full")
-    assert "  one by one in n.csv" in closing_lines(record, reports=TOLD_BY_REPORTS)
+    record.ended = True
+    options = TOLD_BY_REPORTS.replace(json_report="n.json", text_report="t")
+    assert "  one by one in n.html, n.csv, n.json, t" in closing_lines(record, reports=options)
+    reports.finish(record, None)
+    assert "  one by one in n.csv" in closing_lines(record, reports=options)
+
+
+def _cannot_be_made(path: str) -> Report:
+    raise ReportError(path, "the disk is full")
+
+
+@pytest.mark.parametrize(("count", "wanted"), [
+    (1_000, "one by one in n"), (1_001, "(--report-csv FILE lists them one by one)"),
+])  # fmt: skip
+def test_the_page_for_people_is_no_place_where_it_does_not_show_all(count: int, wanted: str) -> None:
+    record = RunRecord()
+    record.summary.results[Result.REFUSED] = count - 1
+    record.reject(RejectedInput("a", "text", is_dicom=True, why=Rejection.BROKEN))
+    assert f"  {wanted}" in closing_lines(record, reports=ReportOptions(html_report="n"))
 
 
 def test_what_was_not_begun_behind_a_bad_file_has_advice() -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from dcmsend import InputOptions, JournalOptions, Peer, ReportOptions, Result
+from dcmsend import send as send_by_library
 from support.programs import installed_dcmsend
 from support.run import Run, run
 from support.scripted_peer import ScriptedPeer
@@ -46,6 +50,36 @@ def test_reports_in_the_searched_directory_are_no_inputs(
         assert done.exit_code == 0, done.stderr
         assert "not DICOM" not in done.stderr
     assert len(peer.stores) == (0 if mode == ("--dry-run",) else 2)
+
+
+WRITTEN = ("--journal", "j", "--resume", "--metrics-file", "m", "--report-json", "r", "--report-jsonl", "s")
+
+
+def test_what_a_run_writes_itself_is_not_left_for_the_next_one(folder: Path, peer: ScriptedPeer) -> None:
+    """The files of the journal and the reports are young in every run."""
+    os.utime(folder / "image.dcm", (1, 1))
+    for stored in ("is", "was"):
+        done = send(folder, peer, "+sd", "--min-age", "60", *WRITTEN, ".")
+        assert done.exit_code == 0, done.stderr
+        assert json.loads((folder / "r").read_text())["totals"]["too_young"] == 0, stored
+        assert done.stderr.splitlines()[-1] == "Exit 0: everything is stored."
+
+
+def test_what_a_run_writes_itself_is_not_left_to_other_shards(folder: Path, peer: ScriptedPeer) -> None:
+    (folder / "image.dcm").unlink()
+    for number in range(1, 4):
+        done = send(folder, peer, "+sd", "--shard", f"{number}/3", *WRITTEN, ".")
+        assert done.exit_code == 21, done.stderr
+
+
+def test_what_a_transfer_of_the_library_writes_itself_is_not_young(folder: Path, peer: ScriptedPeer) -> None:
+    os.utime(folder / "image.dcm", (1, 1))
+    transfer = send_by_library(
+        str(folder), Peer("127.0.0.1", peer.port), inputs=InputOptions(scan_directories=True, min_age=60),
+        journal=JournalOptions(str(folder / "j")), report=ReportOptions(json_report=str(folder / "r")),
+    )  # fmt: skip
+    assert [outcome.result for outcome in transfer] == [Result.STORED]
+    assert json.loads((folder / "r").read_text())["totals"]["too_young"] == 0
 
 
 def test_what_a_killed_run_has_left_is_no_input(folder: Path, peer: ScriptedPeer) -> None:

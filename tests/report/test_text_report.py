@@ -116,6 +116,16 @@ def report_of(folder: Path, script: Script, *names: Path, halt: bool = False) ->
         return run.record, report
 
 
+def test_reports_are_completed_when_the_log_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(run: Run) -> None:
+        raise RuntimeError("a handler of the program's own")
+
+    monkeypatch.setattr(Run, "_tell_totals", fail)
+    with pytest.raises(RuntimeError, match="of the program's own"):
+        report_of(tmp_path, Script(), *write_instances(tmp_path / "in", 1))
+    assert len(parse_report((tmp_path / "report.txt").read_text()).entries) == 1
+
+
 def test_report_and_record_say_the_same(tmp_path: Path) -> None:
     files = write_instances(tmp_path / "in", 4)
     files[2].write_bytes(files[2].read_bytes()[:-1])

@@ -7,6 +7,7 @@ import os
 import shutil
 import stat
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -324,6 +325,35 @@ def test_temporary_files_are_never_anothers(tmp_path: Path) -> None:
     for report in reports:
         report.close()
     assert [path.name for path in tmp_path.iterdir()] == ["r"]
+
+
+def test_a_report_that_grows_belongs_to_one_run(tmp_path: Path) -> None:
+    """Another run is refused while it grows, whether the file was there before or not, and takes it afterwards."""
+    place = tmp_path / "r"
+    for number in range(2):
+        line = f'{{"type": "start", "schema_version": "1.0", "program": "dcmsend {number}"}}\n'
+        report = ReportFile(str(place), is_streamed=True)
+        report.write(line)
+        report.flush()
+        with pytest.raises(ReportError) as caught:
+            ReportFile(str(place), is_streamed=True)
+        assert caught.value.reason == "another run is writing it"
+        assert place.read_text() == line
+        report.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks there")
+def test_a_report_that_grows_is_free_when_its_process_ends_whatever_it_has_forked(tmp_path: Path) -> None:
+    program = (
+        "import os, sys; from dcmsend.report.report_file import ReportFile\n"
+        "report = ReportFile(sys.argv[1], is_streamed=True)\n"
+        "if not os.fork(): sys.stdin.read()\n"
+        "os._exit(0)"
+    )
+    argv = [sys.executable, "-c", program, str(tmp_path / "r")]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE) as process:  # the child has a copy of the standard input
+        assert process.wait(60) == 0
+        ReportFile(str(tmp_path / "r"), is_streamed=True).close()
 
 
 def test_a_link_that_leads_to_itself(tmp_path: Path, peer: ScriptedPeer) -> None:

@@ -56,7 +56,11 @@ class LogFile:
                 self._tell_once(f"Unable to write to file: {self.path}")
 
     def _size(self) -> int:
-        return 0 if self._file is None else self._file.tell()
+        """The length of the file; 0 for a pipe or a terminal, which has none and never gets too long."""
+        try:
+            return 0 if self._file is None else self._file.tell()
+        except OSError:
+            return 0
 
     def _open(self, mode: str) -> None:
         try:

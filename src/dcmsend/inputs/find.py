@@ -6,7 +6,7 @@ import logging
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
+from itertools import chain, filterfalse
 from typing import TYPE_CHECKING
 
 from .input_file import InputFile
@@ -32,6 +32,7 @@ def find_inputs(
     stores: Callable[[], Stores] | None = None,
     selection: Selection | None = None,
     left_out: LeftOut | None = None,
+    is_own: Callable[[Source], bool] | None = None,
 ) -> Iterator[Source]:
     """The inputs that ``names`` stand for, lazily, neither sorted nor made unique.
 
@@ -41,10 +42,12 @@ def find_inputs(
     skipped.  Files younger than ``options.min_age`` are skipped with a message.  ``stores`` gives the object stores of
     the run when the first address is met; without it an address is taken for the name of a file.  ``selection`` leaves
     out inputs by name, and directories of which it would take nothing.  ``left_out`` gets the counts of what is met and
-    not taken.
+    not taken.  What ``is_own`` tells to be written by the run itself is no input, and counted nowhere.
     """
     left_out = left_out or LeftOut()
     found = _find(names, options, check, stores, selection, left_out)
+    if is_own is not None:
+        found = filterfalse(is_own, found)
     if selection is not None:
         found = selection.of(found)
     if share is not None:

@@ -6,10 +6,14 @@ import os
 from typing import TYPE_CHECKING, Final
 
 from dcmsend.errors import JournalError
+from dcmsend.reasons import NoJournal
 
 from .options import JournalOptions
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dcmsend.inputs import Source
     from dcmsend.interrupt import Interrupt
     from dcmsend.transfer import PeerFacts
 
@@ -28,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Directories", "Journal", "JournalFilter", "JournalGroup", "JournalOptions", "JournalReader", "JournalRow",
     "JournalView", "MovingJournal", "OpenTransaction", "Proofs", "SharedUids", "Staying", "StoredRow",
-    "journal_files", "merge_journals", "open_journal",
+    "error_in_use", "journal_files", "merge_journals", "open_journal", "own_inputs",
 ]  # fmt: skip
 
 
@@ -64,6 +68,26 @@ def open_journal(
     from .journal import Journal  # SQLite is loaded only where there is a journal
 
     return Journal(options, peer, interrupt, fingerprint=fingerprint)
+
+
+def error_in_use(path: str) -> JournalError | None:
+    """The error with which the journal could not be opened because another run uses it; None if none does."""
+    from .lock import JournalLock
+
+    try:
+        JournalLock(path).release()
+    except JournalError as error:
+        return error if error.why is NoJournal.IN_USE else None
+    return None
+
+
+def own_inputs(path: str) -> Callable[[Source], bool]:
+    """Tells which inputs are files of the journal, which need not be open."""
+    from .own_files import OwnFiles
+    from .path_key import Directories
+
+    own, directories = OwnFiles(path), Directories()
+    return lambda item: item.is_lasting and bool(item.path) and own.hold(*item.key(directories.resolve))
 
 
 def _is_absent(path: str) -> bool:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-import sys
 from typing import Final
 
 from dcmsend.errors import JournalError
+from dcmsend.file_lock import try_lock
 from dcmsend.fork import own
 from dcmsend.reasons import NoJournal
 
 from .folder import remove_and_close
 from .own_files import LOCK_LENGTH, check_owner, is_lock
 
-__all__ = ["JournalLock", "try_lock"]
+__all__ = ["JournalLock"]
 
 _FLAGS: Final = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 _MODE: Final = 0o600
@@ -90,29 +90,3 @@ def _holder(fd: int) -> str:
     with contextlib.suppress(OSError, ValueError):
         return f" (process {int(os.read(fd, LOCK_LENGTH))})"
     return ""
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def try_lock(fd: int) -> bool:
-        """Lock an open file; False if another process holds its lock."""
-        try:
-            os.lseek(fd, 1 << 30, os.SEEK_SET)  # behind what stands in it, which others may read
-            msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        finally:
-            os.lseek(fd, 0, os.SEEK_SET)
-        return True
-
-else:
-    import fcntl
-
-    def try_lock(fd: int) -> bool:
-        """Lock an open file; False if another process holds its lock.  Raises OSError where there are no locks."""
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True

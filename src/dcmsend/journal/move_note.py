@@ -9,8 +9,9 @@ import stat
 import time
 from typing import Final, NamedTuple
 
+from dcmsend.file_lock import try_lock
+
 from .folder import NAME_BYTES, fitting, remove_and_close
-from .lock import try_lock
 from .own_files import is_ours
 
 __all__ = ["KeptNote", "LeftNote", "MoveNote", "NotedMove", "is_noted", "is_temporary", "left_notes"]

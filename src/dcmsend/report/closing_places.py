@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dcmsend.advice import NAMES_IN_REPORT, names_in_journal
-from dcmsend.errors import ReportError
 from dcmsend.transfer import Result
 
 from .options import ReportOptions
@@ -23,11 +22,10 @@ def place_lines(record: RunRecord, reports: ReportOptions, width: int) -> list[s
 
     The messages name what cannot be sent, and what was not begun are the other names of the command line.
     """
-    paths = [reports.html_report, reports.csv_report, reports.json_report, reports.jsonl_report]
-    if record.summary.not_stored:  # DCMTK's knows nothing else
-        paths.append(reports.text_report)
-    failed = record.report_error.path if isinstance(record.report_error, ReportError) else ""
-    if names := [visible(path) for path in paths if path not in ("", "-", failed)]:
+    paths = [_page(record, reports.html_report), reports.csv_report, reports.json_report, reports.jsonl_report]
+    if reports.text_report not in record.unwritten:
+        paths.append(_text_report(record, reports.text_report))
+    if names := [visible(path) for path in paths if path not in ("", "-", *record.unwritten)]:
         return [f"one by one in {', '.join(names)}"]
     outcomes = [result.value for result in _IN_JOURNAL if record.summary.results[result]]
     if not outcomes:
@@ -39,3 +37,23 @@ def place_lines(record: RunRecord, reports: ReportOptions, width: int) -> list[s
     if len(lines[0]) > width:
         lines = ["one by one:", *(f"  {names_in_journal(journal, [outcome])}" for outcome in outcomes)]
     return [*lines, _IN_MESSAGES] if record.rejections else lines
+
+
+def _page(record: RunRecord, path: str) -> str:
+    """The page for people; ``""`` if it has too much to show everything."""
+    if not path:
+        return ""
+    from .page import MOST_ROWS
+
+    return path if record.summary.not_stored + sum(record.rejections.values()) <= MOST_ROWS else ""
+
+
+def _text_report(record: RunRecord, path: str) -> str:
+    """DCMTK's report, which has another name after an early end, and knows nothing of what could not be sent."""
+    if not path or not record.summary.not_stored:
+        return ""
+    if record.is_complete:
+        return path
+    from .text_file import is_file_name
+
+    return f"{path}.partial" if is_file_name(path) else ""

@@ -13,6 +13,7 @@ from typing import IO, Final
 from dcmsend.errors import ReportError
 
 from .earlier_report import is_earlier_report
+from .held_file import HeldFile
 from .place import Place, find_place
 from .replaceable import head_of, read_head, read_head_of_open_file, reason_to_keep
 from .visible import open_stream
@@ -43,6 +44,7 @@ class ReportFile:
         self._mode = mode
         self._temporary = ""
         self._place: Place | None = None
+        self._held: HeldFile | None = None
         self._file: IO[str] = io.StringIO()
         with self.translated():
             self._file = open_stream(self._open(is_streamed))
@@ -60,6 +62,8 @@ class ReportFile:
     def close(self) -> None:
         """Complete the file."""
         with self.translated():
+            self._file.flush()
+            self._held = None
             self._file.close()
             if self._place is not None:
                 self._give_name(self._place)
@@ -122,13 +126,13 @@ class ReportFile:
         return descriptor
 
     def _open_streamed(self, place: Place) -> int:
-        """Open the file itself, so that programs that have it open can go on reading.
+        """Open the file itself, so that programs that have it open can go on reading; another run is kept away from it.
 
         A file with a second name is replaced instead, because its content may be kept under that name.
         """
         if place.status is None:
             with contextlib.suppress(FileExistsError):
-                descriptor = place.open(os.O_WRONLY | os.O_CREAT | os.O_EXCL, self._mode)
+                descriptor = self._hold(place.open(os.O_WRONLY | os.O_CREAT | os.O_EXCL, self._mode))
                 self._leave()
                 return descriptor
         descriptor = place.open(os.O_RDWR | getattr(os, "O_NONBLOCK", 0))
@@ -137,6 +141,7 @@ class ReportFile:
             if not stat.S_ISREG(status.st_mode):
                 raise OSError(0, "another file has just taken its place")
             _check(head_of(descriptor))
+            self._held = HeldFile(descriptor)
             is_ours = not hasattr(os, "geteuid") or status.st_uid == os.geteuid()
             if is_ours and status.st_nlink == 1:
                 if hasattr(os, "fchmod"):
@@ -147,20 +152,32 @@ class ReportFile:
         except BaseException:
             os.close(descriptor)
             raise
+        self._held = None
         os.close(descriptor)
-        descriptor = self._open_temporary(place._replace(status=status))
+        descriptor = self._hold(self._open_temporary(place._replace(status=status)))
         if sys.platform == "win32":  # no file that is open gets another name
+            self._held = None
             os.close(descriptor)
             self._give_name(place)
-            descriptor = place.open(os.O_WRONLY)
+            descriptor = self._hold(place.open(os.O_WRONLY))
             self._leave()
             return descriptor
         try:
             self._give_name(place)
         except BaseException:
+            self._held = None
             os.close(descriptor)
             raise
         self._leave()
+        return descriptor
+
+    def _hold(self, descriptor: int) -> int:
+        """Keep other runs away from an open file, which is closed if one of them has it."""
+        try:
+            self._held = HeldFile(descriptor)
+        except BaseException:
+            os.close(descriptor)
+            raise
         return descriptor
 
     def _give_name(self, place: Place) -> None:
@@ -188,6 +205,7 @@ class ReportFile:
 
     def _discard(self) -> None:
         """Remove a file that has not got its name."""
+        self._held = None
         with contextlib.suppress(OSError, ValueError):
             self._file.close()
         if self._place is not None and self._temporary:

@@ -40,6 +40,7 @@ class Reports(Observer):
         self._reports: list[Report] = []
         self.error: ReportError | None = None
         self.refusal: ReportError | None = None
+        self._unwritten: list[str] = []
 
     @property
     def observer(self) -> Observer | None:
@@ -126,7 +127,7 @@ class Reports(Observer):
         self._conclude(record, judge)
 
     def _conclude(self, record: RunRecord, judge: Callable[[RunRecord], IntEnum] | None) -> None:
-        record.report_error = self.error
+        record.report_error, record.unwritten = self.error, tuple(self._unwritten)
         record.exit_code = None if judge is None else judge(record)
 
     @contextmanager
@@ -142,6 +143,7 @@ class Reports(Observer):
         next_step = "\nnothing is sent; name another file for the report" if error is self.refusal else ""
         _log.error("%s\n%s%s", error, error.reason, next_step)
         self.error = self.error or error
+        self._unwritten.append(error.path)
 
 
 def open_reports(

@@ -78,7 +78,8 @@ class RunRecord:
         ended: whether the run came to an end of its own, not through an exception or an error in this program.
         was_thrown: whether an exception has ended it that the caller of the library gets.
         error: why the run ended early, None at a normal end.
-        report_error: why a report could not be written.
+        report_error: why a report could not be written, the first of them.
+        unwritten: the names of all reports that could not be written.
         exit_code: of the command; None until it is known.
     """
 
@@ -121,6 +122,7 @@ class RunRecord:
         self.was_thrown = False
         self.error: DcmsendError | None = None
         self.report_error: DcmsendError | None = None
+        self.unwritten: tuple[str, ...] = ()
         self.exit_code: IntEnum | None = None
 
     def add(self, outcome: StoreOutcome) -> None:

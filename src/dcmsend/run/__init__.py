@@ -5,7 +5,7 @@ from __future__ import annotations
 from .circumstances import Circumstances
 from .receiver import check_receiver
 from .run import Run, log_end
-from .search import selection_of
+from .search import own_files_of, selection_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Carrier", "CarrierMaker", "Circumstances", "CommitmentProbe", "LocalCarrier", "Run", "WebProbe", "Written",
-    "WrittenKind", "check_receiver", "check_written_files", "log_end", "selection_of", "written_twice",
+    "WrittenKind", "check_receiver", "check_written_files", "log_end", "own_files_of", "selection_of",
+    "written_twice",
 ]  # fmt: skip
 
 

@@ -7,7 +7,15 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
-from dcmsend.errors import CannotListen, DcmsendError, InputError, JournalError, NoInputFiles, NoValidInputFiles
+from dcmsend.errors import (
+    CannotListen,
+    DcmsendError,
+    InputError,
+    JournalError,
+    NoInputFiles,
+    NoValidInputFiles,
+    UsageError,
+)
 from dcmsend.index import Instance, RejectedInput
 from dcmsend.inputs import Source, most_descriptors
 from dcmsend.interrupt import Interrupt
@@ -107,7 +115,7 @@ class Run:
         settings, record = self.settings, self.record
         reports = open_reports(settings.report, settings.peer.facts, record, observer, names)
         if reports.refusal is not None:
-            record.error, record.ended = reports.refusal, True
+            record.error, record.ended = self._in_use() or reports.refusal, True
         else:
             record.on_rejected = reports.rejected
             record.on_filtered = reports.filtered if settings.report.for_programs else None
@@ -121,11 +129,24 @@ class Run:
                 )
                 self._send_all(inputs, reports.observer)
         finally:
-            self.close()
-            self._tell_totals()
-            reports.finish(record, judge)
+            try:
+                self.close()
+                self._tell_totals()
+            finally:
+                reports.finish(record, judge)
             if record.is_complete and record.report_error is None:
                 _log.info("\n%s", record.format_summary())
+
+    def _in_use(self) -> JournalError | None:
+        """Log and return the error of a journal that another run uses: that run has a report of ours too, then."""
+        if self.settings.journal is None:
+            return None
+        from dcmsend.journal import error_in_use
+
+        error = error_in_use(self.settings.journal.path)
+        if error is not None:
+            log_end(error, self.settings, self.record)
+        return error
 
     def _send_all(self, inputs: Iterable[Source] | None, observer: Observer | None) -> None:
         """Send and prove; without ``inputs`` only prove what the journal calls stored."""
@@ -141,7 +162,7 @@ class Run:
             self.record.ended = True
         except DcmsendError as error:
             self.record.ended = True
-            if isinstance(error, InputError | JournalError | CannotListen):
+            if isinstance(error, InputError | JournalError | CannotListen | UsageError):
                 log_end(error, self.settings, self.record)
 
     def send(self, inputs: Iterable[Source], observer: Observer | None = None) -> Generator[StoreOutcome, None, None]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from dcmsend.inputs import Fetcher, KeptFiles, LeftOut, Selection, Share, Stores
     from dcmsend.transfer import Recall
 
-__all__ = ["Search", "find_sources", "selection_of", "share_of"]
+__all__ = ["Search", "find_sources", "own_files_of", "selection_of", "share_of"]
 
 _log = logging.getLogger("dcmsend.app")
 
@@ -62,17 +62,32 @@ def find_sources(
     selection: Selection | None = None,
     left_out: LeftOut | None = None,
 ) -> Iterator[Source]:
-    """The inputs that names of files and directories stand for, those in file lists included; skips our own reports.
+    """The inputs that names of files and directories stand for, those in file lists included; skips our own files.
 
     ``left_out`` gets the counts of what is met and not taken.  Raises Cancelled.
     """
     all_names = _all_names(settings, names, interrupt, left_out)
-    inputs = find_inputs(all_names, settings.inputs, interrupt.check_request, share, stores, selection, left_out)
-    if not settings.report.own_files:
-        return inputs
-    from dcmsend.report import OwnReports
+    check, is_own = interrupt.check_request, own_files_of(settings)
+    return find_inputs(all_names, settings.inputs, check, share, stores, selection, left_out, is_own)
 
-    return filterfalse(OwnReports(settings.report).hold, inputs)
+
+def own_files_of(settings: Settings) -> Callable[[Source], bool] | None:
+    """Tells which files found are written by the run itself, before anybody counts them; None if none can be.
+
+    The open journal knows its own files, too, and leaves them out of what is sent; but it is asked late.
+    """
+    own: list[Callable[[Source], bool]] = []
+    if settings.report.own_files:
+        from dcmsend.report import OwnReports
+
+        own.append(OwnReports(settings.report).hold)
+    if settings.journal is not None and (settings.inputs.shard is not None or settings.inputs.min_age):
+        from dcmsend.journal import own_inputs
+
+        own.append(own_inputs(settings.journal.path))
+    if len(own) < 2:
+        return own[0] if own else None
+    return lambda item: any(hold(item) for hold in own)
 
 
 def _all_names(
