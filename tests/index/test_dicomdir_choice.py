@@ -1,4 +1,4 @@
-"""A choice by values among the files of a DICOMDIR: what cannot be looked at is not sent unlooked at."""
+"""A choice by values or names among the files of a DICOMDIR: what cannot be looked at is not sent unlooked at."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import pytest
 
 from dcmsend.errors import FileUnreadable
 from dcmsend.index import IndexOptions, RejectedInput, ValueRule, dicomdir_scan, scan
-from dcmsend.inputs import FileSource, InputFile, KeptFiles, open_input
+from dcmsend.inputs import FileSource, InputFile, KeptFiles, NameRule, Selection, Source, open_input
 from dcmsend.reasons import Rejection
-from support.data_set_bytes import ENCODINGS, Items, meta_header
+from support.data_set_bytes import ENCODINGS, Element, Items, meta_header
 from support.reading_judge import collected_log
 
 EI = ENCODINGS["explicit little"]
@@ -125,3 +125,44 @@ def test_files_that_are_kept_open_give_way(medium: Path, monkeypatch: pytest.Mon
     kept = KeptFiles()
     assert chosen(medium, SKIP, kept) == (["1"], [], [])
     assert kept.count == 0
+
+
+@pytest.mark.parametrize("bad", ["class", "outside"])
+@pytest.mark.parametrize("pattern", ["BAD/**", "**/X"])
+def test_a_bad_record_that_is_left_out_by_its_name_is_no_error(tmp_path: Path, bad: str, pattern: str) -> None:
+    """Nor is its file missed: like a file that is left out, it is not looked at."""
+    file_id = b"BAD\\X " if bad == "class" else b"BAD\\..\\X"
+    good: list[Element] = [
+        (0x00041500, "CS", b"1 "), (0x00041510, "UI", CT), (0x00041511, "UI", b"1.2.1\0"), SYNTAX
+    ]  # fmt: skip
+    wrong: list[Element] = [(0x00041500, "CS", file_id), *good[1 + (bad == "class") :]]
+    content = EI.encode([(0x00041220, "SQ", Items([wrong, good]))])
+    path = tmp_path / "DICOMDIR"
+    path.write_bytes(meta_header(EI.uid, "1.2.840.10008.1.3.10", "1.2.9") + content)
+    (tmp_path / "1").write_bytes(meta_header(EI.uid) + EI.encode([(0x00080016, "UI", CT)]))
+    selection = Selection([NameRule(pattern, takes=False)], expands_dicomdir=True)
+    rejected: list[RejectedInput] = []
+    options = IndexOptions(expand_dicomdir=True)
+    with collected_log() as lines:
+        found = list(scan([InputFile(str(path))], options, rejected.append, skip=selection.leaves_inner))
+    assert [Path(item.input.path).name for item in found] == ["1"]
+    assert (rejected, selection.left_out) == ([], 1)
+    assert not [line for line in lines if line[0] in "WE"]
+
+
+def test_a_file_that_has_another_name_goes_by_its_file_id_and_is_asked_for_by_its_name(medium: Path) -> None:
+    """Names go by what stands in the record, a journal by what the file is called."""
+    content = medium.read_bytes()
+    assert content.count(b"1 \x04\0\x10\x15") == 1
+    medium.write_bytes(content.replace(b"1 \x04\0\x10\x15", b"A \x04\0\x10\x15"))
+    (medium.parent / "1").rename(medium.parent / "a")
+    asked: list[str] = []
+
+    def skip(item: Source) -> bool:
+        asked.append(Path(item.path).name)
+        return asked[-1] == "a"
+
+    options = IndexOptions(expand_dicomdir=True)
+    found = [Path(item.input.path).name for item in scan([InputFile(str(medium))], options, skip=skip)]
+    assert found == ["2"]
+    assert asked == ["DICOMDIR", "A", "a", "2"]

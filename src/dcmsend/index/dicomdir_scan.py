@@ -53,11 +53,11 @@ def scan_dicomdir(
 ) -> Iterator[Instance | RejectedInput]:
     """One instance or one rejection for each record with a Referenced File ID, in document order.
 
-    The DICOMDIR needs its meta header, whatever the read mode is.  Inputs for which ``skip`` is true are skipped.  So
-    are those for which ``leaves`` is true, also with a bad record, because another run reports them.  Each rejection
-    is logged.  With ``headers`` the instances get their facts; ``kept`` takes over files that stay open for sending.
-    Files that ``headers`` leaves out by their values go to ``on_filtered``.  ``keep_in_place`` gets the
-    name of each file before anything else is decided: it stays, whatever becomes of the record.
+    The DICOMDIR needs its meta header, whatever the read mode is.  Inputs for which ``skip`` is true are skipped,
+    also with a bad record.  So are those for which ``leaves`` is true, because another run reports them.  Each
+    rejection is logged.  With ``headers`` the instances get their facts; ``kept`` takes over files that stay open for
+    sending.  Files that ``headers`` leaves out by their values go to ``on_filtered``.  ``keep_in_place`` gets the name
+    of each file before anything else is decided: it stays, whatever becomes of the record.
     Raises DataSetError and FileUnreadable if the DICOMDIR itself cannot be read.
     """
     debug = _log.isEnabledFor(logging.DEBUG)
@@ -91,15 +91,17 @@ def scan_dicomdir(
                 continue
             if debug and record.file_id:
                 _log.debug("adding DICOM file with Referenced File ID '%s'", record.file_id)
+            if skip is not None and found.path and skip(found):
+                continue
             fault = _fault_of(record, options)
             if fault is not None:
                 yield _rejected(item, found, record, fault)
                 continue
             if not os.path.lexists(found.path):
                 names = names or _Names()
-                found = names.meant(found, record.file_id)
-            if skip is not None and skip(found):
-                continue
+                named, found = found, names.meant(found, record.file_id)
+                if skip is not None and found.path != named.path and skip(found):
+                    continue
             error: DataSetError | FileUnreadable | None = None
             try:
                 syntax_of_file, facts, is_chosen = _look_into(found, record, headers, kept)
