@@ -178,7 +178,7 @@ def _look_into(
 ) -> tuple[TransferSyntax, HeaderFacts | None, bool | None]:
     """The transfer syntax of the file's meta header if it is regular, else of the record; and what the header tells.
 
-    Raises DataSetError and FileUnreadable if the file cannot be opened or read.
+    Raises DataSetError and FileUnreadable if the file cannot be opened or read, which ``headers`` may need to its end.
     """
     descriptor = _open(found.path, kept)
     facts, is_kept = None, False

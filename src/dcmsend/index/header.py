@@ -13,6 +13,7 @@ from dcmsend.dicom.walk import walk_data_set
 from dcmsend.dicom.walk_notes import LONGEST_NOTE
 from dcmsend.errors import DataSetError, FileUnreadable
 from dcmsend.inputs import FileSource, Source
+from dcmsend.reasons import Rejection
 
 from .facts import HeaderFacts, facts_of
 from .instance import ReadMode
@@ -87,10 +88,12 @@ class HeaderReader:
         """What the header of an open input tells, if it can be read as far as it is needed.
 
         ``descriptor`` stays open; -1 means that there is none and the input is opened here.  ``beginning`` are its
-        first bytes.  Errors are not reported here, but when the input is sent.
+        first bytes.  Without a choice errors are not reported here, but when the input is sent.  With one the input may
+        not be sent, so what is no fault of the header itself is raised: FileUnreadable, and DataSetError of an input
+        that was changed or cannot be read out of its archive.
         """
         mode = ReadMode.FILE_ONLY if item.has_meta else self._mode
-        with suppress(FileUnreadable, DataSetError):
+        try:
             if descriptor >= 0:
                 return self._read(_OpenSource(FileSource(descriptor), beginning), mode, beginning)
             if not item.has_meta:  # a member of an archive: most have what is wanted in their first bytes
@@ -101,6 +104,12 @@ class HeaderReader:
                 return self._read(_OpenSource(file.source(), file.head), mode, file.head)
             finally:
                 file.close()
+        except FileUnreadable:
+            if self._choice is not None:
+                raise
+        except DataSetError as error:
+            if self._choice is not None and not (error.why is Rejection.BROKEN and error.is_permanent):
+                raise
         return UNREAD
 
     def _once(self, facts: HeaderFacts) -> HeaderFacts:
