@@ -119,6 +119,16 @@ def test_real_dicomdirs(path: Path, options: tuple[str, ...]) -> None:
     assert any("adding DICOM files referenced from" in line for line in theirs)
 
 
+@pytest.mark.peer("dcmtk-dcmsend")
+def test_blanks_behind_the_padding_of_a_uid(tmp_path: Path) -> None:
+    """The padding goes, too, as in a meta header; only the place of the warning in the log differs."""
+    path = tmp_path / "DICOMDIR"
+    path.write_bytes(dicomdir(record(b"IMG\\A", b"1.2.31\0 "), B))
+    ours, theirs = logged_by_both(str(path), "+rd")
+    assert sorted(ours) == sorted(theirs)
+    assert "D: successfully added SOP instance 1.2.31 to the transfer list" in theirs
+
+
 def expand(path: Path, **options: Any) -> tuple[list[str], list[RejectedInput], list[str]]:
     rejected: list[RejectedInput] = []
     index = IndexOptions(expand_dicomdir=True, halt_on_invalid=False, **options)

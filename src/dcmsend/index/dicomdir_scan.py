@@ -53,11 +53,11 @@ def scan_dicomdir(
 ) -> Iterator[Instance | RejectedInput]:
     """One instance or one rejection for each record with a Referenced File ID, in document order.
 
-    The DICOMDIR needs its meta header, whatever the read mode is.  Inputs for which ``skip`` is true are skipped.  So
-    are those for which ``leaves`` is true, also with a bad record, because another run reports them.  Each rejection
-    is logged.  With ``headers`` the instances get their facts; ``kept`` takes over files that stay open for sending.
-    Files that ``headers`` leaves out by their values go to ``on_filtered``.  ``keep_in_place`` gets the
-    name of each file before anything else is decided: it stays, whatever becomes of the record.
+    The DICOMDIR needs its meta header, whatever the read mode is.  Inputs for which ``skip`` is true are skipped,
+    also with a bad record.  So are those for which ``leaves`` is true, because another run reports them.  Each
+    rejection is logged.  With ``headers`` the instances get their facts; ``kept`` takes over files that stay open for
+    sending.  Files that ``headers`` leaves out by their values go to ``on_filtered``.  ``keep_in_place`` gets the name
+    of each file before anything else is decided: it stays, whatever becomes of the record.
     Raises DataSetError and FileUnreadable if the DICOMDIR itself cannot be read.
     """
     debug = _log.isEnabledFor(logging.DEBUG)
@@ -67,7 +67,7 @@ def scan_dicomdir(
         raise DataSetError(_IN_ARCHIVE, "", Rejection.DICOMDIR)
     if item.is_remote:
         raise DataSetError(_IN_STORE, "", Rejection.DICOMDIR)
-    descriptor = open_input(item.path)
+    descriptor = _open(item.path, kept)
     try:
         meta = read_file_meta(FileSource(descriptor))
         syntax = transfer_syntax(meta.transfer_syntax_uid)
@@ -91,27 +91,33 @@ def scan_dicomdir(
                 continue
             if debug and record.file_id:
                 _log.debug("adding DICOM file with Referenced File ID '%s'", record.file_id)
+            if skip is not None and found.path and skip(found):
+                continue
             fault = _fault_of(record, options)
             if fault is not None:
-                _log_bad_record(record, fault)
-                yield RejectedInput(
-                    found.path, fault.condition, is_dicom=True, dicomdir=item.path, why=fault.why
-                )
+                yield _rejected(item, found, record, fault)
                 continue
             if not os.path.lexists(found.path):
                 names = names or _Names()
-                found = names.meant(found, record.file_id)
-            if skip is not None and skip(found):
+                named, found = found, names.meant(found, record.file_id)
+                if skip is not None and found.path != named.path and skip(found):
+                    continue
+            error: DataSetError | FileUnreadable | None = None
+            try:
+                syntax_of_file, facts, is_chosen = _look_into(found, record, headers, kept)
+            except (DataSetError, FileUnreadable) as failure:
+                error = failure
+            if error is not None and options.value_rules:  # sent later, it would be sent whatever its values are
+                yield _rejected(item, found, record, Fault(error.text, error.why), error.explanation)
                 continue
-            syntax_of_file, facts, is_chosen = _look_into(found, headers, kept)
+            if error is not None:  # it cannot be sent, and sending it tells why
+                syntax_of_file, facts, is_chosen = transfer_syntax(record.transfer_syntax_uid), None, True
             if is_chosen is False:
                 if on_filtered is not None:
                     on_filtered(found)
                 continue
             if is_chosen is None and options.value_rules:
-                _log_bad_record(record, CANNOT_CHOOSE)
-                why = CANNOT_CHOOSE
-                yield RejectedInput(found.path, why.condition, is_dicom=True, dicomdir=item.path, why=why.why)
+                yield _rejected(item, found, record, CANNOT_CHOOSE)
                 continue
             if debug:
                 _log.debug("successfully added SOP instance %s to the transfer list", record.sop_instance_uid)
@@ -157,19 +163,24 @@ class _Names:
         return missing
 
 
+def _rejected(
+    dicomdir: Source, found: InputFile, record: DicomdirRecord, fault: Fault, detail: str = ""
+) -> RejectedInput:
+    """Log a record, or its file, that yields no instance."""
+    _log_bad_record(record, fault)
+    return RejectedInput(
+        found.path, fault.condition, is_dicom=True, dicomdir=dicomdir.path, detail=detail, why=fault.why
+    )
+
+
 def _look_into(
-    found: InputFile, headers: HeaderReader | None, kept: KeptFiles | None
+    found: InputFile, record: DicomdirRecord, headers: HeaderReader | None, kept: KeptFiles | None
 ) -> tuple[TransferSyntax, HeaderFacts | None, bool | None]:
     """The transfer syntax of the file's meta header if it is regular, else of the record; and what the header tells.
 
-    A file that cannot be opened is chosen: it cannot be sent, and sending it tells why.
+    Raises DataSetError and FileUnreadable if the file cannot be opened or read, which ``headers`` may need to its end.
     """
-    assert found.record is not None
-    recorded = transfer_syntax(found.record.transfer_syntax_uid)
-    try:
-        descriptor = open_input(found.path)
-    except (DataSetError, FileUnreadable):
-        return recorded, None, True
+    descriptor = _open(found.path, kept)
     facts, is_kept = None, False
     is_chosen: bool | None = True
     try:
@@ -177,12 +188,20 @@ def _look_into(
         if headers is not None:
             facts, is_chosen = headers.read(found, descriptor)
         is_kept = is_chosen is True and kept is not None and kept.room > 0 and kept.add(found, descriptor)
-    except FileUnreadable:
-        return recorded, None, True
     finally:
         if not is_kept:
             os.close(descriptor)
-    return _syntax_of(found.path, meta, recorded), facts, is_chosen
+    return _syntax_of(found.path, meta, transfer_syntax(record.transfer_syntax_uid)), facts, is_chosen
+
+
+def _open(path: str, kept: KeptFiles | None) -> int:
+    """Open a file; those that are kept open give way to it when no descriptor is left."""
+    try:
+        return open_input(path)
+    except FileUnreadable as error:
+        if kept is None or not kept.give_way(error):
+            raise
+        return open_input(path)
 
 
 def _syntax_of(path: str, meta: FileMeta | None, recorded: TransferSyntax) -> TransferSyntax:

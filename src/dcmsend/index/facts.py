@@ -11,13 +11,14 @@ from dcmsend.dicom.value import Value
 __all__ = ["HeaderFacts", "facts_of"]
 
 _LONGEST_UID: Final = 64
+_WHITE_SPACE: Final = b" \t\n\v\f\r"
 
 
 class HeaderFacts(Value):
     """Values of one data set; ``repr`` shows none of them, because they may identify a patient.
 
     Attributes:
-        study_uid: (0020,000D), ``""`` if missing or longer than 64 characters.
+        study_uid: (0020,000D) as it is sent, ``""`` if missing or longer than 64 characters.
         series_uid: (0020,000E), likewise.
         others: tags and values of the further elements that the run asks for, without padding, in their own encoding.
             Missing elements and those with more than 1024 bytes are left out.
@@ -41,7 +42,8 @@ def facts_of(values: Mapping[int, bytes], others: frozenset[int] = frozenset()) 
 
 
 def _uid(value: bytes | None) -> str:
+    """The value without padding and white space, as it is sent (see ``WalkResult.uids``)."""
     if value is None:
         return ""
-    value = value.rstrip(b"\0 ")
+    value = value.translate(None, _WHITE_SPACE).rstrip(b"\0")
     return value.decode("latin-1") if len(value) <= _LONGEST_UID else ""

@@ -13,6 +13,7 @@ from dcmsend.dicom.walk import walk_data_set
 from dcmsend.dicom.walk_notes import LONGEST_NOTE
 from dcmsend.errors import DataSetError, FileUnreadable
 from dcmsend.inputs import FileSource, Source
+from dcmsend.reasons import Rejection
 
 from .facts import HeaderFacts, facts_of
 from .instance import ReadMode
@@ -74,8 +75,10 @@ class HeaderReader:
         self._choice = choice
         self._keeps_facts = keeps_facts
         self._last = SERIES_INSTANCE_UID
+        self._needed: frozenset[int] = frozenset()
         if choice is not None:
             self._tags |= choice.tags
+            self._needed = choice.decisive
             self._last = max(*choice.tags, SERIES_INSTANCE_UID)
         self._mode = mode
         self._dictionary = dictionary
@@ -85,10 +88,12 @@ class HeaderReader:
         """What the header of an open input tells, if it can be read as far as it is needed.
 
         ``descriptor`` stays open; -1 means that there is none and the input is opened here.  ``beginning`` are its
-        first bytes.  Errors are not reported here, but when the input is sent.
+        first bytes.  Without a choice errors are not reported here, but when the input is sent.  With one the input may
+        not be sent, so what is no fault of the header itself is raised: FileUnreadable, and DataSetError of an input
+        that was changed or cannot be read out of its archive.
         """
         mode = ReadMode.FILE_ONLY if item.has_meta else self._mode
-        with suppress(FileUnreadable, DataSetError):
+        try:
             if descriptor >= 0:
                 return self._read(_OpenSource(FileSource(descriptor), beginning), mode, beginning)
             if not item.has_meta:  # a member of an archive: most have what is wanted in their first bytes
@@ -99,6 +104,12 @@ class HeaderReader:
                 return self._read(_OpenSource(file.source(), file.head), mode, file.head)
             finally:
                 file.close()
+        except FileUnreadable:
+            if self._choice is not None:
+                raise
+        except DataSetError as error:
+            if self._choice is not None and not (error.why is Rejection.BROKEN and error.is_permanent):
+                raise
         return UNREAD
 
     def _once(self, facts: HeaderFacts) -> HeaderFacts:
@@ -116,10 +127,14 @@ class HeaderReader:
             from dcmsend.transcode import InflatingSource
 
             source, syntax = InflatingSource(source), EXPLICIT_VR_LITTLE_ENDIAN
-        collector = _Collector(self._tags, self._last)
+        collector = _Collector(self._tags, self._last, self._needed)
         with suppress(_Passed):
             walk_data_set(source, syntax, dictionary=self._dictionary, builder=collector)
-        found = {tag: (vr, source.read_at(at, length)) for tag, (vr, at, length) in collector.places.items()}
+        found = {
+            tag: (vr, source.read_at(at, length))
+            for tag, (vr, at, length) in collector.places.items()
+            if length <= LONGEST_NOTE
+        }
         facts = None
         if self._keeps_facts:
             facts = self._once(facts_of({tag: value for tag, (_, value) in found.items()}, self._others))
@@ -166,24 +181,29 @@ class _Passed(Exception):
 
 
 class _Collector:
-    """Notes the positions of elements of the data set, and stops the walk after the last wanted one."""
+    """Notes the positions of elements of the data set, and stops the walk after the last wanted one.
 
-    def __init__(self, tags: frozenset[int], last: int) -> None:
+    A data set that is not in ascending order is put in order and sent with all that is in it.  So the walk goes on
+    until all that is ``needed`` was met, or is known to be missing.
+    """
+
+    def __init__(self, tags: frozenset[int], last: int, needed: frozenset[int]) -> None:
         self._tags = tags
         self._last = last
+        self._missing = set(needed)
+        self._has_passed = False
         self._depth = 0
         self.places: dict[int, tuple[str, int, int]] = {}
 
     def element(self, tag: int, vr: str, position: int, length: int) -> None:
         if self._depth == 0:
-            if tag in self._tags and length <= LONGEST_NOTE:
+            if tag in self._tags:
                 self.places.setdefault(tag, (vr, position, length))
-            if tag >= self._last:
-                raise _Passed
+            self._meet(tag, tag >= self._last)
 
     def begin_sequence(self, tag: int, implicit: bool) -> None:
-        if self._depth == 0 and tag > self._last:
-            raise _Passed
+        if self._depth == 0:
+            self._meet(tag, tag > self._last)
         self._depth += 1
 
     def end_sequence(self) -> None:
@@ -191,6 +211,12 @@ class _Collector:
 
     def begin_fragments(self, tag: int) -> None:
         if self._depth == 0:
+            self._meet(tag, True)
+
+    def _meet(self, tag: int, is_last: bool) -> None:
+        self._missing.discard(tag)
+        self._has_passed = self._has_passed or is_last
+        if self._has_passed and not self._missing:
             raise _Passed
 
     def begin_item(self) -> None: ...

@@ -66,6 +66,7 @@ class ValueChoice:
 
     Attributes:
         tags: of the elements whose values are needed.
+        decisive: of those that rules name: each has to be found, or known to be missing.
     """
 
     def __init__(self, rules: Iterable[ValueRule]) -> None:
@@ -74,7 +75,8 @@ class ValueChoice:
         for rule in rules:
             table = self._only if rule.takes else self._skip
             table.setdefault(rule.tag, []).append(re.compile(fnmatch.translate(rule.pattern)))
-        self.tags: Final = frozenset((*self._only, *self._skip, SPECIFIC_CHARACTER_SET))
+        self.decisive: Final = frozenset((*self._only, *self._skip))
+        self.tags: Final = self.decisive | {SPECIFIC_CHARACTER_SET}
 
     def takes(self, elements: Mapping[int, _Element], *, is_little_endian: bool) -> bool:
         """Whether an instance with these elements is taken."""

@@ -105,4 +105,4 @@ def _uid(tag: int, value: bytes) -> str:
             "DcmUniqueIdentifier: Element %s (%04x,%04x) contains one or more space characters, which were removed",
             _UID_NAMES[tag], tag >> 16, tag & 0xFFFF,
         )  # fmt: skip
-    return stripped.decode("latin-1")
+    return stripped.rstrip(b"\0").decode("latin-1")

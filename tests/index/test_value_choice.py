@@ -1,0 +1,90 @@
+"""``--only`` and ``--skip`` see the elements that are sent, wherever they stand in a file."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from dcmsend.index import IndexOptions, RejectedInput, ValueRule, scan
+from dcmsend.inputs import InputFile
+from dcmsend.reasons import Rejection
+from support.data_set_bytes import ENCODINGS, Element, Fragments, Items, file_with
+
+EI, II = ENCODINGS["explicit little"], ENCODINGS["implicit"]
+JPEG, DEFLATED = "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.1.99"
+UIDS: list[Element] = [(0x00080016, "UI", b"1.2.840.10008.5.1.4.1.1.7\0"), (0x00080018, "UI", b"1.2.3.4\0")]
+PATIENT: Element = (0x00100020, "LO", b"VIP1")
+PIXELS: Element = (0x7FE00010, "OB", bytes(40_000))
+ARRANGEMENTS: dict[str, Sequence[Element]] = {
+    "in order": [PATIENT, PIXELS],
+    "behind the pixels": [PIXELS, PATIENT],
+    "behind a private group": [(0x00290010, "LO", b"ACME"), (0x00291001, "LO", b"x "), PATIENT, PIXELS],
+    "behind a sequence": [(0x00400275, "SQ", Items([[(0x00100020, "LO", b"NN")]])), PATIENT],
+    "behind a sequence of undefined length": [(0x00400275, "SQ", Items([[PATIENT]], True, True)), PIXELS, PATIENT],
+    "twice": [PATIENT, PIXELS, (0x00100020, "LO", b"NN")],
+}
+
+
+def chosen(path: Path, rule: ValueRule) -> tuple[int, int, list[RejectedInput]]:
+    """How many instances are taken, and left out by their values; and what is rejected."""
+    rejected: list[RejectedInput] = []
+    filtered: list[object] = []
+    options = IndexOptions(halt_on_invalid=False, value_rules=(rule,))
+    found = list(scan([InputFile(str(path))], options, rejected.append, on_filtered=filtered.append))
+    return len(found), len(filtered), rejected
+
+
+def only(pattern: str, element: str = "PatientID") -> ValueRule:
+    return ValueRule(element, pattern)
+
+
+def skip(pattern: str, element: str = "PatientID") -> ValueRule:
+    return ValueRule(element, pattern, takes=False)
+
+
+@pytest.mark.parametrize("syntax", ["explicit", "implicit", "deflated"])
+@pytest.mark.parametrize("arrangement", ARRANGEMENTS)
+def test_wherever_an_element_stands(tmp_path: Path, arrangement: str, syntax: str) -> None:
+    encoding = II if syntax == "implicit" else EI
+    content, uid = encoding.encode([*UIDS, *ARRANGEMENTS[arrangement]]), encoding.uid
+    if syntax == "deflated":
+        deflater = zlib.compressobj(wbits=-15)
+        content, uid = deflater.compress(content) + deflater.flush(), DEFLATED
+    path = tmp_path / "file"
+    path.write_bytes(file_with(content, uid))
+    assert chosen(path, only("VIP*")) == (1, 0, [])
+    assert chosen(path, skip("VIP*")) == (0, 1, [])
+    assert chosen(path, skip("NN*")) == (1, 0, [])
+    assert chosen(path, only("*", "BodyPartExamined")) == (0, 1, [])
+
+
+def test_behind_compressed_pixel_data(tmp_path: Path) -> None:
+    """As in files of an ultrasound machine, and where a gateway has appended something."""
+    behind: list[Element] = [(0x7FE10010, "LO", b"ACME"), (0x7FE11001, "LO", b"x "), PATIENT]
+    path = tmp_path / "file"
+    path.write_bytes(file_with(EI.encode([*UIDS, (0x7FE00010, "OB", Fragments([b"", b"1234"])), *behind]), JPEG))
+    for rule in (skip("x", "7FE1,1001"), skip("VIP*")):
+        assert chosen(path, rule) == (0, 1, [])
+
+
+def test_no_more_is_read_than_is_needed(tmp_path: Path) -> None:
+    """What is wrong behind the last element that is asked for is told when the file is sent, as without a rule."""
+    path = tmp_path / "file"
+    path.write_bytes(file_with(EI.encode([*UIDS, PATIENT, PIXELS])[:-10], EI.uid))
+    assert chosen(path, only("VIP*")) == (1, 0, [])
+    path.write_bytes(file_with(EI.encode([*UIDS, (0x00100020, "LO", b"V" * 2000), PIXELS])[:-10], EI.uid))
+    assert chosen(path, only("V*")) == (0, 1, [])
+    path.write_bytes(file_with(EI.encode([*UIDS, (0x00100020, "LO", b"V" * 2000), PATIENT, PIXELS]), EI.uid))
+    assert chosen(path, only("V*")) == (0, 1, [])
+
+
+def test_an_element_that_may_stand_where_a_file_cannot_be_read(tmp_path: Path) -> None:
+    """It is neither sent nor left out in silence."""
+    path = tmp_path / "file"
+    path.write_bytes(file_with(EI.encode([*UIDS, PIXELS])[:-10], EI.uid))
+    for rule in (only("VIP*"), skip("VIP*")):
+        sent, left_out, rejected = chosen(path, rule)
+        assert (sent, left_out, [row.why for row in rejected]) == (0, 0, [Rejection.BROKEN])
