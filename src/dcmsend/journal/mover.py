@@ -67,7 +67,10 @@ class Mover:
         self._has_told = False
         self._note: KeptNote | None = None
         self._thread = threading.Thread(target=self._run, name="move-sent", daemon=True)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError as error:  # a limit of processes
+            raise JournalError(journal, str(error)) from error
 
     @property
     def is_behind(self) -> bool:
