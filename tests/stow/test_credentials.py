@@ -85,6 +85,36 @@ def test_a_command_is_run_again_once_after_a_refusal(tmp_path: Path) -> None:
     assert [authorization(request) for request in server.requests] == ["Bearer token1"] + ["Bearer token2"] * 2
 
 
+def test_a_command_is_run_again_when_a_gateway_asks_to_log_in_in_the_middle(tmp_path: Path) -> None:
+    """It does not refuse the token that is over, but sends the request to a page of its own."""
+    log = tmp_path / "runs"
+    script = f"import os; open({str(log)!r}, 'a').write('x'); print('token%d' % os.path.getsize({str(log)!r}))"
+    command = BearerCommand((sys.executable, "-c", script))
+    paths = files_of(tmp_path / "files", [10] * 6)
+    taken: list[str] = []
+
+    def answer(request: WebRequest) -> bytes:
+        taken.append(authorization(request))
+        if taken.count("Bearer token1") > 1 and taken[-1] == "Bearer token1":
+            return response(302, Location="https://login.example/")
+        return store_all(request)
+
+    with ScriptedWebServer(answer) as server:
+        sent = store(server.url, paths, peer={"credentials": command, "batch": 2})
+    assert sent.results == ["stored"] * 6
+    assert taken == ["Bearer token1"] * 2 + ["Bearer token2"] * 2
+
+
+def test_a_page_to_log_in_that_comes_first_ends_the_run(tmp_path: Path) -> None:
+    """Then it is more likely that the address is wrong."""
+    (tmp_path / "token").write_text("t0ken")
+    paths = files_of(tmp_path / "files", [10] * 2)
+    with ScriptedWebServer(response(302, Location="https://login.example/")) as server:
+        sent = store(server.url, paths, peer={"credentials": BearerFile(tmp_path / "token")})
+    assert sent.results == ["not attempted"] * 2
+    assert len(server.requests) == 1
+
+
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_second_refusal_ends_the_run(tmp_path: Path, status: int) -> None:
     command = BearerCommand((sys.executable, "-c", "print('nothing-helps')"))
