@@ -9,9 +9,11 @@ from collections.abc import Iterable, Iterator
 from itertools import filterfalse
 from typing import Any, Final
 
+from dcmsend.errors import DcmsendError
 from dcmsend.inputs import DataSetInput, Source, find_inputs
 from dcmsend.report import ReportOptions
 from dcmsend.run import Run
+from dcmsend.transfer import CallerFailed
 
 __all__ = ["inputs_of", "is_data_set", "is_name", "without_reports"]
 
@@ -50,20 +52,26 @@ def is_name(item: object) -> bool:
 
 
 def _names_of(numbered: Iterator[tuple[int, Any]], others: list[DataSetInput]) -> Iterator[str]:
-    """The names up to the first item that is none, which goes to ``others``.  Raises TypeError for anything else."""
-    for number, item in numbered:
-        if is_name(item):
-            name = os.fsdecode(item)
-            if _may_be_content(name):
-                raise TypeError(
-                    f"item {number} is neither a path nor a pydicom.Dataset, but may be the content of a file"
-                )
-            yield name
-        elif is_data_set(item):
-            others.append(DataSetInput(f"<data set {number}>", item))
-            return
-        else:
-            raise TypeError(f"item {number} is neither a path nor a pydicom.Dataset but {type(item).__name__}")
+    """The names up to the first item that is none, which goes to ``others``.
+
+    Raises TypeError for anything else, CallerFailed for a DcmsendError of the iterator.
+    """
+    try:
+        for number, item in numbered:
+            if is_name(item):
+                name = os.fsdecode(item)
+                if _may_be_content(name):
+                    raise TypeError(
+                        f"item {number} is neither a path nor a pydicom.Dataset, but may be the content of a file"
+                    )
+                yield name
+            elif is_data_set(item):
+                others.append(DataSetInput(f"<data set {number}>", item))
+                return
+            else:
+                raise TypeError(f"item {number} is neither a path nor a pydicom.Dataset but {type(item).__name__}")
+    except DcmsendError as error:  # the iterator may stand for another transfer
+        raise CallerFailed(error) from error
 
 
 def _may_be_content(name: str) -> bool:

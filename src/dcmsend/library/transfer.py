@@ -13,8 +13,9 @@ from dcmsend.index import RejectedInput
 from dcmsend.report import Reports, Summary, open_reports
 from dcmsend.run import LocalCarrier, Run
 from dcmsend.settings import Settings
-from dcmsend.transfer import Observer, StoreOutcome
+from dcmsend.transfer import CallerFailed, Observer, StoreOutcome
 
+from .guarded import GuardedObserver
 from .items import inputs_of, is_name, without_reports
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class Transfer:
         process = self._process = os.getpid()
         own(self)
         self._has_begun = True
+        thrown: Exception | None = None
         try:
             for outcome in self._outcomes:  # not "yield from", which would close them in a forked child, too
                 yield outcome
@@ -70,6 +72,9 @@ class Transfer:
             self._record.ended = True
             if not isinstance(error, Cancelled) or error.by != "caller":
                 raise
+        except CallerFailed as failed:
+            self._record.was_thrown = True
+            thrown = failed.error
         except BaseException:  # of an observer, or of what makes the items
             self._record.was_thrown = True
             raise
@@ -78,12 +83,17 @@ class Transfer:
             self._close()
             if not self._run.settings.wants_proof:
                 self._finish_reports()
+        if thrown is not None:
+            raise thrown
         if self._record.report_error is not None:
             raise self._record.report_error
 
     def _send(self, items: Iterable[Any]) -> Generator[StoreOutcome, None, None]:
         """Begin the reports, then send.  Raises ReportError for one that cannot be begun."""
-        run, observer = self._run, self._observer
+        run = self._run
+        if self._observer is not None:
+            self._observer = GuardedObserver(self._observer)
+        observer: Observer | None = self._observer
         inputs = inputs_of(items, run)
         options = run.settings.report
         if options.written:
@@ -120,6 +130,7 @@ class Transfer:
         process = os.getpid()
         own(self)
         proofs = self._proofs = self._run.prove(self._observer if self._reports is None else self._reports.observer)
+        thrown: Exception | None = None
         try:
             for event in proofs:  # not "yield from", see above
                 yield event
@@ -129,10 +140,20 @@ class Transfer:
         except Cancelled as error:
             if error.by != "caller":
                 raise
+        except (DcmsendError, GeneratorExit):
+            raise
+        except CallerFailed as failed:
+            self._record.ended, self._record.was_thrown = False, True
+            thrown = failed.error
+        except BaseException:  # of an observer
+            self._record.ended, self._record.was_thrown = False, True
+            raise
         finally:
             if os.getpid() == process:
                 proofs.close()
                 self._finish_reports()
+        if thrown is not None:
+            raise thrown
         if self._record.report_error is not None:
             raise self._record.report_error
 
