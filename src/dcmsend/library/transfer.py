@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+import threading
 from collections.abc import Generator, Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -17,6 +19,7 @@ from dcmsend.transfer import CallerFailed, Observer, StoreOutcome
 
 from .guarded import GuardedObserver
 from .items import inputs_of, is_name, without_reports
+from .program_end import end_with_program
 
 if TYPE_CHECKING:
     from dask.distributed import Client
@@ -32,7 +35,8 @@ class Transfer:
     """A transfer that runs while it is iterated; may be iterated once.
 
     As a context manager it releases the association even if the loop is left early.  It belongs to the process that
-    iterates it: a forked child cannot continue it (RuntimeError), and its end in the child has no effect.
+    iterates it: a forked child cannot continue it (RuntimeError), and its end in the child has no effect.  At the end
+    of the program it is ended.
     """
 
     def __init__(
@@ -43,6 +47,7 @@ class Transfer:
         cluster: ClusterOptions | Client | None = None,
     ) -> None:
         self._process = os.getpid()
+        self._thread: threading.Thread | None = None
         make_carrier = LocalCarrier if cluster is None else _carried_by(settings, cluster)
         self._run = Run(settings, keeps_all=True, make_carrier=make_carrier)
         self._record = self._run.record
@@ -56,7 +61,9 @@ class Transfer:
 
     def __iter__(self) -> Iterator[StoreOutcome]:
         process = self._process = os.getpid()
+        self._thread = threading.current_thread()
         own(self)
+        end_with_program(self)
         self._has_begun = True
         thrown: Exception | None = None
         try:
@@ -128,6 +135,7 @@ class Transfer:
         if not self._has_ended:
             raise RuntimeError("a transfer is proven after its last outcome: iterate the transfer first")
         process = os.getpid()
+        self._thread = threading.current_thread()
         own(self)
         proofs = self._proofs = self._run.prove(self._observer if self._reports is None else self._reports.observer)
         thrown: Exception | None = None
@@ -136,7 +144,7 @@ class Transfer:
                 yield event
                 if os.getpid() != process:
                     raise RuntimeError("a proof can go on only in the process that began it")
-            self._are_proven = True
+            self._are_proven = self._proofs is proofs  # unless they were closed
         except Cancelled as error:
             if error.by != "caller":
                 raise
@@ -150,7 +158,7 @@ class Transfer:
             raise
         finally:
             if os.getpid() == process:
-                proofs.close()
+                self._close_proofs()
                 self._finish_reports()
         if thrown is not None:
             raise thrown
@@ -162,9 +170,32 @@ class Transfer:
         keep_for_ever(self._outcomes)
         keep_for_ever(self._proofs)
 
+    def program_ends(self) -> None:
+        """Called when the program ends, and everything can still be ended in order."""
+        if os.getpid() != self._process:
+            return
+        thread = self._thread
+        if thread is None or thread is threading.current_thread() or not thread.is_alive():
+            self.__exit__(None, None, None)
+        else:  # a daemon's, which may be in the midst of it; it ends as far as it comes
+            self.abort()
+
     def _close(self) -> None:
         if os.getpid() == self._process:
-            self._outcomes.close()
+            self._close_proofs()
+            if not sys.is_finalizing():
+                self._outcomes.close()
+            else:  # threads that it would wait for cannot run any more
+                keep_for_ever(self._outcomes)
+
+    def _close_proofs(self) -> None:
+        proofs, self._proofs = self._proofs, None
+        if proofs is None:
+            return
+        if not sys.is_finalizing():
+            proofs.close()
+        else:
+            keep_for_ever(proofs)
 
     def __enter__(self) -> Transfer:
         return self
