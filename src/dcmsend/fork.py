@@ -35,9 +35,10 @@ def _register() -> None:
 
 
 def _give_up_all() -> None:
-    for thing in list(_owned):
-        thing.give_up()
+    things = list(_owned)
     _owned.clear()
+    for thing in things:  # some belong to the child from now on
+        thing.give_up()
 
 
 def keep_for_ever(thing: object) -> None:

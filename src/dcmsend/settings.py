@@ -79,8 +79,23 @@ class Settings(Record):
             raise ValueError("Settings: an archive is asked only for a proof (verify)")
         if self.commit is not None:
             self._check_commit()
+        if not self.plan.multiple_associations:
+            self._check_single_association()
+        if self.journal is not None and self.journal.move_sent and self.inputs.archives:
+            raise ValueError("Settings: what is in an archive is no file that could be moved (move_sent)")
         if self.inputs.shard is not None and self.index.keep_together in (KeepTogether.SERIES, KeepTogether.STUDY):
             raise ValueError("Settings: which series a file belongs to is not known before it is opened: no shards")
+
+    def _check_single_association(self) -> None:
+        """Raise ValueError for what needs further associations."""
+        name = (
+            "send_while_scanning" if self.send_while_scanning
+            else "retry" if self.transfer.retry.attempts
+            else "parallel_associations" if self.transfer.most_associations > 1
+            else ""
+        )  # fmt: skip
+        if name:
+            raise ValueError(f"Settings: {name} needs further associations (multiple_associations)")
 
     def _check_commit(self) -> None:
         """Raise ValueError where a commitment cannot be requested."""

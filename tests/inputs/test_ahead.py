@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from dcmsend.errors import Cancelled, DataSetError, FileUnreadable
-from dcmsend.inputs import ahead, in_order, open_beginning, open_file
+from dcmsend.inputs import Ticket, TicketWorkers, ahead, in_order, open_beginning, open_file
 from dcmsend.inputs.open_watch import OpenWatch
 from support.descriptors import open_descriptors
+from support.few_threads import permit_threads
 
 PATIENCE = 60.0
 
@@ -195,3 +196,36 @@ def test_special_files_are_refused(tmp_path: Path, open_: object) -> None:
             open_(name)
         assert error.value.text == condition
         assert getattr(error.value, "errno", None) == number
+
+
+@pytest.mark.parametrize("possible", [0, 3])
+def test_with_few_threads_or_none_all_come_in_their_order(monkeypatch: pytest.MonkeyPatch, possible: int) -> None:
+    refused = permit_threads(monkeypatch, "scan-", possible=possible)
+
+    def items() -> Iterator[int]:
+        yield from range(100)
+        raise Cancelled("somebody")
+
+    entries = in_order(items(), str, nothing)
+    assert [next(entries)[1].result(None) for _ in range(100)] == [str(number) for number in range(100)]
+    with pytest.raises(Cancelled):
+        next(entries)
+    assert len(list(in_order(iter(range(10)), str, nothing, stretch=4))) == 4
+    assert refused
+
+
+@pytest.mark.parametrize("possible", [0, 3])
+def test_with_few_threads_or_none_the_files_of_tickets_are_opened(
+    monkeypatch: pytest.MonkeyPatch, possible: int
+) -> None:
+    refused = permit_threads(monkeypatch, "open-", possible=possible)
+    opened: list[int] = []
+    workers: TicketWorkers[int] = TicketWorkers()
+    tickets = [Ticket(lambda number=number: opened.append(number) or number, nothing) for number in range(1, 11)]  # type: ignore[func-returns-value, misc]
+    for ticket in tickets:
+        workers.add(ticket)
+    if not possible:
+        assert not opened, "they are opened by who needs them"
+    assert [ticket.result(None) for ticket in tickets] == list(range(1, 11))
+    workers.close()
+    assert refused

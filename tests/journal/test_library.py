@@ -20,6 +20,7 @@ from dcmsend import (
 )
 from dcmsend.errors import JournalError
 from support.corpus import DATA
+from support.few_threads import permit_threads
 from support.peer_script import Close, Respond, Script
 from support.processes import wait_until
 from support.scripted_peer import ScriptedPeer
@@ -130,3 +131,15 @@ def test_options_are_checked() -> None:
     for path in ("", "a\0b"):
         with pytest.raises(ValueError, match="no file can have this name"):
             JournalOptions(path)
+
+
+@pytest.mark.parametrize("thread", ["journal", "move-sent"])
+def test_without_a_thread_for_the_journal_nothing_is_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, thread: str
+) -> None:
+    permit_threads(monkeypatch, thread)
+    options = JournalOptions(tmp_path / "journal", move_sent=tmp_path / "sent")
+    with ScriptedPeer() as peer, pytest.raises(JournalError, match="can't start new thread"):
+        list(send(write_instances(tmp_path / "in", 2), Peer("127.0.0.1", peer.port), journal=options))
+    assert not peer.connections
+    assert not (tmp_path / "journal-lock").exists()

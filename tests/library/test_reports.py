@@ -6,13 +6,14 @@ import csv
 import json
 import re
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import jsonschema
 import pytest
 
-from dcmsend import JournalOptions, Observer, Peer, ReportOptions, StoreOutcome, VerifyOptions, send
-from dcmsend.errors import Cancelled, NegotiationFailed, NoValidInputFiles, ReportError
+from dcmsend import InstanceProof, JournalOptions, Observer, Peer, ReportOptions, StoreOutcome, VerifyOptions, send
+from dcmsend.errors import Cancelled, ConnectionLost, NegotiationFailed, NoValidInputFiles, ReportError
 from support.peer_script import Reject, Respond, Script
 from support.report_schema import STRICT_SCHEMA
 from support.scripted_peer import ScriptedPeer
@@ -157,25 +158,37 @@ def test_there_are_reports_where_nothing_is_found(tmp_path: Path, options: Repor
     assert rows(options) == ["not_dicom"]
 
 
-@pytest.mark.parametrize("where", ["items", "observer"])
-def test_an_exception_of_the_caller_is_no_error_of_ours(tmp_path: Path, options: ReportOptions, where: str) -> None:
+@pytest.mark.parametrize("error", [LookupError("of the caller"), NegotiationFailed(ConnectionLost("of the caller"))])
+@pytest.mark.parametrize("where", ["items", "observer", "proof"])
+def test_an_exception_of_the_caller_is_no_error_of_ours(
+    tmp_path: Path, options: ReportOptions, where: str, error: Exception
+) -> None:
     """The reports are written all the same, and the exception arrives."""
     paths = write_instances(tmp_path / "in", 3)
 
     def items() -> Iterator[Path]:
         yield paths[0]
         if where == "items":
-            raise LookupError("of the caller")
+            raise error
         yield from paths[1:]
 
     class Failing(Observer):
         def outcome(self, outcome: StoreOutcome) -> None:
             if where == "observer":
-                raise LookupError("of the caller")
+                raise error
 
-    with ScriptedPeer() as peer, pytest.raises(LookupError, match="of the caller"):
-        for _ in send(items(), Peer("127.0.0.1", peer.port), report=options, observer=Failing()):
-            pass
+        def proven(self, event: InstanceProof) -> None:
+            raise error
+
+    archive = Peer("127.0.0.1", 1) if where == "proof" else None
+    with ScriptedPeer() as peer:
+        transfer = send(
+            items(), Peer("127.0.0.1", peer.port), report=options, observer=Failing(), archive=archive,
+            verify=None if archive is None else VerifyOptions(),
+        )  # fmt: skip
+        events = chain(transfer, transfer.proofs())
+        with pytest.raises(type(error), match="of the caller"):
+            list(events)
     report = json.loads(Path(options.json_report).read_text())
     assert (report["ended_by"], report["complete"], report["exit"]) == ("exception", False, None)
     jsonschema.validate(report, STRICT_SCHEMA)

@@ -11,6 +11,7 @@ import pytest
 
 import dcmsend
 from dcmsend import (
+    AutoAssociations,
     BasicCredentials,
     BearerCommand,
     BearerFile,
@@ -189,6 +190,42 @@ EXAMPLES: dict[tuple[str, str], Any] = {
 def test_an_archive_that_nobody_would_ask() -> None:
     with pytest.raises(ValueError, match="an archive is asked only for a proof"):
         send("x", PEER, archive=PEER)
+
+
+ONE = PlanOptions(multiple_associations=False, halt_on_refusal=False)
+
+
+@pytest.mark.parametrize(
+    ("words", "options"),
+    [
+        ("send_while_scanning needs further", {"plan": ONE, "send_while_scanning": True}),
+        ("retry needs further", {"plan": ONE, "transfer": TransferOptions(retry=RetryOptions(5))}),
+        ("parallel_associations needs further", {"plan": ONE, "transfer": TransferOptions(parallel_associations=4)}),
+        (
+            "parallel_associations needs further",
+            {"plan": ONE, "transfer": TransferOptions(parallel_associations=AutoAssociations(4))},
+        ),
+        (
+            "no file that could be moved",
+            {"inputs": InputOptions(archives=True), "journal": JournalOptions("j", move_sent="sent")},
+        ),
+    ],
+)
+def test_options_that_contradict_each_other(words: str, options: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=words):
+        send("x", PEER, **options)
+
+
+@pytest.mark.parametrize("time", [float("nan"), -1.0])
+def test_a_time_that_is_none(time: float) -> None:
+    with pytest.raises(ValueError, match="impossible stop_at"):
+        TransferOptions(stop_at=time)
+
+
+def test_patients_in_no_report() -> None:
+    with pytest.raises(ValueError, match="needs a report that shows the patient"):
+        ReportOptions(with_patient=True, text_report="r.txt")
+    assert ReportOptions(with_patient=True, csv_report="r.csv").with_patient
 
 
 def test_a_list_will_do_where_a_tuple_is_kept() -> None:

@@ -10,6 +10,7 @@ import pytest
 from dcmsend.errors import Cancelled, TranscodeError
 from dcmsend.interrupt import Interrupt
 from dcmsend.load.decode_workers import DecodeWorkers
+from support.few_threads import permit_threads
 
 Job = Callable[[], None]
 SMALL, LARGE = 1, 1 << 30
@@ -27,6 +28,21 @@ def test_every_job_is_done_once(workers: int, count: int, memory: int) -> None:
     run((lambda number=number: done.append(number) for number in range(count)), workers=workers, memory=memory)
     assert sorted(done) == list(range(count))
     assert not [thread for thread in threading.enumerate() if thread.name == "dcmsend-decode"]
+
+
+@pytest.mark.parametrize("possible", [0, 1])
+def test_with_few_threads_or_none_every_job_is_done_once(monkeypatch: pytest.MonkeyPatch, possible: int) -> None:
+    refused = permit_threads(monkeypatch, "dcmsend-decode", possible=possible)
+    done: list[int] = []
+    run((lambda number=number: done.append(number) for number in range(20)), workers=5)
+    assert sorted(done) == list(range(20))
+    assert refused
+
+    def fail() -> None:
+        raise TranscodeError("the first")
+
+    with pytest.raises(TranscodeError, match="the first"):
+        run(iter([fail] * 5))
 
 
 def test_two_jobs_at_a_time() -> None:

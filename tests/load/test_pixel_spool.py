@@ -17,6 +17,7 @@ from dcmsend.load import pixel_spool as spool_module
 from dcmsend.load.pixel_spool import LARGEST_IN_MEMORY, FileSpool, make_spool
 from dcmsend.transcode import MemorySpool, Spool
 from support.descriptors import open_descriptors
+from support.few_threads import permit_threads
 
 
 @pytest.fixture(params=["memory", "file", "file without pwrite"])
@@ -43,6 +44,12 @@ def test_what_is_stored_in_any_order_is_read(spool: Spool) -> None:
     assert spool.read_at(1000, 10) == b""
     spool.close()
     spool.close()
+
+
+def test_where_no_thread_can_be_started_it_is_written_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = permit_threads(monkeypatch, "dcmsend-spool")
+    test_what_is_stored_in_any_order_is_read(FileSpool())
+    assert refused
 
 
 def test_a_file_has_no_name_and_goes_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -146,6 +146,21 @@ def test_a_journal_that_another_run_has_taken(archive: CommitmentArchive, folder
     assert first.proves() == {VERIFIED: names(*range(1, 13))}
 
 
+def test_the_end_of_the_block_ends_the_proof_of_an_iterator_that_is_kept(
+    archive: CommitmentArchive, folder: Path, tmp_path: Path
+) -> None:
+    """The journal is free for the next transfer, of the same program."""
+    first = Night(archive, folder, tmp_path / "journal")
+    with first.transfer as transfer:
+        list(transfer)
+        kept = transfer.proofs()
+        next(kept)
+    second = Night(archive, folder, tmp_path / "journal")
+    assert second.sends() == []
+    assert list(kept) == []
+    assert second.proves() == {}, "all were proven when the first was told"
+
+
 def test_a_child_leaves_the_archive_to_its_parent(archive: CommitmentArchive, folder: Path) -> None:
     night = Night(archive, folder)
     night.sends()

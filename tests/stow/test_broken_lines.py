@@ -11,7 +11,8 @@ from time import struct_time
 
 import pytest
 
-from dcmsend.errors import Cancelled, DcmsendError
+from dcmsend import WebPeer, send
+from dcmsend.errors import Cancelled, ConnectionLost, DcmsendError
 from dcmsend.interrupt import Interrupt
 from dcmsend.transfer import BytesSent, Observer, StoreOutcome, Timetable
 from support.descriptors import open_descriptors
@@ -201,6 +202,21 @@ def test_progress_tells_of_every_byte(tmp_path: Path) -> None:
     with ScriptedWebServer() as server:
         store(server.url, paths, observer=Count())
     assert told == {number: path.stat().st_size for number, path in enumerate(paths, start=1)}
+
+
+def test_what_an_observer_raises_is_no_error_of_the_connection(tmp_path: Path) -> None:
+    (path,) = files_of(tmp_path, [100])
+
+    class Fail(Observer):
+        def bytes_sent(self, event: BytesSent) -> None:
+            raise ConnectionLost("of another transfer")
+
+    with ScriptedWebServer() as server:
+        transfer = send(path, WebPeer(server.url), observer=Fail())
+        with pytest.raises(ConnectionLost, match="of another transfer"):
+            list(transfer)
+    assert transfer.summary.total == 0
+    assert transfer.error is None
 
 
 def test_rates_are_kept(tmp_path: Path) -> None:

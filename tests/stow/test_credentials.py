@@ -6,6 +6,8 @@ import base64
 import logging
 import os
 import pickle
+import resource
+import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -83,6 +85,36 @@ def test_a_command_is_run_again_once_after_a_refusal(tmp_path: Path) -> None:
     assert [authorization(request) for request in server.requests] == ["Bearer token1"] + ["Bearer token2"] * 2
 
 
+def test_a_command_is_run_again_when_a_gateway_asks_to_log_in_in_the_middle(tmp_path: Path) -> None:
+    """It does not refuse the token that is over, but sends the request to a page of its own."""
+    log = tmp_path / "runs"
+    script = f"import os; open({str(log)!r}, 'a').write('x'); print('token%d' % os.path.getsize({str(log)!r}))"
+    command = BearerCommand((sys.executable, "-c", script))
+    paths = files_of(tmp_path / "files", [10] * 6)
+    taken: list[str] = []
+
+    def answer(request: WebRequest) -> bytes:
+        taken.append(authorization(request))
+        if taken.count("Bearer token1") > 1 and taken[-1] == "Bearer token1":
+            return response(302, Location="https://login.example/")
+        return store_all(request)
+
+    with ScriptedWebServer(answer) as server:
+        sent = store(server.url, paths, peer={"credentials": command, "batch": 2})
+    assert sent.results == ["stored"] * 6
+    assert taken == ["Bearer token1"] * 2 + ["Bearer token2"] * 2
+
+
+def test_a_page_to_log_in_that_comes_first_ends_the_run(tmp_path: Path) -> None:
+    """Then it is more likely that the address is wrong."""
+    (tmp_path / "token").write_text("t0ken")
+    paths = files_of(tmp_path / "files", [10] * 2)
+    with ScriptedWebServer(response(302, Location="https://login.example/")) as server:
+        sent = store(server.url, paths, peer={"credentials": BearerFile(tmp_path / "token")})
+    assert sent.results == ["not attempted"] * 2
+    assert len(server.requests) == 1
+
+
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_second_refusal_ends_the_run(tmp_path: Path, status: int) -> None:
     command = BearerCommand((sys.executable, "-c", "print('nothing-helps')"))
@@ -141,6 +173,63 @@ def test_a_command_whose_child_keeps_the_pipe_open_ends_in_time(monkeypatch: pyt
     monkeypatch.setattr(credentials_module, "_SECONDS", 1.0)
     with pytest.raises(CredentialsUnusable):
         BearerCommand(("/bin/sh", "-c", "sleep 60 & sleep 60")).header()
+
+
+def test_a_command_of_a_program_with_many_open_files() -> None:
+    """As a server may have: ``select`` takes no descriptor beyond 1023."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if before[1] < 1200:
+        pytest.skip("so many cannot be open here")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(1200, before[0]), before[1]))
+    taken = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
+    try:
+        assert BearerCommand(("echo", "t0ken")).header() == "Bearer t0ken"
+    finally:
+        for descriptor in taken:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@pytest.mark.parametrize("generations", [1, 2])
+def test_a_child_that_is_forked_while_another_thread_waits_for_a_token(tmp_path: Path, generations: int) -> None:
+    """Nobody gives back the lock of that thread in the child, nor in a child of the child."""
+    (tmp_path / "token").write_text("t0ken")
+    one = BearerFile(tmp_path / "token")
+    has_lock, ends = threading.Event(), threading.Event()
+
+    def take_long() -> None:
+        with one._memory:
+            has_lock.set()
+            ends.wait()
+
+    thread = threading.Thread(target=take_long)
+    thread.start()
+    has_lock.wait()
+    child = os.fork()
+    if not child:
+        code = 1
+        try:
+            signal.alarm(60)
+            if generations == 1 or not (grandchild := _forked_with_lock(one)):
+                code = int(one.header() != "Bearer t0ken")
+            else:
+                code = os.waitstatus_to_exitcode(os.waitpid(grandchild, 0)[1])
+        finally:
+            os._exit(code)
+    status = os.waitpid(child, 0)[1]
+    ends.set()
+    thread.join()
+    assert os.waitstatus_to_exitcode(status) == 0
+
+
+def _forked_with_lock(one: BearerFile) -> int:
+    """Fork while somebody has the lock; return 0 in the child."""
+    with one._memory:
+        child = os.fork()
+        if not child:
+            signal.alarm(60)
+            os._exit(int(one.header() != "Bearer t0ken"))
+    return child
 
 
 def test_a_command_that_is_not_there() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import time
 from pathlib import Path
 
@@ -71,6 +72,17 @@ def test_interim_answers_without_end_are_not_read_for_ever(tmp_path: Path, size:
         sent = store(server.url, paths)
     assert sent.results == ["unconfirmed"]
     assert sent.reasons == ["PROTOCOL_ERROR"]
+
+
+def test_what_urllib3_tells_of_requests_of_others_is_shown(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    """The program that uses the library may have some of its own."""
+    with ScriptedWebServer() as server:
+        assert store(server.url, files_of(tmp_path, [10])).results == ["stored"]
+    try:
+        raise ValueError("of another request")
+    except ValueError:
+        logging.getLogger("urllib3.connection").warning("Failed to parse headers", exc_info=True)
+    assert "of another request" in caplog.text
 
 
 def test_an_early_refusal_refuses_nothing_that_was_not_sent(tmp_path: Path) -> None:

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from dcmsend import AssociationClosed, BytesSent, Observer, Peer, StoreOutcome, Transfer, TransferOptions, send
-from dcmsend.errors import Cancelled
+from dcmsend import (
+    AssociationClosed,
+    BytesSent,
+    Observer,
+    Peer,
+    RetryOptions,
+    StoreOutcome,
+    Transfer,
+    TransferOptions,
+    send,
+)
+from dcmsend.errors import Cancelled, ConnectionLost, NegotiationFailed
 from support import wire
 from support.peer_script import Abort, Respond, Script, Silence
 from support.scripted_peer import ScriptedPeer
@@ -316,15 +326,41 @@ def test_an_error_in_the_loop_aborts_the_association(tmp_path: Path) -> None:
     assert course(peer) == ["request", "store 1", "abort 0 0"]
 
 
+@pytest.mark.parametrize("parallel", [1, 2])
+@pytest.mark.parametrize("error", [ZeroDivisionError(), Cancelled(), NegotiationFailed(ConnectionLost())], ids=repr)
 @pytest.mark.parametrize("call", ["association_opened", "bytes_sent", "outcome"])
-def test_an_error_of_an_observer_aborts_the_association(tmp_path: Path, call: str) -> None:
+def test_an_error_of_an_observer_aborts_the_association(
+    tmp_path: Path, call: str, error: Exception, parallel: int
+) -> None:
+    """Whatever it is: that of another transfer, which the observer runs, says nothing about this one."""
+
     def fail(_: object) -> None:
-        raise ZeroDivisionError
+        raise error
 
     observer = Observer()
     setattr(observer, call, fail)
+    options = TransferOptions(parallel_associations=parallel, retry=RetryOptions(2, 0), halt_on_failure=False)
     with ScriptedPeer() as peer:
-        transfer = send(write_instances(tmp_path, 3), Peer("127.0.0.1", peer.port), observer=observer)
-        with pytest.raises(ZeroDivisionError):
+        transfer = send(write_instances(tmp_path, 3), Peer("127.0.0.1", peer.port), observer=observer, transfer=options)
+        with pytest.raises(type(error)) as info:
             list(transfer)
-    assert course(peer)[-1] == "abort 0 0"
+    assert info.value is error
+    assert transfer.error is None
+    assert transfer.summary.total == 0
+    if parallel == 1:
+        assert course(peer)[-1] == "abort 0 0"
+
+
+@pytest.mark.parametrize("scanning", [False, True])
+@pytest.mark.parametrize("error", [ZeroDivisionError(), Cancelled(), NegotiationFailed(ConnectionLost())], ids=repr)
+def test_an_error_of_the_items_is_no_error_of_the_transfer(tmp_path: Path, error: Exception, scanning: bool) -> None:
+    def items() -> Iterator[Path]:
+        yield from write_instances(tmp_path, 2)
+        raise error
+
+    with ScriptedPeer() as peer:
+        transfer = send(items(), Peer("127.0.0.1", peer.port), send_while_scanning=scanning)
+        with pytest.raises(type(error)) as info:
+            list(transfer)
+    assert info.value is error
+    assert transfer.error is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import threading
 from collections.abc import Iterator
@@ -10,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from dcmsend import IndexOptions, Peer, PlanOptions, Transfer, TransferOptions, send
+from dcmsend import IndexOptions, Peer, PlanOptions, ReportOptions, Transfer, TransferOptions, send
 from dcmsend.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN
-from dcmsend.errors import Cancelled, InvalidInputFile, NoInputFiles, NoValidInputFiles, SendingFailed
+from dcmsend.errors import Cancelled, GivenUp, InvalidInputFile, NoInputFiles, NoValidInputFiles, SendingFailed
 from dcmsend.index import Instance, ReadMode
 from dcmsend.inputs import InputFile
 from dcmsend.transfer import feed as feed_module
@@ -162,6 +163,31 @@ def test_halting_at_a_failure(tmp_path: Path) -> None:
     assert sent.results[:4] == ["stored"] * 3 + ["unconfirmed"]
     assert set(sent.results[4:]) == {"not attempted"}
     assert len(sent.results) < 10
+
+
+@pytest.mark.usefixtures("short_sight")
+def test_a_run_that_gives_up_before_the_end_of_the_list_is_not_complete(tmp_path: Path) -> None:
+    """What was not looked at has no outcome, so that nothing else tells that there was more."""
+    files, report = write_instances(tmp_path / "in", 50), tmp_path / "r.json"
+    with ScriptedPeer(*[Script(stores={1: Abort()})] * 3) as peer:
+        transfer = send(
+            files, Peer("127.0.0.1", peer.port), send_while_scanning=True, report=ReportOptions(json_report=report)
+        )
+        outcomes, error = run_transfer(transfer)
+    assert len(peer.connections) == 3
+    assert isinstance(error, GivenUp)
+    assert str(error) == "3 associations in a row ended without an answer"
+    assert transfer.error is error
+    assert len(outcomes) < 50
+    assert {outcome.reason.value for outcome in outcomes[3:] if outcome.reason} == {"no association"}
+    told = json.loads(report.read_text())
+    assert (told["complete"], told["ended_by"]) == (False, "error")
+
+
+def test_a_complete_list_has_an_outcome_for_everything_and_no_error(tmp_path: Path) -> None:
+    sent = send_scanning(write_instances(tmp_path, 5), *[Script(stores={1: Abort()})] * 3)
+    assert len(sent.results) == 5
+    assert sent.error is None
 
 
 def test_nothing_to_send(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from dcmsend.errors import Cancelled
+from dcmsend.errors import Cancelled, GivenUp
 from dcmsend.index import Instance
 from dcmsend.interrupt import Interrupt
 from dcmsend.transfer import Feed, Reason, feed, work
@@ -50,6 +50,17 @@ def test_what_is_done_is_not_taken_in_by_a_list_that_grows(monkeypatch: pytest.M
     check(run, 10)
     assert run.results == ["stored"] * 10
     assert [index for index, _ in run.target.order] == [*range(10), 0]
+
+
+def test_the_only_session_ends_before_the_list_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it may be with the objects of a store, which are always looked at while others are sent."""
+    monkeypatch.setattr(feed, "_LONGEST_LOOK_AHEAD", 3)
+    plan = Plan({4: [Fate(Way.LOST_AFTER)]}, one_session=True)
+    run = run_in_memory(plan, Feed(scan_of(50)))
+    check(run, len(run.outcomes))
+    assert run.results[:5] == ["stored"] * 4 + ["unconfirmed"]
+    assert len(run.outcomes) < 50
+    assert isinstance(run.error, GivenUp)
 
 
 @pytest.mark.parametrize("sessions", [1, 3])

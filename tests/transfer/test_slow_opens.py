@@ -17,6 +17,8 @@ from dcmsend.inputs import InputFile, KeptFiles, ahead, file_source
 from dcmsend.inputs.open_watch import OpenWatch
 from dcmsend.load.files_ahead import FilesAhead
 from dcmsend.run import local_carrier
+from support.descriptors import open_descriptors
+from support.few_threads import permit_threads
 from support.fixture_files import CT_CLASS
 from support.scripted_peer import ScriptedPeer
 from support.sending import Sent, instance_uid, run_transfer, send_all, write_instances, write_large
@@ -94,6 +96,21 @@ def test_where_they_do_not_nobody_else_opens(
     sent = send_files(write_instances(tmp_path, 50), scanning=scanning)
     assert sent.results == ["stored"] * 50
     assert opened_by == {"MainThread": 100}
+
+
+@pytest.mark.usefixtures("always_slow")
+@pytest.mark.parametrize("possible", [0, 2])
+@pytest.mark.parametrize("scanning", [False, True])
+def test_where_no_thread_can_be_started_everything_is_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scanning: bool, possible: int
+) -> None:
+    before = open_descriptors()
+    refused = permit_threads(monkeypatch, "scan", "open", possible=possible)
+    sent = send_files(write_instances(tmp_path, 100), scanning=scanning)
+    assert sent.error is None
+    assert sent.results == ["stored"] * 100
+    assert refused
+    assert open_descriptors() <= before
 
 
 @pytest.mark.usefixtures("always_slow")

@@ -15,7 +15,9 @@ import pytest
 from dcmsend.errors import Cancelled, ConnectFailed, ConnectionLost
 from dcmsend.interrupt import Interrupt
 from dcmsend.transport import AddressFamily, Deadline, TcpOptions, connect, tcp
+from dcmsend.transport.address import resolve
 from support.descriptors import open_descriptors
+from support.few_threads import permit_threads
 from support.full_backlog import FullBacklogPeer
 from support.ports import free_port
 from support.recording_socket import RecordingSocket
@@ -125,6 +127,13 @@ def silent_name_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for thread in threading.enumerate():
         if thread.name == "resolver":
             thread.join()
+
+
+def test_where_no_thread_can_be_started_a_name_is_looked_up_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = permit_threads(monkeypatch, "resolver")
+    found = resolve("localhost", 104, AddressFamily.IPV4, Deadline(30, "an answer"), Interrupt())
+    assert found == [(socket.AF_INET, ("127.0.0.1", 104))]
+    assert refused == ["resolver"]
 
 
 @pytest.mark.usefixtures("silent_name_server")

@@ -147,13 +147,16 @@ class StoreLoop:
         number = store.index + 1
         progress = None
         if observer is not None:
-            from dcmsend.transfer import BytesSent
+            from dcmsend.transfer import BytesSent, CallerFailed
 
             facts = store.facts or store.instance.facts
             study_uid = "" if facts is None else facts.study_uid
 
             def progress(count: int) -> None:
-                observer.bytes_sent(BytesSent(number, count, study_uid))
+                try:
+                    observer.bytes_sent(BytesSent(number, count, study_uid))
+                except DcmsendError as error:  # it says nothing about this association
+                    raise CallerFailed(error) from error
 
         self._in_flight.begun = store.message_id
         try:

@@ -45,7 +45,7 @@ def most_ahead(most: int = MOST_AHEAD) -> int:
 class Ticket(Generic[Opened]):
     """A file that is being opened on another thread."""
 
-    __slots__ = ("_discard", "_done", "_error", "_is_dropped", "_lock", "_open", "_opened")
+    __slots__ = ("_discard", "_done", "_error", "_is_dropped", "_is_left", "_lock", "_open", "_opened")
 
     def __init__(self, open_: Callable[[], Opened], discard: Callable[[Opened], None]) -> None:
         self._open = open_
@@ -54,8 +54,13 @@ class Ticket(Generic[Opened]):
         self._done.acquire()
         self._lock = threading.Lock()
         self._is_dropped = False
+        self._is_left = False
         self._opened: Opened | None = None
         self._error: BaseException | None = None
+
+    def leave(self) -> None:
+        """Have the file opened by who asks for it: there is no other thread."""
+        self._is_left = True
 
     def work(self) -> None:
         """Open the file; never raises."""
@@ -76,6 +81,8 @@ class Ticket(Generic[Opened]):
 
     def result(self, check: Callable[[], None] | None) -> Opened:
         """Wait for the file.  Raises the error of opening it; ``check`` is called now and then, and may raise."""
+        if self._is_left:
+            return self._open()
         try:
             while not self._done.acquire(timeout=WAIT_SLICE):
                 if check is not None:
@@ -101,7 +108,7 @@ class Ticket(Generic[Opened]):
 
 
 class TicketWorkers(Generic[Opened]):
-    """Threads that open the files of tickets in the order in which they are added."""
+    """Threads that open the files of tickets in the order in which they are added; fewer if the system has no more."""
 
     def __init__(self, count: int = THREADS) -> None:
         self._queue: SimpleQueue[Ticket[Opened] | None] = SimpleQueue()
@@ -114,7 +121,10 @@ class TicketWorkers(Generic[Opened]):
 
     def add(self, ticket: Ticket[Opened]) -> None:
         """Queue a file to be opened."""
-        self._queue.put(ticket)
+        if self._threads:
+            self._queue.put(ticket)
+        else:
+            ticket.leave()
 
     def close(self) -> None:
         """End the threads when the tickets are done."""
@@ -128,9 +138,15 @@ class TicketWorkers(Generic[Opened]):
 
 
 def _start_threads(target: Callable[[], None], name: str, count: int) -> list[threading.Thread]:
-    threads = [threading.Thread(target=target, name=f"{name}-{n + 1}", daemon=True) for n in range(count)]
-    for thread in threads:
-        thread.start()
+    """As many threads as the system permits; perhaps none."""
+    threads: list[threading.Thread] = []
+    for number in range(count):
+        thread = threading.Thread(target=target, name=f"{name}-{number + 1}", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # a limit of processes; those that were started have to be enough
+            break
+        threads.append(thread)
     return threads
 
 
@@ -198,6 +214,8 @@ class _InOrder(Generic[Item, Opened]):
 
     def next(self, check: Callable[[], None] | None) -> tuple[Item, Ticket[Opened]] | None:
         """The next entry; None after the last one of the stretch.  Raises an exception of the items."""
+        if not self._threads and (ticket := self._pull()) is not None:
+            ticket.work()
         with self._changed:
             while not self._entries:
                 if not self._changed.wait(WAIT_SLICE) and check is not None:

@@ -67,7 +67,10 @@ class Mover:
         self._has_told = False
         self._note: KeptNote | None = None
         self._thread = threading.Thread(target=self._run, name="move-sent", daemon=True)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError as error:  # a limit of processes
+            raise JournalError(journal, str(error)) from error
 
     @property
     def is_behind(self) -> bool:
@@ -83,7 +86,8 @@ class Mover:
     @staticmethod
     def takes(item: Source) -> bool:
         """Whether an input may be moved at all: not the file of a DICOMDIR, a member of an archive, an object."""
-        return item.origin in (Origin.PARAMETER, Origin.DIRECTORY)
+        is_named = item.origin in (Origin.PARAMETER, Origin.DIRECTORY)
+        return is_named and item.container is None and not item.is_remote
 
     def add(self, item: Source, stamp: tuple[int, int], identity: tuple[int, int] | None = None) -> None:
         """Queue a file to be moved; files that a DICOMDIR refers to stay."""

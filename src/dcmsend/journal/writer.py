@@ -77,7 +77,10 @@ class GroupWriter:
         self._changed = threading.Condition()
         self.error: JournalError | None = None
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError as error:  # a limit of processes
+            raise JournalError(path, str(error)) from error
 
     def add(self, outcome: StoreOutcome) -> None:
         """Queue an outcome to be written soon; waits only while one group is being written and the next is full."""

@@ -63,21 +63,32 @@ class DecodeWorkers:
 
 
 class _Crew:
-    """Threads that take jobs from a short queue; if several jobs fail, the error of the earliest counts."""
+    """Threads that take jobs from a short queue; if several jobs fail, the error of the earliest counts.
+
+    Where the system permits no thread, who brings the jobs does them.
+    """
 
     def __init__(self, count: int) -> None:
         self._jobs: queue.Queue[tuple[int, Job] | None] = queue.Queue(count)
         self._failures: dict[int, BaseException] = {}
         self._taken = 0
-        self._threads = [threading.Thread(target=self._work, name="dcmsend-decode", daemon=True) for _ in range(count)]
-        for thread in self._threads:
-            thread.start()
+        self._threads: list[threading.Thread] = []
+        for _ in range(count):
+            thread = threading.Thread(target=self._work, name="dcmsend-decode", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # a limit of processes; those that were started have to be enough
+                break
+            self._threads.append(thread)
 
     def take(self, job: Job) -> bool:
         """Queue a job, waiting for a free place; return False when a job has failed and no more are needed."""
         if self._failures:
             return False
-        self._jobs.put((self._taken, job))
+        if self._threads:
+            self._jobs.put((self._taken, job))
+        else:
+            self._do(self._taken, job)
         self._taken += 1
         return True
 
@@ -97,7 +108,10 @@ class _Crew:
             number, job = entry
             if any(failed < number for failed in tuple(self._failures)):
                 continue  # the first failure is told, also if a later job has failed sooner
-            try:
-                job()
-            except BaseException as error:  # raised in the thread that waits
-                self._failures[number] = error
+            self._do(number, job)
+
+    def _do(self, number: int, job: Job) -> None:
+        try:
+            job()
+        except BaseException as error:  # raised in the thread that waits
+            self._failures[number] = error

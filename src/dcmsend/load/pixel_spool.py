@@ -73,15 +73,23 @@ class FileSpool:
     def store(self, position: int, data: memoryview) -> None:
         room = data.obj
         assert isinstance(room, bytearray)
-        if len(room) > _LARGEST_WAITING:
+        if len(room) > _LARGEST_WAITING or not self._has_writer():
             self._write(position, room)
         else:
-            with self._lock:
-                if self._writer is None:
-                    self._writer = threading.Thread(target=self._write_waiting, name="dcmsend-spool", daemon=True)
-                    self._writer.start()
             self._waiting.put((position, room))
         self._raise_failure()
+
+    def _has_writer(self) -> bool:
+        """Whether there is a thread that writes, or the system permits one."""
+        with self._lock:
+            if self._writer is None:
+                writer = threading.Thread(target=self._write_waiting, name="dcmsend-spool", daemon=True)
+                try:
+                    writer.start()
+                except RuntimeError:  # a limit of processes
+                    return False
+                self._writer = writer
+            return True
 
     def finish(self) -> None:
         writer, self._writer = self._writer, None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from typing import Final
@@ -20,6 +21,8 @@ __all__ = ["MetricsFile"]
 SECONDS: Final = 10.0
 _MODE: Final = 0o644
 """Others read the file; nothing in it tells of patients or files."""
+
+_log = logging.getLogger("dcmsend.app")
 
 
 class MetricsFile(Report):
@@ -46,7 +49,10 @@ class MetricsFile(Report):
         self._write()
 
     def begin(self) -> None:
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError as error:  # a limit of processes
+            _log.warning("the file of metrics is written only at the end of the run: %s", error)
 
     def outcome(self, outcome: StoreOutcome) -> None:
         self._raise()

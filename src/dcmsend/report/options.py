@@ -57,6 +57,10 @@ class ReportOptions(Record):
     text_is_needed: bool = False
     resend: Resend | None = None
 
+    def check(self) -> None:
+        if self.with_patient and not self.for_programs:
+            raise ValueError("ReportOptions: with_patient needs a report that shows the patient")
+
     @property
     def own_files(self) -> tuple[str, ...]:
         """The names of all reports beside DCMTK's that go to files."""

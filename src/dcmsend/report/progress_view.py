@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, TextIO
 
 from .progress import Progress
@@ -40,12 +41,14 @@ class LineView:
 
     def start(self) -> None:
         """Show progress from now on."""
-        self._thread.start()
+        with suppress(RuntimeError):  # the system permits no further thread: the run goes on without
+            self._thread.start()
 
     def stop(self) -> None:
         """Stop showing progress; written lines stay, drawn ones are removed."""
         self._ended.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
 
     def _run(self) -> None:
         while not self._ended.wait(self._interval):
@@ -88,12 +91,14 @@ class TerminalView:
 
     def start(self) -> None:
         """Show progress from now on."""
-        self._thread.start()
+        with suppress(RuntimeError):  # the system permits no further thread: the run goes on without
+            self._thread.start()
 
     def stop(self) -> None:
         """Stop showing progress; written lines stay, drawn ones are removed."""
         self._ended.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
         if self._fallback_runs:
             self._fallback.stop()
 

@@ -193,7 +193,7 @@ class BatchLoop:
         sent = [SentPart(part.sop_instance_uid, part.is_begun, part.is_complete) for part in parts]
         judgement = judge(answer, sent, time.time())
         follows, error = judgement.next, judgement.error
-        if follows is Next.NO_ACCESS:
+        if follows is Next.NO_ACCESS or (follows is Next.END and self._requests.seem_over(answer.status)):
             follows, error = self._after_refused_access(error)
         elif follows is Next.ONE_BY_ONE and self._tries_again:
             judgement = in_doubt(judgement, sent)
@@ -204,7 +204,7 @@ class BatchLoop:
             yield from self._report(batch, {}, keep=True)
             self._send_again(parts)
             return
-        self._requests.note_access()
+        self._requests.note_access(answer.status)
         if follows is Next.END:
             yield from self._report(batch, {})
             self._lose(error or DcmsendError("refused"), is_final=True)
@@ -346,10 +346,13 @@ def _unless_changed(part: Part, verdict: Verdict) -> Verdict:
 def _progress(observer: Observer | None) -> Callable[[Part, int], None] | None:
     if observer is None:
         return None
-    from dcmsend.transfer import BytesSent
+    from dcmsend.transfer import BytesSent, CallerFailed
 
     def tell(part: Part, count: int) -> None:
         facts = part.facts or part.instance.facts
-        observer.bytes_sent(BytesSent(part.index + 1, count, "" if facts is None else facts.study_uid))
+        try:
+            observer.bytes_sent(BytesSent(part.index + 1, count, "" if facts is None else facts.study_uid))
+        except DcmsendError as error:  # it says nothing about this connection
+            raise CallerFailed(error) from error
 
     return tell

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Final, Protocol
 
 from dcmsend.dicom.record import FileName, Record
+from dcmsend.fork import own
 from dcmsend.interrupt import WAIT_SLICE
 
 from .errors import CredentialsUnusable
@@ -50,12 +51,19 @@ class Credentials(Protocol):
 class _Kept:
     """A value that is read once, and again when its mark has changed; thread-safe."""
 
-    __slots__ = ("_lock", "mark", "value")
+    __slots__ = ("__weakref__", "_lock", "mark", "value")
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self.mark: object = None
         self.value = ""
+        own(self)
+
+    def give_up(self) -> None:
+        """In a forked child, where nobody gives back a lock that another thread of the parent had taken."""
+        self._lock = threading.Lock()
+        self.mark = None  # that thread may have been about to change both
+        own(self)
 
     def __enter__(self) -> _Kept:
         self._lock.acquire()
@@ -301,8 +309,7 @@ def _read_pipe(descriptor: int, until: float, check: _Check) -> bytes | None:
     while len(data) <= _LONGEST:
         check()
         left = until - time.monotonic()
-        ready, _, _ = select.select([descriptor], [], [], min(WAIT_SLICE, max(0.0, left)))
-        if not ready:
+        if not _is_ready(descriptor, min(WAIT_SLICE, max(0.0, left))):
             if left <= 0:
                 return None
             continue
@@ -311,6 +318,15 @@ def _read_pipe(descriptor: int, until: float, check: _Check) -> bytes | None:
             break
         data += piece
     return data
+
+
+def _is_ready(descriptor: int, seconds: float) -> bool:
+    """Whether there is something to be read within this time, or the end."""
+    if hasattr(select, "poll"):  # ``select`` takes no descriptor beyond 1023, of which a server may have many
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        return bool(poll.poll(seconds * 1000))
+    return bool(select.select([descriptor], [], [], seconds)[0])
 
 
 def _checked(data: bytes, source: str, what: str) -> str:

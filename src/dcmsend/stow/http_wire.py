@@ -9,6 +9,7 @@ import io
 import logging
 import re
 import socket
+import threading
 from collections.abc import Mapping
 from http.client import HTTPException
 from typing import Any, Final, cast
@@ -184,6 +185,7 @@ class HttpWire:
 
         Raises TimedOut, ConnectionLost, RemoteProtocolError, Cancelled.
         """
+        _reading.is_ours = True
         try:
             response = self._requests.getresponse()
             body = response.read(limit + 1, decode_content=False)
@@ -194,6 +196,8 @@ class HttpWire:
             raise
         except (HTTPException, HTTPError, ValueError, OSError) as error:
             raise RemoteProtocolError(f"the answer cannot be read as HTTP: {type(error).__name__}") from error
+        finally:
+            _reading.is_ours = False
         if response.status < 200:
             raise RemoteProtocolError(f"the server answers {response.status}, which is no answer to a request")
         fields = {name.lower(): value for name, value in response.headers.items()}
@@ -234,11 +238,23 @@ class HttpWire:
         return not _INTERIM.match(ahead)
 
 
+class _Reading(threading.local):
+    """What a thread does: ``is_ours`` tells whether it reads an answer for us."""
+
+    is_ours = False
+
+
+_reading = _Reading()
+
+
 class _Quiet(logging.Filter):
-    """Drops what urllib3 says of fields that it cannot parse: a traceback is nothing for a user."""
+    """Drops what urllib3 says of fields that it cannot parse: a traceback is nothing for a user.
+
+    The other requests of the program are none of our business.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        return not record.exc_info
+        return not (record.exc_info and _reading.is_ours)
 
 
 logging.getLogger("urllib3.connection").addFilter(_Quiet())

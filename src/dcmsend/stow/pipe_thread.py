@@ -10,6 +10,8 @@ from contextlib import suppress
 
 from dcmsend.interrupt import WAIT_SLICE
 
+from .errors import CredentialsUnusable
+
 __all__ = ["read_on_thread"]
 
 
@@ -31,7 +33,11 @@ def read_on_thread(descriptor: int, longest: int, until: float, check: Callable[
             os.close(own)
 
     thread = threading.Thread(target=read, name="token", daemon=True)
-    thread.start()
+    try:
+        thread.start()
+    except RuntimeError as error:  # a limit of processes
+        os.close(own)
+        raise CredentialsUnusable(f"cannot read the token: {error}", is_permanent=False) from error
     while thread.is_alive():
         check()
         left = until - time.monotonic()

@@ -15,6 +15,7 @@ from .web_peer import WebPeer
 __all__ = ["Requests"]
 
 _ACCEPT: Final = "application/dicom+json, application/dicom+xml;q=0.5"
+_TO_ANOTHER_PAGE: Final = frozenset({302, 303, 307})
 
 
 class Requests:
@@ -25,6 +26,7 @@ class Requests:
         self._check = interrupt.check_request
         self._authorization = ""
         self._has_renewed = False
+        self._were_good = False
 
     def check(self) -> None:
         """See whether there are credentials, where the peer needs them.  Raises CredentialsUnusable, Cancelled."""
@@ -66,6 +68,14 @@ class Requests:
         # Another session may have renewed them already.
         return credentials.header(self._check) != self._authorization or credentials.renew(self._check)
 
-    def note_access(self) -> None:
-        """Note that the last request was not refused for its credentials."""
+    def seem_over(self, status: int) -> bool:
+        """Whether an answer may mean that the credentials, which were good before, have expired.
+
+        Some gateways do not refuse a request without good ones, but send it to the page where a user logs in.
+        """
+        return self._were_good and status in _TO_ANOTHER_PAGE
+
+    def note_access(self, status: int) -> None:
+        """Note that the last request was not refused for its credentials, but answered with ``status``."""
         self._has_renewed = False
+        self._were_good |= self._peer.credentials is not None and 200 <= status < 300

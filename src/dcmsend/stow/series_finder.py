@@ -111,11 +111,11 @@ class SeriesFinder:
         if sop_instance_uid:
             query = {**query, "SOPInstanceUID": sop_instance_uid}
         answer = self._ask(self._peer.address.path_of(*parts, **query))
-        if answer.status in _NO_ACCESS and self._renew():
+        if (answer.status in _NO_ACCESS or self._requests.seem_over(answer.status)) and self._renew():
             answer = self._ask(self._peer.address.path_of(*parts, **query))
         if answer.status in _NO_ACCESS:
             raise WebSessionFailed(HttpRefused(answer.status, answer.phrase), prefix=_NO_SEARCH)
-        self._requests.note_access()
+        self._requests.note_access(answer.status)
         if answer.status in _BUSY:
             return None
         if answer.status == 204 or (answer.status == 200 and not answer.body and _is_empty(answer)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .engine import Engine, not_attempted
-from .observer import Observer
+from .observer import CallerFailed, Observer
 from .options import AutoAssociations, RetryOptions, TransferOptions
 from .outcome import Attempt, Reason, Result, StoreOutcome, counted_as_stored, may_succeed
 from .peer_facts import Counter, Counts, PeerFacts, Timings, blames_receiver, log_end
@@ -29,6 +29,7 @@ __all__ = [
     "AutoAssociations",
     "AutoCount",
     "BytesSent",
+    "CallerFailed",
     "CommitmentAnswer",
     "Counter",
     "Counts",

@@ -143,9 +143,11 @@ class Engine:
                     "trying to continue with a new association in order to send the remaining %d SOP instances",
                     remaining,
                 )
+        given_up = self._given_up()
         if self.error is None and self._feed is not None:
             self.error = self._feed.error
-        if self.error is None and self._interrupt.requested and self._order.next_index < len(self._instances):
+        is_left = given_up is not None or self._order.next_index < len(self._instances)
+        if self.error is None and self._interrupt.requested and is_left:
             self.error = Cancelled(self._interrupt.by)
         for outcome in self._retries.take_pending() if self._retries is not None else ():
             if self._ledger is not None:
@@ -153,6 +155,15 @@ class Engine:
             yield from self._order.add(outcome)
         for outcome in not_attempted(self._instances, self._order.next_index, self.error, done=self._order):
             yield from self._order.add(outcome)
+        self.error = self.error or given_up  # not sooner: with a list that is complete, such an end is no error
+
+    def _given_up(self) -> GivenUp | None:
+        """The error of a run that ends before the scan has: what was not looked at has no outcome to tell of it."""
+        if self.error is not None or self._feed is None or self._feed.is_complete:
+            return None
+        if self._target.one_session:
+            return GivenUp("the only association has ended before all inputs were looked at")
+        return GivenUp(f"{self._fruitless} associations in a row ended without an answer")
 
     def _settle(self, outcome: StoreOutcome) -> StoreOutcome | None:
         """Take the result of an attempt, on the thread that made it; return None if the instance is tried again.

@@ -142,13 +142,19 @@ class Feed(GrowingList):
             if not self._wants_thread or self.is_complete:
                 return
             self._start_thread()
-        assert self._ahead is not None
+            if self._ahead is None:
+                return
         while self._end < end and self._ahead.has_some and self.pull() is Pulled.ONE:
             pass
 
     def _start_thread(self) -> None:
-        self._ahead = _Ahead(self._instances)
-        self._instances = iter(self._ahead)
+        """Have the scan run on a thread of its own, if the system permits one."""
+        try:
+            self._ahead = _Ahead(self._instances)
+        except RuntimeError:  # a limit of processes
+            self._wants_thread = False
+        else:
+            self._instances = iter(self._ahead)
 
     def close(self) -> None:
         """End the scan."""

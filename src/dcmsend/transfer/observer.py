@@ -10,7 +10,18 @@ if TYPE_CHECKING:
     from .outcome import StoreOutcome
     from .proof import InstanceProof
 
-__all__ = ["Observer", "SerialObserver"]
+__all__ = ["CallerFailed", "Observer", "SerialObserver"]
+
+
+class CallerFailed(Exception):
+    """The caller's code, an observer or the iterator of the items, has raised ``error``, which the caller gets.
+
+    It is no DcmsendError, as ``error`` may be: that would be taken for an error of this transfer on its way.
+    """
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+        super().__init__(error)
 
 
 class Observer:

@@ -136,6 +136,7 @@ class TransferOptions(Record):
         _check("idle_timeout", self.idle_timeout >= 0)
         _check("drain_seconds", self.drain_seconds >= 0)
         _check("stop_after_failures", self.stop_after_failures >= 0)
+        _check("stop_at", self.stop_at is None or self.stop_at >= 0)
         _check("max_duration", self.max_duration is None or self.max_duration > 0)
         _check("parallel_associations", self.most_associations >= 1)
         _check("async_window", 0 <= self.async_window <= 65535)

@@ -82,7 +82,10 @@ def _addresses(name: str, port: int, family: int, deadline: Deadline, interrupt:
 
     # The call cannot be interrupted; an abandoned thread does no harm.
     thread = threading.Thread(target=ask, name="resolver", daemon=True)
-    thread.start()
+    try:
+        thread.start()
+    except RuntimeError:  # a limit of processes; the resolver has a limit of its own
+        ask()
     while thread.is_alive():
         left = deadline.remaining()
         thread.join(WAIT_SLICE if left is None else min(WAIT_SLICE, left))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import errno
 import gc
 import logging
 import os
+import pickle
 import tarfile
 import time
 from collections.abc import Iterator
@@ -336,3 +338,19 @@ def test_the_list_needs_little_memory_before_it_is_asked_for(tmp_path: Path, str
     found = expand_archives(names_of(paths))
     next(found)
     assert streams.count == 1
+
+
+@pytest.mark.parametrize("suffix", ["", "gz"])
+def test_outcomes_can_be_pickled_and_copied(tmp_path: Path, suffix: str) -> None:
+    """Who reads the archive is not in them."""
+    archive = archive_of(tmp_path, tree_of(tmp_path / "tree", 3), suffix)
+    with ScriptedPeer() as peer:
+        run = send_archives(archive, peer.port)
+    assert len(run.outcomes) == 3
+    for outcome in run.outcomes:
+        for other in (pickle.loads(pickle.dumps(outcome)), copy.copy(outcome), copy.deepcopy(outcome)):
+            assert other == outcome
+            item, known = outcome.instance.input, other.instance.input
+            assert (known.path, known.etag, known.look()) == (item.path, item.etag, item.look())
+    with pytest.raises(FileUnreadable, match="another process"):
+        copy.deepcopy(run.outcomes[0]).instance.input.open(16)

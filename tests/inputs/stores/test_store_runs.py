@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import logging
+import os
+import pickle
 import threading
 import time
 from collections import Counter
@@ -14,9 +17,9 @@ from typing import Any
 import pytest
 
 from dcmsend import IndexOptions, InputOptions, JournalOptions, Peer, Result, TransferOptions, send
-from dcmsend.errors import StoreUnusable
+from dcmsend.errors import FileUnreadable, StoreUnusable
 from dcmsend.index import KeepTogether
-from dcmsend.inputs.stores import credit, fetcher, stores
+from dcmsend.inputs.stores import Entry, Place, StoredObject, credit, fetcher, stores
 from dcmsend.interrupt import Interrupt
 from dcmsend.preview import preview
 from dcmsend.reasons import NoStore, Reason, Rejection
@@ -306,3 +309,30 @@ def test_only_what_is_directly_below_without_recursion(store: StorePlace, tmp_pa
     with ScriptedPeer() as peer:
         done = send_store(store, peer.port, inputs=options_of(store, recurse=False, scan_pattern="*[2-4].dcm"))
         assert sorted(done.results) == ["000002.dcm", "000003.dcm", "000004.dcm"]
+
+
+def test_outcomes_can_be_pickled_and_copied(memory: StorePlace, tmp_path: Path) -> None:
+    fill(memory, contents_of(tmp_path / "tree", 3))
+    with ScriptedPeer() as peer:
+        run = send_store(memory, peer.port)
+    assert len(run.outcomes) == 3
+    for outcome in run.outcomes:
+        for other in (pickle.loads(pickle.dumps(outcome)), copy.deepcopy(outcome)):
+            assert other == outcome
+            item, known = outcome.instance.input, other.instance.input
+            assert (known.path, known.root, known.look()) == (item.path, item.root, item.look())
+            assert (known.key(os.fsencode), known.directory) == (item.key(os.fsencode), item.directory)
+
+
+def test_a_copy_of_an_object_has_nothing_that_its_address_hides() -> None:
+    entry = Entry("b/a.dcm", 5, 7, "tag")
+    item = StoredObject(None, Place("https", "host", "b/a.dcm", "sig=s3cr3t"), entry)  # type: ignore[arg-type]
+    told = pickle.dumps(item)
+    assert b"s3cr3t" not in told
+    known = pickle.loads(told)
+    assert known == item
+    assert (known.path, known.directory, known.etag) == (item.path, item.directory, item.etag)
+    assert (known.key(os.fsencode), known.look()) == (item.key(os.fsencode), item.look())
+    assert pickle.loads(pickle.dumps(known)) == item
+    with pytest.raises(FileUnreadable):
+        known.open(16)

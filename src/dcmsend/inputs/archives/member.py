@@ -58,6 +58,7 @@ class _InArchive:
     is_lasting: bool = True
     opens_ahead: bool = True
     has_meta: bool = False
+    _can_be_read: bool = True
 
     def __init__(self, archive: Source, name: str) -> None:
         self.container = archive
@@ -67,7 +68,9 @@ class _InArchive:
         return f"{type(self).__name__}({self.path!r})"
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and isinstance(other, _InArchive) and other._same == self._same
+        if not isinstance(other, _InArchive) or other._can_be_read is not self._can_be_read:
+            return False
+        return other._same == self._same
 
     def __hash__(self) -> int:
         return hash(self._same)
@@ -135,6 +138,10 @@ class ArchiveMember(_InArchive):
         super().__init__(archive, name)
         self._content = content
 
+    def __reduce__(self) -> tuple[type[ToldMember], tuple[Source, str, str]]:
+        """A copy is what an outcome tells of the member: who reads the archive stays here."""
+        return ToldMember, (self.container, self.name, self.etag)
+
     @property
     def etag(self) -> str:
         """CRC-32 as far as the archive has it, and offset."""
@@ -163,6 +170,7 @@ class BrokenMember(_InArchive):
     __slots__ = ("_error",)
 
     etag: str = ""
+    _can_be_read = False
 
     def __init__(self, archive: Source, name: str, error: DataSetError | FileUnreadable) -> None:
         super().__init__(archive, name)
@@ -181,7 +189,7 @@ class BrokenMember(_InArchive):
 
 
 class ToldMember(_InArchive):
-    """A member that another process has read: known by its name and its mark, not to be opened here."""
+    """A member that another process has read, or a copy: known by its name and its mark, not to be opened here."""
 
     __slots__ = ("etag",)
 

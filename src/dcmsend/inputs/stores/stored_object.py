@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from dcmsend.errors import DcmsendError, FileUnreadable, StoreUnusable
 
@@ -98,6 +98,12 @@ class StoredObject:
 
     def __hash__(self) -> int:
         return hash(self.path)
+
+    def __reduce__(self) -> tuple[type[ToldObject], tuple[str, str, Entry, str]]:
+        """A copy is what an outcome tells of the object: without the store, and without what its address hides."""
+        place, entry = self.place, self.entry
+        hidden = self.path.removeprefix(self.address)
+        return ToldObject, (place.scheme, place.site, entry._replace(path=place.path + hidden), self.root)
 
     @property
     def etag(self) -> str:
@@ -233,6 +239,24 @@ class StoredObject:
             content.close()
         if charge is not None:
             charge.release()
+
+
+class ToldObject(StoredObject):
+    """An object as a copy of an outcome knows it, perhaps in another process; not to be opened."""
+
+    __slots__ = ()
+
+    def __init__(self, scheme: str, site: str, entry: Entry, root: str) -> None:
+        super().__init__(cast("Stores", None), Place(scheme, site, entry.path), entry, root)
+        self._was_asked = True
+
+    def open_beginning(self, size: int) -> tuple[int, bytes]:
+        """Raises FileUnreadable."""
+        raise FileUnreadable("known by name only")
+
+    def open(self, head_size: int) -> OpenFile:
+        """Raises FileUnreadable."""
+        raise FileUnreadable("known by name only")
 
 
 class MissingObject(StoredObject):
