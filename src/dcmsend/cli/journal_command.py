@@ -163,6 +163,12 @@ def _report(options: argparse.Namespace) -> int:
         report_parser().error("name a file with --html, --json or --csv")
     if list(files.values()).count("-") > 1:
         report_parser().error("the standard output can be only one report")
+    from dcmsend.run import Written, WrittenKind, written_twice
+
+    written = [Written(f"--{kind}", path) for kind, path in files.items()]
+    both = written_twice((*written, Written("journal", options.journal, WrittenKind.JOURNAL)))
+    if both is not None:
+        report_parser().error(f"{both[0].called} not allowed with {both[1].called} for the same file")
     from .journal_report import write_reports  # seldom needed
 
     with JournalReader(options.journal) as reader:
