@@ -84,3 +84,26 @@ def test_a_ticket_in_place_of_its_file(tmp_path: Path, option: str, ticket: str)
     assert done.exit_code == 1
     assert "Unable to open Kerberos, SAML or JWT file '***'" in done.stderr
     assert SECRET not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("words", [
+    ["pacs:104", f"https://store/a?X-Amz-Signature={SECRET}", "https://store/b"],
+    ["pacs", f"s3://key:{SECRET}@bucket/a", "b"],
+    [f"https://me:{SECRET}@pacs/rs", "443", "file"],
+    [f"https://me:{SECRET}@pacs/rs", f"https://store/a?{SECRET}", "file"],
+    ["-usr", "me", "-pwd", f"@{SECRET}", "pacs", "104", "file"], ["--use-passwd", f"@{SECRET}", "pacs", "104", "file"],
+    ["--stow", "https://pacs.example/rs", "--user", f"me:{SECRET}", "--password-file", __file__, "file"],
+], ids=["port and signature", "port and password", "host", "host and port", "password", "key's password", "user"])
+def test_what_is_at_a_wrong_place_is_not_shown(words: list[str]) -> None:
+    """An address where a port or a host belongs, a password that is taken for a command file, one behind a colon."""
+    done = run(installed_dcmsend(), "--arguments", "-d", *words)
+    assert done.exit_code == 1
+    assert SECRET not in done.stdout + done.stderr
+    assert "error: " in done.stderr
+
+
+def test_an_address_is_no_host() -> None:
+    done = run(installed_dcmsend(), "https://pacs.example/rs", "443", "file")
+    *_, error, hint = done.stderr.splitlines()
+    assert error == "error: Invalid parameter value https://pacs.example/rs"
+    assert "--stow sends to the address of a web service" in hint

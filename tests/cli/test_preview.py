@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -57,6 +59,28 @@ def test_dry_run_tells_the_contexts() -> None:
         "  3: 1.2.840.10008.5.1.4.1.1.4 = MRImageStorage, 1 SOP instances",
         proposed,
     ]
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_uids_of_files_do_not_drive_a_terminal(tmp_path: Path, is_terminal: bool) -> None:
+    """Nor does the plan lack them in a pipe, whatever the encoding there."""
+    content = (DATA / "pydicom" / "CT_small.dcm").read_bytes()
+    uid = b"1.2.840.10008.5.1.4.1.1.2\0"
+    (tmp_path / "a").write_bytes(content.replace(uid, b"1.2\x1b]0;owned\x07\xe9".ljust(len(uid), b"3")))
+    argv = [installed_dcmsend(), "--dry-run", "-nuc", HOST, "104", str(tmp_path / "a")]
+    if is_terminal:
+        leader, follower = os.openpty()
+        done = subprocess.run(argv, stdout=follower, check=False)
+        os.close(follower)
+        told = os.read(leader, 65536)
+        os.close(leader)
+        assert b"1.2\\x1b]0;owned\\x07" in told
+    else:
+        done = subprocess.run(argv, capture_output=True, env=os.environ | {"PYTHONIOENCODING": "ascii"}, check=False)
+        told = done.stdout
+        assert b"1.2\x1b]0;owned\x07" in told
+    assert done.returncode == 0
+    assert (b"\x1b" in told) is not is_terminal
 
 
 def test_what_is_told_is_what_a_run_proposes(tmp_path: Path) -> None:

@@ -144,6 +144,8 @@ def test_a_damaged_journal_leaves_nothing_behind(journal: Path, tmp_path: Path) 
         (("--html", "", "journal"), "name a file with --html, --json or --csv"),
         (("--html", "-", "--csv", "-", "journal"), "the standard output can be only one report"),
         (("--html", "x"), "journal"),
+        (("--json", "x", "--csv", "./x", "journal"), "--json not allowed with --csv for the same file"),
+        (("--html", "journal-wal", "journal"), "--html not allowed with journal for the same file"),
     ],
 )
 def test_command_lines_that_are_wrong(tmp_path: Path, words: tuple[str, ...], why: str) -> None:

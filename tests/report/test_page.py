@@ -362,13 +362,14 @@ def test_a_command_that_would_send_everything_says_so(tmp_path: Path) -> None:
     assert any(text_of(each).startswith("It sends everything again") for each in page.all("p"))
 
 
-def test_names_that_came_from_elsewhere_are_not_asked_for_again(tmp_path: Path) -> None:
-    """A list on standard input is gone; the few files that it named can be named."""
+@pytest.mark.parametrize("place", ["-", "/dev/stdin"])
+def test_names_that_came_from_elsewhere_are_not_asked_for_again(tmp_path: Path, place: str) -> None:
+    """A list on standard input, or in a pipe of the shell, is gone; the few files that it named can be named."""
     write_instances(tmp_path / "in", 60)
     for most, titles in ((2, ["To send the rest"]), (60, [])):
         names = "".join(f"in/{number:06d}.dcm\n" for number in range(1, most + 1))
         with ScriptedPeer(Script(other_stores=BUSY)) as peer:
-            words = ("-nh", "--report-html", "r.html", "--files-from", "-", "127.0.0.1", peer.port)
+            words = ("-nh", "--report-html", "r.html", "--files-from", place, "127.0.0.1", peer.port)
             run(installed_dcmsend(), *words, cwd=tmp_path, stdin=names.encode())
         page = HtmlPage(tmp_path / "r.html")
         assert [title for title in page.titles if title == "To send the rest"] == titles

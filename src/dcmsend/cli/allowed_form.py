@@ -6,6 +6,7 @@ import os
 import re
 
 from dcmsend.advice import port_in_host
+from dcmsend.errors import UsageError
 
 from .option_table import PARAMETERS, Limits, find_option
 
@@ -13,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["allowed_form", "bad_port_hint", "missing_parameter_hint"]
+__all__ = ["address_as_host", "allowed_form", "bad_port_hint", "missing_parameter_hint"]
 
 _PARAMETERS = " ".join(name for name, _ in PARAMETERS)
 _NO_PORT = f"the second parameter is the port, a number from 1 to 65535: {_PARAMETERS}"
@@ -57,3 +58,10 @@ def bad_port_hint(parameters: Sequence[str]) -> str:
     if os.path.exists(host):
         return f"the parameters are {_PARAMETERS}, in this order, but the first one is the name of a file"
     return _NO_PORT
+
+
+def address_as_host(host: str) -> UsageError:
+    """The error for an address in the place of a host: whoever looks for such a host sends it to the name server."""
+    from .masking import mask_url
+
+    return UsageError(f"Invalid parameter value {mask_url(host)}", "--stow sends to the address of a web service")

@@ -182,6 +182,10 @@ def _receiver(line: CommandLine, port: int) -> Peer | WebPeer:
         from .web_arguments import web_peer
 
         return web_peer(line)
+    if "://" in line.parameters[0]:
+        from .allowed_form import address_as_host  # only needed for an error message
+
+        raise address_as_host(line.parameters[0])
     return Peer(line.parameters[0], port, **_given(
         called_ae_title=line.value("--call"),
         calling_ae_title=line.value("--aetitle"),

@@ -6,6 +6,8 @@ import os
 
 from dcmsend.errors import UsageError
 
+from .option_table import SECRET, find_option
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,25 +27,36 @@ def expand_command_files(arguments: Iterable[str]) -> list[str]:
         UsageError: the file cannot be opened.
     """
     expanded: list[str] = []
+    before = ""
     for argument in arguments:
         if len(argument) > 1 and argument.startswith("@"):
-            expanded.extend(split_arguments(_content_of(argument[1:])))
+            expanded.extend(split_arguments(_content_of(argument[1:], before)))
         else:
             expanded.append(argument)
+        before = argument
     return expanded
 
 
-def _content_of(name: str) -> bytes:
+def _content_of(name: str, before: str) -> bytes:
+    """The content of a command file; ``before`` is the argument before it, whose value it may have been meant to be."""
     try:
         with open(name, "rb") as file:
             content = file.read()
     except IsADirectoryError:
         return b""
     except (OSError, ValueError) as error:
+        if _takes_secret(before):
+            hint = "a value that begins with @ is the name of a command file"
+            raise UsageError("Cannot open command file '***'", hint) from error
         raise UsageError(f"Cannot open command file '{name}'") from error
     if content[128:132] == b"DICM":  # the message would show its content as options
         raise UsageError(f"Command file '{name}' is a DICOM file")
     return content
+
+
+def _takes_secret(argument: str) -> bool:
+    row = find_option(argument)
+    return row is not None and row.long in SECRET
 
 
 def split_arguments(content: bytes) -> Iterator[str]:

@@ -150,6 +150,8 @@ def _shown(row: OptionRow, value: str) -> str:
         return shown_option(value)
     if row.long in SECRET:
         return "***"
+    if row.long == "--user" and ":" in value:  # other programs take the password behind it
+        return f"{value.partition(':')[0]}:***"
     if row.long == "--stow":
         from .masking import mask_url
 

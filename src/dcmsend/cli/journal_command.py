@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -43,6 +44,10 @@ _MERGE: Final = "merge"
 _REPORT: Final = "report"
 _FORMATS: Final = ("text", "json", "csv", "paths", "paths0")
 _Proofs = dict[ProofState | None, int]
+
+
+class _OutputFailed(Exception):
+    """The standard output cannot be written."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -116,11 +121,18 @@ def report_parser() -> argparse.ArgumentParser:
 
 def console() -> None:
     """The installed command."""
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    finally:
+        with contextlib.suppress(AttributeError):  # there is no standard output
+            try:
+                sys.stdout.flush()
+            except OSError:  # the help of argparse; at its end the interpreter would tell of it
+                _drop_output()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; ``argv`` is without the program's name.  Returns the exit code: 0, 1 (usage) or 104."""
+    """Run the command; ``argv`` is without the program's name.  Returns the exit code: 0, 1 (usage), 43 or 104."""
     arguments = sys.argv[1:] if argv is None else list(argv)
     try:
         if arguments[:1] == [_MERGE]:
@@ -139,9 +151,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(text.replace("\n", "\\x0a") + "\n")
         return ExitCode.CANNOT_WRITE_REPORT
     except BrokenPipeError:  # the reader of the pipe does not want the rest
-        with open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), 1)
+        _drop_output()
         return ExitCode.OK
+    except _OutputFailed as error:
+        sys.stderr.write(f"dcmsend-journal: cannot write to the standard output: {error}\n")
+        return ExitCode.CANNOT_WRITE_REPORT
     except Exception as error:  # a bug: show one line and no traceback
         text = " ".join(f"{type(error).__name__}: {error}".split())
         sys.stderr.write(make_harmless(f"dcmsend-journal: internal error: {text}") + "\n")
@@ -163,6 +177,12 @@ def _report(options: argparse.Namespace) -> int:
         report_parser().error("name a file with --html, --json or --csv")
     if list(files.values()).count("-") > 1:
         report_parser().error("the standard output can be only one report")
+    from dcmsend.run import Written, WrittenKind, written_twice
+
+    written = [Written(f"--{kind}", path) for kind, path in files.items()]
+    both = written_twice((*written, Written("journal", options.journal, WrittenKind.JOURNAL)))
+    if both is not None:
+        report_parser().error(f"{both[0].called} not allowed with {both[1].called} for the same file")
     from .journal_report import write_reports  # seldom needed
 
     with JournalReader(options.journal) as reader:
@@ -204,11 +224,25 @@ _status.__name__ = "status"  # the name that argparse shows in messages
 
 def _write(texts: Iterable[str]) -> None:
     """Write file names with their own bytes, whatever the locale is; escape control characters on a terminal."""
+    if sys.stdout is None:
+        raise _OutputFailed("there is no standard output")
     stream = sys.stdout.buffer
     shown = visible_lines if is_terminal(sys.stdout) else str
-    for text in texts:
-        stream.write(to_bytes(shown(text)))
-    stream.flush()
+    try:
+        for text in texts:
+            stream.write(to_bytes(shown(text)))
+        stream.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _drop_output()
+        raise _OutputFailed(error.strerror or str(error)) from error
+
+
+def _drop_output() -> None:
+    """Have the standard output go nowhere, also what it still holds, so that the interpreter can end in peace."""
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 1)
 
 
 def _one_line(text: str) -> str:

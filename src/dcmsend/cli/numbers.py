@@ -106,9 +106,12 @@ def parse_port(parameters: list[str]) -> int:
     fault = "" if number is None else check_limits(number, _PORT)
     if number is not None and not fault:
         return number
+    from dcmsend.inputs import without_secrets
+
     from .allowed_form import bad_port_hint  # only needed for an error message
 
-    raise UsageError(f"Invalid parameter value {text}" + (f" ({fault})" if fault else ""), bad_port_hint(parameters))
+    shown = without_secrets(text)  # an address of a file, where the port was forgotten
+    raise UsageError(f"Invalid parameter value {shown}" + (f" ({fault})" if fault else ""), bad_port_hint(parameters))
 
 
 def parse_duration(option: str, text: str) -> int:

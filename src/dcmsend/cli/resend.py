@@ -33,7 +33,7 @@ def resend_of(line: CommandLine) -> Resend:
     peers = 0 if line.has("--stow") else len(PARAMETERS) - 1
     receiver = [part for part in parts if not part.option][:peers]
     options = [part for part in parts if part.option and part.option not in _CHOOSES_INPUTS]
-    reads_input = any(values[0] == "-" for name in FILE_LISTS for values in line.values(name))
+    reads_input = any(_is_gone(values[0]) for name in FILE_LISTS for values in line.values(name))
     try:
         folder = os.getcwd()
     except OSError:  # it is gone
@@ -46,6 +46,11 @@ def resend_of(line: CommandLine) -> Resend:
         has_own_names=parts != kept,
         leaves_text_out=kept != written,
     )
+
+
+def _is_gone(name: str) -> bool:
+    """Whether a list cannot be read again: standard input, a pipe, what the shell has opened (``<(find ...)``)."""
+    return name == "-" or name.startswith(("/dev/", "/proc/")) or not os.path.isfile(name)
 
 
 _TEXT_REPORT: Final = "--create-report-file"

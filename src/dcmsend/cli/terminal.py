@@ -86,15 +86,20 @@ def is_terminal(stream: TextIO | None) -> bool:
 
 
 def write_output(text: str) -> None:
-    """Write to standard output; a reader that has closed it does not want the rest.
+    """Write to standard output, whatever its encoding is; a reader that has closed it does not want the rest.
 
     After a broken pipe standard output is redirected to nowhere, so that the interpreter does not complain at its end.
     """
-    if sys.stdout is None:
+    stream = sys.stdout
+    if stream is None:
         return
     try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
+        buffer = getattr(stream, "buffer", None)
+        if buffer is None:
+            stream.write(text)
+        else:
+            buffer.write(to_bytes(make_harmless(text) if is_terminal(stream) else text))
+        stream.flush()
     except BrokenPipeError:
         with open(os.devnull, "wb") as nowhere:
             os.dup2(nowhere.fileno(), sys.stdout.fileno())

@@ -103,7 +103,8 @@ def _credentials(line: CommandLine) -> Credentials | None:
     _check_kind(password_file, "password file")
     read_first_line(password_file, "--password-file")
     if ":" in user or not user or not user.isprintable():
-        raise invalid_value("--user", user)
+        name, colon, _ = user.partition(":")
+        raise invalid_value("--user", f"{name}:***" if colon else name)  # other programs take the password behind it
     return _tried(BasicCredentials(user, password_file))
 
 
