@@ -219,9 +219,9 @@ class _FileContent:
         return FilePayload(descriptor, self._start + start, end - start, self._state, checksum, self._closer)
 
     def _checksum(self, crc: int, start: int, after: int) -> Checksum:
-        from .checksum import Checksum  # only for members of archives
+        from .checksum import Checksum, crc_of_range  # only for members of archives
 
-        before = FileSource(self._descriptor, self._start).read_at(0, start)
+        before = crc_of_range(self._descriptor, self._start, start)
         return Checksum(crc, before, (self._start + after, self._size - after))
 
     def check_crc(self) -> None:
