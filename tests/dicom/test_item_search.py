@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import pydicom
@@ -12,13 +13,15 @@ from dcmsend.dicom.data_dictionary import default_dictionary
 from dcmsend.dicom.item_search import find_items_with
 from dcmsend.dicom.transfer_syntax import transfer_syntax
 from dcmsend.errors import DataSetError
-from support.data_set_bytes import ENCODINGS, Items
+from support.data_set_bytes import ENCODINGS, Items, Raw
 
 FILE_ID = 0x00041500
+OTHERS = (0x00041510, 0x00020003, 0x00091010, 0x00091011)
 
 
 def find(data: bytes, uid: str) -> list[dict[int, bytes]]:
-    return list(find_items_with(BytesSource(data), transfer_syntax(uid), FILE_ID, dictionary=default_dictionary))
+    source, syntax = BytesSource(data), transfer_syntax(uid)
+    return list(find_items_with(source, syntax, FILE_ID, OTHERS, dictionary=default_dictionary))
 
 
 @pytest.mark.parametrize("name", sorted(ENCODINGS))
@@ -49,6 +52,22 @@ def test_first_value_counts_and_long_values_are_left_out() -> None:
     ]
     data = encoding.encode([(0x00041220, "SQ", [item])])
     assert find(data, encoding.uid) == [{FILE_ID: b"ONE ", 0x00091011: b"x "}]
+
+
+def test_elements_that_nobody_asks_for_take_no_memory() -> None:
+    """In a hole of a sparse file there are any number of elements: each eight zeros are one."""
+    encoding = ENCODINGS["implicit"]
+    item = [(FILE_ID, "CS", b"ONE "), (0, "", Raw(bytes(8 * 100_000))), (0x00041510, "UI", b"1.2\0")]
+    data = encoding.encode([(0x00041220, "SQ", Items([item], True, True))])
+    find(data, encoding.uid)
+    tracemalloc.start()
+    try:
+        found = find(data, encoding.uid)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert found == [{FILE_ID: b"ONE ", 0x00041510: b"1.2\0"}]
+    assert peak < 800_000
 
 
 def test_a_truncated_dicomdir_is_an_error_before_the_first_record() -> None:

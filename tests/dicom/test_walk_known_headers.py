@@ -15,7 +15,7 @@ from dcmsend.dicom.walk_notes import NOTED_UIDS
 from dcmsend.errors import DataSetError
 from dcmsend.index import ReadMode, locate_data_set
 from support.corpus import corpus
-from support.data_set_bytes import ENCODINGS
+from support.data_set_bytes import ENCODINGS, Encoding, Items
 from support.random_data_sets import damaged, random_elements
 
 SYNTAXES = {encoding: transfer_syntax(encoding.uid) for encoding in ENCODINGS.values()}
@@ -85,3 +85,18 @@ def test_real_files() -> None:
             expected = findings(data, location.transfer_syntax, Listener())
             assert findings(data, location.transfer_syntax) == expected
             assert findings(data, location.transfer_syntax) == expected
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS.values(), ids=ENCODINGS)
+@pytest.mark.parametrize("rest", [b"", b"\x10\0\x10\0\0\0\0\0"], ids=["nothing", "something"])
+def test_delimiters_inside_defined_lengths(encoding: Encoding, rest: bytes) -> None:
+    """A writer that gives both, and counts them all; and one that hides something behind the delimiter."""
+    syntax = SYNTAXES[encoding]
+    ends = encoding.item_header(0xE00D, 0), encoding.item_header(0xE0DD, 0)
+    content = encoding.encode([(0x00081150, "UI", b"1.2\0")]) + b"".join(ends) + rest
+    whole = encoding.item_header(0xE000, len(content)) + content
+    data = encoding.header(0x00081140, "SQ", len(whole)) + whole + encoding.encode([(0x00100020, "LO", b"P1")])
+    sound = encoding.encode([(0x00081140, "SQ", Items([[(0x00081150, "UI", b"1.2\0")]], True, True))])
+    for known in (sound, data):  # the delimiter is known as soon as it was met
+        findings(known, syntax)
+        assert findings(data, syntax) == findings(data, syntax, Listener())

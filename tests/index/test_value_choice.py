@@ -88,3 +88,30 @@ def test_an_element_that_may_stand_where_a_file_cannot_be_read(tmp_path: Path) -
     for rule in (only("VIP*"), skip("VIP*")):
         sent, left_out, rejected = chosen(path, rule)
         assert (sent, left_out, [row.why for row in rejected]) == (0, 0, [Rejection.BROKEN])
+
+
+@pytest.mark.parametrize(
+    ("vr", "number", "text"),
+    [
+        ("d", 1234567.0, "1234567"), ("d", 123.4567, "123.4567"), ("d", 0.1, "0.1"),
+        ("d", 0.1 + 0.2, "0.30000000000000004"), ("d", 1e300, "1e+300"), ("d", -0.0, "-0"), ("d", 2.5, "2.5"),
+        ("f", 16777216.0, "16777216"), ("f", 0.1, "0.1"), ("f", 123.4567, "123.4567"), ("f", float("inf"), "inf"),
+    ],
+)  # fmt: skip
+def test_numbers_are_written_as_people_do(tmp_path: Path, vr: str, number: float, text: str) -> None:
+    """All their digits count, and no more than there are."""
+    path = tmp_path / "file"
+    element = (0x00189087, "FD", ("d", number)) if vr == "d" else (0x00089459, "FL", ("f", number))
+    path.write_bytes(file_with(EI.encode([*UIDS, element]), EI.uid))
+    name = f"{element[0] >> 16:04x},{element[0] & 0xFFFF:04x}"
+    assert chosen(path, only(text, name)) == (1, 0, [])
+
+
+@pytest.mark.parametrize("character_set", [b"\\ISO 2022 IR 100", b"ISO 2022 IR 6\\ISO 2022 IR 100"])
+def test_a_name_with_code_extensions(tmp_path: Path, character_set: bytes) -> None:
+    path = tmp_path / "file"
+    named: list[Element] = [
+        (0x00080005, "CS", character_set + b" " * (len(character_set) & 1)), (0x00100010, "PN", b"M\x1b-A\xfcller ")
+    ]  # fmt: skip
+    path.write_bytes(file_with(EI.encode([named[0], *UIDS, named[1]]), EI.uid))
+    assert chosen(path, skip("M?ller", "PatientName")) == (0, 1, [])

@@ -56,6 +56,11 @@ def part10(*elements: Element) -> bytes:
     return file_with(identified(EL, 4, elements), EL.uid)
 
 
+def raw_deflate(data: bytes) -> bytes:
+    deflater = zlib.compressobj(6, zlib.DEFLATED, -15)
+    return deflater.compress(data) + deflater.flush()
+
+
 def sent(run: Run) -> list[bytes]:
     return [bytes(store.data_set) for store in run.peer.stores]
 
@@ -187,8 +192,11 @@ def test_signed_values_in_sequences(duel: Duel, write: Writer) -> None:
 
 def test_what_is_lost_is_told(duel: Duel, write: Writer) -> None:
     head = identified(EL, 4, [])
+    cut = head + EL.item_header(0xE00D, 0) + EL.encode([(0x00100010, "PN", b"A^B ")])
     files = {
-        "item delimiter at ": (head + EL.item_header(0xE00D, 0) + EL.encode([(0x00100010, "PN", b"A^B ")]), EL.uid),
+        "item delimiter at ": (cut, EL.uid),
+        "item delimiter at": (raw_deflate(cut), DEFLATED),
+        "34 bytes behind the end of the deflate stream are not sent": (raw_deflate(head) + bytes(34), DEFLATED),
         "the data set ends at ": (head + EL.header(0x00281300, "SQ", 5000), EL.uid),
         "the data set ends at": (head + EL.encode([(0x7FE00010, "OB", Fragments([b""]))])[:-8], JPEG),
     }
@@ -209,8 +217,7 @@ def test_last_group_length_of_the_wrong_size(duel: Duel, write: Writer) -> None:
 
 def test_deflate_stream_without_its_last_byte(duel: Duel, write: Writer) -> None:
     plain = identified(EL, 4, [(0x00282000, "OB", random.Random(1).randbytes(3000))])
-    deflater = zlib.compressobj(6, zlib.DEFLATED, -15)
-    stream = deflater.compress(plain) + deflater.flush()
+    stream = raw_deflate(plain)
     pair = duel(write(file_with(stream[:-1], DEFLATED)))
     pair.assert_same(0, but=dict.fromkeys(CHANGED_COURSE, "D43"))
     assert pair.ours.exit_code == 62

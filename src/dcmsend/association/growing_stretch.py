@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from dcmsend.errors import PlanError
 from dcmsend.index import Instance
 from dcmsend.plan import AssociationPlan, ContextTable
@@ -11,16 +13,32 @@ from .dimse_stretch import DimseStretch
 
 __all__ = ["GrowingStretch"]
 
+_log = logging.getLogger("dcmsend.network")
+
 
 class GrowingStretch(DimseStretch):
-    """The stretch of a list that is still growing: it takes in the new instances that its contexts can carry."""
+    """The stretch of a list that is still growing: it takes in the new instances that its contexts can carry.
+
+    It also takes those for which nothing may be proposed, if others of their kind were met before.
+    """
 
     def __init__(
         self, plan: AssociationPlan, error: PlanError | None, instances: GrowingList, table: ContextTable
     ) -> None:
         super().__init__(plan, error)
         self._table = table
-        self._growth = Growth(instances, lambda instance: table.find(instance) is not None)
+        self._growth = Growth(instances, self._takes)
+
+    def _takes(self, instance: Instance) -> bool:
+        """Whether an instance belongs to the stretch: it can be sent, or no other association could send it."""
+        if self._table.find(instance) is not None:
+            return True
+        refusal = self._table.refusal_of(instance)
+        if refusal is None or not self.is_possible:
+            return False
+        if refusal:
+            _log.error(refusal)
+        return True
 
     @property
     def may_grow(self) -> bool:

@@ -21,6 +21,16 @@ _CODE_EXTENSIONS: Final = {
 
 _ESCAPE: Final = re.compile(rb"\x1b[$()\-.][)(A-Z]?[A-Z0-9]")
 
+_DESIGNATED: Final = {
+    b"-A": "latin-1", b"-B": "iso8859-2", b"-C": "iso8859-3", b"-D": "iso8859-4", b"-F": "iso8859-7",
+    b"-G": "iso8859-6", b"-H": "iso8859-8", b"-L": "iso8859-5", b"-M": "iso8859-9", b"-T": "tis-620",
+    b"-b": "iso8859-15", b")I": "shift_jis",
+}  # fmt: skip
+"""What the bytes from 0x80 on mean behind these escape sequences (PS3.3 Table C.12-3)."""
+_DESIGNATION: Final = re.compile(rb"\x1b([()\-].)", re.DOTALL)
+_RESET: Final = re.compile(rb"([\\^=\t\n\f\r])")
+"""Behind these the first character set is valid again (PS3.5 6.1.2.5.3)."""
+
 
 def decode_text(value: bytes, character_set: bytes) -> str:
     """Decode a value by its Specific Character Set; undecodable bytes become U+FFFD."""
@@ -31,5 +41,21 @@ def decode_text(value: bytes, character_set: bytes) -> str:
             if codec in ("euc_kr", "gb2312"):  # these codecs know no escape sequences
                 value = _ESCAPE.sub(b"", value)
             return value.decode(codec, "replace").strip()
-    codec = _CODECS.get(names[0].replace("ISO 2022 IR", "ISO_IR"), "ascii")
+    codecs = [_CODECS.get(name.replace("ISO 2022 IR", "ISO_IR"), "ascii") for name in names]
+    codec = next((codec for codec in codecs if codec != "ascii"), "ascii")  # all others hold ASCII
+    if len(names) > 1 and b"\x1b" in value:
+        return _extended(value, codec).strip()
     return value.decode(codec, "replace").strip()
+
+
+def _extended(value: bytes, first: str) -> str:
+    """Decode a value in which escape sequences change from one set of single bytes to another."""
+    text = []
+    for piece in _RESET.split(value):
+        codec = first
+        plain, *rest = _DESIGNATION.split(piece)
+        text.append(plain.decode(codec, "replace"))
+        for designation, part in zip(rest[::2], rest[1::2], strict=True):
+            codec = _DESIGNATED.get(designation, codec)
+            text.append(part.decode(codec, "replace"))
+    return "".join(text)

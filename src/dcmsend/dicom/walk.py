@@ -260,7 +260,8 @@ def _walk(
             elif header is not None and frames:
                 position = start = position + 8
                 length = 0
-                if end != sequence_end or window[at + 8 : at + 16] != delimiter or frames[-1][3] is not bound:
+                is_at_end = end == sequence_end == _NO_END and window[at + 8 : at + 16] == delimiter
+                if not is_at_end or frames[-1][3] is not bound:
                     break
                 position = start = position + 8  # this was the last item of its sequence
                 end, sequence_end, previous, encoding, creators, _ = frames.pop()

@@ -18,6 +18,7 @@ from dcmsend.dicom.vr import STRING_VRS
 __all__ = ["ValueChoice", "ValueRule"]
 
 _NUMBERS: Final = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "UV": "Q", "SV": "q", "FL": "f", "FD": "d", "xs": "H"}
+_DIGITS: Final = {"f": range(6, 10), "d": range(15, 18)}
 _WHOLE: Final = frozenset(("LT", "ST", "UR", "UT"))
 """Texts in which a backslash is a character."""
 _OF_CHARACTER_SETS: Final = frozenset(("LO", "LT", "PN", "SH", "ST", "UC", "UT", "UN"))
@@ -100,8 +101,7 @@ def _values_of(element: _Element, character_set: bytes, order: str) -> list[str]
     code = _NUMBERS.get(vr)
     if code is not None:
         count = len(value) // struct.calcsize(order + code)
-        return [f"{number:g}" if code in "fd" else str(number)
-                for number in struct.unpack_from(f"{order}{count}{code}", value)]  # fmt: skip
+        return [_number(number, code) for number in struct.unpack_from(f"{order}{count}{code}", value)]
     if vr == "AT":
         numbers = struct.unpack_from(f"{order}{len(value) // 4 * 2}H", value)
         return [f"{group:04X},{number:04X}" for group, number in zip(numbers[::2], numbers[1::2], strict=True)]
@@ -110,3 +110,12 @@ def _values_of(element: _Element, character_set: bytes, order: str) -> list[str]
     value = value.rstrip(b"\0 ")
     text = decode_text(value, character_set) if vr in _OF_CHARACTER_SETS else value.decode("latin-1")
     return [text.rstrip()] if vr in _WHOLE else [each.strip(" \0") for each in text.split("\\")]
+
+
+def _number(number: float, code: str) -> str:
+    """A number with as few digits as tell it from all others of its kind, as a person writes it."""
+    if code not in _DIGITS:
+        return str(number)
+    texts = (f"{number:.{digits}g}" for digits in _DIGITS[code])
+    kind = struct.Struct(code)
+    return next((text for text in texts if kind.pack(float(text)) == kind.pack(number)), str(number))

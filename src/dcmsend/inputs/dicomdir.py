@@ -58,7 +58,9 @@ def read_dicomdir(
 
         dictionary = default_dictionary
     directory = _directory_of(path)
-    for elements in find_items_with(source, syntax, _REFERENCED_FILE_ID, dictionary=dictionary, origin=origin):
+    for elements in find_items_with(
+        source, syntax, _REFERENCED_FILE_ID, _UID_NAMES, dictionary=dictionary, origin=origin
+    ):
         file_id = _file_id(elements[_REFERENCED_FILE_ID])
         record = DicomdirRecord(file_id, *(_uid(tag, elements.get(tag, b"")) for tag in _UID_NAMES))
         yield InputFile(_file_name(directory, file_id), Origin.DICOMDIR, record)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dcmsend.errors import DataSetError
 from dcmsend.inputs import FileSource, crc32
 
-__all__ = ["Checksum", "check_range"]
+__all__ = ["Checksum", "check_range", "crc_of_range"]
 
 _PIECE = 1 << 17
 
@@ -17,15 +17,15 @@ class Checksum:
 
     Args:
         expected: CRC-32 of all bytes of the input.
-        before: the bytes in front of those that are sent.
+        before: CRC-32 of the bytes in front of those that are sent.
         rest: position in the file, and number, of the bytes behind those that are sent.
     """
 
     __slots__ = ("_expected", "_rest", "_value")
 
-    def __init__(self, expected: int, before: bytes, rest: tuple[int, int]) -> None:
+    def __init__(self, expected: int, before: int, rest: tuple[int, int]) -> None:
         self._expected = expected
-        self._value = crc32(before)
+        self._value = before
         self._rest = rest
 
     def take(self, parts: Iterable[memoryview]) -> None:
@@ -40,8 +40,8 @@ class Checksum:
         check_range(descriptor, *self._rest, self._expected, self._value)
 
 
-def check_range(descriptor: int, start: int, size: int, expected: int, value: int = 0) -> None:
-    """Compare the CRC-32 of a range, which continues ``value``.  Raises DataSetError, FileUnreadable."""
+def crc_of_range(descriptor: int, start: int, size: int, value: int = 0) -> int:
+    """The CRC-32 of a range, which continues ``value``; read in pieces, however long it is.  Raises FileUnreadable."""
     source = FileSource(descriptor, start, start + size)
     position = 0
     while position < size:
@@ -50,5 +50,10 @@ def check_range(descriptor: int, start: int, size: int, expected: int, value: in
             break
         value = crc32(piece, value)
         position += len(piece)
-    if value != expected:
+    return value
+
+
+def check_range(descriptor: int, start: int, size: int, expected: int, value: int = 0) -> None:
+    """Compare the CRC-32 of a range, which continues ``value``.  Raises DataSetError, FileUnreadable."""
+    if crc_of_range(descriptor, start, size, value) != expected:
         raise DataSetError("the member is damaged: its CRC-32 is wrong")

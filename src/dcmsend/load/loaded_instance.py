@@ -197,6 +197,10 @@ class _FileContent:
             self._check()
         return FileSource(self._descriptor).read_at(self._start + position, end - position)
 
+    def is_padding(self, position: int) -> bool:
+        """Whether at most a zero byte, which makes a length even (PS3.5 A.5), is from ``position`` on."""
+        return self.read_at(position, 2) in (b"", b"\0")
+
     @property
     def head(self) -> bytes:
         """The first bytes of the input, at least 16 KiB or all there are."""
@@ -215,9 +219,9 @@ class _FileContent:
         return FilePayload(descriptor, self._start + start, end - start, self._state, checksum, self._closer)
 
     def _checksum(self, crc: int, start: int, after: int) -> Checksum:
-        from .checksum import Checksum  # only for members of archives
+        from .checksum import Checksum, crc_of_range  # only for members of archives
 
-        before = FileSource(self._descriptor, self._start).read_at(0, start)
+        before = crc_of_range(self._descriptor, self._start, start)
         return Checksum(crc, before, (self._start + after, self._size - after))
 
     def check_crc(self) -> None:
@@ -282,7 +286,7 @@ def _walked(
     if syntax.is_deflated:
         from dcmsend.transcode import InflatingSource  # zlib is only needed for deflated data sets
 
-        source = InflatingSource(source)
+        source = inflating = InflatingSource(source)
     notes = Notes(noted or frozenset())
     walked = walk_data_set(
         source,
@@ -291,16 +295,30 @@ def _walked(
         origin=content.offset,
         notes=notes,
     )
+    warnings, repairs = walked.warnings, walked.repairs
+    if syntax.is_deflated:
+        has_more, end = inflating.finish(walked.encoded_length)
+        warning = "" if content.is_padding(end) else _behind_the_stream(content.size - end)
+        if warning:
+            warnings += (warning,)
+        if warning or has_more:  # as it stands it would be sent with what is not of the data set
+            repairs += ("more than the data set is in the file",)
     return LoadedInstance(
         content,
         syntax,
         *walked.uids,
         walked.encoded_length,
         content.size if syntax.is_deflated else walked.length,
-        walked.warnings,
-        walked.repairs,
+        warnings,
+        repairs,
         None if noted is None else facts_of(notes.values, noted),
     )
+
+
+def _behind_the_stream(count: int) -> str:
+    """Of bytes that belong to no data set: no walk has seen them."""
+    text = "1 byte" if count == 1 else f"{count} bytes"
+    return f"{text} behind the end of the deflate stream {'is' if count == 1 else 'are'} not sent"
 
 
 def _unless_changed(chunks: Iterator[bytes], content: _FileContent) -> Iterator[bytes]:

@@ -39,6 +39,7 @@ class ContextTable:
         self._options = options
         self._can_decode = can_decode
         self._ids: dict[tuple[str, str], int] = {}
+        self._refused: dict[tuple[str, str], str] = {}
         self._want_native: dict[str, None] = {}
         self.contexts: list[PresentationContext] = []
         self.warnings: list[str] = []
@@ -52,7 +53,14 @@ class ContextTable:
     def find(self, instance: Plannable) -> int | None:
         """The id of the context an instance shares with an earlier one, None if there is none."""
         syntax = instance.transfer_syntax
-        return self._ids.get((instance.sop_class_uid, "" if syntax.is_native else syntax.uid))
+        return self._ids.get((instance.sop_class_uid, "" if syntax.is_native else syntax.uid))  # ``_kind_of`` in line
+
+    def refusal_of(self, instance: Plannable) -> str | None:
+        """The remark about an instance of a kind for which nothing may be proposed; None for all other kinds.
+
+        None also where the first of that kind has to end the run.
+        """
+        return None if self._options.halt_on_refusal else self._refused.get(_kind_of(instance))
 
     def add(self, instance: Plannable) -> int:
         """Add a context for an instance that cannot share one; return its id, 0 if none may be proposed."""
@@ -62,11 +70,12 @@ class ContextTable:
         if remark:
             (self.warnings if proposal else self.refusals).append(remark)
         if not proposal:
+            self._refused[_kind_of(instance)] = remark
             return 0
         if proposal == (syntax.uid, *NATIVE) and not are_proposed_together(syntax):
             self._want_native[instance.sop_class_uid] = None
             proposal = (syntax.uid,)
-        return self._append(instance.sop_class_uid, "" if syntax.is_native else syntax.uid, proposal)
+        return self._append(*_kind_of(instance), proposal)
 
     def add_fallbacks(self) -> None:
         """Add contexts for compressed instances whose own context may be refused, as far as there is room.
@@ -82,3 +91,9 @@ class ContextTable:
         self.contexts.append(PresentationContext(context_id, sop_class_uid, proposal))
         self._ids[sop_class_uid, syntax] = context_id
         return context_id
+
+
+def _kind_of(instance: Plannable) -> tuple[str, str]:
+    """Instances of one kind share a context: those of one SOP Class, and one transfer syntax unless it is native."""
+    syntax = instance.transfer_syntax
+    return instance.sop_class_uid, "" if syntax.is_native else syntax.uid

@@ -40,11 +40,13 @@ def plan_open_association(
     """
     table = ContextTable(options, can_decode)
     context_ids = _walk(table, instances, first, options)
+    told = len(table.refusals)
     for instance in expected:
         if table.is_full:
             break
         if table.find(instance) is None:
             table.add(instance)
+    del table.refusals[told:]  # told of each such instance when its turn comes, or long ago
     return _complete(table, first, context_ids), table
 
 

@@ -69,6 +69,18 @@ class InflatingSource(InflatedSource):
         offset = position - self._position
         return self._data[offset : offset + size]
 
+    def finish(self, position: int) -> tuple[bool, int]:
+        """Read to the end of the stream, so that its form is checked to there.
+
+        Returns whether there are bytes from ``position`` on, and the position in the source behind the stream.  Raises
+        as ``read_at`` does.
+        """
+        has_more = False
+        while piece := self.read_at(position, _STEP):
+            has_more = True
+            position += len(piece)
+        return has_more, self._input - len(self._inflater.unused_data)
+
     def header_allowance(self) -> int:
         """Limits headers by input: a few hundred malicious kilobytes can inflate to several million elements.
 
