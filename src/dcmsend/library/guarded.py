@@ -8,7 +8,15 @@ from dcmsend.errors import DcmsendError
 from dcmsend.transfer import CallerFailed, Observer
 
 if TYPE_CHECKING:
-    from dcmsend.transfer import AssociationClosed, AssociationOpened, HostNews, InstanceProof, StoreOutcome, Waiting
+    from dcmsend.transfer import (
+        AssociationClosed,
+        AssociationOpened,
+        BytesSent,
+        HostNews,
+        InstanceProof,
+        StoreOutcome,
+        Waiting,
+    )
 
 __all__ = ["GuardedObserver"]
 
@@ -17,12 +25,16 @@ class GuardedObserver(Observer):
     """Passes events to another observer, and raises CallerFailed for a DcmsendError of it.
 
     The errors of another transfer, for example, which it may run itself, say nothing about the peer of this one.
+
+    Args:
+        sends_here: whether the sessions of this process call ``bytes_sent``: they guard it themselves, which saves a
+            call for each instance.
     """
 
-    def __init__(self, observer: Observer) -> None:
+    def __init__(self, observer: Observer, *, sends_here: bool = False) -> None:
         self._observer = observer
-        # Called most often, and guarded by the sessions, which must not take its errors for those of their line.
-        self.bytes_sent = observer.bytes_sent  # type: ignore[method-assign]
+        if sends_here:
+            self.bytes_sent = observer.bytes_sent  # type: ignore[method-assign]
 
     def association_opened(self, event: AssociationOpened) -> None:
         try:
@@ -33,6 +45,12 @@ class GuardedObserver(Observer):
     def association_closed(self, event: AssociationClosed) -> None:
         try:
             self._observer.association_closed(event)
+        except DcmsendError as error:
+            raise CallerFailed(error) from error
+
+    def bytes_sent(self, event: BytesSent) -> None:
+        try:
+            self._observer.bytes_sent(event)
         except DcmsendError as error:
             raise CallerFailed(error) from error
 

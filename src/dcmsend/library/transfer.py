@@ -48,6 +48,7 @@ class Transfer:
     ) -> None:
         self._process = os.getpid()
         self._thread: threading.Thread | None = None
+        self._sends_here = cluster is None
         make_carrier = LocalCarrier if cluster is None else _carried_by(settings, cluster)
         self._run = Run(settings, keeps_all=True, make_carrier=make_carrier)
         self._record = self._run.record
@@ -99,7 +100,7 @@ class Transfer:
         """Begin the reports, then send.  Raises ReportError for one that cannot be begun."""
         run = self._run
         if self._observer is not None:
-            self._observer = GuardedObserver(self._observer)
+            self._observer = GuardedObserver(self._observer, sends_here=self._sends_here)
         observer: Observer | None = self._observer
         inputs = inputs_of(items, run)
         options = run.settings.report
