@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
 import sys
@@ -53,6 +52,10 @@ class _OutputFailed(Exception):
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         self.exit(ExitCode.USAGE, f"{self.prog}: error: {_one_line(message)} (--help shows all options)\n")
+
+    def print_help(self, file: object = None) -> None:
+        """Write the help as everything else: what argparse does with errors depends on Python's version."""
+        _write((self.format_help(),))
 
 
 def journal_parser() -> argparse.ArgumentParser:
@@ -121,14 +124,7 @@ def report_parser() -> argparse.ArgumentParser:
 
 def console() -> None:
     """The installed command."""
-    try:
-        sys.exit(main())
-    finally:
-        with contextlib.suppress(AttributeError):  # there is no standard output
-            try:
-                sys.stdout.flush()
-            except OSError:  # the help of argparse; at its end the interpreter would tell of it
-                _drop_output()
+    sys.exit(main())
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -50,7 +50,7 @@ def resend_of(line: CommandLine) -> Resend:
 
 def _is_gone(name: str) -> bool:
     """Whether a list cannot be read again: standard input, a pipe, what the shell has opened (``<(find ...)``)."""
-    return name == "-" or name.startswith(("/dev/", "/proc/")) or not os.path.isfile(name)
+    return name == "-" or name.startswith(("/dev/fd/", "/dev/std", "/proc/")) or not os.path.isfile(name)
 
 
 _TEXT_REPORT: Final = "--create-report-file"

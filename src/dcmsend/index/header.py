@@ -199,7 +199,9 @@ class _Collector:
         if self._depth == 0:
             if tag in self._tags:
                 self.places.setdefault(tag, (vr, position, length))
-            self._meet(tag, tag >= self._last)
+                self._missing.discard(tag)  # all that is needed is wanted
+            if tag >= self._last or self._has_passed:
+                self._meet(tag, True)
 
     def begin_sequence(self, tag: int, implicit: bool) -> None:
         if self._depth == 0:

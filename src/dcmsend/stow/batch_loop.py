@@ -111,6 +111,9 @@ class BatchLoop:
             return
         try:
             self._writer.wait_for_turn()
+            if self._work.is_stopped or self._interrupt.requested:
+                self._gatherer.give_back(batch)
+                return
             self._connection.open()
             multipart = Multipart(new_boundary(os.urandom(16)))
             head = self._requests.store(self._connection, batch, multipart)
