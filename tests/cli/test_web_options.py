@@ -171,7 +171,7 @@ def test_https_without_tls() -> None:
         (["--bearer-file", "/dev/null"], "bearer token file '/dev/null' is empty"),
         (["-usr", "u", "--password-file", "missing"],
          "Unable to open password file 'missing': No such file or directory"),
-        (["-usr", "u:v", "--password-file", "/dev/null"], "Invalid value for option --user (u:v)"),
+        (["-usr", "u:v", "--password-file", "/dev/null"], "Invalid value for option --user (u:***)"),
         (["-usr", "u\udcff", "--password-file", "/dev/null"], "Invalid value for option --user (u\udcff)"),
     ],
 )  # fmt: skip

@@ -15,6 +15,7 @@ from dcmsend import WebPeer, send
 from dcmsend.errors import Cancelled, ConnectionLost, DcmsendError
 from dcmsend.interrupt import Interrupt
 from dcmsend.transfer import BytesSent, Observer, StoreOutcome, Timetable
+from dcmsend.transfer.rate import Pace
 from support.descriptors import open_descriptors
 from support.http_wire import response, store_answer
 from support.ports import free_port
@@ -241,11 +242,25 @@ def test_a_rate_that_changes_while_a_request_is_written_loses_and_repeats_nothin
     assert server.requests[0].parts == [path.read_bytes() for path in paths]
 
 
-def test_a_server_that_closes_while_a_turn_is_waited_for_costs_nothing(tmp_path: Path) -> None:
-    """Servers close connections that are idle for long: here much sooner than the next instance may be sent."""
-    with ScriptedWebServer() as server:
+def test_a_server_that_closes_while_a_turn_is_waited_for_costs_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Servers close connections that are idle for long; the second turn comes when that has happened."""
+    closed = threading.Semaphore(0)
+
+    class Closing(ScriptedWebServer):
+        def _serve(self, plain: socket.socket, number: int) -> None:
+            super()._serve(plain, number)
+            closed.release()
+
+    with Closing() as server:
         server.idle = 0.05
-        sent = store(server.url, files_of(tmp_path, [100] * 2), peer={"batch": 1}, max_instances_rate=1)
+
+        def wait(pace: Pace, interrupt: Interrupt) -> None:
+            assert not server.requests or closed.acquire(timeout=60)
+
+        monkeypatch.setattr(Pace, "wait_for_instance", wait)
+        sent = store(server.url, files_of(tmp_path, [100] * 2), peer={"batch": 1}, max_instances_rate=1000)
     assert sent.results == ["stored"] * 2
     assert (server.connections, sent.sessions) == (2, 1)
 

@@ -47,6 +47,13 @@ class CommandLine:
         self.arguments.append(_shown_name(_c_string(text)))
         self.parameters.append(_c_string(text))
 
+    def hide_behind_colon(self, long: str) -> None:
+        """Show no more of the values of an option than what stands before a colon."""
+        for index, name in enumerate(self.arguments[:-1]):
+            user, colon, secret = self.arguments[index + 1].partition(":")
+            if name == long and secret:
+                self.arguments[index + 1] = f"{user}{colon}***"
+
     def has(self, long: str) -> bool:
         """Whether the option was given."""
         return self.rightmost(long) is not None
@@ -109,6 +116,8 @@ def scan_command_line(argv: Sequence[str]) -> CommandLine:
 
             raise UsageError(f"Missing value for option {row.long}", allowed_form(row.long))
         line.add_option(row, *values)
+    if line.has("--stow"):  # other programs take a password behind the user's name
+        line.hide_behind_colon("--user")
     proves = line.has("--verify") or line.has("--commit")
     only_proves = proves and line.has("--resume")  # what the journal calls stored
     wanted = PARAMETERS[2:] if line.has("--stow") else PARAMETERS  # a URL stands for peer and port
@@ -150,8 +159,6 @@ def _shown(row: OptionRow, value: str) -> str:
         return shown_option(value)
     if row.long in SECRET:
         return "***"
-    if row.long == "--user" and ":" in value:  # other programs take the password behind it
-        return f"{value.partition(':')[0]}:***"
     if row.long == "--stow":
         from .masking import mask_url
 

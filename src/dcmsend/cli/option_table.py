@@ -301,7 +301,7 @@ _OUR_GROUPS: Final[tuple[tuple[str, str, tuple[_Row, ...]], ...]] = (
     )),
     ("further options (not in DCMTK)", "security", (
         ("", "--password-file", "[f]ilename: string (only with --user)", None, (
-            "the password is in f: all of it for --stow, else", "the first line",)),
+            "the password is the first line of f", "(with --stow: all of f)",)),
         ("", "--tls-key-password-file", "[f]ilename: string (only with --enable-tls)", None, (
             "the password of the private key is the first", "line of f")),
         ("", "--tls-server-name", "[n]ame: string", None, ("the certificate must be for n (default: peer)",)),

@@ -58,7 +58,9 @@ def test_a_query_is_not_shown_but_tells_objects_apart() -> None:
     assert not one.is_prefix
 
 
-@pytest.mark.parametrize("url", ["https://me:SECRET@h/a", "https://SECRET@h/a", "sftp://me:SECRET@h/a", "s3://k:SECRET@b/a"])
+@pytest.mark.parametrize("url", [
+    "https://me:SECRET@h/a", "https://SECRET@h/a", "sftp://me:SECRET@h/a", "s3://k:SECRET@b/a", "s3://k:A/SECRET@b/a",
+])
 def test_an_address_may_hold_no_secret(url: str) -> None:
     with pytest.raises(StoreUnusable) as caught:
         place_of(url)
@@ -73,6 +75,10 @@ def test_an_address_may_hold_no_secret(url: str) -> None:
         ("https://me:SECRET@h/a?sig=SECRET#x", "https://h/a"),
         ("https://h?SECRET", "https://h"),
         ("s3://k:SECRET@b/a?b", "s3://b/a?b"),
+        ("s3://k:SEC/RET@b/a", "s3://b/a"),
+        ("https://me:SEC/RET@h/a?sig=SECRET", "https://h/a"),
+        ("https://h:8080/a@b", "https://h:8080/a@b"),
+        ("s3://b/a:b@c", "s3://b/a:b@c"),
     ],
 )
 def test_without_secrets(text: str, shown: str) -> None:

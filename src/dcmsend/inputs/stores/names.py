@@ -59,7 +59,7 @@ def place_of(url: str) -> Place:
     query = ""
     if scheme in ("http", "https"):
         rest, _, query = rest.partition("#")[0].partition("?")
-    site, _, path = rest.partition("/")
+    site, _, path = _split(rest)
     if scheme == "memory":  # it has neither hosts nor buckets
         site, path = "", rest.lstrip("/")
     user, at, _ = site.rpartition("@")
@@ -71,12 +71,22 @@ def place_of(url: str) -> Place:
     return Place(scheme, site, path, query)
 
 
+def _split(rest: str) -> tuple[str, str, str]:
+    """Site, slash and path of what stands behind ``://``; the site with all of a password that has slashes."""
+    site, slash, path = rest.partition("/")
+    if "@" in path and "@" not in site and not site.rpartition(":")[2].isdigit() and ":" in site:
+        before, _, behind = rest.rpartition("@")
+        host, slash, path = behind.partition("/")
+        site = f"{before}@{host}"
+    return site, slash, path
+
+
 def without_secrets(text: str) -> str:
     """An address, which may be any text, without user, password and query."""
     if _MARK not in text:
         return text
     scheme, _, rest = text.partition(_MARK)
-    site, slash, path = rest.partition("/")
+    site, slash, path = _split(rest)
     site = site.rpartition("@")[2]
     if scheme.lower() in ("http", "https"):
         site, path = site.partition("?")[0], path.partition("#")[0].partition("?")[0]
