@@ -283,20 +283,21 @@ def _walked(
 ) -> LoadedInstance:
     """Walk the data set to its end."""
     source: ByteSource = content
-    if syntax.is_deflated:
+    is_deflated = syntax.is_deflated
+    if is_deflated:
         from dcmsend.transcode import InflatingSource  # zlib is only needed for deflated data sets
 
         source = inflating = InflatingSource(source)
     notes = Notes(noted or frozenset())
     walked = walk_data_set(
         source,
-        EXPLICIT_VR_LITTLE_ENDIAN if syntax.is_deflated else syntax,
+        EXPLICIT_VR_LITTLE_ENDIAN if is_deflated else syntax,
         dictionary=dictionary,
         origin=content.offset,
         notes=notes,
     )
     warnings, repairs = walked.warnings, walked.repairs
-    if syntax.is_deflated:
+    if is_deflated:
         has_more, end = inflating.finish(walked.encoded_length)
         warning = "" if content.is_padding(end) else _behind_the_stream(content.size - end)
         if warning:
@@ -308,7 +309,7 @@ def _walked(
         syntax,
         *walked.uids,
         walked.encoded_length,
-        content.size if syntax.is_deflated else walked.length,
+        content.size if is_deflated else walked.length,
         warnings,
         repairs,
         None if noted is None else facts_of(notes.values, noted),
