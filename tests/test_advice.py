@@ -61,7 +61,7 @@ EXAMPLES: Final[dict[type[DcmsendError], DcmsendError]] = {
     errors.ConnectionLost: NegotiationFailed(errors.ConnectionLost()),
     errors.NegotiationFailed: NegotiationFailed(errors.AssociationAborted()),
     errors.SendingFailed: SendingFailed(errors.ConnectionLost()),
-    errors.GivenUp: errors.GivenUp("text"),
+    errors.GivenUp: errors.GivenUp("text", counts_failures=True),
     errors.JournalError: errors.JournalError("path", "reason", NoJournal.EXISTS),
     errors.StoreUnusable: errors.StoreUnusable("s3://b/", "reason", NoStore.CREDENTIALS),
 }
@@ -218,7 +218,8 @@ PAGES: Final = {
         )),
     ],
     "exit-codes/62.md": [
-        SendingFailed(errors.TimedOut("x", 1.0)), SendingFailed(errors.ConnectionLost()), errors.GivenUp("x"),
+        SendingFailed(errors.TimedOut("x", 1.0)), SendingFailed(errors.ConnectionLost()),
+        errors.GivenUp("x", counts_failures=True),
     ],
     "exit-codes/104.md": [errors.JournalError("a", "b", why) for why in NoJournal],
     "exit-codes/105.md": [
@@ -244,6 +245,12 @@ def test_pages_advise_what_the_program_advises(page: str) -> None:
     for error in PAGES[page]:
         missing = options_in(for_error(error, SITUATION)) - options_in(text)
         assert not missing, (error, missing)
+
+
+def test_only_where_failures_were_counted_their_number_is_advised() -> None:
+    text = "3 associations in a row ended without an answer"
+    assert for_error(errors.GivenUp(text), SITUATION) == ""
+    assert "--stop-after-failures" in for_error(errors.GivenUp(text, counts_failures=True), SITUATION)
 
 
 def test_every_rejection_has_its_page() -> None:

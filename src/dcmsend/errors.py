@@ -351,8 +351,9 @@ class GivenUp(DcmsendError):
 
     is_permanent = False
 
-    def __init__(self, message: str, *, is_permanent: bool = False) -> None:
+    def __init__(self, message: str, *, is_permanent: bool = False, counts_failures: bool = False) -> None:
         self.is_permanent = is_permanent
+        self.counts_failures = counts_failures  # of instances, by ``stop_after_failures``
         super().__init__(message)
 
 

@@ -51,5 +51,5 @@ def keep_for_ever(thing: object) -> None:
         import ctypes  # only needed in a child, and only once a transfer
 
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
-    except (ImportError, AttributeError):  # another Python: the object is kept until the interpreter ends
+    except Exception:  # another Python, or one that is ending: the object is kept until the interpreter has ended
         pass

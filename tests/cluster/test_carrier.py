@@ -374,3 +374,22 @@ def test_a_client_that_is_closed_already(client: Client, tmp_path: Path) -> None
     closed.close()
     with pytest.raises(ClusterUnusable, match="the client is closed"):
         transfer_over(closed, tmp_path, 104, tmp_path / "journal")
+
+
+@pytest.mark.parametrize("event", ["association_opened", "outcome"])
+def test_an_error_of_an_observer_is_not_taken_for_one_of_what_a_worker_tells(
+    client: Client, tmp_path: Path, event: str
+) -> None:
+    def fail(_: object) -> None:
+        if not failed:  # once: a run that passes over it ends all the same
+            failed.append(True)
+            raise KeyError("of the observer")
+
+    write_tree(tmp_path / "tree", 30)
+    failed: list[bool] = []
+    observer = Observer()
+    setattr(observer, event, fail)
+    with ScriptedPeer() as peer:
+        transfer = transfer_over(client, tmp_path / "tree", peer.port, tmp_path / "journal", observer=observer)
+        with pytest.raises(KeyError, match="of the observer"):
+            list(transfer)

@@ -12,8 +12,9 @@ from dcmsend.transfer import CallerFailed
 EVENTS = [name for name in vars(Observer) if not name.startswith("_")]
 
 
+@pytest.mark.parametrize("error", [Cancelled(), KeyError("of the observer")])
 @pytest.mark.parametrize("event", EVENTS)
-def test_every_event_is_passed_on_and_guarded(event: str) -> None:
+def test_every_event_is_passed_on_and_guarded(event: str, error: Exception) -> None:
     got: list[object] = []
     observer = Observer()
     setattr(observer, event, got.append)
@@ -23,7 +24,6 @@ def test_every_event_is_passed_on_and_guarded(event: str) -> None:
     def fail(_: object) -> None:
         raise error
 
-    error = Cancelled()
     setattr(observer, event, fail)
     with pytest.raises(CallerFailed) as info:
         getattr(GuardedObserver(observer), event)("something")

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import time
+from collections.abc import Generator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from dcmsend import IndexOptions, JournalOptions, Peer, VerifyOptions, send
+from dcmsend import IndexOptions, InstanceProof, JournalOptions, Observer, Peer, VerifyOptions, send
 from dcmsend.association import ImageFinder
 from dcmsend.cli.exit_code import ExitCode, exit_code_of_run
 from dcmsend.errors import JournalError
 from dcmsend.journal.lock import JournalLock
+from dcmsend.run import Run
 from support.archive import ArchiveInstance, CommitmentArchive
 from support.corpus import DATA
 from support.run import run
@@ -159,6 +162,24 @@ def test_the_end_of_the_block_ends_the_proof_of_an_iterator_that_is_kept(
     assert second.sends() == []
     assert list(kept) == []
     assert second.proves() == {}, "all were proven when the first was told"
+
+
+def test_the_end_of_an_iterator_of_proofs_ends_no_other_one(
+    archive: CommitmentArchive, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    night = Night(archive, folder)
+    night.sends()
+    event = next(night.transfer.proofs())
+
+    def prove(run: Run, observer: Observer | None = None) -> Generator[InstanceProof, None, None]:
+        yield from [event] * 3
+
+    monkeypatch.setattr(Run, "prove", prove)
+    first, second = night.transfer.proofs(), night.transfer.proofs()
+    assert [next(first), next(second)] == [event] * 2
+    del first  # it is closed
+    gc.collect()
+    assert list(second) == [event] * 2
 
 
 def test_a_child_leaves_the_archive_to_its_parent(archive: CommitmentArchive, folder: Path) -> None:

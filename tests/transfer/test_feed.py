@@ -190,6 +190,18 @@ def test_a_complete_list_has_an_outcome_for_everything_and_no_error(tmp_path: Pa
     assert sent.error is None
 
 
+@pytest.mark.parametrize("count", [3, 4])
+def test_no_run_is_given_up_whose_list_had_nothing_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    """Nobody had looked yet whether the last instance was the last: every one has its outcome."""
+    monkeypatch.setattr(feed_module, "_LONGEST_LOOK_AHEAD", 1)
+    sent = send_scanning(write_instances(tmp_path, count), *[Script(stores={1: Abort()})] * 3)
+    assert len(sent.peer.connections) == 3
+    assert len(sent.results) == count
+    assert sent.error is None
+
+
 def test_nothing_to_send(tmp_path: Path) -> None:
     assert isinstance(send_scanning([]).error, NoInputFiles)
     (tmp_path / "x").write_bytes(b"no DICOM")

@@ -74,7 +74,7 @@ def for_error(error: DcmsendError, situation: Situation) -> str:
         return for_reason(error.reason) if error.reason is not None else for_broken_association(error.cause)
     if isinstance(error, CannotListen):
         return "--commit-port names the port: it must be free, and the one that the archive has for our AE title"
-    if isinstance(error, GivenUp):
+    if isinstance(error, GivenUp) and error.counts_failures:
         return "--stop-after-failures sets how many failures in a row end a run"
     if isinstance(error, NoInputFiles):
         return for_nothing_found(situation)

@@ -155,7 +155,7 @@ class StoreLoop:
             def progress(count: int) -> None:
                 try:
                     observer.bytes_sent(BytesSent(number, count, study_uid))
-                except DcmsendError as error:  # it says nothing about this association
+                except Exception as error:  # it says nothing about this association
                     raise CallerFailed(error) from error
 
         self._in_flight.begun = store.message_id

@@ -346,7 +346,7 @@ class ClusterCarrier:
             failures = self._settings.transfer.stop_after_failures
             if failures and self._ends.in_vain >= failures:
                 text = f"{self._ends.in_vain} SOP instances in a row were not stored"
-                self._stop(GivenUp(text, is_permanent=not self._ends.may_pass))
+                self._stop(GivenUp(text, is_permanent=not self._ends.may_pass, counts_failures=True))
         if interrupt.aborted and not self._is_aborted:
             self._is_aborted = True
             self._ask_to_end(interrupt.by, at_once=True)

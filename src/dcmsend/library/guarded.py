@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dcmsend.errors import DcmsendError
 from dcmsend.transfer import CallerFailed, Observer
 
 if TYPE_CHECKING:
@@ -22,9 +21,10 @@ __all__ = ["GuardedObserver"]
 
 
 class GuardedObserver(Observer):
-    """Passes events to another observer, and raises CallerFailed for a DcmsendError of it.
+    """Passes events to another observer, and raises CallerFailed for whatever error it raises.
 
-    The errors of another transfer, for example, which it may run itself, say nothing about the peer of this one.
+    The errors of another transfer, for example, which it may run itself, say nothing about the peer of this one, and a
+    ValueError of it nothing about what a worker of a cluster has told.
 
     Args:
         sends_here: whether the sessions of this process call ``bytes_sent``: they guard it themselves, which saves a
@@ -39,41 +39,41 @@ class GuardedObserver(Observer):
     def association_opened(self, event: AssociationOpened) -> None:
         try:
             self._observer.association_opened(event)
-        except DcmsendError as error:
+        except Exception as error:
             raise CallerFailed(error) from error
 
     def association_closed(self, event: AssociationClosed) -> None:
         try:
             self._observer.association_closed(event)
-        except DcmsendError as error:
+        except Exception as error:
             raise CallerFailed(error) from error
 
     def bytes_sent(self, event: BytesSent) -> None:
         try:
             self._observer.bytes_sent(event)
-        except DcmsendError as error:
+        except Exception as error:
             raise CallerFailed(error) from error
 
     def waiting(self, event: Waiting | None) -> None:
         try:
             self._observer.waiting(event)
-        except DcmsendError as error:
+        except Exception as error:
             raise CallerFailed(error) from error
 
     def host_news(self, event: HostNews) -> None:
         try:
             self._observer.host_news(event)
-        except DcmsendError as error:
+        except Exception as error:
             raise CallerFailed(error) from error
 
     def outcome(self, outcome: StoreOutcome) -> None:
         try:
             self._observer.outcome(outcome)
-        except DcmsendError as error:
+        except Exception as error:
             raise CallerFailed(error) from error
 
     def proven(self, event: InstanceProof) -> None:
         try:
             self._observer.proven(event)
-        except DcmsendError as error:
+        except Exception as error:
             raise CallerFailed(error) from error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 from collections.abc import Generator, Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -47,7 +46,6 @@ class Transfer:
         cluster: ClusterOptions | Client | None = None,
     ) -> None:
         self._process = os.getpid()
-        self._thread: threading.Thread | None = None
         self._sends_here = cluster is None
         make_carrier = LocalCarrier if cluster is None else _carried_by(settings, cluster)
         self._run = Run(settings, keeps_all=True, make_carrier=make_carrier)
@@ -62,7 +60,6 @@ class Transfer:
 
     def __iter__(self) -> Iterator[StoreOutcome]:
         process = self._process = os.getpid()
-        self._thread = threading.current_thread()
         own(self)
         end_with_program(self)
         self._has_begun = True
@@ -135,7 +132,6 @@ class Transfer:
         if not self._has_ended:
             raise RuntimeError("a transfer is proven after its last outcome: iterate the transfer first")
         process = os.getpid()
-        self._thread = threading.current_thread()
         own(self)
         proofs = self._proofs = self._run.prove(self._observer if self._reports is None else self._reports.observer)
         thrown: Exception | None = None
@@ -158,7 +154,9 @@ class Transfer:
             raise
         finally:
             if os.getpid() == process:
-                self._close_proofs()
+                _end(proofs)
+                if self._proofs is proofs:  # and not those of a later call
+                    self._proofs = None
                 self._finish_reports()
         if thrown is not None:
             raise thrown
@@ -174,28 +172,22 @@ class Transfer:
         """Called when the program ends, and everything can still be ended in order."""
         if os.getpid() != self._process:
             return
-        thread = self._thread
-        if thread is None or thread is threading.current_thread() or not thread.is_alive():
+        try:
             self.__exit__(None, None, None)
-        else:  # a daemon's, which may be in the midst of it; it ends as far as it comes
-            self.abort()
+        except ValueError as error:
+            if "already executing" not in str(error):
+                raise
+            self.abort()  # a daemon's thread is in the midst of it; it ends as far as it comes
 
     def _close(self) -> None:
         if os.getpid() == self._process:
             self._close_proofs()
-            if not sys.is_finalizing():
-                self._outcomes.close()
-            else:  # threads that it would wait for cannot run any more
-                keep_for_ever(self._outcomes)
+            _end(self._outcomes)
 
     def _close_proofs(self) -> None:
         proofs, self._proofs = self._proofs, None
-        if proofs is None:
-            return
-        if not sys.is_finalizing():
-            proofs.close()
-        else:
-            keep_for_ever(proofs)
+        if proofs is not None:
+            _end(proofs)
 
     def __enter__(self) -> Transfer:
         return self
@@ -246,6 +238,13 @@ class Transfer:
     def abort(self) -> None:
         """Ask for the end at once, from any thread: the association is aborted."""
         self._interrupt.abort()
+
+
+def _end(events: Generator[object, None, None]) -> None:
+    if not sys.is_finalizing():
+        events.close()
+    elif getattr(events, "gi_frame", None) is not None:  # threads that it would wait for cannot run any more
+        keep_for_ever(events)
 
 
 def _carried_by(settings: Settings, cluster: ClusterOptions | Client) -> CarrierMaker:

@@ -355,7 +355,7 @@ def _progress(observer: Observer | None) -> Callable[[Part, int], None] | None:
         facts = part.facts or part.instance.facts
         try:
             observer.bytes_sent(BytesSent(part.index + 1, count, "" if facts is None else facts.study_uid))
-        except DcmsendError as error:  # it says nothing about this connection
+        except Exception as error:  # it says nothing about this connection
             raise CallerFailed(error) from error
 
     return tell

@@ -161,6 +161,10 @@ class Engine:
         """The error of a run that ends before the scan has: what was not looked at has no outcome to tell of it."""
         if self.error is not None or self._feed is None or self._feed.is_complete:
             return None
+        if not self._interrupt.requested:
+            self._feed.pull()  # the list may have had nothing more, which nobody has seen yet
+            if self._feed.is_complete:
+                return None
         if self._target.one_session:
             return GivenUp("the only association has ended before all inputs were looked at")
         return GivenUp(f"{self._fruitless} associations in a row ended without an answer")
@@ -207,7 +211,7 @@ class Engine:
             self._halt(SendingFailed(cause, outcome.reason, is_permanent=not outcome.is_retryable))
         elif self._in_vain == self._options.stop_after_failures:
             text = f"{self._in_vain} SOP instances in a row were not stored"
-            self._halt(GivenUp(text, is_permanent=not self._may_pass))
+            self._halt(GivenUp(text, is_permanent=not self._may_pass, counts_failures=True))
 
     def _halt(self, error: DcmsendError) -> None:
         if self.error is None:
