@@ -83,7 +83,8 @@ def test_reports_are_replaced_by_later_ones_only(journal: Path, tmp_path: Path) 
         (tmp_path / "r").unlink()
     shutil.copy(journal, tmp_path / "journal")
     done = report("--json", "journal", "journal", cwd=tmp_path)
-    assert done.exit_code == 43
+    assert done.exit_code == 1
+    assert "for the same file" in done.stderr
     assert (tmp_path / "journal").read_bytes() == journal.read_bytes()
 
 
