@@ -12,7 +12,7 @@ from dcmsend.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN
 from dcmsend.dicom.walk import walk_data_set
 from dcmsend.dicom.walk_notes import LONGEST_NOTE
 from dcmsend.errors import DataSetError, FileUnreadable
-from dcmsend.inputs import FileSource, Source
+from dcmsend.inputs import FileSource, Source, open_to_look
 from dcmsend.reasons import Rejection
 
 from .facts import HeaderFacts, facts_of
@@ -99,7 +99,7 @@ class HeaderReader:
             if not item.has_meta:  # a member of an archive: most have what is wanted in their first bytes
                 with suppress(_Needed):
                     return self._read(_Beginning(beginning), mode, beginning)
-            file = item.open(HEADER_READ)
+            file = open_to_look(item, HEADER_READ)
             try:
                 return self._read(_OpenSource(file.source(), file.head), mode, file.head)
             finally:
