@@ -124,7 +124,7 @@ complete -c dcmsend -l retry-max-time -x -d 'give up when nothing is stored for 
 complete -c dcmsend -l stop-after-failures -x -d 'stop when n instances in a row are not stored'
 complete -c dcmsend -l stop-at -x -d 'start no new transfers after t'
 complete -c dcmsend -l max-duration -x -d 'start no new transfers after d'
-complete -c dcmsend -l password-file -r -F -d 'the password is all that is in f'
+complete -c dcmsend -l password-file -r -F -d 'the password is in f: all of it for --stow, else the first line'
 complete -c dcmsend -l tls-key-password-file -r -F -d 'the password of the private key is the first line of f'
 complete -c dcmsend -l tls-server-name -x -d 'the certificate must be for n (default: peer)'
 complete -c dcmsend -l tls-no-hostname-check -d 'the certificate may be for any host'
