@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from dcmsend.dicom.byte_source import ByteSource, SourceFrom
-from dcmsend.dicom.tag import SERIES_INSTANCE_UID, STUDY_INSTANCE_UID
+from dcmsend.dicom.tag import SERIES_INSTANCE_UID, SPECIFIC_CHARACTER_SET, STUDY_INSTANCE_UID
 from dcmsend.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN
 from dcmsend.dicom.walk import walk_data_set
 from dcmsend.dicom.walk_notes import LONGEST_NOTE
@@ -127,7 +127,19 @@ class HeaderReader:
             from dcmsend.transcode import InflatingSource
 
             source, syntax = InflatingSource(source), EXPLICIT_VR_LITTLE_ENDIAN
-        collector = _Collector(self._tags, self._last, self._needed)
+
+        def lacks_character_set(places: Mapping[int, _Place]) -> bool:
+            if self._choice is None or SPECIFIC_CHARACTER_SET in places:
+                return False
+            from .value_choice import needs_character_set
+
+            texts = (places[tag] for tag in self._needed if tag in places)
+            return any(
+                length <= LONGEST_NOTE and needs_character_set((vr, source.read_at(at, length)))
+                for vr, at, length in texts
+            )
+
+        collector = _Collector(self._tags, self._last, self._needed, lacks_character_set)
         with suppress(_Passed):
             walk_data_set(source, syntax, dictionary=self._dictionary, builder=collector)
         found = {
@@ -176,6 +188,10 @@ class _Beginning:
         return self._data[position : position + size]
 
 
+_Place = tuple[str, int, int]
+"""VR, position and length of an element."""
+
+
 class _Passed(Exception):
     """The walk has passed the place of the last wanted element; nothing more is read."""
 
@@ -184,16 +200,25 @@ class _Collector:
     """Notes the positions of elements of the data set, and stops the walk after the last wanted one.
 
     A data set that is not in ascending order is put in order and sent with all that is in it.  So the walk goes on
-    until all that is ``needed`` was met, or is known to be missing.
+    until all that is ``needed`` was met, or is known to be missing; then ``lacks_character_set`` is asked, once,
+    whether the text that was found is known only by a character set that would stand behind it.
     """
 
-    def __init__(self, tags: frozenset[int], last: int, needed: frozenset[int]) -> None:
+    def __init__(
+        self,
+        tags: frozenset[int],
+        last: int,
+        needed: frozenset[int],
+        lacks_character_set: Callable[[Mapping[int, _Place]], bool],
+    ) -> None:
         self._tags = tags
         self._last = last
         self._missing = set(needed)
+        self._lacks_character_set = lacks_character_set
+        self._was_asked = False
         self._has_passed = False
         self._depth = 0
-        self.places: dict[int, tuple[str, int, int]] = {}
+        self.places: dict[int, _Place] = {}
 
     def element(self, tag: int, vr: str, position: int, length: int) -> None:
         if self._depth == 0:
@@ -218,8 +243,14 @@ class _Collector:
     def _meet(self, tag: int, is_last: bool) -> None:
         self._missing.discard(tag)
         self._has_passed = self._has_passed or is_last
-        if self._has_passed and not self._missing:
-            raise _Passed
+        if not self._has_passed or self._missing:
+            return
+        if not self._was_asked:
+            self._was_asked = True
+            if self._lacks_character_set(self.places):
+                self._missing.add(SPECIFIC_CHARACTER_SET)
+                return
+        raise _Passed
 
     def begin_item(self) -> None: ...
     def end_item(self) -> None: ...
