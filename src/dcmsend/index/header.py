@@ -108,7 +108,7 @@ class HeaderReader:
             if self._choice is not None:
                 raise
         except DataSetError as error:
-            if self._choice is not None and not (error.why is Rejection.BROKEN and error.is_permanent):
+            if self._choice is not None and error.why is not Rejection.BROKEN:
                 raise
         return UNREAD
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dcmsend.dicom.byte_source import ByteSource, BytesSource, SourceFrom
 from dcmsend.errors import DataSetError, FileUnreadable
-from dcmsend.inputs import FileChanged, FileSource, OpenFile, Origin, Source, open_to_look
+from dcmsend.inputs import FileSource, OpenFile, Origin, Source, open_to_look
 from dcmsend.reasons import Rejection
 
 from .facts import HeaderFacts
@@ -158,7 +158,7 @@ def is_dicom(item: Source, opened: Opened) -> bool:
     if isinstance(opened, DataSetError):  # what lies in an archive may be one, if nobody can look
         if opened.why is Rejection.UNSEARCHABLE:
             return item.origin is not Origin.DICOMDIR
-        return opened.why is Rejection.MEMBER or isinstance(opened, FileChanged)
+        return opened.why in (Rejection.MEMBER, Rejection.FILE_CHANGED)
     return looks_like_dicom(opened[1])
 
 
