@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from dcmsend.errors import Cancelled
 from dcmsend.index import IndexOptions, RejectedInput, ValueRule, scan
 from dcmsend.inputs import InputFile
 from dcmsend.reasons import Rejection
@@ -153,3 +155,21 @@ def test_a_character_set_is_looked_for_if_it_matters(
     path.write_bytes(file_with(EI.encode(elements)[:-10], EI.uid))
     sent, _, rejected = chosen(path, only("M*", "PatientName"))
     assert (sent, [row.why for row in rejected]) == ((1, []) if can_choose else (0, [Rejection.BROKEN]))
+
+
+@pytest.mark.parametrize("syntax", ["explicit", "deflated"])
+def test_a_long_look_can_be_ended(tmp_path: Path, syntax: str) -> None:
+    """A file without the element is read to its end, which may be gigabytes away."""
+
+    def end() -> None:
+        raise Cancelled("SIGINT")
+
+    content, uid = EI.encode([*UIDS, (0x7FE00010, "OB", random.Random(1).randbytes(40_000))]), EI.uid
+    if syntax == "deflated":
+        deflater = zlib.compressobj(wbits=-15)
+        content, uid = deflater.compress(content) + deflater.flush(), DEFLATED
+    path = tmp_path / "file"
+    path.write_bytes(file_with(content, uid))
+    with pytest.raises(Cancelled):
+        list(scan([InputFile(str(path))], IndexOptions(value_rules=(skip("VIP*"),)), check=end))
+    assert len(list(scan([InputFile(str(path))], IndexOptions(value_rules=(skip("*", "SOPInstanceUID"),))))) == 0

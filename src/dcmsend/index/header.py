@@ -59,6 +59,7 @@ class HeaderReader:
         dictionary: makes the data dictionary when it is needed, None for the built-in one.
         choice: tells by their values which instances are sent; None if all are.
         keeps_facts: whether the facts are wanted.
+        check: called whenever more than the first bytes of an input is read, and may raise to end that.
     """
 
     def __init__(
@@ -69,7 +70,9 @@ class HeaderReader:
         choice: ValueChoice | None = None,
         *,
         keeps_facts: bool = True,
+        check: Callable[[], None] | None = None,
     ) -> None:
+        self._check = check
         self._others = others
         self._tags = _UIDS | others
         self._choice = choice
@@ -95,13 +98,13 @@ class HeaderReader:
         mode = ReadMode.FILE_ONLY if item.has_meta else self._mode
         try:
             if descriptor >= 0:
-                return self._read(_OpenSource(FileSource(descriptor), beginning), mode, beginning)
+                return self._read(_OpenSource(FileSource(descriptor), beginning, self._check), mode, beginning)
             if not item.has_meta:  # a member of an archive: most have what is wanted in their first bytes
                 with suppress(_Needed):
                     return self._read(_Beginning(beginning), mode, beginning)
             file = open_to_look(item, HEADER_READ)
             try:
-                return self._read(_OpenSource(file.source(), file.head), mode, file.head)
+                return self._read(_OpenSource(file.source(), file.head, self._check), mode, file.head)
             finally:
                 file.close()
         except FileUnreadable:
@@ -158,15 +161,18 @@ class HeaderReader:
 class _OpenSource:
     """An open input whose first bytes have been read already."""
 
-    __slots__ = ("_beginning", "_file")
+    __slots__ = ("_beginning", "_check", "_file")
 
-    def __init__(self, file: ByteSource, beginning: bytes) -> None:
+    def __init__(self, file: ByteSource, beginning: bytes, check: Callable[[], None] | None) -> None:
+        self._check = check
         self._file = file
         self._beginning = beginning
 
     def read_at(self, position: int, size: int) -> bytes:
         if position + size <= len(self._beginning):
             return self._beginning[position : position + size]
+        if self._check is not None:  # a file is read to its end if it lacks what is looked for
+            self._check()
         return self._file.read_at(position, size)
 
 
