@@ -93,7 +93,7 @@ class InvalidInputFile(InputError):
     @property
     def is_permanent(self) -> bool:
         """Whether the input is bad for every run, and not just out of reach."""
-        return self.why is not Rejection.NOT_NOW
+        return self.why.is_permanent
 
 
 class NoValidInputFiles(WithoutFacts, InputError):
@@ -114,7 +114,7 @@ class FileUnreadable(InputError):
     @property
     def is_permanent(self) -> bool:
         """Whether a person has to act, as with permissions."""
-        return self.why is not Rejection.NOT_NOW
+        return self.why.is_permanent
 
 
 class StoreUnusable(InputError):

@@ -58,6 +58,12 @@ class Rejection(Enum):
     OUTSIDE = "the DICOMDIR's record leads outside its directory"
     MEMBER = "cannot be read out of its archive"
     NOT_NOW = "its object store cannot deliver it now"
+    FILE_CHANGED = "file changed"
+
+    @property
+    def is_permanent(self) -> bool:
+        """Whether the input is bad for every run, and not just out of reach, or being written."""
+        return self not in (Rejection.NOT_NOW, Rejection.FILE_CHANGED)
 
 
 class NoConnection(Enum):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dcmsend.errors import FileUnreadable
+from dcmsend.errors import FileUnreadable, InvalidInputFile
 from dcmsend.index import IndexOptions, RejectedInput, ValueRule, dicomdir_scan, scan
 from dcmsend.inputs import FileSource, InputFile, KeptFiles, NameRule, Selection, Source, open_input
 from dcmsend.reasons import Rejection
@@ -116,6 +116,8 @@ def test_a_file_that_is_missing_is_told_by_the_words_of_the_system(medium: Path)
     found, (row,), _ = chosen(medium, SKIP)
     assert (found, row.reason) == (["1"], os.strerror(errno.ENOENT))
     assert chosen(medium, ())[:2] == (["1", "2"], [])
+    with pytest.raises(InvalidInputFile, match=os.strerror(errno.ENOENT)):  # as a missing file that is named
+        list(scan([InputFile(str(medium))], IndexOptions(expand_dicomdir=True, value_rules=SKIP)))
 
 
 def test_files_that_are_kept_open_give_way(medium: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from dcmsend.errors import DataSetError, FileUnreadable
+from dcmsend.errors import DataSetError, FileUnreadable, InvalidInputFile
 from dcmsend.index import IndexOptions, KeepTogether, RejectedInput, ValueRule, header, scan
 from dcmsend.inputs import FileChanged, FileSource, InputFile, OpenFile
 from dcmsend.inputs.stores.errors import StoreBusy
 from dcmsend.reasons import Rejection
+from dcmsend.report.outcome_fields import rejected_fields
+from dcmsend.report.run_record import RunRecord
 from support.data_set_bytes import ENCODINGS, Element, file_with
 
 EI = ENCODINGS["explicit little"]
@@ -68,7 +70,7 @@ def test_a_file_that_the_system_cannot_read(path: Path, monkeypatch: pytest.Monk
     ("fault", "reason", "why"),
     [
         (StoreBusy("it cannot answer now"), "it cannot answer now", Rejection.NOT_NOW),
-        (FileChanged("another size"), "Invalid stream", Rejection.BROKEN),
+        (FileChanged("another size"), "Invalid stream", Rejection.FILE_CHANGED),
         (DataSetError("Unreadable member", "", Rejection.MEMBER), "Unreadable member", Rejection.MEMBER),
     ],
     ids=["busy", "changed", "member"],
@@ -90,3 +92,16 @@ def test_a_file_that_is_cut_off(path: Path) -> None:
     found, (row,) = scanned(InputFile(str(path)), IndexOptions(value_rules=RULES, halt_on_invalid=False))
     assert (found, row.why) == (0, Rejection.BROKEN)
     assert "not known whether it is wanted" in row.reason
+
+
+def test_a_changed_input_may_be_sent_by_another_run(path: Path) -> None:
+    """As if it had been found out when it was sent."""
+    item = Remote(str(path))
+    item.fault = FileChanged("another size")
+    _, (row,) = scanned(item, IndexOptions(value_rules=RULES, halt_on_invalid=False))
+    record = RunRecord()
+    record.reject(row)
+    assert (record.may_succeed, record.broken_files, rejected_fields(row)["retryable"]) == (1, 0, True)
+    with pytest.raises(InvalidInputFile) as caught:
+        scanned(item, IndexOptions(value_rules=RULES))
+    assert not caught.value.is_permanent

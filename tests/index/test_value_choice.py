@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from dcmsend.errors import Cancelled
 from dcmsend.index import IndexOptions, RejectedInput, ValueRule, scan
 from dcmsend.inputs import InputFile
 from dcmsend.reasons import Rejection
@@ -96,6 +98,7 @@ def test_an_element_that_may_stand_where_a_file_cannot_be_read(tmp_path: Path) -
         ("d", 1234567.0, "1234567"), ("d", 123.4567, "123.4567"), ("d", 0.1, "0.1"),
         ("d", 0.1 + 0.2, "0.30000000000000004"), ("d", 1e300, "1e+300"), ("d", -0.0, "-0"), ("d", 2.5, "2.5"),
         ("f", 16777216.0, "16777216"), ("f", 0.1, "0.1"), ("f", 123.4567, "123.4567"), ("f", float("inf"), "inf"),
+        ("f", 1500000.0, "1500000"), ("f", 1e30, "1e+30"),
     ],
 )  # fmt: skip
 def test_numbers_are_written_as_people_do(tmp_path: Path, vr: str, number: float, text: str) -> None:
@@ -115,3 +118,58 @@ def test_a_name_with_code_extensions(tmp_path: Path, character_set: bytes) -> No
     ]  # fmt: skip
     path.write_bytes(file_with(EI.encode([named[0], *UIDS, named[1]]), EI.uid))
     assert chosen(path, skip("M?ller", "PatientName")) == (0, 1, [])
+
+
+NAME: Element = (0x00100010, "PN", b"M\xfcller")
+LATIN_1: Element = (0x00080005, "CS", b"ISO_IR 100")
+
+
+@pytest.mark.parametrize("syntax", ["explicit", "implicit", "deflated"])
+def test_a_character_set_behind_the_name(tmp_path: Path, syntax: str) -> None:
+    """It is put in order and sent, and the peer reads the name by it."""
+    encoding = II if syntax == "implicit" else EI
+    content, uid = encoding.encode([*UIDS, NAME, PIXELS, LATIN_1]), encoding.uid
+    if syntax == "deflated":
+        deflater = zlib.compressobj(wbits=-15)
+        content, uid = deflater.compress(content) + deflater.flush(), DEFLATED
+    path = tmp_path / "file"
+    path.write_bytes(file_with(content, uid))
+    assert chosen(path, skip("M\u00fcller", "PatientName")) == (0, 1, [])
+    assert chosen(path, only("M\u00fcller", "PatientName")) == (1, 0, [])
+
+
+@pytest.mark.parametrize(
+    ("elements", "can_choose"),
+    [
+        ([NAME, PIXELS], False),
+        ([LATIN_1, *UIDS, NAME, PIXELS], True),
+        ([(0x00100010, "PN", b"Muller"), PIXELS], True),
+    ],
+    ids=["no character set", "in order", "ascii"],
+)
+def test_a_character_set_is_looked_for_if_it_matters(
+    tmp_path: Path, elements: list[Element], can_choose: bool
+) -> None:
+    path = tmp_path / "file"
+    elements = elements if elements[0] is LATIN_1 else [*UIDS, *elements]
+    path.write_bytes(file_with(EI.encode(elements)[:-10], EI.uid))
+    sent, _, rejected = chosen(path, only("M*", "PatientName"))
+    assert (sent, [row.why for row in rejected]) == ((1, []) if can_choose else (0, [Rejection.BROKEN]))
+
+
+@pytest.mark.parametrize("syntax", ["explicit", "deflated"])
+def test_a_long_look_can_be_ended(tmp_path: Path, syntax: str) -> None:
+    """A file without the element is read to its end, which may be gigabytes away."""
+
+    def end() -> None:
+        raise Cancelled("SIGINT")
+
+    content, uid = EI.encode([*UIDS, (0x7FE00010, "OB", random.Random(1).randbytes(40_000))]), EI.uid
+    if syntax == "deflated":
+        deflater = zlib.compressobj(wbits=-15)
+        content, uid = deflater.compress(content) + deflater.flush(), DEFLATED
+    path = tmp_path / "file"
+    path.write_bytes(file_with(content, uid))
+    with pytest.raises(Cancelled):
+        list(scan([InputFile(str(path))], IndexOptions(value_rules=(skip("VIP*"),)), check=end))
+    assert len(list(scan([InputFile(str(path))], IndexOptions(value_rules=(skip("*", "SOPInstanceUID"),))))) == 0

@@ -40,6 +40,8 @@ _BY_REJECTION: Final = {
     Rejection.RECORD_LACKS_UID: f"the DICOMDIR is incomplete; {_THE_FILES}",
     Rejection.OUTSIDE: "--dicomdir-allow-outside permits it",
     Rejection.NOT_NOW: "the object store did not deliver it in several attempts; run again later",
+    Rejection.FILE_CHANGED: "it was being written; run again when it is complete, --min-age leaves such files for the "
+    "next run",
     Rejection.MEMBER: "unpack the archive and send the files, or get it again from where it came from",
 }
 SAID_BY_THE_MESSAGE: Final = frozenset((

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from dcmsend.dicom.byte_source import ByteSource, SourceFrom
-from dcmsend.dicom.tag import SERIES_INSTANCE_UID, STUDY_INSTANCE_UID
+from dcmsend.dicom.tag import SERIES_INSTANCE_UID, SPECIFIC_CHARACTER_SET, STUDY_INSTANCE_UID
 from dcmsend.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN
 from dcmsend.dicom.walk import walk_data_set
 from dcmsend.dicom.walk_notes import LONGEST_NOTE
 from dcmsend.errors import DataSetError, FileUnreadable
-from dcmsend.inputs import FileSource, Source
+from dcmsend.inputs import FileSource, Source, open_to_look
 from dcmsend.reasons import Rejection
 
 from .facts import HeaderFacts, facts_of
@@ -59,6 +59,7 @@ class HeaderReader:
         dictionary: makes the data dictionary when it is needed, None for the built-in one.
         choice: tells by their values which instances are sent; None if all are.
         keeps_facts: whether the facts are wanted.
+        check: called whenever more than the first bytes of an input is read, and may raise to end that.
     """
 
     def __init__(
@@ -69,7 +70,9 @@ class HeaderReader:
         choice: ValueChoice | None = None,
         *,
         keeps_facts: bool = True,
+        check: Callable[[], None] | None = None,
     ) -> None:
+        self._check = check
         self._others = others
         self._tags = _UIDS | others
         self._choice = choice
@@ -95,20 +98,20 @@ class HeaderReader:
         mode = ReadMode.FILE_ONLY if item.has_meta else self._mode
         try:
             if descriptor >= 0:
-                return self._read(_OpenSource(FileSource(descriptor), beginning), mode, beginning)
+                return self._read(_OpenSource(FileSource(descriptor), beginning, self._check), mode, beginning)
             if not item.has_meta:  # a member of an archive: most have what is wanted in their first bytes
                 with suppress(_Needed):
                     return self._read(_Beginning(beginning), mode, beginning)
-            file = item.open(HEADER_READ)
+            file = open_to_look(item, HEADER_READ)
             try:
-                return self._read(_OpenSource(file.source(), file.head), mode, file.head)
+                return self._read(_OpenSource(file.source(), file.head, self._check), mode, file.head)
             finally:
                 file.close()
         except FileUnreadable:
             if self._choice is not None:
                 raise
         except DataSetError as error:
-            if self._choice is not None and not (error.why is Rejection.BROKEN and error.is_permanent):
+            if self._choice is not None and error.why is not Rejection.BROKEN:
                 raise
         return UNREAD
 
@@ -127,7 +130,19 @@ class HeaderReader:
             from dcmsend.transcode import InflatingSource
 
             source, syntax = InflatingSource(source), EXPLICIT_VR_LITTLE_ENDIAN
-        collector = _Collector(self._tags, self._last, self._needed)
+
+        def lacks_character_set(places: Mapping[int, _Place]) -> bool:
+            if self._choice is None or SPECIFIC_CHARACTER_SET in places:
+                return False
+            from .value_choice import needs_character_set
+
+            texts = (places[tag] for tag in self._needed if tag in places)
+            return any(
+                length <= LONGEST_NOTE and needs_character_set((vr, source.read_at(at, length)))
+                for vr, at, length in texts
+            )
+
+        collector = _Collector(self._tags, self._last, self._needed, lacks_character_set)
         with suppress(_Passed):
             walk_data_set(source, syntax, dictionary=self._dictionary, builder=collector)
         found = {
@@ -146,15 +161,18 @@ class HeaderReader:
 class _OpenSource:
     """An open input whose first bytes have been read already."""
 
-    __slots__ = ("_beginning", "_file")
+    __slots__ = ("_beginning", "_check", "_file")
 
-    def __init__(self, file: ByteSource, beginning: bytes) -> None:
+    def __init__(self, file: ByteSource, beginning: bytes, check: Callable[[], None] | None) -> None:
+        self._check = check
         self._file = file
         self._beginning = beginning
 
     def read_at(self, position: int, size: int) -> bytes:
         if position + size <= len(self._beginning):
             return self._beginning[position : position + size]
+        if self._check is not None:  # a file is read to its end if it lacks what is looked for
+            self._check()
         return self._file.read_at(position, size)
 
 
@@ -176,6 +194,10 @@ class _Beginning:
         return self._data[position : position + size]
 
 
+_Place = tuple[str, int, int]
+"""VR, position and length of an element."""
+
+
 class _Passed(Exception):
     """The walk has passed the place of the last wanted element; nothing more is read."""
 
@@ -184,16 +206,25 @@ class _Collector:
     """Notes the positions of elements of the data set, and stops the walk after the last wanted one.
 
     A data set that is not in ascending order is put in order and sent with all that is in it.  So the walk goes on
-    until all that is ``needed`` was met, or is known to be missing.
+    until all that is ``needed`` was met, or is known to be missing; then ``lacks_character_set`` is asked, once,
+    whether the text that was found is known only by a character set that would stand behind it.
     """
 
-    def __init__(self, tags: frozenset[int], last: int, needed: frozenset[int]) -> None:
+    def __init__(
+        self,
+        tags: frozenset[int],
+        last: int,
+        needed: frozenset[int],
+        lacks_character_set: Callable[[Mapping[int, _Place]], bool],
+    ) -> None:
         self._tags = tags
         self._last = last
         self._missing = set(needed)
+        self._lacks_character_set = lacks_character_set
+        self._was_asked = False
         self._has_passed = False
         self._depth = 0
-        self.places: dict[int, tuple[str, int, int]] = {}
+        self.places: dict[int, _Place] = {}
 
     def element(self, tag: int, vr: str, position: int, length: int) -> None:
         if self._depth == 0:
@@ -218,8 +249,14 @@ class _Collector:
     def _meet(self, tag: int, is_last: bool) -> None:
         self._missing.discard(tag)
         self._has_passed = self._has_passed or is_last
-        if self._has_passed and not self._missing:
-            raise _Passed
+        if not self._has_passed or self._missing:
+            return
+        if not self._was_asked:
+            self._was_asked = True
+            if self._lacks_character_set(self.places):
+                self._missing.add(SPECIFIC_CHARACTER_SET)
+                return
+        raise _Passed
 
     def begin_item(self) -> None: ...
     def end_item(self) -> None: ...

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dcmsend.dicom.byte_source import ByteSource, BytesSource, SourceFrom
 from dcmsend.errors import DataSetError, FileUnreadable
-from dcmsend.inputs import FileChanged, FileSource, OpenFile, Origin, Source
+from dcmsend.inputs import FileSource, OpenFile, Origin, Source, open_to_look
 from dcmsend.reasons import Rejection
 
 from .facts import HeaderFacts
@@ -107,7 +107,7 @@ class _BeginningFirst:
         if end <= len(self._beginning) or len(self._beginning) < FIRST_READ:  # fewer than asked for: that is all
             return self._beginning[position:end]
         if self._file is None:
-            self._file = self._item.open(len(self._beginning))
+            self._file = open_to_look(self._item, len(self._beginning))
         return self._file.source().read_at(position, size)
 
     def close(self) -> None:
@@ -158,7 +158,7 @@ def is_dicom(item: Source, opened: Opened) -> bool:
     if isinstance(opened, DataSetError):  # what lies in an archive may be one, if nobody can look
         if opened.why is Rejection.UNSEARCHABLE:
             return item.origin is not Origin.DICOMDIR
-        return opened.why is Rejection.MEMBER or isinstance(opened, FileChanged)
+        return opened.why in (Rejection.MEMBER, Rejection.FILE_CHANGED)
     return looks_like_dicom(opened[1])
 
 

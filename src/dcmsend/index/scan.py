@@ -59,7 +59,7 @@ def scan(
         on_rejected: called for each input that yields no instance.
         dictionary: makes the data dictionary when it is needed, None for the built-in one.
         skip: asked before a file is opened, also for files that a DICOMDIR refers to; true skips the file.
-        check: called now and then while a file is waited for, and may raise to end the wait.
+        check: called now and then while a file is waited for, or read far into for its values; may raise to end that.
         share: tells which instances belong to another run, if that is only known once a file is open.
         for_report: tags beside the UIDs for the ``facts`` of instances; rejections then get their ``stamp``; None if
             no report shows any.
@@ -86,7 +86,7 @@ def scan(
 
             choice = ValueChoice(options.value_rules)
         tags = for_report or frozenset()
-        headers = HeaderReader(tags, options.read_mode, dictionary, choice, keeps_facts=wants_facts)
+        headers = HeaderReader(tags, options.read_mode, dictionary, choice, keeps_facts=wants_facts, check=check)
     with_stamps = for_report is not None
     state = _Scan(
         options, on_rejected, dictionary, skip, check, share, headers, with_stamps, kept, fetcher, on_filtered,

@@ -15,13 +15,14 @@ from dcmsend.dicom.record import Record
 from dcmsend.dicom.tag import SPECIFIC_CHARACTER_SET
 from dcmsend.dicom.vr import STRING_VRS
 
-__all__ = ["ValueChoice", "ValueRule"]
+__all__ = ["ValueChoice", "ValueRule", "needs_character_set"]
 
 _NUMBERS: Final = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "UV": "Q", "SV": "q", "FL": "f", "FD": "d", "xs": "H"}
 _DIGITS: Final = {"f": range(6, 10), "d": range(15, 18)}
 _WHOLE: Final = frozenset(("LT", "ST", "UR", "UT"))
 """Texts in which a backslash is a character."""
 _OF_CHARACTER_SETS: Final = frozenset(("LO", "LT", "PN", "SH", "ST", "UC", "UT", "UN"))
+_BEYOND_ASCII: Final = re.compile(rb"[\x1b\x80-\xff]")
 _WITHOUT_TEXT: Final = frozenset(("SQ", "OB", "OW", "OD", "OF", "OL", "OV", "ox", "px", "lt", "na"))
 
 
@@ -95,6 +96,12 @@ class ValueChoice:
         )
 
 
+def needs_character_set(element: _Element) -> bool:
+    """Whether the Specific Character Set tells what the text of an element is."""
+    vr, value = element
+    return vr in _OF_CHARACTER_SETS and _BEYOND_ASCII.search(value) is not None
+
+
 def _values_of(element: _Element, character_set: bytes, order: str) -> list[str]:
     """The values of an element as text, without padding."""
     vr, value = element
@@ -118,4 +125,5 @@ def _number(number: float, code: str) -> str:
         return str(number)
     texts = (f"{number:.{digits}g}" for digits in _DIGITS[code])
     kind = struct.Struct(code)
-    return next((text for text in texts if kind.pack(float(text)) == kind.pack(number)), str(number))
+    text = next((text for text in texts if kind.pack(float(text)) == kind.pack(number)), str(number))
+    return f"{float(text):.15g}" if code == "f" else text  # with few digits, a million has an exponent already

@@ -21,7 +21,7 @@ from .input_file import InputFile
 from .left_out import LeftOut
 from .open_watch import OpenWatch
 from .options import FileList, InputOptions
-from .source import DicomdirRecord, Origin, Source, Stamp, name_of
+from .source import DicomdirRecord, Origin, Source, Stamp, name_of, open_to_look
 
 if TYPE_CHECKING:
     from .ahead import MOST_AHEAD, STRETCH, Ticket, TicketWorkers, in_order, most_ahead
@@ -98,6 +98,7 @@ __all__ = [
     "open_beginning",
     "open_file",
     "open_input",
+    "open_to_look",
     "pread_by_seeking",
     "preadv_by_seeking",
     "read_dicomdir",

@@ -43,7 +43,7 @@ class FileChanged(DataSetError):
     is_permanent = False
 
     def __init__(self, detail: str, condition: str = "Invalid stream") -> None:
-        super().__init__(condition, detail)
+        super().__init__(condition, detail, Rejection.FILE_CHANGED)
 
 
 class OpenFile:

@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 
 from .file_source import OpenFile
 
-__all__ = ["DicomdirRecord", "Origin", "Source", "Stamp", "name_of"]
+__all__ = ["DicomdirRecord", "Origin", "Source", "Stamp", "name_of", "open_to_look"]
 
 
 class Origin(Enum):
@@ -125,6 +125,15 @@ class Source(Protocol):
     def let_go(self) -> None:
         """Give up what was kept of it since it was scanned: it will not be sent, or has its outcome."""
         ...
+
+
+def open_to_look(item: Source, head_size: int) -> OpenFile:
+    """Open an input during the scan, beyond its first bytes; it is still to be sent.
+
+    Raises FileUnreadable, DataSetError.
+    """
+    opened: OpenFile = getattr(item, "open_to_look", item.open)(head_size)
+    return opened
 
 
 def name_of(item: Source) -> str:

@@ -145,7 +145,7 @@ def _kinds(record: RunRecord) -> list[str]:
     from .page_words import sentence  # seldom needed
 
     for cause, count in sorted(record.rejections.items(), key=lambda item: -item[1]):
-        to_do = "try again" if cause is Rejection.NOT_NOW and not is_final_refusal(record.error) else "manual action"
+        to_do = "manual action" if cause.is_permanent or is_final_refusal(record.error) else "try again"
         lines.append(f"    not sent  {format_count(count):>5} {_name(cause)} -> {to_do}")
         lines += _wrapped(sentence(for_left_out(cause)))
     return lines

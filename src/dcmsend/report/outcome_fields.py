@@ -12,7 +12,6 @@ from typing import Any, Final
 
 from dcmsend.dicom.sop_class import sop_class_name
 from dcmsend.index import FilteredInput, RejectedInput
-from dcmsend.reasons import Rejection
 from dcmsend.transfer import Attempt, Reason, Result, StoreOutcome
 
 TYPE_CHECKING = False
@@ -79,7 +78,7 @@ def rejected_fields(rejected: RejectedInput) -> dict[str, Any]:
     fields |= {
         "sop_class_uid": "", "sop_class_name": "", "sop_instance_uid": "", "syntax_file": "", "converted": False,
         "bytes_sent": 0, "outcome": name, "error_comment": "", "offending_elements": [], "reason": name,
-        "message": clean(message), "retryable": rejected.why is Rejection.NOT_NOW, "attempts": [], "seconds": 0.0,
+        "message": clean(message), "retryable": not rejected.why.is_permanent, "attempts": [], "seconds": 0.0,
     }  # fmt: skip
     return fields
 

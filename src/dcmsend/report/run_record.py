@@ -49,7 +49,8 @@ class RunRecord:
             left out.
         dicomdirs: DICOMDIR files that were met and not followed.
         left_out: what the search has passed by.
-        not_now: number of objects that their store could not give, but may give to a new run.
+        not_now: number of inputs that could not be had now, but may be by a new run: their store was busy, or they were
+            changed.
         instances_found: number of instances found so far.
         bytes_found: size of their files; only counted if ``is_watched``; None if one of them is not known.
         is_watched: whether somebody looks at the progress: sizes are then counted, and outcomes have their facts.
@@ -136,12 +137,12 @@ class RunRecord:
                 self.on_filtered(rejected)
             return
         self.invalid_files += rejected.dicomdir is None
-        if rejected.why is Rejection.NOT_NOW:
+        if not rejected.why.is_permanent:
             self.not_now += 1
         else:
             self.broken_files += rejected.is_dicom
             self.dicomdirs += rejected.why is Rejection.DICOMDIR
-        if rejected.is_dicom or rejected.why is Rejection.NOT_NOW:
+        if rejected.is_dicom or not rejected.why.is_permanent:
             self.rejections[rejected.why] = self.rejections.get(rejected.why, 0) + 1
         if self.keeps_all:
             self.rejected.append(rejected)

@@ -100,12 +100,16 @@ class _InflatedMember:
         finally:
             os.close(descriptor)
 
-    def open(self, head_size: int, spares: SpareFiles | None = None) -> OpenFile:
+    def open_to_look(self, head_size: int) -> OpenFile:
+        """As ``open``, but it stays kept as one that nobody has asked for yet."""
+        return self.open(head_size, to_send=False)
+
+    def open(self, head_size: int, spares: SpareFiles | None = None, *, to_send: bool = True) -> OpenFile:
         """See ``MemberContent``."""
         os.close(self._reader.file.open())  # only to see whether it was changed
         size, stamp = self._reader.place_of(self.number)[1], self._reader.file.stamp
         kept = self.head
         if kept is not None and len(kept) == size:
             return OpenFile.of_member(-1, size, kept, stamp, is_private=True)
-        descriptor, start = self._reader.open(self.number)
+        descriptor, start = self._reader.open(self.number, to_send=to_send)
         return open_range(descriptor, start, size, stamp, head_size, is_private=True)

@@ -30,7 +30,7 @@ class SequentialReader:
 
     Attributes:
         is_listed: whether no more members will be added.
-        restarts: how often the archive had to be inflated again from its beginning.
+        restarts: how often the archive had to be inflated again from its beginning because of the order of sending.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class SequentialReader:
         self._offsets, self._sizes = array("q"), array("q")
         self._lock = threading.Lock()
         self._stream: Inflating | None = None
-        self._was_begun = False
+        self._has_sent = False
         self._next = 0
         self._kept: dict[int, Kept] = {}
         self._last: Segment | None = None
@@ -125,6 +125,7 @@ class SequentialReader:
     def open(self, number: int, *, to_send: bool = True) -> tuple[int, int]:
         """A descriptor, which the caller closes, and the position of the member's first byte in it.
 
+        Without ``to_send`` the member is only looked at, and will be asked for once more.
         Raises DataSetError, FileUnreadable.
         """
         taken = self._take(number, to_send)
@@ -157,6 +158,7 @@ class SequentialReader:
         """Inflate up to the end of a member, keep what lies before it, and open it."""
         if self._stream is None or number < self._next:
             self._begin()
+        self._has_sent = self._has_sent or to_send
         try:
             while self._next < number:
                 with suppress(FileUnreadable):  # a full disk matters only to the member that was asked for
@@ -197,12 +199,12 @@ class SequentialReader:
         return segment
 
     def _begin(self) -> None:
-        if self._was_begun:
+        if self._has_sent:  # what was only looked at has to be read again in any case
             self.restarts += 1
             if self.restarts == 1:
                 _log.warning("%s is read again from its beginning, for a member that was passed", self.file.item.path)
         self._end()
-        self._was_begun = True
+        self._has_sent = False
         descriptor = self.file.open()
         try:
             self._stream = Inflating(descriptor, self._kind, self._check)
