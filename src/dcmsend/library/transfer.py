@@ -172,12 +172,14 @@ class Transfer:
         """Called when the program ends, and everything can still be ended in order."""
         if os.getpid() != self._process:
             return
+        all_events = self._outcomes, self._proofs
         try:
             self.__exit__(None, None, None)
-        except ValueError as error:
-            if "already executing" not in str(error):
+        except ValueError:
+            self.abort()
+            if not any(getattr(events, "gi_running", False) for events in all_events):
                 raise
-            self.abort()  # a daemon's thread is in the midst of it; it ends as far as it comes
+            # A daemon's thread is in the midst of it; it ends as far as it comes.
 
     def _close(self) -> None:
         if os.getpid() == self._process:
