@@ -36,9 +36,12 @@ def loaded(path: Path, content: bytes) -> LoadedInstance:
     return load_instance(instance, item.open(16 * 1024), default_dictionary)
 
 
-@pytest.mark.parametrize("padding", [b"", b"\0"])
+TRAILER = zlib.crc32(PLAIN).to_bytes(4, "little") + len(PLAIN).to_bytes(4, "little")
+
+
+@pytest.mark.parametrize("padding", [b"", b"\0", TRAILER, TRAILER + b"\0"])
 def test_a_sound_file_is_sent_as_it_stands(tmp_path: Path, padding: bytes) -> None:
-    """Also with the zero byte that makes its length even (PS3.5 A.5)."""
+    """Also with the zero byte that makes its length even (PS3.5 A.5), and with what many writers have from gzip."""
     instance = loaded(tmp_path / "file", deflated(PLAIN) + padding)
     assert (instance.must_be_encoded, instance.warnings) == ((), ())
 
@@ -48,10 +51,12 @@ def test_a_sound_file_is_sent_as_it_stands(tmp_path: Path, padding: bytes) -> No
     [
         (deflated(PLAIN + LOST), f"item delimiter at {len(PLAIN)} of the inflated data set, outside of any item: "),
         (deflated(PLAIN) + bytes(34), "34 bytes behind the end of the deflate stream are not sent"),
+        (deflated(PLAIN) + TRAILER[:7] + b"\1", "8 bytes behind the end of the deflate stream are not sent"),
+        (deflated(PLAIN) + TRAILER + b"xx", "10 bytes behind the end of the deflate stream are not sent"),
         (deflated(PLAIN) + b"x", "1 byte behind the end of the deflate stream is not sent"),
         (deflated(PLAIN) + bytes(100_000), "100000 bytes behind the end of the deflate stream are not sent"),
     ],
-    ids=["delimiter", "padding", "byte", "much"],
+    ids=["delimiter", "padding", "no trailer", "behind a trailer", "byte", "much"],
 )
 def test_what_is_not_sent_is_told(tmp_path: Path, dcmsend: str, content: bytes, warning: str) -> None:
     instance = loaded(tmp_path / "file", content)

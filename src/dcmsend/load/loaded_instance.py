@@ -197,9 +197,16 @@ class _FileContent:
             self._check()
         return FileSource(self._descriptor).read_at(self._start + position, end - position)
 
-    def is_padding(self, position: int) -> bool:
-        """Whether at most a zero byte, which makes a length even (PS3.5 A.5), is from ``position`` on."""
-        return self.read_at(position, 2) in (b"", b"\0")
+    def ends_a_stream(self, position: int, length: int) -> bool:
+        """Whether no more is from ``position`` on than what ends a deflate stream of ``length`` inflated bytes.
+
+        That is at most a zero byte, which makes a length even (PS3.5 A.5).  Many writers put before it what gzip does
+        (RFC 1952, 2.3.1): a checksum and the length.
+        """
+        rest = self.read_at(position, 10)
+        if len(rest) >= 8 and int.from_bytes(rest[4:8], "little") == length & 0xFFFFFFFF:
+            rest = rest[8:]
+        return rest in (b"", b"\0")
 
     @property
     def head(self) -> bytes:
@@ -299,7 +306,8 @@ def _walked(
     warnings, repairs = walked.warnings, walked.repairs
     if is_deflated:
         has_more, end = inflating.finish(walked.encoded_length)
-        warning = "" if content.is_padding(end) else _behind_the_stream(content.size - end)
+        is_all = content.ends_a_stream(end, walked.encoded_length)
+        warning = "" if is_all else _behind_the_stream(content.size - end)
         if warning:
             warnings += (warning,)
         if warning or has_more:  # as it stands it would be sent with what is not of the data set
