@@ -147,16 +147,13 @@ class StoreLoop:
         number = store.index + 1
         progress = None
         if observer is not None:
-            from dcmsend.transfer import BytesSent, CallerFailed
+            from dcmsend.transfer import BytesSent, tell_caller
 
             facts = store.facts or store.instance.facts
             study_uid = "" if facts is None else facts.study_uid
 
             def progress(count: int) -> None:
-                try:
-                    observer.bytes_sent(BytesSent(number, count, study_uid))
-                except Exception as error:  # it says nothing about this association
-                    raise CallerFailed(error) from error
+                tell_caller(observer.bytes_sent, BytesSent(number, count, study_uid))
 
         self._in_flight.begun = store.message_id
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dcmsend.transfer import CallerFailed, Observer
+from dcmsend.transfer import Observer, tell_caller
 
 if TYPE_CHECKING:
     from dcmsend.transfer import (
@@ -37,43 +37,22 @@ class GuardedObserver(Observer):
             self.bytes_sent = observer.bytes_sent  # type: ignore[method-assign]
 
     def association_opened(self, event: AssociationOpened) -> None:
-        try:
-            self._observer.association_opened(event)
-        except Exception as error:
-            raise CallerFailed(error) from error
+        tell_caller(self._observer.association_opened, event)
 
     def association_closed(self, event: AssociationClosed) -> None:
-        try:
-            self._observer.association_closed(event)
-        except Exception as error:
-            raise CallerFailed(error) from error
+        tell_caller(self._observer.association_closed, event)
 
     def bytes_sent(self, event: BytesSent) -> None:
-        try:
-            self._observer.bytes_sent(event)
-        except Exception as error:
-            raise CallerFailed(error) from error
+        tell_caller(self._observer.bytes_sent, event)
 
     def waiting(self, event: Waiting | None) -> None:
-        try:
-            self._observer.waiting(event)
-        except Exception as error:
-            raise CallerFailed(error) from error
+        tell_caller(self._observer.waiting, event)
 
     def host_news(self, event: HostNews) -> None:
-        try:
-            self._observer.host_news(event)
-        except Exception as error:
-            raise CallerFailed(error) from error
+        tell_caller(self._observer.host_news, event)
 
     def outcome(self, outcome: StoreOutcome) -> None:
-        try:
-            self._observer.outcome(outcome)
-        except Exception as error:
-            raise CallerFailed(error) from error
+        tell_caller(self._observer.outcome, outcome)
 
     def proven(self, event: InstanceProof) -> None:
-        try:
-            self._observer.proven(event)
-        except Exception as error:
-            raise CallerFailed(error) from error
+        tell_caller(self._observer.proven, event)

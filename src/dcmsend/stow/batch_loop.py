@@ -349,13 +349,10 @@ def _unless_changed(part: Part, verdict: Verdict) -> Verdict:
 def _progress(observer: Observer | None) -> Callable[[Part, int], None] | None:
     if observer is None:
         return None
-    from dcmsend.transfer import BytesSent, CallerFailed
+    from dcmsend.transfer import BytesSent, tell_caller
 
     def tell(part: Part, count: int) -> None:
         facts = part.facts or part.instance.facts
-        try:
-            observer.bytes_sent(BytesSent(part.index + 1, count, "" if facts is None else facts.study_uid))
-        except Exception as error:  # it says nothing about this connection
-            raise CallerFailed(error) from error
+        tell_caller(observer.bytes_sent, BytesSent(part.index + 1, count, "" if facts is None else facts.study_uid))
 
     return tell

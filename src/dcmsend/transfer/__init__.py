@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .engine import Engine, not_attempted
-from .observer import CallerFailed, Observer
+from .observer import CallerFailed, Observer, tell_caller
 from .options import AutoAssociations, RetryOptions, TransferOptions
 from .outcome import Attempt, Reason, Result, StoreOutcome, counted_as_stored, may_succeed
 from .peer_facts import Counter, Counts, PeerFacts, Timings, blames_receiver, log_end
@@ -67,6 +67,7 @@ __all__ = [
     "log_end",
     "may_succeed",
     "not_attempted",
+    "tell_caller",
 ]
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from .events import AssociationClosed, AssociationOpened, BytesSent, HostNews, Waiting
     from .outcome import StoreOutcome
     from .proof import InstanceProof
 
-__all__ = ["CallerFailed", "Observer", "SerialObserver"]
+__all__ = ["CallerFailed", "Observer", "SerialObserver", "tell_caller"]
+
+_Event = TypeVar("_Event")
 
 
 class CallerFailed(Exception):
@@ -22,6 +25,14 @@ class CallerFailed(Exception):
     def __init__(self, error: Exception) -> None:
         self.error = error
         super().__init__(error)
+
+
+def tell_caller(told: Callable[[_Event], None], event: _Event) -> None:
+    """Call a method of an observer.  Raises CallerFailed for whatever error it raises."""
+    try:
+        told(event)
+    except Exception as error:
+        raise CallerFailed(error) from error
 
 
 class Observer:
