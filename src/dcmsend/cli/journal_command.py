@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, NoReturn
@@ -31,7 +30,7 @@ from .journal_fields import (
     result_name,
     row_fields,
 )
-from .terminal import is_terminal, make_harmless, to_bytes
+from .terminal import drop_output, is_terminal, make_harmless, to_bytes
 
 __all__ = ["console", "journal_parser", "main", "merge_parser", "report_parser"]
 
@@ -147,7 +146,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(text.replace("\n", "\\x0a") + "\n")
         return ExitCode.CANNOT_WRITE_REPORT
     except BrokenPipeError:  # the reader of the pipe does not want the rest
-        _drop_output()
+        drop_output()
         return ExitCode.OK
     except _OutputFailed as error:
         sys.stderr.write(f"dcmsend-journal: cannot write to the standard output: {error}\n")
@@ -231,14 +230,8 @@ def _write(texts: Iterable[str]) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        _drop_output()
+        drop_output()
         raise _OutputFailed(error.strerror or str(error)) from error
-
-
-def _drop_output() -> None:
-    """Have the standard output go nowhere, also what it still holds, so that the interpreter can end in peace."""
-    with open(os.devnull, "wb") as nowhere:
-        os.dup2(nowhere.fileno(), 1)
 
 
 def _one_line(text: str) -> str:

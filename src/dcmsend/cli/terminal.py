@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Final, TextIO
 
-__all__ = ["ErrorStream", "is_terminal", "make_harmless", "to_bytes", "write_output"]
+__all__ = ["ErrorStream", "drop_output", "is_terminal", "make_harmless", "to_bytes", "write_output"]
 
 _BIDI_CONTROLS: Final = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
 _ESCAPES: Final = {
@@ -86,10 +86,7 @@ def is_terminal(stream: TextIO | None) -> bool:
 
 
 def write_output(text: str) -> None:
-    """Write to standard output, whatever its encoding is; a reader that has closed it does not want the rest.
-
-    After a broken pipe standard output is redirected to nowhere, so that the interpreter does not complain at its end.
-    """
+    """Write to standard output, whatever its encoding is; a reader that has closed it does not want the rest."""
     stream = sys.stdout
     if stream is None:
         return
@@ -101,7 +98,12 @@ def write_output(text: str) -> None:
             buffer.write(to_bytes(make_harmless(text) if is_terminal(stream) else text))
         stream.flush()
     except BrokenPipeError:
-        with open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        drop_output()
     except (OSError, ValueError):
         pass
+
+
+def drop_output() -> None:
+    """Have the standard output go nowhere, also what it still holds, so that the interpreter can end in peace."""
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
