@@ -105,9 +105,9 @@ def _open(path: str) -> int:
 
 
 def _wait_for_data(descriptor: int, check: Callable[[], None] | None) -> None:
-    import select
+    from dcmsend.transport import is_ready  # only where a list comes through a pipe
 
-    while not select.select([descriptor], (), (), _WAIT_SECONDS)[0]:
+    while not is_ready(descriptor, _WAIT_SECONDS):
         if check is not None:
             check()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import os
-import select
 import signal
 import stat
 import subprocess
@@ -18,6 +17,7 @@ from typing import Any, ClassVar, Final, Protocol
 from dcmsend.dicom.record import FileName, Record
 from dcmsend.fork import own
 from dcmsend.interrupt import WAIT_SLICE
+from dcmsend.transport import is_ready
 
 from .errors import CredentialsUnusable
 
@@ -309,7 +309,7 @@ def _read_pipe(descriptor: int, until: float, check: _Check) -> bytes | None:
     while len(data) <= _LONGEST:
         check()
         left = until - time.monotonic()
-        if not _is_ready(descriptor, min(WAIT_SLICE, max(0.0, left))):
+        if not is_ready(descriptor, min(WAIT_SLICE, max(0.0, left))):
             if left <= 0:
                 return None
             continue
@@ -318,15 +318,6 @@ def _read_pipe(descriptor: int, until: float, check: _Check) -> bytes | None:
             break
         data += piece
     return data
-
-
-def _is_ready(descriptor: int, seconds: float) -> bool:
-    """Whether there is something to be read within this time, or the end."""
-    if hasattr(select, "poll"):  # ``select`` takes no descriptor beyond 1023, of which a server may have many
-        poll = select.poll()
-        poll.register(descriptor, select.POLLIN)
-        return bool(poll.poll(seconds * 1000))
-    return bool(select.select([descriptor], [], [], seconds)[0])
 
 
 def _checked(data: bytes, source: str, what: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from .address import AddressFamily
 from .deadline import Deadline
-from .tcp import TcpConnection, TcpOptions, connect
+from .tcp import TcpConnection, TcpOptions, connect, is_ready
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AcceptedConnection", "AddressFamily", "Connection", "Deadline", "Listener", "TcpConnection", "TcpOptions",
-    "TlsClient", "TlsOptions", "TlsProfile", "TlsServer", "connect", "load_tls",
+    "TlsClient", "TlsOptions", "TlsProfile", "TlsServer", "connect", "is_ready", "load_tls",
 ]
 
 

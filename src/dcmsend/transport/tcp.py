@@ -20,7 +20,7 @@ from dcmsend.reasons import NoConnection
 from .address import AddressFamily, resolve
 from .deadline import Deadline
 
-__all__ = ["TcpConnection", "TcpOptions", "connect", "text_of_error"]
+__all__ = ["TcpConnection", "TcpOptions", "connect", "is_ready", "text_of_error"]
 
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 _TCP_INFO: int | None = getattr(socket, "TCP_INFO", None) if sys.platform.startswith("linux") else None
@@ -158,7 +158,7 @@ class TcpConnection:
         if self._poll_input is not None:
             return bool(self._poll_input(0))
         try:
-            return _is_ready(self._sock, 0.0, for_writing=False)
+            return is_ready(self._sock, 0.0)
         except ValueError:  # closed
             return True
 
@@ -294,13 +294,17 @@ def _connect(sock: socket.socket, address: tuple[str, int], deadline: Deadline, 
 
 
 def _is_writable(sock: socket.socket, remaining: float | None) -> bool:
-    return _is_ready(sock, WAIT_SLICE if remaining is None else min(WAIT_SLICE, remaining), for_writing=True)
+    return is_ready(sock, WAIT_SLICE if remaining is None else min(WAIT_SLICE, remaining), for_writing=True)
 
 
-def _is_ready(sock: socket.socket, seconds: float, *, for_writing: bool) -> bool:
+def is_ready(file: socket.socket | int, seconds: float, *, for_writing: bool = False) -> bool:
+    """Whether a socket or pipe can be read, or written, within a time; also at its end.
+
+    ``select`` takes no descriptor beyond 1023, of which a server may have many, so it is used only on Windows.
+    """
     if hasattr(select, "poll"):
         poll = select.poll()
-        poll.register(sock, _POLLOUT if for_writing else _POLLIN)
+        poll.register(file, _POLLOUT if for_writing else _POLLIN)
         return bool(poll.poll(seconds * 1000))
-    readers, writers = ([], [sock]) if for_writing else ([sock], [])
-    return any(select.select(readers, writers, [sock], seconds))
+    readers, writers = ([], [file]) if for_writing else ([file], [])
+    return any(select.select(readers, writers, [file], seconds))
