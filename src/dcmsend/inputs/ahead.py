@@ -15,6 +15,7 @@ from typing import Final, Generic, TypeVar
 
 from dcmsend.errors import FileUnreadable
 from dcmsend.interrupt import WAIT_SLICE
+from dcmsend.threads import start_threads
 
 from .file_source import NO_DESCRIPTOR, most_descriptors
 
@@ -117,7 +118,7 @@ class TicketWorkers(Generic[Opened]):
 
     def grow(self, count: int) -> None:
         """Have at least this many threads."""
-        self._threads += _start_threads(self._run, "open", count - len(self._threads))
+        self._threads += start_threads(self._run, _names("open", count - len(self._threads)))
 
     def add(self, ticket: Ticket[Opened]) -> None:
         """Queue a file to be opened."""
@@ -137,17 +138,8 @@ class TicketWorkers(Generic[Opened]):
             ticket.work()
 
 
-def _start_threads(target: Callable[[], None], name: str, count: int) -> list[threading.Thread]:
-    """As many threads as the system permits; perhaps none."""
-    threads: list[threading.Thread] = []
-    for number in range(count):
-        thread = threading.Thread(target=target, name=f"{name}-{number + 1}", daemon=True)
-        try:
-            thread.start()
-        except RuntimeError:  # a limit of processes; those that were started have to be enough
-            break
-        threads.append(thread)
-    return threads
+def _names(beginning: str, count: int) -> list[str]:
+    return [f"{beginning}-{number + 1}" for number in range(count)]
 
 
 def _wait_for(threads: list[threading.Thread]) -> None:
@@ -210,7 +202,7 @@ class _InOrder(Generic[Item, Opened]):
         self._changed = threading.Condition()
         self._entries: deque[tuple[Item, Ticket[Opened]] | _End] = deque()
         self._closed = False
-        self._threads = _start_threads(self._run, "scan", threads)
+        self._threads = start_threads(self._run, _names("scan", threads))
 
     def next(self, check: Callable[[], None] | None) -> tuple[Item, Ticket[Opened]] | None:
         """The next entry; None after the last one of the stretch.  Raises an exception of the items."""

@@ -7,12 +7,12 @@ instance is decoded: starting them costs nothing compared with decoding a megaby
 from __future__ import annotations
 
 import queue
-import threading
 from collections.abc import Iterator
 from typing import Final
 
 from dcmsend.errors import Cancelled
 from dcmsend.interrupt import Interrupt
+from dcmsend.threads import start_threads
 from dcmsend.transcode import Job
 
 __all__ = ["DecodeWorkers"]
@@ -72,14 +72,7 @@ class _Crew:
         self._jobs: queue.Queue[tuple[int, Job] | None] = queue.Queue(count)
         self._failures: dict[int, BaseException] = {}
         self._taken = 0
-        self._threads: list[threading.Thread] = []
-        for _ in range(count):
-            thread = threading.Thread(target=self._work, name="dcmsend-decode", daemon=True)
-            try:
-                thread.start()
-            except RuntimeError:  # a limit of processes; those that were started have to be enough
-                break
-            self._threads.append(thread)
+        self._threads = start_threads(self._work, ["dcmsend-decode"] * count)
 
     def take(self, job: Job) -> bool:
         """Queue a job, waiting for a free place; return False when a job has failed and no more are needed."""

@@ -10,6 +10,7 @@ import threading
 from typing import Final
 
 from dcmsend.errors import FileUnreadable, TranscodeError
+from dcmsend.threads import is_started
 from dcmsend.transcode import MemorySpool, Spool
 
 from .room import free_bytes
@@ -84,9 +85,7 @@ class FileSpool:
         with self._lock:
             if self._writer is None:
                 writer = threading.Thread(target=self._write_waiting, name="dcmsend-spool", daemon=True)
-                try:
-                    writer.start()
-                except RuntimeError:  # a limit of processes
+                if not is_started(writer):
                     return False
                 self._writer = writer
             return True

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final, TextIO
+
+from dcmsend.threads import is_started
 
 from .progress import Progress
 from .progress_text import progress_line, progress_screen
@@ -41,8 +42,7 @@ class LineView:
 
     def start(self) -> None:
         """Show progress from now on."""
-        with suppress(RuntimeError):  # the system permits no further thread: the run goes on without
-            self._thread.start()
+        is_started(self._thread)  # the run goes on without
 
     def stop(self) -> None:
         """Stop showing progress; written lines stay, drawn ones are removed."""
@@ -91,8 +91,7 @@ class TerminalView:
 
     def start(self) -> None:
         """Show progress from now on."""
-        with suppress(RuntimeError):  # the system permits no further thread: the run goes on without
-            self._thread.start()
+        is_started(self._thread)  # the run goes on without
 
     def stop(self) -> None:
         """Stop showing progress; written lines stay, drawn ones are removed."""

@@ -9,6 +9,7 @@ from enum import Enum
 from dcmsend.errors import ConnectFailed
 from dcmsend.interrupt import WAIT_SLICE, Interrupt
 from dcmsend.reasons import NoConnection
+from dcmsend.threads import is_started
 
 from .deadline import Deadline
 
@@ -82,9 +83,7 @@ def _addresses(name: str, port: int, family: int, deadline: Deadline, interrupt:
 
     # The call cannot be interrupted; an abandoned thread does no harm.
     thread = threading.Thread(target=ask, name="resolver", daemon=True)
-    try:
-        thread.start()
-    except RuntimeError:  # a limit of processes; the resolver has a limit of its own
+    if not is_started(thread):  # the resolver has a limit of its own
         ask()
     while thread.is_alive():
         left = deadline.remaining()
