@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -130,19 +130,7 @@ class HeaderReader:
             from dcmsend.transcode import InflatingSource
 
             source, syntax = InflatingSource(source), EXPLICIT_VR_LITTLE_ENDIAN
-
-        def lacks_character_set(places: Mapping[int, _Place]) -> bool:
-            if self._choice is None or SPECIFIC_CHARACTER_SET in places:
-                return False
-            from .value_choice import needs_character_set
-
-            texts = (places[tag] for tag in self._needed if tag in places)
-            return any(
-                length <= LONGEST_NOTE and needs_character_set((vr, source.read_at(at, length)))
-                for vr, at, length in texts
-            )
-
-        collector = _Collector(self._tags, self._last, self._needed, lacks_character_set)
+        collector = _Collector(source, self._tags, self._last, self._needed)
         with suppress(_Passed):
             walk_data_set(source, syntax, dictionary=self._dictionary, builder=collector)
         found = {
@@ -194,10 +182,6 @@ class _Beginning:
         return self._data[position : position + size]
 
 
-_Place = tuple[str, int, int]
-"""VR, position and length of an element."""
-
-
 class _Passed(Exception):
     """The walk has passed the place of the last wanted element; nothing more is read."""
 
@@ -206,25 +190,22 @@ class _Collector:
     """Notes the positions of elements of the data set, and stops the walk after the last wanted one.
 
     A data set that is not in ascending order is put in order and sent with all that is in it.  So the walk goes on
-    until all that is ``needed`` was met, or is known to be missing; then ``lacks_character_set`` is asked, once,
-    whether the text that was found is known only by a character set that would stand behind it.
+    until all that is ``needed`` was met, or is known to be missing, and then for the character set of the text that
+    was found, if only one that stands behind it can tell what it is.
+
+    Attributes:
+        places: VR, position and length of the elements that were found.
     """
 
-    def __init__(
-        self,
-        tags: frozenset[int],
-        last: int,
-        needed: frozenset[int],
-        lacks_character_set: Callable[[Mapping[int, _Place]], bool],
-    ) -> None:
+    def __init__(self, source: ByteSource, tags: frozenset[int], last: int, needed: frozenset[int]) -> None:
+        self._source = source
         self._tags = tags
         self._last = last
+        self._texts = needed
         self._missing = set(needed)
-        self._lacks_character_set = lacks_character_set
-        self._was_asked = False
         self._has_passed = False
         self._depth = 0
-        self.places: dict[int, _Place] = {}
+        self.places: dict[int, tuple[str, int, int]] = {}
 
     def element(self, tag: int, vr: str, position: int, length: int) -> None:
         if self._depth == 0:
@@ -251,12 +232,22 @@ class _Collector:
         self._has_passed = self._has_passed or is_last
         if not self._has_passed or self._missing:
             return
-        if not self._was_asked:
-            self._was_asked = True
-            if self._lacks_character_set(self.places):
-                self._missing.add(SPECIFIC_CHARACTER_SET)
-                return
-        raise _Passed
+        if not self._lacks_character_set():
+            raise _Passed
+        self._missing.add(SPECIFIC_CHARACTER_SET)
+
+    def _lacks_character_set(self) -> bool:
+        """Whether text was found that a character set behind it may tell; asked once."""
+        texts, self._texts = self._texts, frozenset()
+        if not texts or SPECIFIC_CHARACTER_SET in self.places:
+            return False
+        from .value_choice import needs_character_set
+
+        found = (self.places[tag] for tag in texts if tag in self.places)
+        return any(
+            length <= LONGEST_NOTE and needs_character_set((vr, self._source.read_at(at, length)))
+            for vr, at, length in found
+        )
 
     def begin_item(self) -> None: ...
     def end_item(self) -> None: ...
