@@ -48,10 +48,15 @@ class TokenBucket:
 
     def _take(self, count: float) -> float:
         """``take``; call it with the lock, and with a rate."""
-        now = self._clock()
-        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate) - count
-        self._at = now
+        self._fill()
+        self._tokens -= count
         return max(0.0, -self._tokens / self._rate)
+
+    def _fill(self) -> None:
+        """Put in what has come since the last time."""
+        now = self._clock()
+        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
+        self._at = now
 
 
 class TimedBucket(TokenBucket):
@@ -87,9 +92,7 @@ class TimedBucket(TokenBucket):
         with self._lock:  # all of it: where the limit ends, another thread may set the rate to 0
             rate = self._table.limit_at(self._now())
             if rate != self._rate:
-                now = self._clock()
-                self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
-                self._at = now
+                self._fill()
                 self._rate, self._burst = rate, self._burst_of(rate)
             if not rate:
                 self._tokens = 0.0  # what was owed is forgiven, and nothing is saved up
