@@ -100,10 +100,6 @@ class _InflatedMember:
         finally:
             os.close(descriptor)
 
-    def open_to_look(self, head_size: int) -> OpenFile:
-        """As ``open``, but it stays kept as one that nobody has asked for yet."""
-        return self.open(head_size, to_send=False)
-
     def open(self, head_size: int, spares: SpareFiles | None = None, *, to_send: bool = True) -> OpenFile:
         """See ``MemberContent``."""
         os.close(self._reader.file.open())  # only to see whether it was changed

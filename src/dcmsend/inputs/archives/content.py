@@ -45,10 +45,10 @@ class MemberContent(Protocol):
         """The first ``size`` bytes, or all there are.  Raises DataSetError, FileUnreadable."""
         ...
 
-    def open(self, head_size: int, spares: SpareFiles | None = None) -> OpenFile:
+    def open(self, head_size: int, spares: SpareFiles | None = None, *, to_send: bool = True) -> OpenFile:
         """The whole member; with a ``crc`` its content is still to be checked.  Raises DataSetError, FileUnreadable.
 
-        ``spares`` has files in which a content may be put.
+        ``spares`` has files in which a content may be put.  Without ``to_send`` it will be asked for once more.
         """
         ...
 
@@ -174,7 +174,7 @@ class RangeContent:
         finally:
             os.close(descriptor)
 
-    def open(self, head_size: int, spares: SpareFiles | None = None) -> OpenFile:
+    def open(self, head_size: int, spares: SpareFiles | None = None, *, to_send: bool = True) -> OpenFile:
         """See ``MemberContent``."""
         archive = self._archive
         return open_range(

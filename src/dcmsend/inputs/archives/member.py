@@ -164,9 +164,8 @@ class ArchiveMember(_InArchive):
         return self._content.open(head_size, spares)
 
     def open_to_look(self, head_size: int) -> OpenFile:
-        """See the function of this name; a content need not tell the two apart."""
-        opened: OpenFile = getattr(self._content, "open_to_look", self._content.open)(head_size)
-        return opened
+        """See the function of this name."""
+        return self._content.open(head_size, to_send=False)
 
 
 class BrokenMember(_InArchive):

@@ -136,7 +136,7 @@ class _ZipContent:
         finally:
             os.close(descriptor)
 
-    def open(self, head_size: int, spares: SpareFiles | None = None) -> OpenFile:
+    def open(self, head_size: int, spares: SpareFiles | None = None, *, to_send: bool = True) -> OpenFile:
         """See ``MemberContent``."""
         archive = self._archive
         descriptor = archive.open()
