@@ -14,6 +14,7 @@ __all__ = [
     "SHORT_VRS",
     "STRING_VRS",
     "VALUE_WIDTHS",
+    "WHITE_SPACE",
     "has_long_header",
     "is_standard",
     "vr_code",
@@ -25,6 +26,9 @@ SHORT_VRS: Final = (
     "UL", "US",
 )
 """VRs with an Explicit VR header of 8 bytes and a 16-bit length."""
+
+WHITE_SPACE: Final = b" \t\n\v\f\r"
+"""What has no place in a UID; DCMTK removes it from what it sends."""
 
 LONG_VRS: Final = ("OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV")
 """VRs with an Explicit VR header of 12 bytes and a 32-bit length."""

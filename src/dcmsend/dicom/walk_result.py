@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .tag import SOP_CLASS_UID, SOP_INSTANCE_UID
+from .vr import WHITE_SPACE
 from .walk_state import WalkState
 
 __all__ = ["WalkResult"]
@@ -50,7 +51,7 @@ class WalkResult:
 
 
 def _uid(value: bytes) -> str:
-    text = value.translate(None, b" \t\n\v\f\r").decode("latin-1").rstrip("\0")
+    text = value.translate(None, WHITE_SPACE).decode("latin-1").rstrip("\0")
     if "\\" in text:
         text = "\\".join([component.rstrip("\0") for component in text.split("\\")])
     return "" if text.startswith("\0") else text

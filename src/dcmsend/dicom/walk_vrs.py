@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from .vr import STRING_VRS, VALUE_WIDTHS, vr_code, vr_from_code
+from .vr import STRING_VRS, VALUE_WIDTHS, WHITE_SPACE, vr_code, vr_from_code
 from .walk_encoding import HeadersByNoted
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ __all__ = [
 BEYOND_DCMTK: Final = 0x10000
 """Added to the number of a VR that only our dictionary knows."""
 
-WHITE_SPACE: Final = b" \t\n\v\f\r"
 UNKNOWN: Final = vr_code("UN")
 _MAX_CODES: Final = 16384
 """Bound, because files may hold any number of tags and creators; a dictionary has fewer."""

@@ -7,11 +7,11 @@ from typing import Final
 
 from dcmsend.dicom.tag import SERIES_INSTANCE_UID, STUDY_INSTANCE_UID
 from dcmsend.dicom.value import Value
+from dcmsend.dicom.vr import WHITE_SPACE
 
 __all__ = ["HeaderFacts", "facts_of"]
 
 _LONGEST_UID: Final = 64
-_WHITE_SPACE: Final = b" \t\n\v\f\r"
 
 
 class HeaderFacts(Value):
@@ -45,5 +45,5 @@ def _uid(value: bytes | None) -> str:
     """The value without padding and white space, as it is sent (see ``WalkResult.uids``)."""
     if value is None:
         return ""
-    value = value.translate(None, _WHITE_SPACE).rstrip(b"\0")
+    value = value.translate(None, WHITE_SPACE).rstrip(b"\0")
     return value.decode("latin-1") if len(value) <= _LONGEST_UID else ""

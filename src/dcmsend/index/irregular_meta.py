@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from dcmsend.dicom.byte_source import ByteSource
 from dcmsend.dicom.tag import format_tag
-from dcmsend.dicom.vr import STRING_VRS, has_long_header, is_standard
+from dcmsend.dicom.vr import STRING_VRS, WHITE_SPACE, has_long_header, is_standard
 from dcmsend.errors import DataSetError
 from dcmsend.reasons import Rejection
 
@@ -33,7 +33,6 @@ _UNDEFINED = 0xFFFFFFFF
 _ITEM, _SEQUENCE_END = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
 _MOST_ELEMENTS = 1000
 _LARGEST_UID = 256  # more than any UID needs, and enough to recognise a value that is no UID
-_WHITE_SPACE = b" \t\n\v\f\r"
 
 _NO_GROUP_LENGTH = "DcmMetaInfo: No Group Length available in Meta Information Header"
 
@@ -242,7 +241,7 @@ def _uid_text(tag: int, vr: str, value: bytes) -> str:
     if vr not in STRING_VRS:
         return ""
     value = value.rstrip(b"\0")
-    stripped = value.translate(None, _WHITE_SPACE) if vr == "UI" else value.strip(b" ")
+    stripped = value.translate(None, WHITE_SPACE) if vr == "UI" else value.strip(b" ")
     if vr == "UI" and stripped != value:
         from dcmsend.dicom.data_dictionary import default_dictionary
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from dcmsend.dicom.byte_source import ByteSource
 from dcmsend.dicom.transfer_syntax import TransferSyntax
+from dcmsend.dicom.vr import WHITE_SPACE
 
 from .input_file import InputFile
 from .source import DicomdirRecord, Origin
@@ -101,7 +102,7 @@ def _file_id(value: bytes) -> str:
 
 def _uid(tag: int, value: bytes) -> str:
     value = value.rstrip(b"\0")
-    stripped = value.translate(None, b" \t\n\v\f\r")
+    stripped = value.translate(None, WHITE_SPACE)
     if stripped != value:
         _log.warning(
             "DcmUniqueIdentifier: Element %s (%04x,%04x) contains one or more space characters, which were removed",
