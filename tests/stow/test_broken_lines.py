@@ -19,7 +19,7 @@ from dcmsend.transfer.rate import Pace
 from support.descriptors import open_descriptors
 from support.http_wire import response, store_answer
 from support.ports import free_port
-from support.scripted_web_server import ScriptedWebServer, WebAnswer, WebRequest, store_all
+from support.scripted_web_server import Answer, ScriptedWebServer, WebAnswer, WebRequest, store_all
 from support.sending import instance_uid
 from support.storing import files_of, store
 
@@ -64,23 +64,28 @@ def test_a_cut_with_halt_ends_the_run(tmp_path: Path) -> None:
     assert sent.error is not None
 
 
+class Closing(ScriptedWebServer):
+    """Tells of each connection that it has closed."""
+
+    def __init__(self, *answers: Answer) -> None:
+        super().__init__(*answers)
+        self.closed = threading.Semaphore(0)
+
+    def _serve(self, plain: socket.socket, number: int) -> None:
+        super()._serve(plain, number)
+        self.closed.release()
+
+
 def test_a_connection_closed_while_idle_is_replaced_without_a_word(tmp_path: Path) -> None:
     paths = files_of(tmp_path, [100] * 6)
 
     def and_close(request: WebRequest) -> WebAnswer:
         return WebAnswer(store_all(request), closes=True)
 
-    closed = threading.Semaphore(0)
-
-    class Closing(ScriptedWebServer):
-        def _serve(self, plain: socket.socket, number: int) -> None:
-            super()._serve(plain, number)
-            closed.release()
-
     class Slow(Observer):
         def outcome(self, outcome: StoreOutcome) -> None:
             if outcome.index % 2 == 0:  # the last one of a request
-                assert closed.acquire(timeout=60)
+                assert server.closed.acquire(timeout=60)
 
     with Closing(and_close) as server:
         sent = store(server.url, paths, peer={"batch": 2}, halt=True, observer=Slow())
@@ -246,18 +251,11 @@ def test_a_server_that_closes_while_a_turn_is_waited_for_costs_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Servers close connections that are idle for long; the second turn comes when that has happened."""
-    closed = threading.Semaphore(0)
-
-    class Closing(ScriptedWebServer):
-        def _serve(self, plain: socket.socket, number: int) -> None:
-            super()._serve(plain, number)
-            closed.release()
-
     with Closing() as server:
         server.idle = 0.05
 
         def wait(pace: Pace, interrupt: Interrupt) -> None:
-            assert not server.requests or closed.acquire(timeout=60)
+            assert not server.requests or server.closed.acquire(timeout=60)
 
         monkeypatch.setattr(Pace, "wait_for_instance", wait)
         sent = store(server.url, files_of(tmp_path, [100] * 2), peer={"batch": 1}, max_instances_rate=1000)
