@@ -206,7 +206,7 @@ class TestTokensOnWindows:
         def no_pipes(*_: object) -> None:
             raise OSError(10038, "not a socket")
 
-        monkeypatch.setattr(credentials_module, "select", SimpleNamespace(select=no_pipes))
+        monkeypatch.setattr(credentials_module, "is_ready", no_pipes)
         monkeypatch.setattr(credentials_module.os, "killpg", no_pipes)
 
     @staticmethod
