@@ -121,6 +121,17 @@ def _answers_to(archive: CommitmentArchive, query: Any) -> Iterable[Any]:
         yield answer
 
 
+def _keep_messages_whole(dimse: Any) -> None:
+    """An answer and a report, which two threads send, may overtake each other; pynetdicom would mix their parts, too."""
+    lock, send_message = threading.Lock(), dimse.send_msg
+
+    def send_whole(*values: Any) -> None:
+        with lock:
+            send_message(*values)
+
+    dimse.send_msg = send_whole
+
+
 @contextmanager
 def commitment_archive(
     archive: CommitmentArchive | None = None, *, server_tls: ssl.SSLContext | None = None
@@ -143,6 +154,7 @@ def commitment_archive(
 
     def on_accepted(event: Any) -> None:
         archive.associations += 1
+        _keep_messages_whole(event.assoc.dimse)
 
     def on_find(event: Any) -> Iterator[tuple[int, Any]]:
         archive.queries.append(event.identifier)
