@@ -152,7 +152,7 @@ class Run:
         """Send and prove; without ``inputs`` only prove what the journal calls stored."""
         try:
             if inputs is None:
-                self.record.listed = True
+                self.record.listed, self.record.searches = True, False
                 limit_time(self.settings.transfer, self.interrupt)
             else:
                 for _ in self.send(inputs, observer):
