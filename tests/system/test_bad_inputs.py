@@ -297,6 +297,18 @@ def test_peer_that_never_accepts_the_connection(dcmsend: str) -> None:
     assert done.exit_code == 61
 
 
+def test_report_over_one_that_may_be_written_but_not_read(dcmsend: str, tmp_path: Path) -> None:
+    """As in a drop box, into which one program writes and another one looks."""
+    path = tmp_path / "report.txt"
+    path.write_text("an old report\n" * 1000)
+    path.chmod(0o222)
+    with ScriptedPeer() as peer:
+        done = run(without_privileges(dcmsend, tmp_path), "+crf", path, "127.0.0.1", peer.port, CT)
+    path.chmod(0o644)
+    assert done.exit_code == 0, done.stderr
+    assert len(parse_report(path.read_text()).entries) == 1
+
+
 @pytest.mark.parametrize("report", ["no-such-folder/report.txt", "."])
 def test_report_that_cannot_be_written(dcmsend: str, tmp_path: Path, report: str) -> None:
     with recording_scp() as peer:
