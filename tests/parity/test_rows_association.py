@@ -131,6 +131,16 @@ def test_long_host_name(duel: Duel, files: FixtureFiles) -> None:
 
 
 @row(98)
+@pytest.mark.parametrize("host", ["127.0.0.1\r", "127.1 and more", "127.0.0.1\u00a0", " 127.0.0.1"])
+def test_address_with_something_behind(duel: Duel, files: FixtureFiles, host: str) -> None:
+    """As from a file with lines of Windows: what follows white space is no part of an address."""
+    pair = duel.verbatim(host, "{port}", files("CT"))
+    pair.assert_same()
+    for run in pair:
+        assert run.exit_code == (61 if host in ("127.0.0.1\u00a0", " 127.0.0.1") else 0)
+
+
+@row(98)
 @pytest.mark.parametrize("host", ["127.1", "localhost"])
 def test_other_ways_to_name_this_machine(duel: Duel, files: FixtureFiles, host: str) -> None:
     pair = duel.verbatim(host, "{port}", files("CT"), "+crf", "{own}/report.txt")
