@@ -6,15 +6,20 @@ Masked are only time, thread, process and what says which program it is.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
+import logging
 import os
 import re
 import socket
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from dcmsend.cli.log_appenders import make_appender
+from dcmsend.cli.log_properties import host_name
 from support.corpus import DATA
 from support.programs import dcmtk_program, installed_dcmsend
 
@@ -303,6 +308,37 @@ def test_syslog_server_that_cannot_be(address: str, tmp_path: Path) -> None:
     )
     done = raw_run(installed_dcmsend(), ["-lc", "log.cfg", "localhost", "1", "nofile"], tmp_path)
     assert (done.returncode, done.stderr) == (22, b"")
+
+
+@pytest.mark.parametrize("ident", [b"R\xf6ntgen", b"a\0b", b"\0b"])
+def test_log_of_the_system_under_a_name_that_is_no_text(ident: bytes, tmp_path: Path) -> None:
+    (tmp_path / "log.cfg").write_bytes(
+        b"log4cplus.rootLogger = INFO, s\nlog4cplus.appender.s = log4cplus::SysLogAppender\n"
+        b"log4cplus.appender.s.ident = " + ident + b"\n"
+    )
+    done = raw_run(installed_dcmsend(), ["-lc", "log.cfg", "localhost", "1", "nofile"], tmp_path)
+    assert (done.returncode, done.stderr) == (22, b"")
+
+
+@pytest.mark.parametrize("name", ["x" * 64, "a..b"])
+def test_host_name_that_nobody_can_look_up(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Linux permits 64 characters, a name server 63 between dots."""
+    monkeypatch.setattr(socket, "gethostname", lambda: name)
+    assert host_name(qualified=True) == name
+
+
+def test_log_server_for_which_there_is_no_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_socket(*_: object) -> socket.socket:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    told: list[str] = []
+    trouble = SimpleNamespace(error=told.append)
+    monkeypatch.setattr(socket, "socket", no_socket)
+    appender = make_appender("s", "log4cplus::SysLogAppender", {"host": "127.0.0.1"}, trouble)  # type: ignore[arg-type]
+    assert appender is not None
+    appender.handle(logging.makeLogRecord({"msg": "text", "levelno": logging.ERROR}))
+    appender.close()
+    assert told == ["SysLogAppender- no socket for the log server: Too many open files"]
 
 
 @pytest.mark.parametrize("kind", ["SocketAppender", "NTEventLogAppender", "AsyncAppender", "Log4jUdpAppender"])

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 
-from dcmsend import InputOptions, JournalOptions, Peer, TransferOptions, UserIdentity, WebPeer
+from dcmsend import InputOptions, JournalOptions, Peer, Timetable, TransferOptions, UserIdentity, WebPeer
 from dcmsend.cluster import ClusterOptions, ClusterUnusable
 from dcmsend.cluster.parcel import check_secrets, pack, tell_input, unpack, with_address
 from dcmsend.errors import UsageError
 from dcmsend.inputs import InputFile, Origin
+from dcmsend.interrupt import Interrupt
 from dcmsend.settings import Settings
 from dcmsend.stow import BasicCredentials, BearerFile
+from dcmsend.transfer import Pace
 from dcmsend.transport import TlsOptions, load_tls
 from support.certificates import KEY_PASSWORD, Certificates
 
@@ -31,13 +34,49 @@ def secured(certificates: Certificates) -> Settings:
     return Settings(peer=peer, journal=JOURNAL)
 
 
-def test_rates_hold_over_all_workers() -> None:
-    settings = Settings(
-        peer=Peer("h", 104), journal=JOURNAL, transfer=TransferOptions(max_rate=1000, max_instances_rate=2)
-    )
-    there = unpack(pack(settings, ClusterOptions("local:3"), 3))
-    assert (there.transfer.max_rate, there.transfer.max_instances_rate) == (333, 1)
+def paced(options: TransferOptions, batches: int, instances: int, wall: float = 0.0) -> float:
+    """How many seconds it takes to send so many instances in each of so many batches, one after the other."""
+    running = [100.0]
+
+    def sleep(seconds: float) -> None:
+        running[0] += seconds
+
+    for _ in range(batches):
+        pace = Pace(
+            options.max_rate, options.max_instances_rate, clock=lambda: running[0], sleep=sleep, now=lambda: wall
+        )
+        for _ in range(instances):
+            pace.wait_for_instance(Interrupt())
+            pace.wait_for_bytes(10, Interrupt())
+    return running[0] - 100
+
+
+def of_one_batch(transfer: TransferOptions) -> TransferOptions:
+    """The options of one of 8 batches."""
+    settings = Settings(peer=Peer("h", 104), journal=JOURNAL, transfer=transfer)
+    there = unpack(pack(settings, ClusterOptions("local:8"), 8))
     assert there.journal is None
+    return there.transfer
+
+
+@pytest.mark.parametrize("rate", [2, Timetable(((0, 2),))], ids=["number", "timetable"])
+@pytest.mark.parametrize("instances", [1, 5])
+def test_rates_hold_over_all_workers(rate: int | Timetable, instances: int) -> None:
+    """Also where there are more batches than instances a second, however few are in a batch."""
+    options = of_one_batch(TransferOptions(max_instances_rate=rate))
+    assert paced(options, 20, instances) == pytest.approx(20 * instances * 8 / 2)
+    options = of_one_batch(TransferOptions(max_rate=rate))
+    assert paced(options, 20, instances) == pytest.approx(20 * instances * 10 * 8 / 2)
+
+
+def test_a_part_of_a_timetable_is_one_in_every_hour() -> None:
+    """Without a limit there is none for a part of it either."""
+    options = of_one_batch(TransferOptions(max_instances_rate=Timetable(((0, 4), (480, 0)))))
+    night, noon = (time.mktime((2026, 1, 5, hour, 0, 0, 0, 0, -1)) for hour in (1, 12))
+    assert paced(options, 1, 10, night) == pytest.approx(10 * 8 / 4)
+    assert paced(options, 1, 10, noon) == 0
+    unlimited = of_one_batch(TransferOptions())
+    assert (unlimited.max_rate, unlimited.max_instances_rate) == (0, 0)
 
 
 def test_no_secret_leaves_this_machine(certificates: Certificates, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from parity.conftest import HOST, Duel
-from parity.outcomes import report_of, statuses
+from parity.outcomes import CHANGED_COURSE, report_of, statuses
 from support import wire
 from support.data_set_bytes import EXPLICIT_LITTLE as EL
 from support.data_set_bytes import meta_header
@@ -53,6 +53,51 @@ def test_exit_0_is_not_silent(duel: Duel, files: FixtureFiles) -> None:
     assert not_stored(pair.ours) == ["E: 1 of 3 SOP instances were not stored"]
     assert not not_stored(duel(*names, peer=Script(stores={2: Respond(0xB000)})).ours)
     assert not duel(*names, "-q", peer=Script(other_stores=Respond(0xA700))).ours.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "peer", "exit_code", "lines"),
+    [
+        (("CT", "ZERO", "MR"), Script(), 22, []),
+        (("CT", "MR"), Script(associate=Reject(1, 1, 7)), 61, ["E: 2 of 2 SOP instances were not stored"]),
+        (("CT", "MR"), Script(stores={2: Abort()}), 62, ["E: 1 of 2 SOP instances were not stored"]),
+    ],
+    ids=["bad file", "rejected", "aborted"],
+)
+def test_what_is_not_stored_by_a_run_that_ends_early(
+    duel: Duel, files: FixtureFiles, words: tuple[str, ...], peer: Script, exit_code: int, lines: list[str]
+) -> None:
+    """Where an input has ended the run before anything was sent, DCMTK's line says all."""
+    pair = duel(*map(files, words), peer=peer)
+    pair.assert_same(exit_code)
+    assert not_stored(pair.ours) == lines
+
+
+def test_associations_are_told_as_in_dcmtk(duel: Duel, files: FixtureFiles) -> None:
+    for option in ("-v", "-d"):
+        told = [
+            [line for line in run.stderr.splitlines() if "starting association" in line or line[3:] == "-" * 65]
+            for run in duel(files("CT"), option)
+        ]
+        assert told[1] == told[0]
+        assert len(told[0]) == (1 if option == "-v" else 2)
+
+
+def test_nothing_is_told_beyond_debug(duel: Duel, files: FixtureFiles) -> None:
+    pair = duel(files("CT"), "-ll", "trace")
+    pair.assert_same(0)
+    assert any(line.startswith("T: Bytes sent: ") for line in pair.theirs.lines("T"))
+    assert pair.ours.lines("D")
+    assert not pair.ours.lines("T")
+
+
+def test_standard_input_is_no_file(duel: Duel) -> None:
+    for option in ("+f", "-f"):
+        pair = duel("-", option)
+        pair.assert_same(but=dict.fromkeys(CHANGED_COURSE, "D73"))
+        assert pair.theirs.exit_code == 22  # of an empty standard input
+        assert pair.ours.exit_code == 22
+        assert pair.ours.lines("F")[0].startswith("F: bad DICOM file: -: No such file or directory")
 
 
 def test_our_name(duel: Duel, files: FixtureFiles) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from parity.conftest import HOST, Duel
+from parity.outcomes import CHANGED_COURSE
 from parity.rows import row
 from support.fixture_files import FixtureFiles
 from support.peer_script import GARBAGE, Abort, AssociateAnswer, Close, Reject, Script
@@ -48,6 +49,17 @@ def test_long_titles_are_cut(duel: Duel, files: FixtureFiles) -> None:
 
 
 @row(96)
+def test_titles_of_long_letters_are_cut_at_bytes(duel: Duel, files: FixtureFiles) -> None:
+    """The warning shows what is sent."""
+    pair = duel("-aet", "\u00c4" * 10, "-aec", "A" + "\u00c4" * 10, files("CT"))
+    pair.assert_same(0, but={"warnings": "D16"})
+    calling, called = "\u00c4" * 8, "A" + "\u00c4" * 7
+    first, second = [line for line in pair.ours.lines("W") if "title" in line]
+    assert first.endswith(f"only '{calling}' is used")
+    assert second.endswith(f"only '{called}\udcc3' is used")
+
+
+@row(96)
 @pytest.mark.parametrize("title", [" leading", "lower case", "back\\slash", "trailing  ", "A" * 16])
 def test_titles_go_out_as_given(duel: Duel, files: FixtureFiles, title: str) -> None:
     duel("-aet", title, "-aec", title, files("CT")).assert_same(0)
@@ -80,6 +92,26 @@ def test_empty_host(duel: Duel, files: FixtureFiles) -> None:
 
 
 @row(98)
+@pytest.mark.parametrize(
+    ("host", "text"),
+    [
+        ("127.0.0.1:{port}", ""),
+        ("localhost:x", "Illegal service parameter: localhost:x:104"),
+        (":", "Illegal service parameter: ::104"),
+        ("::g", "Illegal service parameter: ::g:104"),
+    ],
+)
+def test_host_with_a_port(duel: Duel, files: FixtureFiles, host: str, text: str) -> None:
+    """DCMTK forgets the port that is given as such."""
+    pair = duel.verbatim(host, "104", files("CT"))
+    pair.assert_same(but=dict.fromkeys(CHANGED_COURSE, "D71"))
+    assert pair.theirs.exit_code == (61 if text else 0)
+    assert text in pair.theirs.stderr
+    assert pair.ours.exit_code == 61
+    assert "Attempt to connect to unknown host: " in pair.ours.stderr
+
+
+@row(98)
 def test_ipv6_literal(duel: Duel, files: FixtureFiles) -> None:
     """Nobody listens there: DCMTK does not even try."""
     pair = duel.verbatim("::1", "{port}", files("CT"))
@@ -96,6 +128,16 @@ def test_long_host_name(duel: Duel, files: FixtureFiles) -> None:
     assert pair.theirs.exit_code == 60
     assert pair.ours.exit_code == 61
     assert f"Attempt to connect to unknown host: {host}" in pair.ours.stderr
+
+
+@row(98)
+@pytest.mark.parametrize("host", ["127.0.0.1\r", "127.1 and more", "127.0.0.1\u00a0", " 127.0.0.1"])
+def test_address_with_something_behind(duel: Duel, files: FixtureFiles, host: str) -> None:
+    """As from a file with lines of Windows: what follows white space is no part of an address."""
+    pair = duel.verbatim(host, "{port}", files("CT"))
+    pair.assert_same()
+    for run in pair:
+        assert run.exit_code == (61 if host in ("127.0.0.1\u00a0", " 127.0.0.1") else 0)
 
 
 @row(98)

@@ -279,6 +279,15 @@ def test_quiet_hides_late_usage_errors(duel: Duel, files: FixtureFiles, quiet: l
 
 
 @row(21)
+@pytest.mark.parametrize("words", ["-q -ll info", "-ll info -q", "-v -q -ll bogus", "-q -lc missing"])
+def test_quiet_does_not_hide_errors_of_the_log(duel: Duel, files: FixtureFiles, words: str) -> None:
+    pair = duel(*words.split(), files("CT"))
+    pair.assert_same(1)
+    for run in pair:
+        assert "not allowed with --verbose, --debug or --quiet" in run.stderr
+
+
+@row(21)
 def test_quiet_does_not_hide_unknown_options(duel: Duel) -> None:
     usage_error(duel.verbatim("-q", "--bogus"), "Unknown option --bogus")
 

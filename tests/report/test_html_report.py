@@ -148,7 +148,7 @@ def page_of(path: Path, outcomes: Iterator[StoreOutcome], rejected: Iterable[Rej
         fields.rejected(one)
         report.rejected(one)
         record.reject(one)
-    record.listed = record.ended = True
+    record.listed = record.all_found = record.ended = True
     report.finish(record)
     return path
 

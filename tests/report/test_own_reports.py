@@ -12,6 +12,7 @@ import pytest
 
 from dcmsend import InputOptions, JournalOptions, Peer, ReportOptions, Result
 from dcmsend import send as send_by_library
+from support.ports import free_port
 from support.programs import installed_dcmsend
 from support.run import Run, run
 from support.scripted_peer import ScriptedPeer
@@ -85,6 +86,25 @@ def test_what_a_transfer_of_the_library_writes_itself_is_not_young(folder: Path,
 def test_what_a_killed_run_has_left_is_no_input(folder: Path, peer: ScriptedPeer) -> None:
     (folder / "r.json.4194303.tmp").write_text("{")
     assert send(folder, peer, "+sd", "--report-json", "r.json", ".").exit_code == 0
+
+
+@pytest.mark.parametrize("name", ["report.txt", "way/report.txt"])
+def test_what_is_left_of_dcmtks_report_is_no_input(folder: Path, peer: ScriptedPeer, name: str) -> None:
+    """An archive that is down one night is no reason why every later run fails; the report itself is as in DCMTK."""
+    (folder / "way").symlink_to(".")
+    words = ("+sd", "+crf", name, ".")
+    assert run(installed_dcmsend(), "127.0.0.1", free_port(), *words, cwd=folder).exit_code == 61
+    assert (folder / "report.txt.partial").exists()
+    done = send(folder, peer, *words)
+    assert done.exit_code == 0, done.stderr
+    assert len(peer.stores) == 1
+    assert send(folder, peer, *words).exit_code == 22
+
+
+def test_an_image_with_the_name_of_what_may_be_left_is_sent(folder: Path, peer: ScriptedPeer) -> None:
+    shutil.copy(CT, folder / "report.txt.partial")
+    assert send(folder, peer, "+sd", "+crf", "report.txt", ".").exit_code == 0
+    assert len(peer.stores) == 2
 
 
 def test_other_files_are_inputs(folder: Path, peer: ScriptedPeer) -> None:

@@ -229,6 +229,27 @@ def test_the_whole_migration_first(tmp_path: Path) -> None:
     assert again == {"0xA900": False, "0xA700": True}
 
 
+@pytest.mark.parametrize("words", [(), ("--journal", "j")])
+def test_what_was_found_is_not_everything_when_the_search_breaks_off(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """All that was found has arrived, and nobody knows what else there is: not a good end, and a rest to be sent."""
+    write_instances(tmp_path / "in", 2)
+    (tmp_path / "list").write_text("in/000001.dcm\nin/000002.dcm\n" + "x" * 200_000)  # no name is as long as that
+    with ScriptedPeer(Script()) as peer:
+        options = ("--send-while-scanning", "--report-html", "r.html", *words, "--files-from", "list")
+        done = run(installed_dcmsend(), *options, "127.0.0.1", peer.port, cwd=tmp_path)
+    assert (len(peer.stores), done.exit_code > 0) == (2, True)
+    page = HtmlPage(tmp_path / "r.html")
+    if words:
+        assert page.text("h1") == "! All 2 instances are stored over all runs, but the search was not complete"
+        assert page.text("p", "run") == "This run: All 2 instances that were found have arrived"
+    else:
+        assert page.text("h1") == "! All 2 instances that were found have arrived"
+    assert page.text("p", "ended").startswith("The run ended early: ")
+    assert [text_of(each) for each in page.one("ul", "remedies")][-1].startswith("The search was not complete")
+    assert "To send the rest" in page.titles
+    assert page.text("pre").endswith(f"--files-from list 127.0.0.1 {peer.port}")
+
+
 def test_what_is_in_no_journal_is_told_with_the_whole_migration(tmp_path: Path) -> None:
     """A run that ends early, over files of which one is damaged, does not look like a complete migration."""
     write_study(tmp_path / "in", 1, 5, STUDIES[1])

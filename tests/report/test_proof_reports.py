@@ -77,7 +77,7 @@ class Told:
             self.reports.proven(event)
 
     def finish(self) -> None:
-        self.record.listed = self.record.ended = True
+        self.record.listed = self.record.all_found = self.record.ended = True
         self.reports.finish(self.record, lambda record: ExitCode.OK)
 
 

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from support.corpus import DATA
-from support.peer_script import Script, Silence
+from support.html_page import HtmlPage, text_of
+from support.peer_script import Respond, Script, Silence
 from support.peers import RecordingPeer, recording_scp
 from support.ports import free_port
 from support.report_file import parse_report
@@ -141,8 +142,24 @@ def test_a_list_of_names_that_breaks_off_is_not_all(tmp_path: Path, options: tup
     assert "  1 folder not read to the end -> look at the disk or share, run again" in done.stderr.splitlines()
     assert "everything is stored" not in done.stderr
     assert "1 folder not read to the end" in page.read_text()
+    assert HtmlPage(page).text("h1") == "! All 2 instances that were found have arrived"
     assert json.loads(document.read_text())["totals"]["folders_unread"] == 1
     assert "\ndcmsend_folders_unread_total 1\n" in metrics.read_text()
+
+
+def test_the_rest_of_a_list_that_breaks_off_is_more_than_what_is_known(tmp_path: Path) -> None:
+    """One of the two files found is refused: to name this file would leave out what was not found."""
+    for name in ("a", "b", "c"):
+        shutil.copy(CT, tmp_path / name)
+    path = tmp_path.with_suffix(".html")
+    options = ("--require-stored", "--report-html", path, "+sd")
+    with ScriptedPeer(Script(stores={1: Respond(0xA700)})) as peer:
+        done = run(sys.executable, "-c", BROKEN_LIST, *options, "127.0.0.1", peer.port, tmp_path)
+    assert done.exit_code == 101, done.stderr
+    page = HtmlPage(path)
+    assert page.text("h1").endswith("1 of 2 instances has not arrived")
+    assert page.text("pre").endswith(f"--scan-directories 127.0.0.1 {peer.port} {tmp_path}")
+    assert any(text_of(each).startswith("It sends everything again") for each in page.all("p"))
 
 
 def directory_object(_: Path) -> Path:
@@ -278,6 +295,18 @@ def test_peer_that_never_accepts_the_connection(dcmsend: str) -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=1) as deaf:
         done = run(dcmsend, "-ta", 2, "-to", 2, "127.0.0.1", deaf.getsockname()[1], CT, timeout=40)
     assert done.exit_code == 61
+
+
+def test_report_over_one_that_may_be_written_but_not_read(dcmsend: str, tmp_path: Path) -> None:
+    """As in a drop box, into which one program writes and another one looks."""
+    path = tmp_path / "report.txt"
+    path.write_text("an old report\n" * 1000)
+    path.chmod(0o222)
+    with ScriptedPeer() as peer:
+        done = run(without_privileges(dcmsend, tmp_path), "+crf", path, "127.0.0.1", peer.port, CT)
+    path.chmod(0o644)
+    assert done.exit_code == 0, done.stderr
+    assert len(parse_report(path.read_text()).entries) == 1
 
 
 @pytest.mark.parametrize("report", ["no-such-folder/report.txt", "."])

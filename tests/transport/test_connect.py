@@ -8,6 +8,7 @@ import os
 import resource
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -136,9 +137,26 @@ def test_where_no_thread_can_be_started_a_name_is_looked_up_all_the_same(monkeyp
     assert refused == ["resolver"]
 
 
+def test_a_slow_name_server_takes_nothing_from_the_time_of_the_connection(
+    listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in DCMTK ``-to`` is for the connection alone: the resolver may have to ask a second name server."""
+    look_up = socket.getaddrinfo
+
+    def take_longer(*arguments: object) -> object:
+        if len(arguments) < 6:  # not only a number that is to be read
+            time.sleep(0.3)
+        return look_up(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket, "getaddrinfo", take_longer)
+    connect("localhost", port_of(listener), Interrupt(), timeout=0.1).close()
+
+
 @pytest.mark.usefixtures("silent_name_server")
-def test_name_server_that_does_not_answer() -> None:
-    error = failure("localhost", 104, timeout=0.1)
+@pytest.mark.parametrize("timeout", [None, 30.0])
+def test_name_server_that_does_not_answer(timeout: float | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tcp, "LONGEST_LOOK_UP", 0.1)
+    error = failure("localhost", 104, timeout=timeout)
     assert error.text == "Attempt to connect to unknown host: localhost"
     assert error.detail == "the name cannot be resolved: no name server has answered within 0.1 s"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from dcmsend.dicom.ae_title import is_cut
+from dcmsend.dicom.ae_title import cut_ae_title
 from dcmsend.dicom.sop_class import sop_class_name
 from dcmsend.errors import AssociationRejected, DcmsendError
 from dcmsend.protocol import (
@@ -61,8 +61,9 @@ def log_request(peer: Peer, contexts: Sequence[PresentationContext], options: Tr
 def warn_of_adjustments(peer: Peer, options: TransferOptions) -> None:
     """Warn of values that are sent in another form than the user gave them."""
     for which, title in (("calling", peer.calling_ae_title), ("called", peer.called_ae_title)):
-        if is_cut(title):
-            _log.warning("%s AE title '%s' is longer than 16 characters, only '%s' is used", which, title, title[:16])
+        used = cut_ae_title(title)
+        if used is not None:
+            _log.warning("%s AE title '%s' is longer than 16 bytes, only '%s' is used", which, title, used)
     if options.max_pdu & 1:
         _log.warning("ASSOC: PDV receive length %d is odd (using %d)", options.max_pdu, options.max_pdu & ~1)
 

@@ -82,7 +82,11 @@ class DimseSession:
     def open(self) -> None:
         """Connect and negotiate.  Raises NegotiationFailed, Cancelled."""
         if self._is_numbered:
-            _app_log.info("starting association #%d", self._counter.counts.sessions + 1)
+            is_debugging = _app_log.isEnabledFor(logging.DEBUG)
+            if is_debugging:
+                _app_log.debug("-" * 65)
+            level = logging.DEBUG if is_debugging else logging.INFO
+            _app_log.log(level, "starting association #%d", self._counter.counts.sessions + 1)
         _app_log.info("initializing network ...")
         _app_log.info("negotiating network association ...")
         contexts = self._stretch.contexts

@@ -87,14 +87,21 @@ class _SysLogAppender(Appender):
         self._facility = self._find_facility(properties.get("facility", "").lower(), trouble)
         self._send: Callable[[int, str, logging.LogRecord], None]
         if properties.get("host"):
-            import socket
-
             self._address = (properties["host"], as_integer(properties, "port", 514))
             self._host_name = host_name(qualified=True)
-            self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            self._send = self._send_to_server
+            self._send = self._sender_to_server(trouble)
         else:
             self._send = self._sender_to_system(trouble)
+
+    def _sender_to_server(self, trouble: LogTrouble) -> Callable[[int, str, logging.LogRecord], None]:
+        import socket
+
+        try:
+            self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        except OSError as error:  # it must not stop a transfer either
+            trouble.error(f"SysLogAppender- no socket for the log server: {error.strerror or error}")
+            return lambda priority, text, record: None
+        return self._send_to_server
 
     def _sender_to_system(self, trouble: LogTrouble) -> Callable[[int, str, logging.LogRecord], None]:
         if sys.platform == "win32":
@@ -102,7 +109,9 @@ class _SysLogAppender(Appender):
             return lambda priority, text, record: None
         import syslog
 
-        syslog.openlog(self._ident or os.path.basename(sys.argv[0]) or "dcmsend", 0, 0)
+        # Python passes on text alone, so bytes that are none are escaped, as in messages.  A string of C ends at a NUL.
+        ident = self._ident.partition("\0")[0] or os.path.basename(sys.argv[0]) or "dcmsend"
+        syslog.openlog(make_harmless(ident), 0, 0)
         return lambda priority, text, record: syslog.syslog(priority, text)
 
     @staticmethod

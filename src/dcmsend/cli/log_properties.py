@@ -134,7 +134,7 @@ def host_name(*, qualified: bool) -> str:
 
     name = socket.gethostname()
     if qualified:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, UnicodeError):  # a name that no name server can be asked for
             return socket.gethostbyname_ex(name)[0]
     return name
 

@@ -175,11 +175,12 @@ def _with_full_name(name: str, value: str) -> str:
 
 
 def _share(rate: int | Timetable, limit: int) -> int | Timetable:
-    if isinstance(rate, int):
-        return max(1, rate // limit) if rate else 0
-    from dcmsend.transfer import Timetable  # seldom needed
+    """What one of ``limit`` batches may have of a rate, which may be less than one instance a second."""
+    if not rate:
+        return 0
+    from dcmsend.transfer import PartOfRate  # seldom needed
 
-    return Timetable(tuple((minute, max(1, each // limit) if each else 0) for minute, each in rate.entries))
+    return PartOfRate(((0, rate),) if isinstance(rate, int) else rate.entries, limit)
 
 
 def _read(path: str) -> bytes:

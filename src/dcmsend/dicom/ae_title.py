@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["AE_TITLE_LENGTH", "encode_ae_title", "is_cut"]
+__all__ = ["AE_TITLE_LENGTH", "cut_ae_title", "encode_ae_title"]
 
 AE_TITLE_LENGTH = 16
 """Bytes of an AE title on the wire."""
@@ -16,6 +16,7 @@ def encode_ae_title(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")[:AE_TITLE_LENGTH].ljust(AE_TITLE_LENGTH)
 
 
-def is_cut(text: str) -> bool:
-    """Whether the title is too long for its field."""
-    return len(text.encode("utf-8", "surrogateescape")) > AE_TITLE_LENGTH
+def cut_ae_title(text: str) -> str | None:
+    """What is sent of a title that is too long for its field; None if all of it is.  A letter may be cut in pieces."""
+    title = text.encode("utf-8", "surrogateescape")
+    return title[:AE_TITLE_LENGTH].decode("utf-8", "surrogateescape") if len(title) > AE_TITLE_LENGTH else None

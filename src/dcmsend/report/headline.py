@@ -15,26 +15,32 @@ from .run_record import RunRecord
 __all__ = ["folder_words", "headline", "migration_headline", "of_rows", "result_lines"]
 
 _WERE: Final = ("was", "were")
+_CUT_SHORT: Final = "The search was not complete: what it had not found yet is not counted here."
 
 
 def headline(record: RunRecord, invalid: int) -> dict[str, Any]:
     """Kind (``good``, ``warn``, ``bad``) and words for this run; ``invalid`` inputs count as not arrived.
 
-    The count is that of all parts of the page: every DICOM file that was to be sent.
+    The count is that of all parts of the page: every DICOM file that was to be sent, as far as it was found.  It is no
+    good end if there may be more, or if an error has ended the run, also where all that was found has arrived.
     """
+    is_partial = record.may_lack_inputs
     missing, total = record.summary.not_stored + invalid, record.summary.total + invalid
     if not total or not record.listed:
         already = record.already_stored
+        kind = "warn" if is_partial else "good"
         if already and record.error is None:
-            return _said("good", f"Everything had arrived before: {format_count(already)} files")
+            what = "Everything that was found" if is_partial else "Everything"
+            return _said(kind, f"{what} had arrived before: {format_count(already)} files")
         if record.filtered and record.error is None:
-            return _said("good", f"Nothing had to be sent: {format_count(record.filtered)} files are left out by their "
+            return _said(kind, f"Nothing had to be sent: {format_count(record.filtered)} files are left out by their "
                          "values")  # fmt: skip
         return {**_said("bad", "Nothing was sent"), "is_empty": True}
     if not missing:
-        return _said(
-            "warn" if record.left_out.folders else "good", of_rows(total, 0, "has arrived", "have arrived")
-        )  # fmt: skip
+        place = f"that {_WERE[total > 1]} found" if is_partial else ""
+        text = of_rows(total, 0, "has arrived", "have arrived", place=place)
+        kind = "good" if record.error is None and not is_partial else "warn"
+        return {**_said(kind, text), "is_partial": is_partial}
     return _said("bad", of_rows(total, missing, "has not arrived", "have not arrived"))
 
 
@@ -54,6 +60,8 @@ def migration_headline(verdict: dict[str, Any], migration: Migration, unsent: in
         text += f", {'and' if missing else 'but'} {format_count(unsent)} of this run {_WERE[unsent > 1]} not sent"
     elif not missing and verdict["kind"] == "bad":
         text += ", but not everything of this run"
+    elif not missing and verdict["is_partial"]:
+        text += ", but the search was not complete"
     return {"kind": kind, "text": text, "run": verdict["text"]}
 
 
@@ -81,6 +89,8 @@ def result_lines(record: RunRecord, missing: int, hint: str) -> dict[str, Any]:
     """Below the headline: what ended the run, what its exit code says, and what to do now."""
     error: DcmsendError | None = record.error
     lines = [line for line in hint.split("; ") if line] + folder_words(record)
+    if record.was_cut_short:
+        lines.append(_CUT_SHORT)
     may = min(record.may_succeed, missing)
     if missing:
         lines += for_rest(may, missing - may, with_journal=record.journal is not None)
@@ -93,4 +103,4 @@ def result_lines(record: RunRecord, missing: int, hint: str) -> dict[str, Any]:
 
 
 def _said(kind: str, text: str) -> dict[str, Any]:
-    return {"kind": kind, "text": text, "run": "", "is_empty": False}
+    return {"kind": kind, "text": text, "run": "", "is_empty": False, "is_partial": False}

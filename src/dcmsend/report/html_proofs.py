@@ -84,7 +84,7 @@ def with_proof(verdict: dict[str, Any], record: RunRecord) -> dict[str, Any]:
     of_all = f"of {format_count(total)}"
     if proofs.refuted:
         return verdict | {"kind": "bad", "text": _refuted(proofs, f"{of_all} stored instances")}
-    if verdict["is_empty"]:
+    if verdict["is_empty"] and record.error is None:
         verdict = verdict | {"kind": "good", "text": "Nothing was sent"}
     count = record.unproven
     if count:

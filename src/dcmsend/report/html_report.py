@@ -137,8 +137,8 @@ class HtmlReport(Report):
             for kind in self._kinds.values():
                 kind["again"] = 0
         resend = None
-        if self._resend is not None and self._trouble_count:
-            resend = resend_line(self._resend, self._names)
+        if self._resend is not None and (self._trouble_count or record.may_lack_inputs):
+            resend = resend_line(self._resend, None if record.may_lack_inputs else self._names)
         studies = self._studies.all()
         self._file.write(
             self._template.render(

@@ -68,6 +68,11 @@ class ReportOptions(Record):
         return tuple(path for path in paths if path not in ("", "-"))
 
     @property
+    def partial_report(self) -> str:
+        """The name of what an incomplete run leaves of DCMTK's report, ``""`` without one."""
+        return f"{self.text_report}.partial" if self.text_report else ""
+
+    @property
     def written(self) -> tuple[str, ...]:
         """The names of the fields that have the name of a file."""
         return tuple(name for name, kind in self._kinds.items() if kind == FileName.__name__ and getattr(self, name))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from dcmsend.errors import ReportError
 from dcmsend.inputs import Origin, Source, identity_of
@@ -20,11 +20,16 @@ __all__ = ["OwnReports", "check_named"]
 
 
 class OwnReports:
-    """Recognises report files by name; DCMTK's report is left out, because it is made when all is sent."""
+    """Recognises report files by name.
+
+    DCMTK's report is left out, because it is made when all is sent, and an input of the next run, as in DCMTK.  What an
+    incomplete run has left of it is none: in DCMTK there is no such file.
+    """
 
     def __init__(self, options: ReportOptions) -> None:
-        named = options.own_files
-        self._places = {os.path.split(place) for path in named for place in (_spelled(path), os.path.realpath(path))}
+        self._places = {os.path.split(place) for path in options.own_files for place in _ways(path)}
+        partial = options.partial_report
+        self._partial = {os.path.split(place) for place in _ways(partial)} if partial else set()
         names = "|".join(sorted(re.escape(name) for _, name in self._places))
         self._names = re.compile(rf"({names})(\.[0-9a-f]+\.tmp)?", re.DOTALL | re.IGNORECASE)
         self._earlier = [
@@ -38,12 +43,22 @@ class OwnReports:
         if item.origin is not Origin.DIRECTORY:
             return False
         directory, name = os.path.split(item.path)
+        if self._partial and self._is_partial(directory, name):
+            from .text_file import is_earlier_text_report  # seldom needed
+
+            return _begins(item.path, is_earlier_text_report)
         match = self._names.fullmatch(name)
         if match is None or not self._has_place(directory, match[1], match[2] or ""):
             earlier = [place for place, names in self._earlier if names.fullmatch(name) is not None]
             if not earlier or not any(_are_one(os.path.realpath(directory), place) for place in earlier):
                 return False
-        return _may_be_replaced(item.path)
+        return _begins(item.path, is_earlier_report)
+
+    def _is_partial(self, directory: str, name: str) -> bool:
+        """Whether DCMTK's report has this name where it is not complete, or one that the file system takes for it."""
+        alike = [place for place in self._partial if place[1].casefold() == name.casefold()]
+        path = os.path.join(os.path.realpath(directory), name) if alike else ""
+        return any(_are_one(path, os.path.join(*place)) for place in alike)
 
     def _has_place(self, directory: str, name: str, end: str) -> bool:
         """Whether a report has this name, without its temporary ``end``, or one that the file system takes for it."""
@@ -81,16 +96,17 @@ def _are_one(path: str, other: str) -> bool:
     return False
 
 
-def _may_be_replaced(path: str) -> bool:
-    """Whether a report may be written over this file."""
+def _begins(path: str, is_earlier: Callable[[bytes], bool]) -> bool:
+    """Whether a report may be written over this file: it begins as an earlier one does, or nobody can tell."""
     try:
         if not os.path.isfile(path):  # do not open a pipe: there may be no one at its other end
             return True
         with open(path, "rb") as file:
-            return is_earlier_report(file.read(HEAD_LENGTH))
+            return is_earlier(file.read(HEAD_LENGTH))
     except (OSError, ValueError):
         return True
 
 
-def _spelled(path: str) -> str:
-    return os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+def _ways(path: str) -> tuple[str, str]:
+    """Where a file is as it is spelled, and where links lead from there."""
+    return os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path)), os.path.realpath(path)

@@ -50,7 +50,7 @@ class ResendLine(Record):
 
 
 def resend_line(resend: Resend, files: Sequence[str] | None) -> ResendLine | None:
-    """The line for ``files`` that have not arrived; None stands for too many, or for some without a name."""
+    """The line for ``files`` that have not arrived; None: too many, some without a name, or not all found."""
     arguments, sends_all = resend.again, not resend.only_the_rest
     if not resend.only_the_rest and files and len(files) <= _MOST_FILES:
         named = (*resend.by_name, *(f"./{name}" if name[0] in "+-@" else name for name in files))

@@ -54,7 +54,8 @@ class RunRecord:
         instances_found: number of instances found so far.
         bytes_found: size of their files; only counted if ``is_watched``; None if one of them is not known.
         is_watched: whether somebody looks at the progress: sizes are then counted, and outcomes have their facts.
-        all_found: whether the search has ended.
+        searches: whether inputs are looked for at all; not in a run that only proves what is stored.
+        all_found: whether the search has come to its end.
         already_stored: number of files skipped because the journal says that they are stored.
         filtered: number of files left out because of the values of their elements; None if values do not matter.
         names_left_out: counts the files, and folders with all that is in them, left out because of their names; None if
@@ -100,6 +101,7 @@ class RunRecord:
         self.instances_found = 0
         self.bytes_found: int | None = 0
         self.is_watched = False
+        self.searches = True
         self.all_found = False
         self.already_stored = 0
         self.filtered: int | None = None
@@ -158,6 +160,16 @@ class RunRecord:
     def is_complete(self) -> bool:
         """Whether the run has come to its normal end."""
         return self.ended and self.error is None
+
+    @property
+    def was_cut_short(self) -> bool:
+        """Whether the search has begun and did not come to its end, so that nobody knows what else there is."""
+        return self.listed and self.searches and not self.all_found
+
+    @property
+    def may_lack_inputs(self) -> bool:
+        """Whether there may be more to send than was found: not everything was looked at, folders among it."""
+        return self.was_cut_short or self.left_out.folders > 0
 
     def format_summary(self) -> str:
         """DCMTK's status summary."""

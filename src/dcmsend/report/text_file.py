@@ -99,9 +99,10 @@ def _open_for_writing(place: Place, path: str, is_earlier_report: Callable[[byte
     try:
         descriptor = place.open(os.O_RDWR | os.O_CREAT | getattr(os, "O_NONBLOCK", 0), 0o666)
     except PermissionError:
-        if place.status is None or place.status.st_size:
+        if place.status is None or (place.status.st_size and is_earlier_report is not None):
             raise
-        return place.open(os.O_WRONLY)  # an empty file, whose content needs no check
+        # What nobody here can read is none of the images to be sent; what must be an earlier report has to be read.
+        return place.open(os.O_WRONLY)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise ReportError(path, "another file has just taken its place")

@@ -22,7 +22,7 @@ from dcmsend.interrupt import Interrupt
 from dcmsend.load import Abilities
 from dcmsend.report import RunRecord, open_reports, refusal_lines
 from dcmsend.settings import Settings
-from dcmsend.transfer import Observer, StoreOutcome, limit_time
+from dcmsend.transfer import Observer, Result, StoreOutcome, limit_time
 
 from .abilities import abilities_of, choose_dictionary
 from .circumstances import Circumstances
@@ -152,7 +152,7 @@ class Run:
         """Send and prove; without ``inputs`` only prove what the journal calls stored."""
         try:
             if inputs is None:
-                self.record.listed = True
+                self.record.listed, self.record.searches = True, False
                 limit_time(self.settings.transfer, self.interrupt)
             else:
                 for _ in self.send(inputs, observer):
@@ -332,7 +332,9 @@ class Run:
     def _tell_totals(self) -> None:
         """Log the totals of what is not stored, as far as the end of the run calls for it."""
         record = self.record
-        if record.listed and record.summary.not_stored and not record.has_closing_lines():
+        begun = record.summary.total - record.summary.results[Result.NOT_ATTEMPTED]
+        ends_before = isinstance(record.error, InputError) and not begun  # nobody knows how many there are, either
+        if record.listed and record.summary.not_stored and not ends_before and not record.has_closing_lines():
             lines = [f"{record.summary.not_stored} of {record.summary.total} SOP instances were not stored"]
             _log.error("%s", "\n".join(lines + refusal_lines(record.summary)))
         if record.already_stored:

@@ -77,7 +77,7 @@ def own_files_of(settings: Settings) -> Callable[[Source], bool] | None:
     The open journal knows its own files, too, and leaves them out of what is sent; but it is asked late.
     """
     own: list[Callable[[Source], bool]] = []
-    if settings.report.own_files:
+    if settings.report.own_files or (settings.report.partial_report and settings.inputs.scan_directories):
         from dcmsend.report import OwnReports
 
         own.append(OwnReports(settings.report).hold)

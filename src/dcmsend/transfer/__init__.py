@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .proof import CommitmentAnswer, Holdings, InstanceProof, Proof, ProofState, Verdict
     from .rate import Pace
     from .target import Session, Stretch, Taker, Target
-    from .timetable import Timetable
+    from .timetable import PartOfRate, Timetable
 
 __all__ = [
     "AssociationClosed",
@@ -43,6 +43,7 @@ __all__ = [
     "Ledger",
     "Observer",
     "Pace",
+    "PartOfRate",
     "PeerFacts",
     "Proof",
     "ProofState",
@@ -89,10 +90,10 @@ def __getattr__(name: str) -> object:
         from . import events
 
         return getattr(events, name)
-    if name == "Timetable":
-        from .timetable import Timetable
+    if name in ("PartOfRate", "Timetable"):
+        from . import timetable
 
-        return Timetable
+        return getattr(timetable, name)
     if name == "Pace":
         from .rate import Pace
 

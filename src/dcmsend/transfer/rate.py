@@ -9,7 +9,7 @@ from typing import Final
 
 from dcmsend.interrupt import WAIT_SLICE, Interrupt
 
-from .timetable import Timetable
+from .timetable import PartOfRate, Timetable
 
 __all__ = ["Pace", "TimedBucket", "TokenBucket"]
 
@@ -62,6 +62,8 @@ class TokenBucket:
 class TimedBucket(TokenBucket):
     """A token bucket whose rate follows a timetable; without a limit nothing is counted.
 
+    For a part of a rate nothing is saved up at first: batch follows batch, and each of them has a bucket of its own.
+
     Args:
         table: the rates.
         burst: makes of a rate what may be saved up.
@@ -72,25 +74,28 @@ class TimedBucket(TokenBucket):
     def __init__(
         self,
         table: Timetable,
-        burst: Callable[[int], float],
+        burst: Callable[[float], float],
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
     ) -> None:
-        rate = table.limit_at(now())
-        super().__init__(rate, burst(rate), clock)
         self._table = table
+        self._parts = table.parts if isinstance(table, PartOfRate) else 1
         self._burst_of = burst
         self._now = now
+        rate = self.rate
+        super().__init__(rate, burst(rate), clock)
+        if isinstance(table, PartOfRate):
+            self._tokens = 0.0
 
     @property
     def rate(self) -> float:
         """Tokens a second by the clock on the wall, 0 for no limit."""
-        return self._table.limit_at(self._now())
+        return self._table.limit_at(self._now()) / self._parts
 
     def take(self, count: float) -> float:
         """See ``TokenBucket``."""
         with self._lock:  # all of it: where the limit ends, another thread may set the rate to 0
-            rate = self._table.limit_at(self._now())
+            rate = self.rate
             if rate != self._rate:
                 self._fill()
                 self._rate, self._burst = rate, self._burst_of(rate)
@@ -135,7 +140,7 @@ class Pace:
     @property
     def piece(self) -> int:
         """Bytes to send at a time, so that the rate is kept within a tenth of a second."""
-        return UNLIMITED if self._bytes is None else _piece_of(int(self._bytes.rate))
+        return UNLIMITED if self._bytes is None else _piece_of(self._bytes.rate)
 
     def wait_for_bytes(self, count: int, interrupt: Interrupt) -> None:
         """Return when ``count`` more bytes may be sent.  Raises Cancelled when requests in flight have to end."""
@@ -167,12 +172,12 @@ class Pace:
                 rate = changed
 
 
-def _piece_of(rate: int) -> int:
-    return max(1, rate // 10) if rate else UNLIMITED
+def _piece_of(rate: float) -> int:
+    return max(1, int(rate) // 10) if rate else UNLIMITED
 
 
 def _bucket(
-    rate: int | Timetable, burst: Callable[[int], float], clock: Callable[[], float], now: Callable[[], float]
+    rate: int | Timetable, burst: Callable[[float], float], clock: Callable[[], float], now: Callable[[], float]
 ) -> TokenBucket | None:
     if isinstance(rate, int):
         return TokenBucket(rate, burst(rate), clock) if rate else None

@@ -7,7 +7,7 @@ from bisect import bisect_right
 
 from dcmsend.dicom.record import Record
 
-__all__ = ["Timetable"]
+__all__ = ["PartOfRate", "Timetable"]
 
 _DAY = 24 * 60
 
@@ -37,3 +37,20 @@ class Timetable(Record):
         shown = time.localtime(seconds)
         minute = shown.tm_hour * 60 + shown.tm_min
         return self.entries[bisect_right(self.entries, minute, key=lambda entry: entry[0]) - 1][1]
+
+
+class PartOfRate(Timetable):
+    """The part of a rate for one of several that keep to it together, as batches do that are sent at the same time.
+
+    The limits stay those of all together, because they are whole numbers, and their parts are not.
+
+    Attributes:
+        parts: how many keep to the limits together, from 1.
+    """
+
+    parts: int = 1
+
+    def check(self) -> None:
+        super().check()
+        if self.parts < 1:
+            raise ValueError("PartOfRate: no part")

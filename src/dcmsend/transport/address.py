@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from enum import Enum
@@ -14,6 +15,8 @@ from dcmsend.threads import is_started
 from .deadline import Deadline
 
 __all__ = ["AddressFamily", "resolve"]
+
+_WHITE_SPACE = " \t\n\v\f\r"
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +38,7 @@ def resolve(
 
     Raises ConnectFailed (DCMTK's texts) and Cancelled.
     """
-    name = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    name = host[1:-1] if host.startswith("[") and host.endswith("]") else _without_rest(host)
     if not name:
         text = f"Illegal service parameter: {host}:{port}"
         raise ConnectFailed(text, "the peer's host name is empty", why=NoConnection.EMPTY_HOST)
@@ -57,6 +60,19 @@ def resolve(
     for address_family, _type, _protocol, _name, address in found:
         rows[int(address_family), address] = None
     return list(rows)
+
+
+def _without_rest(host: str) -> str:
+    """An IPv4 address without what stands behind white space, as C's ``inet_addr`` takes it; other names as they are.
+
+    So a file with lines of Windows may give the address.
+    """
+    end = next((place for place, letter in enumerate(host) if letter in _WHITE_SPACE), 0)
+    if end:
+        with contextlib.suppress(OSError, ValueError):
+            socket.inet_aton(host[:end])
+            return host[:end]
+    return host
 
 
 def _unresolved(host: str, detail: str) -> ConnectFailed:

@@ -33,6 +33,9 @@ _sendfile = getattr(os, "sendfile", None) if sys.platform.startswith("linux") el
 _POLLIN: int = getattr(select, "POLLIN", 0)
 _POLLOUT: int = getattr(select, "POLLOUT", 0)
 _LONGEST_BUFFER = (1 << 31) - 1  # the option is an int; the system limits it further
+LONGEST_LOOK_UP = 180.0
+"""Seconds for a host name.  Resolvers have limits of their own: the usual one asks three name servers, each twice for 5
+seconds, for each of six domains in which a name may be meant.  This one is for those that have none."""
 
 
 class TcpOptions:
@@ -240,13 +243,15 @@ def connect(
 ) -> TcpConnection:
     """Open a TCP connection, trying each address of ``host`` in turn.
 
-    ``timeout`` is in seconds, for name resolution and all addresses together; None leaves it to the operating system.
+    ``timeout`` is in seconds, for all addresses together; None leaves it to the operating system.  As in DCMTK the time
+    does not run while the name is looked up: the resolver may have to ask a second name server.
     Raises ConnectFailed (DCMTK's texts) and Cancelled.
     """
     options = options or TcpOptions()
-    deadline = Deadline(timeout, "the TCP connection")
     failure = ConnectFailed(f"Attempt to connect to unknown host: {host}", why=NoConnection.UNKNOWN_HOST)
-    for address_family, address in resolve(host, port, family, deadline, interrupt):
+    addresses = resolve(host, port, family, Deadline(LONGEST_LOOK_UP, "the name server"), interrupt)
+    deadline = Deadline(timeout, "the TCP connection")
+    for address_family, address in addresses:
         try:
             return _open(address_family, address, deadline, interrupt, options)
         except ConnectFailed as error:
