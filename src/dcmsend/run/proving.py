@@ -142,9 +142,14 @@ class Proving:
         self._tell_whole_series()
 
     def _ask_refuted(self, proofs: Proofs) -> None:
-        """Ask once more for what earlier runs have found missing; keep what is there by now."""
+        """Ask once more for what earlier runs have found missing; keep what is there by now.
+
+        Not for what the archive has denied for a reason of its own: it may have that in its database all the same, and
+        what it finds there is no answer to the question whether it keeps it.
+        """
         self._asks_again = False
-        lacking = chain(proofs.refuted(sent_again=False), proofs.refuted(sent_again=True))
+        refuted = chain(proofs.refuted(sent_again=False), proofs.refuted(sent_again=True))
+        lacking = (row for row in refuted if not _is_denied_otherwise(row))
         for row, verdict in self._query.verdicts(lacking, ONCE):
             if verdict.state is ProofState.VERIFIED and proofs.record([(row, verdict)]):
                 self._found.append((row, Proof(*verdict, time=time.time())))
@@ -248,8 +253,8 @@ class Proving:
 
     def _is_whole(self, proofs: Proofs, row: StoredRow) -> bool:
         """Whether the archive has nothing of the row's series, as far as it was ever asked."""
-        if row.proof is not None and row.proof.state is ProofState.DENIED and row.proof.reason != _NO_SUCH_INSTANCE:
-            return False  # the archive has another reason than that it does not know the UIDs
+        if _is_denied_otherwise(row):
+            return False
         if not row.series_uid:
             return False  # of a run that did not keep it
         series = row.study_uid, row.series_uid
@@ -275,6 +280,12 @@ class Proving:
         directory, name = item.key(self._directories.resolve)
         found = os.path.join(os.fsdecode(directory), os.fsdecode(name))
         return item.path if found == item.path else found  # one string for both, where there are many
+
+
+def _is_denied_otherwise(row: StoredRow) -> bool:
+    """Whether the archive has denied an instance for another reason than that it does not know its UIDs."""
+    proof = row.proof
+    return proof is not None and proof.state is ProofState.DENIED and proof.reason != _NO_SUCH_INSTANCE
 
 
 def _tell_shared(total: int, first: Sequence[tuple[str, int]]) -> None:
