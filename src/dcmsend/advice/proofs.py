@@ -38,7 +38,7 @@ def prove_again(*, with_journal: bool) -> str:
 
 def send_again(*, with_journal: bool) -> str:
     """The words in the closing lines for instances that the archive lacks and that a new run sends."""
-    return "denied or missing, sent when run again" + (" (--resume)" if with_journal else "")
+    return "denied or missing, sent when run again" + (" (--resume with --verify or --commit)" if with_journal else "")
 
 
 def cannot_be_asked(*, by_web: bool) -> str:
