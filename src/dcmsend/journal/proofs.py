@@ -64,6 +64,7 @@ _HAS_PROVEN: Final = (
 _IS_LAST_COPY: Final = (
     "SELECT 1 FROM instance WHERE directory = ? AND name = ? AND outcome = 0 AND time = ? AND sop_instance_uid = ?"
 )
+_HAS_INSTANCE: Final = "SELECT 1 FROM instance WHERE directory = ? AND name = ? AND sop_instance_uid = ?"
 _SORTED: Final = (
     "CREATE TEMP TABLE wanted AS SELECT directory, name FROM instance LEFT JOIN series ON series.id = instance.series "
     "WHERE outcome = 0 AND {} ORDER BY series IS NULL, series.study, series, directory, name"
@@ -255,6 +256,12 @@ class Proofs:
             connection = self._connection
             found = find_transaction(connection, uid)
             return [] if found is None else rows_of_transaction(connection, current_transaction(connection, found[0]))
+
+    def has_instance(self, row: StoredRow) -> bool:
+        """Whether the row's file still is that of its instance, as far as the journal knows, whatever became of it."""
+        self._write_first()
+        with translated(self._path):
+            return self._connection.execute(_HAS_INSTANCE, (*row.key, row.sop_instance_uid)).fetchone() is not None
 
     def is_last_copy(self, row: StoredRow) -> bool:
         """Whether the row's instance is still stored, and was not sent again since the row was read."""
