@@ -317,6 +317,38 @@ def test_a_request_that_the_archive_cannot_bear_does_not_hold_up_the_others(path
         assert len(set(archive.tried)) == len(archive.tried) < 8
 
 
+class Overtaking(MemoryCommittingArchive):
+    """Reports before it does not take the first request: on an earlier one, or on that very one."""
+
+    def __init__(self, end: int | DcmsendError, earlier: str) -> None:
+        super().__init__()
+        self._end, self._earlier = end, earlier
+
+    def request(self, transaction_uid: str, instances: Sequence[tuple[str, str]]) -> int:
+        if self.tried:
+            return super().request(transaction_uid, instances)
+        self.tried.append(transaction_uid)
+        assert self.take is not None
+        verdicts = {uid: Verdict(COMMITTED) for _, uid in instances}
+        assert self.take(CommitmentAnswer(self._earlier or transaction_uid, verdicts)) == 0
+        if isinstance(self._end, DcmsendError):
+            raise self._end
+        return self._end
+
+
+@pytest.mark.parametrize("end", [0x0110, NegotiationFailed(ConnectFailed("nobody"))], ids=["status", "no association"])
+@pytest.mark.parametrize("is_known", [False, True])
+def test_a_report_that_overtakes_a_refusal_holds_up_no_others(
+    path: Path, end: int | DcmsendError, is_known: bool
+) -> None:
+    """Nothing is left to be asked for again; what was not requested yet still is."""
+    before = MemoryCommittingArchive(usual=Answer(delay=None))
+    if is_known:
+        night(path, before, 9)
+    archive = Overtaking(end, before.tried[0] if is_known else "")
+    assert night(path, archive, 0 if is_known else 9).found == all_of(9)
+
+
 def test_an_interrupt_ends_the_waiting(path: Path) -> None:
     interrupt = Interrupt()
     archive = MemoryCommittingArchive([Answer(), Answer(delay=None)], Answer(delay=None))

@@ -180,7 +180,7 @@ class Committer(Generic[RequestableT]):
             status = self._requester.request(uid, list(names))
         except NO_ANSWER as error:
             if is_refusal(error):
-                self._again.append(self._transactions.refuse(uid, reason_of(error)))
+                self._put_back(self._transactions.refuse(uid, reason_of(error)))
             else:  # the archive may have it, and may report on it
                 self._last.append(uid)
             self._fail(reason_of(error), error, for_good=is_for_good(error))
@@ -191,8 +191,13 @@ class Committer(Generic[RequestableT]):
             self._open[uid] = len(rows)
             self._heard = self._clock()
             return
-        self._again.append(self._transactions.refuse(uid, status))
+        self._put_back(self._transactions.refuse(uid, status))
         self._fail(status, None, for_good=status not in _BUSY and status >> 8 != 0xA7)
+
+    def _put_back(self, rows: list[RequestableT]) -> None:
+        """Ask for the instances of a refused request again; for none if a report on them has come meanwhile."""
+        if rows:
+            self._again.append(rows)
 
     def _reopen(self) -> None:
         if self._clock() < self._no_reopening_before:
