@@ -349,6 +349,27 @@ def test_a_report_that_overtakes_a_refusal_holds_up_no_others(
     assert night(path, archive, 0 if is_known else 9).found == all_of(9)
 
 
+@pytest.mark.parametrize(
+    "answer", [Answer(0x0213), Answer(0x0122), Answer(error=NegotiationFailed(ConnectFailed("nobody")), is_lost=True)],
+    ids=["busy", "never", "no association"],
+)  # fmt: skip
+def test_a_request_that_cannot_be_made_anew_stays_open(path: Path, answer: Answer) -> None:
+    """The archive may be at work on the first one, as one on tapes that is full of requests: its report counts."""
+    first = MemoryCommittingArchive(usual=Answer(delay=None))
+    night(path, first, 3)
+    made = night(path, MemoryCommittingArchive(usual=answer))
+    assert made.committer.given_up is not None
+    assert made.found == all_of(3, NO_ANSWER, made.committer.given_up)
+    with proofs_of(path) as proofs:
+        assert [each.rows for each in proofs.open_transactions()] == [3]
+        archive = MemoryCommittingArchive()
+        PumpedTransactions(archive, proofs)
+        assert archive.take is not None
+        verdicts = {instance_uid(number): Verdict(COMMITTED) for number in (1, 2, 3)}
+        assert archive.take(CommitmentAnswer(first.tried[0], verdicts)) == 0
+        assert proofs.totals() == {COMMITTED: 3}
+
+
 def test_an_interrupt_ends_the_waiting(path: Path) -> None:
     interrupt = Interrupt()
     archive = MemoryCommittingArchive([Answer(), Answer(delay=None)], Answer(delay=None))
