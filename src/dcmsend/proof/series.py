@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final, Generic
 
 from dcmsend.reasons import Reason, Rejection
-from dcmsend.transfer import ProofState, Verdict
+from dcmsend.transfer import Holdings, ProofState, Verdict
 
 from .archive import Answer, Kind
 from .items import ProvableT, is_askable
@@ -95,7 +95,7 @@ class Series(Generic[ProvableT]):
     def _take(self, answer: Answer) -> Iterator[tuple[ProvableT, Verdict]]:
         for uid, availability in answer.named.items():
             self.witness = self.witness or uid
-            if availability.upper() == "UNAVAILABLE":
+            if Holdings.is_unavailable(availability):
                 self.unavailable.add(uid)
                 continue
             self.unavailable.discard(uid)
