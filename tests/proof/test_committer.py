@@ -234,6 +234,22 @@ def test_a_late_report_that_leaves_something_out_comes_while_the_next_run_sends(
     assert [len(uids) for _, uids in archive.requested] == [3, 1]
 
 
+def test_late_reports_that_nobody_looks_at_are_told_from_the_journal(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the first is held in memory while the next run sends; what is left out is requested anew, and told once."""
+    monkeypatch.setattr("dcmsend.run.transactions._MOST_WAITING", 1)
+    answers = [Answer(delay=30.0), Answer(delay=40.0, forgets=1), Answer(delay=50.0, denied={0: 0x0110})]
+    archive = MemoryCommittingArchive(answers)
+    night(path, archive, 9, SMALL.replace(wait=0.0))
+    archive.clock.now += 100.0
+    with proofs_of(path) as proofs:
+        made = Night(archive, proofs)
+        archive.pump()
+        assert made.passes() == all_of(9) | {7: (DENIED, 0x0110)}
+    assert [len(uids) for _, uids in archive.requested] == [3, 3, 3, 1]
+
+
 def test_a_report_on_a_request_made_anew_overtakes_the_answer(path: Path) -> None:
     """The journal knows its UID before the archive does."""
     archive = MemoryCommittingArchive(usual=Answer(delay=None))

@@ -52,6 +52,11 @@ _REFUTED: Final = (
     f"proof > 0 AND (SELECT state IN ({PROOF_CODES[ProofState.DENIED]}, {PROOF_CODES[ProofState.MISSING]}) "
     "FROM proof WHERE id = instance.proof)"
 )
+_REPORTED: Final = (
+    "proof BETWEEN {} AND {} AND (SELECT commitment IS NOT NULL AND due = 0 AND "
+    f"state IN ({PROOF_CODES[ProofState.COMMITTED]}, {PROOF_CODES[ProofState.DENIED]}) "
+    "FROM proof WHERE id = instance.proof)"
+)
 _GATHER_PROVEN: Final = (
     "INSERT OR IGNORE INTO temp.proven SELECT series FROM instance JOIN proof ON proof.id = instance.proof "
     f"WHERE proof.state IN ({PROOF_CODES[ProofState.COMMITTED]}, {PROOF_CODES[ProofState.VERIFIED]}) "
@@ -105,6 +110,13 @@ class Proofs:
             _REFUTED,
             lambda row: row.proof is not None and row.proof.state.is_refuted and (row.sent_again > 0) is sent_again,
         )
+
+    def reported(self, after: int, until: int) -> Iterator[tuple[StoredRow, Proof]]:
+        """Rows that reports have committed or denied: those whose mark is beyond ``after``, up to ``until``."""
+        condition = _REPORTED.format(after + 1, until)
+        for row in self._sorted(condition, lambda row: row.mark is not None and after < row.mark <= until):
+            if row.proof is not None:
+                yield row, row.proof
 
     def has_proven(self, study_uid: str, series_uid: str) -> bool:
         """Whether any stored instance of a series is proven; looks at the whole journal after something was written."""

@@ -108,7 +108,8 @@ class Committer(Generic[RequestableT]):
         with self._transactions.still():  # each report is earlier than the list of rows, or later
             given = _begun(iter(rows))
             early = list(self._reported(0.0))
-        for row, proof in early:
+            untold = self._transactions.untold()
+        for row, proof in chain(early, untold):
             if proof.state is not ProofState.NO_ANSWER and self._transactions.is_last_copy(row):
                 yield row, proof  # others are in the list again
         self._old.extend(self._transactions.open_uids())
