@@ -142,10 +142,11 @@ def response(context_id: int, message_id: int, status: int, identifier: bytes = 
     return sent
 
 
-def identifier(uid: str) -> bytes:
-    """An Identifier in Explicit VR Little Endian that holds a SOP Instance UID alone."""
-    value = uid.encode() + b"\0" * (len(uid) % 2)
-    return b"\x08\x00\x18\x00UI" + len(value).to_bytes(2, "little") + value
+def identifier(uid: str, availability: str = "") -> bytes:
+    """An Identifier in Explicit VR Little Endian that holds a SOP Instance UID and, if given, an availability."""
+    value, word = uid.encode() + b"\0" * (len(uid) % 2), availability.encode() + b" " * (len(availability) % 2)
+    uid_element = b"\x08\x00\x18\x00UI" + len(value).to_bytes(2, "little") + value
+    return uid_element + (b"\x08\x00\x56\x00CS" + len(word).to_bytes(2, "little") + word if word else b"")
 
 
 def found(number: int, context: int) -> bytes:
@@ -181,6 +182,18 @@ def test_a_bad_answer_costs_that_question_only(
                 finder.find(STUDY, SERIES, {"1.2.3"})
             assert finder.find(STUDY, SERIES, {"1.2.3"}) == Holdings({"1.2.3": ""}, 0, 0)
         assert peer.associations == 2
+
+
+@pytest.mark.parametrize("words", [("UNAVAILABLE", "ONLINE"), ("ONLINE", "UNAVAILABLE")])
+def test_one_place_that_can_give_it_is_enough(words: tuple[str, str]) -> None:
+    """An archive in front of two others names it twice."""
+
+    def twice(number: int, context: int) -> bytes:
+        named = [response(context, number, 0xFF00, identifier("1.2.3", word)) for word in words]
+        return b"".join(named) + response(context, number, 0)
+
+    with answering(twice) as peer, finding(peer.port) as finder:
+        assert finder.find(STUDY, SERIES, {"1.2.3"}) == Holdings({"1.2.3": "ONLINE"}, 0, 0)
 
 
 def test_answers_without_end_are_not_gathered(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -243,17 +243,36 @@ def test_a_transaction_that_is_refused(journal: Journal) -> None:
     assert proofs.begin_transaction("2", [row], WHO) == [row]
 
 
-def test_what_is_moved_waits_for_its_proof(tmp_path: Path) -> None:
-    """Neither when it is stored nor by a later run, but when the proof is kept; by one run or the next."""
-    paths = write_instances(tmp_path / "in", 3)
-    options = JournalOptions(str(tmp_path / "journal"), resume=True, move_sent=str(tmp_path / "sent"))
-    journal = MovingJournal(options, PEER, Interrupt(), needs_proof=True)
-    for number, path in enumerate(paths, start=1):
+def three_stored(journal: MovingJournal, folder: Path) -> list[StoredRow]:
+    """The rows of three files."""
+    for number, path in enumerate(write_instances(folder, 3), start=1):
         status = path.stat()
         stamp = (status.st_size, status.st_mtime_ns)
         made = outcome_of(number)
         journal.note(made._replace(instance=made.instance._replace(input=InputFile(str(path))), file_stamp=stamp))
-    one, two, three = journal.proofs().unproven()
+    return list(journal.proofs().unproven())
+
+
+def test_what_the_archive_lacks_is_not_moved_by_a_run_without_a_question(tmp_path: Path) -> None:
+    """The journal knows it from an earlier run; the file may be all that there is."""
+    options = JournalOptions(str(tmp_path / "journal"), resume=True, move_sent=str(tmp_path / "sent"))
+    journal = MovingJournal(options, PEER, Interrupt(), needs_proof=True)
+    one, two, three = three_stored(journal, tmp_path / "in")
+    journal.proofs().record([(one, MISSING), (two, DENIED), (three, NO_ANSWER)])
+    journal.close()
+    journal = MovingJournal(options, PEER, Interrupt())
+    assert all(journal.is_stored(InputFile(row.path)) for row in (one, two, three))
+    journal.close()
+    assert os.listdir(tmp_path / "sent") == [os.path.basename(three.path)]
+    assert Path(one.path).exists()
+    assert Path(two.path).exists()
+
+
+def test_what_is_moved_waits_for_its_proof(tmp_path: Path) -> None:
+    """Neither when it is stored nor by a later run, but when the proof is kept; by one run or the next."""
+    options = JournalOptions(str(tmp_path / "journal"), resume=True, move_sent=str(tmp_path / "sent"))
+    journal = MovingJournal(options, PEER, Interrupt(), needs_proof=True)
+    one, two, three = three_stored(journal, tmp_path / "in")
     journal.proofs().record([(one, VERIFIED), (two, DENIED), (three, NO_ANSWER)])
     for row in (one, two, three):
         journal.move_proven(InputFile(row.path), None)

@@ -36,6 +36,7 @@ class Lists(Enum):
     REFUSED = "answered with a failure status"
     IGNORED = "answered as if nothing was found"
     FIRST_ONLY = "answered for its first UID"
+    WHOLE = "answered as if the whole series was asked for"
     ABORTED = "answered with an error"
 
 
@@ -115,6 +116,8 @@ class MemoryArchive:
             asked = list(wanted)
             if len(asked) > 1 and self.lists is Lists.IGNORED:
                 asked = []
+            elif len(asked) > 1 and self.lists is Lists.WHOLE:
+                asked = list(named)
             elif self.lists is Lists.FIRST_ONLY:
                 asked = asked[:1]
             named = {uid: named[uid] for uid in named if uid in asked}

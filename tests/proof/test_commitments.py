@@ -215,6 +215,34 @@ def test_a_series_that_is_denied_for_another_reason_is_sent_again(
     assert (again.sends(), again.proves()) == (ALL, {COMMITTED: ALL})
 
 
+def deny_one(report: Dataset) -> None:
+    """As an archive that has an instance in its database, but not in its place."""
+    one = [item for item in report.ReferencedSOPSequence if item.ReferencedSOPInstanceUID == instance_uid(1)]
+    others = [item for item in report.ReferencedSOPSequence if item not in one]
+    del report.ReferencedSOPSequence
+    if others:
+        report.ReferencedSOPSequence = others
+    for item in one:
+        item.FailureReason = 0x0110
+    report.FailedSOPSequence = one
+
+
+def test_what_is_denied_for_another_reason_is_not_proven_by_a_query(
+    archive: CommitmentArchive, options: CommitOptions, folder: Path, journal: Path, tmp_path: Path
+) -> None:
+    """The archive names it, and does not commit itself to it: that proves nothing and moves no file."""
+    archive.change = deny_one
+    first = Night(archive, folder, journal, tmp_path / "moved", commit=options)
+    assert (first.sends(), first.proves()) == (ALL, {COMMITTED: ALL[1:], DENIED: names(1)})
+    assert first.exit_code == ExitCode.SOME_MAY_SUCCEED
+    for sent in (names(1), []):
+        night = Night(archive, folder, journal, tmp_path / "moved", commit=options)
+        assert (night.sends(), night.proves()) == (sent, {DENIED: names(1)})
+        assert night.exit_code == ExitCode.REST_CANNOT_SUCCEED
+        assert [path.name for path in folder.iterdir()] == names(1)
+    assert archive.queries == []
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -278,8 +306,8 @@ def test_what_an_archive_may_report(
     assert archive.answers == expected_answers
     archive.forget, archive.change = 0, lambda report: None
     again = Night(archive, folder, journal, commit=options)
-    assert again.sends() == []
-    assert set(again.proves()) <= {COMMITTED, DENIED, VERIFIED}
+    assert again.sends() == ([first] if change == "both" else []), "what is denied"
+    assert set(again.proves()) <= {COMMITTED}
 
 
 def number_of(uid: str) -> int:

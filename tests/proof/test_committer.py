@@ -234,6 +234,22 @@ def test_a_late_report_that_leaves_something_out_comes_while_the_next_run_sends(
     assert [len(uids) for _, uids in archive.requested] == [3, 1]
 
 
+def test_late_reports_that_nobody_looks_at_are_told_from_the_journal(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the first is held in memory while the next run sends; what is left out is requested anew, and told once."""
+    monkeypatch.setattr("dcmsend.run.transactions._MOST_WAITING", 1)
+    answers = [Answer(delay=30.0), Answer(delay=40.0, forgets=1), Answer(delay=50.0, denied={0: 0x0110})]
+    archive = MemoryCommittingArchive(answers)
+    night(path, archive, 9, SMALL.replace(wait=0.0))
+    archive.clock.now += 100.0
+    with proofs_of(path) as proofs:
+        made = Night(archive, proofs)
+        archive.pump()
+        assert made.passes() == all_of(9) | {7: (DENIED, 0x0110)}
+    assert [len(uids) for _, uids in archive.requested] == [3, 3, 3, 1]
+
+
 def test_a_report_on_a_request_made_anew_overtakes_the_answer(path: Path) -> None:
     """The journal knows its UID before the archive does."""
     archive = MemoryCommittingArchive(usual=Answer(delay=None))
@@ -315,6 +331,59 @@ def test_a_request_that_the_archive_cannot_bear_does_not_hold_up_the_others(path
         refused = dict.fromkeys((1, 2, 3), (NO_ANSWER, "aborted"))
         assert found == refused | dict.fromkeys(range(4, 10), (COMMITTED, None))
         assert len(set(archive.tried)) == len(archive.tried) < 8
+
+
+class Overtaking(MemoryCommittingArchive):
+    """Reports before it does not take the first request: on an earlier one, or on that very one."""
+
+    def __init__(self, end: int | DcmsendError, earlier: str) -> None:
+        super().__init__()
+        self._end, self._earlier = end, earlier
+
+    def request(self, transaction_uid: str, instances: Sequence[tuple[str, str]]) -> int:
+        if self.tried:
+            return super().request(transaction_uid, instances)
+        self.tried.append(transaction_uid)
+        assert self.take is not None
+        verdicts = {uid: Verdict(COMMITTED) for _, uid in instances}
+        assert self.take(CommitmentAnswer(self._earlier or transaction_uid, verdicts)) == 0
+        if isinstance(self._end, DcmsendError):
+            raise self._end
+        return self._end
+
+
+@pytest.mark.parametrize("end", [0x0110, NegotiationFailed(ConnectFailed("nobody"))], ids=["status", "no association"])
+@pytest.mark.parametrize("is_known", [False, True])
+def test_a_report_that_overtakes_a_refusal_holds_up_no_others(
+    path: Path, end: int | DcmsendError, is_known: bool
+) -> None:
+    """Nothing is left to be asked for again; what was not requested yet still is."""
+    before = MemoryCommittingArchive(usual=Answer(delay=None))
+    if is_known:
+        night(path, before, 9)
+    archive = Overtaking(end, before.tried[0] if is_known else "")
+    assert night(path, archive, 0 if is_known else 9).found == all_of(9)
+
+
+@pytest.mark.parametrize(
+    "answer", [Answer(0x0213), Answer(0x0122), Answer(error=NegotiationFailed(ConnectFailed("nobody")), is_lost=True)],
+    ids=["busy", "never", "no association"],
+)  # fmt: skip
+def test_a_request_that_cannot_be_made_anew_stays_open(path: Path, answer: Answer) -> None:
+    """The archive may be at work on the first one, as one on tapes that is full of requests: its report counts."""
+    first = MemoryCommittingArchive(usual=Answer(delay=None))
+    night(path, first, 3)
+    made = night(path, MemoryCommittingArchive(usual=answer))
+    assert made.committer.given_up is not None
+    assert made.found == all_of(3, NO_ANSWER, made.committer.given_up)
+    with proofs_of(path) as proofs:
+        assert [each.rows for each in proofs.open_transactions()] == [3]
+        archive = MemoryCommittingArchive()
+        PumpedTransactions(archive, proofs)
+        assert archive.take is not None
+        verdicts = {instance_uid(number): Verdict(COMMITTED) for number in (1, 2, 3)}
+        assert archive.take(CommitmentAnswer(first.tried[0], verdicts)) == 0
+        assert proofs.totals() == {COMMITTED: 3}
 
 
 def test_an_interrupt_ends_the_waiting(path: Path) -> None:

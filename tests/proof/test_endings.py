@@ -21,6 +21,8 @@ from dcmsend.run import Run
 from support.archive import ArchiveInstance, CommitmentArchive
 from support.corpus import DATA
 from support.run import run
+from support.sending import instance_uid
+from support.series_files import write_series
 
 from .night import LIMITS, MISSING, NO_ANSWER, SOON, STUDY, VERIFIED, Night, forget, names
 
@@ -230,6 +232,60 @@ def test_what_a_dicomdir_refers_to_stays(archive: CommitmentArchive, tmp_path: P
     assert list(transfer)
     assert {event.proof.state for event in transfer.proofs()} == {VERIFIED}
     assert sorted(tmp_path.rglob("in/**/*")) == before
+
+
+def test_what_is_not_there_any_more_is_not_sent_again_in_words_alone(
+    archive: CommitmentArchive, dcmsend: str, folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A person has to bring the file back; then it is sent."""
+    journal, gone = tmp_path / "journal", os.path.realpath(folder / "0006")
+    first = Night(archive, folder, journal)
+    first.sends()
+    forget(archive, 1, 6)
+    assert first.proves()[MISSING] == names(1, 6)
+    assert first.exit_code == ExitCode.SOME_MAY_SUCCEED
+    os.rename(gone, tmp_path / "kept")
+    second = Night(archive, folder, journal)
+    assert (second.sends(), second.proves()) == (names(1), {VERIFIED: names(1), MISSING: names(6)})
+    assert second.exit_code == ExitCode.REST_CANNOT_SUCCEED
+    assert "the archive lacks 1 instances that it has called stored; they are sent again" in caplog.text
+    assert f"the archive lacks 1 instances whose files are not there any more: {gone}\n" in caplog.text
+    words = ["--journal", journal, "--resume", "--verify", "-aec", "ARCHIVE", "127.0.0.1", archive.port]
+    assert run(dcmsend, *words).exit_code == ExitCode.REST_CANNOT_SUCCEED
+    os.rename(tmp_path / "kept", gone)
+    third = Night(archive, folder, journal)
+    assert (third.sends(), third.proves(), third.exit_code) == (names(6), {VERIFIED: names(6)}, ExitCode.OK)
+
+
+def test_another_instance_in_the_file_of_one_that_was_to_be_sent_again(
+    archive: CommitmentArchive, folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As where a scanner uses its file names again: the journal knows the file as the new one, and a person is told."""
+    journal = tmp_path / "journal"
+    first = Night(archive, folder, journal)
+    first.sends()
+    forget(archive, 1)
+    assert first.proves()[MISSING] == names(1)
+    os.replace(write_series(tmp_path / "other", [(STUDY, f"{STUDY}.1")] * 13)[12], folder / "0001")
+    second = Night(archive, folder, journal)
+    assert (second.sends(), second.proves()) == (names(1), {VERIFIED: names(1), MISSING: names(1)})
+    assert second.exit_code == ExitCode.REST_CANNOT_SUCCEED
+    lost = f"{os.path.realpath(folder / '0001')} ({instance_uid(1)})"
+    assert f"the archive lacks 1 instances whose files hold others now: {lost}\n" in caplog.text
+    third = Night(archive, folder, journal)
+    assert (third.sends(), third.proves(), third.exit_code) == ([], {}, ExitCode.OK)
+
+
+def test_a_file_that_is_named_twice_needs_a_person_under_both_names(
+    archive: CommitmentArchive, folder: Path, tmp_path: Path
+) -> None:
+    journal = JournalOptions(str(tmp_path / "journal"))
+    transfer = send([folder, folder / "0001"], peer_of(archive), transfer=LIMITS, journal=journal, verify=SOON)
+    assert len(list(transfer)) == 13
+    forget(archive, 1, 4, 7, 10)
+    assert [event.proof.state for event in transfer.proofs()].count(MISSING) == 5
+    transfer._record.ended = True
+    assert exit_code_of_run(transfer._record, require_stored=True) == ExitCode.REST_CANNOT_SUCCEED
 
 
 class Forgetful(dict[str, ArchiveInstance]):

@@ -84,6 +84,7 @@ def test_reports_wait_for_those_that_nobody_has_looked_at(
 ) -> None:
     monkeypatch.setattr("dcmsend.run.transactions._MOST_WAITING", 1)
     transactions.use(proofs)
+    assert transactions.wait(0.0) is None, "somebody looks"
     assert transactions.take_in_turn(report(1)) == 0
     assert proofs.begin_transaction("1.2", list(proofs.unproven()), "PACS@127.0.0.1:104")
     taking = Taking(transactions.take_in_turn, report(2, "1.2"))
@@ -92,6 +93,24 @@ def test_reports_wait_for_those_that_nobody_has_looked_at(
     assert transactions.wait(0.0) is not None
     assert taking.ends() == 0
     assert transactions.wait(0.0) is not None
+
+
+def test_reports_wait_for_nobody_while_files_are_sent(
+    transactions: JournalTransactions, proofs: Proofs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody looks at them for hours then: the journal has them, and tells those for which there is no room."""
+    monkeypatch.setattr("dcmsend.run.transactions._MOST_WAITING", 1)
+    transactions.use(proofs)
+    assert transactions.take_in_turn(report(1)) == 0
+    assert proofs.begin_transaction("1.2", list(proofs.unproven()), "PACS@127.0.0.1:104")
+    assert Taking(transactions.take_in_turn, report(2, "1.2")).ends() == 0
+    first = transactions.wait(0.0)
+    assert first is not None
+    assert first.transaction_uid == "1.1"
+    assert transactions.wait(0.0) is None
+    ((row, proof),) = transactions.untold()
+    assert (row.sop_instance_uid, proof[:3]) == (instance_uid(2), (ProofState.COMMITTED, None, "1.2"))
+    assert list(transactions.untold()) == []
 
 
 def test_what_the_journal_cannot_keep_is_not_answered_with_success(

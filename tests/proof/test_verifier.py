@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import Any
+
 import pytest
 
 from dcmsend.errors import (
@@ -16,7 +19,7 @@ from dcmsend.errors import (
 )
 from dcmsend.interrupt import Interrupt
 from dcmsend.proof import Item, ProofCounts, SeriesRemark, Verifier, VerifyOptions
-from dcmsend.transfer import ProofState, Verdict
+from dcmsend.transfer import Holdings, ProofState, Verdict
 
 from .memory_archive import NEVER, Clock, Kept, Lists, MemoryArchive
 
@@ -237,6 +240,38 @@ def test_names_that_are_refused_do_not_slow_the_rest() -> None:
     items = [item for number in range(2) for item in series(number, ["1.1", "1.2", "1.3"])]
     assert [verdict for _, verdict in verifier_of(archive).verify(items)].count(MISSING) == 4
     assert archive.clock.now == pytest.approx(1060)
+
+
+def test_nothing_is_missing_where_the_limited_answer_comes_whatever_is_asked_for() -> None:
+    """Even a list of names, or one: so nobody has said that the others are not there."""
+    archive = archive_with(dict.fromkeys(uids(7), Kept()), dict.fromkeys(uids(40), Kept()), limit=5)
+    verifier = verifier_of(archive, VerifyOptions(0))
+    assert [verdict for _, verdict in verifier.verify(series(0, uids(7)))] == [VERIFIED] * 7  # the limit is known now
+    find = archive.find
+
+    def whole(study_uid: str, series_uid: str, wanted: Collection[str], *, by_name: bool = False) -> Holdings:
+        return find(study_uid, series_uid, wanted)
+
+    archive.find = whole  # type: ignore[method-assign]
+    found = {item.sop_instance_uid: verdict for item, verdict in verifier.verify(series(1, uids(40)))}
+    assert found == {**dict.fromkeys(uids(5), VERIFIED), **dict.fromkeys(uids(35, 5), no_answer("answers_limited"))}
+
+
+@pytest.mark.parametrize("first", [{"1.1": Kept()}, {"9.9": Kept()}], ids=["what was sent", "another"])
+def test_an_empty_answer_after_one_that_was_not_says_nothing(first: dict[str, Kept]) -> None:
+    """As while an index is built anew: the archive names less than it has."""
+    archive = archive_with(first)
+    find = archive.find
+
+    def at_last_empty(*args: Any, **more: Any) -> Holdings:
+        if archive.clock.now >= 1060:
+            archive.kept = {}
+        return find(*args, **more)
+
+    archive.find = at_last_empty  # type: ignore[method-assign]
+    found = verdicts(archive, series(0, ["1.1", "1.2"]))
+    assert found["1.2"] == no_answer("answers_limited")
+    assert archive.questions[-1].answer == Holdings({}, 0, 0)
 
 
 def test_what_was_not_asked_for_by_name_is_not_missing_where_answers_are_limited() -> None:

@@ -106,6 +106,17 @@ def test_by_name() -> None:
     assert found == Holdings({UIDS[3]: "ONLINE", UIDS[4]: "ONLINE"}, 0, 0)
 
 
+@pytest.mark.parametrize("by_name", [False, True])
+@pytest.mark.parametrize("words", [("UNAVAILABLE", "ONLINE"), ("ONLINE", "UNAVAILABLE")])
+def test_one_place_that_can_give_it_is_enough(words: tuple[str, str], by_name: bool) -> None:
+    """A service in front of two archives names it twice."""
+    rows = [row for word in words for row in json.loads(instances(["1.2.3"], word))]
+    body = json.dumps(rows).encode()
+    with ScriptedWebServer(lambda request: response(200, body)) as server, finding(server) as finder:
+        found = finder.find(STUDY, SERIES, ["1.2.3"], by_name=by_name)
+    assert found == Holdings({"1.2.3": "ONLINE"}, 0, 0)
+
+
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_busy_server(status: int) -> None:
     with ScriptedWebServer(response(status)) as server, finding(server) as finder:

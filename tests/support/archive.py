@@ -122,7 +122,7 @@ def _answers_to(archive: CommitmentArchive, query: Any) -> Iterable[Any]:
 
 
 def _keep_messages_whole(dimse: Any) -> None:
-    """An answer and a report, which two threads send, may overtake each other; pynetdicom would mix their parts, too."""
+    """Let an answer and a report of two threads overtake each other, but not mix, which pynetdicom permits."""
     lock, send_message = threading.Lock(), dimse.send_msg
 
     def send_whole(*values: Any) -> None:

@@ -21,6 +21,7 @@ from .instances import (
 from .proofs import (
     ASKED_AGAIN,
     CANNOT_COMMIT,
+    CANNOT_SEND_AGAIN,
     SHARED_UIDS,
     WHOLE_SERIES_MISSING,
     cannot_be_asked,
@@ -42,8 +43,8 @@ from .results import (
 from .situation import Situation
 
 __all__ = [
-    "ASKED_AGAIN", "CANNOT_COMMIT", "MISSING_OF_DICOMDIR", "NAMES_IN_REPORT", "NOTHING_ACCEPTED", "OWN_NAMES",
-    "SEE_CSV", "SEE_JOURNAL_REPORT", "SENDS_ALL", "SHARED_UIDS", "WHOLE_SERIES_MISSING",
+    "ASKED_AGAIN", "CANNOT_COMMIT", "CANNOT_SEND_AGAIN", "MISSING_OF_DICOMDIR", "NAMES_IN_REPORT", "NOTHING_ACCEPTED",
+    "OWN_NAMES", "SEE_CSV", "SEE_JOURNAL_REPORT", "SENDS_ALL", "SHARED_UIDS", "WHOLE_SERIES_MISSING",
     "WITHOUT_TEXT_REPORT", "Situation", "cannot_be_asked", "for_error", "for_exit", "for_http_status", "for_left_out",
     "for_reason", "for_rejection", "for_rest", "for_silence", "for_status", "for_untaken", "names_in_journal",
     "nothing_new", "port_in_host", "prove_again", "run_again", "send_again",

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Final
 
 __all__ = [
-    "ASKED_AGAIN", "CANNOT_COMMIT", "SHARED_UIDS", "WHOLE_SERIES_MISSING", "cannot_be_asked",
-    "for_silence", "prove_again", "send_again",
+    "ASKED_AGAIN", "CANNOT_COMMIT", "CANNOT_SEND_AGAIN", "SHARED_UIDS", "WHOLE_SERIES_MISSING",
+    "cannot_be_asked", "for_silence", "prove_again", "send_again",
 ]
 
 WHOLE_SERIES_MISSING: Final = (
     "it may have changed the UIDs, or moved the series elsewhere; ask its administrator, nothing is sent again"
+)
+CANNOT_SEND_AGAIN: Final = (
+    "they cannot be sent again before their files are back; --move-sent may have moved them away"
 )
 SHARED_UIDS: Final = (
     "a SOP Instance UID stands for one instance: an archive keeps one of them, or commits itself to none; whoever made "
@@ -38,7 +41,7 @@ def prove_again(*, with_journal: bool) -> str:
 
 def send_again(*, with_journal: bool) -> str:
     """The words in the closing lines for instances that the archive lacks and that a new run sends."""
-    return "denied or missing, sent when run again" + (" (--resume)" if with_journal else "")
+    return "denied or missing, sent when run again" + (" (--resume with --verify or --commit)" if with_journal else "")
 
 
 def cannot_be_asked(*, by_web: bool) -> str:

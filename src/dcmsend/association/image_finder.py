@@ -65,10 +65,13 @@ class ImageFinder:
             except PeerDataSetError as error:
                 raise exchange.broken(f"the answer to C-FIND cannot be read: {error}") from error
             uid = match.sop_instance_uid
-            if uid in wanted and uid not in availability:
-                availability[uid] = match.instance_availability
-                continue
-            others += uid not in wanted
+            if uid in wanted:
+                is_known = uid in availability
+                Holdings.note(availability, uid, match.instance_availability)
+                if not is_known:
+                    continue
+            else:
+                others += 1
             further += 1
             if further > _MOST_FURTHER:
                 raise exchange.broken("the archive answers C-FIND without end")

@@ -32,7 +32,7 @@ class MovingJournal:
     """A journal and a mover (``--move-sent``); see ``transfer.Ledger``.
 
     A file is moved after its outcome is kept, and only if the peer has answered 0000.  If a proof is needed, the file
-    is moved after that is kept.  A file that a DICOMDIR refers to stays.
+    is moved after that is kept.  A file that a DICOMDIR refers to stays, and one whose instance the archive lacks.
     """
 
     def __init__(
@@ -202,7 +202,8 @@ class MovingJournal:
         return min(self._first_sent, self._first_left)
 
     def _is_due(self, found: Stored) -> bool:
-        return found.status == 0 and (found.is_proven or not self._needs_proof)
+        # What the archive lacks stays, also if this run asks for no proof: it can only be sent again from here.
+        return found.status == 0 and (found.is_proven or not (self._needs_proof or found.is_refuted))
 
     def _on_commit(self, outcomes: Sequence[StoreOutcome]) -> None:
         if self._mover is None or self._needs_proof:

@@ -52,6 +52,11 @@ _REFUTED: Final = (
     f"proof > 0 AND (SELECT state IN ({PROOF_CODES[ProofState.DENIED]}, {PROOF_CODES[ProofState.MISSING]}) "
     "FROM proof WHERE id = instance.proof)"
 )
+_REPORTED: Final = (
+    "proof BETWEEN {} AND {} AND (SELECT commitment IS NOT NULL AND due = 0 AND "
+    f"state IN ({PROOF_CODES[ProofState.COMMITTED]}, {PROOF_CODES[ProofState.DENIED]}) "
+    "FROM proof WHERE id = instance.proof)"
+)
 _GATHER_PROVEN: Final = (
     "INSERT OR IGNORE INTO temp.proven SELECT series FROM instance JOIN proof ON proof.id = instance.proof "
     f"WHERE proof.state IN ({PROOF_CODES[ProofState.COMMITTED]}, {PROOF_CODES[ProofState.VERIFIED]}) "
@@ -64,6 +69,7 @@ _HAS_PROVEN: Final = (
 _IS_LAST_COPY: Final = (
     "SELECT 1 FROM instance WHERE directory = ? AND name = ? AND outcome = 0 AND time = ? AND sop_instance_uid = ?"
 )
+_HAS_INSTANCE: Final = "SELECT 1 FROM instance WHERE directory = ? AND name = ? AND sop_instance_uid = ?"
 _SORTED: Final = (
     "CREATE TEMP TABLE wanted AS SELECT directory, name FROM instance LEFT JOIN series ON series.id = instance.series "
     "WHERE outcome = 0 AND {} ORDER BY series IS NULL, series.study, series, directory, name"
@@ -104,6 +110,13 @@ class Proofs:
             _REFUTED,
             lambda row: row.proof is not None and row.proof.state.is_refuted and (row.sent_again > 0) is sent_again,
         )
+
+    def reported(self, after: int, until: int) -> Iterator[tuple[StoredRow, Proof]]:
+        """Rows that reports have committed or denied: those whose mark is beyond ``after``, up to ``until``."""
+        condition = _REPORTED.format(after + 1, until)
+        for row in self._sorted(condition, lambda row: row.mark is not None and after < row.mark <= until):
+            if row.proof is not None:
+                yield row, row.proof
 
     def has_proven(self, study_uid: str, series_uid: str) -> bool:
         """Whether any stored instance of a series is proven; looks at the whole journal after something was written."""
@@ -255,6 +268,12 @@ class Proofs:
             connection = self._connection
             found = find_transaction(connection, uid)
             return [] if found is None else rows_of_transaction(connection, current_transaction(connection, found[0]))
+
+    def has_instance(self, row: StoredRow) -> bool:
+        """Whether the row's file still is that of its instance, as far as the journal knows, whatever became of it."""
+        self._write_first()
+        with translated(self._path):
+            return self._connection.execute(_HAS_INSTANCE, (*row.key, row.sop_instance_uid)).fetchone() is not None
 
     def is_last_copy(self, row: StoredRow) -> bool:
         """Whether the row's instance is still stored, and was not sent again since the row was read."""

@@ -44,10 +44,11 @@ class Stored:
         status: the peer's answer, 0 or a warning.
         sop_instance_uid: of the instance in the file, as stored in the column.
         is_proven: whether the archive has confirmed the instance.
+        is_refuted: whether the archive does not have the instance.
         time: of the outcome, milliseconds since the epoch on the clock of the host that sent it.
     """
 
-    __slots__ = ("is_proven", "sop_instance_uid", "stamp", "status", "time")
+    __slots__ = ("is_proven", "is_refuted", "sop_instance_uid", "stamp", "status", "time")
 
     def __init__(
         self, stamp: tuple[int, int], status: int, sop_instance_uid: str, proof: int | None, time: int
@@ -58,6 +59,7 @@ class Stored:
         self.sop_instance_uid = sop_instance_uid
         self.time = time
         self.is_proven = proof is not None and STATES[proof].is_proven
+        self.is_refuted = proof is not None and STATES[proof].is_refuted
 
     def identity_of(self, path: str) -> tuple[int, int] | None:
         """Open the file; return its device and inode, None if it holds another instance now.  Raises OSError."""

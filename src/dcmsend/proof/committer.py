@@ -1,7 +1,8 @@
 """The course of commitments: requests for some instances each, a few at a time, and reports that come when they come.
 
 - A transaction is noted before it is requested, so that a report never finds it unknown, whatever ends the run.
-- No Transaction UID is used twice.  What is requested anew has a new UID; a report on the old one counts, too.
+- No Transaction UID is used twice.  What is requested anew has a new UID; a report on the old one counts, too.  The
+  new one is open even if the archive does not take it, as long as a report on the old one may come.
 - COMMITTED and DENIED come from reports alone.  Everything else is NO_ANSWER: that costs a request in the next run.
 
 Source: PS3.4 J.3.
@@ -107,7 +108,8 @@ class Committer(Generic[RequestableT]):
         with self._transactions.still():  # each report is earlier than the list of rows, or later
             given = _begun(iter(rows))
             early = list(self._reported(0.0))
-        for row, proof in early:
+            untold = self._transactions.untold()
+        for row, proof in chain(early, untold):
             if proof.state is not ProofState.NO_ANSWER and self._transactions.is_last_copy(row):
                 yield row, proof  # others are in the list again
         self._old.extend(self._transactions.open_uids())
@@ -170,17 +172,17 @@ class Committer(Generic[RequestableT]):
         uid = self._new_uid()
         rows = self._transactions.replace(old, uid)
         if rows:
-            self._request(uid, rows)
+            self._request(uid, rows, is_anew=True)
         else:
             self._transactions.refuse(uid, None)  # all of it was sent again, or is another instance by now
 
-    def _request(self, uid: str, rows: Sequence[RequestableT]) -> None:
+    def _request(self, uid: str, rows: Sequence[RequestableT], *, is_anew: bool = False) -> None:
         names = dict.fromkeys((row.sop_class_uid, row.sop_instance_uid) for row in rows)
         try:
             status = self._requester.request(uid, list(names))
         except NO_ANSWER as error:
             if is_refusal(error):
-                self._again.append(self._transactions.refuse(uid, reason_of(error)))
+                self._put_back(uid, reason_of(error), is_anew=is_anew)
             else:  # the archive may have it, and may report on it
                 self._last.append(uid)
             self._fail(reason_of(error), error, for_good=is_for_good(error))
@@ -191,8 +193,15 @@ class Committer(Generic[RequestableT]):
             self._open[uid] = len(rows)
             self._heard = self._clock()
             return
-        self._again.append(self._transactions.refuse(uid, status))
+        self._put_back(uid, status, is_anew=is_anew)
         self._fail(status, None, for_good=status not in _BUSY and status >> 8 != 0xA7)
+
+    def _put_back(self, uid: str, reason: int | str, *, is_anew: bool) -> None:
+        """Have the instances of a refused request asked for later, unless a report on them has come meanwhile."""
+        if is_anew:  # the archive may be at work on the one before; as long as this one is open its report counts
+            self._last.append(uid)
+        elif rows := self._transactions.refuse(uid, reason):
+            self._again.append(rows)
 
     def _reopen(self) -> None:
         if self._clock() < self._no_reopening_before:

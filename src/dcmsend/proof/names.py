@@ -3,7 +3,8 @@
 Some archives do not name all that they have, without saying so.  Others take no list of UIDs, or say that they find
 nothing when they get one.  So the empty answer to a list counts only when lists are known to work here: when the
 archive has found something in one that was not its first UID.  A series in which it has found something before gives
-such a UID, the witness, which is put at the end of a list.
+such a UID, the witness, which is put at the end of a list.  Still others answer as if no names were given: what was not
+asked for in an answer shows that, and then nothing follows from what is not in it.
 """
 
 from __future__ import annotations
@@ -71,13 +72,16 @@ class Names:
                 series.trouble = answer.reason
                 return answer.kind
             self._lists_lost = 0
-            if answer.named:
+            if answer.named and not answer.others:
                 self.works = True
                 self._takes_lists = self._takes_lists or any(uid != asked[0] for uid in answer.named) or None
             found = answer.named.keys() & set(rest)
             if found:
                 yield from series.take_named(answer)
                 rest = [uid for uid in rest if uid not in found]
+            elif answer.others:
+                self._note_trouble(Kind.REFUSED, is_list=len(asked) > 1)
+                return Kind.REFUSED
             elif answer.kind is Kind.LIMITED:
                 series.trouble = answer.reason
                 break
@@ -101,9 +105,13 @@ class Names:
                 series.trouble = answer.reason
                 return
             if uid in answer.named:
-                self.works = True
+                self.works = self.works or not answer.others
                 yield from series.take_named(answer)
                 continue
+            if answer.others:
+                self._note_trouble(Kind.REFUSED, is_list=False)
+                series.trouble = answer.reason
+                return
             if answer.kind is Kind.COMPLETE:
                 series.absent.add(uid)
             else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
@@ -90,6 +90,10 @@ class Transactions(Protocol[RequestableT]):
 
     def wait(self, seconds: float) -> Reported[RequestableT] | None:
         """The next report, None if none comes within ``seconds``."""
+        ...
+
+    def untold(self) -> Iterator[tuple[RequestableT, Proof]]:
+        """What reports have committed or denied before ``wait`` was called first, as far as it does not tell that."""
         ...
 
     def finish(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final, Generic
 
 from dcmsend.reasons import Reason, Rejection
-from dcmsend.transfer import ProofState, Verdict
+from dcmsend.transfer import Holdings, ProofState, Verdict
 
 from .archive import Answer, Kind
 from .items import ProvableT, is_askable
@@ -35,6 +35,7 @@ class Series(Generic[ProvableT]):
         rounds: how many rounds there were.
         first_asked: when the first round ended.
         witness: an instance that the archive has named, ``""`` for none.
+        has_any: whether the archive has named any instance of the series, asked for or not.
         others: instances of the archive in the series that were not asked for, as far as it has said.
         whole: the answer for the whole series in this round.
         is_limited: whether that answer, in this round, does not name all that the archive has.
@@ -53,6 +54,7 @@ class Series(Generic[ProvableT]):
         self.rounds = 0
         self.first_asked = 0.0
         self.witness = ""
+        self.has_any = False
         self.others = 0
         self._proven = 0
         self._forget_round()
@@ -80,6 +82,7 @@ class Series(Generic[ProvableT]):
         """Take in the answer for the whole series; yield what it proves."""
         self.whole = answer
         self.is_limited = answer.kind is not Kind.COMPLETE
+        self.has_any = self.has_any or answer.length > 0
         if answer.kind is Kind.COMPLETE:
             self.others = max(0, answer.others - self._proven)  # what is proven is not asked for again
         return self._take(answer)
@@ -92,7 +95,7 @@ class Series(Generic[ProvableT]):
     def _take(self, answer: Answer) -> Iterator[tuple[ProvableT, Verdict]]:
         for uid, availability in answer.named.items():
             self.witness = self.witness or uid
-            if availability.upper() == "UNAVAILABLE":
+            if Holdings.is_unavailable(availability):
                 self.unavailable.add(uid)
                 continue
             self.unavailable.discard(uid)

@@ -4,7 +4,7 @@ MISSING is said only after the last wait, and only of an instance that
 
 - was asked for by name, and a complete answer does not name it; or
 - is not in a complete answer for its series, if the archive takes no such question, and has not shown that it names
-  less than it has.
+  less than it has, as by an empty answer after one that was not.
 
 Everything else that was not found has no answer: that costs a question in the next run, where MISSING costs a transfer.
 """
@@ -147,7 +147,10 @@ class Verifier:
         self._note_limit(series, answer)
         is_last = turns.is_last(series)
         if answer.kind is Kind.COMPLETE and not answer.length:
-            series.absent.update(series.open)  # nothing at all: no limit can be the cause
+            if series.has_any:
+                series.is_limited = True  # it has named some of them before: perhaps its index is being built anew
+            else:
+                series.absent.update(series.open)  # nothing at all: no limit can be the cause
         elif (
             series.unsettled()
             and answer.kind is not Kind.LOST

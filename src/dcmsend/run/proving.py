@@ -16,6 +16,7 @@ from dcmsend.report import RunRecord
 from dcmsend.settings import Settings
 from dcmsend.transfer import InstanceProof, Proof, ProofState, Result, StoreOutcome, Verdict
 
+from .lost_files import LostFiles, is_gone
 from .querying import ONCE, Querying
 
 if TYPE_CHECKING:
@@ -52,7 +53,8 @@ class Proving:
     """Proves what a run has stored and, with a journal, what earlier runs have: by query or by commitment.
 
     With a journal an instance that the archive lacks is sent again by the next run that resumes it, once ever.  A
-    series of which the archive has nothing is not sent again: the archive may have changed the UIDs.
+    series of which the archive has nothing is not sent again: the archive may have changed the UIDs.  What has no file
+    any more cannot be: a person is told.
     """
 
     def __init__(self, settings: Settings, record: RunRecord, interrupt: Interrupt) -> None:
@@ -71,7 +73,8 @@ class Proving:
         self._by_series: dict[tuple[str, str], list[_Sent]] = {}
         self._by_path: dict[str, _Sent] = {}
         self._sent_before: dict[str, list[_Sent]] = {}  # of files that were named several times
-        self._due: set[str] = set()
+        self._due: dict[str, StoredRow] = {}  # what is sent again, by its path
+        self._lost = LostFiles()
         self._refused: set[str] = set()  # of those that were due
         self._directories: Directories | None = None
         self._has_proven: dict[tuple[str, str], bool] = {}
@@ -83,7 +86,9 @@ class Proving:
         """Remember an instance that the peer has stored."""
         if outcome.result is not Result.STORED:
             if self._due and outcome.result is Result.REFUSED and not outcome.is_retryable:
-                self._refused.update(self._due.intersection((self._path_in_journal(outcome.instance.input),)))
+                path = self._path_in_journal(outcome.instance.input)
+                if path in self._due:
+                    self._refused.add(path)
             return
         facts, item = outcome.facts or outcome.instance.facts, outcome.instance.input
         study, series = ("", "") if facts is None else (facts.study_uid, facts.series_uid)
@@ -126,8 +131,8 @@ class Proving:
 
     def _rows_due(self, proofs: Proofs) -> Iterator[StoredRow]:
         for row in proofs.refuted(sent_again=False):
-            if not self._is_whole(proofs, row):
-                self._due.add(row.path)
+            if not self._is_whole(proofs, row) and not is_gone(row.path, row.key[1]):
+                self._due[row.path] = row
                 yield row
 
     def prove(self, journal: Journal | MovingJournal | None) -> Generator[InstanceProof, None, None]:
@@ -138,13 +143,20 @@ class Proving:
                 self._ask_refuted(journal.proofs())
             yield from self._tell_found(journal.proofs())
             yield from self._prove_rows(journal)
+            yield from self._tell_replaced(journal.proofs())
         yield from self._prove_sent()
         self._tell_whole_series()
+        self._lost.tell()
 
     def _ask_refuted(self, proofs: Proofs) -> None:
-        """Ask once more for what earlier runs have found missing; keep what is there by now."""
+        """Ask once more for what earlier runs have found missing; keep what is there by now.
+
+        Not for what the archive has denied for a reason of its own: it may have that in its database all the same, and
+        what it finds there is no answer to the question whether it keeps it.
+        """
         self._asks_again = False
-        lacking = chain(proofs.refuted(sent_again=False), proofs.refuted(sent_again=True))
+        refuted = chain(proofs.refuted(sent_again=False), proofs.refuted(sent_again=True))
+        lacking = (row for row in refuted if not _is_denied_otherwise(row))
         for row, verdict in self._query.verdicts(lacking, ONCE):
             if verdict.state is ProofState.VERIFIED and proofs.record([(row, verdict)]):
                 self._found.append((row, Proof(*verdict, time=time.time())))
@@ -155,6 +167,15 @@ class Proving:
         for row, proof in found:
             if proofs.is_last_copy(row):
                 yield from self._tell(self._events_of(row, proof))
+
+    def _tell_replaced(self, proofs: Proofs) -> Iterator[InstanceProof]:
+        """Tell what was to be sent again and is not in the journal any more, because its file holds another one."""
+        due, self._due = self._due, {}
+        for row in due.values():
+            if row.proof is not None and not proofs.has_instance(row):
+                self._lost.add_replaced(row)
+                self._record.refuted_for_good += 1
+                yield from self._tell([_event_of(row, row.proof, 0, row.path)])
 
     def _prove_rows(self, journal: Journal | MovingJournal) -> Iterator[InstanceProof]:
         proofs = journal.proofs()
@@ -171,17 +192,24 @@ class Proving:
         for_good = 0
         for is_again, rows in ((False, proofs.refuted(sent_again=False)), (True, proofs.refuted(sent_again=True))):
             for row in rows:
+                if row.proof is None:
+                    continue
                 is_whole = not is_again and self._is_whole(proofs, row)
                 if is_whole and self._commit is not None:
                     self._query.whole.setdefault((row.study_uid, row.series_uid), 0)
-                for_good += is_again or is_whole
-                if not is_again and row.path in self._refused and row.proof is not None:
+                is_refused = not is_again and row.path in self._refused  # then it comes once more, among the others
+                is_lost = not (is_again or is_whole or is_refused) and is_gone(row.path, row.key[1])
+                if is_lost:
+                    self._lost.add_gone(row)
+                events = self._events_of(row, row.proof)
+                if is_again or ((is_whole or is_lost) and not is_refused):
+                    for_good += len(events)
+                if is_refused:
                     # It was sent again, and the peer will not take it: that was the once.
                     proofs.record([(row._replace(sent_again=1), Verdict(row.proof.state, row.proof.reason))])
                 # Clocks do not tell what an earlier run has found: it may have run on another host.
-                is_old = row.mark is not None and row.mark <= newest and row.key not in reported
-                if row.proof is not None and is_old:
-                    yield from self._tell(self._events_of(row, row.proof))
+                if row.mark is not None and row.mark <= newest and row.key not in reported:
+                    yield from self._tell(events)
         self._record.refuted_for_good += for_good
         shared = proofs.shared_uids()
         _tell_shared(shared.total, shared.first)
@@ -239,17 +267,12 @@ class Proving:
             before = self._sent_before.get(row.path, ())
             same = [each for each in before if each.sop_instance_uid == last.sop_instance_uid]
             sent = [(each.index, each.source.path) for each in (*same, last)]
-        return [
-            InstanceProof(
-                index, path, row.sop_class_uid, row.sop_instance_uid, row.study_uid, row.series_uid, proof,
-            )
-            for index, path in sent
-        ]  # fmt: skip
+        return [_event_of(row, proof, index, path) for index, path in sent]
 
     def _is_whole(self, proofs: Proofs, row: StoredRow) -> bool:
         """Whether the archive has nothing of the row's series, as far as it was ever asked."""
-        if row.proof is not None and row.proof.state is ProofState.DENIED and row.proof.reason != _NO_SUCH_INSTANCE:
-            return False  # the archive has another reason than that it does not know the UIDs
+        if _is_denied_otherwise(row):
+            return False
         if not row.series_uid:
             return False  # of a run that did not keep it
         series = row.study_uid, row.series_uid
@@ -275,6 +298,18 @@ class Proving:
         directory, name = item.key(self._directories.resolve)
         found = os.path.join(os.fsdecode(directory), os.fsdecode(name))
         return item.path if found == item.path else found  # one string for both, where there are many
+
+
+def _event_of(row: StoredRow, proof: Proof, index: int, path: str) -> InstanceProof:
+    return InstanceProof(
+        index, path, row.sop_class_uid, row.sop_instance_uid, row.study_uid, row.series_uid, proof
+    )  # fmt: skip
+
+
+def _is_denied_otherwise(row: StoredRow) -> bool:
+    """Whether the archive has denied an instance for another reason than that it does not know its UIDs."""
+    proof = row.proof
+    return proof is not None and proof.state is ProofState.DENIED and proof.reason != _NO_SUCH_INSTANCE
 
 
 def _tell_shared(total: int, first: Sequence[tuple[str, int]]) -> None:

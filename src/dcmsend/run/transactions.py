@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Final
 
@@ -16,12 +16,13 @@ from dcmsend.proof import Reported
 
 if TYPE_CHECKING:
     from dcmsend.journal import Proofs, StoredRow
-    from dcmsend.transfer import CommitmentAnswer
+    from dcmsend.transfer import CommitmentAnswer, Proof
 
 __all__ = ["JournalTransactions"]
 
 _MOST_WAITING: Final = 200
-"""Reports that nobody has looked at yet, before another archive's association has to wait."""
+"""Reports that nobody has looked at yet, before further ones are in the journal alone or, once somebody looks, before
+another archive's association has to wait."""
 _PROCESSING_FAILURE: Final = 0x0110
 _RESOURCE_LIMITATION: Final = 0x0213
 
@@ -41,6 +42,8 @@ class JournalTransactions:
         self._changed = threading.Condition()
         self._proofs: Proofs | None = None
         self._reports: deque[Reported[StoredRow]] = deque()
+        self._is_looked_at = False
+        self._untold_after: int | None = None  # mark in the journal, which alone has the reports since then
         self._is_over = False
         self._error: JournalError | None = None
 
@@ -59,17 +62,26 @@ class JournalTransactions:
             return self._take(answer)
 
     def take_in_turn(self, answer: CommitmentAnswer) -> int:
-        """As ``take``, on a thread that may wait until there is a journal, and until others have been looked at."""
+        """As ``take``, on a thread that may wait until there is a journal, and for somebody who looks at the others.
+
+        While files are sent nobody does, perhaps for hours: archives end associations on which there is no answer.
+        """
         with self._changed:
-            while not self._is_over and (self._proofs is None or len(self._reports) >= _MOST_WAITING):
+            while not self._is_over and (self._proofs is None or (self._is_looked_at and self._is_full)):
                 self._changed.wait(WAIT_SLICE)
             return self._take(answer)
+
+    @property
+    def _is_full(self) -> bool:
+        return len(self._reports) >= _MOST_WAITING
 
     def _take(self, answer: CommitmentAnswer) -> int:
         if self._is_over or self._proofs is None:
             return _RESOURCE_LIMITATION
         uid, verdicts = answer.transaction_uid, answer.verdicts
         try:
+            if self._is_full and not self._is_looked_at and self._untold_after is None:
+                self._untold_after = self._proofs.newest_mark()
             proofs = self._proofs.answer_transaction(uid, verdicts)
         except JournalError as error:
             self._error = error
@@ -81,7 +93,7 @@ class JournalTransactions:
             _log.info("ignoring a report on a transaction that is not ours: %s", shown(uid))
             return 0
         self._tell_differences(answer, proofs)
-        if proofs:
+        if proofs and self._untold_after is None:
             self._reports.append(Reported(uid, proofs))
             self._changed.notify_all()
         return 0
@@ -143,6 +155,7 @@ class JournalTransactions:
         """See ``proof.Transactions``.  Raises JournalError if a report could not be kept."""
         until = time.monotonic() + seconds
         with self._changed:
+            self._is_looked_at = True
             while True:
                 if self._error is not None:
                     raise self._error
@@ -153,6 +166,12 @@ class JournalTransactions:
                 if left <= 0:
                     return None
                 self._changed.wait(left)
+
+    def untold(self) -> Iterator[tuple[StoredRow, Proof]]:
+        """See ``proof.Transactions``."""
+        with self._changed:
+            after, self._untold_after = self._untold_after, None
+            return iter(()) if after is None else self._known.reported(after, self._known.newest_mark())
 
     def finish(self) -> None:
         """See ``proof.Transactions``."""

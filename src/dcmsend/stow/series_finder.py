@@ -73,7 +73,9 @@ class SeriesFinder:
             page = self._page(study_uid, series_uid, 0, uid)
             if page is None:
                 return Holdings(availability, 0, _OUT_OF_RESOURCES)
-            named = dict(page[0])
+            named: dict[str, str] = {}
+            for each, state in page[0]:
+                Holdings.note(named, each, state)
             if uid in named:
                 availability[uid] = named[uid]
             elif named:  # others: it does not care for names, or something on the way has answered without it
@@ -92,7 +94,7 @@ class SeriesFinder:
             for uid, state in rows:
                 seen.add(uid)
                 if uid in wanted:
-                    availability.setdefault(uid, state)
+                    Holdings.note(availability, uid, state)
             others = len(seen) - len(availability)
             if others > _MOST_FURTHER:
                 raise RemoteProtocolError("the server names instances without end")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 __all__ = ["CommitmentAnswer", "Holdings", "InstanceProof", "Proof", "ProofState", "Verdict"]
+
+_UNAVAILABLE: Final = "UNAVAILABLE"
 
 
 class ProofState(Enum):
@@ -98,6 +100,20 @@ class Holdings(NamedTuple):
     availability: Mapping[str, str]
     others: int
     status: int
+
+    @staticmethod
+    def is_unavailable(word: str) -> bool:
+        """Whether an availability says that the archive knows the instance and cannot give it."""
+        return word.upper() == _UNAVAILABLE
+
+    @staticmethod
+    def note(availability: dict[str, str], uid: str, word: str) -> None:
+        """Note what an answer says of an instance.
+
+        One in front of two archives may name it twice: it can be had if one of them can give it.
+        """
+        if Holdings.is_unavailable(availability.get(uid, _UNAVAILABLE)):
+            availability[uid] = word
 
 
 class CommitmentAnswer(NamedTuple):
