@@ -18,6 +18,7 @@ from support.ports import free_port
 from support.programs import installed_dcmsend
 from support.run import Run, run
 from support.scripted_peer import ConnectionRecord, ScriptedPeer
+from support.terminal import all_written
 from support.wire import ProposedContext
 
 CT = DATA / "pydicom" / "CT_small.dcm"
@@ -72,8 +73,7 @@ def test_uids_of_files_do_not_drive_a_terminal(tmp_path: Path, is_terminal: bool
         leader, follower = os.openpty()
         done = subprocess.run(argv, stdout=follower, check=False)
         os.close(follower)
-        told = os.read(leader, 65536)
-        os.close(leader)
+        told = all_written(leader)
         assert b"1.2\\x1b]0;owned\\x07" in told
     else:
         done = subprocess.run(argv, capture_output=True, env=os.environ | {"PYTHONIOENCODING": "ascii"}, check=False)

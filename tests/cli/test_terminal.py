@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from dcmsend.cli.terminal import ErrorStream, make_harmless, to_bytes
 from support.programs import installed_dcmsend
+from support.terminal import all_written
 
 from .both_programs import raw_run
 
@@ -55,8 +56,7 @@ def test_name_on_a_terminal(tmp_path: Path) -> None:
     leader, follower = pty.openpty()
     done = subprocess.run([installed_dcmsend(), "localhost", "1", HOSTILE], stderr=follower, cwd=tmp_path, timeout=60)
     os.close(follower)
-    shown = os.read(leader, 65536)
-    os.close(leader)
+    shown = all_written(leader)
     assert done.returncode == 22
     escaped = rb"a\x1b]0;owned\x07b\x9b31m\x9bc\x0d\x7f\u202ed\xff"
     assert LOG + escaped + b": " in shown.replace(b"\r\n", b"\n")

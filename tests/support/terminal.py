@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pyte
 
-__all__ = ["Terminal", "masked"]
+__all__ = ["Terminal", "all_written", "masked"]
 
 _TIMES = (
     (r"\d\d:\d\d:\d\d", "HH:MM:SS"),
@@ -108,6 +108,16 @@ class Terminal:
         self.written += data
         self._stream.feed(data)
         return bool(data)
+
+
+def all_written(leader: int) -> bytes:
+    """What was written to a terminal that no program has open any more; the system hands it over in parts."""
+    written = b""
+    with contextlib.suppress(OSError):  # Linux tells the end so
+        while part := os.read(leader, 1 << 16):
+            written += part
+    os.close(leader)
+    return written
 
 
 def masked(lines: Sequence[str]) -> list[str]:
