@@ -94,9 +94,9 @@ class StructureRecorder:
         self._close()
 
     def begin_item(self) -> None:
+        self._ambiguous.begin_item(self.structure.tags[self._open[-1]] if self._open else 0)
         self._open.append(self._add(None, ITEM))
         self._last_tags.append(-1)
-        self._ambiguous.begin_item()
 
     def end_item(self) -> None:
         self._ambiguous.end_item()
