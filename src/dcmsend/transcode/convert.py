@@ -43,7 +43,7 @@ _NEEDS_NO_CODEC: Final = (DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN, GE_PRIVATE)
 
 def can_convert(source: TransferSyntax, target: TransferSyntax) -> bool:
     """Whether a data set in ``source`` can be converted to ``target``."""
-    if source is target:
+    if source.uid == target.uid:
         return source.is_native or source.is_encapsulated or source is DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN
     is_readable = source.is_native or source in _NEEDS_NO_CODEC or can_decode(source)
     return is_readable and (target.is_native or target is DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN)
@@ -158,7 +158,7 @@ def convert_data_set(
     if not (target_syntax.is_native or target_syntax.is_encapsulated or target_syntax.is_deflated):
         raise TranscodeError(f"DIMSE Unsupported transfer syntax: {target_syntax.uid}")
     pixels = NativePixels(structure, source, source_syntax, keep_ybr=keep_ybr)
-    if source_syntax is not target_syntax:
+    if source_syntax.uid != target_syntax.uid:
         if target_syntax.is_encapsulated or (structure.encapsulated and not decompress):
             raise cannot_change(f"{source_syntax.name} -> {target_syntax.name}")
         if decompress:
