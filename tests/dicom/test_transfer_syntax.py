@@ -57,6 +57,14 @@ def test_unknown_uids_are_unknown_however_many_there_are() -> None:
         assert (syntax.uid, syntax.name, syntax.is_known) == (f"1.2.3.{number}", "Unknown Transfer Syntax", False)
 
 
+def test_known_ones_stay_one_object_after_however_many_unknown_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is converted is told by them: a folder of junk files must not hide that an image is in GE's syntax."""
+    monkeypatch.setattr("dcmsend.dicom.transfer_syntax._cache", {})
+    for number in range(1100):
+        transfer_syntax(f"1.2.3.{number}")
+    assert all(transfer_syntax(uid) is transfer_syntax(uid) for uid in (GE_PRIVATE, "1.2.840.10008.1.2.4.50"))
+
+
 @pytest.mark.peer("dcmtk-dcmsend")
 def test_names_and_losses_are_dcmtks(tmp_path: Path) -> None:
     """Under ``-dn -nip`` DCMTK proposes what is native or lossy and refuses the rest; the report has the names."""

@@ -7,13 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from dcmsend import Peer, RetryOptions, TransferOptions, send
+from dcmsend import Peer, Reason, Result, RetryOptions, StoreOutcome, TransferOptions, send
+from dcmsend.journal import JournalFilter, JournalReader
+from dcmsend.journal.database import open_read_only
+from dcmsend.journal.resume import StoredFiles
 from support.fixture_files import CT_CLASS, EI, meta_header
 from support.peer_script import Close, Respond, Script
 from support.scripted_peer import ScriptedPeer
 from support.sending import instance_uid, tiny_data_set, write_instances
 
 from .runs import outcomes, run_with_journal
+from .test_writer import Kept, outcome_of
 
 DUPLICATE = Respond(0x0111)
 
@@ -29,6 +33,57 @@ def test_duplicate_of_what_was_not_answered_in_an_earlier_run_is_stored(tmp_path
     (unanswered,) = (name for name, row in before.items() if row[0] == 3)
     assert outcomes(tmp_path / "journal")[unanswered] == (0, 0x0111, None, 2)
     assert len(peer.stores) == 4
+
+
+def test_duplicate_of_what_was_not_answered_and_then_refused_is_stored(tmp_path: Path) -> None:
+    """Only the last attempt has a place in the journal, and it was another one that the peer has stored."""
+    (path,) = write_instances(tmp_path / "in", 1)
+    refused = Script(other_stores=Respond(0xA700))
+    with ScriptedPeer(Script(stores={1: Close()}), refused, refused, Script(other_stores=DUPLICATE)) as peer:
+        assert run_with_journal(tmp_path, peer.port, "--retry", "1", "--retry-delay", "0").exit_code == 101
+        with JournalReader(str(tmp_path / "journal")) as journal:
+            (row,) = journal.rows(JournalFilter())
+            assert (row.result, row.status, row.reason) == (Result.REFUSED, 0xA700, None)
+            assert list(journal.rows(JournalFilter(reasons=("connection_lost", "aborted", "released")))) == []
+            assert [tuple(group) for group in journal.totals(JournalFilter())] == [(Result.REFUSED, 0xA700, None, 1)]
+        assert run_with_journal(tmp_path, peer.port, "--resume").exit_code == 101
+        done = run_with_journal(tmp_path, peer.port, "--resume")
+        assert done.exit_code == 0, done.stderr
+    assert outcomes(tmp_path / "journal")[path.name] == (0, 0x0111, None, 4)
+
+
+UNANSWERED = outcome_of(1, Result.UNCONFIRMED)._replace(sop_instance_uid=instance_uid(1), file_stamp=(10, 10))
+REFUSED = UNANSWERED._replace(result=Result.REFUSED, status=0xA700, reason=None)
+FAILED = UNANSWERED._replace(result=Result.FAILED)
+UNREADABLE = FAILED._replace(reason=Reason.FILE_UNREADABLE, sop_instance_uid="", file_stamp=None)
+OTHER = {"sop_instance_uid": instance_uid(2)}
+CHANGED = {"file_stamp": (10, 11)}
+
+
+@pytest.mark.parametrize(
+    ("later", "expected"),
+    [
+        ([], True), ([REFUSED], True), ([FAILED], True), ([UNREADABLE], True), ([UNREADABLE, REFUSED, FAILED], True),
+        ([FAILED, UNREADABLE, REFUSED, REFUSED], True), ([REFUSED._replace(**OTHER)], False),
+        ([REFUSED._replace(**CHANGED)], False), ([FAILED._replace(**OTHER)], False),
+        ([FAILED._replace(**CHANGED)], False), ([REFUSED._replace(**OTHER), REFUSED], False),
+        ([FAILED._replace(**CHANGED), FAILED], False),
+    ],
+)
+def test_what_later_runs_leave_of_an_attempt_without_an_answer(
+    tmp_path: Path, later: list[StoreOutcome], expected: bool
+) -> None:
+    kept = Kept(tmp_path / "journal")
+    for outcome in (UNANSWERED, *later):
+        kept.writer.add(outcome)
+        kept.writer.flush()
+    kept.writer.close()
+    kept.connection.close()
+    files = StoredFiles(open_read_only(str(kept.path))[0], str(kept.path))
+    try:
+        assert files.is_unanswered(REFUSED._replace(status=0x0111)) is expected
+    finally:
+        files.close()
 
 
 @pytest.mark.parametrize("scanning", [[], ["--send-while-scanning"]])

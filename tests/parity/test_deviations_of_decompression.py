@@ -226,13 +226,17 @@ def test_damaged_pixels_of_lossy_jpeg(duel: Duel, make: Maker) -> None:
     pair.assert_same(0, but={"data_sets": "D55", "warnings": "D55"})
 
 
-@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2.4.70", "1.2.840.10008.1.2.4.80"], ids=["JPEG", "JPEG-LS"])
-def test_lossy_stream_in_a_lossless_syntax(duel: Duel, tmp_path: Path, syntax: str) -> None:
+@pytest.mark.parametrize("kind", ["JPEG", "JPEG-LS", "JPEG without its lowest bits"])
+def test_lossy_stream_in_a_lossless_syntax(duel: Duel, make: Maker, tmp_path: Path, kind: str) -> None:
     pixels = GREY.pixels()[0, 0]
-    frame = bytes(ic.jpegls_encode(pixels, level=3) if syntax.endswith("80") else ic.jpeg8_encode(pixels, level=90))
-    file = tmp_path / "file.dcm"
-    file.write_bytes(file_with(encapsulated_data_set(GREY, [b"", frame]), syntax))
-    pair = duel(str(file), peer=TAKES_EXPLICIT)
+    if kind == "JPEG without its lowest bits":
+        file = make(GREY, ("dcmcjpeg", "+el", "+pt", "2"))
+    else:
+        frame = bytes(ic.jpegls_encode(pixels, level=3) if kind == "JPEG-LS" else ic.jpeg8_encode(pixels, level=90))
+        file = str(tmp_path / "file.dcm")
+        syntax = "1.2.840.10008.1.2.4.80" if kind == "JPEG-LS" else "1.2.840.10008.1.2.4.70"
+        Path(file).write_bytes(file_with(encapsulated_data_set(GREY, [b"", frame]), syntax))
+    pair = duel(file, peer=TAKES_EXPLICIT)
     pair.assert_same(0, but=dict.fromkeys(("data_sets", "layout", "warnings", "report.Dataset Size"), "D68"))
     theirs, ours = (read_data_set(*sent(run), EI) for run in pair)
     assert ours.PixelData == theirs.PixelData

@@ -97,6 +97,36 @@ def test_uids_and_warnings_come_with_the_conversion() -> None:
     assert result.warnings == ("DcmItem: Length of element (0010,0020) is odd",)
 
 
+def notes(elements: list[Element]) -> tuple[tuple[str, str], ...]:
+    result = convert_data_set(
+        BytesSource(EXPLICIT_LITTLE.encode([*UIDS, *elements])), transfer_syntax(NATIVE[0]), transfer_syntax(NATIVE[0]),
+        dictionary=default_dictionary,
+    )
+    return result.notes
+
+
+def test_elements_that_come_again_out_of_order_are_told() -> None:
+    """The first one is sent; another program may have appended the one that it meant."""
+    text = "DcmItem: Element (%s) found twice in one data set or item, ignoring second entry"
+    name: Element = (0x00100010, "PN", b"A ")
+    study: Element = (0x0020000D, "UI", b"1.2\0")
+    again = ("W", text % "0010,0010")
+    assert notes([name, study, name]) == notes([name, study, name, name]) == (again,)
+    assert notes([(0x00081140, "SQ", [[name, study, name]] * 2), name, study, name]) == (again,)
+    assert notes([study, name]) == ()  # out of order, but nothing is left out
+    assert notes([name, name, study]) == ()  # the walk has told that
+    assert notes([name, (0x00100020, "LO", b"A "), study, name, (0x00100020, "LO", b"B ")]) == (
+        again, ("W", text % "0010,0020"),
+    )
+
+
+def test_not_all_of_very_many_repeated_elements_are_told() -> None:
+    many: list[Element] = [(0x00100010 + number, "LO", b"A ") for number in range(150)]
+    told = notes([*many, *many])
+    assert len(told) == 101
+    assert told[-1] == ("W", "more than 100 elements were found twice: the others are not shown")
+
+
 def test_chunks_can_be_had_twice() -> None:
     data = EXPLICIT_LITTLE.encode([*UIDS, (0x7FE00010, "OW", bytes(700_000))])
     for target in (EXPLICIT_BIG.uid, DEFLATED):

@@ -10,6 +10,8 @@ import pytest
 
 from dcmsend import BytesSent, Decompression, Observer, Peer, PlanOptions, StoreOutcome, Transfer, TransferOptions, send
 from dcmsend.load import pixel_spool
+from dcmsend.run.late_modules import load_late_modules
+from support.broken_package import break_imagecodecs
 from support.compressed_files import Native, encapsulated_data_set
 from support.corpus import NATIVE
 from support.data_set_bytes import EXPLICIT_LITTLE, meta_header
@@ -172,6 +174,33 @@ def test_damaged_run_lengths_without_room(tmp_path: Path) -> None:
     assert "frame 2" in outcome.message
     assert "space" not in outcome.message
     assert peer.connections[0].stores == []
+
+
+def test_a_package_that_cannot_be_loaded_fails_its_images_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is installed, so native pixels are proposed; run lengths do without it."""
+    _, frame = noise_and_its_run_lengths()
+    run_lengths = encapsulated_data_set(Native(rows=64, columns=64), [b"", frame])
+    files = [
+        multi_frame(tmp_path / "JPEG", 1), write(tmp_path / "RLE", run_lengths, RLE),
+        write(tmp_path / "plain", EXPLICIT_LITTLE.encode(Native().elements("1.2.3")), NATIVE[0]),
+    ]
+    break_imagecodecs(monkeypatch)
+    outcomes, peer = transferred(files, NATIVE_ONLY)
+    assert [outcome.result.value for outcome in outcomes] == ["failed", "stored", "stored"]
+    assert outcomes[0].reason is not None
+    assert outcomes[0].reason.value == "not convertible"
+    cause = "imagecodecs cannot be loaded: OSError: libcodec.so: cannot open shared object file"
+    assert cause in outcomes[0].message
+    assert len(peer.connections) == 1
+
+
+def test_a_package_that_cannot_be_loaded_is_no_obstacle_where_few_files_may_be_open(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    break_imagecodecs(monkeypatch)
+    load_late_modules()
 
 
 @pytest.mark.parametrize("decode_workers", [0, -1])

@@ -17,7 +17,9 @@ __all__ = [
 
 
 class TransferSyntax:
-    """One transfer syntax.  Compare the UIDs, because there may be several objects for an unknown syntax.
+    """One transfer syntax.
+
+    There is one object for each known one.  Compare the UIDs where it may be unknown: then there may be several.
 
     Attributes:
         uid: the UID, without padding.
@@ -72,7 +74,7 @@ def transfer_syntax(uid: str) -> TransferSyntax:
             found = TransferSyntax(uid, row[0], row[1])
         else:
             found = TransferSyntax(uid, "Unknown Transfer Syntax", "e", is_known=False)
-        if len(_cache) < 1024:  # bounded: a peer or a file may name any number of UIDs
+        if row is not None or len(_cache) < 1024:  # bounded: a peer or a file may name any number of UIDs
             _cache[uid] = found
     return found
 

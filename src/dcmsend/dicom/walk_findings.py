@@ -16,13 +16,18 @@ from .vr import VALUE_WIDTHS, vr_from_code
 if TYPE_CHECKING:
     from .data_dictionary import DataDictionary
 
-__all__ = ["MAX_DEPTH", "WalkFindings"]
+__all__ = ["MAX_DEPTH", "WalkFindings", "found_twice"]
 
 MAX_DEPTH: Final = 64
 """Deepest nesting of sequences; real objects stay below 10, and DCMTK's recursion would exhaust its stack."""
 
 _MAX_NOTES: Final = 100
 _FAULT: Final = 24
+
+
+def found_twice(tag: int) -> str:
+    """DCMTK's warning about an element that is left out, because its item has an earlier one with the same tag."""
+    return f"DcmItem: Element {format_tag(tag)} found twice in one data set or item, ignoring second entry"
 
 
 class WalkFindings:
@@ -87,7 +92,7 @@ class WalkFindings:
         if not self.is_news("order", tag, is_twice):
             return
         if is_twice:
-            self.warn(f"DcmItem: Element {format_tag(tag)} found twice in one data set or item, ignoring second entry")
+            self.warn(found_twice(tag))
         else:
             self.warn(f"DcmItem: Dataset not in ascending tag order, at element {format_tag(tag)}")
 

@@ -14,7 +14,7 @@ from dcmsend.transfer import Proof, ProofState, Result
 
 from .database import open_read_only
 from .proof_rows import ASKED, FROM_ROWS, SENT_AGAIN, STATES, TransactionState, proof_of
-from .schema import CODES, RESULTS
+from .schema import CODES, REASON, RESULTS
 from .sqlite_errors import translated
 from .values import number
 
@@ -122,8 +122,8 @@ class JournalReader:
         """The selected rows, counted by result, the most frequent first."""
         where, values = self._where(wanted)
         text = (
-            f"SELECT outcome, status, instance.reason, count(*) FROM {_tables(wanted)} {where} "
-            "GROUP BY outcome, status, instance.reason ORDER BY outcome, count(*) DESC"
+            f"SELECT outcome, status, {REASON} AS ours, count(*) FROM {_tables(wanted)} {where} "
+            "GROUP BY outcome, status, ours ORDER BY outcome, count(*) DESC"
         )
         with translated(self._path):
             rows = self._connection.execute(text, values).fetchall()
@@ -189,7 +189,7 @@ class JournalReader:
         where, values = self._where(wanted)
         key = "instance.directory, name"
         text = (
-            f"SELECT {key}, directory.path, size, mtime_ns, outcome, status, instance.reason, attempts, instance.time, "
+            f"SELECT {key}, directory.path, size, mtime_ns, outcome, status, {REASON}, attempts, instance.time, "
             "sop_class.uid, sop_instance_uid, coalesce(study.uid, ''), coalesce(series.uid, ''), coalesce(etag, ''), "
             f"coalesce(fingerprint, ''), {SENT_AGAIN}, instance.proof, proof.state, proof.reason, commitment.uid, "
             f"proof.time FROM instance {_JOINED} {where or 'WHERE 1'} AND ({key}) > (?, ?) "
@@ -219,7 +219,7 @@ class JournalReader:
         for column, members in (
             ("outcome", [CODES[result] for result in wanted.results if result in CODES]),
             ("status", wanted.statuses),
-            ("instance.reason", wanted.reasons),
+            (REASON, wanted.reasons),
         ):
             if members:
                 terms.append(f"{column} IN ({', '.join('?' * len(members))})")

@@ -122,7 +122,7 @@ class StoredFiles:
         return StoreOutcome(0, instance, Result.FAILED, reason=Reason.DATA_SET_BROKEN, file_stamp=stamp)
 
     def is_unanswered(self, outcome: StoreOutcome) -> bool:
-        """Whether the last attempt with this file sent the same instance completely and got no answer.
+        """Whether an attempt with this file sent the same instance completely and got no answer.
 
         The name alone does not tell: another instance may have the name now.  Raises JournalError.
         """

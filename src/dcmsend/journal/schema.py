@@ -14,7 +14,7 @@ from dcmsend.transfer import Reason, Result
 __all__ = [
     "APPLICATION_ID", "CODES", "COLUMNS", "CREATE", "CREATE_NEW", "IS_SAME", "LIST_STORED", "LOOK_UP",
     "LOOK_UP_BEFORE", "LOOK_UP_NEWS", "LOOK_UP_UNANSWERED", "NEW_COLUMNS", "NEW_TABLES", "OLDEST_VERSION",
-    "PROOF_AFTER", "RESULTS", "VERSION", "upsert",
+    "PROOF_AFTER", "REASON", "RESULTS", "UNANSWERED", "VERSION", "upsert",
 ]  # fmt: skip
 
 APPLICATION_ID: Final = 0x64736A6E
@@ -94,9 +94,22 @@ CREATE: Final = (
     *CREATE_NEW,
 )
 
+UNANSWERED: Final = "*"
+"""The last character of a reason: the peer has refused the instance, or our side has failed, after an attempt with the
+same instance of the same file that was sent completely and not answered.  It is not shown.
+"""
+
+_IS_UNANSWERED: Final = f"(instance.outcome = {CODES[Result.UNCONFIRMED]} OR instance.reason LIKE '%{UNANSWERED}')"
+
+REASON: Final = (
+    f"CASE WHEN instance.reason LIKE '%{UNANSWERED}' THEN nullif(rtrim(instance.reason, '{UNANSWERED}'), '') "
+    "ELSE instance.reason END"
+)
+"""Our reason for the last outcome of a row."""
+
 LOOK_UP_UNANSWERED: Final = (
     "SELECT size, mtime_ns, etag, sop_instance_uid FROM instance "
-    f"WHERE directory = ? AND name = ? AND outcome = {CODES[Result.UNCONFIRMED]}"
+    f"WHERE directory = ? AND name = ? AND {_IS_UNANSWERED}"
 )
 
 LOOK_UP: Final = (
@@ -142,12 +155,30 @@ IS_SAME: Final = " AND ".join(
 PROOF_AFTER: Final = f"proof = CASE WHEN {IS_SAME} THEN -abs(instance.proof) END"
 """The archive has to be asked again; the count of how often the same instance was sent again is kept."""
 
+_CHANGED: Final = f"IN ('{Reason.FILE_CHANGED.name.lower()}', '{Reason.DATA_SET_BROKEN.name.lower()}')"
+"""The file was changed while it was sent."""
+
+_STAYS_UNANSWERED: Final = (
+    f"{_IS_UNANSWERED} AND (({IS_SAME}) OR excluded.size IS NULL) AND coalesce(excluded.reason, '') NOT {_CHANGED} "
+    f"AND excluded.outcome IN ({CODES[Result.REFUSED]}, {CODES[Result.FAILED]})"
+)
+"""Whether what came after an attempt without an answer leaves it open what became of that; a file that cannot be
+opened tells nothing of it.
+"""
+
+_MERGED: Final = {
+    **{
+        name: f"CASE WHEN {_STAYS_UNANSWERED} THEN instance.{name} ELSE excluded.{name} END"
+        for name in ("size", "mtime_ns", "etag", "sop_instance_uid")
+    },
+    "reason": f"CASE WHEN {_STAYS_UNANSWERED} "
+    f"THEN rtrim(coalesce(excluded.reason, ''), '{UNANSWERED}') || '{UNANSWERED}' ELSE excluded.reason END",
+    "attempts": "instance.attempts + excluded.attempts",
+}
+"""What becomes of columns in which something of the row before may be kept."""
+
 _CHANGES: Final = ", ".join(
-    (
-        *(f"{name} = excluded.{name}" for name in COLUMNS[2:] if name != "attempts"),
-        "attempts = instance.attempts + excluded.attempts",
-        PROOF_AFTER,
-    )
+    (*(f"{name} = {_MERGED.get(name, f'excluded.{name}')}" for name in COLUMNS[2:]), PROOF_AFTER)
 )
 
 
@@ -155,13 +186,14 @@ def upsert(rows: int) -> str:
     """One statement that inserts or updates so many rows.
 
     A stored row stays stored, unless the file or the instance in it has changed, or the file was changed while it was
-    sent again: a file may be named twice in one run, and the peer may refuse the second copy as a duplicate.  A file
-    that cannot be opened any more does not change what is known of it.
+    sent again: a file may be named twice in one run, and the peer may refuse the second copy as a duplicate.  What the
+    peer may have stored without an answer stays known as that.  A file that cannot be opened any more does not change
+    what is known of it.
     """
     places = ", ".join(["(" + ", ".join("?" * len(COLUMNS)) + ")"] * rows)
     return (
         f"INSERT INTO instance ({', '.join(COLUMNS)}) VALUES {places} "
         f"ON CONFLICT (directory, name) DO UPDATE SET {_CHANGES} "
         f"WHERE instance.outcome <> 0 OR excluded.outcome = 0 OR (excluded.size IS NOT NULL AND (NOT ({IS_SAME}) "
-        f"OR excluded.reason IN ('{Reason.FILE_CHANGED.name.lower()}', '{Reason.DATA_SET_BROKEN.name.lower()}')))"
+        f"OR excluded.reason {_CHANGED}))"
     )

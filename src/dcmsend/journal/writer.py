@@ -16,7 +16,7 @@ from dcmsend.transfer import Result, StoreOutcome
 
 from .path_key import Directories
 from .row_ids import RowIds
-from .schema import CODES, COLUMNS, upsert
+from .schema import CODES, COLUMNS, UNANSWERED, upsert
 from .sqlite_errors import translated
 from .values import storable, storable_text
 
@@ -209,7 +209,7 @@ class GroupWriter:
             storable(mtime_ns),
             CODES[outcome.result],
             outcome.status,
-            None if outcome.reason is None else outcome.reason.name.lower(),
+            _reason(outcome),
             len(outcome.earlier) + 1,
             storable(time_of_row(outcome) if outcome.started else now),
             ids.sop_class(storable_text(outcome.sop_class_uid or outcome.instance.sop_class_uid)),
@@ -218,6 +218,12 @@ class GroupWriter:
             None if facts is None else ids.series(facts.study_uid, facts.series_uid),
             ids.options(self._fingerprint) if self._fingerprint else None,
         )
+
+
+def _reason(outcome: StoreOutcome) -> str | None:
+    """Our reason, as it stands in the column."""
+    name = "" if outcome.reason is None else outcome.reason.name.lower()
+    return (name + UNANSWERED if outcome.earlier_unanswered else name) or None
 
 
 def _log_unfit(path: str, error: Exception) -> None:

@@ -70,6 +70,6 @@ def _can_decode(syntax: TransferSyntax) -> bool:
 def _can_convert(allowed: Decompression | None, source: TransferSyntax, target: TransferSyntax) -> bool:
     from dcmsend.transcode import can_convert
 
-    if source.is_lossy and source is not target and allowed is not Decompression.LOSSY:
+    if source.is_lossy and source.uid != target.uid and allowed is not Decompression.LOSSY:
         return False
     return can_convert(source, target)

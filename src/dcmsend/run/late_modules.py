@@ -32,5 +32,5 @@ def load_late_modules() -> None:
 def _load(name: str) -> None:
     try:
         import_module(name)
-    except ImportError:  # it needs a package that is not installed
+    except Exception:  # it needs a package that is not installed, or one that raises errors of many types
         return

@@ -16,8 +16,8 @@ from dcmsend.errors import TranscodeError
 from .codec import CANNOT_CHANGE
 
 __all__ = [
-    "Jpeg2000Header", "JpegHeader", "components_of_scan", "fault_of_scans", "has_jpeg_ls_end", "read_jpeg_2000_header",
-    "read_jpeg_header",
+    "Jpeg2000Header", "JpegHeader", "components_of_scan", "fault_of_scans", "has_jpeg_ls_end", "has_point_transform",
+    "read_jpeg_2000_header", "read_jpeg_header",
 ]
 
 _SOF55: Final = 0xF7
@@ -194,6 +194,16 @@ def is_near_lossless(data: bytes, position: int) -> bool:
     header = _scan_header(data, position)
     at = 1 + 2 * header[0] if header else 0
     return at < len(header) and header[at] != 0
+
+
+def has_point_transform(data: bytes, position: int) -> bool:
+    """Whether the first scan of a lossless JPEG stream lacks the lowest bits of the picture; ``position`` as above.
+
+    Source: ITU-T T.81 B.2.3, H.1.1.
+    """
+    header = _scan_header(data, position)
+    at = 3 + 2 * header[0] if header else 0
+    return 0 < at < len(header) and header[at] & 0x0F != 0
 
 
 def _scan_header(data: bytes, position: int) -> bytes:

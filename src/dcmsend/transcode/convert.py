@@ -43,7 +43,7 @@ _NEEDS_NO_CODEC: Final = (DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN, GE_PRIVATE)
 
 def can_convert(source: TransferSyntax, target: TransferSyntax) -> bool:
     """Whether a data set in ``source`` can be converted to ``target``."""
-    if source is target:
+    if source.uid == target.uid:
         return source.is_native or source.is_encapsulated or source is DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN
     is_readable = source.is_native or source in _NEEDS_NO_CODEC or can_decode(source)
     return is_readable and (target.is_native or target is DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN)
@@ -54,12 +54,12 @@ class ConvertedDataSet:
 
     Attributes:
         length: bytes in the target syntax; None for Deflated, where it is only known after writing.
-        warnings: DCMTK's warnings.
+        warnings: DCMTK's warnings, as far as a walk without conversion gives them, too.
         sop_class_uid, sop_instance_uid: (0008,0016) and (0008,0018).
     """
 
     __slots__ = (
-        "_deflate_level", "_pixels", "_writer", "length", "sop_class_uid", "sop_instance_uid", "warnings",
+        "_deflate_level", "_notes", "_pixels", "_writer", "length", "sop_class_uid", "sop_instance_uid", "warnings",
     )
 
     def __init__(
@@ -70,9 +70,11 @@ class ConvertedDataSet:
         warnings: tuple[str, ...],
         uids: tuple[str, str],
         pixels: NativePixels,
+        left_out: list[str],
     ) -> None:
         self._writer = writer
         self._pixels = pixels
+        self._notes = tuple(("W", warning) for warning in left_out)
         self._deflate_level = deflate_level
         self.length = length
         self.warnings = warnings
@@ -80,8 +82,11 @@ class ConvertedDataSet:
 
     @property
     def notes(self) -> tuple[tuple[str, str], ...]:
-        """(level, text) of remarks about compressed pixel data; complete after ``decode``."""
-        return tuple(self._pixels.notes)
+        """(level, text) of what only the conversion tells: what is left out, and remarks about compressed pixel data.
+
+        Complete after ``decode``.
+        """
+        return (*self._notes, *self._pixels.notes)
 
     def decode(self, make_spool: Callable[[int], Spool] = MemorySpool, run: RunJobs = run_in_turn) -> None:
         """Decode compressed pixel data completely; without any it does nothing.  Must be called before ``chunks``.
@@ -153,7 +158,7 @@ def convert_data_set(
     if not (target_syntax.is_native or target_syntax.is_encapsulated or target_syntax.is_deflated):
         raise TranscodeError(f"DIMSE Unsupported transfer syntax: {target_syntax.uid}")
     pixels = NativePixels(structure, source, source_syntax, keep_ybr=keep_ybr)
-    if source_syntax is not target_syntax:
+    if source_syntax.uid != target_syntax.uid:
         if target_syntax.is_encapsulated or (structure.encapsulated and not decompress):
             raise cannot_change(f"{source_syntax.name} -> {target_syntax.name}")
         if decompress:
@@ -168,4 +173,5 @@ def convert_data_set(
         walked.warnings,
         (walked.sop_class_uid, walked.sop_instance_uid),
         pixels,
+        [warning for warning in recorder.warnings if warning not in walked.warnings],
     )

@@ -36,6 +36,7 @@ class JpegXlHeader(NamedTuple):
     space: colour space of the decoder's output: ``RGB``, ``grey``, ``XYB`` or ``unknown``.
     is_ycbcr: coded as YCbCr, as in a JPEG stream, which the decoder undoes; None if a compressed ICC profile before
         that field hides it.
+    is_var_dct: coded as cosines, as JPEG streams are; None if that is hidden, or follows from ``is_xyb``.
     """
 
     precision: int
@@ -45,6 +46,12 @@ class JpegXlHeader(NamedTuple):
     is_xyb: bool
     space: str
     is_ycbcr: bool | None
+    is_var_dct: bool | None = None
+
+    @property
+    def is_lossy(self) -> bool:
+        """Whether the samples surely differ from those of the picture, which neither XYB nor cosines give back."""
+        return self.is_xyb or self.is_ycbcr is True or self.is_var_dct is True
 
 
 def read_jpeg_xl_size(data: bytes) -> tuple[int, int]:
@@ -71,11 +78,13 @@ def read_jpeg_xl_header(data: bytes) -> JpegXlHeader:
     is_xyb = bits.flag()
     space, has_profile = _colour_encoding(bits)
     is_ycbcr: bool | None = False
+    is_var_dct: bool | None = None
     if not is_xyb:
-        is_ycbcr = None if has_profile or has_preview else _is_ycbcr(bits, has_extra_fields)
+        hidden = has_profile or has_preview
+        is_ycbcr, is_var_dct = (None, None) if hidden else _coding(bits, has_extra_fields)
     if is_ycbcr is None and _has_box(data, b"jbrd"):
-        is_ycbcr = space == "RGB"
-    return JpegXlHeader(precision, is_float, 0, is_animated, is_xyb, space, is_ycbcr)
+        is_ycbcr, is_var_dct = space == "RGB", True
+    return JpegXlHeader(precision, is_float, 0, is_animated, is_xyb, space, is_ycbcr, is_var_dct)
 
 
 def _header_bits(data: bytes) -> _Bits:
@@ -137,18 +146,19 @@ def _colour_encoding(bits: _Bits) -> tuple[str, bool]:
     return name, False
 
 
-def _is_ycbcr(bits: _Bits, has_extra_fields: bool) -> bool | None:
-    """Whether the first frame is YCbCr; None if fields before it cannot be read."""
+def _coding(bits: _Bits, has_extra_fields: bool) -> tuple[bool | None, bool | None]:
+    """Whether the first frame is YCbCr, and whether it is coded as cosines; None if fields before it cannot be read."""
     if has_extra_fields and not bits.flag():
         bits.take(16 + 16 + 1 + 16)  # tone mapping
     if bits.long_number() or not bits.flag():  # extensions; weights of another upsampling
-        return None
+        return None, None
     bits.to_next_byte()
-    if bits.flag():
-        return False
-    bits.take(2 + 1)  # type and encoding
+    if bits.flag():  # all fields have their defaults
+        return False, True
+    bits.take(2)  # type
+    is_var_dct = not bits.flag()
     bits.long_number()  # flags
-    return bits.flag()
+    return bits.flag(), is_var_dct
 
 
 _Choice = int | tuple[int, int]

@@ -6,6 +6,7 @@ from typing import Final
 
 from dcmsend.dicom.byte_source import ByteSource, InflatedSource
 from dcmsend.dicom.vr import STRING_VRS
+from dcmsend.dicom.walk_findings import found_twice
 
 from .ambiguous_vr import DECIDING, AmbiguousVRs
 from .reading import BufferedReader
@@ -32,6 +33,7 @@ _TRAILING_PADDING: Final = 0xFFFCFFFC
 _PIXEL_DATA: Final = 0x7FE00010
 _WHITE: Final = b" \t\n\v\f\r"
 _PIECE: Final = 64 * 1024
+_MOST_WARNINGS: Final = 100
 
 
 class StructureRecorder:
@@ -41,6 +43,10 @@ class StructureRecorder:
         source: the data set; the recorder reads strings from it to find their padding.
         is_big_endian: byte order of explicit VR parts.
         has_big_endian_pixels: whether it is GE's private syntax.
+
+    Attributes:
+        warnings: about elements that are left out; complete after ``finish``.  The walk itself knows only those that
+            follow their like directly: it does not remember all tags of an item.
     """
 
     def __init__(self, source: ByteSource, *, is_big_endian: bool, has_big_endian_pixels: bool) -> None:
@@ -52,6 +58,8 @@ class StructureRecorder:
         self._open: list[int] = []
         self._implicit: list[bool] = []
         self._last_tags: list[int] = []
+        self._repeated: set[int] = set()
+        self.warnings: list[str] = []
         self.begin_item()
 
     def finish(self) -> Structure:
@@ -94,9 +102,9 @@ class StructureRecorder:
         self._close()
 
     def begin_item(self) -> None:
+        self._ambiguous.begin_item(self.structure.tags[self._open[-1]] if self._open else 0)
         self._open.append(self._add(None, ITEM))
         self._last_tags.append(-1)
-        self._ambiguous.begin_item()
 
     def end_item(self) -> None:
         self._ambiguous.end_item()
@@ -185,4 +193,16 @@ class StructureRecorder:
             tag = structure.tags[child]
             if tag in seen:
                 structure.kinds[child] |= DROPPED
+                self._warn_of_repeated(tag)
             seen.add(tag)
+
+    def _warn_of_repeated(self, tag: int) -> None:
+        """Say once a tag that an element is left out: its value may be the one that was meant."""
+        told = len(self._repeated)
+        if tag in self._repeated or told > _MOST_WARNINGS:
+            return
+        self._repeated.add(tag)
+        if told < _MOST_WARNINGS:
+            self.warnings.append(found_twice(tag))
+        else:
+            self.warnings.append(f"more than {_MOST_WARNINGS} elements were found twice: the others are not shown")

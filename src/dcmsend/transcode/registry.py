@@ -19,8 +19,6 @@ PACKAGE: Final = "imagecodecs"
 """Package that has to be installed for the syntaxes that we do not decode ourselves."""
 
 
-
-
 class _Row(NamedTuple):
     """The decoder of one transfer syntax.
 
@@ -102,7 +100,7 @@ def missing() -> list[TransferSyntax]:
 def codec_for(syntax: TransferSyntax) -> Codec:
     """The codec module for the frames of this transfer syntax.
 
-    Raises TranscodeError when there is none, or when a library that it needs is not installed.
+    Raises TranscodeError when there is none, or when a library that it needs is not installed or cannot be loaded.
     """
     row = _DECODERS.get(syntax.uid)
     if row is None or not row.module:
@@ -114,5 +112,16 @@ def codec_for(syntax: TransferSyntax) -> Codec:
         )
     from importlib import import_module
 
-    codec: Codec = import_module(f"{__package__}.codecs.{row.module}")  # type: ignore[assignment]
+    try:
+        codec: Codec = import_module(f"{__package__}.codecs.{row.module}")  # type: ignore[assignment]
+    except Exception as error:  # a library for another processor or system raises errors of many types
+        detail = f"decoding {syntax.name}: the package {PACKAGE} cannot be loaded: {_cause(error)}"
+        raise TranscodeError("Pixel representation cannot be changed", detail) from error
     return codec
+
+
+def _cause(error: BaseException) -> str:
+    """What has happened first, in one line: libraries raise a page of advice because of it."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return " ".join(f"{type(error).__name__}: {error}".split())

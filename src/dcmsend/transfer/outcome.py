@@ -75,6 +75,8 @@ class StoreOutcome(NamedTuple):
         facts: study, series and other requested elements of the data set that was loaded to be sent; None if none was
             loaded (``instance.facts`` then has what the scan has seen), or if nobody asks: no program that reads the
             outcomes, no journal, no report.
+        earlier_unanswered: whether the peer has refused the instance, and may have it all the same: one of ``earlier``
+            sent the same instance completely and was not answered.
     """
 
     index: int  # type: ignore[assignment]  # hides tuple.index, which is not used
@@ -100,6 +102,7 @@ class StoreOutcome(NamedTuple):
     file_identity: tuple[int, int] | None = None
     is_permanent: bool = False
     facts: HeaderFacts | None = None
+    earlier_unanswered: bool = False
 
     @property
     def position(self) -> int:

@@ -226,6 +226,8 @@ def _joined(before: StoreOutcome, outcome: StoreOutcome, tried: Mapping[_Identit
     identity = _identity(outcome)
     if outcome.is_duplicate and tried.get(identity, False):
         outcome = counted_as_stored(outcome)
+    if outcome.result is Result.REFUSED and tried.get(identity, False):
+        outcome = outcome._replace(earlier_unanswered=True)  # a later run may hear of a duplicate
     if outcome.result in (Result.FAILED, Result.NOT_ATTEMPTED):
         # This attempt failed; what became of an earlier one no answer told.  A file that did not open has no identity.
         unanswered = [each for each, is_unanswered in tried.items() if is_unanswered]

@@ -18,6 +18,9 @@ MORE_THAN_DCMTK = {
     # DCMTK's decoder does not take 16-bit colour whose planes are coded one after the other.
     f"dcmcjpls +in, {name}" for name in ("colour 16", "planes 16", "ybr 16", "ybr 12")
 }
+LOSS_TOLD = {  # D68 in docs/deviations.md
+    f"dcmcjpeg +el +pt 2, {name}" for name in ("8", "12", "colour")
+}
 
 
 @pytest.fixture(scope="module", params=sorted(CATALOGUE))
@@ -43,7 +46,7 @@ def test_streams_of_dcmtks_encoders(
         if theirs.data_sets.get(uid) != ours.data_sets.get(uid) or uid not in ours.data_sets
     }
     names = {name for name, _ in streams.values()}
-    assert different == MORE_THAN_DCMTK & names, ours.stderr
+    assert different == (MORE_THAN_DCMTK | LOSS_TOLD) & names, ours.stderr
 
 
 @every_target

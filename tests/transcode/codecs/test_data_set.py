@@ -83,22 +83,35 @@ def test_lossy_flag_of_lossless_syntaxes_is_left_alone(value: str | None) -> Non
     assert result_of(compressed(changes)).get("LossyImageCompression") == value
 
 
+def without_the_lowest_bit(stream: bytes) -> bytes:
+    """Lossless JPEG whose scan says that samples were halved before (its point transform)."""
+    scan = stream.index(b"\xff\xda")
+    last = scan + 2 + int.from_bytes(stream[scan + 2 : scan + 4], "big") - 1
+    assert stream[last] == 0
+    return stream[:last] + b"\1" + stream[last + 1 :]
+
+
 @pytest.mark.parametrize("value", ["00", None])
 def test_lossy_streams_in_lossless_syntaxes_are_told(value: str | None) -> None:
     """After decompression nothing else would show that something was lost."""
     ic = pytest.importorskip("imagecodecs")
     native = Native()
     pixels = native.pixels()[0, 0]
+    colour = Native(samples=3)
+    rgb = np.ascontiguousarray(np.moveaxis(colour.pixels()[0], 0, -1))
     changes = {} if value is None else {0x00282110: ("CS", value.encode())}
-    for suffix, frame in {
-        "4.70": ic.jpeg8_encode(pixels, level=90),
-        "4.57": ic.jpeg8_encode(pixels, level=90),
-        "4.80": ic.jpegls_encode(pixels, level=3),
-        "4.90": ic.jpeg2k_encode(pixels, codecformat="j2k", reversible=False, level=60),
-        "4.110": ic.jpegxl_encode(pixels, distance=2.0),
-    }.items():
+    for suffix, image, frame in (
+        ("4.70", native, ic.jpeg8_encode(pixels, level=90)),
+        ("4.57", native, ic.jpeg8_encode(pixels, level=90)),
+        ("4.70", native, without_the_lowest_bit(ic.jpeg8_encode(pixels, lossless=True))),
+        ("4.80", native, ic.jpegls_encode(pixels, level=3)),
+        ("4.90", native, ic.jpeg2k_encode(pixels, codecformat="j2k", reversible=False, level=60)),
+        ("4.110", native, ic.jpegxl_encode(pixels, distance=2.0)),
+        ("4.110", native, ic.jpegxl_encode_jpeg(ic.jpeg8_encode(pixels, level=90))),
+        ("4.110", colour, ic.jpegxl_encode_jpeg(ic.jpeg8_encode(rgb, level=90))),
+    ):
         uid = "1.2.840.10008.1.2." + suffix
-        data = encapsulated_data_set(native, [b"", bytes(frame)], changes)
+        data = encapsulated_data_set(image, [b"", bytes(frame)], changes)
         assert read_data_set(converted(data, uid, EXPLICIT), EXPLICIT).get("LossyImageCompression") == "01", suffix
         (note,) = planned(data, uid).notes
         assert note[0] == "W"

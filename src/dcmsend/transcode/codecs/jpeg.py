@@ -14,7 +14,7 @@ from dcmsend.dicom.transfer_syntax import TransferSyntax
 from dcmsend.errors import TranscodeError
 
 from ..codec import UNDECLARED_LOSS, Image, NativeImage, cannot_change, requires_planes
-from ..codestream import JpegHeader, fault_of_scans, read_jpeg_header
+from ..codestream import JpegHeader, fault_of_scans, has_point_transform, read_jpeg_header
 from . import ybr
 from .library import pixels, store_planes, to_little_endian
 
@@ -77,18 +77,26 @@ def open_decoder(image: Image, syntax: TransferSyntax, first_frame: bytes, keep_
         raise TranscodeError(f"Unsupported JPEG data precision {header.precision}", f"process SOF{header.process}")
     if header.components not in (1, 3) or header.components != image.samples:
         raise cannot_change(f"{header.components} components in the stream, Samples per Pixel is {image.samples}")
-    decoder = JpegDecoder(image, header, keeps_ybr=keep_ybr and header.process == _LOSSLESS, may_lose=syntax.is_lossy)
+    decoder = JpegDecoder(
+        image, header, keeps_ybr=keep_ybr and header.process == _LOSSLESS, may_lose=syntax.is_lossy,
+        loses=_loses(header, first_frame),
+    )
     decoder.check(header, first_frame)
     return decoder
+
+
+def _loses(header: JpegHeader, frame: bytes) -> bool:
+    """Whether the samples differ from those of the picture."""
+    return header.process != _LOSSLESS or has_point_transform(frame, header.position)
 
 
 class JpegDecoder:
     """Decodes the frames of one image."""
 
-    def __init__(self, image: Image, first: JpegHeader, *, keeps_ybr: bool, may_lose: bool) -> None:
+    def __init__(self, image: Image, first: JpegHeader, *, keeps_ybr: bool, may_lose: bool, loses: bool) -> None:
         self._image = image
         self._first = first
-        self._is_lossy = may_lose or first.process != _LOSSLESS
+        self._is_lossy = may_lose or loses
         is_ybr = image.photometric_interpretation in _YBR
         self._converts = is_ybr and not keeps_ybr
         if self._converts and image.is_signed:
@@ -170,7 +178,7 @@ class JpegDecoder:
             raise cannot_change("not all frames have the same precision and the same number of components")
         if header.process > _LOSSLESS:
             raise cannot_change(f"unsupported JPEG process: SOF{header.process}")
-        if header.process != _LOSSLESS and not self._is_lossy:
+        if not self._is_lossy and _loses(header, frame):
             raise cannot_change("the first frame is lossless, this one is lossy")
         fault = fault_of_scans(frame, header)
         if fault:

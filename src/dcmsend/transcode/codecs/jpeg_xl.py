@@ -88,9 +88,10 @@ class JpegXlDecoder:
         if image.samples == 3:
             changes[_PLANAR_CONFIGURATION] = 0
             changes[_PHOTOMETRIC_INTERPRETATION] = _interpretation(image, first)
-        if syntax.is_lossy or first.is_xyb:
+        self._is_lossy = syntax.is_lossy or first.is_lossy
+        if self._is_lossy:
             changes[_LOSSY_IMAGE_COMPRESSION] = "01"
-        notes = () if syntax.is_lossy or not first.is_xyb else (UNDECLARED_LOSS,)
+        notes = () if syntax.is_lossy or not first.is_lossy else (UNDECLARED_LOSS,)
         self.native: Final = NativeImage(image.bits_allocated, changes, notes)
 
     def decode(self, frame: bytes, target: memoryview) -> None:
@@ -104,7 +105,7 @@ class JpegXlDecoder:
         else:
             imagecodecs.jpegxl_decode(frame, numthreads=1, out=array)
         if self._bits is not None and self._bits.may_be_exceeded:
-            check_bits(array, self._bits, is_exact=not self._first.is_xyb)
+            check_bits(array, self._bits, is_exact=not self._first.is_lossy)
         to_little_endian(array)
 
     def check(self, frame: bytes) -> None:
@@ -115,5 +116,8 @@ class JpegXlDecoder:
             raise cannot_change(
                 f"{columns} x {rows} pixels in the stream, {image.columns} x {image.rows} in the data set"
             )
-        if read_jpeg_xl_header(frame) != self._first:
+        header = read_jpeg_xl_header(frame)
+        if header._replace(is_var_dct=self._first.is_var_dct) != self._first:
             raise cannot_change("not all frames have the same samples, or they are not coded in the same way")
+        if header.is_lossy and not self._is_lossy:
+            raise cannot_change("the first frame is lossless, this one is lossy")
