@@ -1,10 +1,12 @@
-"""Answers before the end of a request of small files, many of which go out together: each is as far as it is."""
+"""Answers before the end of a request, also before its beginning: each instance has come as far as it has."""
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import socket
 import ssl
+import threading
 import time
 from pathlib import Path
 from typing import Any, cast
@@ -234,3 +236,74 @@ def test_what_the_system_has_not_taken_is_not_refused(
     assert len(server.requests[0].parts) <= begun < 40
     assert sent.results == ["refused"] * begun + ["stored"] * (40 - begun)
     assert server.requests[-1].uids == [instance_uid(number) for number in range(begun + 1, 41)]
+
+
+class Ending(ScriptedWebServer):
+    """Ends its first connection after a request, when that is wanted, with a last word."""
+
+    def __init__(self, last_word: bytes) -> None:
+        super().__init__()
+        self.last_word = last_word
+        self.is_wanted, self.closed = threading.Event(), threading.Event()
+
+    def _serve(self, plain: socket.socket, number: int) -> None:
+        super()._serve(plain, number)
+        self.closed.set()
+
+    def _handle(self, connection, stream, head, number):  # type: ignore[no-untyped-def]
+        goes_on = super()._handle(connection, stream, head, number)
+        if len(self.requests) > 1:
+            return goes_on
+        self.is_wanted.wait(60)
+        connection.sendall(self.last_word)
+        return False
+
+
+@pytest.mark.parametrize(
+    "last_word", [b"", response(408, b"", None, Connection="close"), response(400)], ids=["none", "408", "400"]
+)
+def test_a_server_that_ends_an_idle_connection_just_when_a_request_begins_costs_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last_word: bytes
+) -> None:
+    """The connection was looked at, and then the rate had to be waited for.  What came is no answer to the request."""
+    turns = itertools.count(1)
+    with Ending(last_word) as server:
+
+        def wait(pace: Pace, count: int, interrupt: Interrupt) -> None:
+            if next(turns) == 2:
+                server.is_wanted.set()
+                assert server.closed.wait(60)
+
+        monkeypatch.setattr(Pace, "wait_for_bytes", wait)
+        paths = files_of(tmp_path, [100] * 2)
+        sent = store(server.url, paths, peer={"batch": 1}, halt=True, max_rate=1_000_000)
+    assert sent.results == ["stored"] * 2
+    assert (server.connections, sent.sessions) == (2, 1)
+    assert len(server.requests) == 2
+
+
+class Unasked(ScriptedWebServer):
+    """Says something to everybody who comes, and reads nothing."""
+
+    def _serve(self, plain: socket.socket, number: int) -> None:
+        plain.sendall(response(400))
+        with contextlib.suppress(OSError):
+            plain.recv(1)
+
+
+@pytest.mark.timeout(60)
+def test_a_server_that_answers_before_it_is_asked_is_not_asked_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = HttpConnection.look
+
+    def patient(connection: HttpConnection) -> None:
+        while not connection.has_answer():
+            time.sleep(0.001)
+        look(connection)
+
+    monkeypatch.setattr(HttpConnection, "look", patient)
+    with Unasked() as server:
+        sent = store(server.url, files_of(tmp_path, [100] * 2))
+    assert sent.results == ["not attempted"] * 2
+    assert sent.sessions == 3
