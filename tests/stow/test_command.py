@@ -12,12 +12,13 @@ import pytest
 
 from support.certificates import Certificates
 from support.corpus import DATA
+from support.html_page import HtmlPage
 from support.http_wire import response, store_answer
 from support.ports import free_port
 from support.programs import installed_dcmsend
 from support.report_schema import STRICT_SCHEMA
 from support.run import Run, run
-from support.scripted_web_server import Answer, ScriptedWebServer, WebRequest, store_all
+from support.scripted_web_server import Answer, ScriptedWebServer, WebAnswer, WebRequest, store_all
 from support.sending import write_instances
 from support.tls_peers import server_context
 
@@ -74,6 +75,14 @@ def test_reports_and_a_journal(tmp_path: Path) -> None:
         again = run(installed_dcmsend(), "--stow", server.url, *words)
         assert again.exit_code == 102, again.stderr
     assert [len(request.parts) for request in server.requests] == [2, 1]
+
+
+@pytest.mark.parametrize(("answer", "lost"), [(store_all, 0), (WebAnswer(closes=True), 1)], ids=["good", "lost"])
+def test_the_page_shows_which_connections_were_lost(tmp_path: Path, answer: Answer, lost: int) -> None:
+    send("--report-html", tmp_path / "r.html", CT, answers=(answer,))
+    page = HtmlPage(tmp_path / "r.html")
+    assert len(page.all("rect", "o-failed")) == lost
+    assert len(page.all("rect", "bar")) >= 1 - lost
 
 
 def test_who_we_are(tmp_path: Path) -> None:

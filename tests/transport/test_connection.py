@@ -144,6 +144,35 @@ def test_sends_all_of_it_however_little_the_system_takes_at_once(line: Line, kin
     assert received == [data]
 
 
+def test_tells_how_much_was_taken_of_a_send_that_ends_early(line: Line) -> None:
+    class Enough(Exception):
+        pass
+
+    data = random.Random(2).randbytes(300_000)
+    received = bytearray()
+    has_read = threading.Event()
+
+    def read_some() -> None:
+        while len(received) < 100_000:
+            received.extend(line.far.recv(1 << 14))
+        has_read.set()
+
+    def stop() -> None:
+        if has_read.is_set():
+            line.near.has_input()  # tickets of TLS that nobody has read would make a reset of the close
+            raise Enough
+
+    with running(read_some), pytest.raises(Enough):
+        line.near.send(data, in_time(), stop)
+    taken = line.near.taken
+    line.near.close()
+    received += line.far_reads_all()
+    assert data.startswith(received)
+    assert 100_000 <= taken < len(data)
+    unread = taken - len(received)  # of TLS the beginning of a record, without whose end it cannot be read
+    assert 0 <= unread < 17_000 if isinstance(line.far, ssl.SSLSocket) else unread == 0
+
+
 def test_sends_nothing_if_there_is_nothing(line: Line) -> None:
     line.near.send(b"", soon())
     line.near.close()

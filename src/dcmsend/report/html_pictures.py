@@ -18,6 +18,8 @@ __all__ = ["association_picture", "outcome_picture", "throughput_picture"]
 _WIDTH: Final = 720
 _OUTCOMES: Final = ("stored", "refused", "failed", "unconfirmed", "not_attempted", "invalid")
 _MOST_ASSOCIATIONS: Final = 40
+_GOOD_ENDS: Final = ("released", "closed")
+"""Of an association, and of a connection to a web service."""
 _LEAST_SHARE: Final = 0.004
 """Smallest share of the width, so that even one instance in a million can be seen."""
 
@@ -73,7 +75,7 @@ def association_picture(associations: list[dict[str, Any]]) -> Markup:
         x, width = (start - first) / whole * _WIDTH, max((end - start) / whole * _WIDTH, 3)
         x = min(x, _WIDTH - width)
         how = each["end"] or "open"
-        kind = "bar" if how == "released" else "o-failed"
+        kind = "bar" if how in _GOOD_ENDS else "o-failed"
         text = f"{each['n']}: {format_count(each['instances'])} instances, {format_bytes(each['bytes'])}, {how}"
         bar = f'<rect class="{kind}" x="{x:.1f}" y="0" width="{width:.1f}" height="6" rx="2"/>'
         pictures.append(_captioned(text, _svg(6, text, [bar])))

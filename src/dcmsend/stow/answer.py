@@ -58,7 +58,7 @@ class SentPart(NamedTuple):
 
     Attributes:
         sop_instance_uid: of its data set.
-        is_begun: whether any byte of it was handed to the system.
+        is_begun: whether any byte of it was handed to the system; of the first one, any byte of the request.
         is_complete: whether all of it was.
     """
 

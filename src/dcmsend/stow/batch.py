@@ -48,7 +48,7 @@ class Part(Prepared):
         sop_class_uid, sop_instance_uid: of the data set; ``""`` if it was not loaded.
         before: a meta header that we have made, to be sent before the payload; ``b""`` for that of the file.
         size: bytes of ``before`` and payload together, None if only the end will tell.
-        is_begun: whether any byte of the part was handed to the system.
+        is_begun: whether any byte of the part was handed to the system; of the first one, any byte of the request.
         is_complete: whether all were.
         is_lent: whether the system has pages of the file, not copies of them: who writes to the file before the peer
             has them all changes what the peer gets, so it stays open until the answer.

@@ -14,6 +14,7 @@ from dcmsend.errors import (
     DataSetError,
     DcmsendError,
     FileUnreadable,
+    RemoteProtocolError,
     SendingFailed,
     TranscodeError,
 )
@@ -80,6 +81,7 @@ class BatchLoop:
         self._timings = timings
         self._writer = BodyWriter(connection, interrupt, pace, _progress(observer))
         self._ahead: Batch | None = None
+        self._is_repeated = False
         self.error: DcmsendError | None = None
         self.halted = False
         self.answered = 0
@@ -132,19 +134,23 @@ class BatchLoop:
     def _exchange(
         self, head: bytes, batch: Batch, multipart: Multipart
     ) -> Generator[StoreOutcome, None, Answer | None]:
-        """Send a request and wait for its answer; None if there is none, and all instances have their outcomes."""
+        """Send a request and wait for its answer; None if there is none, and all is done with its instances."""
         connection = self._connection
         try:
             try:
                 self._writer.write(head, batch, multipart)
-            except Answered:
-                return self._wait(is_early=True)
-            except ConnectionLost:
+            except (Answered, ConnectionLost) as end:
+                if not batch.parts[0].is_begun and not self._is_repeated:
+                    yield from self._repeat(batch)
+                    return None
+                if isinstance(end, Answered):
+                    return self._wait(is_early=True)
                 answer = connection.last_word()
                 connection.spend()
                 if answer is None:
                     raise
                 return answer
+            self._is_repeated = False
             if not connection.has_answer():
                 self._ahead = self._gatherer.next(may_wait=False)
             return self._wait(is_early=False)
@@ -155,6 +161,16 @@ class BatchLoop:
             connection.spend()
             yield from self._cut(batch, in_web_words(error))
         return None
+
+    def _repeat(self, batch: Batch) -> Iterator[StoreOutcome]:
+        """Send a request again, of which nothing has gone out, over another connection; not twice in a row.
+
+        Servers end connections that are idle for long, some with a 408, also just when a request is to begin.
+        """
+        self._is_repeated = True
+        self._connection.spend()
+        yield from self._report(batch, {}, keep=True)
+        self._send_again(batch.parts)
 
     def _wait(self, *, is_early: bool) -> Answer:
         began = _clock()
@@ -237,6 +253,8 @@ class BatchLoop:
         yield from self._report(batch, verdicts)
         if is_busy and self._tries_again and error is not None:
             self.error = WebSessionFailed(error, judgement.retry_after)
+        elif not verdicts:  # nothing had gone out, again: the engine decides how often that may be
+            self._lose(error or RemoteProtocolError("the server answers before it is asked"))
         elif self._halt_on_failure and self.error is None and results & {Result.FAILED, Result.UNCONFIRMED}:
             self._halt(error or DcmsendError("the server's answer contradicts what was sent"))
 

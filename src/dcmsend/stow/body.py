@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from dcmsend.dicomweb import Multipart
@@ -52,7 +52,8 @@ class BodyWriter:
         self._buffer: memoryview | None = None
         self._gathered: list[bytes | memoryview] = []
         self._size = 0
-        self._shares: list[tuple[Part, int, bool]] = []
+        self._shares: list[tuple[Part, int, int, bool]] = []  # part, position, bytes, whether the part ends there
+        self._handed = 0
         self._is_streamed = False
         self._has_turn = False
         self.current: Part | None = None
@@ -81,9 +82,15 @@ class BodyWriter:
         self._shares.clear()
         self._size = 0
         self._is_streamed = batch.is_streamed
+        # The first one begins with the request: a server that refuses its head would else be asked again for ever.
+        first = batch.parts[0]
         if self._is_streamed:
-            self._send(memoryview(head), batch.parts)  # the server hears of a request
+            try:
+                self._send(memoryview(head))
+            finally:
+                first.is_begun = self._handed > 0
         else:
+            self._shares.append((first, 0, 0, False))
             self._gather(head)
         for part in batch.parts:
             self.wait_for_turn()
@@ -97,7 +104,7 @@ class BodyWriter:
             self._send(memoryview(b"0\r\n\r\n"))
 
     def _write(self, part: Part, multipart: Multipart) -> None:
-        self._shares.append((part, 0, False))
+        self._shares.append((part, self._size, 0, False))
         self._gather(multipart.part_head)
         self._gather(part.before)
         payload = part.payload
@@ -109,7 +116,7 @@ class BodyWriter:
             for chunk in payload.chunks:
                 self._gather(chunk, part)
         self._gather(multipart.part_end)
-        self._shares.append((part, 0, True))
+        self._shares.append((part, self._size, 0, True))
         if not part.is_lent:
             part.close()
         if self._size >= _MOST_GATHERED:
@@ -127,8 +134,10 @@ class BodyWriter:
                 self._gather(bytes(data), part)
                 continue
             self._flush()
-            self._send(data)
-            self._note(part, len(data))
+            try:
+                self._send(data)
+            finally:
+                self._note(part, self._handed)
 
     def _send_file(self, part: Part, payload: FilePayload, end: int) -> int:
         """Send what lies before ``end``; return the position up to which that was possible."""
@@ -177,40 +186,54 @@ class BodyWriter:
         """Keep bytes to be sent together with others; those of ``part`` count for it."""
         if not data:
             return
+        if part is not None:
+            self._shares.append((part, self._size, len(data), False))
         self._gathered.append(data)
         self._size += len(data)
-        if part is not None:
-            self._shares.append((part, len(data), False))
-            if self._size >= _MOST_GATHERED:
-                self._flush()
+        if part is not None and self._size >= _MOST_GATHERED:
+            self._flush()
 
     def _flush(self) -> None:
-        """Send what was gathered."""
-        if self._gathered:
-            data = b"".join(self._gathered)
-            self._gathered.clear()
-            self._size = 0
-            begun = [part for part, _count, _is_end in self._shares]
-            self._send(memoryview(b"%x\r\n%b\r\n" % (len(data), data) if self._is_streamed else data), begun)
-        shares, self._shares = self._shares, []
-        for part, count, is_end in shares:
-            if count:
-                self._note(part, count)
-            part.is_complete = part.is_complete or is_end
+        """Send what was gathered; also if that is not possible to the end, its parts know how far they have come."""
+        if not self._gathered:
+            return
+        data = b"".join(self._gathered)
+        self._gathered.clear()
+        self._size = 0
+        frame = b""
+        if self._is_streamed:
+            frame = b"%x\r\n" % len(data)
+            data = b"%b%b\r\n" % (frame, data)
+        try:
+            self._send(memoryview(data))
+        finally:
+            self._note_shares(self._handed - len(frame))
 
-    def _send(self, data: memoryview, begins: Iterable[Part] = ()) -> None:
-        """Send bytes, with which the parts of ``begins`` begin."""
-        start = 0
-        while start < len(data):
-            piece = data[start : start + self._piece]
+    def _note_shares(self, handed: int) -> None:
+        """Note what became of the parts in what was gathered, when the system has taken so many bytes of it."""
+        shares, self._shares = self._shares, []
+        for part, position, count, is_end in shares:
+            if is_end:
+                part.is_complete = handed >= position
+            elif handed > position:
+                part.is_begun = True
+                if count:
+                    self._note(part, min(count, handed - position))
+
+    def _send(self, data: memoryview) -> None:
+        """Send bytes; ``_handed`` is how many of them the system has taken, also if this raises."""
+        self._handed = 0
+        while self._handed < len(data):
+            piece = data[self._handed : self._handed + self._piece]
             if self._pace is not None:
                 self._pace.wait_for_bytes(len(piece), self._interrupt)
             self._connection.look()  # before and not after: an answer to the last byte is not an early one
-            for part in begins:
-                part.is_begun = True
-            begins = ()
-            self._connection.send(piece)
-            start += len(piece)
+            try:
+                self._connection.send(piece)
+            except Exception:
+                self._handed += self._connection.taken
+                raise
+            self._handed += len(piece)
 
     def _note(self, part: Part, count: int) -> None:
         part.sent += count

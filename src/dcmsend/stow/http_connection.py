@@ -112,6 +112,11 @@ class HttpConnection:
         self._open_wire.connection.send(data, self._idle, self.look)
 
     @property
+    def taken(self) -> int:
+        """Of a ``send`` that has raised, how many bytes the system had taken."""
+        return self._open_wire.connection.taken
+
+    @property
     def sends_files(self) -> bool:
         """Whether ``send_file`` may be called: the connection is plain, and the system can do it."""
         connection = self._open_wire.connection

@@ -29,8 +29,8 @@ class AssociationClosed(NamedTuple):
 
     Attributes:
         number: from 1.
-        how: ``released``, ``release not confirmed`` (a run that was asked to end has waited for long enough),
-            ``aborted``, or the message of the error that ended it.
+        how: ``released`` (of a web service ``closed``), ``release not confirmed`` (a run that was asked to end has
+            waited for long enough), ``aborted``, or the message of the error that ended it.
     """
 
     number: int

@@ -11,7 +11,13 @@ __all__ = ["Connection"]
 
 
 class Connection(Protocol):
-    """A reliable byte stream to a peer.  Source: PS3.8 §9.1."""
+    """A reliable byte stream to a peer.  Source: PS3.8 §9.1.
+
+    Attributes:
+        taken: of a ``send`` that has raised, how many bytes the system had taken, or through TLS a few less.
+    """
+
+    taken: int
 
     def send(
         self, data: bytes | bytearray | memoryview, idle: Deadline, on_stall: Callable[[], None] | None = None

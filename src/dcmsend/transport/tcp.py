@@ -74,6 +74,7 @@ class TcpConnection:
         # answer in one part is acknowledged by the next request.
         self._quick_ack = _QUICKACK if sock.family in (socket.AF_INET, socket.AF_INET6) else None
         self._has_just_sent = False
+        self.taken = 0
         self._ask_unsent: Callable[[bytearray], object] | None = None
         self._poll_input: Callable[[float], list[tuple[int, int]]] | None = None
         if hasattr(select, "poll"):  # polled before every message
@@ -96,6 +97,7 @@ class TcpConnection:
         """See Connection.send."""
         view = memoryview(data)
         self._has_just_sent = True
+        self.taken = 0
         while True:
             try:
                 sent = self._sock.send(view)
@@ -107,6 +109,7 @@ class TcpConnection:
             if sent == len(view):
                 return
             view = view[sent:]
+            self.taken += sent
             idle.restart()
             self._interrupt.check()  # also while a slow peer takes a few bytes at a time
 

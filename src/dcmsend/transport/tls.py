@@ -50,6 +50,7 @@ class TlsConnection:
         self._is_established = False
         self._has_heard = False  # whether any byte came from the peer, the handshake included
         self._has_received = False
+        self.taken = 0
 
     def handshake(self, deadline: Deadline) -> None:
         """Establish the session.  Raises TlsFailed, ConnectionLost, Cancelled."""
@@ -100,17 +101,24 @@ class TlsConnection:
         self, data: bytes | bytearray | memoryview, idle: Deadline, on_stall: Callable[[], None] | None = None
     ) -> None:
         """See Connection.send."""
+        self.taken = 0
         if self._is_torn:
             raise ConnectionLost("a TLS record was left unfinished")
         view = memoryview(data)
         for start in range(0, len(view), _PART):
             if start:
                 idle.restart()
+            self.taken = start
+            part = view[start : start + _PART]
             try:
-                self._session.write(view[start : start + _PART])
+                self._session.write(part)
             except ssl.SSLError as error:
                 raise self._broken(error) from error
-            self._flush(idle, on_stall)
+            try:
+                self._flush(idle, on_stall)
+            except Exception:
+                self.taken += min(len(part), self._connection.taken)  # what is encrypted is a little longer
+                raise
 
     def receive_into(self, buffer: memoryview, deadline: Deadline) -> int:
         """See Connection.receive_into; also raises TlsFailed if the peer objects to our certificate."""
