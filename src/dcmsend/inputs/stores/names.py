@@ -46,6 +46,11 @@ class Place:
         return not self.query and (not self.path or self.path.endswith("/"))
 
     @property
+    def asked(self) -> str:
+        """What a store is asked for: the query is a part of the resource.  Source: RFC 9110 4.2.3."""
+        return f"{self.path}?{self.query}" if self.query else self.path
+
+    @property
     def shown(self) -> str:
         """The address for logs, reports and journals: a digest stands for a query, which may hold a signature."""
         url = f"{self.scheme}{_MARK}{self.site}/{self.path}" if self.site else f"{self.scheme}{_MARK}{self.path}"

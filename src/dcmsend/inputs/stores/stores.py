@@ -70,7 +70,8 @@ class Stores:
         """What lies at a place.  Raises FileUnreadable, StoreUnusable, Cancelled."""
         store = self._store(place)
         try:
-            return self._loop.call(store.info(place.path), Patience(self._check))
+            found = self._loop.call(store.info(place.asked), Patience(self._check))
+            return found._replace(path=place.path) if place.query else found
         except DcmsendError:
             raise
         except Endless as error:
@@ -157,7 +158,7 @@ class Stores:
     def _try(self, item: StoredObject, restart: Callable[[], Sink], limit: int | None) -> Entry:
         """Fetch an object or its beginning, again if the store is busy or breaks off."""
         store = self._store(item.place)
-        entry = item.entry._replace(path=f"{item.entry.path}?{item.place.query}") if item.place.query else item.entry
+        entry = item.entry._replace(path=item.place.asked) if item.place.query else item.entry
         pauses = iter(_PAUSES)
         while True:
             try:
