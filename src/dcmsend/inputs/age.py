@@ -20,8 +20,8 @@ _log = logging.getLogger("dcmsend.app")
 def old_enough(inputs: Iterable[Source], seconds: float, left_out: LeftOut) -> Iterator[Source]:
     """The inputs last modified at least ``seconds`` ago, and those without a known time (reading them will fail).
 
-    A directory that is an input cannot be searched.  Its time tells nothing of what is in it, and changes with each name
-    there: left for the next run it might never be told of.
+    A directory that is an input cannot be searched.  Its time tells nothing of what is in it, and changes with each
+    name there: left for the next run it might never be told of.
 
     ``left_out`` counts the others.
     """
