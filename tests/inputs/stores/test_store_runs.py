@@ -139,6 +139,15 @@ def test_a_query_is_part_of_every_question(web: StorePlace, tmp_path: Path, min_
     assert not web.fetched
 
 
+def test_an_address_that_is_not_utf_8(web: StorePlace, tmp_path: Path) -> None:
+    """The server is asked for the bytes that were given, and the run goes on."""
+    fill(web, contents_of(tmp_path / "tree", 3))
+    with ScriptedPeer() as peer:
+        done = send_store(web, peer.port, [os.fsdecode(b"000002.dcm?name=M\xfcller"), "000003.dcm"])
+    assert len(done.outcomes) == 2
+    assert [request.query for request in web.requests] == ["name=M%FCller", ""]
+
+
 @pytest.mark.parametrize("associations", [1, 3, 8])
 @pytest.mark.parametrize("limit", [1, 300_000])
 def test_credit_is_enough_whatever_it_is(
