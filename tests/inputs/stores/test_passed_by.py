@@ -16,6 +16,7 @@ from dcmsend.inputs import LeftOut, Stores, find_inputs
 from dcmsend.inputs.stores import sftp as sftp_module
 from dcmsend.inputs.stores import store as store_module
 from dcmsend.inputs.stores import web as web_module
+from dcmsend.reasons import NoStore
 from support.run import run
 from support.scripted_peer import ScriptedPeer
 from support.sending import write_instances
@@ -291,6 +292,36 @@ def test_a_directory_without_an_index_page_is_told(web: StorePlace, log: pytest.
     assert found.names == ["a/1.dcm"]
     assert found.left_out.folders == 1
     assert warnings_of(log) == [f"cannot search directory {web.url}b/, nothing in it is sent"]
+
+
+@pytest.mark.parametrize("status", [403, 404, 410, 405])
+def test_a_directory_that_a_web_server_does_not_show_is_told(
+    web: StorePlace, log: pytest.LogCaptureFixture, status: int
+) -> None:
+    """What lies beside it is sent; the one that was named ends the run, and so does a server that is busy."""
+    for name in ("a/1.dcm", "z/3.dcm"):
+        web.put(name, b"x")
+    page = b'<a href="a/">a</a><a href="secret/">secret</a><a href="z/">z</a>'
+    asked: list[Request] = []
+
+    def script(request: Request) -> Answer | None:
+        asked.append(request)
+        return {1: Answer(200, page, HTML), 3: Answer(status)}.get(len(asked))
+
+    web.script = script
+    found = Found(web, recurse=True)
+    assert sorted(found.names) == ["a/1.dcm", "z/3.dcm"]
+    assert found.left_out.folders == 1
+    assert warnings_of(log) == [f"cannot search directory {web.url}secret/, nothing in it is sent"]
+    web.script = lambda request: Answer(status)
+    with pytest.raises(StoreUnusable):
+        Found(web, "secret/", recurse=True)
+    status = 503
+    asked.clear()
+    web.script = script
+    with pytest.raises(StoreUnusable) as caught:
+        Found(web, recurse=True)
+    assert (caught.value.url, caught.value.why) == (web.url + "secret/", NoStore.NOT_NOW)
 
 
 def test_a_named_directory_without_an_index_page_is_told(web: StorePlace, log: pytest.LogCaptureFixture) -> None:
