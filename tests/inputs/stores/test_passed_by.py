@@ -348,30 +348,3 @@ def test_a_page_that_shows_names_twice(web: StorePlace, monkeypatch: pytest.Monk
     found = Found(web, recurse=True)
     twice = [] if room == 100 else ["2.dcm", "d/3.dcm"]
     assert sorted(found.names) == sorted(["1.dcm", "2.dcm", "d/3.dcm", *twice])
-
-
-# --- a connection that is lost
-
-
-@pytest.mark.peer("asyncssh")
-def test_a_list_goes_on_over_a_new_connection(sftp: StorePlace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It was lost between two directories, and a fetch may have made a new one."""
-    for name in ("1.dcm", "a/2.dcm"):
-        sftp.put(name, b"x")
-    opened: list[sftp_module.SftpStore] = []
-    connected = sftp_module.SftpStore._connected
-
-    async def note(self: sftp_module.SftpStore) -> Any:
-        opened[:] = [self]
-        return await connected(self)
-
-    monkeypatch.setattr(sftp_module.SftpStore, "_connected", note)
-    inputs = InputOptions(scan_directories=True, recurse=True, storage_options=sftp.options)
-    stores = Stores(inputs)
-    try:
-        found = find_inputs([sftp.url], inputs, stores=lambda: stores)
-        assert next(found).path == sftp.url + "1.dcm"
-        stores._loop.call(opened[0].close(), None)
-        assert [item.path for item in found] == [sftp.url + "a/2.dcm"]
-    finally:
-        stores.close()
