@@ -13,7 +13,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 
 from dcmsend.errors import FileUnreadable, InvalidInputFile
 from dcmsend.index import IndexOptions, RejectedInput, scan
-from dcmsend.inputs import DataSetInput, InputFile, Origin
+from dcmsend.inputs import DataSetInput, InputFile, InputOptions, Origin, find_inputs
 from dcmsend.inputs.file_source import open_input
 from dcmsend.reasons import Rejection
 from support.corpus import DATA
@@ -74,6 +74,27 @@ def test_a_link_of_a_directory_that_leads_nowhere_is_no_dicom_file(folder: Path,
     list(scan(inputs(folder, "link", origin=Origin.DIRECTORY), GO_ON, rejected.append))
     list(scan(inputs(folder, "link"), GO_ON, rejected.append))
     assert [row.is_dicom for row in rejected] == [False, True]
+
+
+@pytest.mark.skipif(os.mkdir not in os.supports_dir_fd, reason="nobody can make such a path there")
+@pytest.mark.parametrize("kind", ["directory", "file"])
+def test_what_has_too_long_a_path_may_be_a_dicom_file(tmp_path: Path, kind: str) -> None:
+    """The system names it, and cannot open it by all the names that it lies below."""
+    longest, name = os.pathconf(tmp_path, "PC_PATH_MAX"), "d" * 250
+    length, place = len(str(tmp_path)), os.open(tmp_path, os.O_RDONLY)
+    try:
+        while length + len(name) + 1 < longest + (len(name) if kind == "directory" else 0):
+            os.mkdir(name, dir_fd=place)
+            above, place = place, os.open(name, os.O_RDONLY, dir_fd=place)
+            os.close(above)
+            length += len(name) + 1
+        os.close(os.open(name, os.O_CREAT | os.O_WRONLY, dir_fd=place))
+    finally:
+        os.close(place)
+    rejected: list[RejectedInput] = []
+    assert not list(scan(find_inputs([str(tmp_path)], InputOptions(True, True)), GO_ON, rejected.append))
+    assert [(row.reason, row.is_dicom) for row in rejected] == [(os.strerror(errno.ENAMETOOLONG), True)]
+    shutil.rmtree(tmp_path / name)
 
 
 @pytest.mark.parametrize("fault", ["class", "text"])

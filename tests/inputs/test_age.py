@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dcmsend.inputs import InputFile, LeftOut
+from dcmsend.inputs import InputFile, LeftOut, Origin
 from dcmsend.inputs.age import old_enough
 
 
@@ -25,3 +25,12 @@ def test_time_of_modification(tmp_path: Path, offset: float) -> None:
     if not is_old:
         time.sleep(0.2)
         assert list(old_enough([item], 0.1, LeftOut())) == [item]
+
+
+def test_a_directory_that_cannot_be_searched_has_no_age(tmp_path: Path) -> None:
+    """Its time changes with each file that is written to it, so it would be left for the next run for ever."""
+    found = InputFile(str(tmp_path), Origin.DIRECTORY, is_directory=True)
+    named = InputFile(str(tmp_path))
+    left_out = LeftOut()
+    assert list(old_enough([found, named], 3600.0, left_out)) == [found, named]
+    assert left_out.young == 0

@@ -43,6 +43,7 @@ class Request(NamedTuple):
     method: str
     name: str
     range: str
+    query: str = ""
 
 
 @dataclass
@@ -130,7 +131,7 @@ class _Handler(BaseHTTPRequestHandler):
         path = unquote(path)
         name = path.removeprefix(self.prefix) if path.startswith(self.prefix) else ""
         name = "" if name.endswith("/") or "list-type" in query else name
-        request = Request(self.command, name, self.headers.get("Range", ""))
+        request = Request(self.command, name, self.headers.get("Range", ""), query)
         self.place.requests.append(request)
         answer = self.place.script(request) or Answer()
         if answer.status:

@@ -2,6 +2,7 @@
 
 # Without `from __future__ import annotations`: typing compiles annotations that are strings, for 2 ms at each start.
 import errno
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
@@ -25,8 +26,8 @@ __all__ = ["Identity", "Opened", "identify", "is_dicom", "looks_like_dicom"]
 Opened = tuple[int, bytes] | DataSetError | FileUnreadable
 """Descriptor (-1 for none) and first bytes of an input, or the error of opening it."""
 
-_NOTHING_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO, errno.ESPIPE)
-"""Errors of the system for a link that leads nowhere or to itself, for pipes and sockets."""
+_NOTHING_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ESPIPE)
+"""Errors of the system for a link that leads nowhere or to itself, for pipes and sockets; see ``_is_nothing``, too."""
 
 _FIRST_GROUPS = (b"\x02\x00", b"\x08\x00", b"\x00\x02", b"\x00\x08")
 
@@ -154,12 +155,19 @@ def is_dicom(item: Source, opened: Opened) -> bool:
     if not item.path:
         return False
     if isinstance(opened, FileUnreadable):
-        return item.origin is not Origin.DIRECTORY or opened.errno not in _NOTHING_THERE
+        return item.origin is not Origin.DIRECTORY or not _is_nothing(item.path, opened.errno)
     if isinstance(opened, DataSetError):  # what lies in an archive may be one, if nobody can look
         if opened.why is Rejection.UNSEARCHABLE:
             return item.origin is not Origin.DICOMDIR
         return opened.why in (Rejection.MEMBER, Rejection.FILE_CHANGED)
     return looks_like_dicom(opened[1])
+
+
+def _is_nothing(path: str, number: int) -> bool:
+    """Whether an error of opening what a directory has named says that nothing is there."""
+    if number == errno.ENAMETOOLONG:  # the name in a link, or that of a file in too many directories: that is there
+        return os.path.islink(path)
+    return number in _NOTHING_THERE
 
 
 def looks_like_dicom(head: bytes) -> bool:

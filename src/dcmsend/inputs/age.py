@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import stat
 import time
 from collections.abc import Iterable, Iterator
 
@@ -18,6 +19,9 @@ _log = logging.getLogger("dcmsend.app")
 
 def old_enough(inputs: Iterable[Source], seconds: float, left_out: LeftOut) -> Iterator[Source]:
     """The inputs last modified at least ``seconds`` ago, and those without a known time (reading them will fail).
+
+    A directory that is an input cannot be searched.  Its time tells nothing of what is in it, and changes with each
+    name there: left for the next run it might never be told of.
 
     ``left_out`` counts the others.
     """
@@ -41,10 +45,12 @@ def old_enough(inputs: Iterable[Source], seconds: float, left_out: LeftOut) -> I
 
 
 def _age_of_file(path: str) -> tuple[float | None, bool]:
-    """The age in seconds, None if it is unknown, and whether the time of modification lies in the future."""
+    """The age in seconds, None if it is unknown or counts for nothing, and whether the time lies in the future."""
     try:
         status = os.stat(path)
     except (OSError, ValueError):
+        return None, False
+    if stat.S_ISDIR(status.st_mode):
         return None, False
     age = time.time() - status.st_mtime
     # A time in the future tells nothing; the time of the last status change is set by the system.

@@ -10,6 +10,8 @@ from typing import Final
 from dcmsend.errors import FileUnreadable
 from dcmsend.fork import own
 
+from .file_source import NO_DESCRIPTOR
+
 __all__ = ["LARGEST_IN_MEMORY", "SpareFiles", "anonymous_file", "write_all"]
 
 LARGEST_IN_MEMORY: Final = 8 << 20
@@ -111,5 +113,11 @@ def write_all(descriptor: int, data: bytes | memoryview, what: str = MEMBER) -> 
 
 
 def _no_room(error: OSError, what: str) -> FileUnreadable:
+    """The error for an input that finds no room here.
+
+    Of the system's numbers it has only those that say something of this process: any other one, as "no such file" where
+    there is no directory for temporary files, would be taken for what became of the input.
+    """
     reason = error.strerror or str(error)
-    return FileUnreadable(f"no temporary file for {what}: {reason}", error.errno or 0)
+    number = error.errno if error.errno in NO_DESCRIPTOR else 0
+    return FileUnreadable(f"no temporary file for {what}: {reason}", number)

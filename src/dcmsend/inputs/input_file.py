@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from .file_source import OpenFile, open_beginning, open_file
-from .source import DicomdirRecord, Origin, Source, Stamp
+from .source import DicomdirRecord, Origin, Source, Stamp, name_bytes
 
 __all__ = ["InputFile"]
 
@@ -70,7 +70,7 @@ class InputFile(NamedTuple):
         cut = max(self.path.rfind(separator) for separator in _SEPARATORS) + 1
         if not cut and os.sep != "/":
             cut = len(os.path.splitdrive(self.path)[0])  # C:name lies where drive C: is at the moment
-        return resolve(self.path[:cut]), _bytes(self.path[cut:])
+        return resolve(self.path[:cut]), name_bytes(self.path[cut:])
 
     def look(self) -> Stamp | None:
         """Size and time of the file; None if the system does not tell."""
@@ -95,11 +95,3 @@ class InputFile(NamedTuple):
 
     def let_go(self) -> None:
         """Does nothing: a file keeps nothing."""
-
-
-def _bytes(name: str) -> bytes:
-    """The bytes that the system uses for a name; an impossible name is encoded too, although no file can have it."""
-    try:
-        return os.fsencode(name)
-    except UnicodeEncodeError:
-        return name.encode("utf-8", "surrogatepass")

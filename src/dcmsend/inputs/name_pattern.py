@@ -9,6 +9,8 @@ import os
 import re
 from collections.abc import Callable
 
+from .source import name_bytes
+
 __all__ = ["file_name_matcher"]
 
 _NEVER = b"(?!)"
@@ -39,7 +41,7 @@ def file_name_matcher(pattern: str) -> Callable[[str], bool]:
     expression = re.compile(_translate(os.fsencode(pattern)), re.DOTALL)
 
     def matches(name: str) -> bool:
-        return expression.fullmatch(os.fsencode(name)) is not None
+        return expression.fullmatch(name_bytes(name)) is not None
 
     return matches
 

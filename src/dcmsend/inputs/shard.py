@@ -15,7 +15,7 @@ from typing import Final
 from dcmsend.dicom.record import Record
 
 from .input_file import InputFile
-from .source import Origin, Source, name_of
+from .source import Origin, Source, name_bytes, name_of
 
 __all__ = ["Shard", "Share"]
 
@@ -89,7 +89,7 @@ class Share:
 
     def is_ours(self, item: Source) -> bool:
         """Whether an input belongs to this shard."""
-        digest = sha256(_bytes(self._name_of(item))).digest()
+        digest = sha256(name_bytes(self._name_of(item))).digest()
         return int.from_bytes(digest[:8], "big") % self.shard.count == self.shard.number - 1
 
     def is_for_all(self, item: Source) -> bool:
@@ -147,10 +147,3 @@ def _absolute(path: str) -> str:
         return os.path.abspath(path)
     except (OSError, ValueError):  # the working directory is gone
         return path
-
-
-def _bytes(name: str) -> bytes:
-    try:
-        return os.fsencode(name)
-    except UnicodeEncodeError:  # no file has such a name
-        return name.encode("utf-8", "surrogatepass")

@@ -5,13 +5,14 @@ member of an archive, an object of a store) is one more class that implements th
 """
 
 # Without `from __future__ import annotations`: typing compiles annotations that are strings, for 2 ms at each start.
+import os
 from collections.abc import Callable
 from enum import Enum
 from typing import NamedTuple, Protocol
 
 from .file_source import OpenFile
 
-__all__ = ["DicomdirRecord", "Origin", "Source", "Stamp", "name_of", "open_to_look"]
+__all__ = ["DicomdirRecord", "Origin", "Source", "Stamp", "name_bytes", "name_of", "open_to_look"]
 
 
 class Origin(Enum):
@@ -139,3 +140,11 @@ def open_to_look(item: Source, head_size: int) -> OpenFile:
 def name_of(item: Source) -> str:
     """The name by which it is judged what an input is: its path, of a web address without a query."""
     return getattr(item, "address", item.path)
+
+
+def name_bytes(name: str) -> bytes:
+    """The bytes that the system uses for a name; an impossible name is encoded too, although no file can have it."""
+    try:
+        return os.fsencode(name)
+    except UnicodeEncodeError:
+        return name.encode("utf-8", "surrogatepass")

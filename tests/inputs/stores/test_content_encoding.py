@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
+import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -74,6 +76,22 @@ def test_what_is_packed_and_too_long_is_not_cut(web: StorePlace, monkeypatch: py
             item.open(100)
     finally:
         stores.close()
+
+
+@pytest.mark.parametrize("is_asked", [False, True])
+def test_members_of_a_zip_that_is_stored_packed(web: StorePlace, tmp_path: Path, is_asked: bool) -> None:
+    """The size that is told is smaller than the place of the last member."""
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        for path in [write_large(tmp_path / f"{number}.dcm", 50_000, number) for number in (1, 2, 3)]:
+            archive.writestr(path.name, path.read_bytes())
+    web.put("a.zip", data.getvalue())
+    web.script = packing(data.getvalue())
+    inputs = options_of(web).replace(archives=True, min_age=1.0 if is_asked else 0.0)
+    with ScriptedPeer() as peer:
+        transfer = send([web.url], Peer("127.0.0.1", peer.port), inputs=inputs)
+        assert [outcome.result for outcome in transfer] == [Result.STORED] * 3
+    assert not transfer.rejected
 
 
 @pytest.mark.peer("gcp-storage-emulator")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import cast
 
 import pytest
 
 from dcmsend.errors import StoreUnusable
+from dcmsend.inputs.name_pattern import file_name_matcher
 from dcmsend.inputs.stores.names import Place, is_url, place_of, without_secrets
 from dcmsend.inputs.stores.store import Entry
 from dcmsend.inputs.stores.stored_object import StoredObject
@@ -56,6 +58,22 @@ def test_a_query_is_not_shown_but_tells_objects_apart() -> None:
     assert "SECRET" not in one.shown + other.shown
     assert one.shown != other.shown
     assert not one.is_prefix
+
+
+@pytest.mark.parametrize(("odd", "escaped"), [("M\udcfcl", "M%FCl"), ("\ud800", "%ED%A0%80")])
+def test_what_is_no_text_in_a_web_address_is_escaped(odd: str, escaped: str) -> None:
+    """As a list of files in Latin-1 has it: the library for requests would leave it out, and ask for something else."""
+    place = place_of(f"http://h/{odd}/x?name={odd}")
+    assert place.asked == f"{escaped}/x?name={escaped}"
+    assert place.shown.startswith(f"http://h/{escaped}/x?")
+    assert place_of(f"sftp://h/{odd}").path == odd
+
+
+def test_a_name_that_no_object_can_have() -> None:
+    """A store whose list has it ends no run."""
+    item = StoredObject(cast(Stores, None), Place("gs", "bucket", "a/"), Entry("a/\ud800", 7))
+    assert item.key(os.fsencode) == (b"gs://bucket/a/", b"\xed\xa0\x80")
+    assert file_name_matcher("*")("\ud800")
 
 
 @pytest.mark.parametrize("url", [

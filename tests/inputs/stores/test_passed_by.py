@@ -16,6 +16,7 @@ from dcmsend.inputs import LeftOut, Stores, find_inputs
 from dcmsend.inputs.stores import sftp as sftp_module
 from dcmsend.inputs.stores import store as store_module
 from dcmsend.inputs.stores import web as web_module
+from dcmsend.reasons import NoStore
 from support.run import run
 from support.scripted_peer import ScriptedPeer
 from support.sending import write_instances
@@ -293,6 +294,36 @@ def test_a_directory_without_an_index_page_is_told(web: StorePlace, log: pytest.
     assert warnings_of(log) == [f"cannot search directory {web.url}b/, nothing in it is sent"]
 
 
+@pytest.mark.parametrize("status", [403, 404, 410, 405])
+def test_a_directory_that_a_web_server_does_not_show_is_told(
+    web: StorePlace, log: pytest.LogCaptureFixture, status: int
+) -> None:
+    """What lies beside it is sent; the one that was named ends the run, and so does a server that is busy."""
+    for name in ("a/1.dcm", "z/3.dcm"):
+        web.put(name, b"x")
+    page = b'<a href="a/">a</a><a href="secret/">secret</a><a href="z/">z</a>'
+    asked: list[Request] = []
+
+    def script(request: Request) -> Answer | None:
+        asked.append(request)
+        return {1: Answer(200, page, HTML), 3: Answer(status)}.get(len(asked))
+
+    web.script = script
+    found = Found(web, recurse=True)
+    assert sorted(found.names) == ["a/1.dcm", "z/3.dcm"]
+    assert found.left_out.folders == 1
+    assert warnings_of(log) == [f"cannot search directory {web.url}secret/, nothing in it is sent"]
+    web.script = lambda request: Answer(status)
+    with pytest.raises(StoreUnusable):
+        Found(web, "secret/", recurse=True)
+    status = 503
+    asked.clear()
+    web.script = script
+    with pytest.raises(StoreUnusable) as caught:
+        Found(web, recurse=True)
+    assert (caught.value.url, caught.value.why) == (web.url + "secret/", NoStore.NOT_NOW)
+
+
 def test_a_named_directory_without_an_index_page_is_told(web: StorePlace, log: pytest.LogCaptureFixture) -> None:
     web.script = lambda request: Answer(200, b"[]", {"Content-Type": "application/json"})
     found = Found(web)
@@ -317,30 +348,3 @@ def test_a_page_that_shows_names_twice(web: StorePlace, monkeypatch: pytest.Monk
     found = Found(web, recurse=True)
     twice = [] if room == 100 else ["2.dcm", "d/3.dcm"]
     assert sorted(found.names) == sorted(["1.dcm", "2.dcm", "d/3.dcm", *twice])
-
-
-# --- a connection that is lost
-
-
-@pytest.mark.peer("asyncssh")
-def test_a_list_goes_on_over_a_new_connection(sftp: StorePlace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It was lost between two directories, and a fetch may have made a new one."""
-    for name in ("1.dcm", "a/2.dcm"):
-        sftp.put(name, b"x")
-    opened: list[sftp_module.SftpStore] = []
-    connected = sftp_module.SftpStore._connected
-
-    async def note(self: sftp_module.SftpStore) -> Any:
-        opened[:] = [self]
-        return await connected(self)
-
-    monkeypatch.setattr(sftp_module.SftpStore, "_connected", note)
-    inputs = InputOptions(scan_directories=True, recurse=True, storage_options=sftp.options)
-    stores = Stores(inputs)
-    try:
-        found = find_inputs([sftp.url], inputs, stores=lambda: stores)
-        assert next(found).path == sftp.url + "1.dcm"
-        stores._loop.call(opened[0].close(), None)
-        assert [item.path for item in found] == [sftp.url + "a/2.dcm"]
-    finally:
-        stores.close()

@@ -39,6 +39,8 @@ class WithStatus(Exception):
         (client_error("InvalidAccessKeyId", 403), Fault.CREDENTIALS),
         (client_error("AccessDenied", 403), Fault.FORBIDDEN),
         (client_error("403", 403), Fault.FORBIDDEN),
+        (caused(PermissionError("SECRET"), client_error("InvalidObjectState", 403)), Fault.ARCHIVED),
+        (WithStatus(error_code="BlobArchived", status_code=409), Fault.ARCHIVED),
         (client_error("NoSuchKey", 404), Fault.NOT_FOUND),
         (client_error("SlowDown", 503), Fault.BUSY),
         (client_error("NobodyKnows", 500), Fault.BUSY),
@@ -71,6 +73,13 @@ def test_an_error_that_is_its_own_cause_comes_to_an_end() -> None:
     error, other = ValueError(), OSError()
     error.__cause__, other.__cause__ = other, error
     assert fault_of(error) is Fault.OTHER
+
+
+def test_an_archived_object_has_to_be_restored() -> None:
+    """S3 calls it forbidden, but nobody has denied it."""
+    error = error_of_object("s3://b/k", client_error("InvalidObjectState", 403))
+    assert type(error) is FileUnreadable
+    assert "restore it first (InvalidObjectState 403)" in str(error)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,38 @@ def test_resume_fetches_nothing(store: StorePlace, tmp_path: Path) -> None:
         store.url + each for each in (name, "new.dcm")
     )
     assert third.already_stored == 19
+
+
+@pytest.mark.parametrize("min_age", [0.0, 60.0])
+def test_a_query_is_part_of_every_question(web: StorePlace, tmp_path: Path, min_age: float) -> None:
+    """Without it the server tells size, time and tag of another object: here of a newer version."""
+    old, new = (path.read_bytes() + bytes(number) for number, path in enumerate(write_instances(tmp_path / "in", 2)))
+    versions = {"v=1": (old, 1_700_000_000.0), "": (new, time.time())}
+
+    def script(request: Request) -> Answer:
+        data, modified = versions[request.query]
+        told = {"Last-Modified": formatdate(modified, usegmt=True), "ETag": f'"{request.query}"'}
+        return Answer(200, data, {**told, "Content-Length": str(len(data))})
+
+    web.script = script
+    journal = JournalOptions(str(tmp_path / "journal"), resume=True)
+    with ScriptedPeer() as peer:
+        inputs = options_of(web, min_age=min_age)
+        first = send_store(web, peer.port, ["a.dcm?v=1"], inputs, journal=journal)
+        assert [outcome.result for outcome in first.outcomes] == [Result.STORED]
+        web.requests.clear()
+        second = send_store(web, peer.port, ["a.dcm?v=1"], inputs, journal=journal)
+    assert (second.outcomes, second.already_stored) == ([], 1)
+    assert not web.fetched
+
+
+def test_an_address_that_is_not_utf_8(web: StorePlace, tmp_path: Path) -> None:
+    """The server is asked for the bytes that were given, and the run goes on."""
+    fill(web, contents_of(tmp_path / "tree", 3))
+    with ScriptedPeer() as peer:
+        done = send_store(web, peer.port, [os.fsdecode(b"000002.dcm?name=M\xfcller"), "000003.dcm"])
+    assert len(done.outcomes) == 2
+    assert [request.query for request in web.requests] == ["name=M%FCller", ""]
 
 
 @pytest.mark.parametrize("associations", [1, 3, 8])

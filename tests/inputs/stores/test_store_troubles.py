@@ -6,7 +6,9 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+import zipfile
 from collections import Counter
 from pathlib import Path
 
@@ -105,6 +107,31 @@ def test_a_dicomdir_is_not_followed(web: StorePlace, tmp_path: Path) -> None:
     (rejected,) = transfer.rejected
     assert rejected.why is Rejection.BROKEN_DICOMDIR
     assert "a DICOMDIR in a store is not followed" in rejected.reason
+
+
+@pytest.mark.parametrize("name", ["large.dcm", "large.zip"])
+def test_what_finds_no_place_for_temporary_files_is_missing(
+    web: StorePlace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """The system says then that there is no such file, but it says it of ours, not of the object."""
+    path = write_large(tmp_path / "in.dcm", 9 << 20)
+    if name.endswith(".zip"):
+        with zipfile.ZipFile(tmp_path / "in.zip", "w") as archive:
+            archive.write(path, path.name)
+        path = tmp_path / "in.zip"
+    web.put(name, path.read_bytes())
+    web.put("small.dcm", write_instances(tmp_path / "small", 1)[0].read_bytes())
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    inputs = options_of(web).replace(archives=True)
+    with ScriptedPeer() as peer:
+        index = IndexOptions(halt_on_invalid=False)
+        transfer = send([web.url], Peer("127.0.0.1", peer.port), inputs=inputs, index=index)
+        outcomes = list(transfer)
+    assert [Path(outcome.instance.input.path).name for outcome in outcomes] == ["small.dcm"]
+    (rejected,) = transfer.rejected
+    assert rejected.path == web.url + name
+    assert "no temporary file" in rejected.reason
+    assert rejected.is_dicom
 
 
 FORKING = """

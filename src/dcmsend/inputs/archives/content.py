@@ -68,7 +68,7 @@ class ArchiveFile(Protocol):
 
     @property
     def size(self) -> int:
-        """Number of bytes."""
+        """Number of bytes that can be read; that in the stamp of an object that is stored packed is another one."""
         ...
 
     @property

@@ -163,6 +163,6 @@ class _ZipContent:
             raise cannot_be_read("the archive is damaged: the member is not where it should be")
         name, extra = _name_lengths(header, 26)
         start: int = self._offset + _LOCAL_SIZE + name + extra
-        if start + self._compressed_size > self._archive.stamp[0]:
+        if start + self._compressed_size > self._archive.size:
             raise cannot_be_read("the archive is cut within the member")
         return start

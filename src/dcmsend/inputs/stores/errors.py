@@ -28,6 +28,7 @@ class Fault(Enum):
 
     NOT_FOUND = "the store has no such object"
     FORBIDDEN = "the store denies access"
+    ARCHIVED = "the object is archived and cannot be read at once: restore it first"
     CREDENTIALS = "there are no credentials for the store, or they are not valid, or not valid any more"
     BUSY = "the store cannot answer now, or asks to be asked less often"
     UNREACHABLE = "the host there does not answer"
@@ -39,7 +40,8 @@ _CODES: Final = {
     Fault.CREDENTIALS:
         "ExpiredToken ExpiredTokenException TokenRefreshRequired InvalidToken InvalidAccessKeyId InvalidClientTokenId "
         "SignatureDoesNotMatch RequestTimeTooSkewed AuthFailure AuthenticationFailed NoAuthenticationInformation",
-    Fault.FORBIDDEN: "AccessDenied AllAccessDisabled InvalidObjectState AuthorizationFailure",
+    Fault.FORBIDDEN: "AccessDenied AllAccessDisabled AuthorizationFailure",
+    Fault.ARCHIVED: "InvalidObjectState BlobArchived BlobBeingRehydrated",
     Fault.NOT_FOUND: "NoSuchKey NoSuchBucket NoSuchVersion BlobNotFound ContainerNotFound",
     Fault.BUSY:
         "SlowDown Throttling ThrottlingException RequestLimitExceeded TooManyRequests ServerBusy InternalError "
@@ -105,7 +107,7 @@ _ENDS_THE_RUN: Final = {
 _NOT_LISTED: Final = {
     **_ENDS_THE_RUN,
     Fault.NOT_FOUND: NoStore.NOT_THERE, Fault.FORBIDDEN: NoStore.FORBIDDEN, Fault.BUSY: NoStore.NOT_NOW,
-    Fault.OTHER: NoStore.OTHER,
+    Fault.ARCHIVED: NoStore.OTHER, Fault.OTHER: NoStore.OTHER,
 }  # fmt: skip
 _LISTING_WORDS: Final = {
     Fault.NOT_FOUND: "there is no such bucket or place",

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 from hashlib import sha256
 from typing import Final
+from urllib.parse import quote
 
 from dcmsend.errors import StoreUnusable
 from dcmsend.reasons import NoStore
 
-__all__ = ["SCHEMES", "Place", "is_url", "place_of", "without_secrets"]
+__all__ = ["SCHEMES", "Place", "is_url", "place_of", "utf_8", "without_secrets"]
 
 SCHEMES: Final = frozenset(("s3", "gs", "az", "sftp", "http", "https", "memory"))
 _MARK: Final = "://"
 _SHOWN_OF_DIGEST: Final = 16
+_NO_TEXT: Final = re.compile("[\ud800-\udfff]")
+"""Stands for a byte of a name that is not UTF-8, or for nothing."""
 
 
 def is_url(name: str) -> bool:
@@ -46,6 +50,11 @@ class Place:
         return not self.query and (not self.path or self.path.endswith("/"))
 
     @property
+    def asked(self) -> str:
+        """What a store is asked for: the query is a part of the resource.  Source: RFC 9110 4.2.3."""
+        return f"{self.path}?{self.query}" if self.query else self.path
+
+    @property
     def shown(self) -> str:
         """The address for logs, reports and journals: a digest stands for a query, which may hold a signature."""
         url = f"{self.scheme}{_MARK}{self.site}/{self.path}" if self.site else f"{self.scheme}{_MARK}{self.path}"
@@ -53,11 +62,16 @@ class Place:
 
 
 def place_of(url: str) -> Place:
-    """Take an address apart.  Raises StoreUnusable if it has a password, or names no place."""
+    """Take an address apart.  Raises StoreUnusable if it has a password, or names no place.
+
+    Bytes of a web address that are not UTF-8 become escapes: the library for requests would ask for an address without
+    them, that is for something else.
+    """
     scheme, _, rest = url.partition(_MARK)
     scheme = scheme.lower()
     query = ""
     if scheme in ("http", "https"):
+        rest = _NO_TEXT.sub(lambda found: quote(utf_8(found[0])), rest)
         rest, _, query = rest.partition("#")[0].partition("?")
     site, _, path = _split(rest)
     if scheme == "memory":  # it has neither hosts nor buckets
@@ -69,6 +83,14 @@ def place_of(url: str) -> Place:
     if not site and scheme != "memory":
         raise StoreUnusable(f"{scheme}{_MARK}", "the address names no place", NoStore.BAD_URL)
     return Place(scheme, site, path, query)
+
+
+def utf_8(name: str) -> bytes:
+    """The bytes of an address; an impossible name is encoded too, although no object can have it."""
+    try:
+        return name.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return name.encode("utf-8", "surrogatepass")
 
 
 def _split(rest: str) -> tuple[str, str, str]:

@@ -10,7 +10,7 @@ from dcmsend.errors import DcmsendError, FileUnreadable, StoreUnusable
 
 from ..file_source import FileChanged, OpenFile
 from ..source import DicomdirRecord, Origin, Source, Stamp
-from .names import Place
+from .names import Place, utf_8
 from .store import Entry
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ class StoredObject:
     def key(self, resolve: Callable[[str], bytes]) -> tuple[bytes, bytes]:
         """The address up to the last slash, and the rest."""
         directory, name = self._parts
-        return directory.encode("utf-8", "surrogateescape"), name.encode("utf-8", "surrogateescape")
+        return utf_8(directory), utf_8(name)
 
     def look(self) -> Stamp | None:
         """Size and time as the list of objects has them; a web server, whose pages have neither, is asked once."""

@@ -37,6 +37,13 @@ MOST_BUSY: Final = 100
 """Objects in a row that stores could not give, after which the run ends: it is no use to ask for a million more."""
 
 
+class _Row:
+    """How many requests of a kind have failed in a row because a store was busy."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
 class Stores:
     """Opens each store once.  Owned by the run, which closes it.
 
@@ -54,7 +61,7 @@ class Stores:
         self._contents: weakref.WeakSet[Content] = weakref.WeakSet()
         self._archives: deque[WeakMethod[Callable[[], None]]] = deque()
         self._is_closed = False
-        self._busy_in_a_row = 0
+        self._busy_looks, self._busy_fetches = _Row(), _Row()
         self.fetcher = Fetcher(options.fetch_parallel, check)
         own(self)
 
@@ -67,10 +74,28 @@ class Stores:
             return self._stores[key]
 
     def info(self, place: Place) -> Entry:
-        """What lies at a place.  Raises FileUnreadable, StoreUnusable, Cancelled."""
+        """What lies at a place.
+
+        Raises FileUnreadable, StoreBusy after several attempts, StoreUnusable, Cancelled.
+        """
+        pauses = iter(_PAUSES)
+        while True:
+            try:
+                found = self._info(place)
+            except StoreBusy as error:
+                pause = next(pauses, None)
+                if pause is None:
+                    raise self._after_busy(self._busy_looks, place, error) from error.__cause__
+            else:
+                self._busy_looks.count = 0
+                return found
+            self._wait(pause)
+
+    def _info(self, place: Place) -> Entry:
         store = self._store(place)
         try:
-            return self._loop.call(store.info(place.path), Patience(self._check))
+            found = self._loop.call(store.info(place.asked), Patience(self._check))
+            return found._replace(path=place.path) if place.query else found
         except DcmsendError:
             raise
         except Endless as error:
@@ -79,20 +104,13 @@ class Stores:
             raise error_of_object(place.shown, error) from error
 
     def look(self, item: StoredObject) -> Entry | None:
-        """What the store tells of an object now, after three attempts if it is busy; None if it tells nothing."""
-        pauses = iter(_PAUSES)
-        while True:
-            try:
-                return self.info(item.place)
-            except StoreBusy:
-                pause = next(pauses, None)
-            except Cancelled:
-                raise
-            except DcmsendError:
-                return None
-            if pause is None:
-                return None
-            self._wait(pause)
+        """What the store tells of an object now; None if it tells nothing.  Raises Cancelled."""
+        try:
+            return self.info(item.place)
+        except Cancelled:
+            raise
+        except DcmsendError:
+            return None
 
     def pages(self, place: Place, *, recurse: bool) -> Iterator[list[Entry]]:
         """The objects below a prefix, page by page.  Raises StoreUnusable, Cancelled."""
@@ -157,12 +175,12 @@ class Stores:
     def _try(self, item: StoredObject, restart: Callable[[], Sink], limit: int | None) -> Entry:
         """Fetch an object or its beginning, again if the store is busy or breaks off."""
         store = self._store(item.place)
-        entry = item.entry._replace(path=f"{item.entry.path}?{item.place.query}") if item.place.query else item.entry
+        entry = item.entry._replace(path=item.place.asked) if item.place.query else item.entry
         pauses = iter(_PAUSES)
         while True:
             try:
                 served = self._loop.call(store.fetch(entry, restart(), limit), self._check)
-                self._busy_in_a_row = 0
+                self._busy_fetches.count = 0
                 return served._replace(path=item.entry.path)
             except (DcmsendError, TooLong):
                 raise
@@ -172,16 +190,16 @@ class Stores:
                     raise error from cause
                 pause = next(pauses, None)
                 if pause is None:
-                    raise self._after_busy(item, error) from cause
+                    raise self._after_busy(self._busy_fetches, item.place, error) from cause
             self._wait(pause)
 
-    def _after_busy(self, item: StoredObject, error: StoreBusy) -> DcmsendError:
+    def _after_busy(self, row: _Row, place: Place, error: StoreBusy) -> DcmsendError:
         """The error for an object that could not be given: its own, or after many in a row that of the store."""
         with self._lock:
-            self._busy_in_a_row += 1
-            if self._busy_in_a_row < MOST_BUSY:
+            row.count += 1
+            if row.count < MOST_BUSY:
                 return error
-        return StoreUnusable(item.place.shown, f"{error.reason}; {MOST_BUSY} objects in a row", NoStore.NOT_NOW)
+        return StoreUnusable(place.shown, f"{error.reason}; {MOST_BUSY} objects in a row", NoStore.NOT_NOW)
 
     def _wait(self, seconds: float) -> None:
         end = time.monotonic() + seconds

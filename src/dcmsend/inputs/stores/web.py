@@ -13,6 +13,7 @@ from urllib.parse import urljoin
 from dcmsend.errors import StoreUnusable
 from dcmsend.reasons import NoStore
 
+from .errors import Fault, error_of_listing, fault_of
 from .store import DEEPEST, PIECE, Entry, Sink, Store, is_packed, plain_etag
 
 __all__ = ["WebStore"]
@@ -26,6 +27,8 @@ _MOST_KNOWN: Final = 1 << 20
 """Characters of the names of one page that are kept to notice doubles."""
 _LONGEST_PAGE: Final = 1 << 30
 """Bytes of one index page."""
+_OF_ONE_PAGE: Final = (Fault.NOT_FOUND, Fault.FORBIDDEN, Fault.OTHER)
+"""Faults that say nothing of other pages of the server."""
 
 
 class WebStore(Store):
@@ -58,7 +61,11 @@ class WebStore(Store):
             below = waiting.pop(0)
             is_entered = recurse and below.count("/") < prefix.count("/") + DEEPEST
             async with session.get(self._url(below), headers=_HEADERS) as answer:
-                answer.raise_for_status()
+                if below == prefix:
+                    answer.raise_for_status()
+                elif self._is_withheld(below, answer):
+                    yield [Entry(below)]
+                    continue
                 links = _Links(str(answer.url), self._full(below))
                 decoder = codecs.getincrementaldecoder("utf-8")("replace")
                 if not answer.content_type.endswith("html"):
@@ -76,6 +83,16 @@ class WebStore(Store):
                         waiting += [path for path in found if path.endswith("/")]
                         found = [path for path in found if not path.endswith("/")]
                     yield [Entry(path) for path in found]
+
+    def _is_withheld(self, below: str, answer: Any) -> bool:
+        """Whether the server does not show one directory among others.  Raises StoreUnusable for other faults."""
+        try:
+            answer.raise_for_status()
+        except Exception as error:
+            if fault_of(error) in _OF_ONE_PAGE:
+                return True
+            raise error_of_listing(self._full(below), error) from error
+        return False
 
     async def fetch(self, entry: Entry, sink: Sink, limit: int | None = None) -> Entry:
         """See ``Store``: one request, read piece by piece."""

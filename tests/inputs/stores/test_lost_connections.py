@@ -1,0 +1,95 @@
+"""Connections to hosts that are lost before an object is asked for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from dcmsend import InputOptions
+from dcmsend.errors import StoreUnusable
+from dcmsend.inputs import Stores, find_inputs
+from dcmsend.inputs.stores import sftp as sftp_module
+from dcmsend.inputs.stores import stores as stores_module
+from dcmsend.inputs.stores.errors import StoreBusy
+from dcmsend.inputs.stores.find import Found, look_up
+from dcmsend.inputs.stores.store import Entry
+from dcmsend.reasons import NoStore
+from support.store_servers import StorePlace
+
+
+@pytest.fixture
+def lost(sftp: StorePlace, monkeypatch: pytest.MonkeyPatch) -> Counter[bytes]:
+    """How often each object was looked at; the first two times the connection is lost."""
+    import asyncssh
+
+    monkeypatch.setattr(stores_module, "_PAUSES", (0.01, 0.01))
+    look, asked = asyncssh.SFTPClient.stat, Counter[bytes]()
+
+    async def breaking(self: Any, path: bytes) -> Any:
+        asked[path] += 1
+        if asked[path] < 3:
+            raise asyncssh.SFTPConnectionLost("lost")
+        return await look(self, path)
+
+    monkeypatch.setattr(asyncssh.SFTPClient, "stat", breaking)
+    for number in range(20):
+        sftp.put(f"{number}.dcm", b"x")
+    return asked
+
+
+def looked_up(sftp: StorePlace) -> list[Found]:
+    stores = Stores(InputOptions(storage_options=sftp.options))
+    try:
+        return [found for _, _, found in look_up((f"{sftp.url}{number}.dcm" for number in range(20)), stores)]
+    finally:
+        stores.close()
+
+
+@pytest.mark.peer("asyncssh")
+def test_a_connection_that_is_lost_while_names_are_looked_up(sftp: StorePlace, lost: Counter[bytes]) -> None:
+    """Each is looked up again, as it is fetched again."""
+    assert all(isinstance(found, Entry) for found in looked_up(sftp))
+    assert set(lost.values()) == {3}
+
+
+@pytest.mark.peer("asyncssh")
+@pytest.mark.parametrize("most", [5, 100])
+def test_connections_that_are_lost_again_and_again(
+    sftp: StorePlace, lost: Counter[bytes], monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    """A few objects are left for the next run; very many in a row end this one."""
+    monkeypatch.setattr(stores_module, "_PAUSES", (0.01,))
+    monkeypatch.setattr(stores_module, "MOST_BUSY", most)
+    if most == 100:
+        assert all(isinstance(found, StoreBusy) for found in looked_up(sftp))
+        assert set(lost.values()) == {2}
+        return
+    with pytest.raises(StoreUnusable) as caught:
+        looked_up(sftp)
+    assert caught.value.why is NoStore.NOT_NOW
+
+
+@pytest.mark.peer("asyncssh")
+def test_a_list_goes_on_over_a_new_connection(sftp: StorePlace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was lost between two directories, and a fetch may have made a new one."""
+    for name in ("1.dcm", "a/2.dcm"):
+        sftp.put(name, b"x")
+    opened: list[sftp_module.SftpStore] = []
+    connected = sftp_module.SftpStore._connected
+
+    async def note(self: sftp_module.SftpStore) -> Any:
+        opened[:] = [self]
+        return await connected(self)
+
+    monkeypatch.setattr(sftp_module.SftpStore, "_connected", note)
+    inputs = InputOptions(scan_directories=True, recurse=True, storage_options=sftp.options)
+    stores = Stores(inputs)
+    try:
+        found = find_inputs([sftp.url], inputs, stores=lambda: stores)
+        assert next(found).path == sftp.url + "1.dcm"
+        stores._loop.call(opened[0].close(), None)
+        assert [item.path for item in found] == [sftp.url + "a/2.dcm"]
+    finally:
+        stores.close()
