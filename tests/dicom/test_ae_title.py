@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dcmsend.dicom.ae_title import encode_ae_title, is_cut
+from dcmsend.dicom.ae_title import cut_ae_title, encode_ae_title
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,15 @@ def test_a_title_is_padded_or_cut_and_nothing_else(text: str, field: bytes) -> N
     assert encode_ae_title(text) == field
 
 
-@pytest.mark.parametrize(("text", "cut"), [("", False), ("x" * 16, False), ("x" * 17, True), ("\u00d6" * 9, True)])
-def test_a_title_that_does_not_fit_is_known(text: str, cut: bool) -> None:
-    assert is_cut(text) is cut
+@pytest.mark.parametrize(
+    ("text", "cut"),
+    [
+        ("", None),
+        ("x" * 16, None),
+        ("x" * 17, "x" * 16),
+        ("\u00d6" * 9, "\u00d6" * 8),
+        ("x" + "\u00d6" * 8, "x" + "\u00d6" * 7 + "\udcc3"),
+    ],
+)
+def test_what_is_sent_of_a_title_that_does_not_fit(text: str, cut: str | None) -> None:
+    assert cut_ae_title(text) == cut

@@ -8,6 +8,7 @@ import socket
 import threading
 from pathlib import Path
 from time import struct_time
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from dcmsend.errors import Cancelled, ConnectionLost, DcmsendError
 from dcmsend.interrupt import Interrupt
 from dcmsend.transfer import BytesSent, Observer, StoreOutcome, Timetable
 from dcmsend.transfer.rate import Pace
+from dcmsend.transport import TcpConnection
 from support.descriptors import open_descriptors
 from support.http_wire import response, store_answer
 from support.ports import free_port
@@ -261,6 +263,25 @@ def test_a_server_that_closes_while_a_turn_is_waited_for_costs_nothing(
         sent = store(server.url, files_of(tmp_path, [100] * 2), peer={"batch": 1}, max_instances_rate=1000)
     assert sent.results == ["stored"] * 2
     assert (server.connections, sent.sessions) == (2, 1)
+
+
+def test_what_is_there_goes_out_before_a_turn_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that hears nothing of a request closes its connection."""
+    sent_by_turn = [0]
+    send_bytes = TcpConnection.send
+
+    def counted(connection: TcpConnection, data: Any, *rest: Any) -> None:
+        send_bytes(connection, data, *rest)
+        sent_by_turn[-1] += len(data)
+
+    monkeypatch.setattr(TcpConnection, "send", counted)
+    monkeypatch.setattr(Pace, "wait_for_instance", lambda pace, interrupt: sent_by_turn.append(0))
+    with ScriptedWebServer() as server:
+        sent = store(server.url, files_of(tmp_path, [100] * 4), max_instances_rate=1000)
+    assert sent.results == ["stored"] * 4
+    assert len(server.requests) == 1
+    assert len(sent_by_turn) == 5
+    assert all(sent_by_turn[1:]), "head and first part, the second, the third, the last with the end"
 
 
 @pytest.mark.parametrize("damage", ["shorter", "touched"])

@@ -60,6 +60,8 @@ class Cut:
 class ByPieces:
     """A rate at which nobody waits."""
 
+    limits_instances = False
+
     def __init__(self, piece: int) -> None:
         self.piece = piece
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import cache
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 import pytest
 
-from dcmsend.transcode import registry
+from dcmsend import transcode
+from dcmsend.transcode import decoder_package, registry
 
 __all__ = ["break_imagecodecs"]
 
@@ -26,7 +28,13 @@ class _Broken(MetaPathFinder, Loader):
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         return None
 
+    def __init__(self) -> None:
+        self._was_tried = False
+
     def exec_module(self, module: ModuleType) -> None:
+        if self._was_tried:
+            raise ImportError("cannot load module more than once per process")  # numpy's words, whatever was wrong
+        self._was_tried = True
         try:
             raise OSError("libcodec.so:\ncannot open shared object file")
         except OSError as error:  # numpy, too, raises a page of advice from what has happened
@@ -38,4 +46,7 @@ def break_imagecodecs(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("imagecodecs", *(f"dcmsend.transcode.codecs.{codec}" for codec in _CODECS)):
         monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.setattr(registry, "_installed", dict.fromkeys(("_jpeg8", "_jpegls", "_jpeg2k", "_jpegxl"), True))
+    unasked = cache(decoder_package.package_failure.__wrapped__)
+    for module in (decoder_package, transcode):
+        monkeypatch.setattr(module, "package_failure", unasked)
     monkeypatch.setattr(sys, "meta_path", [_Broken(), *sys.meta_path])

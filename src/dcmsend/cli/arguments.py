@@ -13,6 +13,7 @@ from dcmsend.plan import Decompression, PlanOptions
 from dcmsend.report import ReportOptions
 from dcmsend.settings import Preview, Settings
 from dcmsend.transfer import TransferOptions
+from dcmsend.transport import without_rest
 
 from .command_line import CommandLine
 from .log_words import LOG_LEVELS
@@ -186,7 +187,7 @@ def _receiver(line: CommandLine, port: int) -> Peer | WebPeer:
         from .allowed_form import address_as_host  # only needed for an error message
 
         raise address_as_host(line.parameters[0])
-    return Peer(line.parameters[0], port, **_given(
+    return Peer(without_rest(line.parameters[0]), port, **_given(
         called_ae_title=line.value("--call"),
         calling_ae_title=line.value("--aetitle"),
         address_family=_choice(line, _ADDRESS_FAMILIES),

@@ -75,7 +75,7 @@ def transfer_syntax(uid: str) -> TransferSyntax:
         else:
             found = TransferSyntax(uid, "Unknown Transfer Syntax", "e", is_known=False)
         if row is not None or len(_cache) < 1024:  # bounded: a peer or a file may name any number of UIDs
-            _cache[uid] = found
+            return _cache.setdefault(uid, found)  # another thread may have been faster
     return found
 
 

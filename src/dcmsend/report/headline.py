@@ -31,10 +31,11 @@ def headline(record: RunRecord, invalid: int) -> dict[str, Any]:
         kind = "warn" if is_partial else "good"
         if already and record.error is None:
             what = "Everything that was found" if is_partial else "Everything"
-            return _said(kind, f"{what} had arrived before: {format_count(already)} files")
+            text = f"{what} had arrived before: {format_count(already)} files"
+            return {**_said(kind, text), "is_partial": is_partial}
         if record.filtered and record.error is None:
-            return _said(kind, f"Nothing had to be sent: {format_count(record.filtered)} files are left out by their "
-                         "values")  # fmt: skip
+            text = f"Nothing had to be sent: {format_count(record.filtered)} files are left out by their values"
+            return {**_said(kind, text), "is_partial": is_partial}
         return {**_said("bad", "Nothing was sent"), "is_empty": True}
     if not missing:
         place = f"that {_WERE[total > 1]} found" if is_partial else ""

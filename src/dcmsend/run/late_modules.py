@@ -20,6 +20,9 @@ def load_late_modules() -> None:
 
     Where more files may be open a module is loaded when it is needed first, so that a start loads little.
     """
+    from dcmsend.transcode import package_failure
+
+    package_failure()  # remembers why the decoders cannot be loaded; below nobody is told
     root = __package__.rpartition(".")[0]
     for name in _OTHERS:
         _load(name)

@@ -93,6 +93,8 @@ class BodyWriter:
             self._shares.append((first, 0, 0, False))
             self._gather(head)
         for part in batch.parts:
+            if not self._has_turn and self._pace is not None and self._pace.limits_instances:
+                self._flush()  # servers close a connection on which nothing comes while a turn is waited for
             self.wait_for_turn()
             self._has_turn = False
             self.current = part

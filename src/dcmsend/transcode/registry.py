@@ -112,16 +112,13 @@ def codec_for(syntax: TransferSyntax) -> Codec:
         )
     from importlib import import_module
 
-    try:
-        codec: Codec = import_module(f"{__package__}.codecs.{row.module}")  # type: ignore[assignment]
-    except Exception as error:  # a library for another processor or system raises errors of many types
-        detail = f"decoding {syntax.name}: the package {PACKAGE} cannot be loaded: {_cause(error)}"
-        raise TranscodeError("Pixel representation cannot be changed", detail) from error
-    return codec
+    from .decoder_package import cause_of, package_failure
 
-
-def _cause(error: BaseException) -> str:
-    """What has happened first, in one line: libraries raise a page of advice because of it."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return " ".join(f"{type(error).__name__}: {error}".split())
+    failure = package_failure() if row.extension else ""
+    if not failure:
+        try:
+            return import_module(f"{__package__}.codecs.{row.module}")  # type: ignore[return-value]
+        except Exception as error:  # a library for another processor or system raises errors of many types
+            failure = cause_of(error)
+    detail = f"decoding {syntax.name}: the package {PACKAGE} cannot be loaded: {failure}"
+    raise TranscodeError("Pixel representation cannot be changed", detail)

@@ -138,6 +138,11 @@ class Pace:
         return self._bytes is not None and self._bytes.rate > 0
 
     @property
+    def limits_instances(self) -> bool:
+        """Whether the number of instances a second is limited now."""
+        return self._instances is not None and self._instances.rate > 0
+
+    @property
     def piece(self) -> int:
         """Bytes to send at a time, so that the rate is kept within a tenth of a second."""
         return UNLIMITED if self._bytes is None else _piece_of(self._bytes.rate)

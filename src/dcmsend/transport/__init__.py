@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .address import AddressFamily
+from .address import AddressFamily, without_rest
 from .deadline import Deadline
 from .tcp import TcpConnection, TcpOptions, connect, is_ready
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AcceptedConnection", "AddressFamily", "Connection", "Deadline", "Listener", "TcpConnection", "TcpOptions",
-    "TlsClient", "TlsOptions", "TlsProfile", "TlsServer", "connect", "is_ready", "load_tls",
+    "TlsClient", "TlsOptions", "TlsProfile", "TlsServer", "connect", "is_ready", "load_tls", "without_rest",
 ]
 
 

@@ -14,7 +14,7 @@ from dcmsend.threads import is_started
 
 from .deadline import Deadline
 
-__all__ = ["AddressFamily", "resolve"]
+__all__ = ["AddressFamily", "resolve", "without_rest"]
 
 _WHITE_SPACE = " \t\n\v\f\r"
 
@@ -38,7 +38,7 @@ def resolve(
 
     Raises ConnectFailed (DCMTK's texts) and Cancelled.
     """
-    name = host[1:-1] if host.startswith("[") and host.endswith("]") else _without_rest(host)
+    name = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     if not name:
         text = f"Illegal service parameter: {host}:{port}"
         raise ConnectFailed(text, "the peer's host name is empty", why=NoConnection.EMPTY_HOST)
@@ -62,7 +62,7 @@ def resolve(
     return list(rows)
 
 
-def _without_rest(host: str) -> str:
+def without_rest(host: str) -> str:
     """An IPv4 address without what stands behind white space, as C's ``inet_addr`` takes it; other names as they are.
 
     So a file with lines of Windows may give the address.

@@ -14,7 +14,8 @@ class Connection(Protocol):
     """A reliable byte stream to a peer.  Source: PS3.8 §9.1.
 
     Attributes:
-        taken: of a ``send`` that has raised, how many bytes the system had taken, or through TLS a few less.
+        taken: of a ``send`` that has raised, how many bytes the system had taken; through TLS those of whole records,
+            for the peer can read nothing of a part of one.
     """
 
     taken: int

@@ -17,6 +17,7 @@ from .tls_failure import not_tls, tls_failure
 __all__ = ["TlsConnection"]
 
 _PART: Final = 64 * 1024
+_RECORD: Final = 16 * 1024
 """Bytes encrypted at once: few calls, and the encrypted bytes still fit the processor's cache."""
 
 _RECORD_TYPES: Final = range(0x14, 0x19)
@@ -114,10 +115,11 @@ class TlsConnection:
                 self._session.write(part)
             except ssl.SSLError as error:
                 raise self._broken(error) from error
+            encrypted = self._outgoing.pending
             try:
                 self._flush(idle, on_stall)
             except Exception:
-                self.taken += min(len(part), self._connection.taken)  # what is encrypted is a little longer
+                self.taken += _whole_records(len(part), encrypted, self._connection.taken)
                 raise
 
     def receive_into(self, buffer: memoryview, deadline: Deadline) -> int:
@@ -220,3 +222,12 @@ class TlsConnection:
         """The meaning of a session error: before the peer's first byte, the peer refuses us."""
         failure = tls_failure(error, has_certificate=self._has_certificate)
         return ConnectionLost(failure.text) if self._has_received else failure
+
+
+def _whole_records(length: int, encrypted: int, taken: int) -> int:
+    """How many of ``length`` bytes lie in records that were taken whole; ``taken`` of all ``encrypted`` bytes were.
+
+    Source: RFC 8446 5.1.  A record has at most 2**14 bytes; what encryption adds is the same for each, but for padding.
+    """
+    added = (encrypted - length) // -(-length // _RECORD)
+    return min(length, taken // (_RECORD + added) * _RECORD)

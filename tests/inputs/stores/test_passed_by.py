@@ -294,7 +294,7 @@ def test_a_directory_without_an_index_page_is_told(web: StorePlace, log: pytest.
     assert warnings_of(log) == [f"cannot search directory {web.url}b/, nothing in it is sent"]
 
 
-@pytest.mark.parametrize("status", [403, 404, 410, 405])
+@pytest.mark.parametrize("status", [401, 403, 404, 410, 405])
 def test_a_directory_that_a_web_server_does_not_show_is_told(
     web: StorePlace, log: pytest.LogCaptureFixture, status: int
 ) -> None:

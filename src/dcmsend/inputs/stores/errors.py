@@ -41,7 +41,7 @@ _CODES: Final = {
         "ExpiredToken ExpiredTokenException TokenRefreshRequired InvalidToken InvalidAccessKeyId InvalidClientTokenId "
         "SignatureDoesNotMatch RequestTimeTooSkewed AuthFailure AuthenticationFailed NoAuthenticationInformation",
     Fault.FORBIDDEN: "AccessDenied AllAccessDisabled AuthorizationFailure",
-    Fault.ARCHIVED: "InvalidObjectState BlobArchived BlobBeingRehydrated",
+    Fault.ARCHIVED: "InvalidObjectState BlobArchived",
     Fault.NOT_FOUND: "NoSuchKey NoSuchBucket NoSuchVersion BlobNotFound ContainerNotFound",
     Fault.BUSY:
         "SlowDown Throttling ThrottlingException RequestLimitExceeded TooManyRequests ServerBusy InternalError "

@@ -78,18 +78,21 @@ class Stores:
 
         Raises FileUnreadable, StoreBusy after several attempts, StoreUnusable, Cancelled.
         """
-        pauses = iter(_PAUSES)
-        while True:
+        try:
+            found = self._info_of_several(place)
+        except StoreBusy as error:
+            raise self._after_busy(self._busy_looks, place, error) from error.__cause__
+        self._busy_looks.count = 0
+        return found
+
+    def _info_of_several(self, place: Place) -> Entry:
+        """The first answer of several attempts; raises as ``info`` does."""
+        for pause in _PAUSES:
             try:
-                found = self._info(place)
-            except StoreBusy as error:
-                pause = next(pauses, None)
-                if pause is None:
-                    raise self._after_busy(self._busy_looks, place, error) from error.__cause__
-            else:
-                self._busy_looks.count = 0
-                return found
-            self._wait(pause)
+                return self._info(place)
+            except StoreBusy:
+                self._wait(pause)
+        return self._info(place)
 
     def _info(self, place: Place) -> Entry:
         store = self._store(place)
@@ -106,7 +109,7 @@ class Stores:
     def look(self, item: StoredObject) -> Entry | None:
         """What the store tells of an object now; None if it tells nothing.  Raises Cancelled."""
         try:
-            return self.info(item.place)
+            return self._info_of_several(item.place)
         except Cancelled:
             raise
         except DcmsendError:

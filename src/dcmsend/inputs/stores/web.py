@@ -27,8 +27,8 @@ _MOST_KNOWN: Final = 1 << 20
 """Characters of the names of one page that are kept to notice doubles."""
 _LONGEST_PAGE: Final = 1 << 30
 """Bytes of one index page."""
-_OF_ONE_PAGE: Final = (Fault.NOT_FOUND, Fault.FORBIDDEN, Fault.OTHER)
-"""Faults that say nothing of other pages of the server."""
+_OF_ONE_PAGE: Final = (Fault.NOT_FOUND, Fault.FORBIDDEN, Fault.CREDENTIALS, Fault.OTHER)
+"""Faults that say nothing of other pages of the server; it has shown the one above a moment ago."""
 
 
 class WebStore(Store):

@@ -187,11 +187,12 @@ def _fast_functions() -> _Functions | None:
     """``_unpack_all`` and ``_spread`` with imagecodecs and numpy, ten times as fast; None where these cannot be had."""
     if find_spec("imagecodecs") is None or find_spec("numpy") is None:
         return None
-    try:
-        import numpy as np
-        from imagecodecs import packbits_decode
-    except Exception:  # made for another processor or system: errors of many types
+    from ..decoder_package import package_failure  # most runs decode nothing
+
+    if package_failure():
         return None
+    import numpy as np
+    from imagecodecs import packbits_decode
 
     def spread(target: memoryview) -> _Store:
         frame = np.frombuffer(target, np.uint8)
