@@ -151,13 +151,14 @@ class Proving:
     def _ask_refuted(self, proofs: Proofs) -> None:
         """Ask once more for what earlier runs have found missing; keep what is there by now.
 
-        Not for what the archive has denied for a reason of its own: it may have that in its database all the same, and
-        what it finds there is no answer to the question whether it keeps it.
+        In a run that asks for commitments not for what the archive has denied for a reason of its own: it may have that
+        in its database all the same, and what it finds there is no answer to the question whether it keeps it.
         """
         self._asks_again = False
-        refuted = chain(proofs.refuted(sent_again=False), proofs.refuted(sent_again=True))
-        lacking = (row for row in refuted if not _is_denied_otherwise(row))
-        for row, verdict in self._query.verdicts(lacking, ONCE):
+        refuted: Iterable[StoredRow] = chain(proofs.refuted(sent_again=False), proofs.refuted(sent_again=True))
+        if self._options is None:
+            refuted = (row for row in refuted if not _is_denied_otherwise(row))
+        for row, verdict in self._query.verdicts(refuted, ONCE):
             if verdict.state is ProofState.VERIFIED and proofs.record([(row, verdict)]):
                 self._found.append((row, Proof(*verdict, time=time.time())))
 
