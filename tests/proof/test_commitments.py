@@ -247,7 +247,7 @@ def test_what_is_denied_for_another_reason_is_not_proven_by_a_query(
 def test_what_was_denied_for_another_reason_is_asked_for_by_a_run_that_verifies(
     archive: CommitmentArchive, options: CommitOptions, folder: Path, journal: Path, tmp_path: Path, nights: int
 ) -> None:
-    """That run asks what the archive names, whatever another one was told: nothing is sent again before it has asked."""
+    """That run asks what the archive names, whatever another one was told, before anything is sent again."""
     archive.change = deny_one
     for _ in range(nights):
         night = Night(archive, folder, journal, commit=options)

@@ -16,7 +16,7 @@ from dcmsend.report import RunRecord
 from dcmsend.settings import Settings
 from dcmsend.transfer import InstanceProof, Proof, ProofState, Result, StoreOutcome, Verdict
 
-from .lost_files import LostFiles, is_gone
+from .lost_files import LostFiles
 from .querying import ONCE, Querying
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ class Proving:
 
     def _rows_due(self, proofs: Proofs) -> Iterator[StoredRow]:
         for row in proofs.refuted(sent_again=False):
-            if not self._is_whole(proofs, row) and not is_gone(row.path, row.key[1]):
+            if not self._is_whole(proofs, row) and not self._lost.is_gone(row, proofs):
                 self._due[row.path] = row
                 yield row
 
@@ -199,7 +199,7 @@ class Proving:
                 if is_whole and self._commit is not None:
                     self._query.whole.setdefault((row.study_uid, row.series_uid), 0)
                 is_refused = not is_again and row.path in self._refused  # then it comes once more, among the others
-                is_lost = not (is_again or is_whole or is_refused) and is_gone(row.path, row.key[1])
+                is_lost = not (is_again or is_whole or is_refused) and self._lost.is_gone(row, proofs)
                 if is_lost:
                     self._lost.add_gone(row)
                 events = self._events_of(row, row.proof)
