@@ -130,9 +130,12 @@ class Proving:
             _log.warning("the archive lacks %d instances that it has called stored; they are sent again", again)
 
     def _rows_due(self, proofs: Proofs) -> Iterator[StoredRow]:
+        texts: dict[str, str] = {}  # each once, where there are many rows
         for row in proofs.refuted(sent_again=False):
             if not self._is_whole(proofs, row) and not self._lost.is_gone(row, proofs):
-                self._due[row.path] = row
+                uids = row.study_uid, row.series_uid, row.sop_class_uid
+                study, series, sop_class = (texts.setdefault(uid, uid) for uid in uids)
+                self._due[row.path] = row._replace(study_uid=study, series_uid=series, sop_class_uid=sop_class)
                 yield row
 
     def prove(self, journal: Journal | MovingJournal | None) -> Generator[InstanceProof, None, None]:
