@@ -198,6 +198,38 @@ def test_a_duplicate_counts_as_stored_only_where_a_worker_may_have_sent_it(tmp_p
     assert results(was_heard=True) == ["stored"] * 3 + ["refused"] * 3
 
 
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"result": Result.REFUSED, "status": 0xA700}, True),
+        ({"result": Result.FAILED, "status": None, "reason": Reason.CONNECTION_LOST}, True),
+        ({"result": Result.FAILED, "status": None, "reason": Reason.FILE_CHANGED}, False),
+    ],
+    ids=["refused", "failed", "changed"],
+)
+def test_what_a_worker_that_died_may_have_sent_is_known_in_later_runs(
+    tmp_path: Path, changes: dict[str, Any], expected: bool
+) -> None:
+    """Though the next worker was told otherwise, or did not come so far: a duplicate is no refusal then."""
+    (path,) = write_instances(tmp_path / "in", 1)
+    for is_reached in (True, False):
+        window: Window[Source] = Window(1)
+        window.add([InputFile(str(path))], ahead=2)
+        with journal_at(tmp_path / f"journal-{is_reached}") as journal:
+            ends = ends_with(journal, window)
+            if is_reached:
+                first = begin(window, ends)
+                ends.take_group({**told(), "attempt": first})
+                ends.die(first)
+            ends.take_group({**told(stored(path, **changes)), "attempt": begin(window, ends)})
+            (outcome,) = ends.take()
+            assert isinstance(outcome, StoreOutcome)
+            assert outcome.result is changes["result"]
+            journal.flush()
+            duplicate = stored(path, result=Result.REFUSED, status=0x0111)
+            assert journal.is_unanswered(duplicate) is (is_reached and expected)
+
+
 @pytest.mark.parametrize(("result", "length"), [(Result.FAILED, None), (Result.STORED, 100)])
 def test_what_a_worker_tells_of_an_object_of_a_web_server(tmp_path: Path, result: Result, length: int | None) -> None:
     """Its size may be that of what is packed: the next attempt is to expect no number of bytes."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from dcmsend import Peer, Reason, Result, RetryOptions, StoreOutcome, TransferOptions, send
-from dcmsend.journal import JournalFilter, JournalReader
-from dcmsend.journal.database import open_read_only
+from dcmsend.journal import JournalFilter, JournalReader, merge_journals
+from dcmsend.journal.database import close_at_rest, open_database, open_read_only
 from dcmsend.journal.resume import StoredFiles
+from dcmsend.journal.writer import GroupWriter
 from support.fixture_files import CT_CLASS, EI, meta_header
 from support.peer_script import Close, Respond, Script
 from support.scripted_peer import ScriptedPeer
@@ -84,6 +86,35 @@ def test_what_later_runs_leave_of_an_attempt_without_an_answer(
         assert files.is_unanswered(REFUSED._replace(status=0x0111)) is expected
     finally:
         files.close()
+
+
+@pytest.mark.parametrize("before", [UNANSWERED, REFUSED._replace(earlier_unanswered=True)], ids=["unanswered", "star"])
+def test_a_file_that_cannot_be_opened_leaves_an_attempt_without_an_answer_as_it_is(
+    tmp_path: Path, before: StoreOutcome
+) -> None:
+    """Also when journals are merged: what another run has stored under the name meanwhile is newer."""
+    stored = before._replace(result=Result.STORED, status=0, reason=None, file_stamp=(10, 11), started=2.0, **OTHER)
+    write_journal(tmp_path / "1", before)
+    first = rows_of(tmp_path / "1")
+    write_journal(tmp_path / "1", UNREADABLE._replace(started=3.0), resume=True)
+    assert rows_of(tmp_path / "1") == first
+    write_journal(tmp_path / "2", stored._replace(earlier_unanswered=False))
+    merge_journals(str(tmp_path / "merged"), [str(tmp_path / "1"), str(tmp_path / "2")])
+    assert rows_of(tmp_path / "merged") == rows_of(tmp_path / "2")
+
+
+def write_journal(path: Path, outcome: StoreOutcome, *, resume: bool = False) -> None:
+    connection = open_database(str(path), Peer("host", 104).facts, resume=resume)
+    writer = GroupWriter(connection, str(path), lambda group: None, lambda: None)
+    writer.add(outcome)
+    writer.close()
+    close_at_rest(connection)
+
+
+def rows_of(path: Path) -> list[tuple[object, ...]]:
+    with closing(open_read_only(str(path))[0]) as connection:
+        columns = "name, size, mtime_ns, outcome, reason, time, sop_instance_uid"
+        return connection.execute(f"SELECT {columns} FROM instance").fetchall()
 
 
 @pytest.mark.parametrize("scanning", [[], ["--send-while-scanning"]])

@@ -97,7 +97,8 @@ def histories(draw: st.DrawFn) -> list[Row]:
             outcome = draw(st.integers(0, 3))
             rows.append(Row(
                 directory, name, size, draw(st.sampled_from([size, str(1 << 70).encode() + str(size).encode()])),
-                outcome, draw(st.sampled_from([0, 0xA700, None])), None if outcome == 0 else "timed_out",
+                outcome, draw(st.sampled_from([0, 0xA700, None])),
+                None if outcome == 0 else draw(st.sampled_from(["timed_out", "timed_out*", "*", None])),
                 draw(st.integers(1, 3)), time, draw(st.sampled_from(["1.2", "1.3"])), f"1.2.{size}",
             ))  # fmt: skip
             if draw(st.booleans()):

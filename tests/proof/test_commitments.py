@@ -243,6 +243,21 @@ def test_what_is_denied_for_another_reason_is_not_proven_by_a_query(
     assert archive.queries == []
 
 
+@pytest.mark.parametrize("nights", [1, 2])
+def test_what_was_denied_for_another_reason_is_asked_for_by_a_run_that_verifies(
+    archive: CommitmentArchive, options: CommitOptions, folder: Path, journal: Path, tmp_path: Path, nights: int
+) -> None:
+    """That run asks what the archive names, whatever another one was told, before anything is sent again."""
+    archive.change = deny_one
+    for _ in range(nights):
+        night = Night(archive, folder, journal, commit=options)
+        night.sends()
+        assert night.proves()[DENIED] == names(1)
+    night = Night(archive, folder, journal, tmp_path / "moved")
+    assert (night.sends(), night.proves(), night.exit_code) == ([], {VERIFIED: names(1)}, ExitCode.OK)
+    assert not list(folder.iterdir())
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

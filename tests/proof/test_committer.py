@@ -366,8 +366,12 @@ def test_a_report_that_overtakes_a_refusal_holds_up_no_others(
 
 
 @pytest.mark.parametrize(
-    "answer", [Answer(0x0213), Answer(0x0122), Answer(error=NegotiationFailed(ConnectFailed("nobody")), is_lost=True)],
-    ids=["busy", "never", "no association"],
+    "answer",
+    [
+        Answer(0x0213), Answer(error=NegotiationFailed(ConnectFailed("nobody")), is_lost=True),
+        Answer(error=SopClassRefused(), is_lost=True),
+    ],
+    ids=["busy", "no association", "no context"],
 )  # fmt: skip
 def test_a_request_that_cannot_be_made_anew_stays_open(path: Path, answer: Answer) -> None:
     """The archive may be at work on the first one, as one on tapes that is full of requests: its report counts."""
@@ -384,6 +388,18 @@ def test_a_request_that_cannot_be_made_anew_stays_open(path: Path, answer: Answe
         verdicts = {instance_uid(number): Verdict(COMMITTED) for number in (1, 2, 3)}
         assert archive.take(CommitmentAnswer(first.tried[0], verdicts)) == 0
         assert proofs.totals() == {COMMITTED: 3}
+
+
+@pytest.mark.parametrize("status", [0x0112, 0x0122, 0xC001])
+def test_a_request_made_anew_that_is_refused_for_good_is_not_the_first_of_every_night(path: Path, status: int) -> None:
+    """One of its instances may be gone from the archive: the others are asked for in other requests."""
+    night(path, MemoryCommittingArchive(usual=Answer(delay=None)), 3)
+    assert night(path, MemoryCommittingArchive(usual=Answer(status))).found == all_of(3, NO_ANSWER, status)
+    with proofs_of(path) as proofs:
+        assert not proofs.open_transactions()
+    archive = MemoryCommittingArchive()
+    assert night(path, archive, options=SMALL.replace(instances=2)).found == all_of(3)
+    assert [len(instances) for _, instances in archive.requested] == [2, 1]
 
 
 def test_an_interrupt_ends_the_waiting(path: Path) -> None:

@@ -257,6 +257,25 @@ def test_what_is_not_there_any_more_is_not_sent_again_in_words_alone(
     assert (third.sends(), third.proves(), third.exit_code) == (names(6), {VERIFIED: names(6)}, ExitCode.OK)
 
 
+def test_where_the_files_are_not_seen_nothing_is_known_of_them(
+    archive: CommitmentArchive, dcmsend: str, folder: Path, tmp_path: Path
+) -> None:
+    """As on another host, or without a mount: the next run that sees them sends them, and no person is needed."""
+    journal = tmp_path / "journal"
+    first = Night(archive, folder, journal)
+    first.sends()
+    forget(archive, 6)
+    assert first.proves()[MISSING] == names(6)
+    os.rename(folder, tmp_path / "elsewhere")
+    words = ["--journal", journal, "--resume", "--verify", "-aec", "ARCHIVE", "127.0.0.1", archive.port]
+    result = run(dcmsend, *words)
+    assert result.exit_code == ExitCode.SOME_MAY_SUCCEED
+    assert "not there any more" not in result.stderr
+    os.rename(tmp_path / "elsewhere", folder)
+    again = Night(archive, folder, journal)
+    assert (again.sends(), again.proves(), again.exit_code) == (names(6), {VERIFIED: names(6)}, ExitCode.OK)
+
+
 def test_another_instance_in_the_file_of_one_that_was_to_be_sent_again(
     archive: CommitmentArchive, folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

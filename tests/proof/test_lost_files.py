@@ -4,24 +4,72 @@ from __future__ import annotations
 
 import logging
 import os
+from contextlib import closing
 from pathlib import Path
+from typing import cast
 
 import pytest
 
-from dcmsend.journal import StoredRow
-from dcmsend.run.lost_files import LostFiles, is_gone
+from dcmsend import JournalOptions, Peer
+from dcmsend.dicom.transfer_syntax import transfer_syntax
+from dcmsend.index import Instance, ReadMode
+from dcmsend.inputs import InputFile
+from dcmsend.interrupt import Interrupt
+from dcmsend.journal import Journal, Proofs, StoredRow
+from dcmsend.run.lost_files import LostFiles
+from dcmsend.transfer import Result, StoreOutcome
+from support.fixture_files import CT_CLASS, EI
 
 
-def gone(path: Path | str, name: str = "") -> bool:
-    return is_gone(str(path), os.fsencode(name or os.path.basename(path)))
+class Known:
+    """What a journal knows of directories; counts the questions."""
+
+    def __init__(self, *directories: Path | str) -> None:
+        self._directories = list(map(os.fsencode, directories))
+        self.asked = 0
+
+    def directories_below(self, directory: str) -> list[bytes]:
+        self.asked += 1
+        return [each for each in self._directories if each.startswith(os.fsencode(directory + os.sep))]
+
+
+def gone(path: Path | str, name: str = "", known: Known | None = None, lost: LostFiles | None = None) -> bool:
+    found = row(str(path))._replace(key=(1, os.fsencode(name or os.path.basename(path))))
+    return (lost or LostFiles()).is_gone(found, cast("Proofs", known or Known()))
 
 
 def test_files(tmp_path: Path) -> None:
     (tmp_path / "there").touch()
     (tmp_path / "link").symlink_to("nowhere")  # somebody may bring back what it leads to
-    assert [gone(tmp_path / name) for name in ("there", "link", "none", "there/none", "no folder/none", "a\0b")] == [
-        False, False, True, True, True, False,
-    ]  # fmt: skip
+    assert [gone(tmp_path / name) for name in ("there", "link", "none", "a\0b")] == [False, False, True, False]
+
+
+@pytest.mark.parametrize("name", ["no folder/none", "a/b/none", "there/none", "old.zip!/a/none"])
+def test_a_folder_that_is_not_there_is_gone_where_others_beside_it_are(tmp_path: Path, name: str) -> None:
+    """Else the tree may be on another host, or is not mounted."""
+    path, name = tmp_path / "data" / name, name.partition("!/")[2]
+    assert not gone(path, name, Known(path.parent, tmp_path / "data" / "other", tmp_path / "in"))
+    (tmp_path / "in").mkdir()
+    known = Known(path.parent, tmp_path / "data" / "other")
+    assert not gone(path, name, known)
+    (tmp_path / "data" / "other").mkdir(parents=True)
+    (tmp_path / "data" / "there").touch()
+    lost = LostFiles()
+    assert [gone(path, name, known, lost) for _ in range(3)] == [True] * 3
+    assert known.asked <= 2, "once, and once before"
+    assert not gone("/no folder of this name/none", known=Known(tmp_path))
+
+
+def test_the_journal_knows_directories(tmp_path: Path) -> None:
+    options = JournalOptions(str(tmp_path / "journal"))
+    with closing(Journal(options, Peer("127.0.0.1", 104).facts, Interrupt())) as journal:
+        for number, path in enumerate(("/no/a/1", "/no/b/c/1", "/no/1", "/no0/1", "/n/1", "/no!/1")):
+            instance = Instance(
+                InputFile(path), CT_CLASS, f"1.2.{number}", transfer_syntax(EI), ReadMode.FILE_ONLY
+            )
+            journal.note(StoreOutcome(number + 1, instance, Result.STORED, 0, started=1.0, file_stamp=(7, 1)))
+        journal.proofs().totals()  # writes what was noted
+        assert journal.proofs().directories_below("/no") == [b"/no/b/c", b"/no/a"]
 
 
 def test_members_go_by_their_archive(tmp_path: Path) -> None:

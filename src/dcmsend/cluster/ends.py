@@ -25,7 +25,7 @@ from dcmsend.transfer import (
     Result,
     StoreOutcome,
     Waiting,
-    counted_as_stored,
+    after_unanswered,
     not_attempted,
 )
 
@@ -251,8 +251,8 @@ class Ends:
             _learn(item, etag, outcome)
         if outcome.association:
             outcome = outcome._replace(association=self._number(attempt, outcome.association))
-        if outcome.is_duplicate and (was_reached or self._ledger.is_unanswered(outcome)):
-            outcome = counted_as_stored(outcome)
+        if was_reached or (outcome.is_duplicate and self._ledger.is_unanswered(outcome)):
+            outcome = after_unanswered(outcome)
         if outcome.reason is Reason.CANCELLED and outcome.result is Result.NOT_ATTEMPTED and self.error is not None:
             self._give_up_one(item, outcome.instance, may_be_there=was_repeated)
             return

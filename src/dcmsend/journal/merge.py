@@ -1,7 +1,8 @@
 """Merges many journals into one, such as those of several shards.
 
 If two journals have a row about the same file, the merged journal has the row that a single journal would have after
-both outcomes in the order of their times.  So neither the order of the journals nor merging them again matters.
+both outcomes in the order of their times, but for the star of ``schema.UNANSWERED``: a newer row without an answer of
+its own does not take it over from an older one.  So neither the order of the journals nor merging them again matters.
 """
 
 from __future__ import annotations

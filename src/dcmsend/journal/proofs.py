@@ -6,6 +6,7 @@ was sent again meanwhile, or holds another instance by now, is not changed.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -70,6 +71,7 @@ _IS_LAST_COPY: Final = (
     "SELECT 1 FROM instance WHERE directory = ? AND name = ? AND outcome = 0 AND time = ? AND sop_instance_uid = ?"
 )
 _HAS_INSTANCE: Final = "SELECT 1 FROM instance WHERE directory = ? AND name = ? AND sop_instance_uid = ?"
+_DIRECTORIES: Final = "SELECT path FROM directory WHERE path > ? AND path < ? ORDER BY path DESC LIMIT ?"
 _SORTED: Final = (
     "CREATE TEMP TABLE wanted AS SELECT directory, name FROM instance LEFT JOIN series ON series.id = instance.series "
     "WHERE outcome = 0 AND {} ORDER BY series IS NULL, series.study, series, directory, name"
@@ -274,6 +276,13 @@ class Proofs:
         self._write_first()
         with translated(self._path):
             return self._connection.execute(_HAS_INSTANCE, (*row.key, row.sop_instance_uid)).fetchone() is not None
+
+    def directories_below(self, directory: str) -> list[bytes]:
+        """The directories below another one in which files of this journal are or were; the last 1000 by name."""
+        inner = os.fsencode(directory.rstrip(os.sep) + os.sep)
+        with translated(self._path):
+            found = self._connection.execute(_DIRECTORIES, (inner, inner[:-1] + bytes((inner[-1] + 1,)), _PIECE))
+            return [bytes(path) for (path,) in found]
 
     def is_last_copy(self, row: StoredRow) -> bool:
         """Whether the row's instance is still stored, and was not sent again since the row was read."""

@@ -99,7 +99,9 @@ UNANSWERED: Final = "*"
 same instance of the same file that was sent completely and not answered.  It is not shown.
 """
 
-_IS_UNANSWERED: Final = f"(instance.outcome = {CODES[Result.UNCONFIRMED]} OR instance.reason LIKE '%{UNANSWERED}')"
+_IS_UNANSWERED: Final = (
+    f"(instance.outcome = {CODES[Result.UNCONFIRMED]} OR coalesce(instance.reason, '') LIKE '%{UNANSWERED}')"
+)
 
 REASON: Final = (
     f"CASE WHEN instance.reason LIKE '%{UNANSWERED}' THEN nullif(rtrim(instance.reason, '{UNANSWERED}'), '') "
@@ -158,19 +160,19 @@ PROOF_AFTER: Final = f"proof = CASE WHEN {IS_SAME} THEN -abs(instance.proof) END
 _CHANGED: Final = f"IN ('{Reason.FILE_CHANGED.name.lower()}', '{Reason.DATA_SET_BROKEN.name.lower()}')"
 """The file was changed while it was sent."""
 
+_IS_NO_ANSWER: Final = f"excluded.outcome IN ({CODES[Result.REFUSED]}, {CODES[Result.FAILED]})"
+
 _STAYS_UNANSWERED: Final = (
-    f"{_IS_UNANSWERED} AND (({IS_SAME}) OR excluded.size IS NULL) AND coalesce(excluded.reason, '') NOT {_CHANGED} "
-    f"AND excluded.outcome IN ({CODES[Result.REFUSED]}, {CODES[Result.FAILED]})"
+    f"{_IS_UNANSWERED} AND {IS_SAME} AND coalesce(excluded.reason, '') NOT {_CHANGED} AND {_IS_NO_ANSWER}"
 )
-"""Whether what came after an attempt without an answer leaves it open what became of that; a file that cannot be
-opened tells nothing of it.
-"""
+"""Whether what came after an attempt without an answer leaves it open what became of that."""
+
+_TELLS_NOTHING: Final = (
+    f"{_IS_UNANSWERED} AND {_IS_NO_ANSWER} AND instance.size IS NOT NULL AND excluded.size IS NULL"
+)
+"""Whether a file that was sent without an answer cannot be opened any more: that tells nothing of it."""
 
 _MERGED: Final = {
-    **{
-        name: f"CASE WHEN {_STAYS_UNANSWERED} THEN instance.{name} ELSE excluded.{name} END"
-        for name in ("size", "mtime_ns", "etag", "sop_instance_uid")
-    },
     "reason": f"CASE WHEN {_STAYS_UNANSWERED} "
     f"THEN rtrim(coalesce(excluded.reason, ''), '{UNANSWERED}') || '{UNANSWERED}' ELSE excluded.reason END",
     "attempts": "instance.attempts + excluded.attempts",
@@ -187,13 +189,13 @@ def upsert(rows: int) -> str:
 
     A stored row stays stored, unless the file or the instance in it has changed, or the file was changed while it was
     sent again: a file may be named twice in one run, and the peer may refuse the second copy as a duplicate.  What the
-    peer may have stored without an answer stays known as that.  A file that cannot be opened any more does not change
-    what is known of it.
+    peer may have stored without an answer stays known as that.  A file that cannot be opened any more changes
+    nothing that is known of either.
     """
     places = ", ".join(["(" + ", ".join("?" * len(COLUMNS)) + ")"] * rows)
     return (
         f"INSERT INTO instance ({', '.join(COLUMNS)}) VALUES {places} "
         f"ON CONFLICT (directory, name) DO UPDATE SET {_CHANGES} "
-        f"WHERE instance.outcome <> 0 OR excluded.outcome = 0 OR (excluded.size IS NOT NULL AND (NOT ({IS_SAME}) "
-        f"OR excluded.reason {_CHANGED}))"
+        f"WHERE (instance.outcome <> 0 AND NOT ({_TELLS_NOTHING})) "
+        f"OR excluded.outcome = 0 OR (excluded.size IS NOT NULL AND (NOT ({IS_SAME}) OR excluded.reason {_CHANGED}))"
     )

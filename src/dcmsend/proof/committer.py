@@ -2,7 +2,8 @@
 
 - A transaction is noted before it is requested, so that a report never finds it unknown, whatever ends the run.
 - No Transaction UID is used twice.  What is requested anew has a new UID; a report on the old one counts, too.  The
-  new one is open even if the archive does not take it, as long as a report on the old one may come.
+  new one is open even if the archive does not take it, as long as a report on the old one may come; not if it refuses
+  this one for good, else the same request would be the first of every night, and the last.
 - COMMITTED and DENIED come from reports alone.  Everything else is NO_ANSWER: that costs a request in the next run.
 
 Source: PS3.4 J.3.
@@ -182,7 +183,7 @@ class Committer(Generic[RequestableT]):
             status = self._requester.request(uid, list(names))
         except NO_ANSWER as error:
             if is_refusal(error):
-                self._put_back(uid, reason_of(error), is_anew=is_anew)
+                self._put_back(uid, reason_of(error), stays_open=is_anew)
             else:  # the archive may have it, and may report on it
                 self._last.append(uid)
             self._fail(reason_of(error), error, for_good=is_for_good(error))
@@ -193,12 +194,13 @@ class Committer(Generic[RequestableT]):
             self._open[uid] = len(rows)
             self._heard = self._clock()
             return
-        self._put_back(uid, status, is_anew=is_anew)
-        self._fail(status, None, for_good=status not in _BUSY and status >> 8 != 0xA7)
+        for_good = status not in _BUSY and status >> 8 != 0xA7
+        self._put_back(uid, status, stays_open=is_anew and not for_good)
+        self._fail(status, None, for_good=for_good)
 
-    def _put_back(self, uid: str, reason: int | str, *, is_anew: bool) -> None:
+    def _put_back(self, uid: str, reason: int | str, *, stays_open: bool) -> None:
         """Have the instances of a refused request asked for later, unless a report on them has come meanwhile."""
-        if is_anew:  # the archive may be at work on the one before; as long as this one is open its report counts
+        if stays_open:  # the archive may be at work on the one before; as long as this one is open its report counts
             self._last.append(uid)
         elif rows := self._transactions.refuse(uid, reason):
             self._again.append(rows)

@@ -7,11 +7,12 @@ import os
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from dcmsend.journal import StoredRow
+    from dcmsend.journal import Proofs, StoredRow
 
-__all__ = ["LostFiles", "is_gone"]
+__all__ = ["LostFiles"]
 
 _MOST_NAMED: Final = 10
+_MOST_KNOWN: Final = 1000
 _MARK: Final = f"!{os.sep}"
 """Behind the name of an archive, before that of a member."""
 
@@ -25,6 +26,32 @@ class LostFiles:
         self._gone = self._replaced = 0
         self._names_gone: list[str] = []
         self._names_replaced: list[str] = []
+        self._others: dict[str, bool] = {}  # by a directory: whether one of the journal is there below it
+
+    def is_gone(self, row: StoredRow, proofs: Proofs) -> bool:
+        """Whether the row's file is not there, and this machine sees the place where it was.  Raises JournalError.
+
+        It sees the place if the directory is there, or others of the journal beside that: else all of it may be on
+        another host, or is not mounted now.
+        """
+        places = _places_without(row.path, row.key[1])
+        if not places:
+            return False
+        return any(map(os.path.isdir, places)) or self._has_others(places[0], proofs)
+
+    def _has_others(self, directory: str, proofs: Proofs) -> bool:
+        while not os.path.isdir(directory):
+            above = os.path.dirname(directory)
+            if above == directory:
+                return False
+            directory = above
+        if os.path.dirname(directory) == directory:
+            return False  # every machine has a root
+        if directory not in self._others:
+            if len(self._others) >= _MOST_KNOWN:
+                self._others.clear()
+            self._others[directory] = any(map(os.path.isdir, proofs.directories_below(directory)))
+        return self._others[directory]
 
     def add_gone(self, row: StoredRow) -> None:
         """Note one whose file is not there."""
@@ -52,24 +79,27 @@ def _tell(what: str, count: int, names: list[str]) -> None:
         _log.error("the archive lacks %d instances whose files %s: %s\n%s", count, what, shown, CANNOT_SEND_AGAIN)
 
 
-def is_gone(path: str, name: bytes) -> bool:
-    """Whether a file of this machine is not there, by its full name and the last part of that.
+def _places_without(path: str, name: bytes) -> list[str] | None:
+    """The directories in which a file of this machine should be and is not, by its full name and the last part of that.
 
-    A member of an archive goes by the archive, and an object of a store is not looked for.
+    None if it is there, or nobody knows.  A member of an archive goes by the archive: there are several directories
+    where the name does not tell which part is the archive.  An object of a store is not looked for.
     """
     if not os.path.isabs(path):
-        return False  # an address
+        return None  # an address
     try:
         os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
         pass
     except (OSError, ValueError):
-        return False  # nobody knows
+        return None
     else:
-        return False
+        return None
+    places = [os.path.dirname(path)]
     at = path.find(_MARK)
     while at >= 0:
         if os.path.isfile(path[:at]):
-            return False  # it may be a member of that
+            return None  # it may be a member of that
+        places.append(os.path.dirname(path[:at]))
         at = path.find(_MARK, at + 1)
-    return path.endswith(os.sep + os.fsdecode(name))  # else the path is that of a member that begins with a slash
+    return places if path.endswith(os.sep + os.fsdecode(name)) else None  # else a member that begins with a slash

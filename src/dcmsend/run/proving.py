@@ -16,7 +16,7 @@ from dcmsend.report import RunRecord
 from dcmsend.settings import Settings
 from dcmsend.transfer import InstanceProof, Proof, ProofState, Result, StoreOutcome, Verdict
 
-from .lost_files import LostFiles, is_gone
+from .lost_files import LostFiles
 from .querying import ONCE, Querying
 
 if TYPE_CHECKING:
@@ -130,9 +130,12 @@ class Proving:
             _log.warning("the archive lacks %d instances that it has called stored; they are sent again", again)
 
     def _rows_due(self, proofs: Proofs) -> Iterator[StoredRow]:
+        texts: dict[str, str] = {}  # each once, where there are many rows
         for row in proofs.refuted(sent_again=False):
-            if not self._is_whole(proofs, row) and not is_gone(row.path, row.key[1]):
-                self._due[row.path] = row
+            if not self._is_whole(proofs, row) and not self._lost.is_gone(row, proofs):
+                uids = row.study_uid, row.series_uid, row.sop_class_uid
+                study, series, sop_class = (texts.setdefault(uid, uid) for uid in uids)
+                self._due[row.path] = row._replace(study_uid=study, series_uid=series, sop_class_uid=sop_class)
                 yield row
 
     def prove(self, journal: Journal | MovingJournal | None) -> Generator[InstanceProof, None, None]:
@@ -151,13 +154,14 @@ class Proving:
     def _ask_refuted(self, proofs: Proofs) -> None:
         """Ask once more for what earlier runs have found missing; keep what is there by now.
 
-        Not for what the archive has denied for a reason of its own: it may have that in its database all the same, and
-        what it finds there is no answer to the question whether it keeps it.
+        In a run that asks for commitments not for what the archive has denied for a reason of its own: it may have that
+        in its database all the same, and what it finds there is no answer to the question whether it keeps it.
         """
         self._asks_again = False
-        refuted = chain(proofs.refuted(sent_again=False), proofs.refuted(sent_again=True))
-        lacking = (row for row in refuted if not _is_denied_otherwise(row))
-        for row, verdict in self._query.verdicts(lacking, ONCE):
+        refuted: Iterable[StoredRow] = chain(proofs.refuted(sent_again=False), proofs.refuted(sent_again=True))
+        if self._options is None:
+            refuted = (row for row in refuted if not _is_denied_otherwise(row))
+        for row, verdict in self._query.verdicts(refuted, ONCE):
             if verdict.state is ProofState.VERIFIED and proofs.record([(row, verdict)]):
                 self._found.append((row, Proof(*verdict, time=time.time())))
 
@@ -198,7 +202,7 @@ class Proving:
                 if is_whole and self._commit is not None:
                     self._query.whole.setdefault((row.study_uid, row.series_uid), 0)
                 is_refused = not is_again and row.path in self._refused  # then it comes once more, among the others
-                is_lost = not (is_again or is_whole or is_refused) and is_gone(row.path, row.key[1])
+                is_lost = not (is_again or is_whole or is_refused) and self._lost.is_gone(row, proofs)
                 if is_lost:
                     self._lost.add_gone(row)
                 events = self._events_of(row, row.proof)

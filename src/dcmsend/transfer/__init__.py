@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from .engine import Engine, not_attempted
 from .observer import CallerFailed, Observer, tell_caller
 from .options import AutoAssociations, RetryOptions, TransferOptions
-from .outcome import Attempt, Reason, Result, StoreOutcome, counted_as_stored, may_succeed
+from .outcome import Attempt, Reason, Result, StoreOutcome, after_unanswered, may_succeed
 from .peer_facts import Counter, Counts, PeerFacts, Timings, blames_receiver, log_end
 from .time_window import limit_time
 
@@ -62,8 +62,8 @@ __all__ = [
     "TransferOptions",
     "Verdict",
     "Waiting",
+    "after_unanswered",
     "blames_receiver",
-    "counted_as_stored",
     "limit_time",
     "log_end",
     "may_succeed",

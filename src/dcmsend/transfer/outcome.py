@@ -8,7 +8,10 @@ from dcmsend.dicom.transfer_syntax import TransferSyntax
 from dcmsend.index import HeaderFacts, Instance
 from dcmsend.reasons import Reason
 
-__all__ = ["Attempt", "Reason", "Result", "StoreOutcome", "came_with_others", "counted_as_stored", "may_succeed"]
+__all__ = [
+    "Attempt", "Reason", "Result", "StoreOutcome", "after_unanswered", "came_with_others", "counted_as_stored",
+    "may_succeed",
+]  # fmt: skip
 
 
 class Result(Enum):
@@ -75,8 +78,8 @@ class StoreOutcome(NamedTuple):
         facts: study, series and other requested elements of the data set that was loaded to be sent; None if none was
             loaded (``instance.facts`` then has what the scan has seen), or if nobody asks: no program that reads the
             outcomes, no journal, no report.
-        earlier_unanswered: whether the peer has refused the instance, and may have it all the same: one of ``earlier``
-            sent the same instance completely and was not answered.
+        earlier_unanswered: whether the peer has refused the instance, or a worker of a cluster failed with it, and the
+            peer may have it all the same: an earlier attempt of this run sent the same instance and was not answered.
     """
 
     index: int  # type: ignore[assignment]  # hides tuple.index, which is not used
@@ -157,6 +160,18 @@ def counted_as_stored(outcome: StoreOutcome) -> StoreOutcome:
     """The outcome for a duplicate that an earlier attempt may have stored; the peer's status stays visible."""
     return outcome._replace(result=Result.STORED, message=f"the peer has it already (0x{outcome.status or 0:04X})")
 
+
+def after_unanswered(outcome: StoreOutcome) -> StoreOutcome:
+    """The outcome of an attempt after one that may have stored the same instance, and was not answered."""
+    if outcome.is_duplicate:
+        return counted_as_stored(outcome)
+    if outcome.result is Result.REFUSED or (outcome.result is Result.FAILED and outcome.reason not in _OTHER_FILE):
+        return outcome._replace(earlier_unanswered=True)  # a later run may hear of a duplicate
+    return outcome
+
+
+_OTHER_FILE = frozenset({Reason.FILE_CHANGED, Reason.DATA_SET_BROKEN})
+"""Then the file is not the one that was sent before."""
 
 _TRANSIENT = frozenset({
     Reason.FILE_CHANGED, Reason.STORE_BUSY, Reason.CONNECTION_LOST, Reason.ABORTED, Reason.RELEASED, Reason.TIMED_OUT,

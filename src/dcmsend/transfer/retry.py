@@ -18,7 +18,7 @@ from dcmsend.explanations import one_line
 from dcmsend.interrupt import WAIT_SLICE, Interrupt
 
 from .options import RetryOptions
-from .outcome import Reason, Result, StoreOutcome, came_with_others, counted_as_stored
+from .outcome import Reason, Result, StoreOutcome, after_unanswered, came_with_others
 from .peer_facts import blames_receiver
 
 __all__ = ["AllBut", "Retries", "delay_after"]
@@ -224,10 +224,8 @@ def _joined(before: StoreOutcome, outcome: StoreOutcome, tried: Mapping[_Identit
     sent to its end, has stored nothing: a duplicate is then somebody else's, perhaps with other content.
     """
     identity = _identity(outcome)
-    if outcome.is_duplicate and tried.get(identity, False):
-        outcome = counted_as_stored(outcome)
     if outcome.result is Result.REFUSED and tried.get(identity, False):
-        outcome = outcome._replace(earlier_unanswered=True)  # a later run may hear of a duplicate
+        outcome = after_unanswered(outcome)
     if outcome.result in (Result.FAILED, Result.NOT_ATTEMPTED):
         # This attempt failed; what became of an earlier one no answer told.  A file that did not open has no identity.
         unanswered = [each for each, is_unanswered in tried.items() if is_unanswered]
