@@ -32,16 +32,16 @@ def headline(record: RunRecord, invalid: int) -> dict[str, Any]:
         if already and record.error is None:
             what = "Everything that was found" if is_partial else "Everything"
             text = f"{what} had arrived before: {format_count(already)} files"
-            return {**_said(kind, text), "is_partial": is_partial}
+            return _said(kind, text, is_partial=is_partial)
         if record.filtered and record.error is None:
             text = f"Nothing had to be sent: {format_count(record.filtered)} files are left out by their values"
-            return {**_said(kind, text), "is_partial": is_partial}
+            return _said(kind, text, is_partial=is_partial)
         return {**_said("bad", "Nothing was sent"), "is_empty": True}
     if not missing:
         place = f"that {_WERE[total > 1]} found" if is_partial else ""
         text = of_rows(total, 0, "has arrived", "have arrived", place=place)
         kind = "good" if record.error is None and not is_partial else "warn"
-        return {**_said(kind, text), "is_partial": is_partial}
+        return _said(kind, text, is_partial=is_partial)
     return _said("bad", of_rows(total, missing, "has not arrived", "have not arrived"))
 
 
@@ -103,5 +103,5 @@ def result_lines(record: RunRecord, missing: int, hint: str) -> dict[str, Any]:
     }
 
 
-def _said(kind: str, text: str) -> dict[str, Any]:
-    return {"kind": kind, "text": text, "run": "", "is_empty": False, "is_partial": False}
+def _said(kind: str, text: str, *, is_partial: bool = False) -> dict[str, Any]:
+    return {"kind": kind, "text": text, "run": "", "is_empty": False, "is_partial": is_partial}

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from dcmsend.dicom.transfer_syntax import TransferSyntax, transfer_syntax
 from dcmsend.errors import TranscodeError
 
+from . import decoder_package
+
 if TYPE_CHECKING:
     from .codec import Codec
 
@@ -112,13 +114,11 @@ def codec_for(syntax: TransferSyntax) -> Codec:
         )
     from importlib import import_module
 
-    from .decoder_package import cause_of, package_failure
-
-    failure = package_failure() if row.extension else ""
+    failure = decoder_package.package_failure() if row.extension else ""
     if not failure:
         try:
             return import_module(f"{__package__}.codecs.{row.module}")  # type: ignore[return-value]
         except Exception as error:  # a library for another processor or system raises errors of many types
-            failure = cause_of(error)
+            failure = decoder_package.cause_of(error)
     detail = f"decoding {syntax.name}: the package {PACKAGE} cannot be loaded: {failure}"
     raise TranscodeError("Pixel representation cannot be changed", detail)

@@ -17,8 +17,10 @@ from .tls_failure import not_tls, tls_failure
 __all__ = ["TlsConnection"]
 
 _PART: Final = 64 * 1024
-_RECORD: Final = 16 * 1024
 """Bytes encrypted at once: few calls, and the encrypted bytes still fit the processor's cache."""
+
+_RECORD: Final = 16 * 1024
+"""Most bytes of a TLS record before it is encrypted."""
 
 _RECORD_TYPES: Final = range(0x14, 0x19)
 """First byte of every TLS record.  Source: RFC 8446 B.1, RFC 6520."""
@@ -227,7 +229,7 @@ class TlsConnection:
 def _whole_records(length: int, encrypted: int, taken: int) -> int:
     """How many of ``length`` bytes lie in records that were taken whole; ``taken`` of all ``encrypted`` bytes were.
 
-    Source: RFC 8446 5.1.  A record has at most 2**14 bytes; what encryption adds is the same for each, but for padding.
+    Source: RFC 8446 5.1.  What encryption adds is the same for each record, but for padding.
     """
     added = (encrypted - length) // -(-length // _RECORD)
     return min(length, taken // (_RECORD + added) * _RECORD)

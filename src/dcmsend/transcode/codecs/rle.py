@@ -13,6 +13,7 @@ from typing import Final
 from dcmsend.dicom.transfer_syntax import TransferSyntax
 from dcmsend.errors import TranscodeError
 
+from .. import decoder_package
 from ..codec import Image, NativeImage, cannot_change, colour_of_full_planes
 
 __all__ = ["DAMAGED", "open_decoder", "starts_frame", "unpack_bits"]
@@ -187,9 +188,7 @@ def _fast_functions() -> _Functions | None:
     """``_unpack_all`` and ``_spread`` with imagecodecs and numpy, ten times as fast; None where these cannot be had."""
     if find_spec("imagecodecs") is None or find_spec("numpy") is None:
         return None
-    from ..decoder_package import package_failure  # most runs decode nothing
-
-    if package_failure():
+    if decoder_package.package_failure():
         return None
     import numpy as np
     from imagecodecs import packbits_decode
