@@ -7,11 +7,16 @@ import signal
 import subprocess
 import sys
 import threading
+import time
+from pathlib import Path
 
 import pytest
 
 from dcmsend.cli.signals import signals_stop
 from dcmsend.interrupt import Interrupt
+from support.processes import wait_until
+from support.scripted_peer import ScriptedPeer
+from support.sending import write_instances
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -37,6 +42,53 @@ def test_reason_is_the_first_signal() -> None:
         signal.raise_signal(signal.SIGINT)
     assert interrupt.aborted
     assert interrupt.by == "SIGTERM"
+
+
+def test_the_last_lines_come_after_what_a_signal_says() -> None:
+    """Though the thread that tells it is late, as on a machine with much to do."""
+    lines: list[str] = []
+
+    def tell(line: str) -> None:
+        time.sleep(0.3)
+        lines.append(line)
+
+    with signals_stop(Interrupt(), tell) as end_telling:
+        signal.raise_signal(signal.SIGINT)
+        end_telling()
+        lines.append("the last one")
+    assert lines == ["stopping; press again to abort", "the last one"]
+
+
+def test_a_signal_that_comes_after_the_last_lines_says_nothing() -> None:
+    interrupt, lines = Interrupt(), list[str]()
+    with signals_stop(interrupt, lines.append) as end_telling:
+        end_telling()
+        signal.raise_signal(signal.SIGINT)
+    assert interrupt.requested
+    assert lines == []
+
+
+def test_a_late_line_stands_above_the_closing_ones(tmp_path: Path) -> None:
+    """The thread that tells it gets its turn half a second after the signal; the run ends before."""
+    write_instances(tmp_path / "study", 200)
+    code = (
+        "import sys, time\n"
+        "from dcmsend.cli.main import main\n"
+        "from dcmsend.cli.progress_display import ProgressDisplay\n"
+        "tell = ProgressDisplay.tell\n"
+        "ProgressDisplay.tell = lambda self, line: (time.sleep(0.5), tell(self, line))\n"
+        "sys.exit(main(sys.argv[1:]))"
+    )
+    with ScriptedPeer() as peer:
+        options = ["-nh", "+sd", "--max-instances-rate", "20", "127.0.0.1", str(peer.port)]
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, *options, str(tmp_path / "study")], stderr=subprocess.PIPE, text=True
+        )
+        wait_until(lambda: len(peer.stores) > 2, 60, "the first answers")
+        process.send_signal(signal.SIGINT)
+        stderr = process.communicate(timeout=60)[1].splitlines()
+    assert process.returncode == 130
+    assert [line[:8] for line in stderr if line.startswith(("stopping", "Exit"))] == ["stopping", "Exit 130"]
 
 
 def test_ignored_signal_stays_ignored() -> None:

@@ -103,11 +103,12 @@ def _transfer(
     gc.freeze()  # imported objects stay, so the collector need not examine them
     gc.enable()
     interrupt = Interrupt(settings.transfer.drain_seconds)
-    with signals_stop(interrupt, display.tell):
+    with signals_stop(interrupt, display.tell) as end_telling:
         if settings.preview is not None:
             return judge(_preview(settings, names, interrupt))
         run = Run(settings, interrupt) if make_carrier is None else Run(settings, interrupt, make_carrier=make_carrier)
         run.send_names(names, observer=display.watch(run.record), judge=judge)
+        end_telling()
         display.close(run.record)
         return judge(run.record)
 

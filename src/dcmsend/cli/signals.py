@@ -23,15 +23,23 @@ _SIGNALS: Final[tuple[signal.Signals, ...]] = tuple(
 
 
 @contextmanager
-def signals_stop(interrupt: Interrupt, tell: Callable[[str], None] | None = None) -> Iterator[None]:
+def signals_stop(interrupt: Interrupt, tell: Callable[[str], None] | None = None) -> Iterator[Callable[[], None]]:
     """Within the block signals become requests to the interrupt; a signal ignored by the parent stays ignored.
 
-    ``tell`` gets a line for the person who has sent the first one, on a thread of its own; the end of the block waits
-    for it, though not for long, because the process may end next.
+    ``tell`` gets a line for the person who has sent the first one, on a thread of its own.  The block gets a function
+    to call before it writes its last lines: it waits for that line, though not for long, and lets none be told later.
+    The end of the block calls it too, because the process may end next.
     Outside the main thread nothing changes, because Python permits handlers only there.
     """
 
     told = _thread.allocate_lock()
+    may_tell = tell is not None
+
+    def end_telling() -> None:
+        nonlocal may_tell
+        may_tell = False
+        if told.acquire(timeout=_PATIENCE):
+            told.release()
 
     def tell_stopping(line: str) -> None:
         assert tell is not None
@@ -48,7 +56,7 @@ def signals_stop(interrupt: Interrupt, tell: Callable[[str], None] | None = None
                 signal.signal(each, signal.SIG_DFL)
         else:
             interrupt.request(name)
-            if tell is not None:
+            if may_tell:
                 # The handler may have interrupted somebody who writes, and `threading` has locks of its own.
                 told.acquire()
                 try:
@@ -62,11 +70,11 @@ def signals_stop(interrupt: Interrupt, tell: Callable[[str], None] | None = None
     for each in taken:
         signal.signal(each, on_signal)
     try:
-        yield
+        yield end_telling
     finally:
         for each in taken:
             signal.signal(each, before[each])
-        told.acquire(timeout=_PATIENCE)
+        end_telling()
 
 
 def stopping_line(interrupt: Interrupt) -> str:
