@@ -112,8 +112,12 @@ def test_few_instances_need_one(tmp_path: Path, count: int) -> None:
 @pytest.mark.parametrize("accepted", [1, 2])
 def test_a_peer_that_takes_only_some(tmp_path: Path, refusal: Any, accepted: int) -> None:
     """It is asked for one too many, once; then the run goes on over those that it takes."""
-    sent, counted = auto(write_instances(tmp_path, 50 + 50 * accepted), *[SLOW] * accepted, Script(associate=refusal))
-    check(sent, 50 + 50 * accepted)
+    scripts = [*[SLOW] * accepted, Script(associate=refusal)]
+    for count in (50 + 50 * accepted, 1000):  # on a machine with no time for us the first run ends before the trial
+        sent, counted = auto(write_instances(tmp_path / str(count), count), *scripts)
+        check(sent, count)
+        if counted.most == accepted < len(sent.peer.connections):
+            break
     assert counted.most == accepted
     assert len(sent.peer.connections) == accepted + 1
 
