@@ -11,11 +11,12 @@ from dcmsend.reasons import NoJournal
 from dcmsend.transfer import PeerFacts
 
 from .database import Binding, holds_nothing, open_read_only, size_of_existing
+from .lock import check_lockable
 from .options import JournalOptions
 from .own_files import OwnFiles, check_places
 from .path_key import Directories
 from .resume import StoredFiles
-from .sent_directory import SentDirectory
+from .sent_directory import SentDirectory, check_sent_directory
 from .sqlite_errors import translated
 
 __all__ = ["JournalView"]
@@ -32,6 +33,9 @@ class JournalView:
         self._sent = SentDirectory(options.move_sent) if options.move_sent else None
         with translated(options.path):
             check_places(options.path)
+        check_lockable(options.path)
+        if options.move_sent:
+            check_sent_directory(options.move_sent, options.path)
         if not os.path.lexists(options.path):
             return
         with translated(options.path):
@@ -39,7 +43,10 @@ class JournalView:
                 if holds_nothing(options.path):
                     return
                 raise JournalError(options.path, "exists already", NoJournal.EXISTS)
-            if not size_of_existing(options.path):
+            size = size_of_existing(options.path)
+            if not os.access(options.path, os.W_OK):
+                raise JournalError(options.path, "cannot be written to")
+            if not size:
                 return
         connection, found = open_read_only(options.path)
         wanted = Binding.of(peer)
