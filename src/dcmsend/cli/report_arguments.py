@@ -10,7 +10,7 @@ from dcmsend.report import ReportOptions
 
 from .command_line import CommandLine
 from .numbers import invalid_value
-from .option_table import METRICS, REPORTS
+from .option_table import METRICS, PROGRESS, REPORTS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def report_options(line: CommandLine) -> ReportOptions:
         metrics_file=files.get(METRICS, ""),
         run_id=run_id,
         names=written,
-        text_is_needed=line.uses_ours_beside(_PREVIEWS),
+        text_is_needed=line.uses_ours_beside((*_PREVIEWS, *PROGRESS)),
     )
 
 
