@@ -23,11 +23,16 @@ __all__ = ["JournalView"]
 
 
 class JournalView:
-    """A journal opened only to look up what is stored already (``--dry-run``)."""
+    """A journal opened only to look up what is stored already (``--dry-run``).
+
+    Attributes:
+        lacked: how many of the files that were found stored the archive lacked when it was asked.
+    """
 
     def __init__(self, options: JournalOptions, peer: PeerFacts) -> None:
         """Raises JournalError wherever a run would, except for a journal that a run is using."""
         self._stored: StoredFiles | None = None
+        self.lacked = 0
         self._directories = Directories()
         self._own = OwnFiles(options.path)
         self._sent = SentDirectory(options.move_sent) if options.move_sent else None
@@ -66,7 +71,9 @@ class JournalView:
 
     def is_stored(self, item: Source) -> bool:
         """Whether an input need not be sent.  Raises JournalError."""
-        return self._stored is not None and self._stored.find(item) is not None
+        found = None if self._stored is None else self._stored.find(item)
+        self.lacked += found is not None and found.is_refuted
+        return found is not None
 
     def reject(self, rejected: RejectedInput) -> None:
         """Does nothing: a view writes nothing."""
