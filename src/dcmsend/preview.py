@@ -26,7 +26,7 @@ from dcmsend.interrupt import Interrupt
 from dcmsend.load import Abilities
 from dcmsend.plan import AssociationPlan, plan_association
 from dcmsend.protocol import PresentationContext, status_text
-from dcmsend.report import RunRecord
+from dcmsend.report import RunRecord, look_at_reports
 from dcmsend.run import Run, log_end
 from dcmsend.settings import Settings
 from dcmsend.transfer import Reason, Result, StoreOutcome, not_attempted
@@ -51,6 +51,10 @@ def preview(
     """
     run = Run(settings, interrupt)
     record = run.record
+    record.error = look_at_reports(settings.report, names)
+    if record.error is not None:
+        record.ended = True
+        return record
     try:
         instances, abilities = run.look(names)
         _Preview(settings, instances, abilities, record, interrupt, write).run(ask_peer=ask_peer)

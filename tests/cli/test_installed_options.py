@@ -195,6 +195,15 @@ def test_without_wish_for_compression_deflated_is_passed_through() -> None:
     assert len(data_set) % 2 == 0
 
 
+@pytest.mark.parametrize("words", [(), ("-nh",), ("-nh", "+crf", "none/report")])
+def test_a_run_without_progress_is_that_of_an_old_command_line(tmp_path: Path, words: tuple[str, ...]) -> None:
+    with ScriptedPeer() as peer:
+        arguments = (*words, HOST, peer.port, "no file", CT)
+        old, new = (run(installed_dcmsend(), *more, *arguments, cwd=tmp_path) for more in ((), ("--no-progress",)))
+    assert (new.exit_code, new.stderr) == (old.exit_code, old.stderr)
+    assert len(peer.stores) == (2 if words else 0)
+
+
 @pytest.mark.peer("dcmtk")
 @pytest.mark.parametrize(("option", "photometric_interpretation"), [((), "RGB"), (("--keep-ybr",), "YBR_FULL")])
 def test_keep_ybr(tmp_path: Path, option: tuple[str, ...], photometric_interpretation: str) -> None:

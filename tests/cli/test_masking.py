@@ -102,6 +102,25 @@ def test_what_is_at_a_wrong_place_is_not_shown(words: list[str]) -> None:
     assert "error: " in done.stderr
 
 
+ADDRESS = f"https://me:{SECRET}@store.example/list?X-Amz-Signature={SECRET}"
+
+
+@pytest.mark.parametrize("words", [
+    ["--verify", "--verify-peer", ADDRESS], ["--files-from", ADDRESS], ["--files-from0", ADDRESS],
+    ["--journal", "none/j", "--cluster", f"tls://me:{SECRET}@scheduler:8786"],
+    ["--journal", "none/j", "--cluster", ADDRESS],
+    ["-usr", "me", "--password-file", ADDRESS], ["-usr", "me", "--jwt", ADDRESS], ["--retry", ADDRESS],
+], ids=["peer of --verify", "list", "list of NUL", "scheduler", "no scheduler", "password", "ticket", "number"])
+def test_an_address_as_the_value_of_an_option(tmp_path: Path, words: list[str]) -> None:
+    """Neither in the message nor in what is told of the command line."""
+    report = tmp_path / "report"
+    done = run(installed_dcmsend(), "--arguments", "-d", "--report-json", report, *words, "127.0.0.1", "104", "file")
+    assert done.exit_code != 0
+    assert SECRET not in done.stdout + done.stderr
+    assert "store.example/list" in done.stderr or "scheduler:8786" in done.stderr
+    assert not report.exists() or SECRET not in report.read_text()
+
+
 def test_an_address_is_no_host() -> None:
     done = run(installed_dcmsend(), "https://pacs.example/rs", "443", "file")
     *_, error, hint = done.stderr.splitlines()

@@ -126,6 +126,25 @@ def test_dry_run_writes_no_report(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_a_report_in_the_form_of_dcmtk_is_tried_where_the_run_would_try_it(tmp_path: Path) -> None:
+    """DCMTK and an old command line send everything first."""
+    (tmp_path / "image").write_bytes(CT.read_bytes())
+    for place in ("none/r.txt", ".", "image"):
+        assert dry("--dry-run", "+crf", place, CT, cwd=tmp_path).exit_code == 0
+        done = dry("--dry-run", "--require-stored", "+crf", place, CT, cwd=tmp_path)
+        assert done.exit_code == 43, done.stderr
+        assert done.lines("E")[-1] == "nothing is sent; name another file for the report"
+    assert [path.name for path in tmp_path.iterdir()] == ["image"]
+
+
+@pytest.mark.parametrize("option", ["--report-json", "--report-jsonl", "--metrics-file", "+crf"])
+def test_a_pipe_for_a_report_is_not_opened(tmp_path: Path, option: str) -> None:
+    """Who reads it would take it for written, and who has no reader would wait for ever."""
+    os.mkfifo(tmp_path / "pipe")
+    done = dry("--dry-run", "--require-stored", option, "pipe", CT, cwd=tmp_path)
+    assert done.exit_code == (43 if option == "--metrics-file" else 0)
+
+
 def test_probe_peer_stores_nothing() -> None:
     done, peer = probe("--probe-peer", CT, MR)
     assert done.exit_code == 0, done.stderr

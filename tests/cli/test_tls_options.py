@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
+import signal
 import ssl
+import termios
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -259,26 +262,50 @@ def test_key_password_from_standard_input(certificates: Certificates, option: st
     assert "--tls-key-password-file" in done.stderr.splitlines()[-2]
 
 
+def asked_for_the_password(*arguments: object) -> tuple[int, int]:
+    """The process that asks on a terminal of its own, and our end of this terminal."""
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execv(installed_dcmsend(), [installed_dcmsend(), *map(str, arguments)])
+    shown = b""
+    while b"Password of private TLS key" not in shown:
+        shown += os.read(terminal, 1000)
+    return child, terminal
+
+
+def what_follows(child: int, terminal: int) -> tuple[int, bytes]:
+    """The end of the process, and what it shows until then."""
+    shown = b""
+    with contextlib.suppress(OSError):  # the other end is closed
+        while part := os.read(terminal, 1000):
+            shown += part
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), shown
+
+
+def shows_what_is_typed(terminal: int) -> bool:
+    return bool(termios.tcgetattr(terminal)[3] & termios.ECHO)
+
+
 def test_key_password_on_a_terminal(certificates: Certificates) -> None:
     """It is asked for, and not shown."""
+    pair = ("+tls", certificates.encrypted_key, certificates.client, "+cf", certificates.ca)
     with secured_peer(certificates, wants_certificate=True) as (port, peer):
-        arguments = [
-            installed_dcmsend(), "+tls", str(certificates.encrypted_key), str(certificates.client), "+cf",
-            str(certificates.ca), "localhost", str(port), str(CT),
-        ]  # fmt: skip
-        child, terminal = pty.fork()
-        if child == 0:
-            os.execv(arguments[0], arguments)
-        shown = b""
-        while b"Password of private TLS key" not in shown:
-            shown += os.read(terminal, 1000)
+        child, terminal = asked_for_the_password(*pair, "localhost", port, CT)
         os.write(terminal, KEY_PASSWORD.encode() + b"\n")
-        try:
-            while part := os.read(terminal, 1000):
-                shown += part
-        except OSError:
-            pass  # the other end is closed
+        code, shown = what_follows(child, terminal)
         os.close(terminal)
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert len(peer.stores) == 1
+    assert (code, len(peer.stores)) == (0, 1)
     assert KEY_PASSWORD.encode() not in shown
+
+
+@pytest.mark.parametrize(("key", "code"), [(b"\x03", -signal.SIGINT), (b"\x04", 1)], ids=["Ctrl-C", "Ctrl-D"])
+def test_who_gives_no_password_has_the_terminal_back(certificates: Certificates, key: bytes, code: int) -> None:
+    """It shows again what is typed."""
+    pair = ("+tls", certificates.encrypted_key, certificates.client)
+    child, terminal = asked_for_the_password(*pair, "localhost", 104, CT)
+    assert not shows_what_is_typed(terminal)
+    os.write(terminal, key)
+    end, shown = what_follows(child, terminal)
+    assert (end, shows_what_is_typed(terminal)) == (code, True), shown
+    assert b"internal error" not in shown
+    os.close(terminal)

@@ -164,12 +164,13 @@ def test_read_only(shared: Path, protected: str) -> None:
         assert as_nobody(*arguments, peer.port, shared / "in" / "000001.dcm").exit_code == 0
         (place / "journal" if protected == "journal" else place).chmod(0o555)
         more = write_instances(shared / "in", 1, first=2)
-        done = as_nobody(*arguments, peer.port, *more)
+        ends = [as_nobody(*dry_run, *arguments, peer.port, *more) for dry_run in ((), ("--dry-run",))]
         place.chmod(0o755)
         assert len(peer.stores) == 1
-    assert done.exit_code == 104, done.stderr
     expected = "cannot be written to" if protected == "journal" else "cannot be locked: Permission denied"
-    assert expected in done.stderr
+    for done in ends:
+        assert done.exit_code == 104, done.stderr
+        assert expected in done.stderr
 
 
 def test_reading_where_nothing_may_be_written(shared: Path) -> None:

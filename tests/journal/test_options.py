@@ -261,6 +261,23 @@ def test_wrong_combinations(tmp_path: Path, arguments: list[str], message: str) 
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.parametrize("words", [("--journal", "none/j"), ("--journal", "j", "--move-sent", "in/000001.dcm/d")])
+@pytest.mark.parametrize("dry_run", [(), ("--dry-run",)])
+def test_places_that_a_run_cannot_use_are_refused_by_a_dry_run_too(
+    tmp_path: Path, words: tuple[str, ...], dry_run: tuple[str, ...]
+) -> None:
+    write_instances(tmp_path / "in", 1)
+    with ScriptedPeer() as peer:
+        done = run(installed_dcmsend(), *words, *dry_run, "+sd", "127.0.0.1", peer.port, "in", cwd=tmp_path)
+    assert (done.exit_code, len(peer.stores)) == (104, 0)
+
+
+def test_a_dry_run_makes_no_folder_for_what_is_sent(tmp_path: Path) -> None:
+    write_instances(tmp_path / "in", 1)
+    assert run_with_journal(tmp_path, 104, "--move-sent", tmp_path / "a" / "b", "--dry-run").exit_code == 0
+    assert os.listdir(tmp_path) == ["in"]
+
+
 @pytest.mark.parametrize("what", ["pipe", "device", "directory", "link to nothing", "link to itself", "hard link"])
 @pytest.mark.parametrize("dry_run", [(), ("--dry-run",)])
 def test_what_is_no_journal_is_refused_by_a_dry_run_too(tmp_path: Path, what: str, dry_run: tuple[str, ...]) -> None:

@@ -183,6 +183,25 @@ def test_a_probe_tells_whether_the_archive_can_be_asked(
     assert "the archive cannot be asked what it has" in done.stderr
 
 
+@pytest.mark.parametrize("preview", ["--dry-run", "--probe-peer"])
+def test_a_preview_tells_what_may_be_sent_again(
+    archive: CommitmentArchive, dcmsend: str, folder: Path, tmp_path: Path, preview: str
+) -> None:
+    """Only a run asks for it."""
+    journal = tmp_path / "journal"
+    first = Night(archive, folder, journal)
+    first.sends()
+    forget(archive, 4)
+    first.proves()
+    words = (preview, "--journal", journal, "--resume", "-aec", "ARCHIVE", "+sd", "127.0.0.1", archive.port, folder)
+    done = run(dcmsend, "--verify", *words)
+    assert done.exit_code == 0, done.stderr
+    assert "0 SOP instances to be sent, 0 files ignored, 12 stored already" in done.stdout
+    (line,) = done.lines("W")
+    assert line.startswith("the archive lacked 1 of the files that are stored already")
+    assert run(dcmsend, *words).lines("W") == [], "nothing would be asked"
+
+
 def test_another_address_is_asked(archive: CommitmentArchive, dcmsend: str, folder: Path, tmp_path: Path) -> None:
     journal = tmp_path / "journal"
     done = run(dcmsend, "--journal", journal, "+sd", "-aec", "ARCHIVE", "127.0.0.1", archive.port, folder)

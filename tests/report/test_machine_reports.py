@@ -241,7 +241,7 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
 @pytest.mark.parametrize("place", ["none/report", ".", "none/../report"])
 def test_a_report_that_cannot_be_made(tmp_path: Path, option: str, place: str) -> None:
     """It is known before anything is sent, so nothing is."""
-    for more in (("--require-stored",), ()):
+    for more in (("--require-stored",), (), ("--dry-run",), ("--probe-peer", "--require-stored")):
         done, peer = send(tmp_path, option, place, *more, CT)
         assert done.exit_code == 43
         assert peer.connections == []

@@ -84,8 +84,8 @@ def test_other_files_stay(tmp_path: Path, peer: ScriptedPeer, option: str, conte
     reason = "there is a file that is no report of an earlier run"
     if is_image:
         reason = "it is a DICOM file, which no report overwrites"
-    for name in ("mine", "./mine"):
-        check_refused(send(tmp_path, peer, option, name, CT), peer, name, reason)
+    for name, mode in (("mine", ()), ("./mine", ()), ("mine", ("--dry-run",))):
+        check_refused(send(tmp_path, peer, *mode, option, name, CT), peer, name, reason)
     assert (tmp_path / "mine").read_bytes() == content
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
 
@@ -100,8 +100,9 @@ def test_a_file_to_be_sent_stays(tmp_path: Path, peer: ScriptedPeer, option: str
         (tmp_path / "way").symlink_to("named")
     elif way == "hard link":
         os.link(tmp_path / "named", tmp_path / "way")
-    done = send(tmp_path, peer, "-nh", option, name, CT, "named")
-    check_refused(done, peer, name, "it is one of the files to be sent, which no report overwrites")
+    for mode in ((), ("--dry-run",)):
+        done = send(tmp_path, peer, *mode, "-nh", option, name, CT, "named")
+        check_refused(done, peer, name, "it is one of the files to be sent, which no report overwrites")
     assert (tmp_path / "named").read_bytes() == b""
 
 

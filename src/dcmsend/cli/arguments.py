@@ -29,6 +29,7 @@ from .numbers import (
 )
 from .option_table import (
     JOURNAL_OPTIONS,
+    PROGRESS,
     PROOF_OPTIONS,
     REPORT_OPTIONS,
     RETRY_OPTIONS,
@@ -265,7 +266,7 @@ def _index_options(line: CommandLine, halt: bool) -> IndexOptions:
         keep_together=_keep_together(line),
         halt_on_invalid=halt,
         value_rules=_value_rules(line),
-        tells_once=line.uses_ours_beside(()) or None,
+        tells_once=line.uses_ours_beside(PROGRESS) or None,
     ))
 
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from dcmsend.cluster import CarriedBy, ClusterOptions, check_cluster_package, is_on_loopback
 from dcmsend.errors import UsageError
+from dcmsend.inputs import without_secrets
 from dcmsend.settings import Settings
 
 from .command_line import CommandLine
@@ -56,7 +57,7 @@ def _options(line: CommandLine, settings: Settings) -> ClusterOptions:
     files = line.values(_TLS)
     tls = (files[-1][0], files[-1][1], files[-1][2]) if files else None
     if address.startswith("tls://") and tls is None:
-        raise UsageError(f"{_OPTION} {address} only allowed with {_TLS}")
+        raise UsageError(f"{_OPTION} {without_secrets(address)} only allowed with {_TLS}")
     if address.startswith("tcp://") and _ENDS_WITH_PORT.search(address) and not is_on_loopback(address):
         why = "whoever reaches a scheduler can run programs on its workers"
         raise UsageError(f"{_OPTION} only allowed with tls:// and {_TLS}, because {why}")

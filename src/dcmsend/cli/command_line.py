@@ -144,7 +144,7 @@ def _check_dash(parameter: str) -> None:
 
 
 def _shown_name(text: str) -> str:
-    """A parameter for logs and reports: an address may hold a password or a signature."""
+    """A parameter or value for logs and reports: an address may hold a password or a signature."""
     if "://" not in text:
         return text
     from dcmsend.inputs import without_secrets
@@ -167,7 +167,7 @@ def _shown(row: OptionRow, value: str) -> str:
         from .masking import mask_ticket
 
         return mask_ticket(value)
-    return value
+    return _shown_name(value)
 
 
 def _looks_like_option(argument: str) -> bool:

@@ -111,7 +111,11 @@ def mask_ticket(value: str) -> str:
     A JSON Web Token (RFC 7519) and XML begin as all of their kind do, and so do access tokens of Google.
     """
     is_ticket = value.startswith(("eyJ", "ya29.", "<", "PD94", "PHNhbWw"))
-    return "***" if is_ticket or len(value) > _LONGEST_NAME or "\n" in value else value
+    if is_ticket or len(value) > _LONGEST_NAME or "\n" in value:
+        return "***"
+    from dcmsend.inputs import without_secrets  # only where a ticket is named
+
+    return without_secrets(value)
 
 
 def mask_url(value: str) -> str:

@@ -59,9 +59,12 @@ def invalid_value(option: str, text: str, *, fault: str = "", limits: Limits | N
 
     ``fault`` is ``underflow`` or ``overflow`` for a number outside ``limits``.
     """
+    from dcmsend.inputs import without_secrets
+
     from .allowed_form import allowed_form  # only needed for an error message
 
-    shown = f"{fault}: {text}" if fault else text
+    value = without_secrets(text)
+    shown = f"{fault}: {value}" if fault else value
     message = f"Invalid value for option {option}" + (f" ({shown})" if shown else "")
     return UsageError(message, allowed_form(option, limits))
 

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from typing import Final
 
 __all__ = [
-    "DIMSE_ONLY", "EXCLUSIVE", "FILE_LISTS", "JOURNAL_OPTIONS", "OPTIONS", "PARAMETERS", "SECRET", "SECURITY_OPTIONS",
-    "STORESCU_GROUP", "TICKETS", "TLS_OPTIONS", "WEB_OPTIONS", "Limits", "OptionRow", "find_option",
+    "DIMSE_ONLY", "EXCLUSIVE", "FILE_LISTS", "JOURNAL_OPTIONS", "OPTIONS", "PARAMETERS", "PROGRESS", "SECRET",
+    "SECURITY_OPTIONS", "STORESCU_GROUP", "TICKETS", "TLS_OPTIONS", "WEB_OPTIONS", "Limits", "OptionRow", "find_option",
 ]
 
 
@@ -360,6 +360,9 @@ DIMSE_ONLY: Final = (
 
 FILE_LISTS: Final = ("--files-from", "--files-from0")
 """Options that replace the last parameter."""
+
+PROGRESS: Final = ("--progress", "--no-progress")
+"""Options that say what a person sees of a run, and change nothing of it."""
 
 SECRET: Final = frozenset(("--password", "--use-passwd", "--bearer-command"))
 """Options whose value is never shown; a command may hold a secret among its words."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from .option_table import PROGRESS
 from .terminal import ErrorStream, is_terminal, make_harmless
 
 if TYPE_CHECKING:
@@ -18,14 +19,11 @@ if TYPE_CHECKING:
 
 __all__ = ["ProgressDisplay"]
 
-_SWITCHES: Final = ("--progress", "--no-progress")
-
-
 class ProgressDisplay:
     """The progress and the closing lines that a person at the terminal sees beside the messages."""
 
     def __init__(self, line: CommandLine, choice: LogChoice, settings: Settings, errors: ErrorStream) -> None:
-        wish = line.rightmost(*_SWITCHES)
+        wish = line.rightmost(*PROGRESS)
         self._errors = errors
         self._settings = settings
         self._on_terminal = is_terminal(sys.stderr)
@@ -34,7 +32,7 @@ class ProgressDisplay:
         self._is_wanted = wish == "--progress" or (
             wish is None and self._on_terminal and _leaves_the_terminal_alone(choice, settings)
         )
-        self._closes = line.uses_ours_beside(_SWITCHES) or wish == "--progress"
+        self._closes = line.uses_ours_beside(PROGRESS) or wish == "--progress"
         is_limited = settings.transfer.max_rate or settings.transfer.max_instances_rate
         self._advises_auto = (
             self._closes

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import time
+from typing import Final
 
 from dcmsend.errors import UsageError
 from dcmsend.report import ReportOptions
 
 from .command_line import CommandLine
 from .numbers import invalid_value
-from .option_table import METRICS, REPORTS
+from .option_table import METRICS, PROGRESS, REPORTS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dcmsend.report import Resend
 
 __all__ = ["report_options"]
+
+_PREVIEWS: Final = ("--dry-run", "--probe-peer")
+"""They tell of the run with the other options."""
 
 
 def report_options(line: CommandLine) -> ReportOptions:
@@ -57,7 +61,7 @@ def report_options(line: CommandLine) -> ReportOptions:
         metrics_file=files.get(METRICS, ""),
         run_id=run_id,
         names=written,
-        text_is_needed=line.uses_ours_beside(()),
+        text_is_needed=line.uses_ours_beside((*_PREVIEWS, *PROGRESS)),
     )
 
 

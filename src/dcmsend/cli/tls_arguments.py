@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from typing import Final
 
@@ -94,11 +95,27 @@ def _key_password(line: CommandLine) -> str | None:
 def _ask_password(key_file: str, *, is_asked_for: bool) -> str:
     """Ask on the terminal; without a terminal, read a line of standard input if the user has chosen to be asked."""
     if sys.stdin is not None and sys.stdin.isatty():
-        from getpass import getpass
-
-        return getpass(f"Password of private TLS key '{key_file}': ")
+        return _ask_on_terminal(f"Password of private TLS key '{key_file}': ")
     line = sys.stdin.readline() if is_asked_for and sys.stdin is not None else ""
     if not line:
         why = f"it is encrypted; see --std-passwd, {_KEY_PASSWORD_FILE}"
         raise UsageError(f"Unable to load private TLS key from '{key_file}': {why}")
     return line.rstrip("\r\n")
+
+
+def _ask_on_terminal(prompt: str) -> str:
+    """What is typed, which is not shown; nothing if the user ends the input (Ctrl-D)."""
+    from getpass import getpass
+
+    # The process must not end before the terminal shows again what is typed.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return getpass(prompt)
+    except EOFError:
+        return ""
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, before)
+        signal.raise_signal(signal.SIGINT)
+        raise
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -113,4 +113,8 @@ def _wait_for_data(descriptor: int, check: Callable[[], None] | None) -> None:
 
 
 def _unreadable(path: str, reason: str, number: int = 0) -> FileUnreadable:
+    if "://" in path:
+        from .stores import without_secrets  # names of inputs may be addresses, so one may be written here by mistake
+
+        path = without_secrets(path)
     return FileUnreadable(f"cannot read list of files '{path}': {reason}", number)

@@ -12,8 +12,8 @@ from types import TracebackType
 from typing import Final
 
 __all__ = [
-    "CANNOT", "NAME_BYTES", "Folder", "fitting", "is_one_file", "is_surely_one_file", "link", "open_below",
-    "remove_and_close", "rename_new", "sync_directory",
+    "CANNOT", "NAME_BYTES", "Folder", "check_writable", "fitting", "is_one_file", "is_surely_one_file", "link",
+    "open_below", "remove_and_close", "rename_new", "sync_directory",
 ]
 
 _HAS_DESCRIPTORS: Final = {os.rename, os.stat, os.unlink, os.open, os.link, os.mkdir} <= os.supports_dir_fd
@@ -118,6 +118,14 @@ def open_below(outer: str, directory: str) -> Folder:
                 os.mkdir(name, dir_fd=folder.fd)
             folder = Folder(os.path.join(folder.path, name), folder)
     return folder
+
+
+def check_writable(directory: str) -> None:
+    """Raise OSError where no file can be made in a directory, as far as the system tells that without a trial."""
+    if not stat.S_ISDIR(os.stat(directory).st_mode):
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+    if not os.access(directory, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 def fitting(name: str, room: int) -> str:

@@ -11,27 +11,36 @@ from dcmsend.reasons import NoJournal
 from dcmsend.transfer import PeerFacts
 
 from .database import Binding, holds_nothing, open_read_only, size_of_existing
+from .lock import check_lockable
 from .options import JournalOptions
 from .own_files import OwnFiles, check_places
 from .path_key import Directories
 from .resume import StoredFiles
-from .sent_directory import SentDirectory
+from .sent_directory import SentDirectory, check_sent_directory
 from .sqlite_errors import translated
 
 __all__ = ["JournalView"]
 
 
 class JournalView:
-    """A journal opened only to look up what is stored already (``--dry-run``)."""
+    """A journal opened only to look up what is stored already (``--dry-run``).
+
+    Attributes:
+        lacked: how many of the files that were found stored the archive lacked when it was asked.
+    """
 
     def __init__(self, options: JournalOptions, peer: PeerFacts) -> None:
         """Raises JournalError wherever a run would, except for a journal that a run is using."""
         self._stored: StoredFiles | None = None
+        self.lacked = 0
         self._directories = Directories()
         self._own = OwnFiles(options.path)
         self._sent = SentDirectory(options.move_sent) if options.move_sent else None
         with translated(options.path):
             check_places(options.path)
+        check_lockable(options.path)
+        if options.move_sent:
+            check_sent_directory(options.move_sent, options.path)
         if not os.path.lexists(options.path):
             return
         with translated(options.path):
@@ -39,7 +48,10 @@ class JournalView:
                 if holds_nothing(options.path):
                     return
                 raise JournalError(options.path, "exists already", NoJournal.EXISTS)
-            if not size_of_existing(options.path):
+            size = size_of_existing(options.path)
+            if not os.access(options.path, os.W_OK):
+                raise JournalError(options.path, "cannot be written to")
+            if not size:
                 return
         connection, found = open_read_only(options.path)
         wanted = Binding.of(peer)
@@ -59,7 +71,9 @@ class JournalView:
 
     def is_stored(self, item: Source) -> bool:
         """Whether an input need not be sent.  Raises JournalError."""
-        return self._stored is not None and self._stored.find(item) is not None
+        found = None if self._stored is None else self._stored.find(item)
+        self.lacked += found is not None and found.is_refuted
+        return found is not None
 
     def reject(self, rejected: RejectedInput) -> None:
         """Does nothing: a view writes nothing."""

@@ -12,10 +12,10 @@ from dcmsend.file_lock import try_lock
 from dcmsend.fork import own
 from dcmsend.reasons import NoJournal
 
-from .folder import remove_and_close
+from .folder import check_writable, remove_and_close
 from .own_files import LOCK_LENGTH, check_owner, is_lock
 
-__all__ = ["JournalLock"]
+__all__ = ["JournalLock", "check_lockable"]
 
 _FLAGS: Final = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 _MODE: Final = 0o600
@@ -41,7 +41,7 @@ class JournalLock:
             own(self)
         except OSError as error:
             self.release()
-            raise JournalError(path, f"cannot be locked: {error.strerror or error}") from error
+            raise _cannot_be_locked(path, error) from error
         except ValueError as error:  # a NUL in the name
             raise JournalError(path, str(error)) from error
 
@@ -75,6 +75,18 @@ class JournalLock:
             return
         remove_and_close(self._path, self._fd)  # a process that waits for it sees that it is gone, and makes another
         self._fd = -1
+
+
+def check_lockable(path: str) -> None:
+    """Raise JournalError where there is no place for the lock of a journal; nothing is made."""
+    try:
+        check_writable(os.path.dirname(os.path.realpath(path)))
+    except OSError as error:
+        raise _cannot_be_locked(path, error) from error
+
+
+def _cannot_be_locked(path: str, error: OSError) -> JournalError:
+    return JournalError(path, f"cannot be locked: {error.strerror or error}")
 
 
 def _is_ours(fd: int) -> bool:

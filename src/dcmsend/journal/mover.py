@@ -11,10 +11,11 @@ from typing import Final, NamedTuple
 from dcmsend.errors import JournalError
 from dcmsend.inputs import Origin, Source
 
+from .folder import check_writable
 from .move_file import NotMoved, move_file
 from .move_note import KeptNote, is_noted, is_temporary
 from .move_recovery import recover
-from .sent_directory import SentDirectory
+from .sent_directory import SentDirectory, cannot_be_moved
 from .staying import Staying
 
 __all__ = ["Mover"]
@@ -49,13 +50,11 @@ class Mover:
         try:
             os.makedirs(directory, exist_ok=True)
             self._directory = os.path.realpath(directory)
-            if not os.access(self._directory, os.W_OK | os.X_OK):
-                raise PermissionError(13, os.strerror(13))
+            check_writable(self._directory)
             self._status = os.stat(self._directory)
             recover(self._directory)
         except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            raise JournalError(journal, f"files cannot be moved to '{directory}': {reason}") from error
+            raise cannot_be_moved(directory, journal, error) from error
         self._sent = SentDirectory(self._directory)
         self.has_moved = False
         self._waiting: deque[_Waiting] = deque()

@@ -7,7 +7,11 @@ import re
 from contextlib import suppress
 from typing import Final
 
-__all__ = ["SentDirectory"]
+from dcmsend.errors import JournalError
+
+from .folder import check_writable
+
+__all__ = ["SentDirectory", "cannot_be_moved", "check_sent_directory"]
 
 _MOST_KNOWN: Final = 4096
 _MOUNTS: Final = "/proc/self/mountinfo"
@@ -60,6 +64,22 @@ class SentDirectory:
         if self._identity is None:
             return False
         return True if _identity(directory) == self._identity else None
+
+
+def check_sent_directory(path: str, journal: str) -> None:
+    """Raise JournalError where files cannot be moved to ``path``, which need not exist yet; nothing is made."""
+    place = path
+    while place and not os.path.lexists(place) and (outer := os.path.dirname(place)) != place:
+        place = outer
+    try:
+        check_writable(place or os.curdir)
+    except OSError as error:
+        raise cannot_be_moved(path, journal, error) from error
+
+
+def cannot_be_moved(path: str, journal: str, error: OSError | ValueError) -> JournalError:
+    """The error of a directory to which sent files cannot be moved."""
+    return JournalError(journal, f"files cannot be moved to '{path}': {getattr(error, 'strerror', None) or error}")
 
 
 def _is_within(directory: bytes, outer: bytes) -> bool:

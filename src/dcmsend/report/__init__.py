@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .options import STUDY_TAGS, ReportOptions
-from .reports import Reports, open_reports
+from .reports import Reports, look_at_reports, open_reports
 from .run_record import RunRecord
 from .summary import Summary, format_summary, refusal_lines
 
@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 __all__ = [
     "STUDY_TAGS", "CsvRows", "LineView", "Migration", "OwnReports", "Progress", "ProofSummary", "ReportFile",
     "ReportOptions", "Reports", "Resend", "RunRecord", "Summary", "TerminalView", "closing_lines", "expand_name",
-    "format_outcome", "format_summary", "format_text_report", "format_time", "load_page", "open_reports", "path_fields",
-    "refusal_lines", "render_journal_page", "status_field", "visible_lines", "write_text_report",
+    "format_outcome", "format_summary", "format_text_report", "format_time", "load_page", "look_at_reports",
+    "open_reports", "path_fields", "refusal_lines", "render_journal_page", "status_field", "visible_lines",
+    "write_text_report",
 ]
 
 

@@ -16,7 +16,7 @@ from .place import find_place
 from .report_file import ReportFile
 from .run_record import RunRecord
 
-__all__ = ["MetricsFile"]
+__all__ = ["MetricsFile", "check_metrics_place"]
 
 SECONDS: Final = 10.0
 _MODE: Final = 0o644
@@ -45,7 +45,7 @@ class MetricsFile(Report):
         self._error: ReportError | None = None
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="metrics", daemon=True)
-        _check(path)
+        check_metrics_place(path)
         self._write()
 
     def begin(self) -> None:
@@ -104,7 +104,7 @@ class MetricsFile(Report):
         file.close()
 
 
-def _check(path: str) -> None:
+def check_metrics_place(path: str) -> None:
     """Raise ReportError for a place that cannot be replaced: a pipe, a device, an open file."""
     try:
         place = find_place(path)

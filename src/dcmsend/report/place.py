@@ -68,6 +68,17 @@ class Place(NamedTuple):
         """The name to pass to the system for a file in the directory, together with ``directory``."""
         return name if self.directory is not None else os.path.join(self.where, name)
 
+    def check_writable(self, *, in_place: bool) -> None:
+        """Raise PermissionError where no file can be made, as far as the system tells that without a trial.
+
+        ``in_place``: an existing file is written to, not replaced.
+        """
+        path, mode = self.where, os.W_OK | os.X_OK
+        if in_place and self.status is not None:
+            path, mode = os.path.join(self.where, self.name), os.W_OK
+        if not os.access(path, mode):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
     def open(self, flags: int, mode: int = 0o600) -> int:
         """Open the file; never through a link.  Raises OSError."""
         for further in ("O_CLOEXEC", "O_NOCTTY", "O_BINARY"):

@@ -16,9 +16,10 @@ from .earlier_report import is_earlier_report
 from .held_file import HeldFile
 from .place import Place, find_place
 from .replaceable import head_of, read_head, read_head_of_open_file, reason_to_keep
+from .text_file import translated
 from .visible import open_stream
 
-__all__ = ["ReportFile"]
+__all__ = ["ReportFile", "look_at_place"]
 
 PRIVATE: Final = 0o600
 """Private, because names of files and UIDs may identify patients."""
@@ -213,6 +214,21 @@ class ReportFile:
                 self._place.unlink(self._temporary)
         self._temporary = ""
         self._leave()
+
+
+def look_at_place(path: str, *, is_streamed: bool = False) -> None:
+    """Raise ReportError where ``ReportFile`` would, as far as the system tells that without a trial.
+
+    A report that another run is writing is no reason: that run has ended when the next one begins.
+    """
+    with translated(path):
+        place = find_place(path)
+        try:
+            if place.is_file:
+                _check(read_head(place))
+                place.check_writable(in_place=is_streamed)
+        finally:
+            place.close()
 
 
 def _duplicate(descriptor: int) -> int:

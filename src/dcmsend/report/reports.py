@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
+from functools import partial
 
 from dcmsend.errors import ReportError
 from dcmsend.index import RejectedInput
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from .base import Report
 
-__all__ = ["Reports", "open_reports"]
+__all__ = ["Reports", "look_at_reports", "open_reports"]
 
 _log = logging.getLogger("dcmsend.app")
 
@@ -171,6 +172,45 @@ def open_reports(
             if options.metrics_file:
                 _open_metrics(options.metrics_file, peer, record, reports, run_id)
     return reports
+
+
+def look_at_reports(options: ReportOptions, names: Sequence[str]) -> ReportError | None:
+    """Why a run would not begin because of its reports, told as the run tells it; None if it would begin.
+
+    Nothing is written.
+    """
+    reports = Reports()
+    if options.text_report and options.text_is_needed:
+        reports.add(lambda: _text_looked_at(options.text_report))
+    if options.for_programs or options.metrics_file:
+        before = reports.refusal
+        reports.add(lambda: _checked(options, names))
+        if reports.refusal is before:
+            for path in options.own_files:
+                reports.add(partial(_looked_at, path, options))
+    return reports.refusal
+
+
+def _text_looked_at(path: str) -> Report:
+    from .base import Report
+    from .room import check_room
+    from .text_file import look_at_text_place
+
+    look_at_text_place(path)
+    check_room(path)
+    return Report()
+
+
+def _looked_at(path: str, options: ReportOptions) -> Report:
+    from .base import Report
+    from .report_file import look_at_place
+
+    if path == options.metrics_file:
+        from .metrics_file import check_metrics_place
+
+        check_metrics_place(path)
+    look_at_place(path, is_streamed=path == options.jsonl_report)
+    return Report()
 
 
 def _checked(options: ReportOptions, names: Sequence[str]) -> Report:

@@ -16,7 +16,8 @@ from .replaceable import head_of, read_head, reason_to_keep
 from .visible import open_stream
 
 __all__ = [
-    "check_text_place", "is_earlier_text_report", "is_file_name", "translated", "try_text_place", "write_text_report",
+    "check_text_place", "is_earlier_text_report", "is_file_name", "look_at_text_place", "translated", "try_text_place",
+    "write_text_report",
 ]
 
 _HEADING: Final = b"Detailed Report on the Transfer of Instances\n"
@@ -51,6 +52,18 @@ def try_text_place(path: str) -> None:
                 _remove_closed(place, left)
         finally:
             place.close()
+
+
+def look_at_text_place(path: str) -> None:
+    """Raise ReportError where ``try_text_place`` would, as far as the system tells that without a trial."""
+    with translated(path):
+        place = find_place(path)
+        try:
+            if place.is_file:
+                place.check_writable(in_place=True)
+        finally:
+            place.close()
+    check_text_place(path)
 
 
 def is_file_name(path: str) -> bool:

@@ -42,6 +42,10 @@ __all__ = ["Run", "log_end"]
 
 _FEW_DESCRIPTORS: Final = 256
 
+_LACKED: Final = (
+    "the archive lacked %d of the files that are stored already; a run asks again, and may send them again"
+)
+
 _NOTED: Final = 3
 """So many rejected inputs are told with an error."""
 
@@ -323,6 +327,8 @@ class Run:
                 try:
                     self.record.reject(next(found))
                 except StopIteration as end:
+                    if self._proving is not None and ledger is not None and ledger.lacked:
+                        _log.warning(_LACKED, ledger.lacked)
                     return end.value, abilities_of(settings, dictionary, unusable, facts_of_all=False)
         finally:
             if ledger is not None:
