@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ProgressDisplay"]
 
+
 class ProgressDisplay:
     """The progress and the closing lines that a person at the terminal sees beside the messages."""
 
