@@ -26,6 +26,10 @@ from .text_file import (
     write_text_report,
 )
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from dcmsend.inputs import Source
+
 __all__ = ["TextReport", "format_outcome", "format_text_report"]
 
 _log = logging.getLogger("dcmsend.app")
@@ -82,8 +86,13 @@ def format_outcome(outcome: StoreOutcome) -> str:
 class TextReport(Report):
     """Written at the end, as in DCMTK: the time of the file says that the transfer is complete."""
 
-    def __init__(self, path: str, peer: PeerFacts, *, is_needed: bool = False) -> None:
-        """``is_needed``: it is tried at once whether the report can be written.  Raises ReportError."""
+    def __init__(
+        self, path: str, peer: PeerFacts, names: Iterable[str] = (), *, is_needed: bool = False
+    ) -> None:
+        """``names``: what the user wants to send.  ``is_needed``: try at once whether the report can be written.
+
+        Raises ReportError.
+        """
         self._path = path
         self._partial = f"{path}.partial"
         self._peer = peer
@@ -94,15 +103,20 @@ class TextReport(Report):
             try_text_place(path)
             check_room(path)
         self._watch = InputWatch((self._path, self._partial), is_earlier_text_report)
+        for name in names:
+            self._watch.see(name)
 
     def begin(self) -> None:
         check_text_place(self._path)
+
+    def watched(self, inputs: Iterable[Source]) -> Iterable[Source]:
+        return self._watch.watched(inputs)
 
     def rejected(self, rejected: RejectedInput) -> None:
         self._watch.see(rejected.path)
 
     def outcome(self, outcome: StoreOutcome) -> None:
-        self._watch.see(outcome.instance.input.path)
+        self._watch.see(outcome.instance.input.path)  # a DICOMDIR may have led to it
         with translated(self._path):
             self._blocks.add(format_outcome(outcome))
 
