@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import itertools
 import logging
@@ -17,10 +18,13 @@ from typing import Any
 
 import pytest
 
+from dcmsend.inputs import InputFile
 from dcmsend.journal import move_copy, move_file, move_note, move_recovery
+from dcmsend.journal.folder import Folder
 from dcmsend.journal.move_file import NotMoved
 from dcmsend.journal.move_note import KeptNote, MoveNote
 from dcmsend.journal.move_recovery import recover
+from dcmsend.journal.mover import Mover
 from support.unnumbered import unnumbered_files
 
 from .move_ways import WAYS, go_the_way
@@ -257,3 +261,37 @@ def test_the_name_is_taken_when_it_is_put_back(tmp_path: Path, caplog: pytest.Lo
     assert (tmp_path / "x.dcm").read_bytes() == b"two"
     assert (tmp_path / "x-2.dcm").read_bytes() == b"one"
     assert told_of(caplog) == [f"put back after a killed run had begun to move it: {tmp_path}/x-2.dcm"]
+
+
+@pytest.mark.parametrize("fault", ["renamed without an answer", "not renamed", "no answer from then on"])
+def test_a_disk_that_fails_while_a_file_has_its_third_name(
+    tmp_path: Path, fault: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The file has its old name again at once, or the message tells where it may be and the next run looks there."""
+    source, _, stamp = a_file_to_move(tmp_path / "in", tmp_path / "sent")
+    status, rename = Folder.status, Folder.rename
+
+    def no_status(self: Folder, name: str) -> os.stat_result | None:
+        if self.path == str(source.parent) and name != source.name:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return status(self, name)
+
+    def no_answer(self: Folder, name: str, new_name: str) -> None:
+        if fault != "not renamed":
+            rename(self, name, new_name)
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patch:
+        if fault == "no answer from then on":
+            patch.setattr(Folder, "status", no_status)
+        else:
+            patch.setattr(Folder, "rename", no_answer)
+        mover = Mover(str(tmp_path / "sent"), "journal")
+        mover.add(InputFile(str(source)), stamp)
+        mover.close(at_once=False)
+    if fault == "no answer from then on":
+        (taken,) = source.parent.iterdir()
+        assert any(str(taken) in text for text in told_of(caplog))
+        recover(str(tmp_path / "sent"))
+    assert source.read_bytes() == CONTENT
+    assert everything_below(tmp_path / "in", tmp_path / "sent") == [source]

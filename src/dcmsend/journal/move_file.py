@@ -100,8 +100,8 @@ def move_file(
         with open_below(outer or directory, directory) as there:
             note.begin(source, target)
             taken = note.taken(name)
-            here.rename(name, taken)
             try:
+                here.rename(name, taken)  # an error of a network's file system does not say that it was not done
                 if there.status(taken) is not None:  # both names lead to one directory
                     raise NotMoved("it is there already")
                 sent.check(here.status(taken))
@@ -231,11 +231,15 @@ def put_back(folder: Folder, name: str, note: MoveNote, error: BaseException | N
     """Give the taken file its old name again, or a name like it if the old one exists by now.
 
     Returns the name of the file.
-    Raises NotMoved, with the name if it is not the old one, unless ``error`` is None.
+    Raises NotMoved, with the name if it is not the old one, unless ``error`` is None; also where nobody can tell.
     """
     taken = note.taken(name)
-    status = folder.status(taken)
-    if status is None:  # another run has taken this run for dead, and put the file back
+    place = os.path.join(folder.path, taken)
+    try:
+        status = folder.status(taken)
+    except OSError as failure:
+        raise NotMoved(f"it may be '{place}' now: {failure.strerror}", is_left=True) from error
+    if status is None:  # it was not taken, or another run has taken this run for dead, and put the file back
         return name
     new_name = taken
     try:
@@ -251,12 +255,11 @@ def put_back(folder: Folder, name: str, note: MoveNote, error: BaseException | N
         else:
             new_name = taken
     except OSError as failure:
-        place = os.path.join(folder.path, taken)
         raise NotMoved(f"it cannot be put back, and is '{place}' now: {failure.strerror}", is_left=True) from error
     if error is not None and new_name != name:
-        place = os.path.join(folder.path, new_name)
         raise NotMoved(
-            f"it was replaced while it was moved; what was there before is '{place}'", is_left=new_name == taken
+            f"it was replaced while it was moved; what was there before is '{os.path.join(folder.path, new_name)}'",
+            is_left=new_name == taken,
         ) from error
     return new_name
 
