@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from dcmsend.inputs import InputFile
+from dcmsend.interrupt import Interrupt
 from dcmsend.journal import move_copy, move_file, move_note, move_recovery
 from dcmsend.journal.folder import Folder
 from dcmsend.journal.move_file import NotMoved
@@ -286,9 +287,9 @@ def test_a_disk_that_fails_while_a_file_has_its_third_name(
             patch.setattr(Folder, "status", no_status)
         else:
             patch.setattr(Folder, "rename", no_answer)
-        mover = Mover(str(tmp_path / "sent"), "journal")
+        mover = Mover(str(tmp_path / "sent"), "journal", Interrupt())
         mover.add(InputFile(str(source)), stamp)
-        mover.close(at_once=False)
+        mover.close()
     if fault == "no answer from then on":
         (taken,) = source.parent.iterdir()
         assert any(str(taken) in text for text in told_of(caplog))
