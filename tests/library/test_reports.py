@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import json
 import re
@@ -105,6 +106,18 @@ def test_a_report_that_cannot_be_written_is_an_error_before_anything_is_sent(tmp
                 list(send([path], Peer("127.0.0.1", peer.port), report=ReportOptions(**{field: wrong})))
             assert not peer.connections, field
     assert path.read_bytes()[128:132] == b"DICM"
+
+
+def test_a_name_with_a_lone_surrogate_has_its_row(tmp_path: Path, options: ReportOptions) -> None:
+    """Windows has such names, though they are neither text nor escaped bytes."""
+    (path,) = write_instances(tmp_path / "in", 1)
+    with ScriptedPeer() as peer:
+        transfer = send(["\ud800.dcm", path], Peer("127.0.0.1", peer.port), report=options)
+        assert [outcome.result.value for outcome in transfer] == ["stored"]
+    assert rows(options) == ["invalid", "stored"]
+    odd = json.loads(Path(options.json_report).read_text())["instances"][0]
+    assert odd["path"] == "\ufffd.dcm"
+    assert base64.b64decode(odd["path_base64"]) == b"\xed\xa0\x80.dcm"
 
 
 def test_metrics_alone(tmp_path: Path) -> None:

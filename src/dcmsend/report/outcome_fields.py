@@ -14,6 +14,8 @@ from dcmsend.dicom.sop_class import sop_class_name
 from dcmsend.index import FilteredInput, RejectedInput
 from dcmsend.transfer import Attempt, Reason, Result, StoreOutcome
 
+from .path_bytes import path_bytes
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dcmsend.transfer import InstanceProof, Proof, ProofState
@@ -157,7 +159,7 @@ def path_fields(path: str) -> dict[str, Any]:
     """The fields of a file name; ``path_base64`` is only there if it is needed."""
     fields = {"path": clean(path)}
     if fields["path"] != path:
-        fields["path_base64"] = base64.b64encode(path.encode("utf-8", "surrogateescape")).decode()
+        fields["path_base64"] = base64.b64encode(path_bytes(path)).decode()
     return fields
 
 

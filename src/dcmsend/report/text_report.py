@@ -14,6 +14,7 @@ from dcmsend.protocol import status_text
 from dcmsend.transfer import PeerFacts, Reason, StoreOutcome
 
 from .base import Report
+from .path_bytes import writable_path
 from .replaceable import InputWatch
 from .run_record import RunRecord
 from .spool import Spool
@@ -70,7 +71,7 @@ def format_outcome(outcome: StoreOutcome) -> str:
     sent = outcome.sent_syntax
     return (
         f"Number        : {outcome.index}\n"
-        f"Filename      : {instance.input.path}\n"
+        f"Filename      : {writable_path(instance.input.path)}\n"
         f"SOP Instance  : {_as_it_stands(instance.sop_instance_uid)}\n"
         f"SOP Class     : {_as_it_stands(instance.sop_class_uid)} = {sop_class_name(instance.sop_class_uid)}\n"
         f"Original Xfer : {_syntax(instance.transfer_syntax)}\n"
