@@ -23,7 +23,7 @@ from dcmsend.interrupt import Interrupt
 from dcmsend.journal import move_copy, move_file, move_note, move_recovery
 from dcmsend.journal.folder import Folder
 from dcmsend.journal.move_file import NotMoved
-from dcmsend.journal.move_note import KeptNote, MoveNote
+from dcmsend.journal.move_note import KeptNote, LeftNote, MoveNote, left_notes
 from dcmsend.journal.move_recovery import recover
 from dcmsend.journal.mover import Mover
 from support.unnumbered import unnumbered_files
@@ -296,3 +296,34 @@ def test_a_disk_that_fails_while_a_file_has_its_third_name(
         recover(str(tmp_path / "sent"))
     assert source.read_bytes() == CONTENT
     assert everything_below(tmp_path / "in", tmp_path / "sent") == [source]
+
+
+@pytest.mark.parametrize("is_left", [False, True], ids=["the run that moves", "one that has recovered nothing"])
+def test_a_child_of_the_killed_run_lives_on(tmp_path: Path, is_left: bool) -> None:
+    """What has forked while a run had its note, or that of an earlier one, does not keep the next run from it."""
+    source, target, _ = a_file_to_move(tmp_path / "in", tmp_path / "sent")
+    started, end = os.pipe(), os.pipe()
+    run = os.fork()
+    if run == 0:
+        try:
+            note: KeptNote | LeftNote = KeptNote(str(target.parent))
+            note.begin(str(source), str(target))
+            source.rename(source.with_name(note.taken(source.name)))
+            if is_left:
+                note.close(leave=True)
+                (note,) = left_notes(str(target.parent))
+            if os.fork() == 0:
+                os.close(end[1])
+                os.write(started[1], b"x")  # what is done after a fork is done
+                os.read(end[0], 1)
+        finally:
+            os._exit(KILLED)
+    try:
+        os.waitpid(run, 0)
+        os.close(started[1])
+        assert os.read(started[0], 1) == b"x"
+        recover(str(target.parent))
+    finally:
+        for descriptor in (started[0], *end):
+            os.close(descriptor)
+    assert source.read_bytes() == CONTENT
