@@ -327,3 +327,37 @@ def test_a_child_of_the_killed_run_lives_on(tmp_path: Path, is_left: bool) -> No
         for descriptor in (started[0], *end):
             os.close(descriptor)
     assert source.read_bytes() == CONTENT
+
+
+def test_a_disk_that_fails_in_the_midst_of_a_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The next file is moved all the same, and the next run removes the rest of the copy, which a warning names."""
+    source, target, stamp = a_file_to_move(tmp_path / "in", tmp_path / "sent")
+    second = source.with_name("y.dcm")
+    second.write_bytes(CONTENT)
+    go_the_way("another file system", monkeypatch)
+    copy_file, unlink, faults = move_file.copy_file, Folder.unlink, [0]
+
+    def half_a_copy(here: Folder, name: str, there: Folder, new_name: str) -> None:
+        copy_file(here, name, there, new_name)
+        if faults:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    def not_removed(self: Folder, name: str) -> None:
+        if faults and name.endswith("-copy"):
+            faults.pop()
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        unlink(self, name)
+
+    monkeypatch.setattr(move_file, "copy_file", half_a_copy)
+    monkeypatch.setattr(Folder, "unlink", not_removed)
+    mover = Mover(str(tmp_path / "sent"), "journal", Interrupt())
+    mover.add(InputFile(str(source)), stamp)
+    status = second.stat()
+    mover.add(InputFile(str(second)), (status.st_size, status.st_mtime_ns))
+    mover.close()
+    (copy,) = target.parent.glob(".dcmsend-*-copy")
+    assert any(str(copy) in text for text in told_of(caplog))
+    recover(str(tmp_path / "sent"))
+    assert everything_below(tmp_path / "in", tmp_path / "sent") == [source, target.with_name("y.dcm")]

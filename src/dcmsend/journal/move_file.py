@@ -34,7 +34,7 @@ class NotMoved(Exception):
     """A file stays where it is; the text says why.
 
     Attributes:
-        is_left: whether the file still has its temporary name.
+        is_left: whether the file, or what there is of a copy, still has its temporary name: the note has to stay.
     """
 
     def __init__(self, reason: str, *, is_left: bool = False) -> None:
@@ -108,7 +108,8 @@ def move_file(
                 new_name = _Place(here, taken, there, sent, note).give(os.path.basename(target))
             except BaseException as error:
                 put_back(here, name, note, error)
-                note.clear()
+                if not (isinstance(error, NotMoved) and error.is_left):
+                    note.clear()
                 raise
             note.clear()
             return os.path.join(there.path, new_name)
@@ -181,12 +182,22 @@ class _Place:
             _check_free(there, name)  # the copy has taken its time
             self._note.place(os.path.join(there.path, name))
             _rename_by_steps(there, copy, name, self._note)
-        finally:
-            if there.status(copy) is not None:
-                there.unlink(copy)
+        except BaseException:
+            self._remove_copy()
+            raise
         sync_directory(there.path)
         self._sent.check(here.status(self._taken))  # a process that has the file open may still write to it
         here.unlink(self._taken)
+
+    def _remove_copy(self) -> None:
+        """Remove what there is of a copy.  Raises NotMoved where nobody can tell, so that the next run does it."""
+        there, copy = self._there, self._note.copy
+        try:
+            if there.status(copy) is not None:
+                there.unlink(copy)
+        except OSError as error:
+            place = os.path.join(there.path, copy)
+            raise NotMoved(f"what there is of a copy may be '{place}': {error.strerror}", is_left=True) from error
 
     def _is_same(self, name: str) -> bool:
         """Whether a name there is a file with the same bytes."""
