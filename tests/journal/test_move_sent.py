@@ -572,14 +572,16 @@ def test_the_run_ends_at_once_while_a_file_is_moved(tmp_path: Path, monkeypatch:
     moving = Mover(str(tmp_path / "sent"), "journal", interrupt)
     for path in write_instances(tmp_path / "in", 3):
         moving.add(InputFile(str(path)), stamp_of(path))
-    wait_until((tmp_path / "sent" / ".dcmsend-moving").exists, 30, "the note")
+    notes = tmp_path / "sent" / ".dcmsend-moving"
+    wait_until(notes.exists, 30, "the note")
     for work, tell in ((moving.wait_while_behind, interrupt.request), (moving.close, interrupt.abort)):
         thread = threading.Thread(target=work, daemon=True)
         thread.start()
         tell()
         thread.join(30)
         assert not thread.is_alive()
-    assert names(tmp_path / "sent")
+    assert notes.exists()
     may_go_on.set()
-    wait_until(lambda: names(tmp_path / "sent") == ["000001.dcm"], 30, "the move")
+    wait_until(lambda: not notes.exists(), 30, "the move")
+    assert names(tmp_path / "sent") == ["000001.dcm"]
     assert len(names(tmp_path / "in")) == 2
