@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import itertools
 import logging
@@ -17,10 +18,14 @@ from typing import Any
 
 import pytest
 
+from dcmsend.inputs import InputFile
+from dcmsend.interrupt import Interrupt
 from dcmsend.journal import move_copy, move_file, move_note, move_recovery
+from dcmsend.journal.folder import Folder
 from dcmsend.journal.move_file import NotMoved
-from dcmsend.journal.move_note import KeptNote, MoveNote
+from dcmsend.journal.move_note import KeptNote, LeftNote, MoveNote, left_notes
 from dcmsend.journal.move_recovery import recover
+from dcmsend.journal.mover import Mover
 from support.unnumbered import unnumbered_files
 
 from .move_ways import WAYS, go_the_way
@@ -257,3 +262,102 @@ def test_the_name_is_taken_when_it_is_put_back(tmp_path: Path, caplog: pytest.Lo
     assert (tmp_path / "x.dcm").read_bytes() == b"two"
     assert (tmp_path / "x-2.dcm").read_bytes() == b"one"
     assert told_of(caplog) == [f"put back after a killed run had begun to move it: {tmp_path}/x-2.dcm"]
+
+
+@pytest.mark.parametrize("fault", ["renamed without an answer", "not renamed", "no answer from then on"])
+def test_a_disk_that_fails_while_a_file_has_its_third_name(
+    tmp_path: Path, fault: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The file has its old name again at once, or the message tells where it may be and the next run looks there."""
+    source, _, stamp = a_file_to_move(tmp_path / "in", tmp_path / "sent")
+    status, rename = Folder.status, Folder.rename
+
+    def no_status(self: Folder, name: str) -> os.stat_result | None:
+        if self.path == str(source.parent) and name != source.name:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return status(self, name)
+
+    def no_answer(self: Folder, name: str, new_name: str) -> None:
+        if fault != "not renamed":
+            rename(self, name, new_name)
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patch:
+        if fault == "no answer from then on":
+            patch.setattr(Folder, "status", no_status)
+        else:
+            patch.setattr(Folder, "rename", no_answer)
+        mover = Mover(str(tmp_path / "sent"), "journal", Interrupt())
+        mover.add(InputFile(str(source)), stamp)
+        mover.close()
+    if fault == "no answer from then on":
+        (taken,) = source.parent.iterdir()
+        assert any(str(taken) in text for text in told_of(caplog))
+        recover(str(tmp_path / "sent"))
+    assert source.read_bytes() == CONTENT
+    assert everything_below(tmp_path / "in", tmp_path / "sent") == [source]
+
+
+@pytest.mark.parametrize("is_left", [False, True], ids=["the run that moves", "one that has recovered nothing"])
+def test_a_child_of_the_killed_run_lives_on(tmp_path: Path, is_left: bool) -> None:
+    """What has forked while a run had its note, or that of an earlier one, does not keep the next run from it."""
+    source, target, _ = a_file_to_move(tmp_path / "in", tmp_path / "sent")
+    started, end = os.pipe(), os.pipe()
+    run = os.fork()
+    if run == 0:
+        try:
+            note: KeptNote | LeftNote = KeptNote(str(target.parent))
+            note.begin(str(source), str(target))
+            source.rename(source.with_name(note.taken(source.name)))
+            if is_left:
+                note.close(leave=True)
+                (note,) = left_notes(str(target.parent))
+            if os.fork() == 0:
+                os.close(end[1])
+                os.write(started[1], b"x")  # what is done after a fork is done
+                os.read(end[0], 1)
+        finally:
+            os._exit(KILLED)
+    try:
+        os.waitpid(run, 0)
+        os.close(started[1])
+        assert os.read(started[0], 1) == b"x"
+        recover(str(target.parent))
+    finally:
+        for descriptor in (started[0], *end):
+            os.close(descriptor)
+    assert source.read_bytes() == CONTENT
+
+
+def test_a_disk_that_fails_in_the_midst_of_a_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The next file is moved all the same, and the next run removes the rest of the copy, which a warning names."""
+    source, target, stamp = a_file_to_move(tmp_path / "in", tmp_path / "sent")
+    second = source.with_name("y.dcm")
+    second.write_bytes(CONTENT)
+    go_the_way("another file system", monkeypatch)
+    copy_file, unlink, faults = move_file.copy_file, Folder.unlink, [0]
+
+    def half_a_copy(here: Folder, name: str, there: Folder, new_name: str) -> None:
+        copy_file(here, name, there, new_name)
+        if faults:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    def not_removed(self: Folder, name: str) -> None:
+        if faults and name.endswith("-copy"):
+            faults.pop()
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        unlink(self, name)
+
+    monkeypatch.setattr(move_file, "copy_file", half_a_copy)
+    monkeypatch.setattr(Folder, "unlink", not_removed)
+    mover = Mover(str(tmp_path / "sent"), "journal", Interrupt())
+    mover.add(InputFile(str(source)), stamp)
+    status = second.stat()
+    mover.add(InputFile(str(second)), (status.st_size, status.st_mtime_ns))
+    mover.close()
+    (copy,) = target.parent.glob(".dcmsend-*-copy")
+    assert any(str(copy) in text for text in told_of(caplog))
+    recover(str(tmp_path / "sent"))
+    assert everything_below(tmp_path / "in", tmp_path / "sent") == [source, target.with_name("y.dcm")]

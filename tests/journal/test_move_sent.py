@@ -7,8 +7,10 @@ import json
 import os
 import shutil
 import sqlite3
+import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,9 +20,10 @@ from dcmsend.dicom.transfer_syntax import transfer_syntax
 from dcmsend.index import Instance, ReadMode
 from dcmsend.inputs import InputFile
 from dcmsend.interrupt import Interrupt
-from dcmsend.journal import Journal, MovingJournal, sent_directory
+from dcmsend.journal import Journal, MovingJournal, mover, sent_directory
 from dcmsend.journal import move_file as module
 from dcmsend.journal.move_file import NotMoved, move_file
+from dcmsend.journal.mover import Mover
 from support.corpus import DATA
 from support.fixture_files import CT_CLASS, EI
 from support.peer_script import Respond, Script
@@ -534,3 +537,51 @@ def test_where_the_system_numbers_no_files_the_directory_is_known_by_its_path(
         sent = sent_directory.SentDirectory(str(tmp_path / "sent"))
         assert sent.holds(os.fsencode(tmp_path / "sent" / "a"))
         assert not sent.holds(os.fsencode(tmp_path / "in" / "a"))
+
+
+def test_the_run_ends_in_order_while_files_are_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits is left to the next run, also if the request comes when everything is sent."""
+    interrupt = Interrupt()
+    moving = Mover(str(tmp_path / "sent"), "journal", interrupt)
+
+    def move_slowly(source: str, target: str, stamp: tuple[int, int], **more: Any) -> str:
+        if source.endswith("000003.dcm"):
+            interrupt.request()
+        if interrupt.requested:
+            time.sleep(0.5)
+        return move_file(source, target, stamp, **more)
+
+    monkeypatch.setattr(mover, "move_file", move_slowly)
+    for path in write_instances(tmp_path / "in", 40):
+        moving.add(InputFile(str(path)), stamp_of(path))
+    moving.close()
+    assert 20 < len(names(tmp_path / "in")) < 38
+    assert len(names(tmp_path / "in")) + len(names(tmp_path / "sent")) == 40, "and no note is left"
+
+
+def test_the_run_ends_at_once_while_a_file_is_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sending thread that waits for room goes on, and nobody waits for the file; its note stays until it is moved."""
+    interrupt, may_go_on = Interrupt(), threading.Event()
+
+    def move_late(*arguments: Any, **more: Any) -> str:
+        assert may_go_on.wait(60)
+        return move_file(*arguments, **more)
+
+    monkeypatch.setattr(mover, "move_file", move_late)
+    monkeypatch.setattr(mover, "_MOST_WAITING", 2)
+    moving = Mover(str(tmp_path / "sent"), "journal", interrupt)
+    for path in write_instances(tmp_path / "in", 3):
+        moving.add(InputFile(str(path)), stamp_of(path))
+    notes = tmp_path / "sent" / ".dcmsend-moving"
+    wait_until(notes.exists, 30, "the note")
+    for work, tell in ((moving.wait_while_behind, interrupt.request), (moving.close, interrupt.abort)):
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        tell()
+        thread.join(30)
+        assert not thread.is_alive()
+    assert notes.exists()
+    may_go_on.set()
+    wait_until(lambda: not notes.exists(), 30, "the move")
+    assert names(tmp_path / "sent") == ["000001.dcm"]
+    assert len(names(tmp_path / "in")) == 2

@@ -17,7 +17,7 @@ from dcmsend.index import Instance
 from dcmsend.inputs import InputFile
 from dcmsend.journal import JournalFilter, JournalReader
 from dcmsend.journal.values import MOST_TEXT
-from dcmsend.report import format_time
+from dcmsend.report import file_fields, format_time
 from support.programs import installed_dcmsend
 from support.run import run
 from support.scripted_peer import ScriptedPeer
@@ -152,6 +152,12 @@ def test_times_as_text() -> None:
     assert format_time(-62135596801.0) is format_time(253402300800.0) is format_time(1e30) is None
     assert format_time(float("nan")) is None
     assert format_time(0.5) == "1970-01-01T00:00:00.500Z"
+
+
+def test_a_time_of_zero_is_one_of_files_only() -> None:
+    """A store may tell no time of an object, or of the archive that a member lies in."""
+    assert file_fields("/in/a", 1, 0)["mtime"] == "1970-01-01T00:00:00.000Z"
+    assert file_fields("s3://bucket/a.zip!/a", 1, 0)["mtime"] is file_fields("/in/a", None, None)["mtime"] is None
 
 
 def test_a_journal_of_today_reads_the_same_in_sqlite(kept: Kept) -> None:

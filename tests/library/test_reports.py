@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import json
+import os
 import re
 from collections.abc import Iterator
 from itertools import chain
@@ -13,7 +15,9 @@ import jsonschema
 import pytest
 
 from dcmsend import InstanceProof, JournalOptions, Observer, Peer, ReportOptions, StoreOutcome, VerifyOptions, send
+from dcmsend.cli.journal_fields import row_fields
 from dcmsend.errors import Cancelled, ConnectionLost, NegotiationFailed, NoValidInputFiles, ReportError
+from dcmsend.journal import JournalFilter, JournalReader
 from support.peer_script import Reject, Respond, Script
 from support.report_schema import STRICT_SCHEMA
 from support.scripted_peer import ScriptedPeer
@@ -105,6 +109,33 @@ def test_a_report_that_cannot_be_written_is_an_error_before_anything_is_sent(tmp
                 list(send([path], Peer("127.0.0.1", peer.port), report=ReportOptions(**{field: wrong})))
             assert not peer.connections, field
     assert path.read_bytes()[128:132] == b"DICM"
+
+
+def test_a_file_of_the_first_second_of_1970_has_its_time(tmp_path: Path, options: ReportOptions) -> None:
+    """As files of archives and systems that set all times to zero."""
+    paths = write_instances(tmp_path / "in", 1)
+    (tmp_path / "in" / "notes.txt").write_text("no DICOM")
+    for path in (*paths, tmp_path / "in" / "notes.txt"):
+        os.utime(path, (0, 0))
+    with ScriptedPeer() as peer:
+        journal = JournalOptions(str(tmp_path / "journal"))
+        assert len(list(send(tmp_path / "in", Peer("127.0.0.1", peer.port), report=options, journal=journal))) == 1
+    found = [row["mtime"] for row in json.loads(Path(options.json_report).read_text())["instances"]]
+    with JournalReader(journal.path) as reader:
+        found += [row_fields(row)["mtime"] for row in reader.rows(JournalFilter())]
+    assert found == ["1970-01-01T00:00:00.000Z"] * 3
+
+
+def test_a_name_with_a_lone_surrogate_has_its_row(tmp_path: Path, options: ReportOptions) -> None:
+    """Windows has such names, though they are neither text nor escaped bytes."""
+    (path,) = write_instances(tmp_path / "in", 1)
+    with ScriptedPeer() as peer:
+        transfer = send(["\ud800.dcm", path], Peer("127.0.0.1", peer.port), report=options)
+        assert [outcome.result.value for outcome in transfer] == ["stored"]
+    assert rows(options) == ["invalid", "stored"]
+    odd = json.loads(Path(options.json_report).read_text())["instances"][0]
+    assert odd["path"] == "\ufffd.dcm"
+    assert base64.b64decode(odd["path_base64"]) == b"\xed\xa0\x80.dcm"
 
 
 def test_metrics_alone(tmp_path: Path) -> None:

@@ -10,12 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from dcmsend import IndexOptions, Peer, PlanOptions, StoreOutcome, TransferOptions
+from dcmsend import IndexOptions, Peer, PlanOptions, Result, StoreOutcome, TransferOptions
+from dcmsend.dicom.transfer_syntax import transfer_syntax
 from dcmsend.errors import ReportError
+from dcmsend.index import Instance, ReadMode
+from dcmsend.inputs import InputFile
 from dcmsend.report import ReportOptions, RunRecord, format_outcome, format_text_report, write_text_report
 from dcmsend.run import Run
 from dcmsend.settings import Settings
-from support.fixture_files import FixtureFiles
+from support.fixture_files import CT_CLASS, EI, FixtureFiles
 from support.peer_script import Abort, Accept, Reject, Respond, Script, refuse
 from support.report_file import parse_report
 from support.scripted_peer import ScriptedPeer
@@ -183,6 +186,15 @@ def test_a_full_disk(tmp_path: Path) -> None:
 def test_a_name_that_no_file_can_have_does_not_end_in_a_traceback(tmp_path: Path) -> None:
     with pytest.raises(ReportError):
         write_text_report(str(tmp_path / "report"), ["\ud800"])
+
+
+def test_an_instance_with_a_lone_surrogate_in_its_name_has_its_block(tmp_path: Path) -> None:
+    """Such names are those of files on Windows; the file gets the bytes that the name stands for."""
+    odd = InputFile("caf\udce9\ud800.dcm")
+    instance = Instance(odd, CT_CLASS, "1.2", transfer_syntax(EI), ReadMode.FILE_ONLY)
+    outcome = StoreOutcome(1, instance, Result.STORED, 0, None)
+    write_text_report(str(tmp_path / "r"), [format_outcome(outcome)])
+    assert b"caf\xed\xb3\xa9\xed\xa0\x80.dcm\n" in (tmp_path / "r").read_bytes()
 
 
 def test_a_long_report_is_never_in_memory_as_a_whole(tmp_path: Path) -> None:

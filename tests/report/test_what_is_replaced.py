@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import threading
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -131,6 +132,34 @@ def test_crf_keeps_inputs_that_do_not_look_like_images(tmp_path: Path, peer: Scr
     assert done.exit_code == 43, done.stderr
     assert "it is one of the files to be sent, which no report overwrites" in done.lines("E")
     assert image.read_bytes() == content
+
+
+@pytest.mark.parametrize("night", [1, 2])
+@pytest.mark.parametrize("words", [("study.zip",), ("+sd", ".")], ids=["named", "found"])
+def test_crf_keeps_an_archive_that_is_an_input(
+    tmp_path: Path, peer: ScriptedPeer, words: tuple[str, ...], night: int
+) -> None:
+    """Also on the second night, when its members are stored already."""
+    archive = tmp_path / "study.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        file.write(CT, "a.dcm")
+    content = archive.read_bytes()
+    options = ("--archives", "--journal", tmp_path.with_suffix(".journal"), "--resume")
+    if night == 2:
+        assert send(tmp_path, peer, *options, *words).exit_code == 0
+    done = send(tmp_path, peer, *options, "+crf", "study.zip", *words)
+    assert archive.read_bytes() == content
+    assert done.exit_code == 43, done.stderr
+    assert "it is one of the files to be sent, which no report overwrites" in done.lines("E")
+    assert len(peer.stores) == 1
+
+
+def test_crf_keeps_a_named_file_that_is_left_to_another_shard(tmp_path: Path, peer: ScriptedPeer) -> None:
+    for name in "abcdefgh":
+        (tmp_path / name).write_bytes(b"notes")
+        done = send(tmp_path, peer, "-nh", "--shard", "1/2", "+crf", name, CT, name)
+        assert done.exit_code == 43, done.stderr
+        assert (tmp_path / name).read_bytes() == b"notes"
 
 
 def test_crf_replaces_what_dcmtk_would(tmp_path: Path, peer: ScriptedPeer) -> None:

@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Any, Final
 
 from dcmsend.journal import JournalGroup, JournalReader, JournalRow
-from dcmsend.report import CsvRows, format_time, path_fields, status_field
+from dcmsend.report import CsvRows, file_fields, format_time, status_field
 from dcmsend.transfer import Proof, ProofState, Result
 
 __all__ = [
@@ -34,9 +34,7 @@ def row_fields(row: JournalRow) -> dict[str, Any]:
         "sent_again": row.sent_again,
     }
     return {
-        **path_fields(row.path),
-        "size": row.size,
-        "mtime": None if row.mtime_ns is None else format_time(row.mtime_ns / 1e9),
+        **file_fields(row.path, row.size, row.mtime_ns),
         "sop_class_uid": row.sop_class_uid,
         "sop_instance_uid": row.sop_instance_uid,
         "outcome": result_name(row.result),

@@ -34,7 +34,7 @@ class NotMoved(Exception):
     """A file stays where it is; the text says why.
 
     Attributes:
-        is_left: whether the file still has its temporary name.
+        is_left: whether the file, or what there is of a copy, still has its temporary name: the note has to stay.
     """
 
     def __init__(self, reason: str, *, is_left: bool = False) -> None:
@@ -100,15 +100,16 @@ def move_file(
         with open_below(outer or directory, directory) as there:
             note.begin(source, target)
             taken = note.taken(name)
-            here.rename(name, taken)
             try:
+                here.rename(name, taken)  # an error of a network's file system does not say that it was not done
                 if there.status(taken) is not None:  # both names lead to one directory
                     raise NotMoved("it is there already")
                 sent.check(here.status(taken))
                 new_name = _Place(here, taken, there, sent, note).give(os.path.basename(target))
             except BaseException as error:
                 put_back(here, name, note, error)
-                note.clear()
+                if not (isinstance(error, NotMoved) and error.is_left):
+                    note.clear()
                 raise
             note.clear()
             return os.path.join(there.path, new_name)
@@ -181,12 +182,22 @@ class _Place:
             _check_free(there, name)  # the copy has taken its time
             self._note.place(os.path.join(there.path, name))
             _rename_by_steps(there, copy, name, self._note)
-        finally:
-            if there.status(copy) is not None:
-                there.unlink(copy)
+        except BaseException:
+            self._remove_copy()
+            raise
         sync_directory(there.path)
         self._sent.check(here.status(self._taken))  # a process that has the file open may still write to it
         here.unlink(self._taken)
+
+    def _remove_copy(self) -> None:
+        """Remove what there is of a copy.  Raises NotMoved where nobody can tell, so that the next run does it."""
+        there, copy = self._there, self._note.copy
+        try:
+            if there.status(copy) is not None:
+                there.unlink(copy)
+        except OSError as error:
+            place = os.path.join(there.path, copy)
+            raise NotMoved(f"what there is of a copy may be '{place}': {error.strerror}", is_left=True) from error
 
     def _is_same(self, name: str) -> bool:
         """Whether a name there is a file with the same bytes."""
@@ -231,11 +242,15 @@ def put_back(folder: Folder, name: str, note: MoveNote, error: BaseException | N
     """Give the taken file its old name again, or a name like it if the old one exists by now.
 
     Returns the name of the file.
-    Raises NotMoved, with the name if it is not the old one, unless ``error`` is None.
+    Raises NotMoved, with the name if it is not the old one, unless ``error`` is None; also where nobody can tell.
     """
     taken = note.taken(name)
-    status = folder.status(taken)
-    if status is None:  # another run has taken this run for dead, and put the file back
+    place = os.path.join(folder.path, taken)
+    try:
+        status = folder.status(taken)
+    except OSError as failure:
+        raise NotMoved(f"it may be '{place}' now: {failure.strerror}", is_left=True) from error
+    if status is None:  # it was not taken, or another run has taken this run for dead, and put the file back
         return name
     new_name = taken
     try:
@@ -251,12 +266,11 @@ def put_back(folder: Folder, name: str, note: MoveNote, error: BaseException | N
         else:
             new_name = taken
     except OSError as failure:
-        place = os.path.join(folder.path, taken)
         raise NotMoved(f"it cannot be put back, and is '{place}' now: {failure.strerror}", is_left=True) from error
     if error is not None and new_name != name:
-        place = os.path.join(folder.path, new_name)
         raise NotMoved(
-            f"it was replaced while it was moved; what was there before is '{place}'", is_left=new_name == taken
+            f"it was replaced while it was moved; what was there before is '{os.path.join(folder.path, new_name)}'",
+            is_left=new_name == taken,
         ) from error
     return new_name
 

@@ -10,6 +10,7 @@ import time
 from typing import Final, NamedTuple
 
 from dcmsend.file_lock import try_lock
+from dcmsend.fork import own
 
 from .folder import NAME_BYTES, fitting, remove_and_close
 from .own_files import is_ours
@@ -90,12 +91,20 @@ class _NoteInFile(MoveNote):
 
     def close(self, *, leave: bool = False) -> None:
         """Remove the note; ``leave`` keeps it for the next run."""
+        fd, self._fd = self._fd, -1  # what forks from now on closes no other file of that number
         if leave:
-            os.close(self._fd)
+            os.close(fd)
         else:
-            remove_and_close(self._path, self._fd)
+            remove_and_close(self._path, fd)
         with contextlib.suppress(OSError):  # the folder has notes of other runs
             os.rmdir(os.path.dirname(self._path))
+
+
+    def give_up(self) -> None:
+        """Close the note in a forked child, so that its lock ends with the process that holds it."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
 
 
 class KeptNote(_NoteInFile):
@@ -110,6 +119,7 @@ class KeptNote(_NoteInFile):
             _make_folder(folder, directory)
             with contextlib.suppress(FileNotFoundError):  # another run has removed the empty folder
                 self._fd = _locked(os.open(self._path, _FLAGS | os.O_CREAT | os.O_EXCL, 0o600), self._path)
+        own(self)
 
 
 class LeftNote(_NoteInFile):
@@ -122,6 +132,7 @@ class LeftNote(_NoteInFile):
     def __init__(self, path: str, fd: int) -> None:
         super().__init__(os.path.basename(path))
         self._path, self._fd = path, fd
+        own(self)
         fields = os.read(fd, _MOST_BYTES).split(b"\0")
         self.move: NotedMove | None = None
         if fields[3:4] == [_END]:

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from dcmsend.errors import JournalError
 from dcmsend.inputs import Origin, Source
+from dcmsend.interrupt import WAIT_SLICE, Interrupt
 
 from .folder import check_writable
 from .move_file import NotMoved, move_file
@@ -40,9 +41,17 @@ class Mover:
     """
 
     def __init__(
-        self, directory: str, journal: str, *, may_stay: bool = False, stays: Staying | None = None
+        self,
+        directory: str,
+        journal: str,
+        interrupt: Interrupt,
+        *,
+        may_stay: bool = False,
+        stays: Staying | None = None,
     ) -> None:
         """Make the directory.  Raises JournalError where that is impossible.
+
+        ``interrupt``: once it asks to end, nobody waits for files to be moved; the next run moves them.
 
         With ``may_stay`` no file is moved before the search has ended, because a DICOMDIR may refer to it.  ``stays``
         holds such files as far as known; more are added.
@@ -56,6 +65,7 @@ class Mover:
         except (OSError, ValueError) as error:
             raise cannot_be_moved(directory, journal, error) from error
         self._sent = SentDirectory(self._directory)
+        self._interrupt = interrupt
         self.has_moved = False
         self._waiting: deque[_Waiting] = deque()
         self._may_stay = may_stay
@@ -77,9 +87,9 @@ class Mover:
         return len(self._waiting) >= _MOST_WAITING
 
     def wait_while_behind(self) -> None:
-        """Wait until there is room for more files."""
+        """Wait until there is room for more files, or the run has to end."""
         with self._changed:
-            while self.is_behind and self._thread.is_alive():
+            while self.is_behind and self._thread.is_alive() and not self._interrupt.requested:
                 self._changed.wait(_WAIT_SECONDS)
 
     @staticmethod
@@ -125,23 +135,33 @@ class Mover:
             _log.warning("ignoring files in the directory to which sent files are moved: %s", self._directory)
         return True
 
-    def close(self, *, at_once: bool) -> None:
-        """Move the waiting files; ``at_once`` leaves them for the next run.
+    def close(self) -> None:
+        """Move the waiting files; when the run has to end they are left for the next run, but for the one being moved.
 
-        Those that wait for the end of a search that has ended early are left, too: a DICOMDIR may refer to them.
+        Those that wait for the end of a search that has ended early are left, too: a DICOMDIR may refer to them.  When
+        the run has to end at once nobody waits for the file being moved either: the next run finds the note of it.
         """
         with self._changed:
             self._later.clear()
             self._stopping = True
-            if at_once:
+            if self._interrupt.requested:
                 self._waiting.clear()
             self._changed.notify_all()
-        self._thread.join()
+        while self._thread.is_alive():
+            self._thread.join(WAIT_SLICE)
+            if self._interrupt.requested:
+                with self._changed:
+                    self._waiting.clear()
+            if self._interrupt.aborted:
+                break
+
+    def _run(self) -> None:
+        self._move_all()
         if self._note is not None:
             self._note.close()
             self._note = None
 
-    def _run(self) -> None:
+    def _move_all(self) -> None:
         while True:
             with self._changed:
                 while not self._waiting and not self._stopping:

@@ -53,14 +53,13 @@ class MovingJournal:
         ``Journal``.  ``stays``: as for ``open_journal``.
         """
         self._needs_proof = needs_proof
-        self._interrupt = interrupt
         # The earliest times of rows whose files this run may have moved.  They are of the clocks of those who sent the
         # files, on other hosts or in earlier runs: a time of our own would say nothing of them.
         self._first_sent = self._first_left = time.time_ns() // 1_000_000
         self._mover: Mover | None = None
         self._journal = Journal(options, peer, interrupt, self._on_commit, fingerprint=fingerprint)
         try:
-            self._mover = Mover(options.move_sent, options.path, may_stay=reads_dicomdir, stays=stays)
+            self._mover = Mover(options.move_sent, options.path, interrupt, may_stay=reads_dicomdir, stays=stays)
         except BaseException:
             self._journal.close()
             raise
@@ -155,7 +154,7 @@ class MovingJournal:
             return
         self._journal.close_writer()
         if self._mover is not None:
-            self._mover.close(at_once=self._interrupt.requested)
+            self._mover.close()
         self._journal.close()
 
     @property

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from dask.distributed import Client
 
     from dcmsend.cluster import ClusterOptions
+    from dcmsend.inputs import Source
     from dcmsend.run import CarrierMaker
     from dcmsend.transfer import InstanceProof
 
@@ -99,7 +100,7 @@ class Transfer:
         if self._observer is not None:
             self._observer = GuardedObserver(self._observer, sends_here=self._sends_here)
         observer: Observer | None = self._observer
-        inputs = inputs_of(items, run)
+        inputs: Iterable[Source] = inputs_of(items, run)
         options = run.settings.report
         if options.written:
             named = [os.fsdecode(item) for item in items if is_name(item)] if isinstance(items, list | tuple) else []
@@ -111,7 +112,7 @@ class Transfer:
             self._reports = reports
             self._record.on_rejected = reports.rejected
             self._record.on_filtered = reports.filtered if options.for_programs else None
-            observer = reports.observer
+            observer, inputs = reports.observer, reports.watched(inputs)
         yield from run.send(inputs, observer)
 
     def _finish_reports(self) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .journal_page import load_page, render_journal_page
     from .migration import Migration
     from .name_fields import expand_name
-    from .outcome_fields import format_time, path_fields, status_field
+    from .outcome_fields import file_fields, format_time, status_field
     from .own_reports import OwnReports
     from .progress import Progress
     from .progress_view import LineView, TerminalView
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 __all__ = [
     "STUDY_TAGS", "CsvRows", "LineView", "Migration", "OwnReports", "Progress", "ProofSummary", "ReportFile",
     "ReportOptions", "Reports", "Resend", "RunRecord", "Summary", "TerminalView", "closing_lines", "expand_name",
-    "format_outcome", "format_summary", "format_text_report", "format_time", "load_page", "look_at_reports",
-    "open_reports", "path_fields", "refusal_lines", "render_journal_page", "status_field", "visible_lines",
+    "file_fields", "format_outcome", "format_summary", "format_text_report", "format_time", "load_page",
+    "look_at_reports", "open_reports", "refusal_lines", "render_journal_page", "status_field", "visible_lines",
     "write_text_report",
 ]
 
@@ -39,8 +39,8 @@ _LATER = {
     "CsvRows": "csv_rows", "LineView": "progress_view", "Migration": "migration", "OwnReports": "own_reports",
     "Progress": "progress", "ProofSummary": "proof_summary", "ReportFile": "report_file", "Resend": "resend",
     "TerminalView": "progress_view", "closing_lines": "closing", "expand_name": "name_fields",
-    "format_outcome": "text_report", "format_text_report": "text_report", "format_time": "outcome_fields",
-    "load_page": "journal_page", "path_fields": "outcome_fields", "render_journal_page": "journal_page",
+    "file_fields": "outcome_fields", "format_outcome": "text_report", "format_text_report": "text_report",
+    "format_time": "outcome_fields", "load_page": "journal_page", "render_journal_page": "journal_page",
     "status_field": "outcome_fields", "visible_lines": "visible", "write_text_report": "text_file",
 }  # fmt: skip
 

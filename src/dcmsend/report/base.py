@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from dcmsend.index import RejectedInput
 from dcmsend.transfer import Observer
 
 if TYPE_CHECKING:
+    from dcmsend.inputs import Source
+
     from .run_record import RunRecord
 
 __all__ = ["Report"]
@@ -21,6 +24,10 @@ class Report(Observer):
 
     def begin(self) -> None:
         """The run begins; the search for inputs has not started."""
+
+    def watched(self, inputs: Iterable[Source]) -> Iterable[Source]:
+        """The same inputs, each of which is looked at when it is found, whether it will be sent or not."""
+        return inputs
 
     def rejected(self, rejected: RejectedInput) -> None:
         """An input is not in the transfer list."""

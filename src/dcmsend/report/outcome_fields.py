@@ -14,13 +14,15 @@ from dcmsend.dicom.sop_class import sop_class_name
 from dcmsend.index import FilteredInput, RejectedInput
 from dcmsend.transfer import Attempt, Reason, Result, StoreOutcome
 
+from .path_bytes import path_bytes
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dcmsend.transfer import InstanceProof, Proof, ProofState
 
 __all__ = [
-    "INSTANCE_FIELDS", "clean", "format_time", "outcome_fields", "path_fields", "proof_fields", "proven_fields",
-    "rejected_fields", "state_name", "status_field", "to_json",
+    "INSTANCE_FIELDS", "clean", "file_fields", "format_time", "outcome_fields", "path_fields", "proof_fields",
+    "proven_fields", "rejected_fields", "state_name", "status_field", "to_json",
 ]
 
 INSTANCE_FIELDS: Final = (
@@ -30,6 +32,9 @@ INSTANCE_FIELDS: Final = (
     "attempts", "started", "seconds",
 )  # fmt: skip
 """All fields of an instance, in order; ``path_base64`` is only present if it is needed."""
+
+_UNKNOWN: Final = (None, None)
+_EPOCH: Final = "1970-01-01T00:00:00.000Z"
 
 to_json: Final = json.JSONEncoder(ensure_ascii=False).encode
 """Encodes fields as one line of JSON."""
@@ -41,7 +46,7 @@ def outcome_fields(outcome: StoreOutcome) -> dict[str, Any]:
     sop_class = outcome.sop_class_uid or instance.sop_class_uid
     return {
         "index": outcome.index,
-        **_file_fields(instance.input.path, _stamp_of(outcome)),
+        **file_fields(instance.input.path, *(_stamp_of(outcome) or _UNKNOWN)),
         "sop_class_uid": clean(sop_class),
         "sop_class_name": sop_class_name(sop_class),
         "sop_instance_uid": clean(outcome.sop_instance_uid or instance.sop_instance_uid),
@@ -74,7 +79,7 @@ def rejected_fields(rejected: RejectedInput) -> dict[str, Any]:
     name = "invalid" if rejected.is_dicom else "not_dicom"
     if isinstance(rejected, FilteredInput):
         name = "filtered"
-    fields |= _file_fields(rejected.path, rejected.stamp)
+    fields |= file_fields(rejected.path, *(rejected.stamp or _UNKNOWN))
     fields |= {
         "sop_class_uid": "", "sop_class_name": "", "sop_instance_uid": "", "syntax_file": "", "converted": False,
         "bytes_sent": 0, "outcome": name, "error_comment": "", "offending_elements": [], "reason": name,
@@ -157,7 +162,7 @@ def path_fields(path: str) -> dict[str, Any]:
     """The fields of a file name; ``path_base64`` is only there if it is needed."""
     fields = {"path": clean(path)}
     if fields["path"] != path:
-        fields["path_base64"] = base64.b64encode(path.encode("utf-8", "surrogateescape")).decode()
+        fields["path_base64"] = base64.b64encode(path_bytes(path)).decode()
     return fields
 
 
@@ -171,6 +176,10 @@ def _stamp_of(outcome: StoreOutcome) -> tuple[int, int] | None:
     return outcome.file_stamp
 
 
-def _file_fields(path: str, stamp: tuple[int, int] | None) -> dict[str, Any]:
-    size, mtime = (None, None) if stamp is None else (stamp[0], format_time(stamp[1] / 1e9))
+def file_fields(path: str, size: int | None, mtime_ns: int | None) -> dict[str, Any]:
+    """The fields of a file, or of an object; the time is in nanoseconds since the epoch, None if it is not known."""
+    if mtime_ns:
+        mtime = format_time(mtime_ns / 1e9)
+    else:  # 0 is a time, but of an object it says that its store has told none
+        mtime = None if mtime_ns is None or "://" in path else _EPOCH
     return {**path_fields(path), "size": size, "mtime": mtime}

@@ -12,6 +12,10 @@ from dcmsend.index import looks_like_dicom
 
 from .place import Place
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from dcmsend.inputs import Source
+
 __all__ = ["HEAD_LENGTH", "IS_INPUT", "InputWatch", "head_of", "read_head", "read_head_of_open_file", "reason_to_keep"]
 
 IS_INPUT: Final = "it is one of the files to be sent, which no report overwrites"
@@ -91,7 +95,7 @@ class InputWatch:
                 continue
 
     def see(self, path: str) -> None:
-        """Note that the file ``path`` is to be sent."""
+        """Note that the file ``path`` is to be sent, by this run or another one, or that it was."""
         if not self._files:
             return
         try:
@@ -101,6 +105,14 @@ class InputWatch:
         found = self._files.get((status.st_dev, status.st_ino))
         if found is not None:
             self._found.add(found)
+
+    def watched(self, inputs: Iterable[Source]) -> Iterable[Source]:
+        """The same inputs, which are noted when they are found: archives as a whole, what is stored already, too."""
+        return map(self._noted, inputs) if self._files else inputs
+
+    def _noted(self, item: Source) -> Source:
+        self.see(item.path)
+        return item
 
     def check(self, path: str) -> None:
         """Raise ReportError if ``path`` is one of the files to be sent."""

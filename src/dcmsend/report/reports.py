@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
 from functools import partial
@@ -17,6 +17,7 @@ from .run_record import RunRecord
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from dcmsend.inputs import Source
     from dcmsend.transfer import AssociationClosed, AssociationOpened, BytesSent, HostNews, InstanceProof, Waiting
 
     from .base import Report
@@ -60,6 +61,12 @@ class Reports(Observer):
         self._reports.append(report)
         with self._given_up(report):
             report.begin()
+
+    def watched(self, inputs: Iterable[Source]) -> Iterable[Source]:
+        """The same inputs, which reports look at when they are found."""
+        for report in self._reports:
+            inputs = report.watched(inputs)
+        return inputs
 
     def rejected(self, rejected: RejectedInput) -> None:
         """An input is not in the transfer list."""
@@ -159,7 +166,7 @@ def open_reports(
         from .text_report import TextReport
 
         is_needed = options.text_is_needed
-        reports.add(lambda: TextReport(options.text_report, peer, is_needed=is_needed), is_needed=is_needed)
+        reports.add(lambda: TextReport(options.text_report, peer, names, is_needed=is_needed), is_needed=is_needed)
     if options.for_programs or options.metrics_file:
         before = reports.refusal  # the other reports tell that DCMTK's cannot be written
         reports.add(lambda: _checked(options, names))

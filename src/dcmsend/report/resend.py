@@ -8,6 +8,8 @@ from typing import Final
 
 from dcmsend.dicom.record import Record
 
+from .path_bytes import path_bytes
+
 __all__ = ["Resend", "quoted", "resend_line"]
 
 _MOST_FILES: Final = 30
@@ -73,7 +75,7 @@ def quoted(word: str) -> str:
         import shlex
 
         return shlex.quote(word)
-    return "$'" + "".join(_escaped(byte) for byte in word.encode("utf-8", "surrogateescape")) + "'"
+    return "$'" + "".join(_escaped(byte) for byte in path_bytes(word)) + "'"
 
 
 def _escaped(byte: int) -> str:

@@ -14,6 +14,7 @@ from dcmsend.protocol import status_text
 from dcmsend.transfer import PeerFacts, Reason, StoreOutcome
 
 from .base import Report
+from .path_bytes import writable_path
 from .replaceable import InputWatch
 from .run_record import RunRecord
 from .spool import Spool
@@ -25,6 +26,10 @@ from .text_file import (
     try_text_place,
     write_text_report,
 )
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from dcmsend.inputs import Source
 
 __all__ = ["TextReport", "format_outcome", "format_text_report"]
 
@@ -66,7 +71,7 @@ def format_outcome(outcome: StoreOutcome) -> str:
     sent = outcome.sent_syntax
     return (
         f"Number        : {outcome.index}\n"
-        f"Filename      : {instance.input.path}\n"
+        f"Filename      : {writable_path(instance.input.path)}\n"
         f"SOP Instance  : {_as_it_stands(instance.sop_instance_uid)}\n"
         f"SOP Class     : {_as_it_stands(instance.sop_class_uid)} = {sop_class_name(instance.sop_class_uid)}\n"
         f"Original Xfer : {_syntax(instance.transfer_syntax)}\n"
@@ -82,8 +87,13 @@ def format_outcome(outcome: StoreOutcome) -> str:
 class TextReport(Report):
     """Written at the end, as in DCMTK: the time of the file says that the transfer is complete."""
 
-    def __init__(self, path: str, peer: PeerFacts, *, is_needed: bool = False) -> None:
-        """``is_needed``: it is tried at once whether the report can be written.  Raises ReportError."""
+    def __init__(
+        self, path: str, peer: PeerFacts, names: Iterable[str] = (), *, is_needed: bool = False
+    ) -> None:
+        """``names``: what the user wants to send.  ``is_needed``: try at once whether the report can be written.
+
+        Raises ReportError.
+        """
         self._path = path
         self._partial = f"{path}.partial"
         self._peer = peer
@@ -94,15 +104,20 @@ class TextReport(Report):
             try_text_place(path)
             check_room(path)
         self._watch = InputWatch((self._path, self._partial), is_earlier_text_report)
+        for name in names:
+            self._watch.see(name)
 
     def begin(self) -> None:
         check_text_place(self._path)
+
+    def watched(self, inputs: Iterable[Source]) -> Iterable[Source]:
+        return self._watch.watched(inputs)
 
     def rejected(self, rejected: RejectedInput) -> None:
         self._watch.see(rejected.path)
 
     def outcome(self, outcome: StoreOutcome) -> None:
-        self._watch.see(outcome.instance.input.path)
+        self._watch.see(outcome.instance.input.path)  # a DICOMDIR may have led to it
         with translated(self._path):
             self._blocks.add(format_outcome(outcome))
 

@@ -131,7 +131,7 @@ class Run:
                 inputs = None if only_proves else find_sources(
                     settings, names, self.interrupt, self.share, self.stores, self.selection, record.left_out
                 )
-                self._send_all(inputs, reports.observer)
+                self._send_all(None if inputs is None else reports.watched(inputs), reports.observer)
         finally:
             try:
                 self.close()
