@@ -236,7 +236,7 @@ class StoreLoop:
     def _give_up_outstanding(self, error: DcmsendError) -> Iterator[StoreOutcome]:
         """The outcomes of all requests in flight: from answers that arrived before ``error``, else unconfirmed."""
         for event in self._association.take_answers():
-            if event.context_id in self._contexts:
+            if event.context_id in self._contexts and self._in_flight.find_lie(event.command) is None:
                 yield from self._settle(event)
         yield from self._leave_unconfirmed(error)
 
