@@ -116,7 +116,10 @@ class AutoSessions(ParallelSessions):
         try:
             while line is not None:
                 if self._count == 1:
-                    yield from self._alone(line)
+                    line.goes_on = False
+                    session = line.current or line.session
+                    assert session is not None
+                    yield from self._alone(line, session)
                     if not line.goes_on:
                         return
                 line.goes_on = False
@@ -140,19 +143,6 @@ class AutoSessions(ParallelSessions):
     @property
     def _count(self) -> int:
         return min(self._auto.choice.sessions, self._room)
-
-    def _alone(self, line: _AutoLine) -> Iterator[StoreOutcome]:
-        """The outcomes of the only session, until there are to be more or it ends."""
-        line.goes_on = False
-        session = line.current or line.session
-        assert session is not None
-        for attempt in self._attempts(line, session):
-            outcome = self._settle(attempt)
-            if outcome is not None:
-                yield outcome
-        if not line.goes_on:
-            self._note_end(line, session)
-            line.leave()
 
     def _join_threads(self) -> None:
         for thread in self._threads:

@@ -144,12 +144,25 @@ class ParallelSessions:
         try:
             for number, line in enumerate(self._lines):
                 if not self._start(line):
-                    for rest in self._lines[number:]:
+                    for rest in self._lines[max(number, 1) :]:
                         rest.leave()
+                    if not number and line.session is not None:  # no threads are to be had: it has to be enough
+                        yield from self._alone(line, line.session)
                     break
             yield from self._gather()
         finally:
             self._end(process)
+
+    def _alone(self, line: Line, session: Session) -> Iterator[StoreOutcome]:
+        """The outcomes of the only session, on the thread of the caller, until another one is to go on with it."""
+        line.session = None  # from here on it closes itself
+        for attempt in self._attempts(line, session):
+            outcome = self._settle(attempt)
+            if outcome is not None:
+                yield outcome
+        if not line.goes_on:
+            self._note_end(line, session)
+            line.leave()
 
     def _gather(self) -> Generator[StoreOutcome, None, None]:
         """The outcomes of the lines that run, until none does."""
