@@ -11,6 +11,7 @@ import threading
 import pytest
 
 from dcmsend.cli.signals import signals_stop
+from dcmsend.errors import Cancelled
 from dcmsend.interrupt import Interrupt
 
 
@@ -37,6 +38,21 @@ def test_reason_is_the_first_signal() -> None:
         signal.raise_signal(signal.SIGINT)
     assert interrupt.aborted
     assert interrupt.by == "SIGTERM"
+
+
+@pytest.mark.parametrize("by", [Cancelled.TIME_WINDOW, Cancelled.JOURNAL])
+def test_the_first_signal_to_a_run_that_ends_already_lets_it_end_in_order(by: str) -> None:
+    """The end was not asked for by a signal, so nobody has said that it is to be at once."""
+    interrupt = Interrupt()
+    told: list[str] = []
+    with signals_stop(interrupt, told.append):
+        interrupt.request(by)
+        signal.raise_signal(signal.SIGTERM)
+        assert not interrupt.aborted
+        signal.raise_signal(signal.SIGTERM)
+        assert interrupt.aborted
+    assert interrupt.by == by
+    assert told == ["stopping; press again to abort"]
 
 
 def test_ignored_signal_stays_ignored() -> None:
