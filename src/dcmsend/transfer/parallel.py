@@ -8,6 +8,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from dcmsend.errors import Cancelled, DcmsendError, SessionFailed
@@ -16,6 +17,7 @@ from dcmsend.interrupt import Interrupt
 from .options import MAX_FRUITLESS
 from .outcome import StoreOutcome
 from .peer_facts import blames_receiver
+from .settled import settled
 from .work import Work, WorkTaker
 
 if TYPE_CHECKING:
@@ -156,10 +158,8 @@ class ParallelSessions:
     def _alone(self, line: Line, session: Session) -> Iterator[StoreOutcome]:
         """The outcomes of the only session, on the thread of the caller, until another one is to go on with it."""
         line.session = None  # from here on it closes itself
-        for attempt in self._attempts(line, session):
-            outcome = self._settle(attempt)
-            if outcome is not None:
-                yield outcome
+        with closing(settled(self._attempts(line, session), self._settle, line.interrupt, self._work)) as outcomes:
+            yield from outcomes
         if not line.goes_on:
             self._note_end(line, session)
             line.leave()
