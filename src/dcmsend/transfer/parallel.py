@@ -90,9 +90,9 @@ class Line:
     def leave(self) -> None:
         """Take no more work; close a session that was opened and never used."""
         self.taker.retire()
-        if self.session is not None:
-            self.session.close()
-            self.session = None
+        session, self.session = self.session, None
+        if session is not None:
+            session.close()
 
 
 class ParallelSessions:
@@ -238,9 +238,12 @@ class ParallelSessions:
             line.session = None  # it was closed already
             self._outbox.put(error)
         finally:
-            if not line.goes_on:
-                line.leave()
-            self._outbox.put(line)
+            try:
+                if not line.goes_on:
+                    line.leave()
+            except BaseException as error:  # of an observer, which is told of the end of a session
+                self._outbox.put(error)
+            self._outbox.put(line)  # always: it is waited for
 
     def _attempts(self, line: Line, session: Session) -> Iterator[StoreOutcome]:
         """The results of a session, as they come."""
