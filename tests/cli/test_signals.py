@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from dcmsend.cli import signals
 from dcmsend.cli.signals import signals_stop
+from dcmsend.errors import Cancelled
 from dcmsend.interrupt import Interrupt
 from support.processes import wait_until
 from support.scripted_peer import ScriptedPeer
@@ -44,8 +46,9 @@ def test_reason_is_the_first_signal() -> None:
     assert interrupt.by == "SIGTERM"
 
 
-def test_the_last_lines_come_after_what_a_signal_says() -> None:
+def test_the_last_lines_come_after_what_a_signal_says(monkeypatch: pytest.MonkeyPatch) -> None:
     """Though the thread that tells it is late, as on a machine with much to do."""
+    monkeypatch.setattr(signals, "_PATIENCE", 60.0)
     lines: list[str] = []
 
     def tell(line: str) -> None:
@@ -73,8 +76,10 @@ def test_a_late_line_stands_above_the_closing_ones(tmp_path: Path) -> None:
     write_instances(tmp_path / "study", 200)
     code = (
         "import sys, time\n"
+        "from dcmsend.cli import signals\n"
         "from dcmsend.cli.main import main\n"
         "from dcmsend.cli.progress_display import ProgressDisplay\n"
+        "signals._PATIENCE = 60.0\n"
         "tell = ProgressDisplay.tell\n"
         "ProgressDisplay.tell = lambda self, line: (time.sleep(0.5), tell(self, line))\n"
         "sys.exit(main(sys.argv[1:]))"
@@ -89,6 +94,21 @@ def test_a_late_line_stands_above_the_closing_ones(tmp_path: Path) -> None:
         stderr = process.communicate(timeout=60)[1].splitlines()
     assert process.returncode == 130
     assert [line[:8] for line in stderr if line.startswith(("stopping", "Exit"))] == ["stopping", "Exit 130"]
+
+
+@pytest.mark.parametrize("by", [Cancelled.TIME_WINDOW, Cancelled.JOURNAL])
+def test_the_first_signal_to_a_run_that_ends_already_lets_it_end_in_order(by: str) -> None:
+    """The end was not asked for by a signal, so nobody has said that it is to be at once."""
+    interrupt = Interrupt()
+    told: list[str] = []
+    with signals_stop(interrupt, told.append):
+        interrupt.request(by)
+        signal.raise_signal(signal.SIGTERM)
+        assert not interrupt.aborted
+        signal.raise_signal(signal.SIGTERM)
+        assert interrupt.aborted
+    assert interrupt.by == by
+    assert told == ["stopping; press again to abort"]
 
 
 def test_ignored_signal_stays_ignored() -> None:

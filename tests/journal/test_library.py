@@ -25,6 +25,7 @@ from support.peer_script import Close, Respond, Script
 from support.processes import wait_until
 from support.scripted_peer import ScriptedPeer
 from support.sending import write_instances
+from support.window_peer import Link, Request, WindowPeer
 
 from .runs import outcomes, stored_names
 
@@ -114,6 +115,24 @@ def test_loop_that_is_left_while_something_is_to_be_tried_again(tmp_path: Path) 
                 tmp_path / "in", Peer("127.0.0.1", peer.port), transfer=options, journal=journal, observer=Leaving()
             ))  # fmt: skip
         assert [row[0] for row in outcomes(tmp_path / "journal").values()] == [3]
+
+
+def test_loop_that_is_left_with_requests_in_flight(tmp_path: Path) -> None:
+    """What the peer has without having said so is no duplicate for the next transfer."""
+    files = write_instances(tmp_path / "in", 4)
+    journal = JournalOptions(str(tmp_path / "journal"), resume=True)
+
+    def answer(link: Link, held: list[Request]) -> None:
+        for request in held[:1] if link.number == 1 else held:
+            link.respond(request, 0 if link.number == 1 else 0x0111)
+
+    with WindowPeer(answer, hold=4, quiet=5.0) as peer:
+        options = TransferOptions(async_window=4)
+        for _ in send(files, Peer("127.0.0.1", peer.port), transfer=options, journal=journal):
+            break
+        again = send(files, Peer("127.0.0.1", peer.port), transfer=options, journal=journal)
+        assert [outcome.result for outcome in again] == [Result.STORED] * 3
+    assert again.already_stored == 1
 
 
 def test_data_sets_in_memory_are_not_kept(tmp_path: Path) -> None:

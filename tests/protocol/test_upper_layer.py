@@ -139,6 +139,13 @@ def test_a_command_in_many_fragments(size: int) -> None:
     assert layer.receive_data(stream) == [CommandReceived(1, CStoreRSP(1, 0))]
 
 
+def test_commands_with_some_empty_fragments() -> None:
+    layer = associated()
+    stream = data_pdu(b"", is_last=False) * 600 + data_pdu(RESPONSE)
+    for _ in range(3):
+        assert layer.receive_data(stream) == [CommandReceived(1, CStoreRSP(1, 0))]
+
+
 def test_fragments_of_several_messages_in_one_pdu() -> None:
     layer = associated()
     values = (
@@ -174,6 +181,7 @@ def test_what_is_no_command_is_told_and_the_association_stands() -> None:
             "DIMSE: Different PresIDs inside Command Set: 1 != 3",
         ),
         (data_pdu(bytes(16000), is_last=False) * 5, "command set is longer than 65536 bytes"),
+        (data_pdu(b"", is_last=False) * 1025, "a command set without end: its fragments are empty"),
         (struct.pack(">BxI", 4, 17409), "DUL Illegal PDU Length 17409.  Max expected 16384"),
         (struct.pack(">BxI", 4, 0xFFFFFFFF), "DUL Illegal PDU Length 4294967295.  Max expected 16384"),
         (struct.pack(">BxI", 2, 0x7FFFFFFF), "A-ASSOCIATE PDU too large: 2147483647 bytes"),

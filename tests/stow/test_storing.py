@@ -14,8 +14,9 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, RLELossless
 
+from dcmsend import JournalOptions, send
 from dcmsend.index import ReadMode
-from dcmsend.stow import batch
+from dcmsend.stow import WebPeer, batch
 from dcmsend.transfer import AutoAssociations, Feed, auto_count
 from dcmsend.transport import tcp
 from support.descriptors import open_descriptors
@@ -45,6 +46,18 @@ def test_files_arrive_byte_for_byte_in_one_request(tmp_path: Path) -> None:
     assert int(request.head.headers["content-length"]) == len(request.body)
     assert request.parts == [path.read_bytes() for path in paths]
     assert [outcome.bytes_sent for outcome in sent.outcomes] == [path.stat().st_size for path in paths]
+
+
+def test_a_loop_that_is_left_knows_what_became_of_the_whole_request(tmp_path: Path) -> None:
+    paths = files_of(tmp_path, [100] * 5)
+    journal = JournalOptions(str(tmp_path / "journal"), resume=True)
+    with ScriptedWebServer() as server:
+        for _ in send(paths, WebPeer(server.url), journal=journal):
+            break
+        again = send(paths, WebPeer(server.url), journal=journal)
+        assert list(again) == []
+    assert again.already_stored == 5
+    assert len(server.requests) == 1
 
 
 def test_batches_are_limited_by_number_and_by_bytes(tmp_path: Path) -> None:

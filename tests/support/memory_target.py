@@ -244,6 +244,10 @@ class MemorySession:
         self._target.open_sessions.discard(self._number)
 
     def run(self, work: Taker) -> Iterator[StoreOutcome]:
+        with self._interrupt.awaiting(self._in_flight.__len__):
+            yield from self._run(work)
+
+    def _run(self, work: Taker) -> Iterator[StoreOutcome]:
         window = self._target.plan.window
         try:
             while self.error is None and not self._interrupt.requested:
@@ -317,8 +321,9 @@ class MemorySession:
 
     def _lose(self, error: DcmsendError, reason: Reason, work: Taker) -> Iterator[StoreOutcome]:
         self._end(error, work)
-        outstanding, self._in_flight = self._in_flight, {}
-        for request in outstanding.values():
+        outstanding = list(self._in_flight.values())
+        self._in_flight.clear()
+        for request in outstanding:
             yield _outcome(request.position, request.instance, Result.UNCONFIRMED, reason, request.started)
 
     def _end(self, error: DcmsendError, work: Taker) -> None:

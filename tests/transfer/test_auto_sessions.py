@@ -101,6 +101,17 @@ def test_any_plan(planned: tuple[int, Plan], most: int, seed: int) -> None:
 
 @pytest.mark.usefixtures("switching")
 @many
+@given(st.integers(1, 60), st.integers(1, 4), st.integers(0, 1 << 32))
+def test_what_is_in_flight_when_the_caller_leaves_is_known_to_later_runs(last: int, window: int, seed: int) -> None:
+    """Also where a session is just to go on on the thread of the caller."""
+    run = run_by_whim(Plan(window=window), 60, 3, at_random(seed), take=lambda outcome: outcome.index == last)
+    for index, (arrival,) in run.target.arrivals.items():
+        (noted,) = run.ledger.noted[index]
+        assert (noted.result is Result.STORED) is (arrival.status is not None)
+
+
+@pytest.mark.usefixtures("switching")
+@many
 @given(plans(pauses=True), st.integers(2, 8), st.integers(1, 4), st.integers(0, 1 << 32))
 def test_any_plan_with_further_attempts(planned: tuple[int, Plan], most: int, attempts: int, seed: int) -> None:
     count, plan = planned

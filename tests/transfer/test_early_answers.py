@@ -16,7 +16,7 @@ from support import wire
 from support.peer_script import GARBAGE, Respond, Script, Send
 from support.scripted_peer import ScriptedPeer
 from support.sending import instance_uid, run_transfer, send_all, write_instances, write_large
-from support.window_peer import Link, Request, WindowPeer, in_order
+from support.window_peer import Link, Request, WindowPeer, in_order, window_item
 
 from .test_responses import response
 
@@ -215,10 +215,13 @@ class HastyPeer:
     """Answers the first request as soon as it has its command, and reads nothing more; the system takes data.
 
     ``closes``: whether it then closes the connection.
+    ``end``: what it says after the answer.
+    ``window``: the window that it grants, as a sub-item.
     """
 
-    def __init__(self, status: int, *, closes: bool = False) -> None:
-        self._status = status
+    def __init__(self, status: int, *, closes: bool = False, end: bytes = b"", window: bytes = b"") -> None:
+        self._answer = response(1, status) + end
+        self._window = window
         self._closes = closes
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
@@ -241,10 +244,10 @@ class HastyPeer:
             assert message is not None
             request = wire.parse_associate_request(message)
             results = [(context.id, 0, context.transfer_syntaxes[0]) for context in request.contexts]
-            connection.sendall(wire.associate_accept(request, results, 16384, b""))
+            connection.sendall(wire.associate_accept(request, results, 16384, self._window))
             wire.receive_pdu(connection)
             self._done.wait(0.5)  # the sender has handed over all of it
-            connection.sendall(response(1, self._status))
+            connection.sendall(self._answer)
             if not self._closes:
                 self._done.wait(30)
 
@@ -261,3 +264,16 @@ def test_success_while_our_system_still_has_the_data_set(tmp_path: Path, status:
         )
         outcomes = list(transfer)
     assert [outcome.result.value for outcome in outcomes] == [expected]
+
+
+@pytest.mark.parametrize("end", [wire.abort(0, 0), b""], ids=["abort", "silence"])
+def test_success_while_our_system_still_has_it_and_the_next_one_breaks(tmp_path: Path, end: bytes) -> None:
+    """The way in which the association ends makes no impossible answer true."""
+    files = [write_large(tmp_path / "first", 2 << 20, 1), write_large(tmp_path / "second", 32 << 20, 2)]
+    with HastyPeer(0, end=end, window=window_item(2)) as peer:
+        outcomes, _ = run_transfer(send(
+            files,
+            Peer("127.0.0.1", peer.port),
+            transfer=TransferOptions(acse_timeout=1, idle_timeout=2, async_window=2, halt_on_failure=False),
+        ))  # fmt: skip
+    assert [outcome.result.value for outcome in outcomes] == ["unconfirmed", "failed"]

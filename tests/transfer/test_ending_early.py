@@ -12,6 +12,8 @@ import pytest
 
 from dcmsend import (
     AssociationClosed,
+    AssociationOpened,
+    AutoAssociations,
     BytesSent,
     Observer,
     Peer,
@@ -349,6 +351,38 @@ def test_an_error_of_an_observer_aborts_the_association(
     assert transfer.summary.total == 0
     if parallel == 1:
         assert course(peer)[-1] == "abort 0 0"
+
+
+@pytest.mark.parametrize("parallel", [1, 2, AutoAssociations(2)], ids=str)
+def test_an_error_of_an_observer_at_the_end_of_an_association_that_was_not_used(
+    tmp_path: Path, parallel: int | AutoAssociations
+) -> None:
+    """The caller gets it, and nobody waits for the thread that has met it."""
+
+    class Failing(Observer):
+        def association_opened(self, event: AssociationOpened) -> None:
+            transfer.cancel()
+
+        def association_closed(self, event: AssociationClosed) -> None:
+            raise ZeroDivisionError
+
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            list(transfer)
+        except ZeroDivisionError as error:
+            raised.append(error)
+
+    with ScriptedPeer() as peer:
+        options = TransferOptions(parallel_associations=parallel)
+        files = write_instances(tmp_path, 3)
+        transfer = send(files, Peer("127.0.0.1", peer.port), observer=Failing(), transfer=options)
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        thread.join(60)
+        assert not thread.is_alive()
+    assert len(raised) == 1
 
 
 @pytest.mark.parametrize("scanning", [False, True])

@@ -11,7 +11,7 @@ import pytest
 from dcmsend.errors import Cancelled, GivenUp
 from dcmsend.index import Instance
 from dcmsend.interrupt import Interrupt
-from dcmsend.transfer import Feed, Reason, feed, work
+from dcmsend.transfer import AutoAssociations, Feed, Reason, Result, feed, work
 from support.memory_plan import Fate, Opening, Plan, Way
 from support.memory_run import MemoryLedger, Window, check, run_in_memory, scan_of
 from support.memory_target import MemoryStretch, MemoryTarget
@@ -104,6 +104,21 @@ def test_no_session_is_left_open_when_the_caller_leaves(opening: Opening, sessio
     assert len(run.outcomes) == 2
 
 
+@pytest.mark.parametrize("attempts", [0, 2])
+@pytest.mark.parametrize("sessions", [1, 2, AutoAssociations(1), AutoAssociations(4)], ids=str)
+def test_what_is_in_flight_when_the_caller_leaves_is_known_to_later_runs(
+    sessions: int | AutoAssociations, attempts: int
+) -> None:
+    run = run_in_memory(
+        Plan(window=4), 20, parallel_associations=sessions, attempts=attempts, take=lambda outcome: outcome.index == 2
+    )  # fmt: skip
+    in_flight = [index for index, (arrival,) in run.target.arrivals.items() if arrival.status is None]
+    assert in_flight or sessions != 1
+    for index in run.target.arrivals:
+        (noted,) = run.ledger.noted[index]
+        assert noted.result is (Result.UNCONFIRMED if index in in_flight else Result.STORED)
+
+
 def test_no_session_is_left_open_when_the_end_is_asked_for_as_soon_as_it_is_open() -> None:
     interrupt = Interrupt()
 
@@ -118,9 +133,10 @@ def test_no_session_is_left_open_when_the_end_is_asked_for_as_soon_as_it_is_open
     assert run.results == ["not attempted"] * 20
 
 
+@pytest.mark.parametrize("attempts", [0, 1])
 @pytest.mark.parametrize("possible", [0, 1, 2])
-def test_threads_that_cannot_be_started(monkeypatch: pytest.MonkeyPatch, possible: int) -> None:
-    """The work goes over as many sessions as the system has threads for."""
+def test_threads_that_cannot_be_started(monkeypatch: pytest.MonkeyPatch, possible: int, attempts: int) -> None:
+    """The work goes over as many sessions as the system has threads for, or over the one that needs none."""
     started: list[threading.Thread] = []
     start = threading.Thread.start
 
@@ -132,6 +148,7 @@ def test_threads_that_cannot_be_started(monkeypatch: pytest.MonkeyPatch, possibl
         start(thread)
 
     monkeypatch.setattr(threading.Thread, "start", start_some)
-    run = run_in_memory(Plan(), 20, parallel_associations=4)
+    run = run_in_memory(Plan(), 20, parallel_associations=4, attempts=attempts)
     check(run)
-    assert run.results == ["stored" if possible else "not attempted"] * 20
+    assert run.results == ["stored"] * 20
+    assert {session for _, session in run.target.order} == {1} or possible > 1

@@ -150,20 +150,23 @@ def command(message_id: int, field: int = wire.C_STORE_RSP) -> bytes:
     return wire.command_pdu(1, wire.encode_command(dict(elements)))
 
 
-BABBLE = {
-    "data nobody asked for": wire.pdu(wire.P_DATA, b"\0\0\x01\x02\x01\x00" + bytes(256)),
-    "the first fragment of a command": wire.pdu(wire.P_DATA, b"\0\0\0\x02\x01\x01"),
-}
+UNASKED = wire.pdu(wire.P_DATA, b"\0\0\x01\x02\x01\x00" + bytes(256))
 
 
 @pytest.mark.parametrize("limit", ["dimse_timeout", "idle_timeout"])
-@pytest.mark.parametrize("babble", BABBLE.values(), ids=BABBLE)
-def test_peer_that_never_stops_talking(tmp_path: Path, babble: bytes, limit: str) -> None:
+def test_peer_that_never_stops_talking(tmp_path: Path, limit: str) -> None:
     """Neither the wait for the answer nor that for the close after A-ABORT is without end, and memory does not grow."""
-    with Babbler(babble) as peer:
+    with Babbler(UNASKED) as peer:
         results, error = send_to(peer.port, write_instances(tmp_path, 2), acse_timeout=2, **{limit: 0.2})
     assert results == [("unconfirmed", "timed out"), ("not attempted", "halted")]
     assert isinstance(error, SendingFailed)
+
+
+def test_peer_whose_command_never_ends(tmp_path: Path) -> None:
+    """It does not have to be waited for."""
+    with Babbler(wire.pdu(wire.P_DATA, b"\0\0\0\x02\x01\x01")) as peer:
+        results, _ = send_to(peer.port, write_instances(tmp_path, 2), acse_timeout=2, idle_timeout=30)
+    assert results == [("unconfirmed", "protocol error"), ("not attempted", "halted")]
 
 
 def test_peer_that_answers_the_first_instance_for_ever(tmp_path: Path) -> None:
@@ -174,7 +177,7 @@ def test_peer_that_answers_the_first_instance_for_ever(tmp_path: Path) -> None:
 
 
 def test_abort_is_heard_while_the_peer_never_stops_talking(tmp_path: Path) -> None:
-    with Babbler(BABBLE["data nobody asked for"]) as peer:
+    with Babbler(UNASKED) as peer:
         transfer = send(write_instances(tmp_path, 2), Peer("127.0.0.1", peer.port))
 
         def abort_while_it_talks() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from dcmsend import BytesSent, Observer, Peer, PlanOptions, Reason, Result, StoreOutcome, TransferOptions, send
-from dcmsend.association import in_flight, prepare
+from dcmsend.association import in_flight, prepare, store_loop
 from dcmsend.errors import DcmsendError, SendingFailed
 from support.sending import instance_uid, run_transfer, write_instances, write_large
 from support.window_peer import Link, Request, WindowPeer, in_order, window_item
@@ -309,6 +309,17 @@ def test_message_ids_are_never_used_twice_at_a_time(tmp_path: Path, monkeypatch:
     assert outcomes[0].status == 0xB007
     assert results(outcomes) == ["stored"] * 40
     assert {outcome.message_id for outcome in outcomes[1:]} <= {2, 3, 4, 5, 6}
+
+
+def test_a_window_as_large_as_there_are_message_ids(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of them stays free for the request that is prepared next."""
+    for module in (prepare, store_loop):
+        monkeypatch.setattr(module, "MAX_MESSAGE_ID", 6)
+    with WindowPeer(hold=6) as peer:
+        outcomes, error = send_to(peer, write_instances(tmp_path, 20), 6)
+    assert (results(outcomes), error) == (["stored"] * 20, None)
+    assert not peer.complaints
+    assert max(request.missed for request in peer.requests) <= 4
 
 
 def test_bytes_in_flight_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

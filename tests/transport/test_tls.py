@@ -506,6 +506,61 @@ def test_what_is_for_tls_alone_is_no_input(certificates: Certificates) -> None:
         thread.join(30)
 
 
+class Talker:
+    """A connection to a TLS server in memory, which brings one record at a time, and many that are for TLS alone."""
+
+    def __init__(self, certificates: Certificates) -> None:
+        context = server_context(certificates.server_key, certificates.server)
+        context.num_tickets = 300
+        self.taken = 0
+        self.is_closed = False
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.session = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+        self._said = b""
+
+    @property
+    def unread(self) -> bytes:
+        self._said += self._outgoing.read()
+        return self._said
+
+    def send(self, data: object, idle: Deadline, on_stall: object = None) -> None:
+        self._incoming.write(bytes(data))  # type: ignore[arg-type,call-overload]
+        with contextlib.suppress(ssl.SSLWantReadError):
+            self.session.do_handshake()
+
+    def receive_into(self, buffer: memoryview, deadline: Deadline) -> int:
+        length = 5 + int.from_bytes(self.unread[3:5], "big")
+        buffer[:length], self._said = self._said[:length], self._said[length:]
+        return length
+
+    def has_input(self) -> bool:
+        return bool(self.unread)
+
+    def unsent(self) -> int:
+        return 0
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+def test_peer_that_says_much_that_is_for_tls_alone(certificates: Certificates) -> None:
+    """A look does not go on for as long as it does, and what it says behind all this is heard."""
+    below = Talker(certificates)
+    connection = load_tls(trusting(certificates)).connect(lambda: below, "localhost", 30)
+    below.session.write(b"answer")
+    assert not connection.has_input()
+    assert below.has_input()
+    assert receives(connection) == 6
+    assert not below.has_input()
+
+
+def test_peer_that_says_much_that_is_for_tls_alone_when_all_is_over(certificates: Certificates) -> None:
+    below = Talker(certificates)
+    load_tls(trusting(certificates)).connect(lambda: below, "localhost", 30).close()
+    assert below.has_input()
+    assert below.is_closed
+
+
 def test_answers_are_taken_in_the_middle_of_a_send(certificates: Certificates) -> None:
     """The peer reads on only when it has got rid of what it has to say."""
     context = server_context(certificates.server_key, certificates.server)

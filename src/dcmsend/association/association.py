@@ -177,7 +177,7 @@ class Association:
 
     def is_unsent(self, end: int) -> bool:
         """Whether bytes before position ``end`` of ``written`` are certainly still on this computer."""
-        later = self.written - end
+        later = self.written - end + (self._connection.taken if self._is_torn else 0)
         return self._connection.unsent() > later + later // 8 + _UNACKNOWLEDGED
 
     def take_answers(self) -> Iterator[CommandReceived]:

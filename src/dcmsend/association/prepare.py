@@ -37,7 +37,7 @@ from dcmsend.transfer import Reason, TransferOptions
 
 from .association import Association
 
-__all__ = ["PreparedStore", "Preparer"]
+__all__ = ["MAX_MESSAGE_ID", "PreparedStore", "Preparer"]
 
 MAX_MESSAGE_ID: Final = 65535
 

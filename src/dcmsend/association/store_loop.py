@@ -23,7 +23,7 @@ from dcmsend.transfer import Observer, Reason, Result, StoreOutcome, Timings, bl
 from .association import Association
 from .dimse_stretch import DimseStretch
 from .in_flight import InFlight, Sent
-from .prepare import PreparedStore, Preparer
+from .prepare import MAX_MESSAGE_ID, PreparedStore, Preparer
 from .store_log import (
     log_aborting_for_release,
     log_peer_gone,
@@ -96,7 +96,7 @@ class StoreLoop:
             yield from self._run()
 
     def _run(self) -> Iterator[StoreOutcome]:
-        window = self._association.window
+        window = min(self._association.window, MAX_MESSAGE_ID - 1)  # one stays free for the request that is prepared
         while self.error is None and not self._interrupt.requested:
             task = self._work.take(may_wait=not self._in_flight)
             if task is None:
@@ -236,7 +236,7 @@ class StoreLoop:
     def _give_up_outstanding(self, error: DcmsendError) -> Iterator[StoreOutcome]:
         """The outcomes of all requests in flight: from answers that arrived before ``error``, else unconfirmed."""
         for event in self._association.take_answers():
-            if event.context_id in self._contexts:
+            if event.context_id in self._contexts and self._in_flight.find_lie(event.command) is None:
                 yield from self._settle(event)
         yield from self._leave_unconfirmed(error)
 

@@ -32,6 +32,7 @@ def signals_stop(interrupt: Interrupt, tell: Callable[[str], None] | None = None
     Outside the main thread nothing changes, because Python permits handlers only there.
     """
 
+    has_come = False  # a signal; what else may have asked for an end, as a time window, has not said "at once"
     told = _thread.allocate_lock()
     may_tell = tell is not None
 
@@ -49,12 +50,14 @@ def signals_stop(interrupt: Interrupt, tell: Callable[[str], None] | None = None
             told.release()
 
     def on_signal(number: int, frame: FrameType | None) -> None:
+        nonlocal has_come
         name = signal.Signals(number).name
-        if interrupt.requested:
+        if has_come:
             interrupt.abort(name)
             for each in taken:
                 signal.signal(each, signal.SIG_DFL)
         else:
+            has_come = True
             interrupt.request(name)
             if may_tell:
                 # The handler may have interrupted somebody who writes, and `threading` has locks of its own.

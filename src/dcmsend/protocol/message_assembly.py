@@ -12,14 +12,12 @@ from .command_set import COMMAND_DATA_SET_TYPE, NO_DATA_SET, number_of
 from .dimse import Command, CommandParseError, UnknownCommand
 from .events import CommandReceived, DataReceived
 from .items import INVALID_PARAMETER_VALUE
+from .reassembly import MOST_EMPTY_FRAGMENTS
 
 __all__ = ["MAX_DATA_SET_LENGTH", "Message", "MessageAssembly"]
 
 MAX_DATA_SET_LENGTH: Final = 16 << 20
 """Longest data set kept in memory, in bytes; a report of 20,000 instances has 3 MB."""
-
-MOST_EMPTY_FRAGMENTS: Final = 1024
-"""How many fragments of a data set may be empty and not the last one: they could come for ever."""
 
 
 class Message(Value):

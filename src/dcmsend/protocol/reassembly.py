@@ -11,10 +11,13 @@ from .events import CommandReceived, DataReceived, Event
 from .items import INVALID_PARAMETER_VALUE
 from .pdu_decode import iter_data_values
 
-__all__ = ["MAX_COMMAND_LENGTH", "Reassembly"]
+__all__ = ["MAX_COMMAND_LENGTH", "MOST_EMPTY_FRAGMENTS", "Reassembly"]
 
 MAX_COMMAND_LENGTH: Final = 65536
 """Longest command set accepted; legal ones stay far below 1 KiB, so a longer one is an attack."""
+
+MOST_EMPTY_FRAGMENTS: Final = 1024
+"""How many fragments of a command, or data set, may be empty and not the last one: they could come for ever."""
 
 _COMMAND: Final = 1
 _LAST: Final = 2
@@ -23,11 +26,12 @@ _LAST: Final = 2
 class Reassembly:
     """Assembles command sets, and passes data fragments on at once."""
 
-    __slots__ = ("_command", "_context_id")
+    __slots__ = ("_command", "_context_id", "_empty")
 
     def __init__(self) -> None:
         self._command = bytearray()
         self._context_id: int | None = None  # of the incomplete command
+        self._empty = 0  # empty fragments of it
 
     @property
     def is_empty(self) -> bool:
@@ -55,6 +59,11 @@ class Reassembly:
                 events.append(CommandReceived(context_id, decode_command(bytes(self._command) + data[start:stop])))
                 self._command.clear()
                 self._context_id = None
+                self._empty = 0
             else:
+                self._empty += start == stop
+                if self._empty > MOST_EMPTY_FRAGMENTS:
+                    text = "a command set without end: its fragments are empty"
+                    raise RemoteProtocolError(text, INVALID_PARAMETER_VALUE)
                 self._command += data[start:stop]
                 self._context_id = context_id

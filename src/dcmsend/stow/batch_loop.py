@@ -126,10 +126,10 @@ class BatchLoop:
         for part in batch.parts:
             part.started = time.time()
         _log.info("Sending STOW-RS Request (%d instances, %d bytes)", len(batch.parts), batch.size)
-        with self._interrupt.awaiting(lambda: 1):
+        with self._interrupt.awaiting(lambda: 1):  # until all that it says is told
             answer = yield from self._exchange(head, batch, multipart)
-        if answer is not None:
-            yield from self._settle(batch, answer)
+            if answer is not None:
+                yield from self._settle(batch, answer)
 
     def _exchange(
         self, head: bytes, batch: Batch, multipart: Multipart

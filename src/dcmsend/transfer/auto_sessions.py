@@ -17,6 +17,7 @@ from .auto_facts import Facts, LineFacts
 from .outcome import Reason, StoreOutcome
 from .parallel import Line, ParallelSessions
 from .peer_facts import blames_receiver
+from .settled import settle_rest
 from .speed import Spent
 from .work import Work, WorkTaker
 
@@ -113,10 +114,14 @@ class AutoSessions(ParallelSessions):
         """The outcomes as they come, in no particular order."""
         process = os.getpid()
         line: _AutoLine | None = self._first
+        has_left = False
         try:
             while line is not None:
                 if self._count == 1:
-                    yield from self._alone(line)
+                    line.goes_on = False
+                    session = line.current or line.session
+                    assert session is not None
+                    yield from self._alone(line, session)
                     if not line.goes_on:
                         return
                 line.goes_on = False
@@ -127,6 +132,9 @@ class AutoSessions(ParallelSessions):
                 yield from self._gather()
                 self._join_threads()
                 line = next((each for each in self._open_lines if each.goes_on), None)
+        except GeneratorExit:
+            has_left = True
+            raise
         finally:
             if os.getpid() == process:
                 with self._steering:
@@ -134,25 +142,14 @@ class AutoSessions(ParallelSessions):
             self._end(process)
             if os.getpid() == process:
                 for each in self._open_lines:
+                    if has_left and each.attempts is not None:  # its thread has ended, and this one was to go on
+                        settle_rest(each.attempts, self._settle, each.interrupt)
                     each.close_attempts()
                     each.leave()
 
     @property
     def _count(self) -> int:
         return min(self._auto.choice.sessions, self._room)
-
-    def _alone(self, line: _AutoLine) -> Iterator[StoreOutcome]:
-        """The outcomes of the only session, until there are to be more or it ends."""
-        line.goes_on = False
-        session = line.current or line.session
-        assert session is not None
-        for attempt in self._attempts(line, session):
-            outcome = self._settle(attempt)
-            if outcome is not None:
-                yield outcome
-        if not line.goes_on:
-            self._note_end(line, session)
-            line.leave()
 
     def _join_threads(self) -> None:
         for thread in self._threads:

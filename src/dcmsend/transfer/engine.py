@@ -17,6 +17,7 @@ from .options import MAX_FRUITLESS, TransferOptions
 from .outcome import Reason, Result, StoreOutcome, counted_as_stored
 from .outcomes_in_order import OutcomesInOrder
 from .peer_facts import blames_receiver
+from .settled import settled
 from .work import Work
 
 TYPE_CHECKING = False
@@ -276,9 +277,8 @@ class Engine:
         if count > 1 and not self._target.one_session:
             yield from self._parallel(session, interrupt, count, stretch, work)
             return
-        for attempt in session.run(work.taker()):
-            outcome = self._settle(attempt)
-            if outcome is not None:
+        with closing(settled(session.run(work.taker()), self._settle, interrupt, work)) as outcomes:
+            for outcome in outcomes:
                 yield outcome
                 work.note_finished(self._order.next_index)
         self._waited += session.timings.waiting

@@ -8,6 +8,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from dcmsend.errors import Cancelled, DcmsendError, SessionFailed
@@ -16,6 +17,7 @@ from dcmsend.interrupt import Interrupt
 from .options import MAX_FRUITLESS
 from .outcome import StoreOutcome
 from .peer_facts import blames_receiver
+from .settled import settled
 from .work import Work, WorkTaker
 
 if TYPE_CHECKING:
@@ -88,9 +90,9 @@ class Line:
     def leave(self) -> None:
         """Take no more work; close a session that was opened and never used."""
         self.taker.retire()
-        if self.session is not None:
-            self.session.close()
-            self.session = None
+        session, self.session = self.session, None
+        if session is not None:
+            session.close()
 
 
 class ParallelSessions:
@@ -144,12 +146,23 @@ class ParallelSessions:
         try:
             for number, line in enumerate(self._lines):
                 if not self._start(line):
-                    for rest in self._lines[number:]:
+                    for rest in self._lines[max(number, 1) :]:
                         rest.leave()
+                    if not number and line.session is not None:  # no threads are to be had: it has to be enough
+                        yield from self._alone(line, line.session)
                     break
             yield from self._gather()
         finally:
             self._end(process)
+
+    def _alone(self, line: Line, session: Session) -> Iterator[StoreOutcome]:
+        """The outcomes of the only session, on the thread of the caller, until another one is to go on with it."""
+        line.session = None  # from here on it closes itself
+        with closing(settled(self._attempts(line, session), self._settle, line.interrupt, self._work)) as outcomes:
+            yield from outcomes
+        if not line.goes_on:
+            self._note_end(line, session)
+            line.leave()
 
     def _gather(self) -> Generator[StoreOutcome, None, None]:
         """The outcomes of the lines that run, until none does."""
@@ -225,9 +238,12 @@ class ParallelSessions:
             line.session = None  # it was closed already
             self._outbox.put(error)
         finally:
-            if not line.goes_on:
-                line.leave()
-            self._outbox.put(line)
+            try:
+                if not line.goes_on:
+                    line.leave()
+            except BaseException as error:  # of an observer, which is told of the end of a session
+                self._outbox.put(error)
+            self._outbox.put(line)  # always: it is waited for
 
     def _attempts(self, line: Line, session: Session) -> Iterator[StoreOutcome]:
         """The results of a session, as they come."""

@@ -27,6 +27,9 @@ _RECORD_TYPES: Final = range(0x14, 0x19)
 
 _LAST_WORD_SECONDS: Final = 0.1
 
+_MOST_LOOKS: Final = 64
+"""Number of reads that bring nothing but bytes for TLS before a look ends: a peer may send them without end."""
+
 _NO_TLS_HERE: Final = "a peer that expects DICOM without TLS on this port does so"
 
 
@@ -147,7 +150,9 @@ class TlsConnection:
 
     def has_input(self) -> bool:
         """See Connection.has_input; bytes for TLS alone do not count."""
-        while not self._plain and self._failure is None:
+        if self._plain or self._failure is not None:
+            return True
+        for _ in range(_MOST_LOOKS):
             if not (self._session.pending() or self._incoming.pending or self._connection.has_input()):
                 return False
             buffer = memoryview(bytearray(16 * 1024))
@@ -155,13 +160,11 @@ class TlsConnection:
                 count = self._receive_at_once(buffer)
             except (TransportError, Cancelled) as error:
                 self._failure = error
-            else:
-                if count is None:
-                    continue
+                return True
+            if count is not None:
                 self._plain = buffer[:count]
-                if not count:
-                    return True
-        return True
+                return True
+        return False
 
     def _receive_at_once(self, buffer: memoryview) -> int | None:
         """Read without waiting; 0 if the peer has closed, None if there was no application data."""
