@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
+from ..file_source import refuse_special
 from .store import DEEPEST, OPTIONS_OF_FSSPEC, PAGE, PIECE, Entry, Sink, Store
 
 __all__ = ["SftpStore"]
@@ -167,7 +168,12 @@ class SftpStore(Store):
     async def fetch(self, entry: Entry, sink: Sink, limit: int | None = None) -> Entry:
         """See ``Store``; size and time are looked at when everything was read."""
         client = await self._connected()
-        async with client.open(self._full(entry.path), "rb", encoding=None) as file:
+        path = self._full(entry.path)
+        if not entry.size:  # a host that opens a pipe waits for its writer, and all others wait for the host
+            mode = (await client.stat(path)).permissions
+            if not _may_be_file(mode):
+                refuse_special(mode)
+        async with client.open(path, "rb", encoding=None) as file:
             if limit is not None:
                 sink(await file.read(limit, 0))
                 return entry
@@ -188,4 +194,9 @@ class SftpStore(Store):
 def _entry(path: str, told: Any) -> Entry:
     if told.permissions is not None and stat.S_ISDIR(told.permissions):
         return Entry(path.rstrip("/") + "/")
-    return Entry(path, told.size, None if told.mtime is None else int(told.mtime) * 1_000_000_000)
+    size = told.size if _may_be_file(told.permissions) else 0
+    return Entry(path, size, None if told.mtime is None else int(told.mtime) * 1_000_000_000)
+
+
+def _may_be_file(mode: int | None) -> bool:
+    return mode is None or not stat.S_IFMT(mode) or stat.S_ISREG(mode)
