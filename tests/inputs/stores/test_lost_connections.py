@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections import Counter
 from typing import Any
 
@@ -93,3 +94,17 @@ def test_a_list_goes_on_over_a_new_connection(sftp: StorePlace, monkeypatch: pyt
         assert [item.path for item in found] == [sftp.url + "a/2.dcm"]
     finally:
         stores.close()
+
+
+@pytest.mark.peer("asyncssh")
+def test_a_host_with_two_addresses_of_which_none_answers(sftp: StorePlace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The event loop says then that there were several errors, and gives no number."""
+
+    def addresses(*_: Any, **__: Any) -> list[Any]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, 9)) for host in ("127.0.0.2", "127.0.0.3")]
+
+    monkeypatch.setattr(socket, "getaddrinfo", addresses)
+    sftp.url = sftp.url.replace("127.0.0.1", "localhost")
+    with pytest.raises(StoreUnusable) as caught:
+        looked_up(sftp)
+    assert caught.value.why is NoStore.UNREACHABLE

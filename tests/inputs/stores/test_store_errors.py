@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import ssl
 from typing import Any
@@ -57,6 +58,8 @@ class WithStatus(Exception):
         (FileNotFoundError("SECRET"), Fault.NOT_FOUND),
         (ConnectionRefusedError(), Fault.UNREACHABLE),
         (TimeoutError(), Fault.BUSY),
+        (OSError(errno.EHOSTUNREACH, "SECRET"), Fault.UNREACHABLE),
+        (OSError(errno.ENETUNREACH, "SECRET"), Fault.UNREACHABLE),
         (socket.gaierror(-2, "SECRET"), Fault.UNREACHABLE),
         (ssl.SSLCertVerificationError("SECRET"), Fault.UNTRUSTED),
         (ValueError("SECRET"), Fault.OTHER),

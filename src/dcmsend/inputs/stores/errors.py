@@ -5,6 +5,7 @@ No text of a library is shown: it may span lines, and hold addresses with signat
 
 from __future__ import annotations
 
+import errno
 import socket
 import ssl
 from collections.abc import Iterator
@@ -101,6 +102,13 @@ _BY_BUILT_IN: Final[tuple[tuple[type[BaseException], Fault], ...]] = (
     (TimeoutError, Fault.BUSY),
     (EOFError, Fault.BUSY),
 )
+_NO_WAY: Final = frozenset(
+    getattr(errno, name)
+    for name in ("EHOSTUNREACH", "ENETUNREACH", "EHOSTDOWN", "ENETDOWN")
+    if hasattr(errno, name)
+)
+"""Numbers of errors for which Python has no type."""
+
 _ENDS_THE_RUN: Final = {
     Fault.CREDENTIALS: NoStore.CREDENTIALS, Fault.UNREACHABLE: NoStore.UNREACHABLE, Fault.UNTRUSTED: NoStore.UNTRUSTED,
 }  # fmt: skip
@@ -200,4 +208,6 @@ def _by_status(error: BaseException) -> Fault | None:
 
 
 def _by_built_in(error: BaseException) -> Fault | None:
+    if isinstance(error, OSError) and error.errno in _NO_WAY:
+        return Fault.UNREACHABLE
     return next((fault for kind, fault in _BY_BUILT_IN if isinstance(error, kind)), None)

@@ -80,14 +80,22 @@ class SftpStore(Store):
 
     async def _connected(self) -> Any:
         """The client over one connection, made again when that was lost."""
-        import asyncssh
-
         async with self._connecting:
             if self._connection is None or self._connection.is_closed():
-                self._connection = await asyncssh.connect(self._host, **self._options)
+                self._connection = await self._connect()
                 # Names are bytes; what is not UTF-8 goes back to the host as it came.
                 self._client = await self._connection.start_sftp_client(path_errors="surrogateescape")
             return self._client
+
+    async def _connect(self) -> Any:
+        import asyncssh
+
+        try:
+            return await asyncssh.connect(self._host, **self._options)
+        except OSError as error:
+            if type(error) is OSError and error.errno is None:  # asyncio has tried several addresses
+                raise ConnectionRefusedError from error
+            raise
 
     async def info(self, path: str) -> Entry:
         """See ``Store``."""
