@@ -15,7 +15,9 @@ from typing import Final
 from dcmsend.errors import DcmsendError, FileUnreadable, StoreUnusable
 from dcmsend.reasons import NoStore, Rejection
 
-__all__ = ["Fault", "StoreBusy", "error_of_listing", "error_of_object", "fault_of", "kind_of"]
+__all__ = [
+    "Fault", "StoreBusy", "error_of_another_fetch", "error_of_listing", "error_of_object", "fault_of", "kind_of",
+]  # fmt: skip
 
 
 class StoreBusy(FileUnreadable):
@@ -149,6 +151,11 @@ def error_of_object(url: str, error: BaseException) -> DcmsendError:
     if fault in _ENDS_THE_RUN:
         return StoreUnusable(url, text, _ENDS_THE_RUN[fault])
     return StoreBusy(text) if fault is Fault.BUSY else FileUnreadable(text)
+
+
+def error_of_another_fetch(error: StoreUnusable) -> FileUnreadable:
+    """The error for one object that is fetched again while others are under way: it does not end the run."""
+    return FileUnreadable(error.reason) if error.is_permanent else StoreBusy(error.reason)
 
 
 def error_of_listing(url: str, error: BaseException) -> StoreUnusable:
