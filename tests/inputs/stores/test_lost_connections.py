@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -72,11 +74,9 @@ def test_connections_that_are_lost_again_and_again(
     assert caught.value.why is NoStore.NOT_NOW
 
 
-@pytest.mark.peer("asyncssh")
-def test_a_list_goes_on_over_a_new_connection(sftp: StorePlace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It was lost between two directories, and a fetch may have made a new one."""
-    for name in ("1.dcm", "a/2.dcm"):
-        sftp.put(name, b"x")
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[sftp_module.SftpStore]:
+    """The host that was asked last."""
     opened: list[sftp_module.SftpStore] = []
     connected = sftp_module.SftpStore._connected
 
@@ -85,15 +85,50 @@ def test_a_list_goes_on_over_a_new_connection(sftp: StorePlace, monkeypatch: pyt
         return await connected(self)
 
     monkeypatch.setattr(sftp_module.SftpStore, "_connected", note)
+    return opened
+
+
+async def end_session(store: sftp_module.SftpStore) -> None:
+    """Its connection goes on, as when the program behind it was killed."""
+    store._client.exit()
+    await store._client.wait_closed()
+
+
+@pytest.mark.peer("asyncssh")
+@pytest.mark.parametrize("end", [sftp_module.SftpStore.close, end_session])
+def test_a_list_goes_on_over_a_new_connection(
+    sftp: StorePlace, opened: list[sftp_module.SftpStore], end: Callable[[sftp_module.SftpStore], Any]
+) -> None:
+    """It was lost between two directories, and a fetch may have made a new one."""
+    for name in ("1.dcm", "a/2.dcm"):
+        sftp.put(name, b"x")
     inputs = InputOptions(scan_directories=True, recurse=True, storage_options=sftp.options)
     stores = Stores(inputs)
     try:
         found = find_inputs([sftp.url], inputs, stores=lambda: stores)
         assert next(found).path == sftp.url + "1.dcm"
-        stores._loop.call(opened[0].close(), None)
+        stores._loop.call(end(opened[0]), None)
         assert [item.path for item in found] == [sftp.url + "a/2.dcm"]
     finally:
         stores.close()
+
+
+@pytest.mark.peer("asyncssh")
+def test_a_host_that_opens_no_session_for_a_moment(sftp: StorePlace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next object is asked for over a new connection."""
+    import asyncssh
+
+    start, count = asyncssh.SSHClientConnection.start_sftp_client, itertools.count()
+
+    async def not_at_first(self: Any, **options: Any) -> Any:
+        if not next(count):
+            raise asyncssh.ChannelOpenError(asyncssh.OPEN_RESOURCE_SHORTAGE, "no")
+        return await start(self, **options)
+
+    monkeypatch.setattr(asyncssh.SSHClientConnection, "start_sftp_client", not_at_first)
+    for number in range(20):
+        sftp.put(f"{number}.dcm", b"x")
+    assert sum(isinstance(found, Entry) for found in looked_up(sftp)) >= 19
 
 
 @pytest.mark.peer("asyncssh")

@@ -59,6 +59,7 @@ class SftpStore(Store):
         self._connecting = asyncio.Lock()
         self._connection: Any = None
         self._client: Any = None
+        self._ended: asyncio.Future[None] | None = None
 
     @classmethod
     def open(cls, site: str, options: dict[str, Any]) -> SftpStore:
@@ -79,12 +80,14 @@ class SftpStore(Store):
         return cls(site, parts.hostname or "", options)
 
     async def _connected(self) -> Any:
-        """The client over one connection, made again when that was lost."""
+        """The client over one connection, made again when that was lost, or its session alone."""
         async with self._connecting:
-            if self._connection is None or self._connection.is_closed():
+            if self._ended is None or self._ended.done():
+                await self.close()
                 self._connection = await self._connect()
                 # Names are bytes; what is not UTF-8 goes back to the host as it came.
                 self._client = await self._connection.start_sftp_client(path_errors="surrogateescape")
+                self._ended = asyncio.ensure_future(self._client.wait_closed())
             return self._client
 
     async def _connect(self) -> Any:
