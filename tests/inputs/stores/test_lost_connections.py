@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 import socket
+import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -17,8 +19,10 @@ from dcmsend.inputs.stores import sftp as sftp_module
 from dcmsend.inputs.stores import stores as stores_module
 from dcmsend.inputs.stores.errors import StoreBusy
 from dcmsend.inputs.stores.find import Found, look_up
+from dcmsend.inputs.stores.names import place_of
 from dcmsend.inputs.stores.store import Entry
 from dcmsend.reasons import NoStore
+from support.relay import Relay
 from support.store_servers import StorePlace
 
 
@@ -114,21 +118,27 @@ def test_a_list_goes_on_over_a_new_connection(
 
 
 @pytest.mark.peer("asyncssh")
-def test_a_host_that_opens_no_session_for_a_moment(sftp: StorePlace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The next object is asked for over a new connection."""
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_a_host_that_opens_no_session_for_a_moment(
+    sftp: StorePlace, monkeypatch: pytest.MonkeyPatch, is_lost: bool
+) -> None:
+    """It has no room for it, or the connection is lost; the object is asked for over a new connection."""
     import asyncssh
 
+    monkeypatch.setattr(stores_module, "_PAUSES", (0.01, 0.01))
     start, count = asyncssh.SSHClientConnection.start_sftp_client, itertools.count()
 
     async def not_at_first(self: Any, **options: Any) -> Any:
         if not next(count):
-            raise asyncssh.ChannelOpenError(asyncssh.OPEN_RESOURCE_SHORTAGE, "no")
+            if not is_lost:
+                raise asyncssh.ChannelOpenError(asyncssh.OPEN_RESOURCE_SHORTAGE, "no")
+            self.abort()
         return await start(self, **options)
 
     monkeypatch.setattr(asyncssh.SSHClientConnection, "start_sftp_client", not_at_first)
     for number in range(20):
         sftp.put(f"{number}.dcm", b"x")
-    assert sum(isinstance(found, Entry) for found in looked_up(sftp)) >= 19
+    assert all(isinstance(found, Entry) for found in looked_up(sftp))
 
 
 @pytest.mark.peer("asyncssh")
@@ -143,3 +153,28 @@ def test_a_host_with_two_addresses_of_which_none_answers(sftp: StorePlace, monke
     with pytest.raises(StoreUnusable) as caught:
         looked_up(sftp)
     assert caught.value.why is NoStore.UNREACHABLE
+
+
+@pytest.mark.peer("asyncssh")
+def test_a_host_that_falls_silent_is_asked_over_a_new_connection(
+    sftp: StorePlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As behind a firewall that forgets the connection, which the system notices after two hours."""
+    monkeypatch.setattr(sftp_module, "_SILENCE", 0.3)
+    sftp.put("1.dcm", b"x")
+    latest = time.monotonic() + 60
+
+    def check() -> None:
+        assert time.monotonic() < latest, "waits for ever"
+
+    with Relay(int(sftp.url.rpartition(":")[2].partition("/")[0]), pause_after=20_000) as relay:
+        place = place_of(f"sftp://somebody@127.0.0.1:{relay.port}/in/1.dcm")
+        stores = Stores(InputOptions(storage_options=(("known_hosts", "none"),)), check)
+        try:
+            while relay.connections < 2:  # it falls silent in one of these
+                with suppress(StoreBusy):
+                    stores.info(place)
+            with suppress(StoreBusy):  # for if this machine is very slow, it is the new connection that seems lost
+                assert stores.info(place).size == 1
+        finally:
+            stores.close()

@@ -18,6 +18,8 @@ __all__ = ["SftpStore"]
 _log = logging.getLogger("dcmsend.app")
 
 _SECONDS: Final = 20
+_SILENCE: Final = 20
+"""Seconds after which a host is asked whether it is still there; if it does not answer three times, it is lost."""
 
 
 class _Directory(NamedTuple):
@@ -70,7 +72,10 @@ class SftpStore(Store):
         import asyncssh
 
         parts = urlsplit(f"//{site}")
-        given = {"port": parts.port, "username": parts.username, "connect_timeout": _SECONDS, "login_timeout": _SECONDS}
+        given = {
+            "port": parts.port, "username": parts.username, "connect_timeout": _SECONDS, "login_timeout": _SECONDS,
+            "keepalive_interval": _SILENCE,
+        }  # fmt: skip
         options = {name: value for name, value in {**given, **options}.items() if value is not None}
         for name in OPTIONS_OF_FSSPEC:
             options.pop(name, None)
@@ -85,8 +90,7 @@ class SftpStore(Store):
             if self._ended is None or self._ended.done():
                 await self.close()
                 self._connection = await self._connect()
-                # Names are bytes; what is not UTF-8 goes back to the host as it came.
-                self._client = await self._connection.start_sftp_client(path_errors="surrogateescape")
+                self._client = await _session_over(self._connection)
                 self._ended = asyncio.ensure_future(self._client.wait_closed())
             return self._client
 
@@ -200,6 +204,20 @@ class SftpStore(Store):
             with suppress(Exception):
                 self._connection.close()
                 await self._connection.wait_closed()
+
+
+async def _session_over(connection: Any) -> Any:
+    """A client over a connection.  Raises ConnectionError if there may be one later, and what asyncssh raises."""
+    import asyncssh
+
+    try:
+        # Names are bytes; what is not UTF-8 goes back to the host as it came.
+        return await connection.start_sftp_client(path_errors="surrogateescape")
+    except asyncssh.ChannelOpenError as error:
+        may_pass = (asyncssh.OPEN_CONNECT_FAILED, asyncssh.OPEN_RESOURCE_SHORTAGE)
+        if connection.is_closed() or error.code in may_pass:
+            raise ConnectionResetError from error
+        raise
 
 
 def _entry(path: str, told: Any) -> Entry:
