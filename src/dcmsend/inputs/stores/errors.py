@@ -36,6 +36,7 @@ class Fault(Enum):
     BUSY = "the store cannot answer now, or asks to be asked less often"
     UNREACHABLE = "the host there does not answer"
     UNTRUSTED = "the certificate of the store cannot be trusted"
+    NO_TLS = "no secure connection (TLS) with the store comes about"
     OTHER = "the store refuses the request"
 
 
@@ -60,12 +61,12 @@ _BY_TYPE: Final = {
     "botocore.exceptions.TokenRetrievalError": Fault.CREDENTIALS,
     "botocore.exceptions.SSOError": Fault.CREDENTIALS,
     "botocore.exceptions.ProfileNotFound": Fault.CREDENTIALS,
-    "botocore.exceptions.SSLError": Fault.UNTRUSTED,
+    "botocore.exceptions.SSLError": Fault.NO_TLS,
     "botocore.exceptions.EndpointConnectionError": Fault.UNREACHABLE,
     "botocore.exceptions.ConnectTimeoutError": Fault.UNREACHABLE,
     "botocore.exceptions.ReadTimeoutError": Fault.BUSY,
     "botocore.exceptions.HTTPClientError": Fault.BUSY,
-    "aiohttp.client_exceptions.ClientSSLError": Fault.UNTRUSTED,
+    "aiohttp.client_exceptions.ClientSSLError": Fault.NO_TLS,
     "aiohttp.client_exceptions.ClientConnectorError": Fault.UNREACHABLE,
     "aiohttp.client_exceptions.ClientConnectionError": Fault.BUSY,
     "aiohttp.client_exceptions.ClientPayloadError": Fault.BUSY,
@@ -95,7 +96,6 @@ _BY_STATUS: Final = {
 }  # fmt: skip
 
 _BY_BUILT_IN: Final[tuple[tuple[type[BaseException], Fault], ...]] = (
-    (ssl.SSLCertVerificationError, Fault.UNTRUSTED),
     (FileNotFoundError, Fault.NOT_FOUND),
     (PermissionError, Fault.FORBIDDEN),
     (ConnectionRefusedError, Fault.UNREACHABLE),
@@ -113,6 +113,7 @@ _NO_WAY: Final = frozenset(
 
 _ENDS_THE_RUN: Final = {
     Fault.CREDENTIALS: NoStore.CREDENTIALS, Fault.UNREACHABLE: NoStore.UNREACHABLE, Fault.UNTRUSTED: NoStore.UNTRUSTED,
+    Fault.NO_TLS: NoStore.OTHER,
 }  # fmt: skip
 _NOT_LISTED: Final = {
     **_ENDS_THE_RUN,
@@ -128,7 +129,7 @@ _LISTING_WORDS: Final = {
 def fault_of(error: BaseException) -> Fault:
     """What an error of a store means, by the first fact that one of it and its causes has."""
     chain = tuple(_causes(error))
-    for look in (_by_code, _by_type, _by_status, _by_built_in):
+    for look in (_by_code, _by_certificate, _by_type, _by_status, _by_built_in):
         for each in chain:
             if (fault := look(each)) is not None:
                 return fault
@@ -200,6 +201,11 @@ def _status(error: BaseException) -> int:
 
 def _by_code(error: BaseException) -> Fault | None:
     return _BY_CODE.get(_code(error))
+
+
+def _by_certificate(error: BaseException) -> Fault | None:
+    """Before the types, because some libraries have one type for whatever TLS cannot agree on."""
+    return Fault.UNTRUSTED if isinstance(error, ssl.SSLCertVerificationError) else None
 
 
 def _by_type(error: BaseException) -> Fault | None:
