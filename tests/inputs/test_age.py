@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from typing import cast
 
 import pytest
 
-from dcmsend.inputs import InputFile, LeftOut, Origin
+from dcmsend.inputs import InputFile, LeftOut, Origin, Stores
 from dcmsend.inputs.age import old_enough
+from dcmsend.inputs.stores import Place, StoredObject
+from dcmsend.inputs.stores.store import Entry
 
 
 @pytest.mark.parametrize("offset", [-7200.0, -1e11, 60.0, 1e10])
@@ -34,3 +37,15 @@ def test_a_directory_that_cannot_be_searched_has_no_age(tmp_path: Path) -> None:
     left_out = LeftOut()
     assert list(old_enough([found, named], 3600.0, left_out)) == [found, named]
     assert left_out.young == 0
+
+
+@pytest.mark.parametrize(
+    ("ahead", "is_taken"), [(5.0, False), (3600.0, False), (-30.0, False), (-7200.0, True), (1e8, True)]
+)
+def test_the_clock_of_a_store_may_be_ahead(ahead: float, is_taken: bool) -> None:
+    """What it is writing just now has a time in our future; one that is far in it tells nothing."""
+    entry = Entry("a.dcm", 100, int(time.time() + ahead) * 1_000_000_000)
+    item = StoredObject(cast("Stores", None), Place("sftp", "host", "a.dcm"), entry)
+    left_out = LeftOut()
+    assert list(old_enough([item], 600.0, left_out)) == ([item] if is_taken else [])
+    assert left_out.young == (not is_taken)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -180,6 +181,28 @@ def test_the_server_says_when_to_come_again(tmp_path: Path, asked_for: str, long
         sent = store(server.url, paths, attempts=1, longest_delay=longest)
     assert sent.results == ["stored"]
     assert times[1] - times[0] >= least
+
+
+def test_the_server_says_when_to_come_again_though_a_connection_broke_before(tmp_path: Path) -> None:
+    """It says so to one of several connections, of which the others have ended otherwise."""
+    paths = files_of(tmp_path, [100] * 12)
+    times: list[float] = []
+    is_busy = iter([True])
+
+    def answer(request: WebRequest) -> WebAnswer:
+        times.append(time.monotonic())
+        if request.connection == 1:
+            return WebAnswer(closes=True)
+        if request.connection == 3 and next(is_busy, False):
+            return WebAnswer(response(503, Retry_After="1"))
+        return WebAnswer(store_all(request), delay=0.2)
+
+    with ScriptedWebServer(answer) as server:
+        sent = store(
+            server.url, paths, peer={"batch": 2}, attempts=3, parallel_associations=2, longest_delay=5.0
+        )
+    assert sent.results == ["stored"] * 12
+    assert max(later - earlier for earlier, later in pairwise(times)) >= 0.9
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import os
 import stat
 import time
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from .input_file import InputFile
 from .left_out import LeftOut
@@ -15,6 +16,9 @@ from .source import Source
 __all__ = ["old_enough"]
 
 _log = logging.getLogger("dcmsend.app")
+
+_MOST_AHEAD: Final = 86400.0
+"""Seconds by which the clock of a store may be ahead of ours; a time beyond that tells nothing."""
 
 
 def old_enough(inputs: Iterable[Source], seconds: float, left_out: LeftOut) -> Iterator[Source]:
@@ -62,4 +66,4 @@ def _age_of_object(item: Source) -> float | None:
     if stamp is None or not stamp[1]:
         return None
     age = time.time() - stamp[1] / 1e9
-    return age if age >= 0 else None
+    return max(age, 0.0) if age > -_MOST_AHEAD else None

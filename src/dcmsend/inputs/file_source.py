@@ -14,7 +14,7 @@ from dcmsend.reasons import Rejection
 
 __all__ = [
     "NO_DESCRIPTOR", "UNLIMITED", "FileChanged", "FileSource", "OpenFile", "identity_of", "most_descriptors",
-    "open_beginning", "open_file", "open_input", "read_once", "read_opened", "status_of",
+    "open_beginning", "open_file", "open_input", "read_once", "read_opened", "refuse_special", "status_of",
 ]  # fmt: skip
 
 NO_DESCRIPTOR: Final = (errno.EMFILE, errno.ENFILE)
@@ -141,7 +141,7 @@ def read_opened(descriptor: int, status: os.stat_result, head_size: int) -> Open
     """
     try:
         if not stat.S_ISREG(status.st_mode):
-            _refuse_special(status.st_mode)
+            refuse_special(status.st_mode)
         size = status.st_size
         wanted = min(size, head_size)
         head = read_once(descriptor, wanted, 0)
@@ -217,10 +217,11 @@ def status_of(descriptor: int) -> os.stat_result:
 def _check_kind(descriptor: int) -> None:
     mode = status_of(descriptor).st_mode
     if not stat.S_ISREG(mode):
-        _refuse_special(mode)
+        refuse_special(mode)
 
 
-def _refuse_special(mode: int) -> None:
+def refuse_special(mode: int) -> None:
+    """Raises DataSetError or FileUnreadable for what is no file, but a directory, a pipe or a device."""
     if stat.S_ISDIR(mode):
         raise DataSetError("I/O suspension or premature end of stream", "it is a directory", Rejection.UNSEARCHABLE)
     if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):

@@ -102,8 +102,8 @@ class ParallelSessions:
 
     Attributes:
         error: why the run ended early; None at a normal end.
-        lost: the error that ended one of the sessions early, rather the receiver's than one of a file; None if there
-            was none.
+        lost: the error that ended one of the sessions early; None if there was none.  Of several it is rather the
+            receiver's than one of a file, and rather one that has ended all, best with the time to come again.
 
     Args:
         settle: takes the result of an attempt, on the thread of its session; returns the final outcome, or None if the
@@ -256,7 +256,7 @@ class ParallelSessions:
         line.answered += session.answered
         if session.error is None:
             return True
-        if not blames_receiver(self.lost):
+        if self.lost is None or _weight(session.error) > _weight(self.lost):
             self.lost = session.error
         if session.halted:
             self.error = self.error or session.error
@@ -287,3 +287,8 @@ class ParallelSessions:
 
     def _note_refusal(self, error: DcmsendError) -> None:
         _app_log.warning("no further association: %s\ngoing on with those that are open", error)
+
+
+def _weight(error: DcmsendError) -> tuple[bool, bool, float]:
+    """What of several errors is to be told and waited for: the greatest counts."""
+    return blames_receiver(error), isinstance(error, SessionFailed), getattr(error, "retry_after", None) or 0.0

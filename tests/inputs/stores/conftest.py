@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from dcmsend.inputs.stores.store import Entry
+from dcmsend.inputs.stores.web import WebStore
 from support.store_servers import StorePlace, azure_place, google_place, memory_place, s3_place, sftp_place, web_place
 
 
@@ -16,6 +20,21 @@ def web() -> Iterator[StorePlace]:
     """A web server."""
     with web_place() as place:
         yield place
+
+
+@pytest.fixture
+def reached_once(web: StorePlace, monkeypatch: pytest.MonkeyPatch) -> StorePlace:
+    """A web server that is out of reach when an object is fetched a second time."""
+    fetch, asked = WebStore.fetch, Counter[str]()
+
+    async def once(self: WebStore, entry: Entry, *arguments: Any) -> Entry:
+        asked[entry.path] += 1
+        if asked[entry.path] > 1:
+            raise ConnectionRefusedError
+        return await fetch(self, entry, *arguments)
+
+    monkeypatch.setattr(WebStore, "fetch", once)
+    return web
 
 
 @pytest.fixture

@@ -12,9 +12,12 @@ from pathlib import Path
 import pytest
 
 from dcmsend import IndexOptions, InputOptions, JournalOptions, Peer, Result, RetryOptions, TransferOptions, send
-from dcmsend.errors import NoValidInputFiles
+from dcmsend.errors import NoValidInputFiles, StoreUnusable
+from dcmsend.inputs import expand_archives, find_inputs
 from dcmsend.inputs.ahead import THREADS
 from dcmsend.inputs.stores import fetcher, stores
+from dcmsend.inputs.stores.errors import StoreBusy
+from dcmsend.inputs.stores.stored_object import StoredObject
 from dcmsend.interrupt import Interrupt
 from dcmsend.preview import preview
 from dcmsend.reasons import Rejection
@@ -216,6 +219,25 @@ def test_a_preview_keeps_few_archives(web: StorePlace, tmp_path: Path, monkeypat
     assert record.error is None
     assert lines[0].startswith("180 SOP instances to be sent")
     assert most - before <= 2 * THREADS
+
+
+def test_a_member_whose_store_cannot_be_reached_may_be_sent_later(reached_once: StorePlace, tmp_path: Path) -> None:
+    """It ends a run that still looks at what is there, but not one in which others are under way."""
+    reached_once.put("a.zip", zip_of(files(tmp_path, 1)))
+    inputs = options_of(reached_once)
+    opened = stores.Stores(inputs)
+    try:
+        (member,) = expand_archives(find_inputs([reached_once.url], inputs, stores=lambda: opened))
+        assert isinstance(member.container, StoredObject)
+        assert member.container.uses is not None
+        assert member.container.uses.put_away is not None
+        member.container.uses.put_away()
+        with pytest.raises(StoreBusy):
+            member.open(100)
+        with pytest.raises(StoreUnusable):
+            member.open_beginning(100)
+    finally:
+        opened.close()
 
 
 def test_a_signed_address_of_an_archive(web: StorePlace, tmp_path: Path) -> None:

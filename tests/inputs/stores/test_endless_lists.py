@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from dcmsend import InputOptions
-from dcmsend.errors import StoreUnusable
+from dcmsend.errors import FileUnreadable, StoreUnusable
 from dcmsend.inputs import LeftOut, Stores, find_inputs
-from dcmsend.inputs.stores import endless
+from dcmsend.inputs.stores import content, endless
 from dcmsend.inputs.stores import web as web_module
 from dcmsend.inputs.stores.endless import Endless, Marks
 from dcmsend.reasons import NoStore
@@ -211,6 +211,48 @@ def test_an_index_page_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
                 count_of(f"http://127.0.0.1:{port}/in/", ())
         finally:
             stopped.set()
+
+
+def test_a_server_need_not_wait_until_its_page_is_needed() -> None:
+    """Sending may take hours, and no server waits so long until it can write."""
+    written = threading.Event()
+    filling = b"<p>" + b" " * 10_000 + b"</p>"
+    page = b'<a href="1.dcm">x</a>' + filling * 2400 + b'<a href="2.dcm">x</a>'
+
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002  (the name of the base class)
+            """Be silent."""
+
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            with contextlib.suppress(ConnectionError):
+                self.wfile.write(page)
+                written.set()
+
+    with serving(Handler) as port:
+        url = f"http://127.0.0.1:{port}/in/"
+        inputs = InputOptions(scan_directories=True)
+        stores = Stores(inputs)
+        try:
+            found = find_inputs([url], inputs, stores=lambda: stores)
+            assert next(found).path == url + "1.dcm"
+            assert written.wait(20)
+            assert [item.path for item in found] == [url + "2.dcm"]
+        finally:
+            stores.close()
+
+
+def test_a_page_for_which_there_is_no_room(web: StorePlace, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise FileUnreadable("no temporary file")
+
+    monkeypatch.setattr(content, "anonymous_file", full)
+    web.put("1.dcm", b"x")
+    with pytest.raises(StoreUnusable, match="no temporary file") as caught:
+        count_of(web.url, ())
+    assert caught.value.why is NoStore.OTHER
 
 
 def test_directories_without_objects_for_ever(web: StorePlace, monkeypatch: pytest.MonkeyPatch) -> None:

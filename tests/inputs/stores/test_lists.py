@@ -116,6 +116,17 @@ def test_an_object_that_cannot_be_had_a_second_time_may_succeed_later(web: Store
     assert outcome.is_retryable
 
 
+def test_a_store_that_cannot_be_reached_a_second_time_may_be_later(reached_once: StorePlace, tmp_path: Path) -> None:
+    """The line of this site was away: the association broke, and the store was out of reach."""
+    web = reached_once
+    web.put("a.dcm", write_large(tmp_path / "a.dcm", 20_000_000).read_bytes())
+    options = TransferOptions(retry=RetryOptions(attempts=1, delay=0.01), halt_on_failure=False)
+    with ScriptedPeer(Script(during={1: (40_000, Abort())}), Script()) as peer:
+        (outcome,) = send([web.url], Peer("127.0.0.1", peer.port), inputs=options_of(web), transfer=options)
+    assert (outcome.result, outcome.reason) == (Result.FAILED, Reason.STORE_BUSY)
+    assert outcome.is_retryable
+
+
 def test_a_server_that_is_busy_when_it_is_looked_at(web: StorePlace, tmp_path: Path) -> None:
     """HEAD is asked again, so what is stored is not fetched for that."""
     for path in write_instances(tmp_path / "in", 5):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import posixpath
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from dcmsend import InputOptions, Peer, Result, send
+from dcmsend import IndexOptions, InputOptions, Peer, Result, send
 from dcmsend.errors import StoreUnusable
 from dcmsend.inputs import LeftOut, Stores, find_inputs
 from dcmsend.inputs.stores import sftp as sftp_module
@@ -254,6 +255,25 @@ def test_a_connection_that_is_lost_at_a_link(
     monkeypatch.setattr(asyncssh.SFTPClient, "stat", lost)
     with pytest.raises(StoreUnusable):
         Found(sftp)
+
+
+@pytest.mark.peer("asyncssh")
+def test_a_pipe_on_a_host_makes_nobody_wait(sftp: StorePlace, tmp_path: Path) -> None:
+    """A host that opens it waits for a writer, and answers nobody until then."""
+    sftp.put("a.dcm", write_instances(tmp_path / "made", 1)[0].read_bytes())
+    pipe = root_of(tmp_path) / "in" / "notify"
+    os.mkfifo(pipe)
+    writer = os.open(pipe, os.O_RDWR)  # so that the host of this test does not wait, if it is asked for the pipe
+    try:
+        with ScriptedPeer() as peer:
+            inputs = InputOptions(scan_directories=True, storage_options=sftp.options)
+            index = IndexOptions(halt_on_invalid=False)
+            transfer = send([sftp.url, sftp.url + "notify"], Peer("127.0.0.1", peer.port), inputs=inputs, index=index)
+            assert [outcome.result for outcome in transfer] == [Result.STORED]
+    finally:
+        os.close(writer)
+    assert [rejected.reason for rejected in transfer.rejected] == [os.strerror(errno.ESPIPE)] * 2
+    assert set(sftp.fetched) == {"a.dcm"}
 
 
 @pytest.mark.peer("asyncssh")

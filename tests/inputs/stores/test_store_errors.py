@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import ssl
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from dcmsend.errors import FileUnreadable, StoreUnusable
 from dcmsend.inputs.stores.errors import Fault, StoreBusy, error_of_listing, error_of_object, fault_of
 from dcmsend.reasons import NoStore
 
+aiohttp = pytest.importorskip("aiohttp")
 botocore = pytest.importorskip("botocore.exceptions")
 
 
@@ -24,6 +27,13 @@ def client_error(code: str, status: int) -> Exception:
 def caused(error: Exception, cause: Exception) -> Exception:
     error.__cause__ = cause
     return error
+
+
+def no_tls(cause: ssl.SSLError) -> Exception:
+    is_untrusted = isinstance(cause, ssl.SSLCertVerificationError)
+    kind = aiohttp.ClientConnectorCertificateError if is_untrusted else aiohttp.ClientConnectorSSLError
+    error: Exception = kind(SimpleNamespace(host="SECRET", port=443, ssl=True, is_ssl=True), cause)
+    return caused(error, cause)
 
 
 class WithStatus(Exception):
@@ -57,8 +67,14 @@ class WithStatus(Exception):
         (FileNotFoundError("SECRET"), Fault.NOT_FOUND),
         (ConnectionRefusedError(), Fault.UNREACHABLE),
         (TimeoutError(), Fault.BUSY),
+        (OSError(errno.EHOSTUNREACH, "SECRET"), Fault.UNREACHABLE),
+        (OSError(errno.ENETUNREACH, "SECRET"), Fault.UNREACHABLE),
         (socket.gaierror(-2, "SECRET"), Fault.UNREACHABLE),
         (ssl.SSLCertVerificationError("SECRET"), Fault.UNTRUSTED),
+        (no_tls(ssl.SSLError(1, "SECRET")), Fault.NO_TLS),
+        (no_tls(ssl.SSLCertVerificationError("SECRET")), Fault.UNTRUSTED),
+        (caused(botocore.SSLError(endpoint_url="SECRET", error=""), no_tls(ssl.SSLError(1, "SECRET"))), Fault.NO_TLS),
+        (caused(ValueError("SECRET"), no_tls(ssl.SSLCertVerificationError("SECRET"))), Fault.UNTRUSTED),
         (ValueError("SECRET"), Fault.OTHER),
     ],
 )

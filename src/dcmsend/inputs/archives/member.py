@@ -7,7 +7,7 @@ from collections.abc import Callable
 from copy import copy
 from typing import Final, NoReturn
 
-from dcmsend.errors import DataSetError, FileUnreadable
+from dcmsend.errors import DataSetError, FileUnreadable, StoreUnusable
 
 from ..anonymous import SpareFiles
 from ..file_source import OpenFile
@@ -161,7 +161,12 @@ class ArchiveMember(_InArchive):
 
     def open(self, head_size: int, spares: SpareFiles | None = None) -> OpenFile:
         """The whole member; ``spares`` has files in which its content may be put."""
-        return self._content.open(head_size, spares)
+        try:
+            return self._content.open(head_size, spares)
+        except StoreUnusable as error:
+            from ..stores import error_of_another_fetch  # only where an object of a store is an archive
+
+            raise error_of_another_fetch(error) from error
 
     def open_to_look(self, head_size: int) -> OpenFile:
         """See the function of this name."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .errors import error_of_another_fetch
 from .fetched_archive import FetchedArchive
 from .fetcher import Fetcher
 from .find import find_objects, look_up
@@ -11,6 +12,6 @@ from .stored_object import MissingObject, StoredObject
 from .stores import Stores
 
 __all__ = [
-    "SCHEMES", "Entry", "FetchedArchive", "Fetcher", "MissingObject", "Place", "StoredObject", "Stores", "find_objects",
-    "is_url", "look_up", "without_secrets",
+    "SCHEMES", "Entry", "FetchedArchive", "Fetcher", "MissingObject", "Place", "StoredObject", "Stores",
+    "error_of_another_fetch", "find_objects", "is_url", "look_up", "without_secrets",
 ]  # fmt: skip

@@ -5,6 +5,7 @@ No text of a library is shown: it may span lines, and hold addresses with signat
 
 from __future__ import annotations
 
+import errno
 import socket
 import ssl
 from collections.abc import Iterator
@@ -14,7 +15,9 @@ from typing import Final
 from dcmsend.errors import DcmsendError, FileUnreadable, StoreUnusable
 from dcmsend.reasons import NoStore, Rejection
 
-__all__ = ["Fault", "StoreBusy", "error_of_listing", "error_of_object", "fault_of", "kind_of"]
+__all__ = [
+    "Fault", "StoreBusy", "error_of_another_fetch", "error_of_listing", "error_of_object", "fault_of", "kind_of",
+]  # fmt: skip
 
 
 class StoreBusy(FileUnreadable):
@@ -33,6 +36,7 @@ class Fault(Enum):
     BUSY = "the store cannot answer now, or asks to be asked less often"
     UNREACHABLE = "the host there does not answer"
     UNTRUSTED = "the certificate of the store cannot be trusted"
+    NO_TLS = "no secure connection (TLS) with the store comes about"
     OTHER = "the store refuses the request"
 
 
@@ -57,12 +61,12 @@ _BY_TYPE: Final = {
     "botocore.exceptions.TokenRetrievalError": Fault.CREDENTIALS,
     "botocore.exceptions.SSOError": Fault.CREDENTIALS,
     "botocore.exceptions.ProfileNotFound": Fault.CREDENTIALS,
-    "botocore.exceptions.SSLError": Fault.UNTRUSTED,
+    "botocore.exceptions.SSLError": Fault.NO_TLS,
     "botocore.exceptions.EndpointConnectionError": Fault.UNREACHABLE,
     "botocore.exceptions.ConnectTimeoutError": Fault.UNREACHABLE,
     "botocore.exceptions.ReadTimeoutError": Fault.BUSY,
     "botocore.exceptions.HTTPClientError": Fault.BUSY,
-    "aiohttp.client_exceptions.ClientSSLError": Fault.UNTRUSTED,
+    "aiohttp.client_exceptions.ClientSSLError": Fault.NO_TLS,
     "aiohttp.client_exceptions.ClientConnectorError": Fault.UNREACHABLE,
     "aiohttp.client_exceptions.ClientConnectionError": Fault.BUSY,
     "aiohttp.client_exceptions.ClientPayloadError": Fault.BUSY,
@@ -92,7 +96,6 @@ _BY_STATUS: Final = {
 }  # fmt: skip
 
 _BY_BUILT_IN: Final[tuple[tuple[type[BaseException], Fault], ...]] = (
-    (ssl.SSLCertVerificationError, Fault.UNTRUSTED),
     (FileNotFoundError, Fault.NOT_FOUND),
     (PermissionError, Fault.FORBIDDEN),
     (ConnectionRefusedError, Fault.UNREACHABLE),
@@ -101,8 +104,16 @@ _BY_BUILT_IN: Final[tuple[tuple[type[BaseException], Fault], ...]] = (
     (TimeoutError, Fault.BUSY),
     (EOFError, Fault.BUSY),
 )
+_NO_WAY: Final = frozenset(
+    getattr(errno, name)
+    for name in ("EHOSTUNREACH", "ENETUNREACH", "EHOSTDOWN", "ENETDOWN")
+    if hasattr(errno, name)
+)
+"""Numbers of errors for which Python has no type."""
+
 _ENDS_THE_RUN: Final = {
     Fault.CREDENTIALS: NoStore.CREDENTIALS, Fault.UNREACHABLE: NoStore.UNREACHABLE, Fault.UNTRUSTED: NoStore.UNTRUSTED,
+    Fault.NO_TLS: NoStore.OTHER,
 }  # fmt: skip
 _NOT_LISTED: Final = {
     **_ENDS_THE_RUN,
@@ -118,7 +129,7 @@ _LISTING_WORDS: Final = {
 def fault_of(error: BaseException) -> Fault:
     """What an error of a store means, by the first fact that one of it and its causes has."""
     chain = tuple(_causes(error))
-    for look in (_by_code, _by_type, _by_status, _by_built_in):
+    for look in (_by_code, _by_certificate, _by_type, _by_status, _by_built_in):
         for each in chain:
             if (fault := look(each)) is not None:
                 return fault
@@ -141,6 +152,11 @@ def error_of_object(url: str, error: BaseException) -> DcmsendError:
     if fault in _ENDS_THE_RUN:
         return StoreUnusable(url, text, _ENDS_THE_RUN[fault])
     return StoreBusy(text) if fault is Fault.BUSY else FileUnreadable(text)
+
+
+def error_of_another_fetch(error: StoreUnusable) -> FileUnreadable:
+    """The error for one object that is fetched again while others are under way: it does not end the run."""
+    return FileUnreadable(error.reason) if error.is_permanent else StoreBusy(error.reason)
 
 
 def error_of_listing(url: str, error: BaseException) -> StoreUnusable:
@@ -187,6 +203,11 @@ def _by_code(error: BaseException) -> Fault | None:
     return _BY_CODE.get(_code(error))
 
 
+def _by_certificate(error: BaseException) -> Fault | None:
+    """Before the types, because some libraries have one type for whatever TLS cannot agree on."""
+    return Fault.UNTRUSTED if isinstance(error, ssl.SSLCertVerificationError) else None
+
+
 def _by_type(error: BaseException) -> Fault | None:
     for kind in type(error).__mro__:
         fault = _BY_TYPE.get(f"{kind.__module__}.{kind.__qualname__}")
@@ -200,4 +221,6 @@ def _by_status(error: BaseException) -> Fault | None:
 
 
 def _by_built_in(error: BaseException) -> Fault | None:
+    if isinstance(error, OSError) and error.errno in _NO_WAY:
+        return Fault.UNREACHABLE
     return next((fault for kind, fault in _BY_BUILT_IN if isinstance(error, kind)), None)

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
+from ..file_source import refuse_special
 from .store import DEEPEST, OPTIONS_OF_FSSPEC, PAGE, PIECE, Entry, Sink, Store
 
 __all__ = ["SftpStore"]
@@ -17,6 +18,8 @@ __all__ = ["SftpStore"]
 _log = logging.getLogger("dcmsend.app")
 
 _SECONDS: Final = 20
+_SILENCE: Final = 20
+"""Seconds after which a host is asked whether it is still there; if it does not answer three times, it is lost."""
 
 
 class _Directory(NamedTuple):
@@ -58,6 +61,7 @@ class SftpStore(Store):
         self._connecting = asyncio.Lock()
         self._connection: Any = None
         self._client: Any = None
+        self._ended: asyncio.Future[None] | None = None
 
     @classmethod
     def open(cls, site: str, options: dict[str, Any]) -> SftpStore:
@@ -68,7 +72,10 @@ class SftpStore(Store):
         import asyncssh
 
         parts = urlsplit(f"//{site}")
-        given = {"port": parts.port, "username": parts.username, "connect_timeout": _SECONDS, "login_timeout": _SECONDS}
+        given = {
+            "port": parts.port, "username": parts.username, "connect_timeout": _SECONDS, "login_timeout": _SECONDS,
+            "keepalive_interval": _SILENCE,
+        }  # fmt: skip
         options = {name: value for name, value in {**given, **options}.items() if value is not None}
         for name in OPTIONS_OF_FSSPEC:
             options.pop(name, None)
@@ -78,15 +85,24 @@ class SftpStore(Store):
         return cls(site, parts.hostname or "", options)
 
     async def _connected(self) -> Any:
-        """The client over one connection, made again when that was lost."""
+        """The client over one connection, made again when that was lost, or its session alone."""
+        async with self._connecting:
+            if self._ended is None or self._ended.done():
+                await self.close()
+                self._connection = await self._connect()
+                self._client = await _session_over(self._connection)
+                self._ended = asyncio.ensure_future(self._client.wait_closed())
+            return self._client
+
+    async def _connect(self) -> Any:
         import asyncssh
 
-        async with self._connecting:
-            if self._connection is None or self._connection.is_closed():
-                self._connection = await asyncssh.connect(self._host, **self._options)
-                # Names are bytes; what is not UTF-8 goes back to the host as it came.
-                self._client = await self._connection.start_sftp_client(path_errors="surrogateescape")
-            return self._client
+        try:
+            return await asyncssh.connect(self._host, **self._options)
+        except OSError as error:
+            if type(error) is OSError and error.errno is None:  # asyncio has tried several addresses
+                raise ConnectionRefusedError from error
+            raise
 
     async def info(self, path: str) -> Entry:
         """See ``Store``."""
@@ -167,7 +183,12 @@ class SftpStore(Store):
     async def fetch(self, entry: Entry, sink: Sink, limit: int | None = None) -> Entry:
         """See ``Store``; size and time are looked at when everything was read."""
         client = await self._connected()
-        async with client.open(self._full(entry.path), "rb", encoding=None) as file:
+        path = self._full(entry.path)
+        if not entry.size:  # a host that opens a pipe waits for its writer, and all others wait for the host
+            mode = (await client.stat(path)).permissions
+            if not _may_be_file(mode):
+                refuse_special(mode)
+        async with client.open(path, "rb", encoding=None) as file:
             if limit is not None:
                 sink(await file.read(limit, 0))
                 return entry
@@ -185,7 +206,26 @@ class SftpStore(Store):
                 await self._connection.wait_closed()
 
 
+async def _session_over(connection: Any) -> Any:
+    """A client over a connection.  Raises ConnectionError if there may be one later, and what asyncssh raises."""
+    import asyncssh
+
+    try:
+        # Names are bytes; what is not UTF-8 goes back to the host as it came.
+        return await connection.start_sftp_client(path_errors="surrogateescape")
+    except asyncssh.ChannelOpenError as error:
+        may_pass = (asyncssh.OPEN_CONNECT_FAILED, asyncssh.OPEN_RESOURCE_SHORTAGE)
+        if connection.is_closed() or error.code in may_pass:
+            raise ConnectionResetError from error
+        raise
+
+
 def _entry(path: str, told: Any) -> Entry:
     if told.permissions is not None and stat.S_ISDIR(told.permissions):
         return Entry(path.rstrip("/") + "/")
-    return Entry(path, told.size, None if told.mtime is None else int(told.mtime) * 1_000_000_000)
+    size = told.size if _may_be_file(told.permissions) else 0
+    return Entry(path, size, None if told.mtime is None else int(told.mtime) * 1_000_000_000)
+
+
+def _may_be_file(mode: int | None) -> bool:
+    return mode is None or not stat.S_IFMT(mode) or stat.S_ISREG(mode)

@@ -10,6 +10,7 @@ from dcmsend.errors import DcmsendError, FileUnreadable, StoreUnusable
 
 from ..file_source import FileChanged, OpenFile
 from ..source import DicomdirRecord, Origin, Source, Stamp
+from .errors import error_of_another_fetch
 from .names import Place, utf_8
 from .store import Entry
 
@@ -217,8 +218,8 @@ class StoredObject:
                 content.close()
             if charge is not None:
                 charge.release()
-            if isinstance(error, StoreUnusable):  # of one instance, when others are under way
-                raise FileUnreadable(error.reason) from error
+            if isinstance(error, StoreUnusable):
+                raise error_of_another_fetch(error) from error
             raise
         if charge is not None and file.descriptor < 0:
             charge.release()

@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Final
 from weakref import WeakMethod
 
-from dcmsend.errors import Cancelled, DcmsendError, StoreUnusable
+from dcmsend.errors import Cancelled, DcmsendError, FileUnreadable, StoreUnusable
 from dcmsend.fork import own
 from dcmsend.interrupt import WAIT_SLICE
 from dcmsend.reasons import NoStore
@@ -128,6 +128,8 @@ class Stores:
                     marks.note(page[0].path)
                 yield page
                 patience.restart()  # after the yield, because whoever reads takes his time
+        except FileUnreadable as error:
+            raise StoreUnusable(place.shown, error.reason, NoStore.OTHER) from error
         except DcmsendError:
             raise
         except Endless as error:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import codecs
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, suppress
 from email.utils import parsedate_to_datetime
 from html.parser import HTMLParser
 from typing import Any, Final
@@ -13,6 +14,8 @@ from urllib.parse import urljoin
 from dcmsend.errors import StoreUnusable
 from dcmsend.reasons import NoStore
 
+from ..file_source import FileSource
+from .content import Content
 from .errors import Fault, error_of_listing, fault_of
 from .store import DEEPEST, PIECE, Entry, Sink, Store, is_packed, plain_etag
 
@@ -54,7 +57,10 @@ class WebStore(Store):
             return _entry(path, answer)
 
     async def pages(self, prefix: str, *, recurse: bool) -> AsyncIterator[list[Entry]]:
-        """See ``Store``; in memory are the names of directories, and what lies between two pieces of a page."""
+        """See ``Store``; in memory are the names of directories, and what lies between two pieces of a page.
+
+        Raises FileUnreadable, too, without room for a page.
+        """
         session = await self.fs.set_session()
         waiting = [prefix]
         while waiting:
@@ -72,17 +78,18 @@ class WebStore(Store):
                     yield [Entry(below)]  # its links are unknown
                     continue
                 length = 0
-                async for data in answer.content.iter_chunked(PIECE):
-                    links.feed(decoder.decode(data))
-                    length += len(data)
-                    is_too_long = length > _LONGEST_PAGE or len(links.rawdata) > _LONGEST_TAG
-                    if is_too_long or len(waiting) > _MOST_DIRECTORIES:
-                        raise StoreUnusable(self._full(below), "its index page has no end", NoStore.OTHER)
-                    found = [below + name for name in links.take()]
-                    if is_entered:
-                        waiting += [path for path in found if path.endswith("/")]
-                        found = [path for path in found if not path.endswith("/")]
-                    yield [Entry(path) for path in found]
+                async with aclosing(_read_ahead(answer)) as pieces:
+                    async for data in pieces:
+                        links.feed(decoder.decode(data))
+                        length += len(data)
+                        is_too_long = length > _LONGEST_PAGE or len(links.rawdata) > _LONGEST_TAG
+                        if is_too_long or len(waiting) > _MOST_DIRECTORIES:
+                            raise StoreUnusable(self._full(below), "its index page has no end", NoStore.OTHER)
+                        found = [below + name for name in links.take()]
+                        if is_entered:
+                            waiting += [path for path in found if path.endswith("/")]
+                            found = [path for path in found if not path.endswith("/")]
+                        yield [Entry(path) for path in found]
 
     def _is_withheld(self, below: str, answer: Any) -> bool:
         """Whether the server does not show one directory among others.  Raises StoreUnusable for other faults."""
@@ -138,6 +145,43 @@ def _entry(path: str, answer: Any) -> Entry:
             mtime_ns = int(parsedate_to_datetime(modified).timestamp()) * 1_000_000_000
     etag = plain_etag(answer.headers.get("ETag"))
     return Entry(path, size, mtime_ns, etag, is_packed(answer.headers.get("Content-Encoding")))
+
+
+async def _read_ahead(answer: Any) -> AsyncGenerator[bytes, None]:
+    """The pieces of an index page, which comes into an anonymous file meanwhile.
+
+    Whoever takes them sends objects between two of them; a server that could not write for so long would break off.
+    Raises FileUnreadable without a descriptor or room.
+    """
+    page = Content(None)
+    has_come = asyncio.Event()
+
+    async def read() -> None:
+        try:
+            async for data in answer.content.iter_chunked(PIECE):
+                page.write(data)
+                has_come.set()
+                if page.size > _LONGEST_PAGE:
+                    break
+        finally:
+            has_come.set()
+
+    reading = asyncio.create_task(read())
+    position = 0
+    try:
+        while position < page.size or not reading.done():
+            if position == page.size:
+                has_come.clear()
+                await has_come.wait()
+                continue
+            data = FileSource(page.descriptor).read_at(position, min(PIECE, page.size - position))
+            position += len(data)
+            yield data
+        await reading
+    finally:
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+        page.close()
 
 
 class _Links(HTMLParser):
