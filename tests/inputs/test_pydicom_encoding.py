@@ -35,6 +35,8 @@ WORDS = {
     "OV": (0x7FE00001, struct.pack("Q", 1)), "UN": (0x00091001, b"\x01\x02\x03\x04"),
 }
 
+each_touch = pytest.mark.parametrize("touch", [False, True], ids=["raw", "parsed"])
+
 
 def plain() -> Dataset:
     """Everything that pydicom writes anew."""
@@ -87,7 +89,7 @@ def refusal(data_set: Dataset, syntax: str) -> str:
 # -- byte order
 
 
-@pytest.mark.parametrize("touch", [False, True], ids=["raw", "parsed"])
+@each_touch
 @pytest.mark.parametrize(("read", "said"), CHANGES)
 def test_what_pydicom_writes_anew_is_sent_right(read: str, said: str, touch: bool) -> None:
     data_set = read_in(plain(), read)
@@ -97,7 +99,7 @@ def test_what_pydicom_writes_anew_is_sent_right(read: str, said: str, touch: boo
 
 
 @pytest.mark.parametrize("nested", [False, True], ids=["", "nested"])
-@pytest.mark.parametrize("touch", [False, True], ids=["raw", "parsed"])
+@each_touch
 @pytest.mark.parametrize("vr", WORDS)
 @pytest.mark.parametrize(("read", "said"), CHANGES)
 def test_bytes_that_nobody_swaps_are_refused(read: str, said: str, vr: str, touch: bool, nested: bool) -> None:
@@ -288,3 +290,32 @@ def test_vrs_of_the_callers_elements_stay() -> None:
     assert encoded(data_set, EI)[0x00280106].VR == "SS"
     assert data_set[0x00280106].VR == data_set.ReferencedSeriesSequence[0][0x00280106].VR == "US or SS"
     assert data_set["PixelData"].VR == "OB or OW"
+
+def test_vrs_that_depend_on_the_sign_are_settled_in_a_data_set_that_was_read() -> None:
+    """pydicom does that only in those that are made from nothing, or change their encoding."""
+    data_set = read_in(plain(), EI)
+    item = data_set.ReferencedSeriesSequence[0]
+    data_set.LargestImagePixelValue = item.LargestImagePixelValue = -5
+    sent = encoded(data_set, EI)
+    for element in (sent["LargestImagePixelValue"], sent.ReferencedSeriesSequence[0]["LargestImagePixelValue"]):
+        assert (element.VR, element.value) == ("SS", -5)
+    assert item["LargestImagePixelValue"].VR == "US or SS"
+
+
+# -- items
+
+
+@each_touch
+def test_values_in_items_keep_their_sign_in_explicit_vr(touch: bool) -> None:
+    original = plain()
+    outer = original.ReferencedSeriesSequence[0]
+    outer.add_new(0x00409216, "SS", -1024)
+    inner = Dataset()
+    inner.add_new(0x00280106, "SS", -1)
+    outer.IconImageSequence = [inner]
+    data_set = read_in(original, II)
+    if touch:
+        assert len(data_set.ReferencedSeriesSequence[0].IconImageSequence) == 1
+    item = encoded(data_set, EI).ReferencedSeriesSequence[0]
+    for element, value in ((item[0x00409216], -1024), (item.IconImageSequence[0][0x00280106], -1)):
+        assert (element.VR, element.value) == ("SS", value)

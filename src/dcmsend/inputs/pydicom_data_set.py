@@ -43,6 +43,8 @@ def encode_data_set(data_set: Any, syntax: TransferSyntax, meta_header: bytes = 
 def _copy(data_set: Any) -> Any:
     """Another data set with the same elements and shared values; pydicom changes VRs in the elements that it writes."""
     own = data_set[:]
+    if hasattr(data_set, "_pixel_rep"):  # whether the pixels around an item have a sign, on which VRs depend
+        own._pixel_rep = data_set._pixel_rep
     for tag in list(own.keys()):
         element = own.get_item(tag)
         if element.is_raw:

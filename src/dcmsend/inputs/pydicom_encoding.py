@@ -6,6 +6,7 @@ With another Transfer Syntax UID these would be sent wrong.  Source: PS3.5 7.3, 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, Final
 
 from dcmsend.dicom.transfer_syntax import TransferSyntax
@@ -64,6 +65,16 @@ def _agree(data_set: Any, syntax: TransferSyntax, *, is_item: bool, is_private: 
         if element.VR == "SQ":
             for item in element.value or ():
                 _agree(item, syntax, is_item=True, is_private=is_private or element.tag.is_private)
+        elif len(element.VR) > 2:
+            _settle_vr(element, data_set, syntax)
+
+
+def _settle_vr(element: Any, data_set: Any, syntax: TransferSyntax) -> None:
+    """Give an element the one VR that it has among other elements; pydicom does that for new data sets only."""
+    from pydicom.filewriter import correct_ambiguous_vr_element
+
+    with suppress(AttributeError):  # an element is missing on which the VR depends
+        correct_ambiguous_vr_element(element, data_set, syntax.is_little_endian)
 
 
 def _check_byte_order(element: Any, syntax: TransferSyntax) -> None:
