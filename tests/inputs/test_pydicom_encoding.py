@@ -306,6 +306,44 @@ def test_vrs_that_depend_on_the_sign_are_settled_in_a_data_set_that_was_read() -
 
 
 @each_touch
+@pytest.mark.parametrize("is_undefined_length", [False, True])
+@pytest.mark.parametrize("said", ["ISO_IR 192", "ISO_IR 6", None])
+@pytest.mark.parametrize("syntax", NATIVE)
+def test_values_in_items_stay_as_they_were_read(
+    syntax: str, said: str | None, is_undefined_length: bool, touch: bool
+) -> None:
+    """Also text in another character set than the data set says, and padding that pydicom would not write."""
+    original = plain()
+    original.PatientName = "Jorg"
+    original.SpecificCharacterSet = said
+    if said is None:
+        del original.SpecificCharacterSet
+    item = original.ReferencedSeriesSequence[0]
+    item.InstanceNumber, item.CodeMeaning = "1234", "Schaedel"
+    original["ReferencedSeriesSequence"].is_undefined_length = is_undefined_length
+    content = encoded_by_pydicom(original, syntax).replace(b"1234", b"12  ").replace(b"Schaedel", b"Sch\xe4del ")
+    data_set = pydicom.dcmread(file_of(content, syntax))
+    if touch:
+        assert len(data_set.ReferencedSeriesSequence) == 1
+    assert encode_data_set(data_set, transfer_syntax(syntax)) == content
+
+
+@each_touch
+@pytest.mark.parametrize("before", ["ISO_IR 100", None])
+def test_text_in_items_follows_the_character_set_of_the_data_set(before: str | None, touch: bool) -> None:
+    original = plain()
+    original.SpecificCharacterSet, original.PatientName = before, "Jorg"
+    text = "J\xf6rg" if before else "Jorg"
+    original.ReferencedSeriesSequence[0].PatientName = text
+    data_set = read_in(original, EI)
+    if touch:
+        data_set.ReferencedSeriesSequence[0].PatientComments = text
+    data_set.SpecificCharacterSet = "ISO_IR 192"
+    item = encoded(data_set, EI).ReferencedSeriesSequence[0]
+    assert [item.PatientName, item.get("PatientComments", text)] == [text, text]
+
+
+@each_touch
 def test_values_in_items_keep_their_sign_in_explicit_vr(touch: bool) -> None:
     original = plain()
     outer = original.ReferencedSeriesSequence[0]

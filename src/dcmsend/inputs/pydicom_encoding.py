@@ -51,11 +51,12 @@ def agree_with_syntax(data_set: Any, syntax: TransferSyntax) -> None:
 def _agree(data_set: Any, syntax: TransferSyntax, *, is_item: bool, is_private: bool) -> None:
     encoding = (syntax.is_implicit_vr, syntax.is_little_endian)
     of_data_set = data_set.original_encoding[1]
+    is_text_ready = data_set.original_character_set == data_set._character_set
     for tag in list(data_set.keys()):
         element = data_set.get_item(tag)
         is_little_endian = element.is_little_endian if element.is_raw else of_data_set
         is_ready = element.is_raw and (element.is_implicit_VR, element.is_little_endian) == encoding
-        if is_ready and tag != _PIXEL_DATA and _PIXEL_DATA_ELEMENT not in (element.value or b""):
+        if is_ready and is_text_ready and tag != _PIXEL_DATA and _PIXEL_DATA_ELEMENT not in (element.value or b""):
             continue  # these bytes are the same in any encoding
         element = data_set[tag]  # parses it: pydicom would write a raw value unchanged, even from another data set
         if is_little_endian not in (None, syntax.is_little_endian):
@@ -64,9 +65,20 @@ def _agree(data_set: Any, syntax: TransferSyntax, *, is_item: bool, is_private: 
             _check_compression(element, syntax, is_item=is_item)
         if element.VR == "SQ":
             for item in element.value or ():
+                _hand_down_character_set(data_set, item)
                 _agree(item, syntax, is_item=True, is_private=is_private or element.tag.is_private)
         elif len(element.VR) > 2:
             _settle_vr(element, data_set, syntax)
+
+
+def _hand_down_character_set(data_set: Any, item: Any) -> None:
+    """Tell an item in which character set text is written around it.
+
+    pydicom writes all text of an item anew if that is another one than the item was read in, or the same in a list.
+    """
+    around, of_item = data_set._character_set, item.original_character_set
+    is_same = around in (of_item, [of_item]) or of_item == [around]
+    item._parent_encoding = of_item if is_same else around
 
 
 def _settle_vr(element: Any, data_set: Any, syntax: TransferSyntax) -> None:
