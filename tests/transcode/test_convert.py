@@ -157,6 +157,21 @@ def test_a_source_that_shrinks_is_an_error(size: int) -> None:
     assert error.value.condition == "I/O suspension or premature end of stream"
 
 
+@pytest.mark.parametrize("size", [2, 300_000])
+def test_a_uid_that_was_blanked_between_the_passes_is_an_error(size: int) -> None:
+    """Its white space is left out, so the length that was announced is never reached."""
+    uid = b"1.2 ." + b"3" * size
+    uid += b" " * (len(uid) % 2)
+    source = ShrinkingSource(IMPLICIT.encode([*UIDS, (0x0020000D, "UI", uid)]))
+    result = convert_data_set(
+        source, transfer_syntax(IMPLICIT.uid), transfer_syntax(NATIVE[1]), dictionary=default_dictionary
+    )
+    source.data = source.data.replace(uid, b" " * len(uid))
+    with pytest.raises(DataSetError) as error:
+        list(result.chunks())
+    assert error.value.condition == "I/O suspension or premature end of stream"
+
+
 @pytest.mark.parametrize("width", [2, 4, 8])
 def test_words_are_turned_around(width: int) -> None:
     data = bytes(range(256)) * 3

@@ -10,7 +10,7 @@ from typing import Final
 from dcmsend.dicom.byte_source import ByteSource
 from dcmsend.dicom.transfer_syntax import TransferSyntax
 from dcmsend.dicom.vr import LONG_VRS, VALUE_WIDTHS
-from dcmsend.errors import TranscodeError
+from dcmsend.errors import DataSetError, TranscodeError
 
 from .layout import LARGEST_LENGTH, LARGEST_SHORT_LENGTH, Layout
 from .reading import BufferedReader
@@ -220,6 +220,8 @@ class DataSetWriter:
         end = position + structure.source_lengths[node]
         while missing:
             size = min(_PIECE, end - position)
+            if not size:
+                raise DataSetError("I/O suspension or premature end of stream", "the file changed while it was read")
             piece = self._reader.read(position, size).translate(None, _WHITE)[:missing]
             position += size
             missing -= len(piece)
