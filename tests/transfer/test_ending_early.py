@@ -102,6 +102,15 @@ def test_cancel_in_the_middle_of_a_large_instance(tmp_path: Path) -> None:
     assert peer.stores[0].complete
 
 
+def test_cancel_in_the_middle_of_a_large_instance_that_is_encoded_anew(tmp_path: Path) -> None:
+    """What is still read of its file belongs to what is in flight."""
+    files = [write_large(tmp_path / "large.dcm", LARGE), *write_instances(tmp_path, 1)]
+    results, peer = ended_by(Trigger(Transfer.cancel, at_bytes_of=1), files, normalize=True)
+    assert results == ["stored", "not attempted"]
+    assert peer.stores[0].complete
+    assert course(peer) == ["request", "store 1", "release"]
+
+
 class Closing(Trigger):
     """Also notes how each association ended."""
 

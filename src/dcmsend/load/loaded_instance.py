@@ -149,6 +149,7 @@ class LoadedInstance:
         finally:
             self.notes += converted.notes
         content = self._content
+        content.let_finish()
         self._owns_content = False
 
         def close() -> None:
@@ -161,7 +162,7 @@ class LoadedInstance:
 class _FileContent:
     """The data set of an open file of known size, whose beginning has been read already; a ByteSource.
 
-    ``check`` is called before every read of the file and may raise.
+    ``check`` is called before every read of the file, until ``let_finish``, and may raise.
 
     Attributes:
         offset: position in the input of the first byte of the data set; 0 until it is known.
@@ -196,6 +197,10 @@ class _FileContent:
         if self._check is not None:
             self._check()
         return FileSource(self._descriptor).read_at(self._start + position, end - position)
+
+    def let_finish(self) -> None:
+        """From now on the file is read for a request in flight, of which its sender decides when it ends."""
+        self._check = None
 
     def ends_a_stream(self, position: int, length: int) -> bool:
         """Whether no more is from ``position`` on than what ends a deflate stream of ``length`` inflated bytes.
