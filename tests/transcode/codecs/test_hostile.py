@@ -94,6 +94,26 @@ def test_sizes_that_only_the_headers_have(suffix: str, size: tuple[int, int]) ->
     assert refusal(data, suffix)
 
 
+def resized(suffix: str, rows: int, columns: int) -> bytes:
+    """A stream of JPEG 2000 or JPEG XL with another size in its header."""
+    stream = frame(suffix)
+    if suffix == "4.90":
+        size = struct.pack(">2L", columns, rows)
+        return stream[:8] + size + stream[16:24] + size + stream[32:]
+    bits = int.from_bytes(stream[2:], "little") >> 26  # two sizes of 9 bits, each after a choice of 2, and 4 bits more
+    size_bits = 2 << 1 | (rows - 1) << 3 | 2 << 24 | (columns - 1) << 26
+    return stream[:2] + (bits << 44 | size_bits).to_bytes(len(stream) + 1, "little")
+
+
+@pytest.mark.parametrize("suffix", ["4.90", "4.110"])
+@pytest.mark.parametrize("size", [(30000, 30000), (65535, 1100)])
+def test_large_sizes_for_which_a_few_bytes_might_do(suffix: str, size: tuple[int, int]) -> None:
+    """A black picture of any size would be as small."""
+    stream = resized(suffix, *size)
+    data = encapsulated_data_set(Native(), [b"", stream], {ROWS: us(size[0]), COLUMNS: us(size[1])})
+    assert "bytes are too few for a frame of" in refusal(data, suffix)
+
+
 @every_codec
 @pytest.mark.parametrize("frames", [2, 1000, 2**31 - 1])
 def test_frames_that_are_not_there(suffix: str, frames: int) -> None:

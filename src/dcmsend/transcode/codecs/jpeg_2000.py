@@ -18,7 +18,7 @@ from ..codec import UNDECLARED_LOSS, Image, NativeImage, cannot_change
 from ..codestream import Jpeg2000Header, read_jpeg_2000_header
 from ..jpeg_2000_colour import Jpeg2000Colour, codestream_of, read_jpeg_2000_colour
 from ..sample_bits import SampleBits
-from .library import check_bits, extend_sign, pixels, to_little_endian, widened
+from .library import check_bits, check_expansion, extend_sign, pixels, to_little_endian, widened
 
 __all__ = ["DAMAGED", "frame_size", "open_decoder", "starts_frame"]
 
@@ -136,5 +136,6 @@ class Jpeg2000Decoder:
             raise cannot_change(
                 f"{header.columns} x {header.rows} pixels in the stream, {image.columns} x {image.rows} in the data set"
             )
+        check_expansion(frame, self.native, image)
         if header[2:] != self._first[2:] or read_jpeg_2000_colour(frame) != self._colour:
             raise cannot_change("not all frames have the same components, or they are not coded in the same way")

@@ -17,7 +17,7 @@ from dcmsend.dicom.transfer_syntax import TransferSyntax
 from ..codec import UNDECLARED_LOSS, Image, NativeImage, cannot_change
 from ..jpeg_xl_header import CODESTREAM, CONTAINER, JpegXlHeader, read_jpeg_xl_header, read_jpeg_xl_size
 from ..sample_bits import SampleBits
-from .library import check_bits, pixels, to_little_endian, widened
+from .library import check_bits, check_expansion, pixels, to_little_endian, widened
 
 __all__ = ["DAMAGED", "frame_size", "open_decoder", "starts_frame"]
 
@@ -116,6 +116,7 @@ class JpegXlDecoder:
             raise cannot_change(
                 f"{columns} x {rows} pixels in the stream, {image.columns} x {image.rows} in the data set"
             )
+        check_expansion(frame, self.native, image)
         header = read_jpeg_xl_header(frame)
         if header._replace(is_var_dct=self._first.is_var_dct) != self._first:
             raise cannot_change("not all frames have the same samples, or they are not coded in the same way")

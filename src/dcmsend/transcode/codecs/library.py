@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..codec import Image, cannot_change
+from ..codec import Image, NativeImage, cannot_change
 from ..sample_bits import SampleBits
 
 __all__ = [
-    "Pixels", "check_bits", "extend_sign", "pixels", "store_pixels", "store_planes", "to_little_endian", "widened",
+    "Pixels", "check_bits", "check_expansion", "extend_sign", "pixels", "store_pixels", "store_planes",
+    "to_little_endian", "widened",
 ]
 
 Pixels = NDArray[Any]
 """rows x columns; rows x columns x samples, colour by pixel; samples x rows x columns, colour by plane."""
+
+_MOST_EXPANSION: Final = 1100
+_LARGEST_BELIEVED: Final = 64 << 20
+
+
+def check_expansion(frame: bytes, native: NativeImage, image: Image) -> None:
+    """Raise TranscodeError for a few bytes that claim to be a very large frame, before memory is taken for it.
+
+    For codecs in which a picture of one colour takes no more bytes the larger it is.
+    """
+    size = native.frame_bits(image) // 8
+    if size > max(_LARGEST_BELIEVED, _MOST_EXPANSION * len(frame)):
+        raise cannot_change(f"{len(frame)} bytes are too few for a frame of {size}")
 
 
 def pixels(
