@@ -26,7 +26,7 @@ _HEAD: Final = 1 << 16
 """Bytes of the first fragment that are examined."""
 
 _FAMILIES: Final = {
-    "JPEG": ("4.50", "4.51", "4.53", "4.55", "4.57", "4.70"),
+    "JPEG": (*(f"4.{number}" for number in range(50, 67)), "4.70"),
     "JPEG-LS": ("4.80", "4.81"),
     "JPEG 2000": ("4.90", "4.91", "4.92", "4.93", "4.201", "4.202", "4.203", "4.204", "4.205"),
     "JPEG XL": ("4.110", "4.111", "4.112"),
