@@ -300,3 +300,17 @@ def test_compressed_instances_are_sent_as_they_are_unless_something_else_is_want
     arrived = dcmread(BytesIO(part))
     assert arrived.file_meta.TransferSyntaxUID == (ExplicitVRLittleEndian if decompress else RLELossless)
     assert arrived.pixel_array.tobytes() == bytes(range(64))
+
+
+def test_a_data_set_in_memory_goes_as_a_whole_file() -> None:
+    """With all elements of a meta header that PS3.10 7.1 wants."""
+    data_set = Dataset()
+    data_set.SOPClassUID, data_set.SOPInstanceUID = CT_CLASS, instance_uid(1)
+    with ScriptedWebServer() as server:
+        (outcome,) = send(data_set, WebPeer(server.url))
+    assert outcome.result.value == "stored"
+    (part,) = server.requests[0].parts
+    meta = dcmread(BytesIO(part)).file_meta
+    assert meta.FileMetaInformationVersion == b"\0\1"
+    assert meta.MediaStorageSOPInstanceUID == instance_uid(1)
+    assert meta.ImplementationClassUID

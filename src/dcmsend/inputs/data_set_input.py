@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from dcmsend.dicom.part10 import file_meta_header
 from dcmsend.dicom.transfer_syntax import transfer_syntax
 
 from .file_source import OpenFile
@@ -12,9 +13,8 @@ from .source import DicomdirRecord, Origin, Stamp
 
 __all__ = ["DataSetInput"]
 
-_PREAMBLE: Final = bytes(128) + b"DICM"
 _LONGEST_VALUE: Final = 1024
-"""Longest UID kept, in bytes; 64 are permitted (PS3.5 9.1)."""
+"""Longest UID kept, in bytes; 64 are permitted (PS3.5 9.1).  A longer value is no UID, and is refused as such."""
 _IMPLICIT, _EXPLICIT, _BIG_ENDIAN = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"
 
 
@@ -83,11 +83,8 @@ class DataSetInput:
     def _meta_header(self) -> bytes:
         """The meta header of a file with this data set.  Source: PS3.10 7.1."""
         get = self.data_set.get
-        uids = (
-            (0x02, str(get("SOPClassUID") or "")), (0x03, str(get("SOPInstanceUID") or "")), (0x10, self._syntax_uid()),
-        )  # fmt: skip
-        elements = b"".join(_uid_element(number, uid) for number, uid in uids)
-        return _PREAMBLE + b"\x02\0\0\0UL\x04\0" + len(elements).to_bytes(4, "little") + elements
+        uids = (str(get("SOPClassUID") or ""), str(get("SOPInstanceUID") or ""), self._syntax_uid())
+        return file_meta_header(*(uid[:_LONGEST_VALUE] for uid in uids))
 
     def _syntax_uid(self) -> str:
         """The Transfer Syntax UID of the data set's meta header, else the one pydicom has read it with."""
@@ -98,9 +95,3 @@ class DataSetInput:
         if is_implicit_vr and is_little_endian:
             return _IMPLICIT
         return _BIG_ENDIAN if is_little_endian is False else _EXPLICIT
-
-
-def _uid_element(number: int, uid: str) -> bytes:
-    value = uid.encode("latin-1", "replace")[:_LONGEST_VALUE]  # a longer value is no UID, and is refused as such
-    value += b"\0" * (len(value) % 2)
-    return b"\x02\0" + bytes((number, 0)) + b"UI" + len(value).to_bytes(2, "little") + value
