@@ -108,6 +108,19 @@ def test_uids_are_empty_when_they_are_missing() -> None:
     assert walk(b"").length == 0
 
 
+@pytest.mark.parametrize("kind", ["defined", "undefined", "UN"])
+def test_uids_are_empty_when_they_are_sequences(kind: str) -> None:
+    items = Items([[(0x00080100, "SH", b"A ")]], kind != "defined")
+    element: Element = (0x00080018, "SQ", items)
+    if kind == "UN":
+        content = IMPLICIT.sequence(0x00080018, "SQ", items)[8:]
+        element = (0x00080018, "UN", Raw(EXPLICIT_LITTLE.header(0x00080018, "UN", 0xFFFFFFFF) + content))
+    for _ in range(2):  # the second time the header is known
+        result = walk_elements("explicit little", [UIDS[0], element])
+        assert (result.sop_class_uid, result.sop_instance_uid) == ("1.2.840.10008.5.1.4.1.1.7", "")
+
+
+
 @every_encoding
 def test_trailing_padding_at_top_level_is_not_sent(name: str) -> None:
     encoding = ENCODINGS[name]

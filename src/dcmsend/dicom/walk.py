@@ -307,7 +307,7 @@ def _walk(
                     elif tag == TRAILING_PADDING:
                         padding_start, padding_end = position, start + length
             elif group < 9:
-                state.low_group(tag, start, length, len(frames))
+                state.low_group(tag, start, length, has_value=not frames and vr != sequence and length != UNDEFINED)
             if tag > previous:
                 previous = tag
             else:

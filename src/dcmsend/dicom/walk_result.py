@@ -13,9 +13,9 @@ class WalkResult:
     """The result of a walk.
 
     Attributes:
-        uids: (0008,0016) and (0008,0018) at top level without padding and white space, ``''`` if absent or begun with
-            NUL. What no UID may have is kept, as in DCMTK: a second value behind a backslash, and what follows a NUL.
-            A request holds the first value, up to the NUL.
+        uids: (0008,0016) and (0008,0018) at top level without padding and white space, ``''`` if absent, a sequence or
+            begun with NUL. What no UID may have is kept, as in DCMTK: a second value behind a backslash, and what
+            follows a NUL. A request holds the first value, up to the NUL.
         length: number of bytes to send when the data set is passed through: without a trailing (FFFC,FFFC), and
             without bytes after an item delimiter at top level.
         encoded_length: bytes of the data set in its source.

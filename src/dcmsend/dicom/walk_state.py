@@ -191,10 +191,13 @@ class WalkState(WalkFindings):
                 "characters, which were removed",
             )
 
-    def low_group(self, tag: int, position: int, length: int, depth: int) -> None:
-        """Handle elements below group 0009: the two UIDs, and groups that do not belong in a data set."""
+    def low_group(self, tag: int, position: int, length: int, *, has_value: bool) -> None:
+        """Handle elements below group 0009: the two UIDs, and groups that do not belong in a data set.
+
+        ``has_value`` says that it stands at top level, and is no sequence.
+        """
         if tag in (0x00080016, 0x00080018):
-            if not depth and tag not in self.notes.values:
+            if has_value and tag not in self.notes.values:
                 self.notes.values[tag] = self.value(position, length)
         elif tag >> 16 in (1, 2, 3, 5, 7):
             self.warn(f"DcmItem: Invalid Element {format_tag(tag)} found in data set")
