@@ -262,6 +262,13 @@ def test_key_password_from_standard_input(certificates: Certificates, option: st
     assert "--tls-key-password-file" in done.stderr.splitlines()[-2]
 
 
+def test_the_lines_behind_the_password_are_a_list(certificates: Certificates) -> None:
+    pair = ("+tls", certificates.encrypted_key, certificates.client, "+cf", certificates.ca)
+    stdin = f"{KEY_PASSWORD}\n{CT}\n".encode()
+    done, arrived = send(certificates, *pair, "+ps", "--files-from", "-", stdin=stdin, wants_certificate=True)
+    assert (done.exit_code, arrived) == (0, 2)
+
+
 def asked_for_the_password(*arguments: object) -> tuple[int, int]:
     """The process that asks on a terminal of its own, and our end of this terminal."""
     child, terminal = pty.fork()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from contextlib import suppress
 from typing import Final
 
 from dcmsend.errors import UsageError
@@ -32,6 +33,8 @@ _NEED_TLS: Final = (
     "--tls-no-hostname-check",
 )
 _KEY_PASSWORD_FILE: Final = "--tls-key-password-file"
+_LONGEST_LINE: Final = 2048
+"""More bytes than a password may have for OpenSSL."""
 
 
 def tls_client(line: CommandLine, *, is_needed: bool = False) -> TlsClient | None:
@@ -96,11 +99,11 @@ def _ask_password(key_file: str, *, is_asked_for: bool) -> str:
     """Ask on the terminal; without a terminal, read a line of standard input if the user has chosen to be asked."""
     if sys.stdin is not None and sys.stdin.isatty():
         return _ask_on_terminal(f"Password of private TLS key '{key_file}': ")
-    line = sys.stdin.readline() if is_asked_for and sys.stdin is not None else ""
+    line = _first_line() if is_asked_for and sys.stdin is not None else b""
     if not line:
         why = f"it is encrypted; see --std-passwd, {_KEY_PASSWORD_FILE}"
         raise UsageError(f"Unable to load private TLS key from '{key_file}': {why}")
-    return line.rstrip("\r\n")
+    return os.fsdecode(line.rstrip(b"\r\n"))
 
 
 def _ask_on_terminal(prompt: str) -> str:
@@ -119,3 +122,12 @@ def _ask_on_terminal(prompt: str) -> str:
         raise
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def _first_line() -> bytes:
+    """The first line of standard input; reads no byte more, because what follows may be a list of files."""
+    line = b""
+    with suppress(OSError):
+        while len(line) < _LONGEST_LINE and not line.endswith(b"\n") and (byte := os.read(0, 1)):
+            line += byte
+    return line
