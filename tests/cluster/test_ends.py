@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -277,3 +278,19 @@ def begin(window: Window[Source], ends: Ends) -> int:
     assert attempt is not None
     ends.begin(attempt)
     return attempt.number
+
+
+def test_a_file_that_was_put_in_the_place_of_the_sent_one_is_not_moved(tmp_path: Path) -> None:
+    """Though it has the same size and time, and another host has sent the first one."""
+    (path,) = write_instances(tmp_path / "in", 1)
+    outcome, status = stored(path), path.stat()
+    other = tmp_path / "other"
+    other.write_bytes(bytes(status.st_size))
+    os.utime(other, ns=(status.st_mtime_ns, status.st_mtime_ns))
+    os.replace(other, path)
+    window: Window[Source] = Window(1)
+    window.add([InputFile(str(path))])
+    with journal_at(tmp_path / "journal", str(tmp_path / "sent")) as journal:
+        ends = Ends(window, RunRecord(), None, journal, "/", stays_here=False)
+        ends.take_group({**told(outcome), "attempt": begin(window, ends)})
+    assert path.exists()

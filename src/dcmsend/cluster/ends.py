@@ -335,15 +335,14 @@ class Ends:
             self._add(outcome)
 
     def _with_identity(self, outcome: StoreOutcome) -> StoreOutcome:
-        """The outcome with the device of this host, which another one numbers otherwise; for what moves files."""
+        """The outcome with this host's number of the device; for what moves files."""
         if self._stays_here or outcome.file_identity is None:
             return outcome
-        identity = None
         with suppress(OSError, ValueError):
             status = os.stat(outcome.instance.input.path)
             if (status.st_size, status.st_mtime_ns) == outcome.file_stamp and status.st_ino == outcome.file_identity[1]:
-                identity = status.st_dev, status.st_ino
-        return outcome._replace(file_identity=identity)
+                return outcome._replace(file_identity=(status.st_dev, status.st_ino))
+        return outcome  # with the numbers of the other host, which no file has here
 
     def _own_name(self, path: str) -> str:
         """The name of a file as the user would write it: workers have names with the working directory before them."""
