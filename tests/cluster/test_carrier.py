@@ -6,8 +6,10 @@ import json
 import os
 import shutil
 import threading
+import time
 import zipfile
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -205,6 +207,30 @@ def test_a_receiver_that_takes_nothing_ends_the_run(client: Client, tmp_path: Pa
     assert [(outcome.result, outcome.reason) for outcome in outcomes] == [
         (Result.NOT_ATTEMPTED, Reason.NO_ASSOCIATION)
     ] * 5
+
+
+def test_a_run_that_has_ended_looks_for_nothing_more(client: Client, tmp_path: Path) -> None:
+    """Though what is left is stored already, and so no further batch would ever be full."""
+    write_tree(tmp_path / "old", 1)
+    (old,) = (path for path in (tmp_path / "old").rglob("*") if path.is_file())
+    new = write_instances(tmp_path / "new", 51)  # the last of them completes the first batch
+    is_exhausted = False
+
+    def items() -> Iterator[str]:
+        nonlocal is_exhausted
+        yield from map(str, new)
+        until = time.monotonic() + 120
+        while time.monotonic() < until:
+            yield str(old)
+            time.sleep(0.001)
+        is_exhausted = True
+
+    with ScriptedPeer(Script(), Script(associate=Reject(1, 1, 7))) as peer:
+        run_transfer(transfer_over(client, tmp_path / "old", peer.port, tmp_path / "journal"))
+        outcomes, error = run_transfer(transfer_over(client, items(), peer.port, tmp_path / "journal"))
+    assert isinstance(error, NegotiationFailed)
+    assert len(outcomes) == 51
+    assert not is_exhausted
 
 
 def test_a_journal_that_fails_over_what_an_earlier_driver_was_told_loses_no_outcome(

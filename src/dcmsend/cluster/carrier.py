@@ -130,7 +130,8 @@ class ClusterCarrier:
                 if self._window.waits_for_none and not self._is_listed:
                     batch = next(batches, None)
                     if batch is None:
-                        self._is_listed = self._record.all_found = True
+                        self._is_listed = True
+                        self._record.all_found = self._error is None
                     else:
                         self._add(batch)
                 attempt = self._window.begin()
@@ -233,12 +234,15 @@ class ClusterCarrier:
     # -- the search
 
     def _wanted(self, inputs: Iterable[Source]) -> Iterator[Source]:
-        """The inputs that have to be sent.  Raises Cancelled once the run is asked to end."""
+        """The inputs that have to be sent, as long as the run goes on.  Raises Cancelled once it is asked to end."""
         record, ledger = self._record, self._ledger
         for count, item in enumerate(inputs):
             self._interrupt.check_request()
             if not count % _PUMP:
                 self._pump(0)
+                self._look_for_the_end()
+            if self._error is not None:  # what was heard meanwhile has ended the run
+                return
             if ledger.leaves_out(item):
                 continue
             if not record.listed:
