@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dask.distributed import Client
+from dask.distributed import Client, Future
 
 from dcmsend import (
     ClusterOptions,
@@ -158,6 +158,21 @@ def test_a_worker_that_leaves_in_order_ends_nothing(client: Client, tmp_path: Pa
     assert sorted(outcome.sop_instance_uid for outcome in outcomes) == expected
     assert sorted(set(uids_at(peer))) == expected
     assert stored_rows(tmp_path / "journal") == Counter(expected)
+
+
+def test_batches_that_the_scheduler_has_forgotten_are_not_sent_twice(client: Client, tmp_path: Path) -> None:
+    """As where a connection breaks and is there again at once: the workers go on with them."""
+    write_tree(tmp_path / "tree", 200)
+    outcomes = []
+    with ScriptedPeer(Script(other_stores=Respond(delay=0.02))) as peer:
+        transfer = transfer_over(client, tmp_path / "tree", peer.port, tmp_path / "journal")
+        for outcome in transfer:
+            outcomes.append(outcome)
+            if len(outcomes) == 10:
+                client.cancel([Future(key, client) for key in list(client.futures)])
+    assert {outcome.result for outcome in outcomes} == {Result.STORED}
+    assert Counter(uids_at(peer)) == Counter(tiny_instance_uid(number) for number in range(200))
+    assert most_at_once(peer) <= 2
 
 
 def _leave(dask_worker: Any) -> None:

@@ -18,11 +18,12 @@ from dcmsend import Result, Transfer
 from dcmsend.cluster import ClusterOptions, ClusterUnusable
 from dcmsend.cluster.errors import SAME_EVERYWHERE
 from support.certificates import Certificates
-from support.clusters import programs_of_cluster, scheduler_with, transfer_over, uids_at
+from support.clusters import most_at_once, programs_of_cluster, scheduler_with, transfer_over, uids_at
 from support.peer_script import Respond, Script
 from support.ports import free_port
 from support.processes import wait_until
 from support.programs import installed_dcmsend
+from support.relay import Relay
 from support.run import run
 from support.scripted_peer import ScriptedPeer
 from support.sending import run_transfer, write_instances
@@ -119,6 +120,34 @@ def test_a_scheduler_that_is_started_again_is_waited_for(tmp_path: Path) -> None
     assert sorted(outcome.sop_instance_uid for outcome in outcomes) == expected
     assert {outcome.result for outcome in outcomes} == {Result.STORED}
     assert sorted(set(uids_at(peer))) == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("has_own_client", [False, True])
+def test_a_connection_to_the_scheduler_that_breaks_sends_nothing_twice(tmp_path: Path, has_own_client: bool) -> None:
+    """The workers keep theirs, and so go on with their batches; a client of the caller connects anew by itself."""
+    write_tree(tmp_path / "tree", 250, per_directory=250)
+    with (
+        programs_of_cluster(2, tmp_path) as address,
+        Relay(int(address.rpartition(":")[2])) as relay,
+        ScriptedPeer(Script(other_stores=Respond(delay=0.05))) as peer,
+        ExitStack() as stack,
+    ):
+        scheduler_with(2, address)
+        cluster: ClusterOptions | Client = ClusterOptions(f"tcp://127.0.0.1:{relay.port}")
+        if has_own_client:
+            cluster = stack.enter_context(Client(cluster.address, set_as_default=False))
+        transfer = transfer_over(cluster, tmp_path / "tree", peer.port, tmp_path / "journal")
+        outcomes = []
+        for outcome in transfer:
+            outcomes.append(outcome)
+            if len(outcomes) == 20:
+                relay.cut(reset=False)
+    expected = [tiny_instance_uid(number) for number in range(250)]
+    assert sorted(outcome.sop_instance_uid for outcome in outcomes) == expected
+    assert {outcome.result for outcome in outcomes} == {Result.STORED}
+    assert Counter(uids_at(peer)) == Counter(expected)
+    assert most_at_once(peer) <= 2
 
 
 @pytest.mark.slow

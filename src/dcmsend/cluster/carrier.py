@@ -20,7 +20,7 @@ from dcmsend.transfer import StoreOutcome
 from .batches import FIRST_INPUTS, MOST_BYTES, BatchCutter, fitting_inputs
 from .ends import Ends
 from .errors import SAME_EVERYWHERE, ClusterUnusable
-from .handover import take_over
+from .handover import end_own, take_over
 from .holders import Holders
 from .link import Link
 from .options import ClusterOptions
@@ -80,6 +80,7 @@ class ClusterCarrier:
         self._error: DcmsendError | None = None
         self._gives_up_at: float | None = None
         self._is_aborted = False
+        self._was_cut = False  # the connection, since attempts under way were handed out
         self._looks_at = 0.0
         self._without_workers: float | None = None
         self._listed = 0
@@ -114,7 +115,7 @@ class ClusterCarrier:
             yield from self._ends.take()
             if self._error is None and self._ends.error is not None:
                 self._stop(self._ends.error)
-            if not self._link.is_connected:
+            if self._was_cut or not self._link.is_connected:
                 self._wait_for_cluster()
             else:
                 self._look_at_workers()
@@ -199,7 +200,10 @@ class ClusterCarrier:
                 if group["attempt"] in self._over:
                     self._finish(group["attempt"])
             return
-        wait = {"finished": _MISSING, "killed": _LATE, "lost": 0.0}.get(text, 0.0)
+        if text == "lost":  # by us: its worker may go on with it
+            self._was_cut |= attempt in self._window.running
+            return
+        wait = {"finished": _MISSING, "killed": _LATE}.get(text, 0.0)
         self._over[attempt] = text, time.monotonic() + wait
         if text == "finished" and self._ends.is_complete(attempt):
             self._finish(attempt)
@@ -214,9 +218,10 @@ class ClusterCarrier:
         how, _ = self._over.pop(attempt)
         self._begun.pop(attempt, None)
         if self._ends.is_complete(attempt) and self._ends.was_left(attempt):
-            _log.warning("a worker has left, what it had not sent is sent by another one")
+            if how != "lost":
+                _log.warning("a worker has left, what it had not sent is sent by another one")
             self._ends.put_back(attempt, was_told=True)
-        elif how == "finished" and self._ends.is_complete(attempt):
+        elif how in ("finished", "lost") and self._ends.is_complete(attempt):
             error = self._ends.end(attempt)
             if error is not None and self._error is None:
                 self._stop(error)
@@ -311,10 +316,10 @@ class ClusterCarrier:
                 text = f"has dcmsend {theirs[0]} and Python {theirs[1]}, here are {ours[0]} and {ours[1]}"
                 raise ClusterUnusable(f"worker {address} {text}; {SAME_EVERYWHERE}", is_final=True)
         self._link.subscribe(self._topic, lambda text: self._queue.put(("told", 0, text)))
-        groups = take_over(
-            self._link, self._topic, self._run, self._interrupt.check_request,
-            self._settings.transfer.drain_seconds + _GRACE,
-        )  # fmt: skip
+        patience = self._settings.transfer.drain_seconds + _GRACE
+        if self._window.running:  # they may have outlived the connection
+            end_own(self._link, self._run, max(self._window.running), lambda: self._interrupt.aborted, patience)
+        groups = take_over(self._link, self._topic, self._run, self._interrupt.check_request, patience)
         for group in groups:
             if group.get("run") == self._run:
                 self._ends.take_group(group)
@@ -337,8 +342,9 @@ class ClusterCarrier:
             return
         self._pump(_LATE)
         for attempt in self._window.running:
-            self._over.pop(attempt, None)
-            self._ends.put_back(attempt)
+            self._over[attempt] = "lost", 0.0
+            self._finish(attempt)
+        self._was_cut = False
 
     # -- the end
 

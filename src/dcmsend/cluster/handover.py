@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from .link import Link
 from .told import from_text
-from .worker import count_others
+from .worker import count_others, leave_run
 
-__all__ = ["take_over"]
+__all__ = ["end_own", "take_over"]
 
 _LOOK: Final = 0.2
 
@@ -32,3 +32,13 @@ def take_over(link: Link, topic: str, run: str, check: Callable[[], None], patie
         check()
         time.sleep(_LOOK)
     return [from_text(text) for text in link.told_before(topic)]
+
+
+def end_own(link: Link, run: str, last: int, is_urgent: Callable[[], bool], patience: float) -> None:
+    """End the batches of this run on all workers, up to ``patience`` seconds or until it is urgent.
+
+    ``last``: the number of the last attempt that has begun.
+    """
+    until = time.monotonic() + patience
+    while sum(link.run(leave_run, run, last).values()) and time.monotonic() < until and not is_urgent():
+        time.sleep(_LOOK)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from dcmsend.inputs import Fetcher, Stores
     from dcmsend.settings import Settings
 
-__all__ = ["count_others", "end_run", "forget_events", "most_ahead", "send_batch", "versions"]
+__all__ = ["count_others", "end_run", "forget_events", "leave_run", "most_ahead", "send_batch", "versions"]
 
 _MOST_ENDED: Final = 64
 _LEAVES: Final = "the worker leaves"
@@ -42,13 +42,15 @@ _LEAVES: Final = "the worker leaves"
 class _Registry:
     """The batches of this process, so that they can be asked to end.
 
-    ``ended`` are the runs that have ended: a batch of theirs that begins later ends at once.
+    ``ended`` are the runs that have ended: a batch of theirs that begins later ends at once.  ``left`` are runs, each
+    with the last of the attempts that others go on with.
     """
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.running: dict[Interrupt, tuple[str, str]] = {}
         self.ended: deque[str] = deque(maxlen=_MOST_ENDED)
+        self.left: deque[tuple[str, int]] = deque(maxlen=_MOST_ENDED)
 
 
 _registry: Final = _Registry()
@@ -100,6 +102,21 @@ def count_others(topic: str, run: str) -> int:
         return len(others)
 
 
+def leave_run(run: str, last: int) -> int:
+    """Ask the batches of a run to leave the rest of their inputs to others; return how many there still are.
+
+    Their driver has lost its connection, and cannot know of their ends.  ``last`` is its last attempt by then:
+    one that has not come to its turn yet leaves all.
+    """
+    with _registry.lock:
+        if (run, last) not in _registry.left:
+            _registry.left.append((run, last))
+        running = [interrupt for interrupt, (_, its_run) in _registry.running.items() if its_run == run]
+        for interrupt in running:
+            interrupt.request(_LEAVES)
+        return len(running)
+
+
 def forget_events(topic: str, dask_scheduler: Any = None) -> None:
     """On the scheduler: forget what was told of a run that has kept it all."""
     with suppress(Exception):
@@ -129,6 +146,8 @@ def send_batch(parcel: bytes, message: str) -> None:
     with _registry.lock:
         if told["run"] in _registry.ended:
             interrupt.request()
+        if any(run == told["run"] and told["attempt"] <= last for run, last in _registry.left):
+            interrupt.request(_LEAVES)
         _registry.running[interrupt] = topic, told["run"]
     _relay.begin(teller, told["level"])
     facts: dict[str, Any] = {}
