@@ -272,6 +272,28 @@ def test_what_a_worker_leaves_out_before_it_sends_does_not_say_how_far_it_has_co
     assert results == ["stored"] * 2 + ["refused"] * 3
 
 
+def test_a_batch_that_dask_begins_anew_on_another_worker_loses_no_outcome(tmp_path: Path) -> None:
+    """As Dask does by itself when a worker dies, under the same number; the first worker may be heard late, too."""
+    paths = write_instances(tmp_path / "in", 3)
+    outcomes = [stored(path, number) for number, path in enumerate(paths, 1)]
+    outcomes[1] = outcomes[1]._replace(result=Result.REFUSED, status=0xC000)
+    window: Window[Source] = Window(1)
+    window.add([InputFile(str(path)) for path in paths])
+    with journal_at(tmp_path / "journal") as journal:
+        ends = ends_with(journal, window)
+        group = {**told(*outcomes), "attempt": begin(window, ends)}
+        first, second, third = group["ends"]
+        for course, number, its, is_last in (
+            ("a", 1, [], False), ("a", 2, [first], False), ("b", 1, [], False), ("b", 2, [first, second], False),
+            ("a", 3, [], False), ("b", 3, [third], True),
+        ):  # fmt: skip
+            ends.take_group({**group, "course": course, "number": number, "ends": its, "last": is_last})
+        assert ends.is_complete(group["attempt"])
+        assert ends.end(group["attempt"]) is None
+        results = [each.result for each in ends.take() if isinstance(each, StoreOutcome)]
+    assert results == [Result.STORED, Result.REFUSED, Result.STORED]
+
+
 def begin(window: Window[Source], ends: Ends) -> int:
     """The number of the attempt that begins."""
     attempt = window.begin()

@@ -196,6 +196,18 @@ def test_what_an_attempt_that_is_over_may_have_sent() -> None:
         assert reached(window, 8) == expected
 
 
+def test_what_an_attempt_may_have_sent_that_another_worker_has_begun_anew() -> None:
+    window: Window[str] = Window(1)
+    window.add("abcdefgh", ahead=2)
+    attempt = window.begin()
+    assert attempt is not None
+    for told, expected in ((2, "acd"), (1, "cd"), (4, "cef")):
+        window.hear(attempt.number)
+        window.settle(attempt.number, told, is_stored=True)
+        window.begin_anew(attempt.number)
+        assert reached(window, 8) == expected
+
+
 def test_what_is_sent_in_any_order_or_was_not_told_may_all_have_been_sent() -> None:
     window: Window[str] = Window(2)
     window.add("abc")

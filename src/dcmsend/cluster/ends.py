@@ -30,6 +30,7 @@ from dcmsend.transfer import (
 )
 
 from .errors import SAME_EVERYWHERE, ClusterUnusable
+from .heard import Heard
 from .told import error_from, found_from, outcome_from, rejected_from
 from .window import Attempt, Window
 
@@ -38,20 +39,6 @@ __all__ = ["Ends"]
 _MALFORMED: Final = (ValueError, KeyError, TypeError, AttributeError, IndexError)
 
 _log = logging.getLogger("dcmsend.app")
-
-
-class _Heard:
-    """What was heard of an attempt: its groups, and the number of the last one."""
-
-    __slots__ = ("attempt", "error", "groups", "has_left", "host", "last")
-
-    def __init__(self, attempt: Attempt[Source]) -> None:
-        self.attempt = attempt
-        self.groups: set[int] = set()
-        self.last = 0
-        self.host = ""
-        self.error: DcmsendError | None = None
-        self.has_left = False
 
 
 class Ends:
@@ -77,7 +64,7 @@ class Ends:
         self._ledger = ledger
         self._folder = os.path.join(folder, "")
         self._stays_here = stays_here
-        self._heard: dict[int, _Heard] = {}
+        self._heard: dict[int, Heard] = {}
         self._numbers: dict[tuple[int, int], int] = {}
         self._sessions = 0
         self._open: set[int] = set()
@@ -102,12 +89,12 @@ class Ends:
 
     def begin(self, attempt: Attempt[Source]) -> None:
         """An attempt is on its way."""
-        self._heard[attempt.number] = _Heard(attempt)
+        self._heard[attempt.number] = Heard(attempt)
 
     def is_complete(self, attempt: int) -> bool:
         """Whether all groups of an attempt have come in."""
         heard = self._heard.get(attempt)
-        return heard is not None and bool(heard.last) and len(heard.groups) == heard.last
+        return heard is not None and heard.is_complete
 
     def was_left(self, attempt: int) -> bool:
         """Whether the worker of a complete attempt left the cluster before it had sent all of it."""
@@ -123,7 +110,7 @@ class Ends:
                 _log.error("so it was for a worker on %s", heard.host)  # it may be otherwise for this host
         for item in self._window.end(attempt):
             if error is not None:
-                self._give_up_one(item, may_be_there=heard is not None and heard.attempt.is_repeated)
+                self._give_up_one(item, may_be_there=heard is not None and heard.is_repeated)
             else:
                 self._record.instances_found -= 1  # it held others, or none
         return error
@@ -154,8 +141,12 @@ class Ends:
                 self._give_up_one(item, may_be_there=True)
         self.give_up_waiting()
 
-    def _forget(self, attempt: int) -> _Heard | None:
+    def _forget(self, attempt: int) -> Heard | None:
         heard = self._heard.pop(attempt, None)
+        self._close_associations(attempt, heard)
+        return heard
+
+    def _close_associations(self, attempt: int, heard: Heard | None) -> None:
         for key in [each for each in self._numbers if each[0] == attempt]:
             number = self._numbers.pop(key)
             if self._observer is not None and number in self._open:
@@ -163,7 +154,6 @@ class Ends:
                 if heard is not None:
                     self._observer.host_news(HostNews(heard.host, -1, 0))
             self._open.discard(number)
-        return heard
 
     # -- what workers tell
 
@@ -172,6 +162,11 @@ class Ends:
         try:
             attempt = int(group["attempt"])
             heard = self._heard.get(attempt)
+            if heard is not None and heard.begins_anew(group):
+                self._close_associations(attempt, heard)
+                self._window.begin_anew(attempt)
+            if heard is not None and heard.is_late(group):
+                attempt, heard = 0, None  # as of an attempt that is over: only what is stored counts
             if heard is not None:
                 if group["number"] in heard.groups:
                     return
@@ -188,7 +183,7 @@ class Ends:
         except _MALFORMED as error:
             _log.warning("ignoring what a worker has told: %s: %s", type(error).__name__, error)
 
-    def _take_last(self, heard: _Heard, group: dict[str, Any]) -> None:
+    def _take_last(self, heard: Heard, group: dict[str, Any]) -> None:
         heard.last = group["number"]
         sessions, contexts = group.get("counts", (0, 0))
         self._record.associations += sessions
@@ -230,12 +225,12 @@ class Ends:
             self._numbers[key] = self._sessions
         return self._numbers[key]
 
-    def _take_end(self, attempt: int, heard: _Heard | None, kind: str, number: int | None, *told: Any) -> None:
+    def _take_end(self, attempt: int, heard: Heard | None, kind: str, number: int | None, *told: Any) -> None:
         if kind == "rejected":
             self._take_rejected(attempt, heard, number, *told)
             return
         _, etag, found, values = told  # the name is for a later driver
-        was_repeated = heard is not None and heard.attempt.is_repeated
+        was_repeated = heard is not None and heard.is_repeated
         was_reached = heard is not None and self._window.was_reached(found[1] if number is None else number)
         if number is not None:
             item = self._window.settle(attempt, number, is_stored=values[0] == Result.STORED.name)
@@ -263,7 +258,7 @@ class Ends:
         self._add(outcome)
 
     def _take_rejected(
-        self, attempt: int, heard: _Heard | None, number: int | None, path: str, member: str | None, told: list[Any]
+        self, attempt: int, heard: Heard | None, number: int | None, path: str, member: str | None, told: list[Any]
     ) -> None:
         item: Source | None = None
         if number is not None:

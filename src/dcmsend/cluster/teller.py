@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 import threading
+import uuid
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -27,12 +28,16 @@ class Teller(Observer):
     """Gathers what happens and hands it out in groups; thread-safe.
 
     ``tell`` gets each group as text, and returns when it is safe: then it is not lost with this process.  Groups are
-    numbered; the last one says so.
+    numbered; the last one says so.  ``course`` is a mark of this teller: Dask may give the same attempt to several
+    workers, one after the other.
     """
 
     def __init__(self, tell: Callable[[str], None], run: str, attempt: int) -> None:
         self._tell = tell
-        self._head = {"run": run, "attempt": attempt, "host": socket.gethostname(), "process": os.getpid()}
+        self._head = {
+            "run": run, "attempt": attempt, "course": uuid.uuid4().hex, "host": socket.gethostname(),
+            "process": os.getpid(),
+        }  # fmt: skip
         self._lock = threading.Condition()
         self._groups = 0
         self._group: dict[str, Any] = {}

@@ -139,6 +139,13 @@ class Window(Generic[_Input]):
         if attempt in self._running:
             self._heard.setdefault(attempt, 0)
 
+    def begin_anew(self, attempt: int) -> None:
+        """Note that the worker has died, and another one sends the same attempt from its beginning."""
+        batch = self._running.get(attempt)
+        if batch is not None:
+            _reach(batch, self._heard.pop(attempt, None))
+            batch.is_repeated = True
+
     def was_reached(self, number: int) -> bool:
         """Whether an attempt that is over may have sent an input that has no end yet, so that the receiver has it."""
         batch = self._open.get(number)
