@@ -25,6 +25,7 @@ from dcmsend import (
     Peer,
     ReportOptions,
     Result,
+    RetryOptions,
     ValueRule,
     send,
 )
@@ -35,6 +36,7 @@ from dcmsend.cluster.told import to_text
 from dcmsend.errors import JournalError, NegotiationFailed, NoInputFiles, NoValidInputFiles, SendingFailed
 from dcmsend.journal import JournalFilter, JournalReader
 from dcmsend.reasons import Reason
+from dcmsend.transfer import Waiting
 from support.clusters import kill_a_worker, most_at_once, transfer_over, uids_at
 from support.corpus import DATA
 from support.peer_script import Abort, Reject, Respond, Script
@@ -173,6 +175,26 @@ def test_batches_that_the_scheduler_has_forgotten_are_not_sent_twice(client: Cli
     assert {outcome.result for outcome in outcomes} == {Result.STORED}
     assert Counter(uids_at(peer)) == Counter(tiny_instance_uid(number) for number in range(200))
     assert most_at_once(peer) <= 2
+
+
+def test_what_waits_for_another_attempt_is_sent_by_another_worker(client: Client, tmp_path: Path) -> None:
+    class Leaving(Observer):
+        def waiting(self, event: Waiting | None) -> None:
+            if event is not None and not told:
+                told.append(event)
+                client.run(_leave)
+
+    told: list[Waiting] = []
+    write_instances(tmp_path / "files", 3)
+    with ScriptedPeer(Script(stores={1: Abort()}), Script()) as peer:
+        transfer = transfer_over(
+            client, tmp_path / "files", peer.port, tmp_path / "journal", observer=Leaving(),
+            retry=RetryOptions(attempts=3, delay=60),
+        )  # fmt: skip
+        outcomes, error = run_transfer(transfer)
+    assert error is None
+    assert told
+    assert [outcome.result for outcome in outcomes] == [Result.STORED] * 3
 
 
 def _leave(dask_worker: Any) -> None:

@@ -176,6 +176,7 @@ class _Batch:
         self._numbers: dict[str, deque[int]] = {}
         self._done: set[int] = set()
         self._only: tuple[int, str] = 0, ""
+        self._further_attempts = 0
 
     def send(self, parcel: bytes) -> dict[str, Any]:
         """Send all inputs; return what is told at the end."""
@@ -186,6 +187,7 @@ class _Batch:
             try:
                 settings = unpack(parcel)
                 self._interrupt.drain_seconds = settings.transfer.drain_seconds
+                self._further_attempts = settings.transfer.retry.attempts
                 inputs = self._inputs(settings.inputs, stack)
                 circumstances = Circumstances(
                     settings, record, self._interrupt, self._teller, self, fetcher=self._fetcher,
@@ -249,13 +251,18 @@ class _Batch:
 
     def note(self, outcome: StoreOutcome) -> None:
         """Tell an outcome, once."""
-        if outcome.index in self._done or (self._leaves and outcome.reason is Reason.CANCELLED):
+        if outcome.index in self._done or (self._leaves and self._is_for_others(outcome)):
             return
         self._done.add(outcome.index)
         item = outcome.instance.input
         number = self._number(item.path) if item.container is None and item.record is None else None
         found = None if number is not None else [digest_of(item), self._only[0], *tell_found(item)]
         self._teller.end("outcome", number, item.path, item.etag, found, tell_outcome(outcome))
+
+    def _is_for_others(self, outcome: StoreOutcome) -> bool:
+        """Whether another worker goes on with an instance: it was not begun, or waits for a further attempt."""
+        has_attempts = len(outcome.earlier) < self._further_attempts
+        return outcome.reason is Reason.CANCELLED or (outcome.is_retryable and has_attempts)
 
     def note_earlier(self, outcome: StoreOutcome) -> None:
         """Does nothing: the driver hears of earlier runs."""
