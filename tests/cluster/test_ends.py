@@ -294,6 +294,22 @@ def test_a_batch_that_dask_begins_anew_on_another_worker_loses_no_outcome(tmp_pa
     assert results == [Result.STORED, Result.REFUSED, Result.STORED]
 
 
+def test_records_of_a_dicomdir_that_are_rejected_under_one_name_all_count(tmp_path: Path) -> None:
+    """Once each, though another worker tells of them again."""
+    rejected = tell_rejected(
+        RejectedInput("", "Invalid filename", is_dicom=True, dicomdir="DICOMDIR", why=Rejection.RECORD_WITHOUT_FILE)
+    )
+    window: Window[Source] = Window(1)
+    window.add([InputFile(str(tmp_path / "DICOMDIR"))])
+    with journal_at(tmp_path / "journal") as journal:
+        ends = ends_with(journal, window)
+        for count in (2, 3):
+            attempt = begin(window, ends)
+            ends.take_group({**told(), "attempt": attempt, "ends": [["rejected", None, "", None, rejected]] * count})
+            ends.die(attempt)
+        assert len(list(ends.take())) == 3
+
+
 def begin(window: Window[Source], ends: Ends) -> int:
     """The number of the attempt that begins."""
     attempt = window.begin()

@@ -234,7 +234,7 @@ class Ends:
         was_reached = heard is not None and self._window.was_reached(found[1] if number is None else number)
         if number is not None:
             item = self._window.settle(attempt, number, is_stored=values[0] == Result.STORED.name)
-        elif heard is not None and self._window.settle_found(attempt, found[0]):
+        elif heard is not None and self._window.settle_found(attempt, heard.distinct(found[0])):
             item = found_from(found[2:], heard.attempt.inputs[found[1]], self._own_name)
             self._record.instances_found += 1
         else:
@@ -263,7 +263,7 @@ class Ends:
         item: Source | None = None
         if number is not None:
             item = self._window.settle(attempt, number, is_stored=False, was_sent=False)
-        elif heard is not None and self._window.settle_found(attempt, f"rejected {path}"):
+        elif heard is not None and self._window.settle_found(attempt, heard.distinct(f"rejected {path}")):
             item = next(iter(heard.attempt.inputs.values()))
             self._record.instances_found += 1
         if item is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from dcmsend.errors import DcmsendError
@@ -22,7 +23,9 @@ class Heard:
         is_repeated: whether its inputs were on their way before.
     """
 
-    __slots__ = ("_courses", "attempt", "course", "error", "groups", "has_left", "host", "is_repeated", "last")
+    __slots__ = (
+        "_courses", "_seen", "attempt", "course", "error", "groups", "has_left", "host", "is_repeated", "last",
+    )  # fmt: skip
 
     def __init__(self, attempt: Attempt[Source]) -> None:
         self.attempt = attempt
@@ -33,6 +36,7 @@ class Heard:
 
     def _begin(self) -> None:
         self.groups: set[int] = set()
+        self._seen: Counter[str] = Counter()
         self.last = 0
         self.error: DcmsendError | None = None
         self.has_left = False
@@ -53,6 +57,12 @@ class Heard:
     def is_late(self, group: dict[str, Any]) -> bool:
         """Whether a group is of a course that is over."""
         return bool(group.get("course", "") != self.course)
+
+    def distinct(self, digest: str) -> str:
+        """The digest of what was found in an input, changed where the same was found before, as two records of a
+        DICOMDIR for one file; each attempt tells of them in the same order."""
+        self._seen[digest] += 1
+        return digest if self._seen[digest] == 1 else f"{digest} {self._seen[digest]}"
 
     @property
     def is_complete(self) -> bool:
