@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Iterator
@@ -308,6 +309,23 @@ def test_records_of_a_dicomdir_that_are_rejected_under_one_name_all_count(tmp_pa
             ends.take_group({**told(), "attempt": attempt, "ends": [["rejected", None, "", None, rejected]] * count})
             ends.die(attempt)
         assert len(list(ends.take())) == 3
+
+
+def test_what_was_logged_is_not_logged_again_when_it_is_heard_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """After a lost connection, as the scheduler tells it all from the beginning."""
+    (path,) = write_instances(tmp_path / "in", 1)
+    window: Window[Source] = Window(1)
+    window.add([InputFile(str(path))])
+    with journal_at(tmp_path / "journal") as journal:
+        ends = ends_with(journal, window)
+        group = {**told(stored(path)), "attempt": begin(window, ends), "last": True}
+        group["log"] = [["dcmsend.app", logging.WARNING, "bad"]]
+        ends.take_group(group)
+        ends.end(group["attempt"])
+        ends.take_group(group, is_told_again=True)
+    assert caplog.messages == ["bad"]
 
 
 def begin(window: Window[Source], ends: Ends) -> int:

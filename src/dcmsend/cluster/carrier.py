@@ -322,7 +322,7 @@ class ClusterCarrier:
         groups = take_over(self._link, self._topic, self._run, self._interrupt.check_request, patience)
         for group in groups:
             if group.get("run") == self._run:
-                self._ends.take_group(group)
+                self._ends.take_group(group, is_told_again=True)
             else:
                 self._ends.take_of_others(group)
         self._ledger.flush()

@@ -157,8 +157,11 @@ class Ends:
 
     # -- what workers tell
 
-    def take_group(self, group: dict[str, Any]) -> None:
-        """A group of a batch of this run, which may come late or twice."""
+    def take_group(self, group: dict[str, Any], *, is_told_again: bool = False) -> None:
+        """A group of a batch of this run, which may come late or twice.
+
+        ``is_told_again``: whether the scheduler tells all groups from the beginning.
+        """
         try:
             attempt = int(group["attempt"])
             heard = self._heard.get(attempt)
@@ -174,7 +177,7 @@ class Ends:
                 heard.host = group["host"]
                 self._window.hear(attempt)
                 self._take_events(attempt, group)
-            for name, level, text in group.get("log", ()):
+            for name, level, text in () if is_told_again and heard is None else group.get("log", ()):
                 logging.getLogger(name).log(level, "%s", text)
             for end in group.get("ends", ()):
                 self._take_end(attempt, heard, *end)
