@@ -184,9 +184,10 @@ class _Preview:
         from dcmsend.plan import choose_other_context  # only where the peer was asked
 
         syntax, convert = instance.transfer_syntax, self._settings.transfer.convert
+        encodes = convert or not syntax.is_encapsulated  # -dn leaves images alone, not what is around them
         for id_, _, target in answer.accepted:
             if id_ == context_id:
-                return target is syntax or (convert and self._abilities.can_convert(syntax, target))
+                return target.uid == syntax.uid or (encodes and self._abilities.can_convert(syntax, target))
         return convert and bool(
             choose_other_context(instance.sop_class_uid, syntax, answer.accepted, self._abilities.can_convert)
         )

@@ -195,11 +195,14 @@ def test_probe_without_a_peer() -> None:
 
 
 def test_probe_looks_whether_the_conversion_is_possible() -> None:
-    """A peer that wants a native syntax gets a big endian file, but not with -dn."""
+    """It says what the run then does: with -dn, too, a big endian file is sent in another native syntax."""
     script = Script(associate=Accept(insist_on("1.2.840.10008.1.2.1")))
-    big = DATA / "pydicom" / "MR_small_bigendian.dcm"
-    assert probe("--probe-peer", big, script=script)[0].exit_code == 0
-    assert probe("--probe-peer", "-dn", big, script=script)[0].exit_code == 65
+    big, compressed = (DATA / "pydicom" / name for name in ("MR_small_bigendian.dcm", "MR_small_RLE.dcm"))
+    for words, of_run, of_probe in (([big], 0, 0), (["-dn", big], 0, 0), (["-dn", compressed], 62, 65)):
+        with ScriptedPeer(script) as peer:
+            sent = run(installed_dcmsend(), HOST, peer.port, *words)
+        assert sent.exit_code == of_run
+        assert probe("--probe-peer", *words, script=script)[0].exit_code == of_probe
 
 
 def test_dry_run_and_probe_exclude_each_other() -> None:
