@@ -107,6 +107,19 @@ def test_a_journal_alone_is_proven(archive: CommitmentArchive, folder: Path, tmp
     assert again.proves() == {}, "what is proven is not asked for again"
 
 
+def test_a_preview_of_a_run_that_only_proves(
+    archive: CommitmentArchive, dcmsend: str, folder: Path, tmp_path: Path
+) -> None:
+    words = ["--journal", "journal", "--resume", "-aec", "ARCHIVE", "127.0.0.1", archive.port]
+    for journal_exists in (False, True):
+        if journal_exists:
+            assert run(dcmsend, *words, "+sd", folder, cwd=tmp_path).exit_code == 0
+        for preview in ("--dry-run", "--probe-peer"):
+            done = run(dcmsend, preview, "--verify", *words, cwd=tmp_path)
+            assert done.exit_code == (0 if journal_exists else ExitCode.JOURNAL), done.stderr
+    assert "the archive takes questions about what it has" in done.stdout
+
+
 def test_only_what_is_proven_is_moved(archive: CommitmentArchive, folder: Path, tmp_path: Path) -> None:
     journal, moved = tmp_path / "journal", tmp_path / "moved"
     moved.mkdir()

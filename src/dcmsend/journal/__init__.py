@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Final
 
 from dcmsend.errors import JournalError
@@ -56,8 +55,10 @@ def open_journal(
         stays: files that a DICOMDIR refers to; more are added while they are found.
         must_exist: whether there has to be a journal, because an empty one would say that all is well.
     """
-    if must_exist and _is_absent(options.path):
-        raise JournalError(options.path, "there is none")
+    if must_exist:
+        from .database import check_exists
+
+        check_exists(options.path)
     if options.move_sent:
         from .moving_journal import MovingJournal
 
@@ -88,15 +89,6 @@ def own_inputs(path: str) -> Callable[[Source], bool]:
 
     own, directories = OwnFiles(path), Directories()
     return lambda item: item.is_lasting and bool(item.path) and own.hold(*item.key(directories.resolve))
-
-
-def _is_absent(path: str) -> bool:
-    try:
-        return not os.stat(path).st_size
-    except FileNotFoundError:
-        return True
-    except OSError:
-        return False  # opening it tells
 
 
 _HOMES: Final = {

@@ -28,7 +28,7 @@ from .sqlite_errors import journal_error, name_of, translated
 from .upgrade import UpgradeCopy, read_as_new, upgrade
 
 __all__ = [
-    "Binding", "check_for_damage", "close_at_rest", "holds_nothing", "open_database", "open_read_only",
+    "Binding", "check_exists", "check_for_damage", "close_at_rest", "holds_nothing", "open_database", "open_read_only",
     "open_second", "size_of_existing",
 ]  # fmt: skip
 
@@ -179,6 +179,16 @@ def holds_nothing(path: str) -> bool:
         return False
     finally:
         connection.close()
+
+
+def check_exists(path: str) -> None:
+    """Raise JournalError where there is no journal, or an empty file; what else is wrong is told when it is opened."""
+    try:
+        is_absent = not os.stat(path).st_size
+    except OSError as error:
+        is_absent = isinstance(error, FileNotFoundError)
+    if is_absent:
+        raise JournalError(path, "there is none")
 
 
 def size_of_existing(path: str) -> int:

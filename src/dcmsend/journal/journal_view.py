@@ -10,7 +10,7 @@ from dcmsend.inputs import Source
 from dcmsend.reasons import NoJournal
 from dcmsend.transfer import PeerFacts
 
-from .database import Binding, holds_nothing, open_read_only, size_of_existing
+from .database import Binding, check_exists, holds_nothing, open_read_only, size_of_existing
 from .lock import check_lockable
 from .options import JournalOptions
 from .own_files import OwnFiles, check_places
@@ -29,8 +29,11 @@ class JournalView:
         lacked: how many of the files that were found stored the archive lacked when it was asked.
     """
 
-    def __init__(self, options: JournalOptions, peer: PeerFacts) -> None:
-        """Raises JournalError wherever a run would, except for a journal that a run is using."""
+    def __init__(self, options: JournalOptions, peer: PeerFacts, *, must_exist: bool = False) -> None:
+        """Raises JournalError wherever a run would, except for a journal that a run is using.
+
+        ``must_exist``: see ``open_journal``.
+        """
         self._stored: StoredFiles | None = None
         self.lacked = 0
         self._directories = Directories()
@@ -38,6 +41,8 @@ class JournalView:
         self._sent = SentDirectory(options.move_sent) if options.move_sent else None
         with translated(options.path):
             check_places(options.path)
+        if must_exist:
+            check_exists(options.path)
         check_lockable(options.path)
         if options.move_sent:
             check_sent_directory(options.move_sent, options.path)

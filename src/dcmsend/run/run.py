@@ -127,8 +127,7 @@ class Run:
                 _log.info("determining input files ...")
         try:
             if reports.refusal is None:
-                only_proves = self._proving is not None and not names and not settings.file_lists
-                inputs = None if only_proves else find_sources(
+                inputs = None if self._only_proves(names) else find_sources(
                     settings, names, self.interrupt, self.share, self.stores, self.selection, record.left_out
                 )
                 self._send_all(None if inputs is None else reports.watched(inputs), reports.observer)
@@ -140,6 +139,10 @@ class Run:
                 reports.finish(record, judge)
             if record.is_complete and record.report_error is None:
                 _log.info("\n%s", record.format_summary())
+
+    def _only_proves(self, names: Sequence[str]) -> bool:
+        """Whether there is nothing to be sent: what the journal calls stored is to be proven."""
+        return self._proving is not None and not names and not self.settings.file_lists
 
     def _in_use(self) -> JournalError | None:
         """Log and return the error of a journal that another run uses: that run has a report of ours too, then."""
@@ -311,14 +314,17 @@ class Run:
 
     def look(self, names: Sequence[str]) -> tuple[Sequence[Instance], Abilities]:
         """The instances that the run would send, and its abilities.  Raises the error that ends the search early."""
-        settings = self.settings
+        settings, only_proves = self.settings, self._only_proves(names)
         dictionary, unusable = choose_dictionary(settings)
         ledger = None
         if settings.journal is not None:
             from dcmsend.journal import JournalView
 
-            ledger = JournalView(settings.journal, settings.peer.facts)
+            ledger = JournalView(settings.journal, settings.peer.facts, must_exist=only_proves)
         try:
+            if only_proves:
+                self.record.listed, self.record.searches = True, False
+                return [], abilities_of(settings, dictionary, unusable, facts_of_all=False)
             selection, left_out = self.selection, self.record.left_out
             search = Search(settings, self.record, self.interrupt, ledger, dictionary, self.share, selection=selection)
             sources = find_sources(settings, names, self.interrupt, self.share, self.stores, selection, left_out)
