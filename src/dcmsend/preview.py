@@ -113,6 +113,9 @@ class _Preview:
                 break
         if first < count:
             self._tell(f"{count - first} SOP instances do not fit into a single association")
+            if self._settings.journal is None:  # the next run with a journal sends them
+                for outcome in not_attempted(self._instances, first, None, is_full=True):
+                    self._record.add(outcome)
         if self._refused:
             raise PlanError("the peer does not take all SOP instances")
 

@@ -28,6 +28,7 @@ class Reason(Enum):
     TOO_LARGE = "too large for the server"
     SERVER_BUSY = "server busy"
     NO_ASSOCIATION = "no association"
+    ONE_ASSOCIATION = "no room in the only association"
     HALTED = "halted"
     CANCELLED = "cancelled"
     TIME_WINDOW = "time window over"

@@ -209,3 +209,17 @@ def test_dry_run_and_probe_exclude_each_other() -> None:
     done = run(installed_dcmsend(), "--dry-run", "--probe-peer", HOST, 104, CT)
     assert done.exit_code == 1
     assert done.stderr.splitlines()[-2] == "error: --probe-peer not allowed with --dry-run"
+
+
+def test_what_does_not_fit_into_the_only_association_needs_a_person(tmp_path: Path) -> None:
+    """With a journal the next run sends it."""
+    files = FixtureFiles(tmp_path)
+    names = [files(f"C{n}") for n in range(1, 131)]
+    words = ["-ma", "-nh", "--require-stored", *names]
+    with ScriptedPeer() as peer:
+        done = run(installed_dcmsend(), HOST, peer.port, *words, cwd=tmp_path)
+        kept = [run(installed_dcmsend(), "--journal", "j", "--resume", HOST, peer.port, *words, cwd=tmp_path)]
+        kept += [run(installed_dcmsend(), "--journal", "j", "--resume", HOST, peer.port, *words, cwd=tmp_path)]
+    assert [len(link.stores) for link in peer.connections] == [128, 128, 2]
+    assert done.exit_code == dry("--dry-run", *words, cwd=tmp_path).exit_code == 102
+    assert [each.exit_code for each in kept] == [101, 0]

@@ -74,6 +74,7 @@ _BY_REASON: Final = {
     "change that.",
     Reason.SERVER_BUSY: f"The service is busy or out of order. {_SEND_LATER}",
     Reason.NO_ASSOCIATION: "There was no association to send it over. Send again when the archive is there.",
+    Reason.ONE_ASSOCIATION: "One association carries at most 128 kinds of objects and encodings. Send it without -ma.",
     Reason.HALTED: "The run ended before this instance was sent. Send it again. Without -nh the first error ends a "
     "run.",
     Reason.CANCELLED: "The run was interrupted before this instance was sent. Send it again.",

@@ -34,6 +34,7 @@ _REASONS: Final = {
     Reason.TOO_LARGE: "too large for the service",
     Reason.SERVER_BUSY: "the service is busy",
     Reason.NO_ASSOCIATION: "there was no connection to the archive",
+    Reason.ONE_ASSOCIATION: "there was no room in the only association",
     Reason.HALTED: "the run ended before its turn",
     Reason.CANCELLED: "the run was interrupted before its turn",
     Reason.TIME_WINDOW: "the time window was over",

@@ -118,6 +118,7 @@ class Engine:
         return min(1.0, self._waited / self._lasted) if self._lasted else 0.0
 
     def _outcomes(self) -> Iterator[StoreOutcome]:
+        is_full = False  # whether what is left has no place in the only association of this run, or of a further one
         while self._has_more() and self.error is None:
             if self._interrupt.requested:
                 self.error = Cancelled(self._interrupt.by)
@@ -130,6 +131,7 @@ class Engine:
                 if self._feed is not None:
                     self._feed.forget_before(self._order.next_index)
             if self._target.one_session:
+                is_full = self._order.next_index >= stretch.end and self._ledger is None
                 break
             if self._retries is not None:
                 self._wait(self._retries)
@@ -154,7 +156,8 @@ class Engine:
             if self._ledger is not None:
                 self._ledger.note(outcome)
             yield from self._order.add(outcome)
-        for outcome in not_attempted(self._instances, self._order.next_index, self.error, done=self._order):
+        left = not_attempted(self._instances, self._order.next_index, self.error, done=self._order, is_full=is_full)
+        for outcome in left:
             yield from self._order.add(outcome)
         self.error = self.error or given_up  # not sooner: with a list that is complete, such an end is no error
 
@@ -362,10 +365,16 @@ class Engine:
 
 
 def not_attempted(
-    instances: Sequence[Instance], first: int, error: DcmsendError | None, done: Container[int] = ()
-) -> Iterator[StoreOutcome]:
-    """Outcomes that say "not attempted", with the reason, for all instances from index ``first`` on."""
+    instances: Sequence[Instance], first: int, error: DcmsendError | None, done: Container[int] = (),
+    *, is_full: bool = False,
+) -> Iterator[StoreOutcome]:  # fmt: skip
+    """Outcomes that say "not attempted", with the reason, for all instances from index ``first`` on.
+
+    ``is_full``: without an error they have no place in the only association.
+    """
     reason = Reason.NO_ASSOCIATION if error is None or isinstance(error, SessionFailed) else Reason.HALTED
+    if error is None and is_full:
+        reason = Reason.ONE_ASSOCIATION
     if isinstance(error, Cancelled):
         reason = Reason.TIME_WINDOW if error.by == Cancelled.TIME_WINDOW else Reason.CANCELLED
     message = "" if error is None else _one_line(error)
