@@ -298,6 +298,35 @@ def test_a_disk_that_fails_while_a_file_has_its_third_name(
     assert everything_below(tmp_path / "in", tmp_path / "sent") == [source]
 
 
+def test_a_file_system_with_names_too_short_for_the_third_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As where names are encrypted: the file stays, and no note tells the next run of a move that never began."""
+    source, _, stamp = a_file_to_move(tmp_path / "in", tmp_path / "sent")
+    too_long = OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
+    stat, rename = os.stat, Folder.rename
+
+    def short_stat(path: Any, **options: Any) -> os.stat_result:
+        if ".dcmsend-" in str(path) and str(path).endswith(source.name):
+            raise too_long
+        return stat(path, **options)
+
+    def short_rename(self: Folder, name: str, new_name: str) -> None:
+        if new_name != source.name:
+            raise too_long
+        rename(self, name, new_name)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "stat", short_stat)
+        patch.setattr(Folder, "rename", short_rename)
+        mover = Mover(str(tmp_path / "sent"), "journal", Interrupt())
+        mover.add(InputFile(str(source)), stamp)
+        mover.close()
+    assert source.read_bytes() == CONTENT
+    assert everything_below(tmp_path / "in", tmp_path / "sent") == [source]
+    assert any("File name too long" in text for text in told_of(caplog))
+
+
 @pytest.mark.parametrize("is_left", [False, True], ids=["the run that moves", "one that has recovered nothing"])
 def test_a_child_of_the_killed_run_lives_on(tmp_path: Path, is_left: bool) -> None:
     """What has forked while a run had its note, or that of an earlier one, does not keep the next run from it."""

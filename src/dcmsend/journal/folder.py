@@ -70,6 +70,10 @@ class Folder:
             return os.stat(self.at(name), dir_fd=self.fd, follow_symlinks=False)
         except FileNotFoundError:
             return None
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:  # here, so no file has that name; a temporary one is longer
+                return None
+            raise
 
     def no_link(self, path: str) -> int:
         """The flag O_NOFOLLOW, or 0 for a link in this directory that may be followed.

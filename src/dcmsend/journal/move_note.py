@@ -99,7 +99,6 @@ class _NoteInFile(MoveNote):
         with contextlib.suppress(OSError):  # the folder has notes of other runs
             os.rmdir(os.path.dirname(self._path))
 
-
     def give_up(self) -> None:
         """Close the note in a forked child, so that its lock ends with the process that holds it."""
         if self._fd >= 0:
