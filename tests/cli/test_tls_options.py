@@ -269,10 +269,12 @@ def test_the_lines_behind_the_password_are_a_list(certificates: Certificates) ->
     assert (done.exit_code, arrived) == (0, 2)
 
 
-def asked_for_the_password(*arguments: object) -> tuple[int, int]:
+def asked_for_the_password(*arguments: object, ignores_signals: bool = False) -> tuple[int, int]:
     """The process that asks on a terminal of its own, and our end of this terminal."""
     child, terminal = pty.fork()
     if child == 0:
+        if ignores_signals:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
         os.execv(installed_dcmsend(), [installed_dcmsend(), *map(str, arguments)])
     shown = b""
     while b"Password of private TLS key" not in shown:
@@ -315,4 +317,13 @@ def test_who_gives_no_password_has_the_terminal_back(certificates: Certificates,
     end, shown = what_follows(child, terminal)
     assert (end, shows_what_is_typed(terminal)) == (code, True), shown
     assert b"internal error" not in shown
+
+
+def test_a_signal_that_is_ignored_does_not_end_the_question(certificates: Certificates) -> None:
+    pair = ("+tls", certificates.encrypted_key, certificates.client)
+    child, terminal = asked_for_the_password(*pair, "localhost", 104, CT, ignores_signals=True)
+    os.write(terminal, b"\x03wrong\n")
+    code, shown = what_follows(child, terminal)
+    assert code == 1
+    assert b"Unable to load private TLS key" in shown
     os.close(terminal)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from contextlib import suppress
 from typing import Final
 
@@ -110,18 +111,23 @@ def _ask_on_terminal(prompt: str) -> str:
     """What is typed, which is not shown; nothing if the user ends the input (Ctrl-D)."""
     from getpass import getpass
 
-    # The process must not end before the terminal shows again what is typed.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    # The process must not end before the terminal shows again what is typed; Windows asks without that signal.
+    is_main = threading.current_thread() is threading.main_thread()
+    would_end = os.name != "nt" and is_main and signal.getsignal(signal.SIGINT) is signal.SIG_DFL
+    if would_end:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         return getpass(prompt)
     except EOFError:
         return ""
     except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, before)
-        signal.raise_signal(signal.SIGINT)
+        if would_end:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            signal.raise_signal(signal.SIGINT)
         raise
     finally:
-        signal.signal(signal.SIGINT, before)
+        if would_end:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _first_line() -> bytes:
