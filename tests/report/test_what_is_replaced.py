@@ -392,3 +392,14 @@ def test_a_link_that_leads_to_itself(tmp_path: Path, peer: ScriptedPeer) -> None
     (tmp_path / "r").symlink_to("r")
     for option in (*OPTIONS, "+crf"):
         assert send(tmp_path, peer, option, "r", CT).exit_code == 43
+
+
+def test_crf_keeps_an_archive_that_is_left_to_a_later_run(tmp_path: Path, peer: ScriptedPeer) -> None:
+    image, archive = tmp_path / "x.dcm", tmp_path / "study.zip"
+    image.write_bytes(CT.read_bytes())
+    os.utime(image, (1e9, 1e9))
+    with zipfile.ZipFile(archive, "w") as file:
+        file.write(CT, "a.dcm")
+    content = archive.read_bytes()
+    done = send(tmp_path, peer, "--archives", "--min-age", "3600", "+sd", ".", "+crf", "study.zip")
+    assert (done.exit_code, archive.read_bytes()) == (43, content)

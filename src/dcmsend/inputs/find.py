@@ -33,6 +33,7 @@ def find_inputs(
     selection: Selection | None = None,
     left_out: LeftOut | None = None,
     is_own: Callable[[Source], bool] | None = None,
+    watched: Callable[[Iterable[Source]], Iterable[Source]] | None = None,
 ) -> Iterator[Source]:
     """The inputs that ``names`` stand for, lazily, neither sorted nor made unique.
 
@@ -43,6 +44,7 @@ def find_inputs(
     the run when the first address is met; without it an address is taken for the name of a file.  ``selection`` leaves
     out inputs by name, and directories of which it would take nothing.  ``left_out`` gets the counts of what is met and
     not taken.  What ``is_own`` tells to be written by the run itself is no input, and counted nowhere.
+    ``watched`` gets what is left, also what other shards or later runs will take.
     """
     left_out = left_out or LeftOut()
     found = _find(names, options, check, stores, selection, left_out)
@@ -50,6 +52,8 @@ def find_inputs(
         found = filterfalse(is_own, found)
     if selection is not None:
         found = selection.of(found)
+    if watched is not None:
+        found = iter(watched(found))
     if share is not None:
         found = share.of(found)
     if not options.min_age:

@@ -128,9 +128,10 @@ class Run:
         try:
             if reports.refusal is None:
                 inputs = None if self._only_proves(names) else find_sources(
-                    settings, names, self.interrupt, self.share, self.stores, self.selection, record.left_out
-                )
-                self._send_all(None if inputs is None else reports.watched(inputs), reports.observer)
+                    settings, names, self.interrupt, self.share, self.stores, self.selection, record.left_out,
+                    reports.watched,
+                )  # fmt: skip
+                self._send_all(inputs, reports.observer)
         finally:
             try:
                 self.close()

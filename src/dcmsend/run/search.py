@@ -61,6 +61,7 @@ def find_sources(
     stores: Callable[[], Stores] | None = None,
     selection: Selection | None = None,
     left_out: LeftOut | None = None,
+    watched: Callable[[Iterable[Source]], Iterable[Source]] | None = None,
 ) -> Iterator[Source]:
     """The inputs that names of files and directories stand for, those in file lists included; skips our own files.
 
@@ -68,7 +69,7 @@ def find_sources(
     """
     all_names = _all_names(settings, names, interrupt, left_out)
     check, is_own = interrupt.check_request, own_files_of(settings)
-    return find_inputs(all_names, settings.inputs, check, share, stores, selection, left_out, is_own)
+    return find_inputs(all_names, settings.inputs, check, share, stores, selection, left_out, is_own, watched)
 
 
 def own_files_of(settings: Settings) -> Callable[[Source], bool] | None:
