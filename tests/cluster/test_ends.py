@@ -315,6 +315,7 @@ def test_what_was_logged_is_not_logged_again_when_it_is_heard_again(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """After a lost connection, as the scheduler tells it all from the beginning."""
+    caplog.set_level(logging.WARNING, "dcmsend.app")
     (path,) = write_instances(tmp_path / "in", 1)
     window: Window[Source] = Window(1)
     window.add([InputFile(str(path))])

@@ -317,8 +317,8 @@ class ClusterCarrier:
                 raise ClusterUnusable(f"worker {address} {text}; {SAME_EVERYWHERE}", is_final=True)
         self._link.subscribe(self._topic, lambda text: self._queue.put(("told", 0, text)))
         patience = self._settings.transfer.drain_seconds + _GRACE
-        if self._window.running:  # they may have outlived the connection
-            end_own(self._link, self._run, max(self._window.running), lambda: self._interrupt.aborted, patience)
+        if self._window.last:  # they may have outlived the connection, or several
+            end_own(self._link, self._run, self._window.last, lambda: self._interrupt.aborted, patience)
         groups = take_over(self._link, self._topic, self._run, self._interrupt.check_request, patience)
         for group in groups:
             if group.get("run") == self._run:
@@ -339,6 +339,9 @@ class ClusterCarrier:
             self._join()
         except DcmsendError as error:
             self._fail(error)
+            return
+        if not self._link.is_connected:  # it has broken again: nobody knows whether they have ended
+            self._was_cut = True
             return
         self._pump(_LATE)
         for attempt in self._window.running:

@@ -101,6 +101,11 @@ class Window(Generic[_Input]):
         """Numbers of the attempts under way."""
         return list(self._running)
 
+    @property
+    def last(self) -> int:
+        """Number of the last attempt that has begun, 0 as long as none has."""
+        return self._attempts
+
     def add(self, inputs: Iterable[_Input], found: Iterable[str] = (), *, ahead: int | None = None) -> None:
         """Add a batch, which will wait for its turn; ``found``: digests of what it holds and is not to be sent.
 

@@ -177,6 +177,7 @@ class _Batch:
         self._done: set[int] = set()
         self._only: tuple[int, str] = 0, ""
         self._further_attempts = 0
+        self._for_others: dict[int, StoreOutcome] = {}
 
     def send(self, parcel: bytes) -> dict[str, Any]:
         """Send all inputs; return what is told at the end."""
@@ -202,6 +203,8 @@ class _Batch:
         counts = [record.associations, record.contexts]
         if isinstance(error, Cancelled) and self._leaves:
             return {"left": True, "counts": counts}
+        for outcome in self._for_others.values():  # the batch has come to its end all the same
+            self._tell_outcome(outcome)
         return {"error": None if error is None else tell_error(error), "counts": counts}
 
     @property
@@ -251,9 +254,15 @@ class _Batch:
 
     def note(self, outcome: StoreOutcome) -> None:
         """Tell an outcome, once."""
-        if outcome.index in self._done or (self._leaves and self._is_for_others(outcome)):
+        if outcome.index in self._done:
+            return
+        if self._leaves and self._is_for_others(outcome):
+            self._for_others[outcome.index] = outcome
             return
         self._done.add(outcome.index)
+        self._tell_outcome(outcome)
+
+    def _tell_outcome(self, outcome: StoreOutcome) -> None:
         item = outcome.instance.input
         number = self._number(item.path) if item.container is None and item.record is None else None
         found = None if number is not None else [digest_of(item), self._only[0], *tell_found(item)]
