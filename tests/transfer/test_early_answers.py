@@ -219,8 +219,11 @@ class HastyPeer:
     ``window``: the window that it grants, as a sub-item.
     """
 
-    def __init__(self, status: int, *, closes: bool = False, end: bytes = b"", window: bytes = b"") -> None:
+    def __init__(
+        self, status: int, *, closes: bool = False, end: bytes = b"", window: bytes = b"", patience: float = 0.5
+    ) -> None:
         self._answer = response(1, status) + end
+        self._patience = patience
         self._window = window
         self._closes = closes
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -246,7 +249,7 @@ class HastyPeer:
             results = [(context.id, 0, context.transfer_syntaxes[0]) for context in request.contexts]
             connection.sendall(wire.associate_accept(request, results, 16384, self._window))
             wire.receive_pdu(connection)
-            self._done.wait(0.5)  # the sender has handed over all of it
+            self._done.wait(self._patience)  # the sender has handed over all of it
             connection.sendall(self._answer)
             if not self._closes:
                 self._done.wait(30)
@@ -270,10 +273,10 @@ def test_success_while_our_system_still_has_the_data_set(tmp_path: Path, status:
 def test_success_while_our_system_still_has_it_and_the_next_one_breaks(tmp_path: Path, end: bytes) -> None:
     """The way in which the association ends makes no impossible answer true."""
     files = [write_large(tmp_path / "first", 2 << 20, 1), write_large(tmp_path / "second", 32 << 20, 2)]
-    with HastyPeer(0, end=end, window=window_item(2)) as peer:
+    with HastyPeer(0, end=end, window=window_item(2), patience=2.0) as peer:
         outcomes, _ = run_transfer(send(
             files,
             Peer("127.0.0.1", peer.port),
-            transfer=TransferOptions(acse_timeout=1, idle_timeout=2, async_window=2, halt_on_failure=False),
+            transfer=TransferOptions(acse_timeout=1, idle_timeout=5, async_window=2, halt_on_failure=False),
         ))  # fmt: skip
     assert [outcome.result.value for outcome in outcomes] == ["unconfirmed", "failed"]

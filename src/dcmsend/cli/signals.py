@@ -35,17 +35,21 @@ def signals_stop(interrupt: Interrupt, tell: Callable[[str], None] | None = None
     has_come = False  # a signal; what else may have asked for an end, as a time window, has not said "at once"
     told = _thread.allocate_lock()
     may_tell = tell is not None
+    is_too_late = False
 
     def end_telling() -> None:
-        nonlocal may_tell
+        nonlocal may_tell, is_too_late
         may_tell = False
         if told.acquire(timeout=_PATIENCE):
             told.release()
+        else:
+            is_too_late = True
 
     def tell_stopping(line: str) -> None:
         assert tell is not None
         try:
-            tell(line)
+            if not is_too_late:
+                tell(line)
         finally:
             told.release()
 

@@ -70,7 +70,7 @@ def quoted(word: str) -> str:
     if os.name == "nt":
         import subprocess
 
-        return subprocess.list2cmdline([word])
+        return subprocess.list2cmdline([word]).encode("utf-8", "replace").decode()  # half a surrogate pair is no text
     if word.isprintable():
         import shlex
 
