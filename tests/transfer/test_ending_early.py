@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -56,14 +57,14 @@ class Trigger(Observer):
         self._action(self.transfer)
 
 
-def ended_by(trigger: Trigger, files: list[Path], *scripts: Script, **options: float) -> tuple[list[str], ScriptedPeer]:
+def ended_by(trigger: Trigger, files: list[Path], *scripts: Script, **options: Any) -> tuple[list[str], ScriptedPeer]:
     """Results of a transfer with that trigger."""
     with ScriptedPeer(*scripts) as peer:
         transfer = send(
             files,
             Peer("127.0.0.1", peer.port),
             observer=trigger,
-            transfer=TransferOptions(halt_on_failure=False, **{"acse_timeout": 10, **options}),  # type: ignore[arg-type]
+            transfer=TransferOptions(**{"halt_on_failure": False, "acse_timeout": 10, **options}),
         )
         trigger.transfer = transfer
         outcomes, error = run_transfer(transfer)
@@ -175,6 +176,20 @@ def test_abort_while_an_answer_is_awaited(tmp_path: Path) -> None:
     results, peer = ended_by(trigger, write_instances(tmp_path, 4), Script(stores={2: Silence()}))
     assert results == ["stored", "unconfirmed", "not attempted", "not attempted"]
     assert course(peer) == ["request", "store 1", "store 2", "abort 0 0"]
+
+
+@pytest.mark.parametrize("count", [4, 2])
+@pytest.mark.parametrize(
+    "options",
+    [{"stop_after_failures": 1}, {"halt_on_failure": True, "retry": RetryOptions(attempts=3, delay=0)}],
+    ids=["so many failures", "the first failure"],
+)
+def test_what_an_abort_leaves_unanswered_is_no_failure_that_ends_the_run(
+    tmp_path: Path, options: dict[str, Any], count: int
+) -> None:
+    trigger = Trigger(Transfer.abort, at_bytes_of=2)
+    results, _ = ended_by(trigger, write_instances(tmp_path, count), Script(stores={2: Silence()}), **options)
+    assert results == ["stored", "unconfirmed", "not attempted", "not attempted"][:count]
 
 
 def test_abort_in_the_middle_of_a_large_instance(tmp_path: Path) -> None:

@@ -205,6 +205,8 @@ class Engine:
         if outcome.result is Result.STORED:
             self._in_vain, self._may_pass = 0, False
             return
+        if outcome.reason is Reason.CANCELLED:
+            return  # what has ended the run is told by the session or by the interrupt
         self._in_vain += 1
         self._may_pass |= outcome.is_retryable
         is_ours = outcome.result in (Result.FAILED, Result.UNCONFIRMED) and (
