@@ -160,9 +160,11 @@ def test_a_missing_package_is_named(dcmsend: str, tmp_path: Path, scheme: str, e
     assert "Traceback" not in done.stderr
 
 
-def test_nobody_answers(dcmsend: str) -> None:
-    done = run(dcmsend, "+sd", "127.0.0.1", "104", "http://127.0.0.1:9/in/")
+def test_nobody_answers(dcmsend: str, tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    done = run(dcmsend, "+sd", "--report-json", report, "127.0.0.1", "104", "http://127.0.0.1:9/in/")
     assert done.exit_code == 101
+    assert json.loads(report.read_text())["exit"]["retryable"] is True
     assert "the host there does not answer" in done.stderr
 
 

@@ -263,7 +263,7 @@ def _exit(record: RunRecord) -> dict[str, Any] | None:
     return {
         "code": int(record.exit_code),
         "name": record.exit_code.name.lower(),
-        "retryable": record.may_succeed + record.to_send_again > 0,
+        "retryable": record.may_store_more,
         "message": "" if error is None else clean(one_line(error)),
     }
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from dcmsend.errors import DcmsendError, JournalError, SessionFailed, StoreUnusable
+from dcmsend.errors import Cancelled, DcmsendError, GivenUp, JournalError, SessionFailed, StoreUnusable
 from dcmsend.index import FilteredInput, RejectedInput
 from dcmsend.inputs import LeftOut
 from dcmsend.reasons import Rejection
@@ -193,6 +193,13 @@ class RunRecord:
     @property
     def _may_pass(self) -> int:
         return self.summary.retryable + self.not_now + self.left_out.unlisted
+
+    @property
+    def may_store_more(self) -> bool:
+        """Whether the same run again may store more: what was found, or what a search that ended too soon had not."""
+        error = self.error
+        ends_for_now = isinstance(error, Cancelled | GivenUp | SessionFailed | StoreUnusable) and not error.is_permanent
+        return self.may_succeed + self.to_send_again > 0 or (ends_for_now and self.searches and not self.all_found)
 
     @property
     def not_asked(self) -> int:
