@@ -42,7 +42,7 @@ def record_of() -> RunRecord:
         summary.results[result] += count
         summary.retryable += count * is_retryable
     record.exit_code = ExitCode.SOME_MAY_SUCCEED
-    shown = {"seconds": 25_320.0, "journal": "night.db", "already_stored": 27_592_104, "invalid_files": 4_112}
+    shown = {"seconds": 25_320.0, "journal": "night.db", "already_stored": 27_592_104, "not_dicom": 4_112}
     names = (
         "summary", "broken_files", "not_now", "error", "report_error", "exit_code", "may_succeed", "cannot_succeed",
         "other_shards", "filtered", "proofs", "rejections", "left_out", "auto", "waiting_share", "by_web",
@@ -219,8 +219,16 @@ def test_nothing_was_to_be_proven() -> None:
 
 def test_a_share() -> None:
     record = RunRecord()
-    record.other_shards, record.invalid_files = 12_345, 2
+    record.other_shards, record.not_dicom = 12_345, 2
     assert closing_lines(record)[1] == "  other shards 12 345 files; not DICOM 2 skipped"
+
+
+def test_records_of_a_dicomdir_are_no_files() -> None:
+    record = RunRecord()
+    for _ in range(3):
+        record.reject(RejectedInput("A", "text", is_dicom=True, dicomdir="DICOMDIR", why=Rejection.OUTSIDE))
+    record.reject(RejectedInput("notes.txt", "text", is_dicom=False, why=Rejection.NO_META_HEADER))
+    assert "  not DICOM 1 skipped" in closing_lines(record)
 
 
 def test_what_cannot_be_read_is_not_broken() -> None:

@@ -14,6 +14,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from dcmsend.association import Peer
 from dcmsend.errors import ReportError
+from dcmsend.index import RejectedInput
+from dcmsend.reasons import Rejection
 from dcmsend.report import RunRecord
 from dcmsend.report.metrics_file import MetricsFile
 from dcmsend.transfer import AssociationClosed, AssociationOpened, BytesSent, Waiting
@@ -181,6 +183,15 @@ def until(path: Path, name: str, wanted: float) -> Metrics:
         assert time.monotonic() < deadline, metrics
         time.sleep(0.005)
     return metrics
+
+
+def test_records_of_a_dicomdir_are_no_files(tmp_path: Path) -> None:
+    record, path = RunRecord(), tmp_path / "m.prom"
+    record.reject(RejectedInput("A", "text", is_dicom=True, dicomdir="DICOMDIR", why=Rejection.OUTSIDE))
+    file = MetricsFile(str(path), Peer("host", 104).facts, record, "run")
+    file.begin()
+    file.finish(record)
+    assert value(read(path), "ignored_files_total", kind="not_dicom") == 0
 
 
 def test_while_the_run_goes_on(tmp_path: Path) -> None:

@@ -61,7 +61,6 @@ def closing_lines(
         lines.append(f"  {remark}")
     lines += _proof_lines(record)
     before = f"{format_count(record.already_stored)} already in the journal" if record.already_stored else ""
-    others = record.invalid_files - record.broken_files - record.not_now
     parts = [f"earlier runs {before}"] if before else []
     if record.other_shards:
         parts.append(f"other shards {format_count(record.other_shards)} files")
@@ -69,8 +68,8 @@ def closing_lines(
         parts.append(f"left out by values {format_count(record.filtered)}")
     if record.names_left_out is not None and (left_out := record.names_left_out()):
         parts.append(f"left out by names {format_count(left_out)}")
-    if others > 0:
-        parts.append(f"not DICOM {format_count(others)} skipped")
+    if record.not_dicom:
+        parts.append(f"not DICOM {format_count(record.not_dicom)} skipped")
     young, future = record.left_out.young, record.left_out.from_the_future
     if young:
         clock = f" ({format_count(future)} with a time in the future)" if future else ""

@@ -86,8 +86,8 @@ def _lines(record: RunRecord, peer: PeerFacts, activity: Activity) -> Iterator[s
         help_text = "Files left for the next run, just modified."
         yield from _one("too_young_total", "counter", help_text, record.left_out.young)
     yield from _one("folders_unread_total", "counter", "Folders not read to their end.", record.left_out.folders)
-    rows = [({"kind": "not_dicom"}, record.invalid_files - record.broken_files - record.not_now),
-            ({"kind": "invalid"}, record.broken_files), ({"kind": "not_now"}, record.not_now)]  # fmt: skip
+    rows = [({"kind": "not_dicom"}, record.not_dicom), ({"kind": "invalid"}, record.broken_files),
+            ({"kind": "not_now"}, record.not_now)]  # fmt: skip
     yield from _metric("ignored_files_total", "counter", "Files that are not sent.", rows)
     yield from _one("sent_bytes_total", "counter", "Bytes of data sets sent.", activity.bytes_sent)
     yield from _one("associations_total", "counter", "Associations opened.", activity.associations)

@@ -45,6 +45,7 @@ class RunRecord:
         rejected: inputs and DICOMDIR records that could not be added to the transfer list.
         invalid_files: number of inputs that could not be added, without DICOMDIR records.
         broken_files: number of inputs and records that could not be added and are DICOM files, or may be.
+        not_dicom: number of inputs that are no DICOM files, those in ``not_now`` left out; a DICOMDIR record is none.
         rejections: number of inputs and records that could not be added, by the reason; those that are no DICOM are
             left out.
         dicomdirs: DICOMDIR files that were met and not followed.
@@ -94,6 +95,7 @@ class RunRecord:
         self.rejected: list[RejectedInput] = []
         self.invalid_files = 0
         self.broken_files = 0
+        self.not_dicom = 0
         self.rejections: dict[Rejection, int] = {}
         self.dicomdirs = 0
         self.left_out = LeftOut()
@@ -143,6 +145,7 @@ class RunRecord:
             self.not_now += 1
         else:
             self.broken_files += rejected.is_dicom
+            self.not_dicom += not rejected.is_dicom
             self.dicomdirs += rejected.why is Rejection.DICOMDIR
         if rejected.is_dicom or not rejected.why.is_permanent:
             self.rejections[rejected.why] = self.rejections.get(rejected.why, 0) + 1
