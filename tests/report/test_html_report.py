@@ -13,10 +13,12 @@ import pytest
 
 from dcmsend import Instance, Peer, ReadMode, Reason, Result, StoreOutcome
 from dcmsend.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN
+from dcmsend.errors import Cancelled
 from dcmsend.index import RejectedInput
 from dcmsend.inputs import InputFile
 from dcmsend.report import RunRecord
 from dcmsend.report.field_source import FieldSource
+from dcmsend.report.headline import headline
 from dcmsend.report.html_report import HtmlReport
 from dcmsend.report.page import MOST_ROWS
 from dcmsend.report.run_fields import RunFields
@@ -194,14 +196,23 @@ def test_in_the_dark_and_on_paper(tmp_path: Path, browser: Browser) -> None:
 
 
 def test_headlines(tmp_path: Path) -> None:
-    def headline(outcomes: list[StoreOutcome]) -> str:
+    def title(outcomes: list[StoreOutcome]) -> str:
         return page_of(tmp_path / "r.html", iter(outcomes)).read_text().partition("</title>")[0].partition("<title>")[2]
 
-    assert headline([]) == "Nothing was sent - dcmsend"
-    assert headline([outcome(1)]) == "The instance has arrived - dcmsend"
-    assert headline([outcome(1), outcome(2)]) == "All 2 instances have arrived - dcmsend"
+    assert title([]) == "Nothing was sent - dcmsend"
+    assert title([outcome(1)]) == "The instance has arrived - dcmsend"
+    assert title([outcome(1), outcome(2)]) == "All 2 instances have arrived - dcmsend"
     lost = outcome(2, Result.UNCONFIRMED, reason=Reason.CONNECTION_LOST)
-    assert headline([outcome(1), lost]) == "1 of 2 instances has not arrived - dcmsend"
+    assert title([outcome(1), lost]) == "1 of 2 instances has not arrived - dcmsend"
+
+
+def test_a_shard_that_has_nothing_to_send_is_no_failure() -> None:
+    record = RunRecord()
+    record.listed = record.all_found = record.ended = True
+    record.other_shards = 5
+    assert (headline(record, 0)["kind"], headline(record, 0)["is_empty"]) == ("good", False)
+    record.error = Cancelled()
+    assert headline(record, 0)["kind"] == "bad"
 
 
 def test_run_without_an_association(dcmsend: str, tmp_path: Path) -> None:

@@ -36,6 +36,9 @@ def headline(record: RunRecord, invalid: int) -> dict[str, Any]:
         if record.filtered and record.error is None:
             text = f"Nothing had to be sent: {format_count(record.filtered)} files are left out by their values"
             return _said(kind, text, is_partial=is_partial)
+        if record.other_shards and record.error is None:
+            text = f"Nothing had to be sent: {format_count(record.other_shards)} files are left to other shards"
+            return _said(kind, text, is_partial=is_partial)
         return {**_said("bad", "Nothing was sent"), "is_empty": True}
     if not missing:
         place = f"that {_WERE[total > 1]} found" if is_partial else ""
