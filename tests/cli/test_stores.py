@@ -72,8 +72,10 @@ def test_what_the_store_cannot_give_now_may_succeed_later(dcmsend: str, web: Sto
     assert done.exit_code == 101, done.stderr
     assert "    not sent      1 its object store cannot deliver it now -> try again" in done.stderr.splitlines()
     assert "1 may succeed when run again" in done.stderr
-    (row,) = (row for row in json.loads(report.read_text())["instances"] if row["outcome"] == "invalid")
+    document = json.loads(report.read_text())
+    (row,) = (row for row in document["instances"] if row["outcome"] == "invalid")
     assert row["retryable"] is True
+    assert document["totals"]["retryable"] == 1
 
 
 def test_prefixes_need_options_as_directories_do(dcmsend: str, web: StorePlace) -> None:

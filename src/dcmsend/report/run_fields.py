@@ -75,6 +75,7 @@ class RunFields(Report):
         self._with_warning = 0
         self._not_dicom = 0
         self._invalid = 0
+        self._not_now = 0
         self._bytes = 0
         self._by_status: _Counts = {}
         self._by_class: _Counts = {}
@@ -143,7 +144,7 @@ class RunFields(Report):
             "failed": results["failed"],
             "unconfirmed": results["unconfirmed"],
             "not_attempted": results["not_attempted"],
-            "retryable": self._summary.retryable,
+            "retryable": self._summary.retryable + self._not_now,
             "bytes": self._bytes,
             "seconds": round(time.monotonic() - self._clock, 3),
         }
@@ -168,6 +169,7 @@ class RunFields(Report):
 
     def rejected(self, rejected: RejectedInput) -> None:
         """Count a rejected input."""
+        self._not_now += not rejected.why.is_permanent
         if rejected.is_dicom:
             self._invalid += 1
         else:
