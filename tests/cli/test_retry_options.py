@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -177,6 +178,29 @@ def test_next_time_of_day(zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
     finally:
         monkeypatch.undo()
         time.tzset()
+
+
+@pytest.mark.parametrize(
+    ("now", "wanted"),
+    [
+        ("2026-10-25 00:00+0200", "2026-10-25 02:30+0200"),
+        ("2026-10-25 02:15+0200", "2026-10-25 02:30+0200"),
+        ("2026-10-25 02:45+0200", "2026-10-25 02:30+0100"),
+        ("2026-10-25 02:15+0100", "2026-10-25 02:30+0100"),
+        ("2026-10-25 02:45+0100", "2026-10-26 02:30+0100"),
+        ("2026-03-29 00:00+0100", "2026-03-29 03:30+0200"),
+        ("2026-03-29 03:45+0200", "2026-03-30 02:30+0200"),
+    ],
+)
+def test_a_time_of_day_that_comes_twice_or_not_at_all(now: str, wanted: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    try:
+        moment = next_time_of_day(2, 30, datetime.fromisoformat(now).timestamp())
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert moment == datetime.fromisoformat(wanted).timestamp()
 
 
 @pytest.mark.parametrize(

@@ -40,12 +40,13 @@ def retry_and_stop_options(line: CommandLine) -> dict[str, Any]:
 
 def next_time_of_day(hour: int, minute: int, now: float) -> float:
     """The next time the local clock shows this time of day, in seconds since the epoch; tomorrow if it does now."""
-    day = time.localtime(now)
-    for days in (0, 1):
-        moment = time.mktime((day.tm_year, day.tm_mon, day.tm_mday + days, hour, minute, 0, 0, 0, -1))
-        if moment > now:
-            break
-    return moment
+    from datetime import datetime, timedelta  # seldom needed
+
+    today = datetime.fromtimestamp(now).replace(hour=hour, minute=minute, second=0, microsecond=0)
+    days = (today, today + timedelta(days=1))
+    # Where the clock is set back, a time of day may come twice: fold 0 is the first one.
+    moments = (day.replace(fold=fold).timestamp() for day in days for fold in (0, 1))
+    return next(moment for moment in moments if moment > now)
 
 
 def _retry_options(line: CommandLine) -> RetryOptions | None:
