@@ -291,8 +291,11 @@ class _Scan:
     def _reject_file(
         self, item: Source, opened: Opened, reason: str, why: Rejection, detail: str = ""
     ) -> None:
-        if self._options.expand_dicomdir and os.path.basename(item.path).upper() == "DICOMDIR":
-            self._keep_beside(item)
+        if self._options.expand_dicomdir:
+            from dcmsend.inputs import is_dicomdir_name  # only where something is wrong
+
+            if is_dicomdir_name(item.path):
+                self._keep_beside(item)
         if self._options.tells_once and self._options.halt_on_invalid:
             pass  # the error that ends the run says it
         elif item.path:
