@@ -36,8 +36,8 @@ _log = logging.getLogger("dcmsend.network")
 
 _FEW = 3
 _OUTSIDE = Fault("Referenced File ID leads outside the DICOMDIR's directory", Rejection.OUTSIDE)
-_IN_ARCHIVE = "a DICOMDIR in an archive is not followed; its images are sent as they lie there"
-_IN_STORE = "a DICOMDIR in a store is not followed; its images are sent as they lie there"
+_IN_ARCHIVE = "a DICOMDIR in an archive is not followed"
+_IN_STORE = "a DICOMDIR in a store is not followed"
 _NO_FILE = Fault("Invalid filename", Rejection.RECORD_WITHOUT_FILE)
 
 
@@ -65,9 +65,9 @@ def scan_dicomdir(
     if debug:
         _log.debug("adding DICOM files referenced from '%s'", item.path)
     if item.container is not None:
-        raise DataSetError(_IN_ARCHIVE, "", Rejection.DICOMDIR)
+        raise DataSetError(_IN_ARCHIVE, "", Rejection.DICOMDIR_NOT_FOLLOWED)
     if item.is_remote:
-        raise DataSetError(_IN_STORE, "", Rejection.DICOMDIR)
+        raise DataSetError(_IN_STORE, "", Rejection.DICOMDIR_NOT_FOLLOWED)
     descriptor = _open(item.path, kept)
     try:
         meta = read_file_meta(FileSource(descriptor))

@@ -279,6 +279,8 @@ class _Scan:
                     break
         except (DataSetError, FileUnreadable) as error:
             reason, why, detail = error.text, Rejection.BROKEN_DICOMDIR, error.explanation
+            if error.why is Rejection.DICOMDIR_NOT_FOLLOWED:
+                why = error.why
             self._keep_beside(item)
         if reason:
             _network_log.error("cannot add DICOM files from DICOMDIR to the transfer list: %s: %s", item.path, reason)
