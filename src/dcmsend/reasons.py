@@ -54,6 +54,7 @@ class Rejection(Enum):
     UNKNOWN_STORAGE_CLASS = "a standard SOP Class that is not known"
     UNKNOWN_TRANSFER_SYNTAX = "a transfer syntax that is not known"
     BROKEN_DICOMDIR = "the DICOMDIR itself cannot be read"
+    DICOMDIR_NOT_FOLLOWED = "a DICOMDIR in an archive or a store"
     RECORD_WITHOUT_FILE = "the DICOMDIR's record names no file"
     RECORD_LACKS_UID = "the DICOMDIR's record lacks a UID"
     OUTSIDE = "the DICOMDIR's record leads outside its directory"

@@ -168,3 +168,15 @@ def test_a_file_that_has_another_name_goes_by_its_file_id_and_is_asked_for_by_it
     found = [Path(item.input.path).name for item in scan([InputFile(str(medium))], options, skip=skip)]
     assert found == ["2"]
     assert asked == ["DICOMDIR", "A", "a", "2"]
+
+
+@pytest.mark.parametrize("missing", ["group length", "end"])
+def test_an_irregular_meta_header_decides_too(medium: Path, missing: str) -> None:
+    """A file without a group length is sent; one whose header breaks off is not, and sending it tells why."""
+    meta = [(0x00020002, "UI", CT), (0x00020003, "UI", b"1.2.1\0"), (0x00020010, "UI", b"1.2.840.10008.1.2.4.70")]
+    content = bytes(128) + b"DICM" + EI.encode(meta)
+    (medium.parent / "1").write_bytes(content[: -4 if missing == "end" else None])
+    with collected_log() as lines:
+        first, _ = scan([InputFile(str(medium))], IndexOptions(expand_dicomdir=True))
+    assert first.transfer_syntax.uid == (EI.uid if missing == "end" else "1.2.840.10008.1.2.4.70")
+    assert any("differs from that in file" in line for line in lines) is (missing != "end")

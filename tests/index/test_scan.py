@@ -97,13 +97,13 @@ def test_what_has_too_long_a_path_may_be_a_dicom_file(tmp_path: Path, kind: str)
     shutil.rmtree(tmp_path / name)
 
 
-@pytest.mark.parametrize("fault", ["class", "text"])
-def test_beside_a_dicomdir_that_is_rejected_all_stays(folder: Path, fault: str) -> None:
+@pytest.mark.parametrize(("fault", "name"), [("class", "dicomdir"), ("text", "dicomdir"), ("text", "DICOMDIR.;1")])
+def test_beside_a_dicomdir_that_is_rejected_all_stays(folder: Path, fault: str, name: str) -> None:
     """Nobody knows what it refers to, whatever is wrong with it: here the class of the DICOMDIR is none."""
     whole = (DATA / "fileset" / "DICOMDIR").read_bytes()
     other = whole.replace(b"1.2.840.10008.1.3.10", b"1.2.840.10008.1.3.99")
     assert other != whole
-    (folder / "dicomdir").write_bytes(other if fault == "class" else b"nothing of the kind " * 20)
+    (folder / name).write_bytes(other if fault == "class" else b"nothing of the kind " * 20)
     kept: list[tuple[str, bool]] = []
 
     def keep(path: str, *, all_below: bool = False) -> None:
@@ -111,7 +111,7 @@ def test_beside_a_dicomdir_that_is_rejected_all_stays(folder: Path, fault: str) 
 
     options = GO_ON.replace(expand_dicomdir=True)
     rejected: list[RejectedInput] = []
-    assert list(scan(inputs(folder, "dicomdir", "text"), options, rejected.append, keep_in_place=keep)) == []
+    assert list(scan(inputs(folder, name, "text"), options, rejected.append, keep_in_place=keep)) == []
     assert len(rejected) == 2
     assert kept == [(str(folder), True)]
 

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from dcmsend.dicom.data_dictionary import default_dictionary
 from dcmsend.errors import Cancelled
 from dcmsend.index import IndexOptions, RejectedInput, ValueRule, scan
 from dcmsend.inputs import InputFile
 from dcmsend.reasons import Rejection
-from support.data_set_bytes import ENCODINGS, Element, Fragments, Items, file_with
+from support.data_set_bytes import ENCODINGS, Element, Encoding, Fragments, Items, file_with
 
 EI, II = ENCODINGS["explicit little"], ENCODINGS["implicit"]
 JPEG, DEFLATED = "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.1.99"
@@ -35,7 +36,8 @@ def chosen(path: Path, rule: ValueRule) -> tuple[int, int, list[RejectedInput]]:
     rejected: list[RejectedInput] = []
     filtered: list[object] = []
     options = IndexOptions(halt_on_invalid=False, value_rules=(rule,))
-    found = list(scan([InputFile(str(path))], options, rejected.append, on_filtered=filtered.append))
+    items = [InputFile(str(path))]
+    found = list(scan(items, options, rejected.append, dictionary=default_dictionary, on_filtered=filtered.append))
     return len(found), len(filtered), rejected
 
 
@@ -108,6 +110,29 @@ def test_numbers_are_written_as_people_do(tmp_path: Path, vr: str, number: float
     path.write_bytes(file_with(EI.encode([*UIDS, element]), EI.uid))
     name = f"{element[0] >> 16:04x},{element[0] & 0xFFFF:04x}"
     assert chosen(path, only(text, name)) == (1, 0, [])
+
+
+@pytest.mark.parametrize("encoding", [EI, II])
+@pytest.mark.parametrize("signed", [0, 1])
+def test_a_number_with_a_sign_is_that_in_every_transfer_syntax(tmp_path: Path, encoding: Encoding, signed: int) -> None:
+    padding: Element = (0x00280120, "SS", ("h", -2000)) if signed else (0x00280120, "US", ("H", 63536))
+    path = tmp_path / "file"
+    representation: Element = (0x00280103, "US", ("H", signed))
+    for elements in ([representation, padding], [padding, representation]):
+        path.write_bytes(file_with(encoding.encode([*UIDS, *elements]), encoding.uid))
+        assert chosen(path, only("-2000", "PixelPaddingValue")) == (signed, 1 - signed, [])
+        assert chosen(path, only("63536", "PixelPaddingValue")) == (1 - signed, signed, [])
+
+
+@pytest.mark.parametrize("encoding", [EI, II])
+def test_a_number_without_a_value_matches_an_empty_pattern(tmp_path: Path, encoding: Encoding) -> None:
+    path = tmp_path / "file"
+    elements: list[Element] = [*UIDS, (0x00280009, "AT", b""), (0x00280103, "US", b"")]
+    path.write_bytes(file_with(encoding.encode(elements), encoding.uid))
+    for element in ("PixelRepresentation", "FrameIncrementPointer"):
+        assert chosen(path, skip("", element)) == (0, 1, [])
+        assert chosen(path, skip("?*", element)) == (1, 0, [])
+    assert chosen(path, skip("", "Rows")) == (1, 0, [])
 
 
 @pytest.mark.parametrize("character_set", [b"\\ISO 2022 IR 100", b"ISO 2022 IR 6\\ISO 2022 IR 100"])

@@ -30,6 +30,14 @@ def test_time_of_modification(tmp_path: Path, offset: float) -> None:
         assert list(old_enough([item], 0.1, LeftOut())) == [item]
 
 
+@pytest.mark.parametrize("name", ["DICOMDIR", "DICOMDIR.;1", "dicomdir.dcm"])
+def test_a_young_dicomdir_is_known_by_its_name_as_a_copy_has_it(tmp_path: Path, name: str) -> None:
+    path, left_out = tmp_path / name, LeftOut()
+    path.write_bytes(b"")
+    assert list(old_enough([InputFile(str(path))], 3600.0, left_out)) == []
+    assert left_out.dicomdirs == [str(path)]
+
+
 def test_a_directory_that_cannot_be_searched_has_no_age(tmp_path: Path) -> None:
     """Its time changes with each file that is written to it, so it would be left for the next run for ever."""
     found = InputFile(str(tmp_path), Origin.DIRECTORY, is_directory=True)

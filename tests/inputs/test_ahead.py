@@ -229,3 +229,25 @@ def test_with_few_threads_or_none_the_files_of_tickets_are_opened(
     assert [ticket.result(None) for ticket in tickets] == list(range(1, 11))
     workers.close()
     assert refused
+
+
+def test_a_file_is_closed_once_however_late_it_is_dropped() -> None:
+    closed: list[int] = []
+    ticket = Ticket(lambda: 1, closed.append)
+    lock, left = ticket._lock, []
+
+    class Late:
+        """The ticket is dropped as soon as its lock was left for the second time."""
+
+        def __enter__(self) -> None:
+            lock.acquire()
+
+        def __exit__(self, *_: object) -> None:
+            lock.release()
+            left.append(1)
+            if len(left) == 2:
+                ticket.drop()
+
+    ticket._lock = Late()  # type: ignore[assignment]
+    ticket.work()
+    assert closed == [1]

@@ -41,6 +41,13 @@ def test_directories_are_entered_for_their_archives(has_archives: bool) -> None:
     assert not selection.leaves_directory("a")
 
 
+@pytest.mark.parametrize("name", ["DICOMDIR.;1", "DICOMDIR;1", "dicomdir.dcm"])
+def test_a_dicomdir_whose_name_was_changed_as_those_of_its_files_is_one(name: str) -> None:
+    assert not Selection([NameRule("IMG/**")], expands_dicomdir=True).leaves(InputFile(f"in/{name}"))
+    assert not Selection([NameRule("IMG/**")], expands_dicomdir=True).leaves(found(f"disc/{name}"))
+    assert Selection([NameRule("IMG/**")]).leaves(InputFile(f"in/{name}"))
+
+
 def test_a_rule_that_cannot_be_read() -> None:
     with pytest.raises(ValueError, match="bracket"):
         NameRule("a[b")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from dcmsend.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN, TransferSyntax, transfer_syntax
@@ -35,8 +36,8 @@ _log = logging.getLogger("dcmsend.network")
 
 _FEW = 3
 _OUTSIDE = Fault("Referenced File ID leads outside the DICOMDIR's directory", Rejection.OUTSIDE)
-_IN_ARCHIVE = "a DICOMDIR in an archive is not followed; its images are sent as they lie there"
-_IN_STORE = "a DICOMDIR in a store is not followed; its images are sent as they lie there"
+_IN_ARCHIVE = "a DICOMDIR in an archive is not followed"
+_IN_STORE = "a DICOMDIR in a store is not followed"
 _NO_FILE = Fault("Invalid filename", Rejection.RECORD_WITHOUT_FILE)
 
 
@@ -64,9 +65,9 @@ def scan_dicomdir(
     if debug:
         _log.debug("adding DICOM files referenced from '%s'", item.path)
     if item.container is not None:
-        raise DataSetError(_IN_ARCHIVE, "", Rejection.DICOMDIR)
+        raise DataSetError(_IN_ARCHIVE, "", Rejection.DICOMDIR_NOT_FOLLOWED)
     if item.is_remote:
-        raise DataSetError(_IN_STORE, "", Rejection.DICOMDIR)
+        raise DataSetError(_IN_STORE, "", Rejection.DICOMDIR_NOT_FOLLOWED)
     descriptor = _open(item.path, kept)
     try:
         meta = read_file_meta(FileSource(descriptor))
@@ -176,7 +177,7 @@ def _rejected(
 def _look_into(
     found: InputFile, record: DicomdirRecord, headers: HeaderReader | None, kept: KeptFiles | None
 ) -> tuple[TransferSyntax, HeaderFacts | None, bool | None]:
-    """The transfer syntax of the file's meta header if it is regular, else of the record; and what the header tells.
+    """The transfer syntax of the file's meta header if that can be read, else of the record; and what the header tells.
 
     Raises DataSetError and FileUnreadable if the file cannot be opened or read, which ``headers`` may need to its end.
     """
@@ -184,7 +185,7 @@ def _look_into(
     facts, is_kept = None, False
     is_chosen: bool | None = True
     try:
-        meta = read_regular_meta(FileSource(descriptor))
+        meta = _meta_of(FileSource(descriptor))
         if headers is not None:
             facts, is_chosen = headers.read(found, descriptor)
         is_kept = is_chosen is True and kept is not None and kept.room > 0 and kept.add(found, descriptor)
@@ -192,6 +193,14 @@ def _look_into(
         if not is_kept:
             os.close(descriptor)
     return _syntax_of(found.path, meta, transfer_syntax(record.transfer_syntax_uid)), facts, is_chosen
+
+
+def _meta_of(source: ByteSource) -> FileMeta | None:
+    meta = read_regular_meta(source)
+    if meta is None:
+        with suppress(DataSetError):  # sending the file tells what is wrong with it
+            return read_file_meta(source, needs_preamble=False)
+    return meta
 
 
 def _open(path: str, kept: KeptFiles | None) -> int:

@@ -59,6 +59,7 @@ class HeaderReader:
         dictionary: makes the data dictionary when it is needed, None for the built-in one.
         choice: tells by their values which instances are sent; None if all are.
         keeps_facts: whether the facts are wanted.
+        needs: which of the two UIDs is looked for to the end of a data set that is not in order.
         check: called whenever more than the first bytes of an input is read, and may raise to end that.
     """
 
@@ -70,6 +71,7 @@ class HeaderReader:
         choice: ValueChoice | None = None,
         *,
         keeps_facts: bool = True,
+        needs: frozenset[int] = frozenset(),
         check: Callable[[], None] | None = None,
     ) -> None:
         self._check = check
@@ -78,10 +80,10 @@ class HeaderReader:
         self._choice = choice
         self._keeps_facts = keeps_facts
         self._last = SERIES_INSTANCE_UID
-        self._needed: frozenset[int] = frozenset()
+        self._needed = needs
         if choice is not None:
             self._tags |= choice.tags
-            self._needed = choice.decisive
+            self._needed |= choice.decisive
             self._last = max(*choice.tags, SERIES_INSTANCE_UID)
         self._mode = mode
         self._dictionary = dictionary
@@ -201,7 +203,7 @@ class _Collector:
         self._source = source
         self._tags = tags
         self._last = last
-        self._texts = needed
+        self._texts = needed - _UIDS  # a UID is no text
         self._missing = set(needed)
         self._has_passed = False
         self._depth = 0

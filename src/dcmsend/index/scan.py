@@ -8,9 +8,10 @@ import sys
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from itertools import chain
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from dcmsend.dicom.sop_class import MEDIA_STORAGE_DIRECTORY
+from dcmsend.dicom.tag import SERIES_INSTANCE_UID, STUDY_INSTANCE_UID
 from dcmsend.dicom.transfer_syntax import transfer_syntax
 from dcmsend.errors import DataSetError, FileUnreadable, InvalidInputFile
 from dcmsend.inputs import InputFile, OpenWatch, Source, Stamp
@@ -32,6 +33,12 @@ __all__ = ["scan"]
 
 _network_log = logging.getLogger("dcmsend.network")
 _app_log = logging.getLogger("dcmsend.app")
+
+_GROUPED_BY: Final = {
+    KeepTogether.SERIES: frozenset((SERIES_INSTANCE_UID,)),
+    KeepTogether.STUDY: frozenset((STUDY_INSTANCE_UID,)),
+}
+"""The UID by which instances are grouped."""
 
 
 def scan(
@@ -76,7 +83,7 @@ def scan(
         InvalidInputFile: for the first bad input, with ``options.halt_on_invalid``.
     """
     headers, keep = None, options.keep_together
-    wants_facts = for_report is not None or keep in (KeepTogether.SERIES, KeepTogether.STUDY)
+    wants_facts = for_report is not None or keep in _GROUPED_BY
     if wants_facts or options.value_rules:
         from .header import HeaderReader
 
@@ -86,7 +93,10 @@ def scan(
 
             choice = ValueChoice(options.value_rules)
         tags = for_report or frozenset()
-        headers = HeaderReader(tags, options.read_mode, dictionary, choice, keeps_facts=wants_facts, check=check)
+        needs = _GROUPED_BY.get(keep, frozenset())
+        headers = HeaderReader(
+            tags, options.read_mode, dictionary, choice, keeps_facts=wants_facts, needs=needs, check=check
+        )
     with_stamps = for_report is not None
     state = _Scan(
         options, on_rejected, dictionary, skip, check, share, headers, with_stamps, kept, fetcher, on_filtered,
@@ -269,6 +279,8 @@ class _Scan:
                     break
         except (DataSetError, FileUnreadable) as error:
             reason, why, detail = error.text, Rejection.BROKEN_DICOMDIR, error.explanation
+            if error.why is Rejection.DICOMDIR_NOT_FOLLOWED:
+                why = error.why
             self._keep_beside(item)
         if reason:
             _network_log.error("cannot add DICOM files from DICOMDIR to the transfer list: %s: %s", item.path, reason)
@@ -291,8 +303,11 @@ class _Scan:
     def _reject_file(
         self, item: Source, opened: Opened, reason: str, why: Rejection, detail: str = ""
     ) -> None:
-        if self._options.expand_dicomdir and os.path.basename(item.path).upper() == "DICOMDIR":
-            self._keep_beside(item)
+        if self._options.expand_dicomdir:
+            from dcmsend.inputs import is_dicomdir_name  # only where something is wrong
+
+            if is_dicomdir_name(item.path):
+                self._keep_beside(item)
         if self._options.tells_once and self._options.halt_on_invalid:
             pass  # the error that ends the run says it
         elif item.path:

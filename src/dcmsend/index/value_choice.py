@@ -23,6 +23,7 @@ _WHOLE: Final = frozenset(("LT", "ST", "UR", "UT"))
 """Texts in which a backslash is a character."""
 _OF_CHARACTER_SETS: Final = frozenset(("LO", "LT", "PN", "SH", "ST", "UC", "UT", "UN"))
 _BEYOND_ASCII: Final = re.compile(rb"[\x1b\x80-\xff]")
+_PIXEL_REPRESENTATION: Final = 0x00280103
 _WITHOUT_TEXT: Final = frozenset(("SQ", "OB", "OW", "OD", "OF", "OL", "OV", "ox", "px", "lt", "na"))
 
 
@@ -68,7 +69,8 @@ class ValueChoice:
 
     Attributes:
         tags: of the elements whose values are needed.
-        decisive: of those that rules name: each has to be found, or known to be missing.
+        decisive: of those that rules name, and of the one that tells the sign of others: each has to be found, or known
+            to be missing.
     """
 
     def __init__(self, rules: Iterable[ValueRule]) -> None:
@@ -77,7 +79,9 @@ class ValueChoice:
         for rule in rules:
             table = self._only if rule.takes else self._skip
             table.setdefault(rule.tag, []).append(re.compile(fnmatch.translate(rule.pattern)))
-        self.decisive: Final = frozenset((*self._only, *self._skip))
+        named = frozenset((*self._only, *self._skip))
+        has_sign = any(default_dictionary().vr_of(tag) == "xs" for tag in named)
+        self.decisive: Final = named | {_PIXEL_REPRESENTATION} if has_sign else named
         self.tags: Final = self.decisive | {SPECIFIC_CHARACTER_SET}
 
     def takes(self, elements: Mapping[int, _Element], *, is_little_endian: bool) -> bool:
@@ -88,12 +92,19 @@ class ValueChoice:
             found = elements.get(tag)
             if found is None:
                 return False
+            if found[0] == "xs" and _is_signed(elements):
+                found = ("SS", found[1])
             values = _values_of(found, character_set, "<" if is_little_endian else ">")
             return any(pattern.match(value) is not None for pattern in patterns for value in values)
 
         return all(matches(*rule) for rule in self._only.items()) and not any(
             matches(*rule) for rule in self._skip.items()
         )
+
+
+def _is_signed(elements: Mapping[int, _Element]) -> bool:
+    """Whether pixel values have a sign; only asked where VRs do not stand in the data set, so in little endian."""
+    return elements.get(_PIXEL_REPRESENTATION, ("US", b""))[1] == b"\1\0"
 
 
 def needs_character_set(element: _Element) -> bool:
@@ -105,6 +116,8 @@ def needs_character_set(element: _Element) -> bool:
 def _values_of(element: _Element, character_set: bytes, order: str) -> list[str]:
     """The values of an element as text, without padding."""
     vr, value = element
+    if not value:
+        return [""]
     code = _NUMBERS.get(vr)
     if code is not None:
         count = len(value) // struct.calcsize(order + code)

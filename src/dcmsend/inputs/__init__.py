@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from .seeking import pread_by_seeking, preadv_by_seeking
     from .selection import NameRule, Selection
     from .shard import Shard, Share
-    from .similar_name import SimilarNames
+    from .similar_name import SimilarNames, is_dicomdir_name
     from .stores import Entry, Fetcher, MissingObject, Place, StoredObject, Stores, is_url, without_secrets
 
 __all__ = [
@@ -87,6 +87,7 @@ __all__ = [
     "identity_of",
     "in_order",
     "is_archive",
+    "is_dicomdir_name",
     "is_url",
     "kind_of_name",
     "leads_outside",
@@ -148,10 +149,10 @@ def __getattr__(name: str) -> object:
         from . import archives
 
         return getattr(archives, name)
-    if name == "SimilarNames":
-        from .similar_name import SimilarNames
+    if name in ("SimilarNames", "is_dicomdir_name"):
+        from . import similar_name
 
-        return SimilarNames
+        return getattr(similar_name, name)
     if name in ("check_file_list", "names_at_hand", "read_file_list"):
         from . import file_list
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from .input_file import InputFile
 from .left_out import LeftOut
+from .similar_name import is_dicomdir_name
 from .source import Source
 
 __all__ = ["old_enough"]
@@ -35,7 +36,7 @@ def old_enough(inputs: Iterable[Source], seconds: float, left_out: LeftOut) -> I
             yield item
             continue
         left_out.young += 1
-        if not item.is_remote and os.path.basename(item.path).upper() == "DICOMDIR":
+        if not item.is_remote and is_dicomdir_name(item.path):
             left_out.dicomdirs.append(item.path)
         if is_future:
             if not left_out.from_the_future:

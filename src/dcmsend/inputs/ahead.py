@@ -74,9 +74,10 @@ class Ticket(Generic[Opened]):
             self._error = error
         else:
             with self._lock:
-                if not self._is_dropped:
+                is_wanted = not self._is_dropped
+                if is_wanted:
                     self._opened = opened
-            if self._opened is None:
+            if not is_wanted:  # whoever drops it later closes it
                 self._discard(opened)
         self._done.release()
 

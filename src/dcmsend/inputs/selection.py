@@ -9,6 +9,7 @@ from typing import Final
 from dcmsend.dicom.record import Record
 
 from .path_pattern import PathPattern
+from .similar_name import is_dicomdir_name
 from .source import Origin, Source, name_of
 
 __all__ = ["NameRule", "Selection"]
@@ -109,7 +110,7 @@ class Selection:
     def _may_hold_others(self, item: Source, name: str) -> bool:
         if getattr(item, "is_directory", False):
             return not self._takes_nothing_below(name)
-        if self._expands_dicomdir and _last_part(name_of(item)).upper() == "DICOMDIR":
+        if self._expands_dicomdir and is_dicomdir_name(_last_part(name_of(item))):
             return True
         return self._is_archive is not None and item.container is None and self._is_archive(item)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import Final
 
-__all__ = ["SimilarNames"]
+__all__ = ["SimilarNames", "is_dicomdir_name"]
 
 _MOST_ENTRIES: Final = 100_000
 """Most entries of a directory that is looked through."""
@@ -45,6 +45,11 @@ class SimilarNames:
                 self._known.clear()
             names = self._known[directory] = _read(directory)
         return names
+
+
+def is_dicomdir_name(path: str) -> bool:
+    """Whether the last part of a path is the name of a DICOMDIR, perhaps written in another way."""
+    return _plain(os.path.basename(path)) == "dicomdir"
 
 
 def _read(directory: str) -> dict[str, list[str]]:

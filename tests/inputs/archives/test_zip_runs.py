@@ -197,6 +197,20 @@ def test_a_dicomdir_in_an_archive_is_not_followed(tmp_path: Path) -> None:
     assert list(done.results.values())[:2] == ["stored"] * 2
 
 
+def test_a_dicomdir_in_an_archive_ends_a_run_that_is_told_how_to_go_on(dcmsend: str, tmp_path: Path) -> None:
+    """Nothing is wrong with it, and it can be left out."""
+    write_instances(tmp_path / "tree", 2)
+    (tmp_path / "tree" / "DICOMDIR").write_bytes(meta_header(MEDIA_STORAGE_DIRECTORY, "1.2.3", EI) + bytes(16))
+    path = make_zip(tmp_path / "tree", tmp_path / "in.zip", zipfile.ZIP_STORED)
+    with ScriptedPeer() as peer:
+        done = run(dcmsend, "--archives", "+rd", "127.0.0.1", peer.port, path)
+        assert done.exit_code == 22
+        assert "cannot be read" not in done.stderr
+        assert "--exclude '**/DICOMDIR' leaves it out, and its images are sent as they lie there" in done.stderr
+        done = run(dcmsend, "--archives", "+rd", "--exclude", "**/DICOMDIR", "127.0.0.1", peer.port, path)
+        assert (done.exit_code, len(peer.stores)) == (0, 2)
+
+
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED], ids=["stored", "deflated"])
 @pytest.mark.parametrize("what", ["changed", "replaced", "deleted"])
 def test_an_archive_that_changes_during_the_run(tmp_path: Path, what: str, method: int) -> None:

@@ -105,7 +105,7 @@ def test_a_dicomdir_is_not_followed(web: StorePlace, tmp_path: Path) -> None:
         transfer = send([web.url], Peer("127.0.0.1", peer.port), inputs=options_of(web), index=index)
         assert len(list(transfer)) == 3
     (rejected,) = transfer.rejected
-    assert rejected.why is Rejection.BROKEN_DICOMDIR
+    assert rejected.why is Rejection.DICOMDIR_NOT_FOLLOWED
     assert "a DICOMDIR in a store is not followed" in rejected.reason
 
 
