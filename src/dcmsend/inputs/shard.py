@@ -128,8 +128,7 @@ def _is_missing(item: Source) -> bool:
 def _instance_of(item: Source) -> str:
     from .data_set_input import DataSetInput
 
-    uid = item.data_set.get("SOPInstanceUID") if isinstance(item, DataSetInput) else None
-    return str(uid or item.path)
+    return (item.instance_uid() if isinstance(item, DataSetInput) else "") or item.path
 
 
 def _base_name(path: str) -> str:
