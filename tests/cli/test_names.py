@@ -160,6 +160,18 @@ def test_nothing_is_left(dcmsend: str, tree: Path) -> None:
     assert "--include '**/*.dcm' takes names at any depth" in done.stderr
 
 
+@pytest.mark.parametrize("way", [(), ("--send-while-scanning",)], ids=["listed", "streamed"])
+def test_a_named_folder_that_is_not_there_is_told_of(dcmsend: str, tree: Path, way: tuple[str, ...]) -> None:
+    """Nobody knows what would have matched in it."""
+    gone = tree / "not-mounted"
+    words = ("-nh", "--require-stored", "+sd", "+r", "--include", "**/*.dcm", *way)
+    with ScriptedPeer() as peer:
+        done = run(dcmsend, *words, "127.0.0.1", peer.port, tree, gone)
+        left = run(dcmsend, "--exclude", "not-mounted", *words, "127.0.0.1", peer.port, tree, gone)
+    assert (done.exit_code, left.exit_code) == (102, 0), done.stderr
+    assert str(gone) in done.stderr
+
+
 @pytest.mark.parametrize("option", ["--include", "--exclude"])
 @pytest.mark.parametrize(("pattern", "why"), [("", "is empty"), ("a[b", "not closed"), ("a\\", "quotes nothing")])
 def test_patterns_that_cannot_be_read(dcmsend: str, option: str, pattern: str, why: str) -> None:

@@ -335,6 +335,32 @@ def test_members_of_archives_and_files_of_a_medium(client: Client, tmp_path: Pat
     assert again.already_stored == 8
 
 
+@pytest.mark.parametrize("driver_can_look", [True, False])
+@pytest.mark.parametrize("step", [1, -1])
+def test_a_named_archive_is_known_by_its_first_bytes(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int, driver_can_look: bool
+) -> None:
+    """Where the driver cannot see what it is, its members are sent again, but never told under another name."""
+    if not driver_can_look:
+        monkeypatch.setattr("dcmsend.cluster.holders.is_archive", lambda item: False)
+    *paths, last = write_instances(tmp_path / "files", 5)
+    box = tmp_path / "box"
+    with zipfile.ZipFile(box, "w") as file:
+        for path in paths:
+            file.write(path, path.name)
+        file.writestr("notes.txt", "not DICOM")
+    names, options = [box, last][::step], InputOptions(archives=True)
+    with ScriptedPeer() as peer:
+        transfer = transfer_over(client, names, peer.port, tmp_path / "journal", inputs=options)
+        outcomes, error = run_transfer(transfer)
+        assert error is None
+        expected = [*(f"{box}!/{path.name}" for path in paths), str(last)]
+        assert sorted(each.instance.input.path for each in outcomes) == sorted(expected)
+        assert [each.path for each in transfer.rejected] == [f"{box}!/notes.txt"]
+        again = transfer_over(client, names, peer.port, tmp_path / "journal", inputs=options)
+        assert len(run_transfer(again)[0]) == (0 if driver_can_look else 4)
+
+
 def test_files_of_a_medium_that_are_stored_are_not_sent_again(
     client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import cast
 
 import pytest
 
-from dcmsend.inputs import Entry, InputFile, NameRule, Origin, Selection, Source, StoredObject, Stores
+from dcmsend.errors import FileUnreadable
+from dcmsend.inputs import Entry, InputFile, MissingObject, NameRule, Origin, Selection, Source, StoredObject, Stores
 from dcmsend.inputs.archives import BrokenMember, cannot_be_read
 from dcmsend.inputs.stores.names import place_of
 
@@ -46,6 +48,17 @@ def test_a_dicomdir_whose_name_was_changed_as_those_of_its_files_is_one(name: st
     assert not Selection([NameRule("IMG/**")], expands_dicomdir=True).leaves(InputFile(f"in/{name}"))
     assert not Selection([NameRule("IMG/**")], expands_dicomdir=True).leaves(found(f"disc/{name}"))
     assert Selection([NameRule("IMG/**")]).leaves(InputFile(f"in/{name}"))
+
+
+@pytest.mark.parametrize("scans", [False, True])
+def test_a_name_with_nothing_there_may_be_a_folder_where_folders_are_searched(scans: bool, tmp_path: Path) -> None:
+    place = place_of("s3://bucket/study")
+    missing = MissingObject(cast(Stores, None), place, FileUnreadable("not found", 2))
+    there = tmp_path / "notes"
+    there.touch()
+    selection = Selection([NameRule("**/*.dcm")], scans_directories=scans)
+    assert [selection.leaves(InputFile(f"{tmp_path}/study")), selection.leaves(missing)] == [not scans, not scans]
+    assert selection.leaves(InputFile(str(there)))
 
 
 def test_a_rule_that_cannot_be_read() -> None:

@@ -10,10 +10,12 @@ from typing import Any
 
 import pydicom
 import pytest
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.tag import Tag
 from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from dcmsend import IndexOptions, InputOptions, Peer, TransferOptions, send
+from dcmsend import IndexOptions, InputOptions, Peer, Shard, TransferOptions, send
 from dcmsend.errors import (
     DataSetError,
     FileUnreadable,
@@ -289,6 +291,32 @@ def test_data_set_with_a_uid_that_no_meta_header_can_hold(attribute: str) -> Non
     sent = send_all([data_set, make_data_set(2)])
     assert [rejected.path for rejected in sent.transfer.rejected] == ["<data set 1>"]
     assert sent.results == ["stored"]
+
+
+@pytest.mark.parametrize("attribute", ["SOPClassUID", "SOPInstanceUID", "TransferSyntaxUID"])
+def test_data_set_with_a_uid_that_pydicom_cannot_read(attribute: str) -> None:
+    """pydicom converts a value that it has read when it is asked for; the others are sent."""
+    data_set = with_unreadable(attribute)
+    sent = send_all([data_set, make_data_set(2)])
+    assert [rejected.path for rejected in sent.transfer.rejected] == ["<data set 1>"]
+    assert sent.results == ["stored"]
+
+
+def test_data_set_with_a_uid_that_pydicom_cannot_read_has_a_shard() -> None:
+    items = [with_unreadable("SOPInstanceUID"), make_data_set(2)]
+    with ScriptedPeer() as peer:
+        transfer = send(items, Peer("127.0.0.1", peer.port), inputs=InputOptions(shard=Shard(1, 1)))
+        outcomes, _ = run_transfer(transfer)
+    assert [rejected.path for rejected in transfer.rejected] == ["<data set 1>"]
+    assert [outcome.result.value for outcome in outcomes] == ["stored"]
+
+
+def with_unreadable(attribute: str) -> Dataset:
+    """A data set with an element as pydicom keeps it from a file, of a VR that is none."""
+    data_set = with_meta(make_data_set(), ExplicitVRLittleEndian)
+    holder = data_set.file_meta if attribute == "TransferSyntaxUID" else data_set
+    holder[attribute] = RawDataElement(Tag(attribute), "ZZ", 4, b"1.2\0", 0, False, True)
+    return data_set
 
 
 def test_data_set_that_pydicom_cannot_encode() -> None:

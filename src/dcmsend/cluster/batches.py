@@ -42,7 +42,7 @@ class BatchCutter(Generic[_Input]):
     def __init__(
         self, size_of: Callable[[_Input], int], most_inputs: int = MOST_INPUTS, most_bytes: int = MOST_BYTES
     ) -> None:
-        """``size_of`` gives bytes, as far as they are known, without opening anything."""
+        """``size_of`` gives bytes, as far as they are known."""
         self._size_of = size_of
         self.most_inputs = most_inputs
         self._most_bytes = most_bytes

@@ -1,6 +1,6 @@
 """Inputs that hold several instances: which ones do, and what of them is stored already.
 
-The driver opens none of them; so it tells the worker what not to send.
+The driver does not read what is in them; so it tells the worker what not to send.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Final
 
-from dcmsend.inputs import InputFile, Source, ToldMember, kind_of_name, name_of
+from dcmsend.inputs import InputFile, Source, ToldMember, is_archive, name_of
 from dcmsend.settings import Settings
 from dcmsend.transfer import Ledger
 
@@ -23,7 +23,7 @@ _MOST: Final = 200_000
 
 
 class Holders:
-    """Knows archives and DICOMDIRs by their names."""
+    """Knows DICOMDIRs by their names, and archives as a worker does: see ``is_archive``."""
 
     def __init__(self, settings: Settings, ledger: Ledger, folder: str) -> None:
         """``folder`` is the working directory."""
@@ -33,11 +33,11 @@ class Holders:
         self._folder = folder
 
     def hold(self, item: Source) -> bool:
-        """Whether an input is, by its name, something that holds instances: it gets a batch of its own."""
+        """Whether an input is something that holds instances: it gets a batch of its own."""
         return self._is_archive(item) or self._is_dicomdir(item)
 
     def _is_archive(self, item: Source) -> bool:
-        return self._archives and kind_of_name(name_of(item)) is not None
+        return self._archives and is_archive(item)
 
     def _is_dicomdir(self, item: Source) -> bool:
         return self._dicomdirs and os.path.basename(name_of(item)).upper() == "DICOMDIR"

@@ -175,7 +175,7 @@ class _Batch:
         self._stores: Stores | None = None
         self._numbers: dict[str, deque[int]] = {}
         self._done: set[int] = set()
-        self._only: tuple[int, str] = 0, ""
+        self._all: dict[str, int] = {}
         self._further_attempts = 0
         self._for_others: dict[int, StoreOutcome] = {}
 
@@ -225,7 +225,7 @@ class _Batch:
         for number, *told in self._told["inputs"]:
             item = input_from(told, stores)
             self._numbers.setdefault(item.path, deque()).append(number)
-            self._only = number, item.path
+            self._all[item.path] = number
             inputs.append(item)
         return inputs
 
@@ -246,9 +246,14 @@ class _Batch:
         self._teller.end("rejected", number, end.path, self._name_in_archive(end.path), tell_rejected(end))
 
     def _name_in_archive(self, path: str) -> str | None:
-        """The name of a member that was rejected; archives are alone in their batches."""
-        mark = f"{self._only[1]}!/"
-        return path[len(mark) :] if path.startswith(mark) else None
+        """The name of a member that was rejected, if its archive is alone in the batch."""
+        mark = f"{next(iter(self._all))}!/"
+        return path[len(mark) :] if len(self._all) == 1 and path.startswith(mark) else None
+
+    def _holder(self, item: Source) -> int:
+        """The number of the input that another one was found in: mostly alone, but the driver may not have seen it."""
+        there = item.container
+        return self._all[there.path] if there is not None else next(iter(self._all.values()))
 
     # -- ``Ledger``
 
@@ -265,7 +270,7 @@ class _Batch:
     def _tell_outcome(self, outcome: StoreOutcome) -> None:
         item = outcome.instance.input
         number = self._number(item.path) if item.container is None and item.record is None else None
-        found = None if number is not None else [digest_of(item), self._only[0], *tell_found(item)]
+        found = None if number is not None else [digest_of(item), self._holder(item), *tell_found(item)]
         self._teller.end("outcome", number, item.path, item.etag, found, tell_outcome(outcome))
 
     def _is_for_others(self, outcome: StoreOutcome) -> bool:

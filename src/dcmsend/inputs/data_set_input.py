@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from dcmsend.dicom.part10 import file_meta_header
 from dcmsend.dicom.transfer_syntax import transfer_syntax
+from dcmsend.errors import DataSetError
 
 from .file_source import OpenFile
 from .source import DicomdirRecord, Origin, Stamp
@@ -67,23 +68,36 @@ class DataSetInput:
         return None
 
     def open_beginning(self, size: int) -> tuple[int, bytes]:
-        """The meta header alone: the scan needs no more, and the rest is encoded when it is sent."""
+        """The meta header alone, all that the scan needs; the rest is encoded when it is sent.  Raises DataSetError."""
         return -1, self._meta_header()
 
     def open(self, head_size: int) -> OpenFile:
         """The whole file, encoded now.  Raises DataSetError if pydicom fails, or values are in another syntax."""
         from .pydicom_data_set import encode_data_set
 
-        content = encode_data_set(self.data_set, transfer_syntax(self._syntax_uid()), self._meta_header())
+        header = self._meta_header()
+        content = encode_data_set(self.data_set, transfer_syntax(self._syntax_uid()), header)
         return OpenFile(-1, len(content), 0, content)
 
     def let_go(self) -> None:
         """Does nothing: the data set belongs to the caller."""
 
+    def instance_uid(self) -> str:
+        """The SOP Instance UID; ``""`` if there is none, or pydicom cannot read it."""
+        try:
+            return self._uid("SOPInstanceUID")
+        except Exception:  # told when the data set is opened
+            return ""
+
+    def _uid(self, keyword: str) -> str:
+        return str(self.data_set.get(keyword) or "")
+
     def _meta_header(self) -> bytes:
-        """The meta header of a file with this data set.  Source: PS3.10 7.1."""
-        get = self.data_set.get
-        uids = (str(get("SOPClassUID") or ""), str(get("SOPInstanceUID") or ""), self._syntax_uid())
+        """The meta header of a file with this data set.  Source: PS3.10 7.1.  Raises DataSetError."""
+        try:
+            uids = (self._uid("SOPClassUID"), self._uid("SOPInstanceUID"), self._syntax_uid())
+        except Exception as error:  # pydicom converts a value when it is asked for; it quotes what it rejects
+            raise DataSetError("Invalid stream", f"pydicom cannot read a UID: {type(error).__name__}") from error
         return file_meta_header(*(uid[:_LONGEST_VALUE] for uid in uids))
 
     def _syntax_uid(self) -> str:

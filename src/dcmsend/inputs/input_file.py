@@ -2,13 +2,14 @@
 
 # Without `from __future__ import annotations`: typing compiles annotations that are strings, for 2 ms at each start.
 import os
+import stat
 from collections.abc import Callable
 from typing import NamedTuple
 
 from .file_source import OpenFile, open_beginning, open_file
 from .source import DicomdirRecord, Origin, Source, Stamp, name_bytes
 
-__all__ = ["InputFile"]
+__all__ = ["InputFile", "is_missing"]
 
 _SEPARATORS = (os.sep,) if os.sep == "/" else (os.sep, "/")
 
@@ -95,3 +96,11 @@ class InputFile(NamedTuple):
 
     def let_go(self) -> None:
         """Does nothing: a file keeps nothing."""
+
+
+def is_missing(path: str) -> bool:
+    """Whether what the user has named does not exist, or is a directory, which then could not be opened."""
+    try:
+        return stat.S_ISDIR(os.stat(path).st_mode)
+    except (OSError, ValueError):
+        return True

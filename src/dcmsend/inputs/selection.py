@@ -8,6 +8,7 @@ from typing import Final
 
 from dcmsend.dicom.record import Record
 
+from .input_file import InputFile, is_missing
 from .path_pattern import PathPattern
 from .similar_name import is_dicomdir_name
 from .source import Origin, Source, name_of
@@ -43,8 +44,9 @@ class Selection:
     * of a file that a DICOMDIR refers to: its Referenced File ID.
 
     What other inputs lie in, an archive or a DICOMDIR, is only left out if a rule excludes it: its own inputs are
-    decided one by one.  So is a directory that cannot be read, because nobody knows what is in it.  A data set in
-    memory has no name, and is taken.
+    decided one by one.  So is a directory that cannot be read, because nobody knows what is in it, and where
+    directories are searched a name with nothing there, which may be that of a directory.  A data set in memory has no
+    name, and is taken.
 
     Attributes:
         left_out: how many inputs, and directories with all that is in them, were left out so far.
@@ -53,6 +55,7 @@ class Selection:
         rules: in their order.
         expands_dicomdir: whether a DICOMDIR stands for the files that it refers to (``+rd``).
         is_archive: whether an input is an archive that stands for its members; None if none does.
+        scans_directories: whether a directory stands for the files in it (``+sd``).
     """
 
     def __init__(
@@ -61,11 +64,13 @@ class Selection:
         *,
         expands_dicomdir: bool = False,
         is_archive: Callable[[Source], bool] | None = None,
+        scans_directories: bool = False,
     ) -> None:
         self._rules: Final = [(PathPattern(rule.pattern), rule.takes) for rule in rules]
         self._takes_others = not any(takes for _, takes in self._rules)
         self._expands_dicomdir = expands_dicomdir
         self._is_archive = is_archive
+        self._scans_directories = scans_directories
         self.left_out = 0
 
     def of(self, inputs: Iterable[Source]) -> Iterator[Source]:
@@ -110,9 +115,22 @@ class Selection:
     def _may_hold_others(self, item: Source, name: str) -> bool:
         if getattr(item, "is_directory", False):
             return not self._takes_nothing_below(name)
+        if self._scans_directories and _may_be_directory(item):
+            return True
         if self._expands_dicomdir and is_dicomdir_name(_last_part(name_of(item))):
             return True
         return self._is_archive is not None and item.container is None and self._is_archive(item)
+
+
+def _may_be_directory(item: Source) -> bool:
+    """Whether the user has named it, and nothing is there, or a directory that cannot be opened."""
+    if item.origin is not Origin.PARAMETER or item.container is not None:
+        return False
+    if isinstance(item, InputFile):
+        return is_missing(item.path)
+    from .stores import MissingObject
+
+    return isinstance(item, MissingObject)
 
 
 def _name_of(item: Source) -> str | None:

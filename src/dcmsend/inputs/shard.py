@@ -7,14 +7,13 @@ named directory counts: that part is the same on every host, even if each mounts
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterator
 from hashlib import sha256
 from typing import Final
 
 from dcmsend.dicom.record import Record
 
-from .input_file import InputFile
+from .input_file import InputFile, is_missing
 from .source import Origin, Source, name_bytes, name_of
 
 __all__ = ["Shard", "Share"]
@@ -123,19 +122,13 @@ def _is_missing(item: Source) -> bool:
         return False
     if item.is_directory:
         return True
-    if item.origin is not Origin.PARAMETER:
-        return False
-    try:
-        return stat.S_ISDIR(os.stat(item.path).st_mode)
-    except (OSError, ValueError):
-        return True
+    return item.origin is Origin.PARAMETER and is_missing(item.path)
 
 
 def _instance_of(item: Source) -> str:
     from .data_set_input import DataSetInput
 
-    uid = item.data_set.get("SOPInstanceUID") if isinstance(item, DataSetInput) else None
-    return str(uid or item.path)
+    return (item.instance_uid() if isinstance(item, DataSetInput) else "") or item.path
 
 
 def _base_name(path: str) -> str:

@@ -50,6 +50,7 @@ def selection_of(settings: Settings) -> Selection | None:
         settings.inputs.name_rules,
         expands_dicomdir=settings.index.expand_dicomdir,
         is_archive=is_archive if settings.inputs.archives else None,
+        scans_directories=settings.inputs.scan_directories,
     )
 
 

@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dcmsend.errors import DataSetError, FileUnreadable
+from dcmsend.inputs import InputFile, expand_archives
 from support.archives import content_of, members
 from support.descriptors import open_descriptors
 from support.tar_files import COMPRESSED, END, compress, entry, header, tar_of
@@ -132,6 +133,23 @@ def test_endless_zeros_after_the_end(tmp_path: Path) -> None:
     path.write_bytes(tar_of({"a": b"1"}))
     os.truncate(path, 1 << 40)
     assert found_in(path) == ({"a": b"1"}, {"": "more than 64 MiB of zeros follow its end"})
+
+
+@pytest.mark.parametrize("kind", COMPRESSED)
+def test_too_many_zeros_after_the_compressed_data(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"in.tar.{kind}"
+    path.write_bytes(compress(tar_of({"a": b"1"}), kind))
+    os.truncate(path, 200 << 20)
+    assert found_in(path) == ({"a": b"1"}, {"": "more than 64 MiB of zeros follow its end"})
+
+
+@pytest.mark.parametrize("kind", COMPRESSED)
+def test_a_request_to_end_is_heard_between_streams_of_nothing(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"in.tar.{kind}"
+    path.write_bytes(compress(tar_of({"a": b"1"}), kind) + compress(b"", kind) * 2000)
+    checks: list[None] = []
+    assert len(list(expand_archives([InputFile(str(path))], lambda: checks.append(None)))) == 1
+    assert len(checks) > 2000
 
 
 @pytest.mark.parametrize("kind", COMPRESSED)

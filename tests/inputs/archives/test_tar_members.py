@@ -161,6 +161,18 @@ def test_hard_links_have_the_content_of_what_they_name(tmp_path: Path, suffix: s
     }
 
 
+@pytest.mark.parametrize("suffix", ["", *COMPRESSED])
+def test_a_hard_link_never_has_the_content_of_an_older_member(tmp_path: Path, suffix: str) -> None:
+    """Unpacked, it would be the newer one of that name, which cannot be sent."""
+    newer = header(b"a", 0, b"2", b"elsewhere") + header(b"b", 0, b"1", b"./a")
+    data = entry(b"a", b"older") + newer + entry(b"a", b"newest") + header(b"c", 0, b"1", b"a") + END
+    path = tmp_path / f"in.tar{suffix and '.'}{suffix}"
+    found = written(path, compress(data, suffix) if suffix else data)
+    contents = [content for content in found.values() if isinstance(content, bytes)]
+    assert contents == [b"older", b"newest", b"newest"]
+    assert found["!/b"] == "a hard link to what is no member before it, or cannot be read"
+
+
 def test_names_that_come_more_than_once(tmp_path: Path) -> None:
     data = tar_of([("a", b"1"), ("a (2)", b"2"), ("a", b"3"), ("a", b"4"), ("", b"5")])
     names = ["a", "a (2)", "a (3)", "a (4)", "(no name)"]

@@ -287,6 +287,40 @@ def test_hard_links_far_behind_what_they_name(
     assert streams.count == (2 if room > 60_000 else 3), "two of three members have room"
 
 
+def linked_archives(folder: Path, count: int) -> tuple[list[Path], list[bytes]]:
+    """Archives of one member and a hard link to it; and the contents of both of each."""
+    contents = [Random(number).randbytes(100_000) for number in range(count)]
+    paths = [folder / f"{number}.tar.gz" for number in range(count)]
+    for path, content in zip(paths, contents, strict=True):
+        path.write_bytes(compress(entry(b"a", content) + header(b"b", 0, b"1", b"a") + END, "gz"))
+    return paths, [content for content in contents for _ in range(2)]
+
+
+def test_hard_links_of_many_archives_hold_few_descriptors(tmp_path: Path, streams: Streams) -> None:
+    """What was given up can be asked for all the same."""
+    paths, contents = linked_archives(tmp_path, 30)
+    before = settled_descriptors()
+    items = members(*paths)
+    assert [content_of(item) for item in items] == contents
+    assert streams.count == 60
+    assert len(open_descriptors() - before) <= passed_members.MOST_LINKED_FILES + passed_members.MOST_STREAMS
+    assert [content_of(item) for item in items] == contents
+    items.clear()
+    assert settled_descriptors() <= before
+
+
+def test_what_hard_links_name_is_given_up_while_others_ask_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, streams: Streams
+) -> None:
+    monkeypatch.setattr(passed_members, "MOST_LINKED_FILES", 1)
+    paths, contents = linked_archives(tmp_path, 12)
+    asked = [*zip(members(*paths), contents, strict=True)] * 5
+    Random(1).shuffle(asked)
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda pair: content_of(pair[0]) == pair[1], asked))
+    assert all(found)
+
+
 def test_a_long_way_to_a_member_can_be_interrupted(tmp_path: Path, streams: Streams) -> None:
     path, _ = big_members(tmp_path, 100)
     requested: list[str] = []

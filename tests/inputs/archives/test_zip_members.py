@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from dcmsend.errors import FileUnreadable
-from dcmsend.inputs import FileChanged, Origin
+from dcmsend.errors import Cancelled, FileUnreadable
+from dcmsend.inputs import FileChanged, InputFile, Origin, expand_archives, open_to_look
+from dcmsend.interrupt import Interrupt
 from support.archives import content_of, members
 from support.descriptors import open_descriptors
 
@@ -41,6 +42,19 @@ def test_every_byte_of_every_method(tmp_path: Path, method: str) -> None:
             assert content_of(item, head_size) == content
             assert item.open_beginning(head_size) == (-1, content[:head_size])
     assert open_descriptors() <= before
+
+
+@pytest.mark.parametrize("method", ["deflated", "bzip2", "lzma"])
+@pytest.mark.parametrize("size", [5000, 9 << 20])
+def test_inflating_ends_on_request(tmp_path: Path, method: str, size: int) -> None:
+    path = write_zip(tmp_path / "in.zip", {"a": os.urandom(50) * (size // 50)}, METHODS[method])
+    interrupt = Interrupt()
+    (member,) = expand_archives([InputFile(str(path))], interrupt.check_request)
+    interrupt.request()
+    with pytest.raises(Cancelled):
+        member.open(16)
+    with pytest.raises(Cancelled):
+        open_to_look(member, 16)
 
 
 def test_what_a_journal_and_reports_know(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from ..anonymous import write_all
 from ..file_source import read_once
 from .content import cannot_be_read
 from .kind import SKIPPABLE_FRAMES, ArchiveKind
+from .tar_walk import LONGEST_END
 
 __all__ = ["ZSTD_PACKAGE", "Inflating", "decompressor_of", "has_zstd"]
 
@@ -156,7 +157,7 @@ class Inflating:
     Args:
         descriptor: the compressed file; the stream closes it with ``close``.
         kind: how it is compressed.
-        check: called for each piece, and may raise.
+        check: called for each step, also while nothing comes out, and may raise.
 
     Attributes:
         position: how many inflated bytes were read or skipped.
@@ -229,7 +230,7 @@ class Inflating:
         The libraries give nothing of a piece that ends in damage, not even what stands before.  So the file is then
         inflated again, once, up to that piece, which is had in small steps.
         """
-        while True:
+        while not self._is_over:
             if self._check is not None:
                 self._check()
             try:
@@ -239,41 +240,42 @@ class Inflating:
             except Exception as error:  # each library has its own; each means that the compressed data are damaged
                 if self._is_second_time:
                     self._end(f"the compressed data are damaged at byte {self._consumed} or before: {error}")
-                    return b""
+                    break
                 self._is_second_time, self._to_pass = True, self._inflated
                 self._begin()
                 continue
-            if not self._to_pass or not piece:
-                break
-            self._to_pass -= len(piece)
-        self._inflated += len(piece)
-        if self._inflated > HIGHEST_RATIO * self._consumed + RATIO_FREE:
-            self._end(f"a bomb: it inflates to more than {HIGHEST_RATIO} times its size")
-            return b""
-        return piece
-
-    def _inflate(self) -> bytes:
-        """Some more inflated bytes; none at the end of the file."""
-        while not self._is_over:
-            if self._decompressor.eof and not self._begin_next():
-                break
-            data = b""
-            if self._decompressor.needs_input:
-                data, self._unfed = self._unfed or self._read(), b""
-                if not data:
-                    self._end(f"the archive is cut at byte {self._consumed}, within its compressed data")
-                    break
-            size = _STEP if self._is_second_time and not self._to_pass else PIECE
-            piece = self._decompressor.decompress(data, size)
-            if piece:
+            if self._to_pass:
+                self._to_pass -= len(piece)
+                continue
+            self._inflated += len(piece)
+            if self._inflated > HIGHEST_RATIO * self._consumed + RATIO_FREE:
+                self._end(f"a bomb: it inflates to more than {HIGHEST_RATIO} times its size")
+            elif piece:
                 return piece
         return b""
+
+    def _inflate(self) -> bytes:
+        """The inflated bytes of one step, which may be none."""
+        if self._decompressor.eof and not self._begin_next():
+            return b""
+        data = b""
+        if self._decompressor.needs_input:
+            data, self._unfed = self._unfed or self._read(), b""
+            if not data:
+                self._end(f"the archive is cut at byte {self._consumed}, within its compressed data")
+                return b""
+        size = _STEP if self._is_second_time and not self._to_pass else PIECE
+        return self._decompressor.decompress(data, size)
 
     def _begin_next(self) -> bool:
         """Begin with the next compressed stream in the file; return False if there is none."""
         rest = self._decompressor.unused_data.lstrip(b"\0")
+        most = self._consumed + LONGEST_END
         while len(rest) < len(self._beginnings[0]) and (data := self._read()):
             rest = (rest + data).lstrip(b"\0")
+            if self._consumed > most:
+                self._end(f"more than {LONGEST_END >> 20} MiB of zeros follow its end")
+                return False
         if rest.startswith(self._beginnings):
             self._decompressor = self._make()
             self._unfed = rest

@@ -85,9 +85,10 @@ def expand_archives(
     """The inputs, with the members of an archive in the place of the archive.
 
     A file is an archive by its name; one that the user has named, also by its first bytes.  An object of a store, by
-    its name alone, is fetched as a whole.  ``check`` is called now and
-    then while the list of a large archive is read, and may raise.  ``fetcher`` limits how many archives of stores are
-    kept until their members are sent.  Each fault of an archive is an input, too, which raises it when it is opened.
+    its name alone, is fetched as a whole.  ``check`` is called now and then while
+    the list of a large archive is read, or a member is inflated, and may raise.  ``fetcher`` limits how many archives
+    of stores are kept until their members are sent.  Each fault of an archive is an input, too, which raises it when
+    it is opened.
     """
     formats = _Formats(check, fetcher)
     for item in found:

@@ -27,6 +27,8 @@ MOST_LISTED_SEGMENTS: Final = 32
 """Bytes, and anonymous files, up to which members are kept while an archive is listed, which then is read only once."""
 MOST_LINKED: Final = 1 << 30
 """Bytes kept on the disk, of one archive, of members that hard links name: these may follow much later."""
+MOST_LINKED_FILES: Final = 8
+"""Archives of which such members are kept: they are mostly sent one after the other."""
 MOST_HEADS: Final = 1024
 """Members whose first bytes are kept: the scan follows the list closely."""
 MOST_STREAMS: Final = 2
@@ -107,6 +109,7 @@ class Shelf:
         self._segments: deque[Segment] = deque()
         self._readers: list[ref[_Reader]] = []  # weak, so that an archive is closed once nobody needs a member of it
         self._with_head: deque[ref[_WithHead]] = deque()
+        self._linked: list[ref[LinkedMembers]] = []
 
     def keep_head(self, member: _WithHead) -> None:
         """Let a member keep its first bytes, until as many others have theirs."""
@@ -182,6 +185,14 @@ class Shelf:
                 self.drop(segment)
                 size, count = size - segment.size, count - 1
 
+    def note_linked(self, linked: LinkedMembers) -> None:
+        """An archive has a file of members that hard links name; the oldest of others that are too many are closed."""
+        with self.lock:
+            others = [other for known in self._linked if (other := known()) is not None]
+            for other in others[: max(0, len(others) + 1 - MOST_LINKED_FILES)]:
+                other.give_way()
+            self._linked = [ref(each) for each in (*others, linked) if each.is_open]
+
     def note_begun(self, reader: _Reader) -> None:
         """An archive is being inflated; those begun before pause if they are too many."""
         with self.lock:
@@ -205,22 +216,33 @@ class LinkedMembers:
         kept: where they lie.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, shelf: Shelf) -> None:
         self.wanted: set[int] = set()
         self.kept: dict[int, Kept] = {}
+        self._shelf = shelf
         self._segment: Segment | None = None
         self._is_given_up = False
 
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a file."""
+        return self._segment is not None
+
     def segment_for(self, number: int, size: int) -> Segment | None:
-        """The file for a member; None if no hard link names it, or there is no more room."""
+        """The file for a member, in use until it is released; None if no hard link names it, or there is no more room.
+
+        Raises FileUnreadable.
+        """
         if number not in self.wanted or self._is_given_up:
             return None
-        if self._segment is None:
-            self._segment = Segment(self.kept, anonymous_file(MOST_LINKED), MOST_LINKED)
-        if self._segment.size + size > MOST_LINKED:
-            return None
-        self._segment.users += 1
-        return self._segment
+        with self._shelf.lock:
+            if self._segment is None:
+                self._segment = Segment(self.kept, anonymous_file(MOST_LINKED), MOST_LINKED)
+                self._shelf.note_linked(self)
+            if self._segment.size + size > MOST_LINKED:
+                return None
+            self._segment.users += 1
+            return self._segment
 
     def add(self, segment: Segment, number: int, size: int) -> bool:
         """The last ``size`` bytes of a segment are this member; return False if it is not the file of these members."""
@@ -233,12 +255,20 @@ class LinkedMembers:
         """Keep nothing more in a file that could not be written."""
         if segment is self._segment:
             self._is_given_up = True
+            self._shelf.release(segment)
+
+    def give_way(self) -> None:
+        """Close the file unless it is in use; members that are still asked for are inflated again."""
+        with self._shelf.lock:
+            if self._segment is not None and not self._segment.users:
+                self.close()
 
     def close(self) -> None:
         """Close the file."""
-        segment, self._segment = self._segment, None
-        if segment is not None:
-            segment.close()
+        with self._shelf.lock:
+            segment, self._segment = self._segment, None
+            if segment is not None:
+                segment.close()
 
 
 def duplicate(descriptor: int) -> int:

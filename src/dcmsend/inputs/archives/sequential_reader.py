@@ -52,7 +52,7 @@ class SequentialReader:
         self._last_listed: Segment | None = None
         self._passed: tuple[Segment, int] | None = None
         self._is_kept_whole = True
-        self._linked = LinkedMembers()
+        self._linked = LinkedMembers(shelf)
 
     def __del__(self) -> None:
         self._end()

@@ -91,6 +91,7 @@ class TarMembers:
         elif not fault:
             content = self._content_of(entry)
         if content is None:
+            self._contents.pop(_plain(given), None)  # a later link means this one, not an older one of its name
             return BrokenMember(self._archive, name, cannot_be_read(fault))
         self._contents[_plain(given)] = content
         return ArchiveMember(self._archive, name, content)

@@ -39,9 +39,9 @@ _PATCH: Final = 1 << 5
 def members_of_zip(archive: Source, check: Callable[[], None] | None = None) -> Iterator[Source]:
     """The members of a zip archive, in the order of its central directory.
 
-    Directories are left out; a member that cannot be read is a ``BrokenMember``.  ``check`` is called now and then, and
-    may raise.  Raises DataSetError, behind the last member that can be found if the archive is damaged, or if another
-    one stands before it, and FileUnreadable.
+    Directories are left out; a member that cannot be read is a ``BrokenMember``.  ``check`` is called now and then,
+    also while a member is inflated, and may raise.  Raises DataSetError, behind the last member that can be found if
+    the archive is damaged, or if another one stands before it, and FileUnreadable.
     """
     file, descriptor = open_archive(archive)
     try:
@@ -57,7 +57,7 @@ def members_of_zip(archive: Source, check: Callable[[], None] | None = None) -> 
             if fault:
                 yield BrokenMember(archive, name, cannot_be_read(fault))
             else:
-                yield ArchiveMember(archive, name, _ZipContent(file, entry))
+                yield ArchiveMember(archive, name, _ZipContent(file, entry, check))
         if directory.shift and source.read_at(0, len(_LOCAL)) == _LOCAL:
             # a program that unpacks itself begins otherwise
             raise cannot_be_read(_before(directory.shift))
@@ -100,10 +100,11 @@ def _fault_of(entry: ZipEntry) -> str:
 class _ZipContent:
     """The content of a member; see ``MemberContent``."""
 
-    __slots__ = ("_archive", "_compressed_size", "_crc", "_method", "_offset", "size")
+    __slots__ = ("_archive", "_check", "_compressed_size", "_crc", "_method", "_offset", "size")
 
-    def __init__(self, archive: ArchiveFile, entry: ZipEntry) -> None:
+    def __init__(self, archive: ArchiveFile, entry: ZipEntry, check: Callable[[], None] | None) -> None:
         self._archive = archive
+        self._check = check
         self._offset = entry.offset
         self._compressed_size = entry.compressed_size
         self.size = entry.compressed_size if entry.method == STORED else entry.size  # one object for equal numbers
@@ -148,7 +149,7 @@ class _ZipContent:
                     taken, start, self.size, archive.stamp, head_size, self._crc, is_private=archive.is_private
                 )
             source = self._compressed(descriptor, start)
-            pieces = inflate_pieces(source, self._compressed_size, self._method, self.size, self._crc)
+            pieces = inflate_pieces(source, self._compressed_size, self._method, self.size, self._crc, self._check)
             return open_pieces(pieces, self.size, archive.stamp, head_size, spares)
         finally:
             if descriptor >= 0:
