@@ -37,12 +37,16 @@ def parts_before(paths: list[Path], at: int) -> int:
 
 @pytest.mark.parametrize("resets", [False, True])
 @pytest.mark.parametrize("at", [0, 1, 4096, 40_000, 120_000, 200_000, 399_000])
-def test_a_cut_leaves_unconfirmed_what_was_begun_and_gives_back_the_rest(tmp_path: Path, at: int, resets: bool) -> None:
+def test_a_cut_denies_nothing_that_was_sent_to_its_end_and_gives_back_what_was_not_begun(
+    tmp_path: Path, at: int, resets: bool
+) -> None:
     paths = files_of(tmp_path, [100_000] * 4)
     with ScriptedWebServer(WebAnswer(at=at, closes=not resets, resets=resets), store_all) as server:
         sent = store(server.url, paths)
-    begun = sent.results.count("unconfirmed")
-    assert sent.results == ["unconfirmed"] * begun + ["stored"] * (4 - begun)
+    whole, cut = sent.results.count("unconfirmed"), sent.results.count("failed")
+    begun = whole + cut
+    assert sent.results == ["unconfirmed"] * whole + ["failed"] * cut + ["stored"] * (4 - begun)
+    assert cut <= 1
     assert begun >= max(1, parts_before(paths, at) - 1)
     assert set(sent.reasons[:begun]) == {"CONNECTION_LOST"}
     if begun < 4:
@@ -349,7 +353,8 @@ def test_nothing_is_sent_twice_and_nothing_denied_wherever_the_line_is_cut(tmp_p
     for at in range(0, length, 4096):
         with ScriptedWebServer(WebAnswer(at=at, resets=True), store_all) as server:
             sent = store(server.url, paths)
-        assert set(sent.results) <= {"unconfirmed", "stored"}, at
+        assert set(sent.results) <= {"unconfirmed", "failed", "stored"}, at
+        assert sent.results.count("failed") <= 1, at
         cut, *others = [request.uids for request in server.requests]
         known = {outcome.sop_instance_uid: outcome.result.value for outcome in sent.outcomes}
         assert all(known[uid] == "unconfirmed" for uid in cut), at

@@ -341,6 +341,27 @@ def test_a_duplicate_counts_as_stored_only_after_an_attempt_without_answer(tmp_p
     assert sent.results == ["stored"]
 
 
+@pytest.mark.parametrize(
+    "cut",
+    [
+        WebAnswer(at=0, closes=True), WebAnswer(at=500, resets=True),
+        WebAnswer(response(500, b"", None), at=500, closes=True), WebAnswer(response(200), at=500, closes=True),
+    ],
+)  # fmt: skip
+def test_a_duplicate_of_what_was_not_sent_to_its_end_is_a_refusal(tmp_path: Path, cut: WebAnswer) -> None:
+    """It is somebody else's, perhaps with other content."""
+    (path,) = files_of(tmp_path, [24_000_000])  # more than the system takes from us
+
+    def has_it(request: WebRequest) -> bytes:
+        return response(409, store_answer([], dict.fromkeys(request.uids, 0x0111)))
+
+    with ScriptedWebServer(cut, has_it) as server:
+        sent = store(server.url, [path], attempts=1)
+    assert sent.results == ["refused"]
+    assert sent.statuses == [0x0111]
+    assert [attempt.result.value for attempt in sent.outcomes[0].earlier] == ["failed"]
+
+
 @pytest.mark.parametrize(("code", "words"), [(0xB000, "changed"), (0xB006, "discarded"), (0xB007, "not match")])
 def test_a_warning_is_a_stored_instance_with_a_status(tmp_path: Path, code: int, words: str) -> None:
     (path,) = files_of(tmp_path, [100])

@@ -21,9 +21,10 @@ from dcmsend.transfer import Result
 from .errors import HttpRefused
 
 if TYPE_CHECKING:
+    from .batch import Part
     from .http_connection import Answer
 
-__all__ = ["Judgement", "Next", "SentPart", "Verdict", "in_doubt", "judge"]
+__all__ = ["Judgement", "Next", "SentPart", "Verdict", "in_doubt", "judge", "unanswered"]
 
 _BUSY: Final = frozenset({408, 425, 429, 503, 507})
 """Not now: a later attempt may succeed."""
@@ -181,9 +182,19 @@ def in_doubt(judgement: Judgement, parts: Sequence[SentPart]) -> Judgement:
     return judgement._replace(verdicts=tuple(verdicts))
 
 
+def unanswered(part: SentPart | Part, reason: Reason, message: str) -> Verdict | None:
+    """What is known of a part of a request without an answer that counts; None if it was not begun.
+
+    What was not sent to its end has stored nothing: if the server has such an instance, it is somebody else's.
+    """
+    if not part.is_begun:
+        return None
+    return Verdict(Result.UNCONFIRMED if part.is_complete else Result.FAILED, reason=reason, message=message)
+
+
 def _uncertain(parts: Sequence[SentPart], error: DcmsendError) -> Judgement:
-    verdict = Verdict(Result.UNCONFIRMED, reason=Reason.PROTOCOL_ERROR, message=str(error))
-    return Judgement(Next.GO_ON, tuple(verdict if part.is_begun else None for part in parts), error)
+    verdicts = tuple(unanswered(part, Reason.PROTOCOL_ERROR, str(error)) for part in parts)
+    return Judgement(Next.GO_ON, verdicts, error)
 
 
 def _detail(answer: Answer) -> str:

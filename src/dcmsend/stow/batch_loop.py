@@ -23,7 +23,7 @@ from dcmsend.load import explain, log_done, log_failure, log_notes, reason_of
 from dcmsend.reasons import Reason
 from dcmsend.transfer import Observer, Result, StoreOutcome, Timings, TransferOptions, log_end
 
-from .answer import Judgement, Next, SentPart, Verdict, in_doubt, judge
+from .answer import Judgement, Next, SentPart, Verdict, in_doubt, judge, unanswered
 from .batch import Batch, BatchLimits, Gatherer, Part
 from .body import BodyWriter
 from .errors import WebSessionFailed, in_web_words
@@ -182,11 +182,10 @@ class BatchLoop:
                 self._connection.spend()
 
     def _cut(self, batch: Batch, error: DcmsendError) -> Iterator[StoreOutcome]:
-        """No answer comes: what was begun may be stored, what was not begun is given back."""
+        """No answer comes: what was sent to its end may be stored, what was not begun is given back."""
         if not isinstance(error, Cancelled):
             _log.error("Failed sending STOW-RS request: %s", error)
-        lost = Verdict(Result.UNCONFIRMED, reason=reason_of(error), message=str(error))
-        verdicts = {part.index: lost for part in batch.parts if part.is_begun}
+        verdicts = _unanswered(batch, reason_of(error), str(error))
         if len(batch.parts) > 1:  # one of them may have brought the server down
             self._limits.alone.update(verdicts)
         yield from self._report(batch, verdicts)
@@ -199,8 +198,7 @@ class BatchLoop:
         _log.error("cannot send SOP instance from file: %s: %s", path, explain(error))
         text = "the request was broken off, because another instance of it could not be read to its end"
         _log.info("%s", text)
-        lost = Verdict(Result.UNCONFIRMED, reason=Reason.CONNECTION_LOST, message=text)
-        verdicts = {part.index: lost for part in batch.parts if part.is_begun}
+        verdicts = _unanswered(batch, Reason.CONNECTION_LOST, text)
         if culprit is not None:
             verdicts[culprit.index] = Verdict(Result.FAILED, reason=reason_of(error), message=str(error))
         yield from self._report(batch, verdicts)
@@ -245,7 +243,7 @@ class BatchLoop:
         if error is not None:
             _log.error("Failed sending STOW-RS request: %s", error)
         if len(batch.parts) > 1 and not is_busy and (
-            Result.UNCONFIRMED in results or judgement.next is Next.ONE_BY_ONE
+            results & {Result.FAILED, Result.UNCONFIRMED} or judgement.next is Next.ONE_BY_ONE
         ):
             self._limits.alone.update(verdicts)
         if is_busy and self._tries_again:
@@ -349,6 +347,11 @@ class BatchLoop:
         if self.halted:
             self._work.stop()
             log_end(self.error, self._facts)
+
+
+def _unanswered(batch: Batch, reason: Reason, message: str) -> dict[int, Verdict]:
+    verdicts = ((part.index, unanswered(part, reason, message)) for part in batch.parts)
+    return {index: verdict for index, verdict in verdicts if verdict is not None}
 
 
 def _unless_changed(part: Part, verdict: Verdict) -> Verdict:
