@@ -47,6 +47,16 @@ def test_an_answer_that_is_none_is_not_read_as_a_refusal(tmp_path: Path, status:
     assert sent.reasons == ["PROTOCOL_ERROR"]
 
 
+@pytest.mark.parametrize("size", [b"-1", b"-5", b"-" + b"f" * 40])
+def test_a_chunk_of_less_than_nothing_is_no_answer(tmp_path: Path, size: bytes) -> None:
+    """It is not read on and on, up to what never ends."""
+    answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%b\r\n" % size
+    with ScriptedWebServer(answer) as server:
+        sent = store(server.url, files_of(tmp_path, [100]), dimse_timeout=10.0)
+    assert sent.results == ["unconfirmed"]
+    assert sent.reasons == ["PROTOCOL_ERROR"]
+
+
 def test_an_interim_answer_with_bare_line_feeds_is_skipped(tmp_path: Path) -> None:
     paths = files_of(tmp_path, [100])
     interim = b"HTTP/1.1 100 Continue\n\nHTTP/1.1 103 Early Hints\nLink: </>\n\n"

@@ -59,6 +59,12 @@ class _Answer(io.BufferedReader):
         self._input = _Input(wire)
         super().__init__(self._input)
 
+    def read(self, size: int | None = -1, /) -> bytes:
+        """As many bytes as asked for.  Raises ValueError where that is all there is, as for a chunk below zero."""
+        if size is None or size < 0:
+            raise ValueError("an answer is never read without a limit")
+        return super().read(size)
+
     def close(self) -> None:
         if not self.closed:
             self._input.is_over = True
