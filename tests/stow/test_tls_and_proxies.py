@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from dcmsend.dicomweb import WebAddress
 from dcmsend.errors import ConnectFailed, TlsFailed
 from dcmsend.reasons import NoConnection
 from dcmsend.stow import BearerFile, HttpRefused, WebSessionFailed
+from dcmsend.stow.proxies import proxy_for
 from dcmsend.transport import TlsOptions, load_tls
 from support.certificates import Certificates
 from support.http_wire import response
@@ -201,6 +203,15 @@ def test_hosts_without_proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("no_proxy", "localhost")
     with ScriptedWebServer() as server:
         assert store(server.url, paths).results == ["stored"]
+
+
+@pytest.mark.parametrize("listed", ["::1", "localhost,127.0.0.1,::1", "[::1]", "[::1]:8042"])
+def test_an_ipv6_address_without_proxy(monkeypatch: pytest.MonkeyPatch, listed: str) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", listed)
+    assert proxy_for(WebAddress.parse("http://[::1]:8042/dicom-web")) is None
+    assert proxy_for(WebAddress.parse("http://[::2]:8042/dicom-web")) is not None
+    assert proxy_for(WebAddress.parse("http://[2::1]:8042/dicom-web")) is not None
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,8 @@ def proxy_for(address: WebAddress) -> Proxy | None:
 
     url = getproxies().get(address.scheme, "")
     host = f"[{address.host}]" if ":" in address.host else address.host
-    if not url or proxy_bypass(f"{host}:{address.port}"):
+    # urllib compares the list with the brackets of an IPv6 address, which hardly anybody writes there.
+    if not url or proxy_bypass(f"{host}:{address.port}") or (host != address.host and proxy_bypass(address.host)):
         return None
     return _parse(url if "://" in url else f"http://{url}")
 
