@@ -28,6 +28,7 @@ from dcmsend.dicomweb import WebAddress
                        "/v1/projects/p/locations/l/datasets/d/dicomStores/s/dicomWeb"),
             "https://healthcare.googleapis.com/v1/projects/p/locations/l/datasets/d/dicomStores/s/dicomWeb",
         ),
+        ("http://" + "a" * 63 + ".b.", WebAddress("http", "a" * 63 + ".b.", 80), "http://" + "a" * 63 + ".b."),
         ("http://pacs/a%20b/ü", WebAddress("http", "pacs", 80, "/a%20b/%C3%BC"), "http://pacs/a%20b/%C3%BC"),
     ],
 )  # fmt: skip
@@ -55,7 +56,8 @@ def test_addresses(text: str, address: WebAddress, url: str) -> None:
         ("http://[x]", "IPv6"), ("http://[127.0.0.1]", "IPv6"), ("http://[fe80::1%25eth0]", "IPv6"),
         ("http://[]", "IPv6"),
         ("http://päcs", "xn--"), ("http://pa\\cs", "characters"), ("http://pa%63s", "characters"),
-        ("http://-pacs", "characters"),
+        ("http://-pacs", "characters"), ("http://pacs..example", "host name"), ("http://pacs..", "host name"),
+        ("https://" + "a" * 64 + ".example/rs", "host name"),
         ("http://" + "a" * 254, "too long"), ("http://pacs/%", "hexadecimal"), ("http://pacs/%zz", "hexadecimal"),
         ("http://pacs/a/../b", "'..'"), ("http://pacs/.", "'.'"), ("http://pacs/%2E%2e", "'..'"),
     ],
