@@ -98,6 +98,24 @@ def test_a_busy_server_is_asked_again_later_with_retries_only(tmp_path: Path, st
     assert [len(request.parts) for request in server.requests] == [3, 3]
 
 
+@pytest.mark.parametrize("code", [0xA700, 0xA701])
+def test_an_archive_that_is_out_of_resources_is_left_alone_with_retries(tmp_path: Path, code: int) -> None:
+    """Nothing more is sent before the pause; then the same instances come first."""
+    paths = files_of(tmp_path, [100] * 6)
+
+    def full(request: WebRequest) -> bytes:
+        return response(409, store_answer(request.uids[1:], {request.uids[0]: code}))
+
+    with ScriptedWebServer(full, store_all) as server:
+        sent = store(server.url, paths, peer={"batch": 2})
+    assert sent.results == ["refused"] + ["stored"] * 5
+    with ScriptedWebServer(full, store_all) as server:
+        sent = store(server.url, paths, peer={"batch": 2}, attempts=1)
+    assert sent.results == ["stored"] * 6
+    assert [request.uids[0] for request in server.requests] == [instance_uid(number) for number in (1, 1, 4, 6)]
+    assert sent.sessions == 2
+
+
 def test_a_busy_server_without_retries_ends_the_run_if_failures_do(tmp_path: Path) -> None:
     paths = files_of(tmp_path, [100] * 3)
     with ScriptedWebServer(response(503)) as server:

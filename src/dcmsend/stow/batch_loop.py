@@ -288,7 +288,10 @@ class BatchLoop:
             if part.is_sendable:
                 verdict = verdicts.get(part.index)
                 if verdict is not None:
-                    yield self._outcome(part, verdict)
+                    outcome = self._outcome(part, verdict)
+                    if self._tries_again and outcome.is_out_of_resources:
+                        self._work.stop()  # for all connections
+                    yield outcome
                 elif not keep:
                     self._work.give_back(part.index)
             elif part.is_done:
