@@ -6,18 +6,22 @@ import itertools
 import os
 import socket
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 from time import struct_time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from dcmsend import WebPeer, send
-from dcmsend.errors import Cancelled, ConnectionLost, DcmsendError
+from dcmsend.errors import Cancelled, ConnectionLost, DcmsendError, TimedOut
 from dcmsend.interrupt import Interrupt
-from dcmsend.transfer import BytesSent, Observer, StoreOutcome, Timetable
+from dcmsend.stow.http_connection import Answer as HttpAnswer
+from dcmsend.stow.http_connection import HttpConnection
+from dcmsend.transfer import BytesSent, Observer, StoreOutcome, Timetable, TransferOptions
 from dcmsend.transfer.rate import Pace
-from dcmsend.transport import TcpConnection
+from dcmsend.transport import Deadline, TcpConnection
 from support.descriptors import open_descriptors
 from support.http_wire import response, store_answer
 from support.ports import free_port
@@ -172,6 +176,56 @@ def test_a_server_that_drips_runs_out_of_time(tmp_path: Path) -> None:
         sent = store(server.url, paths, dimse_timeout=1.0)
         stop.set()
     assert sent.reasons == ["TIMED_OUT"]
+
+
+class Trickle:
+    """A connection that brings a few bytes at a time, each time after 0.9 seconds of its clock."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, pieces: Iterable[bytes]) -> None:
+        self._pieces = iter(pieces)
+        self._now = 0.0
+        monkeypatch.setattr("dcmsend.transport.deadline.time", SimpleNamespace(monotonic=lambda: self._now))
+        monkeypatch.setattr("dcmsend.stow.http_connection.connect", lambda *_, **__: self)
+
+    def has_input(self) -> bool:
+        return False
+
+    def unsent(self) -> int:
+        return 0
+
+    def receive_into(self, buffer: memoryview, deadline: Deadline) -> int:
+        self._now += 0.9
+        if deadline.remaining() == 0.0:
+            raise TimedOut(deadline.what, deadline.seconds or 0.0)
+        piece = next(self._pieces)
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+    def close(self) -> None: ...
+
+    def answer(self, **options: Any) -> HttpAnswer:
+        connection = HttpConnection(WebPeer("http://localhost:9"), TransferOptions(**options), Interrupt())
+        connection.open()
+        connection.head("GET", "/studies", {})
+        return connection.answer()
+
+
+AT_WORK = [b"HTTP/1.1 102 Processing\r\n\r\n"] * 5
+
+
+def test_a_server_that_says_that_it_is_at_work_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = response(200, b"{}")
+    pieces = [*AT_WORK, *(whole[at : at + 9] for at in range(0, len(whole), 9))]
+    assert Trickle(monkeypatch, pieces).answer(idle_timeout=1.0).body == b"{}"
+    with pytest.raises(TimedOut):
+        Trickle(monkeypatch, pieces).answer(dimse_timeout=1.0)
+
+
+@pytest.mark.parametrize("beginning", [*AT_WORK[:1], b"HTTP/1.1 200 OK\r\nContent-Length: 5000000\r\n\r\n"])
+def test_a_server_that_drips_without_end_runs_out_of_time(monkeypatch: pytest.MonkeyPatch, beginning: bytes) -> None:
+    endless = itertools.chain([beginning], itertools.repeat(beginning if beginning in AT_WORK else b" "))
+    with pytest.raises(TimedOut):
+        Trickle(monkeypatch, endless).answer(idle_timeout=1.0)
 
 
 def test_an_interrupt_ends_a_wait_for_an_answer(tmp_path: Path) -> None:

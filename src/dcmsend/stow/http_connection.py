@@ -146,6 +146,7 @@ class HttpConnection:
         options, wire = self._options, self._open_wire
         seconds = options.dimse_timeout or options.idle_timeout
         wire.deadline = Deadline(seconds, what)
+        wire.is_patient = not options.dimse_timeout
         unsent = wire.connection.unsent()
         while True:
             try:
@@ -162,6 +163,7 @@ class HttpConnection:
         """The answer that the server gave before it broke the connection; None if there is none."""
         wire = self._open_wire
         wire.deadline = Deadline(_LAST_WORD, "the server's reason")
+        wire.is_patient = False
         try:
             wire.wait_for_answer()
             return self._read(wire)

@@ -34,6 +34,9 @@ _MOST_AHEAD: Final = 64 * 1024
 _MOST_INTERIM: Final = 1 << 20
 """Bytes of interim answers to one request; one a second is little, even for a request that takes hours."""
 
+_MOST_TALK: Final = 64 * 1024
+"""Bytes of an answer that start the wait for it again: one now and then does not stretch it for ever."""
+
 _PIECE: Final = 64 * 1024
 
 
@@ -125,7 +128,8 @@ class HttpWire:
 
     Attributes:
         connection: the connection below.
-        deadline: limits the wait for the next byte of an answer.
+        deadline: limits the wait for an answer.
+        is_patient: whether the bytes of an answer start that wait again.
         is_spent: whether the connection cannot carry another request.
         has_more: whether something was received behind the end of an answer.
     """
@@ -133,6 +137,8 @@ class HttpWire:
     def __init__(self, connection: Connection, host: str, port: int, default_port: int) -> None:
         self.connection = connection
         self.deadline = Deadline(None, "the answer")
+        self.is_patient = False
+        self._talk = 0
         self.is_spent = False
         self._ahead = bytearray()
         self._has_ended = False
@@ -159,7 +165,7 @@ class HttpWire:
         """The head of a request, to be sent before its body.  Raises ValueError for a field that is impossible."""
         requests = self._requests
         requests.head = None
-        self._interim = 0
+        self._interim = self._talk = 0
         self.is_spent = True  # until the answer was read to its end
         requests.request(method, target, headers=fields, preload_content=False, decode_content=False)
         assert requests.head is not None
@@ -214,7 +220,7 @@ class HttpWire:
     def receive_into(self, buffer: memoryview) -> int:
         """Wait for bytes of an answer; 0 at the end.  Raises TimedOut, ConnectionLost, Cancelled."""
         if not self._ahead:
-            return 0 if self._has_ended else self.connection.receive_into(buffer, self.deadline)
+            return 0 if self._has_ended else self._receive(buffer, self.deadline)
         count = min(len(buffer), len(self._ahead))
         buffer[:count] = self._ahead[:count]
         del self._ahead[:count]
@@ -226,7 +232,7 @@ class HttpWire:
         self.connection.close()
 
     def _fetch(self, deadline: Deadline) -> None:
-        count = self.connection.receive_into(self._room, deadline)
+        count = self._receive(self._room, deadline)
         self._has_ended = not count
         self._ahead += self._room[:count]
         while _INTERIM.match(self._ahead) and (end := _END_OF_HEAD.search(self._ahead)) is not None:
@@ -234,6 +240,13 @@ class HttpWire:
             del self._ahead[: end.end()]
         if self._interim > _MOST_INTERIM:
             raise RemoteProtocolError("the server sends interim answers without end, and no answer")
+
+    def _receive(self, buffer: memoryview, deadline: Deadline) -> int:
+        count = self.connection.receive_into(buffer, deadline)
+        self._talk += count
+        if self.is_patient and self._talk <= _MOST_TALK:
+            deadline.restart()
+        return count
 
     def _is_answer(self) -> bool:
         ahead = self._ahead
