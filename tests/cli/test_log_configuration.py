@@ -13,11 +13,13 @@ import os
 import re
 import socket
 import subprocess
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from dcmsend.cli import log_files
 from dcmsend.cli.log_appenders import make_appender
 from dcmsend.cli.log_properties import host_name
 from support.corpus import DATA
@@ -414,6 +416,31 @@ def test_a_pipe_has_no_size_and_is_never_rolled_over(tmp_path: Path) -> None:
         os.close(collector)
     assert lines[0] == b"INFO - checking input files ..."
     assert len(lines) == 3
+
+
+def test_a_pipe_that_nobody_reads_does_not_keep_the_run_from_beginning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, told = str(tmp_path / "x.log"), []
+    os.mkfifo(path)
+    monkeypatch.setattr(log_files, "_PIPE_SECONDS", 0.1)
+    log = log_files.LogFile({"File": path}, SimpleNamespace(error=told.append))  # type: ignore[arg-type]
+    log.write("text\n", 0)
+    log.close()
+    assert told == [f"Unable to open file: {path}"]
+
+
+def test_a_pipe_may_be_read_a_moment_after_it_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, read = tmp_path / "x.log", []
+    os.mkfifo(path)
+    monkeypatch.setattr(log_files, "_PIPE_SECONDS", 60)
+    reader = threading.Timer(0.2, lambda: read.append(path.read_text()))
+    reader.start()
+    log = log_files.LogFile({"File": str(path)}, SimpleNamespace())  # type: ignore[arg-type]
+    log.write("text\n", 0)
+    log.close()
+    reader.join(60)
+    assert read == ["text\n"]
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="no file that may be opened and cannot be read")
