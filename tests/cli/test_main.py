@@ -18,9 +18,11 @@ def _keep_logging() -> Iterator[None]:
     """The command sets up the logging of the whole process."""
     logger = logging.getLogger("dcmsend")
     before = logger.handlers[:], logger.level, logger.propagate, logging.raiseExceptions
+    last_resort = logging.lastResort
     yield
     logger.handlers[:], logger.level, logger.propagate, logging.raiseExceptions = before
     logger.setLevel(before[1])
+    logging.lastResort = last_resort
 
 
 def _break(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
@@ -69,6 +71,21 @@ def test_message_that_cannot_be_put_together_is_shown_as_it_stands(
     monkeypatch.setattr(dcmsend.run.Run, "send_names", run_badly)
     main(["host", "104", "file"])
     assert capfd.readouterr().err.splitlines()[0] == "E: %d files"
+
+
+@pytest.mark.parametrize("option", ["-q", "-d"])
+def test_what_other_packages_say_is_not_shown(option: str) -> None:
+    """Such lines have no level, and nobody escapes them: those of stores tell what credentials they have tried."""
+    program = (
+        "import logging, sys, warnings, dcmsend.run\n"
+        "from dcmsend.cli.main import main\n"
+        "def send_names(*words, **more):\n"
+        "    logging.getLogger('azure.identity').error('other\\33[2J')\n"
+        "    warnings.warn('other\\33[2J')\n"
+        "dcmsend.run.Run.send_names = send_names\n"
+        "main(sys.argv[1:])\n"
+    )
+    assert "other" not in run(sys.executable, "-c", program, option, "host", "104", "file").stderr
 
 
 @pytest.mark.parametrize("option", ["--version", "--help", "--bogus"])
