@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -86,6 +87,22 @@ def test_what_other_packages_say_is_not_shown(option: str) -> None:
         "main(sys.argv[1:])\n"
     )
     assert "other" not in run(sys.executable, "-c", program, option, "host", "104", "file").stderr
+
+
+def test_a_bug_is_in_the_log_file_too(tmp_path: Path) -> None:
+    (tmp_path / "log.cfg").write_text(
+        "log4cplus.rootLogger = INFO, f\nlog4cplus.appender.f = log4cplus::FileAppender\n"
+        "log4cplus.appender.f.File = x.log\n"
+    )
+    program = (
+        "import sys, dcmsend.run\n"
+        "from dcmsend.cli.main import main\n"
+        "dcmsend.run.Run.send_names = lambda *words, **more: {}['one\\ntwo']\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+    done = run(sys.executable, "-c", program, "-lc", "log.cfg", "host", "104", "file", cwd=tmp_path)
+    assert (done.exit_code, done.stderr) == (70, "F: internal error: KeyError: 'one\\ntwo'\n")
+    assert (tmp_path / "x.log").read_text() == "FATAL - internal error: KeyError: 'one\\ntwo'\n"
 
 
 @pytest.mark.parametrize("option", ["--version", "--help", "--bogus"])
