@@ -50,8 +50,9 @@ Only earlier reports are replaced.
 
 _EXIT_CODES = (
     ("0", "done"), ("1", "the command line is wrong"),
-    ("43", "a report cannot be written"),
+    ("43", "a report cannot be written"), ("70", "a bug"),
     ("104", "there is no such journal, or it is damaged, in use or for another peer"),
+    ("130", "ended by Ctrl-C"),
 )  # fmt: skip
 
 _EXAMPLES = (

@@ -13,11 +13,13 @@ import os
 import re
 import socket
 import subprocess
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from dcmsend.cli import log_files
 from dcmsend.cli.log_appenders import make_appender
 from dcmsend.cli.log_properties import host_name
 from support.corpus import DATA
@@ -300,14 +302,40 @@ def test_log_of_the_system(tmp_path: Path) -> None:
     assert received[0][0].startswith(b"<158> WHEN me: ")  # facility 19, severity 6
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1\nlog4cplus.appender.s.port = 99999", "\xe9..x", "nowhere.invalid"])
-def test_syslog_server_that_cannot_be(address: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("address", "told"), [
+    ("127.0.0.1\nlog4cplus.appender.s.port = 99999", b""),
+    ("\xe9..x", b"log4cplus:ERROR SysLogAppender- no address of the log server: "),
+    ("nowhere.invalid", b"log4cplus:ERROR SysLogAppender- no address of the log server: "),
+])
+def test_syslog_server_that_cannot_be(address: str, told: bytes, tmp_path: Path) -> None:
     (tmp_path / "log.cfg").write_text(
         "log4cplus.rootLogger = INFO, s\nlog4cplus.appender.s = log4cplus::SysLogAppender\n"
         f"log4cplus.appender.s.host = {address}\n"
     )
     done = raw_run(installed_dcmsend(), ["-lc", "log.cfg", "localhost", "1", "nofile"], tmp_path)
-    assert (done.returncode, done.stderr) == (22, b"")
+    assert done.returncode == 22
+    assert done.stderr.startswith(told)
+    assert done.stderr.count(b"\n") == bool(told)
+
+
+def test_the_name_of_a_log_server_is_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def look_up(name: str) -> str:
+        asked.append(name)
+        return "127.0.0.1"
+
+    asked: list[str] = []
+    monkeypatch.setattr(socket, "gethostbyname", look_up)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        server.settimeout(10)
+        properties = {"host": "loghost.invalid", "port": str(server.getsockname()[1])}
+        appender = make_appender("s", "log4cplus::SysLogAppender", properties, SimpleNamespace())  # type: ignore[arg-type]
+        assert appender is not None
+        for text in ("first", "second"):
+            appender.handle(logging.makeLogRecord({"msg": text, "levelno": logging.ERROR}))
+            assert server.recv(4096).endswith(f"{text}\n".encode())
+        appender.close()
+    assert asked == ["loghost.invalid"]
 
 
 @pytest.mark.parametrize("ident", [b"R\xf6ntgen", b"a\0b", b"\0b"])
@@ -388,6 +416,31 @@ def test_a_pipe_has_no_size_and_is_never_rolled_over(tmp_path: Path) -> None:
         os.close(collector)
     assert lines[0] == b"INFO - checking input files ..."
     assert len(lines) == 3
+
+
+def test_a_pipe_that_nobody_reads_does_not_keep_the_run_from_beginning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, told = str(tmp_path / "x.log"), []
+    os.mkfifo(path)
+    monkeypatch.setattr(log_files, "_PIPE_SECONDS", 0.1)
+    log = log_files.LogFile({"File": path}, SimpleNamespace(error=told.append))  # type: ignore[arg-type]
+    log.write("text\n", 0)
+    log.close()
+    assert told == [f"Unable to open file: {path}"]
+
+
+def test_a_pipe_may_be_read_a_moment_after_it_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, read = tmp_path / "x.log", []
+    os.mkfifo(path)
+    monkeypatch.setattr(log_files, "_PIPE_SECONDS", 60)
+    reader = threading.Timer(0.2, lambda: read.append(path.read_text()))
+    reader.start()
+    log = log_files.LogFile({"File": str(path)}, SimpleNamespace())  # type: ignore[arg-type]
+    log.write("text\n", 0)
+    log.close()
+    reader.join(60)
+    assert read == ["text\n"]
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="no file that may be opened and cannot be read")

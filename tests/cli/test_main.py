@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -18,9 +19,11 @@ def _keep_logging() -> Iterator[None]:
     """The command sets up the logging of the whole process."""
     logger = logging.getLogger("dcmsend")
     before = logger.handlers[:], logger.level, logger.propagate, logging.raiseExceptions
+    last_resort = logging.lastResort
     yield
     logger.handlers[:], logger.level, logger.propagate, logging.raiseExceptions = before
     logger.setLevel(before[1])
+    logging.lastResort = last_resort
 
 
 def _break(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
@@ -69,6 +72,37 @@ def test_message_that_cannot_be_put_together_is_shown_as_it_stands(
     monkeypatch.setattr(dcmsend.run.Run, "send_names", run_badly)
     main(["host", "104", "file"])
     assert capfd.readouterr().err.splitlines()[0] == "E: %d files"
+
+
+@pytest.mark.parametrize("option", ["-q", "-d"])
+def test_what_other_packages_say_is_not_shown(option: str) -> None:
+    """Such lines have no level, and nobody escapes them: those of stores tell what credentials they have tried."""
+    program = (
+        "import logging, sys, warnings, dcmsend.run\n"
+        "from dcmsend.cli.main import main\n"
+        "def send_names(*words, **more):\n"
+        "    logging.getLogger('azure.identity').error('other\\33[2J')\n"
+        "    warnings.warn('other\\33[2J')\n"
+        "dcmsend.run.Run.send_names = send_names\n"
+        "main(sys.argv[1:])\n"
+    )
+    assert "other" not in run(sys.executable, "-c", program, option, "host", "104", "file").stderr
+
+
+def test_a_bug_is_in_the_log_file_too(tmp_path: Path) -> None:
+    (tmp_path / "log.cfg").write_text(
+        "log4cplus.rootLogger = INFO, f\nlog4cplus.appender.f = log4cplus::FileAppender\n"
+        "log4cplus.appender.f.File = x.log\n"
+    )
+    program = (
+        "import sys, dcmsend.run\n"
+        "from dcmsend.cli.main import main\n"
+        "dcmsend.run.Run.send_names = lambda *words, **more: {}['one\\ntwo']\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+    done = run(sys.executable, "-c", program, "-lc", "log.cfg", "host", "104", "file", cwd=tmp_path)
+    assert (done.exit_code, done.stderr) == (70, "F: internal error: KeyError: 'one\\ntwo'\n")
+    assert (tmp_path / "x.log").read_text() == "FATAL - internal error: KeyError: 'one\\ntwo'\n"
 
 
 @pytest.mark.parametrize("option", ["--version", "--help", "--bogus"])

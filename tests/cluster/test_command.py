@@ -120,6 +120,22 @@ def test_a_run_over_workers_of_its_own(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_levels_of_single_loggers_count_for_what_workers_say(tmp_path: Path) -> None:
+    """The second example of the page on logging."""
+    write_tree(tmp_path / "tree", 1)
+    (tmp_path / "log.cfg").write_text(
+        "log4cplus.rootLogger = WARN, f\nlog4cplus.logger.dcmtk.dcmnet = DEBUG\n"
+        "log4cplus.appender.f = log4cplus::FileAppender\nlog4cplus.appender.f.File = x.log\n"
+    )
+    with ScriptedPeer() as peer:
+        done = run(
+            installed_dcmsend(), "-lc", "log.cfg", "--cluster", "local:1", "--journal", "journal", "+sd", "+r",
+            "127.0.0.1", peer.port, "tree", cwd=tmp_path,
+        )  # fmt: skip
+    assert done.exit_code == 0, done.stderr
+    assert "OUTGOING DIMSE MESSAGE" in (tmp_path / "x.log").read_text()
+
+
 def test_nobody_listens_and_nobody_schedules(tmp_path: Path) -> None:
     write_tree(tmp_path / "tree", 1)
     done = run(

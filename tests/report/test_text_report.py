@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import errno
 import os
 import re
@@ -16,6 +17,7 @@ from dcmsend.errors import ReportError
 from dcmsend.index import Instance, ReadMode
 from dcmsend.inputs import InputFile
 from dcmsend.report import ReportOptions, RunRecord, format_outcome, format_text_report, write_text_report
+from dcmsend.report.outcome_fields import path_fields
 from dcmsend.run import Run
 from dcmsend.settings import Settings
 from support.fixture_files import CT_CLASS, EI, FixtureFiles
@@ -195,6 +197,19 @@ def test_an_instance_with_a_lone_surrogate_in_its_name_has_its_block(tmp_path: P
     outcome = StoreOutcome(1, instance, Result.STORED, 0, None)
     write_text_report(str(tmp_path / "r"), [format_outcome(outcome)])
     assert b"caf\xed\xb3\xa9\xed\xa0\x80.dcm\n" in (tmp_path / "r").read_bytes()
+
+
+def test_a_name_keeps_its_bytes_under_a_locale_without_utf_8(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsencode", lambda name: name.encode("latin-1"))
+    names = {"R\xf6.dcm": b"R\xf6.dcm", "s3://store/\u65e5.dcm": b"s3://store/\xe6\x97\xa5.dcm"}
+    for name, told in names.items():
+        instance = Instance(InputFile(name), CT_CLASS, "1.2", transfer_syntax(EI), ReadMode.FILE_ONLY)
+        outcome = StoreOutcome(1, instance, Result.STORED, 0, None)
+        write_text_report(str(tmp_path / "r"), [format_outcome(outcome)])
+        assert b"Filename      : " + told + b"\n" in (tmp_path / "r").read_bytes()
+        fields = path_fields(name)
+        assert fields["path"] == name
+        assert base64.b64decode(fields.get("path_base64", "")) == (b"" if told == name.encode() else told)
 
 
 def test_a_long_report_is_never_in_memory_as_a_whole(tmp_path: Path) -> None:

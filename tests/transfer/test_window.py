@@ -99,6 +99,18 @@ def test_the_window_is_used_as_far_as_it_is_granted(tmp_path: Path, asked: int, 
     assert len(peer.requests) == 24
 
 
+@pytest.mark.parametrize(("granted", "told"), [(None, "none"), (3, "3"), (0, "unlimited")])
+def test_the_log_says_what_window_was_asked_for_and_granted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, granted: int | None, told: str
+) -> None:
+    caplog.set_level("DEBUG", "dcmsend.network")
+    with WindowPeer(in_order, granted=granted, hold=1) as peer:
+        send_to(peer, write_instances(tmp_path, 1), 8)
+    request, answer = (text for text in caplog.messages if "Application Context Name" in text)
+    assert "Our Async Operations Window: 8\n" in request
+    assert f"Their Async Operations Window: {told}\n" in answer
+
+
 def never(*numbers: int, then: Callable[[Link], None] | None = None) -> Callable[[Link, list[Request]], None]:
     """No answer for these instances."""
     silent = {instance_uid(number) for number in numbers}

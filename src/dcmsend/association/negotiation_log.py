@@ -14,6 +14,7 @@ from dcmsend.protocol import (
     AssociateAC,
     PresentationContext,
     UserIdentity,
+    UserInformation,
 )
 from dcmsend.transfer import TransferOptions
 
@@ -144,7 +145,19 @@ def _parameters(peer: Peer, options: TransferOptions, answer: AssociateAC | None
         ("Their Max PDU Receive Size:", str(0 if theirs is None else theirs.max_length)),
     )
     lines += [f"{name:<28} {value}" for name, value in numbers]
+    if options.async_window > 1:
+        lines += _window_lines(options.async_window, theirs)
     lines.append("Presentation Contexts:")
+    return lines
+
+
+def _window_lines(asked: int, theirs: UserInformation | None) -> list[str]:
+    """Lines about requests in flight; DCMTK has none, because it never asks for more than one."""
+    lines = [f"Our Async Operations Window: {asked}"]
+    if theirs is not None:
+        window = theirs.asynchronous_operations_window
+        granted = "none" if window is None else window.max_invoked or "unlimited"
+        lines.append(f"Their Async Operations Window: {granted}")
     return lines
 
 

@@ -127,7 +127,7 @@ def console() -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; ``argv`` is without the program's name.  Returns the exit code: 0, 1 (usage), 43 or 104."""
+    """Run the command; ``argv`` is without the program's name.  Returns the exit code."""
     arguments = sys.argv[1:] if argv is None else list(argv)
     try:
         if arguments[:1] == [_MERGE]:

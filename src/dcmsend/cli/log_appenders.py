@@ -87,15 +87,22 @@ class _SysLogAppender(Appender):
         self._facility = self._find_facility(properties.get("facility", "").lower(), trouble)
         self._send: Callable[[int, str, logging.LogRecord], None]
         if properties.get("host"):
-            self._address = (properties["host"], as_integer(properties, "port", 514))
             self._host_name = host_name(qualified=True)
-            self._send = self._sender_to_server(trouble)
+            self._send = self._sender_to_server(properties["host"], as_integer(properties, "port", 514), trouble)
         else:
             self._send = self._sender_to_system(trouble)
 
-    def _sender_to_server(self, trouble: LogTrouble) -> Callable[[int, str, logging.LogRecord], None]:
+    def _sender_to_server(
+        self, host: str, port: int, trouble: LogTrouble
+    ) -> Callable[[int, str, logging.LogRecord], None]:
         import socket
 
+        try:  # once: a name server that does not answer would stop the transfer at each message
+            self._address = socket.gethostbyname(host), port
+        except (OSError, TypeError, UnicodeError) as error:
+            reason = getattr(error, "strerror", None) or error
+            trouble.error(f"SysLogAppender- no address of the log server: {reason}")
+            return lambda priority, text, record: None
         try:
             self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         except OSError as error:  # it must not stop a transfer either
@@ -126,8 +133,8 @@ class _SysLogAppender(Appender):
     def _send_to_server(self, priority: int, text: str, record: logging.LogRecord) -> None:
         when = format_time("%Y-%m-%dT%H:%M:%S.%qZ", record.created, utc=True)
         head = f"<{priority}>1 {when} {self._host_name} {self._ident} {os.getpid()} {dcmtk_logger_name(record.name)} - "
-        # A log server that cannot be reached, or whose name or port is invalid, must not stop a transfer.
-        with contextlib.suppress(OSError, OverflowError, TypeError, UnicodeError):
+        # A log server that cannot be reached, or whose port is invalid, must not stop a transfer.
+        with contextlib.suppress(OSError, OverflowError):
             self._socket.sendto(to_bytes(head + text), self._address)
 
     def close(self) -> None:

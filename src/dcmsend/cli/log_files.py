@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import stat
 import time
 from typing import BinaryIO, Final
 
@@ -16,6 +18,9 @@ __all__ = ["DailyRollingLogFile", "LogFile", "RollingLogFile"]
 _LEAST_ROLLING_SIZE: Final = 200 * 1024
 _DEFAULT_ROLLING_SIZE: Final = 10 * 1024 * 1024
 _DAY: Final = 24 * 60 * 60
+_PIPE_SECONDS: Final = 5.0
+"""For so long a pipe without a reader is waited for: who reads it may have been started at the same time."""
+_PIPE_LOOK: Final = 0.05
 
 
 class LogFile:
@@ -64,7 +69,8 @@ class LogFile:
 
     def _open(self, mode: str) -> None:
         try:
-            self._file = open(self.path, mode)  # type: ignore[assignment]  # noqa: SIM115 - closed by close()
+            opener = _open_pipe if _is_pipe(self.path) else None
+            self._file = open(self.path, mode, opener=opener)  # type: ignore[assignment]  # noqa: SIM115 - see close()
         except (OSError, ValueError):
             self._tell_once(f"Unable to open file: {self.path}")
 
@@ -86,6 +92,28 @@ class LogFile:
             pass
         except OSError:
             self._trouble.error(f"Failed to rename file from {old} to {new}")
+
+
+def _is_pipe(path: str) -> bool:
+    try:
+        return stat.S_ISFIFO(os.stat(path).st_mode)
+    except OSError:
+        return False
+
+
+def _open_pipe(path: str, flags: int) -> int:
+    """Open a pipe; one that nobody begins to read is an error after a while."""
+    until = time.monotonic() + _PIPE_SECONDS
+    while True:
+        try:
+            descriptor = os.open(path, flags | os.O_NONBLOCK, 0o666)
+        except OSError as error:
+            if error.errno != errno.ENXIO or time.monotonic() >= until:
+                raise
+            time.sleep(_PIPE_LOOK)
+        else:
+            os.set_blocking(descriptor, True)
+            return descriptor
 
 
 class RollingLogFile(LogFile):

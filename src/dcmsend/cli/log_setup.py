@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import sys
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -33,6 +35,7 @@ class LogSetup:
             UsageError: the log configuration file is not usable.
         """
         logging.raiseExceptions = False  # print no traceback for a message that cannot be written
+        _silence_other_packages()
         self._configuration: LogConfiguration | None = None
         if choice.config_file is None:
             level = choice.level
@@ -56,6 +59,13 @@ class LogSetup:
         """Close log files."""
         if self._configuration is not None:
             self._configuration.close()
+
+
+def _silence_other_packages() -> None:
+    """Keep what other packages log and warn of from standard error; what matters of it is told in words of ours."""
+    logging.lastResort = None
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
 
 
 def _describe(line: CommandLine, program: str) -> str:

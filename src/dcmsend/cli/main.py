@@ -76,6 +76,10 @@ def _send(line: CommandLine, errors: ErrorStream) -> int:
         return _transfer(settings, names, ProgressDisplay(line, choice, settings, errors), carrier)
     except UsageError as error:
         return 1 if log_setup.is_quiet else _usage_error(error, errors)
+    except Exception as error:
+        if choice.config_file is not None:  # a log file may be all that anybody reads
+            app_log.critical("internal error: %s", _in_one_line(error))
+        raise
     finally:
         log_setup.close()
 
@@ -139,5 +143,8 @@ def _tell_internal_error(error: Exception, errors: ErrorStream) -> None:
         import traceback
 
         errors.write("".join(f"D: {line}\n" for line in "".join(traceback.format_exception(error)).splitlines()))
-    text = " ".join(f"{type(error).__name__}: {error}".split())
-    errors.write(f"F: internal error: {text}\n")
+    errors.write(f"F: internal error: {_in_one_line(error)}\n")
+
+
+def _in_one_line(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())

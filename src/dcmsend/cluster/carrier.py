@@ -25,6 +25,7 @@ from .holders import Holders
 from .link import Link
 from .options import ClusterOptions
 from .parcel import pack, tell_input, with_address
+from .teller import lowest_level
 from .told import from_text, to_text
 from .window import Attempt, Window
 from .worker import end_run, most_ahead, versions
@@ -171,8 +172,7 @@ class ClusterCarrier:
         self._begun[attempt.number] = len(attempt.inputs), time.monotonic()
         message = to_text({
             "topic": self._topic, "run": self._run, "attempt": attempt.number, "versions": versions(),
-            "level": logging.getLogger("dcmsend.app").getEffectiveLevel(), "inputs": told,
-            "found": sorted(attempt.found),
+            "level": lowest_level(), "inputs": told, "found": sorted(attempt.found),
         })  # fmt: skip
         self._link.submit(f"dcmsend-{self._run}-{attempt.number}", attempt.number, self._parcel, message)
 

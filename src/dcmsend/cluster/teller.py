@@ -14,7 +14,7 @@ from dcmsend.transfer import AssociationClosed, AssociationOpened, BytesSent, Ob
 
 from .told import to_text
 
-__all__ = ["MOST_UNTOLD", "LogRelay", "Teller"]
+__all__ = ["MOST_UNTOLD", "LogRelay", "Teller", "lowest_level"]
 
 MOST_UNTOLD: Final = 256
 """Outcomes that the scheduler may not have yet; a further one waits."""
@@ -22,6 +22,7 @@ SECONDS: Final = 0.2
 """After this time a group is told, or as soon as half of the outcomes are waiting that may."""
 _MOST_LINES: Final = 1000
 _LONGEST_LINE: Final = 4000
+_LOGGERS: Final = ("dcmsend.app", "dcmsend.data", "dcmsend.index", "dcmsend.network")
 
 
 class Teller(Observer):
@@ -115,6 +116,11 @@ class Teller(Observer):
     def _note(self, name: str, value: list[Any]) -> None:
         with self._lock:
             self._group.setdefault(name, []).append(value)
+
+
+def lowest_level() -> int:
+    """The level from which messages of any of our loggers are wanted here; each logger drops what it does not want."""
+    return min(logging.getLogger(name).getEffectiveLevel() for name in _LOGGERS)
 
 
 class LogRelay(logging.Handler):

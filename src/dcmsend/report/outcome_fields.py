@@ -161,7 +161,7 @@ def _reason_name(reason: Reason | None) -> str | None:
 def path_fields(path: str) -> dict[str, Any]:
     """The fields of a file name; ``path_base64`` is only there if it is needed."""
     fields = {"path": clean(path)}
-    if fields["path"] != path:
+    if fields["path"] != path or (not path.isascii() and path_bytes(path) != path.encode()):
         fields["path_base64"] = base64.b64encode(path_bytes(path)).decode()
     return fields
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
+
 __all__ = ["path_bytes", "writable_path"]
 
 
 def path_bytes(path: str) -> bytes:
-    """The bytes of a name; one of Windows that is no text, and has none, is encoded too."""
-    try:
+    """The bytes that the system uses for a name; one that it cannot have (an object's, a member's) is encoded too."""
+    with suppress(UnicodeEncodeError):
+        return os.fsencode(path)
+    with suppress(UnicodeEncodeError):
         return path.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:
-        return path.encode("utf-8", "surrogatepass")
+    return path.encode("utf-8", "surrogatepass")
 
 
 def writable_path(path: str) -> str:
