@@ -7,6 +7,7 @@ import csv
 import json
 import os
 import re
+import zipfile
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -14,7 +15,17 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from dcmsend import InstanceProof, JournalOptions, Observer, Peer, ReportOptions, StoreOutcome, VerifyOptions, send
+from dcmsend import (
+    InputOptions,
+    InstanceProof,
+    JournalOptions,
+    Observer,
+    Peer,
+    ReportOptions,
+    StoreOutcome,
+    VerifyOptions,
+    send,
+)
 from dcmsend.cli.journal_fields import row_fields
 from dcmsend.errors import Cancelled, ConnectionLost, NegotiationFailed, NoValidInputFiles, ReportError
 from dcmsend.journal import JournalFilter, JournalReader
@@ -167,6 +178,19 @@ def test_reports_of_an_earlier_run_in_the_folder_are_no_inputs(tmp_path: Path) -
             transfer = send(tmp_path, Peer("127.0.0.1", peer.port), report=report)
             assert len(list(transfer)) == 1
             assert not transfer.rejected
+
+
+def test_a_report_does_not_take_the_place_of_an_archive_that_is_left_to_a_later_transfer(tmp_path: Path) -> None:
+    (image,) = write_instances(tmp_path, 1)
+    os.utime(image, (1e9, 1e9))
+    archive = tmp_path / "study.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        file.write(image, "a.dcm")
+    content = archive.read_bytes()
+    inputs = InputOptions(scan_directories=True, archives=True, min_age=3600)
+    with ScriptedPeer() as peer, pytest.raises(ReportError):
+        list(send(tmp_path, Peer("127.0.0.1", peer.port), inputs=inputs, report=ReportOptions(text_report=archive)))
+    assert archive.read_bytes() == content
 
 
 def test_with_a_proof_the_reports_are_complete_when_it_has_ended(tmp_path: Path, options: ReportOptions) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from dcmsend.errors import DcmsendError
@@ -21,8 +21,10 @@ _LONGEST_PART: Final = 255
 """Longest name within a folder in bytes, on all usual file systems."""
 
 
-def inputs_of(items: Iterable[Any], run: Run) -> Iterator[Source]:
-    """The inputs that items stand for, one after the other."""
+def inputs_of(
+    items: Iterable[Any], run: Run, watched: Callable[[Iterable[Source]], Iterable[Source]] | None = None
+) -> Iterator[Source]:
+    """The inputs that items stand for, one after the other; ``watched``: see ``find_inputs``."""
     options, share, check = run.settings.inputs, run.share, run.interrupt.check_request
     stores, is_own = run.stores, own_files_of(run.settings)
     numbered = enumerate(items, start=1)
@@ -31,7 +33,7 @@ def inputs_of(items: Iterable[Any], run: Run) -> Iterator[Source]:
         # Names that follow each other are searched together: stores are asked for several of them at once.
         found = run.record.left_out
         names = _names_of(numbered, others)
-        yield from find_inputs(names, options, check, share, stores, run.selection, found, is_own)
+        yield from find_inputs(names, options, check, share, stores, run.selection, found, is_own, watched)
         if not others:
             return
         data_set = others.pop()

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from dask.distributed import Client
 
     from dcmsend.cluster import ClusterOptions
-    from dcmsend.inputs import Source
     from dcmsend.run import CarrierMaker
     from dcmsend.transfer import InstanceProof
 
@@ -100,8 +99,7 @@ class Transfer:
         if self._observer is not None:
             self._observer = GuardedObserver(self._observer, sends_here=self._sends_here)
         observer: Observer | None = self._observer
-        inputs: Iterable[Source] = inputs_of(items, run)
-        options = run.settings.report
+        options, watched = run.settings.report, None
         if options.written:
             named = [os.fsdecode(item) for item in items if is_name(item)] if isinstance(items, list | tuple) else []
             reports = open_reports(options, run.settings.peer.facts, self._record, observer, named)
@@ -112,8 +110,8 @@ class Transfer:
             self._reports = reports
             self._record.on_rejected = reports.rejected
             self._record.on_filtered = reports.filtered if options.for_programs else None
-            observer, inputs = reports.observer, reports.watched(inputs)
-        yield from run.send(inputs, observer)
+            observer, watched = reports.observer, reports.watched
+        yield from run.send(inputs_of(items, run, watched), observer)
 
     def _finish_reports(self) -> None:
         reports, self._reports = self._reports, None
