@@ -7,12 +7,12 @@ import os
 from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from dcmsend.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN
 from dcmsend.errors import Cancelled, DcmsendError, SessionFailed, StoreUnusable, UsageError
 from dcmsend.index import FilteredInput, Instance, ReadMode, RejectedInput
-from dcmsend.inputs import InputFile, Origin, Source
+from dcmsend.inputs import Source
 from dcmsend.reasons import Reason, Rejection
 from dcmsend.report import RunRecord
 from dcmsend.transfer import (
@@ -31,7 +31,7 @@ from dcmsend.transfer import (
 
 from .errors import SAME_EVERYWHERE, ClusterUnusable
 from .heard import Heard
-from .told import error_from, found_from, outcome_from, rejected_from
+from .told import earlier_item, error_from, found_from, outcome_from, rejected_from
 from .window import Attempt, Window
 
 __all__ = ["Ends"]
@@ -298,7 +298,7 @@ class Ends:
             try:
                 if end[0] == "outcome":
                     _, number, path, etag, found, values = end
-                    item = _item_of(path, etag, found if number is None else None, values[-1].get("file_stamp"))
+                    item = earlier_item(path, etag, found if number is None else None, values[-1].get("file_stamp"))
                     if item is not None:
                         self._ledger.note_earlier(outcome_from(values, item, 0))
             except _MALFORMED as error:  # the others are not to blame
@@ -367,26 +367,6 @@ def _learn(item: Source, etag: str, outcome: StoreOutcome) -> None:
         size, mtime_ns = outcome.file_stamp
         known = size if outcome.result is Result.STORED else item.entry.size
         item.entry = item.entry._replace(etag=etag, size=known, mtime_ns=mtime_ns or None)
-
-
-def _item_of(path: str, etag: str, found: list[Any] | None, stamp: list[int] | None) -> Source | None:
-    """An input of an earlier driver by the name that workers had for it.
-
-    Its file is not moved before a search finds it again: nobody knows here whether that run was to move files, where
-    its search began, or whether a DICOMDIR refers to the file.
-    """
-    if found is not None and found[2] == "member":
-        source = _item_of(path[: -len(found[3]) - 2], "", None, stamp)
-        return None if source is None else found_from(found[2:], source, str)
-    if "://" not in path:
-        return InputFile(path, Origin.DICOMDIR)  # an origin that is never moved
-    if stamp is None or "?" in path:
-        return None
-    from dcmsend.inputs import Entry, Place, StoredObject, Stores
-
-    scheme, _, rest = path.partition("://")
-    site, _, name = rest.partition("/")
-    return StoredObject(cast(Stores, None), Place(scheme, site, name), Entry(name, stamp[0], stamp[1], etag))
 
 
 def _unread(item: Source) -> Instance:

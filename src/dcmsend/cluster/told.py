@@ -11,7 +11,7 @@ from collections.abc import Callable
 from enum import Enum
 from hashlib import blake2b
 from importlib import import_module
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from dcmsend import reasons
 from dcmsend.dicom.transfer_syntax import transfer_syntax
@@ -23,6 +23,7 @@ from dcmsend.transfer import Attempt, Result, StoreOutcome
 
 __all__ = [
     "digest_of",
+    "earlier_item",
     "error_from",
     "found_from",
     "from_text",
@@ -141,6 +142,26 @@ def found_from(told: list[Any], item: Source, name_of: Callable[[str], str]) -> 
     if kind == "member":
         return ToldMember(item, name, value)
     return InputFile(name_of(name), Origin.DICOMDIR, None if value is None else DicomdirRecord(*value))
+
+
+def earlier_item(path: str, etag: str, found: list[Any] | None, stamp: list[int] | None) -> Source | None:
+    """An input of an earlier driver by the name that workers had for it.
+
+    Its file is not moved before a search finds it again: nobody knows here whether that run was to move files, where
+    its search began, or whether a DICOMDIR refers to the file.
+    """
+    if found is not None and found[2] == "member":
+        source = earlier_item(path[: -len(found[3]) - 2], "", None, stamp)
+        return None if source is None else found_from(found[2:], source, str)
+    if "://" not in path:
+        return InputFile(path, Origin.DICOMDIR)  # an origin that is never moved
+    if stamp is None or "?" in path:
+        return None
+    from dcmsend.inputs import Entry, Place, StoredObject, Stores  # only where an address is named
+
+    scheme, _, rest = path.partition("://")
+    site, _, name = rest.partition("/")
+    return StoredObject(cast(Stores, None), Place(scheme, site, name), Entry(name, stamp[0], stamp[1], etag))
 
 
 # -- errors
