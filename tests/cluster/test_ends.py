@@ -232,6 +232,31 @@ def test_what_a_worker_that_died_may_have_sent_is_known_in_later_runs(
             assert journal.is_unanswered(duplicate) is (is_reached and expected)
 
 
+@pytest.mark.parametrize("is_heard", ["in time", "late", "by a later driver"])
+def test_what_was_not_answered_is_known_in_later_runs_though_nobody_goes_on_with_it(
+    tmp_path: Path, is_heard: str
+) -> None:
+    """As its worker tells when it leaves."""
+    (path,) = write_instances(tmp_path / "in", 1)
+    window: Window[Source] = Window(1)
+    window.add([InputFile(str(path))])
+    with journal_at(tmp_path / "journal") as journal:
+        ends = ends_with(journal, window)
+        group = told(stored(path, result=Result.UNCONFIRMED, status=None, reason=Reason.CONNECTION_LOST))
+        unanswered = [end[1:] for end in group.pop("ends")]
+        group |= {"attempt": begin(window, ends), "last": True, "left": True, "unanswered": unanswered}
+        if is_heard == "in time":
+            ends.take_group(group)
+        ends.put_back(group["attempt"], was_told=True)
+        ends.give_up()
+        if is_heard == "late":
+            ends.take_group(group)
+        elif is_heard == "by a later driver":
+            ends_with(journal).take_of_others(group)
+        journal.flush()
+        assert journal.is_unanswered(stored(path, result=Result.REFUSED, status=0x0111))
+
+
 @pytest.mark.parametrize(("result", "length"), [(Result.FAILED, None), (Result.STORED, 100)])
 def test_what_a_worker_tells_of_an_object_of_a_web_server(tmp_path: Path, result: Result, length: int | None) -> None:
     """Its size may be that of what is packed: the next attempt is to expect no number of bytes."""

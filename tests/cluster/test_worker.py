@@ -20,14 +20,25 @@ from support.fixture_files import CT_CLASS, EI
 
 
 @pytest.mark.parametrize("is_left", [False, True], ids=["the batch has ended", "something is left"])
-def test_what_might_be_tried_again_when_the_worker_leaves(monkeypatch: pytest.MonkeyPatch, is_left: bool) -> None:
-    """Another worker tries it, if there is to be one; else this was its end."""
+@pytest.mark.parametrize(
+    ("facts", "may_be_there"),
+    [
+        ({"result": Result.FAILED}, False),
+        ({"result": Result.UNCONFIRMED}, True),
+        ({"result": Result.REFUSED, "status": 0xA700, "reason": None, "earlier_unanswered": True}, True),
+    ],
+    ids=["not sent", "not answered", "not answered before"],
+)
+def test_what_might_be_tried_again_when_the_worker_leaves(
+    monkeypatch: pytest.MonkeyPatch, is_left: bool, facts: dict[str, Any], may_be_there: bool
+) -> None:
+    """Another worker tries it, if there is to be one; else this was its end.  What the archive may have is told."""
     said: list[Any] = []
     interrupt = Interrupt()
     teller = SimpleNamespace(end=lambda *end: said.append(end))
     batch = worker._Batch({"found": [], "inputs": []}, cast(Any, teller), interrupt)
     instance = Instance(InputFile("/in/a"), CT_CLASS, "1.2.3", transfer_syntax(EI), ReadMode.FILE_ONLY)
-    changed = StoreOutcome(1, instance, Result.FAILED, reason=Reason.FILE_CHANGED)
+    waiting = StoreOutcome(1, instance, **{"reason": Reason.CONNECTION_LOST, **facts})
 
     class Carrier:
         def __init__(self, circumstances: object) -> None:
@@ -35,8 +46,8 @@ def test_what_might_be_tried_again_when_the_worker_leaves(monkeypatch: pytest.Mo
 
         def carry(self, inputs: object) -> Iterator[StoreOutcome]:
             interrupt.request(worker._LEAVES)
-            batch.note(changed)
-            yield changed
+            batch.note(waiting)
+            yield waiting
             if is_left:
                 raise Cancelled(worker._LEAVES)
 
@@ -49,3 +60,4 @@ def test_what_might_be_tried_again_when_the_worker_leaves(monkeypatch: pytest.Mo
     monkeypatch.setattr(worker, "Circumstances", lambda *arguments, **named: None)
     end = batch.send(b"")
     assert (end.get("left", False), len(said)) == (is_left, 0 if is_left else 1)
+    assert len(end.get("unanswered", ())) == (is_left and may_be_there)

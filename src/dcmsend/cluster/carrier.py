@@ -188,14 +188,15 @@ class ClusterCarrier:
     def _handle(self, kind: str, attempt: int, text: str) -> None:
         if kind == "told":
             group = from_text(text)
-            if group.get("run") != self._run:
-                try:
+            is_ours = group.get("run") == self._run
+            try:
+                if is_ours:
+                    self._ends.take_group(group)
+                else:
                     self._ends.take_of_others(group)
-                except JournalError as error:  # what is under way is heard to its end
-                    self._stop(error)
-                return
-            self._ends.take_group(group)
-            if self._ends.is_complete(group["attempt"]):
+            except JournalError as error:  # what is under way is heard to its end
+                self._stop(error)
+            if is_ours and self._ends.is_complete(group["attempt"]):
                 self._learn_size(group["attempt"])
                 if group["attempt"] in self._over:
                     self._finish(group["attempt"])

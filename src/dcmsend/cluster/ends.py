@@ -160,7 +160,7 @@ class Ends:
     def take_group(self, group: dict[str, Any], *, is_told_again: bool = False) -> None:
         """A group of a batch of this run, which may come late or twice.
 
-        ``is_told_again``: whether the scheduler tells all groups from the beginning.
+        ``is_told_again``: whether the scheduler tells all groups from the beginning.  Raises JournalError.
         """
         try:
             attempt = int(group["attempt"])
@@ -183,6 +183,8 @@ class Ends:
                 self._take_end(attempt, heard, *end)
             if heard is not None and group.get("last"):
                 self._take_last(heard, group)
+            for told in group.get("unanswered", ()):
+                self._note_earlier(*told)
         except _MALFORMED as error:
             _log.warning("ignoring what a worker has told: %s: %s", type(error).__name__, error)
 
@@ -293,16 +295,20 @@ class Ends:
 
         Raises JournalError.
         """
-        ends = group.get("ends")
-        for end in ends if isinstance(ends, list) else ():
+        ends = [end[1:] for end in _listed(group, "ends") if isinstance(end, list) and end[:1] == ["outcome"]]
+        for told in ends + _listed(group, "unanswered"):
             try:
-                if end[0] == "outcome":
-                    _, number, path, etag, found, values = end
-                    item = earlier_item(path, etag, found if number is None else None, values[-1].get("file_stamp"))
-                    if item is not None:
-                        self._ledger.note_earlier(outcome_from(values, item, 0))
+                self._note_earlier(*told)
             except _MALFORMED as error:  # the others are not to blame
                 _log.warning("ignoring what a worker has told: %s: %s", type(error).__name__, error)
+
+    def _note_earlier(
+        self, number: int | None, path: str, etag: str, found: list[Any] | None, values: list[Any]
+    ) -> None:
+        """The journal gets an outcome that is not, or not yet, one of this run."""
+        item = earlier_item(path, etag, found if number is None else None, values[-1].get("file_stamp"))
+        if item is not None:
+            self._ledger.note_earlier(outcome_from(values, item, 0))
 
     # -- ends
 
@@ -345,6 +351,12 @@ class Ends:
     def _own_name(self, path: str) -> str:
         """The name of a file as the user would write it: workers have names with the working directory before them."""
         return path.removeprefix(self._folder)
+
+
+def _listed(group: dict[str, Any], name: str) -> list[Any]:
+    """What a group has under a name, if it is a list."""
+    told = group.get(name)
+    return told if isinstance(told, list) else []
 
 
 def _of_worker(error: DcmsendError, host: str) -> DcmsendError:

@@ -145,7 +145,7 @@ def found_from(told: list[Any], item: Source, name_of: Callable[[str], str]) -> 
 
 
 def earlier_item(path: str, etag: str, found: list[Any] | None, stamp: list[int] | None) -> Source | None:
-    """An input of an earlier driver by the name that workers had for it.
+    """An input of an earlier driver, or attempt, by the name that workers had for it.
 
     Its file is not moved before a search finds it again: nobody knows here whether that run was to move files, where
     its search began, or whether a DICOMDIR refers to the file.

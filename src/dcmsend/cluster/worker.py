@@ -20,7 +20,7 @@ from dcmsend.interrupt import Interrupt
 from dcmsend.reasons import Reason
 from dcmsend.report import RunRecord
 from dcmsend.run import Circumstances, LocalCarrier, selection_of
-from dcmsend.transfer import StoreOutcome
+from dcmsend.transfer import Result, StoreOutcome
 from dcmsend.version import VERSION
 
 from .parcel import input_from, unpack
@@ -202,10 +202,17 @@ class _Batch:
                 error = failure
         counts = [record.associations, record.contexts]
         if isinstance(error, Cancelled) and self._leaves:
-            return {"left": True, "counts": counts}
+            return {"left": True, "counts": counts, "unanswered": self._unanswered()}
         for outcome in self._for_others.values():  # the batch has come to its end all the same
             self._tell_outcome(outcome)
         return {"error": None if error is None else tell_error(error), "counts": counts}
+
+    def _unanswered(self) -> list[list[Any]]:
+        """What the receiver may have without an answer: later runs have to know, should nobody go on with it."""
+        outcomes = self._for_others.values()
+        return [
+            self._told_of(each) for each in outcomes if each.result is Result.UNCONFIRMED or each.earlier_unanswered
+        ]
 
     @property
     def _leaves(self) -> bool:
@@ -268,10 +275,13 @@ class _Batch:
         self._tell_outcome(outcome)
 
     def _tell_outcome(self, outcome: StoreOutcome) -> None:
+        self._teller.end("outcome", *self._told_of(outcome))
+
+    def _told_of(self, outcome: StoreOutcome) -> list[Any]:
         item = outcome.instance.input
         number = self._number(item.path) if item.container is None and item.record is None else None
         found = None if number is not None else [digest_of(item), self._holder(item), *tell_found(item)]
-        self._teller.end("outcome", number, item.path, item.etag, found, tell_outcome(outcome))
+        return [number, item.path, item.etag, found, tell_outcome(outcome)]
 
     def _is_for_others(self, outcome: StoreOutcome) -> bool:
         """Whether another worker goes on with an instance: it was not begun, or waits for a further attempt."""
