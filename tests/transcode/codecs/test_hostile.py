@@ -95,8 +95,12 @@ def test_sizes_that_only_the_headers_have(suffix: str, size: tuple[int, int]) ->
 
 
 def resized(suffix: str, rows: int, columns: int) -> bytes:
-    """A stream of JPEG 2000 or JPEG XL with another size in its header."""
+    """A stream of JPEG-LS, JPEG 2000 or JPEG XL with another size in its header."""
     stream = frame(suffix)
+    if suffix == "4.80":
+        start = stream.index(b"\xff\xf7") + 5
+        data = bytes(65535 // 8)  # each line takes a bit at least
+        return stream[:start] + struct.pack(">HH", rows, columns) + stream[start + 4 : -2] + data + stream[-2:]
     if suffix == "4.90":
         size = struct.pack(">2L", columns, rows)
         return stream[:8] + size + stream[16:24] + size + stream[32:]
@@ -105,7 +109,7 @@ def resized(suffix: str, rows: int, columns: int) -> bytes:
     return stream[:2] + (bits << 44 | size_bits).to_bytes(len(stream) + 1, "little")
 
 
-@pytest.mark.parametrize("suffix", ["4.90", "4.110"])
+@pytest.mark.parametrize("suffix", ["4.80", "4.90", "4.110"])
 @pytest.mark.parametrize("size", [(30000, 30000), (65535, 1100)])
 def test_large_sizes_for_which_a_few_bytes_might_do(suffix: str, size: tuple[int, int]) -> None:
     """A black picture of any size would be as small."""

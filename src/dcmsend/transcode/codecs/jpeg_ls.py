@@ -17,7 +17,7 @@ from dcmsend.errors import TranscodeError
 
 from ..codec import UNDECLARED_LOSS, Image, NativeImage, colour_of_full_planes, requires_planes
 from ..codestream import JpegHeader, components_of_scan, has_jpeg_ls_end, is_near_lossless, read_jpeg_header
-from .library import pixels, store_pixels, store_planes, to_little_endian, widened
+from .library import check_expansion, pixels, store_pixels, store_planes, to_little_endian, widened
 
 __all__ = ["DAMAGED", "frame_size", "open_decoder", "starts_frame"]
 
@@ -125,6 +125,7 @@ class JpegLsDecoder:
             )
         if 8 * len(frame) < image.rows:  # each line takes at least a bit
             raise TranscodeError(DAMAGED, f"{len(frame)} bytes are too few for the image that the stream announces")
+        check_expansion(frame, self.native, image)
         if not has_jpeg_ls_end(frame, header):
             raise TranscodeError(DAMAGED, "the stream has no end")
         if not self._is_lossy and is_near_lossless(frame, header.position):

@@ -19,13 +19,15 @@ Pixels = NDArray[Any]
 """rows x columns; rows x columns x samples, colour by pixel; samples x rows x columns, colour by plane."""
 
 _MOST_EXPANSION: Final = 1100
+"""As for members of archives."""
 _LARGEST_BELIEVED: Final = 64 << 20
+"""Bytes; a black picture really is a few bytes, and of this size it does no harm."""
 
 
 def check_expansion(frame: bytes, native: NativeImage, image: Image) -> None:
     """Raise TranscodeError for a few bytes that claim to be a very large frame, before memory is taken for it.
 
-    For codecs in which a picture of one colour takes no more bytes the larger it is.
+    For codecs in which a picture of one colour takes (nearly) no more bytes the larger it is.
     """
     size = native.frame_bits(image) // 8
     if size > max(_LARGEST_BELIEVED, _MOST_EXPANSION * len(frame)):
