@@ -31,27 +31,8 @@ def signals_stop(interrupt: Interrupt, tell: Callable[[str], None] | None = None
     The end of the block calls it too, because the process may end next.
     Outside the main thread nothing changes, because Python permits handlers only there.
     """
-
+    line = _StoppingLine(tell)
     has_come = False  # a signal; what else may have asked for an end, as a time window, has not said "at once"
-    told = _thread.allocate_lock()
-    may_tell = tell is not None
-    is_too_late = False
-
-    def end_telling() -> None:
-        nonlocal may_tell, is_too_late
-        may_tell = False
-        if told.acquire(timeout=_PATIENCE):
-            told.release()
-        else:
-            is_too_late = True
-
-    def tell_stopping(line: str) -> None:
-        assert tell is not None
-        try:
-            if not is_too_late:
-                tell(line)
-        finally:
-            told.release()
 
     def on_signal(number: int, frame: FrameType | None) -> None:
         nonlocal has_come
@@ -63,13 +44,7 @@ def signals_stop(interrupt: Interrupt, tell: Callable[[str], None] | None = None
         else:
             has_come = True
             interrupt.request(name)
-            if may_tell:
-                # The handler may have interrupted somebody who writes, and `threading` has locks of its own.
-                told.acquire()
-                try:
-                    _thread.start_new_thread(tell_stopping, (stopping_line(interrupt),))
-                except RuntimeError:  # the system has no thread left: the run ends without a word
-                    told.release()
+            line.begin(stopping_line(interrupt))
 
     is_main = threading.current_thread() is threading.main_thread()
     before = {each: signal.getsignal(each) for each in _SIGNALS}
@@ -77,11 +52,47 @@ def signals_stop(interrupt: Interrupt, tell: Callable[[str], None] | None = None
     for each in taken:
         signal.signal(each, on_signal)
     try:
-        yield end_telling
+        yield line.end
     finally:
         for each in taken:
             signal.signal(each, before[each])
-        end_telling()
+        line.end()
+
+
+class _StoppingLine:
+    """The line for the person who has sent the first signal, told on a thread of its own: the handler may not wait."""
+
+    def __init__(self, tell: Callable[[str], None] | None) -> None:
+        self._tell = tell
+        self._told = _thread.allocate_lock()  # `threading` has locks of its own, which the handler may have interrupted
+        self._may_begin = tell is not None
+        self._is_too_late = False
+
+    def begin(self, line: str) -> None:
+        """Tell the line; called by the handler, once."""
+        if not self._may_begin:
+            return
+        self._told.acquire()
+        try:
+            _thread.start_new_thread(self._run, (line,))
+        except RuntimeError:  # the system has no thread left: the run ends without a word
+            self._told.release()
+
+    def _run(self, line: str) -> None:
+        assert self._tell is not None
+        try:
+            if not self._is_too_late:
+                self._tell(line)
+        finally:
+            self._told.release()
+
+    def end(self) -> None:
+        """Wait for a line that has begun, though not for long, and let none be told later; may be called twice."""
+        self._may_begin = False
+        if self._told.acquire(timeout=_PATIENCE):
+            self._told.release()
+        else:
+            self._is_too_late = True
 
 
 def stopping_line(interrupt: Interrupt) -> str:
