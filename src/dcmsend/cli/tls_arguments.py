@@ -6,7 +6,8 @@ import os
 import signal
 import sys
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Final
 
 from dcmsend.errors import UsageError
@@ -111,23 +112,32 @@ def _ask_on_terminal(prompt: str) -> str:
     """What is typed, which is not shown; nothing if the user ends the input (Ctrl-D)."""
     from getpass import getpass
 
-    # The process must not end before the terminal shows again what is typed; Windows asks without that signal.
-    is_main = threading.current_thread() is threading.main_thread()
-    would_end = os.name != "nt" and is_main and signal.getsignal(signal.SIGINT) is signal.SIG_DFL
-    if would_end:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
+    with _sigint_ends_behind(), suppress(EOFError):
         return getpass(prompt)
-    except EOFError:
-        return ""
+    return ""
+
+
+@contextmanager
+def _sigint_ends_behind() -> Iterator[None]:
+    """Let a SIGINT that ends the process end it behind the block, so that the terminal shows again what is typed.
+
+    Windows asks without that signal.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    if os.name == "nt" or not is_main or signal.getsignal(signal.SIGINT) is not signal.SIG_DFL:
+        yield
+        return
+    has_come = False
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
     except KeyboardInterrupt:
-        if would_end:
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
-            signal.raise_signal(signal.SIGINT)
+        has_come = True
         raise
     finally:
-        if would_end:
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        if has_come:
+            signal.raise_signal(signal.SIGINT)
 
 
 def _first_line() -> bytes:
