@@ -52,16 +52,14 @@ def preview(
     run = Run(settings, interrupt)
     record = run.record
     record.error = look_at_reports(settings.report, names)
-    if record.error is not None:
-        record.ended = True
-        return record
-    try:
-        instances, abilities = run.look(names)
-        _Preview(settings, instances, abilities, record, interrupt, write).run(ask_peer=ask_peer)
-    except DcmsendError as error:
-        record.error = error
-        if isinstance(error, InputError | JournalError | SessionFailed | CannotListen | UsageError):
-            log_end(error, settings, record)
+    if record.error is None:
+        try:
+            instances, abilities = run.look(names)
+            _Preview(settings, instances, abilities, record, interrupt, write).run(ask_peer=ask_peer)
+        except DcmsendError as error:
+            record.error = error
+            if isinstance(error, InputError | JournalError | SessionFailed | CannotListen | UsageError):
+                log_end(error, settings, record)
     record.ended = True
     return record
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["report_options"]
 
 _PREVIEWS: Final = ("--dry-run", "--probe-peer")
-"""They tell of the run with the other options."""
+"""They are no reason to try DCMTK's report first: the run that they tell of has the other options only."""
 
 
 def report_options(line: CommandLine) -> ReportOptions:

@@ -134,6 +134,10 @@ class RunRecord:
         """Count an outcome."""
         self.summary.add(outcome)
 
+    def note_that_nothing_is_sent(self) -> None:
+        """No inputs are looked for: the run only proves what is stored."""
+        self.listed, self.searches = True, False
+
     def reject(self, rejected: RejectedInput) -> None:
         """Note an input that is not sent; one that is left out by its values was counted when it was found."""
         if isinstance(rejected, FilteredInput):

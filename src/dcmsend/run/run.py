@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
@@ -127,10 +127,7 @@ class Run:
                 _log.info("determining input files ...")
         try:
             if reports.refusal is None:
-                inputs = None if self._only_proves(names) else find_sources(
-                    settings, names, self.interrupt, self.share, self.stores, self.selection, record.left_out,
-                    reports.watched,
-                )  # fmt: skip
+                inputs = None if self._only_proves(names) else self._sources(names, reports.watched)
                 self._send_all(inputs, reports.observer)
         finally:
             try:
@@ -144,6 +141,15 @@ class Run:
     def _only_proves(self, names: Sequence[str]) -> bool:
         """Whether there is nothing to be sent: what the journal calls stored is to be proven."""
         return self._proving is not None and not names and not self.settings.file_lists
+
+    def _sources(
+        self, names: Sequence[str], watched: Callable[[Iterable[Source]], Iterable[Source]] | None = None
+    ) -> Iterator[Source]:
+        """The inputs that names stand for; ``watched``: see ``find_inputs``."""
+        left_out = self.record.left_out
+        return find_sources(
+            self.settings, names, self.interrupt, self.share, self.stores, self.selection, left_out, watched
+        )
 
     def _in_use(self) -> JournalError | None:
         """Log and return the error of a journal that another run uses: that run has a report of ours too, then."""
@@ -160,7 +166,7 @@ class Run:
         """Send and prove; without ``inputs`` only prove what the journal calls stored."""
         try:
             if inputs is None:
-                self.record.listed, self.record.searches = True, False
+                self.record.note_that_nothing_is_sent()
                 limit_time(self.settings.transfer, self.interrupt)
             else:
                 for _ in self.send(inputs, observer):
@@ -324,12 +330,12 @@ class Run:
             ledger = JournalView(settings.journal, settings.peer.facts, must_exist=only_proves)
         try:
             if only_proves:
-                self.record.listed, self.record.searches = True, False
+                self.record.note_that_nothing_is_sent()
                 return [], abilities_of(settings, dictionary, unusable, facts_of_all=False)
-            selection, left_out = self.selection, self.record.left_out
-            search = Search(settings, self.record, self.interrupt, ledger, dictionary, self.share, selection=selection)
-            sources = find_sources(settings, names, self.interrupt, self.share, self.stores, selection, left_out)
-            found = search.list_instances(sources)
+            search = Search(
+                settings, self.record, self.interrupt, ledger, dictionary, self.share, selection=self.selection
+            )
+            found = search.list_instances(self._sources(names))
             while True:
                 try:
                     self.record.reject(next(found))

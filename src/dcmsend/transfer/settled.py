@@ -20,7 +20,10 @@ _Settle = Callable[[StoreOutcome], StoreOutcome | None]
 def settled(
     attempts: Iterator[StoreOutcome], settle: _Settle, interrupt: Interrupt, work: Work
 ) -> Generator[StoreOutcome, None, None]:
-    """The final outcomes of one session, which ``interrupt`` ends alone."""
+    """The final outcomes of one session, which ``interrupt`` ends alone.
+
+    When the caller leaves, what is in flight is told to ``settle`` before the session ends.
+    """
     try:
         for attempt in attempts:
             outcome = settle(attempt)
