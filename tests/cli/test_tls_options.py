@@ -269,17 +269,25 @@ def test_the_lines_behind_the_password_are_a_list(certificates: Certificates) ->
     assert (done.exit_code, arrived) == (0, 2)
 
 
-def asked_for_the_password(*arguments: object, ignores_signals: bool = False) -> tuple[int, int]:
+@contextmanager
+def asked_for_the_password(*arguments: object, ignores_ctrl_c: bool = False) -> Iterator[tuple[int, int]]:
     """The process that asks on a terminal of its own, and our end of this terminal."""
     child, terminal = pty.fork()
     if child == 0:
-        if ignores_signals:
+        if ignores_ctrl_c:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
         os.execv(installed_dcmsend(), [installed_dcmsend(), *map(str, arguments)])
-    shown = b""
-    while b"Password of private TLS key" not in shown:
-        shown += os.read(terminal, 1000)
-    return child, terminal
+    try:
+        shown = b""
+        while b"Password of private TLS key" not in shown:
+            shown += os.read(terminal, 1000)
+        yield child, terminal
+    finally:
+        os.close(terminal)
+        with contextlib.suppress(ChildProcessError):  # it has come to its end
+            if not os.waitpid(child, os.WNOHANG)[0]:
+                os.kill(child, signal.SIGKILL)
+                os.waitpid(child, 0)
 
 
 def what_follows(child: int, terminal: int) -> tuple[int, bytes]:
@@ -298,11 +306,12 @@ def shows_what_is_typed(terminal: int) -> bool:
 def test_key_password_on_a_terminal(certificates: Certificates) -> None:
     """It is asked for, and not shown."""
     pair = ("+tls", certificates.encrypted_key, certificates.client, "+cf", certificates.ca)
-    with secured_peer(certificates, wants_certificate=True) as (port, peer):
-        child, terminal = asked_for_the_password(*pair, "localhost", port, CT)
+    with (
+        secured_peer(certificates, wants_certificate=True) as (port, peer),
+        asked_for_the_password(*pair, "localhost", port, CT) as (child, terminal),
+    ):
         os.write(terminal, KEY_PASSWORD.encode() + b"\n")
         code, shown = what_follows(child, terminal)
-        os.close(terminal)
     assert (code, len(peer.stores)) == (0, 1)
     assert KEY_PASSWORD.encode() not in shown
 
@@ -311,19 +320,18 @@ def test_key_password_on_a_terminal(certificates: Certificates) -> None:
 def test_who_gives_no_password_has_the_terminal_back(certificates: Certificates, key: bytes, code: int) -> None:
     """It shows again what is typed."""
     pair = ("+tls", certificates.encrypted_key, certificates.client)
-    child, terminal = asked_for_the_password(*pair, "localhost", 104, CT)
-    assert not shows_what_is_typed(terminal)
-    os.write(terminal, key)
-    end, shown = what_follows(child, terminal)
-    assert (end, shows_what_is_typed(terminal)) == (code, True), shown
+    with asked_for_the_password(*pair, "localhost", 104, CT) as (child, terminal):
+        assert not shows_what_is_typed(terminal)
+        os.write(terminal, key)
+        end, shown = what_follows(child, terminal)
+        assert (end, shows_what_is_typed(terminal)) == (code, True), shown
     assert b"internal error" not in shown
 
 
 def test_a_signal_that_is_ignored_does_not_end_the_question(certificates: Certificates) -> None:
     pair = ("+tls", certificates.encrypted_key, certificates.client)
-    child, terminal = asked_for_the_password(*pair, "localhost", 104, CT, ignores_signals=True)
-    os.write(terminal, b"\x03wrong\n")
-    code, shown = what_follows(child, terminal)
+    with asked_for_the_password(*pair, "localhost", 104, CT, ignores_ctrl_c=True) as (child, terminal):
+        os.write(terminal, b"\x03wrong\n")
+        code, shown = what_follows(child, terminal)
     assert code == 1
     assert b"Unable to load private TLS key" in shown
-    os.close(terminal)

@@ -30,6 +30,7 @@ from dcmsend import (
     send,
 )
 from dcmsend.cluster import ClusterUnusable
+from dcmsend.cluster.batches import FIRST_INPUTS
 from dcmsend.cluster.ends import Ends
 from dcmsend.cluster.link import Link
 from dcmsend.cluster.told import to_text
@@ -250,7 +251,7 @@ def test_a_run_that_has_ended_looks_for_nothing_more(client: Client, tmp_path: P
     """Though what is left is stored already, and so no further batch would ever be full."""
     write_tree(tmp_path / "old", 1)
     (old,) = (path for path in (tmp_path / "old").rglob("*") if path.is_file())
-    new = write_instances(tmp_path / "new", 51)  # the last of them completes the first batch
+    new = write_instances(tmp_path / "new", FIRST_INPUTS + 1)  # the last of them completes the first batch
     is_exhausted = False
 
     def items() -> Iterator[str]:
@@ -266,7 +267,7 @@ def test_a_run_that_has_ended_looks_for_nothing_more(client: Client, tmp_path: P
         run_transfer(transfer_over(client, tmp_path / "old", peer.port, tmp_path / "journal"))
         outcomes, error = run_transfer(transfer_over(client, items(), peer.port, tmp_path / "journal"))
     assert isinstance(error, NegotiationFailed)
-    assert len(outcomes) == 51
+    assert len(outcomes) == FIRST_INPUTS + 1
     assert not is_exhausted
 
 

@@ -69,6 +69,14 @@ def told(*outcomes: StoreOutcome, found: list[Any] | None = None) -> dict[str, A
     return group
 
 
+def begin(window: Window[Source], ends: Ends) -> int:
+    """The number of the attempt that begins."""
+    attempt = window.begin()
+    assert attempt is not None
+    ends.begin(attempt)
+    return attempt.number
+
+
 def test_what_an_earlier_driver_was_told_is_moved_only_when_it_is_named_again(tmp_path: Path) -> None:
     """That run may have been asked to move nothing; and only a search knows the directory it began in."""
     write_instances(tmp_path / "in" / "study", 2)
@@ -352,14 +360,6 @@ def test_what_was_logged_is_not_logged_again_when_it_is_heard_again(
         ends.end(group["attempt"])
         ends.take_group(group, is_told_again=True)
     assert caplog.messages == ["bad"]
-
-
-def begin(window: Window[Source], ends: Ends) -> int:
-    """The number of the attempt that begins."""
-    attempt = window.begin()
-    assert attempt is not None
-    ends.begin(attempt)
-    return attempt.number
 
 
 def test_a_file_that_was_put_in_the_place_of_the_sent_one_is_not_moved(tmp_path: Path) -> None:

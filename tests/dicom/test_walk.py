@@ -120,7 +120,6 @@ def test_uids_are_empty_when_they_are_sequences(kind: str) -> None:
         assert (result.sop_class_uid, result.sop_instance_uid) == ("1.2.840.10008.5.1.4.1.1.7", "")
 
 
-
 @every_encoding
 def test_trailing_padding_at_top_level_is_not_sent(name: str) -> None:
     encoding = ENCODINGS[name]

@@ -299,6 +299,7 @@ def test_vrs_of_the_callers_elements_stay() -> None:
     assert data_set[0x00280106].VR == data_set.ReferencedSeriesSequence[0][0x00280106].VR == "US or SS"
     assert data_set["PixelData"].VR == "OB or OW"
 
+
 def test_vrs_that_depend_on_the_sign_are_settled_in_a_data_set_that_was_read() -> None:
     """pydicom does that only in those that are made from nothing, or change their encoding."""
     data_set = read_in(plain(), EI)

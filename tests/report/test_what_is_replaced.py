@@ -154,6 +154,17 @@ def test_crf_keeps_an_archive_that_is_an_input(
     assert len(peer.stores) == 1
 
 
+def test_crf_keeps_an_archive_that_is_left_to_a_later_run(tmp_path: Path, peer: ScriptedPeer) -> None:
+    image, archive = tmp_path / "x.dcm", tmp_path / "study.zip"
+    image.write_bytes(CT.read_bytes())
+    os.utime(image, (1e9, 1e9))
+    with zipfile.ZipFile(archive, "w") as file:
+        file.write(CT, "a.dcm")
+    content = archive.read_bytes()
+    done = send(tmp_path, peer, "--archives", "--min-age", "3600", "+sd", ".", "+crf", "study.zip")
+    assert (done.exit_code, archive.read_bytes()) == (43, content)
+
+
 def test_crf_keeps_a_named_file_that_is_left_to_another_shard(tmp_path: Path, peer: ScriptedPeer) -> None:
     for name in "abcdefgh":
         (tmp_path / name).write_bytes(b"notes")
@@ -392,14 +403,3 @@ def test_a_link_that_leads_to_itself(tmp_path: Path, peer: ScriptedPeer) -> None
     (tmp_path / "r").symlink_to("r")
     for option in (*OPTIONS, "+crf"):
         assert send(tmp_path, peer, option, "r", CT).exit_code == 43
-
-
-def test_crf_keeps_an_archive_that_is_left_to_a_later_run(tmp_path: Path, peer: ScriptedPeer) -> None:
-    image, archive = tmp_path / "x.dcm", tmp_path / "study.zip"
-    image.write_bytes(CT.read_bytes())
-    os.utime(image, (1e9, 1e9))
-    with zipfile.ZipFile(archive, "w") as file:
-        file.write(CT, "a.dcm")
-    content = archive.read_bytes()
-    done = send(tmp_path, peer, "--archives", "--min-age", "3600", "+sd", ".", "+crf", "study.zip")
-    assert (done.exit_code, archive.read_bytes()) == (43, content)

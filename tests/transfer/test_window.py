@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from dcmsend import BytesSent, Observer, Peer, PlanOptions, Reason, Result, StoreOutcome, TransferOptions, send
-from dcmsend.association import in_flight, prepare, store_loop
+from dcmsend.association import in_flight, prepare
 from dcmsend.errors import DcmsendError, SendingFailed
 from support.sending import instance_uid, run_transfer, write_instances, write_large
 from support.window_peer import Link, Request, WindowPeer, in_order, window_item
@@ -302,7 +302,7 @@ def test_a_file_that_changes_is_the_reason_of_no_other_instance(tmp_path: Path, 
 
 def test_message_ids_are_never_used_twice_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The numbers wrap while an old request is still without its answer."""
-    monkeypatch.setattr(prepare, "MAX_MESSAGE_ID", 6)
+    monkeypatch.setattr(prepare, "_MAX_MESSAGE_ID", 6)
     late: list[Request] = []
 
     def answer(link: Link, held: list[Request]) -> None:
@@ -325,8 +325,7 @@ def test_message_ids_are_never_used_twice_at_a_time(tmp_path: Path, monkeypatch:
 
 def test_a_window_as_large_as_there_are_message_ids(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One of them stays free for the request that is prepared next."""
-    for module in (prepare, store_loop):
-        monkeypatch.setattr(module, "MAX_MESSAGE_ID", 6)
+    monkeypatch.setattr(prepare, "_MAX_MESSAGE_ID", 6)
     with WindowPeer(hold=6) as peer:
         outcomes, error = send_to(peer, write_instances(tmp_path, 20), 6)
     assert (results(outcomes), error) == (["stored"] * 20, None)

@@ -37,9 +37,9 @@ from dcmsend.transfer import Reason, TransferOptions
 
 from .association import Association
 
-__all__ = ["MAX_MESSAGE_ID", "PreparedStore", "Preparer"]
+__all__ = ["PreparedStore", "Preparer"]
 
-MAX_MESSAGE_ID: Final = 65535
+_MAX_MESSAGE_ID: Final = 65535
 
 
 class PreparedStore(Prepared):
@@ -80,6 +80,11 @@ class Preparer:
         self._accepted = {row[0]: row for row in association.accepted}
         self._last_message_id = 0
 
+    @property
+    def most_outstanding(self) -> int:
+        """How many requests may wait for an answer: one message id stays free for the one that is prepared."""
+        return _MAX_MESSAGE_ID - 1
+
     def prepare(self, index: int, instance: Instance, context_id: int, outstanding: Container[int]) -> PreparedStore:
         """Load, check and stage one instance; a problem with it becomes its ``failure``.
 
@@ -107,7 +112,7 @@ class Preparer:
     def _next_message_id(self, outstanding: Container[int]) -> int:
         message_id = self._last_message_id
         while True:
-            message_id = message_id % MAX_MESSAGE_ID + 1
+            message_id = message_id % _MAX_MESSAGE_ID + 1
             if message_id not in outstanding:
                 self._last_message_id = message_id
                 return message_id

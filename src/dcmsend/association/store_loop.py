@@ -23,7 +23,7 @@ from dcmsend.transfer import Observer, Reason, Result, StoreOutcome, Timings, bl
 from .association import Association
 from .dimse_stretch import DimseStretch
 from .in_flight import InFlight, Sent
-from .prepare import MAX_MESSAGE_ID, PreparedStore, Preparer
+from .prepare import PreparedStore, Preparer
 from .store_log import (
     log_aborting_for_release,
     log_peer_gone,
@@ -96,7 +96,7 @@ class StoreLoop:
             yield from self._run()
 
     def _run(self) -> Iterator[StoreOutcome]:
-        window = min(self._association.window, MAX_MESSAGE_ID - 1)  # one stays free for the request that is prepared
+        window = min(self._association.window, self._preparer.most_outstanding)
         while self.error is None and not self._interrupt.requested:
             task = self._work.take(may_wait=not self._in_flight)
             if task is None:
