@@ -366,12 +366,17 @@ def test_a_disk_that_fails_in_the_midst_of_a_copy(
     second = source.with_name("y.dcm")
     second.write_bytes(CONTENT)
     go_the_way("another file system", monkeypatch)
-    copy_file, unlink, faults = move_file.copy_file, Folder.unlink, [0]
+    copy_file, unlink, remove, faults = move_file.copy_file, Folder.unlink, os.unlink, [0]
 
     def half_a_copy(here: Folder, name: str, there: Folder, new_name: str) -> None:
         copy_file(here, name, there, new_name)
         if faults:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    def fail(name: str, **options: object) -> None:
+        if name.endswith("-copy"):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        remove(name, **options)
 
     def not_removed(self: Folder, name: str) -> None:
         if faults and name.endswith("-copy"):
@@ -388,5 +393,10 @@ def test_a_disk_that_fails_in_the_midst_of_a_copy(
     mover.close()
     (copy,) = target.parent.glob(".dcmsend-*-copy")
     assert any(str(copy) in text for text in told_of(caplog))
+    with monkeypatch.context() as disk:  # which still fails in the next run
+        disk.setattr(os, "unlink", fail)
+        recover(str(tmp_path / "sent"))
+    assert copy.exists()
+    assert str(copy) in told_of(caplog)[-1]
     recover(str(tmp_path / "sent"))
     assert everything_below(tmp_path / "in", tmp_path / "sent") == [source, target.with_name("y.dcm")]

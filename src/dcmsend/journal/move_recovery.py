@@ -77,7 +77,12 @@ def _is_placed(folder: Folder, taken: str, placed: str) -> bool:
 
 
 def _remove_copy(note: LeftNote, target: str) -> None:
-    with suppress(OSError):
-        copy = os.path.join(os.path.dirname(target), note.copy)
+    """Remove what there is of a copy.  Raises NotMoved where nobody can tell: the note has to stay."""
+    copy = os.path.join(os.path.dirname(target), note.copy)
+    try:
         os.unlink(copy)
-        _log.warning("removed a copy that a killed run had not completed: %s", copy)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise NotMoved(f"what there is of a copy may be '{copy}': {error.strerror}") from error
+    _log.warning("removed a copy that a killed run had not completed: %s", copy)
