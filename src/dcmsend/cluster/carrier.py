@@ -201,7 +201,7 @@ class ClusterCarrier:
                 if group["attempt"] in self._over:
                     self._finish(group["attempt"])
             return
-        if text == "lost":  # by us: its worker may go on with it
+        if text == "lost":  # only for us: its worker may go on with it
             self._was_cut |= attempt in self._window.running
             return
         wait = {"finished": _MISSING, "killed": _LATE}.get(text, 0.0)
@@ -219,17 +219,17 @@ class ClusterCarrier:
         how, _ = self._over.pop(attempt)
         self._begun.pop(attempt, None)
         if self._ends.is_complete(attempt) and self._ends.was_left(attempt):
-            if how != "lost":
+            if how != "cut":
                 _log.warning("a worker has left, what it had not sent is sent by another one")
             self._ends.put_back(attempt, was_told=True)
-        elif how in ("finished", "lost") and self._ends.is_complete(attempt):
+        elif how in ("finished", "cut") and self._ends.is_complete(attempt):
             error = self._ends.end(attempt)
             if error is not None and self._error is None:
                 self._stop(error)
         elif how == "killed":
             _log.warning("a worker has died, what it had not sent is sent by another one")
             self._ends.die(attempt)
-        elif how in ("finished", "lost"):
+        elif how in ("finished", "cut"):
             self._ends.put_back(attempt)
         else:
             self._ends.put_back(attempt)
@@ -346,7 +346,7 @@ class ClusterCarrier:
             return
         self._pump(_LATE)
         for attempt in self._window.running:
-            self._over[attempt] = "lost", 0.0
+            self._over[attempt] = "cut", 0.0
             self._finish(attempt)
         self._was_cut = False
 

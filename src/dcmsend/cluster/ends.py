@@ -164,21 +164,19 @@ class Ends:
         """
         try:
             attempt = int(group["attempt"])
-            heard = self._heard.get(attempt)
-            if heard is not None and heard.begins_anew(group):
-                self._close_associations(attempt, heard)
-                self._window.begin_anew(attempt)
-            if heard is not None and heard.is_late(group):
-                attempt, heard = 0, None  # as of an attempt that is over: only what is stored counts
-            if heard is not None:
-                if group["number"] in heard.groups:
-                    return
+            heard = self._heard_of(attempt, group)
+            if heard is None:
+                attempt = -attempt  # none under way has this number: only what is stored counts
+            elif group["number"] in heard.groups:
+                return
+            else:
                 heard.groups.add(group["number"])
                 heard.host = group["host"]
                 self._window.hear(attempt)
                 self._take_events(attempt, group)
-            for name, level, text in () if is_told_again and heard is None else group.get("log", ()):
-                logging.getLogger(name).log(level, "%s", text)
+            if heard is not None or not is_told_again:
+                for name, level, text in group.get("log", ()):
+                    logging.getLogger(name).log(level, "%s", text)
             for end in group.get("ends", ()):
                 self._take_end(attempt, heard, *end)
             if heard is not None and group.get("last"):
@@ -187,6 +185,16 @@ class Ends:
                 self._note_earlier(*told)
         except _MALFORMED as error:
             _log.warning("ignoring what a worker has told: %s: %s", type(error).__name__, error)
+
+    def _heard_of(self, attempt: int, group: dict[str, Any]) -> Heard | None:
+        """What was heard of an attempt so far, with a group of it; None if it is over, or if this course of it is."""
+        heard = self._heard.get(attempt)
+        if heard is None:
+            return None
+        if heard.note_course(group):
+            self._close_associations(attempt, heard)
+            self._window.begin_anew(attempt)
+        return None if heard.is_late(group) else heard
 
     def _take_last(self, heard: Heard, group: dict[str, Any]) -> None:
         heard.last = group["number"]
@@ -239,7 +247,7 @@ class Ends:
         was_reached = heard is not None and self._window.was_reached(found[1] if number is None else number)
         if number is not None:
             item = self._window.settle(attempt, number, is_stored=values[0] == Result.STORED.name)
-        elif heard is not None and self._window.settle_found(attempt, heard.distinct(found[0])):
+        elif heard is not None and self._window.settle_found(attempt, heard.numbered(found[0])):
             item = found_from(found[2:], heard.attempt.inputs[found[1]], self._own_name)
             self._record.instances_found += 1
         else:
@@ -268,7 +276,7 @@ class Ends:
         item: Source | None = None
         if number is not None:
             item = self._window.settle(attempt, number, is_stored=False, was_sent=False)
-        elif heard is not None and self._window.settle_found(attempt, heard.distinct(f"rejected {path}")):
+        elif heard is not None and self._window.settle_found(attempt, heard.numbered(f"rejected {path}")):
             item = next(iter(heard.attempt.inputs.values()))
             self._record.instances_found += 1
         if item is None:

@@ -41,8 +41,8 @@ class Heard:
         self.error: DcmsendError | None = None
         self.has_left = False
 
-    def begins_anew(self, group: dict[str, Any]) -> bool:
-        """Note the course of a group; whether it is a further one, of which nothing was heard before."""
+    def note_course(self, group: dict[str, Any]) -> bool:
+        """Note the course of a group; return whether it is a further one, of which nothing was heard before."""
         course = group.get("course", "")
         if course in self._courses:
             return False
@@ -58,9 +58,11 @@ class Heard:
         """Whether a group is of a course that is over."""
         return bool(group.get("course", "") != self.course)
 
-    def distinct(self, digest: str) -> str:
-        """The digest of what was found in an input, changed where the same was found before, as two records of a
-        DICOMDIR for one file; each attempt tells of them in the same order."""
+    def numbered(self, digest: str) -> str:
+        """Count the digest of what was found in an input; return it, with its number from the second time on.
+
+        Two records of a DICOMDIR may be for one file; each attempt tells of them in the same order.
+        """
         self._seen[digest] += 1
         return digest if self._seen[digest] == 1 else f"{digest} {self._seen[digest]}"
 
