@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any, cast
@@ -37,6 +38,7 @@ def test_what_might_be_tried_again_when_the_worker_leaves(
     interrupt = Interrupt()
     teller = SimpleNamespace(end=lambda *end: said.append(end))
     batch = worker._Batch({"found": [], "inputs": []}, cast(Any, teller), interrupt)
+    batch._numbers["/in/a"] = deque([1])
     instance = Instance(InputFile("/in/a"), CT_CLASS, "1.2.3", transfer_syntax(EI), ReadMode.FILE_ONLY)
     waiting = StoreOutcome(1, instance, **{"reason": Reason.CONNECTION_LOST, **facts})
 

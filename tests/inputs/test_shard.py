@@ -195,7 +195,8 @@ def test_young_files_of_others_are_not_looked_at(tree: Path, monkeypatch: pytest
 
 
 def test_a_dicomdir_is_for_all() -> None:
-    for name, is_for_all in (("DICOMDIR", True), ("dicomdir", True), ("DICOMDIR2", False), ("x.dcm", False)):
+    names = {"DICOMDIR": True, "dicomdir": True, "DICOMDIR.;1": True, "DICOMDIR2": False, "x.dcm": False}
+    for name, is_for_all in names.items():
         item = found("/mnt/", f"m/{name}")
         assert Share(Shard(1, 2), expands_dicomdir=True).is_for_all(item) is is_for_all
         assert not Share(Shard(1, 2)).is_for_all(item)

@@ -36,7 +36,10 @@ _BY_REJECTION: Final = {
     Rejection.UNKNOWN_STORAGE_CLASS: "-nuc takes UIDs without a check",
     Rejection.UNKNOWN_TRANSFER_SYNTAX: "-nuc takes UIDs without a check",
     Rejection.BROKEN_DICOMDIR: f"the DICOMDIR cannot be read; {_THE_FILES}",
-    Rejection.DICOMDIR_NOT_FOLLOWED: "--exclude '**/DICOMDIR' leaves it out, and its images are sent as they lie there",
+    Rejection.DICOMDIR_NOT_FOLLOWED: (
+        "--exclude with its name, as in --exclude '**/DICOMDIR', leaves it out, "
+        "and its images are sent as they lie there"
+    ),
     Rejection.RECORD_WITHOUT_FILE: f"the DICOMDIR is damaged; {_THE_FILES}",
     Rejection.RECORD_LACKS_UID: f"the DICOMDIR is incomplete; {_THE_FILES}",
     Rejection.OUTSIDE: "--dicomdir-allow-outside permits it",

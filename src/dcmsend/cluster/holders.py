@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Final
 
-from dcmsend.inputs import InputFile, Source, ToldMember, is_archive, name_of
+from dcmsend.inputs import InputFile, Source, ToldMember, is_archive, is_dicomdir_name, name_of
 from dcmsend.settings import Settings
 from dcmsend.transfer import Ledger
 
@@ -40,7 +40,7 @@ class Holders:
         return self._archives and is_archive(item)
 
     def _is_dicomdir(self, item: Source) -> bool:
-        return self._dicomdirs and os.path.basename(name_of(item)).upper() == "DICOMDIR"
+        return self._dicomdirs and is_dicomdir_name(name_of(item))
 
     def stored(self, item: Source) -> set[str]:
         """Digests of what is stored of an input, as the worker will compute them.  Raises JournalError."""

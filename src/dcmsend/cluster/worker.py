@@ -260,7 +260,7 @@ class _Batch:
     def _holder(self, item: Source) -> int:
         """The number of the input that another one was found in: mostly alone, but the driver may not have seen it."""
         there = item.container
-        return self._all[there.path] if there is not None else next(iter(self._all.values()))
+        return self._all[there.path] if there is not None else next(reversed(self._all.values()))
 
     # -- ``Ledger``
 

@@ -14,6 +14,7 @@ from typing import Final
 from dcmsend.dicom.record import Record
 
 from .input_file import InputFile, is_missing
+from .similar_name import is_dicomdir_name
 from .source import Origin, Source, name_bytes, name_of
 
 __all__ = ["Shard", "Share"]
@@ -96,7 +97,7 @@ class Share:
 
         A DICOMDIR with another name belongs to one shard, with all its references.  Source: PS3.10 8.6.
         """
-        return self._expands_dicomdir and _base_name(name_of(item)).upper() == "DICOMDIR"
+        return self._expands_dicomdir and is_dicomdir_name(name_of(item))
 
     def _name_of(self, item: Source) -> str:
         item = item.container or item

@@ -206,7 +206,7 @@ def test_a_dicomdir_in_an_archive_ends_a_run_that_is_told_how_to_go_on(dcmsend: 
         done = run(dcmsend, "--archives", "+rd", "127.0.0.1", peer.port, path)
         assert done.exit_code == 22
         assert "cannot be read" not in done.stderr
-        assert "--exclude '**/DICOMDIR' leaves it out, and its images are sent as they lie there" in done.stderr
+        assert "--exclude '**/DICOMDIR', leaves it out, and its images are sent as they lie there" in done.stderr
         done = run(dcmsend, "--archives", "+rd", "--exclude", "**/DICOMDIR", "127.0.0.1", peer.port, path)
         assert (done.exit_code, len(peer.stores)) == (0, 2)
 
