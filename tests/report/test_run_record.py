@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dcmsend.errors import Cancelled, DcmsendError, GivenUp, NoInputFiles, StoreUnusable
-from dcmsend.reasons import NoStore
+from dcmsend.errors import Cancelled, DcmsendError, GivenUp, JournalError, NoInputFiles, StoreUnusable
+from dcmsend.reasons import NoJournal, NoStore
 from dcmsend.report import RunRecord
 
 
@@ -18,6 +18,8 @@ from dcmsend.report import RunRecord
         (GivenUp("3 associations in a row ended without an answer"), True),
         (StoreUnusable("s3://bucket/", "reason", NoStore.UNREACHABLE), True),
         (StoreUnusable("s3://bucket/", "reason", NoStore.FORBIDDEN), False),
+        (JournalError("j", "in use by another run", NoJournal.IN_USE), True),
+        (JournalError("j", "is damaged"), False),
         (NoInputFiles(), False),
         (None, False),
     ],

@@ -80,7 +80,7 @@ def test_interim_answers_without_end_are_not_read_for_ever(tmp_path: Path, size:
     paths = files_of(tmp_path, [size])
     with Chattering() as server:
         sent = store(server.url, paths)
-    assert sent.results == ["unconfirmed"]
+    assert sent.results in (["unconfirmed"], ["failed"])  # failed: they were too many before all of it had gone out
     assert sent.reasons == ["PROTOCOL_ERROR"]
 
 

@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import stat
+import sys
 import time
 from typing import BinaryIO, Final
 
@@ -95,6 +96,9 @@ class LogFile:
 
 
 def _is_pipe(path: str) -> bool:
+    """Whether a path is a pipe that may be waited for; those of Windows have a reader, or are an error at once."""
+    if sys.platform == "win32":
+        return False
     try:
         return stat.S_ISFIFO(os.stat(path).st_mode)
     except OSError:
@@ -106,13 +110,14 @@ def _open_pipe(path: str, flags: int) -> int:
     until = time.monotonic() + _PIPE_SECONDS
     while True:
         try:
-            descriptor = os.open(path, flags | os.O_NONBLOCK, 0o666)
+            descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0), 0o666)
         except OSError as error:
             if error.errno != errno.ENXIO or time.monotonic() >= until:
                 raise
             time.sleep(_PIPE_LOOK)
         else:
-            os.set_blocking(descriptor, True)
+            if sys.platform != "win32":  # which has no such pipes
+                os.set_blocking(descriptor, True)
             return descriptor
 
 

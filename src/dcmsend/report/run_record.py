@@ -205,7 +205,8 @@ class RunRecord:
     def may_store_more(self) -> bool:
         """Whether the same run again may store more: what was found, or what a search that ended too soon had not."""
         error = self.error
-        ends_for_now = isinstance(error, Cancelled | GivenUp | SessionFailed | StoreUnusable) and not error.is_permanent
+        passing = Cancelled | GivenUp | JournalError | SessionFailed | StoreUnusable
+        ends_for_now = isinstance(error, passing) and not error.is_permanent
         return self.may_succeed + self.to_send_again > 0 or (ends_for_now and self.searches and not self.all_found)
 
     @property

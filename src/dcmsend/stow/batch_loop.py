@@ -238,7 +238,7 @@ class BatchLoop:
         self._log_answers(batch, judgement)
         results = {verdict.result for verdict in verdicts.values()}
         is_busy = judgement.next is Next.BUSY
-        self.answered += sum(is_busy or verdict.result is not Result.UNCONFIRMED for verdict in verdicts.values())
+        self.answered += sum(is_busy or _is_answered(verdict) for verdict in verdicts.values())
         error = judgement.error
         if error is not None:
             _log.error("Failed sending STOW-RS request: %s", error)
@@ -355,6 +355,10 @@ class BatchLoop:
 def _unanswered(batch: Batch, reason: Reason, message: str) -> dict[int, Verdict]:
     verdicts = ((part.index, unanswered(part, reason, message)) for part in batch.parts)
     return {index: verdict for index, verdict in verdicts if verdict is not None}
+
+
+def _is_answered(verdict: Verdict) -> bool:
+    return verdict.result is not Result.UNCONFIRMED and verdict.reason is not Reason.PROTOCOL_ERROR
 
 
 def _unless_changed(part: Part, verdict: Verdict) -> Verdict:
