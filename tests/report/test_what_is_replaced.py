@@ -389,7 +389,7 @@ def test_a_report_that_grows_is_free_when_its_process_ends_whatever_it_has_forke
         "import os, sys; from dcmsend.report.report_file import ReportFile\n"
         "report = ReportFile(sys.argv[1], is_streamed=True)\n"
         "reader, writer = os.pipe()\n"
-        "if not os.fork(): os.write(writer, b'x'); sys.stdin.read()\n"
+        "if not os.fork(): os.write(writer, b'x'); sys.stdin.read(); os._exit(0)\n"
         "os.read(reader, 1)\n"  # the child has done what it does after a fork
         "os._exit(0)"
     )
