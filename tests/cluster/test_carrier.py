@@ -9,7 +9,7 @@ import threading
 import time
 import zipfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,8 @@ from dcmsend import (
     ReportOptions,
     Result,
     RetryOptions,
+    StoreOutcome,
+    Transfer,
     ValueRule,
     send,
 )
@@ -52,6 +54,16 @@ SLOW = Script(other_stores=Respond(delay=0.004))
 def stored_rows(journal: Path) -> Counter[str]:
     with JournalReader(str(journal)) as reader:
         return Counter(row.sop_instance_uid for row in reader.rows(JournalFilter()) if row.result is Result.STORED)
+
+
+def outcomes_of(transfer: Transfer, count: int, act: Callable[[], object]) -> list[StoreOutcome]:
+    """All outcomes; ``act`` is called behind as many as ``count`` says."""
+    outcomes = []
+    for outcome in transfer:
+        outcomes.append(outcome)
+        if len(outcomes) == count:
+            act()
+    return outcomes
 
 
 def test_each_instance_is_stored_once_and_a_second_run_sends_nothing(client: Client, tmp_path: Path) -> None:
@@ -106,13 +118,9 @@ def test_the_results_are_those_of_a_run_on_this_machine(client: Client, tmp_path
 
 def test_a_worker_that_is_killed_loses_nothing(client: Client, tmp_path: Path) -> None:
     write_tree(tmp_path / "tree", 600, per_directory=100)
-    outcomes = []
     with ScriptedPeer(SLOW) as peer:
         transfer = transfer_over(client, tmp_path / "tree", peer.port, tmp_path / "journal")
-        for outcome in transfer:
-            outcomes.append(outcome)
-            if len(outcomes) == 150:
-                kill_a_worker(client)
+        outcomes = outcomes_of(transfer, 150, lambda: kill_a_worker(client))
     expected = [tiny_instance_uid(number) for number in range(600)]
     assert sorted(outcome.sop_instance_uid for outcome in outcomes) == expected
     assert {outcome.result for outcome in outcomes} == {Result.STORED}
@@ -149,13 +157,10 @@ def test_what_is_left_out_by_its_values_has_rows(client: Client, tmp_path: Path)
 def test_a_worker_that_leaves_in_order_ends_nothing(client: Client, tmp_path: Path) -> None:
     """As when a cluster becomes smaller: what it had not sent is sent by another one, whatever it could still tell."""
     write_tree(tmp_path / "tree", 400, per_directory=100)
-    outcomes = []
     with ScriptedPeer(Script(other_stores=Respond(delay=0.02))) as peer:
         transfer = transfer_over(client, tmp_path / "tree", peer.port, tmp_path / "journal")
-        for outcome in transfer:
-            outcomes.append(outcome)
-            if len(outcomes) == 50:
-                client.run(_leave, workers=[min(client.scheduler_info()["workers"])])
+        one = [min(client.scheduler_info()["workers"])]
+        outcomes = outcomes_of(transfer, 50, lambda: client.run(_leave, workers=one))
     expected = [tiny_instance_uid(number) for number in range(400)]
     assert {outcome.result for outcome in outcomes} == {Result.STORED}
     assert sorted(outcome.sop_instance_uid for outcome in outcomes) == expected
@@ -163,16 +168,16 @@ def test_a_worker_that_leaves_in_order_ends_nothing(client: Client, tmp_path: Pa
     assert stored_rows(tmp_path / "journal") == Counter(expected)
 
 
+def forget_batches(client: Client) -> None:
+    client.cancel([Future(key, client) for key in list(client.futures)])
+
+
 def test_batches_that_the_scheduler_has_forgotten_are_not_sent_twice(client: Client, tmp_path: Path) -> None:
     """As where a connection breaks and is there again at once: the workers go on with them."""
     write_tree(tmp_path / "tree", 200)
-    outcomes = []
     with ScriptedPeer(Script(other_stores=Respond(delay=0.02))) as peer:
         transfer = transfer_over(client, tmp_path / "tree", peer.port, tmp_path / "journal")
-        for outcome in transfer:
-            outcomes.append(outcome)
-            if len(outcomes) == 10:
-                client.cancel([Future(key, client) for key in list(client.futures)])
+        outcomes = outcomes_of(transfer, 10, lambda: forget_batches(client))
     assert {outcome.result for outcome in outcomes} == {Result.STORED}
     assert Counter(uids_at(peer)) == Counter(tiny_instance_uid(number) for number in range(200))
     assert most_at_once(peer) <= 2
@@ -297,13 +302,9 @@ def test_a_journal_that_fails_over_what_an_earlier_driver_was_told_loses_no_outc
 
 def test_a_run_that_is_cancelled_drains_and_the_next_one_sends_the_rest(client: Client, tmp_path: Path) -> None:
     write_tree(tmp_path / "tree", 500, per_directory=100)
-    outcomes = []
     with ScriptedPeer(SLOW) as peer:
         transfer = transfer_over(client, tmp_path / "tree", peer.port, tmp_path / "journal")
-        for outcome in transfer:
-            outcomes.append(outcome)
-            if len(outcomes) == 60:
-                transfer.cancel()
+        outcomes = outcomes_of(transfer, 60, transfer.cancel)
         stored = [outcome for outcome in outcomes if outcome.result is Result.STORED]
         assert {each.reason for each in outcomes if each.result is not Result.STORED} == {Reason.CANCELLED}
         assert len(uids_at(peer)) == len(stored) < 500

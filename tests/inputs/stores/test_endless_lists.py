@@ -8,8 +8,9 @@ import os
 import sqlite3
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
+from io import BufferedIOBase
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,23 @@ def listed(backend: str, lister: Lister, patch: pytest.MonkeyPatch) -> Iterator[
         else:
             more = (("backend", "obstore"),) if backend == "obstore" else ()
             yield "s3://dicom/in/", (("endpoint_url", url), *more)
+
+
+def page_of(write: Callable[[BufferedIOBase], None]) -> type[BaseHTTPRequestHandler]:
+    """A web server of which each path is the index page that ``write`` writes."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002  (the name of the base class)
+            """Be silent."""
+
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            with contextlib.suppress(ConnectionError):
+                write(self.wfile)
+
+    return Handler
 
 
 def paths_of(url: str, inputs: InputOptions) -> list[str]:
@@ -193,19 +211,11 @@ def test_an_index_page_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(web_module, "_LONGEST_PAGE", 500_000)
     stopped = threading.Event()
 
-    class Handler(BaseHTTPRequestHandler):
-        def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002  (the name of the base class)
-            """Be silent."""
+    def write(file: BufferedIOBase) -> None:
+        while not stopped.is_set():
+            file.write(b"<p>text</p>\n" * 10_000)
 
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", "text/html")
-            self.end_headers()
-            with contextlib.suppress(ConnectionError):
-                while not stopped.is_set():
-                    self.wfile.write(b"<p>text</p>\n" * 10_000)
-
-    with serving(Handler) as port:
+    with serving(page_of(write)) as port:
         try:
             with pytest.raises(StoreUnusable, match="no end"):
                 count_of(f"http://127.0.0.1:{port}/in/", ())
@@ -219,19 +229,11 @@ def test_a_server_need_not_wait_until_its_page_is_needed() -> None:
     filling = b"<p>" + b" " * 10_000 + b"</p>"
     page = b'<a href="1.dcm">x</a>' + filling * 2400 + b'<a href="2.dcm">x</a>'
 
-    class Handler(BaseHTTPRequestHandler):
-        def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002  (the name of the base class)
-            """Be silent."""
+    def write(file: BufferedIOBase) -> None:
+        file.write(page)
+        written.set()
 
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", "text/html")
-            self.end_headers()
-            with contextlib.suppress(ConnectionError):
-                self.wfile.write(page)
-                written.set()
-
-    with serving(Handler) as port:
+    with serving(page_of(write)) as port:
         url = f"http://127.0.0.1:{port}/in/"
         inputs = InputOptions(scan_directories=True)
         stores = Stores(inputs)
