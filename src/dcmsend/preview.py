@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -24,6 +23,7 @@ from dcmsend.errors import (
 from dcmsend.index import Instance
 from dcmsend.interrupt import Interrupt
 from dcmsend.load import Abilities
+from dcmsend.loggers import get_logger
 from dcmsend.plan import AssociationPlan, plan_association
 from dcmsend.protocol import PresentationContext, status_text
 from dcmsend.report import RunRecord, look_at_reports
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
 __all__ = ["preview"]
 
-_log = logging.getLogger("dcmsend.app")
-_network_log = logging.getLogger("dcmsend.network")
+_log = get_logger("dcmsend.app")
+_network_log = get_logger("dcmsend.network")
 
 
 def preview(

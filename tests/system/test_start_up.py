@@ -11,7 +11,10 @@ from support.discarding_peer import DiscardingPeer
 from support.programs import installed_dcmsend
 from support.run import run
 
-UNUSED = ("pydicom", "numpy", "ssl", "asyncio", "argparse", "json", "sqlite3", "tempfile", "subprocess")
+UNUSED = (
+    "logging", "traceback", "pydicom", "numpy", "ssl", "asyncio", "argparse", "json", "sqlite3", "tempfile",
+    "subprocess",
+)  # fmt: skip
 FOR_PROOF = [
     f"dcmsend.protocol.{name}"
     for name in (

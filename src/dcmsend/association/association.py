@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import NoReturn
@@ -22,6 +21,7 @@ from dcmsend.errors import (
 )
 from dcmsend.interrupt import Interrupt
 from dcmsend.load import Payload
+from dcmsend.loggers import get_logger
 from dcmsend.protocol import (
     Abort,
     AssociateAC,
@@ -74,7 +74,7 @@ _UNACKNOWLEDGED = 64 * 1024
 
 _NO_ANSWER = "DIMSE No data available (timeout in non-blocking mode)"
 
-_log = logging.getLogger("dcmsend.network")
+_log = get_logger("dcmsend.network")
 
 
 class Association:

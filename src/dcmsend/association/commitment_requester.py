@@ -5,12 +5,12 @@ Source: PS3.4 J.3.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from typing import Final
 
 from dcmsend.errors import PeerDataSetError
 from dcmsend.interrupt import Interrupt
+from dcmsend.loggers import get_logger
 from dcmsend.protocol import (
     STORAGE_COMMITMENT_PUSH_MODEL,
     STORAGE_COMMITMENT_PUSH_MODEL_INSTANCE,
@@ -38,7 +38,7 @@ _REQUEST_STORAGE_COMMITMENT: Final = 1
 _MOST_REPORTS: Final = 1000
 """Reports taken in one call; an archive has a few requests of ours at a time."""
 
-_log = logging.getLogger("dcmsend.network")
+_log = get_logger("dcmsend.network")
 
 
 class CommitmentRequester:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ from dcmsend.errors import DcmsendError, PlanError
 from dcmsend.index import Instance
 from dcmsend.interrupt import Interrupt
 from dcmsend.load import Abilities, FilesAhead
+from dcmsend.loggers import get_logger
 from dcmsend.plan import AssociationPlan, PlanOptions, plan_association, plan_open_association
 from dcmsend.transfer import Counter, Counts, Observer, PeerFacts, TransferOptions, log_end
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DimseTarget"]
 
-_log = logging.getLogger("dcmsend.network")
-_app_log = logging.getLogger("dcmsend.app")
+_log = get_logger("dcmsend.network")
+_app_log = get_logger("dcmsend.app")
 
 
 class DimseTarget:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 from collections.abc import Iterator
 from typing import Final
 
@@ -16,6 +15,7 @@ from dcmsend.errors import (
     SopClassRefused,
 )
 from dcmsend.interrupt import Interrupt
+from dcmsend.loggers import get_logger
 from dcmsend.protocol import (
     Command,
     CommandParseError,
@@ -41,7 +41,7 @@ _MOST_MESSAGE_IDS: Final = 65535
 _PATIENCE: Final = 1.0
 """Seconds to wait for a peer that violates the protocol."""
 
-_log = logging.getLogger("dcmsend.network")
+_log = get_logger("dcmsend.network")
 
 
 class Exchange:

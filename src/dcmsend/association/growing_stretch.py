@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import logging
-
 from dcmsend.errors import PlanError
 from dcmsend.index import Instance
+from dcmsend.loggers import get_logger
 from dcmsend.plan import AssociationPlan, ContextTable
 from dcmsend.transfer import GrowingList, Growth, Pulled
 
@@ -13,7 +12,7 @@ from .dimse_stretch import DimseStretch
 
 __all__ = ["GrowingStretch"]
 
-_log = logging.getLogger("dcmsend.network")
+_log = get_logger("dcmsend.network")
 
 
 class GrowingStretch(DimseStretch):

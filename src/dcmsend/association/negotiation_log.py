@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 
 from dcmsend.dicom.ae_title import cut_ae_title
 from dcmsend.dicom.sop_class import sop_class_name
 from dcmsend.errors import AssociationRejected, DcmsendError
+from dcmsend.loggers import DEBUG, INFO, get_logger
 from dcmsend.protocol import (
     IMPLEMENTATION_CLASS_UID,
     IMPLEMENTATION_VERSION_NAME,
@@ -23,7 +23,7 @@ from .peer import Peer
 
 __all__ = ["log_accepted", "log_rejected", "log_request", "warn_of_adjustments"]
 
-_log = logging.getLogger("dcmsend.network")
+_log = get_logger("dcmsend.network")
 
 _REASONS_OF_SOURCE = {1: (1, 2, 3, 7), 2: (1, 2), 3: (1, 2)}
 """Reasons of a rejection that PS3.8 Table 9-21 defines, for each source."""
@@ -120,7 +120,7 @@ def log_rejected(error: DcmsendError) -> None:
 
 
 def _level(options: TransferOptions) -> int:
-    return logging.INFO if options.log_negotiation else logging.DEBUG
+    return INFO if options.log_negotiation else DEBUG
 
 
 def _banner(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 
 from dcmsend.errors import (
@@ -14,6 +13,7 @@ from dcmsend.errors import (
     UserIdentityNotConfirmed,
 )
 from dcmsend.interrupt import Interrupt
+from dcmsend.loggers import get_logger
 from dcmsend.protocol import (
     IMPLEMENTATION_CLASS_UID,
     IMPLEMENTATION_VERSION_NAME,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["end_association", "open_association"]
 
-_log = logging.getLogger("dcmsend.network")
+_log = get_logger("dcmsend.network")
 
 
 def open_association(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from enum import Enum
 from typing import Final
 
 from dcmsend.dicom.record import Record
 from dcmsend.errors import ConnectionLost, TlsFailed
+from dcmsend.loggers import get_logger
 from dcmsend.protocol import AssociateRJ, ReportAcceptor, decode_pdu
 from dcmsend.transport import AcceptedConnection
 
@@ -18,7 +18,7 @@ __all__ = ["ReportConnection", "ReportLimits"]
 _PROGRESS: Final = 64 * 1024
 """Bytes after which an incomplete message has come on: a minute more is allowed for it."""
 
-_log = logging.getLogger("dcmsend.network")
+_log = get_logger("dcmsend.network")
 
 
 class ReportLimits(Record):

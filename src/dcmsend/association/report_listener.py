@@ -6,7 +6,6 @@ Source: PS3.4 J.3.3: the archive opens an association of its own, as the SCP of 
 from __future__ import annotations
 
 import contextlib
-import logging
 import selectors
 import socket
 import threading
@@ -16,6 +15,7 @@ from collections.abc import Callable
 from dcmsend.errors import CannotListen
 from dcmsend.fork import own
 from dcmsend.interrupt import Interrupt
+from dcmsend.loggers import get_logger
 from dcmsend.protocol import AcceptanceTerms, ReportAcceptor
 from dcmsend.transfer import CommitmentAnswer
 from dcmsend.transport import AddressFamily, Listener
@@ -32,7 +32,7 @@ __all__ = ["ReportListener"]
 _PAUSE = 1.0
 """Seconds without accepting after the system had no means for a further connection."""
 
-_log = logging.getLogger("dcmsend.network")
+_log = get_logger("dcmsend.network")
 
 
 class ReportListener:

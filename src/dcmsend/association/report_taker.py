@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from typing import Final
 
 from dcmsend.dicom.ae_title import encode_ae_title
 from dcmsend.errors import PeerDataSetError
+from dcmsend.loggers import DEBUG, WARNING, get_logger
 from dcmsend.protocol import ReceivedReport, decode_commitment_report
 from dcmsend.transfer import CommitmentAnswer
 
@@ -25,7 +25,7 @@ _MOST_NOTES: Final = 100
 _LONGEST_SHOWN: Final = 500
 """Characters; the value of an element may be as long as a report."""
 
-_log = logging.getLogger("dcmsend.network")
+_log = get_logger("dcmsend.network")
 
 
 def shown(text: object) -> str:
@@ -61,7 +61,7 @@ class ReportTaker:
             decoded = decode_commitment_report(report.data_set, report.transfer_syntax)
         except PeerDataSetError as error:
             self._unreadable += 1
-            level = logging.WARNING if self._unreadable <= _MOST_NOTES else logging.DEBUG
+            level = WARNING if self._unreadable <= _MOST_NOTES else DEBUG
             _log.log(level, "a storage commitment report of %s cannot be read: %s", who, shown(error))
             return PROCESSING_FAILURE
         _log.debug(

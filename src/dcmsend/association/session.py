@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 
 from dcmsend.errors import Cancelled, DcmsendError, PlanError
 from dcmsend.interrupt import Interrupt
+from dcmsend.loggers import DEBUG, INFO, get_logger
 from dcmsend.transfer import (
     Counter,
     Observer,
@@ -33,8 +33,8 @@ __all__ = ["DimseSession"]
 _PATIENCE = 1.0
 """Seconds to wait for the peer when the caller has stopped, and for a release when the run is asked to end."""
 
-_log = logging.getLogger("dcmsend.network")
-_app_log = logging.getLogger("dcmsend.app")
+_log = get_logger("dcmsend.network")
+_app_log = get_logger("dcmsend.app")
 
 
 class DimseSession:
@@ -82,10 +82,10 @@ class DimseSession:
     def open(self) -> None:
         """Connect and negotiate.  Raises NegotiationFailed, Cancelled."""
         if self._is_numbered:
-            is_debugging = _app_log.isEnabledFor(logging.DEBUG)
+            is_debugging = _app_log.isEnabledFor(DEBUG)
             if is_debugging:
                 _app_log.debug("-" * 65)
-            level = logging.DEBUG if is_debugging else logging.INFO
+            level = DEBUG if is_debugging else INFO
             _app_log.log(level, "starting association #%d", self._counter.counts.sessions + 1)
         _app_log.info("initializing network ...")
         _app_log.info("negotiating network association ...")

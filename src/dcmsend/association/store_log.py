@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-
 from dcmsend.dicom.sop_class import modality_abbreviation, sop_class_name
 from dcmsend.errors import (
     AssociationAborted,
@@ -16,6 +14,7 @@ from dcmsend.errors import (
     TranscodeError,
 )
 from dcmsend.load import explain
+from dcmsend.loggers import DEBUG, INFO, get_logger
 from dcmsend.protocol import CStoreRSP, status_text
 
 from .prepare import PreparedStore
@@ -25,7 +24,7 @@ __all__ = [
     "log_unexpected_command", "with_code",
 ]  # fmt: skip
 
-_log = logging.getLogger("dcmsend.network")
+_log = get_logger("dcmsend.network")
 
 _CODES = {AssociationAborted: "0006:0317", AssociationReleased: "0006:0319", ConnectionLost: "0006:0317"}
 """DCMTK's module and condition numbers of errors without a ``code`` of their own."""
@@ -44,10 +43,10 @@ def log_peer_gone() -> None:
 
 def log_request(store: PreparedStore) -> None:
     """Log that an instance is being sent."""
-    if not _log.isEnabledFor(logging.INFO) or store.request is None:
+    if not _log.isEnabledFor(INFO) or store.request is None:
         return
     request = store.request
-    if not _log.isEnabledFor(logging.DEBUG):
+    if not _log.isEnabledFor(DEBUG):
         _log.info(
             "Sending C-STORE Request (MsgID %d, %s)",
             request.message_id,
@@ -72,10 +71,10 @@ def log_request(store: PreparedStore) -> None:
 
 def log_response(store: PreparedStore, response: CStoreRSP) -> None:
     """Log the peer's answer."""
-    if not _log.isEnabledFor(logging.INFO):
+    if not _log.isEnabledFor(INFO):
         return
     text = status_text(response.status)
-    if not _log.isEnabledFor(logging.DEBUG):
+    if not _log.isEnabledFor(DEBUG):
         _log.info("Received C-STORE Response (%s)", text)
         return
     _log.info("Received C-STORE Response")

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 import warnings
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+
+from dcmsend.loggers import ERROR, INFO, WARNING, configure_later, get_logger, is_loaded
 
 from .arguments import LogChoice
 from .command_line import CommandLine
-from .line_handler import LineHandler
 from .terminal import ErrorStream
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from logging import Handler, LogRecord
+
     from .log_config import LogConfiguration
 
 __all__ = ["LogSetup", "app_log"]
 
-app_log = logging.getLogger("dcmsend.app")
+app_log = get_logger("dcmsend.app")
 
 
 class LogSetup:
@@ -34,38 +36,67 @@ class LogSetup:
         Raises:
             UsageError: the log configuration file is not usable.
         """
-        logging.raiseExceptions = False  # print no traceback for a message that cannot be written
-        _silence_other_packages()
+        if not sys.warnoptions:
+            warnings.simplefilter("ignore")  # what matters of what other packages warn of is told in words of ours
         self._configuration: LogConfiguration | None = None
+        self.is_quiet = choice.level > ERROR
         if choice.config_file is None:
-            level = choice.level
-            handler = LineHandler(errors)
-            root = logging.getLogger("dcmsend")
-            root.handlers[:] = [handler]
-            root.propagate = False
-            root.setLevel(level)
-            log_always: Callable[[logging.LogRecord], object] = handler.handle
+            if _may_wait(choice, line):
+                configure_later(lambda: _show_lines(choice.level, errors))
+                return
+            log_always: Callable[[LogRecord], object] = _show_lines(choice.level, errors).handle
         else:
             from .log_config import LogConfiguration
 
+            _silence_other_packages()
             self._configuration = LogConfiguration(choice.config_file, program, errors)
-            level = self._configuration.root_level
+            self.is_quiet = self._configuration.root_level > ERROR
             log_always = self._configuration.log_always
-        self.is_quiet = level > logging.ERROR
         if choice.show_arguments:
-            log_always(logging.LogRecord("root", logging.INFO, __file__, 0, _describe(line, program), None, None))
+            log_always(_record_of_arguments(line, program))
 
     def close(self) -> None:
         """Close log files."""
         if self._configuration is not None:
             self._configuration.close()
 
+def _may_wait(choice: LogChoice, line: CommandLine) -> bool:
+    """Whether ``logging`` need not be loaded before somebody has a message.
+
+    It is loaded for an option that DCMTK lacks, and for an address, because then packages may be needed that have
+    messages of their own, which are not to be shown.
+    """
+    needs_packages = line.uses_ours_beside(()) or any("://" in name for name in line.parameters)
+    return choice.level >= WARNING and not (choice.show_arguments or needs_packages or is_loaded())
+
+
+def _show_lines(level: int, errors: ErrorStream) -> Handler:
+    """Send our messages from ``level`` on to standard error."""
+    import logging
+
+    from .line_handler import LineHandler
+
+    _silence_other_packages()
+    handler = LineHandler(errors)
+    root = logging.getLogger("dcmsend")
+    root.handlers[:] = [handler]
+    root.propagate = False
+    root.setLevel(level)
+    return handler
+
 
 def _silence_other_packages() -> None:
-    """Keep what other packages log and warn of from standard error; what matters of it is told in words of ours."""
+    """Keep what other packages log from standard error; what matters of it is told in words of ours."""
+    import logging
+
+    logging.raiseExceptions = False  # print no traceback for a message that cannot be written
     logging.lastResort = None
-    if not sys.warnoptions:
-        warnings.simplefilter("ignore")
+
+
+def _record_of_arguments(line: CommandLine, program: str) -> LogRecord:
+    from logging import LogRecord
+
+    return LogRecord("root", INFO, __file__, 0, _describe(line, program), None, None)
 
 
 def _describe(line: CommandLine, program: str) -> str:

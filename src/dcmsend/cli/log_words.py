@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import logging
-from typing import Final
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import logging
+    from typing import Final
 
 __all__ = ["LOG_LEVELS", "dcmtk_logger_name", "level_word", "message_of"]
 

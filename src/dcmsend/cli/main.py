@@ -118,13 +118,12 @@ def _transfer(
 
 
 def _preview(settings: Settings, names: list[str], interrupt: Interrupt) -> RunRecord:
-    import logging
-
+    from dcmsend.loggers import get_logger
     from dcmsend.preview import preview
     from dcmsend.settings import Preview
 
     if settings.report.text_report or settings.report.for_programs:
-        logging.getLogger("dcmsend.app").warning("no report is written, because nothing is sent")
+        get_logger("dcmsend.app").warning("no report is written, because nothing is sent")
     ask_peer = settings.preview is Preview.PROBE_PEER
     return preview(settings, names, write_output, interrupt=interrupt, ask_peer=ask_peer)
 

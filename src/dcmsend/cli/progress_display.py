@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from typing import TYPE_CHECKING
+
+from dcmsend.loggers import ERROR, WARNING
 
 from .option_table import PROGRESS
 from .terminal import ErrorStream, is_terminal, make_harmless
@@ -29,7 +30,7 @@ class ProgressDisplay:
         self._settings = settings
         self._on_terminal = is_terminal(sys.stderr)
         self._has_log_file = choice.config_file is not None
-        self._is_quiet = choice.config_file is None and choice.level > logging.ERROR
+        self._is_quiet = choice.config_file is None and choice.level > ERROR
         self._is_wanted = wish == "--progress" or (
             wish is None and self._on_terminal and _leaves_the_terminal_alone(choice, settings)
         )
@@ -88,4 +89,4 @@ def _leaves_the_terminal_alone(choice: LogChoice, settings: Settings) -> bool:
     """Whether only warnings and errors will be written to the terminal."""
     report = settings.report
     to_output = "-" in (report.json_report, report.jsonl_report, report.csv_report, report.html_report)
-    return choice.config_file is None and choice.level in (logging.WARNING, logging.ERROR) and not to_output
+    return choice.config_file is None and choice.level in (WARNING, ERROR) and not to_output

@@ -3,7 +3,6 @@ them."""
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 import uuid
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from dcmsend.errors import Cancelled, DcmsendError, GivenUp, JournalError, NoInputFiles, NoValidInputFiles
 from dcmsend.index import RejectedInput
 from dcmsend.inputs import Source
+from dcmsend.loggers import get_logger
 from dcmsend.transfer import StoreOutcome
 
 from .batches import FIRST_INPUTS, MOST_BYTES, BatchCutter, fitting_inputs
@@ -49,7 +49,7 @@ _WORKERS_LOOK: Final = 1.0
 _PUMP: Final = 200
 """Inputs that are listed before somebody looks what workers have told meanwhile."""
 
-_log = logging.getLogger("dcmsend.app")
+_log = get_logger("dcmsend.app")
 
 
 class ClusterCarrier:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections import deque
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from dcmsend.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN
 from dcmsend.errors import Cancelled, DcmsendError, SessionFailed, StoreUnusable, UsageError
 from dcmsend.index import FilteredInput, Instance, ReadMode, RejectedInput
 from dcmsend.inputs import Source
+from dcmsend.loggers import get_logger
 from dcmsend.reasons import Reason, Rejection
 from dcmsend.report import RunRecord
 from dcmsend.transfer import (
@@ -38,7 +38,7 @@ __all__ = ["Ends"]
 
 _MALFORMED: Final = (ValueError, KeyError, TypeError, AttributeError, IndexError)
 
-_log = logging.getLogger("dcmsend.app")
+_log = get_logger("dcmsend.app")
 
 
 class Ends:
@@ -176,7 +176,7 @@ class Ends:
                 self._take_events(attempt, group)
             if heard is not None or not is_told_again:
                 for name, level, text in group.get("log", ()):
-                    logging.getLogger(name).log(level, "%s", text)
+                    get_logger(name).log(level, "%s", text)
             for end in group.get("ends", ()):
                 self._take_end(attempt, heard, *end)
             if heard is not None and group.get("last"):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from typing import Any, Final
+
+from dcmsend.loggers import get_logger
 
 from .link import Link
 from .told import from_text
@@ -15,7 +16,7 @@ __all__ = ["end_own", "take_over"]
 
 _LOOK: Final = 0.2
 
-_log = logging.getLogger("dcmsend.app")
+_log = get_logger("dcmsend.app")
 
 
 def take_over(link: Link, topic: str, run: str, check: Callable[[], None], patience: float) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 from dcmsend.errors import UsageError
+from dcmsend.loggers import get_logger
 
 from .errors import READ_BY_WORKERS, SAME_EVERYWHERE, ClusterUnusable
 from .options import ClusterOptions
@@ -42,7 +43,7 @@ are away at that moment, those too that had come back and died again."""
 _LOGGERS: Final = ("distributed", "distributed.client", "distributed.gc", "tornado.application")
 """Those to which Dask gives a level and a handler."""
 
-_log = logging.getLogger("dcmsend.app")
+_log = get_logger("dcmsend.app")
 
 
 def check_cluster_package() -> None:

@@ -12,16 +12,17 @@ Lines that start with ``#`` are comments.  Source: DCMTK, head of dicom.dic.
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Iterable, Sequence
+
+from dcmsend.loggers import get_logger
 
 from .data_dictionary import DataDictionary, DictionaryEntry, TagRange, default_dictionary
 from .vr import AMBIGUOUS_VRS, LONG_VRS, SHORT_VRS
 
 __all__ = ["load_dictionary_files", "parse_dictionary"]
 
-_logger = logging.getLogger("dcmsend.data")
+_logger = get_logger("dcmsend.data")
 
 _VRS = frozenset((*SHORT_VRS, *LONG_VRS, *AMBIGUOUS_VRS, "na"))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +14,7 @@ from dcmsend.dicom.transfer_syntax import (
 )
 from dcmsend.dicom.vr import is_standard
 from dcmsend.errors import DataSetError
+from dcmsend.loggers import get_logger
 from dcmsend.reasons import Rejection
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["guess_transfer_syntax", "read_data_set_uids"]
 
-_log = logging.getLogger("dcmsend.data")
+_log = get_logger("dcmsend.data")
 
 _IMPLICIT_VR_BIG_ENDIAN: Final = TransferSyntax("", "Virtual Big Endian Implicit", "nib")
 """The first bytes may look like this encoding, which is no transfer syntax; without a UID it cannot be sent."""

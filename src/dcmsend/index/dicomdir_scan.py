@@ -6,7 +6,6 @@ syntax is read from the file if possible, because the file could not be sent if 
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 from dcmsend.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN, TransferSyntax, transfer_syntax
 from dcmsend.errors import DataSetError, FileUnreadable
 from dcmsend.inputs import DicomdirRecord, FileSource, InputFile, Source, leads_outside, open_input, read_dicomdir
+from dcmsend.loggers import DEBUG, get_logger
 from dcmsend.reasons import Rejection
 
 from .facts import HeaderFacts
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["scan_dicomdir"]
 
-_log = logging.getLogger("dcmsend.network")
+_log = get_logger("dcmsend.network")
 
 _FEW = 3
 _OUTSIDE = Fault("Referenced File ID leads outside the DICOMDIR's directory", Rejection.OUTSIDE)
@@ -61,7 +61,7 @@ def scan_dicomdir(
     of each file before anything else is decided: it stays, whatever becomes of the record.
     Raises DataSetError and FileUnreadable if the DICOMDIR itself cannot be read.
     """
-    debug = _log.isEnabledFor(logging.DEBUG)
+    debug = _log.isEnabledFor(DEBUG)
     if debug:
         _log.debug("adding DICOM files referenced from '%s'", item.path)
     if item.container is not None:

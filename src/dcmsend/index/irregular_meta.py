@@ -6,13 +6,13 @@ trusts the tags.
 
 from __future__ import annotations
 
-import logging
 from typing import Final, NamedTuple
 
 from dcmsend.dicom.byte_source import ByteSource
 from dcmsend.dicom.tag import format_tag
 from dcmsend.dicom.vr import STRING_VRS, WHITE_SPACE, has_long_header, is_standard
 from dcmsend.errors import DataSetError
+from dcmsend.loggers import get_logger
 from dcmsend.reasons import Rejection
 
 from .file_meta import FileMeta
@@ -36,7 +36,7 @@ _LARGEST_UID = 256  # more than any UID needs, and enough to recognise a value t
 
 _NO_GROUP_LENGTH = "DcmMetaInfo: No Group Length available in Meta Information Header"
 
-_log = logging.getLogger("dcmsend.data")
+_log = get_logger("dcmsend.data")
 
 
 def read_irregular_meta(source: ByteSource, *, needs_preamble: bool) -> FileMeta:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 import time
@@ -15,6 +14,7 @@ from dcmsend.dicom.tag import SERIES_INSTANCE_UID, STUDY_INSTANCE_UID
 from dcmsend.dicom.transfer_syntax import transfer_syntax
 from dcmsend.errors import DataSetError, FileUnreadable, InvalidInputFile
 from dcmsend.inputs import InputFile, OpenWatch, Source, Stamp
+from dcmsend.loggers import DEBUG, get_logger
 from dcmsend.reasons import Rejection
 
 from .file_meta import FIRST_READ
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = ["scan"]
 
-_network_log = logging.getLogger("dcmsend.network")
-_app_log = logging.getLogger("dcmsend.app")
+_network_log = get_logger("dcmsend.network")
+_app_log = get_logger("dcmsend.app")
 
 _GROUPED_BY: Final = {
     KeepTogether.SERIES: frozenset((SERIES_INSTANCE_UID,)),
@@ -153,7 +153,7 @@ class _Scan:
         self._on_rejected = on_rejected
         self._dictionary = dictionary
         self._skip = skip
-        self._is_debugging = _network_log.isEnabledFor(logging.DEBUG)
+        self._is_debugging = _network_log.isEnabledFor(DEBUG)
 
     def run(self, inputs: Iterable[Source]) -> Generator[Instance, None, None]:
         options, dictionary, skip, headers = self._options, self._dictionary, self._skip, self._headers

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Final
 
 from dcmsend.dicom.sop_class import MEDIA_STORAGE_DIRECTORY, is_storage_sop_class, sop_class_name
 from dcmsend.dicom.transfer_syntax import transfer_syntax
 from dcmsend.dicom.uid import is_named_standard_uid, is_valid_uid
 from dcmsend.dicom.value import Value
+from dcmsend.loggers import get_logger
 from dcmsend.reasons import Rejection
 
 __all__ = ["Fault", "find_uid_fault"]
@@ -19,7 +19,7 @@ _sound_kinds: set[tuple[str, str, bool]] = set()
 
 _STANDARD_ROOT = "1.2.840.10008"
 
-_log = logging.getLogger("dcmsend.network")
+_log = get_logger("dcmsend.network")
 
 
 class Fault(Value):

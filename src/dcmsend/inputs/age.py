@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import stat
 import time
 from collections.abc import Iterable, Iterator
 from typing import Final
+
+from dcmsend.loggers import get_logger
 
 from .input_file import InputFile
 from .left_out import LeftOut
@@ -16,7 +17,7 @@ from .source import Source
 
 __all__ = ["old_enough"]
 
-_log = logging.getLogger("dcmsend.app")
+_log = get_logger("dcmsend.app")
 
 _MOST_AHEAD: Final = 86400.0
 """Seconds by which the clock of a store may be ahead of ours; a time beyond that tells nothing."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from dcmsend.dicom.byte_source import ByteSource
 from dcmsend.dicom.transfer_syntax import TransferSyntax
 from dcmsend.dicom.vr import WHITE_SPACE
+from dcmsend.loggers import get_logger
 
 from .input_file import InputFile
 from .source import DicomdirRecord, Origin
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["leads_outside", "read_dicomdir"]
 
-_log = logging.getLogger("dcmsend.data")
+_log = get_logger("dcmsend.data")
 
 _REFERENCED_FILE_ID: Final = 0x00041500
 _UID_NAMES: Final = {

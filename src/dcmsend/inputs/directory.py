@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import errno
-import logging
 import os
 from collections.abc import Callable, Iterator
+
+from dcmsend.loggers import get_logger
 
 from .file_source import identity_of
 from .input_file import InputFile
@@ -14,7 +15,7 @@ from .source import Origin
 
 __all__ = ["scan_directory"]
 
-_log = logging.getLogger("dcmsend.app")
+_log = get_logger("dcmsend.app")
 
 _MOST_OPEN = 64
 """Most directories kept open; the remaining entries of an outer one are read into memory before going deeper."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, filterfalse
 from typing import TYPE_CHECKING
+
+from dcmsend.loggers import get_logger
 
 from .input_file import InputFile
 from .left_out import LeftOut
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["find_inputs"]
 
-_log = logging.getLogger("dcmsend.app")
+_log = get_logger("dcmsend.app")
 
 
 def find_inputs(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from typing import Final
 
+from dcmsend.loggers import get_logger
+
 __all__ = ["ListNames"]
 
-_log = logging.getLogger("dcmsend.app")
+_log = get_logger("dcmsend.app")
 
 _CR: Final = b"\r"
 _BOM: Final = b"\xef\xbb\xbf"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import stat
 from contextlib import suppress
+
+from dcmsend.loggers import get_logger
 
 from .folder import Folder, is_surely_one_file
 from .move_copy import begins_with
@@ -14,7 +15,7 @@ from .move_note import LeftNote, NotedMove, left_notes
 
 __all__ = ["recover"]
 
-_log = logging.getLogger("dcmsend.app")
+_log = get_logger("dcmsend.app")
 
 
 def recover(directory: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 from collections import deque
@@ -11,6 +10,7 @@ from typing import Final, NamedTuple
 from dcmsend.errors import JournalError
 from dcmsend.inputs import Origin, Source
 from dcmsend.interrupt import WAIT_SLICE, Interrupt
+from dcmsend.loggers import get_logger
 
 from .folder import check_writable
 from .move_file import NotMoved, move_file
@@ -24,7 +24,7 @@ __all__ = ["Mover"]
 _MOST_WAITING: Final = 1000
 _WAIT_SECONDS: Final = 0.05
 
-_log = logging.getLogger("dcmsend.app")
+_log = get_logger("dcmsend.app")
 
 
 class _Waiting(NamedTuple):

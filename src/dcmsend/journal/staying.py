@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import stat
 from contextlib import suppress
 from typing import Final
 
 from dcmsend.inputs import identity_of
+from dcmsend.loggers import get_logger
 
 __all__ = ["Staying"]
 
 _MOST_KNOWN: Final = 1000
 
-_log = logging.getLogger("dcmsend.app")
+_log = get_logger("dcmsend.app")
 
 
 class Staying:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sqlite3
 import threading
@@ -12,6 +11,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from dcmsend.errors import JournalError
+from dcmsend.loggers import get_logger
 from dcmsend.transfer import Result, StoreOutcome
 
 from .path_key import Directories
@@ -32,7 +32,7 @@ _UNFIT: Final = (
 )  # fmt: skip
 """Errors for a value that does not fit its column; the journal itself is intact."""
 
-_log = logging.getLogger("dcmsend.app")
+_log = get_logger("dcmsend.app")
 
 
 class GroupWriter:

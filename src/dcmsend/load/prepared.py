@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 
 from dcmsend.dicom.transfer_syntax import TransferSyntax
@@ -19,14 +18,15 @@ from dcmsend.errors import (
 )
 from dcmsend.index import HeaderFacts, Instance
 from dcmsend.inputs import FileChanged
+from dcmsend.loggers import DEBUG, INFO, WARNING, get_logger
 from dcmsend.reasons import Reason, Rejection
 
 from .payload import Payload
 
 __all__ = ["Failure", "Prepared", "explain", "log_done", "log_failure", "log_notes", "reason_of"]
 
-_log = logging.getLogger("dcmsend.network")
-_app_log = logging.getLogger("dcmsend.app")
+_log = get_logger("dcmsend.network")
+_app_log = get_logger("dcmsend.app")
 
 _REASONS: dict[type, Reason] = {
     AssociationAborted: Reason.ABORTED,
@@ -40,7 +40,7 @@ _REASONS: dict[type, Reason] = {
     TranscodeError: Reason.NOT_CONVERTIBLE,
 }
 
-_LEVELS = {"W": logging.WARNING, "I": logging.INFO, "D": logging.DEBUG}
+_LEVELS = {"W": WARNING, "I": INFO, "D": DEBUG}
 
 
 class Failure:

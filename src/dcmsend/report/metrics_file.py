@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from typing import Final
 
 from dcmsend.errors import ReportError
+from dcmsend.loggers import get_logger
 from dcmsend.transfer import AssociationClosed, AssociationOpened, BytesSent, PeerFacts, Result, StoreOutcome, Waiting
 
 from .base import Report
@@ -22,7 +22,7 @@ SECONDS: Final = 10.0
 _MODE: Final = 0o644
 """Others read the file; nothing in it tells of patients or files."""
 
-_log = logging.getLogger("dcmsend.app")
+_log = get_logger("dcmsend.app")
 
 
 class MetricsFile(Report):

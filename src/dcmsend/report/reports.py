@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
@@ -10,6 +9,7 @@ from functools import partial
 
 from dcmsend.errors import ReportError
 from dcmsend.index import RejectedInput
+from dcmsend.loggers import get_logger
 from dcmsend.transfer import Observer, PeerFacts, StoreOutcome
 
 from .options import ReportOptions
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Reports", "look_at_reports", "open_reports"]
 
-_log = logging.getLogger("dcmsend.app")
+_log = get_logger("dcmsend.app")
 
 
 class Reports(Observer):

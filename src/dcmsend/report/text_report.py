@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 from collections.abc import Iterable, Iterator
@@ -10,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dcmsend.dicom.sop_class import sop_class_name
 from dcmsend.dicom.transfer_syntax import TransferSyntax
 from dcmsend.index import RejectedInput
+from dcmsend.loggers import get_logger
 from dcmsend.protocol import status_text
 from dcmsend.transfer import PeerFacts, Reason, StoreOutcome
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TextReport", "format_outcome", "format_text_report"]
 
-_log = logging.getLogger("dcmsend.app")
+_log = get_logger("dcmsend.app")
 
 
 def format_text_report(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 from dcmsend.dicom.transfer_syntax import TransferSyntax
 from dcmsend.errors import DataSetError, DcmsendError
 from dcmsend.load import Abilities
+from dcmsend.loggers import get_logger
 from dcmsend.plan import Decompression
 from dcmsend.settings import Settings
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["abilities_of", "choose_dictionary"]
 
-_log = logging.getLogger("dcmsend.app")
+_log = get_logger("dcmsend.app")
 
 
 def abilities_of(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from dcmsend.association import CommitmentRequester, ReportLimits, ReportListener
 from dcmsend.errors import DcmsendError
 from dcmsend.interrupt import Interrupt
+from dcmsend.loggers import get_logger
 from dcmsend.proof import Committer
 from dcmsend.protocol import AcceptanceTerms
 from dcmsend.settings import Settings
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Committing", "listen_for_reports"]
 
-_log = logging.getLogger("dcmsend.app")
+_log = get_logger("dcmsend.app")
 
 
 class Committing:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Final
 
 from dcmsend.dicom.transfer_syntax import transfer_syntax
 from dcmsend.errors import UsageError
+from dcmsend.loggers import get_logger
 from dcmsend.plan import Decompression, PlanOptions
 
 __all__ = ["check_decoders", "warn_of_images"]
@@ -17,7 +17,7 @@ _LOSSY: Final = "1.2.840.10008.1.2.4.50"
 _LOSSLESS: Final = "1.2.840.10008.1.2.4.70"
 """JPEG Lossless, the usual one."""
 
-_log = logging.getLogger("dcmsend.app")
+_log = get_logger("dcmsend.app")
 
 
 def check_decoders(plan: PlanOptions, *, is_order: bool) -> None:

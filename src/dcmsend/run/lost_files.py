@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from typing import TYPE_CHECKING, Final
+
+from dcmsend.loggers import get_logger
 
 if TYPE_CHECKING:
     from dcmsend.journal import Proofs, StoredRow
@@ -16,7 +17,7 @@ _MOST_KNOWN: Final = 1000
 _MARK: Final = f"!{os.sep}"
 """Behind the name of an archive, before that of a member."""
 
-_log = logging.getLogger("dcmsend.app")
+_log = get_logger("dcmsend.app")
 
 
 class LostFiles:

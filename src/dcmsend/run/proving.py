@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 from collections import Counter
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from dcmsend.errors import DcmsendError
 from dcmsend.interrupt import Interrupt
+from dcmsend.loggers import get_logger
 from dcmsend.report import RunRecord
 from dcmsend.settings import Settings
 from dcmsend.transfer import InstanceProof, Proof, ProofState, Result, StoreOutcome, Verdict
@@ -33,7 +33,7 @@ _NOT_IN_JOURNAL: Final = "not_in_journal"
 """Reason for an instance that is no file: commitments are kept in the journal, and it has no row there."""
 _NO_SUCH_INSTANCE: Final = 0x0112
 
-_log = logging.getLogger("dcmsend.app")
+_log = get_logger("dcmsend.app")
 _Item = TypeVar("_Item")
 
 

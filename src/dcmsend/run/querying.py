@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from dcmsend.errors import DcmsendError
 from dcmsend.interrupt import Interrupt
+from dcmsend.loggers import get_logger
 from dcmsend.proof import ProvableT, SeriesRemark, Verifier, VerifyOptions
 from dcmsend.transfer import TransferOptions, Verdict
 
@@ -22,7 +22,7 @@ __all__ = ["ONCE", "Querying"]
 
 ONCE: Final = VerifyOptions(attempts=0, seconds=0.0)
 
-_log = logging.getLogger("dcmsend.app")
+_log = get_logger("dcmsend.app")
 
 
 class Querying:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
@@ -20,6 +19,7 @@ from dcmsend.index import Instance, RejectedInput
 from dcmsend.inputs import Source, most_descriptors
 from dcmsend.interrupt import Interrupt
 from dcmsend.load import Abilities
+from dcmsend.loggers import get_logger
 from dcmsend.report import RunRecord, open_reports, refusal_lines
 from dcmsend.settings import Settings
 from dcmsend.transfer import Observer, Result, StoreOutcome, limit_time
@@ -49,7 +49,7 @@ _LACKED: Final = (
 _NOTED: Final = 3
 """So many rejected inputs are told with an error."""
 
-_log = logging.getLogger("dcmsend.app")
+_log = get_logger("dcmsend.app")
 
 
 class Run:

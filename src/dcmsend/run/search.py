@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -14,6 +13,7 @@ from dcmsend.errors import DcmsendError, InputError, NoInputFiles, NoValidInputF
 from dcmsend.index import FilteredInput, Instance, KeepTogether, RejectedInput, scan
 from dcmsend.inputs import Source, find_inputs
 from dcmsend.interrupt import Interrupt
+from dcmsend.loggers import get_logger
 from dcmsend.report import RunRecord
 from dcmsend.settings import Settings
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Search", "find_sources", "own_files_of", "selection_of", "share_of"]
 
-_log = logging.getLogger("dcmsend.app")
+_log = get_logger("dcmsend.app")
 
 
 def share_of(settings: Settings) -> Share | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections import deque
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from dcmsend.errors import JournalError
 from dcmsend.interrupt import WAIT_SLICE
+from dcmsend.loggers import get_logger
 from dcmsend.proof import Reported
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ another archive's association has to wait."""
 _PROCESSING_FAILURE: Final = 0x0110
 _RESOURCE_LIMITATION: Final = 0x0213
 
-_log = logging.getLogger("dcmsend.app")
+_log = get_logger("dcmsend.app")
 
 
 class JournalTransactions:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -20,6 +19,7 @@ from dcmsend.errors import (
 )
 from dcmsend.interrupt import Interrupt
 from dcmsend.load import explain, log_done, log_failure, log_notes, reason_of
+from dcmsend.loggers import get_logger
 from dcmsend.reasons import Reason
 from dcmsend.transfer import Observer, Result, StoreOutcome, Timings, TransferOptions, log_end
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BatchLoop"]
 
-_log = logging.getLogger("dcmsend.network")
+_log = get_logger("dcmsend.network")
 _clock = time.perf_counter
 
 _STORED_BEFORE = "it was named twice, and is stored already"

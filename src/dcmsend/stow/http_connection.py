@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -13,6 +12,7 @@ from dcmsend.errors import (
     TimedOut,
 )
 from dcmsend.interrupt import Interrupt
+from dcmsend.loggers import get_logger
 from dcmsend.transfer import TransferOptions
 from dcmsend.transport import AddressFamily, Connection, Deadline, TcpConnection, TcpOptions, connect
 
@@ -31,7 +31,7 @@ LONGEST_ANSWER: Final = 16 << 20
 _LAST_WORD: Final = 1.0
 """Seconds that a failed send waits for the answer that may say why."""
 
-_log = logging.getLogger("dcmsend.network")
+_log = get_logger("dcmsend.network")
 
 
 class Answer(NamedTuple):

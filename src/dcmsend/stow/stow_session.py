@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from dcmsend.errors import Cancelled, DcmsendError
 from dcmsend.interrupt import Interrupt
+from dcmsend.loggers import get_logger
 from dcmsend.transfer import Counter, Observer, StoreOutcome, Timings, TransferOptions
 
 from .batch import BatchLimits, Gatherer
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["StowSession"]
 
-_app_log = logging.getLogger("dcmsend.app")
+_app_log = get_logger("dcmsend.app")
 
 
 class StowSession:

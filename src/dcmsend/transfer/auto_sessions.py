@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 import time
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from dcmsend.errors import DcmsendError
 from dcmsend.interrupt import Interrupt
+from dcmsend.loggers import get_logger
 
 from .auto_count import AutoCount
 from .auto_facts import Facts, LineFacts
@@ -30,7 +30,7 @@ __all__ = ["AutoSessions"]
 _STEP: Final = 0.05
 """Seconds between two looks at how it goes."""
 
-_app_log = logging.getLogger("dcmsend.app")
+_app_log = get_logger("dcmsend.app")
 _clock = time.perf_counter
 
 

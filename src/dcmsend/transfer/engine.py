@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Container, Iterator, Sequence
@@ -11,6 +10,7 @@ from contextlib import closing
 from dcmsend.errors import Cancelled, DcmsendError, GivenUp, SendingFailed, SessionFailed
 from dcmsend.index import Instance
 from dcmsend.interrupt import Interrupt
+from dcmsend.loggers import get_logger
 
 from .observer import Observer, SerialObserver
 from .options import MAX_FRUITLESS, TransferOptions
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Engine", "not_attempted"]
 
-_app_log = logging.getLogger("dcmsend.app")
+_app_log = get_logger("dcmsend.app")
 
 
 class Engine:

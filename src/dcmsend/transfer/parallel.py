@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 import time
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from dcmsend.errors import Cancelled, DcmsendError, SessionFailed
 from dcmsend.interrupt import Interrupt
+from dcmsend.loggers import get_logger
 
 from .options import MAX_FRUITLESS
 from .outcome import StoreOutcome
@@ -31,7 +31,7 @@ _MOST_WAITING = 1024
 _TOGETHER = 0.002
 """Seconds during which outcomes gather, so that the receiving thread is not woken for each."""
 
-_app_log = logging.getLogger("dcmsend.app")
+_app_log = get_logger("dcmsend.app")
 
 
 class Outbox:

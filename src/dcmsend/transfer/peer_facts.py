@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from typing import Final
@@ -10,6 +9,7 @@ from typing import Final
 from dcmsend.dicom.record import Record
 from dcmsend.dicom.value import Value
 from dcmsend.errors import AssociationError, DcmsendError, ProtocolError, SessionFailed, TransportError
+from dcmsend.loggers import get_logger
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Counter", "Counts", "PeerFacts", "Timings", "blames_receiver", "log_end"]
 
-_app_log = logging.getLogger("dcmsend.app")
+_app_log = get_logger("dcmsend.app")
 
 
 class PeerFacts(Record):

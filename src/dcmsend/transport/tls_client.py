@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import ssl
 from collections.abc import Callable
 from typing import Final
 
 from dcmsend.errors import TlsFailed, TransportError, UsageError
+from dcmsend.loggers import get_logger
 from dcmsend.reasons import NoConnection
 
 from .connection import Connection
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TlsClient"]
 
-_log = logging.getLogger("dcmsend.network")
+_log = get_logger("dcmsend.network")
 
 
 class TlsClient:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 from array import array
@@ -11,6 +10,7 @@ from contextlib import suppress
 from typing import Final
 
 from dcmsend.errors import DataSetError, FileUnreadable
+from dcmsend.loggers import get_logger
 
 from ..anonymous import write_all
 from .content import ArchiveFile, cannot_be_read
@@ -20,7 +20,7 @@ from .passed_members import Kept, LinkedMembers, Segment, Shelf, duplicate
 
 __all__ = ["SequentialReader"]
 
-_log: Final = logging.getLogger("dcmsend.app")
+_log: Final = get_logger("dcmsend.app")
 
 
 class SequentialReader:

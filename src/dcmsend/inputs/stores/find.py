@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Callable, Iterator
 
 from dcmsend.errors import FileUnreadable
+from dcmsend.loggers import get_logger
 
 from ..ahead import in_order
 from ..left_out import LeftOut
@@ -20,7 +20,7 @@ from .stores import Stores
 
 __all__ = ["find_objects", "look_up"]
 
-_log = logging.getLogger("dcmsend.app")
+_log = get_logger("dcmsend.app")
 
 
 Found = Entry | FileUnreadable | None

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import stat
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
+from dcmsend.loggers import get_logger
+
 from ..file_source import refuse_special
 from .store import DEEPEST, OPTIONS_OF_FSSPEC, PAGE, PIECE, Entry, Sink, Store
 
 __all__ = ["SftpStore"]
 
-_log = logging.getLogger("dcmsend.app")
+_log = get_logger("dcmsend.app")
 
 _SECONDS: Final = 20
 _SILENCE: Final = 20
