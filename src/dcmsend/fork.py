@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import os
 import weakref
-from typing import Final, Protocol
+
+from dcmsend.bases import Protocol
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 __all__ = ["Owned", "keep_for_ever", "own"]
 
@@ -14,7 +19,6 @@ class Owned(Protocol):
 
     def give_up(self) -> None:
         """Called in a forked child; may only touch the child's own copy."""
-        ...
 
 
 _owned: Final[weakref.WeakSet[Owned]] = weakref.WeakSet()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING
 
 from dcmsend.association import Peer
 from dcmsend.dicom.record import Record
@@ -13,6 +12,7 @@ from dcmsend.plan import PlanOptions
 from dcmsend.report import ReportOptions
 from dcmsend.transfer import TransferOptions
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dcmsend.journal import JournalOptions
     from dcmsend.proof import CommitOptions, VerifyOptions

@@ -12,8 +12,8 @@ from support.programs import installed_dcmsend
 from support.run import run
 
 UNUSED = (
-    "logging", "traceback", "pydicom", "numpy", "ssl", "asyncio", "argparse", "json", "sqlite3", "tempfile",
-    "subprocess",
+    "logging", "traceback", "typing", "pydicom", "numpy", "ssl", "asyncio", "argparse", "json", "sqlite3",
+    "tempfile", "subprocess",
 )  # fmt: skip
 FOR_PROOF = [
     f"dcmsend.protocol.{name}"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from .dimse_target import DimseTarget
 from .peer import AddressFamily, Peer
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .commitment_requester import CommitmentRequester
     from .image_finder import ImageFinder

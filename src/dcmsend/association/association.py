@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import NoReturn
 
 from dcmsend.dicom.transfer_syntax import TransferSyntax, transfer_syntax
 from dcmsend.errors import (
@@ -45,14 +44,15 @@ from dcmsend.protocol import (
     encode_message_pdus,
     max_fragment_length,
 )
-from dcmsend.transfer import TransferOptions
 from dcmsend.transport import Deadline
 
 from .framing import Framing, framing_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from dcmsend.transfer import Pace
+    from typing import NoReturn
+
+    from dcmsend.transfer import Pace, TransferOptions
     from dcmsend.transport import Connection
 
 __all__ = ["BUFFER_SIZE", "Association"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 from dcmsend.errors import DcmsendError, PlanError
 from dcmsend.index import Instance
@@ -19,6 +18,7 @@ from .peer import Peer
 from .prepare import Preparer
 from .session import DimseSession
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dcmsend.inputs import KeptFiles
     from dcmsend.transfer import GrowingList, Pace, Stretch

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
+from dcmsend.bases import Protocol
 from dcmsend.errors import FileUnreadable
 from dcmsend.inputs import FileChanged
 from dcmsend.load import BytesPayload, ChunkPayload, FilePayload, Payload, read_into
@@ -26,7 +26,6 @@ class Framing(Protocol):
         All slots are filled except at the end.  A data set of odd length gets one zero byte (PS3.5 A.5); only deflated
         ones and those in an unknown syntax can be odd.  Raises FileUnreadable, DataSetError, TranscodeError.
         """
-        ...
 
 
 def framing_of(payload: Payload) -> Framing:

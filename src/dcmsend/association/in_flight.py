@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from dcmsend.errors import RemoteProtocolError
 from dcmsend.protocol import CommandReceived, CStoreRSP, PeerReleaseRequested, is_stored
 from dcmsend.transport import Deadline
 
 from .association import Association
 from .prepare import PreparedStore
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 __all__ = ["MAX_OUTSTANDING_BYTES", "InFlight", "Sent"]
 

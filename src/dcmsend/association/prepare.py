@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container
-from typing import Final
 
 from dcmsend.dicom.sop_class import sop_class_name
 from dcmsend.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN, TransferSyntax
@@ -36,6 +35,10 @@ from dcmsend.protocol import CStoreRQ
 from dcmsend.transfer import Reason, TransferOptions
 
 from .association import Association
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 __all__ = ["PreparedStore", "Preparer"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from dcmsend.association import AddressFamily, Peer
 from dcmsend.errors import UsageError
@@ -39,10 +38,15 @@ from .option_table import (
     find_option,
 )
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, Final, TypeVar
+
     from dcmsend.index import ValueRule
     from dcmsend.journal import JournalOptions
     from dcmsend.stow import WebPeer
+
+    _Meaning = TypeVar("_Meaning")
 
 __all__ = ["LogChoice", "build_settings", "choose_logging"]
 
@@ -74,8 +78,6 @@ _PARALLEL: Final = Limits(1, 128)
 _WINDOW: Final = Limits(2, 65535)
 _LONGEST_WAIT: Final = 2_147_483
 """Longest wait in seconds, about 24 days; a longer one overflows the operating system's milliseconds."""
-
-_Meaning = TypeVar("_Meaning")
 
 
 class LogChoice:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import TYPE_CHECKING, Final
 
 from dcmsend import errors
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Final
+
     from dcmsend.report import RunRecord
 
 __all__ = ["ERROR_CODES", "ExitCode", "exit_code_of_error", "exit_code_of_outcomes", "exit_code_of_run"]

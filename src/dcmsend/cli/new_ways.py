@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import chain
-from typing import TYPE_CHECKING, Final
 
 from dcmsend.errors import UsageError
 
 from .command_line import CommandLine
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Final
+
     from dcmsend.inputs import FileList
 
 __all__ = ["check_archives", "check_move_sent", "is_new"]

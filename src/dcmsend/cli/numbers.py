@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Final
 
 from dcmsend.errors import UsageError
 
@@ -11,6 +10,8 @@ from .option_table import Limits
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Final
+
     from dcmsend.transfer import AutoAssociations
 
 __all__ = [

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
 from dcmsend.loggers import ERROR, WARNING
 
 from .option_table import PROGRESS
 from .terminal import ErrorStream, is_terminal, make_harmless
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dcmsend.report import LineView, RunRecord, TerminalView
     from dcmsend.settings import Settings

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from dcmsend.bases import Protocol
 
 __all__ = ["BoundedSource", "ByteSource", "BytesSource", "InflatedSource", "SourceFrom"]
 
@@ -16,7 +16,6 @@ class ByteSource(Protocol):
         Shorter than ``size`` only at the end, so ``b''`` means that ``position`` is the end or past it.
         Raises FileUnreadable when the system fails, DataSetError when a deflate stream is corrupt.
         """
-        ...
 
 
 class BytesSource:

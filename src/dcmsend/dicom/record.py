@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any, ClassVar, dataclass_transform
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import inspect
     import os
     from collections.abc import Sequence
-    from typing import TypeAlias
+    from typing import Any, ClassVar, TypeAlias, dataclass_transform
 
     _AnyName: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+else:
+
+    def dataclass_transform(**_):
+        return lambda kind: kind
 
 __all__ = ["FileName", "FileNames", "OptionalFileName", "Record"]
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 __all__ = [
     "ACCESSION_NUMBER", "MODALITY", "PATIENT_ID", "PATIENT_NAME", "SERIES_INSTANCE_UID", "SOP_CLASS_UID",

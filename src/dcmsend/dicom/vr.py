@@ -6,7 +6,9 @@ Inside the walk a VR is the 16-bit number that its two letters form in the byte 
 
 from __future__ import annotations
 
-from typing import Final
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 __all__ = [
     "AMBIGUOUS_VRS",

@@ -1,17 +1,15 @@
 """The element walk: goes through an encoded data set from its first byte to its last without reading values.
 
 Every sequence is entered and every length and delimiter checked, so that a truncated or corrupt file is recognised
-before its first byte is sent.  Data sets that DCMTK's dcmsend sends must pass; those that it refuses are refused with
-the same condition text.
+before its first byte is sent.  What DCMTK's dcmsend sends passes; what it refuses is refused with its condition text.
 
-The loop in ``walk_structure`` is the only code that runs for each element (PS3.5 7.1), so it is one long function over
-local variables; all rare cases are methods of ``WalkState``.
+The loop in ``walk_structure`` is the only code that runs for each element (PS3.5 7.1): one long function over local
+variables; all rare cases are methods of ``WalkState``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
 
 from .byte_source import ByteSource, InflatedSource
 from .transfer_syntax import TransferSyntax
@@ -36,7 +34,10 @@ from .walk_state import (
 )
 from .walk_vrs import BEYOND_DCMTK, UNKNOWN, WHITE_SPACE
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Final
+
     from .data_dictionary import DataDictionary
     from .walk_trial import Inside
 
@@ -45,8 +46,7 @@ __all__ = ["StructureBuilder", "WalkResult", "walk_data_set"]
 _NO_END: Final = 1 << 61  # behind any position; compiled code needs no object for it (decision 21)
 _UNKNOWN_HEADER: Final = 16
 """Added to ``WalkState.work`` for an element whose header was not seen before."""
-_MOST_HEADERS: Final = 16384
-"""Most element headers remembered; a series has a few hundred different ones."""
+_MOST_HEADERS: Final = 16384  # most element headers remembered; a series has a few hundred different ones
 
 
 def walk_data_set(

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from struct import Struct, pack
-from typing import Final
 
 from .vr import AMBIGUOUS_VRS, LONG_VRS, SHORT_VRS, vr_code
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 __all__ = ["EXPLICIT_BIG", "EXPLICIT_LITTLE", "IMPLICIT", "Encoding", "Headers", "HeadersByNoted", "UnpackItem"]
 

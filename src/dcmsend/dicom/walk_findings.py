@@ -6,14 +6,16 @@ The words are DCMTK's if DCMTK has any.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, NoReturn
 
 from dcmsend.errors import DataSetError
 
 from .tag import format_tag
 from .vr import VALUE_WIDTHS, vr_from_code
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Final, NoReturn
+
     from .data_dictionary import DataDictionary
 
 __all__ = ["MAX_DEPTH", "WalkFindings", "found_twice"]

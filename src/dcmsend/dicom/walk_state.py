@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, NoReturn, Protocol
 
+from dcmsend.bases import Protocol
 from dcmsend.errors import DataSetError
 from dcmsend.reasons import Rejection
 
@@ -15,7 +15,10 @@ from .walk_findings import MAX_DEPTH, WalkFindings
 from .walk_notes import Notes
 from .walk_vrs import UNKNOWN, WHITE_SPACE, ImplicitVRs, creator_name, implicit_vrs
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Final, NoReturn
+
     from .data_dictionary import DataDictionary
     from .walk_encoding import Headers
 

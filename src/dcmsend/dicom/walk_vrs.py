@@ -11,12 +11,14 @@ Source: PS3.5 7.8.1, PS3.6.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
 
 from .vr import STRING_VRS, VALUE_WIDTHS, WHITE_SPACE, vr_code, vr_from_code
 from .walk_encoding import HeadersByNoted
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Final
+
     from .data_dictionary import DataDictionary
 
 __all__ = [

@@ -1,27 +1,27 @@
 """Identifies an input: SOP Class, SOP Instance and transfer syntax, from the meta header or the data set."""
 
-# Without `from __future__ import annotations`: typing compiles annotations that are strings, for 2 ms at each start.
+from __future__ import annotations
+
 import errno
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
 
 from dcmsend.dicom.byte_source import ByteSource, BytesSource, SourceFrom
 from dcmsend.errors import DataSetError, FileUnreadable
 from dcmsend.inputs import FileSource, OpenFile, Origin, Source, open_to_look
 from dcmsend.reasons import Rejection
 
-from .facts import HeaderFacts
 from .file_meta import FIRST_READ, FileMeta, parse_regular_meta, read_file_meta
-from .instance import ReadMode
+from .instance import Identity, ReadMode
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dcmsend.dicom.data_dictionary import DataDictionary
 
     from .header import HeaderReader
 
-__all__ = ["Identity", "Opened", "identify", "is_dicom", "looks_like_dicom"]
+__all__ = ["Opened", "identify", "is_dicom", "looks_like_dicom"]
 
 Opened = tuple[int, bytes] | DataSetError | FileUnreadable
 """Descriptor (-1 for none) and first bytes of an input, or the error of opening it."""
@@ -32,25 +32,12 @@ _NOTHING_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.E
 _FIRST_GROUPS = (b"\x02\x00", b"\x08\x00", b"\x00\x02", b"\x00\x08")
 
 
-class Identity(NamedTuple):
-    """The three UIDs of an instance, ``''`` where missing, and what its header tells if the scan was asked for it.
-
-    ``is_chosen`` tells whether it is to be sent by the values in its header; None if the header cannot be read.
-    """
-
-    sop_class_uid: str
-    sop_instance_uid: str
-    transfer_syntax_uid: str
-    facts: HeaderFacts | None = None
-    is_chosen: bool | None = True
-
-
 def identify(
     item: Source,
     opened: Opened,
     mode: ReadMode,
-    dictionary: "Callable[[], DataDictionary] | None" = None,
-    headers: "HeaderReader | None" = None,
+    dictionary: Callable[[], DataDictionary] | None = None,
+    headers: HeaderReader | None = None,
 ) -> Identity:
     """Read the identity of ``item``, with its facts if there is a reader for them; ``opened`` stays open.
 
@@ -78,7 +65,7 @@ def _from_meta(meta: FileMeta) -> Identity:
 
 
 def _identify_closed(
-    item: Source, beginning: bytes, mode: ReadMode, dictionary: "Callable[[], DataDictionary] | None"
+    item: Source, beginning: bytes, mode: ReadMode, dictionary: Callable[[], DataDictionary] | None
 ) -> Identity:
     """The identity of an input that is not open; it is opened only if its first bytes do not tell."""
     if item.has_meta:
@@ -118,7 +105,7 @@ class _BeginningFirst:
 
 
 def _identify_thoroughly(
-    source: ByteSource, mode: ReadMode, dictionary: "Callable[[], DataDictionary] | None"
+    source: ByteSource, mode: ReadMode, dictionary: Callable[[], DataDictionary] | None
 ) -> Identity:
     """Complete the identity from the data set; ``DATA_SET_ONLY`` does not read the meta header at all."""
     identity = Identity("", "", "")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from dcmsend.dicom.byte_source import ByteSource
 from dcmsend.dicom.transfer_syntax import TransferSyntax, transfer_syntax
@@ -11,6 +10,7 @@ from dcmsend.dicom.transfer_syntax import TransferSyntax, transfer_syntax
 from .file_meta import FileMeta, parse_regular_meta, read_file_meta
 from .instance import ReadMode
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dcmsend.dicom.data_dictionary import DataDictionary
 

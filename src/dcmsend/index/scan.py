@@ -7,8 +7,8 @@ import sys
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from itertools import chain
-from typing import TYPE_CHECKING, Final, Protocol
 
+from dcmsend.bases import Protocol
 from dcmsend.dicom.sop_class import MEDIA_STORAGE_DIRECTORY
 from dcmsend.dicom.tag import SERIES_INSTANCE_UID, STUDY_INSTANCE_UID
 from dcmsend.dicom.transfer_syntax import transfer_syntax
@@ -23,7 +23,10 @@ from .instance import Instance, ReadMode, RejectedInput
 from .options import IndexOptions, KeepTogether
 from .uid_check import CANNOT_CHOOSE, Fault, find_uid_fault
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Final
+
     from dcmsend.dicom.data_dictionary import DataDictionary
     from dcmsend.inputs import Fetcher, KeptFiles, Share
 
@@ -115,7 +118,6 @@ class KeepInPlace(Protocol):
 
     def __call__(self, path: str, *, all_below: bool = False) -> None:
         """See above."""
-        ...
 
 
 class _Scan:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from dcmsend.dicom.sop_class import MEDIA_STORAGE_DIRECTORY, is_storage_sop_class, sop_class_name
 from dcmsend.dicom.transfer_syntax import transfer_syntax
 from dcmsend.dicom.uid import is_named_standard_uid, is_valid_uid
 from dcmsend.dicom.value import Value
 from dcmsend.loggers import get_logger
 from dcmsend.reasons import Rejection
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 __all__ = ["Fault", "find_uid_fault"]
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from .file_source import (
     NO_DESCRIPTOR,
     UNLIMITED,
@@ -23,6 +21,7 @@ from .open_watch import OpenWatch
 from .options import FileList, InputOptions
 from .source import DicomdirRecord, Origin, Source, Stamp, name_of, open_to_look
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .ahead import MOST_AHEAD, STRETCH, Ticket, TicketWorkers, in_order, most_ahead
     from .archives import (

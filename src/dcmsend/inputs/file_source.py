@@ -6,11 +6,14 @@ import errno
 import os
 import stat
 from collections.abc import Callable
-from typing import Final
 
 from dcmsend.dicom.byte_source import ByteSource, BytesSource
 from dcmsend.errors import DataSetError, FileUnreadable
 from dcmsend.reasons import Rejection
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 __all__ = [
     "NO_DESCRIPTOR", "UNLIMITED", "FileChanged", "FileSource", "OpenFile", "identity_of", "most_descriptors",

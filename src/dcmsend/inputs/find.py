@@ -6,7 +6,6 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, filterfalse
-from typing import TYPE_CHECKING
 
 from dcmsend.loggers import get_logger
 
@@ -14,6 +13,7 @@ from .input_file import InputFile
 from .left_out import LeftOut
 from .options import InputOptions
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .selection import Selection
     from .shard import Share

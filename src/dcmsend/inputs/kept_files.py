@@ -10,7 +10,6 @@ import os
 import stat
 import threading
 import time
-from typing import Final
 
 from dcmsend.errors import FileUnreadable
 from dcmsend.fork import own
@@ -18,6 +17,10 @@ from dcmsend.fork import own
 from .file_source import NO_DESCRIPTOR, FileSource, OpenFile, most_descriptors, read_opened
 from .input_file import InputFile
 from .source import Source
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 __all__ = ["KeptFiles"]
 

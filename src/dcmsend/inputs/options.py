@@ -1,10 +1,11 @@
 """The options that say where to look for inputs."""
 
-# Without `from __future__ import annotations`: typing compiles annotations that are strings, for 2 ms at each start.
-from typing import TYPE_CHECKING, NamedTuple
+from __future__ import annotations
 
+from dcmsend.bases import NamedTuple
 from dcmsend.dicom.record import Record
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .selection import NameRule
     from .shard import Shard
@@ -47,12 +48,12 @@ class InputOptions(Record):
     recurse: bool = False
     scan_pattern: str = ""
     min_age: float = 0.0
-    shard: "Shard | None" = None
+    shard: Shard | None = None
     archives: bool = False
     storage_options: tuple[tuple[str, str], ...] = ()
     _hidden = ("storage_options",)
     fetch_parallel: int = 16
-    name_rules: "tuple[NameRule, ...]" = ()
+    name_rules: tuple[NameRule, ...] = ()
 
     def check(self) -> None:
         if not 1 <= self.fetch_parallel <= MOST_PARALLEL:

@@ -5,8 +5,6 @@ This layer does not know how the bytes travel.  A payload is a range of an open 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from .abilities import Abilities
 from .files_ahead import FilesAhead
 from .loaded_instance import DictionarySource, LoadedInstance, Recoding, load_instance
@@ -14,6 +12,7 @@ from .loader import EncodingOptions, Loader, field_of, file_failure, first_value
 from .payload import BytesPayload, ChunkPayload, FilePayload, Payload, read_into
 from .prepared import Failure, Prepared, explain, log_done, log_failure, log_notes, reason_of
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .checksum import Checksum
     from .decode_workers import DecodeWorkers

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
 from dcmsend.dicom.byte_source import ByteSource
 from dcmsend.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN, TransferSyntax
@@ -15,6 +14,7 @@ from dcmsend.inputs import FileSource, OpenFile
 
 from .payload import BytesPayload, ChunkPayload, FilePayload, Payload, check_unchanged
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dcmsend.dicom.data_dictionary import DataDictionary
     from dcmsend.transcode import RunJobs, Spool

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Iterator
-from typing import Final, Protocol
 
+from dcmsend.bases import Protocol
 from dcmsend.dicom.transfer_syntax import TransferSyntax
 from dcmsend.errors import Cancelled, DataSetError, DcmsendError, FileUnreadable
 from dcmsend.index import Instance
@@ -17,6 +17,10 @@ from .files_ahead import FilesAhead
 from .loaded_instance import LoadedInstance, Recoding, load_instance
 from .payload import Payload
 from .prepared import Failure, Prepared, explain, reason_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 __all__ = ["EncodingOptions", "Loader", "field_of", "file_failure", "first_value", "uid_failure"]
 

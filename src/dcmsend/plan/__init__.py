@@ -1,6 +1,6 @@
 """Proposes presentation contexts, cuts the transfer list into associations, matches instances to contexts."""
 
-from typing import TYPE_CHECKING
+from __future__ import annotations
 
 from .context_table import MAX_CONTEXTS, ContextTable, Plannable
 from .contexts import CanDecode, propose_transfer_syntaxes
@@ -8,6 +8,7 @@ from .options import Decompression, PlanOptions
 from .partition import plan_association, plan_open_association
 from .plan import AssociationPlan
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .assignment import CanConvert, choose_other_context
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final, Protocol
-
+from dcmsend.bases import Protocol
 from dcmsend.dicom.transfer_syntax import TransferSyntax
 from dcmsend.protocol import PresentationContext
 
 from .contexts import NATIVE, CanDecode, are_proposed_together, limitation, propose_transfer_syntaxes
 from .options import PlanOptions
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 __all__ = ["MAX_CONTEXTS", "ContextTable", "Plannable"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
 
 from dcmsend.dicom.transfer_syntax import (
     EXPLICIT_VR_BIG_ENDIAN,
@@ -13,6 +12,10 @@ from dcmsend.dicom.transfer_syntax import (
 )
 
 from .options import Decompression, PlanOptions
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 __all__ = ["NATIVE", "CanDecode", "are_proposed_together", "limitation", "propose_transfer_syntaxes"]
 

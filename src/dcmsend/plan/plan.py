@@ -1,8 +1,8 @@
 """The plan of one association: the contexts to propose, and the context of each instance."""
 
-# Without `from __future__ import annotations`: typing compiles annotations that are strings, for 2 ms at each start.
-from typing import NamedTuple
+from __future__ import annotations
 
+from dcmsend.bases import NamedTuple
 from dcmsend.protocol import PresentationContext
 
 __all__ = ["AssociationPlan"]

@@ -7,7 +7,6 @@ data set is sent without a copy.  Source: PS3.8 (upper layer), PS3.7 (DIMSE).
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Final
 
 from dcmsend.dicom.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 
@@ -53,7 +52,10 @@ from .user_information import (
     UserInformation,
 )
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Final
+
     from .acceptance import BUSY, AcceptanceTerms, answer_association
     from .commitment import (
         STORAGE_COMMITMENT_PUSH_MODEL,

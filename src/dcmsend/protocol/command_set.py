@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from struct import Struct, error, unpack
-from typing import Final
 
 from dcmsend.errors import LocalProtocolError
 
 from .dimse import CEchoRQ, CEchoRSP, Command, CommandParseError, CStoreRQ, CStoreRSP, UnknownCommand
 from .items import decode_text, decode_uid, encode_text, encode_uid
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 __all__ = [
     "CommandFault", "Elements", "decode_command", "decode_tags", "encode_command", "encode_number", "encode_tags",

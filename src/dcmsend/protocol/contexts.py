@@ -4,9 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
 
 from dcmsend.dicom.value import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 __all__ = ["AcceptedContext", "ContextResult", "PresentationContext", "accepted_contexts"]
 

@@ -3,11 +3,12 @@
 # ruff: noqa: RUF023  (the order of __slots__ is the order of the arguments)
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypeAlias
-
 from dcmsend.dicom.value import Value
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Final, TypeAlias
+
     from .further_commands import FurtherCommand
 
 __all__ = [

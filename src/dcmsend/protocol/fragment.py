@@ -9,12 +9,15 @@ from __future__ import annotations
 import mmap
 import sys
 from struct import Struct
-from typing import Final
 
 from dcmsend.errors import LocalProtocolError, RemoteProtocolError
 
 from .pdu import PDataTF
 from .pdu_encode import pdv_flags
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 __all__ = ["FramedBuffer", "encode_command_pdus", "encode_message_pdus", "max_fragment_length"]
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from struct import Struct, pack
-from typing import Final
 
 from dcmsend.errors import LocalProtocolError, RemoteProtocolError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 __all__ = [
     "INVALID_PARAMETER_VALUE",

@@ -3,12 +3,14 @@
 # ruff: noqa: RUF023  (the order of __slots__ is the order of the arguments)
 from __future__ import annotations
 
-from typing import Final
-
 from dcmsend.dicom.value import Value
 
 from .contexts import ContextResult, PresentationContext
 from .user_information import UserInformation
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 __all__ = [
     "APPLICATION_CONTEXT",

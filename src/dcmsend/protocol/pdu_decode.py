@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from struct import Struct
-from typing import Final
 
 from dcmsend.errors import RemoteProtocolError
 
@@ -30,6 +29,10 @@ from .pdu_encode import (
 )
 from .user_information import UserInformation
 from .user_information_items import USER_INFORMATION, decode_user_information
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 __all__ = ["UNRECOGNIZED_PDU", "decode_pdu", "iter_data_values", "unrecognized_pdu"]
 

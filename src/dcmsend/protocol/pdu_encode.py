@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from struct import Struct, error
-from typing import Final
 
 from dcmsend.dicom.ae_title import encode_ae_title
 from dcmsend.errors import LocalProtocolError
@@ -12,6 +11,10 @@ from .contexts import ContextResult, PresentationContext
 from .items import encode_item, encode_uid
 from .pdu import Abort, AssociateAC, AssociateRJ, AssociateRQ, PDataTF, Pdu, PresentationDataValue
 from .user_information_items import encode_user_information
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 __all__ = ["encode_pdu", "pdv_flags"]
 

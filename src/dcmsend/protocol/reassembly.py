@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from dcmsend.errors import RemoteProtocolError
 
 from .command_set import decode_command
 from .events import CommandReceived, DataReceived, Event
 from .items import INVALID_PARAMETER_VALUE
 from .pdu_decode import iter_data_values
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 __all__ = ["MAX_COMMAND_LENGTH", "MOST_EMPTY_FRAGMENTS", "Reassembly"]
 

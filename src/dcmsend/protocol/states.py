@@ -6,9 +6,12 @@ The table can be compared with the standard's: a row for each event, a column fo
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Final
 
 from dcmsend.dicom.value import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 __all__ = ["ACTIONS", "TRANSITIONS", "Action", "Evt", "State"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from struct import Struct
-from typing import Final
 
 from dcmsend.errors import LocalProtocolError, RemoteProtocolError
 
@@ -26,6 +25,10 @@ from .pdu_decode import decode_pdu, unrecognized_pdu
 from .pdu_encode import encode_pdu
 from .reassembly import MAX_COMMAND_LENGTH, Reassembly
 from .states import TRANSITIONS, Action, Evt, State
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 __all__ = ["UpperLayer"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from struct import Struct, pack
-from typing import Final
 
 from dcmsend.errors import LocalProtocolError
 
@@ -16,6 +15,10 @@ from .user_information import (
     UserIdentity,
     UserInformation,
 )
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 __all__ = ["decode_user_information", "encode_user_information"]
 

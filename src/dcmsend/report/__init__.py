@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from .options import STUDY_TAGS, ReportOptions
 from .reports import Reports, look_at_reports, open_reports
 from .run_record import RunRecord
 from .summary import Summary, format_summary, refusal_lines
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .closing import closing_lines
     from .csv_rows import CsvRows

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from enum import IntEnum
-from typing import TYPE_CHECKING
 
 from dcmsend.errors import Cancelled, DcmsendError, GivenUp, JournalError, SessionFailed, StoreUnusable
 from dcmsend.index import FilteredInput, RejectedInput
@@ -15,6 +14,7 @@ from dcmsend.transfer import Result, StoreOutcome
 
 from .summary import Summary, format_summary
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dcmsend.transfer import AutoCount
 

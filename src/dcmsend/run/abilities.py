@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
 
 from dcmsend.dicom.transfer_syntax import TransferSyntax
 from dcmsend.errors import DataSetError, DcmsendError
@@ -13,6 +12,7 @@ from dcmsend.loggers import get_logger
 from dcmsend.plan import Decompression
 from dcmsend.settings import Settings
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dcmsend.dicom.data_dictionary import DataDictionary
 

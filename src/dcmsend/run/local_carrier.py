@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Sequence
-from typing import TYPE_CHECKING
 
 from dcmsend.errors import DcmsendError
 from dcmsend.index import Instance, RejectedInput
@@ -14,6 +13,7 @@ from .abilities import abilities_of, choose_dictionary
 from .receiver import make_target
 from .search import Search
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dcmsend.transfer import Feed, Target
 

@@ -6,7 +6,6 @@ A web service is the business of ``stow``, which is loaded for it alone.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from dcmsend.association import DimseTarget, Peer
 from dcmsend.index import Instance
@@ -17,6 +16,7 @@ from dcmsend.plan import Decompression
 from dcmsend.settings import Settings
 from dcmsend.transfer import TransferOptions
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dcmsend.proof import Finder
     from dcmsend.stow import WebPeer

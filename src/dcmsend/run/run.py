@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from enum import IntEnum
-from typing import TYPE_CHECKING, Final
 
 from dcmsend.errors import (
     CannotListen,
@@ -30,7 +29,10 @@ from .local_carrier import LocalCarrier
 from .receiver import check_receiver
 from .search import Search, find_sources, selection_of, share_of
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Final
+
     from dcmsend.inputs import Fetcher, Stores
     from dcmsend.journal import Journal, MovingJournal, Staying
     from dcmsend.transfer import InstanceProof, Ledger

@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from itertools import chain, filterfalse
-from typing import TYPE_CHECKING
 
 from dcmsend.errors import DcmsendError, InputError, NoInputFiles, NoValidInputFiles
 from dcmsend.index import FilteredInput, Instance, KeepTogether, RejectedInput, scan
@@ -17,6 +16,7 @@ from dcmsend.loggers import get_logger
 from dcmsend.report import RunRecord
 from dcmsend.settings import Settings
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dcmsend.dicom.data_dictionary import DataDictionary
     from dcmsend.inputs import Fetcher, KeptFiles, LeftOut, Selection, Share, Stores

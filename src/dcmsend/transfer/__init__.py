@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from .engine import Engine, not_attempted
 from .observer import CallerFailed, Observer, tell_caller
 from .options import AutoAssociations, RetryOptions, TransferOptions
@@ -11,6 +9,7 @@ from .outcome import Attempt, Reason, Result, StoreOutcome, after_unanswered, ma
 from .peer_facts import Counter, Counts, PeerFacts, Timings, blames_receiver, log_end
 from .time_window import limit_time
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .auto_count import AutoCount
     from .events import AssociationClosed, AssociationOpened, BytesSent, HostNews, Waiting

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import TypeVar
+
     from .events import AssociationClosed, AssociationOpened, BytesSent, HostNews, Waiting
     from .outcome import StoreOutcome
     from .proof import InstanceProof
 
-__all__ = ["CallerFailed", "Observer", "SerialObserver", "tell_caller"]
+    _Event = TypeVar("_Event")
 
-_Event = TypeVar("_Event")
+__all__ = ["CallerFailed", "Observer", "SerialObserver", "tell_caller"]
 
 
 class CallerFailed(Exception):

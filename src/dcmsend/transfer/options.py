@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from dcmsend.dicom.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Final
+
     from .timetable import Timetable
 
 __all__ = ["MAX_FRUITLESS", "AutoAssociations", "RetryOptions", "TransferOptions"]

@@ -1,9 +1,10 @@
 """What became of one instance: a value made once, on which every report and exit code rests."""
 
-# Without `from __future__ import annotations`: typing compiles annotations that are strings, for 2 ms at each start.
-from enum import Enum
-from typing import NamedTuple
+from __future__ import annotations
 
+from enum import Enum
+
+from dcmsend.bases import NamedTuple
 from dcmsend.dicom.transfer_syntax import TransferSyntax
 from dcmsend.index import HeaderFacts, Instance
 from dcmsend.reasons import Reason

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Final
 
 from dcmsend.dicom.record import Record
 from dcmsend.dicom.value import Value
@@ -13,6 +12,8 @@ from dcmsend.loggers import get_logger
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Final
+
     from dcmsend.advice import Situation
 
 __all__ = ["Counter", "Counts", "PeerFacts", "Timings", "blames_receiver", "log_end"]
