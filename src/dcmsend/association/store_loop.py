@@ -204,8 +204,7 @@ class StoreLoop:
                 yield from self._give_up_outstanding(error)
                 self._lose(error)
                 return
-            finally:
-                self._timings.waiting += _clock() - began
+            self._timings.waiting += _clock() - began  # what never came is no measure of the line
             lie = in_flight.find_lie(event.command)
             if lie is not None:
                 log_receive_error(None, lie)
