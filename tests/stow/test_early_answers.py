@@ -21,9 +21,10 @@ from dcmsend.inputs import InputFile
 from dcmsend.interrupt import Interrupt
 from dcmsend.load import BytesPayload, ChunkPayload
 from dcmsend.stow import body
-from dcmsend.stow.batch import Batch, Part
+from dcmsend.stow.batch import Batch
 from dcmsend.stow.body import BodyWriter
 from dcmsend.stow.http_connection import HttpConnection
+from dcmsend.stow.part import Part
 from dcmsend.transfer.rate import Pace
 from dcmsend.transport import TlsOptions, load_tls
 from support.certificates import Certificates

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
 from dcmsend.errors import Cancelled, DcmsendError, PlanError
 from dcmsend.interrupt import Interrupt
@@ -139,10 +140,11 @@ class DimseSession:
             timings=self.timings,
         )
         try:
-            for outcome in loop.run():
-                if tries_again and outcome.is_out_of_resources:
-                    work.stop()  # for all associations
-                yield outcome
+            with closing(loop.run()) as outcomes:  # a compiled generator does not end by itself when it is left
+                for outcome in outcomes:
+                    if tries_again and outcome.is_out_of_resources:
+                        work.stop()  # for all associations
+                    yield outcome
             self.error, self.halted, self.answered = loop.error, loop.halted, loop.answered
             if self.error is None:
                 self._release(association)

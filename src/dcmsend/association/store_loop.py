@@ -87,7 +87,7 @@ class StoreLoop:
         self.answered = 0
         self._contexts = {row[0] for row in association.accepted}
 
-    def run(self) -> Iterator[StoreOutcome]:
+    def run(self) -> Generator[StoreOutcome, None, None]:
         """Send while there is work; yield one outcome for each instance that was begun.
 
         Outcomes follow the order of the work, except that several requests in flight may be answered in any order.

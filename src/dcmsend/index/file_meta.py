@@ -96,12 +96,12 @@ def read_regular_meta(source: ByteSource) -> FileMeta | None:
 def parse_regular_meta(data: bytes) -> FileMeta | None:
     """``read_regular_meta`` for the first bytes of a file."""
     place = data.find(_INSTANCE_HEADER, _FIRST_ELEMENT, _LAST_PLACE)
-    known = _known_beginnings.get(data[128:place])
+    known = _known_beginnings.get(data[128:place]) if place > 0 else None
     if known is not None:
         sop_class, end = known
         start = place + 8
         stop = start + int.from_bytes(data[place + 6 : start], "little")
-        syntax = _known_ends.get(data[stop:end])
+        syntax = _known_ends.get(data[stop:end]) if stop < end else None
         uid = data[start:stop].rstrip(b"\0")
         if (
             syntax is not None

@@ -21,8 +21,8 @@ from dcmsend.transfer import Result
 from .errors import HttpRefused
 
 if TYPE_CHECKING:
-    from .batch import Part
     from .http_connection import Answer
+    from .part import Part
 
 __all__ = ["Judgement", "Next", "SentPart", "Verdict", "in_doubt", "judge", "unanswered"]
 

@@ -14,10 +14,8 @@ from dcmsend.load import (
     BytesPayload,
     ChunkPayload,
     Failure,
-    FilePayload,
     LoadedInstance,
     Loader,
-    Prepared,
     field_of,
     file_failure,
     first_value,
@@ -25,10 +23,12 @@ from dcmsend.load import (
 )
 from dcmsend.reasons import Reason
 
+from .part import Part
+
 if TYPE_CHECKING:
     from dcmsend.transfer import Taker
 
-__all__ = ["Batch", "BatchLimits", "Gatherer", "Part"]
+__all__ = ["Batch", "BatchLimits", "Gatherer"]
 
 _FIRST: Final = 5
 """Instances in the first request of each of several connections: while the server stores them, more arrive on the other
@@ -39,47 +39,6 @@ server begins to store when it has all of it."""
 _MANY: Final = 1000
 _OTHERS: Final = 12
 """Descriptors that every run needs, however few there are."""
-
-
-class Part(Prepared):
-    """One instance as a part of a request, or the reason why it cannot be one.
-
-    Attributes:
-        sop_class_uid, sop_instance_uid: of the data set; ``""`` if it was not loaded.
-        before: a meta header that we have made, to be sent before the payload; ``b""`` for that of the file.
-        size: bytes of ``before`` and payload together, None if only the end will tell.
-        is_begun: whether any byte of the part was handed to the system; of the first one, any byte of the request.
-        is_complete: whether all were.
-        is_lent: whether the system has pages of the file, not copies of them: who writes to the file before the peer
-            has them all changes what the peer gets, so it stays open until the answer.
-        sent: bytes of the payload that were handed to the system.
-    """
-
-    __slots__ = ("before", "is_begun", "is_complete", "is_lent", "sent", "size", "sop_class_uid", "sop_instance_uid")
-
-    def __init__(self, index: int, instance: Instance) -> None:
-        super().__init__(index, instance)
-        self.sop_class_uid = ""
-        self.sop_instance_uid = ""
-        self.before = b""
-        self.size: int | None = 0
-        self.is_begun = False
-        self.is_complete = False
-        self.is_lent = False
-        self.sent = 0
-
-    @property
-    def is_sendable(self) -> bool:
-        """Whether the instance is loaded and can be sent."""
-        return self.payload is not None
-
-    def check_unchanged(self) -> None:
-        """When the answer has come: compare a file whose pages were lent.  Raises FileChanged, FileUnreadable."""
-        if self.is_lent and isinstance(self.payload, FilePayload):
-            try:
-                self.payload.check_unchanged()
-            except OSError as error:
-                raise FileUnreadable(error.strerror or str(error), error.errno or 0) from error
 
 
 class Batch:

@@ -24,10 +24,11 @@ from dcmsend.reasons import Reason
 from dcmsend.transfer import Observer, Result, StoreOutcome, Timings, TransferOptions, log_end
 
 from .answer import Judgement, Next, SentPart, Verdict, in_doubt, judge, unanswered
-from .batch import Batch, BatchLimits, Gatherer, Part
+from .batch import Batch, BatchLimits, Gatherer
 from .body import BodyWriter
 from .errors import WebSessionFailed, in_web_words
 from .http_connection import Answer, Answered, HttpConnection
+from .part import Part
 from .requests import Requests
 
 TYPE_CHECKING = False

@@ -11,8 +11,9 @@ from dcmsend.inputs import FileChanged
 from dcmsend.interrupt import Interrupt
 from dcmsend.load import BytesPayload, FilePayload, read_into
 
-from .batch import Batch, Part
+from .batch import Batch
 from .http_connection import HttpConnection
+from .part import Part
 
 if TYPE_CHECKING:
     from dcmsend.transfer import Pace
