@@ -65,6 +65,17 @@ def test_no_interpreted_class_inherits_from_a_compiled_one() -> None:
     assert not heirs
 
 
+def test_no_compiled_module_has_what_mypyc_makes_something_else_of() -> None:
+    """See decision 21: each of these was tried."""
+    for name in MODULES:
+        path = ROOT / "src" / f"{name.replace('.', '/')}.py"
+        for node in classes(path):
+            assert not names_of_bases(node) & {"NamedTuple", "Enum", "Value"}, (name, node.name)
+        checks = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.If)]
+        asked = [node for node in checks if isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"]
+        assert not [node.lineno for node in asked if node.orelse], name
+
+
 def classes(path: Path) -> list[ast.ClassDef]:
     return [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.ClassDef)]
 
