@@ -22,8 +22,8 @@ HEAD: Final = 64
 
 _LARGEST_FRAME: Final = 1 << 30
 _ITEM_HEADER: Final = 8
-_PIECE: Final = 64 * 1024
-"""Bytes of a read: small enough that their memory is not given back to the system each time."""
+_PIECE: Final = 256 * 1024
+"""Bytes of a read: small enough that its memory is not given back to the system each time."""
 
 
 class OffsetTables:

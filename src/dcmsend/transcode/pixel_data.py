@@ -200,11 +200,12 @@ class PixelData:
     def _jobs(self, spool: Spool) -> Iterator[Job]:
         count = max(1, _BATCH // self._frame_length)
         decoder, buffers = self._decoder, Buffers()
+        verifying = decoder if isinstance(decoder, VerifyingDecoder) else None
         for start in range(0, len(self._frames), count):
             numbers = range(start, min(start + count, len(self._frames)))
-            if isinstance(decoder, VerifyingDecoder):
+            if verifying is not None:
                 lent = [self._frames.borrow(number, buffers) for number in numbers]
-                yield partial(self._decode_lent, decoder, start, lent, spool, buffers)
+                yield partial(self._decode_lent, verifying, start, lent, spool, buffers)
             else:
                 frames = [self._frames.read(number) for number in numbers]
                 yield partial(self._decode_frames, decoder.decode, start, frames, spool)
