@@ -313,7 +313,7 @@ def main() -> None:
                 "programs": {name: asdict(each) for name, each in figures.items()},
             })
     if arguments.json:
-        content = {"machine": describe_machine(), "versions": programs.versions(), "cases": results}
+        content = {"machine": describe_machine(programs), "versions": programs.versions(), "cases": results}
         arguments.json.write_text(json.dumps(content, indent=1) + "\n")
 
 

@@ -13,7 +13,7 @@ from dcmsend.dicom.transfer_syntax import TransferSyntax
 from dcmsend.errors import TranscodeError
 
 __all__ = [
-    "CANNOT_CHANGE", "UNDECLARED_LOSS", "Codec", "FrameDecoder", "Image", "NativeImage", "SizedCodec",
+    "CANNOT_CHANGE", "UNDECLARED_LOSS", "Codec", "Frame", "FrameDecoder", "Image", "NativeImage", "SizedCodec",
     "VerifyingDecoder", "cannot_change", "colour_of_full_planes", "requires_planes",
 ]
 
@@ -22,6 +22,9 @@ CANNOT_CHANGE = "Pixel representation cannot be changed"
 
 UNDECLARED_LOSS = ("W", "the pixels are compressed with loss (lossy) in a lossless transfer syntax")
 """Note about a stream whose loss the data set has to name: once the pixels are native nothing else does."""
+
+Frame = bytes | memoryview
+"""A compressed frame for a decoder that needs no methods of ``bytes``."""
 
 _PHOTOMETRIC_INTERPRETATION = 0x00280004
 _NEVER_FULL_PLANES = ("YBRPARTIAL422", "YBRPARTIAL420", "YBRRCT", "YBRICT")
@@ -94,14 +97,18 @@ class FrameDecoder(Protocol):
 class VerifyingDecoder(FrameDecoder, Protocol):
     """A decoder that can cheaply test whether ``decode`` will succeed, so that decoded frames need not be kept."""
 
-    def verifies_cheaply(self, frame: bytes) -> bool:
+    def decode(self, frame: Frame, target: memoryview) -> None:
+        """See FrameDecoder."""
+        ...
+
+    def verifies_cheaply(self, frame: Frame) -> bool:
         """Whether to verify frames like this one, and to decode them later, costs less than to keep them decoded.
 
         Never raises: what is wrong with the frame is told by ``verify``.
         """
         ...
 
-    def verify(self, frame: bytes) -> None:
+    def verify(self, frame: Frame) -> None:
         """Raise the error that ``decode`` would raise."""
         ...
 

@@ -12,6 +12,7 @@ from typing import Final
 from dcmsend.dicom.byte_source import ByteSource
 from dcmsend.errors import DataSetError, TranscodeError
 
+from .buffers import Buffers
 from .codec import cannot_change
 
 __all__ = ["HEAD", "Frames", "OffsetTables", "divide"]
@@ -21,6 +22,8 @@ HEAD: Final = 64
 
 _LARGEST_FRAME: Final = 1 << 30
 _ITEM_HEADER: Final = 8
+_PIECE: Final = 256 * 1024
+"""Bytes of a read: small enough that its memory is not given back to the system each time."""
 
 
 class OffsetTables:
@@ -74,15 +77,41 @@ class Frames:
 
     def read(self, number: int) -> bytes:
         """The bytes of one frame, from 0.  Raises DataSetError if the file was shortened, FileUnreadable."""
+        fragments, total = self._fragments(number)
+        parts = [self._source.read_at(self._positions[fragment], self._lengths[fragment]) for fragment in fragments]
+        frame = parts[0] if len(parts) == 1 else b"".join(parts)
+        if len(frame) != total:
+            raise _cut_off(number)
+        return frame
+
+    def borrow(self, number: int, buffers: Buffers) -> memoryview:
+        """As ``read``, in memory of ``buffers``, to which the caller gives it back."""
+        fragments, total = self._fragments(number)
+        frame = buffers.take(total)
+        filled = 0
+        for fragment in fragments:
+            position, missing = self._positions[fragment], self._lengths[fragment]
+            while missing:
+                piece = self._source.read_at(position, min(_PIECE, missing))
+                if not piece:
+                    raise _cut_off(number)
+                frame[filled : filled + len(piece)] = piece
+                filled += len(piece)
+                position += len(piece)
+                missing -= len(piece)
+        return frame
+
+    def _fragments(self, number: int) -> tuple[range, int]:
+        """The fragments of a frame, and how many bytes they are together."""
         fragments = range(self._starts[number], self._starts[number + 1])
         total = sum(self._lengths[fragment] for fragment in fragments)
         if total > _LARGEST_FRAME:
             raise cannot_change(f"a compressed frame of {total} bytes")
-        parts = [self._source.read_at(self._positions[fragment], self._lengths[fragment]) for fragment in fragments]
-        frame = parts[0] if len(parts) == 1 else b"".join(parts)
-        if len(frame) != total:
-            raise DataSetError("I/O suspension or premature end of stream", f"frame {number + 1} is cut off")
-        return frame
+        return fragments, total
+
+
+def _cut_off(number: int) -> DataSetError:
+    return DataSetError("I/O suspension or premature end of stream", f"frame {number + 1} is cut off")
 
 
 def divide(

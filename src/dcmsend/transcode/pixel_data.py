@@ -13,6 +13,7 @@ from dcmsend.dicom.byte_source import ByteSource
 from dcmsend.dicom.transfer_syntax import TransferSyntax
 from dcmsend.errors import DcmsendError, TranscodeError
 
+from .buffers import Buffers
 from .codec import Codec, FrameDecoder, Image, SizedCodec, VerifyingDecoder, cannot_change
 from .frames import Frames, OffsetTables, divide
 from .image_attributes import NUMBER_OF_FRAMES, ImageAttributes
@@ -35,6 +36,7 @@ _BATCH: Final = 1 << 20
 """Native bytes of one job; smaller frames are decoded several in a job."""
 
 
+_Frame = TypeVar("_Frame", bytes, memoryview)
 _Result = TypeVar("_Result")
 
 
@@ -144,8 +146,12 @@ class PixelData:
         size = self._frame_length
         rest = 0  # bytes left over from the previous frame, because pieces are multiples of eight bytes
         data = memoryview(bytearray(8 + size))
+        decoder, buffers = self._decoder, Buffers()
+        assert isinstance(decoder, VerifyingDecoder)
         for number in range(len(self._frames)):
-            self._decode_frame(number, self._frames.read(number), data[rest : rest + size])
+            frame = self._frames.borrow(number, buffers)
+            self._guarded(number, partial(decoder.decode, frame, data[rest : rest + size]))
+            buffers.give_back(frame)
             end = rest + size & -8
             for start in range(0, end, _PIECE):
                 yield bytes(data[start : min(start + _PIECE, end)])
@@ -174,13 +180,16 @@ class PixelData:
         decoder = self._decoder
         if self._frame_bits % 8 or not isinstance(decoder, VerifyingDecoder):
             return False
-        verify = decoder.verify
+        verify, buffers = decoder.verify, Buffers()
 
-        def jobs() -> Iterator[Job]:
-            for number in range(len(self._frames)):
-                yield partial(self._guarded, number, partial(verify, self._frames.read(number)))
+        def job(number: int, frame: memoryview) -> None:
+            self._guarded(number, partial(verify, frame))
+            buffers.give_back(frame)
 
-        run(jobs(), self._frame_length)
+        run(
+            (partial(job, number, self._frames.borrow(number, buffers)) for number in range(len(self._frames))),
+            self._frame_length,
+        )
         self._is_verified = True
         return True
 
@@ -190,17 +199,32 @@ class PixelData:
 
     def _jobs(self, spool: Spool) -> Iterator[Job]:
         count = max(1, _BATCH // self._frame_length)
+        decoder, buffers = self._decoder, Buffers()
+        verifying = decoder if isinstance(decoder, VerifyingDecoder) else None
         for start in range(0, len(self._frames), count):
-            stop = min(start + count, len(self._frames))
-            frames = [self._frames.read(number) for number in range(start, stop)]
-            yield partial(self._decode_frames, start, frames, spool)
+            numbers = range(start, min(start + count, len(self._frames)))
+            if verifying is not None:
+                lent = [self._frames.borrow(number, buffers) for number in numbers]
+                yield partial(self._decode_lent, verifying, start, lent, spool, buffers)
+            else:
+                frames = [self._frames.read(number) for number in numbers]
+                yield partial(self._decode_frames, decoder.decode, start, frames, spool)
 
-    def _decode_frames(self, start: int, frames: list[bytes], spool: Spool) -> None:
+    def _decode_lent(
+        self, decoder: VerifyingDecoder, start: int, frames: list[memoryview], spool: Spool, buffers: Buffers
+    ) -> None:
+        self._decode_frames(decoder.decode, start, frames, spool)
+        for frame in frames:
+            buffers.give_back(frame)
+
+    def _decode_frames(
+        self, decode: Callable[[_Frame, memoryview], None], start: int, frames: list[_Frame], spool: Spool
+    ) -> None:
         size = self._frame_length
         with spool.reserve(start * size, len(frames) * size) as room:
             for number, frame in enumerate(frames):
                 with room[number * size : (number + 1) * size] as target:
-                    self._decode_frame(start + number, frame, target)
+                    self._guarded(start + number, partial(decode, frame, target))
             spool.store(start * size, room)
 
     def _decode_frame(self, number: int, frame: bytes, target: memoryview) -> None:

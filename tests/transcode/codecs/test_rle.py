@@ -65,6 +65,7 @@ def decoded(frame: bytes, of: Image) -> bytes:
     ("of", "expected"),
     [
         (image(), "01" * 6), (image(allocated=16), "0201" * 6), (image(allocated=32), "04030201" * 6),
+        (image(allocated=24), "030201" * 6),
         (image(samples=3, planar=0), "010203" * 6), (image(samples=3, planar=1), "01" * 6 + "02" * 6 + "03" * 6),
         (image(samples=3, allocated=16, planar=0), "020104030605" * 6),
         (image(samples=3, allocated=16, planar=1), "0201" * 6 + "0403" * 6 + "0605" * 6),

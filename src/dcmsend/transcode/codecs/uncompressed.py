@@ -6,7 +6,7 @@ from typing import Final
 
 from dcmsend.dicom.transfer_syntax import TransferSyntax
 
-from ..codec import Image, NativeImage, cannot_change, colour_of_full_planes
+from ..codec import Frame, Image, NativeImage, cannot_change, colour_of_full_planes
 
 __all__ = ["DAMAGED", "open_decoder", "starts_frame"]
 
@@ -33,16 +33,16 @@ class UncompressedDecoder:
 
         self._size = (self.native.frame_bits(image) + 7) // 8
 
-    def verifies_cheaply(self, _frame: bytes) -> bool:
+    def verifies_cheaply(self, _frame: Frame) -> bool:
         """See VerifyingDecoder: a look at the length."""
         return True
 
-    def verify(self, frame: bytes) -> None:
+    def verify(self, frame: Frame) -> None:
         """See VerifyingDecoder; one byte of padding follows a frame of odd length."""
         if len(frame) != self._size + self._size % 2:
             raise cannot_change(f"a frame of {len(frame)} bytes instead of {self._size}")
 
-    def decode(self, frame: bytes, target: memoryview) -> None:
+    def decode(self, frame: Frame, target: memoryview) -> None:
         """See FrameDecoder."""
         self.verify(frame)
         target[:] = frame[: self._size]
