@@ -9,8 +9,6 @@ Everything a program needs is here.  Names are loaded when they are first used, 
 
 from __future__ import annotations
 
-from importlib import import_module
-
 from . import version as _version
 
 TYPE_CHECKING = False  # type checkers take it for true; importing `typing` would be most of the start-up time
@@ -87,6 +85,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    from importlib import import_module  # not needed for the command
+
     home = _HOME_OF.get(name)
     if name == "errors":
         return import_module(f"{__name__}.errors")

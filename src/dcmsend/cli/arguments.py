@@ -8,6 +8,7 @@ from dcmsend.association import AddressFamily, Peer
 from dcmsend.errors import UsageError
 from dcmsend.index import IndexOptions, KeepTogether, ReadMode
 from dcmsend.inputs import FileList, InputOptions
+from dcmsend.loggers import CRITICAL, DEBUG, INFO, WARNING
 from dcmsend.plan import Decompression, PlanOptions
 from dcmsend.report import ReportOptions
 from dcmsend.settings import Preview, Settings
@@ -15,7 +16,6 @@ from dcmsend.transfer import TransferOptions
 from dcmsend.transport import without_rest
 
 from .command_line import CommandLine
-from .log_words import LOG_LEVELS
 from .new_ways import check_archives, check_move_sent, is_new
 from .numbers import (
     check_limits,
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 __all__ = ["LogChoice", "build_settings", "choose_logging"]
 
 _MODE_LEVELS: Final = {
-    "--debug": LOG_LEVELS["DEBUG"], "--verbose": LOG_LEVELS["INFO"], "--quiet": LOG_LEVELS["FATAL"],
+    "--debug": DEBUG, "--verbose": INFO, "--quiet": CRITICAL,
 }
 _READ_MODES: Final = {
     "--read-file": ReadMode.FILE_OR_DATA_SET,
@@ -104,12 +104,14 @@ def choose_logging(line: CommandLine) -> LogChoice:
         UsageError: an unknown level, or options that exclude each other.
     """
     mode = line.rightmost(*_MODE_LEVELS)
-    level = _MODE_LEVELS[mode] if mode else LOG_LEVELS["WARN"]
+    level = _MODE_LEVELS[mode] if mode else WARNING
     word = line.value("--log-level")
     config_file = line.value("--log-config")
     if word is not None:
         if mode:
             raise UsageError("--log-level not allowed with --verbose, --debug or --quiet")
+        from .log_words import LOG_LEVELS
+
         if word.upper() not in LOG_LEVELS:
             raise UsageError("Invalid log level for --log-level option", invalid_value("--log-level", word).hint)
         level = LOG_LEVELS[word.upper()]

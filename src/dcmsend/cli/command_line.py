@@ -10,7 +10,6 @@ from itertools import islice
 
 from dcmsend.errors import UsageError
 
-from .command_file import expand_command_files
 from .option_table import EXCLUSIVE, FILE_LISTS, PARAMETERS, SECRET, STORESCU_GROUP, TICKETS, OptionRow, find_option
 
 TYPE_CHECKING = False
@@ -97,7 +96,7 @@ def scan_command_line(argv: Sequence[str]) -> CommandLine:
         UsageError: a command file cannot be read, an option is unknown, a value or a parameter is missing.
     """
     line = CommandLine()
-    arguments = iter(expand_command_files(argv))
+    arguments = iter(_expanded(argv))
     for argument in arguments:
         if not _looks_like_option(argument):
             _check_dash(argument)
@@ -128,6 +127,14 @@ def scan_command_line(argv: Sequence[str]) -> CommandLine:
         hint = "" if line.has("--stow") else missing_parameter_hint(line.parameters)
         raise UsageError(f"Missing parameter {wanted[len(line.parameters)][0]}", hint)
     return line
+
+
+def _expanded(argv: Sequence[str]) -> Sequence[str]:
+    if not any(argument.startswith("@") for argument in argv):
+        return argv
+    from .command_file import expand_command_files
+
+    return expand_command_files(argv)
 
 
 def _check_dash(parameter: str) -> None:

@@ -7,7 +7,6 @@ import sys
 from dcmsend.errors import UsageError
 
 from .command_line import CommandLine, scan_command_line
-from .help_text import HEADER, IDENTIFICATION, decoder_list_text, usage_text, version_text
 from .terminal import ErrorStream, write_output
 
 TYPE_CHECKING = False  # type checkers take it for true; importing `typing` would cost a third of --version
@@ -46,20 +45,25 @@ def _run_command(argv: list[str], errors: ErrorStream) -> int:
         line = scan_command_line(argv)
     except UsageError as error:
         return _usage_error(error, errors)
-    if not line.arguments or line.exclusive == "--help":
-        write_output(usage_text())
-    elif line.exclusive == "--help-all":
-        write_output(usage_text(shows_all=True))
-    elif line.exclusive == "--version":
-        write_output(version_text())
-    elif line.exclusive == "--list-decoders":
-        write_output(decoder_list_text())
-    else:
+    if line.arguments and line.exclusive is None:
         return _send(line, errors)
+    write_output(_text_about_the_program(line.exclusive))
     return 0
 
 
+def _text_about_the_program(option: str | None) -> str:
+    from .help_text import decoder_list_text, usage_text, version_text
+
+    if option == "--version":
+        return version_text()
+    if option == "--list-decoders":
+        return decoder_list_text()
+    return usage_text(shows_all=option == "--help-all")
+
+
 def _send(line: CommandLine, errors: ErrorStream) -> int:
+    from dcmsend.loggers import DEBUG, INFO
+
     from .arguments import build_settings, choose_logging
     from .log_setup import LogSetup, app_log
     from .progress_display import ProgressDisplay
@@ -70,8 +74,11 @@ def _send(line: CommandLine, errors: ErrorStream) -> int:
     except UsageError as error:
         return _usage_error(error, errors)
     try:
-        settings, names = build_settings(line, is_verbose=app_log.isEnabledFor(20))
-        app_log.debug("%s\n", IDENTIFICATION)
+        settings, names = build_settings(line, is_verbose=app_log.isEnabledFor(INFO))
+        if app_log.isEnabledFor(DEBUG):
+            from .help_text import IDENTIFICATION
+
+            app_log.debug("%s\n", IDENTIFICATION)
         carrier = _cluster(line, settings) if line.rightmost("--cluster", "--cluster-tls") else None
         return _transfer(settings, names, ProgressDisplay(line, choice, settings, errors), carrier)
     except UsageError as error:
@@ -129,8 +136,10 @@ def _preview(settings: Settings, names: list[str], interrupt: Interrupt) -> RunR
 
 
 def _usage_error(error: UsageError, errors: ErrorStream) -> int:
-    help_text = "--help shows all options"
-    hint = f"{error.hint} ({help_text})" if error.hint else help_text
+    from .help_text import HEADER
+
+    all_options = "--help shows all options"
+    hint = f"{error.hint} ({all_options})" if error.hint else all_options
     below = "" if error.hint is None else f"       {hint}\n"
     errors.write(f"{HEADER}error: {error}\n{below}")
     return 1

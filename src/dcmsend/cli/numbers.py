@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from dcmsend.errors import UsageError
 
 from .option_table import Limits
@@ -22,7 +20,7 @@ __all__ = [
 _UNSIGNED_LONG_MAX: Final = 2**64 - 1
 _COUNT: Final = r"([0-9]{1,18})(|k|M|G|Ki|Mi|Gi)"
 _DURATION: Final = r"([0-9]{1,9})(|s|m|h)"
-"""Compiled when they are first used: few command lines need them."""
+"""Few command lines need them, and so not the module for them either."""
 _FACTORS: Final = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 _PORT: Final = Limits(1, 65535)
 _SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3600}
@@ -76,6 +74,8 @@ def parse_count(option: str, text: str, limits: Limits | None = None) -> int:
     Raises:
         UsageError: the text has another form, e.g. a sign or a blank.
     """
+    import re
+
     match = re.fullmatch(_COUNT, text)
     if match is None:
         raise invalid_value(option, text, limits=limits)
@@ -124,6 +124,8 @@ def parse_duration(option: str, text: str) -> int:
     Raises:
         UsageError: the text has another form, e.g. a sign, a blank or a fraction.
     """
+    import re
+
     match = re.fullmatch(_DURATION, text)
     if match is None:
         raise invalid_value(option, text)

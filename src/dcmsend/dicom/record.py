@@ -206,14 +206,14 @@ class Record:
             if name in values or name not in self._names:
                 raise TypeError(f"{type(self).__name__}: {'two values for' if name in values else 'no field'} {name}")
             values[name] = value
-        for name in self._names:
-            if name not in values:
-                if not hasattr(type(self), name):
-                    raise TypeError(f"{type(self).__name__}: no value for {name}")
-                values[name] = getattr(type(self), name)
         own = self.__dict__
         for name in self._names:
-            own[name] = self._taken(name, values[name])
+            if name in values:
+                own[name] = self._taken(name, values[name])
+            elif hasattr(type(self), name):
+                own[name] = getattr(type(self), name)  # a default fits; type checkers see to that
+            else:
+                raise TypeError(f"{type(self).__name__}: no value for {name}")
         self.check()
 
     def _taken(self, name: str, value: Any) -> Any:

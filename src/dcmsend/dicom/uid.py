@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 __all__ = ["is_named_standard_uid", "is_valid_uid"]
 
 _MAX_LENGTH = 64
-
-_is_dotted_number = re.compile(r"(?:0|[1-9][0-9]*+)(?:\.(?:0|[1-9][0-9]*+))*+").fullmatch
 
 
 def is_valid_uid(text: str) -> bool:
@@ -16,7 +12,18 @@ def is_valid_uid(text: str) -> bool:
 
     Padding must have been removed.  One component is enough, as in DCMTK.  Source: PS3.5 section 9.1.
     """
-    return len(text) <= _MAX_LENGTH and _is_dotted_number(text) is not None
+    digits = text.replace(".", "")  # no regular expression: it takes longer, and loading them a tenth of a short run
+    if not (digits.isdigit() and digits.isascii() and len(text) <= _MAX_LENGTH):
+        return False
+    if ".." in text or text[0] == "." or text[-1] == ".":
+        return False
+    padded = f".{text}."
+    zero = padded.find(".0")
+    while zero >= 0:
+        if padded[zero + 2] != ".":
+            return False
+        zero = padded.find(".0", zero + 2)
+    return True
 
 
 def is_named_standard_uid(uid: str) -> bool:

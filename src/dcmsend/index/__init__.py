@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from .facts import HeaderFacts, facts_of
 from .file_meta import FileMeta, parse_regular_meta, read_file_meta
 from .identify import looks_like_dicom
 from .instance import FilteredInput, Instance, ReadMode, RejectedInput
@@ -13,6 +12,7 @@ from .uid_check import find_uid_fault
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .facts import HeaderFacts, facts_of
     from .file_again import facts_in_file, instance_uids
     from .value_choice import ValueRule
 
@@ -29,6 +29,11 @@ def __getattr__(name: str) -> object:
         from . import file_again
 
         return getattr(file_again, name)
+    if name in ("HeaderFacts", "facts_of"):
+        from . import facts
+
+        globals().update(HeaderFacts=facts.HeaderFacts, facts_of=facts.facts_of)  # asked for with each instance
+        return getattr(facts, name)
     if name == "ValueRule":
         from .value_choice import ValueRule
 

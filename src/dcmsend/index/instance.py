@@ -9,7 +9,9 @@ from dcmsend.dicom.transfer_syntax import TransferSyntax
 from dcmsend.inputs import Source, Stamp
 from dcmsend.reasons import Rejection
 
-from .facts import HeaderFacts
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .facts import HeaderFacts
 
 __all__ = ["Identity", "Instance", "ReadMode", "RejectedInput"]
 

@@ -9,7 +9,7 @@ from dcmsend.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN, TransferSyn
 from dcmsend.dicom.walk import walk_data_set
 from dcmsend.dicom.walk_notes import Notes
 from dcmsend.errors import DataSetError, FileUnreadable
-from dcmsend.index import FileMeta, HeaderFacts, Instance, facts_of, locate_data_set, parse_regular_meta
+from dcmsend.index import FileMeta, Instance, locate_data_set, parse_regular_meta
 from dcmsend.inputs import FileSource, OpenFile
 
 from .payload import BytesPayload, ChunkPayload, FilePayload, Payload, check_unchanged
@@ -17,6 +17,7 @@ from .payload import BytesPayload, ChunkPayload, FilePayload, Payload, check_unc
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dcmsend.dicom.data_dictionary import DataDictionary
+    from dcmsend.index import HeaderFacts
     from dcmsend.transcode import RunJobs, Spool
 
     from .checksum import Checksum
@@ -325,8 +326,14 @@ def _walked(
         content.size if is_deflated else walked.length,
         warnings,
         repairs,
-        None if noted is None else facts_of(notes.values, noted),
+        None if noted is None else _facts(notes, noted),
     )
+
+
+def _facts(notes: Notes, noted: frozenset[int]) -> HeaderFacts:
+    from dcmsend.index import facts_of  # not needed in a run without reports
+
+    return facts_of(notes.values, noted)
 
 
 def _behind_the_stream(count: int) -> str:

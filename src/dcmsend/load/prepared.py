@@ -16,12 +16,16 @@ from dcmsend.errors import (
     TimedOut,
     TranscodeError,
 )
-from dcmsend.index import HeaderFacts, Instance
+from dcmsend.index import Instance
 from dcmsend.inputs import FileChanged
 from dcmsend.loggers import DEBUG, INFO, WARNING, get_logger
 from dcmsend.reasons import Reason, Rejection
 
 from .payload import Payload
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from dcmsend.index import HeaderFacts
 
 __all__ = ["Failure", "Prepared", "explain", "log_done", "log_failure", "log_notes", "reason_of"]
 

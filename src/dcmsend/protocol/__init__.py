@@ -6,8 +6,6 @@ data set is sent without a copy.  Source: PS3.8 (upper layer), PS3.7 (DIMSE).
 
 from __future__ import annotations
 
-from importlib import import_module
-
 from dcmsend.dicom.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 
 from .command_set import decode_command, encode_command
@@ -183,4 +181,6 @@ def __getattr__(name: str) -> object:
     home = _HOME_OF.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
     return getattr(import_module(f"{__name__}.{home}"), name)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dcmsend.bases import NamedTuple
+from dcmsend.dicom.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Final
 
     from dcmsend.inputs import Fetcher, Selection, Share
     from dcmsend.interrupt import Interrupt
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Circumstances"]
 
 
-class Circumstances(NamedTuple):
+class Circumstances(Value):
     """What a carrier has to know of the run that it works for.
 
     Attributes:
@@ -31,11 +32,24 @@ class Circumstances(NamedTuple):
         selection: tells which inputs are left out by their names; None if none are.
     """
 
-    settings: Settings
-    record: RunRecord
-    interrupt: Interrupt
-    observer: Observer | None = None
-    ledger: Ledger | None = None
-    share: Share | None = None
-    fetcher: Callable[[], Fetcher] | None = None
-    selection: Selection | None = None
+    __slots__ = ("fetcher", "interrupt", "ledger", "observer", "record", "selection", "settings", "share")
+
+    def __init__(
+        self,
+        settings: Settings,
+        record: RunRecord,
+        interrupt: Interrupt,
+        observer: Observer | None = None,
+        ledger: Ledger | None = None,
+        share: Share | None = None,
+        fetcher: Callable[[], Fetcher] | None = None,
+        selection: Selection | None = None,
+    ) -> None:
+        self.settings: Final = settings
+        self.record: Final = record
+        self.interrupt: Final = interrupt
+        self.observer: Final = observer
+        self.ledger: Final = ledger
+        self.share: Final = share
+        self.fetcher: Final = fetcher
+        self.selection: Final = selection

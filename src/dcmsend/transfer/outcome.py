@@ -6,8 +6,12 @@ from enum import Enum
 
 from dcmsend.bases import NamedTuple
 from dcmsend.dicom.transfer_syntax import TransferSyntax
-from dcmsend.index import HeaderFacts, Instance
+from dcmsend.index import Instance
 from dcmsend.reasons import Reason
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from dcmsend.index import HeaderFacts
 
 __all__ = [
     "Attempt", "Reason", "Result", "StoreOutcome", "after_unanswered", "came_with_others", "counted_as_stored",

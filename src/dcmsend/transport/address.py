@@ -10,7 +10,6 @@ from enum import Enum
 from dcmsend.errors import ConnectFailed
 from dcmsend.interrupt import WAIT_SLICE, Interrupt
 from dcmsend.reasons import NoConnection
-from dcmsend.threads import is_started
 
 from .deadline import Deadline
 
@@ -96,6 +95,8 @@ def _addresses(name: str, port: int, family: int, deadline: Deadline, interrupt:
             answer.extend(socket.getaddrinfo(asked, port, family, socket.SOCK_STREAM))
         except Exception as error:  # raised where the result is waited for
             failure.append(error)
+
+    from dcmsend.threads import is_started
 
     # The call cannot be interrupted; an abandoned thread does no harm.
     thread = threading.Thread(target=ask, name="resolver", daemon=True)
