@@ -18,8 +18,12 @@ def long_ones_first(items: Sequence[pytest.Item], workers: int) -> list[pytest.I
     minute.  A module stays together, for the sake of what its tests share.
     """
     modules = [list(group) for _path, group in groupby(items, lambda item: item.path)]
-    long = [module for module in modules if any(item.get_closest_marker("slow") for item in module)]
-    others = [item for module in modules if module not in long for item in module]
+    long, others = [], []
+    for module in modules:
+        if any(item.get_closest_marker("slow") for item in module):
+            long.append(module)
+        else:
+            others += module
     ordered: list[pytest.Item] = []
     for number in range(workers):
         first = [item for module in long[number::workers] for item in module]
