@@ -17,6 +17,7 @@ TESTS = Path(__file__).parent
 sys.path.insert(0, str(TESTS))
 
 from support.examples import try_all_examples  # noqa: E402
+from support.order import long_ones_first  # noqa: E402
 from support.programs import installed_dcmsend, missing_peer  # noqa: E402
 from support.warm_start import begin_warm_starts  # noqa: E402
 
@@ -50,6 +51,14 @@ def pytest_configure(config: pytest.Config) -> None:
         try_all_examples()
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Only beside other workers: who runs the tests alone gets them as they stand in their files."""
+    worker: dict[str, int] | None = getattr(config, "workerinput", None)
+    if worker is not None:
+        items[:] = long_ones_first(items, worker["workercount"])
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -22,7 +22,7 @@ MODULES = "usr/lib/python3/dist-packages"
 CT = DATA / "pydicom" / "CT_small.dcm"
 IN_CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")

@@ -69,6 +69,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     thread.join()
 
 
+@pytest.mark.slow
 @pytest.mark.peer("chromium")
 @pytest.mark.timeout(600)
 def test_search_finds_every_option_by_its_name(site: str, tmp_path: Path) -> None:

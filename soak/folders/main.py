@@ -20,7 +20,7 @@ from support.programs import installed_dcmsend
 
 __all__ = ["main"]
 
-_OTHER_FILE_SYSTEM = Path("/dev/shm")
+_FILE_SYSTEMS = Path("/dev/shm"), Path("/var/tmp")
 
 
 def main() -> int:
@@ -45,6 +45,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser_of("soak_folders", description, None)
 
 
+def _other_file_system(place: Path) -> Path | None:
+    """A folder on another file system than that of ``place``, if there is one."""
+    places = [other for other in _FILE_SYSTEMS if os.access(other, os.W_OK)]
+    return next((other for other in places if other.stat().st_dev != place.stat().st_dev), None)
+
+
 class _Soak:
     """Runs rounds, and counts their results."""
 
@@ -63,9 +69,10 @@ class _Soak:
     def run(self, number: int) -> None:
         """Run one round in folders of its own."""
         chance = random.Random(f"{self._seed}:{number}")
-        is_elsewhere = chance.random() < 0.4 and os.access(_OTHER_FILE_SYSTEM, os.W_OK)
+        is_elsewhere = chance.random() < 0.4
         root = Path(tempfile.mkdtemp(prefix="soak-"))
-        sent = Path(tempfile.mkdtemp(prefix="soak-", dir=_OTHER_FILE_SYSTEM)) if is_elsewhere else root / "sent"
+        other = _other_file_system(root) if is_elsewhere else None
+        sent = root / "sent" if other is None else Path(tempfile.mkdtemp(prefix="soak-", dir=other))
         receiver = Receiver(random.Random(chance.random()))
         told: list[str] = []
         try:

@@ -307,7 +307,8 @@ def test_an_association_in_which_nothing_happens() -> None:
 
 
 def test_a_message_that_trickles_in() -> None:
-    with listening(limits=ReportLimits(idle_seconds=0.5)) as listener, Caller(listener.port) as caller:
+    limits = ReportLimits(idle_seconds=0.5, ending_seconds=0.5)
+    with listening(limits=limits) as listener, Caller(listener.port) as caller:
         caller.ask()
         with pytest.raises(OSError):
             caller.trickle(report("1.2.3") + bytes(5000))

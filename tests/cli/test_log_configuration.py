@@ -200,6 +200,7 @@ def test_files_that_roll_over(settings: list[str], runs: int, tmp_path: Path) ->
 SCHEDULES = ("MONTHLY", "WEEKLY", "DAILY", "TWICE_DAILY", "HOURLY", "MINUTELY")
 
 
+@pytest.mark.slow
 @pytest.mark.peer("faketime")
 def test_files_that_roll_over_while_the_program_runs(tmp_path: Path) -> None:
     """A run of nine seconds over the end of a month, for each schedule; the week goes on.

@@ -149,6 +149,7 @@ def test_nobody_listens_and_nobody_schedules(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_ctrl_c_at_the_terminal_drains_the_workers(tmp_path: Path) -> None:
     """A terminal sends the signal to the whole process group, to the workers too."""
     write_tree(tmp_path / "tree", 600, per_directory=100)

@@ -109,7 +109,7 @@ def test_a_scheduler_that_is_started_again_is_waited_for(tmp_path: Path) -> None
     outcomes = []
     with ScriptedPeer(Script(other_stores=Respond(delay=0.004))) as peer, ExitStack() as stack:
         first = stack.enter_context(ExitStack())
-        address = first.enter_context(programs_of_cluster(2, tmp_path, port=port))
+        address = first.enter_context(programs_of_cluster(2, tmp_path, port=port, end_together=True))
         transfer = transfer_over(ClusterOptions(address), tmp_path / "tree", peer.port, tmp_path / "journal")
         for outcome in transfer:
             outcomes.append(outcome)

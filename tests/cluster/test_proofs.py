@@ -112,6 +112,7 @@ def test_what_the_archive_lacks_is_sent_again_and_only_the_rest_is_moved(
     assert place.left() == []
 
 
+@pytest.mark.slow
 def test_a_driver_that_dies_before_the_proof_and_a_worker_that_dies_before_it(
     place: Place, archive: CommitmentArchive, client: Client
 ) -> None:

@@ -20,7 +20,7 @@ from support import load_sender, unreliable_peer
 from support.sending import write_instances
 from support.unreliable_peer import is_refused_for_good
 
-SECONDS = float(os.environ.get("LOAD_SECONDS", "8"))
+SECONDS = float(os.environ.get("LOAD_SECONDS", "4"))
 FILES = 4000
 DESCRIPTORS = 3
 """Of one association: its socket, the file that is sent, and the one that is opened ahead."""
@@ -28,6 +28,7 @@ MOST_GROWTH = 16 << 20
 """Bytes; eight associations have up to 1 MiB of buffers each, and a list of 10,000 instances comes and goes."""
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(SECONDS + 300)
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
 def test_nothing_is_lost_and_nothing_grows(tmp_path: Path) -> None:

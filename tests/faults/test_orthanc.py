@@ -40,6 +40,7 @@ def copies(folder: Path, first: int) -> list[Path]:
     return files
 
 
+@pytest.mark.slow
 @pytest.mark.peer("orthanc")
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("parallel", [1, 2])

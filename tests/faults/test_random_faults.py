@@ -63,6 +63,7 @@ def check(outcomes: tuple[StoreOutcome, ...], peer: WindowPeer, *, is_garbled: b
             assert outcome.result is Result.UNCONFIRMED
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("options", WAYS, ids=str)
 def test_with_several_requests_in_flight(

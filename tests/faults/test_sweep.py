@@ -140,6 +140,7 @@ def is_in_this_run(number: int, kind: str, *, everything: bool) -> bool:
     return everything or number % (41 if kind == "stall" else 19) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("direction", Direction, ids=lambda each: each.value)

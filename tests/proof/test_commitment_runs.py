@@ -328,6 +328,7 @@ def test_reasons_of_orthanc(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.peer("orthanc")
 def test_orthanc_that_does_not_know_us(commits: Commits, tmp_path: Path) -> None:
     with orthanc(tmp_path / "orthanc", DicomAlwaysAllowFind=True) as server:

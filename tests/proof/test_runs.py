@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from dcmsend import JournalOptions, Peer, ProofState, send
+from dcmsend import JournalOptions, Peer, ProofState, VerifyOptions, send
+from dcmsend.cli.arguments import build_settings
+from dcmsend.cli.command_line import scan_command_line
 from dcmsend.cli.exit_code import ExitCode
 from support.archive import CommitmentArchive, commitment_archive
 from support.peers import orthanc, storescp
@@ -245,6 +247,13 @@ def test_delete_only_what_is_proven(archive: CommitmentArchive, dcmsend: str, fo
     assert len([path for path in proven.rglob("*") if path.is_file()]) == 12
     assert as_written(last) == 0
     assert len(archive.queries) == 3, "what is proven is not asked for again"
+
+
+def test_the_command_asks_for_a_minute() -> None:
+    """So much time an archive has to index what it got."""
+    settings, _ = build_settings(scan_command_line(["--verify", "127.0.0.1", "104", "x"]), is_verbose=False)
+    assert settings.verify == VerifyOptions()
+    assert VerifyOptions().seconds == 60
 
 
 @pytest.mark.parametrize(

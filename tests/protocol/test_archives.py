@@ -82,7 +82,10 @@ class Listener:
                 acceptor = ReportAcceptor(self.terms)
                 self.acceptors.append(acceptor)
                 while not acceptor.is_over:
-                    data = connection.recv(65536)
+                    try:
+                        data = connection.recv(65536)
+                    except ConnectionResetError:  # an archive may be killed
+                        data = b""
                     if not data:
                         acceptor.receive_closed()
                         break

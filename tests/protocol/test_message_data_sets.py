@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import tracemalloc
+from collections.abc import Callable
 from io import BytesIO
 from typing import Any
 
@@ -252,26 +253,27 @@ def test_an_answer_without_an_instance(data: bytes) -> None:
         decode_image_match(data, IMPLICIT)
 
 
-HOSTILE = {
-    "items": TRANSACTION + sequence(GOOD, item(b"") * (2 * MiB)),
-    "elements": TRANSACTION + implicit(0x00081155, b"") * (2 * MiB),
-    "fragments": explicit(0x7FE00010, "OB", item(b"") * (2 * MiB), 0xFFFFFFFF),
-    "sequences": TRANSACTION + sequence(0x00081115, b"") * (2 * MiB),
-    "items far down": TRANSACTION + sequence(0x00081115, item(sequence(GOOD, item(b"") * (2 * MiB)))),
+HOSTILE: dict[str, Callable[[], bytes]] = {
+    "items": lambda: TRANSACTION + sequence(GOOD, item(b"") * (2 * MiB)),
+    "elements": lambda: TRANSACTION + implicit(0x00081155, b"") * (2 * MiB),
+    "fragments": lambda: explicit(0x7FE00010, "OB", item(b"") * (2 * MiB), 0xFFFFFFFF),
+    "sequences": lambda: TRANSACTION + sequence(0x00081115, b"") * (2 * MiB),
+    "items far down": lambda: TRANSACTION + sequence(0x00081115, item(sequence(GOOD, item(b"") * (2 * MiB)))),
 }
 
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_of_16_mib_of_small_parts_only_the_first_are_looked_at(name: str) -> None:
     with pytest.raises(PeerDataSetError, match="more than 131072 elements and items"):
-        decode_commitment_report(HOSTILE[name], EXPLICIT if name == "fragments" else IMPLICIT)
+        decode_commitment_report(HOSTILE[name](), EXPLICIT if name == "fragments" else IMPLICIT)
 
 
 def test_16_mib_of_items_take_little_memory() -> None:
+    data = HOSTILE["items"]()
     tracemalloc.start()
     try:
         with pytest.raises(PeerDataSetError):
-            decode_commitment_report(HOSTILE["items"], IMPLICIT)
+            decode_commitment_report(data, IMPLICIT)
         assert tracemalloc.get_traced_memory()[1] < 48 * MiB
     finally:
         tracemalloc.stop()

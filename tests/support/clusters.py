@@ -71,9 +71,13 @@ def transfer_over(
 
 @contextmanager
 def programs_of_cluster(
-    workers: int, folder: Path, tls: tuple[Path, Path, Path] | None = None, port: int = 0
+    workers: int, folder: Path, tls: tuple[Path, Path, Path] | None = None, port: int = 0, *, end_together: bool = False
 ) -> Generator[str]:
-    """A scheduler and workers as programs of their own; gives the address.  ``tls``: authority, certificate, key."""
+    """A scheduler and workers as programs of their own; gives the address.  ``tls``: authority, certificate, key.
+
+    In the end the workers leave the scheduler in order, which takes a second; where all of them get the signal at the
+    same time (``end_together``), one of the workers waits for ten seconds more often than not.
+    """
     port = port or free_port()
     scheme = "tls" if tls else "tcp"
     secured = []
@@ -102,9 +106,12 @@ def programs_of_cluster(
             ]))  # fmt: skip
         yield address
     finally:
+        if end_together:
+            for process in reversed(processes):
+                process.terminate()
         for process in reversed(processes):
-            process.terminate()
-        for process in processes:
+            if not end_together:
+                process.terminate()
             try:
                 process.wait(20)
             except subprocess.TimeoutExpired:

@@ -49,8 +49,8 @@ def main() -> None:
         again_and_again(),
         Peer("127.0.0.1", port),
         transfer=TransferOptions(
-            halt_on_failure=False, parallel_associations=ASSOCIATIONS, idle_timeout=1.5, acse_timeout=5.0,
-            retry=RetryOptions(attempts=1000, delay=0.05, longest_delay=1.0),
+            halt_on_failure=False, parallel_associations=ASSOCIATIONS, idle_timeout=0.75, acse_timeout=5.0,
+            retry=RetryOptions(attempts=1000, delay=0.05, longest_delay=0.25),
         ),
         send_while_scanning=True,
     )  # fmt: skip

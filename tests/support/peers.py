@@ -211,8 +211,11 @@ def orthanc(
             except OSError:
                 return False
 
-        wait_until(answers, 30, f"Orthanc's REST interface\n{server.log}")
-        yield peer
+        try:
+            wait_until(answers, 30, f"Orthanc's REST interface\n{server.log}")
+            yield peer
+        finally:
+            server.kill()
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from support.messages import Message, received_messages
 
 __all__ = ["STALL_SECONDS", "UnreliablePeer", "is_refused_for_good"]
 
-STALL_SECONDS = 3.0
+STALL_SECONDS = 1.5
 """A sender with shorter patience loses the answer."""
 
 _FATES = (

@@ -7,12 +7,14 @@ output and error of the program that it asks for.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import io
 import json
 import os
 import pkgutil
+import select
 import signal
 import socket
 import sys
@@ -36,35 +38,51 @@ def preload(more: list[str]) -> None:
 
 def serve(listener: socket.socket) -> dict[str, object]:
     """Take requests for ever.  Returns in a process forked for one, which shall now be the program."""
+    ended, wake_up = os.pipe()
+    os.set_blocking(ended, False)
+    os.set_blocking(wake_up, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(wake_up, warn_on_full_buffer=False)
+    running: dict[int, socket.socket] = {}
     while True:
-        message, descriptors, _flags, _sender = socket.recv_fds(listener, 1, 4)
-        if not message:
-            os._exit(0)
-        if os.fork() == 0:
-            listener.close()
-            return _attend(socket.socket(fileno=descriptors[0]), descriptors[1:])
-        for descriptor in descriptors:
-            os.close(descriptor)
+        ready, _, _ = select.select([listener, ended], [], [])
+        if ended in ready:
+            os.read(ended, 4096)
+            _tell_who_has_ended(running)
+        if listener in ready:
+            message, descriptors, _flags, _sender = socket.recv_fds(listener, 1, 4)
+            if not message:
+                os._exit(0)
+            request = socket.socket(fileno=descriptors[0])
+            process = os.fork()
+            if process == 0:
+                return _begin(request, descriptors[1:])
+            running[process] = request
+            for descriptor in descriptors[1:]:
+                os.close(descriptor)
 
 
-def _attend(request: socket.socket, streams: list[int]) -> dict[str, object]:
-    """Fork the program, wait for it and tell its process number and then its exit code.  Returns in the program."""
+def _tell_who_has_ended(running: dict[int, socket.socket]) -> None:
+    """The exit code is the second line of an answer."""
+    for process in list(running):
+        ended, status = os.waitpid(process, os.WNOHANG)
+        if ended:
+            with running.pop(process) as request, contextlib.suppress(OSError):  # who has asked may be gone
+                request.sendall(b"%d\n" % os.waitstatus_to_exitcode(status))
+
+
+def _begin(request: socket.socket, streams: list[int]) -> dict[str, object]:
+    """Tell the process number, and take the request and the streams."""
+    signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    request.sendall(b"%d\n" % os.getpid())
     with request.makefile("rb") as file:
         wanted: dict[str, object] = json.loads(file.readline())
-    process = os.fork()
-    if process == 0:
-        request.close()
-        for number, stream in enumerate(streams):
-            os.dup2(stream, number)
-        os.closerange(3, max(streams) + 1)
-        return wanted
-    for number in (0, 1, 2, *streams):
-        os.close(number)
-    request.sendall(b"%d\n" % process)
-    _process, status = os.waitpid(process, 0)
-    request.sendall(b"%d\n" % os.waitstatus_to_exitcode(status))
-    os._exit(0)
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+    request.detach()
+    os.closerange(3, 1024)
+    return wanted
 
 
 def become(wanted: dict[str, object]) -> None:
@@ -90,7 +108,6 @@ def _stream(old: object, number: int, mode: str) -> io.TextIOWrapper:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how those ended that attend to a request
     preload(sys.argv[2:])
     gc.freeze()  # a collection in a forked process would copy the pages of what all have
     request = serve(socket.socket(fileno=int(sys.argv[1])))

@@ -94,6 +94,7 @@ def test_gnu_parallel(tmp_path: Path) -> None:
         all_arrived_once(peer)
 
 
+@pytest.mark.slow
 @pytest.mark.peer("slurm")
 @pytest.mark.parametrize("array", ["5-11:2"])
 def test_a_slurm_job_array(tmp_path: Path, array: str) -> None:
@@ -107,6 +108,7 @@ def test_a_slurm_job_array(tmp_path: Path, array: str) -> None:
         assert len(list((tmp_path / "journals").iterdir())) == 4
 
 
+@pytest.mark.slow
 @pytest.mark.peer("slurm")
 def test_some_tasks_of_an_array(tmp_path: Path) -> None:
     """Nobody knows which shards these are; the number itself does."""

@@ -164,6 +164,7 @@ def test_what_is_kept_as_it_came(dcmsend: str, tmp_path: Path, receiver: Callabl
     assert compared > 80
 
 
+@pytest.mark.slow
 @pytest.mark.peer("dcmtk-dcmsend")
 @pytest.mark.parametrize("receiver", WRITERS)
 def test_what_is_written_anew(dcmsend: str, tmp_path: Path, receiver: Callable[[Path], object]) -> None:

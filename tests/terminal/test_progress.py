@@ -64,6 +64,7 @@ def without_counts(lines: list[str]) -> list[str]:
     return lines
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [80, 200])
 def test_screen_and_closing_lines(dcmsend: str, tmp_path: Path, columns: int) -> None:
     with slow_run(dcmsend, tmp_path, columns=columns) as terminal:

@@ -264,6 +264,7 @@ def test_nothing_is_said_of_a_choice_where_nothing_was_sent(dcmsend: str, tmp_pa
 
 
 def test_a_peer_that_hangs_is_no_reason_for_more(tmp_path: Path) -> None:
+    """Most of the time goes by waiting for one answer that never comes."""
     write_instances(tmp_path / "in", 20)
     hangs = Script(stores={18: Silence()})  # enough are stored before that for a word about the time they took
     with ScriptedPeer(hangs) as peer:

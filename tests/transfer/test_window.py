@@ -358,6 +358,7 @@ def test_a_peer_that_does_not_read_before_it_has_written(tmp_path: Path) -> None
     assert len(peer.links) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(6))
 def test_whatever_the_peer_does(tmp_path: Path, seed: int) -> None:
     """Random answers, random ends: each instance has its one, true outcome."""
