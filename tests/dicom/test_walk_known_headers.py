@@ -64,6 +64,7 @@ def test_every_cut_of_a_nested_data_set() -> None:
             assert findings(whole[:length], syntax) == findings(whole[:length], syntax, Listener()), length
 
 
+@pytest.mark.sources
 def test_what_is_remembered_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(walk_module, "_MOST_HEADERS", 50)
     syntax = transfer_syntax("1.2.840.10008.1.2.1")

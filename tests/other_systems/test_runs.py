@@ -40,7 +40,7 @@ CALL = ("-aet", "OURS", "-aec", "THEIRS", "127.0.0.1")
 Scenario = Callable[[Start, Path], Course]
 
 
-@pytest.fixture(params=SYSTEMS)
+@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.sources) for name in SYSTEMS])
 def system(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

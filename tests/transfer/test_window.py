@@ -300,6 +300,7 @@ def test_a_file_that_changes_is_the_reason_of_no_other_instance(tmp_path: Path, 
     assert outcomes[3].reason is Reason.FILE_CHANGED
 
 
+@pytest.mark.sources
 def test_message_ids_are_never_used_twice_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The numbers wrap while an old request is still without its answer."""
     monkeypatch.setattr(prepare, "_MAX_MESSAGE_ID", 6)
@@ -323,6 +324,7 @@ def test_message_ids_are_never_used_twice_at_a_time(tmp_path: Path, monkeypatch:
     assert {outcome.message_id for outcome in outcomes[1:]} <= {2, 3, 4, 5, 6}
 
 
+@pytest.mark.sources
 def test_a_window_as_large_as_there_are_message_ids(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One of them stays free for the request that is prepared next."""
     monkeypatch.setattr(prepare, "_MAX_MESSAGE_ID", 6)

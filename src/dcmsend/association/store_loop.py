@@ -114,7 +114,7 @@ class StoreLoop:
             try:
                 # A problem with an instance is reported once the outcomes of all before it are known.
                 yield from self._collect(0 if store.failure is not None else window - 1)
-                if self._pace is not None and self.error is None and store.failure is None:
+                if self._pace is not None and store.failure is None and self._may_begin():
                     self._pace.wait_for_instance(self._interrupt)
                 if self._may_begin() and (yield from self._is_usable()):
                     yield from self._start(store)
