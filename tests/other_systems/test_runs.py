@@ -40,7 +40,10 @@ CALL = ("-aet", "OURS", "-aec", "THEIRS", "127.0.0.1")
 Scenario = Callable[[Start, Path], Course]
 
 
-@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.sources) for name in SYSTEMS])
+OTHERS = [pytest.param(name, marks=pytest.mark.sources) for name in SYSTEMS]
+
+
+@pytest.fixture(params=OTHERS)
 def system(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -271,7 +274,7 @@ def test_proof(system: str, tmp_path: Path) -> None:
     assert len([name for name in course.files if name.startswith("sent/")]) == 4
 
 
-@pytest.mark.parametrize("name", ["linux", *SYSTEMS])
+@pytest.mark.parametrize("name", ["linux", *OTHERS])
 def test_interrupted(name: str, tmp_path: Path) -> None:
     """The answer that is due is still taken, the rest is left, and the report says so."""
     write_instances(tmp_path / "in", 300)

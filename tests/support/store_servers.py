@@ -318,9 +318,8 @@ def google_place() -> Iterator[StorePlace]:
     """A bucket of the storage emulator, behind a relay."""
 
     def command(port: int) -> list[str]:
-        emulator = Path(sys.executable).with_name("gcp-storage-emulator")
         words = ["start", "--host=127.0.0.1", f"--port={port}", "--in-memory", "--default-bucket=dicom"]
-        return [str(emulator), *words]
+        return [sys.executable, "-m", "gcp_storage_emulator", *words]
 
     server = _server("gcp-storage-emulator", command)
     folder = f"in{next(_numbers)}/"
