@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Iterator
+
 import pytest
 
 from dcmsend.dicom.byte_source import BytesSource
+from dcmsend.dicom.data_dictionary import default_dictionary
+from dcmsend.dicom.transfer_syntax import transfer_syntax
 from dcmsend.errors import DataSetError
-from dcmsend.transcode import buffers, frames
+from dcmsend.transcode import Job, MemorySpool, buffers, convert_data_set, frames
 from dcmsend.transcode.buffers import Buffers
 from dcmsend.transcode.frames import Frames
+from support.compressed_files import Native, encapsulated_data_set
 
 
 def test_memory_is_lent_again_as_soon_as_it_is_back() -> None:
@@ -59,3 +65,32 @@ def test_a_file_that_was_shortened_gives_no_frame() -> None:
     with pytest.raises(DataSetError) as borrowed:
         found.borrow(0, Buffers())
     assert str(borrowed.value) == str(read.value)
+
+
+_HEADER = struct.pack("<16L", 1, 64, *[0] * 14)
+
+
+def jobs_for(packets: bytes, count: int) -> tuple[int, int]:
+    """How many jobs are made of so many frames of one pixel, and how large they say that a frame is."""
+    pixel: dict[int, tuple[str, object] | None] = {0x00280010: ("US", (1,)), 0x00280011: ("US", (1,))}
+    changes = pixel | {0x00280008: ("IS", b"%d" % count)}
+    data = encapsulated_data_set(Native(), [b"", *[_HEADER + packets] * count], changes)
+    rle, native = (transfer_syntax(f"1.2.840.10008.1.2{end}") for end in (".5", ".1"))
+    seen = []
+
+    def run(jobs: Iterator[Job], memory: int) -> None:
+        done = [job() for job in jobs]
+        seen.append((len(done), memory))
+
+    convert_data_set(BytesSource(data), rle, native, dictionary=default_dictionary).decode(MemorySpool, run)
+    return seen[-1]
+
+
+def test_a_job_has_so_many_frames_at_most() -> None:
+    """What holds a frame of one pixel is larger than it is."""
+    assert jobs_for(b"\0\7", 4000)[0] >= 4
+
+
+def test_a_compressed_frame_may_be_larger_than_its_pixels() -> None:
+    """Packets that stand for nothing are allowed."""
+    assert jobs_for(b"\x80" * 100_000 + b"\0\7", 4)[1] >= 100_000

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Final
 
 from dcmsend.dicom.byte_source import ByteSource
@@ -74,6 +75,11 @@ class Frames:
 
     def __len__(self) -> int:
         return len(self._starts) - 1
+
+    @property
+    def longest(self) -> int:
+        """Bytes of the longest frame; looks at all of them."""
+        return max((sum(self._lengths[first:end]) for first, end in pairwise(self._starts)), default=0)
 
     def read(self, number: int) -> bytes:
         """The bytes of one frame, from 0.  Raises DataSetError if the file was shortened, FileUnreadable."""

@@ -34,6 +34,8 @@ _LARGEST_FRAME: Final = 1 << 30
 _PIECE: Final = 256 * 1024
 _BATCH: Final = 1 << 20
 """Native bytes of one job; smaller frames are decoded several in a job."""
+_MOST_FRAMES: Final = 1024
+"""Frames of one job: what holds a frame of a few pixels is larger than they are."""
 
 
 _Frame = TypeVar("_Frame", bytes, memoryview)
@@ -169,7 +171,8 @@ class PixelData:
         if self._frame_bits % 8:
             self._decode_bits(spool)
         else:
-            run(self._jobs(spool), self._frame_length)
+            memory = self._memory_of_a_frame()
+            run(self._jobs(spool, memory), memory)
         spool.finish()
 
     def verify(self, run: RunJobs) -> bool:
@@ -188,7 +191,7 @@ class PixelData:
 
         run(
             (partial(job, number, self._frames.borrow(number, buffers)) for number in range(len(self._frames))),
-            self._frame_length,
+            self._memory_of_a_frame(),
         )
         self._is_verified = True
         return True
@@ -197,8 +200,12 @@ class PixelData:
         """Close the spool."""
         self._spool.close()
 
-    def _jobs(self, spool: Spool) -> Iterator[Job]:
-        count = max(1, _BATCH // self._frame_length)
+    def _memory_of_a_frame(self) -> int:
+        """Bytes of the largest frame, decoded or compressed: one made to harm may be larger than its pixels."""
+        return max(self._frame_length, self._frames.longest)
+
+    def _jobs(self, spool: Spool, memory: int) -> Iterator[Job]:
+        count = min(max(1, _BATCH // memory), _MOST_FRAMES)
         decoder, buffers = self._decoder, Buffers()
         verifying = decoder if isinstance(decoder, VerifyingDecoder) else None
         for start in range(0, len(self._frames), count):

@@ -118,7 +118,7 @@ def test_both_ways_give_the_same_for_a_picture() -> None:
     of = image(samples=3, allocated=16, planar=0, rows=40, columns=50)
     fast = decoded(frame, of)
     slow = rle.RleDecoder(of)
-    slow._unpack, slow._spread = rle.unpack_bits, rle._spread
+    slow._unpack, slow._spread = rle._unpack_all, rle._spread
     target = memoryview(bytearray(len(fast)))
     slow.decode(frame, target)
     assert bytes(target) == fast == pixels.tobytes()
