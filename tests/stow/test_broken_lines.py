@@ -160,6 +160,7 @@ def test_a_silent_server_runs_out_of_time(tmp_path: Path, option: str) -> None:
         sent = store(server.url, paths, **{option: 0.5})
     assert sent.results == ["unconfirmed"] * 2
     assert sent.reasons == ["TIMED_OUT"] * 2
+    assert sent.waiting_share == 0, "it is no reason for more connections"
 
 
 def test_a_server_that_drips_runs_out_of_time(tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ class Stored:
     outcomes: tuple[StoreOutcome, ...]
     error: DcmsendError | None
     sessions: int
+    waiting_share: float
 
     @property
     def results(self) -> list[str]:
@@ -98,4 +99,4 @@ def store(
     engine = Engine(instances, target, chosen, interrupt or Interrupt(), observer, ledger or MemoryLedger())
     with closing(target):
         outcomes = tuple(engine.run())
-        return Stored(outcomes, engine.error, target.counts().sessions)
+        return Stored(outcomes, engine.error, target.counts().sessions, engine.waiting_share)

@@ -176,11 +176,12 @@ class BatchLoop:
     def _wait(self, *, is_early: bool) -> Answer:
         began = _clock()
         try:
-            return self._connection.answer()
+            answer = self._connection.answer()
         finally:
-            self._timings.waiting += _clock() - began
             if is_early:
                 self._connection.spend()
+        self._timings.waiting += _clock() - began  # what never came is no measure of the line
+        return answer
 
     def _cut(self, batch: Batch, error: DcmsendError) -> Iterator[StoreOutcome]:
         """No answer comes: what was sent to its end may be stored, what was not begun is given back."""
