@@ -6,11 +6,14 @@ import logging
 import os
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
 from dcmsend.loggers import CRITICAL, DEBUG, ERROR, INFO, WARNING, Logger, get_logger
 from support.run import run
+from support.scripted_peer import ScriptedPeer
+from support.sending import write_instances
 
 NAME = "dcmsend.tests"
 LEVELS = {"debug": DEBUG, "info": INFO, "warning": WARNING, "error": ERROR, "critical": CRITICAL}
@@ -109,3 +112,30 @@ def test_what_is_less_than_a_warning_is_said_once_somebody_else_has_loaded_loggi
         print(log.isEnabledFor(DEBUG))
         get_logger("b").log(DEBUG, "two")
     """) == ["one", "True", "two"]
+
+
+def test_what_a_run_has_put_off_does_not_undo_what_the_next_one_does(tmp_path: Path) -> None:
+    (path,) = write_instances(tmp_path, 1)
+    with ScriptedPeer() as peer:
+        told = _run_alone(f"""
+            from dcmsend.cli.main import main
+            call = ["127.0.0.1", {str(peer.port)!r}, {str(path)!r}]
+            assert main(call) == main(["-v", *call]) == 0
+        """)
+    assert [line for line in told if line.startswith("I: ")]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs a limit of descriptors")
+def test_a_first_message_needs_no_descriptor_where_few_files_may_be_open() -> None:
+    told = _run_alone("""
+        import os, resource
+        from importlib import import_module
+        from dcmsend.run.late_modules import load_late_modules
+        configure_later(lambda: import_module("dcmsend.cli.line_handler"))
+        load_late_modules()
+        lowest_free = os.dup(0)
+        os.close(lowest_free)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+        log.warning("one")
+    """)
+    assert told == ["one"]

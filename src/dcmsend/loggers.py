@@ -87,8 +87,10 @@ def is_loaded() -> bool:
     return "logging" in modules
 
 
-def configure_later(configure: Callable[[], object]) -> None:
+def configure_later(configure: Callable[[], object] | None) -> None:
     """Have ``logging`` configured before the first message: by this alone, whatever was to be done until now.
+
+    None if nothing is to be done.
 
     ``configure`` may be called more than once, by threads that have something to say at the same time.
     """

@@ -52,6 +52,20 @@ def test_too_many_open_files(dcmsend: str, tmp_path: Path, limit: int) -> None:
     assert failed == 0 or limit < 60
 
 
+@pytest.mark.parametrize("limit", [8, 10])
+def test_too_many_open_files_of_a_plain_call(dcmsend: str, tmp_path: Path, limit: int) -> None:
+    """A call that has nothing to say until then; each directory is open while what is in it is searched."""
+    folder = tmp_path / "in"
+    for number in range(12):
+        folder = folder / f"d{number}"
+        write_instances(folder, 1)
+    with ScriptedPeer() as peer:
+        done = run("prlimit", f"--nofile={limit}", dcmsend, "-nh", "+sd", "+r", "127.0.0.1", peer.port, tmp_path / "in")
+    assert done.exit_code == 0, done.stderr
+    assert done.lines("E"), done.stderr
+    assert not done.lines("F"), done.stderr
+
+
 def vanish(path: Path) -> None:
     path.unlink()
 

@@ -40,6 +40,7 @@ class LogSetup:
             warnings.simplefilter("ignore")  # what matters of what other packages warn of is told in words of ours
         self._configuration: LogConfiguration | None = None
         self.is_quiet = choice.level > ERROR
+        configure_later(None)  # what an earlier run of this process has put off
         if choice.config_file is None:
             if _may_wait(choice, line):
                 configure_later(lambda: _show_lines(choice.level, errors))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from pkgutil import iter_modules
 
+from dcmsend.loggers import WARNING, get_logger
+
 __all__ = ["load_late_modules"]
 
 _PACKAGES = (
@@ -23,6 +25,7 @@ def load_late_modules() -> None:
     from dcmsend.transcode import package_failure
 
     package_failure()  # remembers why the decoders cannot be loaded; below nobody is told
+    get_logger("dcmsend.app").isEnabledFor(WARNING)  # loads ``logging``, and has it configured if that was put off
     root = __package__.rpartition(".")[0]
     for name in _OTHERS:
         _load(name)
