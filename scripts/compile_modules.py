@@ -70,7 +70,7 @@ def compile_modules(source: Path, modules: list[str], target: Path, optimization
             group_name=_LIBRARY,
         )
         for extension in extensions:
-            if os.name != "nt":  # what the modules call of each other is called directly, and not looked up at each start
+            if os.name != "nt":  # what the modules call of each other is not looked up at each start
                 extension.extra_compile_args = [*extension.extra_compile_args, "-fvisibility=hidden"]
         command = Distribution({"name": "dcmsend", "ext_modules": extensions}).get_command_obj("build_ext")
         command.build_lib = str(target)
