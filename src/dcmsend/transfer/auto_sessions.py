@@ -29,6 +29,10 @@ __all__ = ["AutoSessions"]
 
 _STEP: Final = 0.05
 """Seconds between two looks at how it goes."""
+_BRIEF: Final = 0.001
+"""Seconds from answer to answer that are so few that noting each would slow a session down."""
+_NOTED: Final = 7
+"""So many answers with brief times are noted together."""
 
 _app_log = get_logger("dcmsend.app")
 _clock = time.perf_counter
@@ -164,17 +168,25 @@ class AutoSessions(ParallelSessions):
             line.last = _clock()
             line.attempts = session.run(line.taker)
         line.session = None  # from here on it closes itself
+        brief, brief_seconds = 0, 0.0
         for attempt in line.attempts:
             yield attempt
             now = _clock()
+            seconds, line.last = now - line.last, now
+            line.answers += 1
+            if seconds < _BRIEF and brief < _NOTED and attempt.status == 0:
+                brief += 1
+                brief_seconds += seconds
+                continue
             is_short = attempt.is_out_of_resources or attempt.reason is Reason.SERVER_BUSY
             with self._steering:
                 # Where others stay, a line that is to leave may have waited for its group.
                 if not line.leaves or all(each.leaves for each in self._open_lines):
-                    self._spent.add(attempt.bytes_sent, now - line.last)
+                    if brief:
+                        self._spent.add(attempt.bytes_sent, brief_seconds / brief, brief)
+                    self._spent.add(attempt.bytes_sent, seconds)
                 self._shortages += is_short
-                line.answers += 1
-                line.last = now
+            brief, brief_seconds = 0, 0.0
             if (now >= self._due or is_short) and self._changes_hands(line):
                 return
         line.attempts = None

@@ -25,13 +25,18 @@ class Spent:
     def __init__(self) -> None:
         self.sums: dict[int, Sums] = {}
 
-    def add(self, length: int, seconds: float) -> None:
-        """Note an answer for an instance of ``length`` bytes, so many seconds after the one before."""
+    def add(self, length: int, seconds: float, times: int = 1) -> None:
+        """Note an answer for an instance of ``length`` bytes, so many seconds after the one before.
+
+        ``times`` is the number of answers that it stands for.
+        """
         size = length.bit_length() // 2  # a class ends at four times its begin
         seconds = max(0.0, seconds)
         count, total, squares, alone = self.sums.get(size, (0, 0.0, 0.0, 0))
         is_alone = _BURST * seconds * count >= total
-        self.sums[size] = (count + 1, total + seconds, squares + seconds * seconds, alone + is_alone)
+        self.sums[size] = (
+            count + times, total + times * seconds, squares + times * seconds * seconds, alone + times * is_alone
+        )  # fmt: skip
 
 
 class Speed:
