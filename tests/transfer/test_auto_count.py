@@ -299,6 +299,17 @@ def speed_of(count: int, *gaps: float) -> Speed:
     return Speed(count, spent.sums)
 
 
+def test_answers_that_are_noted_together_make_the_same_sums() -> None:
+    one_by_one, together = Spent(), Spent()
+    for spent in (one_by_one, together):
+        spent.add(1000, 0.5)
+    for _ in range(7):
+        one_by_one.add(1000, 0.25)
+    together.add(1000, 1.75, 7)
+    together.add(1000, 9.0, 0)
+    assert together.sums == one_by_one.sums
+
+
 def test_answers_in_bursts_count_as_one() -> None:
     """Fifty answers to one request, or to a window of requests, say as much as one answer."""
     burst = (0.5, *[0.0] * 49)

@@ -77,11 +77,12 @@ class Whim(AutoCount):
 
 
 def run_by_whim(
-    plan: Plan, instances: Any, most: int, choose: Callable[[int, Facts], int], **options: Any
+    plan: Plan, instances: Any, most: int, choose: Callable[[int, Facts], int], *, brief: float = 0.0, **options: Any
 ) -> MemoryRun:
-    """Transfer; the number of sessions is looked at after every answer."""
+    """Transfer; the number of sessions is looked at after every answer that is not brief."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(auto_sessions, "_STEP", 0.0)
+        patch.setattr(auto_sessions, "_BRIEF", brief)
         patch.setattr(auto_count, "AutoCount", partial(Whim, choose=choose))
         return run_in_memory(plan, instances, parallel_associations=AutoAssociations(most), **options)
 
@@ -420,21 +421,22 @@ def test_what_the_choice_rests_on() -> None:
     assert max(facts.losses for facts in seen) == 2
 
 
-def test_no_answer_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sessions that are answered at the same time do not overwrite each other's sums."""
+@pytest.mark.parametrize("brief", [0.0, 60.0])
+def test_no_answer_is_forgotten(monkeypatch: pytest.MonkeyPatch, brief: float) -> None:
+    """Sessions that are answered at the same time do not overwrite each other's sums; brief ones are noted together."""
     busy, together = threading.Lock(), []
     add = Spent.add
 
-    def slowly(spent: Spent, length: int, seconds: float) -> None:
+    def slowly(spent: Spent, length: int, seconds: float, answers: int = 1) -> None:
         alone = busy.acquire(blocking=False)
-        together.append(not alone)
+        together.extend([not alone] * answers)
         time.sleep(0.0002)
-        add(spent, length, seconds)
+        add(spent, length, seconds, answers)
         if alone:
             busy.release()
 
     monkeypatch.setattr(Spent, "add", slowly)
-    check(run_by_whim(Plan(before_each=_others_have_their_turn), 300, 8, lambda most, _facts: most))
+    check(run_by_whim(Plan(before_each=_others_have_their_turn), 300, 8, lambda most, _facts: most, brief=brief))
     assert len(together) == 300
     assert not any(together)
 

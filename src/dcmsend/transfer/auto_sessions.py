@@ -168,7 +168,7 @@ class AutoSessions(ParallelSessions):
             line.last = _clock()
             line.attempts = session.run(line.taker)
         line.session = None  # from here on it closes itself
-        brief, brief_seconds = 0, 0.0
+        brief, brief_seconds, length = 0, 0.0, 0
         for attempt in line.attempts:
             yield attempt
             now = _clock()
@@ -177,19 +177,21 @@ class AutoSessions(ParallelSessions):
             if seconds < _BRIEF and brief < _NOTED and attempt.status == 0:
                 brief += 1
                 brief_seconds += seconds
+                length = attempt.bytes_sent
                 continue
             is_short = attempt.is_out_of_resources or attempt.reason is Reason.SERVER_BUSY
             with self._steering:
                 # Where others stay, a line that is to leave may have waited for its group.
                 if not line.leaves or all(each.leaves for each in self._open_lines):
-                    if brief:
-                        self._spent.add(attempt.bytes_sent, brief_seconds / brief, brief)
+                    self._spent.add(length, brief_seconds, brief)
                     self._spent.add(attempt.bytes_sent, seconds)
                 self._shortages += is_short
             brief, brief_seconds = 0, 0.0
             if (now >= self._due or is_short) and self._changes_hands(line):
                 return
         line.attempts = None
+        with self._steering:
+            self._spent.add(length, brief_seconds, brief)
 
     def _changes_hands(self, line: _AutoLine) -> bool:
         """Look how it goes; whether another thread is to go on with this session, or the caller's own."""

@@ -25,18 +25,15 @@ class Spent:
     def __init__(self) -> None:
         self.sums: dict[int, Sums] = {}
 
-    def add(self, length: int, seconds: float, times: int = 1) -> None:
-        """Note an answer for an instance of ``length`` bytes, so many seconds after the one before.
-
-        ``times`` is the number of answers that it stands for.
-        """
+    def add(self, length: int, seconds: float, answers: int = 1) -> None:
+        """Note answers for instances of about ``length`` bytes, so many seconds after the one before together."""
+        if not answers:
+            return
         size = length.bit_length() // 2  # a class ends at four times its begin
-        seconds = max(0.0, seconds)
+        each = max(0.0, seconds) / answers
         count, total, squares, alone = self.sums.get(size, (0, 0.0, 0.0, 0))
-        is_alone = _BURST * seconds * count >= total
-        self.sums[size] = (
-            count + times, total + times * seconds, squares + times * seconds * seconds, alone + times * is_alone
-        )  # fmt: skip
+        are_alone = answers if _BURST * each * count >= total else 0
+        self.sums[size] = (count + answers, total + each * answers, squares + each * each * answers, alone + are_alone)
 
 
 class Speed:
