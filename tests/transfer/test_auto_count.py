@@ -59,6 +59,7 @@ RECEIVERS = {
     "much slower with each": slower(0.05, 1.5),
     "best with three": Receiver(lambda count, _at, _chance: 0.02 * max(1.0, (count / 3) ** 2), opening=0.01),
     "quick": Receiver(lambda *_: 0.004, own=0.004),
+    "quicker than this side": Receiver(lambda *_: 0.005, own=0.004),
 }
 
 

@@ -10,8 +10,9 @@ from .speed import Speed, Sums
 
 __all__ = ["Change", "Choice", "Facts", "LineFacts", "Measured", "Why", "measure"]
 
-_WAITS, _WORKS = 0.4, 0.4
-"""Sessions are idle when they wait for answers for so much of the time, or the processor works for no more of it."""
+_WAITS, _WORKS = 0.1, 0.4
+"""More sessions may help when those that there are wait for answers for so much of the time, in which one more could
+work, or when the processor works for no more of it."""
 _PACED: Final = 0.1
 """A limit of the rate holds the sessions up when they wait for it for so much of the time."""
 
@@ -20,7 +21,7 @@ class Why(Enum):
     """The reason of a choice, in words that go for every way to send."""
 
     NOTHING_MEASURED = "too little was measured"
-    WAITING = "most of the time went by waiting"
+    WAITING = "time went by waiting for answers"
     ALL_ALLOWED = "that is the limit that was set"
     NO_GAIN = "more were not faster"
     BUSY_HERE = "the time went by on this side"
@@ -101,7 +102,7 @@ class Measured(NamedTuple):
         fewest: the smallest number of answers of a session.
         answers: of all sessions together.
         speed: of all sessions together.
-        is_idle: whether the sessions have mostly waited, so that more may help.
+        is_idle: whether the sessions have waited for so much of the time that more may help.
         is_paced: whether a limit of the rate has held them up.
     """
 
