@@ -1,5 +1,6 @@
 """What the two ways to carry inputs have to know of a run."""
 
+# ruff: noqa: RUF023  (the order of __slots__ is the order of the arguments)
 from __future__ import annotations
 
 from dcmsend.dicom.value import Value
@@ -32,7 +33,7 @@ class Circumstances(Value):
         selection: tells which inputs are left out by their names; None if none are.
     """
 
-    __slots__ = ("fetcher", "interrupt", "ledger", "observer", "record", "selection", "settings", "share")
+    __slots__ = ("settings", "record", "interrupt", "observer", "ledger", "share", "fetcher", "selection")
 
     def __init__(
         self,
