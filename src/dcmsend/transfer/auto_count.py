@@ -1,7 +1,7 @@
 """Chooses how many sessions to have at the same time, from what was measured: facts in, a choice out, no clock.
 
-One session begins.  As long as the sessions have to wait for answers, their number is doubled for a trial, and the speed
-of all together is compared with that before, among instances of about the same size.  If it has not grown, the smaller
+One session begins.  As long as sessions have to wait for answers, their number is doubled for a trial, and the speed of
+all together is compared with that before, among instances of about the same size.  If it has not grown, the smaller
 number is taken again and kept for a while; the while is longer after each trial in vain, so that the number does not
 swing.  A receiver that refuses, that leaves a request for a session without an answer, that has no resources, or that
 breaks sessions, is not asked for more for some minutes.
