@@ -111,7 +111,8 @@ def test_it_says_why() -> None:
     assert play(serial(waits=False)).auto.choice == Choice(1, Why.REFUSED)
     assert play(serial(waits=True)).auto.choice == Choice(1, Why.NO_ANSWER)
     assert play(shared()).auto.choice == Choice(1, Why.NO_GAIN)
-    assert play(RECEIVERS["quick"]).auto.choice == Choice(1, Why.BUSY_HERE)
+    assert play(RECEIVERS["quick"]).auto.choice == Choice(1, Why.NO_GAIN)
+    assert play(RECEIVERS["quicker than this side"]).auto.choice == Choice(2, Why.BUSY_HERE)
     assert play(slow(5.0), seconds=4).auto.choice == Choice(1, Why.NOTHING_MEASURED)
 
 

@@ -1,7 +1,7 @@
 """Chooses how many sessions to have at the same time, from what was measured: facts in, a choice out, no clock.
 
-One session begins.  As long as sessions have to wait for answers, their number is doubled for a trial, and the speed of
-all together is compared with that before, among instances of about the same size.  If it has not grown, the smaller
+One session begins, and two are tried.  As long as several have to wait for answers, their number is doubled for a trial,
+too.  The speed of all together is compared with that before, among instances of about the same size.  If it has not grown, the smaller
 number is taken again and kept for a while; the while is longer after each trial in vain, so that the number does not
 swing.  A receiver that refuses, that leaves a request for a session without an answer, that has no resources, or that
 breaks sessions, is not asked for more for some minutes.
@@ -301,7 +301,7 @@ class AutoCount:
             self._choose(count, Why.ALL_ALLOWED, at)
         elif measured.is_paced:
             self._choose(count, Why.OWN_LIMIT, at)
-        elif not measured.is_idle:
+        elif count > 1 and not measured.is_idle:
             self._choose(count, Why.BUSY_HERE, at)
         elif count < ceiling and self._reference is not None:
             self._trial = _Trial(count, self._reference, is_upwards=True)
