@@ -1,10 +1,10 @@
 """Chooses how many sessions to have at the same time, from what was measured: facts in, a choice out, no clock.
 
-One session begins, and two are tried.  As long as several have to wait for answers, their number is doubled for a trial.
+One session begins, and two are tried.  As long as several wait for answers, their number is doubled for a trial, too.
 The speed of all together is compared with that before, among instances of about the same size.  If it has not grown,
 the smaller number is taken again and kept for a while; the while is longer after each trial in vain, so that the number
-does not swing.  A receiver that refuses, that leaves a request for a session without an answer, that has no
-resources, or that breaks sessions, is not asked for more for some minutes.
+does not swing.  A receiver that refuses, that leaves a request for a session without an answer, that has no resources,
+or that breaks sessions, is not asked for more for some minutes.
 """
 
 from __future__ import annotations
