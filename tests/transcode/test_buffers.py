@@ -72,7 +72,7 @@ _HEADER = struct.pack("<16L", 1, 64, *[0] * 14)
 
 def jobs_for(packets: bytes, count: int) -> tuple[int, int]:
     """How many jobs are made of so many frames of one pixel, and how large they say that a frame is."""
-    pixel: dict[int, tuple[str, object] | None] = {tag: ("US", ("H", 1)) for tag in (0x00280010, 0x00280011)}
+    pixel: dict[int, tuple[str, object] | None] = dict.fromkeys((2621456, 2621457), ("US", ("H", 1)))
     changes = pixel | {0x00280008: ("IS", b"%d" % count)}
     data = encapsulated_data_set(Native(), [b"", *[_HEADER + packets] * count], changes)
     rle, native = (transfer_syntax(f"1.2.840.10008.1.2{end}") for end in (".5", ".1"))
