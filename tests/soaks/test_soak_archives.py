@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from support.programs import installed_dcmsend
+from support.soaking import play_rounds
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "soak_archives"
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
-
-
-def soak(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, SCRIPT, *words], capture_output=True, text=True, errors="replace", timeout=380, check=False
-    )
 
 
 def test_no_promise_is_broken() -> None:
     """With this seed two rounds have archives of all kinds, damaged members and two runs that are killed."""
-    done = soak("2", "--seed", "146")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "2 rounds" in done.stdout
+    for done in play_rounds("soak_archives", (1, 2), "--seed", "146", timeout=380):
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "1 rounds" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -43,6 +36,6 @@ def test_a_program_that_breaks_a_promise_is_found_out(tmp_path: Path, fault: str
         f"os.execv({installed_dcmsend()!r}, [{installed_dcmsend()!r}, *words])\n"
     )
     other.chmod(0o755)
-    done = soak("1", "--seed", "1", "--dcmsend", other)
+    (done,) = play_rounds("soak_archives", (1,), "--seed", "1", "--dcmsend", other, timeout=380)
     assert done.returncode == 1, done.stdout + done.stderr
     assert promise in done.stdout

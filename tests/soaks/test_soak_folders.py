@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from support.programs import installed_dcmsend
+from support.soaking import play_rounds
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "soak_folders"
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
-
-
-def soak(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, SCRIPT, *words], capture_output=True, text=True, errors="replace", timeout=380, check=False
-    )
 
 
 @pytest.mark.parametrize("seed", [1])
 def test_no_promise_is_broken(seed: int) -> None:
-    done = soak("2", "--seed", str(seed))
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert f"seed {seed}" in done.stdout
+    for done in play_rounds("soak_folders", (1, 2), "--seed", str(seed), timeout=380):
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert f"seed {seed}" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -46,6 +39,6 @@ def test_a_program_that_breaks_a_promise_is_found_out(tmp_path: Path, fault: str
         f"done = subprocess.run([{installed_dcmsend()!r}, *sys.argv[1:]])\nsys.exit(code or done.returncode)\n"
     )
     other.chmod(0o755)
-    done = soak("1", "--seed", "1", "--dcmsend", other)
+    (done,) = play_rounds("soak_folders", (1,), "--seed", "1", "--dcmsend", other, timeout=380)
     assert done.returncode == 1, done.stdout + done.stderr
     assert promise in done.stdout
