@@ -22,8 +22,8 @@ PeerWanted = Script | tuple[Script, ...] | Callable[[], ScriptedPeer]
 class Duel:
     """Runs both programs at the same time, each against a scripted peer of its own."""
 
-    def __init__(self, reference: Program, directory: Path, own_directory: Path) -> None:
-        self._programs = (reference, OURS)
+    def __init__(self, reference: Program, directory: Path, own_directory: Path, *, ours: Program = OURS) -> None:
+        self._programs = (reference, ours)
         self._directory = directory
         self._own_directory = own_directory
         self._runs = 0
@@ -58,7 +58,7 @@ class Duel:
     def ours(self, *arguments: str, peer: PeerWanted = ()) -> Run:
         """Run ours alone, for what DCMTK's program never comes to an end with, or has no option for."""
         self._runs += 1
-        return self._run(OURS, _sending(arguments), peer, None, None)
+        return self._run(self._programs[1], _sending(arguments), peer, None, None)
 
     def _run(
         self,

@@ -42,6 +42,14 @@ class Program:
 OURS = Program("dcmsend", (installed_dcmsend(),))
 
 
+def hastened(program: Program, factor: int) -> Program:
+    """The program with a clock that goes ``factor`` times as fast: its waits are as many times shorter."""
+    faketime = dcmtk_program("faketime")
+    assert faketime is not None
+    words = ("faketime", "-m", "-f", f"+0 x{factor}", program.executable or program.command[0])
+    return Program(program.name, (*words, *program.command[1:]), faketime)
+
+
 @functools.cache
 def reference_program() -> Program | None:
     """DCMTK's dcmsend of the release whose behaviour is the rule; None where it is not installed."""
