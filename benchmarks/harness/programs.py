@@ -164,7 +164,9 @@ class Programs:
             if program is not None:
                 first = self.output([program, "--version"]).strip().splitlines()[:1]
                 words = " ".join(first).strip("$ ").split()
-                found[name] = " ".join(word for word in words if "/" not in word and not word.endswith(":"))
+                words = [word for word in words if "/" not in word and not word.endswith(":")]
+                # "v3.6.7" is a word with "v" for the search of the pages, where -v is an option.
+                found[name] = " ".join(re.sub(r"^v(?=\d)", "", word) for word in words)
         found["dcmsend"] += ", compiled by mypyc" if self.is_compiled else ", pure Python"
         pydcm = self.python_with_pydcm()
         if pydcm is not None:

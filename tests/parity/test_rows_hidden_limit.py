@@ -1,6 +1,6 @@
 """Row 90: the limit of a minute that DCMTK keeps although ``-td`` says that there is none.
 
-DCMTK leaves it to the system's sockets, which know nothing of a clock that goes faster, so these runs take their minute.
+DCMTK leaves it to the system's sockets.  These know nothing of a clock that goes faster, so the runs take their minute.
 """
 
 from __future__ import annotations

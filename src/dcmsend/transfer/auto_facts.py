@@ -102,7 +102,7 @@ class Measured(NamedTuple):
         fewest: the smallest number of answers of a session.
         answers: of all sessions together.
         speed: of all sessions together.
-        is_idle: whether the sessions have waited for so much of the time that more may help.
+        is_idle: whether the sessions have waited for so much of the time that more than two may help.
         is_paced: whether a limit of the rate has held them up.
     """
 
