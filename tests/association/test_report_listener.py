@@ -52,6 +52,7 @@ from protocol.messages import CT, IMPLICIT_LITTLE, PUSH, PUSH_INSTANCE
 from protocol.test_archives import TRANSACTION, asking, request_commitment, some
 from support.archive import CommitmentArchive, commitment_archive
 from support.programs import dcmtk_program
+from support.processes import wait_until
 from support.run import run
 
 REPORT = NEventReportRQ(7, PUSH, PUSH_INSTANCE, 1)
@@ -400,6 +401,45 @@ def test_the_end_aborts_what_is_open() -> None:
         caller.hear_abort()
         assert caller.hear_end() == b""
         assert silent.hear_end() == b""
+
+
+@pytest.mark.parametrize("is_half", [False, True])
+def test_an_archive_that_has_reported_may_release(is_half: bool) -> None:
+    """The run ends with the report, before the archive has read the answer to it; another has only begun one."""
+    taken = Taken()
+    with listening(taken) as listener, Caller(listener.port) as caller, Caller(listener.port) as other:
+        caller.ask()
+        other.ask()
+        if is_half:
+            other.say(report("1.2.4")[:40])
+        caller.say(report("1.2.3"))
+        taken.next()
+        closing = threading.Thread(target=listener.close)
+        closing.start()
+        other_heard = threading.Thread(target=other.hear_abort)
+        try:
+            assert isinstance(caller.hear_command(), NEventReportRSP)
+            wait_until(lambda: listener._is_closing, 30, "the beginning of the end")
+            caller.say(caller.layer.send(ReleaseRQ()))
+            assert isinstance(caller.hear(), ReleaseConfirmed)
+        finally:
+            other_heard.start()
+            closing.join(LONG)
+            other_heard.join(LONG)
+        with pytest.raises(ConnectionRefusedError):
+            Caller(listener.port)
+
+
+def test_an_archive_that_does_not_release_is_not_waited_for_long() -> None:
+    taken = Taken()
+    with listening(taken, limits=ReportLimits(parting_seconds=0.1)) as listener, Caller(listener.port) as caller:
+        caller.ask()
+        caller.say(report("1.2.3"))
+        taken.next()
+        listener.close()
+        assert isinstance(caller.hear_command(), NEventReportRSP)
+        caller.hear_abort()
+        assert caller.hear_end() == b""
 
 
 def test_no_port_no_thread() -> None:

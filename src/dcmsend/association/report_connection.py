@@ -29,6 +29,7 @@ class ReportLimits(Record):
         idle_seconds: of an association without a complete message; each 64 KiB of one begin the time anew.
         ending_seconds: until the peer closes after release, rejection or abort (PS3.8's ARTIM).
         sending_seconds: until the peer has read our answers.
+        parting_seconds: until an archive that has reported releases its association, once nothing more is waited for.
         associations: most of them at a time; further callers are rejected as BUSY.
         connections: most of them at a time, those without an association included; further callers wait.
     """
@@ -37,6 +38,7 @@ class ReportLimits(Record):
     idle_seconds: float = 60.0
     ending_seconds: float = 10.0
     sending_seconds: float = 30.0
+    parting_seconds: float = 1.0
     associations: int = 8
     connections: int = 32
 
@@ -79,6 +81,7 @@ class ReportConnection:
         self._progress = 0
         self._who = shown(connection.host)
         self._has_told_end = False
+        self._has_reported = False
 
     def fileno(self) -> int:
         """The descriptor, for a selector."""
@@ -88,6 +91,11 @@ class ReportConnection:
     def is_associated(self) -> bool:
         """Whether an association is established."""
         return self._phase is _Phase.OPEN
+
+    @property
+    def is_parting(self) -> bool:
+        """Whether the peer has reported, and may be about to read the answer and to release."""
+        return self._phase is _Phase.OPEN and self._has_reported and not self.is_done
 
     @property
     def has_unsent(self) -> bool:
@@ -173,6 +181,7 @@ class ReportConnection:
             self._phase = _Phase.OPEN
             self._until = now + self._limits.idle_seconds
             self._progress = 0
+            self._has_reported = self._has_reported or bool(reports)
         self._connection.send(taken)
 
     def _tell_request(self, answer: bytes) -> None:

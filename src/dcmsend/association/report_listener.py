@@ -6,6 +6,7 @@ Source: PS3.4 J.3.3: the archive opens an association of its own, as the SCP of 
 from __future__ import annotations
 
 import contextlib
+import math
 import selectors
 import socket
 import threading
@@ -115,8 +116,9 @@ class ReportListener:
         _log.debug("listening for storage commitment reports on %s as '%s'", self.address, self._terms.ae_title)
 
     def close(self) -> None:
-        """Abort what is open, stop listening, and wait for the thread; may be called twice, and without ``start``.
+        """Stop listening, abort what is open, and wait for the thread; may be called twice, and without ``start``.
 
+        An archive that has reported is let read the answer and release, for at most the limits' ``parting_seconds``.
         Called by ``take`` it only has the thread end afterwards; a second call then frees the rest.
         """
         self._is_closing = True
@@ -154,6 +156,7 @@ class ReportListener:
         try:
             while not self._is_closing:
                 self._turn(self._selector)
+            self._part(self._selector)
         except BaseException as error:  # the run raises it; a thread could only lose it
             self._failure = error
         finally:
@@ -165,28 +168,40 @@ class ReportListener:
             if self._listener is not None:
                 self._listener.close()
 
+    def _part(self, selector: selectors.BaseSelector) -> None:
+        """Let archives that have reported release their associations.
+
+        An abort would tell them that something was wrong, and some would report once more.
+        """
+        end = self._now() + self._limits.parting_seconds
+        while any(connection.is_parting for connection in self._connections) and self._now() < end:
+            self._turn(selector, end)
+
     def _now(self) -> float:
         """Seconds of a clock that stands still while a report is taken, for nobody can be too slow then."""
         return time.monotonic() - self._taker.seconds
 
-    def _turn(self, selector: selectors.BaseSelector) -> None:
-        """Wait, and do what there is to do."""
+    def _turn(self, selector: selectors.BaseSelector, end: float = math.inf) -> None:
+        """Wait, not beyond ``end``, and do what there is to do."""
         listener = self._listener
         assert listener is not None
         now = self._now()
-        wants_callers = len(self._connections) < self._limits.connections and now >= self._is_paused_until
+        has_room = len(self._connections) < self._limits.connections and now >= self._is_paused_until
+        wants_callers = has_room and not self._is_closing
         _watch(selector, listener, selectors.EVENT_READ if wants_callers else 0)
         for connection in self._connections:
             _watch(selector, connection, selectors.EVENT_WRITE if connection.has_unsent else selectors.EVENT_READ)
         times = [connection.deadline for connection in self._connections]
+        if end < math.inf:
+            times.append(end)
         if now < self._is_paused_until:
             times.append(self._is_paused_until)
         ready = selector.select(max(0.0, min(times) - now) if times else None)
         now = self._now()
         for key, _ in ready:
             if isinstance(key.fileobj, ReportConnection):
-                is_busy = sum(each.is_associated for each in self._connections) >= self._limits.associations
-                key.fileobj.react(now, is_busy=is_busy)
+                are_many = sum(each.is_associated for each in self._connections) >= self._limits.associations
+                key.fileobj.react(now, is_busy=are_many or self._is_closing)
             elif key.fileobj is listener:
                 self._accept(listener, now)
         for connection in list(self._connections):
