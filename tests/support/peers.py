@@ -202,7 +202,7 @@ def orthanc(
         )
         return [program, str(configuration)]
 
-    with ServerProcess(command, folder / "orthanc.log") as server:
+    with ServerProcess(command, folder / "orthanc.log", _NODELAY) as server:
         peer = OrthancPeer(server.port, http_port, server, headers or {})
 
         def answers() -> bool:
