@@ -28,11 +28,18 @@ class Slurm:
         self._environment = environment
 
     def submit(self, script: Path, *options: str) -> Run:
-        """Hand in a batch script and wait until it has ended.  Its exit code is the largest of its tasks.
+        """Hand in a batch script and wait until it has ended.  Its exit code is the largest of its tasks."""
+        return self.end_of(self.hand_in(script, *options))
+
+    def hand_in(self, script: Path, *options: str) -> Run:
+        """Hand in a batch script, and do not wait."""
+        return run("sbatch", "--parsable", *options, script, cwd=self._folder, environment=self._environment)
+
+    def end_of(self, done: Run) -> Run:
+        """Wait until a batch script that was handed in has ended.
 
         ``sbatch --wait`` does the same, but looks only after 2 s, and after 4 s and 8 s more.
         """
-        done = run("sbatch", "--parsable", *options, script, cwd=self._folder, environment=self._environment)
         if done.exit_code != 0:
             return done
         wait_until(lambda: not self._shown("squeue", "-h", "-j", done.stdout.strip()), 300, "the end of the job")
@@ -65,7 +72,8 @@ def slurm(folder: Path) -> Iterator[Slurm]:
             f"SlurmctldPidFile={folder / 'controller.pid'}", f"SlurmdPidFile={folder / 'node.pid'}",
             "ProctrackType=proctrack/pgid", "TaskPlugin=task/none", "JobAcctGatherType=jobacct_gather/none",
             "AccountingStorageType=accounting_storage/none", "MailProg=/bin/true", "MpiDefault=none",
-            "ReturnToService=2", "SlurmdParameters=config_overrides", "SchedulerParameters=sched_interval=1",
+            "ReturnToService=2", "SlurmdParameters=config_overrides",
+            "SchedulerParameters=sched_interval=1,bf_interval=1",  # it looks at most once a second
             "SelectType=select/cons_tres", "SelectTypeParameters=CR_CPU",
             f"NodeName={host} NodeAddr=127.0.0.1 CPUs=4", "PartitionName=all Nodes=ALL Default=YES", "",
         )))  # fmt: skip

@@ -120,8 +120,8 @@ def test_some_tasks_of_an_array(tmp_path: Path) -> None:
         assert not peer.files
         script.write_text(text.replace("env/4", '"$SLURM_ARRAY_TASK_ID/4"'))
         assert '"$SLURM_ARRAY_TASK_ID/4"' in SECTION
-        for array in ("2,3", "1,4"):
-            assert cluster.submit(script, f"--array={array}").exit_code == 0
+        for job in [cluster.hand_in(script, f"--array={array}") for array in ("2,3", "1,4")]:
+            assert cluster.end_of(job).exit_code == 0
         all_arrived_once(peer)
 
 
