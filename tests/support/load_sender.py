@@ -1,6 +1,8 @@
 """Sends the files of a folder again and again for some seconds, and reports the resources it used.
 
-    python load_sender.py PORT FOLDER SECONDS
+    python load_sender.py PORT FOLDER SECONDS LEAST
+
+LEAST is how many files it draws at least, also where that takes longer.
 
 It prints JSON: how often each SOP Instance UID was stored and refused, all other outcomes, and from time to time the
 number of open descriptors and the resident memory.
@@ -23,7 +25,7 @@ ASSOCIATIONS = 8
 
 
 def main() -> None:
-    port, folder, seconds = int(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3])
+    port, folder, seconds, least = int(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4])
     files = sorted(folder.iterdir())
     end = time.monotonic() + seconds
     drawn = 0
@@ -32,14 +34,14 @@ def main() -> None:
         nonlocal drawn
         while True:
             for path in files:
-                if time.monotonic() > end:
+                if drawn >= least and time.monotonic() > end:
                     return
                 drawn += 1
                 yield path
 
     samples: list[tuple[int, int]] = []
     over = threading.Event()
-    sampler = threading.Thread(target=_sample, args=(samples, over, seconds / 40))
+    sampler = threading.Thread(target=_sample, args=(samples, over, max(seconds, 2.0) / 40))
     sampler.start()
     stored: Counter[str] = Counter()
     refused: Counter[str] = Counter()
@@ -49,8 +51,8 @@ def main() -> None:
         again_and_again(),
         Peer("127.0.0.1", port),
         transfer=TransferOptions(
-            halt_on_failure=False, parallel_associations=ASSOCIATIONS, idle_timeout=0.75, acse_timeout=5.0,
-            retry=RetryOptions(attempts=1000, delay=0.05, longest_delay=0.25),
+            halt_on_failure=False, parallel_associations=ASSOCIATIONS, idle_timeout=0.25, acse_timeout=5.0,
+            retry=RetryOptions(attempts=1000, delay=0.02, longest_delay=0.1),
         ),
         send_while_scanning=True,
     )  # fmt: skip

@@ -27,7 +27,7 @@ from support.messages import Message, received_messages
 
 __all__ = ["STALL_SECONDS", "UnreliablePeer", "is_refused_for_good"]
 
-STALL_SECONDS = 1.5
+STALL_SECONDS = 0.6
 """A sender with shorter patience loses the answer."""
 
 _FATES = (
