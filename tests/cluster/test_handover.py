@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import subprocess
+import time
 from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 from dask.distributed import Client
 
-from dcmsend import Result, Transfer
+from dcmsend import Result, StoreOutcome, Transfer
 from dcmsend.cluster import ClusterOptions, ClusterUnusable
 from dcmsend.cluster.errors import SAME_EVERYWHERE
 from support.certificates import Certificates
@@ -109,7 +110,7 @@ def test_a_scheduler_that_is_started_again_is_waited_for(tmp_path: Path) -> None
     outcomes = []
     with ScriptedPeer(Script(other_stores=Respond(delay=0.004))) as peer, ExitStack() as stack:
         first = stack.enter_context(ExitStack())
-        address = first.enter_context(programs_of_cluster(2, tmp_path, port=port, end_together=True))
+        address = first.enter_context(programs_of_cluster(2, tmp_path, port=port, workers_end_in=stack))
         transfer = transfer_over(ClusterOptions(address), tmp_path / "tree", peer.port, tmp_path / "journal")
         for outcome in transfer:
             outcomes.append(outcome)
@@ -125,12 +126,24 @@ def test_a_scheduler_that_is_started_again_is_waited_for(tmp_path: Path) -> None
 @pytest.mark.slow
 @pytest.mark.parametrize("has_own_client", [False, True])
 def test_a_connection_to_the_scheduler_that_breaks_sends_nothing_twice(tmp_path: Path, has_own_client: bool) -> None:
-    """The workers keep theirs, and so go on with their batches; a client of the caller connects anew by itself."""
+    """The workers keep theirs, and so go on with their batches; a client of the caller connects anew by itself.
+
+    The peer answers slowly until the driver has heard of what was sent while it was away: the batches that ran when
+    the connection broke still run when it is there again.
+    """
     write_tree(tmp_path / "tree", 250, per_directory=250)
+    outcomes: list[StoreOutcome] = []
+    at_cut: list[int] = []
+
+    def take_time() -> bool:
+        if not at_cut or len(outcomes) <= at_cut[0]:
+            time.sleep(0.05)
+        return True
+
     with (
         programs_of_cluster(2, tmp_path) as address,
         Relay(int(address.rpartition(":")[2])) as relay,
-        ScriptedPeer(Script(other_stores=Respond(delay=0.05))) as peer,
+        ScriptedPeer(Script(other_stores=Respond(delay=0.002, until=take_time))) as peer,
         ExitStack() as stack,
     ):
         scheduler_with(2, address)
@@ -138,11 +151,11 @@ def test_a_connection_to_the_scheduler_that_breaks_sends_nothing_twice(tmp_path:
         if has_own_client:
             cluster = stack.enter_context(Client(cluster.address, set_as_default=False))
         transfer = transfer_over(cluster, tmp_path / "tree", peer.port, tmp_path / "journal")
-        outcomes = []
         for outcome in transfer:
             outcomes.append(outcome)
             if len(outcomes) == 20:
                 relay.cut(reset=False)
+                at_cut.append(len(peer.stores))
     expected = [tiny_instance_uid(number) for number in range(250)]
     assert sorted(outcome.sop_instance_uid for outcome in outcomes) == expected
     assert {outcome.result for outcome in outcomes} == {Result.STORED}

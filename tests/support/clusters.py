@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Generator, Iterable
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -71,12 +71,14 @@ def transfer_over(
 
 @contextmanager
 def programs_of_cluster(
-    workers: int, folder: Path, tls: tuple[Path, Path, Path] | None = None, port: int = 0, *, end_together: bool = False
-) -> Generator[str]:
+    workers: int, folder: Path, tls: tuple[Path, Path, Path] | None = None, port: int = 0, *,
+    workers_end_in: ExitStack | None = None,
+) -> Generator[str]:  # fmt: skip
     """A scheduler and workers as programs of their own; gives the address.  ``tls``: authority, certificate, key.
 
-    In the end the workers leave the scheduler in order, which takes a second; where all of them get the signal at the
-    same time (``end_together``), one of the workers waits for ten seconds more often than not.
+    In the end the workers leave the scheduler in order, which takes a second.  With ``workers_end_in`` all of them get
+    the signal at the same time, and only the scheduler is waited for.  Now and then a worker of Dask hangs then until
+    its nanny kills it, after eight seconds: workers that still have not ended when that stack ends are killed.
     """
     port = port or free_port()
     scheme = "tls" if tls else "tcp"
@@ -106,11 +108,15 @@ def programs_of_cluster(
             ]))  # fmt: skip
         yield address
     finally:
-        if end_together:
+        if workers_end_in is not None:
             for process in reversed(processes):
                 process.terminate()
+            for process in processes[1:]:
+                workers_end_in.callback(process.wait, 20)
+                workers_end_in.callback(process.kill)
+            processes = [scheduler]
         for process in reversed(processes):
-            if not end_together:
+            if workers_end_in is None:
                 process.terminate()
             try:
                 process.wait(20)
