@@ -23,7 +23,7 @@ from support.unreliable_peer import is_refused_for_good
 SECONDS = float(os.environ.get("LOAD_SECONDS", "1"))
 FILES = 4000
 LEAST = 11_500
-"""Instances that are sent in any case: the list of 10,000 that are found ahead is full before it runs empty."""
+"""Instances that are sent in any case: over some 300 associations, enough to see what each of them would leave."""
 DESCRIPTORS = 3
 """Of one association: its socket, the file that is sent, and the one that is opened ahead."""
 MOST_GROWTH = 16 << 20
