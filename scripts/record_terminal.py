@@ -1,9 +1,12 @@
 """Makes docs/assets/terminal.svg and docs/assets/report.html: a night that is refused in part, and the next one.
 
-    python scripts/record_terminal.py [--folder FOLDER]
+    python scripts/record_terminal.py [--folder FOLDER] [--hurry]
 
 What is seen is what the installed command draws on a terminal, frame by frame, with the times between them; a receiver
 on 127.0.0.1 refuses some instances in the first run.  The report is that of the second run.
+
+--hurry is for who looks at what is shown in the end, and not at how it comes about: nothing waits for a reader, and the
+receiver takes no time for its answers.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 
@@ -39,11 +42,8 @@ AGAIN = (
     "dcmsend --progress --journal night.journal --resume --report-html report.html -aec ARCHIVE +sd 127.0.0.1 {port} "
     "study"
 )  # fmt: skip
-CALM = Script(other_stores=Respond(delay=0.004))
-TROUBLE = Script(
-    stores={number: Respond(0xA700, delay=0.004) for number in (117, 258, 459, 460, 461, 702)},
-    other_stores=Respond(delay=0.004),
-)
+ANSWER_SECONDS = 0.004
+REFUSED = (117, 258, 459, 460, 461, 702)
 
 _Row = tuple[tuple[str, str], ...]
 
@@ -56,14 +56,18 @@ class Frame:
     rows: tuple[_Row, ...]
 
 
-def record(folder: Path) -> list[Frame]:
-    """Run the two nights in ``folder``."""
+def record(folder: Path, *, in_a_hurry: bool = False) -> list[Frame]:
+    """Run the two nights in ``folder``; ``in_a_hurry`` without the time that a person needs to follow them."""
     (folder / "study").mkdir()
     for number in range(1, COUNT + 1):
         write_large(folder / "study" / f"IM{number:06d}", LENGTH, number)
-    with ScriptedPeer(TROUBLE, CALM, CALM) as peer:
+    delay = 0.0 if in_a_hurry else ANSWER_SECONDS
+    calm = Script(other_stores=Respond(delay=delay))
+    trouble = replace(calm, stores={number: Respond(0xA700, delay=delay) for number in REFUSED})
+    before, after = ("", "") if in_a_hurry else ("sleep 1; ", "; sleep 2")
+    with ScriptedPeer(trouble, calm, calm) as peer:
         lines = [command.format(port=peer.port) for command in (NIGHT, AGAIN)]
-        script = "; ".join(f"echo '$ {line}'; sleep 1; {line}; echo; sleep 2" for line in lines)
+        script = "; ".join(f"echo '$ {line}'; {before}{line}; echo{after}" for line in lines)
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         argv = ["sh", "-c", f"cd {folder} && {script}"]
         with Terminal(argv, columns=COLUMNS, rows=ROWS, environment={"PATH": path, "LC_ALL": "C.UTF-8"}) as terminal:
@@ -137,10 +141,12 @@ def _texts(frame: Frame) -> Iterator[str]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, default=ROOT / "docs" / "assets", help="where the files go")
-    target = parser.parse_args().folder
+    parser.add_argument("--hurry", action="store_true", help="without pauses for a reader")
+    arguments = parser.parse_args()
+    target = arguments.folder
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        frames = record(folder)
+        frames = record(folder, in_a_hurry=arguments.hurry)
         (target / "terminal.svg").write_text(picture(frames), encoding="utf-8")
         report = (folder / "report.html").read_text(encoding="utf-8")
         (target / "report.html").write_text(report, encoding="utf-8")

@@ -114,7 +114,7 @@ def test_the_recording_is_what_the_program_shows(tmp_path: Path) -> None:
 
     How the first night ends may be told in more lines: one that took long gets advice.
     """
-    done = run(sys.executable, ROOT / "scripts" / "record_terminal.py", "--folder", tmp_path)
+    done = run(sys.executable, ROOT / "scripts" / "record_terminal.py", "--hurry", "--folder", tmp_path)
     assert done.exit_code == 0, done.stderr
     shown = [_last_frame(folder / "terminal.svg") for folder in (ROOT / "docs" / "assets", tmp_path)]
     assert shown[0][-5:] == shown[1][-5:]
