@@ -140,8 +140,8 @@ def _nagle(scale: Scale) -> Case:
         f"{count} CT of 50 kB to a null sink with Nagle on that answers in two writes",
         (
             Entry("dcmsend", OURS, tree, receiver=NAGLE_SINK),
-            Entry("dcmtk", SHIPPED, TreeSpec("medium", scale.few(200, 10)), receiver=NAGLE_SINK, stands_for=count),
-            Entry("dcmtk-best", BEST, TreeSpec("medium", scale.few(200, 10)), receiver=NAGLE_SINK, stands_for=count),
+            Entry("dcmtk", SHIPPED, TreeSpec("medium", scale.few(200, 5)), receiver=NAGLE_SINK, stands_for=count),
+            Entry("dcmtk-best", BEST, TreeSpec("medium", scale.few(200, 5)), receiver=NAGLE_SINK, stands_for=count),
         ),
         (Check(OURS, SHIPPED, Measure.WALL, 20, 60, Relation.AT_LEAST, Judged.WORST),),
         scale.rounds(10, 2),

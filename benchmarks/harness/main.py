@@ -9,7 +9,8 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ __all__ = ["main"]
 HERE = Path(__file__).resolve().parent.parent
 BEGIN, END = "<!-- benchmarks/run: begin -->", "<!-- benchmarks/run: end -->"
 NOT_IN_SHORT_RUNS = ("orthanc", "dcmrecv", "growth", "associations")
+AT_ONCE = 6
+"""Cases of a short run that run beside each other: most of them wait for a line, or for a delayed acknowledgement."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,26 +45,46 @@ def main(argv: Sequence[str] | None = None) -> int:
     if command is None:
         print("there is no installed dcmsend command beside this Python; name it with --dcmsend", file=sys.stderr)
         return 2
-    programs = Programs(command, cache, pin=not arguments.no_pinning, install=not arguments.short)
+    names = arguments.case or [name for name in CASES if not (arguments.short and name in NOT_IN_SHORT_RUNS)]
+    at_once = min(AT_ONCE, len(names)) if arguments.short else 1
+    # Cases that run beside each other would all have their senders on the processors that are not the receivers'.
+    pin = at_once == 1 and not arguments.no_pinning
+    programs = Programs(command, cache, pin=pin, install=not arguments.short)
     scale = Scale(
         arguments.short, arguments.scale, arguments.rounds, arguments.slow, is_compiled=programs.is_compiled
     )
-    names = arguments.case or [name for name in CASES if not (arguments.short and name in NOT_IN_SHORT_RUNS)]
+    shutil.rmtree(programs.running, ignore_errors=True)  # an interrupted run leaves it behind
     results = _start_results(arguments, programs)
     failed = False
-    for name in names:
-        case = CASES[name](scale)
-        _tell(f"{name}: {case.title}")
-        measured = run_case(case, programs, cache, _tell)
+    for case, measured in _measured([CASES[name](scale) for name in names], programs, cache, at_once):
         failed |= any(result.problem for result in measured)
-        results["cases"][name] = _case_to_json(case, measured)
+        results["cases"][case.name] = _case_to_json(case, measured)
         results["cases"] = {key: results["cases"][key] for key in CASES if key in results["cases"]}
         _write(arguments, results)  # after each case: a full run takes an hour
-        if not arguments.keep_files:
+        if at_once == 1 and not arguments.keep_files:
             shutil.rmtree(cache / "trees", ignore_errors=True)
-    shutil.rmtree(cache / "receivers", ignore_errors=True)
+    if not arguments.keep_files:
+        shutil.rmtree(cache / "trees", ignore_errors=True)
+    shutil.rmtree(programs.running, ignore_errors=True)
     print(to_markdown(results))
     return 1 if failed else 0
+
+
+def _measured(
+    cases: Sequence[Case], programs: Programs, cache: Path, at_once: int
+) -> Iterator[tuple[Case, list[EntryResult]]]:
+    """Each case with its results, as soon as they are there."""
+
+    def measured(case: Case) -> tuple[Case, list[EntryResult]]:
+        _tell(f"{case.name}: {case.title}")
+        return case, run_case(case, programs, cache, lambda text: _tell(f"  {case.name}: {text}"))
+
+    if at_once == 1:
+        yield from map(measured, cases)
+        return
+    with ThreadPoolExecutor(at_once) as pool:  # its threads outlive the receivers, which end with who started them
+        for done in as_completed([pool.submit(measured, case) for case in cases]):
+            yield done.result()
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -71,7 +94,8 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     option = parser.add_argument
     option("--case", action="append", choices=list(CASES), metavar="NAME",
            help=f"only this case; may be repeated. One of: {', '.join(CASES)}")
-    option("--short", action="store_true", help="small numbers, a round or two: whether all works, not how fast it is")
+    option("--short", action="store_true", help="small numbers, a round or two, cases beside each other: "
+           "whether all works, not how fast it is")
     option("--scale", type=float, default=1.0, help="multiply the numbers of files of a full run")
     option("--slow", type=float, default=1.0, metavar="FACTOR",
            help="multiply the numbers that slow programs send, from which is extrapolated")

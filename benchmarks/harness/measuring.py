@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ __all__ = ["EntryResult", "Run", "run_case"]
 _LONGEST_SECONDS = 3600
 _WARM_BYTES = 8 << 30
 """Trees larger than this are not read beforehand: they would push each other out of the cache."""
+_making_trees = threading.Lock()
+"""Cases that run beside each other share them."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,10 @@ class EntryResult:
 
 
 def run_case(case: Case, programs: Programs, cache: Path, tell: Callable[[str], None]) -> list[EntryResult]:
-    """Run all entries of a case; those that cannot run are skipped with the reason."""
+    """Run all entries of a case; those that cannot run are skipped with the reason.
+
+    Other cases may run beside it in this process: they share programs and trees.
+    """
     reasons: dict[Entry, str] = {}
     for entry in case.entries:
         missing = [option for option in entry.needs if option not in programs.options]
@@ -100,9 +106,12 @@ def run_case(case: Case, programs: Programs, cache: Path, tell: Callable[[str], 
             reasons.setdefault(entry, reasons[ours])
     runs: dict[Entry, list[Run]] = {entry: [] for entry in case.entries}
     runnable = [entry for entry in case.entries if entry not in reasons]
-    trees = _make_trees(runnable, cache, tell)
+    with _making_trees:
+        trees = _make_trees(runnable, cache, tell)
+    folder = programs.running / case.name
+    folder.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
-        bench = _Bench(programs, cache, trees, stack)
+        bench = _Bench(programs, folder, trees, stack)
         if case.warm_up:
             for entry in runnable:
                 _try(bench, entry, reasons)
@@ -114,7 +123,7 @@ def run_case(case: Case, programs: Programs, cache: Path, tell: Callable[[str], 
                 run = _try(bench, entry, reasons)
                 if run is not None:
                     runs[entry].append(run)
-                    tell(f"  {number + 1}/{case.rounds} {entry.label}: {run.wall:.3f} s {run.problem}")
+                    tell(f"{number + 1}/{case.rounds} {entry.label}: {run.wall:.3f} s {run.problem}")
     return [
         EntryResult(entry, bench.shown(entry), tuple(runs[entry]), reasons.get(entry, "")) for entry in case.entries
     ]
@@ -133,7 +142,7 @@ def _make_trees(entries: list[Entry], cache: Path, tell: Callable[[str], None]) 
     wanted |= {_one(entry.tree): None for entry in entries if entry.tree is not None and entry.is_extrapolated}
     trees = {}
     for spec in wanted:
-        tell(f"  files: {spec.name}")
+        tell(f"files: {spec.name}")
         trees[spec] = tree = make_tree(spec, cache)
         if tree.file_bytes <= _WARM_BYTES and not spec.linked:
             tree.warm_up()
@@ -145,13 +154,13 @@ def _one(spec: TreeSpec) -> TreeSpec:
 
 
 class _Bench:
-    """Runs single entries; keeps the receivers of a case open."""
+    """Runs single entries; keeps the receivers of a case open.  What they write is in ``folder``."""
 
     def __init__(
-        self, programs: Programs, cache: Path, trees: dict[TreeSpec, Tree], stack: contextlib.ExitStack
+        self, programs: Programs, folder: Path, trees: dict[TreeSpec, Tree], stack: contextlib.ExitStack
     ) -> None:
         self._programs = programs
-        self._cache = cache
+        self._folder = folder
         self._trees = trees
         self._stack = stack
         self._open: dict[Receiver, RunningReceiver] = {}
@@ -183,14 +192,14 @@ class _Bench:
         return Run(wall, user, system, peak, code, arrival, _problem(entry, tree, code, arrival, output))
 
     def _options(self, entry: Entry) -> list[str]:
-        journal = self._cache / "journal"
-        for left in self._cache.glob("journal*"):
+        journal = self._folder / "journal"
+        for left in self._folder.glob("journal*"):
             left.unlink()
         return [str(journal) if option == NEW_JOURNAL else option for option in entry.options]
 
     @contextlib.contextmanager
     def _receiver(self, wanted: Receiver) -> Iterator[RunningReceiver]:
-        folder = self._cache / "receivers" / f"{wanted.kind}-{len(self._open)}"
+        folder = self._folder / "receivers" / f"{wanted.kind}-{len(self._open)}"
         if wanted.kind in FRESH_FOR_EACH_RUN:
             with open_receiver(self._programs, wanted, folder) as receiver:
                 yield receiver
@@ -202,7 +211,7 @@ class _Bench:
     def _measure(
         self, entry: Entry, command: Command, tree: Tree | None
     ) -> tuple[tuple[float, float, float, int, int], str]:
-        result = self._cache / "result"
+        result = self._folder / "result"
         result.unlink(missing_ok=True)
         environment = clean_environment(**command.environment)
         if entry.slow_open and tree is not None:
@@ -211,7 +220,7 @@ class _Bench:
             environment["SLOW_OPEN_MICROSECONDS"] = str(round(entry.slow_open * 1_000_000))
         processors = self._programs.sender_processors if entry.receiver.kind in ON_ANOTHER_PROCESSOR else "all"
         argv = [self._programs.compiled("measure"), str(result), str(_LONGEST_SECONDS), processors, *command.argv]
-        output = self._cache / "output"
+        output = self._folder / "output"
         with output.open("wb") as file:
             done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=file, stderr=file, env=environment)
         if done.returncode:

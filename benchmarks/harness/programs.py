@@ -8,6 +8,8 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
+from collections import defaultdict
 from contextlib import suppress
 from functools import cache as cache_calls
 from pathlib import Path
@@ -42,6 +44,7 @@ class Programs:
         options: the long options that it lists.
         is_compiled: whether it comes from a compiled wheel.
         interpreter: the Python that runs it.
+        running: a folder for what is needed while cases run.
         receiver_processors, sender_processors: where our own receivers, and those who send to them, may run ("all" for
             anywhere): a receiver is another machine, it takes no time from the sender.
         find, python_module, node_with, python_with_pydcm: see the methods behind them; each question
@@ -51,6 +54,7 @@ class Programs:
     def __init__(self, dcmsend: Path, cache: Path, *, pin: bool = True, install: bool = False) -> None:
         self._npm = cache / "npm"
         self._pydcm = cache / "pydcm"
+        self.running = cache / "running"
         self._install = install
         processors = sorted(os.sched_getaffinity(0))
         is_pinned = pin and len(processors) > 1
@@ -58,6 +62,7 @@ class Programs:
         self.sender_processors = ",".join(map(str, processors[:-1])) if is_pinned else "all"
         self.dcmsend = dcmsend
         self._binaries = cache / "bin"
+        self._compiling: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         listing = self.output([str(dcmsend), "--help-all"])
         self.is_compiled = "compiled by mypyc" in self.output([str(dcmsend), "--version"])
         self.options = frozenset(re.findall(r"(?<!\S)--[a-z][-a-z0-9]*", listing))
@@ -79,7 +84,14 @@ class Programs:
         return None
 
     def compiled(self, name: str) -> str:
-        """Our own program ``name`` (``*.so``: library), compiled if need be.  Raises RuntimeError."""
+        """Our own program ``name`` (``*.so``: library), compiled if need be.  Raises RuntimeError.
+
+        Who asks for one that is just being compiled waits for it.
+        """
+        with self._compiling[name]:
+            return self._compiled(name)
+
+    def _compiled(self, name: str) -> str:
         origin, *more = _VARIANTS.get(name, (name,))
         source = C_SOURCES / f"{origin.removesuffix('.so')}.c"
         stamp = hashlib.sha256(source.read_bytes()).hexdigest()[:12]

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ __all__ = ["FRESH_FOR_EACH_RUN", "ON_ANOTHER_PROCESSOR", "RECEIVERS", "Arrival",
 
 _START_SECONDS = 30.0
 _SETTLE_SECONDS = 10.0
+_making_certificate = threading.Lock()
 _STORAGE_CLASSES = (
     "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.4.1", "1.2.840.10008.5.1.4.1.1.7.3",
     "1.2.840.10008.5.1.4.1.1.88.33",
@@ -204,7 +206,7 @@ def _null_sink(programs: Programs, receiver: Receiver, folder: Path) -> Iterator
 
 @contextlib.contextmanager
 def _null_sink_tls(programs: Programs, receiver: Receiver, folder: Path) -> Iterator[RunningReceiver]:
-    key, certificate = _certificate(programs, folder)
+    key, certificate = _certificate(programs)
     server = _OwnServer(programs, "null_sink_tls", *receiver.options, "--tls", key, certificate)
     try:
         yield _NullSink(server)
@@ -222,7 +224,7 @@ def _storescp(programs: Programs, receiver: Receiver, folder: Path) -> Iterator[
 
 @contextlib.contextmanager
 def _storescp_tls(programs: Programs, receiver: Receiver, folder: Path) -> Iterator[RunningReceiver]:
-    (key, certificate), port = _certificate(programs, folder), free_port()
+    (key, certificate), port = _certificate(programs), free_port()
     argv = [_installed(programs, "storescp"), "--ignore", "+tls", key, certificate, "-ic", str(port)]
     with _serving(programs, receiver, argv, port, folder) as process:
         yield _Storescp(process, port)
@@ -313,12 +315,16 @@ def open_receiver(programs: Programs, receiver: Receiver, folder: Path) -> Itera
             line.stop()
 
 
-def _certificate(programs: Programs, folder: Path) -> tuple[str, str]:
-    """The files of a new private key and of its certificate, which nobody checks."""
+def _certificate(programs: Programs) -> tuple[str, str]:
+    """The files of a private key and of its certificate, which nobody checks: all receivers may have the same."""
+    folder = programs.running / "certificate"
     key, certificate = str(folder / "key.pem"), str(folder / "certificate.pem")
-    words = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
-    command = [_installed(programs, "openssl"), *words, "-keyout", key, "-out", certificate]
-    subprocess.run(command, capture_output=True).check_returncode()
+    with _making_certificate:
+        if not os.path.exists(certificate):
+            folder.mkdir(parents=True, exist_ok=True)
+            words = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+            command = [_installed(programs, "openssl"), *words, "-keyout", key, "-out", certificate]
+            subprocess.run(command, capture_output=True).check_returncode()
     return key, certificate
 
 

@@ -16,7 +16,7 @@ NO_ASSOCIATION = frozenset({60, 61})
 
 def wide_area(scale: Scale) -> Case:
     """1000 x 50 kB over 20 ms."""
-    count = scale.count(1000, 40)
+    count = scale.count(1000, 24)
     tree = TreeSpec("medium", count)
     far = Receiver("null-sink", WINDOW_SINK, ROUND_TRIP)
     eight, window = "dcmsend, 8 associations", "dcmsend, window of 16"
@@ -27,7 +27,7 @@ def wide_area(scale: Scale) -> Case:
             Entry("dcmsend", OURS, tree, receiver=far),
             Entry("dcmsend", eight, tree, (PARALLEL, "8"), far, needs=(PARALLEL,), in_order=False),
             Entry("dcmsend", window, tree, (WINDOW, "16"), far, needs=(WINDOW,)),
-            Entry("dcmtk-best", BEST, TreeSpec("medium", scale.few(200, 10)), receiver=far, stands_for=count),
+            Entry("dcmtk-best", BEST, TreeSpec("medium", scale.few(200, 5)), receiver=far, stands_for=count),
         ),
         (
             Check(eight, OURS, Measure.WALL, 6, 7.5, Relation.AT_LEAST),

@@ -57,8 +57,8 @@ def tls_storescp(scale: Scale) -> Case:
 
 def tls_wide_area(scale: Scale) -> Case:
     """As the case ``wide-area``, over TLS."""
-    count = scale.count(1000, 40)
-    tree, few = TreeSpec("medium", count), TreeSpec("medium", scale.few(200, 10))
+    count = scale.count(1000, 24)
+    tree, few = TreeSpec("medium", count), TreeSpec("medium", scale.few(200, 5))
     far = Receiver("null-sink-tls", ("--window", "64"), ROUND_TRIP)
     eight, window = "dcmsend, 8 associations", "dcmsend, window of 16"
     return Case(

@@ -41,8 +41,12 @@ def _compiler() -> None:
 
 @pytest.fixture(scope="session")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the small programs are that one of the tests has compiled."""
-    return tmp_path_factory.mktemp("compiled")
+    """Where the small programs are that one of the tests has compiled, for all workers of pytest-xdist."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # each has one of its own in there
+    (folder / "compiled").mkdir(exist_ok=True)
+    return folder / "compiled"
 
 
 def new_cache(folder: Path, compiled: Path) -> Path:
