@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness.case import Receiver
-from harness.clusters import MeasuredCluster, measured_cluster
+from harness.clusters import MeasuredCluster, begun_cluster, measured_cluster
 from harness.main import _dcmsend, _default_cache
 from harness.programs import Programs, clean_environment
 from harness.receivers import open_receiver
@@ -82,6 +82,11 @@ class Bench:
         print(f"  {what}: {verdict}\n", flush=True)
         return holds or not self._is_judged
 
+    def begin_cluster(self, hosts: int) -> None:
+        """Start a cluster that is kept; it need not be there yet."""
+        any_cluster = begun_cluster(self.programs, hosts, self.folder, THROTTLED, is_judged=False)
+        self._clusters[hosts] = self._kept.enter_context(any_cluster)
+
     @contextmanager
     def cluster(self, hosts: int, preload: str = "") -> Iterator[MeasuredCluster]:
         """A new cluster; where nothing is judged one with throttled hosts, which may have been used before."""
@@ -90,8 +95,8 @@ class Bench:
                 yield new
             return
         if hosts not in self._clusters:
-            any_cluster = measured_cluster(self.programs, hosts, self.folder, THROTTLED, is_judged=False)
-            self._clusters[hosts] = self._kept.enter_context(any_cluster)
+            self.begin_cluster(hosts)
+        self._clusters[hosts].wait()
         yield self._clusters[hosts]
 
     def tree(self, kind: str, count: int) -> Tree:
@@ -204,10 +209,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     cache.mkdir(parents=True, exist_ok=True)
     cases = arguments.case or ("scaling", "overhead", "memory")
     if arguments.smoke:
-        arguments.seconds, arguments.hosts, arguments.rounds, arguments.files = 0.5, (1, 2), 1, 200
+        arguments.seconds, arguments.hosts, arguments.rounds, arguments.files = 0.2, (1, 2), 1, 60
     with ExitStack() as kept:
         bench = Bench(Programs(command, cache, pin=False), cache, kept, is_judged=not arguments.smoke)
         holds = True
+        if "scaling" in cases and arguments.smoke:
+            for hosts in arguments.hosts:  # the second one comes to be while the first one is used
+                bench.begin_cluster(hosts)
         if "scaling" in cases:
             holds &= scaling(bench, arguments.seconds, arguments.hosts)
         if "overhead" in cases:

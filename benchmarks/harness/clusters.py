@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from .ports import free_port
 from .programs import Programs, clean_environment
 
-__all__ = ["MeasuredCluster", "Told", "measured_cluster"]
+__all__ = ["MeasuredCluster", "Told", "begun_cluster", "measured_cluster"]
 
 HERE = Path(__file__).resolve().parent
 _START_SECONDS = 300.0
@@ -39,6 +39,11 @@ class MeasuredCluster:
     def __init__(self, address: str, scheduler: subprocess.Popen[bytes], workers: int) -> None:
         self.address, self.workers = address, workers
         self._scheduler = scheduler
+
+    def wait(self) -> None:
+        """Wait until its workers are there."""
+        with _client(self.address) as client:
+            client.wait_for_workers(self.workers, timeout=_START_SECONDS)
 
     def scheduler_seconds(self) -> float:
         """Seconds of the processor that the scheduler has used so far."""
@@ -71,7 +76,17 @@ class MeasuredCluster:
 def measured_cluster(
     programs: Programs, workers: int, folder: Path, preload: str = "", *, is_judged: bool = True
 ) -> Iterator[MeasuredCluster]:
-    """A scheduler, and workers that run ``preload`` (a file of this folder).
+    """A scheduler, and workers that run ``preload`` (a file of this folder): see ``begun_cluster``."""
+    with begun_cluster(programs, workers, folder, preload, is_judged=is_judged) as cluster:
+        cluster.wait()
+        yield cluster
+
+
+@contextmanager
+def begun_cluster(
+    programs: Programs, workers: int, folder: Path, preload: str = "", *, is_judged: bool = True
+) -> Iterator[MeasuredCluster]:
+    """A scheduler and workers that have been started, and take a while until they are there.
 
     Where the figures are not judged, workers are forked from one process that has loaded Dask, also in the place of
     one that was killed.
@@ -103,8 +118,6 @@ def measured_cluster(
             "worker", address, "--nworkers", str(workers), "--nthreads", "1", "--memory-limit", "0", "--no-dashboard",
             "--local-directory", str(folder / "dask"), *(["--preload", str(HERE / preload)] if preload else []),
         )  # fmt: skip
-        with _client(address) as client:
-            client.wait_for_workers(workers, timeout=_START_SECONDS)
         yield MeasuredCluster(address, started[0], workers)
     finally:
         for each in started:
