@@ -51,8 +51,8 @@ from dcmsend.transfer import CommitmentAnswer, ProofState, Verdict
 from protocol.messages import CT, IMPLICIT_LITTLE, PUSH, PUSH_INSTANCE
 from protocol.test_archives import TRANSACTION, asking, request_commitment, some
 from support.archive import CommitmentArchive, commitment_archive
-from support.programs import dcmtk_program
 from support.processes import wait_until
+from support.programs import dcmtk_program
 from support.run import run
 
 REPORT = NEventReportRQ(7, PUSH, PUSH_INSTANCE, 1)
