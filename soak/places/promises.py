@@ -199,12 +199,18 @@ def _report_and_lines(done: Done, rows: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def _report_and_journal(rows: list[dict[str, Any]], after: Rows, before: Rows) -> Iterator[str]:
+    """The journal says what the report says.
+
+    What is stored stays stored.  What was sent without an answer stays so if it could not be sent again.
+    """
     for each in rows:
         path, word = each["path"], each["outcome"]
         row, old = after.get(path), before.get(path)
         if word not in _WORDS:
             continue
         allowed = {word, "stored"} if old is not None and old.outcome == "stored" else {word}
+        if old is not None and old == row and word == "failed" and not each["bytes_sent"]:
+            allowed.add("unconfirmed")
         if row is None or row.outcome not in allowed:
             yield f"reported as {word}, in the journal {row}: {path}"
         elif word == "stored" and row.uid != each["sop_instance_uid"]:

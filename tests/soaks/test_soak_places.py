@@ -101,7 +101,7 @@ class Forged:
     def told(self, name: str, outcome: str = "stored", reason: str | None = None, retryable: bool = False) -> Any:
         return {
             "type": "outcome", "path": self.url(name), "outcome": outcome, "reason": reason, "retryable": retryable,
-            "message": "", "sop_instance_uid": self.version(name).stored[0],
+            "message": "", "sop_instance_uid": self.version(name).stored[0], "bytes_sent": 400,
         }  # fmt: skip
 
     def rejects(self, name: str, *, retryable: bool, code: int) -> None:
@@ -260,6 +260,21 @@ def test_a_broken_promise_is_found(tmp_path: Path, change: Any, promise: str) ->
     change(forged)
     broken = forged.broken()
     assert any(promise in each for each in broken), broken
+
+
+@pytest.mark.parametrize(("sent", "is_kept"), [(0, True), (400, True), (0, False)])
+def test_what_could_not_be_sent_again_stays_unanswered(tmp_path: Path, sent: int, is_kept: bool) -> None:
+    """The object was changed after the list was read, so nothing of it was sent: the journal keeps what it knew."""
+    forged = Forged(tmp_path)
+    url = forged.url(forged.b)
+    forged.before[url] = forged.after[url] = forged.row(forged.b, "unconfirmed")
+    if not is_kept:
+        forged.before[url] = forged.before[url]._replace(etag="0")
+    forged.rows[1] = {**forged.told(forged.b, "failed", "file_changed", retryable=True), "bytes_sent": sent}
+    forged.world.change(forged.b)
+    forged.said = forged.done.exit_code = 101
+    found = any("reported as failed, in the journal" in each for each in forged.broken())
+    assert found == (sent > 0 or not is_kept)
 
 
 def test_a_killed_night_is_only_asked_what_it_can_know(tmp_path: Path) -> None:
