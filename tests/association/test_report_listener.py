@@ -7,6 +7,7 @@ import os
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ from association.report_peers import (
 )
 from dcmsend.association import ReportLimits, ReportListener
 from dcmsend.errors import CannotListen
+from dcmsend.interrupt import Interrupt
 from dcmsend.protocol import (
     Abort,
     AcceptanceTerms,
@@ -56,6 +58,15 @@ from support.programs import dcmtk_program
 from support.run import run
 
 REPORT = NEventReportRQ(7, PUSH, PUSH_INSTANCE, 1)
+
+
+def accepts_callers(port: int) -> bool:
+    """Whether anybody listens on a port."""
+    try:
+        socket.create_connection(("127.0.0.1", port), LONG).close()
+    except ConnectionRefusedError:
+        return False
+    return True
 
 
 def ask_for_commitment(archive: CommitmentArchive, *further: str) -> None:
@@ -404,42 +415,58 @@ def test_the_end_aborts_what_is_open() -> None:
 
 
 @pytest.mark.parametrize("is_half", [False, True])
-def test_an_archive_that_has_reported_may_release(is_half: bool) -> None:
+def test_an_archive_that_has_just_reported_may_release(is_half: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """The run ends with the report, before the archive has read the answer to it; another has only begun one."""
-    taken = Taken()
-    with listening(taken) as listener, Caller(listener.port) as caller, Caller(listener.port) as other:
+    turns = []
+    turn = ReportListener._turn
+
+    def counted(self: ReportListener, *values: object) -> None:
+        turns.append(self._is_closing)
+        turn(self, *values)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(ReportListener, "_turn", counted)
+    taken, limits = Taken(), ReportLimits(parting_seconds=LONG)
+    with (
+        listening(taken, limits=limits) as listener, Caller(listener.port) as caller, Caller(listener.port) as other,
+        ThreadPoolExecutor(1) as pool,
+    ):  # fmt: skip
         caller.ask()
         other.ask()
         if is_half:
             other.say(report("1.2.4")[:40])
         caller.say(report("1.2.3"))
         taken.next()
-        closing = threading.Thread(target=listener.close)
-        closing.start()
-        other_heard = threading.Thread(target=other.hear_abort)
-        try:
-            assert isinstance(caller.hear_command(), NEventReportRSP)
-            wait_until(lambda: listener._is_closing, 30, "the beginning of the end")
-            caller.say(caller.layer.send(ReleaseRQ()))
-            assert isinstance(caller.hear(), ReleaseConfirmed)
-        finally:
-            other_heard.start()
-            closing.join(LONG)
-            other_heard.join(LONG)
-        with pytest.raises(ConnectionRefusedError):
-            Caller(listener.port)
+        closing = pool.submit(listener.close)
+        assert isinstance(caller.hear_command(), NEventReportRSP)
+        wait_until(lambda: listener._is_closing, 30, "the beginning of the end")
+        wait_until(lambda: not accepts_callers(listener.port), 30, "the end of listening")
+        assert not closing.done()
+        caller.say(caller.layer.send(ReleaseRQ()))
+        assert isinstance(caller.hear(), ReleaseConfirmed)
+        other.hear_abort()
+        closing.result(LONG)
+    assert turns.count(True) < 10  # it sleeps while it waits
 
 
 def test_an_archive_that_does_not_release_is_not_waited_for_long() -> None:
-    taken = Taken()
-    with listening(taken, limits=ReportLimits(parting_seconds=0.1)) as listener, Caller(listener.port) as caller:
-        caller.ask()
-        caller.say(report("1.2.3"))
-        taken.next()
-        listener.close()
-        assert isinstance(caller.hear_command(), NEventReportRSP)
-        caller.hear_abort()
-        assert caller.hear_end() == b""
+    """Of one that has reported before, the end does not wait at all, nor does one that was asked for by a signal."""
+    for limit, pause, is_asked_for in ((0.1, 0.0, False), (0.1, 0.2, False), (LONG, 0.0, True)):
+        taken, interrupt = Taken(), Interrupt()
+        listener = ReportListener(
+            TERMS, taken, 0, address="127.0.0.1", limits=ReportLimits(parting_seconds=limit)
+        )
+        listener.start(interrupt)
+        with Caller(listener.port) as caller:
+            caller.ask()
+            caller.say(report("1.2.3"))
+            taken.next()
+            time.sleep(pause)
+            if is_asked_for:
+                interrupt.request("SIGINT")
+            listener.close()
+            assert isinstance(caller.hear_command(), NEventReportRSP)
+            caller.hear_abort()
+            assert caller.hear_end() == b""
 
 
 def test_no_port_no_thread() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from enum import Enum
 from typing import Final
 
@@ -29,7 +30,7 @@ class ReportLimits(Record):
         idle_seconds: of an association without a complete message; each 64 KiB of one begin the time anew.
         ending_seconds: until the peer closes after release, rejection or abort (PS3.8's ARTIM).
         sending_seconds: until the peer has read our answers.
-        parting_seconds: until an archive that has reported releases its association, once nothing more is waited for.
+        parting_seconds: until an archive releases its association after its report, when nothing more is waited for.
         associations: most of them at a time; further callers are rejected as BUSY.
         connections: most of them at a time, those without an association included; further callers wait.
     """
@@ -81,7 +82,7 @@ class ReportConnection:
         self._progress = 0
         self._who = shown(connection.host)
         self._has_told_end = False
-        self._has_reported = False
+        self._reported_at = -math.inf
 
     def fileno(self) -> int:
         """The descriptor, for a selector."""
@@ -93,9 +94,10 @@ class ReportConnection:
         return self._phase is _Phase.OPEN
 
     @property
-    def is_parting(self) -> bool:
-        """Whether the peer has reported, and may be about to read the answer and to release."""
-        return self._phase is _Phase.OPEN and self._has_reported and not self.is_done
+    def parting_until(self) -> float:
+        """Until when the peer may be about to read the answer to its report and to release; minus infinity if not."""
+        is_open = self._phase is _Phase.OPEN and not self.is_done
+        return self._reported_at + self._limits.parting_seconds if is_open else -math.inf
 
     @property
     def has_unsent(self) -> bool:
@@ -181,7 +183,8 @@ class ReportConnection:
             self._phase = _Phase.OPEN
             self._until = now + self._limits.idle_seconds
             self._progress = 0
-            self._has_reported = self._has_reported or bool(reports)
+            if reports:
+                self._reported_at = now
         self._connection.send(taken)
 
     def _tell_request(self, answer: bytes) -> None:

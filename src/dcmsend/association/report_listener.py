@@ -83,6 +83,7 @@ class ReportListener:
         self._listener: Listener | None = None
         self._selector: selectors.BaseSelector | None = None
         self._wake: tuple[socket.socket, socket.socket] | None = None
+        self._interrupt: Interrupt | None = None
         self._thread: threading.Thread | None = None
 
     @property
@@ -91,12 +92,13 @@ class ReportListener:
         return self._taker.error or self._failure
 
     def start(self, interrupt: Interrupt | None = None) -> None:
-        """Listen from now on; call it once.  ``interrupt`` ends the wait for a name server.
+        """Listen from now on; call it once.  ``interrupt`` ends the wait for a name server, and that of ``close``.
 
         Raises CannotListen, Cancelled; UsageError when a file of ``tls`` cannot be used; ValueError for an impossible
         port, or if ``tls`` has no certificate of ours.
         """
         server = None if self._tls is None else self._tls.make_server()
+        self._interrupt = interrupt
         try:
             self._listener = Listener(self._where[0], self.port, self._where[1], interrupt, server)
             self.address, self.port = self._listener.address, self._listener.port
@@ -118,7 +120,8 @@ class ReportListener:
     def close(self) -> None:
         """Stop listening, abort what is open, and wait for the thread; may be called twice, and without ``start``.
 
-        An archive that has reported is let read the answer and release, for at most the limits' ``parting_seconds``.
+        An archive that has just reported is let read the answer and release, for at most the limits'
+        ``parting_seconds``, unless the ``interrupt`` of ``start`` asks to end.
         Called by ``take`` it only has the thread end afterwards; a second call then frees the rest.
         """
         self._is_closing = True
@@ -169,13 +172,21 @@ class ReportListener:
                 self._listener.close()
 
     def _part(self, selector: selectors.BaseSelector) -> None:
-        """Let archives that have reported release their associations.
+        """Let archives that have just reported release their associations; take no further callers.
 
         An abort would tell them that something was wrong, and some would report once more.
         """
+        assert self._listener is not None
+        assert self._wake is not None
+        _watch(selector, self._listener, 0)
+        self._listener.close()
+        selector.unregister(self._wake[0])  # nobody reads from it: it would wake each turn
         end = self._now() + self._limits.parting_seconds
-        while any(connection.is_parting for connection in self._connections) and self._now() < end:
-            self._turn(selector, end)
+        while self._interrupt is None or not self._interrupt.requested:
+            until = min(end, max((each.parting_until for each in self._connections), default=-math.inf))
+            if self._now() >= until:
+                return
+            self._turn(selector, until)
 
     def _now(self) -> float:
         """Seconds of a clock that stands still while a report is taken, for nobody can be too slow then."""
@@ -186,9 +197,9 @@ class ReportListener:
         listener = self._listener
         assert listener is not None
         now = self._now()
-        has_room = len(self._connections) < self._limits.connections and now >= self._is_paused_until
-        wants_callers = has_room and not self._is_closing
-        _watch(selector, listener, selectors.EVENT_READ if wants_callers else 0)
+        if not self._is_closing:
+            wants_callers = len(self._connections) < self._limits.connections and now >= self._is_paused_until
+            _watch(selector, listener, selectors.EVENT_READ if wants_callers else 0)
         for connection in self._connections:
             _watch(selector, connection, selectors.EVENT_WRITE if connection.has_unsent else selectors.EVENT_READ)
         times = [connection.deadline for connection in self._connections]
