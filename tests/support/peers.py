@@ -170,8 +170,9 @@ class OrthancPeer:
 
 @contextmanager
 def orthanc(
-    folder: Path, *, headers: Mapping[str, str] | None = None, **settings: object
-) -> Iterator[OrthancPeer]:
+    folder: Path, *, headers: Mapping[str, str] | None = None, environment: Mapping[str, str] = _NODELAY,
+    **settings: object,
+) -> Iterator[OrthancPeer]:  # fmt: skip
     """Orthanc with an empty store; ``settings`` go into its configuration file, ``headers`` into requests to it."""
     store = folder / "store"
     store.mkdir(parents=True)
@@ -202,7 +203,7 @@ def orthanc(
         )
         return [program, str(configuration)]
 
-    with ServerProcess(command, folder / "orthanc.log", _NODELAY) as server:
+    with ServerProcess(command, folder / "orthanc.log", environment) as server:
         peer = OrthancPeer(server.port, http_port, server, headers or {})
 
         def answers() -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,7 +58,7 @@ def test_dcmrecv(dcmsend: str, tmp_path: Path) -> None:
 
 @pytest.mark.peer("orthanc")
 def test_orthanc(dcmsend: str, tmp_path: Path) -> None:
-    with orthanc(tmp_path) as peer:
+    with orthanc(tmp_path, environment={}) as peer:
         done = run(
             dcmsend, "-v", "--parallel-associations", "4", "--async-window", "8", "+sd", "+r", "127.0.0.1", peer.port,
             FILE_SET / "98892003", FILE_SET / "98892001",
@@ -64,6 +66,49 @@ def test_orthanc(dcmsend: str, tmp_path: Path) -> None:
         assert done.exit_code == 0, done.stderr
         sent = [path for name in ("98892001", "98892003") for path in (FILE_SET / name).rglob("*") if path.is_file()]
         assert set(peer.instances()) == uids(sent)
+
+
+@pytest.mark.peer("dcmtk")
+@pytest.mark.parametrize("options", [(), ("--fork",)], ids=["one at a time", "forking"])
+def test_auto_to_storescp(dcmsend: str, tmp_path: Path, options: tuple[str, ...]) -> None:
+    """It runs a program for each instance, so more associations help where it takes them."""
+    files = write_instances(tmp_path / "files", 120)
+    with storescp(tmp_path, *options, "-xcr", "sleep 0.03", "-xs") as peer:
+        chosen = send_with_auto(dcmsend, tmp_path, peer.port, tmp_path / "files")
+        assert uids(peer.files) == uids(files)
+    assert chosen["changes"][0]["chosen"] == 2
+    assert chosen["chosen"] > 1 if options else (chosen["chosen"], chosen["why"]) in NOT_MORE_THAN_ONE
+
+
+NOT_MORE_THAN_ONE = ((1, "no_answer"), (2, "tried"))
+"""A receiver has left the second association waiting, or the run has ended while it still might answer."""
+
+
+@pytest.mark.peer("orthanc")
+def test_auto_to_orthanc(dcmsend: str, tmp_path: Path) -> None:
+    content = CT.read_bytes()
+    uid = read_part10(CT).sop_instance_uid
+    (tmp_path / "files").mkdir()
+    for number in range(700):
+        copy = content.replace(uid.encode(), f"{uid[:-6]}{number:06d}".encode())
+        (tmp_path / "files" / f"{number}.dcm").write_bytes(copy)
+    with orthanc(tmp_path, environment={}) as peer:
+        chosen = send_with_auto(dcmsend, tmp_path, peer.port, tmp_path / "files")
+        assert set(peer.instances()) == uids(list((tmp_path / "files").iterdir()))
+    assert chosen["highest"] > 1
+
+
+def send_with_auto(dcmsend: str, folder: Path, port: int, files: Path) -> dict[str, Any]:
+    """What the report says of the number of associations; everything is stored."""
+    report = folder / "report.json"
+    done = run(
+        dcmsend, "--parallel-associations", "auto:4", "--report-json", report, "+sd", "127.0.0.1", port, files,
+        timeout=100,
+    )  # fmt: skip
+    assert done.exit_code == 0, done.stderr
+    chosen: dict[str, Any] = json.loads(report.read_text())["parallel_associations"]
+    assert chosen["highest"] <= 4
+    return chosen
 
 
 def test_peer_that_allows_two_associations(dcmsend: str, tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def test_orthanc_stores_what_we_sent(dcmsend: str, tmp_path: Path, wants_decoder
         and (file.transfer_syntax in LOSSLESS_WITH_DECODER) == wants_decoder
     ]
     report = tmp_path / "report.txt"
-    with orthanc(tmp_path) as peer:
+    with orthanc(tmp_path, environment={}) as peer:  # as it is when people start it
         done = run(dcmsend, "-nh", "+crf", report, "127.0.0.1", peer.port, *(file.path for file in files))
         assert done.exit_code == 0, done.stderr
         entries = parse_report(report.read_text()).entries
