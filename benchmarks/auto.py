@@ -8,7 +8,8 @@
 For each case the same files go to the same receiver over 1, 2, 4 and 8 associations and with ``auto``, in turns.  A run
 is ended after some seconds; its report in JSON lines tells when each instance was answered.  What counts is the rate
 of ``auto`` after its first ten seconds divided by the best rate of a fixed number at that time, and its rate over the
-whole run divided by that of one association.  Everything stays on this machine: lines are played by
+whole run divided by that of one association.  In the case ``near-plain`` nobody writes a report: there the time of
+whole runs counts, over one association and with ``auto``, of as many rounds as are asked for, at least five.  Everything stays on this machine: lines are played by
 ``c/delay_proxy.c``, and by netem in a network namespace where packets are lost (left out where the kernel has no
 netem).
 """
@@ -18,8 +19,10 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -77,6 +80,11 @@ CASES = {
     "storescp": WideCase("storescp, one association at a time", Receiver("storescp"), "medium", 200_000),
     "orthanc": WideCase("Orthanc", Receiver("orthanc"), "medium", 20_000),
 }
+
+
+PLAIN = "near-plain"
+PLAIN_CASE = WideCase("a null sink that is near, no report", Receiver("null-sink"), "medium", 50_000)
+PLAIN_ROUNDS = 5
 
 
 class Course(NamedTuple):
@@ -150,6 +158,36 @@ def _measure(
     return holds
 
 
+def _measure_plain(programs: Programs, case: WideCase, cache: Path, rounds: int, *, is_judged: bool) -> bool:
+    """Send everything over one association and with ``auto``, in turns; whether ``auto`` costs no more than it may."""
+    print(f"{PLAIN}: {case.title}")
+    tree = make_tree(TreeSpec(case.kind, case.count, linked=True), cache)
+    times: dict[str, list[float]] = {"1": [], AUTO: []}
+    with open_receiver(programs, case.receiver, cache / "receivers" / PLAIN) as receiver:
+        for turn in range(rounds):
+            for number in random.Random(f"{PLAIN} {turn}").sample(list(times), len(times)):
+                command = [
+                    *receiver.prefix, str(programs.dcmsend), "--parallel-associations", number, "-nh", "+sd", "+r",
+                    "127.0.0.1", str(receiver.port), *tree.arguments,
+                ]  # fmt: skip
+                receiver.begin()
+                argv = [programs.compiled("measure"), str(cache / "result"), "3600", programs.sender_processors]
+                begin = time.perf_counter()
+                subprocess.run([*argv, *command], check=True, capture_output=True, env=clean_environment())
+                times[number].append(time.perf_counter() - begin)
+                receiver.arrived()
+    for number, each in times.items():
+        print(f"  {number:>5}  {case.count / statistics.median(each):8.1f}/s")
+    if not is_judged:
+        print()
+        return True
+    of_one = statistics.median(one / auto for one, auto in zip(times["1"], times[AUTO], strict=True))
+    holds = of_one >= LEAST_OF_ONE
+    print(f"  auto has {of_one:.2f} of the rate of one association (must {LEAST_OF_ONE}): "
+          f"{'holds' if holds else 'DOES NOT HOLD'}\n")
+    return holds
+
+
 def _middle(courses: list[Course], begin: float, end: float) -> float:
     rates = sorted(course.rate(begin, min(end, max(course.answered[-1], begin + 0.1))) for course in courses)
     return rates[len(rates) // 2]
@@ -158,7 +196,8 @@ def _middle(courses: list[Course], begin: float, end: float) -> float:
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit code: 0 when every case holds what was promised, else 1."""
     parser = argparse.ArgumentParser(prog="benchmarks/auto.py", description="Whether auto finds the best number.")
-    parser.add_argument("--case", action="append", choices=list(CASES), metavar="NAME", help=", ".join(CASES))
+    parser.add_argument("--case", action="append", choices=[*CASES, PLAIN], metavar="NAME",
+                        help=", ".join([*CASES, PLAIN]))
     parser.add_argument("--seconds", type=int, default=30, help="length of a run (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=1, help="of which the median counts")
     parser.add_argument("--smoke", action="store_true", help="runs of two seconds with few files, which are not judged")
@@ -175,7 +214,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         CASES.update({name: case._replace(count=200) for name, case in CASES.items()})
     seconds, settled = (2, 1.0) if arguments.smoke else (arguments.seconds, min(SETTLED, arguments.seconds / 2))
     holds = True
-    for name in arguments.case or CASES:
+    for name in arguments.case or [*CASES, PLAIN]:
+        if name == PLAIN:
+            case = PLAIN_CASE._replace(count=200) if arguments.smoke else PLAIN_CASE
+            rounds = 1 if arguments.smoke else max(PLAIN_ROUNDS, arguments.rounds)
+            holds &= _measure_plain(programs, case, cache, rounds, is_judged=not arguments.smoke)
+            continue
         try:
             holds &= _measure(programs, name, cache, seconds, arguments.rounds, settled, is_judged=not arguments.smoke)
         except MissingProgram as error:

@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         failed |= any(result.problem for result in measured)
         results["cases"][case.name] = _case_to_json(case, measured)
         results["cases"] = {key: results["cases"][key] for key in CASES if key in results["cases"]}
-        _write(arguments, results)  # after each case: a full run takes an hour
+        _write(arguments, results)  # after each case: a full run takes long
         if at_once == 1 and not arguments.keep_files:
             shutil.rmtree(cache / "trees", ignore_errors=True)
     if not arguments.keep_files:
@@ -83,8 +83,12 @@ def _measured(
         yield from map(measured, cases)
         return
     with ThreadPoolExecutor(at_once) as pool:  # its threads outlive the receivers, which end with who started them
-        for done in as_completed([pool.submit(measured, case) for case in cases]):
-            yield done.result()
+        begun = [pool.submit(measured, case) for case in cases]
+        try:
+            for done in as_completed(begun):
+                yield done.result()
+        finally:  # who ends the run waits for no case that has not begun
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -45,6 +45,7 @@ class Programs:
         is_compiled: whether it comes from a compiled wheel.
         interpreter: the Python that runs it.
         running: a folder for what is needed while cases run.
+        installs: whether packages that are missing are installed.
         receiver_processors, sender_processors: where our own receivers, and those who send to them, may run ("all" for
             anywhere): a receiver is another machine, it takes no time from the sender.
         find, python_module, node_with, python_with_pydcm: see the methods behind them; each question
@@ -55,7 +56,7 @@ class Programs:
         self._npm = cache / "npm"
         self._pydcm = cache / "pydcm"
         self.running = cache / "running"
-        self._install = install
+        self.installs = install
         processors = sorted(os.sched_getaffinity(0))
         is_pinned = pin and len(processors) > 1
         self.receiver_processors = str(processors[-1]) if is_pinned else "all"
@@ -127,7 +128,7 @@ class Programs:
         """
         own = self._pydcm / "bin" / "python"
         found = str(own) if own.exists() else self.python_module("pydcm")
-        if found is not None or not self._install:
+        if found is not None or not self.installs:
             return found
         for name in _PYTHONS_OF_PYDCM:
             with suppress(OSError, subprocess.SubprocessError):
@@ -153,7 +154,7 @@ class Programs:
             if _finds(node, package, needed):
                 return node, needed
         npm = shutil.which("npm")
-        if npm is None or not self._install:
+        if npm is None or not self.installs:
             return None
         folder.mkdir(parents=True, exist_ok=True)
         wanted = f"{package}@{PACKAGES[package]}"

@@ -73,7 +73,8 @@ def _npm(package: str, script: str) -> Callable[[Programs, Sequence[str], int, S
     def command(programs: Programs, options: Sequence[str], port: int, inputs: Sequence[str]) -> Command:
         found = programs.node_with(package)
         if found is None:
-            raise MissingProgram(f"the npm package {package} is not installed")
+            how = "cannot be installed or built here" if programs.installs else "is not installed"
+            raise MissingProgram(f"the npm package {package} {how}")
         node, environment = found
         path = Path(__file__).resolve().parent.parent / script
         return Command([node, str(path), str(port), *inputs, *options], environment)
