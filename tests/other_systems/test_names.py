@@ -41,7 +41,7 @@ def test_names_that_are_no_addresses(name: str) -> None:
     ],
 )
 def test_the_key_of_a_file(monkeypatch: pytest.MonkeyPatch, path: str, directory_: str, name: bytes) -> None:
-    with_names_of_windows(monkeypatch, input_file, _SEPARATORS=("\\", "/"))
+    with_names_of_windows(monkeypatch, input_file)
     assert InputFile(path).key(os.fsencode) == (os.fsencode(directory_), name)
 
 

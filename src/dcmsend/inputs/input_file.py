@@ -13,8 +13,6 @@ from .source import DicomdirRecord, Origin, Source, Stamp, name_bytes
 
 __all__ = ["InputFile", "is_missing"]
 
-_SEPARATORS = (os.sep,) if os.sep == "/" else (os.sep, "/")
-
 
 class InputFile(NamedTuple):
     """One file in the order in which it was named or found; see ``Source``.
@@ -70,10 +68,11 @@ class InputFile(NamedTuple):
 
     def key(self, resolve: Callable[[str], bytes]) -> tuple[bytes, bytes]:
         """The directory without links, and the name, both as the bytes that the system uses."""
-        cut = max(self.path.rfind(separator) for separator in _SEPARATORS) + 1
-        if not cut and os.sep != "/":
-            cut = len(os.path.splitdrive(self.path)[0])  # C:name lies where drive C: is at the moment
-        return resolve(self.path[:cut]), name_bytes(self.path[cut:])
+        path = self.path
+        cut = path.rfind("/") + 1
+        if os.sep != "/":  # C:name lies where drive C: is at the moment
+            cut = max(cut, path.rfind(os.sep) + 1) or len(os.path.splitdrive(path)[0])
+        return resolve(path[:cut]), name_bytes(path[cut:])
 
     def look(self) -> Stamp | None:
         """Size and time of the file; None if the system does not tell."""
