@@ -38,7 +38,8 @@ SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7.4"
 EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
 
 _OURS = """
-import sys
+import os, sys
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command does
 from dcmsend import Decompression, Peer, PlanOptions, TransferOptions, send
 path, port, workers = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 plan = PlanOptions(decompression=Decompression.LOSSY)

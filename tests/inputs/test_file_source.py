@@ -15,6 +15,7 @@ from dcmsend.inputs import FileSource, file_source, open_input
 def descriptor(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
     if not request.param:
         monkeypatch.setattr(file_source, "_pread", None)
+        monkeypatch.setattr(file_source, "_preadv", None)
     path = tmp_path / "file"
     path.write_bytes(bytes(range(256)) * 10_000)
     opened = open_input(str(path))
@@ -31,6 +32,21 @@ CONTENT = bytes(range(256)) * 10_000
 )
 def test_reading_anywhere(descriptor: int, position: int, size: int) -> None:
     assert FileSource(descriptor).read_at(position, size) == CONTENT[position : position + max(size, 0)]
+
+
+@pytest.mark.parametrize(("position", "size"), [(0, 10), (5, 0), (len(CONTENT) - 3, 10), (len(CONTENT), 1), (7, 9000)])
+def test_reading_into_memory(descriptor: int, position: int, size: int) -> None:
+    room = bytearray(b"\xff" * (size + 2))
+    count = file_source.read_into(descriptor, position, memoryview(room)[1 : size + 1])
+    assert room[1 : count + 1] == CONTENT[position : position + size]
+    assert room[0] == 0xFF
+    assert set(room[count + 1 :]) == {0xFF}
+
+
+def test_what_cannot_be_read_into_memory(descriptor: int, tmp_path: Path) -> None:
+    with (tmp_path / "closed").open("wb") as file, pytest.raises(FileUnreadable) as caught:
+        file_source.read_into(file.fileno(), 0, memoryview(bytearray(3)))  # open for writing only
+    assert caught.value.errno
 
 
 def test_a_part_of_a_file(descriptor: int) -> None:

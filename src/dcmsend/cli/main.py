@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from dcmsend.errors import UsageError
@@ -68,6 +69,8 @@ def _send(line: CommandLine, errors: ErrorStream) -> int:
     from .log_setup import LogSetup, app_log
     from .progress_display import ProgressDisplay
 
+    # Decoding never uses the linear algebra of numpy, whose threads would cost as much as the rest of loading it.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         choice = choose_logging(line)
         log_setup = LogSetup(choice, line, sys.argv[0], errors)

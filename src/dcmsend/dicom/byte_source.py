@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dcmsend.bases import Protocol
 
-__all__ = ["BoundedSource", "ByteSource", "BytesSource", "InflatedSource", "SourceFrom"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["BoundedSource", "ByteSource", "BytesSource", "InflatedSource", "SourceFrom", "read_into"]
 
 
 class ByteSource(Protocol):
@@ -67,3 +71,16 @@ class SourceFrom:
 
     def read_at(self, position: int, size: int) -> bytes:
         return self._source.read_at(self._start + position, size)
+
+
+def read_into(source: ByteSource, position: int, target: memoryview) -> int:
+    """Fill the beginning of ``target`` with the bytes from ``position``; their number, 0 at the end.
+
+    A source that can do it without making bytes of its own has a method ``read_into``.  Raises as ``read_at`` does.
+    """
+    fill: Callable[[int, memoryview], int] | None = getattr(source, "read_into", None)
+    if fill is not None:
+        return fill(position, target)
+    data = source.read_at(position, len(target))
+    target[: len(data)] = data
+    return len(data)

@@ -13,6 +13,7 @@ from .file_source import (
     open_beginning,
     open_file,
     open_input,
+    read_into,
 )
 from .find import find_inputs
 from .input_file import InputFile
@@ -103,6 +104,7 @@ __all__ = [
     "preadv_by_seeking",
     "read_dicomdir",
     "read_file_list",
+    "read_into",
     "without_secrets",
 ]
 

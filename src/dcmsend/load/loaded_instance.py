@@ -10,7 +10,7 @@ from dcmsend.dicom.walk import walk_data_set
 from dcmsend.dicom.walk_notes import Notes
 from dcmsend.errors import DataSetError, FileUnreadable
 from dcmsend.index import FileMeta, Instance, locate_data_set, parse_regular_meta
-from dcmsend.inputs import FileSource, OpenFile
+from dcmsend.inputs import FileSource, OpenFile, read_into
 
 from .payload import BytesPayload, ChunkPayload, FilePayload, Payload, check_unchanged
 
@@ -198,6 +198,18 @@ class _FileContent:
         if self._check is not None:
             self._check()
         return FileSource(self._descriptor).read_at(self._start + position, end - position)
+
+    def read_into(self, position: int, target: memoryview) -> int:
+        """See ``byte_source.read_into``."""
+        position += self.offset
+        end = min(position + len(target), self._size)
+        if end <= len(self._head):
+            data = self._head[position:end]
+            target[: len(data)] = data
+            return len(data)
+        if self._check is not None:
+            self._check()
+        return read_into(self._descriptor, self._start + position, target[: max(0, end - position)])
 
     def let_finish(self) -> None:
         """From now on the file is read for a request in flight, of which its sender decides when it ends."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Final
 
-from dcmsend.dicom.byte_source import ByteSource
+from dcmsend.dicom.byte_source import ByteSource, read_into
 from dcmsend.errors import DataSetError, TranscodeError
 
 from .buffers import Buffers
@@ -98,13 +98,12 @@ class Frames:
         for fragment in fragments:
             position, missing = self._positions[fragment], self._lengths[fragment]
             while missing:
-                piece = self._source.read_at(position, min(_PIECE, missing))
-                if not piece:
+                count = read_into(self._source, position, frame[filled : filled + min(_PIECE, missing)])
+                if not count:
                     raise _cut_off(number)
-                frame[filled : filled + len(piece)] = piece
-                filled += len(piece)
-                position += len(piece)
-                missing -= len(piece)
+                filled += count
+                position += count
+                missing -= count
         return frame
 
     def _fragments(self, number: int) -> tuple[range, int]:
