@@ -85,13 +85,13 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    home = _HOME_OF.get(name)
+    if home is None and name != "errors":  # `from dcmsend import MODULE` asks here first
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module  # not needed for the command
 
-    home = _HOME_OF.get(name)
-    if name == "errors":
-        return import_module(f"{__name__}.errors")
     if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return import_module(f"{__name__}.errors")
     value = getattr(import_module(f"{__name__}.{home}"), name)
     globals()[name] = value
     return value

@@ -43,7 +43,11 @@ libraries are translated at the border.
 from __future__ import annotations
 
 from .error_root import DcmsendError, FromPeer, WithDetail, WithoutFacts, Wrapped
-from .reasons import NoConnection, NoJournal, NoStore, Reason, Rejection
+from .reasons import Reason, Rejection
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .reasons import NoConnection, NoJournal, NoStore
 
 __all__ = [
     "AssociationAborted", "AssociationError", "AssociationRejected", "AssociationReleased", "Cancelled", "CannotListen",
@@ -85,9 +89,7 @@ class InvalidInputFile(InputError):
     """
 
     def __init__(self, path: str, reason: str, why: Rejection = Rejection.BROKEN) -> None:
-        self.path = path
-        self.reason = reason
-        self.why = why
+        self.path, self.reason, self.why = path, reason, why
         super().__init__(f"bad DICOM file: {path or '<empty string>'}: {reason}")
 
     @property
@@ -140,9 +142,7 @@ class DataSetError(WithDetail, InputError):
     is_permanent = True
 
     def __init__(self, condition: str, detail: str = "", why: Rejection = Rejection.BROKEN) -> None:
-        self.condition = condition
-        self.detail = detail
-        self.why = why
+        self.condition, self.detail, self.why = condition, detail, why
         super().__init__(condition)
 
 
@@ -183,9 +183,7 @@ class RemoteProtocolError(ProtocolError):
     """
 
     def __init__(self, message: str, abort_reason: int = 0, code: str = "", pdu_type: int | None = None) -> None:
-        self.abort_reason = abort_reason
-        self.code = code
-        self.pdu_type = pdu_type
+        self.abort_reason, self.code, self.pdu_type = abort_reason, code, pdu_type
         super().__init__(message)
 
 
@@ -257,9 +255,11 @@ class TransportError(DcmsendError):
 class ConnectFailed(WithDetail, TransportError):
     """No connection to the peer; ``detail`` is what happened, for a person, or empty; ``why`` is it as a value."""
 
-    def __init__(self, message: str, detail: str = "", *, why: NoConnection = NoConnection.OTHER) -> None:
+    def __init__(self, message: str, detail: str = "", *, why: NoConnection | None = None) -> None:
+        from .reasons import NoConnection  # only after failures
+
         self.detail = detail
-        self.why = why
+        self.why = why or NoConnection.OTHER
         super().__init__(message)
 
 
@@ -278,7 +278,7 @@ class TlsFailed(ConnectFailed):
     is_permanent = False
 
     def __init__(
-        self, message: str, detail: str = "", is_permanent: bool = False, *, why: NoConnection = NoConnection.OTHER
+        self, message: str, detail: str = "", is_permanent: bool = False, *, why: NoConnection | None = None
     ) -> None:
         self.is_permanent = is_permanent
         super().__init__(message, detail, why=why)
@@ -380,9 +380,11 @@ class JournalError(_FileTrouble):
     form = "cannot use journal '{path}': {reason}"
     is_permanent = True
 
-    def __init__(self, path: str, reason: str, why: NoJournal = NoJournal.OTHER) -> None:
+    def __init__(self, path: str, reason: str, why: NoJournal | None = None) -> None:
+        from .reasons import NoJournal  # only after failures
+
         super().__init__(path, reason)
-        self.why = why
+        self.why = why or NoJournal.OTHER
         self.is_permanent = why is not NoJournal.IN_USE  # then just another run has to end
 
 

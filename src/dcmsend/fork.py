@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import weakref
+from _weakrefset import WeakSet  # `weakref` has it from there, and the rest of that takes a hundredth of a start
 
 from dcmsend.bases import Protocol
 
@@ -21,7 +21,7 @@ class Owned(Protocol):
         """Called in a forked child; may only touch the child's own copy."""
 
 
-_owned: Final[weakref.WeakSet[Owned]] = weakref.WeakSet()
+_owned: Final[WeakSet[Owned]] = WeakSet()
 _kept: Final[list[object]] = []
 
 

@@ -13,7 +13,7 @@ from support.run import run
 
 UNUSED = (
     "logging", "traceback", "typing", "pydicom", "numpy", "ssl", "asyncio", "argparse", "json", "sqlite3",
-    "tempfile", "subprocess",
+    "tempfile", "subprocess", "weakref", "dcmsend.reasons.end_reasons",
 )  # fmt: skip
 FOR_PROOF = [
     f"dcmsend.protocol.{name}"

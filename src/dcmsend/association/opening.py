@@ -22,7 +22,6 @@ from dcmsend.protocol import (
     PresentationContext,
     UserInformation,
 )
-from dcmsend.reasons import NoConnection
 from dcmsend.transfer import TransferOptions
 from dcmsend.transport import TcpOptions, connect
 
@@ -72,6 +71,8 @@ def _negotiated(
         # DCMTK rejects an empty title only after it has connected, and a script may count connections.
         for title, name in ((peer.calling_ae_title, "Calling"), (peer.called_ae_title, "Called")):
             if not title:
+                from dcmsend.reasons import NoConnection  # only after failures
+
                 _log.error("Illegal service parameter: %s AP Title", name)
                 text = f"Illegal service parameter: {name} AP Title"
                 raise ConnectFailed(text, "an AE title cannot be empty", why=NoConnection.EMPTY_AE_TITLE)

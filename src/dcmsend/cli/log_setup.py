@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import warnings
 
 from dcmsend.loggers import ERROR, INFO, WARNING, configure_later, get_logger, is_loaded
 
@@ -37,7 +36,7 @@ class LogSetup:
             UsageError: the log configuration file is not usable.
         """
         if not sys.warnoptions:
-            warnings.simplefilter("ignore")  # what matters of what other packages warn of is told in words of ours
+            _ignore_warnings()
         self._configuration: LogConfiguration | None = None
         self.is_quiet = choice.level > ERROR
         configure_later(None)  # what an earlier run of this process has put off
@@ -104,3 +103,13 @@ def _describe(line: CommandLine, program: str) -> str:
     """The expanded command line as DCMTK logs it: empty arguments are counted, but not shown."""
     shown = "".join(f"'{argument}' " for argument in line.arguments if argument)
     return f"calling '{program}' with {len(line.arguments)} arguments: {shown}\n"
+
+
+def _ignore_warnings() -> None:
+    """What matters of what other packages warn of is told in words of ours."""
+    if "warnings" in sys.modules:
+        import warnings
+
+        warnings.simplefilter("ignore")
+    else:  # most runs never load it, and when it is loaded it reads these
+        sys.warnoptions.append("ignore")

@@ -13,7 +13,6 @@ from hashlib import blake2b
 from importlib import import_module
 from typing import Any, Final, cast
 
-from dcmsend import reasons
 from dcmsend.dicom.transfer_syntax import transfer_syntax
 from dcmsend.errors import DcmsendError
 from dcmsend.index import FilteredInput, HeaderFacts, Instance, ReadMode, RejectedInput
@@ -206,6 +205,7 @@ def _value(told: Any) -> Any:
         return error_from(told["error"])
     if "enum" in told:
         kind, name = told["enum"]
+        reasons = import_module("dcmsend.reasons")
         known = getattr(reasons, kind, None) if kind in reasons.__all__ else None
         return known[name] if known is not None else name
     return tuple(_value(each) for each in told["list"])

@@ -9,7 +9,6 @@ from enum import Enum
 
 from dcmsend.errors import ConnectFailed
 from dcmsend.interrupt import WAIT_SLICE, Interrupt
-from dcmsend.reasons import NoConnection
 
 from .deadline import Deadline
 
@@ -39,12 +38,16 @@ def resolve(
     """
     name = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     if not name:
+        from dcmsend.reasons import NoConnection  # only after failures
+
         text = f"Illegal service parameter: {host}:{port}"
         raise ConnectFailed(text, "the peer's host name is empty", why=NoConnection.EMPTY_HOST)
     wanted = {AddressFamily.IPV4: socket.AF_INET, AddressFamily.IPV6: socket.AF_INET6}.get(family, socket.AF_UNSPEC)
     if ":" in name:  # only an IPv6 literal has a colon
         wanted = socket.AF_INET6
     if "\0" in name:
+        from dcmsend.reasons import NoConnection  # only after failures
+
         text = f"Attempt to connect to unknown host: {host}"
         raise ConnectFailed(text, "the name contains a NUL", why=NoConnection.UNKNOWN_HOST)
     try:
@@ -75,6 +78,8 @@ def without_rest(host: str) -> str:
 
 
 def _unresolved(host: str, detail: str) -> ConnectFailed:
+    from dcmsend.reasons import NoConnection  # only after failures
+
     text = f"Attempt to connect to unknown host: {host}"
     return ConnectFailed(text, f"the name cannot be resolved: {detail}", why=NoConnection.UNKNOWN_HOST)
 

@@ -15,7 +15,6 @@ from functools import partial
 from dcmsend.errors import ConnectFailed, ConnectionLost, TimedOut
 from dcmsend.fork import own
 from dcmsend.interrupt import WAIT_SLICE, Interrupt
-from dcmsend.reasons import NoConnection
 
 from .address import AddressFamily, resolve
 from .deadline import Deadline
@@ -251,7 +250,7 @@ def connect(
     Raises ConnectFailed (DCMTK's texts) and Cancelled.
     """
     options = options or TcpOptions()
-    failure = ConnectFailed(f"Attempt to connect to unknown host: {host}", why=NoConnection.UNKNOWN_HOST)
+    failure: ConnectFailed | None = None
     addresses = resolve(host, port, family, Deadline(LONGEST_LOOK_UP, "the name server"), interrupt)
     deadline = Deadline(timeout, "the TCP connection")
     for address_family, address in addresses:
@@ -261,6 +260,11 @@ def connect(
             failure = error
         except OSError as error:  # no descriptor left, an unsupported kind of address, a refused option
             failure = ConnectFailed(f"TCP Initialization Error: {error.strerror or error}")
+    if failure is None:
+        from dcmsend.reasons import NoConnection  # only after failures
+
+        text = f"Attempt to connect to unknown host: {host}"
+        failure = ConnectFailed(text, why=NoConnection.UNKNOWN_HOST)
     raise failure
 
 
@@ -289,6 +293,8 @@ def _connect(sock: socket.socket, address: tuple[str, int], deadline: Deadline, 
         while not _is_writable(sock, deadline.remaining()):
             interrupt.check_request()  # nothing is in flight here, so the run can end at once
             if deadline.remaining() == 0.0:
+                from dcmsend.reasons import NoConnection  # only after failures
+
                 raise ConnectFailed(
                     "TCP Initialization Error: Operation now in progress (Timeout)",
                     f"{address[0]} port {address[1]} did not answer within {deadline.seconds:g} s",
@@ -296,6 +302,8 @@ def _connect(sock: socket.socket, address: tuple[str, int], deadline: Deadline, 
                 )
         code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     if code:
+        from dcmsend.reasons import NoConnection  # only after failures
+
         text = text_of_error(code)
         why = NoConnection.REFUSED if code == errno.ECONNREFUSED else NoConnection.OTHER
         raise ConnectFailed(f"TCP Initialization Error: {text}", f"{address[0]} port {address[1]}: {text}", why=why)
