@@ -121,10 +121,9 @@ class Preparer:
                 return message_id
 
     def _check_uids(self, store: PreparedStore, loaded: LoadedInstance) -> Failure | None:
-        failure = uid_failure(loaded, f"  Pres. Context ID : {store.planned_context_id}")
-        if failure is not None:
-            return failure
         sop_class, sop_instance = first_value(loaded.sop_class_uid), first_value(loaded.sop_instance_uid)
+        if not sop_class or not sop_instance:
+            return uid_failure(loaded, f"  Pres. Context ID : {store.planned_context_id}")
         store.request = CStoreRQ(store.message_id, field_of(sop_class), field_of(sop_instance))
         return None
 

@@ -203,13 +203,15 @@ class _FileContent:
         """See ``byte_source.read_into``."""
         position += self.offset
         end = min(position + len(target), self._size)
+        if end <= position:
+            return 0
+        target = target[: end - position]
         if end <= len(self._head):
-            data = self._head[position:end]
-            target[: len(data)] = data
-            return len(data)
+            target[:] = self._head[position:end]
+            return end - position
         if self._check is not None:
             self._check()
-        return read_into(self._descriptor, self._start + position, target[: max(0, end - position)])
+        return read_into(self._descriptor, self._start + position, target)
 
     def let_finish(self) -> None:
         """From now on the file is read for a request in flight, of which its sender decides when it ends."""

@@ -62,7 +62,7 @@ def encode_uid(uid: str) -> bytes:
     """A UID without padding, cut before a NUL and at 64 characters as DCMTK does.  Source: PS3.8 Annex F."""
     if len(uid) > MAX_UID_LENGTH or "\0" in uid:
         uid = uid.partition("\0")[0][:MAX_UID_LENGTH]
-    return encode_text(uid)
+    return uid.encode("latin-1", "replace")
 
 
 def decode_uid(data: bytes) -> str:

@@ -22,6 +22,8 @@ _WORTH: Final = 0.94
 """Times as fast that fewer sessions must be to be kept."""
 _SURE, _NEAR = 2.5, 0.1
 """What differs from the needed speed by so many times the error of chance, and so much more, needs no longer look."""
+_NEAR_HERE: Final = 0.03
+"""The same where it is this side that works: nobody else changes its pace, and looking for long would cost more."""
 _EXACT: Final = 0.08
 """A speed that may be wrong by no more than this part is known well enough to compare others with it."""
 _SLOWED: Final = 0.75
@@ -223,7 +225,8 @@ class AutoCount:
             return False
         times, error = measured.speed.times(self._trial.speed)
         needed = _GAIN if self._trial.is_upwards else _WORTH
-        return seconds >= _LONG or (fewest >= 4 and abs(times - needed) > _SURE * error + _NEAR)
+        near = _NEAR if measured.is_idle else _NEAR_HERE
+        return seconds >= _LONG or (fewest >= 4 and abs(times - needed) > _SURE * error + near)
 
     def _judge(self, measured: Measured, at: float) -> None:
         trial, self._trial = self._trial, None
