@@ -77,7 +77,7 @@ def test_auto_to_storescp(dcmsend: str, tmp_path: Path, options: tuple[str, ...]
         chosen = send_with_auto(dcmsend, tmp_path, peer.port, tmp_path / "files")
         assert uids(peer.files) == uids(files)
     assert chosen["changes"][0]["chosen"] == 2
-    assert chosen["chosen"] > 1 if options else (chosen["chosen"], chosen["why"]) in NOT_MORE_THAN_ONE
+    assert chosen["highest"] > 1 if options else (chosen["chosen"], chosen["why"]) in NOT_MORE_THAN_ONE
 
 
 NOT_MORE_THAN_ONE = ((1, "no_answer"), (2, "tried"))
@@ -89,7 +89,7 @@ def test_auto_to_orthanc(dcmsend: str, tmp_path: Path) -> None:
     content = CT.read_bytes()
     uid = read_part10(CT).sop_instance_uid
     (tmp_path / "files").mkdir()
-    for number in range(700):
+    for number in range(1500):  # two seconds, of which it measures one before it tries more
         copy = content.replace(uid.encode(), f"{uid[:-6]}{number:06d}".encode())
         (tmp_path / "files" / f"{number}.dcm").write_bytes(copy)
     with orthanc(tmp_path, environment={}) as peer:
