@@ -9,9 +9,10 @@ For each case the same files go to the same receiver over 1, 2, 4 and 8 associat
 is ended after some seconds; its report in JSON lines tells when each instance was answered.  What counts is the rate
 of ``auto`` after its first ten seconds divided by the best rate of a fixed number at that time, and its rate over the
 whole run divided by that of one association.  In the case ``near-plain`` nobody writes a report: there the time of
-whole runs counts, over one association and with ``auto``, of as many rounds as are asked for, at least five.  Everything stays on this machine: lines are played by
-``c/delay_proxy.c``, and by netem in a network namespace where packets are lost (left out where the kernel has no
-netem).
+whole runs counts, over one association and with ``auto``, of as many rounds as are asked for, at least five.
+
+Everything stays on this machine: lines are played by ``c/delay_proxy.c``, and by netem in a network namespace where
+packets are lost (left out where the kernel has no netem).
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from harness.main import _dcmsend, _default_cache
 from harness.programs import Programs, clean_environment
 from harness.receivers import RunningReceiver, open_receiver
 from harness.senders import MissingProgram
-from harness.trees import TreeSpec, make_tree
+from harness.trees import Tree, TreeSpec, make_tree
 
 FIXED = ("1", "2", "4", "8")
 AUTO = "auto"
@@ -98,20 +99,30 @@ class Course(NamedTuple):
         return sum(begin <= at < end for at in self.answered) / (end - begin)
 
 
+def _send(
+    programs: Programs, tree: Tree, folder: Path, receiver: RunningReceiver, number: str, *options: str
+) -> float:
+    """Send a tree over a number of associations; the seconds that the whole run took."""
+    command = [
+        *receiver.prefix, str(programs.dcmsend), "--parallel-associations", number, *options,
+        "-nh", "+sd", "+r", "127.0.0.1", str(receiver.port), *tree.arguments,
+    ]  # fmt: skip
+    receiver.begin()
+    argv = [programs.compiled("measure"), str(folder / "result"), "3600", programs.sender_processors, *command]
+    begin = time.perf_counter()
+    subprocess.run(argv, check=True, capture_output=True, env=clean_environment())
+    seconds = time.perf_counter() - begin
+    receiver.arrived()
+    return seconds
+
+
 def _run(
     programs: Programs, case: WideCase, folder: Path, receiver: RunningReceiver, number: str, seconds: int
 ) -> Course:
     report = folder / "report.jsonl"
     report.unlink(missing_ok=True)
     tree = make_tree(TreeSpec(case.kind, case.count, linked=True), folder)
-    command = [
-        *receiver.prefix, str(programs.dcmsend), "--parallel-associations", number, "--max-duration", f"{seconds}s",
-        "--report-jsonl", str(report), "-nh", "+sd", "+r", "127.0.0.1", str(receiver.port), *tree.arguments,
-    ]  # fmt: skip
-    receiver.begin()
-    argv = [programs.compiled("measure"), str(folder / "result"), "3600", programs.sender_processors, *command]
-    subprocess.run(argv, check=True, capture_output=True, env=clean_environment())
-    receiver.arrived()
+    _send(programs, tree, folder, receiver, number, "--max-duration", f"{seconds}s", "--report-jsonl", str(report))
     begins, ends, chosen = [], [], number
     with report.open() as lines:
         for line in lines:
@@ -166,16 +177,7 @@ def _measure_plain(programs: Programs, case: WideCase, cache: Path, rounds: int,
     with open_receiver(programs, case.receiver, cache / "receivers" / PLAIN) as receiver:
         for turn in range(rounds):
             for number in random.Random(f"{PLAIN} {turn}").sample(list(times), len(times)):
-                command = [
-                    *receiver.prefix, str(programs.dcmsend), "--parallel-associations", number, "-nh", "+sd", "+r",
-                    "127.0.0.1", str(receiver.port), *tree.arguments,
-                ]  # fmt: skip
-                receiver.begin()
-                argv = [programs.compiled("measure"), str(cache / "result"), "3600", programs.sender_processors]
-                begin = time.perf_counter()
-                subprocess.run([*argv, *command], check=True, capture_output=True, env=clean_environment())
-                times[number].append(time.perf_counter() - begin)
-                receiver.arrived()
+                times[number].append(_send(programs, tree, cache, receiver, number))
     for number, each in times.items():
         print(f"  {number:>5}  {case.count / statistics.median(each):8.1f}/s")
     if not is_judged:
