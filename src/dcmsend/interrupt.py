@@ -96,8 +96,6 @@ class Interrupt:
 
     def check_request(self) -> None:
         """Raise Cancelled after a request to end: call it before new work, and where nothing is in flight."""
-        if self._parent is None and self._requested_at is None and self._is_over is None:
-            return  # the same, sooner: this is asked several times for each instance
         if self.requested:
             raise Cancelled(self.by)
 

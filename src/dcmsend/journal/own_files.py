@@ -62,8 +62,6 @@ class OwnFiles:
 
 
 def _folded(name: bytes) -> bytes:
-    if name.isascii():
-        return name.lower()  # the same, sooner
     return name.decode("utf-8", "surrogateescape").casefold().encode("utf-8", "surrogateescape")
 
 

@@ -84,8 +84,6 @@ class StoredFiles:
         self._path = path
         self._directories = Directories()
         self._ids: dict[bytes, int | None] = {}
-        self._last: Source | None = None
-        self._last_key = b"", b""
 
     def find(self, item: Source) -> Stored | None:
         """The record of a file that is stored already, None for any other.  The file is not opened.
@@ -178,7 +176,7 @@ class StoredFiles:
 
     def _row(self, query: str, item: Source) -> tuple[Any, ...] | None:
         """The row that a query for directory and name finds."""
-        directory, name = self.key_of(item)
+        directory, name = item.key(self._directories.resolve)
         try:
             key = self._directory_id(directory)
             row = None if key is None else self._connection.execute(query, (key, name)).fetchone()
@@ -206,13 +204,8 @@ class StoredFiles:
         return not os.path.exists(path)
 
     def key_of(self, item: Source) -> tuple[bytes, bytes]:
-        """The directory of a file, without links, and its name there.
-
-        The same file is asked for twice in a row: whether it is one of ours, and whether it is stored.
-        """
-        if item is not self._last:
-            self._last, self._last_key = item, item.key(self._directories.resolve)
-        return self._last_key
+        """The directory of a file, without links, and its name there."""
+        return item.key(self._directories.resolve)
 
     def root_of(self, item: Source) -> bytes:
         """The searched directory in which a file was found, without links; empty if the file was named."""

@@ -163,11 +163,10 @@ def field_of(uid: str) -> str:
 
 
 def _note_oddities(prepared: Prepared, loaded: LoadedInstance) -> None:
-    notes, instance = prepared.notes, prepared.instance
+    notes = prepared.notes
     for warning in loaded.warnings:
         notes.append(("W", warning))
-    if loaded.sop_instance_uid == instance.sop_instance_uid and loaded.sop_class_uid == instance.sop_class_uid:
-        return
+    instance = prepared.instance
     for name, in_data_set, in_list in (
         ("SOP Class UID", loaded.sop_class_uid, instance.sop_class_uid),
         ("SOP Instance UID", loaded.sop_instance_uid, instance.sop_instance_uid),
