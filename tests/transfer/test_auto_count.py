@@ -116,6 +116,13 @@ def test_it_says_why() -> None:
     assert play(slow(5.0), seconds=4).auto.choice == Choice(1, Why.NOTHING_MEASURED)
 
 
+def test_a_short_run_that_only_this_side_holds_up_pays_for_no_trial() -> None:
+    """Where it is the receiver that takes its time, a second session is tried at once."""
+    assert not any(at < 5.0 for at in play(RECEIVERS["quick"]).asked)
+    assert play(RECEIVERS["quick"]).asked[0] < 6.0
+    assert play(RECEIVERS["40 ms"]).asked[0] < 3.5
+
+
 @pytest.mark.parametrize("waits", [False, True], ids=["refused", "left waiting"])
 def test_a_refusal_is_remembered_for_some_minutes(waits: bool) -> None:
     played = play(serial(waits=waits), seconds=1200)

@@ -1,10 +1,11 @@
 """Chooses how many sessions to have at the same time, from what was measured: facts in, a choice out, no clock.
 
-One session begins, and two are tried.  As long as several wait for answers, their number is doubled for a trial, too.
-The speed of all together is compared with that before, among instances of about the same size.  If it has not grown,
-the smaller number is taken again and kept for a while; the while is longer after each trial in vain, so that the number
-does not swing.  A receiver that refuses, that leaves a request for a session without an answer, that has no resources,
-or that breaks sessions, is not asked for more for some minutes.
+One session begins, and two are tried: soon, or later where it is this side that holds things up.  As long as several
+wait for answers, their number is doubled for a trial, too.  The speed of all together is compared with that before,
+among instances of about the same size.  If it has not grown, the smaller number is taken again and kept for a while;
+the while is longer after each trial in vain, so that the number does not swing.  A receiver that refuses, that leaves a
+request for a session without an answer, that has no resources, or that breaks sessions, is not asked for more for some
+minutes.
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ _SLOWED: Final = 0.75
 
 _SHORT, _LONG, _LONGEST = 0.4, 3.0, 8.0
 """Seconds of a measurement: of a clear one, of any other, and where answers take seconds."""
+_BUSY: Final = 5.0
+"""Seconds of the first measurement where it is this side that works: there a second session brings little, and a short
+run is not to pay for the trial."""
 _STEADY: Final = 3.0
 """Seconds of a measurement while the number stays as it is."""
 
@@ -220,6 +224,8 @@ class AutoCount:
         if seconds < _SHORT or fewest < 2:
             return False
         if self._trial is None:
+            if not measured.is_idle:
+                return seconds >= _BUSY
             return seconds >= _LONG or (fewest >= 4 and seconds >= 2 * _SHORT and measured.speed.error < _EXACT)
         if not measured.speed.is_comparable(self._trial.speed):
             return False
