@@ -6,40 +6,18 @@ from random import Random
 
 import pytest
 
-from dcmsend.dicom import walk as walk_module
+from dcmsend.dicom import walk_headers
 from dcmsend.dicom.byte_source import BytesSource
 from dcmsend.dicom.data_dictionary import default_dictionary
-from dcmsend.dicom.transfer_syntax import TransferSyntax, transfer_syntax
-from dcmsend.dicom.walk import walk_data_set
+from dcmsend.dicom.transfer_syntax import transfer_syntax
+from dcmsend.dicom.walk_encoding import EXPLICIT_LITTLE
 from dcmsend.dicom.walk_notes import NOTED_UIDS
 from dcmsend.errors import DataSetError
 from dcmsend.index import ReadMode, locate_data_set
 from support.corpus import corpus
 from support.data_set_bytes import ENCODINGS, Encoding, Items
 from support.random_data_sets import damaged, random_elements
-
-SYNTAXES = {encoding: transfer_syntax(encoding.uid) for encoding in ENCODINGS.values()}
-
-
-class Listener:
-    """Asks to be told of everything, which makes the walk look at every element as if it were the first of its kind."""
-
-    def element(self, tag: int, vr: str, position: int, length: int) -> None: ...
-    def begin_sequence(self, tag: int, implicit: bool) -> None: ...
-    def begin_item(self) -> None: ...
-    def end_item(self) -> None: ...
-    def end_sequence(self) -> None: ...
-    def begin_fragments(self, tag: int) -> None: ...
-    def fragment(self, position: int, length: int) -> None: ...
-    def end_fragments(self) -> None: ...
-
-
-def findings(data: bytes, syntax: TransferSyntax, listener: Listener | None = None) -> object:
-    try:
-        found = walk_data_set(BytesSource(data), syntax, dictionary=default_dictionary, builder=listener)
-    except DataSetError as error:
-        return str(error), error.detail
-    return {name: getattr(found, name) for name in dir(found) if not name.startswith("_")}
+from support.walking import SYNTAXES, Listener, findings
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -66,12 +44,12 @@ def test_every_cut_of_a_nested_data_set() -> None:
 
 @pytest.mark.sources
 def test_what_is_remembered_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(walk_module, "_MOST_HEADERS", 50)
+    monkeypatch.setattr(walk_headers, "_MOST_HEADERS", 50)
     syntax = transfer_syntax("1.2.840.10008.1.2.1")
     elements = b"".join(bytes((0x18, 0, n & 0xFF, n >> 8)) + b"LO\4\0abcd" for n in range(1000))
     for _ in range(2):
         assert findings(elements, syntax) == findings(elements, syntax, Listener())
-        assert len(walk_module.EXPLICIT_LITTLE.headers.of(NOTED_UIDS)) <= 50
+        assert len(EXPLICIT_LITTLE.headers.of(NOTED_UIDS).meanings) <= 50
 
 
 def test_real_files() -> None:

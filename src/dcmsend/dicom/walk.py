@@ -44,9 +44,7 @@ if TYPE_CHECKING:
 __all__ = ["StructureBuilder", "WalkResult", "walk_data_set"]
 
 _NO_END: Final = 1 << 61  # behind any position; compiled code needs no object for it (decision 21)
-_UNKNOWN_HEADER: Final = 16
-"""Added to ``WalkState.work`` for an element whose header was not seen before."""
-_MOST_HEADERS: Final = 16384  # most element headers remembered; a series has a few hundred different ones
+_UNKNOWN_HEADER: Final = 16  # added to ``WalkState.work`` for an element whose header was not seen before
 
 
 def walk_data_set(
@@ -127,7 +125,7 @@ def _walk(
             unpack_element, unpack_item, unpack_length = bound.unpack_element, bound.unpack_item, bound.unpack_length
             vr_codes = {} if explicit else state.known_vrs()
             headers = bound.headers.of(noted) if explicit else state.known_headers()
-            known_header = headers.get if builder is None else _nothing_known
+            known_header = headers.meanings.get if builder is None else _nothing_known
             delimiter = bound.sequence_delimiter
 
         while in_sequence:  # the next item, or the end of the sequence
@@ -200,7 +198,7 @@ def _walk(
                 header = known_header(window[at : at + 8])
                 if header is None:
                     break
-                tag, step = header
+                tag, step, run = header
                 if tag <= previous:
                     header = None
                     break
@@ -214,6 +212,14 @@ def _walk(
                         break
                     if tag in noted and not frames:
                         notes[tag] = value
+                elif run is not None and at + run.reach <= last:
+                    if window[at : at + run.reach + 8] == run.content:
+                        run.met += 1
+                    else:
+                        run = headers.other_run(run, tag, step, window, at, last)
+                    if run is not None:  # all of it was walked before
+                        at += run.reach
+                        tag, step = run.tag, run.step
                 previous = tag
                 at += step
             else:  # at the end of the window, or of the item
@@ -297,7 +303,7 @@ def _walk(
                     if tag != ITEM_DELIMITATION or length:
                         state.check_delimiter(tag, start, length, end)
                     elif builder is None:
-                        headers[window[position - base : start - base]] = (tag, 0)
+                        headers.remember(window[position - base : start - base], tag, 0)
                     length = 0
                     position = start if frames else state.note_rest(position)
                     break
@@ -315,19 +321,13 @@ def _walk(
             is_structure = vr == sequence
             if builder is None and 0x00080000 <= tag < PIXEL_DATA:
                 # Remember what these eight bytes of a header mean: the tag, and the distance to the next element.
-                known = None
                 is_noted = tag in noted and length <= LONGEST_NOTE
-                if is_structure:
-                    known = tag, 0  # a sequence, which is entered
-                elif not length & 1 and (vr in short or not explicit):
-                    is_looked_at = is_noted or (vr == uid and length)
-                    known = tag, -8 - length if is_looked_at else 8 + length
                 if is_noted and not frames and not is_structure:
                     state.note(tag, start, length)
-                if known is not None and (explicit or not tag & 0x10000):  # private tags depend on their creator
-                    if len(headers) >= _MOST_HEADERS:
-                        headers.clear()
-                    headers[window[position - base : position - base + 8]] = known
+                is_ordinary = is_structure or (not length & 1 and (vr in short or not explicit))
+                if is_ordinary and (explicit or not tag & 0x10000):  # private tags depend on their creator
+                    step = -8 - length if is_noted or (vr == uid and length) else 8 + length
+                    headers.remember(window[position - base : position - base + 8], tag, 0 if is_structure else step)
             if length & 1:
                 if length == UNDEFINED:
                     is_structure = True

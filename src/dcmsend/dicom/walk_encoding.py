@@ -6,42 +6,19 @@ from collections.abc import Callable
 from struct import Struct, pack
 
 from .vr import AMBIGUOUS_VRS, LONG_VRS, SHORT_VRS, vr_code
+from .walk_headers import HeadersByNoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
-__all__ = ["EXPLICIT_BIG", "EXPLICIT_LITTLE", "IMPLICIT", "Encoding", "Headers", "HeadersByNoted", "UnpackItem"]
-
-Headers = dict[bytes, tuple[int, int]]
-"""The meaning of the first eight bytes of an ordinary element at any place: its tag, and the distance to the next one.
-The distance is negative for a value that has to be read, and 0 where a sequence or item is entered or left."""
+__all__ = ["EXPLICIT_BIG", "EXPLICIT_LITTLE", "IMPLICIT", "Encoding", "UnpackItem"]
 
 UnpackElement = Callable[[bytes, int], tuple[int, int, int, int]]
 """Group, element, VR and 16-bit length of the header at a place in the bytes."""
 UnpackItem = Callable[[bytes, int], tuple[int, int, int]]
 """Group, element and 32-bit length."""
 UnpackLength = Callable[[bytes, int], tuple[int]]
-
-_MOST_KINDS: Final = 8
-
-
-class HeadersByNoted:
-    """Known headers, separate for each set of noted tags, because walks that note other tags skip other elements."""
-
-    __slots__ = ("_headers",)
-
-    def __init__(self) -> None:
-        self._headers: dict[frozenset[int], Headers] = {}
-
-    def of(self, noted: frozenset[int]) -> Headers:
-        """The known headers of walks that note ``noted``; the walk adds to them."""
-        headers = self._headers.get(noted)
-        if headers is None:
-            if len(self._headers) >= _MOST_KINDS:
-                self._headers.clear()
-            headers = self._headers[noted] = {}
-        return headers
 
 
 class Encoding:

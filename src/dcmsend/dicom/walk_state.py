@@ -12,6 +12,7 @@ from .byte_source import ByteSource
 from .tag import format_tag
 from .vr import AMBIGUOUS_VRS, has_long_header, vr_code, vr_from_code
 from .walk_findings import MAX_DEPTH, WalkFindings
+from .walk_headers import HeadersByNoted
 from .walk_notes import Notes
 from .walk_vrs import UNKNOWN, WHITE_SPACE, ImplicitVRs, creator_name, implicit_vrs
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from typing import Final, NoReturn
 
     from .data_dictionary import DataDictionary
-    from .walk_encoding import Headers
+    from .walk_headers import KnownHeaders
 
 __all__ = ["MAX_DEPTH", "StructureBuilder", "WalkState"]
 
@@ -225,9 +226,9 @@ class WalkState(WalkFindings):
         self.vrs = implicit_vrs(self.dictionary_source())
         return self.vrs.by_tag
 
-    def known_headers(self) -> Headers:
+    def known_headers(self) -> KnownHeaders:
         """Meanings of element headers in Implicit VR, known from the same dictionary; see ``walk``."""
-        return {} if self.vrs is None else self.vrs.headers.of(self.notes.tags)
+        return (HeadersByNoted() if self.vrs is None else self.vrs.headers).of(self.notes.tags)
 
     def look_up(self, tag: int, position: int, length: int, creators: dict[int, str], previous: int) -> int:
         """VR number of an element in Implicit VR (see ``walk_vrs``); a private creator is remembered for its block.

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .vr import STRING_VRS, VALUE_WIDTHS, WHITE_SPACE, vr_code, vr_from_code
-from .walk_encoding import HeadersByNoted
+from .walk_headers import HeadersByNoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class ImplicitVRs:
 
     Attributes:
         by_tag: VR numbers of elements of the standard that DCMTK knows, too.
-        headers: meanings of element headers; see ``walk_encoding``.
+        headers: meanings of element headers; see ``walk_headers``.
     """
 
     __slots__ = ("_dictionary", "_private", "by_tag", "headers")
