@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dcmsend.bases import Protocol
-from dcmsend.errors import FileUnreadable
-from dcmsend.inputs import FileChanged
+from dcmsend.inputs import FileChanged, unreadable
 from dcmsend.load import BytesPayload, ChunkPayload, FilePayload, Payload, read_into
 from dcmsend.protocol import FramedBuffer
 
@@ -87,7 +86,7 @@ class _FileFraming:
             if self._remaining == 0:
                 self._payload.check_unchanged()
         except OSError as error:
-            raise FileUnreadable(error.strerror or str(error), error.errno or 0) from error
+            raise unreadable(error) from error
         if self._remaining == 0:
             return _padded(buffer, got), True
         return got, False

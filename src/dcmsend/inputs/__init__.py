@@ -14,6 +14,7 @@ from .file_source import (
     open_file,
     open_input,
     read_into,
+    unreadable,
 )
 from .find import find_inputs
 from .input_file import InputFile
@@ -105,6 +106,7 @@ __all__ = [
     "read_dicomdir",
     "read_file_list",
     "read_into",
+    "unreadable",
     "without_secrets",
 ]
 

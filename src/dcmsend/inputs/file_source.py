@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "NO_DESCRIPTOR", "UNLIMITED", "FileChanged", "FileSource", "OpenFile", "identity_of", "most_descriptors",
     "open_beginning", "open_file", "open_input", "read_into", "read_once", "read_opened", "refuse_special", "status_of",
+    "unreadable",
 ]  # fmt: skip
 
 NO_DESCRIPTOR: Final = (errno.EMFILE, errno.ENFILE)
@@ -215,7 +216,13 @@ def status_of(descriptor: int) -> os.stat_result:
     try:
         return os.fstat(descriptor)
     except OSError as error:  # a network file system may have lost the file since it was opened
-        raise FileUnreadable(error.strerror or str(error), error.errno or 0) from error
+        raise unreadable(error) from error
+
+
+def unreadable(error: OSError | OverflowError) -> FileUnreadable:
+    """What is raised for an error of the system while an input is read; an offset that is too large has no number."""
+    number = getattr(error, "errno", None) or 0
+    return FileUnreadable(getattr(error, "strerror", None) or str(error), number)
 
 
 def _check_kind(descriptor: int) -> None:
@@ -284,8 +291,7 @@ def read_once(fd: int, size: int, position: int) -> bytes:
 
         return pread_by_seeking(fd, size, position)
     except (OSError, OverflowError) as error:
-        number = getattr(error, "errno", None) or 0
-        raise FileUnreadable(getattr(error, "strerror", None) or str(error), number) from error
+        raise unreadable(error) from error
 
 
 def read_into(fd: int, position: int, target: memoryview) -> int:
@@ -298,5 +304,4 @@ def read_into(fd: int, position: int, target: memoryview) -> int:
 
         return preadv_by_seeking(fd, [target], position)
     except (OSError, OverflowError) as error:
-        number = getattr(error, "errno", None) or 0
-        raise FileUnreadable(getattr(error, "strerror", None) or str(error), number) from error
+        raise unreadable(error) from error

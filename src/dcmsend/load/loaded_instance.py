@@ -8,9 +8,9 @@ from dcmsend.dicom.byte_source import ByteSource
 from dcmsend.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN, TransferSyntax
 from dcmsend.dicom.walk import walk_data_set
 from dcmsend.dicom.walk_notes import Notes
-from dcmsend.errors import DataSetError, FileUnreadable
+from dcmsend.errors import DataSetError
 from dcmsend.index import FileMeta, Instance, locate_data_set, parse_regular_meta
-from dcmsend.inputs import FileSource, OpenFile, read_into
+from dcmsend.inputs import FileSource, OpenFile, read_into, unreadable
 
 from .payload import BytesPayload, ChunkPayload, FilePayload, Payload, check_unchanged
 
@@ -264,7 +264,7 @@ class _FileContent:
             try:
                 check_unchanged(self._descriptor, self._state)
             except OSError as error:
-                raise FileUnreadable(error.strerror or str(error), error.errno or 0) from error
+                raise unreadable(error) from error
 
     def close(self) -> None:
         if self._descriptor >= 0:

@@ -9,7 +9,8 @@ import tempfile
 import threading
 from typing import Final
 
-from dcmsend.errors import FileUnreadable, TranscodeError
+from dcmsend.errors import TranscodeError
+from dcmsend.inputs import unreadable
 from dcmsend.threads import is_started
 from dcmsend.transcode import MemorySpool, Spool
 
@@ -103,7 +104,7 @@ class FileSpool:
         try:
             return self._read_at(position, size)
         except OSError as error:
-            raise FileUnreadable(error.strerror or str(error), error.errno or 0) from error
+            raise unreadable(error) from error
 
     def close(self) -> None:
         with contextlib.suppress(TranscodeError):

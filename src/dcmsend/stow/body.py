@@ -6,8 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from dcmsend.dicomweb import Multipart
-from dcmsend.errors import FileUnreadable
-from dcmsend.inputs import FileChanged
+from dcmsend.inputs import FileChanged, unreadable
 from dcmsend.interrupt import Interrupt
 from dcmsend.load import BytesPayload, FilePayload, read_into
 
@@ -182,7 +181,7 @@ class BodyWriter:
                     payload.checksum.finish(payload.descriptor)
                 payload.check_unchanged()
         except OSError as error:
-            raise FileUnreadable(error.strerror or str(error), error.errno or 0) from error
+            raise unreadable(error) from error
         return data
 
     def _gather(self, data: bytes | memoryview, part: Part | None = None) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dcmsend.errors import FileUnreadable
 from dcmsend.index import Instance
+from dcmsend.inputs import unreadable
 from dcmsend.load import FilePayload, Prepared
 
 __all__ = ["Part"]
@@ -47,4 +47,4 @@ class Part(Prepared):
             try:
                 self.payload.check_unchanged()
             except OSError as error:
-                raise FileUnreadable(error.strerror or str(error), error.errno or 0) from error
+                raise unreadable(error) from error

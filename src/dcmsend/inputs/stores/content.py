@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 from typing import Final
 
-from dcmsend.errors import FileUnreadable
-
 from ..anonymous import LARGEST_IN_MEMORY, anonymous_file, write_all
-from ..file_source import FileSource, OpenFile
+from ..file_source import FileSource, OpenFile, unreadable
 from ..source import Stamp
 
 __all__ = ["Content", "TooLong"]
@@ -69,7 +67,7 @@ class Content:
             os.ftruncate(self._descriptor, 0)
             os.lseek(self._descriptor, 0, os.SEEK_SET)
         except OSError as error:
-            raise FileUnreadable(error.strerror or str(error), error.errno or 0) from error
+            raise unreadable(error) from error
         self.size = 0
 
     def beginning(self, size: int) -> tuple[int, bytes]:
@@ -78,7 +76,7 @@ class Content:
         try:
             return os.dup(self._descriptor), data
         except OSError as error:
-            raise FileUnreadable(error.strerror or str(error), error.errno or 0) from error
+            raise unreadable(error) from error
 
     def opened(self, stamp: Stamp, head_size: int) -> OpenFile:
         """An open file with the bytes, which owns the descriptor from now on."""

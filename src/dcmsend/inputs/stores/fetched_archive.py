@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import threading
 
-from dcmsend.errors import FileUnreadable
-
-from ..file_source import FileChanged
+from ..file_source import FileChanged, unreadable
 from ..source import Source, Stamp
 from .content import Content
 from .stored_object import CHANGED, StoredObject, Uses
@@ -71,7 +69,7 @@ class FetchedArchive:
             try:
                 descriptor = os.dup(self._content.descriptor)
             except OSError as error:
-                raise FileUnreadable(error.strerror or str(error), error.errno or 0) from error
+                raise unreadable(error) from error
         if is_anew:  # not under our lock, because this may put another one away, which has its own
             self.item.note_archive(self.put_away)
         return descriptor
