@@ -172,7 +172,7 @@ class AutoSessions(ParallelSessions):
             line.last = _clock()
             line.attempts = session.run(line.taker)
         line.session = None  # from here on it closes itself
-        together, most, largest = 0, 1, 0
+        together, most, largest, usual = 0, 1, 0, 0.0
         for attempt in line.attempts:
             yield attempt
             line.answers += 1
@@ -180,21 +180,26 @@ class AutoSessions(ParallelSessions):
             if together < most and attempt.status == 0 and attempt.seconds < _QUICK and attempt.bytes_sent <= largest:
                 continue
             is_short = attempt.is_out_of_resources or attempt.reason is Reason.SERVER_BUSY
-            seconds = self._note_answers(line, attempt.bytes_sent, together, shortages=int(is_short))
-            most = _TOGETHER if seconds < _BRIEF * together else 1
+            mean = self._note_answers(line, attempt.bytes_sent, together, usual, shortages=int(is_short)) / together
+            most, usual = (_TOGETHER, mean) if mean < _BRIEF else (1, 0.0)
             together, largest = 0, _SIMILAR * attempt.bytes_sent
             if (line.last >= self._due or is_short) and self._changes_hands(line):
                 return
         line.attempts = None
 
-    def _note_answers(self, line: _AutoLine, length: int, answers: int, *, shortages: int = 0) -> float:
-        """Note the last answers of a line, for instances of about ``length`` bytes; their seconds all together."""
+    def _note_answers(self, line: _AutoLine, length: int, answers: int, usual: float, *, shortages: int = 0) -> float:
+        """Note the last answers of a line, for instances of about ``length`` bytes; their seconds all together.
+
+        If they were not brief, after all, one of them has taken what is more than the ``usual`` seconds of the others.
+        """
         now = _clock()
         seconds, line.last = now - line.last, now
+        quick = answers - 1 if seconds >= _BRIEF * answers else 0
         with self._steering:
             # Where others stay, a line that is to leave may have waited for its group.
             if not line.leaves or all(each.leaves for each in self._open_lines):
-                self._spent.add(length, seconds, answers)
+                self._spent.add(length, usual * quick, quick)
+                self._spent.add(length, seconds - usual * quick, answers - quick)
             self._shortages += shortages
         return seconds
 
