@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from dcmsend.errors import CannotListen
 from dcmsend.fork import own
-from dcmsend.interrupt import Interrupt
+from dcmsend.interrupt import WAIT_SLICE, Interrupt
 from dcmsend.loggers import get_logger
 from dcmsend.protocol import AcceptanceTerms, ReportAcceptor
 from dcmsend.transfer import CommitmentAnswer
@@ -32,6 +32,8 @@ __all__ = ["ReportListener"]
 
 _PAUSE = 1.0
 """Seconds without accepting after the system had no means for a further connection."""
+_MOST_PARTINGS = 10
+"""So many times ``parting_seconds`` pass at most, whatever time taking further reports needs."""
 
 _log = get_logger("dcmsend.network")
 
@@ -121,7 +123,8 @@ class ReportListener:
         """Stop listening, abort what is open, and wait for the thread; may be called twice, and without ``start``.
 
         An archive that has just reported is let read the answer and release, for at most the limits'
-        ``parting_seconds``, unless the ``interrupt`` of ``start`` asks to end.
+        ``parting_seconds``, unless the ``interrupt`` of ``start`` asks to end.  Time in which ``take`` works does not
+        count, up to ten times as much.
         Called by ``take`` it only has the thread end afterwards; a second call then frees the rest.
         """
         self._is_closing = True
@@ -181,12 +184,14 @@ class ReportListener:
         _watch(selector, self._listener, 0)
         self._listener.close()
         selector.unregister(self._wake[0])  # nobody reads from it: it would wake each turn
-        end = self._now() + self._limits.parting_seconds
-        while self._interrupt is None or not self._interrupt.requested:
+        seconds = self._limits.parting_seconds
+        end, last = self._now() + seconds, time.monotonic() + _MOST_PARTINGS * seconds
+        while (self._interrupt is None or not self._interrupt.requested) and time.monotonic() < last:
             until = min(end, max((each.parting_until for each in self._connections), default=-math.inf))
-            if self._now() >= until:
+            now = self._now()
+            if now >= until:
                 return
-            self._turn(selector, until)
+            self._turn(selector, min(until, now + WAIT_SLICE))
 
     def _now(self) -> float:
         """Seconds of a clock that stands still while a report is taken, for nobody can be too slow then."""
