@@ -87,6 +87,7 @@ def test_runs_at_the_end_of_what_is_read_at_once(encoding: Encoding) -> None:
     assert len(whole) > 24 * 1024
     for _ in range(3):
         assert findings(whole, syntax) == findings(whole, syntax, Listener())
+    assert all(len(run.content) <= walk_headers._LONGEST_RUN for run in runs())
     for cut in random.sample(range(len(whole)), 150):
         assert findings(whole[:cut], syntax) == findings(whole[:cut], syntax, Listener()), cut
 
@@ -163,4 +164,10 @@ def test_a_run_that_never_comes_again_is_given_up() -> None:
         elements: list[Element] = [(0x00180010 + n, "LO", b"ABCD" if n < length else b"EFGH") for n in range(42)]
         data = EXPLICIT.encode(elements)
         assert findings(data, syntax) == findings(data, syntax, Listener())
-    assert EXPLICIT_LITTLE.headers.of(NOTED_UIDS).meanings[first][2] is None
+    meanings = EXPLICIT_LITTLE.headers.of(NOTED_UIDS).meanings
+    assert meanings[first][2] is None
+    for _ in range(2 * walk_headers._WALKS):
+        findings(data, syntax)
+    run = meanings[first][2]
+    assert run is not None, "now and then it is tried again"
+    assert run.met > 100

@@ -437,54 +437,8 @@ def test_no_answer_is_forgotten(monkeypatch: pytest.MonkeyPatch, brief: float) -
 
     monkeypatch.setattr(Spent, "add", slowly)
     check(run_by_whim(Plan(before_each=_others_have_their_turn), 300, 8, lambda most, _facts: most, brief=brief))
-    assert 300 - (8 * 7 if brief else 0) <= len(together) <= 300
+    assert len(together) == 300
     assert not any(together)
-
-
-@pytest.mark.parametrize(
-    ("differs", "noted"),
-    [
-        ({}, [1, 8, 8, 8]),
-        ({"seconds": 0.06}, [1, 5, 8, 8]),
-        ({"bytes_sent": 4000}, [1, 8, 8, 8]),
-        ({"bytes_sent": 4001}, [1, 5, 8, 8]),
-        ({"result": Result.REFUSED, "status": 0x0110}, [1, 5, 8, 8]),
-    ],
-    ids=["all alike", "slow", "four times as large", "larger", "refused"],
-)
-def test_brief_answers_are_noted_together_until_one_differs(
-    monkeypatch: pytest.MonkeyPatch, differs: dict[str, Any], noted: list[int]
-) -> None:
-    seen: list[int] = []
-    make = memory_target._outcome
-
-    def outcome(index: int, *values: Any) -> StoreOutcome:
-        return make(index, *values)._replace(bytes_sent=1000)._replace(**(differs if index == 5 else {}))
-
-    monkeypatch.setattr(memory_target, "_outcome", outcome)
-    monkeypatch.setattr(Spent, "add", lambda _spent, _length, _seconds, answers=1: seen.append(answers))
-    run_by_whim(Plan(), 40, 8, lambda _most, _facts: 1, brief=60.0)
-    assert [answers for answers in seen if answers][:4] == noted
-
-
-def test_one_answer_that_was_not_brief_is_noted_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else eight answers would seem to have taken the same time, and their mean to be known better than it is."""
-    seen: list[tuple[int, float]] = []
-    make, now = memory_target._outcome, [100.0]
-
-    def outcome(index: int, *values: Any) -> StoreOutcome:
-        now[0] += 0.02 if index == 5 else 0.0001
-        return make(index, *values)
-
-    def add(_spent: Spent, _length: int, seconds: float, answers: int = 1) -> None:
-        if answers:
-            seen.append((answers, round(seconds, 6)))
-
-    monkeypatch.setattr(memory_target, "_outcome", outcome)
-    monkeypatch.setattr(Spent, "add", add)
-    monkeypatch.setattr(auto_sessions, "_clock", lambda: now[0])
-    run_by_whim(Plan(), 40, 8, lambda _most, _facts: 1, brief=0.001)
-    assert seen[:5] == [(1, 0.0001), (7, 0.0007), (1, 0.02), (1, 0.0001), (8, 0.0008)]
 
 
 def test_two_rounds_remember() -> None:

@@ -27,6 +27,8 @@ _USEFUL: Final = 8
 """A run that was met so often was worth making: when other bytes come, it is made anew from these."""
 _MOST_CUTS: Final = 8
 """So often a run that was not is cut before its first byte that differs; after that it is given up."""
+_WALKS: Final = 1024
+"""After so many walks, runs that were given up are tried again: what differed in those instances may not in others."""
 
 
 class Run:
@@ -66,12 +68,21 @@ class KnownHeaders:
         meanings: by the first eight bytes of an element.
     """
 
-    __slots__ = ("_noted", "_run_bytes", "meanings")
+    __slots__ = ("_noted", "_run_bytes", "_walks", "meanings")
 
     def __init__(self, noted: frozenset[int]) -> None:
         self._noted = noted
         self._run_bytes = 0
+        self._walks = 0
         self.meanings: dict[bytes, Meaning] = {}
+
+    def begin_walk(self) -> None:
+        """Note that a walk begins, in this encoding; now and then have it try all runs again."""
+        self._walks += 1
+        if self._walks % _WALKS == 0:
+            for header, (tag, step, run) in tuple(self.meanings.items()):
+                if run is None and step > 0:
+                    self.meanings[header] = tag, step, _UNTRIED
 
     def remember(self, header: bytes, tag: int, step: int) -> None:
         """Note a meaning; everything is forgotten first when it has become too much."""
@@ -110,7 +121,7 @@ class KnownHeaders:
             following = at + abs(step)
             if step < 0:
                 value = window[at + 8 : following]
-                if len(value) != following - at - 8 or value.translate(None, WHITE_SPACE) != value:
+                if value.translate(None, WHITE_SPACE) != value:
                     break
             elif count >= _FEWEST:
                 end, end_tag, end_step = at, tag, step
@@ -136,10 +147,11 @@ class HeadersByNoted:
         self._headers: dict[frozenset[int], KnownHeaders] = {}
 
     def of(self, noted: frozenset[int]) -> KnownHeaders:
-        """The known headers of walks that note ``noted``; the walk adds to them."""
+        """The known headers of walks that note ``noted``, for one that begins; it adds to them."""
         headers = self._headers.get(noted)
         if headers is None:
             if len(self._headers) >= _MOST_KINDS:
                 self._headers.clear()
             headers = self._headers[noted] = KnownHeaders(noted)
+        headers.begin_walk()
         return headers

@@ -31,12 +31,8 @@ _STEP: Final = 0.05
 """Seconds between two looks at how it goes."""
 _BRIEF: Final = 0.001
 """Seconds from answer to answer that are so few that noting each would slow a session down."""
-_TOGETHER: Final = 8
-"""So many answers are noted together where they are brief; what is left of them at the end of a session is not."""
-_QUICK: Final = 0.05
-"""Seconds from request to answer; an answer that takes longer is noted at once."""
-_SIMILAR: Final = 4
-"""An instance that is so many times larger than those before is noted at once."""
+_NOTED: Final = 7
+"""So many answers with brief times are noted together."""
 
 _app_log = get_logger("dcmsend.app")
 _clock = time.perf_counter
@@ -172,36 +168,30 @@ class AutoSessions(ParallelSessions):
             line.last = _clock()
             line.attempts = session.run(line.taker)
         line.session = None  # from here on it closes itself
-        together, most, largest, usual = 0, 1, 0, 0.0
+        brief, brief_seconds, length = 0, 0.0, 0
         for attempt in line.attempts:
             yield attempt
+            now = _clock()
+            seconds, line.last = now - line.last, now
             line.answers += 1
-            together += 1
-            if together < most and attempt.status == 0 and attempt.seconds < _QUICK and attempt.bytes_sent <= largest:
+            if seconds < _BRIEF and brief < _NOTED and attempt.status == 0:
+                brief += 1
+                brief_seconds += seconds
+                length = attempt.bytes_sent
                 continue
             is_short = attempt.is_out_of_resources or attempt.reason is Reason.SERVER_BUSY
-            mean = self._note_answers(line, attempt.bytes_sent, together, usual, shortages=int(is_short)) / together
-            most, usual = (_TOGETHER, mean) if mean < _BRIEF else (1, 0.0)
-            together, largest = 0, _SIMILAR * attempt.bytes_sent
-            if (line.last >= self._due or is_short) and self._changes_hands(line):
+            with self._steering:
+                # Where others stay, a line that is to leave may have waited for its group.
+                if not line.leaves or all(each.leaves for each in self._open_lines):
+                    self._spent.add(length, brief_seconds, brief)
+                    self._spent.add(attempt.bytes_sent, seconds)
+                self._shortages += is_short
+            brief, brief_seconds = 0, 0.0
+            if (now >= self._due or is_short) and self._changes_hands(line):
                 return
         line.attempts = None
-
-    def _note_answers(self, line: _AutoLine, length: int, answers: int, usual: float, *, shortages: int = 0) -> float:
-        """Note the last answers of a line, for instances of about ``length`` bytes; their seconds all together.
-
-        If they were not brief, after all, one of them has taken what is more than the ``usual`` seconds of the others.
-        """
-        now = _clock()
-        seconds, line.last = now - line.last, now
-        quick = answers - 1 if seconds >= _BRIEF * answers else 0
         with self._steering:
-            # Where others stay, a line that is to leave may have waited for its group.
-            if not line.leaves or all(each.leaves for each in self._open_lines):
-                self._spent.add(length, usual * quick, quick)
-                self._spent.add(length, seconds - usual * quick, answers - quick)
-            self._shortages += shortages
-        return seconds
+            self._spent.add(length, brief_seconds, brief)
 
     def _changes_hands(self, line: _AutoLine) -> bool:
         """Look how it goes; whether another thread is to go on with this session, or the caller's own."""
