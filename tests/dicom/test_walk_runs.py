@@ -7,9 +7,11 @@ from random import Random
 import pytest
 
 from dcmsend.dicom import walk_headers
-from dcmsend.dicom.walk_encoding import EXPLICIT_LITTLE
-from dcmsend.dicom.walk_headers import Run
+from dcmsend.dicom.data_dictionary import default_dictionary
+from dcmsend.dicom.walk_encoding import EXPLICIT_BIG, EXPLICIT_LITTLE
+from dcmsend.dicom.walk_headers import HeadersByNoted, Run
 from dcmsend.dicom.walk_notes import NOTED_UIDS
+from dcmsend.dicom.walk_vrs import implicit_vrs
 from support.data_set_bytes import ENCODINGS, Element, Encoding, Items
 from support.random_data_sets import damaged
 from support.walking import SYNTAXES, Listener, findings
@@ -26,7 +28,8 @@ UIDS = (0x00080018, 0x00081155, 0x00189999, 0x0020000D, 0x00200052)
 @pytest.fixture(autouse=True)
 def _nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
     """What other tests have taught the walk is forgotten."""
-    EXPLICIT_LITTLE.headers.of(NOTED_UIDS).meanings.clear()
+    for known in (EXPLICIT_LITTLE, EXPLICIT_BIG, implicit_vrs(default_dictionary())):
+        monkeypatch.setattr(known, "headers", HeadersByNoted())
 
 
 def value(random: Random, vr: str) -> bytes:
@@ -142,6 +145,17 @@ def test_what_differs_from_instance_to_instance_is_walked_and_the_rest_is_not() 
         (EXPLICIT.header(0x00080020, "DA", 8), 0x00100020),
         (EXPLICIT.header(0x00280010, "US", 2), 0x00281051),
     }  # fmt: skip
+
+
+def test_the_next_series_has_runs_of_its_own() -> None:
+    """All of its values are others; a run of the series before is made anew, in full, not cut."""
+    syntax = SYNTAXES[EXPLICIT]
+    for value in (b"ABCD", b"EFGH", b"IJKL"):
+        for _ in range(20):
+            findings(EXPLICIT.encode([(0x00180010 + n, "LO", value) for n in range(20)]), syntax)
+        (run,) = (run for run in runs() if run.met)
+        assert run.met >= 18
+        assert (run.tag, run.content[8:12]) == (0x00180023, value)
 
 
 def test_all_runs_together_have_a_limit() -> None:

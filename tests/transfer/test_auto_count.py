@@ -123,6 +123,23 @@ def test_a_short_run_that_only_this_side_holds_up_pays_for_no_trial() -> None:
     assert play(RECEIVERS["40 ms"]).asked[0] < 3.5
 
 
+def test_short_rounds_put_no_trial_off_for_ever() -> None:
+    """Each round begins with new sessions, as after a further attempt; what counts is the time since the first."""
+    auto = AutoCount(8, 0.0)
+    spent = Spent()
+    for step in range(1, 200):
+        at = step * 0.05
+        if step % 60 == 0:
+            auto.begin_again()
+            spent = Spent()
+        for _ in range(10):
+            spent.add(1000, 0.005)
+        lines = (LineFacts(1, 10 * (step % 60 + 1), at),)
+        auto.step(Facts(at, lines, dict(spent.sums), processor=at))
+    assert [change.sessions for change in auto.changes][:1] == [2]
+    assert auto.changes[0].after >= 5.0
+
+
 @pytest.mark.parametrize("waits", [False, True], ids=["refused", "left waiting"])
 def test_a_refusal_is_remembered_for_some_minutes(waits: bool) -> None:
     played = play(serial(waits=waits), seconds=1200)

@@ -15,18 +15,20 @@ if TYPE_CHECKING:
 __all__ = ["HeadersByNoted", "KnownHeaders", "Run"]
 
 _MOST_KINDS: Final = 8
+"""Most sets of noted tags for which headers are remembered; a run of the program has one or two."""
 _MOST_HEADERS: Final = 16384
 """Most element headers remembered; a series has a few hundred different ones."""
 _MOST_RUN_BYTES: Final = 2 << 20
-"""Most bytes of all runs together; a series has some thousands."""
+"""Most bytes of all runs that were made since everything was forgotten; a series has some thousands."""
 
 _LONGEST_RUN: Final = 1024
+"""Most bytes of one run."""
 _FEWEST: Final = 3
 """Fewest elements of a run; fewer are as fast one by one."""
 _USEFUL: Final = 8
 """A run that was met so often was worth making: when other bytes come, it is made anew from these."""
 _MOST_CUTS: Final = 8
-"""So often a run that was not is cut before its first byte that differs; after that it is given up."""
+"""A run that was not worth it is cut before its first byte that differs; after so many cuts it is given up."""
 _WALKS: Final = 1024
 """After so many walks, runs that were given up are tried again: what differed in those instances may not in others."""
 
@@ -84,15 +86,15 @@ class KnownHeaders:
                 if run is None and step > 0:
                     self.meanings[header] = tag, step, _UNTRIED
 
-    def remember(self, header: bytes, tag: int, step: int) -> None:
+    def remember(self, header: bytes, tag: int, step: int, run: Run | None = _UNTRIED) -> None:
         """Note a meaning; everything is forgotten first when it has become too much."""
         if len(self.meanings) >= _MOST_HEADERS or self._run_bytes > _MOST_RUN_BYTES:
             self.meanings.clear()
             self._run_bytes = 0
-        self.meanings[header] = tag, step, _UNTRIED if step > 0 else None
+        self.meanings[header] = tag, step, run if step > 0 else None
 
     def other_run(self, before: Run, tag: int, step: int, window: bytes, start: int, last: int) -> Run | None:
-        """The run that takes the place of ``before``, which begins with other bytes; None if it would be too short.
+        """The run that takes the place of ``before``, whose bytes are others; None if it would be too short.
 
         Args:
             tag, step: meaning of the first header.
@@ -107,8 +109,7 @@ class KnownHeaders:
             last = min(last, start + (len(content) if is_cut else _LONGEST_RUN) - 8)
             run = self._run(tag, step, window, start, last, content if is_cut else b"", before.cuts + is_cut)
         self._run_bytes += 0 if run is None else len(run.content)
-        self.remember(window[start : start + 8], tag, step)
-        self.meanings[window[start : start + 8]] = tag, step, run
+        self.remember(window[start : start + 8], tag, step, run)
         return run
 
     def _run(

@@ -33,8 +33,8 @@ _SLOWED: Final = 0.75
 _SHORT, _LONG, _LONGEST = 0.4, 3.0, 8.0
 """Seconds of a measurement: of a clear one, of any other, and where answers take seconds."""
 _BUSY: Final = 5.0
-"""Seconds of the first measurement where it is this side that works: there a second session brings little, and a short
-run is not to pay for the trial."""
+"""Seconds from the beginning until a second session is tried where it is this side that works: there it brings a fifth
+at most, and a short run is not to pay for a trial in vain."""
 _STEADY: Final = 3.0
 """Seconds of a measurement while the number stays as it is."""
 
@@ -121,7 +121,7 @@ class AutoCount:
             self._mark = facts
             return self.choice
         measured = measure(self._mark, facts)
-        if self._is_enough(measured):
+        if self._is_enough(measured, facts.at):
             self._mark = facts
             self._judge(measured, facts.at)
         return self.choice
@@ -214,7 +214,7 @@ class AutoCount:
             return True
         return any(not line.answers or line.last <= self._changed_at for line in facts.lines)
 
-    def _is_enough(self, measured: Measured) -> bool:
+    def _is_enough(self, measured: Measured, at: float) -> bool:
         """Whether a measurement is long enough for what depends on it."""
         seconds, fewest = measured.seconds, measured.fewest
         if seconds >= _LONGEST and fewest >= 1:
@@ -224,8 +224,8 @@ class AutoCount:
         if seconds < _SHORT or fewest < 2:
             return False
         if self._trial is None:
-            if not measured.is_idle:
-                return seconds >= _BUSY
+            if not measured.is_idle and at < self._began + _BUSY:
+                return False
             return seconds >= _LONG or (fewest >= 4 and seconds >= 2 * _SHORT and measured.speed.error < _EXACT)
         if not measured.speed.is_comparable(self._trial.speed):
             return False
