@@ -155,7 +155,7 @@ def test_the_next_series_has_runs_of_its_own() -> None:
             findings(EXPLICIT.encode([(0x00180010 + n, "LO", value) for n in range(20)]), syntax)
         (run,) = (run for run in runs() if run.met)
         assert run.met >= 18
-        assert (run.tag, run.content[8:12]) == (0x00180023, value)
+        assert (run.content[:12], run.tag) == (EXPLICIT.header(0x00180010, "LO", 4) + value, 0x00180023)
 
 
 def test_all_runs_together_have_a_limit() -> None:
