@@ -123,7 +123,7 @@ def test_a_short_run_that_only_this_side_holds_up_pays_for_no_trial() -> None:
     assert play(RECEIVERS["40 ms"]).asked[0] < 3.5
 
 
-def test_short_rounds_put_no_trial_off_for_ever() -> None:
+def test_rounds_of_three_seconds_put_no_trial_off() -> None:
     """Each round begins with new sessions, as after a further attempt; what counts is the time since the first."""
     auto = AutoCount(8, 0.0)
     spent = Spent()

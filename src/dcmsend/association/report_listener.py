@@ -124,7 +124,7 @@ class ReportListener:
 
         An archive that has just reported is let read the answer and release, for at most the limits'
         ``parting_seconds``, unless the ``interrupt`` of ``start`` asks to end.  Time in which ``take`` works does not
-        count, up to ten times as much.
+        count, up to ten times as much; after that an abort may follow the answer at once.
         Called by ``take`` it only has the thread end afterwards; a second call then frees the rest.
         """
         self._is_closing = True

@@ -30,7 +30,8 @@ _USEFUL: Final = 8
 _MOST_CUTS: Final = 8
 """A run that was not worth it is cut before its first byte that differs; after so many cuts it is given up."""
 _WALKS: Final = 1024
-"""After so many walks, runs that were given up are tried again: what differed in those instances may not in others."""
+"""After so many walks, those of nested encodings included, runs that were given up are tried again: what differed in
+those instances may not in others."""
 
 
 class Run:
@@ -79,7 +80,7 @@ class KnownHeaders:
         self.meanings: dict[bytes, Meaning] = {}
 
     def begin_walk(self) -> None:
-        """Note that a walk begins, in this encoding; now and then have it try all runs again."""
+        """Note that a walk begins, or comes (back) to this encoding; now and then all runs are tried again."""
         self._walks += 1
         if self._walks % _WALKS == 0:
             for header, (tag, step, run) in tuple(self.meanings.items()):

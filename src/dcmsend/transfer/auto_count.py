@@ -33,8 +33,8 @@ _SLOWED: Final = 0.75
 _SHORT, _LONG, _LONGEST = 0.4, 3.0, 8.0
 """Seconds of a measurement: of a clear one, of any other, and where answers take seconds."""
 _BUSY: Final = 5.0
-"""Seconds from the beginning until a second session is tried where it is this side that works: there it brings a fifth
-at most, and a short run is not to pay for a trial in vain."""
+"""Seconds from the beginning of the transfer, connecting included, until a second session is tried where it is this
+side that works: there it brings a fifth at most, and a short run is not to pay for a trial in vain."""
 _STEADY: Final = 3.0
 """Seconds of a measurement while the number stays as it is."""
 

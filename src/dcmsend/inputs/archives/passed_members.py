@@ -8,9 +8,8 @@ from collections import deque
 from typing import Final, Protocol
 from weakref import ref
 
-from dcmsend.errors import FileUnreadable
-
 from ..anonymous import anonymous_file
+from ..file_source import unreadable
 
 __all__ = ["Kept", "LinkedMembers", "Segment", "Shelf", "duplicate"]
 
@@ -276,4 +275,4 @@ def duplicate(descriptor: int) -> int:
     try:
         return os.dup(descriptor)
     except OSError as error:
-        raise FileUnreadable(error.strerror or str(error), error.errno or 0) from error
+        raise unreadable(error) from error
