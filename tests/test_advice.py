@@ -114,9 +114,10 @@ def error_classes() -> set[str]:
 
 def test_every_error_has_advice_or_needs_none() -> None:
     kinds = EXAMPLES.keys() | NEED_NONE.keys()
-    assert {kind.__name__ for kind in kinds} == error_classes()
-    assert error_classes() >= set(errors.__all__)
-    assert error_classes() <= set(re.findall(r"\w+", errors.__doc__ or "")), "the page of errors names all"
+    names = error_classes()
+    assert {kind.__name__ for kind in kinds} == names
+    assert names >= set(errors.__all__)
+    assert names <= set(re.findall(r"\w+", errors.__doc__ or "")), "the page of errors names all"
     assert not EXAMPLES.keys() & NEED_NONE.keys()
     for kind, example in EXAMPLES.items():
         assert for_error(example, SITUATION), kind

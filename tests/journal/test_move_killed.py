@@ -10,17 +10,17 @@ import fcntl
 import itertools
 import logging
 import os
-import sys
 import time
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import pytest
 
 from dcmsend.inputs import InputFile
 from dcmsend.interrupt import Interrupt
-from dcmsend.journal import move_copy, move_file, move_note, move_recovery
+from dcmsend.journal import move_file
 from dcmsend.journal.folder import Folder
 from dcmsend.journal.move_file import NotMoved
 from dcmsend.journal.move_note import KeptNote, LeftNote, MoveNote, left_notes
@@ -28,50 +28,18 @@ from dcmsend.journal.move_recovery import recover
 from dcmsend.journal.mover import Mover
 from support.unnumbered import unnumbered_files
 
+from .killed_moves import Killer, Move, move_noted
 from .move_ways import WAYS, go_the_way
 
 CONTENT = b"content" * 20_000
-OURS = {module.__file__ for module in (move_copy, move_file, move_note, move_recovery)}
-KILLED = 99
 STRIDE = int(os.environ.get("KILL_STRIDE", "20"))
 """Every so many lines are tried, in each way other ones; 1 is all of them, in some minutes."""
 
 
-def killed_at_line(count: int, work: Any) -> bool:
-    """Do something in a process that dies at the given line of ours; false if it comes to its end before."""
-    process = os.fork()
-    if process == 0:
-        left = count
-
-        def trace(frame: FrameType, event: str, _argument: object) -> Any:
-            nonlocal left
-            if frame.f_code.co_filename not in OURS:
-                return None
-            if event == "line":
-                left -= 1
-                if not left:
-                    os._exit(KILLED)
-            return trace
-
-        try:
-            sys.settrace(trace)
-            work()
-        except NotMoved:
-            os._exit(0)
-        except BaseException:
-            os._exit(1)
-        os._exit(0)
-    code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
-    assert code in (0, KILLED)
-    return code == KILLED
-
-
-def move_noted(source: Path, target: Path, stamp: tuple[int, int]) -> str:
-    note = KeptNote(str(target.parent))
-    try:
-        return move_file.move_file(str(source), str(target), stamp, note=note)
-    finally:
-        note.close()
+@pytest.fixture(scope="module")
+def killer() -> Iterator[Killer]:
+    with Killer() as killer:
+        yield killer
 
 
 def a_file_to_move(here: Path, sent: Path) -> tuple[Path, Path, tuple[int, int]]:
@@ -97,26 +65,22 @@ def told_of(caplog: pytest.LogCaptureFixture) -> list[str]:
 @pytest.mark.parametrize("is_changed", [False, True], ids=["moved", "put back"])
 @pytest.mark.parametrize("way", WAYS)
 def test_killed_at_any_line(
-    tmp_path: Path, way: str, is_changed: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tmp_path: Path,
+    way: str,
+    is_changed: bool,
+    killer: Killer,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Between any two lines the whole file is there, and there is nothing else after the next run."""
     go_the_way(way, monkeypatch)
-    if is_changed:  # it is seen only after the file was taken away
-
-        def check(self: move_file.SentFile, status: os.stat_result | None) -> None:
-            checks.append(0)
-            if len(checks) > 1:
-                raise NotMoved("it was changed since it was sent")
-
-        monkeypatch.setattr(move_file.SentFile, "check", check)
     case = 2 * WAYS.index(way) + is_changed
-    steps, told = 1 + case * STRIDE // (2 * len(WAYS)) - STRIDE, False
-    while True:
-        steps += STRIDE
-        checks: list[int] = []
-        here, sent = tmp_path / f"{steps}" / "in", tmp_path / f"{steps}" / "sent"
+    told = False
+    for line in itertools.count(1 + case * STRIDE // (2 * len(WAYS)), STRIDE):
+        here, sent = tmp_path / f"{line}" / "in", tmp_path / f"{line}" / "sent"
         source, target, stamp = a_file_to_move(here, sent)
-        if not killed_at_line(steps, lambda: move_noted(source, target, stamp)):  # noqa: B023
+        move = Move(str(source), str(target), stamp, way, is_changed)
+        if not killer.is_killed(line, move):
             break
         assert any(path.read_bytes() == CONTENT for path in everything_below(here, sent) if path.is_file())
         caplog.clear()
@@ -126,52 +90,44 @@ def test_killed_at_any_line(
         assert bool(told_of(caplog)) or not is_away, "what was left has to be told"
         told = told or bool(told_of(caplog))
         files = [path for path in everything_below(here, sent) if path.name != "x.dcm"]
-        assert files == [], f"killed at line {steps}"
+        assert files == [], f"killed at line {line}"
         if is_changed:
             assert source.read_bytes() == CONTENT
         elif source.exists():
-            move_noted(source, target, stamp)
+            move_noted(move)
         assert not (source.exists() and target.exists() and not is_changed)
         assert (source if is_changed else target).read_bytes() == CONTENT
         assert len(everything_below(here, sent)) == 1
-    assert steps > 20
+    assert line > 20
     assert told
 
 
-@pytest.mark.parametrize("content", [b"", CONTENT], ids=["being written", "the same bytes"])
+@pytest.mark.parametrize("content", ["", CONTENT.decode()], ids=["being written", "the same bytes"])
 @pytest.mark.parametrize("side", ["new name", "old name"])
 def test_killed_where_the_name_is_taken(
-    tmp_path: Path, side: str, content: bytes, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, side: str, content: str, killer: Killer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What somebody else writes under the name is no copy of ours, although it begins as ours does."""
-    go_the_way("no renaming without replacing", monkeypatch)
-    check = move_file.SentFile.check
-
-    def replaced(self: move_file.SentFile, status: os.stat_result | None) -> None:
-        checks.append(0)
-        if len(checks) == 2:  # the file is taken away
-            source.write_bytes(content)
-            raise NotMoved("it was changed since it was sent")
-        check(self, status)
-
-    if side == "old name":
-        monkeypatch.setattr(move_file.SentFile, "check", replaced)
-    for steps in itertools.count(1, 3):
-        checks: list[int] = []
-        here, sent = tmp_path / f"{steps}" / "in", tmp_path / f"{steps}" / "sent"
+    way = "no renaming without replacing"
+    go_the_way(way, monkeypatch)
+    for line in itertools.count(1, 3):
+        here, sent = tmp_path / f"{line}" / "in", tmp_path / f"{line}" / "sent"
         source, target, stamp = a_file_to_move(here, sent)
+        move = Move(str(source), str(target), stamp, way)
         if side == "new name":
-            target.write_bytes(content)
-        if not killed_at_line(steps, lambda: move_noted(source, target, stamp)):  # noqa: B023
+            target.write_text(content)
+        else:
+            move = replace(move, is_changed=True, replaced_by=content)
+        if not killer.is_killed(line, move):
             break
         theirs = target if side == "new name" else source
         is_there = side == "new name" or (any(path != source for path in here.iterdir()) and source.exists())
         recover(str(sent))
         files = everything_below(here, sent)
-        assert len(files) == 1 + is_there, f"killed at line {steps}"
-        assert not is_there or theirs.read_bytes() == content
+        assert len(files) == 1 + is_there, f"killed at line {line}"
+        assert not is_there or theirs.read_text() == content
         assert any(path.read_bytes() == CONTENT for path in files if path != theirs or not is_there)
-    assert steps > 20
+    assert line > 20
 
 
 def test_a_name_that_is_taken_while_the_file_is_copied_is_not_noted(
@@ -346,7 +302,7 @@ def test_a_child_of_the_killed_run_lives_on(tmp_path: Path, is_left: bool) -> No
                 os.write(started[1], b"x")  # what is done after a fork is done
                 os.read(end[0], 1)
         finally:
-            os._exit(KILLED)
+            os._exit(1)
     try:
         os.waitpid(run, 0)
         os.close(started[1])
