@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -28,7 +29,7 @@ from journal.move_ways import go_the_way
 
 __all__ = ["Killer", "Move", "move_noted"]
 
-KILLED = 99
+ENDED, KILLED = "0\n", "99\n"
 OURS = {module.__file__ for module in (move_copy, move_file, move_note, move_recovery)}
 
 
@@ -51,27 +52,42 @@ class Move:
 
 
 class Killer:
-    """The small process; use it as a context manager."""
+    """The small process; use it as a context manager.  After a failure the next test has another one."""
 
     def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+        self._process: subprocess.Popen[str] | None = None
 
     def is_killed(self, line: int, move: Move) -> bool:
         """Have a process move a file and die at that line of ours; false if it comes to its end before."""
+        if self._process is None:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                start_new_session=True,
+            )  # fmt: skip
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        print(json.dumps([line, asdict(move)]), file=self._process.stdin, flush=True)
-        code = int(self._process.stdout.readline())
-        assert code in (0, KILLED), code
+        code = ""
+        try:
+            print(json.dumps([line, asdict(move)]), file=self._process.stdin, flush=True)
+            code = self._process.stdout.readline()
+        finally:
+            if code not in (ENDED, KILLED):
+                self.close()
+        assert code in (ENDED, KILLED), f"the move ended with {code!r}, see standard error"
         return code == KILLED
+
+    def close(self) -> None:
+        """End it, whatever it does."""
+        if self._process is not None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.communicate()
+            self._process = None
 
     def __enter__(self) -> Killer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.communicate(timeout=60)
+        self.close()
 
 
 def move_noted(move: Move) -> str:
@@ -113,7 +129,7 @@ def _die_at(line: int) -> None:
         if event == "line":
             left -= 1
             if not left:
-                os._exit(KILLED)
+                os._exit(int(KILLED))
         return trace
 
     sys.settrace(trace)
@@ -136,6 +152,8 @@ def _second_check_fails(move: Move) -> Callable[[move_file.SentFile, os.stat_res
 
 
 if __name__ == "__main__":
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a move prints is no answer
     for request in sys.stdin:
         at, fields = json.loads(request)
-        print(_forked(at, Move(**{**fields, "stamp": tuple(fields["stamp"])})), flush=True)
+        print(_forked(at, Move(**{**fields, "stamp": tuple(fields["stamp"])})), file=answers, flush=True)

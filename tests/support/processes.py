@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import itertools
+import functools
 import os
 import shutil
 import signal
@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from .ports import free_port
@@ -35,17 +35,33 @@ def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None
 
 def is_listening(port: int) -> bool:
     """Whether the port has a listener; asked of the kernel, because a trial connection is an event for the peer."""
+    if sys.platform.startswith("linux"):
+        return port in _listeners(are_first=_are_listeners_first())
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _listeners(*, are_first: bool) -> Iterator[int]:
+    """The ports that have a listener; if these are first, the thousands that this suite has closed are not read."""
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         with contextlib.suppress(OSError), open(table) as lines:
             next(lines)
-            # The kernel lists all that listen first; behind them stand thousands that this suite has closed.
-            listening = itertools.takewhile(lambda line: line.split()[3] == "0A", lines)
-            if any(int(line.split()[1].rpartition(":")[2], 16) == port for line in listening):
-                return True
-    if sys.platform.startswith("linux"):
-        return False
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+            for _number, local, _remote, state, *_ in map(str.split, lines):
+                if state == "0A":
+                    yield int(local.rpartition(":")[2], 16)
+                elif are_first:
+                    break
+
+
+@functools.cache
+def _are_listeners_first() -> bool:
+    """Linux lists all that listen before all others (its documentation, proc_net_tcp.rst), gVisor does not."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_connection(server.getsockname()),
+        socket.create_server(("127.0.0.1", 0)) as later,
+    ):
+        return later.getsockname()[1] in _listeners(are_first=True)
 
 
 class ServerProcess:
