@@ -33,7 +33,7 @@ from .move_ways import WAYS, go_the_way
 
 CONTENT = b"content" * 20_000
 STRIDE = int(os.environ.get("KILL_STRIDE", "20"))
-"""Every so many lines are tried, in each way other ones; 1 is all of them, in some minutes."""
+"""Every so many lines are tried, in each way other ones; 1 is all of them, in half a minute."""
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,6 @@ def told_of(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in caplog.records if record.name.startswith("dcmsend")]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("is_changed", [False, True], ids=["moved", "put back"])
 @pytest.mark.parametrize("way", WAYS)
 def test_killed_at_any_line(

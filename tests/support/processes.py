@@ -45,7 +45,7 @@ def _listeners(*, are_first: bool) -> Iterator[int]:
     """The ports that have a listener; if these are first, the thousands that this suite has closed are not read."""
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         with contextlib.suppress(OSError), open(table) as lines:
-            next(lines)
+            next(lines, None)
             for _number, local, _remote, state, *_ in map(str.split, lines):
                 if state == "0A":
                     yield int(local.rpartition(":")[2], 16)
