@@ -61,7 +61,8 @@ def _are_listeners_first() -> bool:
         socket.create_connection(server.getsockname()),
         socket.create_server(("127.0.0.1", 0)) as later,
     ):
-        return later.getsockname()[1] in _listeners(are_first=True)
+        port = later.getsockname()[1]
+        return all(port in _listeners(are_first=True) for _ in range(10))  # there it can be first by chance
 
 
 class ServerProcess:
