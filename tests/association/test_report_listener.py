@@ -527,6 +527,8 @@ def test_a_fault_of_ours_is_told_and_leaves_nothing_open(monkeypatch: pytest.Mon
             caller.hear_abort()
         assert str(listener.error) == "a fault"
         wait_until(lambda: not accepts_callers(listener.port), 30, "the end of listening")
+        with pytest.raises(ConnectionRefusedError):
+            Caller(listener.port)
     finally:
         listener.close()
     assert str(listener.error) == "a fault"
